@@ -1,0 +1,1 @@
+"""The front door: HTTP in, signed links and status out."""

@@ -1,0 +1,1 @@
+"""Everything around the service: the local stack, the command line, deployment."""

@@ -1,0 +1,139 @@
+"""Every way in which modelmail says no, as one tree and one table of codes.
+
+ModelmailError
+├── UserError    the request's or the dataset's fault; its code picks the answer and the mail
+├── Transient    may work again later: storage busy, mail provider down
+├── LeaseLost    another worker owns the job now; write nothing more
+└── Bug          ours; ends as a `failed` job and a mail to the operator
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Where(StrEnum):
+    """Which answer a code belongs to."""
+
+    REQUEST = "request"  # an HTTP answer
+    DATASET = "dataset"  # a rejected job and its mail
+    JOB = "job"  # a failed job and its mail
+
+
+@dataclass(frozen=True)
+class Code:
+    """One error code: where it shows, its HTTP status, a headline and what to do."""
+
+    code: str
+    where: Where
+    http_status: int
+    title: str
+    advice: str
+
+
+_TABLE = (
+    # fmt: off
+    Code("bad_request", Where.REQUEST, 400, "The request could not be read",
+         "Send an email address as JSON, as a form or as ?email=."),
+    Code("bad_email", Where.REQUEST, 400, "That is not one email address",
+         "Give exactly one address, such as ada@example.org."),
+    Code("bad_option", Where.REQUEST, 400, "An option is not known",
+         "Remove the option, or give it one of the values that the message lists."),
+    Code("not_allowed", Where.REQUEST, 403, "This address may not use this service",
+         "Ask the person who runs the service to allow your address."),
+    Code("bad_token", Where.REQUEST, 403, "The delete link is not valid",
+         "Use the delete link from the answer to your request or from your mail."),
+    Code("not_found", Where.REQUEST, 404, "There is nothing here",
+         "Check the link. Jobs that expired or were deleted are gone for good."),
+    Code("method_not_allowed", Where.REQUEST, 405, "This address does not take that method",
+         "The Allow header names the methods that work."),
+    Code("already_uploaded", Where.REQUEST, 409, "The photos of this job are already here",
+         "Follow the job on its status page."),
+    Code("too_large", Where.REQUEST, 413, "The request is too large",
+         "Send only the email address and options; the zip goes to the upload link."),
+    Code("too_many_jobs", Where.REQUEST, 429, "That is enough for today",
+         "Try again after the time in the Retry-After header."),
+    Code("busy", Where.REQUEST, 503, "Too many jobs are waiting",
+         "Try again in an hour."),
+    Code("storage_unavailable", Where.REQUEST, 503, "The storage does not answer",
+         "Try again in a minute."),
+    Code("internal_error", Where.REQUEST, 500, "Something broke on our side",
+         "Try again in a minute; if it happens again, tell the operator."),
+
+    Code("not_a_zip", Where.DATASET, 422, "The file is not a zip",
+         "Put your class folders into one .zip file and send it again."),
+    Code("damaged_zip", Where.DATASET, 422, "The zip is damaged",
+         "Make the zip again and send it once more; the upload may have been cut short."),
+    Code("empty_zip", Where.DATASET, 422, "The zip is empty",
+         "Put one folder of photos for each class into the zip."),
+    Code("encrypted_zip", Where.DATASET, 422, "The zip is locked with a password",
+         "Make the zip again without a password."),
+    Code("unsupported_zip", Where.DATASET, 422, "The zip uses a compression that cannot be read",
+         "Make the zip with your system's own \"compress\" command."),
+    Code("unsafe_zip", Where.DATASET, 422, "The zip is not safe to open",
+         "Make a fresh zip from the folders themselves and send that."),
+    Code("too_large_zip", Where.DATASET, 422, "The zip holds too much",
+         "Send fewer or smaller photos; the limits are in the message."),
+    Code("no_class_folders", Where.DATASET, 422, "There are no class folders",
+         "Put the photos of each class into a folder named after the class."),
+    Code("no_images", Where.DATASET, 422, "No photo in the zip could be used",
+         "Send JPEG, PNG, WebP, GIF or BMP files."),
+    Code("one_class", Where.DATASET, 422, "There is only one class",
+         "A model tells classes apart: add at least a second folder of photos."),
+    Code("too_many_classes", Where.DATASET, 422, "There are too many classes",
+         "Merge or remove folders; the limit is in the message."),
+    Code("class_too_small", Where.DATASET, 422, "A class has too few photos",
+         "Add photos to that folder, or remove it."),
+    Code("class_name_collision", Where.DATASET, 422, "Two classes have the same name",
+         "Rename or merge the folders, so that names differ by more than upper and lower case."),
+    Code("too_many_broken", Where.DATASET, 422, "Too many photos could not be read",
+         "Save the photos again as JPEG or PNG; the first ones that failed are listed."),
+
+    Code("internal", Where.JOB, 500, "The training failed on our side",
+         "Your photos were fine. The operator has been told; you can send them again later."),
+    Code("crashed", Where.JOB, 500, "The training stopped three times",
+         "Try again with fewer or smaller photos, or with fewer candidates."),
+    Code("worker_lost", Where.JOB, 500, "The training machine was lost too often",
+         "Your photos were fine. Send them again later."),
+    Code("deadline", Where.JOB, 500, "The job did not end in time",
+         "Your photos were fine. Send them again later."),
+    # fmt: on
+)
+
+CODES: dict[str, Code] = {row.code: row for row in _TABLE}
+
+
+class ModelmailError(Exception):
+    """Base of every error that modelmail raises on purpose."""
+
+
+class UserError(ModelmailError):
+    """The request or the dataset cannot be used as it is.
+
+    `message` says what happened in one or two plain sentences; `file` names the file at fault, if
+    one is. What to do about it comes from the table, by `code`.
+    """
+
+    def __init__(self, code: str, message: str, *, file: str | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.file = file
+
+    @property
+    def row(self) -> Code:
+        """The code's row in the table."""
+        return CODES[self.code]
+
+
+class Transient(ModelmailError):
+    """It may work again later."""
+
+
+class LeaseLost(ModelmailError):
+    """Another worker owns the job now, or its user deleted it."""
+
+
+class Bug(ModelmailError):
+    """Something that cannot happen happened."""

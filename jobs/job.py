@@ -1,0 +1,234 @@
+"""What a job is and what may become of it: frozen values and one transition table. No I/O.
+
+    awaiting_upload -> running -> done | rejected | failed
+    awaiting_upload -> expired
+    running -> running            takeover of a dead lease
+    running -> awaiting_worker    the owner lets go: preempted, or its attempt crashed
+    any but deleted -> deleted    a tombstone without address
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from jobs.errors import Bug
+from jobs.options import Options
+
+ID_BYTES = 16  # 128 random bits: the id is the capability for status and downloads
+ID_PATTERN = re.compile(r"[A-Za-z0-9_-]{22}")
+HISTORY_LENGTH = 50  # entries kept in the record
+
+
+class Status(StrEnum):
+    """Where a job stands."""
+
+    AWAITING_UPLOAD = "awaiting_upload"
+    RUNNING = "running"
+    AWAITING_WORKER = "awaiting_worker"
+    DONE = "done"
+    REJECTED = "rejected"  # the dataset's fault
+    FAILED = "failed"  # ours
+    EXPIRED = "expired"  # never uploaded
+    DELETED = "deleted"
+
+    @property
+    def terminal(self) -> bool:
+        """No further training will happen."""
+        return self in TERMINAL
+
+
+TERMINAL = frozenset({Status.DONE, Status.REJECTED, Status.FAILED, Status.EXPIRED, Status.DELETED})
+
+TRANSITIONS: Mapping[Status, frozenset[Status]] = {
+    Status.AWAITING_UPLOAD: frozenset({Status.RUNNING, Status.EXPIRED, Status.FAILED, Status.DELETED}),
+    Status.RUNNING: frozenset(
+        {Status.RUNNING, Status.AWAITING_WORKER, Status.DONE, Status.REJECTED, Status.FAILED, Status.DELETED}
+    ),
+    Status.AWAITING_WORKER: frozenset({Status.RUNNING, Status.FAILED, Status.DELETED}),
+    Status.DONE: frozenset({Status.DELETED}),
+    Status.REJECTED: frozenset({Status.DELETED}),
+    Status.FAILED: frozenset({Status.DELETED}),
+    Status.EXPIRED: frozenset({Status.DELETED}),
+    Status.DELETED: frozenset(),
+}
+
+
+class Stage(StrEnum):
+    """The stages of a job, in order."""
+
+    INTAKE = "intake"
+    SELECT = "select"
+    TUNE = "tune"
+    EVALUATE = "evaluate"
+    EXPORT = "export"
+    REPORT = "report"
+    FINISH = "finish"
+
+
+class MailState(StrEnum):
+    """A mail is promised in the write of the outcome and then sent."""
+
+    PENDING = "pending"
+    SENDING = "sending"
+    SENT = "sent"
+    UNDELIVERABLE = "undeliverable"
+
+    @property
+    def settled(self) -> bool:
+        """Nothing more will be tried."""
+        return self in (MailState.SENT, MailState.UNDELIVERABLE)
+
+
+@dataclass(frozen=True)
+class Lease:
+    """Who owns a running job. The token grows with every claim and fences older owners off."""
+
+    owner: str
+    token: int
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What the status page shows while the job runs. All plain values."""
+
+    stage: str = Stage.INTAKE
+    fraction: float = 0.0  # 0..1 of the whole job
+    message: str = ""
+    quoted_seconds: float | None = None
+    remaining_seconds: float | None = None
+    candidates: tuple[Mapping[str, Any], ...] = ()
+    curve: tuple[Mapping[str, Any], ...] = ()
+
+
+@dataclass(frozen=True)
+class PendingMail:
+    """One mail of the record."""
+
+    state: MailState = MailState.PENDING
+    owner: str = ""
+    since: datetime | None = None
+    tries: int = 0
+    retry_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Job:
+    """The one mutable record of a job, as one immutable value of it."""
+
+    id: str
+    email: str | None  # None once the last mail is settled
+    email_hmac: str
+    created_at: datetime
+    options: Options = field(default_factory=Options)
+    status: Status = Status.AWAITING_UPLOAD
+    lease: Lease | None = None
+    progress: Progress = field(default_factory=Progress)
+    link_expires_at: datetime | None = None
+    uploaded_at: datetime | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    retry_at: datetime | None = None
+    delete_after: datetime | None = None
+    takeovers: int = 0
+    preemptions: int = 0
+    crashes: int = 0
+    error: Mapping[str, str] | None = None  # code, message, file
+    files: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # name -> object, bytes, content_type
+    mails: Mapping[str, PendingMail] = field(default_factory=dict)
+    history: tuple[Mapping[str, str], ...] = ()
+    write_id: str = ""
+
+    @property
+    def short_id(self) -> str:
+        """What a log may hold."""
+        return self.id[:8]
+
+    @property
+    def settled(self) -> bool:
+        """Terminal, and every mail sent or given up."""
+        return self.status.terminal and all(mail.state.settled for mail in self.mails.values())
+
+
+def new_id() -> str:
+    """A fresh, unguessable job id of 22 url-safe characters."""
+    return secrets.token_urlsafe(ID_BYTES)
+
+
+def valid_id(text: str) -> bool:
+    """Whether this could be a job's id; checked before any read."""
+    return ID_PATTERN.fullmatch(text) is not None
+
+
+def moved(job: Job, to: Status, at: datetime, event: str, **changes: Any) -> Job:
+    """The job in another status, with a line of history. Raises Bug for a move the table does not have."""
+    if to not in TRANSITIONS[job.status]:
+        raise Bug(f"job {job.short_id} cannot go from {job.status} to {to}")
+    line = {"at": _stamp(at) or "", "event": event}
+    history = (*job.history, line)[-HISTORY_LENGTH:]
+    return replace(job, status=to, history=history, **changes)
+
+
+def to_bytes(job: Job) -> bytes:
+    """The record as JSON."""
+    return json.dumps(_job_to_json(job), ensure_ascii=False, indent=1).encode()
+
+
+def from_bytes(data: bytes) -> Job:
+    """The record from JSON. Unknown keys are left out, so that an older program reads a newer record."""
+    return _job_from_json(json.loads(data))
+
+
+_TIMES = ("created_at", "link_expires_at", "uploaded_at", "started_at", "finished_at", "retry_at", "delete_after")
+
+
+def _stamp(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _moment(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
+
+
+def _job_to_json(job: Job) -> dict[str, Any]:
+    data: dict[str, Any] = {name: getattr(job, name) for name in Job.__dataclass_fields__}
+    data["options"] = job.options.to_json()
+    data["lease"] = vars(job.lease) if job.lease else None
+    data["progress"] = {**vars(job.progress), "candidates": list(job.progress.candidates)}
+    data["mails"] = {
+        kind: {**vars(mail), "since": _stamp(mail.since), "retry_at": _stamp(mail.retry_at)}
+        for kind, mail in job.mails.items()
+    }
+    data.update({name: _stamp(getattr(job, name)) for name in _TIMES})
+    return data
+
+
+def _job_from_json(data: Mapping[str, Any]) -> Job:
+    known: dict[str, Any] = {name: data[name] for name in Job.__dataclass_fields__ if name in data}
+    known["status"] = Status(data["status"])
+    known["options"] = Options.from_json(data["options"])
+    known["lease"] = Lease(**data["lease"]) if data.get("lease") else None
+    progress = dict(data["progress"])
+    progress["candidates"] = tuple(progress["candidates"])
+    progress["curve"] = tuple(progress["curve"])
+    known["progress"] = Progress(**progress)
+    known["mails"] = {kind: _mail_from_json(mail) for kind, mail in data["mails"].items()}
+    known["history"] = tuple(data["history"])
+    known.update({name: _moment(data.get(name)) for name in _TIMES})
+    return Job(**known)
+
+
+def _mail_from_json(data: Mapping[str, Any]) -> PendingMail:
+    return PendingMail(
+        state=MailState(data["state"]),
+        owner=data["owner"],
+        since=_moment(data["since"]),
+        tries=data["tries"],
+        retry_at=_moment(data["retry_at"]),
+    )

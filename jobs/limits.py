@@ -1,0 +1,67 @@
+"""Every limit, its unit and its reason: one row each. README shows the same table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import Field, dataclass, field, fields
+from typing import Any
+
+MIB = 1024 * 1024
+GIB = 1024 * MIB
+
+
+def _row(value: int, unit: str, because: str) -> Any:
+    return field(default=value, metadata={"unit": unit, "because": because})
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The limits of one installation; `MODELMAIL_LIMIT_<NAME>` overrides a row."""
+
+    # fmt: off
+    zip_bytes: int = _row(2 * GIB, "bytes", "some 4,000 phone photos; a signed PUT of an hour at 5 Mbit/s")
+    zip_entries: int = _row(50_000, "files", "the central directory is read into memory")
+    zip_total_bytes: int = _row(8 * GIB, "bytes", "unpacked; decoding more takes longer than training")
+    entry_bytes: int = _row(50_000_000, "bytes", "one photo; a 40-megapixel PNG is smaller")
+    zip_ratio: int = _row(50, "times", "photos hardly compress; a bomb does")
+    zip_ratio_from_bytes: int = _row(20 * MIB, "bytes", "small zips of drawings may compress well")
+    image_pixels: int = _row(40_000_000, "pixels", "120 MB decoded, in each decoding process")
+    classes_min: int = _row(2, "classes", "one class leaves nothing to tell apart")
+    classes_max: int = _row(200, "classes", "past that a confusion matrix and its test set mean little")
+    class_images_min: int = _row(10, "photos", "6 to learn from, 2 to choose by, 2 to test on")
+    class_images_warn: int = _row(50, "photos", "below this the test figure is rough, and the report says so")
+    broken_percent: int = _row(20, "percent", "more than that is no accident but a wrong export")
+    minutes_default: int = _row(60, "minutes", "selection and tuning of 5,000 photos on one GPU")
+    minutes_min: int = _row(2, "minutes", "one small network, its head and the report")
+    minutes_max: int = _row(240, "minutes", "one person must not hold the machine for a day")
+    epochs_max: int = _row(40, "epochs", "heads converge by then; the best epoch is kept")
+    jobs_per_address_per_day: int = _row(5, "jobs", "keeps strangers from flooding a mailbox")
+    jobs_per_client_per_day: int = _row(20, "jobs", "an office behind one address still fits")
+    open_jobs: int = _row(100, "jobs", "what one machine can finish within the deadline")
+    request_bytes: int = _row(64 * 1024, "bytes", "an address and options; photos go to the bucket")
+    upload_seconds: int = _row(3600, "seconds", "life of an upload link")
+    download_seconds: int = _row(600, "seconds", "life of a download link; the page signs a new one each time")
+    upload_wait_hours: int = _row(24, "hours", "then a job without photos expires")
+    deadline_hours: int = _row(24, "hours", "from upload to a mail, whatever happens")
+    model_days: int = _row(30, "days", "how long the model can be downloaded")
+    takeovers_max: int = _row(10, "times", "a job that kills machines must end")
+    preemptions_max: int = _row(10, "times", "a Spot machine is taken back at most daily")
+    crashes_max: int = _row(3, "times", "a job that always runs out of memory must end")
+    # fmt: on
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> Limits:
+        """The defaults, overridden by `MODELMAIL_LIMIT_<NAME>`; raises ValueError for a non-number."""
+        given = {}
+        for row in rows():
+            text = env.get(f"MODELMAIL_LIMIT_{row.name.upper()}")
+            if text is not None:
+                if not text.isdigit():
+                    raise ValueError(f"MODELMAIL_LIMIT_{row.name.upper()} must be a whole number, not {text!r}")
+                given[row.name] = int(text)
+        return cls(**given)
+
+
+def rows() -> tuple[Field[int], ...]:
+    """The table's rows: each has `name`, `default`, `metadata["unit"]` and `metadata["because"]`."""
+    return fields(Limits)

@@ -1,0 +1,141 @@
+"""What a user may ask for, and how it is checked. The command line's flags have the same names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from jobs.errors import UserError
+from jobs.limits import Limits
+
+CANDIDATES = (
+    "vgg16",
+    "mobilenet",
+    "mobilenet_v2",
+    "inception_v3",
+    "inception_resnet_v2",
+    "xception",
+    "efficientnet_v2_b0",
+    "efficientnet_lite0",
+    "efficientnet_lite1",
+    "efficientnet_lite2",
+)
+OBJECTIVES = ("accuracy", "balanced", "small")
+SEARCHES = ("none",)
+EXPORTS = ("h5", "keras")
+SEED_MAX = 2**31 - 1
+
+
+@dataclass(frozen=True)
+class Options:
+    """One job's options; the defaults are what a POST without options gets."""
+
+    minutes: int = 60  # from claim to outcome, everything included
+    objective: str = "accuracy"
+    candidates: tuple[str, ...] = ()  # keys; empty = all that have weights and fit the budget
+    search: str = "none"
+    epochs: int = 40  # at most, for heads and trials; the best is kept
+    trials: int | None = None  # None = until the budget or the patience ends
+    exports: tuple[str, ...] = EXPORTS  # h5 is always made
+    mirror: bool = True  # photos may be flipped left to right in training
+    seed: int = 0
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for a record, a report or a POST."""
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Options:
+        """What `to_json` wrote; trusted, not checked."""
+        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in data.items()})
+
+
+def parse_options(given: Mapping[str, Any], limits: Limits) -> Options:
+    """Check what a stranger sent. Strings are accepted for every value, as forms and queries send them.
+
+    Raises UserError `bad_option`, which names the option and what it may be.
+    """
+    options = replace(Options(), minutes=limits.minutes_default)
+    for name, value in given.items():
+        parser = _PARSERS.get(name)
+        if parser is None:
+            raise UserError("bad_option", f"There is no option {_shown(name)}. The options are {_listed(_PARSERS)}.")
+        options = replace(options, **{name: parser(name, value, limits)})
+    return options
+
+
+def _shown(value: object) -> str:
+    text = str(value)
+    return repr(text if len(text) <= 40 else text[:40] + "...")
+
+
+def _listed(values: Any) -> str:
+    return ", ".join(values)
+
+
+def _whole(low: Callable[[Limits], int], high: Callable[[Limits], int]) -> Callable[[str, Any, Limits], int]:
+    def parse(name: str, value: Any, limits: Limits) -> int:
+        least, most = low(limits), high(limits)
+        text = str(value).strip()
+        # isdecimal alone lets other alphabets' digits through; int() of a huge text is slow.
+        whole = text.isascii() and text.isdecimal() and len(text) <= 12 and not isinstance(value, bool)
+        if not whole or not least <= int(text) <= most:
+            raise UserError("bad_option", f"{name} is a whole number from {least} to {most}, not {_shown(value)}.")
+        return int(text)
+
+    return parse
+
+
+def _one_of(choices: tuple[str, ...]) -> Callable[[str, Any, Limits], str]:
+    def parse(name: str, value: Any, limits: Limits) -> str:
+        if value not in choices:
+            raise UserError("bad_option", f"{name} is one of {_listed(choices)}, not {_shown(value)}.")
+        return str(value)
+
+    return parse
+
+
+def _some_of(choices: tuple[str, ...]) -> Callable[[str, Any, Limits], tuple[str, ...]]:
+    def parse(name: str, value: Any, limits: Limits) -> tuple[str, ...]:
+        parts = value.split(",") if isinstance(value, str) else value
+        if not isinstance(parts, list | tuple) or not parts:
+            raise UserError("bad_option", f"{name} is a list of {_listed(choices)}.")
+        names = [part.strip() if isinstance(part, str) else part for part in parts]
+        for part in names:
+            if part not in choices:
+                raise UserError("bad_option", f"{name} holds {_shown(part)}; it may hold {_listed(choices)}.")
+        return tuple(dict.fromkeys(names))
+
+    return parse
+
+
+def _exports(name: str, value: Any, limits: Limits) -> tuple[str, ...]:
+    chosen = _some_of(EXPORTS)(name, value, limits)
+    return tuple(dict.fromkeys(("h5", *chosen)))
+
+
+def _trials(name: str, value: Any, limits: Limits) -> int | None:
+    if value is None or value == "none":
+        return None
+    return _whole(lambda _: 0, lambda _: 1000)(name, value, limits)
+
+
+def _truth(name: str, value: Any, limits: Limits) -> bool:
+    text = str(value).lower()
+    if text not in ("true", "false"):
+        raise UserError("bad_option", f"{name} is true or false, not {_shown(value)}.")
+    return text == "true"
+
+
+_PARSERS: dict[str, Callable[[str, Any, Limits], Any]] = {
+    "minutes": _whole(lambda limits: limits.minutes_min, lambda limits: limits.minutes_max),
+    "objective": _one_of(OBJECTIVES),
+    "candidates": _some_of(CANDIDATES),
+    "search": _one_of(SEARCHES),
+    "epochs": _whole(lambda _: 1, lambda limits: limits.epochs_max),
+    "trials": _trials,
+    "exports": _exports,
+    "mirror": _truth,
+    "seed": _whole(lambda _: 0, lambda _: SEED_MAX),
+}

@@ -1,0 +1,93 @@
+"""The one place where the environment is read."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from jobs.limits import Limits
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What an installation is told, once, at its composition root."""
+
+    emails_bucket: str = "modelmail-emails"
+    datasets_bucket: str = "modelmail-datasets"
+    models_bucket: str = "modelmail-models"
+    public_url: str = ""  # absolute links start with this; no trailing slash
+    storage_url: str = ""  # the emulator; empty = Google
+    signing_key: str = ""  # a service account's key file; empty = IAM
+    iam_url: str = "https://iamcredentials.googleapis.com"
+    sendgrid_key: str = ""
+    sendgrid_url: str = "https://api.sendgrid.com"
+    sender: str = ""
+    operator: str = ""
+    allowed_addresses: tuple[str, ...] = ()  # globs
+    secret: str = ""
+    weights: str = ""  # a folder of <key>.weights.h5
+    download_weights: bool = False
+    work: Path = Path("work")
+    poll_seconds: float = 30.0
+    lease_seconds: float = 60.0
+    hourly_price: float = 0.0
+    limits: Limits = field(default_factory=Limits)
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str] | None = None) -> Settings:
+        """Read `MODELMAIL_*`; raises ValueError that names the variable at fault."""
+        env = os.environ if env is None else env
+        return cls(
+            **{
+                name: _text(env, name, default)
+                for name, default in _TEXTS.items()
+            },
+            allowed_addresses=_globs(env.get("MODELMAIL_ALLOWED_ADDRESSES", "")),
+            download_weights=env.get("MODELMAIL_DOWNLOAD_WEIGHTS", "0") == "1",
+            work=Path(env.get("MODELMAIL_WORK", "work")),
+            poll_seconds=_seconds(env, "POLL_SECONDS", 30.0),
+            lease_seconds=_seconds(env, "LEASE_SECONDS", 60.0),
+            hourly_price=_seconds(env, "HOURLY_PRICE", 0.0),
+            limits=Limits.from_env(env),
+        )
+
+
+_TEXTS = {
+    "emails_bucket": Settings.emails_bucket,
+    "datasets_bucket": Settings.datasets_bucket,
+    "models_bucket": Settings.models_bucket,
+    "public_url": "",
+    "storage_url": "",
+    "signing_key": "",
+    "iam_url": Settings.iam_url,
+    "sendgrid_key": "",
+    "sendgrid_url": Settings.sendgrid_url,
+    "sender": "",
+    "operator": "",
+    "secret": "",
+    "weights": "",
+}
+
+
+def _text(env: Mapping[str, str], name: str, default: str) -> str:
+    value = env.get(f"MODELMAIL_{name.upper()}", default)
+    return value.rstrip("/") if name.endswith("_url") else value
+
+
+def _globs(text: str) -> tuple[str, ...]:
+    return tuple(glob.strip().lower() for glob in text.split(",") if glob.strip())
+
+
+def _seconds(env: Mapping[str, str], name: str, default: float) -> float:
+    text = env.get(f"MODELMAIL_{name}")
+    if text is None:
+        return default
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if value < 0:
+        raise ValueError(f"MODELMAIL_{name} must be a number of at least 0, not {text!r}")
+    return value

@@ -1,0 +1,1 @@
+"""The trainer: polls for datasets, trains, reports."""
