@@ -1,10 +1,10 @@
 """What a job is and what may become of it: frozen values and one transition table. No I/O.
 
-    awaiting_upload -> running -> done | rejected | failed
-    awaiting_upload -> expired
-    running -> running            takeover of a dead lease
-    running -> awaiting_worker    the owner lets go: preempted, or its attempt crashed
-    any but deleted -> deleted    a tombstone without address
+awaiting_upload -> running -> done | rejected | failed
+awaiting_upload -> expired
+running -> running            takeover of a dead lease
+running -> awaiting_worker    the owner lets go: preempted, or its attempt crashed
+any but deleted -> deleted    a tombstone without address
 """
 
 from __future__ import annotations

@@ -18,7 +18,6 @@ def _row(value: int, unit: str, because: str) -> Any:
 class Limits:
     """The limits of one installation; `MODELMAIL_LIMIT_<NAME>` overrides a row."""
 
-    # fmt: off
     zip_bytes: int = _row(2 * GIB, "bytes", "some 4,000 phone photos; a signed PUT of an hour at 5 Mbit/s")
     zip_entries: int = _row(50_000, "files", "the central directory is read into memory")
     zip_total_bytes: int = _row(8 * GIB, "bytes", "unpacked; decoding more takes longer than training")
@@ -47,7 +46,6 @@ class Limits:
     takeovers_max: int = _row(10, "times", "a job that kills machines must end")
     preemptions_max: int = _row(10, "times", "a Spot machine is taken back at most daily")
     crashes_max: int = _row(3, "times", "a job that always runs out of memory must end")
-    # fmt: on
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Limits:

@@ -40,10 +40,7 @@ class Settings:
         """Read `MODELMAIL_*`; raises ValueError that names the variable at fault."""
         env = os.environ if env is None else env
         return cls(
-            **{
-                name: _text(env, name, default)
-                for name, default in _TEXTS.items()
-            },
+            **{name: _text(env, name, default) for name, default in _TEXTS.items()},
             allowed_addresses=_globs(env.get("MODELMAIL_ALLOWED_ADDRESSES", "")),
             download_weights=env.get("MODELMAIL_DOWNLOAD_WEIGHTS", "0") == "1",
             work=Path(env.get("MODELMAIL_WORK", "work")),

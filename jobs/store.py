@@ -51,7 +51,12 @@ class Store(Protocol):
         ...
 
     def put(
-        self, name: str, data: bytes, *, if_generation: int | None = None, content_type: str = "application/octet-stream"
+        self,
+        name: str,
+        data: bytes,
+        *,
+        if_generation: int | None = None,
+        content_type: str = "application/octet-stream",
     ) -> int:
         """Write; returns the new generation. Raises PreconditionFailed."""
         ...
@@ -99,7 +104,12 @@ class MemoryStore:
         return found[1] if found else None
 
     def put(
-        self, name: str, data: bytes, *, if_generation: int | None = None, content_type: str = "application/octet-stream"
+        self,
+        name: str,
+        data: bytes,
+        *,
+        if_generation: int | None = None,
+        content_type: str = "application/octet-stream",
     ) -> int:
         """Write; returns the new generation."""
         with self._lock:

@@ -1,0 +1,247 @@
+"""What may happen to a job, applied to the buckets: every change is one compare-and-swap."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from jobs import job as jobs
+from jobs.clock import Clock
+from jobs.errors import Transient, UserError
+from jobs.job import Job, Lease, PendingMail, Progress, Status
+from jobs.limits import Limits
+from jobs.options import Options
+from jobs.records import Change, Record, Records, name_of
+from jobs.retries import CRASH
+from jobs.store import PreconditionFailed, Stat, Store
+
+
+@dataclass(frozen=True)
+class Buckets:
+    """The three buckets."""
+
+    emails: Store
+    datasets: Store
+    models: Store
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """An uploaded dataset and the record of its job."""
+
+    record: Record
+    dataset: Stat
+
+
+@dataclass(frozen=True)
+class Dismissal:
+    """Why an owner lets a job go."""
+
+    counter: str  # "preemptions" or "crashes"
+    code: str  # what the job fails with when the counter is full
+    message: str
+
+
+class Queue:
+    """The jobs of one installation."""
+
+    def __init__(self, buckets: Buckets, clock: Clock, limits: Limits) -> None:
+        self.buckets = buckets
+        self.clock = clock
+        self.limits = limits
+        self.records = Records(buckets.emails, clock)
+
+    # The front door.
+
+    def submit(self, job_id: str, email: str, email_hmac: str, options: Options) -> Job:
+        """Make `open/<id>`, then the record. Raises Transient."""
+        now = self.clock.now()
+        job = Job(job_id, email, email_hmac, now, options, link_expires_at=self._link_end(now))
+        self.records.create(f"open/{job_id}", b"")
+        self.records.create(name_of(job_id), jobs.to_bytes(job))
+        return job
+
+    def read(self, job_id: str) -> Record | None:
+        """The job's record, or None for an id that nobody has."""
+        return self.records.read(job_id)
+
+    def uploaded(self, job_id: str) -> Stat | None:
+        """The uploaded dataset, or None."""
+        return self.buckets.datasets.stat(f"{job_id}.zip")
+
+    def renew_link(self, job_id: str) -> Job:
+        """Note that a fresh upload link was given. Raises UserError `not_found`, `already_uploaded`."""
+        record = self.read(job_id)
+        if record is None or record.job.status in (Status.EXPIRED, Status.DELETED):
+            raise UserError("not_found", "There is no such job.")
+        if record.job.status is not Status.AWAITING_UPLOAD or self.uploaded(job_id) is not None:
+            raise UserError("already_uploaded", "The photos of this job have arrived already.")
+        end = self._link_end(self.clock.now())
+        return self.update(job_id, lambda job: replace(job, link_expires_at=end)).job
+
+    def open_jobs(self) -> int:
+        """Jobs that count against the limit: uploaded, or with a link that still works."""
+        now = self.clock.now()
+        found = (self.read(stat.name.removeprefix("open/")) for stat in self.buckets.emails.list("open/"))
+        return sum(1 for record in found if record is not None and self._counts(record.job, now))
+
+    def oldest_waiting_seconds(self) -> float | None:
+        """How long the oldest uploaded job has waited for a worker, or None."""
+        waits = [
+            (self.clock.now() - one.dataset.created).total_seconds()
+            for one in self.waiting()
+            if one.record.job.status in (Status.AWAITING_UPLOAD, Status.AWAITING_WORKER)
+        ]
+        return max(waits, default=None)
+
+    def delete(self, job_id: str) -> None:
+        """Set `deleted`, then remove dataset, models and the open mark. A running worker loses its next write."""
+        now = self.clock.now()
+
+        def change(job: Job) -> Job:
+            if job.status is Status.DELETED:
+                return job
+            gone: dict[str, Any] = {"email": None, "files": {}, "mails": {}, "error": None, "progress": Progress()}
+            return jobs.moved(job, Status.DELETED, now, "deleted", lease=None, **gone)
+
+        self.update(job_id, change)
+        self.buckets.datasets.delete(f"{job_id}.zip")
+        self.remove_models(job_id, keep=())
+        self.buckets.emails.delete(f"open/{job_id}")
+
+    # The worker.
+
+    def waiting(self) -> Iterator[Waiting]:
+        """Every uploaded dataset with its record, oldest upload first.
+
+        A dataset whose job is terminal or unknown is deleted on the way.
+        """
+        for stat in sorted(self.buckets.datasets.list(), key=lambda stat: (stat.created, stat.name)):
+            record = self.read(stat.name.removesuffix(".zip"))
+            if record is None or record.job.status.terminal:
+                self.buckets.datasets.delete(stat.name)
+            else:
+                yield Waiting(record, stat)
+
+    def claim(self, waiting: Waiting, owner: str) -> Record | None:
+        """Take the job; None when another was faster. Counts a takeover when the job was running."""
+        now = self.clock.now()
+        job = waiting.record.job
+        takeover = job.status is Status.RUNNING
+        if takeover and job.takeovers >= self.limits.takeovers_max:
+            self._fail_unowned(waiting.record, "worker_lost", "The training machine was lost too often.")
+            return None
+        token = (job.lease.token if job.lease else 0) + 1
+        changed = jobs.moved(
+            job,
+            Status.RUNNING,
+            now,
+            f"{'taken over' if takeover else 'claimed'} by {owner}",
+            lease=Lease(owner, token),
+            takeovers=job.takeovers + takeover,
+            started_at=job.started_at or now,
+            uploaded_at=job.uploaded_at or waiting.dataset.created,
+            retry_at=None,
+        )
+        try:
+            return self.records.swap(waiting.record, changed)
+        except (PreconditionFailed, Transient):
+            return None
+
+    def beat(self, record: Record, progress: Progress) -> Record:
+        """Renew the lease, carrying the progress. Raises LeaseLost."""
+        return self.records.owned(record, lambda job: replace(job, progress=progress))
+
+    def finish(self, record: Record, files: Mapping[str, Mapping[str, Any]]) -> Record:
+        """The outcome `done`: files and the promise of the report's mail in one write. Raises LeaseLost."""
+        return self._outcome(record, Status.DONE, ("report",), {"files": dict(files)})
+
+    def reject(self, record: Record, error: UserError) -> Record:
+        """The outcome `rejected`: the dataset cannot be used. Raises LeaseLost."""
+        return self._outcome(record, Status.REJECTED, ("rejected",), {"error": _error(error)})
+
+    def fail(self, record: Record, code: str, message: str) -> Record:
+        """The outcome `failed`: our fault, told to the user and the operator. Raises LeaseLost."""
+        return self._outcome(record, Status.FAILED, ("failed", "operator"), {"error": _told(code, message)})
+
+    def let_go(self, record: Record, why: Dismissal) -> Record:
+        """Hand the job back, or fail it when this happened too often. Raises LeaseLost."""
+        count = getattr(record.job, why.counter) + 1
+        most = getattr(self.limits, f"{why.counter}_max")
+        now = self.clock.now()
+        if count >= most:
+            return self.fail(record, why.code, why.message)
+        crashed = why.counter == "crashes"
+        retry_at = now + timedelta(seconds=CRASH.wait(count)) if crashed else None
+        changes: dict[str, Any] = {why.counter: count, "retry_at": retry_at}
+        return self.records.owned(
+            record, lambda job: jobs.moved(job, Status.AWAITING_WORKER, now, why.message, **changes)
+        )
+
+    # Whoever sweeps.
+
+    def expire(self, record: Record) -> Record | None:
+        """End a job that was never uploaded. No mail: nothing is mailed before an upload."""
+        job = jobs.moved(record.job, Status.EXPIRED, self.clock.now(), "expired", email=None)
+        return self.records.swapped(record, job)
+
+    def overdue(self, record: Record) -> Record | None:
+        """End a job whose deadline has passed."""
+        return self._fail_unowned(record, "deadline", "The job did not end within its deadline.")
+
+    def remove_models(self, job_id: str, keep: tuple[str, ...]) -> None:
+        """Remove the job's objects in the models bucket, but for those named."""
+        for stat in list(self.buckets.models.list(f"{job_id}/")):
+            if stat.name not in keep:
+                self.buckets.models.delete(stat.name)
+
+    def close(self, job_id: str) -> None:
+        """Remove what a settled job leaves behind: the dataset and the open mark."""
+        self.buckets.datasets.delete(f"{job_id}.zip")
+        self.buckets.emails.delete(f"open/{job_id}")
+        self.records.forget(job_id)
+
+    def update(self, job_id: str, change: Change) -> Record:
+        """Apply a change that needs no lease. Raises UserError `not_found`, Transient."""
+        return self.records.update(job_id, change)
+
+    # Inside.
+
+    def _link_end(self, now: datetime) -> datetime:
+        return now + timedelta(seconds=self.limits.upload_seconds)
+
+    def _counts(self, job: Job, now: datetime) -> bool:
+        if job.status.terminal:
+            return False
+        young = job.link_expires_at is not None and job.link_expires_at > now
+        return young or job.status is not Status.AWAITING_UPLOAD or self.uploaded(job.id) is not None
+
+    def _outcome(self, record: Record, to: Status, mails: tuple[str, ...], changes: dict[str, Any]) -> Record:
+        now = self.clock.now()
+        changes |= self._ending(now, mails)
+        return self.records.owned(record, lambda job: jobs.moved(job, to, now, str(to), **changes))
+
+    def _ending(self, now: datetime, mails: tuple[str, ...]) -> dict[str, Any]:
+        return {
+            "finished_at": now,
+            "delete_after": now + timedelta(days=self.limits.model_days),
+            "mails": {kind: PendingMail() for kind in mails},
+            "retry_at": None,
+        }
+
+    def _fail_unowned(self, record: Record, code: str, message: str) -> Record | None:
+        now = self.clock.now()
+        ending = self._ending(now, ("failed", "operator"))
+        return self.records.swapped(
+            record, jobs.moved(record.job, Status.FAILED, now, "failed", error=_told(code, message), **ending)
+        )
+
+
+def _error(error: UserError) -> dict[str, str]:
+    return {"code": error.code, "message": error.message, "file": error.file or ""}
+
+
+def _told(code: str, message: str) -> dict[str, str]:
+    return {"code": code, "message": message, "file": ""}
