@@ -17,6 +17,8 @@ from jobs.records import Change, Record, Records, name_of
 from jobs.retries import CRASH
 from jobs.store import PreconditionFailed, Stat, Store
 
+BEAT_TRIES = 2  # a second one after a lost answer
+
 
 @dataclass(frozen=True)
 class Buckets:
@@ -151,8 +153,8 @@ class Queue:
             return None
 
     def beat(self, record: Record, progress: Progress) -> Record:
-        """Renew the lease, carrying the progress. Raises LeaseLost."""
-        return self.records.owned(record, lambda job: replace(job, progress=progress))
+        """Renew the lease, carrying the progress. Raises LeaseLost; Transient at once, for the owner keeps the time."""
+        return self.records.owned(record, lambda job: replace(job, progress=progress), most=BEAT_TRIES)
 
     def finish(self, record: Record, files: Mapping[str, Mapping[str, Any]]) -> Record:
         """The outcome `done`: files and the promise of the report's mail in one write. Raises LeaseLost."""

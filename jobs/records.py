@@ -96,7 +96,7 @@ class Records:
 
     def update(self, job_id: str, change: Change) -> Record:
         """Apply a change again and again until it is in. Raises UserError `not_found`, Transient."""
-        for tries in range(1, TRIES):
+        for tries in range(1, TRIES + 1):
             record = self.read(job_id)
             if record is None:
                 raise UserError("not_found", "There is no such job.")
@@ -109,10 +109,10 @@ class Records:
                 self._clock.sleep(RECORD.wait(tries))
         raise Transient(f"the record of job {job_id[:8]} is too busy")
 
-    def owned(self, record: Record, change: Change) -> Record:
-        """A write of the lease's owner: tried again through hiccups. Raises LeaseLost when the lease is another's."""
+    def owned(self, record: Record, change: Change, most: int = TRIES) -> Record:
+        """A write of the lease's owner, tried at most so often. Raises LeaseLost when the lease is another's."""
         mine = record.job.lease
-        for tries in range(1, TRIES):
+        for tries in range(1, most + 1):
             try:
                 return self.swap(record, change(record.job))
             except Transient:

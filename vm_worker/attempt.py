@@ -1,0 +1,154 @@
+"""One attempt at a job: a child process and its two pipes.
+
+The child never touches buckets or mail. It gets a work folder and one JSON spec, writes JSON lines
+(`progress`, `stage`, `rejected`, `failed`) and waits after each stage for the parent's word that it
+is committed. The end of either pipe ends both: a parent that dies leaves no child behind.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import traceback
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO, Any
+
+from jobs.errors import UserError
+from vm_worker.spec import Spec
+
+ENDED = {"event": "ended"}  # what `next_event` gives once the child's pipe is closed
+LINE_MAX = 8 * 1024 * 1024  # bytes of one event: a runaway child must not fill the parent's memory
+
+log = logging.getLogger(__name__)
+
+
+class Attempt:
+    """The parent's end."""
+
+    def __init__(self, spec: Spec, home: Path) -> None:
+        """Start the child; its spec and its log go into `home`."""
+        path = home / "spec.json"
+        spec.save(path)
+        events, child_events = os.pipe()
+        child_answers, answers = os.pipe()
+        with (home / "attempt.log").open("ab") as log_file:
+            self._process = subprocess.Popen(  # noqa: S603 (our own module, our own interpreter)
+                [sys.executable, "-m", "vm_worker.attempt", str(path), str(child_events), str(child_answers)],
+                stdin=subprocess.DEVNULL,
+                stdout=log_file,
+                stderr=log_file,
+                pass_fds=(child_events, child_answers),
+                start_new_session=True,  # a process group of its own, so that its own children die with it
+            )
+        os.close(child_events)
+        os.close(child_answers)
+        self._answers = os.fdopen(answers, "wb")
+        self._events: queue.Queue[Mapping[str, Any]] = queue.Queue()
+        threading.Thread(target=self._read, args=(os.fdopen(events, "rb"),), daemon=True).start()
+
+    def next_event(self, timeout: float) -> Mapping[str, Any] | None:
+        """The child's next event, `ENDED` at its end, or None when nothing came within `timeout` seconds."""
+        try:
+            return self._events.get(timeout=timeout)
+        except queue.Empty:
+            return None
+
+    def answer(self, message: Mapping[str, Any]) -> None:
+        """Tell the child that its stage is committed. A child that is gone is noticed by its events."""
+        try:
+            self._answers.write(json.dumps(message).encode() + b"\n")
+            self._answers.flush()
+        except BrokenPipeError:
+            log.warning("the attempt ended before it heard of its commit")
+
+    def stop(self) -> int:
+        """End the child and all that it started; returns its exit status (negative: killed by that signal)."""
+        try:
+            os.killpg(self._process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            log.debug("the attempt had ended")
+        return self._process.wait()
+
+    def wait(self) -> int:
+        """The exit status of a child whose pipe has ended."""
+        try:
+            return self._process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            return self.stop()
+
+    def _read(self, pipe: IO[bytes]) -> None:
+        with pipe:
+            while line := pipe.readline(LINE_MAX):
+                try:
+                    self._events.put(json.loads(line))
+                except ValueError:
+                    break
+        self._events.put(ENDED)
+
+
+class Channel:
+    """The child's end."""
+
+    def __init__(self, events: IO[bytes], answers: IO[bytes]) -> None:
+        self._events = events
+        self._answers: queue.Queue[Mapping[str, Any]] = queue.Queue()
+        self._lock = threading.Lock()
+        threading.Thread(target=self._listen, args=(answers,), daemon=True).start()
+
+    def send(self, event: Mapping[str, Any]) -> None:
+        """One JSON line."""
+        with self._lock:
+            self._events.write(json.dumps(event).encode() + b"\n")
+            self._events.flush()
+
+    def commit(self, event: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Offer a stage and wait for the parent's answer."""
+        self.send(event)
+        return self._answers.get()
+
+    def _listen(self, answers: IO[bytes]) -> None:
+        for line in answers:
+            self._answers.put(json.loads(line))
+        # The parent is gone: so are we, and the decoding processes with us.
+        os.killpg(0, signal.SIGKILL)
+
+
+def run(spec_path: Path, events: IO[bytes], answers: IO[bytes]) -> int:
+    """The child: all stages that are not done, then exit status 0; 1 after `rejected` or `failed`."""
+    from vm_worker.stages import run_stages
+
+    channel = Channel(events, answers)
+    try:
+        run_stages(Spec.load(spec_path), channel)
+    except UserError as error:
+        channel.send({"event": "rejected", "code": error.code, "message": error.message, "file": error.file})
+        return 1
+    except MemoryError:
+        raise  # dies like any other lack of memory: a crash, to be tried again
+    except Exception as error:  # every other error is ours, and the parent must hear of it
+        traceback.print_exc()
+        channel.send({"event": "failed", "message": f"{type(error).__name__}: {error}"[:500]})
+        return 1
+    return 0
+
+
+def main() -> int:
+    """`python -m vm_worker.attempt SPEC EVENTS_FD ANSWERS_FD`, started by Attempt only."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+    with os.fdopen(int(sys.argv[2]), "wb") as events:
+        status = run(Path(sys.argv[1]), events, os.fdopen(int(sys.argv[3]), "rb"))
+    # TensorFlow's threads can hold up an ordinary exit for seconds.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,57 @@
+"""What an attempt is told: one JSON file, all that the child process knows of the world."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from jobs.limits import Limits
+from jobs.options import Options
+
+
+@dataclass(frozen=True)
+class Done:
+    """A stage that an earlier attempt has committed: it is adopted, not made again."""
+
+    result: Mapping[str, Any]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Spec:
+    """One attempt at one job."""
+
+    job: str  # the id's first 8 characters
+    dataset: Path  # the zip
+    folder: Path  # where artifacts are written
+    options: Options
+    limits: Limits
+    seconds: float  # left of the budget
+    created_at: str  # ISO 8601
+    started_at: str
+    weights: str = ""  # a folder of <key>.weights.h5
+    download_weights: bool = False
+    done: Mapping[str, Done] = field(default_factory=dict)
+
+    def save(self, path: Path) -> None:
+        """Write as JSON."""
+        plain = asdict(self) | {
+            "dataset": str(self.dataset),
+            "folder": str(self.folder),
+            "options": self.options.to_json(),
+        }
+        path.write_text(json.dumps(plain, indent=1), encoding="utf-8")
+
+    @classmethod
+    def load(cls, path: Path) -> Spec:
+        """Read what `save` wrote."""
+        plain = json.loads(path.read_text(encoding="utf-8"))
+        plain["dataset"] = Path(plain["dataset"])
+        plain["folder"] = Path(plain["folder"])
+        plain["options"] = Options.from_json(plain["options"])
+        plain["limits"] = Limits(**plain["limits"])
+        plain["done"] = {name: Done(**done) for name, done in plain["done"].items()}
+        return cls(**plain)

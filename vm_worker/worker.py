@@ -1,0 +1,145 @@
+"""The poller: finds a job that it may take, runs it, and sweeps when there is none."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from jobs.errors import LeaseLost, Transient
+from jobs.job import Job, Status
+from jobs.mails import Postman
+from jobs.queue import Waiting
+from jobs.records import Record
+from jobs.sweep import retire, sweep
+from vm_worker.tenure import Preempted, Tenure, Terms
+
+SWEEP_SECONDS = 60.0
+RETIRE_SECONDS = 3600.0
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """When this worker first saw a record at this generation, on its own clock."""
+
+    generation: int
+    since: float  # monotonic seconds
+
+
+class Worker:
+    """One poller. Any number of them may run against the same buckets."""
+
+    def __init__(self, terms: Terms, postman: Postman, name: str, work: Path) -> None:
+        self._terms = terms
+        self._queue = terms.queue
+        self._clock = terms.queue.clock
+        self._postman = postman
+        self._name = name
+        self._work = work
+        self._sightings: dict[str, Sighting] = {}
+        self._swept: float | None = None
+        self._retired: float | None = None
+
+    def step(self) -> bool:
+        """Run one job if there is one to run; else sweep, if it is time. True when a job was run.
+
+        Raises Transient when the storage does not answer, Preempted when the worker must stop.
+        """
+        for waiting in self._claimable(list(self._queue.waiting())):
+            record = self._queue.claim(waiting, self._name)
+            if record is not None:
+                self._run(record)
+                return True
+        self._sweep()
+        return False
+
+    def _claimable(self, waiting: list[Waiting]) -> list[Waiting]:
+        """Those that may be taken, oldest upload first; one job of an address at a time."""
+        self._sightings = {
+            one.record.job.id: self._sight(one.record) for one in waiting if one.record.job.status is Status.RUNNING
+        }
+        free, busy = [], set()
+        for one in waiting:
+            job = one.record.job
+            if self._overdue(one):
+                if self._queue.overdue(one.record) is not None:
+                    self._postman.deliver(job.id)
+            elif job.status is Status.RUNNING and not self._dead(job.id):
+                busy.add(job.email_hmac)
+            elif self._due(job) and job.email_hmac not in busy:
+                free.append(one)
+        return free
+
+    def _overdue(self, one: Waiting) -> bool:
+        age = self._clock.now() - one.dataset.created
+        return age > timedelta(hours=self._queue.limits.deadline_hours)
+
+    def _due(self, job: Job) -> bool:
+        return job.retry_at is None or job.retry_at <= self._clock.now()
+
+    def _sight(self, record: Record) -> Sighting:
+        before = self._sightings.get(record.job.id)
+        if before is not None and before.generation == record.generation:
+            return before
+        return Sighting(record.generation, self._clock.monotonic())
+
+    def _dead(self, job_id: str) -> bool:
+        """The record has not changed for a whole lease on our own clock: no wall clock takes part."""
+        return self._clock.monotonic() - self._sightings[job_id].since > self._terms.lease_seconds
+
+    def _run(self, record: Record) -> None:
+        job = record.job
+        home = self._work / f"{job.short_id}-{job.lease.token if job.lease else 0}"
+        shutil.rmtree(home, ignore_errors=True)
+        home.mkdir(parents=True)
+        log.info("job %s: claimed", job.short_id)
+        try:
+            Tenure(self._terms, record, home).run()
+        except LeaseLost as error:
+            log.warning("%s", error)
+            return
+        finally:
+            self._keep_log(home, job.short_id)
+            shutil.rmtree(home, ignore_errors=True)
+        after = self._queue.read(job.id)
+        log.info("job %s: %s", job.short_id, after.job.status if after else "gone")
+        self._postman.deliver(job.id)
+
+    def _keep_log(self, home: Path, short_id: str) -> None:
+        """The end of the attempt's own log, for the operator: the folder goes with the job."""
+        path = home / "attempt.log"
+        if path.exists():
+            lines = path.read_text(encoding="utf-8", errors="replace").splitlines()[-30:]
+            for line in lines:
+                log.info("job %s | %s", short_id, line)
+
+    def _sweep(self) -> None:
+        now = self._clock.monotonic()
+        if self._swept is None or now - self._swept > SWEEP_SECONDS:
+            self._swept = now
+            sweep(self._queue, self._postman.deliver)
+        if self._retired is None or now - self._retired > RETIRE_SECONDS:
+            self._retired = now
+            retire(self._queue)
+
+    def forever(self, poll_seconds: float) -> None:
+        """Poll until told to stop."""
+        while not self._terms.stopping():
+            try:
+                busy = self.step()
+            except Transient as error:
+                log.warning("the storage does not answer: %s", error)
+                busy = False
+            except Preempted:
+                return
+            if not busy:
+                self._rest(poll_seconds)
+
+    def _rest(self, seconds: float) -> None:
+        end = self._clock.monotonic() + seconds
+        while not self._terms.stopping() and self._clock.monotonic() < end:
+            self._clock.sleep(min(0.2, seconds))
