@@ -1,0 +1,92 @@
+"""Responses that every route shares: JSON, pages, errors, and the headers that all of them carry."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+import flask
+
+from jobs.errors import CODES
+from jobs.render import render
+
+HEADERS: Mapping[str, str] = {
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Vary": "Accept",
+}
+# A page has one inline style sheet, named by the response's nonce, and at most a form that posts to this site.
+PAGE_POLICY = (
+    "default-src 'none'; style-src 'nonce-{nonce}'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+DATA_POLICY = "default-src 'none'; frame-ancestors 'none'"
+BUSY_SECONDS = 3600  # until the oldest idle upload link has ended
+STORAGE_SECONDS = 60
+
+
+def wants_html(request: flask.Request) -> bool:
+    """Whether Accept names text/html, and does not like JSON better. `*/*` alone gets JSON."""
+    accepted = request.accept_mimetypes
+    named = any(value.lower() == "text/html" and quality > 0 for value, quality in accepted)
+    return named and accepted["text/html"] >= _named_quality(request, "application/json")
+
+
+def data(values: Mapping[str, Any], status: int = 200) -> flask.Response:
+    """A JSON answer, indented: people read it in terminals."""
+    text = json.dumps(values, ensure_ascii=False, indent=2) + "\n"
+    response = flask.Response(text, status, mimetype="application/json")
+    response.headers["Content-Security-Policy"] = DATA_POLICY
+    return response
+
+
+def page(name: str, values: Mapping[str, Any], status: int = 200) -> flask.Response:
+    """An HTML answer from `templates/pages/<name>.html`."""
+    nonce = secrets.token_urlsafe(16)
+    response = flask.Response(render(f"pages/{name}.html", nonce=nonce, **values), status, mimetype="text/html")
+    response.headers["Content-Security-Policy"] = PAGE_POLICY.format(nonce=nonce)
+    return response
+
+
+def redirect(url: str) -> flask.Response:
+    """A 302 to a link that was signed just now."""
+    response = data({"url": url}, 302)
+    response.headers["Location"] = url
+    return response
+
+
+def error(request: flask.Request, code: str, message: str = "") -> flask.Response:
+    """The answer of an error code: a page for a browser, else `{"error": {"code", "message"}}`."""
+    row = CODES[code]
+    if wants_html(request):
+        return page("error", {"row": row, "message": message}, row.http_status)
+    message = message or f"{row.title}. {row.advice}"
+    return data({"error": {"code": code, "message": message}}, row.http_status)
+
+
+def retry_after(code: str, now: datetime) -> int | None:
+    """Seconds until it makes sense to try again; None where that depends on the caller."""
+    if code == "too_many_jobs":  # the slots are those of a UTC day
+        tomorrow = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
+        return int((tomorrow - now).total_seconds()) + 1
+    return {"busy": BUSY_SECONDS, "storage_unavailable": STORAGE_SECONDS}.get(code)
+
+
+def finished(response: flask.Response) -> flask.Response:
+    """The response with the headers that every answer carries."""
+    for name, value in HEADERS.items():
+        response.headers[name] = value
+    return response
+
+
+def stamp(moment: datetime | None) -> str | None:
+    """A time as RFC 3339 in UTC, to the second."""
+    return None if moment is None else f"{moment:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _named_quality(request: flask.Request, mimetype: str) -> float:
+    return max((quality for value, quality in request.accept_mimetypes if value.lower() == mimetype), default=0.0)

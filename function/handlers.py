@@ -1,0 +1,175 @@
+"""What each route does: a request in, a response out, with the parts it is given."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import flask
+from werkzeug.http import dump_options_header
+
+from function import answers, pages, submissions
+from function.links import Links
+from function.signing import Signer, SignRequest
+from function.statuses import gone, status_answer
+from function.uploads import upload_answer
+from jobs import quota
+from jobs.clock import Clock
+from jobs.errors import UserError
+from jobs.job import Job, new_id, valid_id
+from jobs.queue import Queue
+from jobs.settings import Settings
+from jobs.tokens import address_hmac, check_delete_token, client_hmac
+
+_log = logging.getLogger(__name__)
+
+SHOWN_INLINE = ("text/html", "text/plain", "image/png")  # other results are saved, not opened
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the handlers work with; built once, in `function.main` or by a test."""
+
+    settings: Settings
+    queue: Queue
+    signer: Signer
+    clock: Clock
+
+    @cached_property
+    def links(self) -> Links:
+        """Links of this installation."""
+        return Links(self.settings.public_url, self.settings.secret)
+
+
+def home(parts: Parts, request: flask.Request) -> flask.Response:
+    """What this service is and how it is used."""
+    if answers.wants_html(request):
+        return pages.home(parts.settings)
+    return answers.data(pages.description(parts.settings))
+
+
+def submit(parts: Parts, request: flask.Request) -> flask.Response:
+    """A new job and the link that its zip goes to."""
+    wanted = submissions.parse(request, parts.settings.limits)
+    _admit(parts, wanted.email, submissions.client_address(request))
+    job_id = new_id()
+    # Signed before the job is made: without a signature there is nothing to leave behind.
+    upload = _upload(parts, job_id)
+    pseudonym = address_hmac(parts.settings.secret, wanted.email)
+    parts.queue.submit(job_id, wanted.email, pseudonym, wanted.options)
+    _log.info("job %s submitted", job_id[:8])
+    return answers.data({"job_id": job_id, "upload": upload, **_addresses(parts, job_id)}, 201)
+
+
+def renew(parts: Parts, request: flask.Request, job_id: str) -> flask.Response:
+    """A fresh upload link for a job that still waits for its zip."""
+    _existing(parts, job_id)
+    parts.queue.renew_link(job_id)
+    return answers.data({"job_id": job_id, "upload": _upload(parts, job_id), "status_url": parts.links.status(job_id)})
+
+
+def status(parts: Parts, request: flask.Request, job_id: str) -> flask.Response:
+    """Where the job stands."""
+    job = _existing(parts, job_id)
+    # After the claim the record says all; before it, the zip's existence is the only sign of an upload.
+    dataset = parts.queue.uploaded(job_id) if job.started_at is None else None
+    answer = status_answer(job, dataset, parts.links)
+    return pages.status(answer) if answers.wants_html(request) else answers.data(answer)
+
+
+def file(parts: Parts, request: flask.Request, job_id: str, name: str) -> flask.Response:
+    """A link to one result, signed now."""
+    row = _existing(parts, job_id).files.get(name)
+    if row is None:
+        raise UserError("not_found", "This job has no such file.")
+    content_type = str(row.get("content_type", "application/octet-stream"))
+    shown = "inline" if content_type.partition(";")[0] in SHOWN_INLINE else "attachment"
+    wanted = SignRequest(
+        method="GET",
+        bucket=parts.settings.models_bucket,
+        name=str(row["object"]),
+        seconds=parts.settings.limits.download_seconds,
+        disposition=dump_options_header(shown, {"filename": name.rpartition("/")[2]}),
+        content_type=content_type,
+    )
+    return answers.redirect(parts.signer.sign(wanted))
+
+
+def ask_delete(parts: Parts, request: flask.Request, job_id: str) -> flask.Response:
+    """The page with the button. It changes nothing: mail programs open links on their own."""
+    job = _existing(parts, job_id)
+    token = request.args.get("token", "")
+    _check_token(parts, job_id, token)
+    if answers.wants_html(request):
+        return pages.ask_delete(job, token)
+    return answers.data({"job_id": job_id, "message": "Send DELETE to this address to delete the job."})
+
+
+def delete(parts: Parts, request: flask.Request, job_id: str) -> flask.Response:
+    """Delete everything the service holds of the job."""
+    if not valid_id(job_id):
+        raise _unknown()
+    record = parts.queue.read(job_id)
+    if record is None:
+        raise _unknown()
+    was_gone = gone(record.job, parts.clock.now())
+    token = request.values.get("token", "")
+    if was_gone and not check_delete_token(parts.settings.secret, job_id, token):
+        raise _unknown()
+    _check_token(parts, job_id, token)
+    # Also for a job that is gone: an earlier try may have ended between the tombstone and the data.
+    parts.queue.delete(job_id)
+    if was_gone:
+        raise _unknown()
+    _log.info("job %s deleted", job_id[:8])
+    return pages.deleted() if answers.wants_html(request) else answers.data({"job_id": job_id, "status": "deleted"})
+
+
+def health(parts: Parts, request: flask.Request) -> flask.Response:
+    """Alive, able to reach the buckets, and how long the oldest upload has waited for a worker."""
+    return answers.data({"status": "ok", "oldest_waiting_seconds": parts.queue.oldest_waiting_seconds()})
+
+
+def _admit(parts: Parts, email: str, client: str) -> None:
+    """Raises UserError `not_allowed`, `busy` or `too_many_jobs`.
+
+    The client's slot is taken before the address's: who has used up their own must not use up another person's.
+    """
+    settings, limits = parts.settings, parts.settings.limits
+    if not submissions.allowed(email, settings.allowed_addresses):
+        raise UserError("not_allowed", "This address may not use this service. Ask the person who runs it.")
+    if parts.queue.open_jobs() >= limits.open_jobs:
+        raise UserError("busy", "Too many jobs are waiting. Try again in an hour.")
+    emails, today = parts.queue.buckets.emails, parts.clock.now().date()
+    if not quota.take(emails, today, client_hmac(settings.secret, client), limits.jobs_per_client_per_day):
+        raise UserError("too_many_jobs", f"{limits.jobs_per_client_per_day} jobs a day from one place is the limit.")
+    if not quota.take(emails, today, address_hmac(settings.secret, email), limits.jobs_per_address_per_day):
+        raise UserError("too_many_jobs", f"{limits.jobs_per_address_per_day} jobs a day for one address is the limit.")
+
+
+def _existing(parts: Parts, job_id: str) -> Job:
+    """The job. Unknown, malformed, expired and deleted ids all raise the same UserError `not_found`."""
+    record = parts.queue.read(job_id) if valid_id(job_id) else None
+    if record is None or gone(record.job, parts.clock.now()):
+        raise _unknown()
+    return record.job
+
+
+def _unknown() -> UserError:
+    return UserError("not_found", "There is no such job. Jobs that expired or were deleted are gone for good.")
+
+
+def _check_token(parts: Parts, job_id: str, token: str) -> None:
+    if not check_delete_token(parts.settings.secret, job_id, token):
+        raise UserError("bad_token", "The delete link is not valid. Use the one from your mail.")
+
+
+def _upload(parts: Parts, job_id: str) -> dict[str, Any]:
+    settings = parts.settings
+    return upload_answer(parts.signer, settings.datasets_bucket, job_id, settings.limits, parts.clock.now())
+
+
+def _addresses(parts: Parts, job_id: str) -> dict[str, str]:
+    return {"status_url": parts.links.status(job_id), "delete_url": parts.links.delete(job_id)}

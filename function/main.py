@@ -1,0 +1,163 @@
+"""The front door's composition root and routes. functions-framework calls `handle`."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import traceback
+from typing import Any
+
+import flask
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, RequestEntityTooLarge
+from werkzeug.routing import Map, Rule
+
+from function import answers, handlers
+from function.handlers import Parts
+from function.signing import iam_signer, key_signer
+from function.submissions import read_body
+from jobs.clock import SystemClock
+from jobs.errors import Transient, UserError
+from jobs.queue import Buckets, Queue
+from jobs.settings import Settings
+
+_log = logging.getLogger(__name__)
+
+DRAIN_BYTES = 32 * 1024 * 1024  # what Google's front end lets through at most
+DRAIN_CHUNK = 64 * 1024
+
+# Each rule's endpoint is the handler itself; GET rules take HEAD too.
+ROUTES = Map(
+    [
+        Rule("/", methods=["GET"], endpoint=handlers.home),
+        Rule("/", methods=["POST"], endpoint=handlers.submit),
+        Rule("/health", methods=["GET"], endpoint=handlers.health),
+        Rule("/jobs/<job_id>", methods=["GET"], endpoint=handlers.status),
+        Rule("/jobs/<job_id>", methods=["DELETE"], endpoint=handlers.delete),
+        Rule("/jobs/<job_id>/upload", methods=["POST"], endpoint=handlers.renew),
+        Rule("/jobs/<job_id>/files/<path:name>", methods=["GET"], endpoint=handlers.file),
+        Rule("/jobs/<job_id>/delete", methods=["GET"], endpoint=handlers.ask_delete),
+        Rule("/jobs/<job_id>/delete", methods=["POST", "DELETE"], endpoint=handlers.delete),
+    ],
+    strict_slashes=False,
+    merge_slashes=False,
+    redirect_defaults=False,
+)
+
+
+class App:
+    """The service for one request at a time, from any thread."""
+
+    def __init__(self, parts: Parts) -> None:
+        self.parts = parts
+
+    def __call__(self, request: flask.Request) -> flask.Response:
+        """Answer. Never raises and never shows a traceback."""
+        try:
+            response = self._routed(request)
+        except Exception as error:
+            response = self._refused(request, error)
+        return answers.finished(response)
+
+    def _routed(self, request: flask.Request) -> flask.Response:
+        read_body(request, self.parts.settings.limits)
+        handler, values = ROUTES.bind("", "/").match(request.path, request.method)
+        response: flask.Response = handler(self.parts, request, **values)
+        return response
+
+    def _refused(self, request: flask.Request, error: Exception) -> flask.Response:
+        code, message = _reason(error)
+        if code == "internal_error":
+            _log.error("internal error: %s", _frames(error))
+        elif code == "storage_unavailable":
+            _log.warning("storage unavailable: %s", _frames(error))
+        response = answers.error(request, code, message)
+        if isinstance(error, MethodNotAllowed):
+            response.headers["Allow"] = ", ".join(sorted(error.valid_methods or ()))
+        wait = answers.retry_after(code, self.parts.clock.now())
+        if wait is not None:
+            response.headers["Retry-After"] = str(wait)
+        return _drained(request, response) if code == "too_large" else response
+
+
+def build(settings: Settings) -> App:
+    """The real parts from the settings. Raises ValueError that names a setting that is missing."""
+    for name in ("public_url", "secret", "allowed_addresses"):
+        if not getattr(settings, name):
+            raise ValueError(f"MODELMAIL_{name.upper()} must be set")
+    from jobs import gcs
+
+    client = gcs.client(settings.storage_url)
+    names = (settings.emails_bucket, settings.datasets_bucket, settings.models_bucket)
+    clock = SystemClock()
+    queue = Queue(Buckets(*(gcs.GcsStore(client.bucket(name)) for name in names)), clock, settings.limits)
+    if settings.signing_key:
+        signer = key_signer(settings.signing_key, settings.storage_url)
+    else:
+        signer = iam_signer(settings.iam_url, settings.storage_url)
+    return App(Parts(settings, queue, signer, clock))
+
+
+class _Lazy:
+    """The app, built at the first request and once, whichever thread comes first."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._app: App | None = None
+
+    def __call__(self) -> App:
+        with self._lock:
+            if self._app is None:
+                self._app = build(Settings.from_env())
+            return self._app
+
+
+_app = _Lazy()
+
+
+def handle(request: flask.Request) -> flask.Response:
+    """The target of functions-framework."""
+    try:
+        app = _app()
+    except Exception as error:
+        # A wrong setting names itself, and no user's data is in play yet.
+        _log.critical("cannot start: %s: %s", type(error).__name__, error)
+        return answers.finished(answers.error(request, "internal_error"))
+    return app(request)
+
+
+def _reason(error: Exception) -> tuple[str, str]:
+    """The code and the message of an answer; an empty message stands for the code's own words."""
+    if isinstance(error, UserError):
+        return error.code, error.message
+    if isinstance(error, Transient):
+        return "storage_unavailable", ""
+    codes: dict[type[HTTPException], str] = {
+        NotFound: "not_found",
+        MethodNotAllowed: "method_not_allowed",
+        RequestEntityTooLarge: "too_large",
+        HTTPException: "bad_request",
+    }
+    return next((code for kind, code in codes.items() if isinstance(error, kind)), "internal_error"), ""
+
+
+def _frames(error: BaseException) -> str:
+    """Where it broke, without the message: messages of clients hold URLs, and URLs hold ids and signatures."""
+    places = [f"{frame.name} ({frame.filename}:{frame.lineno})" for frame in traceback.extract_tb(error.__traceback__)]
+    cause = error.__cause__ or error.__context__
+    told = f"{type(error).__name__} in {' > '.join(places)}"
+    return f"{told}; from {_frames(cause)}" if cause else told
+
+
+def _drained(request: flask.Request, response: flask.Response) -> flask.Response:
+    """Read and drop a body that is too large, so that the client hears the answer instead of a broken pipe.
+
+    The answer becomes an iterator, because functions-framework reads the whole body again before any other.
+    """
+    stream: Any = request.environ["wsgi.input"]
+    left = min(request.content_length or 0, DRAIN_BYTES)
+    while left > 0 and (chunk := stream.read(min(left, DRAIN_CHUNK))):
+        left -= len(chunk)
+    body = response.get_data()
+    response.response = iter([body])
+    response.headers["Content-Length"] = str(len(body))
+    return response

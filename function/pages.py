@@ -1,0 +1,110 @@
+"""The pages, and the description of the service that a program gets in place of the first one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import flask
+
+from function.answers import page
+from function.statuses import UPLOADED
+from jobs.job import Job, Stage, Status
+from jobs.options import CANDIDATES, EXPORTS, OBJECTIVES, SEARCHES
+from jobs.settings import Settings
+
+REFRESH_SECONDS = 5
+
+TITLES: Mapping[str, str] = {
+    Status.AWAITING_UPLOAD: "Waiting for your photos",
+    UPLOADED: "Your photos are here",
+    Status.RUNNING: "Training your model",
+    Status.AWAITING_WORKER: "Waiting for a machine",
+    Status.DONE: "Your model is ready",
+    Status.REJECTED: "These photos cannot be used yet",
+    Status.FAILED: "The training failed on our side",
+}
+STAGE_TITLES: Mapping[str, str] = {
+    Stage.INTAKE: "Reading the photos",
+    Stage.SELECT: "Comparing networks",
+    Stage.TUNE: "Tuning the best one",
+    Stage.EVALUATE: "Testing on photos it has never seen",
+    Stage.EXPORT: "Packing the model",
+    Stage.REPORT: "Writing the report",
+    Stage.FINISH: "Finishing",
+}
+
+
+def home(settings: Settings) -> flask.Response:
+    """What the service does, how to send photos, and what happens to them."""
+    return page("home", {"url": settings.public_url, "limits": settings.limits, "options": _options(settings)})
+
+
+def description(settings: Settings) -> dict[str, Any]:
+    """The first page for programs."""
+    limits = settings.limits
+    return {
+        "service": "modelmail",
+        "what": "Photos in, model out, by email: POST an email address, PUT a zip of class folders to the link.",
+        "submit": {"method": "POST", "url": f"{settings.public_url}/", "fields": ["email", *_options(settings)]},
+        "options": _options(settings),
+        "limits": {
+            "zip_bytes": limits.zip_bytes,
+            "classes": [limits.classes_min, limits.classes_max],
+            "images_per_class_min": limits.class_images_min,
+            "jobs_per_address_per_day": limits.jobs_per_address_per_day,
+            "model_days": limits.model_days,
+        },
+    }
+
+
+def status(answer: Mapping[str, Any]) -> flask.Response:
+    """The status page of a job; it loads itself again until the job has ended."""
+    ended = answer["status"] in (Status.DONE, Status.REJECTED, Status.FAILED)
+    values = {
+        "job": answer,
+        "title": TITLES[answer["status"]],
+        "stages": _stages(answer),
+        "refresh": None if ended else REFRESH_SECONDS,
+    }
+    return page("status", values)
+
+
+def ask_delete(job: Job, token: str) -> flask.Response:
+    """The page with the delete button."""
+    return page("delete", {"short_id": job.short_id, "created_at": job.created_at, "token": token})
+
+
+def deleted() -> flask.Response:
+    """What the button leads to."""
+    return page("deleted", {})
+
+
+def _options(settings: Settings) -> dict[str, str]:
+    limits = settings.limits
+    return {
+        "minutes": f"{limits.minutes_min} to {limits.minutes_max}, {limits.minutes_default} if not given",
+        "objective": _choices(OBJECTIVES),
+        "candidates": f"some of {_choices(CANDIDATES)}; all if not given",
+        "search": _choices(SEARCHES),
+        "epochs": f"1 to {limits.epochs_max}",
+        "trials": "none, or a whole number",
+        "exports": f"some of {_choices(EXPORTS)}",
+        "mirror": "true or false: photos may be flipped left to right in training",
+        "seed": "a whole number; the same seed gives the same split",
+    }
+
+
+def _choices(names: tuple[str, ...]) -> str:
+    return ", ".join(names)
+
+
+def _stages(answer: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Each stage with its state: "done", "now" or "later"."""
+    order = [str(stage) for stage in Stage]
+    if answer["status"] == Status.DONE:
+        current = len(order)
+    else:
+        current = order.index(answer["stage"]) if answer["stage"] in order else -1
+    states = ["done" if place < current else "now" if place == current else "later" for place in range(len(order))]
+    return [{"title": STAGE_TITLES[name], "state": state} for name, state in zip(order, states, strict=True)]

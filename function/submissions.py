@@ -1,0 +1,139 @@
+"""What a stranger may send: JSON, a form or a query become one checked Submission."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any
+
+import flask
+from email_validator import EmailNotValidError, validate_email
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from jobs.errors import UserError
+from jobs.limits import Limits
+from jobs.options import Options, parse_options
+
+EMAIL_LENGTH = 254  # characters; RFC 5321's limit of a path, less its brackets
+IPV6_PREFIX = 64  # bits that one customer of a provider usually owns
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A checked request for a job."""
+
+    email: str
+    options: Options
+
+
+def parse(request: flask.Request, limits: Limits) -> Submission:
+    """Read a `POST /`. Raises UserError `bad_request`, `too_large`, `bad_email` or `bad_option`."""
+    fields = _merged([*request.args.items(multi=True), *_body_fields(request, limits)])
+    return Submission(email=_email(fields), options=parse_options(_options(fields), limits))
+
+
+def read_body(request: flask.Request, limits: Limits) -> bytes:
+    """The whole body, which is kept for later readers. Raises UserError `too_large`."""
+    request.max_content_length = limits.request_bytes
+    try:
+        return request.get_data(cache=True)
+    except RequestEntityTooLarge as error:
+        raise UserError(
+            "too_large",
+            f"A request may have {limits.request_bytes} bytes. Send only the email address and options; "
+            "the zip goes to the upload link.",
+        ) from error
+
+
+def check_email(given: object) -> str:
+    """The address in the form that mail is sent to (an international domain in ASCII). Raises UserError `bad_email`."""
+    if not isinstance(given, str):
+        raise UserError("bad_email", "The email address is one text, such as ada@example.org.")
+    # The validator refuses these too; here it is plain to see that no header can be smuggled into a mail.
+    if any(character in given for character in "\r\n\0"):
+        raise UserError("bad_email", "An email address has no line breaks.")
+    if len(given) > EMAIL_LENGTH:
+        raise UserError("bad_email", f"An email address has at most {EMAIL_LENGTH} characters.")
+    try:
+        found = validate_email(given.strip(" "), strict=True, check_deliverability=False, allow_smtputf8=False)
+    except EmailNotValidError as error:
+        raise UserError("bad_email", f"That is not one email address. {error}") from error
+    return found.ascii_email or found.normalized
+
+
+def allowed(email: str, globs: Iterable[str]) -> bool:
+    """Whether one of the globs matches the address, upper and lower case being equal."""
+    return any(fnmatchcase(email.lower(), glob.lower()) for glob in globs)
+
+
+def client_address(request: flask.Request) -> str:
+    """Who counts as one client: an IPv4 address, or the /64 network of an IPv6 address.
+
+    Behind Google's front end it is the last X-Forwarded-For entry: the ones before it are the client's own words.
+    """
+    forwarded = ",".join(request.headers.getlist("X-Forwarded-For"))
+    given = forwarded.rpartition(",")[2].strip() or request.remote_addr or ""
+    try:
+        address = ipaddress.ip_address(given)
+    except ValueError:
+        return given
+    if isinstance(address, ipaddress.IPv4Address):
+        return str(address)
+    if address.ipv4_mapped:
+        return str(address.ipv4_mapped)
+    return str(ipaddress.ip_network((address, IPV6_PREFIX), strict=False))
+
+
+def _body_fields(request: flask.Request, limits: Limits) -> list[tuple[str, Any]]:
+    body = read_body(request, limits)
+    # A body that looks like JSON is read as JSON: `curl -d '{...}'` calls it a form.
+    if request.is_json or body.lstrip().startswith(b"{"):
+        return list(_object(body, "The body").items())
+    try:
+        if request.files:
+            raise UserError("bad_request", "A file came with the request. The zip goes to the upload link instead.")
+        return list(request.form.items(multi=True))
+    except RequestEntityTooLarge as error:
+        raise UserError("too_large", "The form has too many fields.") from error
+
+
+def _merged(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    fields: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in fields:
+            code = "bad_email" if name == "email" else "bad_option"
+            raise UserError(code, f"{name[:40]!r} is given twice.")
+        fields[name] = value
+    return fields
+
+
+def _email(fields: Mapping[str, Any]) -> str:
+    if "email" not in fields:
+        raise UserError("bad_email", "The email address is missing: send it as JSON, as a form or as ?email=.")
+    return check_email(fields["email"])
+
+
+def _options(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Options come as fields of their own (minutes=2), or together in `options`, or both."""
+    flat = [(name, value) for name, value in fields.items() if name not in ("email", "options")]
+    return _merged([*flat, *_object(fields.get("options"), "options").items()])
+
+
+def _object(given: object, what: str) -> dict[str, Any]:
+    if isinstance(given, str | bytes):
+        given = _json(given, what) if given.strip() else None
+    if given is None:
+        return {}
+    if not isinstance(given, dict):
+        raise UserError("bad_request", f"{what} is not a JSON object.")
+    return given
+
+
+def _json(text: str | bytes, what: str) -> object:
+    try:
+        return json.loads(text, object_pairs_hook=_merged)
+    except (ValueError, RecursionError) as error:
+        raise UserError("bad_request", f"{what} is not JSON.") from error

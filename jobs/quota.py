@@ -1,0 +1,30 @@
+"""A daily count without a database: each use is an object that only one caller can create.
+
+`limits/<yyyymmdd>/<key>/<n>` is made with `if_generation=0`, so racing callers can never take more
+slots than there are. The key is a pseudonym, never an address. The bucket's lifecycle removes old days.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+
+from jobs.store import PreconditionFailed, Store
+
+
+def take(store: Store, day: date, key: str, most: int) -> bool:
+    """Take one of the day's `most` slots of this key; False when none is free. Raises Transient.
+
+    A slot whose answer was lost on the way stays taken: the count may err against the caller, never past the limit.
+    """
+    prefix = f"limits/{day:%Y%m%d}/{key}/"
+    taken = {stat.name for stat in store.list(prefix)}
+    free = (name for name in (f"{prefix}{slot}" for slot in range(1, most + 1)) if name not in taken)
+    return any(_created(store, name) for name in free)
+
+
+def _created(store: Store, name: str) -> bool:
+    try:
+        store.put(name, b"", if_generation=0)
+    except PreconditionFailed:
+        return False
+    return True
