@@ -46,7 +46,10 @@ class Ledger:
 
     def fetch_dataset(self, path: Path) -> None:
         """Download the user's zip. Raises Transient."""
-        self._retry(lambda: self._datasets.download(f"{self._id}.zip", path))
+        try:
+            self._retry(lambda: self._datasets.download(f"{self._id}.zip", path))
+        except FileNotFoundError:
+            raise Transient("the dataset is gone: its job was deleted, or another worker has ended it") from None
 
     def adopt_all(self) -> dict[str, Done]:
         """What earlier attempts have committed, their files fetched. Raises Transient."""

@@ -9,10 +9,9 @@ import sys
 import threading
 import uuid
 
-from jobs.letters import Letterhead
-
 from jobs import gcs
 from jobs.clock import SystemClock
+from jobs.letters import Letterhead
 from jobs.mails import Postman
 from jobs.queue import Buckets, Queue
 from jobs.sendgrid import SendgridMailer
@@ -36,7 +35,13 @@ def build(settings: Settings, stop: threading.Event) -> Worker:
     queue = Queue(Buckets(emails, datasets, models), SystemClock(), settings.limits)
     name = f"{socket.gethostname()}-{uuid.uuid4().hex[:6]}"
     terms = Terms(
-        queue, Attempt, settings.lease_seconds, settings.weights, settings.download_weights, stopping=stop.is_set
+        queue,
+        Attempt,
+        settings.lease_seconds,
+        settings.weights,
+        settings.download_weights,
+        settings.public_url,
+        stop.is_set,
     )
     mailer = SendgridMailer(settings.sendgrid_key, settings.sendgrid_url, MAIL_TIMEOUT)
     head = Letterhead(settings.sender, settings.operator, settings.public_url, settings.secret)

@@ -34,6 +34,7 @@ class Spec:
     started_at: str
     weights: str = ""  # a folder of <key>.weights.h5
     download_weights: bool = False
+    files_url: str = ""  # absolute; the report's links start with it
     done: Mapping[str, Done] = field(default_factory=dict)
 
     def save(self, path: Path) -> None:

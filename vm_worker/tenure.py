@@ -74,6 +74,7 @@ class Terms:
     lease_seconds: float
     weights: str = ""
     download_weights: bool = False
+    public_url: str = ""
     stopping: Callable[[], bool] = field(default=lambda: False)
 
 
@@ -110,6 +111,13 @@ class Tenure:
             self._stop(child)
             child = None
             self._record = self._queue.let_go(self._record, CRASHED)
+        except LeaseLost:
+            raise
+        except Exception:  # whatever a job does to us, the worker goes on to the next
+            log.exception("job %s failed", self._record.job.short_id)
+            self._stop(child)
+            child = None
+            self._record = self._queue.fail(self._record, "internal", "The training stopped with an error of ours.")
         finally:
             self._stop(child)
             self._pool.shutdown(cancel_futures=True)
@@ -136,6 +144,7 @@ class Tenure:
             started_at=job.started_at.isoformat(timespec="seconds") if job.started_at else "",
             weights=self._terms.weights,
             download_weights=self._terms.download_weights,
+            files_url=f"{self._terms.public_url}/jobs/{job.id}/files" if self._terms.public_url else "",
             done=done,
         )
 

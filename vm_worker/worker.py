@@ -67,7 +67,7 @@ class Worker:
             job = one.record.job
             if self._overdue(one):
                 if self._queue.overdue(one.record) is not None:
-                    self._postman.deliver(job.id)
+                    self._deliver(job.id)
             elif job.status is Status.RUNNING and not self._dead(job.id):
                 busy.add(job.email_hmac)
             elif self._due(job) and job.email_hmac not in busy:
@@ -107,7 +107,16 @@ class Worker:
             shutil.rmtree(home, ignore_errors=True)
         after = self._queue.read(job.id)
         log.info("job %s: %s", job.short_id, after.job.status if after else "gone")
-        self._postman.deliver(job.id)
+        self._deliver(job.id)
+
+    def _deliver(self, job_id: str) -> None:
+        """A mail that cannot be written must not stop the next job; the sweep tries it again."""
+        try:
+            self._postman.deliver(job_id)
+        except Transient as error:
+            log.warning("job %s: its mail waits: %s", job_id[:8], error)
+        except Exception:
+            log.exception("job %s: its mail could not be written", job_id[:8])
 
     def _keep_log(self, home: Path, short_id: str) -> None:
         """The end of the attempt's own log, for the operator: the folder goes with the job."""
@@ -121,7 +130,7 @@ class Worker:
         now = self._clock.monotonic()
         if self._swept is None or now - self._swept > SWEEP_SECONDS:
             self._swept = now
-            sweep(self._queue, self._postman.deliver)
+            sweep(self._queue, self._deliver)
         if self._retired is None or now - self._retired > RETIRE_SECONDS:
             self._retired = now
             retire(self._queue)

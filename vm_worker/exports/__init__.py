@@ -1,0 +1,1 @@
+"""The model as files: written here, proved in a clean process."""

@@ -1,0 +1,63 @@
+"""Writing the finished model: `.h5` and `.keras`, and the labels beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+H5 = "model.h5"
+KERAS = "model.keras"
+LABELS = "labels.txt"
+
+
+def save(model: Any, path: Path) -> None:
+    """Write a Keras model in the format of the path's suffix, without its training state.
+
+    `model` is a `keras.Model` that takes (None, size, size, 3) float32 RGB 0..255.
+    """
+    model.save(path, include_optimizer=False) if path.suffix == ".h5" else model.save(path)
+
+
+def load(path: Path) -> Any:
+    """The model back from its file, for prediction only."""
+    import keras
+
+    return keras.models.load_model(path, compile=False)
+
+
+def write_labels(classes: Sequence[str], path: Path) -> None:
+    """One class a line, in the order of the model's outputs."""
+    path.write_text("".join(f"{name}\n" for name in classes), encoding="utf-8")
+
+
+def layer_rows(model: Any) -> list[dict[str, Any]]:
+    """The model summary's rows: name, type, output_shape, parameters of every layer, nested ones unfolded."""
+    rows: list[dict[str, Any]] = []
+    for layer in model.layers:
+        if getattr(layer, "layers", None):
+            rows.extend(layer_rows(layer))
+        else:
+            rows.append(_row(layer))
+    return rows
+
+
+def totals(model: Any) -> dict[str, int]:
+    """Parameters in all, trainable and not, as Keras' own summary counts them."""
+    trainable = sum(int(weight.size) if hasattr(weight, "size") else 0 for weight in _numpy(model.trainable_weights))
+    everything = int(model.count_params())
+    return {"total": everything, "trainable": trainable, "non_trainable": everything - trainable}
+
+
+def _numpy(weights: Sequence[Any]) -> list[Any]:
+    return [weight.numpy() if hasattr(weight, "numpy") else weight for weight in weights]
+
+
+def _row(layer: Any) -> dict[str, Any]:
+    shape = getattr(getattr(layer, "output", None), "shape", None)
+    return {
+        "name": layer.name,
+        "type": type(layer).__name__,
+        "output_shape": "" if shape is None else str(tuple(shape)),
+        "parameters": int(layer.count_params()),
+    }

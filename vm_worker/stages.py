@@ -1,0 +1,214 @@
+"""The ordered stages of an attempt, run in its child process.
+
+A stage is a function from the attempt's `Work` to an `Output`: plain values and files. What an
+earlier attempt has committed is adopted; caches (decoded photos, features) are simply made again.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from jobs.errors import Bug
+from jobs.job import Stage
+from vm_worker.intake.cache import IntakeRequest, take_in
+from vm_worker.intake.dataset import Dataset, Part
+from vm_worker.learn.backbones import CATALOGUE, Backbone
+from vm_worker.learn.budget import Budget
+from vm_worker.learn.weights import WeightFile, find
+from vm_worker.spec import Spec
+
+DECODERS = 2  # processes; more gain nothing on two cores
+SELECT_SHARE = 0.45  # of the time that is left after intake; tuning needs the winner's images again
+FINISH_SECONDS = 12.0  # start of the clean process, plots and uploads
+FINISH_PASSES = 3.0  # forward passes over the test images in evaluate and export
+PROGRESS_GAP = 0.5  # seconds between two progress events
+
+SHARES = {  # of the progress bar
+    Stage.INTAKE: 0.10,
+    Stage.SELECT: 0.40,
+    Stage.TUNE: 0.30,
+    Stage.EVALUATE: 0.08,
+    Stage.EXPORT: 0.08,
+    Stage.REPORT: 0.04,
+}
+
+log = logging.getLogger(__name__)
+
+
+class Link(Protocol):
+    """The way to the parent."""
+
+    def send(self, event: Mapping[str, Any]) -> None:
+        """Tell it something."""
+        ...
+
+    def commit(self, event: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Offer a stage; the answer is `{"go": ...}` or `{"adopt": result}`."""
+        ...
+
+
+@dataclass(frozen=True)
+class File:
+    """One file of a stage's output, in the attempt's folder."""
+
+    name: str
+    public: bool  # the user may download it
+    content_type: str = "application/octet-stream"
+
+    def to_json(self) -> dict[str, Any]:
+        """For the parent."""
+        return {"name": self.name, "public": self.public, "content_type": self.content_type}
+
+
+@dataclass(frozen=True)
+class Output:
+    """What a stage gives: plain values for its manifest, and files."""
+
+    result: dict[str, Any]
+    files: tuple[File, ...] = ()
+
+
+@dataclass
+class Work:
+    """One attempt in progress."""
+
+    spec: Spec
+    link: Link
+    began: float = field(default_factory=time.monotonic)
+    results: dict[str, Any] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+    _dataset: Dataset | None = None
+    _shown: dict[str, Any] = field(default_factory=dict)
+    _told: float = 0.0
+
+    @property
+    def folder(self) -> Path:
+        """Where files go."""
+        return self.spec.folder
+
+    @property
+    def end(self) -> float:
+        """When the budget ends, in monotonic seconds."""
+        return self.began + self.spec.seconds
+
+    @property
+    def winner(self) -> Backbone:
+        """The selected backbone."""
+        return CATALOGUE[self.results[Stage.SELECT]["winner"]]
+
+    def weights(self) -> tuple[dict[str, WeightFile], dict[str, str]]:
+        """The candidates with weights, and why the others have none. Raises Bug when there are none."""
+        wanted = self.spec.options.candidates or tuple(CATALOGUE)
+        found, missing = find(wanted, self.spec.weights, self.spec.download_weights)
+        if not found:
+            raise Bug(f"no candidate has pretrained weights here: {missing}")
+        return found, missing
+
+    def weight(self) -> WeightFile:
+        """The winner's weights. Raises Bug when this machine does not have them."""
+        found, _ = self.weights()
+        if self.winner.key not in found:
+            raise Bug(f"this machine has no weights for {self.winner.key}")
+        return found[self.winner.key]
+
+    def dataset(self) -> Dataset:
+        """The decoded photos and their split; made again where the intake was another machine's."""
+        if self._dataset is None:
+            found, _ = self.weights()
+            sizes = {CATALOGUE[key].size for key in found}
+            if Stage.SELECT in self.results:
+                sizes = {self.winner.size}
+            request = IntakeRequest(
+                source=self.spec.dataset,
+                folder=self.folder / "cache",
+                sizes=tuple(sorted(sizes)),
+                seed=self.spec.options.seed,
+                limits=self.spec.limits,
+                processes=DECODERS,
+            )
+            request.folder.mkdir(exist_ok=True)
+            self._dataset = take_in(request, lambda fraction, text: self.tell(Stage.INTAKE, fraction, text))
+        return self._dataset
+
+    def finish_seconds(self) -> float:
+        """What evaluate, export and report will need, by the speed that selection measured."""
+        speed = self.results[Stage.SELECT].get("images_per_second") or 10.0
+        return FINISH_SECONDS + FINISH_PASSES * len(self.dataset().rows(Part.TEST)) / speed
+
+    def tell(self, stage: Stage, fraction: float, message: str, **more: Any) -> None:
+        """Progress for the status page: `fraction` is of the stage, 0..1."""
+        self._shown.update(more)
+        now = time.monotonic()
+        if now - self._told < PROGRESS_GAP and fraction not in (0.0, 1.0):
+            return
+        self._told = now
+        whole = self._before(stage) + SHARES[stage] * min(1.0, max(0.0, fraction))
+        left = max(0.0, self.end - now)
+        guess = (now - self.began) * (1 - whole) / whole if whole > 0.02 else left
+        remaining = round(min(left, guess), 1)
+        progress = {"stage": stage, "fraction": round(whole, 4), "message": message, "remaining_seconds": remaining}
+        self.link.send({"event": "progress", **progress, **self._shown})
+
+    @staticmethod
+    def _before(stage: Stage) -> float:
+        order = list(SHARES)
+        return sum(SHARES[one] for one in order[: order.index(stage)])
+
+
+def run_stages(spec: Spec, link: Link) -> None:
+    """Every stage in order. Raises UserError for a dataset that cannot be used, anything else for our faults."""
+    from vm_worker import steps
+
+    spec.folder.mkdir(parents=True, exist_ok=True)
+    work = Work(spec, link)
+    for stage, function in steps.STEPS.items():
+        if stage in spec.done:
+            work.results[stage] = dict(spec.done[stage].result)
+            work.seconds[stage] = spec.done[stage].seconds
+        else:
+            _run(work, stage, function)
+
+
+def _run(work: Work, stage: Stage, function: Callable[[Work], Output]) -> None:
+    began = time.monotonic()
+    work.tell(stage, 0.0, MESSAGES[stage])
+    output = function(work)
+    seconds = time.monotonic() - began
+    log.info("%s took %.1f s", stage, seconds)
+    answer = work.link.commit(
+        {
+            "event": "stage",
+            "stage": stage,
+            "seconds": round(seconds, 2),
+            "result": output.result,
+            "files": [file.to_json() for file in output.files],
+        }
+    )
+    work.results[stage] = answer.get("adopt", output.result)
+    work.seconds[stage] = seconds
+
+
+def select_budget(work: Work) -> Budget:
+    """Until when selection may take its images."""
+    now = time.monotonic()
+    return Budget(now + max(0.0, (work.end - now - FINISH_SECONDS) * SELECT_SHARE))
+
+
+def tune_budget(work: Work) -> Budget:
+    """Until when tuning may train: what comes after it is paid first."""
+    return Budget(work.end - work.finish_seconds())
+
+
+MESSAGES = {
+    Stage.INTAKE: "Reading your photos",
+    Stage.SELECT: "Trying the candidates",
+    Stage.TUNE: "Tuning the best one",
+    Stage.EVALUATE: "Testing on photos that it has never seen",
+    Stage.EXPORT: "Checking the model files in a clean process",
+    Stage.REPORT: "Writing the report",
+}

@@ -1,0 +1,224 @@
+"""What each stage does: the learning engine, the evaluation, the exports and the report, in their order."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from jobs.errors import Bug
+from jobs.job import Stage
+from vm_worker import report as reports
+from vm_worker.evaluation.metrics import evaluate as measure
+from vm_worker.exports import files
+from vm_worker.exports.verify import Proof, verify
+from vm_worker.intake.dataset import Part
+from vm_worker.learn.heads import Head
+from vm_worker.learn.probabilities import predict
+from vm_worker.stages import File, Output, Work, select_budget, tune_budget
+
+HEAD = "head.npz"
+TUNED = "tuned.weights.h5"
+PROBABILITIES = "test.npz"
+CLEAN_SECONDS = 600.0  # at most, for the clean process
+
+PUBLIC_TYPES = {
+    ".h5": "application/x-hdf5",
+    ".keras": "application/zip",
+    ".txt": "text/plain; charset=utf-8",
+    ".html": "text/html; charset=utf-8",
+    ".json": "application/json",
+    ".csv": "text/csv; charset=utf-8",
+    ".png": "image/png",
+}
+
+
+def _public(name: str) -> File:
+    return File(name, True, PUBLIC_TYPES[Path(name).suffix])
+
+
+def _private(name: str) -> File:
+    return File(name, False)
+
+
+def intake(work: Work) -> Output:
+    """Unpack, check, decode, split."""
+    return Output(work.dataset().to_json())
+
+
+def select(work: Work) -> Output:
+    """A head for each candidate; the best one."""
+    from vm_worker.selection import SelectRequest
+    from vm_worker.selection import select as choose
+
+    found, missing = work.weights()
+    folder = _scratch(work)
+    request = SelectRequest(work.dataset(), found, work.spec.options, select_budget(work), folder)
+    selection = choose(request, _teller(work, Stage.SELECT))
+    selection.head.save(work.folder / HEAD)
+    absent = [_without_weights(key, reason) for key, reason in missing.items()] if work.spec.options.candidates else []
+    result = {
+        "winner": selection.winner,
+        "candidates": [*selection.candidates, *absent],
+        "curve": list(selection.curve),
+        "note": selection.note,
+        "images_per_second": selection.images_per_second,
+    }
+    return Output(result, (_private(HEAD),))
+
+
+def tune(work: Work) -> Output:
+    """The rule: lower learning rate, larger batch, last block unfrozen."""
+    from vm_worker.learn.finetune import TuneRequest
+    from vm_worker.learn.finetune import tune as train
+
+    request = TuneRequest(
+        dataset=work.dataset(),
+        weight=work.weight(),
+        head=Head.load(work.folder / HEAD),
+        options=work.spec.options,
+        budget=tune_budget(work),
+        folder=_scratch(work),
+    )
+    tuned = train(request, _teller(work, Stage.TUNE))
+    result = {
+        "better": tuned.better,
+        "trials": list(tuned.trials),
+        "curve": list(tuned.curve),
+        "validation_accuracy": tuned.validation_accuracy,
+        "validation_loss": tuned.validation_loss,
+    }
+    if not tuned.better or tuned.weights_path is None:
+        return Output(result)
+    tuned.weights_path.replace(work.folder / TUNED)
+    return Output(result, (_private(TUNED),))
+
+
+def evaluate(work: Work) -> Output:
+    """Write model.h5, load it again, and use the test set, once."""
+    import numpy as np
+
+    from vm_worker.learn.assemble import delivered
+
+    tuned = work.folder / TUNED if work.results[Stage.TUNE]["better"] else None
+    path = work.folder / files.H5
+    files.save(delivered(work.weight(), Head.load(work.folder / HEAD), tuned), path)
+    model = files.load(path)
+    dataset = work.dataset()
+    rows = dataset.rows(Part.TEST)
+    probabilities = predict(model, dataset.pixels(work.winner.size), rows)
+    names = [dataset.names[row] for row in rows]
+    np.savez(work.folder / PROBABILITIES, probabilities=probabilities)
+    result = {
+        "test": measure(probabilities, dataset.labels[rows], dataset.classes, names),
+        "model": {
+            "layers": files.layer_rows(model),
+            **files.totals(model),
+            "input": f"raw RGB 0..255, {work.winner.size} x {work.winner.size}",
+            "bytes": path.stat().st_size,
+        },
+    }
+    return Output(result, (_public(files.H5), _private(PROBABILITIES)))
+
+
+def export(work: Work) -> Output:
+    """The other formats, each proved in a clean process. Raises Bug when model.h5 does not survive there."""
+    import numpy as np
+
+    dataset = work.dataset()
+    models = {files.H5: work.folder / files.H5}
+    if "keras" in work.spec.options.exports:
+        models[files.KERAS] = work.folder / files.KERAS
+        files.save(files.load(models[files.H5]), models[files.KERAS])
+    with np.load(work.folder / PROBABILITIES) as saved:
+        expected = saved["probabilities"]
+    proof = Proof(dataset.images[work.winner.size], dataset.rows(Part.TEST), expected, _scratch(work), CLEAN_SECONDS)
+    rows = verify(proof, models)
+    _check_h5(rows)
+    files.write_labels(dataset.classes, work.folder / files.LABELS)
+    made = [files.LABELS, *(row["name"] for row in rows if row["state"] == "made")]
+    listed = [{"name": name, "bytes": (work.folder / name).stat().st_size} for name in made]
+    new = tuple(_public(name) for name in made if name != files.H5)
+    return Output({"exports": rows, "files": listed}, new)
+
+
+def report(work: Work) -> Output:
+    """The report in every form, with its plots."""
+    facts = reports.Facts(
+        job=_job(work),
+        dataset=work.results[Stage.INTAKE],
+        select=work.results[Stage.SELECT],
+        tune=work.results[Stage.TUNE],
+        evaluate=work.results[Stage.EVALUATE],
+        export=work.results[Stage.EXPORT],
+        seconds={stage: round(seconds, 1) for stage, seconds in work.seconds.items()},
+        versions=_versions(),
+        licence={"name": work.winner.licence, "attribution": work.winner.attribution},
+        size=work.winner.size,
+        model_days=work.spec.limits.model_days,
+        files_url=work.spec.files_url,
+    )
+    built = reports.build(facts)
+    names = reports.write(built, work.folder)
+    return Output({"headline": built["headline"]}, tuple(_public(name) for name in names))
+
+
+STEPS: Mapping[Stage, Callable[[Work], Output]] = {
+    Stage.INTAKE: intake,
+    Stage.SELECT: select,
+    Stage.TUNE: tune,
+    Stage.EVALUATE: evaluate,
+    Stage.EXPORT: export,
+    Stage.REPORT: report,
+}
+
+
+def _scratch(work: Work) -> Path:
+    folder = work.folder / "scratch"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+def _teller(work: Work, stage: Stage) -> Callable[[Mapping[str, Any]], None]:
+    def tell(event: Mapping[str, Any]) -> None:
+        known = {key: list(event[key]) for key in ("candidates", "curve") if key in event}
+        work.tell(stage, event["fraction"], event["message"], **known)
+
+    return tell
+
+
+def _without_weights(key: str, reason: str) -> dict[str, Any]:
+    from vm_worker.learn.backbones import CATALOGUE
+
+    nothing = dict.fromkeys(("validation_accuracy", "validation_interval", "validation_loss", "seconds"))
+    row = CATALOGUE[key]
+    return {
+        "name": key,
+        "title": row.title,
+        "parameters": row.parameters,
+        "state": "no_weights",
+        "note": reason,
+    } | nothing
+
+
+def _check_h5(rows: list[dict[str, Any]]) -> None:
+    for row in rows:
+        if row["name"] == files.H5 and row["state"] != "made":
+            raise Bug(f"model.h5 does not survive a clean process: {row['note']}")
+
+
+def _job(work: Work) -> dict[str, Any]:
+    spec = work.spec
+    return {
+        "id_short": spec.job,
+        "created_at": spec.created_at,
+        "started_at": spec.started_at,
+        "options": spec.options.to_json(),
+    }
+
+
+def _versions() -> dict[str, str]:
+    packages = ("modelmail", "tensorflow", "keras", "numpy", "pillow")
+    return {"python": platform.python_version(), **{name: version(name) for name in packages}}
