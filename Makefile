@@ -1,0 +1,56 @@
+# The same commands for people and for CI. Each makes or renews .venv first when it is missing or stale.
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help dev demo test check faults bench slow
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+PYTEST := $(BIN)/coverage run -m pytest
+
+# The first Python on this machine that the project runs on.
+PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3 python; do \
+	"$$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null \
+	&& { echo "$$python"; break; }; done)
+
+help: ## Show this list.
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
+
+dev: $(STAMP) ## Make .venv and install everything, pinned by hash.
+
+$(STAMP): constraints.txt pyproject.toml
+	@test -n "$(PYTHON)" || { echo "modelmail needs Python 3.11, 3.12 or 3.13; none was found." >&2; exit 1; }
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || { echo "Making $(VENV) with $(PYTHON)"; \
+		$(PYTHON) -m venv --clear $(VENV) || { echo "On Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }; }
+	@echo "Installing $$(grep -c '^[^ #].*==' constraints.txt) packages into $(VENV) (the first time takes minutes)"
+	@$(BIN)/python -m pip install --disable-pip-version-check --progress-bar off --require-hashes -r constraints.txt \
+		| sed -u -n 's/^Collecting \([^ ]*\).*/  \1/p; s/^Installing collected.*/  installing all of them/p'
+	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation -e .
+	@touch $(STAMP)
+
+demo: dev ## The whole journey on this machine. ZIP=photos.zip EMAIL=me@example.org MINUTES=5 for your own photos.
+	@$(BIN)/modelmail demo $(if $(ZIP),"$(ZIP)") $(if $(EMAIL),--email "$(EMAIL)") $(if $(MINUTES),--minutes $(MINUTES))
+
+test: dev ## The fast tests, with branch coverage.
+	@$(BIN)/coverage erase
+	$(PYTEST) -m "not slow and not faults"
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage report --skip-covered
+	@$(BIN)/coverage report --include='jobs/*,vm_worker/intake/*' --fail-under=95
+
+check: dev ## Lint, format, types and import rules.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+faults: dev ## Kills and corruption.
+	$(BIN)/pytest -m faults
+
+slow: dev ## The tests that take minutes.
+	$(BIN)/pytest -m slow
+
+bench: dev ## Measure; prints tables.
+	$(BIN)/pytest tests/benchmarks -m "" -s

@@ -1,0 +1,150 @@
+"""`modelmail demo`: the whole journey on this machine, through the real parts."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from function.client import Client, ClientError
+from infra.cli import photos
+from infra.cli.journey import Order, follow, send
+from infra.cli.outcome import DemoFailed, Outcome
+from infra.cli.screen import Screen
+from infra.local import demo_photos
+from infra.local.environment import quiet_env
+from infra.local.processes import StackError
+from infra.local.stack import Stack
+from jobs.limits import Limits
+
+EXPORTS = ("h5", "keras")
+MAIL_SECONDS = 60.0  # the outcome promises the mail; sending it takes a second
+PREDICT_SECONDS = 120.0  # TensorFlow's import on a cold disk, and one photo
+MAIL_NAME = re.compile(r"\d+-.+")  # what the mailbox writes; nothing else in its folder is ours to remove
+
+
+@dataclass(frozen=True)
+class Wish:
+    """The command line of a demo."""
+
+    photos: Path | None  # None: the built-in tiles
+    email: str
+    minutes: int | None
+    data: Path
+    as_json: bool
+
+
+def run(wish: Wish) -> int:
+    """The demo; returns the exit status: 0 only when every step worked."""
+    signal.signal(signal.SIGTERM, _terminated)
+    screen, outcome = Screen(to_stderr=wish.as_json), Outcome()
+    try:
+        _journey(wish, screen, outcome)
+    except ClientError as error:
+        outcome.fail(error.code, error.message)
+    except (DemoFailed, StackError, OSError) as error:
+        outcome.fail("demo_failed", str(error))
+    if outcome.error:
+        screen.say(f"{outcome.error['code']}: {outcome.error['message']}")
+    if wish.as_json:
+        sys.stdout.write(json.dumps(outcome.to_json()) + "\n")
+    return outcome.exit_status
+
+
+def _journey(wish: Wish, screen: Screen, outcome: Outcome) -> None:
+    with ExitStack() as undo:
+        work = Path(undo.enter_context(tempfile.TemporaryDirectory(prefix="modelmail-")))
+        source = _source(wish, work, screen)
+        screen.say("Starting buckets, mailbox, function and worker")
+        stack = undo.enter_context(Stack(wish.data))
+        _empty(stack.mail)
+        order = Order(source, wish.email, stack.function_url, _options(wish, source, stack.settings.limits))
+        submission = send(order, screen)
+        outcome.job_id = submission.job_id
+        status = follow(order.url, submission, screen, stack.check)
+        outcome.take_status(status)
+        _collect_mail(stack, outcome)
+        if outcome.status != "done":
+            screen.say(f"Mail: {outcome.mail_eml}")
+            return
+        outcome.take_files(_download(status, stack.data / "jobs" / submission.job_id))
+        outcome.predictions = _predict(outcome, source, work)
+    outcome.tell(screen)
+
+
+def _source(wish: Wish, work: Path, screen: Screen) -> Path:
+    if wish.photos is None:
+        screen.say("Photos: 3 x 64 tiles of brick, grass and gravel (scikit-image, CC0); an easy task.")
+        return demo_photos.make(work / "photos")
+    if not wish.photos.exists():
+        raise DemoFailed(f"There is no {wish.photos}.")
+    return wish.photos
+
+
+def _options(wish: Wish, source: Path, limits: Limits) -> dict[str, Any]:
+    """The built-in photos have so few files that they come to the least, 2 minutes, by the same rule."""
+    minutes = photos.default_minutes(source, limits) if wish.minutes is None else wish.minutes
+    return {"minutes": minutes, "search": "none", "exports": list(EXPORTS)}
+
+
+def _empty(mail: Path) -> None:
+    for path in mail.iterdir():
+        if path.is_file() and MAIL_NAME.fullmatch(path.name):
+            path.unlink()
+
+
+def _collect_mail(stack: Stack, outcome: Outcome) -> None:
+    deadline = time.monotonic() + MAIL_SECONDS
+    while not (found := sorted(stack.mail.glob("*.eml"))):
+        stack.check()
+        if time.monotonic() > deadline:
+            raise DemoFailed(f"No mail came in {MAIL_SECONDS:.0f} s; the worker's log is in {stack.data / 'logs'}.")
+        time.sleep(0.2)
+    outcome.mail_eml = found[0]
+    outcome.mail_html = found[0].with_suffix(".html")
+
+
+def _download(status: Mapping[str, Any], folder: Path) -> dict[str, Path]:
+    """Every file of the job, by the function's links; name -> path."""
+    folder.mkdir(parents=True, exist_ok=True)
+    files = {file["name"]: folder / Path(file["name"]).name for file in status["files"]}
+    client = Client(status["files"][0]["url"])
+    for file in status["files"]:
+        client.download(file["url"], files[file["name"]])
+    return files
+
+
+def _predict(outcome: Outcome, source: Path, work: Path) -> list[dict[str, Any]]:
+    """What `modelmail predict` says of one photo, in a process that knows nothing of this one."""
+    photo = photos.copy_one(source, photos.one_to_test(source, outcome.report), work)
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        "infra.cli.main",
+        "predict",
+        str(outcome.files["model.h5"]),
+        str(photo),
+        "--json",
+    ]
+    answer = subprocess.run(  # noqa: S603  our own program, no shell
+        command, capture_output=True, text=True, timeout=PREDICT_SECONDS, env=quiet_env()
+    )
+    if answer.returncode != 0:
+        raise DemoFailed(f"modelmail predict failed:\n{answer.stderr}")
+    predictions: list[dict[str, Any]] = json.loads(answer.stdout.splitlines()[-1])["predictions"]
+    return predictions
+
+
+def _terminated(number: int, frame: FrameType | None) -> None:
+    sys.exit(128 + number)  # unwinds, so that the stack's children end in order

@@ -1,0 +1,173 @@
+"""The command `modelmail`. Each subcommand lives in a module of its own, imported when it is called."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+DATA = Path("modelmail-data")
+HELP = "Photos in, model out, by email: a trained and tuned Keras model from a zip of class folders."
+
+app = typer.Typer(
+    name="modelmail",
+    help=HELP,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+
+Data = Annotated[Path, typer.Option(help="Folder for buckets, mails, models and logs.")]
+Json = Annotated[bool, typer.Option("--json", help="Progress to stderr; the last line of stdout is JSON.")]
+
+
+@app.command()
+def demo(
+    photos: Annotated[
+        Path | None, typer.Argument(metavar="[ZIP]", help="Your own zip, or folder, of class folders.")
+    ] = None,
+    email: Annotated[str, typer.Option(help="The address that the report is written to.")] = "demo@example.org",
+    minutes: Annotated[
+        int | None,
+        typer.Option(
+            help="Training time. Default: 2 for the built-in photos; for your own, 2 plus 1 for each 400 photos."
+        ),
+    ] = None,
+    data: Data = DATA,
+    as_json: Json = False,
+) -> None:
+    """The whole journey on this machine: submit, upload, train, mail, download, predict.
+
+    Without a ZIP it uses tiles of three CC0 photographs (brick, grass, gravel). Nothing leaves this
+    machine; the mail lands in the data folder. Exit status: 0 when the job is done, 1 when it was
+    rejected or failed, 2 when the command was wrong.
+
+    Example: [bold]modelmail demo holiday.zip --email me@example.org[/bold]
+    """
+    from infra.cli.demo import Wish, run
+
+    raise typer.Exit(run(Wish(photos, email, minutes, data, as_json)))
+
+
+@app.command()
+def up(data: Data = DATA) -> None:
+    """Run buckets, mailbox, function and worker until Ctrl-C.
+
+    With the data folder of an earlier demo its jobs are here again, and the links in its mails work.
+
+    Example: [bold]modelmail up --data modelmail-data[/bold]
+    """
+    from infra.cli.up import run
+
+    raise typer.Exit(run(data))
+
+
+@app.command()
+def emulator(
+    data: Annotated[Path, typer.Option(help="Folder that keeps the objects.")],
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on; 0 = any free one.")] = 9000,
+    service_account: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="KEY.json", help="Key file to check signatures against; may be repeated."),
+    ] = None,
+) -> None:
+    """Run only the buckets: Google Cloud Storage's JSON and XML APIs, with V4 signatures verified.
+
+    Without a service account it makes a key and prints its path.
+
+    Example: [bold]modelmail emulator --port 9000 --data buckets --service-account key.json[/bold]
+    """
+    from infra.cli.emulator import run
+
+    raise typer.Exit(run(host, port, data, service_account or []))
+
+
+@app.command()
+def check(
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Folders or zips of class folders.")],
+    as_json: Annotated[bool, typer.Option("--json", help="One line of JSON for each path.")] = False,
+) -> None:
+    """Say what the service would say of a folder or zip, without sending or training.
+
+    Exit status: 0 when every path would be accepted, else 1.
+
+    Example: [bold]modelmail check holiday.zip[/bold]
+    """
+    from infra.cli import check as command
+
+    command.check(paths, as_json)
+
+
+@app.command()
+def submit(  # noqa: PLR0913  one parameter for each option of a job, which is what a command line is
+    path: Annotated[Path, typer.Argument(help="Folder or zip of class folders.")],
+    email: Annotated[str, typer.Option(help="The address that gets the report.")],
+    url: Annotated[str, typer.Option(help="The service.")],
+    minutes: Annotated[int | None, typer.Option(help="Training time, 2 to 240.")] = None,
+    objective: Annotated[str | None, typer.Option(help="accuracy, balanced or small.")] = None,
+    candidates: Annotated[str | None, typer.Option(help="Networks to try, separated by commas.")] = None,
+    search: Annotated[str | None, typer.Option(help="How to search after the rule.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Epochs at most; the best one is kept.")] = None,
+    trials: Annotated[int | None, typer.Option(help="Trials at most; default: until the time is up.")] = None,
+    exports: Annotated[str | None, typer.Option(help="Formats, separated by commas; h5 is always made.")] = None,
+    mirror: Annotated[
+        str | None, typer.Option(help="true or false: whether photos may be flipped left to right.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="The same seed gives the same order of trials.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Send a folder or zip to a running service and follow the job to its end.
+
+    Exit status: 0 when the job is done, 1 when it was rejected, failed or refused, 2 when the command
+    was wrong.
+
+    Example: [bold]modelmail submit photos/ --email me@example.org --url http://127.0.0.1:8080[/bold]
+    """
+    from infra.cli.submit import Order, run
+
+    given = {
+        "minutes": minutes, "objective": objective, "candidates": candidates, "search": search, "epochs": epochs,
+        "trials": trials, "exports": exports, "mirror": mirror, "seed": seed,
+    }  # fmt: skip
+    options = {name: value for name, value in given.items() if value is not None}
+    raise typer.Exit(run(Order(path, email, url, options), as_json))
+
+
+@app.command()
+def worker() -> None:
+    """Run the poller that trains: the same program as on the training machine. Reads MODELMAIL_* variables.
+
+    Example: [bold]MODELMAIL_STORAGE_URL=http://127.0.0.1:9000 modelmail worker[/bold]
+    """
+    from vm_worker.main import main as work
+
+    raise typer.Exit(work())
+
+
+@app.command()
+def predict(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A delivered model.h5 or model.keras.")],
+    images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Photos.")],
+    as_json: Json = False,
+) -> None:
+    """Name the class of each photo, with its probability. Reads labels.txt beside the model.
+
+    Exit status: 0 when every photo could be read, else 1.
+
+    Example: [bold]modelmail predict modelmail-data/jobs/ID/model.h5 photo.jpg[/bold]
+    """
+    from infra.cli.predict import run
+
+    raise typer.Exit(run(model, images, as_json))
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

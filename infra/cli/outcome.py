@@ -1,0 +1,98 @@
+"""What a demo came to: its JSON, its exit status and its last words."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from infra.cli.screen import Screen, candidates_table
+from jobs import wording
+
+
+class DemoFailed(Exception):
+    """A step of the demo did not work; the message says which and why."""
+
+
+@dataclass
+class Outcome:
+    """Filled step by step, so that a demo that breaks still tells how far it came."""
+
+    job_id: str | None = None
+    status: str | None = None
+    error: dict[str, str] | None = None
+    files: dict[str, Path] = field(default_factory=dict)
+    mail_eml: Path | None = None
+    mail_html: Path | None = None
+    report: Mapping[str, Any] = field(default_factory=dict)
+    predictions: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def exit_status(self) -> int:
+        """0 only for a job that is done and a demo without a fault."""
+        return 0 if self.status == "done" and self.error is None else 1
+
+    def fail(self, code: str, message: str) -> None:
+        """Note what went wrong; the first fault is the one that counts."""
+        self.error = self.error or {"code": code, "message": message}
+
+    def take_status(self, status: Mapping[str, Any]) -> None:
+        """Note how the job ended."""
+        self.status = status["status"]
+        self.error = status["error"]
+
+    def take_files(self, files: dict[str, Path]) -> None:
+        """Note the downloads, and read the report among them."""
+        self.files = files
+        self.report = json.loads(files["report.json"].read_text(encoding="utf-8"))
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values; None where the demo did not come so far."""
+        test, winner = self.report.get("test", {}), self.report.get("winner", {})
+        return {
+            "job_id": self.job_id,
+            "status": self.status,
+            "error": self.error,
+            "winner": winner.get("name"),
+            "candidates": self.report.get("candidates", []),
+            "test_accuracy": test.get("accuracy"),
+            "test_interval": test.get("interval"),
+            "seconds": self.report.get("seconds", {}),
+            "quoted_seconds": self.report.get("quoted_seconds"),
+            "model_h5": _text(self.files.get("model.h5")),
+            "report_html": _text(self.files.get("report.html")),
+            "mail_eml": _text(self.mail_eml),
+        }
+
+    def tell(self, screen: Screen) -> None:
+        """The last words to a person: a finished job's figures and where everything lies."""
+        screen.show(candidates_table(self.report["candidates"]))
+        for title, text in self._lines():
+            screen.say(f"{title:<11}{text}")
+
+    def _lines(self) -> list[tuple[str, str]]:
+        test, winner, seconds = self.report["test"], self.report["winner"], self.report["seconds"]
+        accuracy = (
+            f"accuracy {wording.percent(test['accuracy'], 1)}, 95 % interval {wording.interval(test['interval'])}"
+        )
+        validation = f"validation accuracy {wording.percent(winner['validation_accuracy'], 1)}"
+        return [
+            ("Winner", f"{winner['title']} ({winner['name']}), {validation}"),
+            ("Test", f"{accuracy}, on {wording.plural(test['images'], 'photo')} kept aside"),
+            ("Time", ", ".join(f"{stage} {wording.seconds(value)}" for stage, value in seconds.items())),
+            ("Mail", str(self.mail_eml)),
+            ("", str(self.mail_html)),
+            ("Model", str(self.files["model.h5"])),
+            ("Report", str(self.files["report.html"])),
+            *(("Prediction", _said(row)) for row in self.predictions),
+        ]
+
+
+def _said(row: Mapping[str, Any]) -> str:
+    return f"{wording.name(row['class'])}, {wording.percent(row['probability'], 1)}, for {row['image']}"
+
+
+def _text(path: Path | None) -> str | None:
+    return None if path is None else str(path)

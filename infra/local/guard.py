@@ -1,0 +1,57 @@
+"""Ends the stack's children when the stack itself dies, however it dies.
+
+Runs as `python -m infra.local.guard`, in a session of its own. The stack writes `+<pid>` for each child
+that it starts and `-<pid>` for each that it has ended. Its end of the pipe closes with it, even on a
+`kill -9`; then the guard ends what is left. This works wherever pipes do, unlike Linux's PR_SET_PDEATHSIG.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterable
+
+GRACE_SECONDS = 5.0  # between asking and killing
+
+
+def watch(lines: Iterable[str]) -> set[int]:
+    """Read until the pipe ends; the children that are left then."""
+    alive: set[int] = set()
+    for line in lines:
+        sign, pid = line[0], int(line[1:])
+        if sign == "+":
+            alive.add(pid)
+        else:
+            alive.discard(pid)
+    return alive
+
+
+def end(children: Iterable[int]) -> None:
+    """SIGTERM to each child's process group, then SIGKILL to those that stay."""
+    left = [pid for pid in children if _signal(pid, signal.SIGTERM)]
+    deadline = time.monotonic() + GRACE_SECONDS
+    while left and time.monotonic() < deadline:
+        time.sleep(0.1)
+        left = [pid for pid in left if _signal(pid, 0)]
+    for pid in left:
+        _signal(pid, signal.SIGKILL)
+
+
+def _signal(pid: int, number: int) -> bool:
+    """Whether there was a group to send it to."""
+    try:
+        os.killpg(pid, number)
+    except (ProcessLookupError, PermissionError):
+        return False
+    return True
+
+
+def main() -> None:
+    """Watch standard input, then end what is left."""
+    end(watch(sys.stdin))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,187 @@
+"""The whole service on this machine: bucket emulator, mailbox, function and worker."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import secrets
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import requests
+
+from infra.local.emulator.keys import ensure_key
+from infra.local.environment import Place, children_env
+from infra.local.ports import HOST, Ports, chosen, remember, remembered
+from infra.local.processes import Children, StackError
+from jobs import gcs
+from jobs.settings import Settings
+
+SERVICE_ACCOUNT = "modelmail@local.iam.gserviceaccount.com"
+ANSWER_SECONDS = 2.0  # for one question to a server that is starting
+
+
+@dataclass
+class Stack:
+    """The service, from `with` to its end.
+
+    >>> with Stack(Path("modelmail-data")) as stack:  # doctest: +SKIP
+    ...     requests.post(stack.function_url, json={"email": "ada@example.org"})
+
+    `data` keeps buckets, mails, logs, the secret and the key, so that the next stack with the same folder
+    knows every job and link. `ports` are the ones to try first; by default those of the last run. `given`
+    stands in for this process's environment. Raises StackError when a part does not start.
+    """
+
+    data: Path
+    ports: Ports | None = None
+    given: Mapping[str, str] | None = None
+    worker: bool = True
+    settings: Settings = field(init=False, default_factory=Settings)
+    _children: Children = field(init=False, repr=False)
+    _exit: contextlib.ExitStack = field(init=False, repr=False, default_factory=contextlib.ExitStack)
+
+    @property
+    def function_url(self) -> str:
+        """Where jobs are submitted."""
+        return f"http://{HOST}:{self._ports().function}"
+
+    @property
+    def storage_url(self) -> str:
+        """Where the bucket emulator answers."""
+        return f"http://{HOST}:{self._ports().buckets}"
+
+    @property
+    def mailbox_url(self) -> str:
+        """Where the mailbox takes mail."""
+        return f"http://{HOST}:{self._ports().mailbox}"
+
+    @property
+    def mail(self) -> Path:
+        """The folder of `<n>-<kind>.eml` and `.html`."""
+        return self.data / "mail"
+
+    def __enter__(self) -> Stack:
+        self.data = self.data.resolve()
+        with contextlib.ExitStack() as undo:
+            self._make_folders()
+            undo.enter_context(_only_one(self.data))
+            self.ports = chosen(self.ports or remembered(self.data / "ports.json"))
+            remember(self.data / "ports.json", self.ports)
+            self._children = undo.enter_context(Children(self.data / "logs"))
+            self._start()
+            self._exit = undo.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._exit.close()
+
+    def check(self) -> None:
+        """Raises StackError when a part has stopped."""
+        self._children.check()
+
+    def _ports(self) -> Ports:
+        if self.ports is None:
+            raise StackError("The stack has not been started.")
+        return self.ports
+
+    def _make_folders(self) -> None:
+        for name in ("buckets", "mail", "jobs", "logs", "work"):
+            (self.data / name).mkdir(parents=True, exist_ok=True)
+
+    def _start(self) -> None:
+        key = ensure_key(self.data / "key.json", SERVICE_ACCOUNT)
+        env = children_env(self._place(key), self.given)
+        try:
+            self.settings = Settings.from_env(env)
+        except ValueError as error:
+            raise StackError(str(error)) from error
+        storage = self._children.start("buckets", self._buckets_arguments(key), env)
+        mailbox = self._children.start("mailbox", self._mailbox_arguments(), env)
+        function = self._children.start("function", self._function_arguments(), env)
+        storage.wait_ready(_answers(f"{self.storage_url}/storage/v1/b?project=local"))
+        make_buckets(self.settings)
+        if self.worker:
+            self._children.start("worker", ["infra.cli.main", "worker"], env)
+        mailbox.wait_ready(_answers(self.mailbox_url))
+        function.wait_ready(_answers(f"{self.function_url}/health", status=200))
+
+    def _place(self, key: Path) -> Place:
+        return Place(
+            function_url=self.function_url,
+            storage_url=self.storage_url,
+            mailbox_url=self.mailbox_url,
+            work=self.data / "work",
+            signing_key=key,
+            secret=_kept_secret(self.data / "secret"),
+        )
+
+    def _buckets_arguments(self, key: Path) -> list[str]:
+        where = ["--host", HOST, "--port", str(self._ports().buckets)]
+        return ["infra.local.emulator", *where, "--data", str(self.data / "buckets"), "--service-account", str(key)]
+
+    def _mailbox_arguments(self) -> list[str]:
+        return ["infra.local.mailbox", "--host", HOST, "--port", str(self._ports().mailbox), "--folder", str(self.mail)]
+
+    def _function_arguments(self) -> list[str]:
+        # The framework imports its source by path, and binds 0.0.0.0 unless told otherwise.
+        spec = find_spec("function.main")
+        if spec is None or spec.origin is None:
+            raise StackError("The package `function` is not installed.")
+        where = ["--host", HOST, "--port", str(self._ports().function)]
+        return ["functions_framework", "--target", "handle", "--source", spec.origin, *where]
+
+
+def make_buckets(settings: Settings) -> None:
+    """Make the three buckets where they are missing; let the function's pages upload to the datasets bucket."""
+    client: Any = gcs.client(settings.storage_url)
+    for name in (settings.emails_bucket, settings.datasets_bucket, settings.models_bucket):
+        if client.lookup_bucket(name) is None:
+            client.create_bucket(name)
+    datasets = client.bucket(settings.datasets_bucket)
+    datasets.cors = [
+        {
+            "origin": [settings.public_url],
+            "method": ["PUT", "POST"],
+            "responseHeader": ["content-type", "x-goog-content-length-range", "x-goog-if-generation-match",
+                               "x-goog-resumable", "location", "range"],
+            "maxAgeSeconds": 3600,
+        }
+    ]  # fmt: skip
+    datasets.patch()
+
+
+@contextlib.contextmanager
+def _only_one(data: Path) -> Iterator[None]:
+    """Two stacks on one folder would write over each other; the lock ends with its process, however that ends."""
+    with (data / "lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise StackError(f"Another modelmail is running with {data}. Stop it, or choose another --data.") from error
+        yield
+
+
+def _kept_secret(path: Path) -> str:
+    """The secret that delete links are made with: made once, readable by its owner alone."""
+    if not path.exists():
+        path.touch(mode=0o600)
+        path.write_text(secrets.token_urlsafe(32), encoding="utf-8")
+    return path.read_text(encoding="utf-8").strip()
+
+
+def _answers(url: str, status: int | None = None) -> Callable[[], bool]:
+    def ready() -> bool:
+        try:
+            answer = requests.get(url, timeout=ANSWER_SECONDS)
+        except requests.RequestException:
+            return False
+        return status is None or answer.status_code == status
+
+    return ready
