@@ -10,10 +10,11 @@ import shutil
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
+from jobs.clock import Clock, SystemClock
 from jobs.errors import ModelmailError
 
 
@@ -81,7 +82,8 @@ class Store(Protocol):
 class MemoryStore:
     """A bucket in this process: same promises, no disk, no network."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock | None = None) -> None:
+        self._clock = clock or SystemClock()
         self._objects: dict[str, tuple[bytes, Stat]] = {}
         self._lock = threading.Lock()
         self._generation = 0
@@ -115,7 +117,7 @@ class MemoryStore:
         with self._lock:
             self._check(name, if_generation)
             self._generation += 1
-            stat = Stat(name, self._generation, len(data), datetime.now(UTC))
+            stat = Stat(name, self._generation, len(data), self._clock.now())
             self._objects[name] = (bytes(data), stat)
             return self._generation
 

@@ -1,0 +1,103 @@
+"""The job itself: ids, the transition table, the record's JSON."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from jobs import job as jobs
+from jobs.errors import Bug
+from jobs.job import Job, Lease, MailState, PendingMail, Progress, Status
+from jobs.options import Options
+
+NOW = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
+
+
+def make(status: Status = Status.AWAITING_UPLOAD) -> Job:
+    return Job(jobs.new_id(), "ada@example.org", "h" * 64, NOW, status=status)
+
+
+def test_an_id_is_22_url_safe_characters_and_never_the_same() -> None:
+    ids = {jobs.new_id() for _ in range(1000)}
+    assert len(ids) == 1000
+    assert all(jobs.valid_id(one) for one in ids)
+
+
+@pytest.mark.parametrize("text", ["", "a" * 21, "a" * 23, "../" + "a" * 19, "a" * 21 + "\n", "a" * 21 + "é"])
+def test_what_is_no_id_is_refused_before_any_read(text: str) -> None:
+    assert not jobs.valid_id(text)
+
+
+def test_a_full_record_survives_json() -> None:
+    job = replace(
+        make(Status.RUNNING),
+        options=Options(minutes=5, candidates=("vgg16",), mirror=False, trials=3),
+        lease=Lease("worker-1", 4),
+        progress=Progress("select", 0.25, "Trying", 60.0, 30.5, ({"name": "vgg16"},), ({"epoch": 1},)),
+        uploaded_at=NOW,
+        retry_at=NOW,
+        error={"code": "one_class", "message": "m", "file": ""},
+        files={"model.h5": {"object": "x", "bytes": 3, "content_type": "t"}},
+        mails={"report": PendingMail(MailState.SENDING, "w", NOW, 2, NOW)},
+        history=({"at": "2026", "event": "claimed"},),
+        write_id="abc",
+    )
+    assert jobs.from_bytes(jobs.to_bytes(job)) == job
+
+
+def test_a_newer_programs_record_can_be_read() -> None:
+    job = make()
+    data = jobs.to_bytes(job).replace(b'"write_id"', b'"colour": "blue",\n "write_id"')
+    assert jobs.from_bytes(data) == job
+
+
+ALLOWED = [
+    (Status.AWAITING_UPLOAD, Status.RUNNING),  # claimed
+    (Status.AWAITING_UPLOAD, Status.EXPIRED),  # no upload in a day
+    (Status.RUNNING, Status.RUNNING),  # takeover
+    (Status.RUNNING, Status.AWAITING_WORKER),  # preempted, crashed
+    (Status.RUNNING, Status.DONE),
+    (Status.RUNNING, Status.REJECTED),
+    (Status.RUNNING, Status.FAILED),
+    (Status.DONE, Status.DELETED),
+    (Status.RUNNING, Status.DELETED),  # DELETE while it runs
+]
+
+
+@pytest.mark.parametrize(("before", "after"), ALLOWED)
+def test_a_move_of_the_table_writes_history(before: Status, after: Status) -> None:
+    moved = jobs.moved(make(before), after, NOW, "why")
+    assert moved.status is after
+    assert moved.history[-1] == {"at": "2026-03-01T12:30:00Z", "event": "why"}
+
+
+FORBIDDEN = [
+    (Status.AWAITING_UPLOAD, Status.DONE),  # nothing ends before it ran
+    (Status.EXPIRED, Status.RUNNING),
+    *[(Status.DELETED, after) for after in Status],  # a tombstone stays
+    *[(end, Status.RUNNING) for end in (Status.DONE, Status.REJECTED, Status.FAILED)],  # an outcome stays
+]
+
+
+@pytest.mark.parametrize(("before", "after"), FORBIDDEN)
+def test_any_other_move_is_a_bug(before: Status, after: Status) -> None:
+    with pytest.raises(Bug):
+        jobs.moved(make(before), after, NOW, "why")
+
+
+def test_history_is_bounded() -> None:
+    job = make(Status.RUNNING)
+    for number in range(200):
+        job = jobs.moved(job, Status.RUNNING, NOW, str(number))
+    assert len(job.history) == jobs.HISTORY_LENGTH
+    assert job.history[-1]["event"] == "199"
+
+
+def test_settled_means_terminal_and_every_mail_settled() -> None:
+    done = make(Status.DONE)
+    assert done.settled
+    assert not replace(done, mails={"report": PendingMail()}).settled
+    assert replace(done, mails={"report": PendingMail(MailState.UNDELIVERABLE)}).settled
+    assert not make(Status.RUNNING).settled

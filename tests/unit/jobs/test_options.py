@@ -1,0 +1,69 @@
+"""What strangers may ask for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from jobs.errors import UserError
+from jobs.limits import Limits
+from jobs.options import Options, parse_options
+
+GOOD: list[tuple[dict[str, Any], str, Any]] = [
+    ({}, "minutes", 60),
+    ({"minutes": 2}, "minutes", 2),
+    ({"minutes": "240"}, "minutes", 240),  # forms and queries send text
+    ({"objective": "small"}, "objective", "small"),
+    ({"candidates": ["vgg16", "vgg16"]}, "candidates", ("vgg16",)),
+    ({"candidates": "mobilenet, xception"}, "candidates", ("mobilenet", "xception")),
+    ({"exports": "keras"}, "exports", ("h5", "keras")),  # h5 is always made
+    ({"mirror": "false"}, "mirror", False),
+    ({"mirror": True}, "mirror", True),
+    ({"trials": "none"}, "trials", None),
+    ({"trials": None}, "trials", None),
+    ({"trials": "4"}, "trials", 4),
+    ({"seed": 7}, "seed", 7),
+]
+
+
+@pytest.mark.parametrize(("given", "name", "expected"), GOOD)
+def test_good_options(given: dict[str, Any], name: str, expected: Any) -> None:
+    assert getattr(parse_options(given, Limits()), name) == expected
+
+
+BAD: list[dict[str, Any]] = [
+    {"colour": "blue"},
+    {"minutes": 1},
+    {"minutes": 241},
+    {"minutes": True},
+    {"minutes": "٣٠"},  # digits, but not ours
+    {"minutes": "9" * 5000},  # must not be turned into a number first
+    {"minutes": [2]},
+    {"objective": "best"},
+    {"objective": ["accuracy"]},
+    {"candidates": []},
+    {"candidates": 3},
+    {"candidates": ["vgg16", "resnet"]},
+    {"candidates": [["vgg16"]]},
+    {"search": "magic"},
+    {"epochs": 41},
+    {"exports": "exe"},
+    {"mirror": "yes"},
+    {"seed": -1},
+    {"trials": "many"},
+]
+
+
+@pytest.mark.parametrize("given", BAD)
+def test_bad_options_are_named(given: dict[str, Any]) -> None:
+    with pytest.raises(UserError) as caught:
+        parse_options(given, Limits())
+    assert caught.value.code == "bad_option"
+    assert next(iter(given)) in caught.value.message
+    assert len(caught.value.message) < 400
+
+
+def test_options_survive_json() -> None:
+    options = Options(minutes=3, candidates=("vgg16",), trials=2)
+    assert Options.from_json(options.to_json()) == options

@@ -1,0 +1,307 @@
+"""What may happen to a job, on buckets in memory and a clock that does as it is told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from jobs import job as jobs
+from jobs.clock import FakeClock
+from jobs.errors import LeaseLost, Transient, UserError
+from jobs.job import Job, Progress, Status
+from jobs.limits import Limits
+from jobs.options import Options
+from jobs.queue import Buckets, Dismissal, Queue, Waiting
+from jobs.records import Record
+from jobs.store import MemoryStore, PreconditionFailed
+from jobs.sweep import retire, sweep
+
+HOUR = 3600.0
+CRASH = Dismissal("crashes", "crashed", "it died")
+PREEMPTION = Dismissal("preemptions", "worker_lost", "taken back")
+
+
+class FlakyStore(MemoryStore):
+    """A bucket whose next writes fail, before or after they are done."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        super().__init__(clock)
+        self.faults: list[str] = []  # "refuse" | "lose"
+
+    def put(
+        self, name: str, data: bytes, *, if_generation: int | None = None, content_type: str = "application/json"
+    ) -> int:
+        fault = self.faults.pop(0) if self.faults else ""
+        if fault == "refuse":
+            raise Transient("503")
+        generation = super().put(name, data, if_generation=if_generation, content_type=content_type)
+        if fault == "lose":
+            raise Transient("the answer was lost")
+        return generation
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def emails(clock: FakeClock) -> FlakyStore:
+    return FlakyStore(clock)
+
+
+@pytest.fixture
+def queue(clock: FakeClock, emails: FlakyStore) -> Queue:
+    return Queue(Buckets(emails, MemoryStore(clock), MemoryStore(clock)), clock, Limits())
+
+
+def submit(queue: Queue, email: str = "ada@example.org") -> Job:
+    return queue.submit(jobs.new_id(), email, "h" * 64, Options())
+
+
+def upload(queue: Queue, job: Job) -> Waiting:
+    queue.buckets.datasets.put(f"{job.id}.zip", b"PK", if_generation=0)
+    return next(one for one in queue.waiting() if one.record.job.id == job.id)
+
+
+def claimed(queue: Queue, owner: str = "w1") -> Record:
+    record = queue.claim(upload(queue, submit(queue)), owner)
+    assert record is not None
+    return record
+
+
+def status(queue: Queue, job_id: str) -> Status:
+    record = queue.read(job_id)
+    assert record is not None
+    return record.job.status
+
+
+def test_a_submission_makes_a_record_and_an_open_mark(queue: Queue) -> None:
+    job = submit(queue)
+    record = queue.read(job.id)
+    assert record is not None and record.job.email == "ada@example.org"
+    assert [stat.name for stat in queue.buckets.emails.list("open/")] == [f"open/{job.id}"]
+
+
+def test_nothing_waits_before_the_upload(queue: Queue) -> None:
+    submit(queue)
+    assert list(queue.waiting()) == []
+    assert queue.oldest_waiting_seconds() is None
+
+
+def test_only_one_of_two_claims_wins(queue: Queue) -> None:
+    waiting = upload(queue, submit(queue))
+    first, second = queue.claim(waiting, "w1"), queue.claim(waiting, "w2")
+    assert first is not None and first.job.lease is not None
+    assert (first.job.status, first.job.lease.token) == (Status.RUNNING, 1)
+    assert second is None
+
+
+def test_a_claim_whose_answer_was_lost_still_counts(queue: Queue, emails: FlakyStore) -> None:
+    waiting = upload(queue, submit(queue))
+    emails.faults = ["lose"]
+    assert queue.claim(waiting, "w1") is not None
+
+
+def test_a_takeover_raises_the_token_and_fences_the_old_owner_off(queue: Queue) -> None:
+    old = claimed(queue)
+    new = queue.claim(next(queue.waiting()), "w2")
+    assert new is not None and new.job.lease is not None
+    assert (new.job.lease.token, new.job.takeovers) == (2, 1)
+    for write in (
+        lambda: queue.beat(old, Progress()),
+        lambda: queue.finish(old, {}),
+        lambda: queue.reject(old, UserError("one_class", "m")),
+        lambda: queue.fail(old, "internal", "m"),
+        lambda: queue.let_go(old, CRASH),
+    ):
+        with pytest.raises(LeaseLost):
+            write()
+    assert status(queue, old.job.id) is Status.RUNNING
+
+
+def test_the_eleventh_takeover_is_a_lost_worker(queue: Queue) -> None:
+    job_id = claimed(queue).job.id
+    for _ in range(Limits().takeovers_max):
+        assert queue.claim(next(queue.waiting()), "w") is not None
+    assert queue.claim(next(queue.waiting()), "w") is None
+    record = queue.read(job_id)
+    assert record is not None and record.job.error is not None
+    assert (record.job.status, record.job.error["code"]) == (Status.FAILED, "worker_lost")
+    assert set(record.job.mails) == {"failed", "operator"}
+
+
+@pytest.mark.parametrize("faults", [["refuse"], ["lose"], ["refuse", "lose"]])
+def test_an_outcome_goes_in_once_through_hiccups(queue: Queue, emails: FlakyStore, faults: list[str]) -> None:
+    record = claimed(queue)
+    emails.faults = faults
+    done = queue.finish(record, {"model.h5": {"object": "o", "bytes": 1, "content_type": "t"}})
+    assert queue.read(record.job.id) == done
+    assert set(done.job.mails) == {"report"}
+    assert len([line for line in done.job.history if line["event"] == "done"]) == 1
+
+
+def test_a_beat_does_not_wait_for_a_dead_storage(queue: Queue, emails: FlakyStore, clock: FakeClock) -> None:
+    record = claimed(queue)
+    emails.faults = ["refuse"] * 100
+    before = clock.monotonic()
+    with pytest.raises(Transient):
+        queue.beat(record, Progress())
+    assert clock.monotonic() - before < 5
+
+
+def test_a_job_is_let_go_with_a_wait_after_a_crash_and_at_once_after_a_preemption(queue: Queue) -> None:
+    crashed = queue.let_go(claimed(queue), CRASH).job
+    assert (crashed.status, crashed.crashes) == (Status.AWAITING_WORKER, 1)
+    assert crashed.retry_at is not None and crashed.retry_at > queue.clock.now()
+    preempted = queue.let_go(claimed(queue), PREEMPTION).job
+    assert (preempted.preemptions, preempted.retry_at) == (1, None)
+
+
+def test_the_third_crash_fails_the_job(queue: Queue) -> None:
+    record = claimed(queue)
+    for _ in range(2):
+        queue.let_go(record, CRASH)
+        again = queue.claim(next(queue.waiting()), "w")
+        assert again is not None
+        record = again
+    failed = queue.let_go(record, CRASH).job
+    assert failed.error is not None
+    assert (failed.status, failed.error["code"]) == (Status.FAILED, "crashed")
+
+
+def test_a_terminal_or_unknown_dataset_is_deleted(queue: Queue) -> None:
+    queue.reject(claimed(queue), UserError("one_class", "m"))
+    queue.buckets.datasets.put("a" * 22 + ".zip", b"PK")
+    assert list(queue.waiting()) == []
+    assert list(queue.buckets.datasets.list()) == []
+
+
+def test_delete_leaves_a_tombstone_without_address(queue: Queue) -> None:
+    record = claimed(queue)
+    job_id = record.job.id
+    queue.buckets.models.put(f"{job_id}/artifacts/1/model.h5", b"m")
+    queue.delete(job_id)
+    queue.delete(job_id)  # again changes nothing
+    tombstone = queue.read(job_id)
+    assert tombstone is not None
+    assert (tombstone.job.status, tombstone.job.email) == (Status.DELETED, None)
+    for store in (queue.buckets.datasets, queue.buckets.models):
+        assert list(store.list()) == []
+    assert list(queue.buckets.emails.list("open/")) == []
+    with pytest.raises(LeaseLost):
+        queue.beat(record, Progress())
+
+
+def test_delete_of_nobodys_job_is_not_found(queue: Queue) -> None:
+    with pytest.raises(UserError) as caught:
+        queue.delete("a" * 22)
+    assert caught.value.code == "not_found"
+
+
+def test_a_link_is_renewed_until_the_upload(queue: Queue, clock: FakeClock) -> None:
+    job = submit(queue)
+    clock.advance(2 * HOUR)
+    renewed = queue.renew_link(job.id)
+    assert renewed.link_expires_at is not None and renewed.link_expires_at > clock.now()
+    upload(queue, job)
+    with pytest.raises(UserError) as caught:
+        queue.renew_link(job.id)
+    assert caught.value.code == "already_uploaded"
+    with pytest.raises(UserError) as caught:
+        queue.renew_link("a" * 22)
+    assert caught.value.code == "not_found"
+
+
+def test_open_jobs_are_the_uploaded_and_those_with_a_young_link(queue: Queue, clock: FakeClock) -> None:
+    stale, running = submit(queue), claimed(queue).job
+    clock.advance(2 * HOUR)
+    uploaded, fresh = submit(queue), submit(queue)
+    upload(queue, uploaded)
+    assert queue.open_jobs() == 3
+    queue.delete(fresh.id)
+    assert queue.open_jobs() == 2
+    assert {stale.id, running.id} & {stat.name[5:] for stat in queue.buckets.emails.list("open/")}
+
+
+def changes_forever(queue: Queue) -> Callable[[Job], Job]:
+    def change(job: Job) -> Job:
+        # Somebody else is always faster.
+        queue.buckets.emails.put(f"jobs/{job.id}.json", jobs.to_bytes(job))
+        return jobs.moved(job, Status.EXPIRED, queue.clock.now(), "mine")
+
+    return change
+
+
+def test_a_record_that_others_keep_changing_is_given_up(queue: Queue) -> None:
+    job = submit(queue)
+    with pytest.raises(Transient):
+        queue.update(job.id, changes_forever(queue))
+
+
+def test_a_swap_on_an_old_generation_is_refused(queue: Queue) -> None:
+    job = submit(queue)
+    old = queue.read(job.id)
+    assert old is not None
+    queue.renew_link(job.id)
+    with pytest.raises(PreconditionFailed):
+        queue.records.swap(old, old.job)
+
+
+def no_mail(job_id: str) -> None:
+    raise AssertionError("no mail before an upload")
+
+
+def test_the_sweep_expires_what_was_never_uploaded_without_a_mail(queue: Queue, clock: FakeClock) -> None:
+    job = submit(queue)
+    clock.advance(23 * HOUR)
+    sweep(queue, no_mail)
+    assert status(queue, job.id) is Status.AWAITING_UPLOAD
+    clock.advance(2 * HOUR)
+    sweep(queue, no_mail)
+    assert status(queue, job.id) is Status.EXPIRED
+    assert list(queue.buckets.emails.list("open/")) == []
+
+
+def test_the_sweep_delivers_what_is_pending_and_closes_what_is_settled(queue: Queue) -> None:
+    record = queue.finish(claimed(queue), {})
+    delivered: list[str] = []
+    sweep(queue, delivered.append)
+    assert delivered == [record.job.id]
+
+
+def test_the_sweep_removes_an_old_orphaned_mark_only(queue: Queue, clock: FakeClock) -> None:
+    queue.buckets.emails.put("open/" + "a" * 22, b"")
+    sweep(queue, no_mail)
+    assert len(list(queue.buckets.emails.list("open/"))) == 1  # its submission may still be under way
+    clock.advance(2 * HOUR)
+    sweep(queue, no_mail)
+    assert list(queue.buckets.emails.list("open/")) == []
+
+
+def test_the_sweep_ends_what_is_overdue_with_a_mail(queue: Queue, clock: FakeClock) -> None:
+    waiting, running = upload(queue, submit(queue)).record.job, claimed(queue).job
+    clock.advance(25 * HOUR)
+    delivered: list[str] = []
+    sweep(queue, delivered.append)
+    assert sorted(delivered) == sorted([waiting.id, running.id])
+    assert {status(queue, job.id) for job in (waiting, running)} == {Status.FAILED}
+
+
+def test_the_age_of_the_oldest_waiting_job(queue: Queue, clock: FakeClock) -> None:
+    upload(queue, submit(queue))
+    clock.advance(90)
+    upload(queue, submit(queue))
+    assert queue.oldest_waiting_seconds() == 90
+
+
+def test_models_are_deleted_after_the_retention(queue: Queue, clock: FakeClock) -> None:
+    job_id = queue.finish(claimed(queue), {}).job.id
+    queue.buckets.models.put(f"{job_id}/stages/intake.json", b"{}")
+    retire(queue)
+    assert status(queue, job_id) is Status.DONE
+    clock.advance(31 * 24 * HOUR)
+    retire(queue)
+    assert status(queue, job_id) is Status.DELETED
+    assert list(queue.buckets.models.list()) == []

@@ -1,0 +1,49 @@
+"""The environment, read once."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+import pytest
+
+from jobs.limits import Limits, rows
+from jobs.settings import Settings
+
+
+def test_an_empty_environment_is_the_cloud_without_secrets() -> None:
+    settings = Settings.from_env({})
+    assert settings.storage_url == ""
+    assert settings.secret == ""
+    assert settings.limits == Limits()
+
+
+def test_every_setting_can_be_given() -> None:
+    env = {
+        "MODELMAIL_PUBLIC_URL": "http://127.0.0.1:8080/",
+        "MODELMAIL_ALLOWED_ADDRESSES": " *@Example.org, ada@x.org ,",
+        "MODELMAIL_DOWNLOAD_WEIGHTS": "1",
+        "MODELMAIL_POLL_SECONDS": "0.5",
+        "MODELMAIL_LIMIT_OPEN_JOBS": "3",
+    }
+    settings = Settings.from_env(env)
+    assert settings.public_url == "http://127.0.0.1:8080"
+    assert settings.allowed_addresses == ("*@example.org", "ada@x.org")
+    assert settings.download_weights
+    assert settings.poll_seconds == 0.5
+    assert settings.limits.open_jobs == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("POLL_SECONDS", "soon"), ("LEASE_SECONDS", "-1"), ("HOURLY_PRICE", ""), ("LIMIT_ZIP_BYTES", "2GiB")],
+)
+def test_a_bad_value_names_its_variable(name: str, value: str) -> None:
+    with pytest.raises(ValueError, match=f"MODELMAIL_{name}"):
+        Settings.from_env({f"MODELMAIL_{name}": value})
+
+
+def test_every_limit_has_a_unit_and_a_reason() -> None:
+    assert len(rows()) == len(fields(Limits))
+    for row in rows():
+        assert row.metadata["unit"]
+        assert len(row.metadata["because"]) > 10
