@@ -1,0 +1,141 @@
+"""What each mail says: from a job's record and its report to a Mail. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+
+from jobs import tokens, wording
+from jobs.errors import CODES, Bug
+from jobs.job import Job
+from jobs.mail import Mail, Picture
+from jobs.render import render
+
+# Most clients show the first 102 KB of a mail and hide the rest; long tables are cut for that.
+ROWS = {"candidates": 12, "classes": 25, "pairs": 5, "skipped": 5, "warnings": 6, "trials": 6, "layers": 10}
+
+
+@dataclass(frozen=True)
+class Letterhead:
+    """What is the same in every mail of an installation."""
+
+    sender: str
+    operator: str  # an address; who hears of failed jobs
+    public_url: str  # without a slash at its end
+    secret: str  # signs the delete link
+
+
+@dataclass(frozen=True)
+class Letter:
+    """What one kind of mail needs."""
+
+    job: Job
+    head: Letterhead
+    report: Mapping[str, Any] | None
+    pictures: Mapping[str, bytes]  # file name -> PNG
+
+
+def compose(
+    job: Job, kind: str, head: Letterhead, report: Mapping[str, Any] | None, pictures: Mapping[str, bytes]
+) -> Mail:
+    """The mail of that kind: report, rejected, failed (to the user) or operator.
+
+    Raises Bug for an unknown kind, a mail to nobody, or a report mail without a report.
+    """
+    if kind not in _KINDS:
+        raise Bug(f"there is no mail of kind {kind}")
+    to = head.operator if kind == "operator" else job.email
+    if not to:
+        raise Bug(f"the {kind} mail of job {job.short_id} has no address")
+    return _KINDS[kind](Letter(job, head, report, pictures), to)
+
+
+def _report(letter: Letter, to: str) -> Mail:
+    report = letter.report
+    if report is None:
+        raise Bug(f"job {letter.job.short_id} is done but has no report")
+    shown = tuple(
+        Picture(PurePosixPath(name).stem, name, letter.pictures[name])
+        for name in report["mail_pictures"]
+        if name in letter.pictures
+    )
+    share = wording.percent(report["test"]["accuracy"])
+    subject = f"Your model is ready: right on {share} of {wording.plural(report['test']['images'], 'new photo')}"
+    values = {
+        "report": report,
+        "links": _links(letter),
+        "cids": {picture.cid for picture in shown},
+        "rows": ROWS,
+        "delete_after": letter.job.delete_after or report["retention"]["delete_after"],
+    }
+    return _mail(letter, "report", to, subject, values, shown)
+
+
+def _rejected(letter: Letter, to: str) -> Mail:
+    return _mail(letter, "rejected", to, "Your photos could not be used", _error(letter))
+
+
+def _failed(letter: Letter, to: str) -> Mail:
+    return _mail(letter, "failed", to, "Your model could not be trained", _error(letter))
+
+
+def _operator(letter: Letter, to: str) -> Mail:
+    code = _error(letter)["error"]["code"]
+    return _mail(letter, "operator", to, f"modelmail: job {letter.job.short_id} failed ({code})", _error(letter))
+
+
+_KINDS: Mapping[str, Callable[[Letter, str], Mail]] = {
+    "report": _report,
+    "rejected": _rejected,
+    "failed": _failed,
+    "operator": _operator,
+}
+
+
+def _error(letter: Letter) -> dict[str, Any]:
+    """The job's error with its row of the table. An unknown code, from a newer worker, reads as `internal`."""
+    error = dict(letter.job.error or {})
+    row = CODES.get(str(error.get("code")), CODES["internal"])
+    return {
+        "error": {"code": row.code, "message": error.get("message") or "", "file": error.get("file") or ""},
+        "title": row.title,
+        "advice": row.advice,
+        "links": _links(letter),
+        "short_id": letter.job.short_id,
+    }
+
+
+def _links(letter: Letter) -> dict[str, str]:
+    """Absolute addresses; `files` wants a file's name after it."""
+    page = f"{letter.head.public_url}/jobs/{letter.job.id}"
+    token = tokens.delete_token(letter.head.secret, letter.job.id)
+    return {
+        "home": f"{letter.head.public_url}/",
+        "page": page,
+        "files": f"{page}/files/",
+        "delete": f"{page}/delete?token={token}",
+    }
+
+
+def _mail(
+    letter: Letter, kind: str, to: str, subject: str, values: Mapping[str, Any], pictures: tuple[Picture, ...] = ()
+) -> Mail:
+    return Mail(
+        kind=kind,
+        to=to,
+        sender=letter.head.sender,
+        subject=subject,
+        text=render(f"mail/{kind}.txt", subject=subject, **values),
+        html=render(f"mail/{kind}.html", subject=subject, **values),
+        message_id=_message_id(letter.job.id, kind),
+        pictures=pictures,
+    )
+
+
+def _message_id(job_id: str, kind: str) -> str:
+    """The same for every try, so that a mail sent twice shows once; the id itself is a capability and stays out."""
+    digest = hashlib.sha256(f"mail:{job_id}".encode()).hexdigest()[:32]
+    return f"<{kind}.{digest}@modelmail>"

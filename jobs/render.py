@@ -1,0 +1,70 @@
+"""The only jinja2 environment: every mail, page and report is made here.
+
+HTML is escaped, text is not; in both, each value that a template shows loses its control and
+direction-changing characters first, so that no class or file name can rewrite what stands around it.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from jobs import wording
+
+
+def render(name: str, **values: Any) -> str:
+    """The template `name` (such as `mail/report.html`) with these values.
+
+    Raises jinja2.UndefinedError where a value is missing: a mail with holes must not be sent.
+    """
+    return _environment().get_template(name).render(**values)
+
+
+@cache
+def _environment() -> Environment:
+    # PackageLoader finds the folder in a checkout, in a wheel and in the function's deploy zip alike.
+    environment = Environment(
+        loader=PackageLoader("templates", ""),
+        autoescape=_is_markup,  # noqa: S701 - True would put &amp; into text mails
+        undefined=StrictUndefined,
+        finalize=_shown,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters.update(_FILTERS)
+    return environment
+
+
+def _is_markup(name: str | None) -> bool:
+    """All but text templates are escaped: a name that nobody foresaw is safe rather than handsome."""
+    return name is None or not name.endswith(".txt")
+
+
+def _shown(value: Any) -> Any:
+    if isinstance(value, str) and not isinstance(value, Markup):
+        return wording.clean(value)
+    return value
+
+
+def _code(text: str) -> Markup:
+    """Our own program text, its line ends kept; escaped."""
+    return escape(text)
+
+
+_FILTERS = {
+    "code": _code,
+    "count": wording.count,
+    "day": wording.day,
+    "decimals": wording.decimals,
+    "interval": wording.interval,
+    "minute": wording.minute,
+    "name": wording.name,
+    "percent": wording.percent,
+    "plural": wording.plural,
+    "seconds": wording.seconds,
+    "size": wording.size,
+}

@@ -1,0 +1,137 @@
+"""Numbers, times and strangers' names in plain words: the one way in which mails, pages and reports write them."""
+
+from __future__ import annotations
+
+import unicodedata
+from datetime import datetime
+
+ELLIPSIS = "..."
+_KIB = 1024
+_MINUTE = 60  # seconds
+_HOUR = 3600  # seconds
+# Format characters that turn the reading direction: "photo<RLO>gpj.exe" would read as "photoexe.jpg".
+_BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff")
+# Half of a pair is no character: names from broken zips hold them, and UTF-8 refuses them.
+_REPLACEMENT = "\ufffd"
+
+
+def clean(text: str) -> str:
+    """One line without control, direction-changing or half characters; safe in a text mail."""
+    return "".join(_harmless(character) for character in text)
+
+
+def name(text: str, most: int = 48) -> str:
+    """A stranger's name of a class or file, at most `most` characters, cut in the middle, never a live link.
+
+    Anyone can have a mail sent to an address that is not theirs, and mail programs make links of whatever
+    looks like one.
+    """
+    text = clean(text).strip().replace("://", ": //").replace("www.", "www ").replace("WWW.", "WWW ")
+    if not text:
+        return "(no name)"
+    return shortened(text, most)
+
+
+def shortened(text: str, most: int) -> str:
+    """At most `most` characters; the middle goes, as both ends of a name tell it from its neighbours."""
+    if len(text) <= most:
+        return text
+    kept = most - len(ELLIPSIS)
+    tail = kept // 3
+    return text[: kept - tail] + ELLIPSIS + text[len(text) - tail :]
+
+
+def percent(share: float | None, digits: int = 0) -> str:
+    """0.914 as "91 %". Never rounds up to 100 % or down to 0 % what is neither."""
+    if share is None:
+        return "-"
+    shown = f"{share * 100:.{digits}f}"
+    if (share < 1 and float(shown) >= 100) or (share > 0 and float(shown) <= 0):
+        return percent(share, digits + 1) if digits < 3 else f"{share * 100:.3g} %"
+    return f"{shown} %"
+
+
+def interval(bounds: tuple[float, float] | list[float] | None) -> str:
+    """[0.871, 0.942] as "87-94 %"."""
+    if bounds is None:
+        return "-"
+    low, high = (f"{bound * 100:.0f}" for bound in bounds)
+    return f"{low} %" if low == high else f"{low}-{high} %"
+
+
+def count(number: float | None) -> str:
+    """3520000 as "3,520,000"."""
+    return "-" if number is None else f"{number:,.0f}"
+
+
+def plural(number: int, one: str, many: str = "") -> str:
+    """ "1 photo", "2 photos", "2 classes"."""
+    return f"{count(number)} {one if number == 1 else many or one + 's'}"
+
+
+def decimals(number: float | None, digits: int = 3) -> str:
+    """A loss or a learning rate: fixed digits, or an exponent where those would show only zeros."""
+    if number is None:
+        return "-"
+    if number and abs(number) < 10**-digits:
+        return f"{number:.0e}".replace("e-0", "e-")
+    return f"{number:.{digits}f}"
+
+
+def seconds(duration: float | None) -> str:
+    """4.2 as "4.2 s", 95 as "1 min 35 s", 4000 as "1 h 7 min"."""
+    if duration is None:
+        return "-"
+    if duration < 10:
+        return f"{duration:.1f} s"
+    whole = round(duration)
+    if whole < _MINUTE:
+        return f"{whole} s"
+    if whole < _HOUR:
+        return _two(*divmod(whole, _MINUTE), "min", "s")
+    return _two(*divmod(round(duration / _MINUTE), _MINUTE), "h", "min")
+
+
+def size(number: int | None) -> str:
+    """Bytes as "5.4 MB" (of 1,024 x 1,024, as file managers of phones and desktops say)."""
+    if number is None:
+        return "-"
+    if number < _KIB:
+        return plural(number, "byte")
+    value = float(number)
+    for unit in ("KB", "MB", "GB"):
+        value /= _KIB
+        if value < _KIB or unit == "GB":
+            break
+    return f"{value:.0f} {unit}" if value >= 100 else f"{value:.1f} {unit}"
+
+
+def day(moment: datetime | str | None) -> str:
+    """A moment (or its ISO text) as "3 March 2026"; the month in letters, as 03/04 is two different days."""
+    if moment is None:
+        return "-"
+    if isinstance(moment, str):
+        moment = datetime.fromisoformat(moment)
+    return f"{moment.day} {moment:%B %Y}"
+
+
+def minute(moment: datetime | str | None) -> str:
+    """A moment as "3 March 2026, 14:05 UTC"."""
+    if moment is None:
+        return "-"
+    if isinstance(moment, str):
+        moment = datetime.fromisoformat(moment)
+    return f"{day(moment)}, {moment:%H:%M} UTC"
+
+
+def _harmless(character: str) -> str:
+    if character in _BIDI:
+        return ""
+    category = unicodedata.category(character)
+    if category == "Cs":
+        return _REPLACEMENT
+    return " " if category in ("Cc", "Zl", "Zp") else character
+
+
+def _two(large: int, small: int, large_unit: str, small_unit: str) -> str:
+    return f"{large} {large_unit} {small} {small_unit}" if small else f"{large} {large_unit}"

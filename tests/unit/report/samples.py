@@ -1,0 +1,220 @@
+"""Facts as the stages leave them, for reports of any size, made up but consistent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from jobs.options import Options
+from vm_worker.evaluation.metrics import evaluate, wilson
+from vm_worker.report import Facts
+
+WASTE = ("cardboard", "glass", "metal", "paper", "plastic", "trash")
+HOSTILE = (
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "{{ 7*7 }}{% raw %}",
+    "$$",
+    "$\\foo$ \\frac{",
+    "pho\u202egpj.exe",
+    "line\nbreak\r\nBcc: victim@example.org",
+    "=cmd|' /C calc'!A0",
+    "click http://evil.example/win www.evil.example",
+    "half \udc80 surrogate",
+    "\x00\x07\x1b[31m control",
+    "-->]]></style></title></table>",
+    "x" * 200,
+    "&amp;&lt;" * 30,
+    "a\u0300\u0301\u0302\u0303" * 20,
+    "   ",
+)
+CJK = ("纸板", "玻璃", "金属", "プラスチック", "종이", "垃圾桶里的其他东西")
+WORLD = ("تفاحة", "яблоко", "🍎 apple", "สับปะรด", "Äpfel", "café")
+
+
+def many(number: int) -> tuple[str, ...]:
+    """So many class names, as a bird guide has them."""
+    kinds = ("warbler", "sparrow", "gull", "tern", "flycatcher", "woodpecker", "grebe", "wren")
+    return tuple(f"{index:03d}.{kinds[index % len(kinds)].title()} of the {index // 8} hills" for index in range(number))
+
+
+def facts(
+    classes: Sequence[str] = WASTE, photos: int = 54, right: float = 0.91, tuned: bool = True, seed: int = 7
+) -> Facts:
+    """A job with that many test photos a class, and about that share of them right."""
+    rng = np.random.default_rng(seed)
+    test = _test(rng, classes, photos, right)
+    select = _select(rng, test["images"])
+    return Facts(
+        job={
+            "id_short": "Qm3xT9aZ",
+            "created_at": "2026-03-03T13:55:02Z",
+            "started_at": "2026-03-03T14:05:41Z",
+            "options": Options(minutes=20, seed=7).to_json(),
+        },
+        dataset=_dataset(classes, photos),
+        select=select,
+        tune=_tune(tuned),
+        evaluate={"test": test, "model": _model(len(classes))},
+        export=_export(),
+        seconds={"intake": 21.4, "select": 243.0, "tune": 371.2, "evaluate": 14.9, "export": 31.0},
+        versions={
+            "modelmail": "0.1.0",
+            "python": "3.11.2",
+            "tensorflow": "2.20.0",
+            "keras": "3.15.1",
+            "numpy": "2.4.1",
+            "pillow": "13.0.0",
+        },
+        licence={
+            "name": "Apache-2.0",
+            "attribution": "EfficientNet-Lite0 by Google (Apache-2.0), with ImageNet weights.",
+        },
+        size=224,
+        quoted_seconds=700.0,
+        model_days=30,
+        files_url="https://photos.example.org/jobs/Qm3xT9aZ_0123456789abc/files",
+    )
+
+
+def _test(rng: np.random.Generator, classes: Sequence[str], photos: int, right: float) -> dict[str, Any]:
+    number = len(classes)
+    labels = np.repeat(np.arange(number), photos)
+    wrong = rng.random(len(labels)) > right
+    # Mistakes go mostly to the next class, as real ones have their favourites.
+    other = (labels + np.where(rng.random(len(labels)) < 0.6, 1, rng.integers(1, number, len(labels)))) % number
+    said = np.where(wrong, other, labels)
+    probabilities = rng.random((len(labels), number)) * 0.2 / number
+    probabilities[np.arange(len(labels)), said] = rng.uniform(0.5, 0.99, len(labels))
+    probabilities /= probabilities.sum(axis=1, keepdims=True)
+    names = [f"{classes[label]}/IMG_{4000 + row}.jpg" for row, label in enumerate(labels.tolist())]
+    return evaluate(probabilities, labels, classes, names)
+
+
+def _dataset(classes: Sequence[str], photos: int) -> dict[str, Any]:
+    counts = {name: {"train": 3 * photos, "validation": photos, "test": photos} for name in classes}
+    skipped = [
+        {"name": f"{classes[0]}/IMG_{number}.HEIC", "reason": "HEIC is not a format that can be read"}
+        for number in range(7)
+    ]
+    return {
+        "classes": list(classes),
+        "images": 5 * photos * len(classes),
+        "counts": counts,
+        "skipped": [{"name": f"{classes[-1]}/broken.jpg", "reason": "the file ends too early"}, *skipped],
+        "skipped_count": 8,
+        "duplicates": 12,
+        "warnings": [f"{classes[1]} has fewer than 50 photos: its figures are rough."],
+        "ready_made_split": False,
+        "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+    }
+
+
+def _select(rng: np.random.Generator, images: int) -> dict[str, Any]:
+    table = (
+        ("efficientnet_lite0", "EfficientNet-Lite0", 0.912, 3_421_000, "chosen"),
+        ("mobilenet_v2", "MobileNetV2", 0.905, 2_266_000, "tied"),
+        ("efficientnet_v2_b0", "EfficientNetV2B0", 0.887, 5_928_000, "evaluated"),
+        ("xception", "Xception", None, 20_873_000, "dropped"),
+        ("vgg16", "VGG16", None, None, "no_weights"),
+    )
+    notes = {"dropped": "would not have finished within the budget", "no_weights": "no weights on this machine"}
+    candidates = [
+        {
+            "name": name,
+            "title": title,
+            "validation_accuracy": accuracy,
+            "validation_interval": list(wilson(round(accuracy * images), images)) if accuracy else None,
+            "validation_loss": round(1.2 - accuracy, 3) if accuracy else None,
+            "parameters": parameters,
+            "seconds": 81.2 if accuracy else None,
+            "state": state,
+            "note": notes.get(state, ""),
+        }
+        for name, title, accuracy, parameters, state in table
+    ]
+    measured = [row for row in candidates if row["validation_accuracy"]]
+    curve = [row for candidate in measured for row in _curve(rng, "select", candidate, 40)]
+    note = "EfficientNet-Lite0 had the highest validation accuracy; MobileNetV2 is as good, within chance."
+    return {"winner": "efficientnet_lite0", "candidates": candidates, "curve": curve, "note": note}
+
+
+def _curve(rng: np.random.Generator, phase: str, candidate: dict[str, Any], epochs: int) -> list[dict[str, Any]]:
+    best = candidate["validation_accuracy"]
+    rows = []
+    for epoch in range(1, epochs + 1):
+        rise = 1 - np.exp(-epoch / 5)
+        rows.append(
+            {
+                "phase": phase,
+                "name": candidate["name"],
+                "epoch": epoch,
+                "accuracy": float(min(1.0, 0.35 + (best - 0.29) * rise)),
+                "validation_accuracy": float(0.3 + (best - 0.3) * rise + rng.normal(0, 0.004)),
+                "loss": float(0.15 + 1.7 * np.exp(-epoch / 4)),
+                "validation_loss": float(1.2 - best + 1.6 * np.exp(-epoch / 4) + epoch * 0.001),
+            }
+        )
+    return rows
+
+
+def _tune(better: bool) -> dict[str, Any]:
+    gain = 0.004 if better else -0.003
+    curve = [
+        {
+            "phase": "tune",
+            "name": "rule",
+            "epoch": epoch,
+            "accuracy": 0.96 + 0.005 * epoch,
+            "validation_accuracy": 0.909 + gain * epoch,
+            "loss": 0.17 - 0.015 * epoch,
+            "validation_loss": 0.31 - gain * epoch * 3,
+        }
+        for epoch in range(1, 7)
+    ]
+    parameters = {"learning_rate": 0.0001, "batch_size": 64, "unfrozen": "the last block"}
+    trial = {
+        "number": 1,
+        "kind": "rule",
+        "parameters": parameters,
+        "validation_accuracy": curve[-1]["validation_accuracy"],
+        "validation_loss": curve[-1]["validation_loss"],
+        "seconds": 349.0,
+        "state": "kept" if better else "not_better",
+        "note": "lower learning rate, larger batch, last block unfrozen",
+    }
+    best = curve[-1]["validation_accuracy"] if better else 0.909
+    return {"better": better, "trials": [trial], "curve": curve, "validation_accuracy": best, "validation_loss": 0.29}
+
+
+def _model(classes: int) -> dict[str, Any]:
+    head = 1281 * classes
+    layers = [
+        {"name": "photo", "type": "InputLayer", "output_shape": "(None, 224, 224, 3)", "parameters": 0},
+        {"name": "rescaling", "type": "Rescaling", "output_shape": "(None, 224, 224, 3)", "parameters": 0},
+        {"name": "efficientnet_lite0", "type": "Functional", "output_shape": "(None, 7, 7, 1280)", "parameters": 3_413_024},
+        {"name": "pool", "type": "GlobalAveragePooling2D", "output_shape": "(None, 1280)", "parameters": 0},
+        {"name": "classes", "type": "Dense", "output_shape": f"(None, {classes})", "parameters": head},
+    ]
+    return {
+        "layers": layers,
+        "total": 3_413_024 + head,
+        "trainable": 729_600 + head,
+        "non_trainable": 2_683_424,
+        "input": [224, 224, 3],
+        "bytes": 14_022_312,
+    }
+
+
+def _export() -> dict[str, Any]:
+    digest = "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae"
+    files = {"model.h5": 14_022_312, "model.keras": 13_801_776, "labels.txt": 44}
+    return {
+        "files": [{"name": name, "bytes": size, "sha256": digest, "note": ""} for name, size in files.items()],
+        "exports": [
+            {"name": "model.h5", "state": "made", "max_difference": 0.0, "agreement": 1.0, "note": "what was tested"},
+            {"name": "model.keras", "state": "made", "max_difference": 1.2e-7, "agreement": 1.0, "note": ""},
+        ],
+    }

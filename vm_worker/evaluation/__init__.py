@@ -1,0 +1,1 @@
+"""How good the model is, in numbers and in pictures."""

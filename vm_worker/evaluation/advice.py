@@ -1,0 +1,80 @@
+"""What the numbers mean, in sentences: the headline, what to beware of, what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from jobs import wording
+
+SMALL_TEST = 100  # photos; below this the interval is some 12 points wide at 90 %
+SMALL_CLASS = 10  # test photos of one class; one mistake moves its recall by ten points
+WEAK_RECALL = 0.8
+WEAK_GAP = 0.1  # below the mean recall by so much: worth a sentence
+OFTEN_CONFUSED = 0.1  # of a class's photos, and at least two of them
+NAMED = 3  # names in one sentence
+
+
+def headline(test: Mapping[str, Any], classes: int) -> str:
+    """One sentence that a person can forward; the share never comes without its interval."""
+    share, bounds = wording.percent(test["accuracy"]), wording.interval(test["interval"])
+    photos = wording.plural(test["images"], "photo")
+    return f"A model that tells {classes} kinds apart: right on {share} of {photos} that it had never seen ({bounds})"
+
+
+def cautions(test: Mapping[str, Any]) -> list[str]:
+    """What a careful reader of these figures would say."""
+    found = []
+    low, high = wording.percent(test["interval"][0]), wording.percent(test["interval"][1])
+    if test["interval"][0] <= test["most_common_share"]:
+        found.append(
+            "The model may be no better than always naming the most common class, which would be right on "
+            f"{wording.percent(test['most_common_share'])} of the test photos. Do not rely on it yet."
+        )
+    if test["images"] < SMALL_TEST:
+        found.append(
+            f"The test set is small ({wording.plural(test['images'], 'photo')}): on more photos of the same kind the "
+            f"model may be right on anything from {low} to {high}."
+        )
+    few = [row for row in test["per_class"] if row["support"] < SMALL_CLASS]
+    if few and test["images"] >= SMALL_TEST:
+        found.append(
+            f"{wording.plural(len(few), 'class has', 'classes have')} fewer than {SMALL_CLASS} test photos "
+            f"({_names([row['class'] for row in few])}): their own figures are rough."
+        )
+    return found
+
+
+def next_steps(test: Mapping[str, Any]) -> list[str]:
+    """What to do with the model, the most useful first."""
+    steps = ["Download model.h5 and labels.txt and try the model on a few photos of your own (see \"How to use it\")."]
+    weak = _weak(test)
+    if weak:
+        steps.append(
+            f"The model finds {_names([row['class'] for row in weak])} least well "
+            f"({wording.percent(weak[0]['recall'])} of the photos of {wording.name(weak[0]['class'])}): "
+            "more photos of these would help most."
+        )
+    for pair in test["pairs"][:1]:
+        if pair["count"] >= 2 and pair["share"] >= OFTEN_CONFUSED:
+            steps.append(
+                f"It took {wording.name(pair['truth'])} for {wording.name(pair['said'])} {pair['count']} times in "
+                f"{pair['of']}: check that these photos lie in the right folder."
+            )
+    if not weak and test["images"] < SMALL_TEST:
+        steps.append("Send more photos of each class: both the model and the certainty of its test gain from them.")
+    return steps
+
+
+def _weak(test: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    tested = sorted((row for row in test["per_class"] if row["support"]), key=lambda row: float(row["recall"]))
+    limit = min(WEAK_RECALL, test["balanced_accuracy"] - WEAK_GAP)
+    return [row for row in tested if row["recall"] < limit][:NAMED]
+
+
+def _names(names: Sequence[str]) -> str:
+    shown = [wording.name(name, 30) for name in names[:NAMED]]
+    more = len(names) - len(shown)
+    if more:
+        shown.append(f"{more} more")
+    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"

@@ -1,0 +1,191 @@
+"""The report's pictures: the curves of selection and tuning, and the confusion matrix."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+from numpy.typing import NDArray
+
+from vm_worker.evaluation import style
+
+NUMBERED_CLASSES = 30  # past this many, cells hold no counts and axes no names
+MARKED_EPOCHS = 15  # a line of few points shows its points
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Line:
+    """One model's epochs in one phase; NaN where a number was not measured."""
+
+    phase: str
+    name: str
+    epochs: NDArray[np.float64]
+    training: NDArray[np.float64]
+    validation: NDArray[np.float64]
+
+    @property
+    def best(self) -> float:
+        """The highest validation figure."""
+        return float(np.nanmax(self.validation)) if np.isfinite(self.validation).any() else -math.inf
+
+
+def curves(path: Path, rows: Sequence[Row], winner: str = "") -> None:
+    """Accuracy and loss by epoch, selection and tuning side by side in one picture; PNG.
+
+    `rows` are {"phase", "name", "epoch", "accuracy", "validation_accuracy", "loss", "validation_loss"}, numbers
+    may be None. The winner stands out, the other candidates are thin and grey.
+    """
+    with style.figure(path, height=2.9) as drawing:
+        accuracy, loss = drawing.subplots(1, 2)
+        _panel(accuracy, rows, "accuracy", winner)
+        _panel(loss, rows, "loss", winner)
+        accuracy.set_title("Accuracy")
+        accuracy.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+        accuracy.set_ylim(top=1.005)
+        loss.set_title("Loss (cross-entropy)")
+        handles, texts = accuracy.get_legend_handles_labels()
+        if handles:
+            drawing.legend(handles, texts, loc="outside lower center", ncols=len(texts), fontsize=8.5)
+
+
+def confusion(path: Path, matrix: Sequence[Sequence[int]], classes: Sequence[str]) -> None:
+    """Rows are what a photo was, columns what the model said; shades are shares of the row; PNG.
+
+    Up to 30 classes each cell has its count and each row its name; past that, numbers along the axes.
+    """
+    counts = np.asarray(matrix, dtype=np.int64).reshape(len(classes), len(classes))
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    with style.figure(path, height=_matrix_height(len(classes))) as drawing:
+        axes = drawing.subplots()
+        image = axes.imshow(shares, cmap=style.SHADES, vmin=0, vmax=1, aspect="auto", interpolation="nearest")
+        axes.set_xlabel("what the model said")
+        axes.set_ylabel("what the photo was")
+        axes.spines[:].set_visible(False)
+        if len(classes) <= NUMBERED_CLASSES:
+            _name_cells(axes, counts, shares, classes)
+        else:
+            _number_axes(axes, len(classes))
+        bar = drawing.colorbar(image, ax=axes, fraction=0.04, pad=0.02, format=PercentFormatter(1.0, decimals=0))
+        bar.outline.set_visible(False)
+        bar.ax.tick_params(labelsize=8, length=0)
+        bar.set_label("share of the row", fontsize=8)
+
+
+def _panel(axes: Axes, rows: Sequence[Row], figure: str, winner: str) -> None:
+    lines = _lines(rows, figure)
+    select = [line for line in lines if line.phase == "select"]
+    tune = [line for line in lines if line.phase == "tune"]
+    chosen = _chosen(select, winner)
+    tuned = _chosen(tune, winner)
+    offset = max((line.epochs.max() for line in select), default=0.0)
+    _draw_others(axes, [line for line in select if line is not chosen], 0.0)
+    _draw_others(axes, [line for line in tune if line is not tuned], offset)
+    if chosen:
+        _draw(axes, chosen, 0.0, labelled=True)
+    if tuned:
+        _draw(axes, tuned, offset, labelled=not chosen)
+    _mark_phases(axes, offset, bool(select), bool(tune))
+    _limit(axes, [line for line in (chosen, tuned) if line], figure)
+    axes.set_xlabel("epoch")
+    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    axes.grid(axis="y")
+    axes.set_axisbelow(True)
+
+
+def _lines(rows: Sequence[Row], figure: str) -> list[Line]:
+    groups: dict[tuple[str, str], list[Row]] = {}
+    for row in rows:
+        groups.setdefault((row["phase"], row["name"]), []).append(row)
+    return [_line(phase, name, group, figure) for (phase, name), group in groups.items()]
+
+
+def _line(phase: str, name: str, rows: Sequence[Row], figure: str) -> Line:
+    ordered = sorted(rows, key=lambda row: float(row["epoch"]))
+    return Line(
+        phase,
+        name,
+        _floats(row["epoch"] for row in ordered),
+        _floats(row.get(figure) for row in ordered),
+        _floats(row.get(f"validation_{figure}") for row in ordered),
+    )
+
+
+def _floats(values: Iterable[float | None]) -> NDArray[np.float64]:
+    return np.array([math.nan if value is None else value for value in values], dtype=np.float64)
+
+
+def _chosen(lines: Sequence[Line], winner: str) -> Line | None:
+    """The winner's line; tuning names its trials, so there the best one speaks for it."""
+    named = [line for line in lines if line.name == winner] or list(lines)
+    return max(named, key=lambda line: line.best, default=None)
+
+
+def _draw(axes: Axes, line: Line, offset: float, *, labelled: bool) -> None:
+    marker = "o" if len(line.epochs) <= MARKED_EPOCHS else ""
+    where = line.epochs + offset
+    look: dict[str, Any] = {"marker": marker, "markersize": 3, "linewidth": 1.7, "zorder": 3}
+    if np.isfinite(line.training).any():
+        label = "training" if labelled else None
+        axes.plot(where, line.training, color=style.TRAINING, linestyle="--", label=label, **look)
+    axes.plot(where, line.validation, color=style.VALIDATION, label="validation" if labelled else None, **look)
+
+
+def _draw_others(axes: Axes, lines: Sequence[Line], offset: float) -> None:
+    for line in lines:
+        # One entry of the legend for all of them.
+        seen = "others, validation" in axes.get_legend_handles_labels()[1]
+        label = None if seen else "others, validation"
+        axes.plot(line.epochs + offset, line.validation, color=style.QUIET, linewidth=0.8, alpha=0.7, label=label)
+
+
+def _mark_phases(axes: Axes, offset: float, select: bool, tune: bool) -> None:
+    if not (select and tune):
+        return
+    axes.axvline(offset + 0.5, color=style.QUIET, linewidth=0.8, linestyle=":")
+    look: dict[str, Any] = {"fontsize": 7.5, "color": style.QUIET, "va": "bottom"}
+    look["transform"] = axes.get_xaxis_transform()  # height in shares of the panel
+    axes.text(offset + 0.2, 0.02, "select", ha="right", **look)
+    axes.text(offset + 0.8, 0.02, "tune", ha="left", **look)
+
+
+def _limit(axes: Axes, lines: Sequence[Line], figure: str) -> None:
+    """The winner's lines fill the picture; a hopeless candidate's loss must not flatten them."""
+    values = np.concatenate([np.concatenate([line.training, line.validation]) for line in lines] or [np.array([])])
+    values = values[np.isfinite(values)]
+    if figure == "loss" and len(values):
+        axes.set_ylim(0, float(values.max()) * 1.1 or 1.0)
+
+
+def _matrix_height(classes: int) -> float:
+    return 3.6 if classes <= 3 else 4.6 if classes <= 12 else 5.8
+
+
+def _name_cells(axes: Axes, counts: NDArray[np.int64], shares: NDArray[np.float64], classes: Sequence[str]) -> None:
+    number = len(classes)
+    size = 9.0 if number <= 12 else 6.5 if number <= 20 else 5.0
+    names = style.labels(classes, 18 if number <= 12 else 14)
+    axes.set_xticks(range(number), names, rotation=0 if number <= 3 else 45, ha="center" if number <= 3 else "right")
+    axes.set_yticks(range(number), names)
+    axes.tick_params(labelsize=min(8.5, size + 1.5), length=0)
+    for row, column in zip(*np.nonzero(counts), strict=True):
+        colour = "white" if shares[row, column] > 0.45 else style.INK
+        axes.text(column, row, str(counts[row, column]), ha="center", va="center", color=colour, fontsize=size)
+
+
+def _number_axes(axes: Axes, classes: int) -> None:
+    """Class numbers as in the per-class table, every fifth, tenth or twentieth."""
+    step = 5 if classes <= 60 else 10 if classes <= 120 else 20
+    ticks = [0, *range(step - 1, classes, step)]
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_ticks(ticks, [str(tick + 1) for tick in ticks])
+    axes.set_xlabel("what the model said (class number)")
+    axes.set_ylabel("what the photo was (class number)")
+    axes.tick_params(labelsize=8)

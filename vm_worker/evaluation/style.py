@@ -1,0 +1,116 @@
+"""How every picture looks: size, colours, fonts, and names that can be drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+from matplotlib.font_manager import findSystemFonts, fontManager, get_font
+
+from jobs import wording
+
+WIDTH = 6.0  # inches: a mail is 600 CSS pixels wide
+DPI = 200  # twice the screen's, so that it is sharp on phones
+INK = "#1f2933"
+QUIET = "#8a94a0"
+GRID = "#e4e8ec"
+# Okabe and Ito's blue and vermilion: told apart by every kind of colour vision, and dashed besides.
+VALIDATION = "#0072b2"
+TRAINING = "#d55e00"
+SHADES = LinearSegmentedColormap.from_list("shares", ["#ffffff", "#cfe3f3", "#5aa2d4", "#08519c", "#062f5f"])
+# DejaVu comes with matplotlib; the others are what Debian, macOS and Windows have for Chinese, Japanese and Korean.
+FONTS = (
+    "DejaVu Sans",
+    "Noto Sans CJK SC",
+    "Noto Sans CJK JP",
+    "WenQuanYi Zen Hei",
+    "WenQuanYi Micro Hei",
+    "Droid Sans Fallback",
+    "PingFang SC",
+    "Hiragino Sans GB",
+    "Microsoft YaHei",
+    "Malgun Gothic",
+    "Noto Sans Devanagari",
+    "Noto Sans Thai",
+    "Noto Emoji",
+)
+
+
+@contextmanager
+def figure(path: Path, height: float, width: float = WIDTH) -> Iterator[Figure]:
+    """A figure of so many inches to draw on; written to `path` as PNG at the end."""
+    with matplotlib.rc_context(_settings()):
+        drawing = Figure(figsize=(width, height), layout="constrained")
+        FigureCanvasAgg(drawing)
+        yield drawing
+        drawing.savefig(path, dpi=DPI, metadata={"Software": None})
+
+
+def labels(names: Sequence[str], most: int) -> list[str]:
+    """The names as short labels; one that no installed font can draw becomes its number in the tables."""
+    return [_label(name, number, most) for number, name in enumerate(names, start=1)]
+
+
+def _label(name: str, number: int, most: int) -> str:
+    shown = wording.name(name, most)
+    return shown if set(shown) <= _drawable() else f"no. {number}"
+
+
+def _settings() -> Any:  # matplotlib types its keys one by one
+    return {
+        "font.family": list(_families()),
+        "font.size": 9.5,
+        "axes.titlesize": 10.5,
+        "axes.titleweight": "bold",
+        "axes.titlelocation": "left",
+        "axes.edgecolor": QUIET,
+        "axes.labelcolor": INK,
+        "axes.titlecolor": INK,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "grid.color": GRID,
+        "legend.frameon": False,
+        "text.color": INK,
+        "text.parse_math": False,  # a class may be called $$
+        "text.usetex": False,
+        "xtick.color": INK,
+        "ytick.color": INK,
+    }
+
+
+@cache
+def _families() -> tuple[str, ...]:
+    """Those of our fonts that this machine has: matplotlib warns of each that is missing."""
+    return tuple(name for name in FONTS if name in _installed())
+
+
+@cache
+def _installed() -> dict[str, str]:
+    """Family -> file. Fonts installed after matplotlib wrote its font cache count too."""
+    known = {entry.fname for entry in fontManager.ttflist}
+    for path in findSystemFonts():
+        if path not in known:
+            _add(path)
+    return {entry.name: entry.fname for entry in reversed(fontManager.ttflist)}
+
+
+def _add(path: str) -> None:
+    try:
+        fontManager.addfont(path)
+    except (OSError, RuntimeError):  # a bitmap or a broken font
+        return
+
+
+@cache
+def _drawable() -> frozenset[str]:
+    found: set[str] = set()
+    for family in _families():
+        found.update(chr(code) for code in get_font(_installed()[family]).get_charmap())
+    return frozenset(found)

@@ -1,0 +1,132 @@
+"""The report: one set of plain data, and the files that people read."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from jobs.render import render
+from vm_worker.evaluation import advice, plots, tables
+
+VERSION = 1
+SKIPPED_SHOWN = 20
+PICTURES = ("curves.png", "confusion.png")
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the stages committed, as plain JSON values."""
+
+    job: Mapping[str, Any]  # id_short, created_at, started_at (ISO texts), options
+    dataset: Mapping[str, Any]  # Dataset.to_json()
+    select: Mapping[str, Any]  # winner, candidates, curve, note
+    tune: Mapping[str, Any]  # better, trials, curve, validation_accuracy, validation_loss
+    evaluate: Mapping[
+        str, Any
+    ]  # test: of metrics.evaluate; model: layers, total, trainable, non_trainable, input, bytes
+    export: Mapping[str, Any]  # exports, files
+    seconds: Mapping[str, float]  # by stage, of the stages that ended so far
+    versions: Mapping[str, str]
+    licence: Mapping[str, str]  # name, attribution: of the winner's pretrained weights
+    size: int  # pixels: the side of the picture that the winner takes
+    quoted_seconds: float | None = None
+    model_days: int = 30  # how long the model can be downloaded
+    files_url: str = ""  # absolute, such as https://.../jobs/<id>/files; empty: links to files that lie beside
+
+
+def build(facts: Facts) -> dict[str, Any]:
+    """report.json: every number of the job, and the sentences that page and mail share. Pure."""
+    test, dataset = facts.evaluate["test"], facts.dataset
+    return {
+        "version": VERSION,
+        "job": dict(facts.job),
+        "headline": advice.headline(test, len(dataset["classes"])),
+        "cautions": advice.cautions(test),
+        "next_steps": advice.next_steps(test),
+        "dataset": {**dataset, "skipped": list(dataset["skipped"])[:SKIPPED_SHOWN]},
+        "candidates": list(facts.select["candidates"]),
+        "winner": _winner(facts),
+        "curve": [*facts.select["curve"], *facts.tune["curve"]],
+        "trials": list(facts.tune["trials"]),
+        "test": test,
+        "model": facts.evaluate["model"],
+        "files": list(facts.export["files"]),
+        "exports": list(facts.export["exports"]),
+        "seconds": dict(facts.seconds),
+        "total_seconds": sum(facts.seconds.values()),
+        "quoted_seconds": facts.quoted_seconds,
+        "budget_minutes": facts.job["options"]["minutes"],
+        "licence": dict(facts.licence),
+        "versions": dict(facts.versions),
+        "repeat": {"command": _command(facts), "seed": facts.job["options"]["seed"]},
+        "retention": {"model_days": facts.model_days, "delete_after": _delete_after(facts)},
+        "files_url": facts.files_url,
+        "mail_pictures": list(PICTURES),
+        "snippet": render("snippet.txt", size=facts.size),
+    }
+
+
+def write(report: Mapping[str, Any], folder: Path) -> list[str]:
+    """Write report.html (self-contained), report.json, results.csv and the pictures; returns their names."""
+    plots.curves(folder / "curves.png", report["curve"], report["winner"]["name"])
+    plots.confusion(folder / "confusion.png", report["test"]["confusion"], report["dataset"]["classes"])
+    tables.write_results(folder / "results.csv", report["candidates"], report["trials"])
+    # Half characters of broken names have no UTF-8; a JSON escape keeps them as they were.
+    text = json.dumps(report, ensure_ascii=False, indent=1, allow_nan=False)
+    (folder / "report.json").write_bytes(text.encode("utf-8", "backslashreplace"))
+    pictures = {name: _data_uri(folder / name) for name in PICTURES}
+    (folder / "report.html").write_text(page(report, pictures), encoding="utf-8")
+    return ["report.html", "report.json", "results.csv", *PICTURES]
+
+
+def page(report: Mapping[str, Any], pictures: Mapping[str, str]) -> str:
+    """report.html, with the pictures (name -> address) in it."""
+    return render("report.html", report=report, pictures=pictures, numbered=plots.NUMBERED_CLASSES)
+
+
+def _winner(facts: Facts) -> dict[str, Any]:
+    name = facts.select["winner"]
+    row = next(row for row in facts.select["candidates"] if row["name"] == name)
+    return {
+        "name": name,
+        "title": row["title"],
+        "size": facts.size,
+        "tuned": facts.tune["better"],
+        "validation_accuracy": facts.tune["validation_accuracy"],
+        "note": facts.select["note"],
+    }
+
+
+def _delete_after(facts: Facts) -> str:
+    started = datetime.fromisoformat(facts.job["started_at"])
+    return (started + timedelta(days=facts.model_days)).isoformat()
+
+
+def _command(facts: Facts) -> str:
+    """The same run again: what was measured is named, so that other weights or another speed change nothing."""
+    options = facts.job["options"]
+    measured = [row["name"] for row in facts.select["candidates"] if row["validation_accuracy"] is not None]
+    ran = [row for row in facts.tune["trials"] if row["state"] != "skipped"]
+    flags = {
+        "minutes": options["minutes"],
+        "objective": options["objective"],
+        "candidates": ",".join(measured),
+        "search": options["search"],
+        "epochs": options["epochs"],
+        "trials": len(ran),
+        "exports": ",".join(options["exports"]),
+        "mirror": str(options["mirror"]).lower(),
+        "seed": options["seed"],
+    }
+    return "modelmail submit photos.zip --email you@example.org --url URL " + " ".join(
+        f"--{name} {value}" for name, value in flags.items()
+    )
+
+
+def _data_uri(path: Path) -> str:
+    return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode()
