@@ -1,0 +1,215 @@
+"""Which job a worker takes, and when."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jobs import job as jobs
+from jobs.clock import FakeClock
+from jobs.errors import Transient
+from jobs.job import Progress, Status
+from jobs.letters import Letterhead
+from jobs.limits import Limits
+from jobs.mail import ListMailer
+from jobs.mails import Postman
+from jobs.options import Options
+from jobs.queue import Buckets, Dismissal, Queue
+from jobs.records import Record
+from jobs.store import MemoryStore
+from vm_worker.spec import Spec
+from vm_worker.tenure import Terms
+from vm_worker.worker import Worker
+
+LEASE = 60.0
+REJECTION = {"event": "rejected", "code": "one_class", "message": "There is only the class cats.", "file": "cats/"}
+
+
+@dataclass
+class Refuser:
+    """A child that finds every dataset wanting."""
+
+    said: bool = False
+
+    def next_event(self, timeout: float) -> Mapping[str, Any] | None:
+        return REJECTION
+
+    def answer(self, message: Mapping[str, Any]) -> None:
+        raise AssertionError("there is no stage to answer")
+
+    def stop(self) -> int:
+        return 0
+
+    def wait(self) -> int:
+        return 1
+
+
+class House:
+    """Buckets in memory and workers on them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.clock = FakeClock()
+        self.queue = Queue(Buckets(*(MemoryStore(self.clock) for _ in range(3))), self.clock, Limits())
+        self.mailer = ListMailer()
+        self.folder = folder
+        self.launched: list[str] = []
+
+    def worker(self, name: str) -> Worker:
+        def launch(spec: Spec, home: Path) -> Refuser:
+            self.launched.append(spec.job)
+            return Refuser()
+
+        head = Letterhead("modelmail@example.org", "operator@example.org", "http://here", "secret")
+        postman = Postman(self.queue, self.mailer, head, name)
+        return Worker(Terms(self.queue, launch, LEASE), postman, name, self.folder / name)
+
+    def submit(self, hmac: str = "a" * 64) -> str:
+        job_id = self.queue.submit(jobs.new_id(), "ada@example.org", hmac, Options()).id
+        self.clock.advance(1)
+        self.queue.buckets.datasets.put(f"{job_id}.zip", b"PK")
+        return job_id
+
+    def claim_elsewhere(self, job_id: str) -> Record:
+        waiting = next(one for one in self.queue.waiting() if one.record.job.id == job_id)
+        record = self.queue.claim(waiting, "elsewhere")
+        assert record is not None
+        return record
+
+    def status(self, job_id: str) -> Status:
+        record = self.queue.read(job_id)
+        assert record is not None
+        return record.job.status
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> House:
+    return House(tmp_path)
+
+
+def test_the_oldest_upload_goes_first_and_each_gets_one_mail(house: House) -> None:
+    first, second = house.submit("a" * 64), house.submit("b" * 64)
+    worker = house.worker("w")
+    assert [worker.step(), worker.step(), worker.step()] == [True, True, False]
+    assert house.launched == [first[:8], second[:8]]
+    assert [mail.kind for mail in house.mailer.sent] == ["rejected", "rejected"]
+    assert list(house.queue.buckets.datasets.list()) == []
+    assert list(house.folder.rglob("*.json")) == []  # nothing of the job stays on the disk
+
+
+def test_the_address_leaves_the_record_with_its_last_mail(house: House) -> None:
+    job_id = house.submit()
+    house.worker("w").step()
+    record = house.queue.read(job_id)
+    assert record is not None
+    assert (record.job.email, record.job.email_hmac) == (None, "a" * 64)
+
+
+def test_a_live_job_is_left_alone_and_a_dead_one_taken_over(house: House) -> None:
+    job_id = house.submit()
+    record = house.claim_elsewhere(job_id)
+    worker = house.worker("w")
+    for _ in range(8):  # it beats: alive, however long it takes
+        assert not worker.step()
+        house.clock.advance(LEASE / 4)
+        record = house.queue.beat(record, Progress())
+    assert not worker.step()
+    house.clock.advance(LEASE - 1)
+    assert not worker.step()
+    house.clock.advance(2)
+    assert worker.step()
+    assert house.status(job_id) is Status.REJECTED
+
+
+def test_a_new_worker_waits_a_whole_lease_whatever_the_record_says(house: House) -> None:
+    house.claim_elsewhere(house.submit())
+    house.clock.advance(10 * LEASE)
+    worker = house.worker("late")
+    assert not worker.step()
+    house.clock.advance(LEASE + 1)
+    assert worker.step()
+
+
+def test_one_address_has_one_running_job(house: House) -> None:
+    running, second, other = house.submit("a" * 64), house.submit("a" * 64), house.submit("b" * 64)
+    record = house.claim_elsewhere(running)
+    worker = house.worker("w")
+    assert [worker.step(), worker.step()] == [True, False]
+    assert house.launched == [other[:8]]
+    house.queue.finish(record, {})
+    assert worker.step()
+    assert house.launched[-1] == second[:8]
+
+
+def test_a_crashed_job_waits_for_its_time(house: House) -> None:
+    record = house.claim_elsewhere(house.submit())
+    house.queue.let_go(record, Dismissal("crashes", "crashed", "it died"))
+    worker = house.worker("w")
+    assert not worker.step()
+    house.clock.advance(60)
+    assert worker.step()
+
+
+def test_an_overdue_job_fails_with_a_mail_and_the_operator_hears_of_it(house: House) -> None:
+    job_id = house.submit()
+    house.clock.advance(25 * 3600)
+    house.worker("w").step()
+    assert house.status(job_id) is Status.FAILED
+    assert sorted(mail.kind for mail in house.mailer.sent) == ["failed", "operator"]
+    assert {mail.to for mail in house.mailer.sent} == {"ada@example.org", "operator@example.org"}
+
+
+def test_an_idle_worker_sends_what_another_left_pending(house: House) -> None:
+    record = house.claim_elsewhere(house.submit())
+    house.queue.fail(record, "internal", "m")
+    house.worker("w").step()
+    assert sorted(mail.kind for mail in house.mailer.sent) == ["failed", "operator"]
+    assert list(house.queue.buckets.emails.list("open/")) == []
+
+
+def test_a_provider_that_is_down_is_tried_again_later(house: House) -> None:
+    class Down(ListMailer):
+        down = True
+
+        def send(self, mail: Any) -> None:
+            if self.down:
+                raise Transient("503")
+            super().send(mail)
+
+    house.mailer = Down()
+    house.submit()
+    worker = house.worker("w")
+    worker.step()
+    assert house.mailer.sent == []
+    Down.down = False
+    house.clock.advance(61)
+    worker.step()
+    house.clock.advance(61)
+    worker.step()
+    assert [mail.kind for mail in house.mailer.sent] == ["rejected"]
+
+
+def test_a_sender_that_died_is_taken_over_with_the_same_message_id(house: House) -> None:
+    class Dies(ListMailer):
+        def send(self, mail: Any) -> None:
+            super().send(mail)
+            if len(self.sent) == 1:
+                raise KeyboardInterrupt  # after the provider's yes, before the mark
+
+    house.mailer = Dies()
+    house.submit()
+    with pytest.raises(KeyboardInterrupt):
+        house.worker("w").step()
+    other = house.worker("other")
+    other.step()
+    assert len(house.mailer.sent) == 1  # within ten minutes the first may still be at it
+    house.clock.advance(601)
+    other.step()
+    assert len(house.mailer.sent) == 2
+    assert len({mail.message_id for mail in house.mailer.sent}) == 1
+    house.clock.advance(601)
+    other.step()
+    assert len(house.mailer.sent) == 2
