@@ -1,0 +1,155 @@
+"""A zip's directory, checked before any data is read: counts, sizes, ratio, names, methods, overlap.
+
+The zipfile module parses the directory only. Python 3.11.7 and 3.12.1 open bombs of overlapping entries, and
+a directory can claim any size, so the spans and sums are checked here.
+"""
+
+from __future__ import annotations
+
+import io
+import itertools
+import lzma
+import os
+import stat
+import struct
+import zipfile
+import zlib
+from pathlib import Path
+
+from jobs.errors import UserError
+from jobs.limits import MIB, Limits
+from vm_worker.intake.extents import Extent
+from vm_worker.intake.listing import Found, too_large, too_many
+from vm_worker.intake.names import SHOWN_LENGTH, clean, path_of, safe_parts, shown
+
+DIRECTORY_BYTES_PER_ENTRY = 512  # on average; real ones need some 150
+CENTRAL_SIGNATURE = b"PK\x01\x02"
+LOCAL_SIGNATURE = b"PK\x03\x04"
+LOCAL_HEADER = struct.Struct("<4s22xHH")  # signature, ..., lengths of name and extra field
+ENCRYPTED_FLAGS = 0x41  # bit 0: encrypted; bit 6: strongly
+READABLE_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+OTHER_KINDS = ((b"Rar!", "a RAR archive"), (b"7z\xbc\xaf", "a 7z archive"), (b"\x1f\x8b", "a gzip archive"))
+
+# What zipfile and the decompressors raise for malformed input. KeyError and IndexError are not documented, but seen.
+MALFORMED = (
+    zipfile.BadZipFile,
+    zipfile.LargeZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    EOFError,
+    RuntimeError,  # NotImplementedError is one
+    ValueError,  # UnicodeDecodeError is one
+    OverflowError,
+    LookupError,
+)
+
+
+def refusal(error: Exception, head: bytes) -> UserError:
+    """Every failure of zipfile, zlib, lzma or struct as the one code that tells the user what to do."""
+    if isinstance(error, UserError):
+        return error
+    if isinstance(error, NotImplementedError):
+        return UserError("unsupported_zip", "The zip needs a feature that this service does not read.")
+    if isinstance(error, RuntimeError) and "password" in str(error):
+        return UserError("encrypted_zip", "The zip is locked with a password.")
+    if head.startswith(b"PK"):
+        return UserError("damaged_zip", "The file starts like a zip, but its directory cannot be read.")
+    kind = next((kind for magic, kind in OTHER_KINDS if head.startswith(magic)), "something else")
+    return UserError("not_a_zip", f"The file is no zip but {kind}.")
+
+
+def list_zip(path: Path, limits: Limits) -> list[Found]:
+    """The zip's files and folders, in its order; nothing is unpacked. Raises UserError and OSError."""
+    bytes_ = path.stat().st_size
+    if bytes_ > limits.zip_bytes:
+        raise too_large(f"The zip has {bytes_ // MIB:,} MiB; {limits.zip_bytes // MIB:,} MiB are allowed.")
+    with path.open("rb") as file:
+        head = file.read(8)
+    try:
+        return _list(path, limits)
+    except (UserError, *MALFORMED) as error:
+        raise refusal(error, head) from error
+
+
+class _Directory(io.BufferedReader):
+    """The zip while zipfile reads its directory: refuses one that would not fit into memory."""
+
+    def __init__(self, path: Path, limits: Limits) -> None:
+        super().__init__(io.FileIO(path))
+        self._limits = limits
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """As ever, but raises UserError `too_large_zip` before zipfile can hold too many entries."""
+        if size is not None and size > self._limits.zip_entries * DIRECTORY_BYTES_PER_ENTRY:
+            raise too_large("The zip's directory is too long.")
+        data = super().read(size)
+        # Counted here, since the count in the zip's last record may be a lie.
+        if data.count(CENTRAL_SIGNATURE) > self._limits.zip_entries:
+            raise too_many(self._limits)
+        return data
+
+
+def _list(path: Path, limits: Limits) -> list[Found]:
+    with _Directory(path, limits) as file, zipfile.ZipFile(file) as archive:
+        infos = archive.infolist()
+        _check_sums(infos, limits)
+        paths = [path_of(info) for info in infos]
+        parts = [safe_parts(name) for name in paths]
+        for info, name in zip(infos, paths, strict=True):
+            _check_entry(info, name, limits)
+        starts = _data_starts(file.fileno(), infos, archive.start_dir)
+    return [
+        Found(split, None if name.endswith("/") else _extent(path, info, start))
+        for info, name, split, start in zip(infos, paths, parts, starts, strict=True)
+    ]
+
+
+def _extent(path: Path, info: zipfile.ZipInfo, start: int) -> Extent:
+    return Extent(str(path), start, info.compress_size, info.file_size, info.compress_type, info.CRC)
+
+
+def _check_sums(infos: list[zipfile.ZipInfo], limits: Limits) -> None:
+    if len(infos) > limits.zip_entries:
+        raise too_many(limits)
+    total = sum(info.file_size for info in infos)
+    packed = sum(info.compress_size for info in infos)
+    if total > limits.zip_ratio_from_bytes and total > limits.zip_ratio * packed:
+        raise UserError("unsafe_zip", f"The zip unpacks to more than {limits.zip_ratio} times its size, as bombs do.")
+    if total > limits.zip_total_bytes:
+        raise too_large(f"The zip unpacks to more than {limits.zip_total_bytes // MIB:,} MiB.")
+
+
+def _check_entry(info: zipfile.ZipInfo, name: str, limits: Limits) -> None:
+    file = clean(name)[:SHOWN_LENGTH]
+    if stat.S_ISLNK(info.external_attr >> 16):
+        raise UserError("unsafe_zip", f"The entry {shown(name)} is a link, not a file.", file=file)
+    if info.flag_bits & ENCRYPTED_FLAGS:
+        raise UserError("encrypted_zip", f"The entry {shown(name)} is locked with a password.", file=file)
+    if info.compress_type not in READABLE_METHODS:
+        raise UserError("unsupported_zip", f"The entry {shown(name)} is not compressed as zips usually are.", file=file)
+    if max(info.file_size, info.compress_size) > limits.entry_bytes:
+        most = limits.entry_bytes // 1_000_000
+        raise UserError("too_large_zip", f"The file {shown(name)} is larger than {most} MB.", file=file)
+
+
+def _data_starts(descriptor: int, infos: list[zipfile.ZipInfo], directory: int) -> list[int]:
+    """Where each entry's data starts. Raises UserError where two entries share bytes."""
+    starts = [_data_start(descriptor, info) for info in infos]
+    spans = sorted((info.header_offset, start + info.compress_size) for info, start in zip(infos, starts, strict=True))
+    if any(end > later for (_, end), (later, _) in itertools.pairwise(spans)):
+        raise UserError("unsafe_zip", "Entries of the zip overlap, as in a bomb.")
+    if spans and spans[-1][1] > directory:
+        raise UserError("damaged_zip", "The zip's last entry runs into its directory.")
+    return starts
+
+
+def _data_start(descriptor: int, info: zipfile.ZipInfo) -> int:
+    try:
+        header = os.pread(descriptor, LOCAL_HEADER.size, info.header_offset)
+    except OSError as error:  # an offset that no file can have
+        raise zipfile.BadZipFile("offset") from error
+    signature, name, extra = LOCAL_HEADER.unpack(header)
+    if signature != LOCAL_SIGNATURE:
+        raise zipfile.BadZipFile("local header")
+    return int(info.header_offset + LOCAL_HEADER.size + name + extra)

@@ -1,0 +1,98 @@
+"""What intake hands on: the photos' names, labels, parts and groups, and where their pixels lie."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+SKIPPED_LISTED = 20  # skipped files that a report names; the rest is a count
+
+
+class Part(IntEnum):
+    """What a photo is used for."""
+
+    TRAIN = 0
+    VALIDATION = 1
+    TEST = 2
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A file that is not used, and why, in plain words."""
+
+    name: str
+    reason: str
+
+    def to_json(self) -> dict[str, str]:
+        """Plain values."""
+        return {"name": self.name, "reason": self.reason}
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Usable photos, one a row, in the order of (class, name).
+
+    Every class has at least 1 validation and 2 test rows. The pixels are uint8 RGB squares, one .npy
+    file for each size.
+    """
+
+    classes: tuple[str, ...]  # sorted
+    names: tuple[str, ...]  # path in the zip, one a row
+    labels: NDArray[np.int64]  # (n,) indices into classes
+    parts: NDArray[np.uint8]  # (n,) values of Part
+    groups: NDArray[np.int64]  # (n,) equal = duplicates of each other, always in one part
+    images: Mapping[int, Path]  # size in pixels -> .npy of shape (n, size, size, 3)
+    skipped: tuple[Skipped, ...]  # unreadable photos first
+    warnings: tuple[str, ...]  # plain sentences for the report
+    ready_made_split: bool
+    sha256: str  # of the zip's bytes, or a digest of the folder's photos
+
+    def rows(self, part: Part) -> NDArray[np.int64]:
+        """The rows of one part, ascending."""
+        return np.flatnonzero(self.parts == part).astype(np.int64)
+
+    def pixels(self, size: int) -> NDArray[np.uint8]:
+        """The read-only memory map (n, size, size, 3) of RGB 0..255. Raises KeyError for a size not asked for."""
+        pixels: NDArray[np.uint8] = np.load(self.images[size], mmap_mode="r", allow_pickle=False)
+        return pixels
+
+    @property
+    def duplicates(self) -> int:
+        """How many photos are a copy of an earlier one."""
+        return len(self.groups) - len(np.unique(self.groups))
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Photos of each class in each part: {class: {"train", "validation", "test"}}."""
+        return {
+            name: {part.name.lower(): int(np.sum((self.labels == label) & (self.parts == part))) for part in Part}
+            for label, name in enumerate(self.classes)
+        }
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values without pixels and rows: what the stage commits and the report shows."""
+        return {
+            "classes": list(self.classes),
+            "images": len(self.names),
+            "counts": self.counts(),
+            "skipped": [skip.to_json() for skip in self.skipped[:SKIPPED_LISTED]],
+            "skipped_count": len(self.skipped),
+            "duplicates": self.duplicates,
+            "warnings": list(self.warnings),
+            "ready_made_split": self.ready_made_split,
+            "sha256": self.sha256,
+            "split_sha256": self.split_sha256(),
+        }
+
+    def split_sha256(self) -> str:
+        """A digest of names, labels, parts and groups: equal on every machine that took in the same photos."""
+        digest = hashlib.sha256("\n".join((*self.classes, *self.names)).encode())
+        for column in (self.labels, self.parts, self.groups):
+            digest.update(np.ascontiguousarray(column).tobytes())
+        return digest.hexdigest()

@@ -1,0 +1,156 @@
+"""Open every photo of a survey, tell the broken ones, and decide whether the rest can be trained on."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jobs.errors import UserError
+from jobs.limits import Limits
+from vm_worker.intake.dataset import Skipped
+from vm_worker.intake.decoder import Reply, Target, Task
+from vm_worker.intake.groups import Seen, group
+from vm_worker.intake.layout import Photo, Survey, check_class_sizes
+from vm_worker.intake.names import FOREIGN_SUFFIXES, listed, shown, suffix
+from vm_worker.intake.pool import Decoders
+from vm_worker.intake.split import Rows, Split, divide
+
+TOLD = 100  # progress is told at most so many times
+BROKEN_TOLD = 5  # broken photos named in a refusal; the report names more
+
+Progress = Callable[[float, str], None]
+Place = Callable[[int], Target]  # where the square of a photo goes, by its index
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A survey and what became of each of its photos."""
+
+    survey: Survey
+    replies: tuple[Reply, ...]  # one a photo
+
+    def usable(self) -> list[int]:
+        """Indices of the photos that can be used, ascending."""
+        return [index for index, reply in enumerate(self.replies) if reply.reason is None]
+
+    def broken(self) -> list[int]:
+        """Indices of files that are broken photos, not just something else without a name's ending."""
+        return [
+            index
+            for index, (photo, reply) in enumerate(zip(self.survey.photos, self.replies, strict=True))
+            if reply.reason is not None and (photo.certain or reply.is_picture)
+        ]
+
+    def skipped(self) -> tuple[Skipped, ...]:
+        """Every file that is not used: broken photos first."""
+        broken = set(self.broken())
+        unusable = [index for index, reply in enumerate(self.replies) if reply.reason is not None]
+        unusable.sort(key=lambda index: index not in broken)
+        first = tuple(_skipped(self.survey.photos[index], self.replies[index]) for index in unusable)
+        return first + self.survey.skipped
+
+    def counts(self) -> dict[str, int]:
+        """Usable photos of each class."""
+        counts = dict.fromkeys(self.survey.classes, 0)
+        for index in self.usable():
+            counts[self.survey.photos[index].label] += 1
+        return counts
+
+
+@dataclass(frozen=True)
+class Examined:
+    """A set that can be trained on; the columns have one row a usable photo."""
+
+    kept: tuple[int, ...]  # indices into the survey's photos
+    labels: NDArray[np.int64]
+    groups: NDArray[np.int64]
+    split: Split
+    warnings: tuple[str, ...]
+
+
+def open_photos(
+    survey: Survey,
+    decoders: Decoders,
+    squares: Sequence[tuple[int, Place | None]],
+    pixels_max: int,
+    progress: Progress,
+) -> Opened:
+    """Decode every photo into squares of each size; a place of None keeps none. Raises DecoderFault and OSError."""
+    sizes = tuple(size for size, _ in squares)
+    tasks = [
+        Task(photo.extent, sizes, tuple(place(index) for _, place in squares if place), pixels_max)
+        for index, photo in enumerate(survey.photos)
+    ]
+    replies: list[Reply] = [Reply()] * len(tasks)
+    step = max(1, len(tasks) // TOLD)
+    for done, (index, reply) in enumerate(decoders.run(tasks), start=1):
+        replies[index] = reply
+        if done % step == 0 or done == len(tasks):
+            progress(done / len(tasks), f"{done:,} of {len(tasks):,} photos read")
+    return Opened(survey, tuple(replies))
+
+
+def examine(opened: Opened, seed: int, limits: Limits) -> Examined:
+    """Judge, group and split. Raises UserError: no_images, too_many_broken, class_too_small."""
+    _check_broken(opened, limits)
+    check_class_sizes(opened.counts(), limits)
+    survey, kept = opened.survey, opened.usable()
+    label_of = {name: label for label, name in enumerate(survey.classes)}
+    seen = [
+        Seen(label_of[survey.photos[index].label], opened.replies[index].content, opened.replies[index].pixels)
+        for index in kept
+    ]
+    groups = group(seen)
+    split = divide(Rows(survey.classes, seen, groups, [survey.photos[index].part for index in kept]), seed, limits)
+    labels = np.array([photo.label for photo in seen], dtype=np.int64)
+    warnings = (*survey.warnings, *split.warnings, *_mixed(opened, kept, groups), *_few(opened, limits))
+    return Examined(tuple(kept), labels, groups, split, warnings)
+
+
+def _check_broken(opened: Opened, limits: Limits) -> None:
+    usable = opened.usable()
+    broken = opened.broken() if usable else range(len(opened.replies))
+    told = [_skipped(opened.survey.photos[index], opened.replies[index]) for index in broken[:BROKEN_TOLD]]
+    listing = "; ".join(f"{shown(skip.name)} {skip.reason}" for skip in told)
+    more = f"; and {len(broken) - BROKEN_TOLD} more" if len(broken) > BROKEN_TOLD else ""
+    if not usable:
+        raise UserError("no_images", f"None of the photos could be read: {listing}{more}.")
+    if 100 * len(broken) > limits.broken_percent * (len(broken) + len(usable)):
+        raise UserError(
+            "too_many_broken",
+            f"{len(broken)} of {len(broken) + len(usable)} photos could not be read: {listing}{more}.",
+            file=told[0].name,
+        )
+
+
+def _skipped(photo: Photo, reply: Reply) -> Skipped:
+    reason = reply.reason or ""
+    ending = suffix(photo.name)
+    if not reply.is_picture and ending in FOREIGN_SUFFIXES:
+        reason = f"is of the kind .{ending}, which this service does not read"
+    return Skipped(photo.name, reason)
+
+
+def _mixed(opened: Opened, kept: Sequence[int], groups: NDArray[np.int64]) -> list[str]:
+    """A sentence about pictures that lie in more than one class."""
+    photos: dict[int, list[Photo]] = defaultdict(list)
+    for index, number in zip(kept, groups.tolist(), strict=True):
+        photos[number].append(opened.survey.photos[index])
+    mixed = [group for group in photos.values() if len({photo.label for photo in group}) > 1]
+    if not mixed:
+        return []
+    names = listed([photo.name for photo in mixed[0]], most=3)
+    many = "1 picture lies" if len(mixed) == 1 else f"{len(mixed)} pictures lie"
+    return [f"{many} in more than one class, such as {names}: a model cannot learn both."]
+
+
+def _few(opened: Opened, limits: Limits) -> list[str]:
+    few = sorted((count, name) for name, count in opened.counts().items() if count < limits.class_images_warn)
+    if not few:
+        return []
+    told = ", ".join(f"{shown(name)} has {count}" for count, name in few[:5]) + (" ..." if len(few) > 5 else "")
+    return [f"Fewer than {limits.class_images_warn} photos in a class make the test figure rough: {told}."]

@@ -1,0 +1,141 @@
+"""The one decoder: any photo to an RGB square. Training, checking and predicting all see this."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from os import PathLike
+from typing import IO
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import ExifTags, Image, UnidentifiedImageError
+
+from jobs.errors import ModelmailError
+from jobs.limits import Limits
+
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
+WHITE = (255, 255, 255)
+GREY_16_BIT = ("I", "I;16", "I;16B", "I;16L", "I;16N")  # Pillow's modes of 16-bit PNG files
+GREY_16_MAX = 65535
+UPRIGHT = {  # EXIF orientation -> what makes the picture upright
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+class BadImage(ModelmailError):
+    """The picture cannot be used; the message is a plain reason, as "is cut short"."""
+
+
+class NotAnImage(BadImage):
+    """Not a picture of any format that we read."""
+
+
+def read_square(source: str | PathLike[str] | IO[bytes], size: int) -> NDArray[np.uint8]:
+    """A photo's (size, size, 3) uint8 RGB. Raises BadImage, and OSError for a file that cannot be opened."""
+    if isinstance(source, str | PathLike):
+        with open(source, "rb") as file:
+            return read_squares(file.read(), (size,))[0]
+    return read_squares(source.read(), (size,))[0]
+
+
+def read_squares(data: bytes, sizes: Sequence[int], pixels_max: int = Limits.image_pixels) -> list[NDArray[np.uint8]]:
+    """`to_square` of one file for several sizes, decoding once wherever JPEG's draft comes out the same.
+
+    Raises BadImage.
+    """
+    decoded: dict[tuple[int, int], Image.Image] = {}
+    squares = []
+    with _reasons():
+        for size in sizes:
+            image = _opened(data, pixels_max)
+            _draft(image, size)
+            if image.size not in decoded:
+                decoded[image.size] = _upright_rgb(image)
+            squares.append(_squash(decoded[image.size], size))
+    return squares
+
+
+def to_square(image: Image.Image, size: int) -> NDArray[np.uint8]:
+    """(size, size, 3) uint8 RGB of a picture that was just opened.
+
+    Upright by EXIF, alpha over white, 16-bit scaled to 8, a JPEG drafted to at least twice the size, the
+    whole picture squashed (not cropped), bilinear with Pillow's antialias.
+    """
+    _draft(image, size)
+    return _squash(_upright_rgb(image), size)
+
+
+@contextmanager
+def _reasons() -> Iterator[None]:
+    """Every failure of the decoder as a BadImage with a plain reason."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # odd metadata; the picture counts
+            yield
+    except BadImage:
+        raise
+    except Image.DecompressionBombError as error:
+        raise BadImage("has too many pixels") from error
+    except UnidentifiedImageError as error:
+        raise NotAnImage("is not a JPEG, PNG, WebP, GIF or BMP picture") from error
+    except MemoryError as error:
+        raise BadImage("needs too much memory") from error
+    except Exception as error:  # Pillow raises nearly anything for malformed files
+        raise BadImage("is cut short" if "truncated" in str(error) else "is damaged") from error
+
+
+def _opened(data: bytes, pixels_max: int) -> Image.Image:
+    if not data:
+        raise BadImage("is empty")
+    image = Image.open(io.BytesIO(data), formats=FORMATS)
+    if image.width * image.height > pixels_max:
+        raise BadImage(f"has more than {pixels_max / 1e6:g} megapixels")
+    return image
+
+
+def _draft(image: Image.Image, size: int) -> None:
+    image.draft("RGB", (2 * size, 2 * size))  # does nothing but for a JPEG not yet decoded
+
+
+def _squash(image: Image.Image, size: int) -> NDArray[np.uint8]:
+    return np.asarray(image.resize((size, size), Image.Resampling.BILINEAR))
+
+
+def _upright_rgb(image: Image.Image) -> Image.Image:
+    orientation = _orientation(image)
+    rgb = _rgb(image)
+    return rgb.transpose(UPRIGHT[orientation]) if orientation in UPRIGHT else rgb
+
+
+def _orientation(image: Image.Image) -> int | None:
+    image.load()  # PNG may hold its EXIF behind the pixels
+    try:
+        orientation = image.getexif().get(ExifTags.Base.Orientation)
+    except Exception:  # malformed EXIF is no reason to refuse a good picture
+        return None
+    return orientation if isinstance(orientation, int) else None
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    if image.mode in GREY_16_BIT:
+        return _eight_bit(image).convert("RGB")
+    if not image.has_transparency_data:
+        return image.convert("RGB")
+    layered = image.convert("RGBA")
+    canvas = Image.new("RGB", layered.size, WHITE)
+    canvas.paste(layered, mask=layered.getchannel("A"))
+    return canvas
+
+
+def _eight_bit(image: Image.Image) -> Image.Image:
+    grey = np.clip(np.asarray(image), 0, GREY_16_MAX).astype(np.uint32)
+    return Image.fromarray(((grey * 255 + GREY_16_MAX // 2) // GREY_16_MAX).astype(np.uint8))

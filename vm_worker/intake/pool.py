@@ -1,0 +1,151 @@
+"""Decoding processes that may die or hang: each is replaced, and the photo that did it is named."""
+
+from __future__ import annotations
+
+import multiprocessing
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import wait
+from types import TracebackType
+
+from jobs.errors import Transient
+from vm_worker.intake.decoder import Reply, Task, serve
+
+IN_FLIGHT = 2  # tasks a process holds: the next one waits in its pipe while the first is decoded
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What one decoding process may use."""
+
+    memory_bytes: int = 1536 * 1024 * 1024  # a 40-megapixel progressive CMYK JPEG needs some 700 MB
+    image_seconds: float = 30.0  # the same picture takes 2 s on a slow core
+    start_seconds: float = 120.0  # a busy machine; only then is it our trouble
+
+
+class DecoderFault(Transient):
+    """The decoding processes cannot work here at all; no photo is to blame."""
+
+
+class _Process:
+    """One decoding process and the tasks it holds, oldest first."""
+
+    def __init__(self, bounds: Bounds) -> None:
+        context = multiprocessing.get_context("spawn")
+        self.connection, theirs = context.Pipe()
+        self._process = context.Process(target=serve, args=(theirs, bounds.memory_bytes), daemon=True)
+        self._process.start()
+        theirs.close()  # so that its death is an end of file here
+        self._bounds = bounds
+        self._since = time.monotonic()
+        self.ready = False
+        self.held: deque[int] = deque()
+
+    def give(self, index: int, task: Task) -> bool:
+        """False: it is dead."""
+        if not self.held:
+            self._since = time.monotonic() if self.ready else self._since
+        try:
+            self.connection.send(task)
+        except OSError:
+            return False
+        self.held.append(index)
+        return True
+
+    def take(self) -> tuple[int, Reply] | None:
+        """The next answer, or None: it has only become ready. Raises EOFError or OSError where it died."""
+        reply = self.connection.recv()
+        self._since = time.monotonic()
+        if not self.ready:
+            self.ready = True
+            return None
+        return self.held.popleft(), reply
+
+    def seconds_left(self) -> float:
+        limit = self._bounds.image_seconds if self.ready else self._bounds.start_seconds
+        return self._since + limit - time.monotonic()
+
+    def end(self) -> None:
+        self.connection.close()
+        self._process.kill()
+        self._process.join()
+        self._process.close()
+
+
+class Decoders:
+    """A pool of decoding processes, started when first needed; usable for one run after another.
+
+    The calling process must not be a daemonic one of multiprocessing, which may have no children.
+    """
+
+    def __init__(self, processes: int, bounds: Bounds | None = None) -> None:
+        self._most = max(1, processes)
+        self._bounds = bounds or Bounds()
+        self._processes: list[_Process] = []
+
+    def __enter__(self) -> Decoders:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._end_all()
+
+    def run(self, tasks: Sequence[Task]) -> Iterator[tuple[int, Reply]]:
+        """Each task's index and reply, as they come. Raises DecoderFault, and OSError for a full disk."""
+        waiting = deque(range(len(tasks)))
+        try:
+            while waiting or any(process.held for process in self._processes):
+                self._hand_out(waiting, tasks)
+                for index, reply in self._collect(waiting):
+                    if reply.fault is not None:
+                        raise OSError(reply.fault)
+                    yield index, reply
+        finally:
+            if any(process.held for process in self._processes):
+                self._end_all()  # given up half-way: its answers must not reach the next run
+
+    def _hand_out(self, waiting: deque[int], tasks: Sequence[Task]) -> None:
+        while waiting and len(self._processes) < min(self._most, len(tasks)):
+            self._processes.append(_Process(self._bounds))
+        for depth in range(1, IN_FLIGHT + 1):  # one for each before a second for any
+            for process in self._processes:
+                if waiting and len(process.held) < depth:
+                    index = waiting.popleft()
+                    if not process.give(index, tasks[index]):
+                        waiting.appendleft(index)
+
+    def _collect(self, waiting: deque[int]) -> list[tuple[int, Reply]]:
+        soonest = min((process.seconds_left() for process in self._processes if process.held), default=0.0)
+        heard = wait([process.connection for process in self._processes], timeout=max(0.0, soonest))
+        answers: list[tuple[int, Reply]] = []
+        for process in list(self._processes):
+            if process.connection in heard:
+                answers.extend(self._answer(process, waiting))
+            elif process.held and process.seconds_left() <= 0:
+                answers.extend(self._replace(process, waiting, "takes too long to decode"))
+        return answers
+
+    def _answer(self, process: _Process, waiting: deque[int]) -> list[tuple[int, Reply]]:
+        try:
+            answer = process.take()
+        except (EOFError, OSError):
+            return self._replace(process, waiting, "breaks the decoder")
+        return [answer] if answer else []
+
+    def _replace(self, process: _Process, waiting: deque[int], reason: str) -> list[tuple[int, Reply]]:
+        """End a process: the photo at hand is to blame, the others it held go back."""
+        process.end()
+        self._processes.remove(process)
+        if not process.ready:
+            raise DecoderFault("a decoding process did not start")
+        blamed = [(process.held.popleft(), Reply(reason=reason))] if process.held else []
+        waiting.extendleft(reversed(process.held))
+        return blamed
+
+    def _end_all(self) -> None:
+        for process in self._processes:
+            process.end()
+        self._processes.clear()

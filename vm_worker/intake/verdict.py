@@ -1,0 +1,77 @@
+"""What the service would say of a zip or folder, without training."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from jobs.errors import UserError
+from jobs.limits import Limits
+from vm_worker.intake.dataset import Skipped
+from vm_worker.intake.examine import examine, open_photos
+from vm_worker.intake.pool import Decoders
+from vm_worker.intake.unzip import survey
+
+LOOKED_AT = 224  # pixels: what most candidates see
+SEED = 0  # any: a set that can be split at all can be split with every seed
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Accepted, or rejected with a code of jobs/errors.py."""
+
+    verdict: str = "rejected"  # or "accepted"
+    code: str | None = None  # None when accepted
+    message: str = ""
+    classes: tuple[tuple[str, int], ...] = ()  # photos a class that can be used, as far as known
+    skipped: tuple[Skipped, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def accepted(self) -> bool:
+        """It could be trained on."""
+        return self.verdict == "accepted"
+
+    def to_json(self, path: str) -> dict[str, Any]:
+        """The line that `modelmail check --json` prints."""
+        return {
+            "path": path,
+            "verdict": self.verdict,
+            "code": self.code,
+            "message": self.message,
+            "classes": dict(self.classes),
+            "skipped": [skip.to_json() for skip in self.skipped],
+        }
+
+
+def verdict(path: Path, limits: Limits, decoders: Decoders | None = None) -> Verdict:
+    """Survey, open every photo, judge. Never raises for bad input; DecoderFault where this machine cannot
+    start decoding processes.
+
+    `decoders` saves starting processes for each of many paths.
+    """
+    if decoders is not None:
+        return _verdict(path, limits, decoders)
+    with Decoders(processes=1) as own:
+        return _verdict(path, limits, own)
+
+
+def _verdict(path: Path, limits: Limits, decoders: Decoders) -> Verdict:
+    known = Verdict()
+    try:
+        listing = survey(path, limits)
+        counts = Counter(photo.label for photo in listing.photos)
+        known = replace(known, classes=tuple((name, counts[name]) for name in listing.classes), skipped=listing.skipped)
+        opened = open_photos(listing, decoders, [(LOOKED_AT, None)], limits.image_pixels, lambda *_: None)
+        known = replace(known, classes=tuple(opened.counts().items()), skipped=opened.skipped())
+        examined = examine(opened, SEED, limits)
+    except UserError as error:
+        return replace(known, code=error.code, message=f"{error.message} {error.row.advice}")
+    except (OSError, ValueError) as error:  # ValueError: a null byte in the path
+        reason = getattr(error, "strerror", None) or str(error)
+        return replace(known, code="not_a_zip", message=f"The file cannot be opened: {reason}.")
+    total = len(examined.kept)
+    message = " ".join([f"{total:,} photos in {len(listing.classes)} classes.", *examined.warnings])
+    return replace(known, verdict="accepted", message=message, warnings=examined.warnings)
