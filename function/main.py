@@ -15,6 +15,7 @@ from function import answers, handlers
 from function.handlers import Parts
 from function.signing import iam_signer, key_signer
 from function.submissions import read_body
+from jobs import gcs
 from jobs.clock import SystemClock
 from jobs.errors import Transient, UserError
 from jobs.queue import Buckets, Queue
@@ -84,8 +85,6 @@ def build(settings: Settings) -> App:
     for name in ("public_url", "secret", "allowed_addresses"):
         if not getattr(settings, name):
             raise ValueError(f"MODELMAIL_{name.upper()} must be set")
-    from jobs import gcs
-
     client = gcs.client(settings.storage_url)
     names = (settings.emails_bucket, settings.datasets_bucket, settings.models_bucket)
     clock = SystemClock()

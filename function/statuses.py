@@ -72,7 +72,7 @@ def _rows(rows: Iterable[Mapping[str, Any]], keys: tuple[str, ...]) -> list[dict
 
 
 def _number(value: Any) -> Any:
-    """The value; None for a loss that is not finite, because JSON has no NaN."""
-    if isinstance(value, list | tuple):
-        return [_number(each) for each in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    """The value; None for a loss or an interval that is not finite, because JSON has no NaN."""
+    parts = value if isinstance(value, list | tuple) else (value,)
+    finite = all(math.isfinite(part) for part in parts if isinstance(part, float))
+    return value if finite else None

@@ -1,0 +1,243 @@
+"""The API from the other side: zip a folder, submit, upload, follow, download. Needs only `requests`.
+
+client = Client("https://models.example.org")
+submission = client.submit("ada@example.org", {"minutes": 30})
+client.upload(submission, zip_folder(Path("photos"), Path("photos.zip")), lambda sent, total: None)
+for status in client.follow(submission.status_url): ...
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from jobs.clock import Clock, SystemClock
+from jobs.retries import STORAGE
+
+TERMINAL = ("done", "rejected", "failed")
+ARRIVED = ("uploaded", "running", "awaiting_worker", *TERMINAL)
+TRIES = 6  # about half a minute of waits in all
+LINKS = 3  # upload links that one zip may use up
+CHUNK = 256 * 1024  # bytes between two reports of progress
+TIMEOUT = (10.0, 60.0)  # seconds to connect, and of silence
+UPLOAD_TIMEOUT = (10.0, 300.0)  # a large object takes its time after the last byte
+AGAIN = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)
+OLDEST = (1980, 1, 1, 0, 0, 0)  # of a zip's dates; one fixed date makes equal folders equal zips
+
+Progress = Callable[[int, int], None]  # bytes sent, bytes in all
+
+
+class ClientError(Exception):
+    """The service said no. `code` is one of the service's error codes, or `http_<status>`."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+@dataclass(frozen=True)
+class Submission:
+    """What the service answers to a new job."""
+
+    job_id: str
+    upload: Mapping[str, Any]
+    status_url: str
+    delete_url: str
+
+
+class Client:
+    """One installation of the service. Every call raises ClientError for a refusal and
+    `requests.RequestException` when the service stays out of reach."""
+
+    def __init__(self, url: str, clock: Clock | None = None) -> None:
+        self._url = url.rstrip("/")
+        self._clock = clock or SystemClock()
+        self._session = requests.Session()
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._session.close()
+
+    def submit(self, email: str, options: Mapping[str, Any]) -> Submission:
+        """Ask for a job. Not tried again after a lost answer: a second job would count against the day's limit."""
+        body = {"email": email, "options": dict(options)}
+        answer = self._session.post(f"{self._url}/", json=body, timeout=TIMEOUT)
+        given = _checked(answer).json()
+        return Submission(given["job_id"], given["upload"], given["status_url"], given["delete_url"])
+
+    def upload(self, submission: Submission, path: Path, progress: Progress) -> None:
+        """Send the zip, again after a dropped connection, and with a fresh link after the link's hour.
+
+        A link's object can be made once only: when the answer to a whole upload was lost, the next try is
+        refused with 412, and the job's status says that the zip has arrived.
+        """
+        size = path.stat().st_size
+        if size > submission.upload["max_bytes"]:
+            raise ClientError(
+                "too_large_zip", f"The zip has {size} bytes; {submission.upload['max_bytes']} may be sent."
+            )
+        upload = submission.upload
+        for _ in range(LINKS):
+            answer = self._tried(partial(self._put, upload, path, progress))
+            if answer.ok or (answer.status_code == 412 and self._arrived(submission)):
+                return
+            if not _expired(answer):
+                raise _storage_error(answer)
+            try:
+                upload = self._renewed(submission)
+            except ClientError as error:
+                if error.code == "already_uploaded":
+                    return
+                raise
+        raise ClientError("upload_failed", f"{LINKS} upload links ended before the zip was through.")
+
+    def status(self, status_url: str) -> dict[str, Any]:
+        """Where the job stands: the answer of `GET /jobs/<id>`."""
+        ask = partial(self._session.get, status_url, headers={"Accept": "application/json"}, timeout=TIMEOUT)
+        return dict(_checked(self._tried(ask)).json())
+
+    def follow(self, status_url: str, poll_seconds: float = 1.0) -> Iterator[dict[str, Any]]:
+        """The status again and again; the last one is terminal."""
+        while True:
+            status = self.status(status_url)
+            yield status
+            if status["status"] in TERMINAL:
+                return
+            self._clock.sleep(poll_seconds)
+
+    def download(self, url: str, path: Path) -> None:
+        """Fetch a result into a file; the file is there only when it is whole."""
+        unfinished = path.with_name(path.name + ".part")
+        _checked(self._tried(partial(self._fetch, url, unfinished)))
+        unfinished.replace(path)
+
+    def _put(self, upload: Mapping[str, Any], path: Path, progress: Progress) -> requests.Response:
+        with path.open("rb") as file:
+            body = _Watched(file, path.stat().st_size, progress)
+            # Not through the session: a link is its own credential, and its host is another one.
+            return requests.put(upload["url"], data=body, headers=dict(upload["headers"]), timeout=UPLOAD_TIMEOUT)
+
+    def _arrived(self, submission: Submission) -> bool:
+        return self.status(submission.status_url)["status"] in ARRIVED
+
+    def _renewed(self, submission: Submission) -> Mapping[str, Any]:
+        answer = _checked(self._session.post(f"{submission.status_url}/upload", timeout=TIMEOUT))
+        return dict(answer.json()["upload"])
+
+    def _fetch(self, url: str, path: Path) -> requests.Response:
+        with self._session.get(url, timeout=TIMEOUT, stream=True) as answer:
+            if not _worth_another_try(answer):
+                with path.open("wb") as file:
+                    file.writelines(_checked(answer).iter_content(CHUNK))
+            return answer
+
+    def _tried(self, call: Callable[[], requests.Response]) -> requests.Response:
+        """The call's answer, after more tries when the connection drops or the service stumbles."""
+        for tries in range(1, TRIES):
+            try:
+                answer = call()
+                if not _worth_another_try(answer):
+                    return answer
+            except AGAIN:
+                pass
+            self._clock.sleep(STORAGE.wait(tries))
+        return call()
+
+
+class _Watched:
+    """A file as a request body of known length that tells how much of it was handed over."""
+
+    def __init__(self, file: Any, size: int, progress: Progress) -> None:
+        self._file = file
+        self._size = size
+        self._progress = progress
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __iter__(self) -> Iterator[bytes]:
+        sent = 0
+        self._progress(0, self._size)
+        while chunk := self._file.read(CHUNK):
+            yield chunk
+            sent += len(chunk)
+            self._progress(sent, self._size)
+
+
+def zip_folder(folder: Path, out: Path) -> Path:
+    """Put the folder's files into a zip: stored, as photos do not compress, in name order and with fixed dates.
+
+    Equal folders make equal zips, byte for byte. Dot files, dot folders and `__MACOSX` stay out.
+    """
+    unfinished = out.with_name(out.name + ".part")
+    with zipfile.ZipFile(unfinished, "w", zipfile.ZIP_STORED) as archive:
+        for name, path in _members(folder):
+            if path.resolve() in (out.resolve(), unfinished.resolve()):
+                continue
+            entry = zipfile.ZipInfo(name, OLDEST)
+            entry.external_attr = 0o644 << 16
+            entry.file_size = path.stat().st_size  # tells zipfile early whether it needs 64-bit sizes
+            with path.open("rb") as source, archive.open(entry, "w") as target:
+                shutil.copyfileobj(source, target, CHUNK)
+    return unfinished.replace(out)
+
+
+def _members(folder: Path) -> list[tuple[str, Path]]:
+    found = []
+    for root, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if _kept(name)]
+        for name in filter(_kept, files):
+            path = Path(root, name)
+            if path.is_file():
+                # A name that is no text (from an old disk) gets question marks: zips hold text.
+                text = path.relative_to(folder).as_posix().encode("utf-8", "replace").decode("utf-8")
+                found.append((text, path))
+    return sorted(found)
+
+
+def _kept(name: str) -> bool:
+    return not name.startswith(".") and name != "__MACOSX"
+
+
+def _checked(answer: requests.Response) -> requests.Response:
+    """The answer. Raises ClientError with the service's own words for a refusal."""
+    if answer.ok:
+        return answer
+    try:
+        error = answer.json()["error"]
+        raise ClientError(str(error["code"]), str(error["message"]))
+    except (ValueError, KeyError, TypeError):
+        raise ClientError(f"http_{answer.status_code}", f"The service answered {answer.status_code}.") from None
+
+
+def _worth_another_try(answer: requests.Response) -> bool:
+    return answer.status_code in (408, 429) or answer.status_code >= 500
+
+
+def _expired(answer: requests.Response) -> bool:
+    return answer.status_code in (400, 403) and "ExpiredToken" in answer.text
+
+
+def _storage_error(answer: requests.Response) -> ClientError:
+    said = {
+        400: "The storage does not take this zip: it is empty, too large, or the link is spoilt.",
+        403: "The upload link is not valid.",
+        412: "Another file has been sent to this link already.",
+    }
+    message = said.get(answer.status_code, f"The storage answered {answer.status_code}.")
+    return ClientError(f"http_{answer.status_code}", message)
