@@ -1,0 +1,41 @@
+"""python -m infra.local.emulator --data DIR [--service-account KEY.json ...]"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from infra.local.emulator.keys import ensure_key
+from infra.local.emulator.server import Config, serve
+
+ACCOUNT = "modelmail@local.iam.gserviceaccount.com"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Serve until told to stop."""
+    parser = argparse.ArgumentParser(prog="emulator", description="A bucket server that verifies V4 signatures.")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=9000, help="0 = any free one")
+    parser.add_argument("--data", type=Path, required=True, help="where buckets are kept")
+    parser.add_argument("--service-account", type=Path, action="append", default=[], metavar="KEY.json",
+                        help="whose signatures count; repeatable; without one a key is made and its path printed")  # fmt: skip
+    parser.add_argument("--public-host", action="append", default=[], help="another host that clients may have signed")
+    given = parser.parse_args(arguments)
+    keys = given.service_account or [_own_key(given.data)]
+    try:
+        serve(Config(given.data, keys, given.host, given.port, given.public_host))
+    except (OSError, ValueError) as error:
+        print(error, file=sys.stderr)  # noqa: T201
+        return 2
+    return 0
+
+
+def _own_key(data: Path) -> Path:
+    path = ensure_key(data / "service-account.json", ACCOUNT)
+    print(f"service account key: {path}", flush=True)  # noqa: T201
+    return path
+
+
+if __name__ == "__main__":
+    sys.exit(main())

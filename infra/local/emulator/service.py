@@ -1,0 +1,39 @@
+"""What handlers are given."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from infra.local.emulator.http import Request, Response
+from infra.local.emulator.keys import ServiceKey
+from infra.local.emulator.resumable import Resumable
+from infra.local.emulator.signatures import Verifier
+from infra.local.emulator.store import Store
+
+
+@dataclass(frozen=True)
+class Service:
+    """The parts of one running emulator."""
+
+    store: Store
+    resumable: Resumable
+    verifier: Verifier
+    keys: Sequence[ServiceKey]
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request with the names that its path holds, decoded."""
+
+    service: Service
+    request: Request
+    names: dict[str, str]
+
+    @property
+    def base(self) -> str:
+        """What absolute links in the answer start with."""
+        return f"http://{self.request.host}"
+
+
+Handler = Callable[[Call], Awaitable[Response]]

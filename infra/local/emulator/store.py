@@ -1,0 +1,99 @@
+"""Buckets and objects on disk: the index and the contents as one thing.
+
+A content is durable before the index names it, and the index names it before the write is acknowledged.
+What a crash leaves behind is a content without a row, which the next start removes.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import BinaryIO
+
+from infra.local.emulator.errors import NO_SUCH_UPLOAD, ApiError, no_such_object
+from infra.local.emulator.files import Files, Incoming
+from infra.local.emulator.index import Change, Index
+from infra.local.emulator.preconditions import NONE, Preconditions
+from infra.local.emulator.rows import Draft, ObjectRow, Session, Target
+
+SESSION_DAYS = 7  # as the service keeps them
+
+
+class Store:
+    """All calls block for at most a few synced writes; safe from any thread."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.index = Index(folder / "index.sqlite")
+        self.files = Files(folder)
+        week_ago = datetime.now(UTC) - timedelta(days=SESSION_DAYS)
+        self.index.end_sessions_before(week_ago.isoformat())
+        known = self.index.bodies()
+        self.files.remove_unfinished(known)
+        # With many objects this takes a while; nothing waits for it.
+        threading.Thread(target=self.files.remove_strays, args=(known, time.time()), daemon=True).start()
+
+    def get(self, target: Target, only: Preconditions = NONE) -> ObjectRow:
+        """The object's row. Raises ApiError 304, 404, 412."""
+        row = self.index.object(target.bucket, target.name)
+        if row is None or target.generation not in (None, row.generation):
+            self.index.bucket(target.bucket)
+            raise no_such_object(target.bucket, target.name)
+        only.check(row, reading=True)
+        return row
+
+    def open(self, target: Target, only: Preconditions = NONE) -> tuple[ObjectRow, BinaryIO]:
+        """The object's row and its content. Raises ApiError as `get`."""
+        while True:
+            row = self.get(target, only)
+            try:
+                return row, self.files.open(row.body)
+            except FileNotFoundError:
+                if self.index.object(target.bucket, target.name) == row:
+                    raise  # not replaced meanwhile: the content is lost
+
+    def check(self, target: Target, only: Preconditions) -> None:
+        """Refuse early a write that could not be committed now. Raises ApiError 404, 412."""
+        self.index.bucket(target.bucket)
+        only.check(self.index.object(target.bucket, target.name))
+
+    def commit(self, incoming: Incoming, draft: Draft, only: Preconditions, session: str = "") -> ObjectRow:
+        """Make the content an object, if the conditions hold at this moment. Raises ApiError 404, 412."""
+        body = self.files.keep(incoming)
+        try:
+            row, old = self.index.put_object(draft, only, session)
+        except BaseException:
+            self.files.remove(body)
+            raise
+        if old is not None:
+            self.files.remove(old.body)
+        return row
+
+    def patch(self, target: Target, change: Change, only: Preconditions) -> ObjectRow:
+        """Change what its owner set. Raises ApiError 404, 412."""
+        return self.index.patch_object(target, change, only)
+
+    def delete(self, target: Target, only: Preconditions) -> None:
+        """Remove an object. Raises ApiError 404, 412."""
+        self.files.remove(self.index.delete_object(target, only).body)
+
+    def begin_session(self, target: Target, spec: dict[str, object]) -> Session:
+        """A resumable upload, on disk before it is answered."""
+        session = Session(secrets.token_hex(32), target.bucket, target.name, 0, 0, spec)
+        self.index.save_session(session)
+        return session
+
+    def session(self, upload_id: str) -> Session:
+        """Raises ApiError 404."""
+        found = self.index.session(upload_id)
+        if found is None:
+            raise ApiError(NO_SUCH_UPLOAD)
+        return found
+
+    def end_session(self, upload_id: str) -> None:
+        """Forget it and what it has so far."""
+        self.index.end_session(upload_id)
+        self.files.drop(upload_id)

@@ -1,0 +1,148 @@
+"""A bucket in Google Cloud Storage, or in anything that speaks its API."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import requests
+from google.api_core import exceptions
+from google.auth import exceptions as auth_exceptions
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import storage
+from google.cloud.storage.exceptions import DataCorruption, InvalidResponse
+from google.cloud.storage.retry import DEFAULT_RETRY
+
+from jobs.errors import Transient
+from jobs.store import Blob, PreconditionFailed, Stat
+
+TIMEOUT = (10.0, 60.0)  # seconds to connect, and between two bytes
+_RETRY = DEFAULT_RETRY.with_timeout(20.0)  # seconds; a web request must still get its answer
+_LONG_RETRY = DEFAULT_RETRY.with_timeout(300.0)  # seconds; whole files, by the worker
+_FIELDS = "items(name,generation,size,timeCreated),nextPageToken"
+_BUSY = (
+    exceptions.TooManyRequests,
+    exceptions.ServerError,
+    exceptions.RetryError,
+    auth_exceptions.TransportError,
+    auth_exceptions.RefreshError,
+    requests.RequestException,
+    DataCorruption,
+    ConnectionError,
+)
+_BUSY_STATUS = (408, 429, 500, 502, 503, 504)
+
+
+def client(storage_url: str) -> storage.Client:
+    """A client for the emulator at that URL; for Google with the default credentials when it is empty."""
+    if not storage_url:
+        return storage.Client()
+    return storage.Client(
+        project="local", credentials=AnonymousCredentials(), client_options={"api_endpoint": storage_url}
+    )
+
+
+class GcsStore:
+    """One bucket, through the real client. Conditional writes are tried once: their callers' loops know more."""
+
+    def __init__(self, bucket: storage.Bucket) -> None:
+        self._bucket = bucket
+
+    def get(self, name: str, known: Blob | None = None) -> Blob | None:
+        """The object, or None where there is none; `known` itself when it has not changed."""
+        blob = self._bucket.blob(name)
+        unless = known.generation if known else None
+        with _translated():
+            try:
+                data = blob.download_as_bytes(if_generation_not_match=unless, timeout=TIMEOUT, retry=_RETRY)
+            except exceptions.NotFound:
+                return None
+            except exceptions.NotModified:
+                return known
+            return Blob(data, int(blob.generation))
+
+    def stat(self, name: str) -> Stat | None:
+        """What the service knows of the object, or None."""
+        with _translated():
+            blob = self._bucket.get_blob(name, timeout=TIMEOUT, retry=_RETRY)
+        return _stat(blob) if blob else None
+
+    def put(
+        self, name: str, data: bytes, *, if_generation: int | None = None, content_type: str = "application/octet-stream"
+    ) -> int:
+        """Write; returns the new generation. Raises PreconditionFailed."""
+        blob = self._bucket.blob(name)
+        with _translated():
+            blob.upload_from_string(
+                data,
+                content_type=content_type,
+                if_generation_match=if_generation,
+                timeout=TIMEOUT,
+                retry=_RETRY if if_generation is None else None,
+            )
+            return int(blob.generation)
+
+    def upload(self, name: str, path: Path, *, content_type: str = "application/octet-stream") -> int:
+        """Write a file's content, streamed; returns the new generation."""
+        blob = self._bucket.blob(name)
+        with _translated():
+            blob.upload_from_filename(str(path), content_type=content_type, timeout=TIMEOUT, retry=_LONG_RETRY)
+            return int(blob.generation)
+
+    def download(self, name: str, path: Path) -> int:
+        """Read into a file, by way of a temporary name; returns the generation. Raises FileNotFoundError."""
+        partial = path.with_name(path.name + ".part")
+        blob = self._bucket.blob(name)
+        try:
+            with _translated():
+                try:
+                    blob.download_to_filename(str(partial), timeout=TIMEOUT, retry=_LONG_RETRY)
+                except exceptions.NotFound:
+                    raise FileNotFoundError(name) from None
+            os.replace(partial, path)
+        finally:
+            partial.unlink(missing_ok=True)
+        return int(blob.generation)
+
+    def delete(self, name: str, *, if_generation: int | None = None) -> bool:
+        """Remove; False when there was nothing. Raises PreconditionFailed."""
+        retry = _RETRY if if_generation is None else None
+        with _translated():
+            try:
+                self._bucket.blob(name).delete(if_generation_match=if_generation, timeout=TIMEOUT, retry=retry)
+            except exceptions.NotFound:
+                return False
+        return True
+
+    def list(self, prefix: str = "") -> Iterator[Stat]:
+        """The objects whose names start with the prefix, in name order."""
+        with _translated():
+            for blob in self._bucket.list_blobs(prefix=prefix, fields=_FIELDS, timeout=TIMEOUT, retry=_RETRY):
+                yield _stat(blob)
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """The client's many errors as our few."""
+    try:
+        yield
+    except exceptions.PreconditionFailed as error:
+        raise PreconditionFailed(str(error.message)) from error
+    except _BUSY as error:
+        raise Transient(f"storage: {type(error).__name__}") from error
+    except (exceptions.GoogleAPICallError, InvalidResponse) as error:
+        if _status(error) in _BUSY_STATUS:
+            raise Transient(f"storage: {type(error).__name__}") from error
+        raise
+
+
+def _status(error: Any) -> int:
+    response = getattr(error, "response", None)
+    return int(getattr(error, "code", None) or getattr(response, "status_code", 0) or 0)
+
+
+def _stat(blob: Any) -> Stat:
+    return Stat(blob.name, int(blob.generation), int(blob.size), blob.time_created)
