@@ -24,6 +24,7 @@ from jobs.errors import UserError
 from vm_worker.spec import Spec
 
 ENDED = {"event": "ended"}  # what `next_event` gives once the child's pipe is closed
+END_SECONDS = 10.0  # from the end of the child's pipe to its own
 LINE_MAX = 8 * 1024 * 1024  # bytes of one event: a runaway child must not fill the parent's memory
 
 log = logging.getLogger(__name__)
@@ -49,7 +50,7 @@ class Attempt:
             )
         os.close(child_events)
         os.close(child_answers)
-        self._answers = os.fdopen(answers, "wb")
+        self._answers = os.fdopen(answers, "wb", buffering=0)
         self._events: queue.Queue[Mapping[str, Any]] = queue.Queue()
         threading.Thread(target=self._read, args=(os.fdopen(events, "rb"),), daemon=True).start()
 
@@ -64,7 +65,6 @@ class Attempt:
         """Tell the child that its stage is committed. A child that is gone is noticed by its events."""
         try:
             self._answers.write(json.dumps(message).encode() + b"\n")
-            self._answers.flush()
         except BrokenPipeError:
             log.warning("the attempt ended before it heard of its commit")
 
@@ -74,14 +74,17 @@ class Attempt:
             os.killpg(self._process.pid, signal.SIGKILL)
         except ProcessLookupError:
             log.debug("the attempt had ended")
+        self._answers.close()
         return self._process.wait()
 
     def wait(self) -> int:
         """The exit status of a child whose pipe has ended."""
         try:
-            return self._process.wait(timeout=10)
+            status = self._process.wait(timeout=END_SECONDS)
         except subprocess.TimeoutExpired:
             return self.stop()
+        self._answers.close()
+        return status
 
     def _read(self, pipe: IO[bytes]) -> None:
         with pipe:

@@ -1,0 +1,102 @@
+"""The real child process: what it says of a bad dataset, how it dies, and that it never outlives its parent."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jobs.limits import Limits
+from jobs.options import Options
+from vm_worker.attempt import ENDED, Attempt
+from vm_worker.spec import Done, Spec
+
+PATIENCE = 60.0  # seconds
+
+
+def spec(folder: Path, dataset: bytes = b"no zip at all") -> Spec:
+    path = folder / "dataset.zip"
+    path.write_bytes(dataset)
+    return Spec("abcdefgh", path, folder / "artifacts", Options(), Limits(), 120.0, "2026-01-01", "2026-01-01")
+
+
+def next_kind(attempt: Attempt, kind: str) -> dict[str, Any]:
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        event = attempt.next_event(1.0)
+        if event is not None and event["event"] == kind:
+            return dict(event)
+        assert event != ENDED, "the child ended first"
+    raise AssertionError(f"no {kind} in time")
+
+
+def test_the_child_rejects_a_bad_dataset_with_its_code(tmp_path: Path) -> None:
+    attempt = Attempt(spec(tmp_path), tmp_path)
+    rejected = next_kind(attempt, "rejected")
+    assert rejected["code"] == "not_a_zip"
+    next_kind(attempt, "ended")
+    assert attempt.wait() == 1
+
+
+def test_an_error_of_ours_is_told_and_its_trace_kept_in_the_log(tmp_path: Path) -> None:
+    broken = spec(tmp_path)
+    (tmp_path / "dataset.zip").unlink()
+    (tmp_path / "dataset.zip").mkdir()  # a folder where the file should be, but empty of everything
+    (tmp_path / "artifacts").write_text("in the way")
+    attempt = Attempt(broken, tmp_path)
+    assert "FileExistsError" in next_kind(attempt, "failed")["message"]
+    next_kind(attempt, "ended")
+    assert attempt.wait() == 1
+    assert "Traceback" in (tmp_path / "attempt.log").read_text()
+
+
+def test_a_killed_child_ends_its_events_and_has_the_signals_status(tmp_path: Path) -> None:
+    attempt = Attempt(spec(tmp_path), tmp_path)
+    os.kill(attempt._process.pid, signal.SIGKILL)
+    next_kind(attempt, "ended")
+    attempt.answer({"go": "intake"})  # too late, and no error
+    assert attempt.wait() == -signal.SIGKILL
+
+
+PARENT = """
+import sys, time
+from pathlib import Path
+sys.path.insert(0, sys.argv[2])
+from tests.integration.test_attempt import spec
+from vm_worker.attempt import Attempt
+attempt = Attempt(spec(Path(sys.argv[1])), Path(sys.argv[1]))
+print(attempt._process.pid, flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_child_does_not_outlive_its_parent(tmp_path: Path) -> None:
+    root = str(Path(__file__).parents[2])
+    command = [sys.executable, "-c", PARENT, str(tmp_path), root]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        pid = int(parent.stdout.readline())
+        parent.kill()
+    end = time.monotonic() + 20
+    while time.monotonic() < end:
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return
+        if "State:\tZ" in Path(f"/proc/{pid}/status").read_text():
+            return
+        time.sleep(0.1)
+    pytest.fail("the child lives on")
+
+
+def test_a_spec_survives_its_file(tmp_path: Path) -> None:
+    one = spec(tmp_path)
+    full = Spec(**{**vars(one), "done": {"intake": Done({"n": 1}, 2.5)}, "files_url": "http://here"})
+    full.save(tmp_path / "spec.json")
+    assert Spec.load(tmp_path / "spec.json") == full
