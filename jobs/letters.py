@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -71,7 +71,7 @@ def _report(letter: Letter, to: str) -> Mail:
         "rows": ROWS,
         "delete_after": letter.job.delete_after or report["retention"]["delete_after"],
     }
-    return _mail(letter, "report", to, subject, values, shown)
+    return replace(_mail(letter, "report", to, subject, values), pictures=shown)
 
 
 def _rejected(letter: Letter, to: str) -> Mail:
@@ -120,9 +120,7 @@ def _links(letter: Letter) -> dict[str, str]:
     }
 
 
-def _mail(
-    letter: Letter, kind: str, to: str, subject: str, values: Mapping[str, Any], pictures: tuple[Picture, ...] = ()
-) -> Mail:
+def _mail(letter: Letter, kind: str, to: str, subject: str, values: Mapping[str, Any]) -> Mail:
     return Mail(
         kind=kind,
         to=to,
@@ -131,7 +129,6 @@ def _mail(
         text=render(f"mail/{kind}.txt", subject=subject, **values),
         html=render(f"mail/{kind}.html", subject=subject, **values),
         message_id=_message_id(letter.job.id, kind),
-        pictures=pictures,
     )
 
 

@@ -61,6 +61,7 @@ _FILTERS = {
     "day": wording.day,
     "decimals": wording.decimals,
     "interval": wording.interval,
+    "millions": wording.millions,
     "minute": wording.minute,
     "name": wording.name,
     "percent": wording.percent,

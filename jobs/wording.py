@@ -64,6 +64,11 @@ def count(number: float | None) -> str:
     return "-" if number is None else f"{number:,.0f}"
 
 
+def millions(number: float | None) -> str:
+    """3413024 as "3.4 M"; for columns that must be narrow."""
+    return "-" if number is None else f"{number / 1e6:.1f} M"
+
+
 def plural(number: int, one: str, many: str = "") -> str:
     """ "1 photo", "2 photos", "2 classes"."""
     return f"{count(number)} {one if number == 1 else many or one + 's'}"

@@ -47,7 +47,11 @@ def cautions(test: Mapping[str, Any]) -> list[str]:
 
 def next_steps(test: Mapping[str, Any]) -> list[str]:
     """What to do with the model, the most useful first."""
-    steps = ["Download model.h5 and labels.txt and try the model on a few photos of your own (see \"How to use it\")."]
+    steps = ["Download model.h5 and labels.txt and try the model on a few more photos of your own."]
+    steps.append(
+        f"Keep in mind that it knows only these {len(test['per_class'])} kinds: a photo of anything else still gets "
+        "one of their names."
+    )
     weak = _weak(test)
     if weak:
         steps.append(

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgba
+from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 from numpy.typing import NDArray
 
@@ -17,6 +19,7 @@ from vm_worker.evaluation import style
 
 NUMBERED_CLASSES = 30  # past this many, cells hold no counts and axes no names
 MARKED_EPOCHS = 15  # a line of few points shows its points
+OTHERS = "other candidates, validation"
 
 Row = Mapping[str, Any]
 
@@ -50,22 +53,21 @@ def curves(path: Path, rows: Sequence[Row], winner: str = "") -> None:
         accuracy.set_title("Accuracy")
         accuracy.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
         accuracy.set_ylim(top=1.005)
-        loss.set_title("Loss (cross-entropy)")
-        handles, texts = accuracy.get_legend_handles_labels()
-        if handles:
-            drawing.legend(handles, texts, loc="outside lower center", ncols=len(texts), fontsize=8.5)
+        loss.set_title("Loss")
+        _legend(drawing, accuracy)
 
 
 def confusion(path: Path, matrix: Sequence[Sequence[int]], classes: Sequence[str]) -> None:
-    """Rows are what a photo was, columns what the model said; shades are shares of the row; PNG.
+    """Rows are what a photo was, columns what the model said; PNG.
 
-    Up to 30 classes each cell has its count and each row its name; past that, numbers along the axes.
+    Right ones are blue and mistakes orange, the darker the larger their share of the row. Up to 30 classes
+    each cell has its count and each row its name; past that, there are numbers along the axes.
     """
     counts = np.asarray(matrix, dtype=np.int64).reshape(len(classes), len(classes))
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     with style.figure(path, height=_matrix_height(len(classes))) as drawing:
         axes = drawing.subplots()
-        image = axes.imshow(shares, cmap=style.SHADES, vmin=0, vmax=1, aspect="auto", interpolation="nearest")
+        axes.imshow(_colours(shares), aspect="auto", interpolation="nearest")
         axes.set_xlabel("what the model said")
         axes.set_ylabel("what the photo was")
         axes.spines[:].set_visible(False)
@@ -73,10 +75,13 @@ def confusion(path: Path, matrix: Sequence[Sequence[int]], classes: Sequence[str
             _name_cells(axes, counts, shares, classes)
         else:
             _number_axes(axes, len(classes))
-        bar = drawing.colorbar(image, ax=axes, fraction=0.04, pad=0.02, format=PercentFormatter(1.0, decimals=0))
-        bar.outline.set_visible(False)
-        bar.ax.tick_params(labelsize=8, length=0)
-        bar.set_label("share of the row", fontsize=8)
+
+
+def _colours(shares: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(k, k) shares -> (k, k, 4) RGBA. Mistakes are few, so the square root lifts the small shares."""
+    right = np.eye(len(shares), dtype=bool)[:, :, None]
+    colours = np.where(right, style.RIGHT(shares), style.WRONG(np.sqrt(shares)))
+    return np.asarray(np.where(shares[:, :, None] > 0, colours, to_rgba(style.EMPTY)))
 
 
 def _panel(axes: Axes, rows: Sequence[Row], figure: str, winner: str) -> None:
@@ -98,6 +103,14 @@ def _panel(axes: Axes, rows: Sequence[Row], figure: str, winner: str) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     axes.grid(axis="y")
     axes.set_axisbelow(True)
+
+
+def _legend(drawing: Figure, axes: Axes) -> None:
+    """One for both panels, the winner's lines first."""
+    entries = sorted(zip(*axes.get_legend_handles_labels(), strict=True), key=lambda entry: entry[1] == OTHERS)
+    if entries:
+        handles, texts = zip(*entries, strict=True)
+        drawing.legend(handles, texts, loc="outside lower center", ncols=len(texts), fontsize=8.5)
 
 
 def _lines(rows: Sequence[Row], figure: str) -> list[Line]:
@@ -141,8 +154,7 @@ def _draw(axes: Axes, line: Line, offset: float, *, labelled: bool) -> None:
 def _draw_others(axes: Axes, lines: Sequence[Line], offset: float) -> None:
     for line in lines:
         # One entry of the legend for all of them.
-        seen = "others, validation" in axes.get_legend_handles_labels()[1]
-        label = None if seen else "others, validation"
+        label = None if OTHERS in axes.get_legend_handles_labels()[1] else OTHERS
         axes.plot(line.epochs + offset, line.validation, color=style.QUIET, linewidth=0.8, alpha=0.7, label=label)
 
 
@@ -150,10 +162,10 @@ def _mark_phases(axes: Axes, offset: float, select: bool, tune: bool) -> None:
     if not (select and tune):
         return
     axes.axvline(offset + 0.5, color=style.QUIET, linewidth=0.8, linestyle=":")
-    look: dict[str, Any] = {"fontsize": 7.5, "color": style.QUIET, "va": "bottom"}
-    look["transform"] = axes.get_xaxis_transform()  # height in shares of the panel
-    axes.text(offset + 0.2, 0.02, "select", ha="right", **look)
-    axes.text(offset + 0.8, 0.02, "tune", ha="left", **look)
+    look: dict[str, Any] = {"fontsize": 8, "color": style.QUIET, "va": "bottom"}
+    look["transform"] = axes.get_xaxis_transform()  # height in shares of the panel: above it, beside the title
+    axes.text(offset, 1.01, "select ", ha="right", **look)
+    axes.text(offset + 1, 1.01, " tune", ha="left", **look)
 
 
 def _limit(axes: Axes, lines: Sequence[Line], figure: str) -> None:
@@ -170,14 +182,24 @@ def _matrix_height(classes: int) -> float:
 
 def _name_cells(axes: Axes, counts: NDArray[np.int64], shares: NDArray[np.float64], classes: Sequence[str]) -> None:
     number = len(classes)
-    size = 9.0 if number <= 12 else 6.5 if number <= 20 else 5.0
+    size = 9.5 if number <= 12 else 7.5 if number <= 20 else 5.5
     names = style.labels(classes, 18 if number <= 12 else 14)
     axes.set_xticks(range(number), names, rotation=0 if number <= 3 else 45, ha="center" if number <= 3 else "right")
     axes.set_yticks(range(number), names)
-    axes.tick_params(labelsize=min(8.5, size + 1.5), length=0)
+    axes.tick_params(labelsize=min(9.0, size + 2), length=0)
+    _draw_gaps(axes, number)
     for row, column in zip(*np.nonzero(counts), strict=True):
-        colour = "white" if shares[row, column] > 0.45 else style.INK
+        colour = "white" if row == column and shares[row, column] > 0.45 else style.INK
         axes.text(column, row, str(counts[row, column]), ha="center", va="center", color=colour, fontsize=size)
+
+
+def _draw_gaps(axes: Axes, number: int) -> None:
+    """White lines between the cells."""
+    edges = np.arange(number + 1) - 0.5
+    axes.set_xticks(edges, minor=True)
+    axes.set_yticks(edges, minor=True)
+    axes.grid(which="minor", color="white", linewidth=2 if number <= 12 else 1)
+    axes.tick_params(which="minor", length=0)
 
 
 def _number_axes(axes: Axes, classes: int) -> None:

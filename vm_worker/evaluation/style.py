@@ -24,7 +24,9 @@ GRID = "#e4e8ec"
 # Okabe and Ito's blue and vermilion: told apart by every kind of colour vision, and dashed besides.
 VALIDATION = "#0072b2"
 TRAINING = "#d55e00"
-SHADES = LinearSegmentedColormap.from_list("shares", ["#ffffff", "#cfe3f3", "#5aa2d4", "#08519c", "#062f5f"])
+RIGHT = LinearSegmentedColormap.from_list("right", ["#e3eff8", "#7fb8dd", "#2178b5", "#0a4f8f"])
+WRONG = LinearSegmentedColormap.from_list("wrong", ["#fdeee3", "#f8c39b", "#ec8a4b", "#d55e00"])
+EMPTY = "#f5f7f9"
 # DejaVu comes with matplotlib; the others are what Debian, macOS and Windows have for Chinese, Japanese and Korean.
 FONTS = (
     "DejaVu Sans",

@@ -36,8 +36,8 @@ WORLD = ("تفاحة", "яблоко", "🍎 apple", "สับปะรด", "�
 
 def many(number: int) -> tuple[str, ...]:
     """So many class names, as a bird guide has them."""
-    kinds = ("warbler", "sparrow", "gull", "tern", "flycatcher", "woodpecker", "grebe", "wren")
-    return tuple(f"{index:03d}.{kinds[index % len(kinds)].title()} of the {index // 8} hills" for index in range(number))
+    birds = ("Warbler", "Sparrow", "Gull", "Tern", "Flycatcher", "Woodpecker", "Grebe", "Wren")
+    return tuple(f"{index:03d}.{birds[index % len(birds)]} of the {index // 8} hills" for index in range(number))
 
 
 def facts(
@@ -96,14 +96,14 @@ def _test(rng: np.random.Generator, classes: Sequence[str], photos: int, right: 
 def _dataset(classes: Sequence[str], photos: int) -> dict[str, Any]:
     counts = {name: {"train": 3 * photos, "validation": photos, "test": photos} for name in classes}
     skipped = [
-        {"name": f"{classes[0]}/IMG_{number}.HEIC", "reason": "HEIC is not a format that can be read"}
+        {"name": f"{classes[0]}/IMG_{number}.HEIC", "reason": "is not a JPEG, PNG, WebP, GIF or BMP picture"}
         for number in range(7)
     ]
     return {
         "classes": list(classes),
         "images": 5 * photos * len(classes),
         "counts": counts,
-        "skipped": [{"name": f"{classes[-1]}/broken.jpg", "reason": "the file ends too early"}, *skipped],
+        "skipped": [{"name": f"{classes[-1]}/broken.jpg", "reason": "is cut short"}, *skipped],
         "skipped_count": 8,
         "duplicates": 12,
         "warnings": [f"{classes[1]} has fewer than 50 photos: its figures are rough."],
@@ -194,7 +194,7 @@ def _model(classes: int) -> dict[str, Any]:
     layers = [
         {"name": "photo", "type": "InputLayer", "output_shape": "(None, 224, 224, 3)", "parameters": 0},
         {"name": "rescaling", "type": "Rescaling", "output_shape": "(None, 224, 224, 3)", "parameters": 0},
-        {"name": "efficientnet_lite0", "type": "Functional", "output_shape": "(None, 7, 7, 1280)", "parameters": 3_413_024},
+        {"name": "lite0", "type": "Functional", "output_shape": "(None, 7, 7, 1280)", "parameters": 3_413_024},
         {"name": "pool", "type": "GlobalAveragePooling2D", "output_shape": "(None, 1280)", "parameters": 0},
         {"name": "classes", "type": "Dense", "output_shape": f"(None, {classes})", "parameters": head},
     ]
