@@ -1,4 +1,7 @@
-"""What each stage does: the learning engine, the evaluation, the exports and the report, in their order."""
+"""What each stage does: the learning engine, the evaluation, the exports and the report, in their order.
+
+Each stage imports what it needs: a dataset that is rejected at intake never waits for TensorFlow or pandas.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +13,8 @@ from typing import Any
 
 from jobs.errors import Bug
 from jobs.job import Stage
-from vm_worker import report as reports
-from vm_worker.evaluation.metrics import evaluate as measure
 from vm_worker.exports import files
-from vm_worker.exports.verify import Proof, verify
 from vm_worker.intake.dataset import Part
-from vm_worker.learn.heads import Head
-from vm_worker.learn.probabilities import predict
 from vm_worker.stages import File, Output, Work, select_budget, tune_budget
 
 HEAD = "head.npz"
@@ -73,6 +71,7 @@ def tune(work: Work) -> Output:
     """The rule: lower learning rate, larger batch, last block unfrozen."""
     from vm_worker.learn.finetune import TuneRequest
     from vm_worker.learn.finetune import tune as train
+    from vm_worker.learn.heads import Head
 
     request = TuneRequest(
         dataset=work.dataset(),
@@ -100,7 +99,10 @@ def evaluate(work: Work) -> Output:
     """Write model.h5, load it again, and use the test set, once."""
     import numpy as np
 
+    from vm_worker.evaluation.metrics import evaluate as measure
     from vm_worker.learn.assemble import delivered
+    from vm_worker.learn.heads import Head
+    from vm_worker.learn.probabilities import predict
 
     tuned = work.folder / TUNED if work.results[Stage.TUNE]["better"] else None
     path = work.folder / files.H5
@@ -127,6 +129,8 @@ def export(work: Work) -> Output:
     """The other formats, each proved in a clean process. Raises Bug when model.h5 does not survive there."""
     import numpy as np
 
+    from vm_worker.exports.verify import Proof, verify
+
     dataset = work.dataset()
     models = {files.H5: work.folder / files.H5}
     if "keras" in work.spec.options.exports:
@@ -146,6 +150,8 @@ def export(work: Work) -> Output:
 
 def report(work: Work) -> Output:
     """The report in every form, with its plots."""
+    from vm_worker import report as reports
+
     facts = reports.Facts(
         job=_job(work),
         dataset=work.results[Stage.INTAKE],
