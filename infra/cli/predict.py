@@ -9,7 +9,7 @@ from typing import Any
 
 from infra.cli.screen import Screen
 from jobs import wording
-from jobs.errors import UserError
+from jobs.errors import ModelmailError
 
 
 def run(model: Path, images: list[Path], as_json: bool) -> int:
@@ -38,7 +38,7 @@ def predictions(model: Path, labels: list[str], images: list[Path]) -> list[dict
     for image in images:
         try:
             square = read_square(image, network.input_shape[1])
-        except (UserError, OSError) as error:
+        except (ModelmailError, OSError) as error:
             rows.append({"image": str(image), "class": None, "probability": None, "error": str(error)})
             continue
         answer = network.predict_on_batch(square[None].astype("float32"))[0]

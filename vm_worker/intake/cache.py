@@ -25,7 +25,7 @@ class IntakeRequest:
 
     source: Path  # a zip or a folder
     folder: Path  # where the memory maps go
-    sizes: tuple[int, ...]  # pixels; duplicates are told apart at the first
+    sizes: tuple[int, ...]  # pixels; they change nothing but the memory maps
     seed: int
     limits: Limits
     processes: int  # decoding processes
@@ -40,7 +40,7 @@ def take_in(request: IntakeRequest, progress: Progress) -> Dataset:
     listing = survey(request.source, request.limits)
     request.folder.mkdir(parents=True, exist_ok=True)
     files = {size: request.folder / f"squares-{size}.npy" for size in request.sizes}
-    places = [(size, _create(path, len(listing.photos), size)) for size, path in files.items()]
+    places = [_create(path, len(listing.photos), size) for size, path in files.items()]
     with Decoders(request.processes) as decoders:
         opened = open_photos(listing, decoders, places, request.limits.image_pixels, progress)
     examined = examine(opened, request.seed, request.limits)
@@ -64,7 +64,7 @@ def _create(path: Path, rows: int, size: int) -> Place:
     """An empty .npy file of (rows, size, size, 3) uint8, and where each row's square goes."""
     array = _new(path, rows, size)
     start, square = array.offset, size * size * CHANNELS
-    return lambda row: Target(str(path), start + row * square)
+    return lambda row: Target(str(path), start + row * square, size)
 
 
 def _new(path: Path, rows: int, size: int) -> np.memmap[tuple[int, ...], np.dtype[np.uint8]]:

@@ -19,6 +19,10 @@ from numpy.typing import NDArray
 from vm_worker.intake.extents import DamagedEntry, Extent
 from vm_worker.intake.images import BadImage, NotAnImage, read_squares
 
+# Pixels a side. Fixed, so that duplicates and thus the split do not depend on what a run decodes; and the
+# commonest size of the candidates, so that it mostly costs nothing.
+FINGERPRINT_SIZE = 224
+
 
 @dataclass(frozen=True)
 class Target:
@@ -26,6 +30,7 @@ class Target:
 
     path: str
     offset: int  # bytes
+    size: int  # pixels a side
 
 
 @dataclass(frozen=True)
@@ -33,8 +38,7 @@ class Task:
     """One photo to decode."""
 
     extent: Extent
-    sizes: tuple[int, ...]  # pixels
-    targets: tuple[Target, ...]  # one a size; empty: only look
+    targets: tuple[Target, ...]  # empty: only look
     pixels_max: int
 
 
@@ -45,7 +49,7 @@ class Reply:
     reason: str | None = None  # why it cannot be used; None: it can
     is_picture: bool = True  # False: of no format that we read
     content: str = ""  # SHA-256 of the file's bytes, hex
-    pixels: str = ""  # digest of the first square, hex
+    pixels: str = ""  # digest of the decoded picture, hex
     fault: str | None = None  # our own trouble, such as a full disk
 
 
@@ -53,7 +57,8 @@ def decode(task: Task) -> Reply:
     """Decode one photo into its targets; never raises for a bad one."""
     try:
         data = task.extent.read()
-        squares = read_squares(data, task.sizes, task.pixels_max)
+        sizes = (FINGERPRINT_SIZE, *(target.size for target in task.targets))
+        fingerprint, *squares = read_squares(data, sizes, task.pixels_max)
     except NotAnImage as error:
         return Reply(reason=str(error), is_picture=False)
     except (BadImage, DamagedEntry) as error:
@@ -63,12 +68,12 @@ def decode(task: Task) -> Reply:
     except OSError as error:
         return Reply(fault=str(error))
     try:
-        for target, square in zip(task.targets, squares, strict=False):
+        for target, square in zip(task.targets, squares, strict=True):
             _write(target, square)
     except OSError as error:
         return Reply(fault=str(error))
-    first = hashlib.blake2b(squares[0].tobytes(), digest_size=16).hexdigest()
-    return Reply(content=hashlib.sha256(data).hexdigest(), pixels=first)
+    pixels = hashlib.blake2b(fingerprint.tobytes(), digest_size=16).hexdigest()
+    return Reply(content=hashlib.sha256(data).hexdigest(), pixels=pixels)
 
 
 def _write(target: Target, square: NDArray[np.uint8]) -> None:
@@ -99,7 +104,7 @@ def _limit_memory(room: int) -> None:
     """Let this process grow by `room` bytes of address space and no more; where that cannot be set, go without."""
     try:
         pages = int(Path("/proc/self/statm").read_text().split()[0])
-        hard = resource.getrlimit(resource.RLIMIT_AS)[1]
-        resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + room, hard))
-    except (OSError, ValueError):
+    except OSError:  # not Linux
         return
+    wanted, hard = pages * resource.getpagesize() + room, resource.getrlimit(resource.RLIMIT_AS)[1]
+    resource.setrlimit(resource.RLIMIT_AS, (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard))

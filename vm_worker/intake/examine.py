@@ -75,14 +75,13 @@ class Examined:
 def open_photos(
     survey: Survey,
     decoders: Decoders,
-    squares: Sequence[tuple[int, Place | None]],
+    places: Sequence[Place],
     pixels_max: int,
     progress: Progress,
 ) -> Opened:
-    """Decode every photo into squares of each size; a place of None keeps none. Raises DecoderFault and OSError."""
-    sizes = tuple(size for size, _ in squares)
+    """Decode every photo, into a square at each place. Raises DecoderFault and OSError."""
     tasks = [
-        Task(photo.extent, sizes, tuple(place(index) for _, place in squares if place), pixels_max)
+        Task(photo.extent, tuple(place(index) for place in places), pixels_max)
         for index, photo in enumerate(survey.photos)
     ]
     replies: list[Reply] = [Reply()] * len(tasks)

@@ -15,7 +15,7 @@ class Seen:
 
     label: int  # index into the classes
     content: str  # SHA-256 of the file's bytes, hex
-    pixels: str  # digest of the decoded square, hex
+    pixels: str  # digest of the decoded picture, hex
 
 
 def group(photos: Sequence[Seen]) -> NDArray[np.int64]:

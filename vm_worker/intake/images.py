@@ -53,15 +53,16 @@ def read_squares(data: bytes, sizes: Sequence[int], pixels_max: int = Limits.ima
     Raises BadImage.
     """
     decoded: dict[tuple[int, int], Image.Image] = {}
-    squares = []
+    squares: dict[int, NDArray[np.uint8]] = {}
     with _reasons():
-        for size in sizes:
+        for size in dict.fromkeys(sizes):
             image = _opened(data, pixels_max)
             _draft(image, size)
-            if image.size not in decoded:
-                decoded[image.size] = _upright_rgb(image)
-            squares.append(_squash(decoded[image.size], size))
-    return squares
+            drafted = image.size
+            if drafted not in decoded:
+                decoded[drafted] = _upright_rgb(image)
+            squares[size] = _squash(decoded[drafted], size)
+    return [squares[size] for size in sizes]
 
 
 def to_square(image: Image.Image, size: int) -> NDArray[np.uint8]:

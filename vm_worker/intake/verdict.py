@@ -14,7 +14,6 @@ from vm_worker.intake.examine import examine, open_photos
 from vm_worker.intake.pool import Decoders
 from vm_worker.intake.unzip import survey
 
-LOOKED_AT = 224  # pixels: what most candidates see
 SEED = 0  # any: a set that can be split at all can be split with every seed
 
 
@@ -64,7 +63,7 @@ def _verdict(path: Path, limits: Limits, decoders: Decoders) -> Verdict:
         listing = survey(path, limits)
         counts = Counter(photo.label for photo in listing.photos)
         known = replace(known, classes=tuple((name, counts[name]) for name in listing.classes), skipped=listing.skipped)
-        opened = open_photos(listing, decoders, [(LOOKED_AT, None)], limits.image_pixels, lambda *_: None)
+        opened = open_photos(listing, decoders, [], limits.image_pixels, lambda *_: None)
         known = replace(known, classes=tuple(opened.counts().items()), skipped=opened.skipped())
         examined = examine(opened, SEED, limits)
     except UserError as error:
