@@ -16,7 +16,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from function.client import Client, ClientError
+from function.client import Client, ClientError, zip_folder
 from infra.cli import photos
 from infra.cli.journey import Order, follow, send
 from infra.cli.outcome import DemoFailed, Outcome
@@ -25,6 +25,7 @@ from infra.local import demo_photos
 from infra.local.environment import quiet_env
 from infra.local.processes import StackError
 from infra.local.stack import Stack
+from jobs.errors import ModelmailError
 from jobs.limits import Limits
 
 EXPORTS = ("h5", "keras")
@@ -52,7 +53,7 @@ def run(wish: Wish) -> int:
         _journey(wish, screen, outcome)
     except ClientError as error:
         outcome.fail(error.code, error.message)
-    except (DemoFailed, StackError, OSError) as error:
+    except (DemoFailed, ModelmailError, StackError, OSError) as error:
         outcome.fail("demo_failed", str(error))
     if outcome.error:
         screen.say(f"{outcome.error['code']}: {outcome.error['message']}")
@@ -78,21 +79,22 @@ def _journey(wish: Wish, screen: Screen, outcome: Outcome) -> None:
             screen.say(f"Mail: {outcome.mail_eml}")
             return
         outcome.take_files(_download(status, stack.data / "jobs" / submission.job_id))
-        outcome.predictions = _predict(outcome, source, work)
+        photo = photos.one_of_the_test_set(source, stack.settings.limits, work)
+        outcome.predictions = _predict(outcome.files["model.h5"], photo)
     outcome.tell(screen)
 
 
 def _source(wish: Wish, work: Path, screen: Screen) -> Path:
     if wish.photos is None:
         screen.say("Photos: 3 x 64 tiles of brick, grass and gravel (scikit-image, CC0); an easy task.")
-        return demo_photos.make(work / "photos")
+        return zip_folder(demo_photos.make(work / "photos"), work / "photos.zip")
     if not wish.photos.exists():
         raise DemoFailed(f"There is no {wish.photos}.")
-    return wish.photos
+    return zip_folder(wish.photos, work / "photos.zip") if wish.photos.is_dir() else wish.photos
 
 
 def _options(wish: Wish, source: Path, limits: Limits) -> dict[str, Any]:
-    """The built-in photos have so few files that they come to the least, 2 minutes, by the same rule."""
+    """The built-in photos are so few that the same rule gives them the least, 2 minutes."""
     minutes = photos.default_minutes(source, limits) if wish.minutes is None else wish.minutes
     return {"minutes": minutes, "search": "none", "exports": list(EXPORTS)}
 
@@ -124,19 +126,9 @@ def _download(status: Mapping[str, Any], folder: Path) -> dict[str, Path]:
     return files
 
 
-def _predict(outcome: Outcome, source: Path, work: Path) -> list[dict[str, Any]]:
+def _predict(model: Path, photo: Path) -> list[dict[str, Any]]:
     """What `modelmail predict` says of one photo, in a process that knows nothing of this one."""
-    photo = photos.copy_one(source, photos.one_to_test(source, outcome.report), work)
-    command = [
-        sys.executable,
-        "-P",
-        "-m",
-        "infra.cli.main",
-        "predict",
-        str(outcome.files["model.h5"]),
-        str(photo),
-        "--json",
-    ]
+    command = [sys.executable, "-P", "-m", "infra.cli.main", "predict", str(model), str(photo), "--json"]
     answer = subprocess.run(  # noqa: S603  our own program, no shell
         command, capture_output=True, text=True, timeout=PREDICT_SECONDS, env=quiet_env()
     )

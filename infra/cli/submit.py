@@ -23,7 +23,9 @@ def run(order: Order, as_json: bool) -> int:
         submission = send(order, screen)
         status = follow(order.url, submission, screen)
     except ClientError as error:
-        status = {"status": None, "error": {"code": error.code, "message": error.message}}
+        status = _refused(error.code, error.message)
+    except OSError as error:  # the service, or the bucket, stayed out of reach
+        status = _refused("unreachable", str(error))
     if as_json:
         sys.stdout.write(json.dumps(status) + "\n")
     _tell(status, screen)
@@ -37,3 +39,7 @@ def _tell(status: dict[str, Any], screen: Screen) -> None:
         screen.show(candidates_table(status["candidates"]))
         for file in status["files"]:
             screen.say(f"{file['name']}  {file['url']}")
+
+
+def _refused(code: str, message: str) -> dict[str, Any]:
+    return {"status": None, "error": {"code": code, "message": message}}

@@ -1,0 +1,118 @@
+"""The whole service on one machine, as a user meets it: by its command line and by curl."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from email import message_from_bytes
+from email.policy import default
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from infra.local.stack import Stack
+
+MODELMAIL = [sys.executable, "-P", "-m", "infra.cli.main"]
+DEMO_SECONDS = 180
+REJECTED_SECONDS = 30
+JSON_KEYS = {
+    "job_id", "status", "error", "winner", "candidates", "test_accuracy", "test_interval", "seconds", "quoted_seconds",
+    "model_h5", "report_html", "mail_eml",
+}  # fmt: skip
+LOAD = """
+import sys, numpy, keras
+model = keras.models.load_model(sys.argv[1])
+answer = model.predict(numpy.full((1, *model.input_shape[1:]), 127.0, "float32"), verbose=0)
+assert answer.shape == (1, 3) and abs(answer.sum() - 1) < 1e-4, answer
+print(sorted({name.partition(".")[0] for name in sys.modules} & {"jobs", "vm_worker", "infra", "function"}))
+"""
+
+
+def _env(**more: str) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("MODELMAIL_")}
+    return {**kept, "TF_CPP_MIN_LOG_LEVEL": "3", **more}
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], str, Path]:
+    """One real demo: its JSON, its progress and its data folder. It trains, once for this module."""
+    data = tmp_path_factory.mktemp("demo") / "data"
+    command = [*MODELMAIL, "demo", "--json", "--data", str(data)]
+    answer = subprocess.run(command, capture_output=True, text=True, timeout=DEMO_SECONDS, env=_env())
+    assert answer.returncode == 0, answer.stderr
+    return json.loads(answer.stdout.splitlines()[-1]), answer.stderr, data
+
+
+def test_demo_ends_with_a_good_model(demo: tuple[dict[str, Any], str, Path]) -> None:
+    told, progress, _ = demo
+    assert set(told) == JSON_KEYS
+    assert told["status"] == "done"
+    assert told["error"] is None
+    assert told["test_accuracy"] > 0.9  # three textures; chance is 0.33
+    low, high = told["test_interval"]
+    assert 0 < low <= told["test_accuracy"] <= high <= 1
+    assert told["winner"] in [row["name"] for row in told["candidates"] if row["validation_accuracy"] is not None]
+    assert set(told["seconds"]) >= {"intake", "select", "tune", "evaluate", "export"}
+    assert sum(told["seconds"].values()) < 120  # it asked for two minutes
+    assert re.search(r"Prediction +(brick|grass|gravel), ", progress)
+
+
+def test_demo_leaves_exactly_one_mail(demo: tuple[dict[str, Any], str, Path]) -> None:
+    told, _, data = demo
+    mails = sorted((data / "mail").glob("*.eml"))
+    assert [str(mail) for mail in mails] == [told["mail_eml"]]
+    message = message_from_bytes(mails[0].read_bytes(), policy=default)
+    assert message["To"] == "demo@example.org"
+    html = message.get_body(("html",))
+    assert html is not None
+    assert f"/jobs/{told['job_id']}/files/model.h5" in html.get_content()
+
+
+def test_demo_model_loads_where_nothing_of_ours_is(demo: tuple[dict[str, Any], str, Path], tmp_path: Path) -> None:
+    command = [sys.executable, "-I", "-c", LOAD, demo[0]["model_h5"]]
+    answer = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=120, env=_env())
+    assert answer.returncode == 0, answer.stderr
+    assert answer.stdout.splitlines()[-1] == "[]"
+
+
+def test_demo_leaves_no_process_and_no_temporary_port(demo: tuple[dict[str, Any], str, Path]) -> None:
+    ports = json.loads((demo[2] / "ports.json").read_text())
+    for port in ports.values():
+        with pytest.raises(requests.ConnectionError):
+            requests.get(f"http://127.0.0.1:{port}/", timeout=2)
+
+
+def test_up_makes_the_links_of_an_earlier_demo_work(demo: tuple[dict[str, Any], str, Path]) -> None:
+    told, _, data = demo
+    with Stack(data) as stack:
+        html = Path(told["mail_eml"]).with_suffix(".html").read_text()
+        link = re.search(rf"{stack.function_url}/jobs/{told['job_id']}/files/model\.h5", html)
+        assert link
+        answer = requests.get(link[0], timeout=30)
+    assert answer.content == Path(told["model_h5"]).read_bytes()
+
+
+def test_demo_of_a_bad_zip_says_why_and_fails(tmp_path: Path) -> None:
+    (tmp_path / "photos.zip").write_bytes(b"these are no photos")
+    command = [*MODELMAIL, "demo", str(tmp_path / "photos.zip"), "--data", str(tmp_path / "data"), "--json"]
+    answer = subprocess.run(command, capture_output=True, text=True, timeout=60, env=_env())
+    told = json.loads(answer.stdout.splitlines()[-1])
+    assert answer.returncode == 1
+    assert set(told) == JSON_KEYS
+    assert (told["status"], told["error"]["code"]) == ("rejected", "not_a_zip")
+    assert told["error"]["message"] in answer.stderr
+    assert Path(told["mail_eml"]).name == "1-rejected.eml"
+
+
+def test_demo_of_nothing_fails_at_once(tmp_path: Path) -> None:
+    command = [*MODELMAIL, "demo", str(tmp_path / "none.zip"), "--data", str(tmp_path / "data"), "--json"]
+    answer = subprocess.run(command, capture_output=True, text=True, timeout=30, env=_env())
+    told = json.loads(answer.stdout.splitlines()[-1])
+    assert answer.returncode == 1
+    assert told["status"] is None
+    assert "none.zip" in told["error"]["message"]
