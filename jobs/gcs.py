@@ -71,7 +71,12 @@ class GcsStore:
         return _stat(blob) if blob else None
 
     def put(
-        self, name: str, data: bytes, *, if_generation: int | None = None, content_type: str = "application/octet-stream"
+        self,
+        name: str,
+        data: bytes,
+        *,
+        if_generation: int | None = None,
+        content_type: str = "application/octet-stream",
     ) -> int:
         """Write; returns the new generation. Raises PreconditionFailed."""
         blob = self._bucket.blob(name)

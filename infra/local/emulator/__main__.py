@@ -18,8 +18,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=9000, help="0 = any free one")
     parser.add_argument("--data", type=Path, required=True, help="where buckets are kept")
-    parser.add_argument("--service-account", type=Path, action="append", default=[], metavar="KEY.json",
-                        help="whose signatures count; repeatable; without one a key is made and its path printed")  # fmt: skip
+    parser.add_argument(
+        "--service-account", type=Path, action="append", default=[], metavar="KEY.json",
+        help="whose signatures count; repeatable; without one a key is made and its path printed",
+    )  # fmt: skip
     parser.add_argument("--public-host", action="append", default=[], help="another host that clients may have signed")
     given = parser.parse_args(arguments)
     keys = given.service_account or [_own_key(given.data)]

@@ -13,15 +13,17 @@ from infra.local.emulator.index import Index
 def preflight(index: Index, bucket: str, request: Request) -> Response:
     """The answer to OPTIONS: with allowing headers only where a rule matches origin, method and every header."""
     method = request.header("access-control-request-method")
-    wanted = {name.strip().lower() for name in request.header("access-control-request-headers").split(",") if name.strip()}
+    wanted = set(request.header("access-control-request-headers").lower().replace(" ", "").split(",")) - {""}
     for rule in _rules(index, bucket):
         allowed = {str(name).lower() for name in rule.get("responseHeader", ())}
         if _matches(rule, request.header("origin"), method) and (wanted <= allowed or "*" in allowed):
-            return Response(200, b"", _allow(rule, request) + [
+            headers = [
+                *_allow(rule, request),
                 ("access-control-allow-methods", ",".join(rule.get("method", ()))),
                 ("access-control-allow-headers", ",".join(sorted(wanted))),
                 ("access-control-max-age", str(rule.get("maxAgeSeconds", 3600))),
-            ])  # fmt: skip
+            ]
+            return Response(200, b"", headers)
     return Response(200, b"", [("vary", "Origin")])
 
 

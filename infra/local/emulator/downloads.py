@@ -70,7 +70,8 @@ def _headers(row: ObjectRow, request: Request, xml: bool) -> list[tuple[str, str
     headers.setdefault("content-type", DEFAULT_TYPE)
     headers.setdefault("cache-control", "private, max-age=0")
     headers |= {header: request.params[name] for name, header in _OVERRIDES.items() if request.params.get(name)}
-    return [*headers.items(), *object_headers(row, xml=xml), ("accept-ranges", "bytes"), ("last-modified", row.http_date)]
+    stamp = ("last-modified", row.http_date)
+    return [*headers.items(), *object_headers(row, xml=xml), ("accept-ranges", "bytes"), stamp]
 
 
 async def _pieces(file: BinaryIO, length: int) -> AsyncIterator[bytes]:

@@ -21,16 +21,22 @@ from infra.local.emulator.preconditions import Preconditions
 from infra.local.emulator.rows import BucketRow, Draft, ObjectRow, Session, Target, dump, now
 
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS buckets (name TEXT PRIMARY KEY, metageneration INTEGER, created TEXT, updated TEXT, config TEXT)
-    WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS objects (bucket TEXT, name TEXT, generation INTEGER, metageneration INTEGER, size INTEGER,
-    md5 TEXT, crc32c TEXT, body TEXT, created TEXT, updated TEXT, config TEXT, PRIMARY KEY (bucket, name)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS sessions (id TEXT PRIMARY KEY, bucket TEXT, name TEXT, received INTEGER, done INTEGER, spec TEXT,
-    touched TEXT) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS buckets (
+    name TEXT PRIMARY KEY, metageneration INTEGER, created TEXT, updated TEXT, config TEXT
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS objects (
+    bucket TEXT, name TEXT, generation INTEGER, metageneration INTEGER, size INTEGER, md5 TEXT, crc32c TEXT,
+    body TEXT, created TEXT, updated TEXT, config TEXT, PRIMARY KEY (bucket, name)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS sessions (
+    id TEXT PRIMARY KEY, bucket TEXT, name TEXT, received INTEGER, done INTEGER, spec TEXT, touched TEXT
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS counter (only INTEGER PRIMARY KEY CHECK (only = 1), generation INTEGER);
 INSERT OR IGNORE INTO counter VALUES (1, 0);
 """
-_OBJECT = "SELECT bucket, name, generation, metageneration, size, md5, crc32c, body, created, updated, config FROM objects"
+_OBJECT = (
+    "SELECT bucket, name, generation, metageneration, size, md5, crc32c, body, created, updated, config FROM objects"
+)
 _PUT_OBJECT = "INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 Change = Callable[[Mapping[str, Any]], Mapping[str, Any]]
@@ -141,7 +147,7 @@ class Index:
         """A session, under way or done, or None."""
         query = "SELECT id, bucket, name, received, done, spec FROM sessions WHERE id = ?"
         row = self._reader.execute(query, (upload_id,)).fetchone()
-        return Session(*row[:5], spec=json.loads(row[5])) if row else None
+        return Session(*_loaded(row)) if row else None
 
     def save_session(self, session: Session) -> None:
         """Begin one, or note how far it is."""
@@ -225,11 +231,16 @@ def _existing(db: sqlite3.Connection, target: Target) -> ObjectRow:
 
 
 def _bucket_row(row: tuple[Any, ...]) -> BucketRow:
-    return BucketRow(*row[:4], config=json.loads(row[4]))
+    return BucketRow(*_loaded(row))
 
 
 def _object_row(row: tuple[Any, ...]) -> ObjectRow:
-    return ObjectRow(*row[:10], config=json.loads(row[10]))
+    return ObjectRow(*_loaded(row))
+
+
+def _loaded(row: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The last column is JSON."""
+    return *row[:-1], json.loads(row[-1])
 
 
 def _object_values(row: ObjectRow) -> tuple[Any, ...]:

@@ -42,8 +42,9 @@ async def get_media(call: Call) -> Response:
 async def patch_object(call: Call) -> Response:
     """PATCH /b/{bucket}/o/{object}"""
     change = object_change(await call.request.json())
+    only = from_query(call.request)
     row = await asyncio.to_thread(
-        call.service.store.patch, target(call), lambda config: patched(config, change, "metadata"), from_query(call.request)
+        call.service.store.patch, target(call), lambda config: patched(config, change, "metadata"), only
     )
     return _shown(call, row)
 

@@ -72,8 +72,12 @@ def _plan(call: Call, resource: dict[str, Any], content_type: str) -> Plan:
     if params.get("contentEncoding"):
         config.setdefault("contentEncoding", params["contentEncoding"])
     expected = expected_from_headers(call.request)
-    told = {"md5": str(resource.get("md5Hash") or expected.md5), "crc32c": str(resource.get("crc32c") or expected.crc32c)}
-    return Plan(Target(call.names["bucket"], name), config, from_query(call.request), replace(expected, **told))
+    expected = replace(
+        expected,
+        md5=str(resource.get("md5Hash") or expected.md5),
+        crc32c=str(resource.get("crc32c") or expected.crc32c),
+    )
+    return Plan(Target(call.names["bucket"], name), config, from_query(call.request), expected)
 
 
 def _shown(call: Call, row: ObjectRow) -> Response:

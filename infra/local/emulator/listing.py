@@ -12,6 +12,7 @@ from infra.local.emulator.index import Index
 from infra.local.emulator.rows import ObjectRow
 
 PAGE = 1000  # entries at most, objects and prefixes together
+_LAST = chr(0x10FFFF) * 257  # behind every name: it is longer than one may be
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,9 @@ def _past(prefix: str) -> str:
     last = ord(prefix[-1]) + 1
     if 0xD800 <= last <= 0xDFFF:
         last = 0xE000  # surrogates are no characters
-    return prefix[:-1] + chr(last) if last <= 0x10FFFF else _past(prefix[:-1]) if len(prefix) > 1 else chr(0x10FFFF) * 300
+    if last <= 0x10FFFF:
+        return prefix[:-1] + chr(last)
+    return _past(prefix[:-1]) if len(prefix) > 1 else _LAST
 
 
 def _order(name: str) -> bytes:

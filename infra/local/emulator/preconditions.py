@@ -70,10 +70,11 @@ NONE = Preconditions()
 def from_query(request: Request, source: bool = False) -> Preconditions:
     """The JSON API's `ifGenerationMatch` and its kin, If-Match and If-None-Match."""
     prefix = "ifSource" if source else "if"
-    return Preconditions(
-        *(_number(request.params.get, f"{prefix}{kind}") for kind in _KINDS),
-        **({} if source else _etags(request)),
+    generation, not_generation, metageneration, not_metageneration = (
+        _number(request.params.get, f"{prefix}{kind}") for kind in _KINDS
     )
+    etags, not_etags = ((), ()) if source else _etags(request)
+    return Preconditions(generation, not_generation, metageneration, not_metageneration, etags, not_etags)
 
 
 def from_headers(request: Request) -> Preconditions:
@@ -83,7 +84,7 @@ def from_headers(request: Request) -> Preconditions:
         _number(request.header, "x-goog-if-generation-not-match"),
         _number(request.header, "x-goog-if-metageneration-match"),
         _number(request.header, "x-goog-if-metageneration-not-match"),
-        **_etags(request),
+        *_etags(request),
     )
 
 
@@ -99,8 +100,8 @@ def _number(get: Callable[[str], str | None], name: str) -> int | None:
     return int(text)
 
 
-def _etags(request: Request) -> dict[str, tuple[str, ...]]:
-    return {"etags": _tags(request.header("if-match")), "not_etags": _tags(request.header("if-none-match"))}
+def _etags(request: Request) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    return _tags(request.header("if-match")), _tags(request.header("if-none-match"))
 
 
 def _tags(text: str) -> tuple[str, ...]:

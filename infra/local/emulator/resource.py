@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
@@ -158,14 +159,14 @@ def checked_object_name(name: str) -> str:
 
 def checked_bucket_name(name: str) -> str:
     """The name, if a bucket may have it. Raises ApiError."""
-    good = 3 <= len(name) <= 222 and name.isascii() and name == name.lower()
-    if not (good and name[0].isalnum() and name[-1].isalnum() and name.replace("-", "").replace("_", "").replace(".", "").isalnum()):
+    if not re.fullmatch(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]", name):
         raise ApiError(INVALID_BUCKET_NAME, f"Invalid bucket name: '{name[:80]}'")
     return name
 
 
 def _metadata(value: Any, *, nulls: bool = False) -> dict[str, Any]:
-    if not isinstance(value, dict) or not all(isinstance(item, str) or (nulls and item is None) for item in value.values()):
+    allowed = (str, type(None)) if nulls else str
+    if not isinstance(value, dict) or not all(isinstance(item, allowed) for item in value.values()):
         raise ApiError(INVALID, "Metadata and labels must be an object of strings.")
     return value
 

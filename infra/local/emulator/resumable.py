@@ -54,7 +54,8 @@ class Resumable:
             if session.done:
                 return self._store.get(Target(session.bucket, session.name, session.done))
             span = _span(request)
-            plan = promised(Plan.from_spec(Target(session.bucket, session.name), session.spec), expected_from_headers(request))
+            plan = Plan.from_spec(Target(session.bucket, session.name), session.spec)
+            plan = promised(plan, expected_from_headers(request))
             if span.total is not None:
                 plan.expected.check_length(span.total)
             session = await self._receive(session, request, span, plan)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +14,7 @@ from infra.local.emulator.routing import Emulator
 from infra.local.emulator.service import Service
 from infra.local.emulator.signatures import Verifier
 from infra.local.emulator.store import Store
-
-BACKLOG = 2048  # connections that wait; a race of fifty threads must not be refused
+from infra.local.listener import BACKLOG, listen
 
 
 @dataclass(frozen=True)
@@ -40,24 +38,12 @@ def build(config: Config) -> Emulator:
 def serve(config: Config) -> None:
     """Listen, say so on stdout, and serve until SIGTERM or SIGINT."""
     app = build(config)
-    listener = _listener(config.host, config.port)
-    host, port = listener.getsockname()[:2]
-    print(f"listening on http://{host}:{port}", flush=True)  # noqa: T201 - how the starter learns the port
+    listener = listen(config.host, config.port)
     server = uvicorn.Server(
         uvicorn.Config(
-            app,  # type: ignore[arg-type]
+            app,
             http="httptools", ws="none", lifespan="off", access_log=False, log_level="warning",
             timeout_keep_alive=75, timeout_graceful_shutdown=5, server_header=False, backlog=BACKLOG,
         )
     )  # fmt: skip
     server.run(sockets=[listener])
-
-
-def _listener(host: str, port: int) -> socket.socket:
-    """asyncio switches Nagle's algorithm off only for sockets that say TCP: 40 ms an answer otherwise."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind((host, port))
-    listener.listen(BACKLOG)
-    return listener

@@ -22,7 +22,8 @@ MAX_SECONDS = 7 * 24 * 3600
 MAX_SKEW = timedelta(minutes=15)
 UNSIGNED = "UNSIGNED-PAYLOAD"
 _PARAMETERS = (
-    "X-Goog-Algorithm", "X-Goog-Credential", "X-Goog-Date", "X-Goog-Expires", "X-Goog-SignedHeaders", "X-Goog-Signature",
+    "X-Goog-Algorithm", "X-Goog-Credential", "X-Goog-Date",
+    "X-Goog-Expires", "X-Goog-SignedHeaders", "X-Goog-Signature",
 )  # fmt: skip
 _SIGNATURE = _PARAMETERS[-1].lower()
 
@@ -96,7 +97,7 @@ def _claim(request: Request) -> Claim:
     signed_at = _moment(date)
     email, _, scope = values["X-Goog-Credential"].partition("/")
     if not email or not re.fullmatch(rf"{date[:8]}/[a-z0-9-]+/storage/goog4_request", scope):
-        raise malformed("X-Goog-Credential", "The scope must be DATE/REGION/storage/goog4_request, DATE as in X-Goog-Date.")
+        raise malformed("X-Goog-Credential", "The scope must be DATE/REGION/storage/goog4_request, DATE as signed.")
     seconds = values["X-Goog-Expires"]
     if not re.fullmatch(r"[0-9]{1,6}", seconds) or not 1 <= int(seconds) <= MAX_SECONDS:
         raise malformed("X-Goog-Expires", f"The value must be a number from 1 to {MAX_SECONDS}.")
@@ -152,7 +153,8 @@ def _canonical_value(request: Request, name: str) -> str:
 
 def _canonical_queries(request: Request) -> Iterator[str]:
     """Sorted by name, as documented; then by the whole `name=value`, as the Python client does."""
-    pairs = [(quote(name, safe="~"), quote(value, safe="~")) for name, value in request.pairs if name.lower() != _SIGNATURE]
+    sent = [pair for pair in request.pairs if pair[0].lower() != _SIGNATURE]
+    pairs = [(quote(name, safe="~"), quote(value, safe="~")) for name, value in sent]
     yield "&".join(f"{name}={value}" for name, value in sorted(pairs))
     yield "&".join(sorted(f"{name}={value}" for name, value in pairs))
 

@@ -50,7 +50,8 @@ class Expected:
             ("SHA-256", self.sha256, incoming.sha256 if self.sha256 else ""),
         ):
             if told and told != found:
-                raise ApiError(BAD_DIGEST, f'Provided {label} hash "{told}" doesn\'t match calculated {label} hash "{found}".')
+                text = f'Provided {label} hash "{told}" doesn\'t match calculated {label} hash "{found}".'
+                raise ApiError(BAD_DIGEST, text)
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,9 @@ class Plan:
     @classmethod
     def from_spec(cls, target: Target, spec: Mapping[str, Any]) -> Plan:
         """The inverse of `spec`."""
-        only = {key: tuple(value) if isinstance(value, list) else value for key, value in spec["only"].items()}
+        only: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in spec["only"].items()
+        }
         return cls(target, spec["config"], Preconditions(**only), Expected(**spec["expected"]))
 
 
