@@ -1,0 +1,186 @@
+"""What every Store promises, on every Store that there is."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from jobs.errors import Transient
+from jobs.gcs import GcsStore, client
+from jobs.store import MemoryStore, PreconditionFailed, Store
+from tests.servers import EmulatorUnderTest
+
+BIG = 9 * 1024 * 1024  # bytes; past the size from which the real client uploads in chunks
+
+
+@pytest.fixture(params=["memory", "emulator"])
+def store(request: pytest.FixtureRequest) -> Iterator[Store]:
+    if request.param == "memory":
+        yield MemoryStore()
+    else:
+        emulator: EmulatorUnderTest = request.getfixturevalue("emulator")
+        yield emulator.store()
+
+
+def test_what_is_put_is_got(store: Store) -> None:
+    generation = store.put("jobs/a.json", b'{"a": 1}', content_type="application/json")
+    blob = store.get("jobs/a.json")
+    assert blob is not None
+    assert (blob.data, blob.generation) == (b'{"a": 1}', generation)
+
+
+def test_what_is_not_there(store: Store, tmp_path: Path) -> None:
+    assert store.get("absent") is None
+    assert store.stat("absent") is None
+    assert store.delete("absent") is False
+    assert store.delete("absent", if_generation=7) is False
+    with pytest.raises(FileNotFoundError):
+        store.download("absent", tmp_path / "absent")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_known_blob_that_has_not_changed_is_given_back_itself(store: Store) -> None:
+    store.put("a", b"1")
+    known = store.get("a")
+    assert store.get("a", known) is known
+    store.put("a", b"2")
+    newer = store.get("a", known)
+    assert newer is not None and newer.data == b"2"
+    store.delete("a")
+    assert store.get("a", newer) is None
+
+
+def test_generations_only_grow_even_over_a_deletion(store: Store) -> None:
+    seen = [store.put("a", b"1"), store.put("b", b"1"), store.put("a", b"1")]
+    store.delete("a")
+    seen.append(store.put("a", b"1"))
+    assert seen == sorted(set(seen)) and seen[0] > 0
+
+
+def test_stat_tells_size_generation_and_birth(store: Store) -> None:
+    generation = store.put("folder/ä b?#%.txt", b"12345")
+    stat = store.stat("folder/ä b?#%.txt")
+    assert stat is not None
+    assert (stat.name, stat.generation, stat.size) == ("folder/ä b?#%.txt", generation, 5)
+    assert abs(datetime.now(UTC) - stat.created) < timedelta(seconds=5)
+
+
+@pytest.mark.parametrize(
+    ("exists", "condition", "wins"),
+    [
+        (False, 0, True),  # once-only write
+        (True, 0, False),  # somebody was first
+        (True, "current", True),  # compare and swap
+        (True, "older", False),  # changed since it was read
+        (False, 5, False),  # deleted since it was read
+    ],
+)
+def test_conditional_put(store: Store, exists: bool, condition: int | str, wins: bool) -> None:
+    older = store.put("other", b"")
+    current = store.put("a", b"old") if exists else 0
+    wanted = {"current": current, "older": older}.get(str(condition), condition)
+    assert isinstance(wanted, int)
+    if wins:
+        assert store.put("a", b"new", if_generation=wanted) > current
+    else:
+        with pytest.raises(PreconditionFailed):
+            store.put("a", b"new", if_generation=wanted)
+    blob = store.get("a")
+    assert (blob and blob.data) == (b"new" if wins else b"old" if exists else None)
+
+
+def test_conditional_delete(store: Store) -> None:
+    first = store.put("a", b"1")
+    second = store.put("a", b"2")
+    with pytest.raises(PreconditionFailed):
+        store.delete("a", if_generation=first)
+    assert store.delete("a", if_generation=second) is True
+    assert store.get("a") is None
+
+
+def test_list_is_by_prefix_in_byte_order(store: Store) -> None:
+    names = ["a/2", "a/10", "a/\U0001f600", "a/\uffee", "a", "b/1", "A/1", "a0"]
+    for name in names:
+        store.put(name, name.encode())
+    assert [stat.name for stat in store.list("a/")] == ["a/10", "a/2", "a/\uffee", "a/\U0001f600"]
+    assert [stat.name for stat in store.list()] == sorted(names)
+    assert [stat.size for stat in store.list("b/")] == [3]
+    assert list(store.list("c")) == []
+
+
+@pytest.mark.parametrize("size", [0, 1, BIG], ids=["empty", "one byte", "chunked"])
+def test_files_go_up_and_come_down(store: Store, tmp_path: Path, size: int) -> None:
+    source, target = tmp_path / "source", tmp_path / "target"
+    source.write_bytes(os.urandom(size))
+    generation = store.upload("models/model.h5", source)
+    assert store.download("models/model.h5", target) == generation
+    assert target.read_bytes() == source.read_bytes()
+    assert {path.name for path in tmp_path.iterdir()} == {"source", "target"}
+    stat = store.stat("models/model.h5")
+    assert stat is not None and stat.size == size
+
+
+def _race(threads: int, act: Callable[[int], object]) -> list[int]:
+    """Everybody at once; the numbers of those who did not lose by their condition."""
+    start = threading.Barrier(threads)
+
+    def run(number: int) -> int | None:
+        start.wait()
+        try:
+            act(number)
+        except PreconditionFailed:
+            return None
+        return number
+
+    with ThreadPoolExecutor(threads) as pool:
+        return [number for number in pool.map(run, range(threads)) if number is not None]
+
+
+def test_of_fifty_who_create_one_wins(store: Store) -> None:
+    for turn in range(3):
+        winners = _race(50, lambda number, name=f"lock-{turn}": store.put(name, b"%d" % number, if_generation=0))  # type: ignore[misc]
+        blob = store.get(f"lock-{turn}")
+        assert blob is not None and [int(blob.data)] == winners
+
+
+def test_of_fifty_who_compare_and_swap_one_wins(store: Store) -> None:
+    generation = store.put("record", b"start")
+    for _ in range(3):
+        winners = _race(50, lambda number, at=generation: store.put("record", b"%d" % number, if_generation=at))  # type: ignore[misc]
+        blob = store.get("record")
+        assert blob is not None and [int(blob.data)] == winners
+        generation = blob.generation
+
+
+def test_of_twenty_who_delete_one_wins(store: Store) -> None:
+    generation = store.put("lock", b"")
+    removed: list[int] = []
+
+    def act(number: int) -> None:
+        if store.delete("lock", if_generation=generation):
+            removed.append(number)
+
+    _race(20, act)
+    assert len(removed) == 1
+
+
+def test_a_service_that_does_not_answer_is_transient(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("jobs.gcs._RETRY", None)
+    nobody = client("http://127.0.0.1:9")  # the discard port: nothing listens
+    store = GcsStore(nobody.bucket("modelmail-nobody"))
+    for call in (
+        lambda: store.get("a"),
+        lambda: store.stat("a"),
+        lambda: store.put("a", b"", if_generation=0),
+        lambda: store.delete("a"),
+        lambda: list(store.list()),
+    ):
+        with pytest.raises(Transient):
+            call()
+    nobody.close()

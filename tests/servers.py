@@ -1,0 +1,73 @@
+"""The local servers as tests need them: child processes on free ports, ended by whoever started them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from google.cloud import storage
+from google.oauth2 import service_account
+
+from jobs import gcs
+
+ACCOUNT = "tests@local.iam.gserviceaccount.com"
+
+
+@dataclass(frozen=True)
+class EmulatorUnderTest:
+    """A running emulator, the key that it trusts, and a client of it."""
+
+    url: str
+    key: Path
+    client: storage.Client
+    process: subprocess.Popen[str]
+
+    def bucket(self, **fields: Any) -> storage.Bucket:
+        """A fresh bucket."""
+        bucket = self.client.bucket(f"test-{uuid.uuid4().hex[:12]}")
+        for name, value in fields.items():
+            setattr(bucket, name, value)
+        bucket.create()
+        return bucket
+
+    def store(self) -> gcs.GcsStore:
+        """A fresh bucket as our port."""
+        return gcs.GcsStore(self.bucket())
+
+    def sign(self, blob: storage.Blob, method: str = "GET", seconds: int = 600, **more: Any) -> str:
+        """A V4 signed URL, made by the real client; `more` as `Blob.generate_signed_url` takes it."""
+        credentials = service_account.Credentials.from_service_account_file(str(more.pop("key", self.key)))
+        given = {"api_access_endpoint": self.url, "credentials": credentials, **more}
+        return str(blob.generate_signed_url(version="v4", expiration=timedelta(seconds=seconds), method=method, **given))
+
+
+@contextmanager
+def running(arguments: Sequence[str]) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """`python -m ...` until the block ends; gives the URL that it says it listens on."""
+    with subprocess.Popen([sys.executable, "-m", *arguments], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            line = process.stdout.readline()
+            assert line.startswith("listening on "), line
+            yield line.split()[-1], process
+        finally:
+            process.terminate()
+
+
+@contextmanager
+def running_emulator(data: Path, key: Path, *more: str) -> Iterator[EmulatorUnderTest]:
+    """An emulator on a free port."""
+    arguments = ["infra.local.emulator", "--port", "0", "--data", str(data), "--service-account", str(key), *more]
+    with running(arguments) as (url, process):
+        client = gcs.client(url)
+        try:
+            yield EmulatorUnderTest(url, key, client, process)
+        finally:
+            client.close()
