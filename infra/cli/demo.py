@@ -12,6 +12,8 @@ import time
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from email import message_from_bytes
+from email.policy import default
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -76,7 +78,7 @@ def _journey(wish: Wish, screen: Screen, outcome: Outcome) -> None:
         outcome.take_status(status)
         _collect_mail(stack, outcome)
         if outcome.status != "done":
-            screen.say(f"Mail: {outcome.mail_eml}")
+            _read_out(outcome, screen)
             return
         outcome.take_files(_download(status, stack.data / "jobs" / submission.job_id))
         photo = photos.one_of_the_test_set(source, stack.settings.limits, work)
@@ -114,6 +116,16 @@ def _collect_mail(stack: Stack, outcome: Outcome) -> None:
         time.sleep(0.2)
     outcome.mail_eml = found[0]
     outcome.mail_html = found[0].with_suffix(".html")
+
+
+def _read_out(outcome: Outcome, screen: Screen) -> None:
+    """What the mail says of a job that ended without a model, and where it lies."""
+    if outcome.mail_eml is None:
+        return
+    text = message_from_bytes(outcome.mail_eml.read_bytes(), policy=default).get_body(("plain",))
+    if text is not None:
+        screen.say(str(text.get_content()).strip())
+    screen.say(f"Mail: {outcome.mail_eml}")
 
 
 def _download(status: Mapping[str, Any], folder: Path) -> dict[str, Path]:

@@ -16,7 +16,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
+    rich_markup_mode="markdown",
 )
 
 Data = Annotated[Path, typer.Option(help="Folder for buckets, mails, models and logs.")]
@@ -26,7 +26,7 @@ Json = Annotated[bool, typer.Option("--json", help="Progress to stderr; the last
 @app.command()
 def demo(
     photos: Annotated[
-        Path | None, typer.Argument(metavar="[ZIP]", help="Your own zip, or folder, of class folders.")
+        Path | None, typer.Argument(metavar="ZIP", help="Your own zip, or folder, of class folders.")
     ] = None,
     email: Annotated[str, typer.Option(help="The address that the report is written to.")] = "demo@example.org",
     minutes: Annotated[
@@ -44,7 +44,7 @@ def demo(
     machine; the mail lands in the data folder. Exit status: 0 when the job is done, 1 when it was
     rejected or failed, 2 when the command was wrong.
 
-    Example: [bold]modelmail demo holiday.zip --email me@example.org[/bold]
+    Example: `modelmail demo holiday.zip --email me@example.org`
     """
     from infra.cli.demo import Wish, run
 
@@ -57,7 +57,7 @@ def up(data: Data = DATA) -> None:
 
     With the data folder of an earlier demo its jobs are here again, and the links in its mails work.
 
-    Example: [bold]modelmail up --data modelmail-data[/bold]
+    Example: `modelmail up --data modelmail-data`
     """
     from infra.cli.up import run
 
@@ -78,7 +78,7 @@ def emulator(
 
     Without a service account it makes a key and prints its path.
 
-    Example: [bold]modelmail emulator --port 9000 --data buckets --service-account key.json[/bold]
+    Example: `modelmail emulator --port 9000 --data buckets --service-account key.json`
     """
     from infra.cli.emulator import run
 
@@ -94,7 +94,7 @@ def check(
 
     Exit status: 0 when every path would be accepted, else 1.
 
-    Example: [bold]modelmail check holiday.zip[/bold]
+    Example: `modelmail check holiday.zip`
     """
     from infra.cli import check as command
 
@@ -124,7 +124,7 @@ def submit(  # noqa: PLR0913  one parameter for each option of a job, which is w
     Exit status: 0 when the job is done, 1 when it was rejected, failed or refused, 2 when the command
     was wrong.
 
-    Example: [bold]modelmail submit photos/ --email me@example.org --url http://127.0.0.1:8080[/bold]
+    Example: `modelmail submit photos/ --email me@example.org --url http://127.0.0.1:8080`
     """
     from infra.cli.submit import Order, run
 
@@ -140,7 +140,7 @@ def submit(  # noqa: PLR0913  one parameter for each option of a job, which is w
 def worker() -> None:
     """Run the poller that trains: the same program as on the training machine. Reads MODELMAIL_* variables.
 
-    Example: [bold]MODELMAIL_STORAGE_URL=http://127.0.0.1:9000 modelmail worker[/bold]
+    Example: `MODELMAIL_STORAGE_URL=http://127.0.0.1:9000 modelmail worker`
     """
     from vm_worker.main import main as work
 
@@ -157,7 +157,7 @@ def predict(
 
     Exit status: 0 when every photo could be read, else 1.
 
-    Example: [bold]modelmail predict modelmail-data/jobs/ID/model.h5 photo.jpg[/bold]
+    Example: `modelmail predict modelmail-data/jobs/ID/model.h5 photo.jpg`
     """
     from infra.cli.predict import run
 

@@ -35,7 +35,8 @@ class Screen:
     def uploading(self) -> Iterator[Callable[[int, int], None]]:
         """A bar for an upload; yields what to call with the bytes sent and the bytes in all."""
         columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-        with Progress(*columns, console=self.console, transient=True) as progress:
+        quiet = not self.console.is_terminal
+        with Progress(*columns, console=self.console, transient=True, disable=quiet) as progress:
             task = progress.add_task("Uploading", total=None)
 
             def moved(sent: int, total: int) -> None:
@@ -101,4 +102,4 @@ def _where(status: Status) -> str:
 
 def _left(status: Status) -> str:
     seconds = status["remaining_seconds"]
-    return "" if seconds is None else f"about {wording.seconds(round(seconds))} left"
+    return f"about {wording.seconds(round(seconds))} left" if seconds else ""

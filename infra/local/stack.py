@@ -41,7 +41,7 @@ class Stack:
     ports: Ports | None = None
     given: Mapping[str, str] | None = None
     worker: bool = True
-    settings: Settings = field(init=False, default_factory=Settings)
+    settings: Settings = field(init=False, repr=False, default_factory=Settings)
     _children: Children = field(init=False, repr=False)
     _exit: contextlib.ExitStack = field(init=False, repr=False, default_factory=contextlib.ExitStack)
 

@@ -135,12 +135,22 @@ def test_two_stacks_do_not_share_a_folder(stack: Stack) -> None:
         pass
 
 
-def test_a_part_that_does_not_start_names_its_log(tmp_path: Path) -> None:
+def test_a_wrong_setting_is_named_before_anything_starts(tmp_path: Path) -> None:
     with (
         pytest.raises(StackError, match="MODELMAIL_LIMIT_ZIP_BYTES must be a whole number"),
         Stack(tmp_path, EPHEMERAL, _env(MODELMAIL_LIMIT_ZIP_BYTES="much")),
     ):
         pass
+
+
+def test_a_part_that_does_not_start_shows_its_log(tmp_path: Path) -> None:
+    (tmp_path / "key.json").write_text("{}")
+    with pytest.raises(StackError) as caught, Stack(tmp_path, EPHEMERAL, _env()):
+        pass
+    told = str(caught.value)
+    assert "The buckets stopped with exit status 2" in told
+    assert str(tmp_path / "logs" / "buckets.log") in told
+    assert "key.json is not a service-account key file" in told
 
 
 @pytest.fixture
