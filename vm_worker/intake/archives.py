@@ -45,7 +45,7 @@ MALFORMED = (
 )
 
 
-def refusal(error: Exception, head: bytes) -> UserError:
+def refusal(error: Exception, head: bytes, has_directory: bool) -> UserError:
     """Every failure of zipfile, zlib, lzma or struct as the one code that tells the user what to do."""
     if isinstance(error, UserError):
         return error
@@ -53,8 +53,8 @@ def refusal(error: Exception, head: bytes) -> UserError:
         return UserError("unsupported_zip", "The zip needs a feature that this service does not read.")
     if isinstance(error, RuntimeError) and "password" in str(error):
         return UserError("encrypted_zip", "The zip is locked with a password.")
-    if head.startswith(b"PK"):
-        return UserError("damaged_zip", "The file starts like a zip, but its directory cannot be read.")
+    if head.startswith(b"PK") or has_directory:
+        return UserError("damaged_zip", "The file is a zip, but its directory cannot be read.")
     kind = next((kind for magic, kind in OTHER_KINDS if head.startswith(magic)), "something else")
     return UserError("not_a_zip", f"The file is no zip but {kind}.")
 
@@ -69,7 +69,7 @@ def list_zip(path: Path, limits: Limits) -> list[Found]:
     try:
         return _list(path, limits)
     except (UserError, *MALFORMED) as error:
-        raise refusal(error, head) from error
+        raise refusal(error, head, zipfile.is_zipfile(path)) from error
 
 
 class _Directory(io.BufferedReader):

@@ -84,7 +84,7 @@ def read_layout(found: Iterable[Found], limits: Limits) -> Survey:
     if not tops:
         raise UserError("no_class_folders", "All files lie side by side, in no folder of a class.")
     splits = _splits(tree, tops)
-    survey = _survey(tree, splits)
+    survey = _survey(kept, tree, splits)
     _check_classes(tree, splits, limits)
     _check_counts(survey, limits)
     return survey
@@ -110,11 +110,11 @@ def _splits(tree: _Tree, tops: set[str]) -> dict[str, Part]:
     return parts
 
 
-def _survey(tree: _Tree, splits: dict[str, Part]) -> Survey:
+def _survey(found: Sequence[Found], tree: _Tree, splits: dict[str, Part]) -> Survey:
     level = tree.depth + (1 if splits else 0)
     split = Part.TRAIN in splits.values()  # without a part to learn from, the rest is put together and cut anew
     photos, skipped = [], []
-    for item in _last_of_each_name(tree.found):
+    for item in _last_of_each_name(found):
         if item.extent is None:
             continue
         name = clean("/".join(item.parts))

@@ -1,0 +1,200 @@
+"""The one decoder: every kind of picture comes out upright, RGB, square; every broken one with a reason."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.unit.intake.crafted import encoded, gap, picture
+from vm_worker.intake.images import BadImage, NotAnImage, read_square, read_squares, to_square
+
+SIZE = 32
+CLOSE = 3  # of 255
+TURNED = {  # EXIF orientation -> how a camera held that way stores the picture
+    1: None,
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_90,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_270,
+}
+
+
+def _square(data: bytes, size: int = SIZE) -> np.ndarray:  # type: ignore[type-arg]
+    return read_square(io.BytesIO(data), size)
+
+
+def _stored(image: Image.Image, orientation: int, kind: str) -> bytes:
+    method = TURNED[orientation]
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    options = {"quality": 98, "subsampling": 0} if kind == "JPEG" else {}
+    return encoded(image.transpose(method) if method is not None else image, kind, exif=exif, **options)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+@pytest.mark.parametrize("orientation", TURNED)
+def test_all_orientations_come_out_upright(orientation: int, kind: str) -> None:
+    image = picture(1, 160, 120)
+    upright = np.asarray(image.resize((SIZE, SIZE), Image.Resampling.BILINEAR))
+    assert gap(_square(_stored(image, orientation, kind)), upright) <= CLOSE
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "BMP"])
+def test_every_format(kind: str) -> None:
+    square = _square(encoded(picture(2), kind))
+    assert square.shape == (SIZE, SIZE, 3)
+    assert square.dtype == np.uint8
+    assert np.abs(square.astype(int) - _square(encoded(picture(2)))).mean() < 12  # GIF has 256 colours
+
+
+def test_the_whole_picture_is_squashed() -> None:
+    image = Image.new("RGB", (300, 30), "red")
+    image.paste("blue", (150, 0, 300, 30))
+    square = _square(encoded(image))
+    assert (square[:, :10] == (255, 0, 0)).all()
+    assert (square[:, -10:] == (0, 0, 255)).all()
+
+
+def _flat(mode: str, colour: object, kind: str = "PNG", **options: object) -> bytes:
+    return encoded(Image.new(mode, (8, 8), colour), kind, **options)  # type: ignore[arg-type]
+
+
+def _grey16(value: int) -> bytes:
+    return encoded(Image.fromarray(np.full((8, 8), value, dtype=np.uint16)))
+
+
+def _animated(kind: str) -> bytes:
+    frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "blue", "lime")]
+    return encoded(
+        frames[0], kind, save_all=True, append_images=frames[1:], **({"lossless": True} if kind == "WEBP" else {})
+    )
+
+
+def _palette(alpha: bool) -> bytes:
+    image = Image.new("P", (8, 8), 1)
+    image.putpalette([0, 0, 0, 10, 20, 30])
+    return encoded(image, "PNG", **({"transparency": 1} if alpha else {}))
+
+
+COLOURS = {
+    "grey": (_flat("L", 77), (77, 77, 77)),
+    "one bit": (_flat("1", 1), (255, 255, 255)),
+    "CMYK": (_flat("CMYK", (0, 255, 255, 0), "JPEG", quality=100), (255, 0, 0)),
+    "16 bit": (_grey16(0x8080), (128, 128, 128)),
+    "16 bit, darkest": (_grey16(0), (0, 0, 0)),
+    "16 bit, lightest": (_grey16(65535), (255, 255, 255)),
+    "palette": (_palette(alpha=False), (10, 20, 30)),
+    "palette with a clear colour": (_palette(alpha=True), (255, 255, 255)),
+    "half clear": (_flat("RGBA", (255, 0, 0, 128)), (255, 127, 127)),
+    "clear": (_flat("RGBA", (0, 0, 0, 0)), (255, 255, 255)),
+    "grey and half clear": (_flat("LA", (0, 128)), (127, 127, 127)),
+    "clear WebP": (_flat("RGBA", (0, 0, 0, 0), "WEBP", lossless=True), (255, 255, 255)),
+    "RGB with a clear colour": (_flat("RGB", (9, 9, 9), transparency=(9, 9, 9)), (255, 255, 255)),
+    "animated GIF": (_animated("GIF"), (255, 0, 0)),
+    "animated WebP": (_animated("WEBP"), (255, 0, 0)),
+    "animated PNG": (_animated("PNG"), (255, 0, 0)),
+}
+
+
+@pytest.mark.parametrize("case", COLOURS)
+def test_every_mode_becomes_rgb(case: str) -> None:
+    data, colour = COLOURS[case]
+    expected = np.broadcast_to(np.array(colour, dtype=np.uint8), (SIZE, SIZE, 3))
+    assert gap(_square(data), expected) <= CLOSE
+
+
+def test_several_sizes_are_each_as_if_alone() -> None:
+    for data in (encoded(picture(3, 900, 700), "JPEG"), encoded(picture(3, 90, 70))):
+        sizes = (32, 224, 240, 32)
+        for size, square in zip(sizes, read_squares(data, sizes), strict=True):
+            assert (square == to_square(Image.open(io.BytesIO(data)), size)).all()
+
+
+def test_a_jpeg_is_drafted_to_at_least_twice_the_size() -> None:
+    image = Image.open(io.BytesIO(encoded(picture(4, 1600, 1200), "JPEG")))
+    to_square(image, 100)
+    assert image.size == (400, 300)  # a quarter; an eighth would be too small
+
+
+def test_reads_a_path(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(encoded(picture(5)))
+    assert (read_square(path, SIZE) == read_square(str(path), SIZE)).all()
+    with pytest.raises(FileNotFoundError):
+        read_square(tmp_path / "b.png", SIZE)
+
+
+def test_malformed_exif_does_not_cost_the_picture() -> None:
+    data = encoded(picture(6), "JPEG", exif=b"Exif\0\0II*\0\xff\xff\xff\xff")
+    assert gap(_square(data), _square(encoded(picture(6), "JPEG"))) == 0
+    exif = Image.Exif()
+    exif[0x0112] = "six"  # not a number
+    assert _square(encoded(picture(6), "JPEG", exif=exif)).shape == (SIZE, SIZE, 3)
+
+
+def _png_of(width: int, height: int) -> bytes:
+    """A header that promises pixels, and none of them."""
+
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return struct.pack(">L", len(body)) + kind + body + struct.pack(">L", zlib.crc32(kind + body))
+
+    head = struct.pack(">2L5B", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
+
+
+def _cut(kind: str) -> bytes:
+    data = encoded(picture(7, 200, 200), kind)
+    return data[: len(data) * 2 // 3]
+
+
+BROKEN = {
+    "empty": (b"", "is empty"),
+    "text": (b"no picture at all", "is not a JPEG, PNG, WebP, GIF or BMP picture"),
+    "TIFF": (encoded(picture(8), "TIFF"), "is not a JPEG, PNG, WebP, GIF or BMP picture"),
+    "41 megapixels": (_png_of(6500, 6500), "has more than 40 megapixels"),
+    "a gigapixel": (_png_of(40_000, 40_000), "has too many pixels"),
+    "no pixels": (_png_of(100, 100), "is (cut short|damaged)"),
+    "JPEG cut": (_cut("JPEG"), "is cut short"),
+    "PNG cut": (_cut("PNG"), "is cut short"),
+    "BMP cut": (_cut("BMP"), "is cut short"),
+    "GIF cut": (_cut("GIF"), "is (cut short|damaged)"),
+    "WebP cut": (_cut("WEBP"), "is (not a JPEG|cut short|damaged)"),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_broken_pictures_have_a_plain_reason(case: str) -> None:
+    data, reason = BROKEN[case]
+    with pytest.raises(BadImage, match=reason):
+        _square(data)
+
+
+def test_other_formats_are_told_from_broken_ones() -> None:
+    with pytest.raises(NotAnImage):
+        _square(b"<svg/>")
+    with pytest.raises(BadImage) as caught:
+        _square(_cut("PNG"))
+    assert not isinstance(caught.value, NotAnImage)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "BMP"])
+def test_mutants_decode_or_are_refused(kind: str) -> None:
+    data = encoded(picture(9), kind)
+    random = np.random.default_rng(9)
+    for _ in range(60):
+        mutant = bytearray(data)
+        for place in random.integers(0, len(data), 4):
+            mutant[place] = random.integers(256)
+        try:
+            assert _square(bytes(mutant)).shape == (SIZE, SIZE, 3)
+        except BadImage as error:
+            assert str(error)
