@@ -87,7 +87,7 @@ def seconds(duration: float | None) -> str:
     """4.2 as "4.2 s", 95 as "1 min 35 s", 4000 as "1 h 7 min"."""
     if duration is None:
         return "-"
-    if duration < 10:
+    if duration < 9.95:  # else it would be shown as 10.0
         return f"{duration:.1f} s"
     whole = round(duration)
     if whole < _MINUTE:

@@ -1,0 +1,112 @@
+"""Numbers and names in plain words."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from jobs import wording
+
+
+@pytest.mark.parametrize(
+    ("share", "digits", "shown"),
+    [
+        (0.914, 0, "91 %"),
+        (0.914, 1, "91.4 %"),
+        (1.0, 0, "100 %"),
+        (0.0, 0, "0 %"),
+        (0.997, 0, "99.7 %"),  # not 100: it made a mistake
+        (0.9997, 0, "99.97 %"),
+        (0.002, 0, "0.2 %"),  # not 0: it was right once
+        (0.9999999, 0, "100 %"),  # nobody counts that far
+        (None, 1, "-"),
+    ],
+)
+def test_percent(share: float | None, digits: int, shown: str) -> None:
+    assert wording.percent(share, digits) == shown
+
+
+@pytest.mark.parametrize(
+    ("bounds", "shown"),
+    [((0.871, 0.942), "87-94 %"), ([0.8, 0.8], "80 %"), ((0.0, 1.0), "0-100 %"), (None, "-")],
+)
+def test_interval(bounds: tuple[float, float] | None, shown: str) -> None:
+    assert wording.interval(bounds) == shown
+
+
+@pytest.mark.parametrize(
+    ("duration", "shown"),
+    [
+        (0.04, "0.0 s"),
+        (4.24, "4.2 s"),
+        (9.94, "9.9 s"),
+        (9.96, "10 s"),
+        (59.4, "59 s"),
+        (59.6, "1 min"),
+        (95, "1 min 35 s"),
+        (3599.7, "1 h"),
+        (4000, "1 h 7 min"),
+        (None, "-"),
+    ],
+)
+def test_seconds(duration: float | None, shown: str) -> None:
+    assert wording.seconds(duration) == shown
+
+
+@pytest.mark.parametrize(
+    ("number", "shown"),
+    [(0, "0 bytes"), (1, "1 byte"), (1023, "1,023 bytes"), (1024, "1.0 KB"), (14_022_312, "13.4 MB"), (2**31, "2.0 GB"),
+     (900 * 2**20, "900 MB"), (5 * 2**50, "5242880 GB"), (None, "-")],
+)  # fmt: skip
+def test_size(number: int | None, shown: str) -> None:
+    assert wording.size(number) == shown
+
+
+@pytest.mark.parametrize(
+    ("number", "shown"), [(0.29, "0.290"), (0.0001, "1e-4"), (0.0, "0.000"), (12.5, "12.500"), (None, "-")]
+)
+def test_decimals(number: float | None, shown: str) -> None:
+    assert wording.decimals(number) == shown
+
+
+def test_counts() -> None:
+    assert wording.count(3_420_710) == "3,420,710"
+    assert wording.count(None) == "-"
+    assert wording.millions(3_420_710) == "3.4 M"
+    assert wording.millions(None) == "-"
+    assert wording.plural(1, "photo") == "1 photo"
+    assert wording.plural(2, "photo") == "2 photos"
+    assert wording.plural(1200, "class", "classes") == "1,200 classes"
+
+
+def test_moments_name_the_month() -> None:
+    moment = datetime(2026, 3, 4, 5, 6, tzinfo=UTC)
+    assert wording.day(moment) == "4 March 2026"
+    assert wording.minute("2026-03-04T05:06:07Z") == "4 March 2026, 05:06 UTC"
+    assert wording.day(None) == wording.minute(None) == "-"
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("paper", "paper"),
+        ("玻璃 café", "玻璃 café"),
+        ("  ", "(no name)"),
+        ("pho\u202egpj.exe", "phogpj.exe"),
+        ("a\r\nBcc: b", "a  Bcc: b"),
+        ("a\u2028b", "a b"),
+        ("\x00\x1b[31m", "[31m"),
+        ("half \udc80", "half \ufffd"),
+        ("http://evil.example", "http: //evil.example"),
+        ("x" * 100, "x" * 30 + "..." + "x" * 15),
+    ],
+)
+def test_names_of_strangers(given: str, shown: str) -> None:
+    assert wording.name(given) == shown
+
+
+def test_both_ends_of_a_long_name_stay() -> None:
+    shown = wording.shortened("holiday-in-the-mountains-2024-IMG_0001.jpg", 20)
+    assert shown == "holiday-in-t...1.jpg"
+    assert len(shown) == 20

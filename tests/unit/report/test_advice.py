@@ -1,0 +1,79 @@
+"""Headline, cautions and next steps: honest, and in plain words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from vm_worker.evaluation import advice
+from vm_worker.evaluation.metrics import evaluate
+
+
+def figures(confusion: list[list[int]], classes: tuple[str, ...]) -> dict[str, Any]:
+    """The figures of a test set with this confusion matrix."""
+    counts = np.array(confusion)
+    truth, said = (np.repeat(index.ravel(), counts.ravel()) for index in np.indices(counts.shape))
+    return evaluate(np.eye(len(classes))[said], truth, classes)
+
+
+def test_headline_says_what_for_how_many_and_how_sure() -> None:
+    test = figures([[140, 10], [19, 156]], ("cat", "dog"))
+    assert advice.headline(test, 2) == (
+        "A model that tells 2 kinds apart: right on 91 % of 325 photos that it had never seen (87-94 %)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("correct", "shown"),
+    [
+        (20, "right on 100 % of 20 photos that it had never seen (84-100 %)"),
+        (0, "right on 0 % of 20 photos that it had never seen (0-16 %)"),
+    ],
+)
+def test_a_perfect_or_hopeless_score_keeps_its_interval(correct: int, shown: str) -> None:
+    test = figures([[correct, 20 - correct], [0, 0]], ("cat", "dog"))
+    assert advice.headline(test, 2).endswith(shown)
+
+
+def test_a_small_test_set_is_warned_of_and_a_large_one_is_not() -> None:
+    small = advice.cautions(figures([[20, 1], [1, 20]], ("cat", "dog")))
+    assert small == [
+        "The test set is small (42 photos): on more photos of the same kind the model may be right on anything "
+        "from 84 % to 99 %."
+    ]
+    assert advice.cautions(figures([[90, 10], [10, 90]], ("cat", "dog"))) == []
+
+
+def test_a_model_no_better_than_the_commonest_class_is_called_so() -> None:
+    (sentence,) = advice.cautions(figures([[160, 2], [36, 2]], ("common", "rare")))
+    assert "no better than always naming the most common class" in sentence
+    assert "81 %" in sentence
+
+
+def test_small_classes_of_a_large_test_set_are_named() -> None:
+    (sentence,) = advice.cautions(figures([[80, 0, 0], [0, 80, 0], [0, 0, 3]], ("cat", "dog", "owl")))
+    assert sentence == "1 class has fewer than 10 test photos (owl): their own figures are rough."
+
+
+def test_next_steps_name_the_weak_class_and_the_confused_pair() -> None:
+    steps = advice.next_steps(figures([[98, 2, 0], [30, 70, 0], [0, 0, 100]], ("cat", "dog", "owl")))
+    assert any("finds dog least well (70 % of the photos of dog)" in step for step in steps)
+    assert any("It took dog for cat 30 times in 100" in step for step in steps)
+
+
+def test_next_steps_of_a_good_model_are_only_to_use_it() -> None:
+    steps = advice.next_steps(figures([[99, 1], [1, 99]], ("cat", "dog")))
+    assert len(steps) == 2
+    assert steps[0].startswith("Download model.h5")
+    assert "only these 2 kinds" in steps[1]
+
+
+def test_only_the_three_weakest_classes_are_named() -> None:
+    found = [2, 8, 4, 6, 20]
+    matrix = [[count if row == column else 0 for column in range(5)] for row, count in enumerate(found)]
+    for row, count in enumerate(found):
+        matrix[row][4] += 20 - count
+    (sentence,) = [step for step in advice.next_steps(figures(matrix, tuple("abcde"))) if "least well" in step]
+    assert "finds a, c and d least well (10 % of the photos of a)" in sentence

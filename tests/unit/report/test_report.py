@@ -1,0 +1,172 @@
+"""report.json has every number; report.html stands alone and cannot be broken by a name."""
+
+from __future__ import annotations
+
+import copy
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.unit.report import samples
+from tests.unit.report.pages import Page
+from vm_worker import report
+from vm_worker.evaluation.plots import NUMBERED_CLASSES
+
+PICTURES = dict.fromkeys(report.PICTURES, "data:image/png;base64,AAAA")
+
+
+def html(facts: report.Facts) -> str:
+    return report.page(report.build(facts), PICTURES)
+
+
+def test_build_changes_nothing_and_gives_the_same_again() -> None:
+    facts = samples.facts()
+    before = copy.deepcopy(asdict(facts))
+    assert report.build(facts) == report.build(facts)
+    assert asdict(facts) == before
+
+
+def test_build_carries_every_number_of_the_stages() -> None:
+    facts = samples.facts()
+    built = report.build(facts)
+    assert built["candidates"] == facts.select["candidates"]
+    assert built["curve"] == [*facts.select["curve"], *facts.tune["curve"]]
+    assert built["trials"] == facts.tune["trials"]
+    assert built["test"] == facts.evaluate["test"]
+    assert built["model"] == facts.evaluate["model"]
+    assert built["winner"] == {
+        "name": "efficientnet_lite0",
+        "title": "EfficientNet-Lite0",
+        "size": 224,
+        "tuned": True,
+        "validation_accuracy": facts.tune["validation_accuracy"],
+        "note": facts.select["note"],
+    }
+    assert built["total_seconds"] == pytest.approx(681.5)
+    assert built["retention"] == {"model_days": 30, "delete_after": "2026-04-02T14:05:41+00:00"}
+
+
+def test_skipped_files_are_cut_but_counted() -> None:
+    facts = samples.facts()
+    many = [{"name": f"a/{number}.txt", "reason": "is not a photo"} for number in range(50)]
+    built = report.build(replace(facts, dataset={**facts.dataset, "skipped": many, "skipped_count": 50}))
+    assert len(built["dataset"]["skipped"]) == report.SKIPPED_SHOWN
+    page = report.page(built, PICTURES)
+    assert "Skipped: 50 files" in page
+    assert "and 30 more." in page
+
+
+def test_the_repeat_command_names_what_was_measured() -> None:
+    command = report.build(samples.facts())["repeat"]["command"]
+    assert "--candidates efficientnet_lite0,mobilenet_v2,efficientnet_v2_b0 " in command
+    assert "--trials 1 " in command
+    assert command.endswith("--seed 7")
+
+
+def test_write_leaves_the_files_it_names(tmp_path: Path) -> None:
+    built = report.build(samples.facts())
+    names = report.write(built, tmp_path)
+    assert sorted(names) == sorted(path.name for path in tmp_path.iterdir())
+    assert set(built["mail_pictures"]) <= set(names)
+    assert json.loads((tmp_path / "report.json").read_text(encoding="utf-8")) == built
+
+
+def test_report_html_needs_nothing_else(tmp_path: Path) -> None:
+    report.write(report.build(samples.facts()), tmp_path)
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    page = Page(text)
+    pictures = [address for address in page.addresses if address.startswith("data:")]
+    links = [address for address in page.addresses if not address.startswith("data:")]
+    assert len(pictures) == 2
+    assert all(link.startswith((samples.facts().files_url + "/", "#")) for link in links)
+    assert not {"script", "link", "iframe"} & {tag for tag, _ in page.tags}
+    assert "default-src 'none'" in text
+
+
+def test_the_first_screen_has_headline_and_download() -> None:
+    facts = samples.facts()
+    text = html(facts)
+    headline, button = text.index(report.build(facts)["headline"], text.index("<h1>")), text.index("Download model.h5")
+    assert headline < button < text.index("What to do next") < text.index('id="candidates"')
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        "89-94 %, 95 % sure",  # the interval
+        "no weights on this machine",  # a candidate that was left out
+        "lower learning rate, larger batch, last block unfrozen",
+        "is cut short",  # a skipped file
+        "Total params 3,420,710 Trainable params 737,286 Non-trainable params 2,683,424",
+        "(None, 224, 224, 3)",
+        "def read_photo(path):",
+        "--seed 7",
+        "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+        "tensorflow 2.20.0",
+        "EfficientNet-Lite0 by Google (Apache-2.0)",
+        "tune 6 min 11 s",
+        "The budget was 20 minutes; the estimate at the start was 11 min 40 s",
+        "until 2 April 2026 (30 days)",
+    ],
+)
+def test_the_page_says(wanted: str) -> None:
+    assert wanted in Page(html(samples.facts())).text
+
+
+def test_without_an_address_links_point_beside_the_report() -> None:
+    addresses = Page(html(replace(samples.facts(), files_url=""))).addresses
+    assert "model.h5" in addresses
+    assert "labels.txt" in addresses
+
+
+def test_hostile_names_change_no_tag() -> None:
+    tame = tuple(f"kind {number}" for number in range(len(samples.HOSTILE)))
+    hostile_page, tame_page = Page(html(samples.facts(samples.HOSTILE))), Page(html(samples.facts(tame)))
+    assert hostile_page.tags == tame_page.tags
+    assert "<script>alert(1)</script>" in hostile_page.text
+
+
+def test_hostile_names_are_written_to_every_file(tmp_path: Path) -> None:
+    built = report.build(samples.facts(samples.HOSTILE))
+    report.write(built, tmp_path)
+    assert json.loads((tmp_path / "report.json").read_bytes())["dataset"]["classes"] == list(samples.HOSTILE)
+    assert "\u202e" not in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+def test_names_of_every_script_are_shown() -> None:
+    text = Page(html(samples.facts(samples.CJK + samples.WORLD))).text
+    assert all(name in text for name in samples.CJK + samples.WORLD)
+
+
+@pytest.mark.parametrize("number", [NUMBERED_CLASSES, NUMBERED_CLASSES + 1])
+def test_the_matrix_is_explained_as_it_is_drawn(number: int) -> None:
+    text = html(samples.facts(samples.many(number), photos=4))
+    assert ("by its number in the table below" in text) == (number > NUMBERED_CLASSES)
+
+
+def without(part: str) -> report.Facts:
+    """Facts of a job in which something did not happen."""
+    facts = samples.facts(("cat", "dog"), 20, 1.0)
+    changes: dict[str, Any] = {
+        "tuning": {"tune": {**facts.tune, "better": False, "trials": [], "curve": []}},
+        "skipped": {"dataset": {**facts.dataset, "skipped": [], "skipped_count": 0, "duplicates": 0, "warnings": []}},
+        "quote": {"quoted_seconds": None},
+        "exports": {"export": {"files": [], "exports": []}},
+    }
+    return replace(facts, **changes[part])
+
+
+@pytest.mark.parametrize(
+    ("part", "wanted"),
+    [
+        ("tuning", "There was no time or no wish for tuning"),
+        ("skipped", "Every file could be used."),
+        ("quote", "The budget was 20 minutes."),
+        ("exports", "Download model.h5"),
+    ],
+)
+def test_a_job_in_which_something_did_not_happen_reads_well(part: str, wanted: str) -> None:
+    assert wanted in Page(html(without(part))).text

@@ -1,0 +1,46 @@
+"""results.csv opens in a spreadsheet and runs nothing there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from tests.unit.report import samples
+from vm_worker.evaluation import tables
+
+
+def written(path: Path, candidates: list[dict[str, object]], trials: list[dict[str, object]]) -> pd.DataFrame:
+    tables.write_results(path, candidates, trials)
+    return pd.read_csv(path, encoding="utf-8-sig")
+
+
+def test_candidates_and_trials_are_rows_with_their_numbers(tmp_path: Path) -> None:
+    facts = samples.facts()
+    table = written(tmp_path / "results.csv", facts.select["candidates"], facts.tune["trials"])
+    assert table["what"].tolist() == ["candidate"] * 5 + ["trial"]
+    assert table["name"].tolist()[-2:] == ["vgg16", "trial 1"]
+    assert table["validation_accuracy"][0] == 0.912
+    assert table["validation_low"][0] == pytest.approx(0.8744, abs=0.0001)
+    assert pd.isna(table["validation_low"][3])
+    assert table["parameter_batch_size"][5] == 64
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
+def test_a_formula_becomes_text(tmp_path: Path, start: str) -> None:
+    row = {"name": f"{start}cmd|' /C calc'!A0", "validation_accuracy": -0.5}
+    table = written(tmp_path / "results.csv", [row], [])
+    assert table["name"][0].startswith("'")
+    assert table["validation_accuracy"][0] == -0.5  # a number is not a formula
+
+
+def test_a_formula_as_a_parameter_name_becomes_text(tmp_path: Path) -> None:
+    trial = {"number": 1, "parameters": {"=1+1": "=2+2"}}
+    table = written(tmp_path / "results.csv", [], [trial])
+    assert table["parameter_=1+1"][0] == "'=2+2"
+
+
+def test_no_candidates_is_an_empty_table(tmp_path: Path) -> None:
+    tables.write_results(tmp_path / "results.csv", [], [])
+    assert (tmp_path / "results.csv").exists()
