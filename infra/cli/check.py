@@ -16,7 +16,10 @@ SKIPPED_SHOWN = 20  # lines a path, for people; --json has them all
 
 
 def check(paths: list[Path], json_lines: bool) -> None:
-    """Print one verdict a path, as it is known. Exit status: 0 when all are accepted, 1 otherwise."""
+    """Print one verdict a path, as it is known. Exit status: 0 when all are accepted, 1 otherwise.
+
+    A photo that ends or hangs its decoding process costs that photo, never the command.
+    """
     limits = Settings.from_env().limits
     accepted = True
     with Decoders(processes=1) as decoders:  # started once, for all paths

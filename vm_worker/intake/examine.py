@@ -15,7 +15,7 @@ from vm_worker.intake.dataset import Skipped
 from vm_worker.intake.decoder import Reply, Target, Task
 from vm_worker.intake.groups import Seen, group
 from vm_worker.intake.layout import Photo, Survey, check_class_sizes
-from vm_worker.intake.names import FOREIGN_SUFFIXES, listed, shown, suffix
+from vm_worker.intake.names import FOREIGN_SUFFIXES, counted, listed, shown, smallest, suffix
 from vm_worker.intake.pool import Decoders
 from vm_worker.intake.split import Rows, Split, divide
 
@@ -143,13 +143,11 @@ def _mixed(opened: Opened, kept: Sequence[int], groups: NDArray[np.int64]) -> li
     if not mixed:
         return []
     names = listed([photo.name for photo in mixed[0]], most=3)
-    many = "1 picture lies" if len(mixed) == 1 else f"{len(mixed)} pictures lie"
-    return [f"{many} in more than one class, such as {names}: a model cannot learn both."]
+    return [f"In more than one class: {counted(len(mixed), 'picture')}, such as {names}; a model cannot learn both."]
 
 
 def _few(opened: Opened, limits: Limits) -> list[str]:
-    few = sorted((count, name) for name, count in opened.counts().items() if count < limits.class_images_warn)
+    few = {name: count for name, count in opened.counts().items() if count < limits.class_images_warn}
     if not few:
         return []
-    told = ", ".join(f"{shown(name)} has {count}" for count, name in few[:5]) + (" ..." if len(few) > 5 else "")
-    return [f"Fewer than {limits.class_images_warn} photos in a class make the test figure rough: {told}."]
+    return [f"Fewer than {limits.class_images_warn} photos in a class make the test figure rough: {smallest(few)}."]

@@ -12,7 +12,7 @@ from jobs.limits import Limits
 from vm_worker.intake.dataset import Part, Skipped
 from vm_worker.intake.extents import Extent
 from vm_worker.intake.listing import Found
-from vm_worker.intake.names import claims_photo, clean, collision_key, is_litter, listed, may_be_photo, shown
+from vm_worker.intake.names import claims_photo, clean, collision_key, is_litter, listed, may_be_photo, shown, smallest
 
 SPLIT_FOLDERS = {
     "train": Part.TRAIN,
@@ -186,11 +186,9 @@ def _check_counts(survey: Survey, limits: Limits) -> None:
 
 def check_class_sizes(counts: dict[str, int], limits: Limits) -> None:
     """Raises UserError `class_too_small`, naming the smallest classes and how many photos they have."""
-    small = sorted((count, name) for name, count in counts.items() if count < limits.class_images_min)
+    small = {name: count for name, count in counts.items() if count < limits.class_images_min}
     if small:
-        told = ", ".join(f"{shown(name)} has {count}" for count, name in small[:5])
-        more = f" and {len(small) - 5} more classes have too few" if len(small) > 5 else ""
         raise UserError(
             "class_too_small",
-            f"{told}{more}; each class needs at least {limits.class_images_min} photos that can be read.",
+            f"{smallest(small)}; each class needs at least {limits.class_images_min} photos that can be read.",
         )

@@ -7,7 +7,7 @@ import struct
 import unicodedata
 import zipfile
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from jobs.errors import UserError
 
@@ -46,6 +46,18 @@ def listed(names: Iterable[str], most: int = 5) -> str:
     every = list(names)
     text = ", ".join(shown(name) for name in every[:most])
     return text if len(every) <= most else f"{text} and {len(every) - most} more"
+
+
+def smallest(counts: Mapping[str, int], most: int = 5) -> str:
+    """Classes and their photos, the smallest first, and how many more there are."""
+    pairs = sorted((count, name) for name, count in counts.items())
+    text = ", ".join(f"{shown(name)} has {count}" for count, name in pairs[:most])
+    return text if len(pairs) <= most else f"{text} and {len(pairs) - most} more"
+
+
+def counted(count: int, thing: str) -> str:
+    """A number and its noun: "1 photo", "1,200 photos"."""
+    return f"{count:,} {thing}" if count == 1 else f"{count:,} {thing}s"
 
 
 def collision_key(name: str) -> str:

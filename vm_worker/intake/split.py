@@ -18,7 +18,7 @@ from jobs.errors import UserError
 from jobs.limits import Limits
 from vm_worker.intake.dataset import Part
 from vm_worker.intake.groups import Seen
-from vm_worker.intake.names import shown
+from vm_worker.intake.names import counted, listed, shown
 
 SHARE = 0.2  # of a class, for validation and for test each
 LEAST = {Part.TEST: 2, Part.VALIDATION: 1}  # photos a class
@@ -99,7 +99,7 @@ class _Dealer:
             self._check(label, name, limits)
         for part, names in sorted(cut.items()):
             every = len(names) == len(self._rows.classes)
-            told = "all classes" if every else ", ".join(map(shown, names[:5])) + (" ..." if len(names) > 5 else "")
+            told = "all classes" if every else listed(names)
             warnings.append(f"Photos for {part.name.lower()} were cut from train, as too few were given for {told}.")
         return Split(self._parts, tuple(warnings))
 
@@ -121,7 +121,8 @@ class _Dealer:
                 self._parts[rows] = Part.TRAIN
         if not moved:
             return []
-        return [f"{moved} photos for validation or test are copies of others in another part; they count as train."]
+        copies = counted(moved, "photo")
+        return [f"In validation or test, {copies} had a copy in another part; what is equal was put into train."]
 
     def _fill(self, label: int, hands: list[list[int]]) -> list[Part]:
         """Cut what one class lacks from its train; returns the parts that were cut."""
@@ -142,9 +143,9 @@ class _Dealer:
         if have[Part.TRAIN] < least or any(have[part] < count for part, count in LEAST.items()):
             raise UserError(
                 "class_too_small",
-                f"{shown(name)} keeps {have[Part.TRAIN]} photos to learn from, {have[Part.VALIDATION]} for validation "
-                f"and {have[Part.TEST]} for test; at least {least}, {LEAST[Part.VALIDATION]} and {LEAST[Part.TEST]} "
-                "are needed.",
+                f"{shown(name)} keeps {counted(have[Part.TRAIN], 'photo')} to learn from, {have[Part.VALIDATION]} for "
+                f"validation and {have[Part.TEST]} for test; at least {least}, {LEAST[Part.VALIDATION]} and "
+                f"{LEAST[Part.TEST]} are needed.",
             )
 
     def _deal(self, hands: list[list[int]], needs: dict[Part, int], least: dict[Part, int]) -> None:
@@ -171,6 +172,6 @@ class _Dealer:
 def _too_alike(name: str, count: int) -> UserError:
     return UserError(
         "class_too_small",
-        f"{shown(name)} has only {count} photos that differ from each other and from those of other classes; "
+        f"Without copies, and without what is in other classes too, {shown(name)} has {counted(count, 'photo')}; "
         f"at least {DISTINCT_LEAST} are needed.",
     )

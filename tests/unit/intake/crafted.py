@@ -86,7 +86,7 @@ class RawEntry:
 
 def raw_zip(entries: Sequence[RawEntry], path: Path, descriptors: bool = False) -> Path:
     """A zip byte by byte."""
-    body, directory = b"", b""
+    body, directory = bytearray(), bytearray()
     for entry in entries:
         flags = entry.flags | (8 if descriptors else 0)
         crc = zlib.crc32(entry.data) if entry.crc is None else entry.crc
@@ -101,7 +101,7 @@ def raw_zip(entries: Sequence[RawEntry], path: Path, descriptors: bool = False) 
         head = (b"PK\1\2", 0x0314, 20, flags, entry.method, 0, 33, crc, packed, size, len(name), len(extra))
         directory += DIRECTORY.pack(*head, 0, 0, 0, entry.mode << 16, offset) + name + extra
     count = len(entries) & 0xFFFF
-    path.write_bytes(body + directory + END.pack(b"PK\5\6", 0, 0, count, count, len(directory), len(body), 0))
+    path.write_bytes(bytes(body + directory) + END.pack(b"PK\5\6", 0, 0, count, count, len(directory), len(body), 0))
     return path
 
 

@@ -168,16 +168,16 @@ def _crowd(path: Path) -> Path:
 )
 def test_bombs_are_refused_quickly_and_small(bomb: Callable[[Path], Path], code: str, tmp_path: Path) -> None:
     path = bomb(tmp_path / "bomb.zip")
-    tracemalloc.start()
-    begun = time.perf_counter()
+    begun = time.process_time()
     with pytest.raises(UserError) as caught:
         survey(path, LIMITS)
-    seconds = time.perf_counter() - begun
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
+    assert time.process_time() - begun < 2
     assert caught.value.code == code
-    assert peak < 100_000_000
-    assert seconds < 20  # 2 s without tracemalloc, on a machine that does nothing else
+    tracemalloc.start()
+    with pytest.raises(UserError):
+        survey(path, LIMITS)
+    assert tracemalloc.get_traced_memory()[1] < 100_000_000
+    tracemalloc.stop()
     assert list(tmp_path.iterdir()) == [path]
 
 

@@ -1,0 +1,189 @@
+"""The split: stratified, repeatable, duplicates on one side, ready-made parts respected."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jobs.errors import UserError
+from jobs.limits import Limits
+from vm_worker.intake.dataset import Part
+from vm_worker.intake.groups import Seen, group
+from vm_worker.intake.split import DISTINCT_LEAST, LEAST, Rows, Split, divide
+
+LIMITS = Limits()
+
+
+def _digest(*parts: object) -> str:
+    return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+
+def _rows(copies: Sequence[Sequence[int]], given: Sequence[Part | None] | None = None) -> Rows:
+    """For each class the sizes of its groups of equal photos."""
+    photos = [
+        Seen(label, _digest(label, number), _digest("pixels", label, number))
+        for label, sizes in enumerate(copies)
+        for number, size in enumerate(sizes)
+        for _ in range(size)
+    ]
+    return _named(photos, given)
+
+
+def _named(photos: Sequence[Seen], given: Sequence[Part | None] | None = None) -> Rows:
+    classes = tuple(f"class {n}" for n in range(1 + max(photo.label for photo in photos)))
+    return Rows(classes, photos, group(photos), given or [None] * len(photos))
+
+
+def _counts(rows: Rows, split: Split, label: int) -> dict[Part, int]:
+    counter = Counter(
+        Part(part) for part, photo in zip(split.parts.tolist(), rows.photos, strict=True) if photo.label == label
+    )
+    return {part: counter[part] for part in Part}
+
+
+def _sides(rows: Rows, split: Split) -> dict[int, set[int]]:
+    sides: dict[int, set[int]] = {}
+    for number, part in zip(rows.groups.tolist(), split.parts.tolist(), strict=True):
+        sides.setdefault(number, set()).add(part)
+    return sides
+
+
+@pytest.mark.parametrize(
+    ("count", "train", "validation", "test"), [(10, 6, 2, 2), (13, 7, 3, 3), (64, 38, 13, 13), (300, 180, 60, 60)]
+)
+def test_sixty_twenty_twenty_of_every_class(count: int, train: int, validation: int, test: int) -> None:
+    rows = _rows([[1] * count, [1] * 50])
+    split = divide(rows, 0, LIMITS)
+    assert _counts(rows, split, 0) == {Part.TRAIN: train, Part.VALIDATION: validation, Part.TEST: test}
+    assert _counts(rows, split, 1) == {Part.TRAIN: 30, Part.VALIDATION: 10, Part.TEST: 10}
+    assert split.warnings == ()
+
+
+def test_the_split_follows_photos_and_seed_alone() -> None:
+    rows = _rows([[1] * 40, [1] * 40])
+    one, again, other = divide(rows, 7, LIMITS), divide(rows, 7, LIMITS), divide(rows, 8, LIMITS)
+    assert (one.parts == again.parts).all()
+    assert (one.parts != other.parts).any()
+    back = _named(list(reversed(rows.photos)))
+    assert (divide(back, 7, LIMITS).parts == one.parts[::-1]).all()
+
+
+SIZES = st.lists(st.one_of(st.just(1), st.integers(1, 40)), min_size=DISTINCT_LEAST, max_size=30)
+
+
+@given(st.lists(SIZES, min_size=2, max_size=4), st.integers(0, 5))
+def test_groups_stay_whole_and_no_part_is_empty(copies: list[list[int]], seed: int) -> None:
+    rows = _rows(copies)
+    split = divide(rows, seed, LIMITS)
+    assert all(len(parts) == 1 for parts in _sides(rows, split).values())
+    for label in range(len(copies)):
+        counts = _counts(rows, split, label)
+        assert counts[Part.TRAIN] >= 1
+        assert all(counts[part] >= least for part, least in LEAST.items())
+
+
+def test_a_large_group_of_copies_does_not_fill_the_test_set() -> None:
+    rows = _rows([[30] + [1] * 20, [1] * 50])
+    counts = _counts(rows, divide(rows, 0, LIMITS), 0)
+    assert counts == {Part.TRAIN: 30, Part.VALIDATION: 10, Part.TEST: 10}
+
+
+@pytest.mark.parametrize(("sizes", "left"), [([10], "1 photo"), ([3, 3, 3, 3], "4 photos"), ([9, 1], "2 photos")])
+def test_copies_alone_are_not_enough_photos(sizes: list[int], left: str) -> None:
+    with pytest.raises(UserError, match=f'"class 1" has {left}; at least 5') as caught:
+        divide(_rows([[1] * 12, sizes]), 0, LIMITS)
+    assert caught.value.code == "class_too_small"
+
+
+def test_a_picture_in_two_classes_is_only_learnt_from() -> None:
+    rows = _rows([[1] * 20, [1] * 20])
+    photos = list(rows.photos)
+    photos[25] = Seen(1, photos[3].content, photos[3].pixels)
+    mixed = _named(photos)
+    assert mixed.groups[3] == mixed.groups[25]
+    for seed in range(20):
+        assert divide(mixed, seed, LIMITS).parts[[3, 25]].tolist() == [Part.TRAIN, Part.TRAIN]
+
+
+def test_same_bytes_or_same_pixels_are_one_group() -> None:
+    photos = [Seen(0, "a", "1"), Seen(0, "b", "2"), Seen(0, "c", "1"), Seen(0, "c", "2"), Seen(0, "d", "3")]
+    assert group(photos).tolist() == [0, 0, 0, 0, 1]
+
+
+def test_groups_count_from_zero_in_order() -> None:
+    numbers = group([Seen(0, content, content) for content in "abcab"])
+    assert numbers.tolist() == [0, 1, 2, 0, 1]
+    assert numbers.dtype == np.int64
+    assert group([]).shape == (0,)
+
+
+def _given(counts: Mapping[Part, int], classes: int = 2) -> tuple[list[list[int]], list[Part | None]]:
+    parts: list[Part | None] = [part for part, count in counts.items() for _ in range(count)]
+    return [[1] * len(parts)] * classes, parts * classes
+
+
+def test_a_complete_split_is_left_alone() -> None:
+    copies, given_parts = _given({Part.TRAIN: 20, Part.VALIDATION: 3, Part.TEST: 7})
+    split = divide(_rows(copies, given_parts), 0, LIMITS)
+    assert split.parts.tolist() == given_parts
+    assert split.warnings == ()
+
+
+@pytest.mark.parametrize("missing", [Part.VALIDATION, Part.TEST])
+def test_a_missing_part_is_cut_from_train_and_said(missing: Part) -> None:
+    have = {part: 20 for part in Part if part != missing}
+    copies, given_parts = _given(have)
+    rows = _rows(copies, given_parts)
+    split = divide(rows, 0, LIMITS)
+    for label in (0, 1):
+        assert _counts(rows, split, label) == have | {Part.TRAIN: 16, missing: 4}
+    for part, before in zip(split.parts.tolist(), given_parts, strict=True):
+        assert part == before or (before == Part.TRAIN and part == missing)
+    assert split.warnings == (
+        f"Photos for {missing.name.lower()} were cut from train, as too few were given for all classes.",
+    )
+
+
+def test_one_test_photo_gets_a_second_one() -> None:
+    copies, given_parts = _given({Part.TRAIN: 20, Part.VALIDATION: 5, Part.TEST: 1}, classes=1)
+    full, full_parts = _given({Part.TRAIN: 20, Part.VALIDATION: 5, Part.TEST: 5}, classes=1)
+    rows = _rows(copies + full, given_parts + full_parts)
+    split = divide(rows, 0, LIMITS)
+    assert _counts(rows, split, 0) == {Part.TRAIN: 19, Part.VALIDATION: 5, Part.TEST: 2}
+    assert 'for "class 0"' in split.warnings[0]
+
+
+@pytest.mark.parametrize("counts", [{Part.TRAIN: 3, Part.TEST: 20}, {Part.VALIDATION: 10, Part.TEST: 10}])
+def test_too_little_to_learn_from(counts: dict[Part, int]) -> None:
+    copies, given_parts = _given(counts, classes=1)
+    full, full_parts = _given({Part.TRAIN: 20}, classes=1)
+    with pytest.raises(UserError, match='"class 0" keeps') as caught:
+        divide(_rows(copies + full, given_parts + full_parts), 0, LIMITS)
+    assert caught.value.code == "class_too_small"
+
+
+def test_copies_over_several_given_parts_count_as_train() -> None:
+    copies, given_parts = _given({Part.TRAIN: 20, Part.VALIDATION: 5, Part.TEST: 5})
+    photos = list(_rows(copies).photos)
+    photos[27] = photos[2]  # a test photo that is also in train
+    rows = _named(photos, given_parts)
+    split = divide(rows, 0, LIMITS)
+    assert split.parts[[2, 27]].tolist() == [Part.TRAIN, Part.TRAIN]
+    assert "In validation or test, 1 photo had a copy" in split.warnings[0]
+    assert all(len(parts) == 1 for parts in _sides(rows, split).values())
+
+
+def test_many_classes_that_lack_a_part_are_not_all_listed() -> None:
+    whole = _given({Part.TRAIN: 20, Part.VALIDATION: 5, Part.TEST: 5}, classes=1)
+    lacking = [_given({Part.TRAIN: 20, Part.TEST: 5}, classes=1) for _ in range(7)]
+    copies = list(itertools.chain(whole[0], *(one[0] for one in lacking)))
+    parts = list(itertools.chain(whole[1], *(one[1] for one in lacking)))
+    warning = divide(_rows(copies, parts), 0, LIMITS).warnings[0]
+    assert warning.endswith('"class 5" and 2 more.')

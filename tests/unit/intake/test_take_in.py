@@ -1,0 +1,296 @@
+"""Intake as a whole: from a zip to memory maps, labels and parts; and what `check` says of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import typer
+
+from infra.cli.check import check
+from jobs.errors import UserError
+from jobs.limits import Limits
+from tests.unit.intake.crafted import class_files, encoded, folder_of, photo, picture, two_classes, zip_of
+from vm_worker.intake.cache import IntakeRequest, take_in
+from vm_worker.intake.dataset import Dataset, Part
+from vm_worker.intake.images import read_square
+from vm_worker.intake.pool import Decoders
+from vm_worker.intake.verdict import verdict
+
+LIMITS = Limits()
+TRASHNET = "trashnet.zip"
+
+
+def _take_in(files: dict[str, bytes], folder: Path, sizes: tuple[int, ...] = (16,), seed: int = 0) -> Dataset:
+    folder.mkdir(exist_ok=True)
+    source = zip_of(files, folder / "upload.zip")
+    return take_in(IntakeRequest(source, folder / "cache", sizes, seed, LIMITS, 1), lambda fraction, message: None)
+
+
+def _rotten(files: dict[str, bytes], *names: str) -> dict[str, bytes]:
+    return files | {name: files[name][:100] for name in names}
+
+
+def test_rows_columns_and_pixels_belong_together(tmp_path: Path) -> None:
+    files = class_files({"dogs": 12, "cats": 11}, kind="PNG")
+    dataset = _take_in(files, tmp_path, sizes=(16, 24))
+    assert dataset.classes == ("cats", "dogs")
+    assert dataset.names == tuple(sorted(files))
+    assert dataset.labels.tolist() == [0] * 11 + [1] * 12
+    columns = (dataset.labels, dataset.parts, dataset.groups)
+    assert [column.dtype.name for column in columns] == ["int64", "uint8", "int64"]
+    for size in (16, 24):
+        pixels = dataset.pixels(size)
+        assert (pixels.shape, pixels.dtype.name) == ((23, size, size, 3), "uint8")
+        assert not pixels.flags.writeable
+        for row, name in enumerate(dataset.names):
+            (tmp_path / "one.png").write_bytes(files[name])
+            assert (pixels[row] == read_square(tmp_path / "one.png", size)).all()
+    assert sorted(row for part in Part for row in dataset.rows(part).tolist()) == list(range(23))
+    with pytest.raises(KeyError):
+        dataset.pixels(99)
+
+
+def test_broken_photos_are_skipped_and_named_and_leave_no_gap(tmp_path: Path) -> None:
+    files = _rotten(class_files({"cats": 15, "dogs": 15}), "cats/002.jpeg", "dogs/014.jpeg") | {"dogs/a.txt": b"x"}
+    dataset = _take_in(files, tmp_path)
+    assert [(skip.name, skip.reason[:3]) for skip in dataset.skipped] == [
+        ("cats/002.jpeg", "is "),
+        ("dogs/014.jpeg", "is "),
+        ("dogs/a.txt", "is "),
+    ]
+    assert len(dataset.names) == 28
+    for row, name in enumerate(dataset.names):
+        (tmp_path / "one.jpg").write_bytes(files[name])
+        assert (dataset.pixels(16)[row] == read_square(tmp_path / "one.jpg", 16)).all()
+    assert not list((tmp_path / "cache").glob("*.part"))
+
+
+def test_the_same_zip_and_seed_give_the_same_dataset(tmp_path: Path) -> None:
+    files = class_files({"cats": 20, "dogs": 20})
+    one, two = _take_in(files, tmp_path / "1", (16, 24)), _take_in(dict(reversed(files.items())), tmp_path / "2", (32,))
+    assert one.names == two.names
+    assert (one.parts == two.parts).all()
+    assert one.split_sha256() == two.split_sha256()
+    assert one.sha256 != two.sha256  # the order in the zip is another
+    other = _take_in(files, tmp_path / "3", seed=1)
+    assert other.split_sha256() != one.split_sha256()
+    assert other.sha256 == one.sha256
+
+
+def test_duplicates_stay_on_one_side(tmp_path: Path) -> None:
+    files = class_files({"cats": 20, "dogs": 20}, kind="PNG")
+    for number in range(8):
+        files[f"cats/copy{number}.png"] = files[f"cats/{number:03}.png"]  # the same bytes
+        files[f"dogs/copy{number}.bmp"] = encoded(picture(1000 + number), "BMP")  # the same pixels
+    dataset = _take_in(files, tmp_path)
+    assert dataset.duplicates == 16
+    for number in np.unique(dataset.groups):
+        assert len(set(dataset.parts[dataset.groups == number].tolist())) == 1
+    assert dataset.to_json()["duplicates"] == 16
+
+
+def test_a_picture_in_two_classes_is_warned_of(tmp_path: Path) -> None:
+    files = two_classes()
+    dataset = _take_in(files | {"dogs/cat.jpg": files["cats/000.jpeg"]}, tmp_path)
+    assert any("In more than one class: 1 picture, such as" in warning for warning in dataset.warnings)
+    files |= {f"dogs/cat{n}.jpg": files[f"cats/00{n}.jpeg"] for n in range(3)}
+    assert any(
+        "In more than one class: 3 pictures, such as" in warning for warning in _take_in(files, tmp_path).warnings
+    )
+
+
+def test_few_photos_are_warned_of(tmp_path: Path) -> None:
+    counts = {"cats": 12, "dogs": 50}
+    (warning,) = _take_in(class_files(counts), tmp_path).warnings
+    assert '"cats" has 12' in warning
+    assert "dogs" not in warning
+
+
+def test_a_ready_made_split_is_kept(tmp_path: Path) -> None:
+    files = class_files({"train/cats": 10, "train/dogs": 10, "test/cats": 4, "test/dogs": 4}, prefix="set/")
+    dataset = _take_in(files, tmp_path)
+    assert dataset.ready_made_split
+    for row in dataset.rows(Part.TEST):
+        assert dataset.names[row].startswith("set/test/")
+    assert len(dataset.rows(Part.TEST)) == 8
+    assert dataset.counts()["cats"] == {"train": 8, "validation": 2, "test": 4}
+    assert any("cut from train" in warning for warning in dataset.warnings)
+
+
+def test_what_the_stage_commits_is_plain(tmp_path: Path) -> None:
+    files = class_files({"cats": 60, "dogs": 60}) | {f"cats/{n}.txt": b"x" for n in range(25)}
+    told = json.loads(json.dumps(_take_in(files, tmp_path).to_json()))
+    assert told["images"] == 120
+    assert told["counts"] == {name: {"train": 36, "validation": 12, "test": 12} for name in ("cats", "dogs")}
+    assert (len(told["skipped"]), told["skipped_count"]) == (20, 25)
+    assert told["skipped"][0] == {"name": "cats/0.txt", "reason": "is not a photo"}
+
+
+def test_a_folder_is_taken_in_like_its_zip(tmp_path: Path) -> None:
+    files = class_files({"cats": 12, "dogs": 12})
+    of_zip = _take_in(files, tmp_path / "zip")
+    source = folder_of(files, tmp_path / "folder")
+    request = IntakeRequest(source, tmp_path / "cache", (16,), 0, LIMITS, 1)
+    of_folder = take_in(request, lambda fraction, message: None)
+    assert of_folder.split_sha256() == of_zip.split_sha256()
+    assert len(of_folder.sha256) == 64
+
+
+def test_progress_ends_at_one(tmp_path: Path) -> None:
+    heard: list[tuple[float, str]] = []
+    source = zip_of(two_classes(), tmp_path / "a.zip")
+    take_in(IntakeRequest(source, tmp_path, (16,), 0, LIMITS, 2), lambda *said: heard.append(said))
+    fractions = [fraction for fraction, _ in heard]
+    assert fractions == sorted(fractions)
+    assert heard[-1] == (1.0, "24 of 24 photos read")
+
+
+def _all_rotten(files: dict[str, bytes]) -> dict[str, bytes]:
+    return _rotten(files, *files)
+
+
+REFUSED: dict[str, tuple[str, dict[str, bytes], str]] = {
+    "all broken": ("no_images", _all_rotten(two_classes()), "None of the photos could be read"),
+    "too many broken": ("too_many_broken", _rotten(two_classes(20), *list(two_classes(20))[:9]), "9 of 40 photos"),
+    "a class falls under its minimum": (
+        "class_too_small",
+        _rotten(two_classes(11), "cats/000.jpeg", "cats/001.jpeg"),
+        '"cats" has 9',
+    ),
+    "many classes under their minimum": (
+        "class_too_small",
+        class_files(dict.fromkeys("abcdefgh", 3)),
+        " and 3 more; each class needs",
+    ),
+    "copies only": (
+        "class_too_small",
+        class_files({"dogs": 12}) | {f"cats/{n}.jpg": photo(99) for n in range(12)},
+        '"cats" has 1 photo; at least 5',
+    ),
+    "photos from a telephone": (
+        "no_images",
+        {f"{name}/{n}.HEIC": b"\0\0\0\x18ftypheic" for name in ("cats", "dogs") for n in range(12)},
+        "is of the kind .heic",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_sets_that_cannot_be_used(case: str, tmp_path: Path, decoders: Decoders) -> None:
+    code, files, says = REFUSED[case]
+    with pytest.raises(UserError, match=says) as caught:
+        _take_in(files, tmp_path)
+    assert caught.value.code == code
+    said = verdict(tmp_path / "upload.zip", LIMITS, decoders)
+    assert (said.verdict, said.code) == ("rejected", code)
+    assert said.message.startswith(caught.value.message)
+
+
+def test_broken_photos_are_named_in_the_refusal(tmp_path: Path) -> None:
+    with pytest.raises(UserError) as caught:
+        _take_in(REFUSED["too many broken"][1], tmp_path)
+    assert '"cats/000.jpeg" is ' in caught.value.message
+    assert "and 4 more" in caught.value.message
+    assert caught.value.file == "cats/000.jpeg"
+
+
+def test_files_without_an_ending_are_tried_and_not_held_against_the_set(tmp_path: Path, decoders: Decoders) -> None:
+    files = {f"{name}/{n}": photo(n + 100 * len(name)) for name in ("cats", "puppies") for n in range(12)}
+    files |= {f"cats/README{n}": b"about cats" for n in range(12)}
+    said = verdict(zip_of(files, tmp_path / "a.zip"), LIMITS, decoders)
+    assert said.accepted
+    assert dict(said.classes) == {"cats": 12, "puppies": 12}
+    assert len(said.skipped) == 12
+
+
+def test_an_entry_that_lies_about_its_content_costs_one_photo(tmp_path: Path, decoders: Decoders) -> None:
+    path = zip_of(two_classes(), tmp_path / "a.zip", method=0)
+    content = bytearray(path.read_bytes())
+    content[200] ^= 0xFF  # inside the first photo
+    path.write_bytes(content)
+    said = verdict(path, LIMITS, decoders)
+    assert said.accepted
+    assert [skip.name for skip in said.skipped] == ["cats/000.jpeg"]
+
+
+def test_verdict_of_nothing_at_all(tmp_path: Path) -> None:
+    for path in (tmp_path / "nothing.zip", Path("a\0b")):
+        said = verdict(path, LIMITS)
+        assert (said.verdict, said.code) == ("rejected", "not_a_zip")
+
+
+def test_verdict_of_an_empty_folder(tmp_path: Path, decoders: Decoders) -> None:
+    assert verdict(tmp_path, LIMITS, decoders).code == "empty_zip"
+
+
+def _run_check(paths: list[Path], as_json: bool, capsys: pytest.CaptureFixture[str]) -> tuple[int, list[str]]:
+    with pytest.raises(typer.Exit) as ended:
+        check(paths, as_json)
+    return ended.value.exit_code, capsys.readouterr().out.splitlines()
+
+
+def test_check_prints_one_line_of_json_a_path(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    good = zip_of(two_classes() | {"cats/notes.txt": b"x"}, tmp_path / "good.zip")
+    status, lines = _run_check([good, tmp_path / "none.zip"], True, capsys)
+    assert status == 1
+    first, second = map(json.loads, lines)
+    assert list(first) == ["path", "verdict", "code", "message", "classes", "skipped"]
+    assert first["path"] == str(good)
+    assert (first["verdict"], first["code"]) == ("accepted", None)
+    assert first["classes"] == {"cats": 12, "dogs": 12}
+    assert first["skipped"] == [{"name": "cats/notes.txt", "reason": "is not a photo"}]
+    assert (second["verdict"], second["code"]) == ("rejected", "not_a_zip")
+    assert _run_check([good], True, capsys)[0] == 0
+
+
+def test_check_speaks_to_people(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    files = two_classes() | {f"cats/{n}.txt": b"x" for n in range(25)}
+    _, lines = _run_check([zip_of(files, tmp_path / "a.zip"), tmp_path / "b\u202e.zip"], False, capsys)
+    assert lines[0].endswith("a.zip: accepted")
+    assert "  cats: 12 photos" in lines
+    assert "  ... and 5 more" in lines
+    assert lines[-2].endswith("b\ufffd.zip: rejected (not_a_zip)")
+
+
+def test_many_small_zips_are_checked_quickly(
+    tmp_path: Path, decoders: Decoders, record_property: Callable[[str, object], None]
+) -> None:
+    paths = [zip_of(two_classes(), tmp_path / f"{n}.zip") for n in range(20)]
+    begun = time.perf_counter()
+    assert all(verdict(path, LIMITS, decoders).accepted for path in paths)
+    seconds = time.perf_counter() - begun
+    record_property("seconds_a_zip", seconds / len(paths))
+    assert seconds < 6  # 0.3 s a zip
+
+
+def _trashnet() -> Path:
+    root = Path(os.environ.get("MODELMAIL_TEST_DATASETS", Path(__file__).parents[3] / ".." / "shared" / "datasets"))
+    if not (root / TRASHNET).is_file():
+        pytest.skip(f"{TRASHNET} is not here; MODELMAIL_TEST_DATASETS names its folder")
+    return root / TRASHNET
+
+
+def test_real_photos(tmp_path: Path) -> None:
+    begun = time.perf_counter()
+    request = IntakeRequest(_trashnet(), tmp_path, (224,), 0, LIMITS, 2)
+    dataset = take_in(request, lambda fraction, message: None)
+    assert time.perf_counter() - begun < 30  # 2 s on two free cores
+    assert len(dataset.names) == 1624
+    assert dataset.counts()["trash"] == {"train": 74, "validation": 25, "test": 25}
+    assert (dataset.skipped, dataset.warnings) == ((), ())
+    means = dataset.pixels(224).mean(axis=(1, 2))
+    assert 100 < means.mean() < 220
+    assert means.std() > 10
+
+
+def test_limits_can_be_set(tmp_path: Path) -> None:
+    path = zip_of(class_files({"a": 12, "b": 12, "c": 12}), tmp_path / "a.zip")
+    assert verdict(path, replace(LIMITS, classes_max=2)).code == "too_many_classes"
+    assert verdict(path, replace(LIMITS, class_images_min=13)).code == "class_too_small"
