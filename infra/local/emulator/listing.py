@@ -12,6 +12,7 @@ from infra.local.emulator.index import Index
 from infra.local.emulator.rows import ObjectRow
 
 PAGE = 1000  # entries at most, objects and prefixes together
+_OBJECT, _PREFIX = "o", "p"
 _LAST = chr(0x10FFFF) * 257  # behind every name: it is longer than one may be
 
 
@@ -25,7 +26,7 @@ class Query:
     start: str = ""  # first name, inclusive
     end: str = ""  # first name that is too far; empty = none
     trailing: bool = False  # show `a/` as an object too, beside the prefix `a/`
-    after: str = ""  # the last entry of the page before
+    after: str = ""  # what the page token holds: the last entry of the page before, with its kind before it
     count: int = PAGE
 
 
@@ -63,7 +64,7 @@ def list_page(index: Index, query: Query) -> Page:
     start, after = _first(query)
     last = ""
     while True:
-        rows = index.names_from(query.bucket, start, after, min(query.count - len(page) + 1, PAGE + 1))
+        rows = index.names_from(query.bucket, start, after, max(1, query.count - len(page) + 1))
         for row in rows:
             if not row.name.startswith(query.prefix) or (query.end and _order(row.name) >= _order(query.end)):
                 return page
@@ -75,10 +76,10 @@ def list_page(index: Index, query: Query) -> Page:
                 page.prefixes.append(common)
                 if query.trailing and row.name == common:
                     page.objects.append(row)
-                last, start, after = common, _past(common), False
+                last, start, after = _PREFIX + common, _past(common), False
                 break  # go on behind all that the prefix covers
             page.objects.append(row)
-            last, start, after = row.name, row.name, True
+            last, start, after = _OBJECT + row.name, row.name, True
         else:
             if not rows:
                 return page
@@ -87,11 +88,10 @@ def list_page(index: Index, query: Query) -> Page:
 def _first(query: Query) -> tuple[str, bool]:
     """Where to begin, and whether that name itself was on the page before."""
     begin = max(query.prefix, query.start, key=_order)
-    if _order(query.after) < _order(begin) or not query.after:
-        return begin, False
-    if query.delimiter and query.after.endswith(query.delimiter):
-        return _past(query.after), False
-    return query.after, True
+    kind, name = query.after[:1], query.after[1:]
+    if kind == _PREFIX:
+        return max(begin, _past(name), key=_order), False
+    return (name, True) if kind == _OBJECT and _order(name) >= _order(begin) else (begin, False)
 
 
 def _common(query: Query, name: str) -> str:
@@ -115,13 +115,13 @@ def _order(name: str) -> bytes:
     return name.encode()
 
 
-def _token(name: str) -> str:
-    return base64.urlsafe_b64encode(name.encode()).decode()
+def _token(entry: str) -> str:
+    return base64.urlsafe_b64encode(entry.encode()).decode()
 
 
 def _read_token(text: str) -> str:
     try:
-        return base64.urlsafe_b64decode(text.encode()).decode()
+        return base64.b64decode(text.encode("ascii"), altchars=b"-_", validate=True).decode()
     except (binascii.Error, UnicodeError):
         raise ApiError(INVALID, "Invalid value for pageToken.") from None
 

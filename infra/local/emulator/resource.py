@@ -84,14 +84,13 @@ def object_headers(row: ObjectRow, *, xml: bool) -> list[tuple[str, str]]:
         ("etag", f'"{row.xml_etag}"' if xml else row.json_etag),
         ("x-goog-generation", str(row.generation)),
         ("x-goog-metageneration", str(row.metageneration)),
-        ("x-goog-hash", f"crc32c={row.crc32c}"),
         ("x-goog-storage-class", str(row.config.get("storageClass", "STANDARD"))),
         ("x-goog-stored-content-length", str(row.size)),
         ("x-goog-stored-content-encoding", str(row.config.get("contentEncoding", "identity"))),
     ]
-    if row.md5:
-        headers.insert(4, ("x-goog-hash", f"md5={row.md5}"))
-    return headers
+    hashes = [f"crc32c={row.crc32c}"] + ([f"md5={row.md5}"] if row.md5 else [])
+    # One line or two mean the same, but one client reads only the first form and another only the second.
+    return headers + [("x-goog-hash", value) for value in (hashes if xml else [",".join(hashes)])]
 
 
 def content_headers(row: ObjectRow) -> list[tuple[str, str]]:

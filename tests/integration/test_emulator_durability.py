@@ -1,0 +1,170 @@
+"""What was acknowledged is there after any end of the process, and nothing half is."""
+
+from __future__ import annotations
+
+import json
+import logging
+import stat
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+import requests
+
+from infra.local.emulator.keys import ensure_key, load_key
+from tests.servers import ACCOUNT, EmulatorUnderTest, running_emulator
+
+
+@pytest.fixture
+def key(tmp_path: Path) -> Path:
+    return ensure_key(tmp_path / "key.json", ACCOUNT)
+
+
+def stored(data: Path) -> int:
+    """How many contents lie on disk, under whatever name."""
+    return len(list((data / "objects").iterdir())) + len(list((data / "incoming").iterdir()))
+
+
+def wait_for(condition: object, seconds: float = 5.0) -> None:
+    end = time.monotonic() + seconds
+    while not condition():  # type: ignore[operator]
+        assert time.monotonic() < end, "it did not come to pass"
+        time.sleep(0.02)
+
+
+def test_a_restart_keeps_buckets_objects_and_generations(tmp_path: Path, key: Path) -> None:
+    data = tmp_path / "data"
+    with running_emulator(data, key) as first:
+        bucket = first.bucket(labels={"a": "b"})
+        blob = bucket.blob("x")
+        blob.metadata = {"k": "v"}
+        blob.upload_from_string("content")
+        other = bucket.blob("deleted")
+        other.upload_from_string("")
+        last = other.generation
+        other.delete()
+    with running_emulator(data, key) as second:
+        again = second.client.get_bucket(bucket.name)
+        found = again.get_blob("x")
+        assert found is not None and again.labels == {"a": "b"}
+        assert (found.generation, found.metadata, found.time_created) == (blob.generation, {"k": "v"}, blob.time_created)
+        assert found.download_as_bytes() == b"content"
+        found.upload_from_string("new")
+        assert found.generation > last
+
+
+def test_kill_9_in_the_middle_of_writes(tmp_path: Path, key: Path) -> None:
+    data = tmp_path / "data"
+    acknowledged: dict[str, bytes] = {}
+    with running_emulator(data, key) as first:
+        bucket = first.bucket().name
+        threads = [threading.Thread(target=_write, args=(first, bucket, i, acknowledged)) for i in range(8)]
+        for thread in threads:
+            thread.start()
+        wait_for(lambda: len(acknowledged) > 100)
+        first.process.kill()
+        for thread in threads:
+            thread.join()
+    with running_emulator(data, key) as second:
+        found = {blob.name: blob.download_as_bytes() for blob in second.client.bucket(bucket).list_blobs()}
+        assert acknowledged.items() <= found.items()
+        assert all(content == _content(name) for name, content in found.items())
+        wait_for(lambda: stored(data) == len(found))
+
+
+def _content(name: str) -> bytes:
+    return name.encode() * 5000
+
+
+def _write(emulator: EmulatorUnderTest, bucket: str, writer: int, acknowledged: dict[str, bytes]) -> None:
+    url = f"{emulator.url}/upload/storage/v1/b/{bucket}/o"
+    with requests.Session() as session:
+        for number in range(10_000):
+            name = f"{writer}-{number}"
+            try:
+                answer = session.post(url, params={"uploadType": "media", "name": name}, data=_content(name), timeout=10)
+            except requests.RequestException:
+                return
+            if answer.status_code == 200:
+                acknowledged[name] = _content(name)
+
+
+def test_a_session_goes_on_after_a_kill(tmp_path: Path, key: Path) -> None:
+    data, size = tmp_path / "data", 256 * 1024
+    content = bytes(range(256)) * 2048  # two chunks
+    with running_emulator(data, key) as first:
+        bucket = first.bucket().name
+        start = f"{first.url}/upload/storage/v1/b/{bucket}/o?uploadType=resumable&name=big"
+        path = requests.post(start, timeout=10).headers["location"].removeprefix(first.url)
+        headers = {"content-range": f"bytes 0-{size - 1}/{2 * size}"}
+        assert requests.put(first.url + path, data=content[:size], headers=headers, timeout=10).status_code == 308
+        first.process.kill()
+    with running_emulator(data, key) as second:
+        asked = requests.put(second.url + path, headers={"content-range": f"bytes */{2 * size}"}, timeout=10)
+        assert (asked.status_code, asked.headers["range"]) == (308, f"bytes=0-{size - 1}")
+        headers = {"content-range": f"bytes {size}-{2 * size - 1}/{2 * size}"}
+        assert requests.put(second.url + path, data=content[size:], headers=headers, timeout=10).status_code == 200
+        assert second.client.bucket(bucket).blob("big").download_as_bytes() == content
+        assert stored(data) == 1
+
+
+def test_replaced_deleted_and_refused_contents_leave_the_disk(tmp_path: Path, key: Path) -> None:
+    data = tmp_path / "data"
+    with running_emulator(data, key) as emulator:
+        bucket = emulator.bucket()
+        for content in ("1", "2", "3"):
+            bucket.blob("a").upload_from_string(content)
+        bucket.blob("b").upload_from_string("x")
+        bucket.blob("b").delete()
+        url = f"{emulator.url}/upload/storage/v1/b/{bucket.name}/o?uploadType=media&name=c"
+        assert requests.post(url, data=b"x", headers={"x-goog-hash": "crc32c=AAAAAA=="}, timeout=10).status_code == 400
+        assert stored(data) == 1
+
+
+def test_it_listens_soon_and_makes_a_key_when_it_has_none(tmp_path: Path) -> None:
+    arguments = [sys.executable, "-m", "infra.local.emulator", "--port", "0", "--data", str(tmp_path / "data")]
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        path = Path(process.stdout.readline().strip().removeprefix("service account key: "))
+        url = process.stdout.readline().split()[-1]
+        assert requests.get(f"{url}/_emulator/health", timeout=10).status_code == 200
+        process.terminate()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert load_key(path).email == json.loads(path.read_text())["client_email"]
+
+
+def test_a_key_is_made_once_and_checked(tmp_path: Path) -> None:
+    path = ensure_key(tmp_path / "deep" / "key.json", ACCOUNT)
+    before = path.read_bytes()
+    assert ensure_key(path, "other@example.org").read_bytes() == before
+    assert load_key(path).email == ACCOUNT
+    for text in ("", "[]", "{}", '{"private_key": "x", "client_email": "y"}'):
+        bad = tmp_path / "bad.json"
+        bad.write_text(text)
+        with pytest.raises(ValueError, match=r"bad\.json"):
+            load_key(bad)
+
+
+def test_a_taken_port_is_said(tmp_path: Path, key: Path, emulator: EmulatorUnderTest) -> None:
+    port = emulator.url.rpartition(":")[2]
+    command = [sys.executable, "-m", "infra.local.emulator", "--port", port, "--data", str(tmp_path / "d"),
+               "--service-account", str(key)]  # fmt: skip
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+    assert ended.returncode == 2
+    assert "in use" in ended.stderr
+
+
+def test_no_signature_is_ever_printed(tmp_path: Path, key: Path, caplog: pytest.LogCaptureFixture) -> None:
+    command = [sys.executable, "-m", "infra.local.emulator", "--port", "0", "--data", str(tmp_path / "d"),
+               "--service-account", str(key)]  # fmt: skip
+    caplog.set_level(logging.DEBUG)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        assert process.stdout is not None
+        url = process.stdout.readline().split()[-1]
+        requests.get(f"{url}/some-bucket/a?X-Goog-Signature=secret-signature", timeout=10)
+        requests.get(f"{url}/some-bucket/%FF?X-Goog-Signature=secret-signature", timeout=10)
+        process.terminate()
+        assert "secret-signature" not in process.stdout.read()
