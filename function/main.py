@@ -153,7 +153,9 @@ def _drained(request: flask.Request, response: flask.Response) -> flask.Response
     The answer becomes an iterator, because functions-framework reads the whole body again before any other.
     """
     stream: Any = request.environ["wsgi.input"]
-    left = min(request.content_length or 0, DRAIN_BYTES)
+    # A chunked body has no length, but an end that the server knows.
+    ended = request.environ.get("wsgi.input_terminated", False)
+    left = min(request.content_length or (DRAIN_BYTES if ended else 0), DRAIN_BYTES)
     while left > 0 and (chunk := stream.read(min(left, DRAIN_CHUNK))):
         left -= len(chunk)
     body = response.get_data()

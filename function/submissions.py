@@ -36,16 +36,20 @@ def parse(request: flask.Request, limits: Limits) -> Submission:
 
 
 def read_body(request: flask.Request, limits: Limits) -> bytes:
-    """The whole body, which is kept for later readers. Raises UserError `too_large`."""
-    request.max_content_length = limits.request_bytes
+    """The whole body, which is kept for later readers. Raises UserError `too_large`, for a long query too."""
+    # One byte more than allowed: a body of unknown length is cut off there without an error.
+    request.max_content_length = limits.request_bytes + 1
     try:
-        return request.get_data(cache=True)
-    except RequestEntityTooLarge as error:
+        body = request.get_data(cache=True)
+    except RequestEntityTooLarge:
+        body = None
+    if body is None or max(len(body), len(request.query_string)) > limits.request_bytes:
         raise UserError(
             "too_large",
             f"A request may have {limits.request_bytes} bytes. Send only the email address and options; "
             "the zip goes to the upload link.",
-        ) from error
+        )
+    return body
 
 
 def check_email(given: object) -> str:

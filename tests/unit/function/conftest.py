@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -73,7 +74,7 @@ class Front:
         return Front(App(replace(parts, settings=replace(parts.settings, **changes))), self.clock, self.buckets)
 
     def _wsgi(self, environ: WSGIEnvironment, start_response: StartResponse) -> Any:
-        with flask.Request(environ) as request:
+        with closing(flask.Request(environ)) as request:
             return self.app(request)(environ, start_response)
 
 

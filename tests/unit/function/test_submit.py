@@ -183,9 +183,24 @@ def test_a_file_in_the_form_is_told_where_to_go(front: Front) -> None:
 
 
 @pytest.mark.parametrize("size", [65_537, 3_000_000])
-def test_a_body_over_the_limit(front: Front, size: int) -> None:
-    answer = front.call("POST", "/", data=b"x" * size)
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_body_over_the_limit(front: Front, size: int, chunked: bool) -> None:
+    body = b'{"email": "ada@example.org"}'.ljust(size)  # cut off at the limit, it would still be JSON
+    how: dict[str, Any] = {"data": body}
+    if chunked:
+        stream = {"wsgi.input": io.BytesIO(body), "wsgi.input_terminated": True, "CONTENT_LENGTH": ""}
+        how = {"environ": stream, "headers": {"Transfer-Encoding": "chunked"}}
+    answer = front.call("POST", "/", **how)
     assert (answer.status_code, answer.get_json()["error"]["code"]) == (413, "too_large")
+
+
+def test_a_query_over_the_limit(front: Front) -> None:
+    answer = front.call("POST", "/", query_string="email=ada@example.org&" + "x" * 65_537)
+    assert (answer.status_code, answer.get_json()["error"]["code"]) == (413, "too_large")
+
+
+def test_a_body_of_just_the_limit(front: Front) -> None:
+    assert front.call("POST", "/", data=b'{"email": "ada@example.org"}'.ljust(65_536)).status_code == 201
 
 
 def test_a_form_of_too_many_fields(front: Front) -> None:
