@@ -20,7 +20,12 @@ def run(model: Path, images: list[Path], as_json: bool) -> int:
         if not path.is_file():
             screen.say(f"There is no {path}.")
             return 2
-    rows = predictions(model, labels.read_text(encoding="utf-8").split("\n"), images)
+    try:
+        network = files.load(model)
+    except (ValueError, OSError) as error:
+        screen.say(f"{model} is no Keras model: {error}")
+        return 2
+    rows = predictions(network, labels.read_text(encoding="utf-8").split("\n"), images)
     for row in rows:
         screen.say(f"{row['image']}  {_answer(row)}")
     if as_json:
@@ -28,12 +33,8 @@ def run(model: Path, images: list[Path], as_json: bool) -> int:
     return 1 if any(row["error"] for row in rows) else 0
 
 
-def predictions(model: Path, labels: list[str], images: list[Path]) -> list[dict[str, Any]]:
-    """One row for each image: `image`, `class`, `probability` (0..1), `error`; None where there is nothing to say."""
-    from vm_worker.exports import files
-    from vm_worker.intake.images import read_square
-
-    network = files.load(model)
+def predictions(network: Any, labels: list[str], images: list[Path]) -> list[dict[str, Any]]:
+    """One row for each image, by a Keras model: `image`, `class`, `probability` (0..1), `error`; None where there is nothing to say."""
     rows: list[dict[str, Any]] = []
     for image in images:
         try:

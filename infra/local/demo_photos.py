@@ -15,7 +15,8 @@ def make(folder: Path) -> Path:
     The tiles of a photograph do not overlap: overlapping ones would put the same pixels into training
     and test. They still come from one photograph each, which makes this an easy task.
     """
-    from skimage import data, io  # half a second, and `modelmail --help` should not pay it
+    from skimage import data  # half a second, and `modelmail --help` should not pay it
+    from skimage.io import imsave
 
     for name in TEXTURES:
         photograph = getattr(data, name)()
@@ -24,5 +25,5 @@ def make(folder: Path) -> Path:
             for left in range(0, photograph.shape[1], TILE):
                 tile = photograph[top : top + TILE, left : left + TILE]
                 path = folder / name / f"{name}_{top // TILE}{left // TILE}.png"
-                io.imsave(path, tile, check_contrast=False)
+                imsave(path, tile, check_contrast=False)
     return folder

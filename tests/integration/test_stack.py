@@ -130,6 +130,33 @@ def _mails_to(stack: Stack, email: str) -> list[Any]:
     return []
 
 
+def _submit(stack: Stack, path: Path, *more: str) -> tuple[int, dict[str, Any]]:
+    command = [*MODELMAIL, "submit", str(path), "--url", stack.function_url, *more, "--json"]
+    answer = subprocess.run(command, capture_output=True, text=True, timeout=60, env=_env())
+    return answer.returncode, json.loads(answer.stdout.splitlines()[-1])
+
+
+def test_submit_of_a_folder_follows_the_job_to_its_end(stack: Stack, tmp_path: Path) -> None:
+    (tmp_path / "photos" / "cat").mkdir(parents=True)
+    (tmp_path / "photos" / "cat" / "notes.txt").write_text("no photo")
+    code, told = _submit(stack, tmp_path / "photos", "--email", "submit@example.org", "--minutes", "2", "--seed", "7")
+    assert (code, told["status"], told["error"]["code"]) == (1, "rejected", "no_images")
+
+
+@pytest.mark.parametrize(
+    ("flags", "code"),
+    [
+        (("--email", "ada"), "bad_email"),
+        (("--email", "ada@example.org", "--minutes", "1"), "bad_option"),
+        (("--email", "ada@example.org", "--mirror", "perhaps"), "bad_option"),
+    ],
+)
+def test_submit_passes_a_refusal_on(stack: Stack, tmp_path: Path, flags: tuple[str, ...], code: str) -> None:
+    _text(tmp_path / "photos.zip")
+    status, told = _submit(stack, tmp_path / "photos.zip", *flags)
+    assert (status, told["error"]["code"]) == (1, code)
+
+
 def test_two_stacks_do_not_share_a_folder(stack: Stack) -> None:
     with pytest.raises(StackError, match="Another modelmail is running"), Stack(stack.data, EPHEMERAL, _env()):
         pass

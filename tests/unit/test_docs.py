@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer.main
@@ -21,7 +22,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]  # a group has them
 
 
-def _amount(value: int, unit: str) -> str:
+def _amount(value: Any, unit: str) -> str:
     """2147483648 bytes as "2 GiB", 50000 files as "50,000 files"."""
     if unit == "bytes":
         sizes = ((GIB, "GiB"), (MIB, "MiB"), (1_000_000, "MB"), (1024, "KiB"))
