@@ -10,6 +10,8 @@ from typing import Any
 from infra.cli.screen import Screen
 from jobs import wording
 from jobs.errors import ModelmailError
+from vm_worker.exports import files
+from vm_worker.intake.images import read_square
 
 
 def run(model: Path, images: list[Path], as_json: bool) -> int:
@@ -34,7 +36,10 @@ def run(model: Path, images: list[Path], as_json: bool) -> int:
 
 
 def predictions(network: Any, labels: list[str], images: list[Path]) -> list[dict[str, Any]]:
-    """One row for each image, by a Keras model: `image`, `class`, `probability` (0..1), `error`; None where there is nothing to say."""
+    """One row for each image, by a Keras model.
+
+    `image`, `class`, `probability` (0..1) and `error`; None where there is nothing to say.
+    """
     rows: list[dict[str, Any]] = []
     for image in images:
         try:
