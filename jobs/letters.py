@@ -15,7 +15,7 @@ from jobs.mail import Mail, Picture
 from jobs.render import render
 
 # Most clients show the first 102 KB of a mail and hide the rest; long tables are cut for that.
-ROWS = {"candidates": 12, "classes": 25, "pairs": 5, "skipped": 5, "warnings": 6, "trials": 6, "layers": 10}
+ROWS = {"candidates": 12, "classes": 25, "pairs": 5, "skipped": 5, "warnings": 6, "trials": 6, "layers": 9}
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,7 @@ class SendgridMailer:
 def _request(mail: Mail) -> dict[str, object]:
     message = parts.Mail(
         from_email=parts.From(mail.sender),
-        to_emails=parts.To(mail.to),
+        to_emails=_recipient(mail.to),
         subject=mail.subject,
         plain_text_content=mail.text,
         html_content=mail.html,
@@ -62,6 +62,13 @@ def _request(mail: Mail) -> dict[str, object]:
         )
     request: dict[str, object] = message.get()
     return request
+
+
+def _recipient(address: str) -> parts.To:
+    """The address as it is: given to the constructor, it would be parsed as "name <address>"."""
+    to = parts.To()
+    to.email = address
+    return to
 
 
 def _no_tracking() -> parts.TrackingSettings:

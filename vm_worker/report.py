@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from jobs.render import render
-from vm_worker.evaluation import advice, plots, tables
+from vm_worker.evaluation import advice, plots, style, tables
 
 VERSION = 1
 SKIPPED_SHOWN = 20
@@ -86,7 +86,10 @@ def write(report: Mapping[str, Any], folder: Path) -> list[str]:
 
 def page(report: Mapping[str, Any], pictures: Mapping[str, str]) -> str:
     """report.html, with the pictures (name -> address) in it."""
-    return render("report.html", report=report, pictures=pictures, numbered=plots.NUMBERED_CLASSES)
+    undrawn = not all(map(style.drawable, report["dataset"]["classes"]))
+    return render(
+        "report.html", report=report, pictures=pictures, numbered=plots.NUMBERED_CLASSES, undrawn=undrawn
+    )
 
 
 def _winner(facts: Facts) -> dict[str, Any]:

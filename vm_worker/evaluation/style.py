@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -45,6 +46,10 @@ FONTS = (
 )
 
 
+# It logs each weight that a font lacks, in every job.
+logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
+
+
 @contextmanager
 def figure(path: Path, height: float, width: float = WIDTH) -> Iterator[Figure]:
     """A figure of so many inches to draw on; written to `path` as PNG at the end."""
@@ -60,9 +65,13 @@ def labels(names: Sequence[str], most: int) -> list[str]:
     return [_label(name, number, most) for number, name in enumerate(names, start=1)]
 
 
+def drawable(name: str) -> bool:
+    """Whether the fonts of this machine have every character of a name as it is shown."""
+    return set(wording.name(name)) <= _characters()
+
+
 def _label(name: str, number: int, most: int) -> str:
-    shown = wording.name(name, most)
-    return shown if set(shown) <= _drawable() else f"no. {number}"
+    return wording.name(name, most) if drawable(name) else f"no. {number}"
 
 
 def _settings() -> Any:  # matplotlib types its keys one by one
@@ -111,7 +120,7 @@ def _add(path: str) -> None:
 
 
 @cache
-def _drawable() -> frozenset[str]:
+def _characters() -> frozenset[str]:
     found: set[str] = set()
     for family in _families():
         found.update(chr(code) for code in get_font(_installed()[family]).get_charmap())

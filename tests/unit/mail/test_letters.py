@@ -117,6 +117,17 @@ def test_cut_tables_say_how_much_is_missing_and_where_it_is() -> None:
     assert "175 more kinds are in the full report" in words
 
 
+def test_a_deep_model_shows_both_its_ends() -> None:
+    facts = samples.facts()
+    layer = {"type": "Conv2D", "output_shape": "(None, 7, 7, 1280)", "parameters": 9}
+    model = {**facts.evaluate["model"], "layers": [{"name": f"layer_{number}", **layer} for number in range(1, 201)]}
+    mail = report_mail(report.build(replace(facts, evaluate={**facts.evaluate, "model": model})))
+    words = Page(mail.html).text
+    assert "191 layers between, all in the full report" in words
+    shown = [number for number in range(1, 201) if f"layer_{number} Conv2D" in words]
+    assert shown == [1, 2, 3, *range(195, 201)]
+
+
 def test_the_weakest_kinds_come_first_under_their_numbers() -> None:
     facts = samples.facts(samples.many(200), photos=12, right=0.6)
     rows = sorted(facts.evaluate["test"]["per_class"], key=lambda row: row["recall"])

@@ -155,6 +155,7 @@ def without(part: str) -> report.Facts:
         "skipped": {"dataset": {**facts.dataset, "skipped": [], "skipped_count": 0, "duplicates": 0, "warnings": []}},
         "quote": {"quoted_seconds": None},
         "exports": {"export": {"files": [], "exports": []}},
+        "measure": {"tune": {**facts.tune, "validation_accuracy": None}},
     }
     return replace(facts, **changes[part])
 
@@ -166,6 +167,7 @@ def without(part: str) -> report.Facts:
         ("skipped", "Every file could be used."),
         ("quote", "The budget was 20 minutes."),
         ("exports", "Download model.h5"),
+        ("measure", "so you get it."),
     ],
 )
 def test_a_job_in_which_something_did_not_happen_reads_well(part: str, wanted: str) -> None:

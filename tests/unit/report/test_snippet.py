@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -29,9 +30,7 @@ def snippet() -> str:
 def reader() -> Callable[[Path], NDArray[np.float32]]:
     """The snippet's own `read_photo`, without the model around it."""
     tree = ast.parse(snippet())
-    wanted = (ast.Assign, ast.FunctionDef, ast.Import, ast.ImportFrom)
-    body = [node for node in tree.body[: _position(tree) + 1] if isinstance(node, wanted)]
-    body = [node for node in body if not (isinstance(node, ast.Import) and node.names[0].name == "keras")]
+    body = [node for node in tree.body[: _position(tree) + 1] if ast.unparse(node) != "import keras"]
     names: dict[str, Any] = {}
     exec(compile(ast.Module(body, []), "predict.py", "exec"), names)  # noqa: S102 - our own template
     read: Callable[[Path], NDArray[np.float32]] = names["read_photo"]
@@ -67,15 +66,16 @@ def grey16() -> Image.Image:
     return Image.fromarray(np.linspace(0, 65535, 150 * 90).reshape(90, 150).astype(np.uint16))
 
 
+def phone(orientation: int) -> bytes:
+    return saved(noise("RGB", 400, 300), "JPEG", exif=turned(orientation))
+
+
 PHOTOS: dict[str, Callable[[], bytes]] = {
     "jpeg": lambda: saved(noise("RGB"), "JPEG"),
     "large-jpeg": lambda: saved(noise("RGB", 900, 700), "JPEG"),  # large enough for draft
     "grey-jpeg": lambda: saved(noise("L", 400, 300), "JPEG"),
     "cmyk-jpeg": lambda: saved(noise("CMYK", 400, 300), "JPEG"),
-    **{
-        f"turned-{number}": (lambda number=number: saved(noise("RGB", 400, 300), "JPEG", exif=turned(number)))
-        for number in range(1, 9)
-    },
+    **{f"turned-{number}": partial(phone, number) for number in range(1, 9)},
     "turned-png": lambda: saved(noise("RGB"), "PNG", exif=turned(6)),
     "broken-exif": lambda: saved(noise("RGB"), "JPEG", exif=b"Exif\x00\x00MM\x00*\x00\x00\xff\xff"),
     "alpha": lambda: saved(noise("RGBA"), "PNG"),
