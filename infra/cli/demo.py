@@ -24,7 +24,7 @@ from infra.cli.journey import Order, follow, send
 from infra.cli.outcome import DemoFailed, Outcome
 from infra.cli.screen import Screen
 from infra.local import demo_photos
-from infra.local.environment import quiet_env
+from infra.local.environment import keep_proxies_out, quiet_env
 from infra.local.processes import StackError
 from infra.local.stack import Stack
 from jobs.errors import ModelmailError
@@ -50,6 +50,7 @@ class Wish:
 def run(wish: Wish) -> int:
     """The demo; returns the exit status: 0 only when every step worked."""
     signal.signal(signal.SIGTERM, _terminated)
+    keep_proxies_out()
     screen, outcome = Screen(to_stderr=wish.as_json), Outcome()
     try:
         _journey(wish, screen, outcome)
@@ -84,6 +85,7 @@ def _journey(wish: Wish, screen: Screen, outcome: Outcome) -> None:
         photo = photos.one_of_the_test_set(source, stack.settings.limits, work)
         outcome.predictions = _predict(outcome.files["model.h5"], photo)
     outcome.tell(screen)
+    screen.say(f"The mail's links work while `modelmail up --data {wish.data}` runs.")
 
 
 def _source(wish: Wish, work: Path, screen: Screen) -> Path:

@@ -10,6 +10,7 @@ from types import FrameType
 
 import typer
 
+from infra.local.environment import keep_proxies_out
 from infra.local.processes import StackError
 from infra.local.stack import Stack
 
@@ -19,6 +20,7 @@ WATCH_SECONDS = 0.5  # how soon a part that stopped is noticed
 def run(data: Path) -> int:
     """Start everything, say where it is, and wait. Returns the exit status: 0 after Ctrl-C or SIGTERM."""
     signal.signal(signal.SIGTERM, _interrupt)
+    keep_proxies_out()
     try:
         with Stack(data) as stack:
             typer.echo(_welcome(stack))

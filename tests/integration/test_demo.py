@@ -100,7 +100,9 @@ def test_up_makes_the_links_of_an_earlier_demo_work(demo: tuple[dict[str, Any], 
 def test_demo_of_a_bad_zip_says_why_and_fails(tmp_path: Path) -> None:
     (tmp_path / "photos.zip").write_bytes(b"these are no photos")
     command = [*MODELMAIL, "demo", str(tmp_path / "photos.zip"), "--data", str(tmp_path / "data"), "--json"]
-    answer = subprocess.run(command, capture_output=True, text=True, timeout=60, env=_env())
+    # A proxy that is not there: nothing on this machine may go through it.
+    env = _env(HTTP_PROXY="http://127.0.0.1:9", http_proxy="http://127.0.0.1:9")
+    answer = subprocess.run(command, capture_output=True, text=True, timeout=60, env=env)
     told = json.loads(answer.stdout.splitlines()[-1])
     assert answer.returncode == 1
     assert set(told) == JSON_KEYS
