@@ -45,7 +45,8 @@ class EmulatorUnderTest:
         """A V4 signed URL, made by the real client; `more` as `Blob.generate_signed_url` takes it."""
         credentials = service_account.Credentials.from_service_account_file(str(more.pop("key", self.key)))
         given = {"api_access_endpoint": self.url, "credentials": credentials, **more}
-        return str(blob.generate_signed_url(version="v4", expiration=timedelta(seconds=seconds), method=method, **given))
+        lifetime = timedelta(seconds=seconds)
+        return str(blob.generate_signed_url(version="v4", expiration=lifetime, method=method, **given))
 
 
 @contextmanager

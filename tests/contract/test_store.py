@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -142,9 +143,13 @@ def _race(threads: int, act: Callable[[int], object]) -> list[int]:
         return [number for number in pool.map(run, range(threads)) if number is not None]
 
 
+def _put(store: Store, name: str, generation: int, number: int) -> None:
+    store.put(name, b"%d" % number, if_generation=generation)
+
+
 def test_of_fifty_who_create_one_wins(store: Store) -> None:
     for turn in range(3):
-        winners = _race(50, lambda number, name=f"lock-{turn}": store.put(name, b"%d" % number, if_generation=0))  # type: ignore[misc]
+        winners = _race(50, partial(_put, store, f"lock-{turn}", 0))
         blob = store.get(f"lock-{turn}")
         assert blob is not None and [int(blob.data)] == winners
 
@@ -152,7 +157,7 @@ def test_of_fifty_who_create_one_wins(store: Store) -> None:
 def test_of_fifty_who_compare_and_swap_one_wins(store: Store) -> None:
     generation = store.put("record", b"start")
     for _ in range(3):
-        winners = _race(50, lambda number, at=generation: store.put("record", b"%d" % number, if_generation=at))  # type: ignore[misc]
+        winners = _race(50, partial(_put, store, "record", generation))
         blob = store.get("record")
         assert blob is not None and [int(blob.data)] == winners
         generation = blob.generation

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from xml.etree import ElementTree
@@ -14,7 +15,11 @@ from google.cloud import storage
 
 from tests.servers import EmulatorUnderTest
 
-UPLOAD = {"content-type": "application/zip", "x-goog-content-length-range": "1,1000000", "x-goog-if-generation-match": "0"}
+UPLOAD = {
+    "content-type": "application/zip",
+    "x-goog-content-length-range": "1,1000000",
+    "x-goog-if-generation-match": "0",
+}
 START = {**UPLOAD, "x-goog-resumable": "start"}
 CHUNK = 256 * 1024  # bytes
 ORIGIN = "https://photos.example.org"
@@ -106,7 +111,8 @@ def test_curl_uploads(emulator: EmulatorUnderTest, bucket: storage.Bucket, tmp_p
 
 def curl(link: str, file: Path, *more: str) -> str:
     headers = [item for name, value in UPLOAD.items() for item in ("--header", f"{name}: {value}")]
-    command = ["curl", "-sS", "--max-time", "20", "--header", "Expect: 100-continue", *headers, *more, "-T", str(file), link]
+    waiting = ["--header", "Expect: 100-continue"]
+    command = ["curl", "-sS", "--max-time", "20", *waiting, *headers, *more, "-T", str(file), link]
     return subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout
 
 
@@ -116,7 +122,7 @@ def test_a_dropped_put_stores_nothing_and_its_link_works_again(
     blob = bucket.blob("a.zip")
     link = upload_link(emulator, blob)
 
-    def broken() -> object:
+    def broken() -> Iterator[bytes]:
         yield b"x" * 100_000
         raise ConnectionAbortedError
 
