@@ -52,10 +52,10 @@ def two_classes(count: int = 12) -> dict[str, bytes]:
 
 
 def zip_of(files: Mapping[str, bytes], path: Path, method: int = zipfile.ZIP_DEFLATED) -> Path:
-    """A zip as Python writes it."""
-    with zipfile.ZipFile(path, "w", method) as archive:
+    """A zip as Python writes it, the same bytes at any hour."""
+    with zipfile.ZipFile(path, "w") as archive:
         for name, data in files.items():
-            archive.writestr(name, data)
+            archive.writestr(zipfile.ZipInfo(name), data, method)
     return path
 
 

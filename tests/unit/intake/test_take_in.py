@@ -1,19 +1,15 @@
-"""Intake as a whole: from a zip to memory maps, labels and parts; and what `check` says of it."""
+"""Intake as a whole: from a zip to memory maps, labels and parts."""
 
 from __future__ import annotations
 
 import json
 import os
 import time
-from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-import typer
 
-from infra.cli.check import check
 from jobs.errors import UserError
 from jobs.limits import Limits
 from tests.unit.intake.crafted import class_files, encoded, folder_of, photo, picture, two_classes, zip_of
@@ -220,56 +216,6 @@ def test_an_entry_that_lies_about_its_content_costs_one_photo(tmp_path: Path, de
     assert [skip.name for skip in said.skipped] == ["cats/000.jpeg"]
 
 
-def test_verdict_of_nothing_at_all(tmp_path: Path) -> None:
-    for path in (tmp_path / "nothing.zip", Path("a\0b")):
-        said = verdict(path, LIMITS)
-        assert (said.verdict, said.code) == ("rejected", "not_a_zip")
-
-
-def test_verdict_of_an_empty_folder(tmp_path: Path, decoders: Decoders) -> None:
-    assert verdict(tmp_path, LIMITS, decoders).code == "empty_zip"
-
-
-def _run_check(paths: list[Path], as_json: bool, capsys: pytest.CaptureFixture[str]) -> tuple[int, list[str]]:
-    with pytest.raises(typer.Exit) as ended:
-        check(paths, as_json)
-    return ended.value.exit_code, capsys.readouterr().out.splitlines()
-
-
-def test_check_prints_one_line_of_json_a_path(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    good = zip_of(two_classes() | {"cats/notes.txt": b"x"}, tmp_path / "good.zip")
-    status, lines = _run_check([good, tmp_path / "none.zip"], True, capsys)
-    assert status == 1
-    first, second = map(json.loads, lines)
-    assert list(first) == ["path", "verdict", "code", "message", "classes", "skipped"]
-    assert first["path"] == str(good)
-    assert (first["verdict"], first["code"]) == ("accepted", None)
-    assert first["classes"] == {"cats": 12, "dogs": 12}
-    assert first["skipped"] == [{"name": "cats/notes.txt", "reason": "is not a photo"}]
-    assert (second["verdict"], second["code"]) == ("rejected", "not_a_zip")
-    assert _run_check([good], True, capsys)[0] == 0
-
-
-def test_check_speaks_to_people(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    files = two_classes() | {f"cats/{n}.txt": b"x" for n in range(25)}
-    _, lines = _run_check([zip_of(files, tmp_path / "a.zip"), tmp_path / "b\u202e.zip"], False, capsys)
-    assert lines[0].endswith("a.zip: accepted")
-    assert "  cats: 12 photos" in lines
-    assert "  ... and 5 more" in lines
-    assert lines[-2].endswith("b\ufffd.zip: rejected (not_a_zip)")
-
-
-def test_many_small_zips_are_checked_quickly(
-    tmp_path: Path, decoders: Decoders, record_property: Callable[[str, object], None]
-) -> None:
-    paths = [zip_of(two_classes(), tmp_path / f"{n}.zip") for n in range(20)]
-    begun = time.perf_counter()
-    assert all(verdict(path, LIMITS, decoders).accepted for path in paths)
-    seconds = time.perf_counter() - begun
-    record_property("seconds_a_zip", seconds / len(paths))
-    assert seconds < 6  # 0.3 s a zip
-
-
 def _trashnet() -> Path:
     root = Path(os.environ.get("MODELMAIL_TEST_DATASETS", Path(__file__).parents[3] / ".." / "shared" / "datasets"))
     if not (root / TRASHNET).is_file():
@@ -288,9 +234,3 @@ def test_real_photos(tmp_path: Path) -> None:
     means = dataset.pixels(224).mean(axis=(1, 2))
     assert 100 < means.mean() < 220
     assert means.std() > 10
-
-
-def test_limits_can_be_set(tmp_path: Path) -> None:
-    path = zip_of(class_files({"a": 12, "b": 12, "c": 12}), tmp_path / "a.zip")
-    assert verdict(path, replace(LIMITS, classes_max=2)).code == "too_many_classes"
-    assert verdict(path, replace(LIMITS, class_images_min=13)).code == "class_too_small"
