@@ -8,10 +8,14 @@ It imports nothing of this project, so what it can load, a stranger's Keras can.
 by name; a model that fails has its error's text instead.
 """
 
+from __future__ import annotations
+
 import json
 import sys
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 
 def main() -> None:
@@ -32,7 +36,7 @@ def main() -> None:
     np.savez(request["out"], **answers)
 
 
-def _predict(model, images, rows, batch):  # type: ignore[no-untyped-def]
+def _predict(model: Any, images: NDArray[np.uint8], rows: NDArray[np.int64], batch: int) -> NDArray[np.float32]:
     parts = []
     for start in range(0, len(rows), batch):
         chosen = rows[start : start + batch]

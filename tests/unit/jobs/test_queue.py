@@ -109,13 +109,14 @@ def test_a_takeover_raises_the_token_and_fences_the_old_owner_off(queue: Queue) 
     new = queue.claim(next(queue.waiting()), "w2")
     assert new is not None and new.job.lease is not None
     assert (new.job.lease.token, new.job.takeovers) == (2, 1)
-    for write in (
+    writes: list[Callable[[], Record]] = [
         lambda: queue.beat(old, Progress()),
         lambda: queue.finish(old, {}),
         lambda: queue.reject(old, UserError("one_class", "m")),
         lambda: queue.fail(old, "internal", "m"),
         lambda: queue.let_go(old, CRASH),
-    ):
+    ]
+    for write in writes:
         with pytest.raises(LeaseLost):
             write()
     assert status(queue, old.job.id) is Status.RUNNING
