@@ -9,6 +9,7 @@ import flask
 
 from function.answers import page
 from function.statuses import UPLOADED
+from jobs.errors import CODES
 from jobs.job import Job, Stage, Status
 from jobs.options import CANDIDATES, EXPORTS, OBJECTIVES, SEARCHES
 from jobs.settings import Settings
@@ -65,6 +66,7 @@ def status(answer: Mapping[str, Any]) -> flask.Response:
         "job": answer,
         "title": TITLES[answer["status"]],
         "stages": _stages(answer),
+        "advice": CODES[answer["error"]["code"]].advice if answer["error"] else "",
         "refresh": None if ended else REFRESH_SECONDS,
     }
     return page("status", values)

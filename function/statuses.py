@@ -20,7 +20,7 @@ _MESSAGES: Mapping[str, str] = {
     Status.AWAITING_UPLOAD: "Waiting for the zip.",
     UPLOADED: "The zip is here. The training starts as soon as a machine is free.",
     Status.AWAITING_WORKER: "Waiting for a machine to go on.",
-    Status.DONE: "The model is ready.",
+    Status.DONE: "The model and its report are ready to download.",
     Status.REJECTED: "These photos cannot be used as they are.",
     Status.FAILED: "Something broke on our side.",
 }

@@ -92,6 +92,7 @@ def test_status_of_a_rejected_job_shows_code_and_message_only(front: Front) -> N
     assert (answer["status"], answer["remaining_seconds"]) == ("rejected", 0.0)
     page = front.call("GET", f"/jobs/{job_id}", headers=HTML).text
     assert "&lt;b&gt;one&lt;/b&gt;" in page and "<b>" not in page
+    assert CODES["one_class"].advice in page
     assert "http-equiv" not in page
 
 
