@@ -26,7 +26,7 @@ def main() -> None:
 
     images = np.load(request["images"], mmap_mode="r")
     rows = np.asarray(request["rows"])
-    answers = {}
+    answers: dict[str, Any] = {}
     for name, path in request["models"].items():
         try:
             model = keras.models.load_model(path, compile=False)
