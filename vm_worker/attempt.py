@@ -20,7 +20,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
 
-from jobs.errors import UserError
+from jobs.errors import Transient, UserError
 from vm_worker.spec import Spec
 
 ENDED = {"event": "ended"}  # what `next_event` gives once the child's pipe is closed
@@ -133,8 +133,8 @@ def run(spec_path: Path, events: IO[bytes], answers: IO[bytes]) -> int:
     except UserError as error:
         channel.send({"event": "rejected", "code": error.code, "message": error.message, "file": error.file})
         return 1
-    except MemoryError:
-        raise  # dies like any other lack of memory: a crash, to be tried again
+    except (MemoryError, Transient):
+        raise  # dies like any other lack of means: a crash, to be tried again
     except Exception as error:  # every other error is ours, and the parent must hear of it
         traceback.print_exc()
         channel.send({"event": "failed", "message": f"{type(error).__name__}: {error}"[:500]})
