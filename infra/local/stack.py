@@ -147,7 +147,7 @@ def make_buckets(settings: Settings) -> None:
     datasets = client.bucket(settings.datasets_bucket)
     datasets.cors = [
         {
-            "origin": [settings.public_url],
+            "origin": [settings.public_url, settings.public_url.replace(HOST, "localhost")],
             "method": ["PUT", "POST"],
             "responseHeader": ["content-type", "x-goog-content-length-range", "x-goog-if-generation-match",
                                "x-goog-resumable", "location", "range"],

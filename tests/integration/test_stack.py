@@ -130,6 +130,19 @@ def _mails_to(stack: Stack, email: str) -> list[Any]:
     return []
 
 
+@pytest.mark.parametrize(("origin", "allowed"), [("own", True), ("https://elsewhere.example.org", False)])
+def test_only_the_functions_own_pages_may_upload_from_a_browser(stack: Stack, origin: str, allowed: bool) -> None:
+    origin = stack.function_url if origin == "own" else origin
+    upload = requests.post(stack.function_url, data={"email": "cors@example.org"}, timeout=10).json()["upload"]
+    wanted = {
+        "Origin": origin,
+        "Access-Control-Request-Method": "PUT",
+        "Access-Control-Request-Headers": ",".join(upload["headers"]),
+    }
+    answer = requests.options(upload["url"], headers=wanted, timeout=10)
+    assert (answer.headers.get("Access-Control-Allow-Origin") == origin) is allowed
+
+
 def _submit(stack: Stack, path: Path, *more: str) -> tuple[int, dict[str, Any]]:
     command = [*MODELMAIL, "submit", str(path), "--url", stack.function_url, *more, "--json"]
     answer = subprocess.run(command, capture_output=True, text=True, timeout=60, env=_env())
