@@ -143,7 +143,7 @@ def export(work: Work) -> Output:
     _check_h5(rows)
     files.write_labels(dataset.classes, work.folder / files.LABELS)
     made = [files.LABELS, *(row["name"] for row in rows if row["state"] == "made")]
-    listed = [{"name": name, "bytes": (work.folder / name).stat().st_size} for name in made]
+    listed = [files.listed(work.folder / name) for name in made]
     new = tuple(_public(name) for name in made if name != files.H5)
     return Output({"exports": rows, "files": listed}, new)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,13 @@ def load(path: Path) -> Any:
 def write_labels(classes: Sequence[str], path: Path) -> None:
     """One class a line, in the order of the model's outputs."""
     path.write_text("".join(f"{name}\n" for name in classes), encoding="utf-8")
+
+
+def listed(path: Path) -> dict[str, Any]:
+    """What the report says of a delivered file: name, bytes, sha256."""
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return {"name": path.name, "bytes": path.stat().st_size, "sha256": digest}
 
 
 def layer_rows(model: Any) -> list[dict[str, Any]]:
