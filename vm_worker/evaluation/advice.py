@@ -65,7 +65,7 @@ def next_steps(test: Mapping[str, Any]) -> list[str]:
                 f"It took {wording.name(pair['truth'])} for {wording.name(pair['said'])} {pair['count']} times in "
                 f"{pair['of']}: check that these photos lie in the right folder."
             )
-    if not weak and test["images"] < SMALL_TEST:
+    if not weak and (test["images"] < SMALL_TEST or test["accuracy"] < WEAK_RECALL):
         steps.append("Send more photos of each class: both the model and the certainty of its test gain from them.")
     return steps
 

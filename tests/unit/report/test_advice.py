@@ -70,6 +70,11 @@ def test_next_steps_of_a_good_model_are_only_to_use_it() -> None:
     assert "only these 2 kinds" in steps[1]
 
 
+def test_a_model_that_is_weak_everywhere_wants_more_photos() -> None:
+    steps = advice.next_steps(figures([[60, 40], [42, 58]], ("cat", "dog")))
+    assert any(step.startswith("Send more photos of each class") for step in steps)
+
+
 def test_only_the_three_weakest_classes_are_named() -> None:
     found = [2, 8, 4, 6, 20]
     matrix = [[count if row == column else 0 for column in range(5)] for row, count in enumerate(found)]
