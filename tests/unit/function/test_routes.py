@@ -275,6 +275,13 @@ def test_whatever_is_not_there_answers_the_same(front: Front, method: str, path:
     assert front.call(method, path.format(IDS["a path"])).status_code == 404
 
 
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+def test_ids_are_checked_before_any_read(front: Front, method: str) -> None:
+    down = _front_on(front, _Down())
+    assert down.call(method, f"/jobs/{IDS['too short']}").status_code == 404
+    assert down.call(method, f"/jobs/{IDS['unknown']}").status_code == 503
+
+
 @pytest.mark.parametrize(
     ("method", "path", "allow"),
     [

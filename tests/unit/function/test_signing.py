@@ -7,6 +7,7 @@ import hashlib
 import json
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -20,8 +21,10 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from google.auth.credentials import Credentials
 
+from function.main import build
 from function.signing import BlobSigner, IamCredentials, SignRequest, key_signer
 from jobs.errors import Bug, Transient
+from jobs.settings import Settings
 
 EMAIL = "signer@local.iam.gserviceaccount.com"
 HEADERS = {"content-type": "application/zip", "x-goog-if-generation-match": "0"}
@@ -147,6 +150,21 @@ def test_no_token_to_be_had(iam: Iam) -> None:
 
     with pytest.raises(Transient):
         BlobSigner(IamCredentials(NoToken(), iam.url), "").sign(SignRequest("GET", "models", "a", 600))
+    assert iam.asked == []
+
+
+def test_without_a_key_file_the_machine_s_own_account_signs(
+    iam: Iam, key_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Its tokens would come from a place that is not there: the signer asks for one before it asks IAM.
+    account = json.loads(key_file.read_text()) | {"token_uri": "http://127.0.0.1:9/token"}
+    (tmp_path / "account.json").write_text(json.dumps(account))
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "account.json"))
+    monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "local")
+    settings = Settings(public_url="https://m.example.org", secret="x", allowed_addresses=("*",), iam_url=iam.url)
+    app = build(replace(settings, storage_url="http://127.0.0.1:9"))
+    with pytest.raises(Transient, match="access token"):
+        app.parts.signer.sign(SignRequest("GET", "models", "a", 600))
     assert iam.asked == []
 
 
