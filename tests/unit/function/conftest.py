@@ -20,14 +20,26 @@ from function.handlers import Parts
 from function.main import App
 from function.signing import key_signer
 from jobs.clock import FakeClock
+from jobs.errors import Transient
 from jobs.job import Job, Status
 from jobs.queue import Buckets, Queue
 from jobs.settings import Settings
-from jobs.store import MemoryStore
+from jobs.store import Blob, MemoryStore, Stat
 
 PUBLIC_URL = "https://models.example.org"
 STORAGE_URL = "http://127.0.0.1:9000"
 SECRET = "a secret of the tests"
+HTML = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}  # as browsers say
+
+
+class Down(MemoryStore):
+    """A bucket that does not answer."""
+
+    def list(self, prefix: str = "") -> Iterator[Stat]:
+        raise Transient("https://storage.example/secret?X-Goog-Signature=abc")
+
+    def get(self, name: str, known: Blob | None = None) -> Blob | None:
+        raise Transient("https://storage.example/secret?X-Goog-Signature=abc")
 
 
 @dataclass
@@ -60,6 +72,16 @@ class Front:
     def change(self, job_id: str, **changes: Any) -> Job:
         """Set fields of the record, as a worker would."""
         return self.queue.update(job_id, lambda job: replace(job, **changes)).job
+
+    def token(self, job_id: str) -> str:
+        """The job's delete token."""
+        return self.app.parts.links.delete(job_id).rpartition("token=")[2]
+
+    def on(self, emails: MemoryStore) -> Front:
+        """The same service with another bucket of records."""
+        parts = self.app.parts
+        queue = Queue(replace(self.buckets, emails=emails), self.clock, parts.settings.limits)
+        return Front(App(replace(parts, queue=queue)), self.clock, self.buckets)
 
     def limited(self, **limits: int) -> Front:
         """The same service under other limits."""

@@ -1,0 +1,227 @@
+"""What all answers have in common: refusals, pages, headers, logs, and the start of the program."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import flask
+import pytest
+
+from function import main
+from jobs.errors import CODES, Where
+from jobs.job import Status, new_id
+from jobs.options import Options
+from tests.unit.function.conftest import HTML, PUBLIC_URL, Down, Front
+
+
+def _expired(front: Front, job_id: str) -> None:
+    front.change(job_id, status=Status.EXPIRED)
+
+
+def _deleted(front: Front, job_id: str) -> None:
+    front.queue.delete(job_id)
+
+
+def _past_its_time(front: Front, job_id: str) -> None:
+    front.change(job_id, status=Status.DONE, delete_after=front.clock.now())
+
+
+IDS: dict[str, str] = {
+    "unknown": new_id(),
+    "too short": "abc",
+    "too long": "a" * 23,
+    "line feed at the end": "a" * 22 + "%0A",
+    "a path": "..%2F..%2Fjobs%2Fx",
+    "other letters": "\u00e4" * 22,
+    "null": "a" * 21 + "%00",
+}
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/jobs/{}"),
+        ("GET", "/jobs/{}/files/model.h5"),
+        ("GET", "/jobs/{}/delete?token=x"),
+        ("POST", "/jobs/{}/upload"),
+        ("POST", "/jobs/{}/delete?token=x"),
+        ("DELETE", "/jobs/{}?token=x"),
+    ],
+)
+def test_whatever_is_not_there_answers_the_same(front: Front, method: str, path: str) -> None:
+    bodies = {front.call(method, path.format(job_id)).data for job_id in IDS.values() if "%2F" not in job_id}
+    for make_gone in (_expired, _deleted, _past_its_time):
+        job_id = front.submitted(f"{make_gone.__name__}@example.org")["job_id"]
+        make_gone(front, job_id)
+        answer = front.call(method, path.format(job_id))
+        assert answer.status_code == 404
+        bodies.add(answer.data)
+    assert len(bodies) == 1
+    assert json.loads(bodies.pop())["error"]["code"] == "not_found"
+    assert front.call(method, path.format(IDS["a path"])).status_code == 404
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+def test_ids_are_checked_before_any_read(front: Front, method: str) -> None:
+    down = front.on(Down())
+    assert down.call(method, f"/jobs/{IDS['too short']}").status_code == 404
+    assert down.call(method, f"/jobs/{IDS['unknown']}").status_code == 503
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allow"),
+    [
+        ("PUT", "/", "GET, HEAD, POST"),
+        ("OPTIONS", "/", "GET, HEAD, POST"),
+        ("POST", "/health", "GET, HEAD"),
+        ("POST", "/jobs/" + "a" * 22, "DELETE, GET, HEAD"),
+        ("GET", "/jobs/" + "a" * 22 + "/upload", "POST"),
+        ("PATCH", "/jobs/" + "a" * 22 + "/delete", "DELETE, GET, HEAD, POST"),
+    ],
+)
+def test_other_methods(front: Front, method: str, path: str, allow: str) -> None:
+    answer = front.call(method, path)
+    assert (answer.status_code, answer.headers["Allow"]) == (405, allow)
+    assert answer.get_json()["error"]["code"] == "method_not_allowed"
+
+
+@pytest.mark.parametrize("path", ["/nothing", "/jobs", "/jobs/", "/tasks/sweep", "/health/x"])
+def test_other_paths(front: Front, path: str) -> None:
+    assert front.call("POST", path).status_code in (404, 405)
+    assert front.call("GET", path).get_json()["error"]["code"] == "not_found"
+
+
+def test_health_tells_the_age_of_the_oldest_upload(front: Front) -> None:
+    assert front.call("GET", "/health").get_json() == {"status": "ok", "oldest_waiting_seconds": None}
+    front.upload(front.submitted()["job_id"])
+    assert isinstance(front.call("GET", "/health").get_json()["oldest_waiting_seconds"], float)
+
+
+@pytest.mark.parametrize(
+    ("accept", "html"),
+    [
+        (None, False),
+        ("*/*", False),
+        ("text/*", False),
+        ("application/json", False),
+        ("text/html", True),
+        ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", True),
+        ("application/json, text/html;q=0.5", False),
+        ("text/html;q=0", False),
+    ],
+)
+def test_html_only_when_accept_names_it(front: Front, done: str, accept: str | None, html: bool) -> None:
+    for path in ("/", f"/jobs/{done}", "/nothing"):
+        answer = front.call("GET", path, headers={"Accept": accept} if accept else {})
+        assert answer.mimetype == ("text/html" if html else "application/json")
+
+
+def test_the_first_page_has_the_commands(front: Front) -> None:
+    page = front.call("GET", "/", headers=HTML).text
+    assert f"curl -X POST {PUBLIC_URL}/ -d email=" in page
+    description = front.call("GET", "/").get_json()
+    assert description["submit"]["url"] == f"{PUBLIC_URL}/"
+    assert set(description["options"]) == set(Options().to_json())
+
+
+def test_pages_run_no_script_and_load_nothing(front: Front, done: str) -> None:
+    paths = ("/", f"/jobs/{done}", f"/jobs/{done}/delete?token={front.token(done)}", "/nothing")
+    for path in paths:
+        answer = front.call("GET", path, headers=HTML)
+        policy = answer.headers["Content-Security-Policy"]
+        nonce = re.search(r"style-src 'nonce-([\w-]+)'", policy)
+        assert nonce is not None and f'<style nonce="{nonce[1]}">' in answer.text
+        assert "default-src 'none'" in policy and "frame-ancestors 'none'" in policy
+        assert not re.search(r"<script|\sstyle=|\son\w+=|\ssrc=|<link", answer.text)
+        assert '<html lang="en">' in answer.text and answer.text.count("<h1>") == 1
+
+
+EVERYWHERE = {
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+
+
+def test_every_answer_carries_the_headers_and_head_has_no_body(front: Front, done: str) -> None:
+    for path in ("/", "/health", f"/jobs/{done}", f"/jobs/{done}/files/model.h5", "/nothing"):
+        answer, head = front.call("GET", path), front.call("HEAD", path)
+        assert EVERYWHERE.items() <= dict(answer.headers).items()
+        assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+        assert (head.status_code, head.data) == (answer.status_code, b"")
+        assert head.headers["Content-Length"] == answer.headers["Content-Length"] or "files" in path
+
+
+def test_storage_that_does_not_answer(front: Front, caplog: pytest.LogCaptureFixture) -> None:
+    down = front.on(Down())
+    answer = down.call("POST", "/", json={"email": "ada@example.org"})
+    assert (answer.status_code, answer.get_json()["error"]["code"]) == (503, "storage_unavailable")
+    assert answer.headers["Retry-After"] == "60"
+    assert "Transient" in caplog.text and "Signature" not in caplog.text
+
+
+class _Broken(Down):
+    """A bucket that breaks in a way that nobody foresaw."""
+
+    def list(self, prefix: str = "") -> Any:
+        raise RuntimeError("ada@example.org")
+
+
+def test_a_bug_shows_no_traceback_and_logs_no_message(front: Front, caplog: pytest.LogCaptureFixture) -> None:
+    for headers in ({}, HTML):
+        answer = front.on(_Broken()).call("POST", "/", json={"email": "ada@example.org"}, headers=headers)
+        assert answer.status_code == 500
+        assert "RuntimeError" not in answer.text and "ada@" not in answer.text
+    assert "RuntimeError in" in caplog.text and "test_answers.py" in caplog.text
+    assert "ada@" not in caplog.text
+
+
+def test_logs_hold_no_id_address_token_or_signature(front: Front, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    submission = front.submitted()
+    job_id, token = submission["job_id"], front.token(submission["job_id"])
+    front.call("GET", f"/jobs/{job_id}")
+    front.call("POST", f"/jobs/{job_id}/upload")
+    front.call("DELETE", f"/jobs/{job_id}?token=wrong")
+    front.call("DELETE", f"/jobs/{job_id}?token={token}")
+    assert f"job {job_id[:8]} submitted" in caplog.text and f"job {job_id[:8]} deleted" in caplog.text
+    for secret in (job_id, token, "ada@", "example.org", "Signature", "203.0.113.7"):
+        assert secret not in caplog.text
+
+
+def test_every_code_of_a_request_is_tested() -> None:
+    """Each code of the table stands in a test of this folder, beside the answer that carries it."""
+    here = Path(__file__).parent
+    text = "".join(path.read_text() for path in here.glob("test_*.py"))
+    codes = [row.code for row in CODES.values() if row.where is Where.REQUEST]
+    assert [code for code in codes if f'"{code}"' not in text] == []
+
+
+@pytest.mark.parametrize("missing", ["MODELMAIL_PUBLIC_URL", "MODELMAIL_SECRET", "MODELMAIL_ALLOWED_ADDRESSES"])
+def test_a_missing_setting_is_named(
+    missing: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = {"MODELMAIL_PUBLIC_URL": PUBLIC_URL, "MODELMAIL_SECRET": "x", "MODELMAIL_ALLOWED_ADDRESSES": "*"}
+    for name in settings:
+        monkeypatch.delenv(name, raising=False)
+    for name, value in settings.items():
+        if name != missing:
+            monkeypatch.setenv(name, value)
+    answer = main.handle(flask.Request({"REQUEST_METHOD": "GET", "PATH_INFO": "/", "wsgi.url_scheme": "http"}))
+    assert answer.status_code == 500
+    assert json.loads(answer.get_data())["error"]["code"] == "internal_error"
+    assert f"{missing} must be set" in caplog.text
+
+
+def test_importing_the_function_loads_nothing_heavy() -> None:
+    heavy = "{'tensorflow', 'keras', 'numpy', 'PIL', 'pandas', 'matplotlib', 'sklearn', 'h5py'}"
+    program = f"import sys, function.main; print(sorted({heavy} & set(sys.modules)))"
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    assert ended.stdout.strip() == "[]"

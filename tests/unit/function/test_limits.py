@@ -1,0 +1,114 @@
+"""Who may have how many jobs: allowed addresses, the day's slots, and a full house."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+
+from tests.unit.function.conftest import Front
+
+
+@pytest.mark.parametrize(
+    ("globs", "email", "status"),
+    [
+        (("*",), "ada@example.org", 201),
+        (("*@example.org",), "Ada@Example.ORG", 201),
+        (("bob@example.org", "ada@*"), "ada@example.net", 201),
+        (("*@example.org",), "ada@example.net", 403),
+        (("*@example.org",), "ada@example.org.evil.net", 403),
+        ((), "ada@example.org", 403),
+    ],
+)
+def test_only_allowed_addresses(front: Front, globs: tuple[str, ...], email: str, status: int) -> None:
+    answer = front.with_settings(allowed_addresses=globs).call("POST", "/", json={"email": email})
+    assert answer.status_code == status
+    if status == 403:
+        assert answer.get_json()["error"]["code"] == "not_allowed"
+        assert list(front.buckets.emails.list()) == []
+
+
+def test_an_address_has_five_jobs_a_day(front: Front) -> None:
+    for tag in ("", "+a", "+b", "+c", "+d"):
+        front.submitted(f"Ada{tag}@example.org")
+    front.clock.advance(3600 * 23.5)
+    answer = front.call("POST", "/", json={"email": "ada@example.org"})
+    assert (answer.status_code, answer.get_json()["error"]["code"]) == (429, "too_many_jobs")
+    assert answer.headers["Retry-After"] == "1801"
+    front.submitted("bob@example.org")
+    front.clock.advance(1801)
+    front.submitted("ada@example.org")
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "refused"),
+    [
+        ({"environ": {"REMOTE_ADDR": "198.51.100.1"}}, {"environ": {"REMOTE_ADDR": "198.51.100.1"}}, True),
+        ({"environ": {"REMOTE_ADDR": "198.51.100.1"}}, {"environ": {"REMOTE_ADDR": "198.51.100.2"}}, False),
+        # Only the last entry counts: the ones before it are what the client says of itself.
+        (
+            {"headers": {"X-Forwarded-For": "1.1.1.1, 198.51.100.1"}},
+            {"headers": {"X-Forwarded-For": "198.51.100.1"}},
+            True,
+        ),
+        ({"headers": {"X-Forwarded-For": "1.1.1.1, 198.51.100.1"}}, {"headers": {"X-Forwarded-For": "1.1.1.1"}}, False),
+        # One customer has a whole /64 network.
+        ({"headers": {"X-Forwarded-For": "2001:db8::1"}}, {"headers": {"X-Forwarded-For": "2001:db8::ffff:2"}}, True),
+        ({"headers": {"X-Forwarded-For": "2001:db8::1"}}, {"headers": {"X-Forwarded-For": "2001:db8:0:1::1"}}, False),
+        (
+            {"headers": {"X-Forwarded-For": "::ffff:198.51.100.1"}},
+            {"headers": {"X-Forwarded-For": "198.51.100.1"}},
+            True,
+        ),
+        ({"headers": {"X-Forwarded-For": "nonsense"}}, {"headers": {"X-Forwarded-For": "nonsense"}}, True),
+    ],
+)
+def test_a_client_has_its_own_daily_limit(front: Front, first: Any, second: Any, refused: bool) -> None:
+    small = front.limited(jobs_per_client_per_day=1)
+    small.submitted("ada@example.org", **first)
+    answer = small.call("POST", "/", json={"email": "bob@example.org"}, **second)
+    assert answer.status_code == (429 if refused else 201)
+    assert ("Retry-After" in answer.headers) == refused
+
+
+def test_limits_hold_no_address_and_no_ip(front: Front) -> None:
+    front.submitted()
+    names = [stat.name for stat in front.buckets.emails.list("limits/")]
+    assert len(names) == 2
+    assert not any("ada" in name or "203.0" in name for name in names)
+
+
+def test_busy_when_too_many_jobs_are_open(front: Front) -> None:
+    small = front.limited(open_jobs=2)
+    small.submitted("ada@example.org")
+    small.upload(small.submitted("bob@example.org")["job_id"])
+    answer = small.call("POST", "/", json={"email": "eve@example.org"})
+    assert (answer.status_code, answer.get_json()["error"]["code"]) == (503, "busy")
+    assert answer.headers["Retry-After"] == "3600"
+    # A refusal takes none of the day's slots.
+    assert len(list(front.buckets.emails.list("limits/"))) == 4
+    front.clock.advance(3601)  # the link of the one without an upload has ended
+    small.submitted("eve@example.org")
+
+
+@pytest.mark.parametrize(
+    ("limit", "same_address"), [("jobs_per_address_per_day", True), ("jobs_per_client_per_day", False)]
+)
+def test_fifty_racing_requests_never_pass_a_limit(front: Front, limit: str, same_address: bool) -> None:
+    limits = {"jobs_per_address_per_day": 1000, "jobs_per_client_per_day": 1000, "open_jobs": 1000, limit: 7}
+    racing = front.limited(**limits)
+    barrier, statuses = threading.Barrier(50), []
+
+    def post(number: int) -> None:
+        email = "ada@example.org" if same_address else f"ada{number}@example.org"
+        barrier.wait()
+        statuses.append(racing.call("POST", "/", json={"email": email}).status_code)
+
+    threads = [threading.Thread(target=post, args=(number,)) for number in range(50)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(statuses) == [201] * 7 + [429] * 43
+    assert len(list(front.buckets.emails.list("jobs/"))) == 7
