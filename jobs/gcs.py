@@ -135,7 +135,7 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except exceptions.PreconditionFailed as error:
-        raise PreconditionFailed(str(error.message)) from error
+        raise PreconditionFailed("the object is not at the expected generation") from error
     except _BUSY as error:
         raise Transient(f"storage: {type(error).__name__}") from error
     except (exceptions.GoogleAPICallError, InvalidResponse) as error:

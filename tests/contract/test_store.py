@@ -8,9 +8,11 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from google.api_core import exceptions
 
 from jobs.errors import Transient
 from jobs.gcs import GcsStore, client
@@ -173,6 +175,64 @@ def test_of_twenty_who_delete_one_wins(store: Store) -> None:
 
     _race(20, act)
     assert len(removed) == 1
+
+
+class _Refusing(BaseHTTPRequestHandler):
+    """A service that answers everything with its server's status."""
+
+    def _answer(self) -> None:
+        self.rfile.read(int(self.headers.get("content-length") or 0))
+        self.send_response(self.server.status)  # type: ignore[attr-defined]
+        self.send_header("content-length", "0")
+        self.end_headers()
+
+    do_GET = do_POST = do_PUT = do_DELETE = _answer
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def refusing(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[GcsStore, ThreadingHTTPServer]]:
+    monkeypatch.setattr("jobs.gcs._RETRY", None)
+    monkeypatch.setattr("jobs.gcs._LONG_RETRY", None)
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Refusing) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        there = client(f"http://127.0.0.1:{server.server_port}")
+        yield GcsStore(there.bucket("modelmail-busy")), server
+        there.close()
+        server.shutdown()
+
+
+@pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
+def test_a_busy_service_is_transient(
+    refusing: tuple[GcsStore, ThreadingHTTPServer], status: int, tmp_path: Path
+) -> None:
+    store, server = refusing
+    server.status = status  # type: ignore[attr-defined]
+    (tmp_path / "file").write_bytes(b"x")
+    for call in (
+        lambda: store.get("a"),
+        lambda: store.stat("a"),
+        lambda: store.put("a", b""),
+        lambda: store.put("a", b"", if_generation=0),
+        lambda: store.upload("a", tmp_path / "file"),
+        lambda: store.download("a", tmp_path / "copy"),
+        lambda: store.delete("a", if_generation=1),
+        lambda: list(store.list()),
+    ):
+        with pytest.raises(Transient):
+            call()
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_service_that_forbids_is_no_transient(refusing: tuple[GcsStore, ThreadingHTTPServer]) -> None:
+    store, server = refusing
+    server.status = 403  # type: ignore[attr-defined]
+    with pytest.raises(exceptions.Forbidden):
+        store.get("a")
+    with pytest.raises(exceptions.Forbidden):
+        store.put("a", b"", if_generation=0)
 
 
 def test_a_service_that_does_not_answer_is_transient(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -189,10 +189,10 @@ class Index:
             self._writer.execute("BEGIN IMMEDIATE")
             try:
                 yield self._writer
+                self._writer.execute("COMMIT")
             except BaseException:
                 self._writer.execute("ROLLBACK")
                 raise
-            self._writer.execute("COMMIT")
 
 
 def _connect(path: Path) -> sqlite3.Connection:

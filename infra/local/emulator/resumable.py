@@ -48,8 +48,8 @@ class Resumable:
 
     async def go_on(self, upload_id: str, request: Request) -> ObjectRow | Response:
         """Take a chunk, or say how far it is: the object once it is whole, else the 308 answer. Raises ApiError."""
-        lock = self._locks.setdefault(upload_id, asyncio.Lock())
-        async with lock:
+        self._store.session(upload_id)
+        async with self._locks.setdefault(upload_id, asyncio.Lock()):
             session = self._store.session(upload_id)
             if session.done:
                 return self._store.get(Target(session.bucket, session.name, session.done))
