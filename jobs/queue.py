@@ -91,10 +91,12 @@ class Queue:
 
     def oldest_waiting_seconds(self) -> float | None:
         """How long the oldest uploaded job has waited for a worker, or None."""
+        unclaimed = (Status.AWAITING_UPLOAD, Status.AWAITING_WORKER)
+        found = ((self.read(_job_of(stat)), stat) for stat in self.buckets.datasets.list())
         waits = [
-            (self.clock.now() - one.dataset.created).total_seconds()
-            for one in self.waiting()
-            if one.record.job.status in (Status.AWAITING_UPLOAD, Status.AWAITING_WORKER)
+            (self.clock.now() - stat.created).total_seconds()
+            for record, stat in found
+            if record is not None and record.job.status in unclaimed
         ]
         return max(waits, default=None)
 
@@ -121,7 +123,7 @@ class Queue:
         A dataset whose job is terminal or unknown is deleted on the way.
         """
         for stat in sorted(self.buckets.datasets.list(), key=lambda stat: (stat.created, stat.name)):
-            record = self.read(stat.name.removesuffix(".zip"))
+            record = self.read(_job_of(stat))
             if record is None or record.job.status.terminal:
                 self.buckets.datasets.delete(stat.name)
             else:
@@ -239,6 +241,10 @@ class Queue:
         return self.records.swapped(
             record, jobs.moved(record.job, Status.FAILED, now, "failed", error=_told(code, message), **ending)
         )
+
+
+def _job_of(dataset: Stat) -> str:
+    return dataset.name.removesuffix(".zip")
 
 
 def _error(error: UserError) -> dict[str, str]:

@@ -294,7 +294,9 @@ def test_the_age_of_the_oldest_waiting_job(queue: Queue, clock: FakeClock) -> No
     upload(queue, submit(queue))
     clock.advance(90)
     upload(queue, submit(queue))
+    queue.buckets.datasets.put("a" * 22 + ".zip", b"PK")
     assert queue.oldest_waiting_seconds() == 90
+    assert len(list(queue.buckets.datasets.list())) == 3  # asking changes nothing
 
 
 def test_models_are_deleted_after_the_retention(queue: Queue, clock: FakeClock) -> None:
