@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -43,10 +44,16 @@ class EmulatorUnderTest:
 
     def sign(self, blob: storage.Blob, method: str = "GET", seconds: int = 600, **more: Any) -> str:
         """A V4 signed URL, made by the real client; `more` as `Blob.generate_signed_url` takes it."""
-        credentials = service_account.Credentials.from_service_account_file(str(more.pop("key", self.key)))
+        credentials = credentials_of(more.pop("key", self.key))
         given = {"api_access_endpoint": self.url, "credentials": credentials, **more}
         lifetime = timedelta(seconds=seconds)
         return str(blob.generate_signed_url(version="v4", expiration=lifetime, method=method, **given))
+
+
+@cache
+def credentials_of(key: Path) -> service_account.Credentials:
+    """What the real client signs with."""
+    return service_account.Credentials.from_service_account_file(str(key))
 
 
 @contextmanager

@@ -197,7 +197,7 @@ def refusing(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[GcsStore, Thread
     monkeypatch.setattr("jobs.gcs._RETRY", None)
     monkeypatch.setattr("jobs.gcs._LONG_RETRY", None)
     with ThreadingHTTPServer(("127.0.0.1", 0), _Refusing) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()  # polls every 0.02 s
         there = client(f"http://127.0.0.1:{server.server_port}")
         yield GcsStore(there.bucket("modelmail-busy")), server
         there.close()

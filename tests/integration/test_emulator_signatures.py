@@ -15,10 +15,9 @@ import pytest
 import requests
 from google.cloud import storage
 from google.cloud.storage import _signing
-from google.oauth2 import service_account
 
 from infra.local.emulator.keys import ensure_key
-from tests.servers import ACCOUNT, EmulatorUnderTest, running_emulator
+from tests.servers import ACCOUNT, EmulatorUnderTest, credentials_of, running_emulator
 
 UPLOAD = {"content-type": "application/zip", "x-goog-content-length-range": "1,100", "x-goog-if-generation-match": "0"}
 
@@ -223,8 +222,8 @@ def test_each_given_key_counts(tmp_path: Path, emulator: EmulatorUnderTest, othe
 @pytest.mark.parametrize(
     ("seconds_ago", "lifetime", "status", "code"),
     [
-        (0, 1, 200, ""),
-        (60, 61 + 30, 200, ""),
+        (0, 60, 200, ""),
+        (60, 61 + 60, 200, ""),
         (60, 59, 400, "ExpiredToken"),
         (7 * 86400 + 60, 604800, 400, "ExpiredToken"),
         (-14 * 60, 600, 200, ""),  # a client whose clock is ahead
@@ -289,7 +288,7 @@ def test_a_signed_payload_hash_is_checked(emulator: EmulatorUnderTest, bucket: s
 
 def signed_at(emulator: EmulatorUnderTest, resource: str, moment: datetime, expiration: int) -> str:
     """Signed as if at another time, by the real client's own code."""
-    credentials = service_account.Credentials.from_service_account_file(str(emulator.key))
+    credentials = credentials_of(emulator.key)
     return str(
         _signing.generate_signed_url_v4(
             credentials,

@@ -172,10 +172,6 @@ class Index:
         rows = self._reader.execute("SELECT body FROM objects UNION SELECT id FROM sessions WHERE done = 0")
         return {row[0] for row in rows}
 
-    def close(self) -> None:
-        """Write the log back and close."""
-        self._writer.close()
-
     @property
     def _reader(self) -> sqlite3.Connection:
         if not hasattr(self._threads, "reader"):

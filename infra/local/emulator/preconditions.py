@@ -67,14 +67,15 @@ class Preconditions:
 NONE = Preconditions()
 
 
-def from_query(request: Request, source: bool = False) -> Preconditions:
+def from_query(request: Request) -> Preconditions:
     """The JSON API's `ifGenerationMatch` and its kin, If-Match and If-None-Match."""
-    prefix = "ifSource" if source else "if"
-    generation, not_generation, metageneration, not_metageneration = (
-        _number(request.params.get, f"{prefix}{kind}") for kind in _KINDS
+    return Preconditions(
+        _number(request.params.get, "ifGenerationMatch"),
+        _number(request.params.get, "ifGenerationNotMatch"),
+        _number(request.params.get, "ifMetagenerationMatch"),
+        _number(request.params.get, "ifMetagenerationNotMatch"),
+        *_etags(request),
     )
-    etags, not_etags = ((), ()) if source else _etags(request)
-    return Preconditions(generation, not_generation, metageneration, not_metageneration, etags, not_etags)
 
 
 def from_headers(request: Request) -> Preconditions:
@@ -86,9 +87,6 @@ def from_headers(request: Request) -> Preconditions:
         _number(request.header, "x-goog-if-metageneration-not-match"),
         *_etags(request),
     )
-
-
-_KINDS = ("GenerationMatch", "GenerationNotMatch", "MetagenerationMatch", "MetagenerationNotMatch")
 
 
 def _number(get: Callable[[str], str | None], name: str) -> int | None:
