@@ -79,3 +79,8 @@ def running_emulator(data: Path, key: Path, *more: str) -> Iterator[EmulatorUnde
             yield EmulatorUnderTest(url, key, client, process)
         finally:
             client.close()
+
+
+def api(bucket: storage.Bucket, path: str = "", prefix: str = "/storage/v1") -> str:
+    """A URL of the JSON API, below the bucket."""
+    return f"{bucket.client._connection.API_BASE_URL}{prefix}/b/{bucket.name}{path}"

@@ -5,9 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 
 import google_crc32c
 import pytest
@@ -16,7 +14,7 @@ from google.api_core import exceptions
 from google.cloud import storage
 from google.oauth2 import service_account
 
-from tests.servers import EmulatorUnderTest
+from tests.servers import EmulatorUnderTest, api
 
 CORS = [{"origin": ["*"], "method": ["PUT"], "responseHeader": ["content-type"], "maxAgeSeconds": 60}]
 
@@ -24,10 +22,6 @@ CORS = [{"origin": ["*"], "method": ["PUT"], "responseHeader": ["content-type"],
 @pytest.fixture
 def bucket(emulator: EmulatorUnderTest) -> storage.Bucket:
     return emulator.bucket()
-
-
-def api(bucket: storage.Bucket, path: str = "", prefix: str = "/storage/v1") -> str:
-    return f"{bucket.client._connection.API_BASE_URL}{prefix}/b/{bucket.name}{path}"
 
 
 def reason(answer: requests.Response) -> str:
@@ -256,98 +250,6 @@ def test_a_reader_keeps_what_it_opened(bucket: storage.Bucket) -> None:
         blob.upload_from_string(new)
         assert first + answer.raw.read() == old
     assert blob.download_as_bytes() == new
-
-
-# listing
-
-NAMES = ["a", "a/", "a/b/1", "a/b/2", "a/c", "a0", "b/1", "b/2/3", "é/1", "日/1", "\U0001f600"]
-
-
-@pytest.fixture(scope="module")
-def listed(emulator: EmulatorUnderTest) -> storage.Bucket:
-    bucket = emulator.bucket()
-    for name in NAMES:
-        bucket.blob(name).upload_from_string(name)
-    return bucket
-
-
-LISTINGS = [
-    # parameters, objects, prefixes
-    ("", NAMES, []),
-    ("delimiter=/", ["a", "a0", "\U0001f600"], ["a/", "b/", "é/", "日/"]),
-    ("prefix=a/&delimiter=/", ["a/", "a/c"], ["a/b/"]),
-    ("prefix=a/b&delimiter=/", [], ["a/b/"]),
-    ("delimiter=/&includeTrailingDelimiter=true", ["a", "a/", "a0", "\U0001f600"], ["a/", "b/", "é/", "日/"]),
-    ("startOffset=a/c&endOffset=b/2", ["a/c", "a0", "b/1"], []),
-    ("prefix=b&startOffset=b/2", ["b/2/3"], []),
-    ("prefix=nothing", [], []),
-    ("endOffset=a", [], []),
-]
-
-
-@pytest.mark.parametrize("size", [0, 1, 2, 3])
-@pytest.mark.parametrize(("query", "objects", "prefixes"), LISTINGS, ids=[row[0] for row in LISTINGS])
-def test_listing_whole_and_in_pages(
-    listed: storage.Bucket, query: str, objects: list[str], prefixes: list[str], size: int
-) -> None:
-    found: dict[str, list[str]] = {"items": [], "prefixes": []}
-    token = ""
-    for _ in range(20):
-        paging = f"maxResults={size or 1000}&pageToken={token}"
-        page = requests.get(f"{api(listed, '/o')}?{query}&{paging}", timeout=10).json()
-        found["items"] += [item["name"] for item in page.get("items", [])]
-        found["prefixes"] += page.get("prefixes", [])
-        token = page.get("nextPageToken", "")
-        if not token:
-            break
-    assert (found["items"], found["prefixes"]) == (objects, prefixes)
-
-
-def test_listing_refuses_nonsense(listed: storage.Bucket) -> None:
-    for query in ("maxResults=0", "maxResults=x", "pageToken=%F0%9F"):
-        assert requests.get(f"{api(listed, '/o')}?{query}", timeout=10).status_code == 400
-    assert requests.get(api(listed, "/o").replace("test-", "none-"), timeout=10).status_code == 404
-
-
-# races
-
-
-def test_of_fifty_conditional_patches_one_wins(bucket: storage.Bucket) -> None:
-    bucket.blob("a").upload_from_string("x")
-    start = threading.Barrier(50)
-
-    def patch(number: int) -> int:
-        with requests.Session() as session:
-            start.wait()
-            return session.patch(
-                api(bucket, "/o/a?ifMetagenerationMatch=1"), json={"metadata": {"by": str(number)}}, timeout=30
-            ).status_code
-
-    with ThreadPoolExecutor(50) as pool:
-        statuses = list(pool.map(patch, range(50)))
-    assert sorted(statuses) == [200] + [412] * 49
-    resource = requests.get(api(bucket, "/o/a"), timeout=10).json()
-    assert (resource["metageneration"], resource["metadata"]) == ("2", {"by": str(statuses.index(200))})
-
-
-def test_a_slow_writer_loses_to_one_who_finished_meanwhile(bucket: storage.Bucket) -> None:
-    """The condition held when its upload began, and is checked again when it is whole."""
-    url = api(bucket, "/o?uploadType=media&name=a&ifGenerationMatch=0", prefix="/upload/storage/v1")
-    half, go_on = threading.Event(), threading.Event()
-
-    def slowly() -> Iterator[bytes]:
-        yield b"slow"
-        half.set()
-        assert go_on.wait(10)
-        yield b"er"
-
-    with ThreadPoolExecutor(1) as pool:
-        slow = pool.submit(requests.post, url, data=slowly(), timeout=30)
-        assert half.wait(10)
-        assert requests.post(url, data=b"fast", timeout=10).status_code == 200
-        go_on.set()
-        assert slow.result().status_code == 412
-    assert bucket.blob("a").download_as_bytes() == b"fast"
 
 
 # the rest

@@ -3,39 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 from xml.etree import ElementTree
 
 import pytest
-import requests
 from google.cloud import storage
 from google.cloud.storage import _signing
 
 from infra.local.emulator.keys import ensure_key
 from tests.servers import ACCOUNT, EmulatorUnderTest, credentials_of, running_emulator
-
-UPLOAD = {"content-type": "application/zip", "x-goog-content-length-range": "1,100", "x-goog-if-generation-match": "0"}
-
-
-@dataclass(frozen=True)
-class Signed:
-    """A signed request, to be sent as it is or after a change."""
-
-    url: str
-    method: str = "PUT"
-    headers: Mapping[str, str] = field(default_factory=lambda: dict(UPLOAD))
-    body: bytes = b"zip"
-
-    def send(self) -> requests.Response:
-        prepared = requests.Request(self.method, self.url, headers=dict(self.headers), data=self.body or None).prepare()
-        prepared.url = self.url  # exactly as written
-        with requests.Session() as session:
-            return session.send(prepared, timeout=20)
+from tests.signed import Signed, error_code, signed_upload
 
 
 @pytest.fixture(scope="module")
@@ -49,11 +30,6 @@ def bucket(emulator: EmulatorUnderTest) -> storage.Bucket:
 def other_key(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A key that the emulator does not know, of an account that it does."""
     return ensure_key(tmp_path_factory.mktemp("keys") / "other.json", ACCOUNT)
-
-
-def signed_upload(emulator: EmulatorUnderTest, bucket: storage.Bucket, name: str, **more: Any) -> Signed:
-    headers = dict(UPLOAD)
-    return Signed(emulator.sign(bucket.blob(name), "PUT", headers=dict(headers), **more), headers=headers)
 
 
 def parameter(name: str, value: str) -> Callable[[Signed], Signed]:
@@ -181,7 +157,7 @@ def test_forged_is_refused_and_honest_accepted(
     forged = forge(honest)
     assert forged != honest
     answer = forged.send()
-    assert (answer.status_code, _code(answer)) == (status, code)
+    assert (answer.status_code, error_code(answer)) == (status, code)
     assert not blob.exists()
     assert honest.send().status_code == 200
     blob.delete()
@@ -208,7 +184,7 @@ def test_another_key_of_a_known_account_is_refused(
     emulator: EmulatorUnderTest, bucket: storage.Bucket, other_key: Path
 ) -> None:
     forged = signed_upload(emulator, bucket, "key.zip", key=other_key)
-    assert _code(forged.send()) == "SignatureDoesNotMatch"
+    assert error_code(forged.send()) == "SignatureDoesNotMatch"
     assert signed_upload(emulator, bucket, "key.zip").send().status_code == 200
 
 
@@ -236,54 +212,7 @@ def test_a_link_counts_for_its_time_only(
     moment = datetime.now(UTC) - timedelta(seconds=seconds_ago)
     url = signed_at(emulator, f"/{bucket.name}/there.txt", moment, expiration=lifetime)
     answer = Signed(url, "GET", {}, b"").send()
-    assert (answer.status_code, _code(answer)) == (status, code)
-
-
-@pytest.mark.parametrize("form", ["with port", "without port"])
-def test_the_host_may_be_signed_with_or_without_its_port(
-    emulator: EmulatorUnderTest, bucket: storage.Bucket, form: str
-) -> None:
-    host = emulator.url if form == "with port" else "http://127.0.0.1"
-    url = emulator.sign(bucket.blob("there.txt"), api_access_endpoint=host)
-    assert Signed(url.replace(host, emulator.url), "GET", {}, b"").send().content == b"there"
-
-
-def test_a_public_host_may_be_signed(tmp_path: Path, emulator: EmulatorUnderTest) -> None:
-    with running_emulator(tmp_path / "data", emulator.key, "--public-host", "photos.example.org") as behind:
-        bucket = behind.bucket()
-        bucket.blob("there.txt").upload_from_string("there")
-        url = behind.sign(bucket.blob("there.txt"), api_access_endpoint="https://photos.example.org")
-        assert Signed(url.replace("https://photos.example.org", behind.url), "GET", {}, b"").send().content == b"there"
-        other = behind.sign(bucket.blob("there.txt"), api_access_endpoint="https://other.example.org")
-        assert _code(Signed(other.replace("https://other.example.org", behind.url), "GET", {}, b"").send()) == (
-            "SignatureDoesNotMatch"
-        )
-
-
-@pytest.mark.parametrize("name", ["a b", "ä/ö", "a%2Fb", "a+b", "a//b", "..a/./b", "~a", "a?b#c&d=e", "日本語 " * 20])
-def test_odd_names_can_be_signed(emulator: EmulatorUnderTest, bucket: storage.Bucket, name: str) -> None:
-    blob = bucket.blob(name)
-    put = Signed(emulator.sign(blob, "PUT"), headers={}, body=name.encode())
-    assert put.send().status_code == 200
-    assert Signed(emulator.sign(blob), "GET", {}, b"").send().content == name.encode()
-    assert blob.download_as_bytes() == name.encode()
-    assert Signed(emulator.sign(blob, "DELETE"), "DELETE", {}, b"").send().status_code == 204
-    assert not blob.exists()
-
-
-def test_signed_metadata_and_odd_spacing(emulator: EmulatorUnderTest, bucket: storage.Bucket) -> None:
-    headers = {"x-goog-meta-note": "  two   words ", "content-type": "text/plain"}
-    url = emulator.sign(bucket.blob("spaced"), "PUT", headers=dict(headers))
-    assert Signed(url, "PUT", {**headers, "x-goog-meta-note": "two   words"}).send().status_code == 200
-    blob = bucket.get_blob("spaced")
-    assert blob is not None and blob.content_type == "text/plain" and set(blob.metadata) == {"note"}
-
-
-def test_a_signed_payload_hash_is_checked(emulator: EmulatorUnderTest, bucket: storage.Bucket) -> None:
-    digest = "fc39e4dd6ca99e16cdf1c2a44ae9cf7b3dcb4a5ee2bd62a1d0bc4d0e8d5c5c0f"
-    headers = {"x-goog-content-sha256": digest}
-    url = emulator.sign(bucket.blob("hashed"), "PUT", headers=dict(headers))
-    assert _code(Signed(url, "PUT", headers).send()) == "BadDigest"
+    assert (answer.status_code, error_code(answer)) == (status, code)
 
 
 def signed_at(emulator: EmulatorUnderTest, resource: str, moment: datetime, expiration: int) -> str:
@@ -299,9 +228,3 @@ def signed_at(emulator: EmulatorUnderTest, resource: str, moment: datetime, expi
             _request_timestamp=moment.strftime("%Y%m%dT%H%M%SZ"),
         )
     )
-
-
-def _code(answer: requests.Response) -> str:
-    if answer.status_code < 400 or not answer.content:
-        return ""
-    return ElementTree.fromstring(answer.content).findtext("Code") or ""  # noqa: S314 - our own server's answer
