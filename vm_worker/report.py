@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -42,7 +43,7 @@ class Facts:
 def build(facts: Facts) -> dict[str, Any]:
     """report.json: every number of the job, and the sentences that page and mail share. Pure."""
     test, dataset = facts.evaluate["test"], facts.dataset
-    return {
+    built = {
         "version": VERSION,
         "job": dict(facts.job),
         "headline": advice.headline(test, len(dataset["classes"])),
@@ -69,6 +70,7 @@ def build(facts: Facts) -> dict[str, Any]:
         "mail_pictures": list(PICTURES),
         "snippet": render("snippet.txt", size=facts.size),
     }
+    return {key: _finite(value) for key, value in built.items()}
 
 
 def write(report: Mapping[str, Any], folder: Path) -> list[str]:
@@ -90,6 +92,15 @@ def page(report: Mapping[str, Any], pictures: Mapping[str, str]) -> str:
     return render(
         "report.html", report=report, pictures=pictures, numbered=plots.NUMBERED_CLASSES, undrawn=undrawn
     )
+
+
+def _finite(value: Any) -> Any:
+    """The same without NaN and infinities, which JSON does not have: what was not measured is None."""
+    if isinstance(value, Mapping):
+        return {key: _finite(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _winner(facts: Facts) -> dict[str, Any]:

@@ -49,6 +49,15 @@ def test_build_carries_every_number_of_the_stages() -> None:
     assert built["retention"] == {"model_days": 30, "delete_after": "2026-04-02T14:05:41+00:00"}
 
 
+def test_what_was_not_measured_is_null_not_nan(tmp_path: Path) -> None:
+    facts = samples.facts()
+    curve = [{**row, "loss": float("nan"), "accuracy": float("inf")} for row in facts.select["curve"]]
+    built = report.build(replace(facts, select={**facts.select, "curve": curve}))
+    assert (built["curve"][0]["loss"], built["curve"][0]["accuracy"]) == (None, None)
+    report.write(built, tmp_path)
+    assert "NaN" not in (tmp_path / "report.json").read_text(encoding="utf-8")
+
+
 def test_skipped_files_are_cut_but_counted() -> None:
     facts = samples.facts()
     many = [{"name": f"a/{number}.txt", "reason": "is not a photo"} for number in range(50)]
