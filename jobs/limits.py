@@ -18,9 +18,9 @@ def _row(value: int, unit: str, because: str) -> Any:
 class Limits:
     """The limits of one installation; `MODELMAIL_LIMIT_<NAME>` overrides a row."""
 
-    zip_bytes: int = _row(2 * GIB, "bytes", "some 4,000 phone photos; a signed PUT of an hour at 5 Mbit/s")
+    zip_bytes: int = _row(2 * GIB, "bytes", "some 700 phone photos as they are; an hour of upload at 5 Mbit/s")
     zip_entries: int = _row(50_000, "files", "the central directory is read into memory")
-    zip_total_bytes: int = _row(8 * GIB, "bytes", "unpacked; decoding more takes longer than training")
+    zip_total_bytes: int = _row(8 * GIB, "bytes", "unpacked; bounds what decoding can take")
     entry_bytes: int = _row(50_000_000, "bytes", "one photo; a 40-megapixel PNG is smaller")
     zip_ratio: int = _row(50, "times", "photos hardly compress; a bomb does")
     zip_ratio_from_bytes: int = _row(20 * MIB, "bytes", "small zips of drawings may compress well")
@@ -30,13 +30,13 @@ class Limits:
     class_images_min: int = _row(10, "photos", "6 to learn from, 2 to choose by, 2 to test on")
     class_images_warn: int = _row(50, "photos", "below this the test figure is rough, and the report says so")
     broken_percent: int = _row(20, "percent", "more than that is no accident but a wrong export")
-    minutes_default: int = _row(60, "minutes", "selection and tuning of 5,000 photos on one GPU")
+    minutes_default: int = _row(60, "minutes", "long enough to tune, short enough to wait for")
     minutes_min: int = _row(2, "minutes", "one small network, its head and the report")
     minutes_max: int = _row(240, "minutes", "one person must not hold the machine for a day")
     epochs_max: int = _row(40, "epochs", "heads converge by then; the best epoch is kept")
     jobs_per_address_per_day: int = _row(5, "jobs", "keeps strangers from flooding a mailbox")
     jobs_per_client_per_day: int = _row(20, "jobs", "an office behind one address still fits")
-    open_jobs: int = _row(100, "jobs", "what one machine can finish within the deadline")
+    open_jobs: int = _row(100, "jobs", "a day of one machine at 14 minutes each")
     request_bytes: int = _row(64 * 1024, "bytes", "an address and options; photos go to the bucket")
     upload_seconds: int = _row(3600, "seconds", "life of an upload link")
     download_seconds: int = _row(600, "seconds", "life of a download link; the page signs a new one each time")
