@@ -67,5 +67,6 @@ _FILTERS = {
     "percent": wording.percent,
     "plural": wording.plural,
     "seconds": wording.seconds,
+    "setting": wording.setting,
     "size": wording.size,
 }

@@ -83,6 +83,13 @@ def decimals(number: float | None, digits: int = 3) -> str:
     return f"{number:.{digits}f}"
 
 
+def setting(value: object) -> str:
+    """A trial's parameter: 0.00031622776 as "0.000316", True as "yes", the rest as it is."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
 def seconds(duration: float | None) -> str:
     """4.2 as "4.2 s", 95 as "1 min 35 s", 4000 as "1 h 7 min"."""
     if duration is None:

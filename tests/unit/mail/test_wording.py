@@ -70,6 +70,13 @@ def test_decimals(number: float | None, shown: str) -> None:
     assert wording.decimals(number) == shown
 
 
+@pytest.mark.parametrize(
+    ("value", "shown"), [(0.00031622776, "0.000316"), (1e-5, "1e-05"), (64, "64"), (True, "yes"), ("block 7", "block 7")]
+)
+def test_settings(value: object, shown: str) -> None:
+    assert wording.setting(value) == shown
+
+
 def test_counts() -> None:
     assert wording.count(3_420_710) == "3,420,710"
     assert wording.count(None) == "-"
