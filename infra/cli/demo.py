@@ -80,6 +80,8 @@ def _journey(wish: Wish, screen: Screen, outcome: Outcome) -> None:
         _collect_mail(stack, outcome)
         if outcome.status != "done":
             _read_out(outcome, screen)
+            if outcome.status == "failed":
+                screen.say(f"The reason is in {stack.data / 'logs' / 'worker.log'}.")
             return
         outcome.take_files(_download(status, stack.data / "jobs" / submission.job_id))
         photo = photos.one_of_the_test_set(source, stack.settings.limits, work)
