@@ -71,7 +71,8 @@ def test_decimals(number: float | None, shown: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "shown"), [(0.00031622776, "0.000316"), (1e-5, "1e-05"), (64, "64"), (True, "yes"), ("block 7", "block 7")]
+    ("value", "shown"),
+    [(0.00031622776, "0.000316"), (1e-5, "1e-05"), (64, "64"), (True, "yes"), ("block 7", "block 7")],
 )
 def test_settings(value: object, shown: str) -> None:
     assert wording.setting(value) == shown
