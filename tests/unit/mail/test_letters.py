@@ -128,6 +128,14 @@ def test_a_deep_model_shows_both_its_ends() -> None:
     assert shown == [1, 2, 3, *range(195, 201)]
 
 
+def test_a_skipped_trial_is_told_not_tabled() -> None:
+    mail = report_mail(report.build(replace(samples.facts(), tune=samples.SKIPPED_TRIAL)))
+    told = "Nothing was tuned: the time left does not allow it. You get the model as it was selected."
+    assert told in mail.text
+    assert told in Page(mail.html).text
+    assert "what was tried" not in mail.html
+
+
 def test_the_weakest_kinds_come_first_under_their_numbers() -> None:
     facts = samples.facts(samples.many(200), photos=12, right=0.6)
     rows = sorted(facts.evaluate["test"]["per_class"], key=lambda row: row["recall"])

@@ -107,7 +107,7 @@ def test_the_first_screen_has_headline_and_download() -> None:
     [
         "89-94 %, 95 % sure",  # the interval
         "no weights on this machine",  # a candidate that was left out
-        "lower learning rate, larger batch, last block unfrozen",
+        "the rule: unfrozen from block6a_expand_conv, epochs 6, learning rate 0.0001, batch 64 kept",
         "is cut short",  # a skipped file
         "Total params 3,420,710 Trainable params 737,286 Non-trainable params 2,683,424",
         "(None, 224, 224, 3)",
@@ -161,6 +161,7 @@ def without(part: str) -> report.Facts:
     facts = samples.facts(("cat", "dog"), 20, 1.0)
     changes: dict[str, Any] = {
         "tuning": {"tune": {**facts.tune, "better": False, "trials": [], "curve": []}},
+        "trial": {"tune": samples.SKIPPED_TRIAL},
         "skipped": {"dataset": {**facts.dataset, "skipped": [], "skipped_count": 0, "duplicates": 0, "warnings": []}},
         "quote": {"quoted_seconds": None},
         "exports": {"export": {"files": [], "exports": []}},
@@ -172,7 +173,8 @@ def without(part: str) -> report.Facts:
 @pytest.mark.parametrize(
     ("part", "wanted"),
     [
-        ("tuning", "There was no time or no wish for tuning"),
+        ("tuning", "Nothing was tuned. You get the model as it was selected"),
+        ("trial", "Nothing was tuned: the time left does not allow it. You get the model as it was selected."),
         ("skipped", "Every file could be used."),
         ("quote", "The budget was 20 minutes."),
         ("exports", "Download model.h5"),

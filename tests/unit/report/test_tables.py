@@ -24,7 +24,7 @@ def test_candidates_and_trials_are_rows_with_their_numbers(tmp_path: Path) -> No
     assert table["validation_accuracy"][0] == 0.912
     assert table["validation_low"][0] == pytest.approx(0.8744, abs=0.0001)
     assert pd.isna(table["validation_low"][3])
-    assert table["parameter_batch_size"][5] == 64
+    assert table["parameter_batch"][5] == 64
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
