@@ -1,0 +1,38 @@
+"""One plain Keras model out of a pretrained network and a head."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import keras
+
+from vm_worker.learn import networks
+from vm_worker.learn.heads import Head
+from vm_worker.learn.weights import WeightFile
+
+OUTPUT = "probabilities"  # the last layer's name
+
+
+def assemble(weight: WeightFile, head: Head) -> keras.Model:
+    """Raw RGB (None, s, s, 3) float32 in 0..255 -> probabilities (None, k).
+
+    Preprocessing lies in built-in layers, standardisation in the last Dense: the file needs no code of ours.
+    """
+    return crowned(networks.extractor(weight.key, weight), head)
+
+
+def crowned(extractor: keras.Model, head: Head) -> keras.Model:
+    """The extractor with the head on top."""
+    kernel, bias = head.folded()
+    top = keras.layers.Dense(len(bias), activation="softmax", dtype="float32", name=OUTPUT)
+    model = keras.Model(extractor.input, top(extractor.output), name=extractor.name)
+    top.set_weights([kernel, bias])
+    return model
+
+
+def delivered(weight: WeightFile, head: Head, tuned: Path | None) -> keras.Model:
+    """The model of the job: the assembled one, with the tuned weights (`.weights.h5`) where there are some."""
+    model = assemble(weight, head)
+    if tuned is not None:
+        model.load_weights(str(tuned))
+    return model

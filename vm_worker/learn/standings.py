@@ -1,0 +1,121 @@
+"""Who is ahead among the candidates, who ties, and the rows that tell it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.stats import binomtest
+
+from vm_worker.learn.backbones import Backbone
+from vm_worker.learn.contest import Material, Verdict
+from vm_worker.learn.heads import History
+
+TIE = 0.05  # two candidates differ when McNemar's exact p is at most this
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One candidate that was evaluated."""
+
+    backbone: Backbone
+    material: Material
+    verdict: Verdict
+    seconds: float
+    images_per_second: float
+    partial: bool  # judged on fewer photos than there are, for want of time
+
+    @property
+    def rank(self) -> tuple[float, float, float]:
+        """Sorts the best first: accuracy, then cross-entropy, then speed."""
+        return -self.verdict.accuracy, self.verdict.loss, -self.images_per_second
+
+
+def winner(entries: Sequence[Entry], objective: str) -> Entry:
+    """The best one; under `balanced` the fastest, under `small` the smallest, of those that tie with it."""
+    best = min(entries, key=lambda entry: entry.rank)
+    tied = [entry for entry in entries if entry is best or ties(entry, best)]
+    match objective:
+        case "balanced":
+            return max(tied, key=lambda entry: entry.images_per_second)
+        case "small":
+            return min(tied, key=lambda entry: entry.backbone.parameters)
+    return best
+
+
+def ties(one: Entry, other: Entry) -> bool:
+    """McNemar's exact test cannot tell them apart on the rows that judged both."""
+    if len(one.verdict.right) != len(other.verdict.right):
+        return False  # not the same photos
+    both = one.verdict.judged & other.verdict.judged
+    only_one = int(np.sum(one.verdict.right & ~other.verdict.right & both))
+    only_other = int(np.sum(~one.verdict.right & other.verdict.right & both))
+    if only_one + only_other == 0:
+        return True
+    return float(binomtest(only_one, only_one + only_other).pvalue) > TIE
+
+
+def table(entries: Sequence[Entry], objective: str) -> list[dict[str, Any]]:
+    """A row for each, the best first."""
+    chosen = winner(entries, objective)
+    return [_row(entry, chosen) for entry in sorted(entries, key=lambda entry: entry.rank)]
+
+
+def blank(backbone: Backbone, state: str, note: str, seconds: float | None = None) -> dict[str, Any]:
+    """The row of a candidate that has no figures."""
+    return {
+        "name": backbone.key,
+        "title": backbone.title,
+        "validation_accuracy": None,
+        "validation_interval": None,
+        "validation_loss": None,
+        "parameters": backbone.parameters,
+        "seconds": seconds,
+        "state": state,
+        "note": note,
+    }
+
+
+def reason(entries: Sequence[Entry], objective: str) -> str:
+    """Why the winner won, and what ties with it: one or two plain sentences."""
+    chosen = winner(entries, objective)
+    title, verdict = chosen.backbone.title, chosen.verdict
+    if len(entries) == 1:
+        return f"{title} was the only candidate that could be judged."
+    others = [entry.backbone.title for entry in entries if entry is not chosen and ties(entry, chosen)]
+    best = min(entries, key=lambda entry: entry.rank)
+    if chosen is best:
+        text = f"{title} had the highest validation accuracy: {verdict.correct} of {verdict.total} photos right."
+    else:
+        trait = "fastest" if objective == "balanced" else "smallest"
+        text = f"{title} is the {trait} of the candidates that {best.backbone.title}, the most accurate, ties with."
+    if others:
+        text += f" On so few photos the difference to {' and '.join(others)} may be chance."
+    return text
+
+
+def curve_rows(phase: str, name: str, history: History) -> list[dict[str, Any]]:
+    """One plain row an epoch."""
+    names = ("accuracy", "loss", "validation_accuracy", "validation_loss")
+    return [
+        {"phase": phase, "name": name, "epoch": epoch}
+        | {column: round(float(value), 5) for column, value in zip(names, values, strict=True)}
+        for epoch, values in enumerate(zip(*history.columns(), strict=True), start=1)
+    ]
+
+
+def _row(entry: Entry, chosen: Entry) -> dict[str, Any]:
+    verdict = entry.verdict
+    interval = binomtest(verdict.correct, verdict.total).proportion_ci(method="wilson")
+    if entry is chosen:
+        state = "chosen"
+    else:
+        state = "tied" if ties(entry, chosen) else "evaluated"
+    note = f"judged on {len(verdict.right)} photos: the time did not allow more" if entry.partial else ""
+    return blank(entry.backbone, state, note, round(entry.seconds, 2)) | {
+        "validation_accuracy": round(verdict.accuracy, 5),
+        "validation_interval": [round(float(interval.low), 5), round(float(interval.high), 5)],
+        "validation_loss": round(verdict.loss, 5),
+    }
