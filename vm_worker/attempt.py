@@ -145,6 +145,8 @@ def run(spec_path: Path, events: IO[bytes], answers: IO[bytes]) -> int:
 def main() -> int:
     """`python -m vm_worker.attempt SPEC EVENTS_FD ANSWERS_FD`, started by Attempt only."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+    for name in ("absl", "tensorflow"):  # advice on retracing and file formats that nobody here can act on
+        logging.getLogger(name).setLevel(logging.ERROR)
     with os.fdopen(int(sys.argv[2]), "wb") as events:
         status = run(Path(sys.argv[1]), events, os.fdopen(int(sys.argv[3]), "rb"))
     # TensorFlow's threads can hold up an ordinary exit for seconds.

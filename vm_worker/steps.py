@@ -86,13 +86,22 @@ def tune(work: Work) -> Output:
         "better": tuned.better,
         "trials": list(tuned.trials),
         "curve": list(tuned.curve),
-        "validation_accuracy": tuned.validation_accuracy,
-        "validation_loss": tuned.validation_loss,
+        **_delivered_figures(work, tuned),
     }
     if not tuned.better or tuned.weights_path is None:
         return Output(result)
     tuned.weights_path.replace(work.folder / TUNED)
     return Output(result, (_private(TUNED),))
+
+
+def _delivered_figures(work: Work, tuned: Any) -> dict[str, float]:
+    """Of what will be delivered: without a finished trial, the figures that selection gave the winner."""
+    names = ("validation_accuracy", "validation_loss")
+    if tuned.validation_accuracy is not None:
+        return {name: getattr(tuned, name) for name in names}
+    winner = work.results[Stage.SELECT]["winner"]
+    row = next(row for row in work.results[Stage.SELECT]["candidates"] if row["name"] == winner)
+    return {name: row[name] for name in names}
 
 
 def evaluate(work: Work) -> Output:
