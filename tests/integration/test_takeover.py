@@ -1,0 +1,32 @@
+"""A real worker is killed in the middle of real training; another finishes the job, with one mail."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from infra.local.stack import Stack
+from tests.workers import Journey, child_of, runs, until, worker
+
+
+@pytest.mark.timeout(300)
+def test_a_worker_killed_in_the_middle_costs_nothing_but_time(tmp_path: Path) -> None:
+    with Stack(tmp_path / "data", worker=False) as stack:
+        journey = Journey.start(stack, tmp_path)
+        with worker(stack, tmp_path / "first") as first:
+            until(lambda: journey.manifest("select"))
+            child = child_of(first.pid)
+            os.kill(first.pid, signal.SIGKILL)
+            first.wait()
+            until(lambda: not runs(child), 10)
+        selected = journey.manifest("select")
+        with worker(stack, tmp_path / "second"):
+            journey.end()
+        assert journey.mails() == ["1-report.eml"]
+        assert journey.manifest("select") == selected  # adopted, not made again
+        tokens = {stage: journey.manifest(stage)["token"] for stage in ("intake", "select", "report")}
+        assert tokens == {"intake": 1, "select": 1, "report": 2}
+        assert journey.strays() == set()

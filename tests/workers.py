@@ -1,0 +1,115 @@
+"""Real workers against a running stack, to be killed."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from function.client import Client, zip_folder
+from infra.local.demo_photos import make
+from infra.local.environment import Place, children_env
+from infra.local.stack import Stack
+from jobs import gcs
+
+LEASE = 6.0  # seconds
+PATIENCE = 150.0  # seconds for the whole job
+OPTIONS = {"minutes": 2, "candidates": ["efficientnet_lite0"], "epochs": 10}
+
+T = TypeVar("T")
+
+
+@contextmanager
+def worker(stack: Stack, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A worker process of its own, killed at the end."""
+    place = Place(
+        function_url=stack.function_url,
+        storage_url=stack.storage_url,
+        mailbox_url=stack.mailbox_url,
+        work=folder / "work",
+        signing_key=stack.data / "key.json",
+        secret=(stack.data / "secret").read_text(),
+    )
+    folder.mkdir()
+    env = children_env(place) | {"MODELMAIL_LEASE_SECONDS": str(LEASE), "MODELMAIL_POLL_SECONDS": "0.3"}
+    with (folder / "worker.log").open("wb") as log:
+        process = subprocess.Popen([sys.executable, "-m", "vm_worker.main"], env=env, stdout=log, stderr=log)
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait()
+
+
+def until(what: Callable[[], T], seconds: float = PATIENCE) -> T:
+    """The first true answer."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        found = what()
+        if found:
+            return found
+        time.sleep(0.3)
+    raise AssertionError("it did not happen in time")
+
+
+def child_of(pid: int) -> int:
+    """The attempt's process."""
+    (child,) = (int(one) for path in Path(f"/proc/{pid}/task").glob("*/children") for one in path.read_text().split())
+    return child
+
+
+def runs(pid: int) -> bool:
+    """Whether the process lives (and is not only waiting to be reaped)."""
+    try:
+        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except FileNotFoundError:
+        return False
+
+
+@dataclass
+class Journey:
+    """One submitted job on a stack without workers."""
+
+    stack: Stack
+    client: Client
+    status_url: str
+    job_id: str
+
+    @classmethod
+    def start(cls, stack: Stack, folder: Path) -> Journey:
+        """Submit the demo's photos and upload them."""
+        photos = zip_folder(make(folder / "photos"), folder / "photos.zip")
+        client = Client(stack.function_url)
+        submission = client.submit("ada@example.org", OPTIONS)
+        client.upload(submission, photos, lambda done, total: None)
+        return cls(stack, client, submission.status_url, submission.job_id)
+
+    def __post_init__(self) -> None:
+        self.models = gcs.GcsStore(gcs.client(self.stack.storage_url).bucket(self.stack.settings.models_bucket))
+
+    def manifest(self, stage: str) -> dict[str, Any]:
+        """The stage's manifest; empty before its commit."""
+        blob = self.models.get(f"{self.job_id}/stages/{stage}.json")
+        return dict(json.loads(blob.data)) if blob else {}
+
+    def end(self) -> None:
+        """Wait for the outcome and its mail, and for a second mail that must not come."""
+        until(lambda: self.client.status(self.status_url)["status"] == "done")
+        until(self.mails)
+        time.sleep(2)
+
+    def mails(self) -> list[str]:
+        """The mails that arrived."""
+        return sorted(path.name for path in self.stack.mail.glob("*.eml"))
+
+    def strays(self) -> set[str]:
+        """Artifacts that no manifest names."""
+        stages = ("intake", "select", "tune", "evaluate", "export", "report")
+        named = {entry["object"] for stage in stages for entry in self.manifest(stage)["files"].values()}
+        return {stat.name for stat in self.models.list(f"{self.job_id}/artifacts/")} - named
