@@ -56,7 +56,7 @@ def run(wish: Wish) -> int:
         _journey(wish, screen, outcome)
     except ClientError as error:
         outcome.fail(error.code, error.message)
-    except (DemoFailed, ModelmailError, StackError, OSError) as error:
+    except (DemoFailed, ModelmailError, StackError, OSError, subprocess.SubprocessError) as error:
         outcome.fail("demo_failed", str(error))
     if outcome.error:
         screen.say(f"{outcome.error['code']}: {outcome.error['message']}")
@@ -85,7 +85,7 @@ def _journey(wish: Wish, screen: Screen, outcome: Outcome) -> None:
             return
         outcome.take_files(_download(status, stack.data / "jobs" / submission.job_id))
         photo = photos.one_of_the_test_set(source, stack.settings.limits, work)
-        outcome.predictions = _predict(outcome.files["model.h5"], photo)
+        outcome.prediction = _predict(outcome.files["model.h5"], photo)
     outcome.tell(screen)
     screen.say(f"The mail's links work while `modelmail up --data {wish.data}` runs.")
 
@@ -142,16 +142,16 @@ def _download(status: Mapping[str, Any], folder: Path) -> dict[str, Path]:
     return files
 
 
-def _predict(model: Path, photo: Path) -> list[dict[str, Any]]:
-    """What `modelmail predict` says of one photo, in a process that knows nothing of this one."""
-    command = [sys.executable, "-P", "-m", "infra.cli.main", "predict", str(model), str(photo), "--json"]
+def _predict(model: Path, photo: photos.TestPhoto) -> dict[str, Any]:
+    """What `modelmail predict` says of the photo, in a process that knows nothing of this one."""
+    command = [sys.executable, "-P", "-m", "infra.cli.main", "predict", str(model), str(photo.copy), "--json"]
     answer = subprocess.run(  # noqa: S603  our own program, no shell
         command, capture_output=True, text=True, timeout=PREDICT_SECONDS, env=quiet_env()
     )
     if answer.returncode != 0:
         raise DemoFailed(f"modelmail predict failed:\n{answer.stderr}")
-    predictions: list[dict[str, Any]] = json.loads(answer.stdout.splitlines()[-1])["predictions"]
-    return predictions
+    prediction: dict[str, Any] = json.loads(answer.stdout.splitlines()[-1])["predictions"][0]
+    return {**prediction, "image": photo.name}
 
 
 def _terminated(number: int, frame: FrameType | None) -> None:

@@ -27,7 +27,7 @@ class Outcome:
     mail_eml: Path | None = None
     mail_html: Path | None = None
     report: Mapping[str, Any] = field(default_factory=dict)
-    predictions: list[dict[str, Any]] = field(default_factory=list)
+    prediction: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def exit_status(self) -> int:
@@ -86,12 +86,12 @@ class Outcome:
             ("", str(self.mail_html)),
             ("Model", str(self.files["model.h5"])),
             ("Report", str(self.files["report.html"])),
-            *(("Prediction", _said(row)) for row in self.predictions),
+            ("Prediction", _said(self.prediction)),
         ]
 
 
 def _said(row: Mapping[str, Any]) -> str:
-    return f"{wording.name(row['class'])}, {wording.percent(row['probability'], 1)}, for {row['image']}"
+    return f"{wording.name(row['class'])}, {wording.percent(row['probability'], 1)}, for {row['image']} of the test set"
 
 
 def _text(path: Path | None) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from jobs.errors import UserError
@@ -24,8 +25,16 @@ def default_minutes(path: Path, limits: Limits) -> int:
     return min(limits.minutes_min + photos // PHOTOS_A_MINUTE, limits.minutes_max)
 
 
-def one_of_the_test_set(path: Path, limits: Limits, folder: Path) -> Path:
-    """A copy of a photo that the training did not see.
+@dataclass(frozen=True)
+class TestPhoto:
+    """One photo of the test set."""
+
+    name: str  # in the zip
+    copy: Path
+
+
+def one_of_the_test_set(path: Path, limits: Limits, folder: Path) -> TestPhoto:
+    """A photo that the training did not see.
 
     The split follows from the photos and the seed alone, so it is found again here, without the worker.
     """
@@ -39,4 +48,4 @@ def one_of_the_test_set(path: Path, limits: Limits, folder: Path) -> Path:
     photo = next(photo for photo in survey(path, limits).photos if photo.name == name)
     copy = folder / f"photo{PurePosixPath(name).suffix}"
     copy.write_bytes(photo.extent.read())
-    return copy
+    return TestPhoto(name, copy)

@@ -47,8 +47,10 @@ def test_demo_photos_are_sixty_four_different_tiles_of_each_class(tmp_path: Path
 
 def test_the_test_photo_is_one_that_training_does_not_see(tmp_path: Path) -> None:
     zipped = zip_folder(demo_photos.make(tmp_path / "photos"), tmp_path / "photos.zip")
-    copy = one_of_the_test_set(zipped, Limits(), tmp_path)
+    photo = one_of_the_test_set(zipped, Limits(), tmp_path)
     # The worker decodes at other sizes; the split must be the same all the same.
     dataset = take_in(IntakeRequest(zipped, tmp_path / "again", (48,), 0, Limits(), 1), lambda fraction, message: None)
     tests = dataset.pixels(48)[dataset.rows(Part.TEST)]
-    assert any(np.array_equal(read_square(copy, 48), pixels) for pixels in tests)
+    assert any(np.array_equal(read_square(photo.copy, 48), pixels) for pixels in tests)
+    with zipfile.ZipFile(zipped) as archive:
+        assert archive.read(photo.name) == photo.copy.read_bytes()
