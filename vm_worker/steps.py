@@ -6,7 +6,7 @@ Each stage imports what it needs: a dataset that is rejected at intake never wai
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -197,11 +197,23 @@ def _scratch(work: Work) -> Path:
 
 
 def _teller(work: Work, stage: Stage) -> Callable[[Mapping[str, Any]], None]:
+    """Progress of learning, with the curve of the best candidate so far: the record must stay small."""
+    before = work.results[Stage.SELECT]["curve"] if stage is Stage.TUNE else []
+
     def tell(event: Mapping[str, Any]) -> None:
-        known = {key: list(event[key]) for key in ("candidates", "curve") if key in event}
-        work.tell(stage, event["fraction"], event["message"], **known)
+        shown: dict[str, Any] = {}
+        if "candidates" in event:
+            shown["candidates"] = list(event["candidates"])
+        if "curve" in event:
+            best = work.winner.key if stage is Stage.TUNE else _first(event["candidates"])
+            shown["curve"] = [row for row in (*before, *event["curve"]) if row["name"] == best]
+        work.tell(stage, event["fraction"], event["message"], **shown)
 
     return tell
+
+
+def _first(candidates: Sequence[Mapping[str, Any]]) -> str:
+    return str(candidates[0]["name"]) if candidates else ""
 
 
 def _without_weights(key: str, reason: str) -> dict[str, Any]:
