@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from email import message_from_bytes
 from email.policy import default
@@ -18,7 +18,9 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from function.client import Client, ClientError, zip_folder
+import requests
+
+from function.client import Client, ClientError, Submission, zip_folder
 from infra.cli import photos
 from infra.cli.journey import Order, follow, send
 from infra.cli.outcome import DemoFailed, Outcome
@@ -32,6 +34,7 @@ from jobs.limits import Limits
 
 EXPORTS = ("h5", "keras")
 MAIL_SECONDS = 60.0  # the outcome promises the mail; sending it takes a second
+DELETE_SECONDS = 10.0
 PREDICT_SECONDS = 120.0  # TensorFlow's import on a cold disk, and one photo
 MAIL_NAME = re.compile(r"\d+-.+")  # what the mailbox writes; nothing else in its folder is ours to remove
 
@@ -75,9 +78,9 @@ def _journey(wish: Wish, screen: Screen, outcome: Outcome) -> None:
         order = Order(source, wish.email, stack.function_url, _options(wish, source, stack.settings.limits))
         submission = send(order, screen)
         outcome.job_id = submission.job_id
-        status = follow(order.url, submission, screen, stack.check)
+        status = _follow(submission, stack, screen)
         outcome.take_status(status)
-        _collect_mail(stack, outcome)
+        _collect_mail(stack, outcome, submission.job_id)
         if outcome.status != "done":
             _read_out(outcome, screen)
             if outcome.status == "failed":
@@ -111,9 +114,19 @@ def _empty(mail: Path) -> None:
             path.unlink()
 
 
-def _collect_mail(stack: Stack, outcome: Outcome) -> None:
+def _follow(submission: Submission, stack: Stack, screen: Screen) -> dict[str, Any]:
+    try:
+        return follow(stack.function_url, submission, screen, stack.check)
+    except BaseException:
+        # Ctrl-C, or a part that broke: the next demo must not train this one's photos first.
+        with suppress(OSError):
+            requests.delete(submission.delete_url, timeout=DELETE_SECONDS)
+        raise
+
+
+def _collect_mail(stack: Stack, outcome: Outcome, job_id: str) -> None:
     deadline = time.monotonic() + MAIL_SECONDS
-    while not (found := sorted(stack.mail.glob("*.eml"))):
+    while not (found := [path for path in sorted(stack.mail.glob("*.eml")) if job_id in _text(path)]):
         stack.check()
         if time.monotonic() > deadline:
             raise DemoFailed(f"No mail came in {MAIL_SECONDS:.0f} s; the worker's log is in {stack.data / 'logs'}.")
@@ -122,13 +135,15 @@ def _collect_mail(stack: Stack, outcome: Outcome) -> None:
     outcome.mail_html = found[0].with_suffix(".html")
 
 
+def _text(mail: Path) -> str:
+    body = message_from_bytes(mail.read_bytes(), policy=default).get_body(("plain",))
+    return "" if body is None else str(body.get_content())
+
+
 def _read_out(outcome: Outcome, screen: Screen) -> None:
     """What the mail says of a job that ended without a model, and where it lies."""
-    if outcome.mail_eml is None:
-        return
-    text = message_from_bytes(outcome.mail_eml.read_bytes(), policy=default).get_body(("plain",))
-    if text is not None:
-        screen.say(str(text.get_content()).strip())
+    if outcome.mail_eml is not None:
+        screen.say(_text(outcome.mail_eml).strip())
     screen.say(f"Mail: {outcome.mail_eml}")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from email import message_from_bytes
@@ -109,6 +110,21 @@ def test_demo_of_a_bad_zip_says_why_and_fails(tmp_path: Path) -> None:
     assert (told["status"], told["error"]["code"]) == ("rejected", "not_a_zip")
     assert told["error"]["message"] in answer.stderr
     assert Path(told["mail_eml"]).name == "1-rejected.eml"
+
+
+def test_an_interrupted_demo_leaves_no_job_and_no_mail(tmp_path: Path) -> None:
+    command = [*MODELMAIL, "demo", "--data", str(tmp_path / "data"), "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=_env()) as process:
+        assert process.stdout and process.stderr
+        lines = iter(process.stderr.readline, "")
+        job_id = next(line.split()[1] for line in lines if line.startswith("Job "))
+        assert any("select" in line for line in lines)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=30)
+        assert process.returncode == 130
+    with Stack(tmp_path / "data", given=_env(), worker=False) as stack:
+        assert requests.get(f"{stack.function_url}/jobs/{job_id}", timeout=10).status_code == 404
+    assert list((tmp_path / "data" / "mail").glob("*.eml")) == []
 
 
 def test_demo_of_nothing_fails_at_once(tmp_path: Path) -> None:
