@@ -23,7 +23,7 @@ def extractor(key: str, weight: WeightFile | None) -> keras.Model:
     prepared = _prepared(row, image)
     if row.application:
         base = _only_built_in(_application(row, weight, prepared))
-        return keras.Model(base.inputs, _pooled(base.output), name=key)
+        return keras.Model(base.inputs[0], _pooled(base.output), name=key)
     maps = lite.extend(key, prepared)
     if weight is not None:
         lite.load_state(keras.Model(prepared, maps), key, torch_pickle.read_state(weight.path))

@@ -34,7 +34,7 @@ def read_state(path: Path) -> dict[str, NDArray[Any]]:
     return {name: view.array() for name, view in views.items()}
 
 
-class _Storage:
+class Storage:
     """A flat run of numbers, filled after the pickles have been read."""
 
     def __init__(self, dtype: np.dtype[Any], length: int) -> None:
@@ -42,10 +42,10 @@ class _Storage:
         self.data: NDArray[Any] = np.zeros(length, dtype)
 
 
-class _View:
+class View:
     """A tensor: a window on a storage."""
 
-    def __init__(self, storage: _Storage, offset: int, shape: tuple[int, ...], strides: tuple[int, ...]) -> None:
+    def __init__(self, storage: Storage, offset: int, shape: tuple[int, ...], strides: tuple[int, ...]) -> None:
         self._storage, self._offset, self._shape, self._strides = storage, offset, shape, strides
 
     def array(self) -> NDArray[Any]:
@@ -59,8 +59,8 @@ class _View:
         return np.lib.stride_tricks.as_strided(flat, self._shape, steps).copy()
 
 
-def _rebuild(storage: _Storage, offset: int, shape: Any, strides: Any, *_: Any) -> _View:
-    return _View(storage, offset, tuple(shape), tuple(strides))
+def _rebuild(storage: Storage, offset: int, shape: Any, strides: Any, *_: Any) -> View:
+    return View(storage, offset, tuple(shape), tuple(strides))
 
 
 class _Restricted(pickle.Unpickler):
@@ -68,7 +68,7 @@ class _Restricted(pickle.Unpickler):
 
     def __init__(self, file: IO[bytes]) -> None:
         super().__init__(file, encoding="ascii")
-        self.storages: dict[str, _Storage] = {}
+        self.storages: dict[str, Storage] = {}
 
     def find_class(self, module: str, name: str) -> Any:
         known: dict[tuple[str, str], Callable[..., Any] | str] = {
@@ -81,12 +81,12 @@ class _Restricted(pickle.Unpickler):
             raise pickle.UnpicklingError(f"a checkpoint of plain tensors has no {module}.{name}")
         return known[module, name]
 
-    def persistent_load(self, pid: Any) -> _Storage:
+    def persistent_load(self, pid: Any) -> Storage:
         _, kind, key, _, length, *_ = pid
-        return self.storages.setdefault(key, _Storage(DTYPES[kind], length))
+        return self.storages.setdefault(key, Storage(DTYPES[kind], length))
 
 
-def _fill(file: IO[bytes], storage: _Storage) -> None:
+def _fill(file: IO[bytes], storage: Storage) -> None:
     length = int.from_bytes(file.read(8), "little")
     if length != storage.data.size:
         raise pickle.UnpicklingError("a storage of another length than promised")

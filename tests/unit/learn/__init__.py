@@ -1,0 +1,1 @@
+"""The learning engine's own tests."""

@@ -1,0 +1,16 @@
+"""Shared by the learning engine's tests: one small network and its photographs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.unit.learn.photos import textures
+from vm_worker.intake.dataset import Dataset
+
+
+@pytest.fixture(scope="session")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    """3 x 20 tiles at the sizes of Lite0 and Lite1."""
+    return textures(tmp_path_factory.mktemp("photos"), (224, 240), each=20)

@@ -1,0 +1,90 @@
+"""The catalogue, one row at a time: builds, assembles, is cut, and survives both file formats."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from jobs.options import CANDIDATES
+from vm_worker.learn import assemble, lite, networks
+from vm_worker.learn.backbones import CATALOGUE
+from vm_worker.learn.heads import Head
+
+# One of each kind of preprocessing; all ten in the slow suite.
+FAST = ("vgg16", "mobilenet_v2", "efficientnet_v2_b0", "efficientnet_lite0")
+ROWS = [pytest.param(key, marks=() if key in FAST else pytest.mark.slow) for key in CATALOGUE]
+CLASSES = 5
+
+
+def a_head(features: int) -> Head:
+    random = np.random.default_rng(1)
+    return Head(
+        mean=random.normal(size=features).astype(np.float32),
+        scale=random.uniform(0.5, 2, features).astype(np.float32),
+        kernel=random.normal(size=(features, CLASSES)).astype(np.float32),
+        bias=random.normal(size=CLASSES).astype(np.float32),
+    )
+
+
+@pytest.mark.parametrize("key", ROWS)
+def test_a_row_holds_from_network_to_file(key: str, tmp_path: Path) -> None:
+    row = CATALOGUE[key]
+    keras.utils.set_random_seed(0)
+    extractor = networks.extractor(key, None)
+    head = a_head(row.features)
+    model = assemble.crowned(extractor, head)
+    images = np.random.default_rng(0).uniform(0, 255, (2, row.size, row.size, 3)).astype(np.float32)
+    features, expected = np.asarray(extractor(images)), np.asarray(model(images))
+
+    added = 12 if key == "vgg16" else 0  # its preprocessing is a fixed convolution
+    assert extractor.count_params() == row.parameters + added
+    assert features.shape == (2, row.features)
+    np.testing.assert_allclose(expected, head.probabilities(features), atol=1e-5)
+    for suffix in (".h5", ".keras"):
+        path = tmp_path / f"model{suffix}"
+        model.save(path)
+        np.testing.assert_allclose(np.asarray(keras.models.load_model(path)(images)), expected, atol=1e-5)
+    assert {type(layer).__module__.split(".")[0] for layer in model.layers} == {"keras"}
+    assert not [layer for layer in model.layers if isinstance(layer, keras.layers.Lambda)]
+    unfrozen = [_weights_above(model, cut) for cut in row.cuts]
+    assert unfrozen == sorted(unfrozen) and unfrozen[0] > 0 and unfrozen[-1] < row.parameters
+
+
+def _weights_above(model: keras.Model, cut: networks.Cut) -> int:
+    tail = keras.Model(networks.tensor_at(model, cut), model.output)
+    return int(tail.count_params()) - int(model.get_layer(assemble.OUTPUT).count_params())
+
+
+def test_the_catalogue_holds_what_a_user_may_ask_for() -> None:
+    assert set(CATALOGUE) == set(CANDIDATES)
+    for key, row in CATALOGUE.items():
+        assert row.key == key and row.licence and row.attribution.endswith(".")
+
+
+def test_looking_a_network_up_does_not_load_keras() -> None:
+    code = (
+        "import sys; import vm_worker.learn.backbones, vm_worker.learn.weights; "
+        "sys.exit(bool({'keras', 'tensorflow'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0  # noqa: S603
+
+
+@pytest.mark.parametrize(
+    ("key", "blocks", "channels"),
+    [
+        # The published sizes: blocks, and the channels of the last but one and the last.
+        ("efficientnet_lite0", 16, (192, 320)),
+        ("efficientnet_lite1", 21, (192, 320)),
+        ("efficientnet_lite2", 21, (208, 352)),
+    ],
+)
+def test_lite_scales_as_published(key: str, blocks: int, channels: tuple[int, int]) -> None:
+    found = list(lite.blocks(lite.SCALES[key]))
+    assert len(found) == blocks
+    assert (found[-2].channels, found[-1].channels) == channels
+    assert [block.number for block in found] == list(range(blocks))

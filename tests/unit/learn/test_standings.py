@@ -1,0 +1,102 @@
+"""Who wins, what a tie means, and under which objective it is acted on."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from vm_worker.learn import standings
+from vm_worker.learn.backbones import CATALOGUE
+from vm_worker.learn.contest import Material, Verdict
+from vm_worker.learn.heads import History
+from vm_worker.learn.standings import Entry
+
+ROWS = 100
+CURVE = History(*(np.array([0.5, 0.6]) for _ in range(4)))
+
+
+def entry(key: str, right: NDArray[np.bool_], loss: float = 0.5, speed: float = 10.0) -> Entry:
+    judged = np.ones(ROWS, bool)
+    verdict = Verdict(right, judged, loss, strength=0.1, epochs=2, history=CURVE)
+    nothing = Material(np.zeros((ROWS, 1), np.float32), np.zeros(ROWS, np.int64), np.arange(ROWS), ROWS)
+    return Entry(CATALOGUE[key], nothing, verdict, seconds=1.0, images_per_second=speed, partial=False)
+
+
+def first(count: int) -> NDArray[np.bool_]:
+    return np.arange(ROWS) < count
+
+
+@pytest.mark.parametrize(
+    ("right", "ties"),
+    [
+        (first(90), True),  # the same rows
+        (first(85), True),  # 5 against 0: p = 0.0625
+        (first(84), False),  # 6 against 0: p = 0.03125
+        (np.roll(first(90), 5), True),  # 5 against 5
+    ],
+)
+def test_ties_by_exact_mcnemar(right: NDArray[np.bool_], ties: bool) -> None:
+    assert standings.ties(entry("vgg16", first(90)), entry("xception", right)) is ties
+
+
+@pytest.mark.parametrize(
+    ("objective", "winner"),
+    [
+        ("accuracy", "xception"),  # the highest, though others tie with it
+        ("balanced", "mobilenet"),  # the fastest of those that tie
+        ("small", "efficientnet_lite0"),  # the smallest of those that tie
+    ],
+)
+def test_what_an_objective_chooses(objective: str, winner: str) -> None:
+    entries = [
+        entry("xception", first(90), speed=5),
+        entry("mobilenet", first(88), speed=60),
+        entry("efficientnet_lite0", first(87), speed=50),
+        entry("mobilenet_v2", first(60), speed=99),  # fast and small, but truly worse
+    ]
+    if winner == "efficientnet_lite0":
+        entries[1] = entry("vgg16", first(88), speed=60)
+    assert standings.winner(entries, objective).backbone.key == winner
+    states = {row["name"]: row["state"] for row in standings.table(entries, objective)}
+    assert states[winner] == "chosen"
+    assert states["mobilenet_v2"] == "evaluated"
+    assert sorted(states.values()) == ["chosen", "evaluated", "tied", "tied"]
+
+
+def test_equal_accuracy_goes_to_the_lower_loss_and_then_to_the_faster() -> None:
+    entries = [
+        entry("vgg16", first(90), loss=0.4, speed=5),
+        entry("xception", first(90), loss=0.3, speed=5),
+        entry("mobilenet", first(90), loss=0.3, speed=60),
+    ]
+    assert standings.winner(entries, "accuracy").backbone.key == "mobilenet"
+
+
+def test_a_row_has_figures_and_a_wilson_interval() -> None:
+    (row,) = standings.table([entry("vgg16", first(90))], "accuracy")
+    assert row["validation_accuracy"] == 0.9
+    # Wilson's 95 % interval of 90 of 100, from the published formula.
+    assert row["validation_interval"] == pytest.approx([0.82564, 0.94477], abs=1e-4)
+
+
+def test_the_note_names_what_ties() -> None:
+    entries = [entry("xception", first(90)), entry("mobilenet", first(88)), entry("vgg16", first(50))]
+    text = standings.reason(entries, "accuracy")
+    assert "Xception" in text and "90 of 100" in text and "MobileNet" in text and "VGG16" not in text
+    assert "smallest" in standings.reason(entries, "small")
+    assert "only candidate" in standings.reason(entries[:1], "accuracy")
+
+
+def test_curve_rows_count_from_one() -> None:
+    rows = standings.curve_rows("select", "vgg16", CURVE)
+    assert [row["epoch"] for row in rows] == [1, 2]
+    assert rows[1] == {
+        "phase": "select",
+        "name": "vgg16",
+        "epoch": 2,
+        "accuracy": 0.6,
+        "loss": 0.6,
+        "validation_accuracy": 0.6,
+        "validation_loss": 0.6,
+    }
