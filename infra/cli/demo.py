@@ -26,7 +26,7 @@ from infra.cli.journey import Order, follow, send
 from infra.cli.outcome import DemoFailed, Outcome
 from infra.cli.screen import Screen
 from infra.local import demo_photos
-from infra.local.environment import keep_proxies_out, quiet_env
+from infra.local.environment import keep_proxies_out
 from infra.local.processes import StackError
 from infra.local.stack import Stack
 from jobs.errors import ModelmailError
@@ -161,7 +161,7 @@ def _predict(model: Path, photo: photos.TestPhoto) -> dict[str, Any]:
     """What `modelmail predict` says of the photo, in a process that knows nothing of this one."""
     command = [sys.executable, "-P", "-m", "infra.cli.main", "predict", str(model), str(photo.copy), "--json"]
     answer = subprocess.run(  # noqa: S603  our own program, no shell
-        command, capture_output=True, text=True, timeout=PREDICT_SECONDS, env=quiet_env()
+        command, capture_output=True, text=True, timeout=PREDICT_SECONDS
     )
     if answer.returncode != 0:
         raise DemoFailed(f"modelmail predict failed:\n{answer.stderr}")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.cli.screen import Screen
+from infra.local.environment import hush_tensorflow
 from jobs import wording
 from jobs.errors import ModelmailError
 from vm_worker.exports import files
@@ -22,6 +23,7 @@ def run(model: Path, images: list[Path], as_json: bool) -> int:
         if not path.is_file():
             screen.say(f"There is no {path}.")
             return 2
+    hush_tensorflow()
     try:
         network = files.load(model)
     except (ValueError, OSError) as error:

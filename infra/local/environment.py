@@ -24,7 +24,8 @@ LOCAL_DEFAULTS: Mapping[str, str] = {
 }
 
 # TensorFlow's start-up chatter; it says nothing that a reader of the logs could act on.
-QUIET: Mapping[str, str] = {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONUNBUFFERED": "1"}
+QUIET: Mapping[str, str] = {"TF_CPP_MIN_LOG_LEVEL": "3"}
+UNBUFFERED: Mapping[str, str] = {"PYTHONUNBUFFERED": "1"}  # a log that is read while its program runs
 
 
 @dataclass(frozen=True)
@@ -51,15 +52,17 @@ def children_env(place: Place, given: Mapping[str, str] | None = None) -> dict[s
         "MODELMAIL_SECRET": place.secret,
         "MODELMAIL_WORK": str(place.work),
     }
-    return {**LOCAL_DEFAULTS, **inherited, **QUIET, **decided}
+    return {**LOCAL_DEFAULTS, **QUIET, **inherited, **UNBUFFERED, **decided}
 
 
-def quiet_env() -> dict[str, str]:
-    """What a program beside the stack gets: this process's environment, without TensorFlow's chatter."""
-    return {**os.environ, **QUIET}
+def hush_tensorflow() -> None:
+    """Keep TensorFlow's start-up chatter off a user's terminal; works only before it is imported."""
+    for name, value in QUIET.items():
+        os.environ.setdefault(name, value)
 
 
 def keep_proxies_out() -> None:
     """Talk to this machine directly, here and in every child, whatever proxy the environment names."""
-    for name in ("NO_PROXY", "no_proxy"):
-        os.environ[name] = ",".join(filter(None, (os.environ.get(name), "127.0.0.1", "localhost")))
+    known = os.environ.get("no_proxy") or os.environ.get("NO_PROXY")  # in the order in which they count
+    direct = ",".join(filter(None, (known, "127.0.0.1", "localhost")))
+    os.environ.update({"NO_PROXY": direct, "no_proxy": direct})

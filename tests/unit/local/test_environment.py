@@ -6,8 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import requests
 
-from infra.local.environment import Place, children_env
+from infra.local.environment import Place, children_env, keep_proxies_out
 from jobs.settings import Settings
 
 PLACE = Place("http://f", "http://b", "http://m", Path("work"), Path("key.json"), "secret")
@@ -45,3 +46,13 @@ def test_local_defaults_let_a_developer_work() -> None:
 def test_by_default_children_inherit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MODELMAIL_WEIGHTS", "mine")
     assert children_env(PLACE)["MODELMAIL_WEIGHTS"] == "mine"
+
+
+def test_talks_with_this_machine_pass_by_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_PROXY", "example.org")
+    monkeypatch.setenv("no_proxy", "")
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    assert requests.utils.get_environ_proxies("http://127.0.0.1:9000") != {}
+    keep_proxies_out()
+    assert requests.utils.get_environ_proxies("http://127.0.0.1:9000") == {}
+    assert requests.utils.get_environ_proxies("http://example.org") == {}
