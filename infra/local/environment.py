@@ -1,4 +1,4 @@
-"""The environment of the stack's children.
+"""The environment of local programs: what the stack's children get, and two habits of this machine.
 
 Children inherit this process's environment (PATH, HOME, the locale, a coverage run's variables), so
 it has to be read once outside `Settings.from_env`, and here is where. What the stack decides itself
