@@ -34,10 +34,11 @@ demo: dev ## The whole journey on this machine. ZIP=photos.zip EMAIL=me@example.
 
 test: dev ## The fast tests, with branch coverage.
 	@$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage run -m pytest | tee .coverage-tests.log
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report --skip-covered
 	@$(BIN)/coverage report --include='jobs/*,vm_worker/intake/*' --fail-under=95
+	@tail -n 1 .coverage-tests.log
 
 check: dev ## Lint, format, types and import rules.
 	$(BIN)/ruff check .
