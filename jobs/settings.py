@@ -21,12 +21,12 @@ class Settings:
     storage_url: str = ""  # the emulator; empty = Google
     signing_key: str = ""  # a service account's key file; empty = IAM
     iam_url: str = "https://iamcredentials.googleapis.com"
-    sendgrid_key: str = ""
+    sendgrid_key: str = field(default="", repr=False)
     sendgrid_url: str = "https://api.sendgrid.com"
     sender: str = ""
     operator: str = ""
     allowed_addresses: tuple[str, ...] = ()  # globs
-    secret: str = ""
+    secret: str = field(default="", repr=False)
     weights: str = ""  # a folder of <key>.weights.h5
     download_weights: bool = False
     work: Path = Path("work")

@@ -47,3 +47,9 @@ def test_every_limit_has_a_unit_and_a_reason() -> None:
     for row in rows():
         assert row.metadata["unit"]
         assert len(row.metadata["because"]) > 10
+
+
+def test_secrets_are_not_printed() -> None:
+    settings = Settings.from_env({"MODELMAIL_SECRET": "hush", "MODELMAIL_SENDGRID_KEY": "SG.hush"})
+    assert "hush" not in repr(settings)
+    assert (settings.secret, settings.sendgrid_key) == ("hush", "SG.hush")
