@@ -41,13 +41,9 @@ class Cache:
         """How many views of each image there are."""
         return len(self.values)
 
-    def batch(self, views: NDArray[np.int64], positions: NDArray[np.int64]) -> NDArray[np.float32]:
-        """One view of each position: (m, ...)."""
+    def batch(self, views: NDArray[np.int64] | int, positions: NDArray[np.int64]) -> NDArray[np.float32]:
+        """One view of each position, or the same of all: (m, ...)."""
         return np.asarray(self.values[views, positions], np.float32)
-
-    def plain(self, positions: NDArray[np.int64]) -> NDArray[np.float32]:
-        """The pictures as they are: (m, ...)."""
-        return np.asarray(self.values[0, positions], np.float32)
 
 
 class OutOfTime(Exception):

@@ -15,8 +15,10 @@ from vm_worker.learn.backbones import Cut
 from vm_worker.learn.budget import Budget
 
 Rows = NDArray[np.int64]
+Weights = NDArray[np.float32]
 WARM_UP = 0.1  # of all steps
 JUDGE_BATCH = 64
+SHARES = (0.75, 0.5, 0.25)  # of the way back to the start that are tried, besides all of it
 
 
 @dataclass(frozen=True)
@@ -137,10 +139,15 @@ class Trial:
         self._tail.set_weights(kept)
         return best, number
 
-    def repeat(self, epochs: int, budget: Budget) -> None:
-        """So many epochs of the schedule, unjudged. Raises OutOfTime."""
-        for _ in range(epochs):
+    def repeat(self, budget: Budget) -> None:
+        """All epochs, unjudged; leaves the weights of the last. Raises OutOfTime."""
+        for _ in range(self._recipe.epochs):
             self.epoch(budget)
+
+
+def blend(start: list[Weights], end: list[Weights], share: float) -> list[Weights]:
+    """This share of the way from one set of weights to another."""
+    return [one + np.float32(share) * (other - one) for one, other in zip(start, end, strict=True)]
 
 
 def judge(tail: keras.Model, lesson: Lesson) -> Score:
@@ -156,11 +163,11 @@ def score(probabilities: NDArray[np.float32], labels: Rows) -> Score:
     return Score(float((probabilities.argmax(1) == labels).mean()), float(-np.log(chances, dtype=np.float64).mean()))
 
 
-def outputs(model: keras.Model, cache: Cache, positions: Rows) -> NDArray[np.float32]:
-    """What the model makes of the plain views of these positions: (m, ...)."""
+def outputs(model: keras.Model, cache: Cache, positions: Rows, view: int = 0) -> NDArray[np.float32]:
+    """What the model makes of one view, the plain one unless told, of these positions: (m, ...)."""
     parts = []
     for start in range(0, len(positions), JUDGE_BATCH):
         rows = positions[start : start + JUDGE_BATCH]
         filled = np.concatenate([rows, np.repeat(rows[-1:], JUDGE_BATCH - len(rows))])  # one shape, one graph
-        parts.append(np.asarray(model.predict_on_batch(cache.plain(filled)), np.float32)[: len(rows)])
+        parts.append(np.asarray(model.predict_on_batch(cache.batch(view, filled)), np.float32)[: len(rows)])
     return np.concatenate(parts)

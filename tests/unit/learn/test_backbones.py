@@ -12,7 +12,7 @@ import pytest
 
 from jobs.options import CANDIDATES
 from vm_worker.learn import assemble, lite, networks
-from vm_worker.learn.backbones import CATALOGUE
+from vm_worker.learn.backbones import CATALOGUE, Cut
 from vm_worker.learn.heads import Head
 
 # One of each kind of preprocessing; all ten in the slow suite.
@@ -55,7 +55,7 @@ def test_a_row_holds_from_network_to_file(key: str, tmp_path: Path) -> None:
     assert unfrozen == sorted(unfrozen) and unfrozen[0] > 0 and unfrozen[-1] < row.parameters
 
 
-def _weights_above(model: keras.Model, cut: networks.Cut) -> int:
+def _weights_above(model: keras.Model, cut: Cut) -> int:
     tail = keras.Model(networks.tensor_at(model, cut), model.output)
     return int(tail.count_params()) - int(model.get_layer(assemble.OUTPUT).count_params())
 
@@ -71,7 +71,7 @@ def test_looking_a_network_up_does_not_load_keras() -> None:
         "import sys; import vm_worker.learn.backbones, vm_worker.learn.weights; "
         "sys.exit(bool({'keras', 'tensorflow'} & set(sys.modules)))"
     )
-    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0  # noqa: S603
+    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0
 
 
 @pytest.mark.parametrize(

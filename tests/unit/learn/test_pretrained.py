@@ -53,7 +53,9 @@ def test_the_full_network_names_what_is_on_a_photograph(key: str) -> None:
     assert not wrong
 
 
-@pytest.mark.parametrize("key", ["mobilenet", "mobilenet_v2", "vgg16", pytest.param("xception", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "key", ["mobilenet", "mobilenet_v2", "vgg16", pytest.param("xception", marks=pytest.mark.slow)]
+)
 def test_features_are_those_of_the_original_with_its_own_preprocessing(key: str) -> None:
     row, file = CATALOGUE[key], weight(key)
     images = photographs(row.size)

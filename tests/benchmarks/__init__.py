@@ -1,0 +1,1 @@
+"""Measurements, printed as tables; run by hand or by `make bench`."""
