@@ -60,7 +60,7 @@ _ROWS = (
     Backbone(
         key="vgg16", title="VGG16", application="VGG16", size=224,
         features=512, parameters=14_714_688, gflops=15.3, preprocessing=Preprocessing.BGR_MINUS_MEAN,
-        cuts=(Cut("block5_conv1"), Cut("block4_conv1")),
+        cuts=(Cut("block5_conv3"), Cut("block5_conv1"), Cut("block4_conv1")),
         licence="CC BY 4.0",
         attribution="VGG16 by the Visual Geometry Group, University of Oxford (CC BY 4.0), converted for Keras.",
     ),
@@ -79,13 +79,13 @@ _ROWS = (
     Backbone(
         key="inception_v3", title="InceptionV3", application="InceptionV3", size=299,
         features=2048, parameters=21_802_784, gflops=5.7, preprocessing=Preprocessing.PLUS_MINUS_ONE,
-        cuts=(Cut("mixed9", Side.AFTER), Cut("mixed7", Side.AFTER)),
+        cuts=(Cut("mixed9", Side.AFTER), Cut("mixed8", Side.AFTER), Cut("mixed7", Side.AFTER)),
         licence="Apache-2.0", attribution=_KERAS.format("InceptionV3 by Google", "Apache-2.0"),
     ),
     Backbone(
         key="inception_resnet_v2", title="InceptionResNetV2", application="InceptionResNetV2", size=299,
         features=1536, parameters=54_336_736, gflops=13.2, preprocessing=Preprocessing.PLUS_MINUS_ONE,
-        cuts=(Cut("block8_8_ac", Side.AFTER), Cut("mixed_7a", Side.AFTER)),
+        cuts=(Cut("block8_8_ac", Side.AFTER), Cut("block8_5_ac", Side.AFTER), Cut("mixed_7a", Side.AFTER)),
         licence="Apache-2.0", attribution=_KERAS.format("InceptionResNetV2 by Google", "Apache-2.0"),
     ),
     Backbone(
