@@ -21,6 +21,9 @@ from vm_worker.learn.standings import Entry
 from vm_worker.learn.weights import WeightFile
 
 HEADS_SHARE = 0.1  # of the time left, kept for training a candidate's heads
+TUNE_SECONDS = 15.0  # what tuning and the rest need whatever the number of photos: graphs, files
+TUNE_PASSES = 9.0  # what they need besides, in forward passes of the best network over the photos: two views
+# of each, eight epochs above the cut, and the test. Unfreezing brings more than one more candidate does.
 LEAST_IMAGES = 4 * features.BATCH  # the first candidate sees so many, whatever the budget
 
 Report = Callable[[Mapping[str, Any]], None]
@@ -77,6 +80,15 @@ class _Board:
         self.rows = np.concatenate([dataset.rows(Part.TRAIN), dataset.rows(Part.VALIDATION)])
         self.train = len(dataset.rows(Part.TRAIN))
         self.plan = Plan(len(dataset.classes), request.options.epochs, request.options.seed)
+
+    def budget(self) -> Budget:
+        """Until when the next candidate may take its images, so that the best one so far can still be tuned."""
+        budget = self.request.budget
+        if not self.entries or self.request.options.trials == 0:
+            return budget.share(1 - HEADS_SHARE)
+        best = standings.winner(self.entries, self.request.options.objective)
+        tuning = TUNE_SECONDS + TUNE_PASSES * len(self.rows) / best.images_per_second
+        return Budget.of(max(0.0, budget.remaining() * (1 - HEADS_SHARE) - tuning))
 
     def tell(self, part: float, message: str) -> None:
         """This part of the current candidate is done, 0..1."""
@@ -140,7 +152,7 @@ def _material(board: _Board, backbone: Backbone) -> tuple[Material, float]:
 
     source = features.Source(dataset.pixels(backbone.size), board.rows[order])
     least = None if board.entries else LEAST_IMAGES
-    found = features.extract(model, source, request.budget.share(1 - HEADS_SHARE), progress, least)
+    found = features.extract(model, source, board.budget(), progress, least)
     seen = order[: len(found.features)]
     back = np.argsort(seen)  # training rows first again
     rows = board.rows[seen[back]]

@@ -23,7 +23,6 @@ from vm_worker.learn.weights import WeightFile, find
 from vm_worker.spec import Spec
 
 DECODERS = 2  # processes; more gain nothing on two cores
-SELECT_SHARE = 0.45  # of the time that is left after intake; tuning needs the winner's images again
 FINISH_SECONDS = 12.0  # start of the clean process, plots and uploads
 FINISH_PASSES = 3.0  # forward passes over the test images in evaluate and export
 PROGRESS_GAP = 0.5  # seconds between two progress events
@@ -194,9 +193,8 @@ def _run(work: Work, stage: Stage, function: Callable[[Work], Output]) -> None:
 
 
 def select_budget(work: Work) -> Budget:
-    """Until when selection may take its images."""
-    now = time.monotonic()
-    return Budget(now + max(0.0, (work.end - now - FINISH_SECONDS) * SELECT_SHARE))
+    """Until when learning may go on; selection leaves tuning its part of it."""
+    return Budget(work.end - FINISH_SECONDS)
 
 
 def tune_budget(work: Work) -> Budget:
