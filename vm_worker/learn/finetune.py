@@ -17,6 +17,7 @@ from vm_worker.learn.trial import Epoch, Recipe, Score, Trial
 __all__ = ["TuneRequest", "Tuned", "tune"]
 
 TUNED = "tuned.weights.h5"
+LATE = "it did not end in time"
 AGAIN = "; then trained once more in the same way with the validation photos added"
 
 
@@ -47,7 +48,7 @@ def tune(request: TuneRequest, report: Report) -> Tuned:
     try:
         return _compete(bench, recipe, started)
     except OutOfTime:
-        return _skipped("it did not end in time", recipe, time.monotonic() - started)
+        return _skipped(LATE, recipe, time.monotonic() - started)
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,8 @@ def _run(bench: Bench, recipe: Recipe, cache: Cache) -> Found:
         bench.tell(CACHE_PART + (1 - CACHE_PART) / 2 * number / recipe.epochs, f"Tuning: epoch {number}")
 
     score, epochs = Trial(tail, lesson, recipe).run(bench.request.budget, tell)
+    if epochs == 0:
+        return Found(trial.NOTHING, 0, 0.0)
     trained, share = tail.get_weights(), 1.0
     # A network part of the way back has forgotten less, which is often better, most of all on few photos.
     for candidate in trial.SHARES:
@@ -89,8 +92,7 @@ def _compete(bench: Bench, recipe: Recipe, started: float) -> Tuned:
     seen, seconds = bench.judged(start, features), time.monotonic() - started
     bench.reset(start)
     found = _run(bench, recipe, cache)
-    rule = _row(1, recipe, found.score, time.monotonic() - started)
-    rule["parameters"] |= {"epochs kept": found.epochs, "part of the change kept": found.share}
+    rule = _rule(recipe, found, time.monotonic() - started)
     views = _row(2, None, seen, seconds) | {"kind": "views", "parameters": {"views": recipe.views}}
     best = max((before, seen, found.score), key=lambda score: (score.accuracy, -score.loss))
     if best is before:
@@ -104,6 +106,14 @@ def _compete(bench: Bench, recipe: Recipe, started: float) -> Tuned:
     path = bench.request.folder / TUNED
     bench.model.save_weights(str(path))
     return Tuned(True, path, (rule, views), tuple(bench.curve), best.accuracy, best.loss)
+
+
+def _rule(recipe: Recipe, found: Found, seconds: float) -> dict[str, Any]:
+    if found.epochs == 0:
+        return _row(1, recipe, None, seconds) | {"state": "skipped", "note": LATE}
+    row = _row(1, recipe, found.score, seconds)
+    row["parameters"] |= {"epochs kept": found.epochs, "part of the change kept": found.share}
+    return row
 
 
 def _gain(before: Score, after: Score) -> str:

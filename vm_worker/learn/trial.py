@@ -70,6 +70,9 @@ class Score:
         return (self.accuracy, -self.loss) > (other.accuracy, -other.loss)
 
 
+NOTHING = Score(-1.0, float("inf"))  # worse than any
+
+
 @dataclass(frozen=True)
 class Epoch:
     """One point of the curve."""
@@ -129,10 +132,16 @@ class Trial:
         return Epoch(float(said["accuracy"]), float(said["plain"]), judge(self._tail, self._lesson))
 
     def run(self, budget: Budget, tell: Callable[[int, Epoch], None]) -> tuple[Score, int]:
-        """All epochs; leaves the weights of the best one, and gives its score and number. Raises OutOfTime."""
-        best, number, kept = Score(-1.0, float("inf")), 0, []
+        """All epochs that the budget allows; leaves the weights of the best one, and gives its score and number.
+
+        Number 0, with the weights as they were, where not even one epoch ended in time.
+        """
+        best, number, kept = NOTHING, 0, self._tail.get_weights()
         for current in range(1, self._recipe.epochs + 1):
-            point = self.epoch(budget)
+            try:
+                point = self.epoch(budget)
+            except OutOfTime:
+                break
             tell(current, point)
             if point.judged.better_than(best):
                 best, number, kept = point.judged, current, self._tail.get_weights()
@@ -153,7 +162,7 @@ def blend(start: list[Weights], end: list[Weights], share: float) -> list[Weight
 def judge(tail: keras.Model, lesson: Lesson) -> Score:
     """The tail as it is on the judged rows' plain views."""
     if not len(lesson.judge):
-        return Score(0.0, float("inf"))
+        return NOTHING
     return score(outputs(tail, lesson.cache, lesson.judge), lesson.labels[lesson.judge])
 
 

@@ -138,9 +138,21 @@ def test_the_seed_alone_decides() -> None:
     assert np.abs(outcomes[0] - outcomes[2]).max() > 1e-4
 
 
-def test_a_trial_stops_at_its_budget() -> None:
+def test_a_trial_stops_at_its_budget_and_leaves_the_network_as_it_was() -> None:
+    model = small_network()
+    before = model.get_weights()
+    best, number = Trial(model, small_lesson(), RECIPE).run(Budget.of(-1), lambda number, epoch: None)
+    assert number == 0 and Score(0.0, 99.0).better_than(best)
+    for old, new in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
     with pytest.raises(OutOfTime):
-        Trial(small_network(), small_lesson(), RECIPE).run(Budget.of(-1), lambda number, epoch: None)
+        Trial(model, small_lesson(), RECIPE).repeat(Budget.of(-1))
+
+
+@pytest.mark.parametrize(("share", "expected"), [(1.0, 4.0), (0.25, 1.0), (0.0, 0.0)])
+def test_a_blend_lies_on_the_way(share: float, expected: float) -> None:
+    (found,) = trial.blend([np.zeros(3, np.float32)], [np.full(3, 4.0, np.float32)], share)
+    np.testing.assert_allclose(found, expected)
 
 
 @pytest.fixture
