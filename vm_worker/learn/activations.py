@@ -62,9 +62,7 @@ class Filling:
 def fill(stem: keras.Model, source: Source, viewing: Viewing, filling: Filling) -> Cache:
     """Every view of every row through the stem, into a memory map. Raises OutOfTime."""
     count = len(source.rows)
-    values = np.lib.format.open_memmap(
-        filling.path, "w+", np.float16, (viewing.views, count, *stem.output.shape[1:])
-    )
+    values = np.lib.format.open_memmap(filling.path, "w+", np.float16, (viewing.views, count, *stem.output.shape[1:]))
     for done, (view, start, images) in enumerate(_batches(source, viewing), start=1):
         if filling.budget.over():
             raise OutOfTime

@@ -58,6 +58,7 @@ class Found:
     score: Score
     epochs: int
     share: float  # of the way from the selected head's network to the trained one
+    pace: float = 0.0  # seconds of an epoch on the training rows, judging included
 
 
 def _run(bench: Bench, recipe: Recipe, cache: Cache) -> Found:
@@ -70,7 +71,9 @@ def _run(bench: Bench, recipe: Recipe, cache: Cache) -> Found:
         bench.curve.append(_point(bench.backbone.key, number, epoch))
         bench.tell(CACHE_PART + (1 - CACHE_PART) / 2 * number / recipe.epochs, f"Tuning: epoch {number}")
 
+    started = time.monotonic()
     score, epochs = Trial(tail, lesson, recipe).run(bench.request.budget, tell)
+    pace = (time.monotonic() - started) / max(1, len(bench.curve))
     if epochs == 0:
         return Found(trial.NOTHING, 0, 0.0)
     trained, share = tail.get_weights(), 1.0
@@ -81,7 +84,7 @@ def _run(bench: Bench, recipe: Recipe, cache: Cache) -> Found:
         if blended.better_than(score):
             score, share = blended, candidate
     tail.set_weights(trial.blend(before, trained, share))
-    return Found(score, epochs, share)
+    return Found(score, epochs, share, pace)
 
 
 def _compete(bench: Bench, recipe: Recipe, started: float) -> Tuned:
@@ -133,6 +136,8 @@ def _point(name: str, number: int, epoch: Epoch) -> dict[str, Any]:
 def _repeated(bench: Bench, recipe: Recipe, cache: Cache, best: tuple[Head, Found]) -> str:
     """Train once more in the same way, now on train+validation; says so. Without the time, nothing changes."""
     head, found = best
+    if found.pace * found.epochs * len(bench.everything) / len(bench.train) > bench.request.budget.remaining():
+        return ""
     judged = bench.model.get_weights()
     bench.reset(head)
     bench.tell(CACHE_PART + (1 - CACHE_PART) / 2, "Training once more with the validation photos")
