@@ -89,9 +89,7 @@ def write(report: Mapping[str, Any], folder: Path) -> list[str]:
 def page(report: Mapping[str, Any], pictures: Mapping[str, str]) -> str:
     """report.html, with the pictures (name -> address) in it."""
     undrawn = not all(map(style.drawable, report["dataset"]["classes"]))
-    return render(
-        "report.html", report=report, pictures=pictures, numbered=plots.NUMBERED_CLASSES, undrawn=undrawn
-    )
+    return render("report.html", report=report, pictures=pictures, numbered=plots.NUMBERED_CLASSES, undrawn=undrawn)
 
 
 def _finite(value: Any) -> Any:

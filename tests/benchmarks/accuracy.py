@@ -54,8 +54,10 @@ class Result:
 
     def __str__(self) -> str:
         figures = (*self.regression, self.head, self.delivered, self.error)
-        return f"{self.name:<22}{self.images:>6}" + "".join(f"{x:>9.3f}" for x in figures) + (
-            f"{self.seconds:>8.0f}  {self.note}"
+        return (
+            f"{self.name:<22}{self.images:>6}"
+            + "".join(f"{x:>9.3f}" for x in figures)
+            + (f"{self.seconds:>8.0f}  {self.note}")
         )
 
 

@@ -252,9 +252,7 @@ def test_a_post_must_begin_a_session(emulator: EmulatorUnderTest, bucket: storag
         ("", "PUT", "", None),
     ],
 )
-def test_preflight(
-    emulator: EmulatorUnderTest, origin: str, method: str, headers: str, allowed: str | None
-) -> None:
+def test_preflight(emulator: EmulatorUnderTest, origin: str, method: str, headers: str, allowed: str | None) -> None:
     bucket = emulator.bucket(cors=CORS)
     asked = {"origin": origin, "access-control-request-method": method, "access-control-request-headers": headers}
     answer = requests.options(f"{emulator.url}/{bucket.name}/a.zip", headers=asked, timeout=10)

@@ -61,9 +61,7 @@ def test_a_better_model_is_kept_and_loads_again(photos: Dataset, tmp_path: Path)
     np.testing.assert_allclose(said.sum(1), 1, atol=1e-5)
 
 
-def test_a_network_that_got_worse_is_not_kept(
-    photos: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_network_that_got_worse_is_not_kept(photos: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trial, "judge", lambda tail, lesson: Score(0.0, 9.9))
     tuned, _ = run(photos, tmp_path, replace(poor_head(), epochs=20, strength=0.01), 400)
     rule, views = tuned.trials

@@ -26,9 +26,7 @@ ROW = {"name", "title", "validation_accuracy", "validation_interval", "validatio
 
 def run(photos: Dataset, folder: Path, seconds: float, keys: tuple[str, ...]) -> tuple[Selection, list[Any]]:
     events: list[Mapping[str, Any]] = []
-    request = SelectRequest(
-        photos, {key: weight(key) for key in keys}, Options(epochs=12), Budget.of(seconds), folder
-    )
+    request = SelectRequest(photos, {key: weight(key) for key in keys}, Options(epochs=12), Budget.of(seconds), folder)
     return select(request, events.append), events
 
 

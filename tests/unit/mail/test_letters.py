@@ -19,7 +19,7 @@ from vm_worker import report
 HTML_BYTES_MAX = 90_000
 BODY_WORDS_MAX = 80
 PAGE = f"https://photos.example.org/jobs/{JOB.id}"
-MESSAGE = "The folder \"glass\" has 4 photos; each class needs at least 10, better 50 or more."
+MESSAGE = 'The folder "glass" has 4 photos; each class needs at least 10, better 50 or more.'
 
 WASTE = report_mail(report.build(samples.facts()))
 
