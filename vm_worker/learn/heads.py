@@ -114,7 +114,7 @@ class Bank:
         self._weights = np.zeros((self._x.shape[1], columns), np.float32)  # the last row is the bias
         self._moments = (np.zeros_like(self._weights), np.zeros_like(self._weights))
         self._decay = np.repeat(np.asarray(plan.strengths, np.float32), plan.classes)
-        self._batch = int(np.clip(len(self._y) // STEPS_PER_EPOCH, 4, BATCH_MAX))
+        self._batch = batch_of(len(self._y))
         self._order = np.random.default_rng(plan.seed)
         self._step = 0
 
@@ -184,6 +184,11 @@ def refit(examples: Examples, plan: Plan, epochs: int) -> Head:
     for _ in range(epochs):
         bank.epoch()
     return replace(bank.head(0), epochs=epochs)
+
+
+def batch_of(examples: int) -> int:
+    """How many of so many examples make a step of a head."""
+    return int(np.clip(examples // STEPS_PER_EPOCH, 4, BATCH_MAX))
 
 
 def standardisation(features: Floats) -> tuple[Floats, Floats]:

@@ -11,13 +11,14 @@ import numpy as np
 
 from vm_worker.learn.bench import Bench
 from vm_worker.learn.features import BATCH, forward
+from vm_worker.learn.heads import batch_of
 from vm_worker.learn.trial import SHARES, Recipe, Rows
 
 CACHE_BYTES = 10 * 1024**3  # of activations at most, on disk
 GRAPHS_SECONDS = 12.0  # tracing of the graphs that train and judge
 MARGIN = 1.3  # a shared machine is not always as fast as when it was measured
-RATE = 2e-4  # at most; the heads' is 1e-2
-TRIAL_BATCH = 32
+RATE = 2e-4  # at a batch of BATCH_LEAST; the heads' is 1e-2
+BATCH_LEAST, BATCH_MOST = 32, 64  # twice the heads' within these: larger ones leave too few steps
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,8 @@ def affordable(bench: Bench) -> Recipe | None:
     if bench.request.budget.remaining() < GRAPHS_SECONDS:
         return None
     whole = _seconds_an_image(bench, bench.model)
+    # The rate goes with the batch (Goyal et al. 2017, section 2.1).
+    batch = int(np.clip(2 * batch_of(len(bench.train)), BATCH_LEAST, BATCH_MOST))
     for depth, rungs in itertools.groupby(RUNGS, key=lambda rung: rung.depth):
         cut = bench.backbone.cuts[depth]
         stem = bench.stem(cut)
@@ -48,7 +51,7 @@ def affordable(bench: Bench) -> Recipe | None:
             needed = _needed(bench, replace(rung, epochs=epochs), below, whole - below)
             small = rung.views * len(bench.labels) * numbers * np.float16().nbytes <= CACHE_BYTES
             if small and needed <= bench.request.budget.remaining():
-                return Recipe(cut, rung.views, epochs, RATE, TRIAL_BATCH)
+                return Recipe(cut, rung.views, epochs, RATE * batch / BATCH_LEAST, batch)
     return None
 
 
