@@ -11,70 +11,14 @@ from jobs.clock import FakeClock
 from jobs.errors import LeaseLost, Transient, UserError
 from jobs.job import Job, Progress, Status
 from jobs.limits import Limits
-from jobs.options import Options
-from jobs.queue import Buckets, Dismissal, Queue, Waiting
+from jobs.queue import Dismissal, Queue
 from jobs.records import Record
-from jobs.store import MemoryStore, PreconditionFailed
-from jobs.sweep import retire, sweep
+from jobs.store import PreconditionFailed
+from tests.unit.jobs.queues import FlakyStore, claimed, status, submit, upload
 
 HOUR = 3600.0
 CRASH = Dismissal("crashes", "crashed", "it died")
 PREEMPTION = Dismissal("preemptions", "worker_lost", "taken back")
-
-
-class FlakyStore(MemoryStore):
-    """A bucket whose next writes fail, before or after they are done."""
-
-    def __init__(self, clock: FakeClock) -> None:
-        super().__init__(clock)
-        self.faults: list[str] = []  # "refuse" | "lose"
-
-    def put(
-        self, name: str, data: bytes, *, if_generation: int | None = None, content_type: str = "application/json"
-    ) -> int:
-        fault = self.faults.pop(0) if self.faults else ""
-        if fault == "refuse":
-            raise Transient("503")
-        generation = super().put(name, data, if_generation=if_generation, content_type=content_type)
-        if fault == "lose":
-            raise Transient("the answer was lost")
-        return generation
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
-def emails(clock: FakeClock) -> FlakyStore:
-    return FlakyStore(clock)
-
-
-@pytest.fixture
-def queue(clock: FakeClock, emails: FlakyStore) -> Queue:
-    return Queue(Buckets(emails, MemoryStore(clock), MemoryStore(clock)), clock, Limits())
-
-
-def submit(queue: Queue, email: str = "ada@example.org") -> Job:
-    return queue.submit(jobs.new_id(), email, "h" * 64, Options())
-
-
-def upload(queue: Queue, job: Job) -> Waiting:
-    queue.buckets.datasets.put(f"{job.id}.zip", b"PK", if_generation=0)
-    return next(one for one in queue.waiting() if one.record.job.id == job.id)
-
-
-def claimed(queue: Queue, owner: str = "w1") -> Record:
-    record = queue.claim(upload(queue, submit(queue)), owner)
-    assert record is not None
-    return record
-
-
-def status(queue: Queue, job_id: str) -> Status:
-    record = queue.read(job_id)
-    assert record is not None
-    return record.job.status
 
 
 def test_a_submission_makes_a_record_and_an_open_mark(queue: Queue) -> None:
@@ -248,63 +192,3 @@ def test_a_swap_on_an_old_generation_is_refused(queue: Queue) -> None:
     queue.renew_link(job.id)
     with pytest.raises(PreconditionFailed):
         queue.records.swap(old, old.job)
-
-
-def no_mail(job_id: str) -> None:
-    raise AssertionError("no mail before an upload")
-
-
-def test_the_sweep_expires_what_was_never_uploaded_without_a_mail(queue: Queue, clock: FakeClock) -> None:
-    job = submit(queue)
-    clock.advance(23 * HOUR)
-    sweep(queue, no_mail)
-    assert status(queue, job.id) is Status.AWAITING_UPLOAD
-    clock.advance(2 * HOUR)
-    sweep(queue, no_mail)
-    assert status(queue, job.id) is Status.EXPIRED
-    assert list(queue.buckets.emails.list("open/")) == []
-
-
-def test_the_sweep_delivers_what_is_pending_and_closes_what_is_settled(queue: Queue) -> None:
-    record = queue.finish(claimed(queue), {})
-    delivered: list[str] = []
-    sweep(queue, delivered.append)
-    assert delivered == [record.job.id]
-
-
-def test_the_sweep_removes_an_old_orphaned_mark_only(queue: Queue, clock: FakeClock) -> None:
-    queue.buckets.emails.put("open/" + "a" * 22, b"")
-    sweep(queue, no_mail)
-    assert len(list(queue.buckets.emails.list("open/"))) == 1  # its submission may still be under way
-    clock.advance(2 * HOUR)
-    sweep(queue, no_mail)
-    assert list(queue.buckets.emails.list("open/")) == []
-
-
-def test_the_sweep_ends_what_is_overdue_with_a_mail(queue: Queue, clock: FakeClock) -> None:
-    waiting, running = upload(queue, submit(queue)).record.job, claimed(queue).job
-    clock.advance(25 * HOUR)
-    delivered: list[str] = []
-    sweep(queue, delivered.append)
-    assert sorted(delivered) == sorted([waiting.id, running.id])
-    assert {status(queue, job.id) for job in (waiting, running)} == {Status.FAILED}
-
-
-def test_the_age_of_the_oldest_waiting_job(queue: Queue, clock: FakeClock) -> None:
-    upload(queue, submit(queue))
-    clock.advance(90)
-    upload(queue, submit(queue))
-    queue.buckets.datasets.put("a" * 22 + ".zip", b"PK")
-    assert queue.oldest_waiting_seconds() == 90
-    assert len(list(queue.buckets.datasets.list())) == 3  # asking changes nothing
-
-
-def test_models_are_deleted_after_the_retention(queue: Queue, clock: FakeClock) -> None:
-    job_id = queue.finish(claimed(queue), {}).job.id
-    queue.buckets.models.put(f"{job_id}/stages/intake.json", b"{}")
-    retire(queue)
-    assert status(queue, job_id) is Status.DONE
-    clock.advance(31 * 24 * HOUR)
-    retire(queue)
-    assert status(queue, job_id) is Status.DELETED
-    assert list(queue.buckets.models.list()) == []

@@ -1,0 +1,71 @@
+"""What anyone idle does."""
+
+from __future__ import annotations
+
+from jobs.clock import FakeClock
+from jobs.job import Status
+from jobs.queue import Queue
+from jobs.sweep import retire, sweep
+from tests.unit.jobs.queues import claimed, status, submit, upload
+
+HOUR = 3600.0
+
+
+def no_mail(job_id: str) -> None:
+    raise AssertionError("no mail before an upload")
+
+
+def test_the_sweep_expires_what_was_never_uploaded_without_a_mail(queue: Queue, clock: FakeClock) -> None:
+    job = submit(queue)
+    clock.advance(23 * HOUR)
+    sweep(queue, no_mail)
+    assert status(queue, job.id) is Status.AWAITING_UPLOAD
+    clock.advance(2 * HOUR)
+    sweep(queue, no_mail)
+    assert status(queue, job.id) is Status.EXPIRED
+    assert list(queue.buckets.emails.list("open/")) == []
+
+
+def test_the_sweep_delivers_what_is_pending_and_closes_what_is_settled(queue: Queue) -> None:
+    record = queue.finish(claimed(queue), {})
+    delivered: list[str] = []
+    sweep(queue, delivered.append)
+    assert delivered == [record.job.id]
+
+
+def test_the_sweep_removes_an_old_orphaned_mark_only(queue: Queue, clock: FakeClock) -> None:
+    queue.buckets.emails.put("open/" + "a" * 22, b"")
+    sweep(queue, no_mail)
+    assert len(list(queue.buckets.emails.list("open/"))) == 1  # its submission may still be under way
+    clock.advance(2 * HOUR)
+    sweep(queue, no_mail)
+    assert list(queue.buckets.emails.list("open/")) == []
+
+
+def test_the_sweep_ends_what_is_overdue_with_a_mail(queue: Queue, clock: FakeClock) -> None:
+    waiting, running = upload(queue, submit(queue)).record.job, claimed(queue).job
+    clock.advance(25 * HOUR)
+    delivered: list[str] = []
+    sweep(queue, delivered.append)
+    assert sorted(delivered) == sorted([waiting.id, running.id])
+    assert {status(queue, job.id) for job in (waiting, running)} == {Status.FAILED}
+
+
+def test_the_age_of_the_oldest_waiting_job(queue: Queue, clock: FakeClock) -> None:
+    upload(queue, submit(queue))
+    clock.advance(90)
+    upload(queue, submit(queue))
+    queue.buckets.datasets.put("a" * 22 + ".zip", b"PK")
+    assert queue.oldest_waiting_seconds() == 90
+    assert len(list(queue.buckets.datasets.list())) == 3  # asking changes nothing
+
+
+def test_models_are_deleted_after_the_retention(queue: Queue, clock: FakeClock) -> None:
+    job_id = queue.finish(claimed(queue), {}).job.id
+    queue.buckets.models.put(f"{job_id}/stages/intake.json", b"{}")
+    retire(queue)
+    assert status(queue, job_id) is Status.DONE
+    clock.advance(31 * 24 * HOUR)
+    retire(queue)
+    assert status(queue, job_id) is Status.DELETED
+    assert list(queue.buckets.models.list()) == []
