@@ -1,0 +1,76 @@
+"""The stages' own decisions; what they call is tested where it lives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from jobs.errors import Bug
+from jobs.job import Stage
+from jobs.limits import Limits
+from jobs.options import Options
+from vm_worker import steps
+from vm_worker.spec import Spec
+from vm_worker.stages import Work
+
+
+class Parent:
+    """Keeps what the child says."""
+
+    def __init__(self) -> None:
+        self.heard: list[Mapping[str, Any]] = []
+
+    def send(self, event: Mapping[str, Any]) -> None:
+        self.heard.append(event)
+
+    def commit(self, event: Mapping[str, Any]) -> Mapping[str, Any]:
+        raise AssertionError("no stage is run here")
+
+
+@pytest.fixture
+def parent() -> Parent:
+    return Parent()
+
+
+@pytest.fixture
+def work(parent: Parent, tmp_path: Path) -> Work:
+    spec = Spec("abcdefgh", tmp_path / "x.zip", tmp_path, Options(), Limits(), 120.0, "2026-01-01", "2026-01-01")
+    one = {"name": "mobilenet", "validation_accuracy": 0.8, "validation_loss": 0.5}
+    other = {"name": "vgg16", "validation_accuracy": 0.7, "validation_loss": 0.6}
+    curve = [{"name": name, "epoch": 1} for name in ("vgg16", "mobilenet")]
+    return Work(
+        spec, parent, results={Stage.SELECT: {"winner": "mobilenet", "candidates": [other, one], "curve": curve}}
+    )
+
+
+def exports(h5: str, keras: str) -> list[dict[str, Any]]:
+    return [{"name": "model.h5", "state": h5, "note": "n"}, {"name": "model.keras", "state": keras, "note": "n"}]
+
+
+def test_a_failing_h5_fails_the_job_and_a_failing_extra_does_not() -> None:
+    steps._check_h5(exports("made", "failed"))
+    with pytest.raises(Bug, match=r"model\.h5 does not survive"):
+        steps._check_h5(exports("failed", "made"))
+
+
+def test_without_a_finished_trial_the_winners_own_figures_stand(work: Work) -> None:
+    skipped = SimpleNamespace(validation_accuracy=None, validation_loss=None)
+    assert steps._delivered_figures(work, skipped) == {"validation_accuracy": 0.8, "validation_loss": 0.5}
+    tuned = SimpleNamespace(validation_accuracy=0.9, validation_loss=0.4)
+    assert steps._delivered_figures(work, tuned) == {"validation_accuracy": 0.9, "validation_loss": 0.4}
+
+
+def test_the_page_gets_the_winners_curve_over_select_and_tune(work: Work, parent: Parent) -> None:
+    point = {"name": "mobilenet", "epoch": 1, "phase": "tune"}
+    steps._teller(work, Stage.TUNE)({"fraction": 1.0, "message": "m", "curve": [point]})
+    assert parent.heard[-1]["curve"] == [{"name": "mobilenet", "epoch": 1}, point]
+    assert 0.5 < parent.heard[-1]["fraction"] <= 0.81
+
+
+def test_a_candidate_without_weights_is_named_with_its_reason() -> None:
+    row = steps._without_weights("vgg16", "no weights on this machine")
+    assert (row["state"], row["note"], row["validation_accuracy"]) == ("no_weights", "no weights on this machine", None)
