@@ -19,6 +19,7 @@ from vm_worker.stages import File, Output, Work, select_budget, tune_budget
 
 HEAD = "head.npz"
 TUNED = "tuned.weights.h5"
+JUDGED = "judged.npz"  # what the delivered setting says of the validation part, by a model that had not seen it
 PROBABILITIES = "test.npz"
 CLEAN_SECONDS = 600.0  # at most, for the clean process
 
@@ -69,6 +70,8 @@ def select(work: Work) -> Output:
 
 def tune(work: Work) -> Output:
     """The rule: lower learning rate, larger batch, last block unfrozen."""
+    import numpy as np
+
     from vm_worker.learn.finetune import TuneRequest
     from vm_worker.learn.finetune import tune as train
     from vm_worker.learn.heads import Head
@@ -88,10 +91,14 @@ def tune(work: Work) -> Output:
         "curve": list(tuned.curve),
         **_delivered_figures(work, tuned),
     }
-    if not tuned.better or tuned.weights_path is None:
-        return Output(result)
-    tuned.weights_path.replace(work.folder / TUNED)
-    return Output(result, (_private(TUNED),))
+    kept = []
+    if tuned.validation is not None:
+        np.savez(work.folder / JUDGED, validation=tuned.validation)
+        kept.append(_private(JUDGED))
+    if tuned.better and tuned.weights_path is not None:
+        tuned.weights_path.replace(work.folder / TUNED)
+        kept.append(_private(TUNED))
+    return Output(result, tuple(kept))
 
 
 def _delivered_figures(work: Work, tuned: Any) -> dict[str, float]:

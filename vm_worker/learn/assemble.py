@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import keras
+import numpy as np
 
 from vm_worker.learn import networks
 from vm_worker.learn.heads import Head
@@ -30,9 +31,15 @@ def crowned(extractor: keras.Model, head: Head) -> keras.Model:
     return model
 
 
-def delivered(weight: WeightFile, head: Head, tuned: Path | None) -> keras.Model:
-    """The model of the job: the assembled one, with the tuned weights (`.weights.h5`) where there are some."""
+def delivered(weight: WeightFile, head: Head, tuned: Path | None, temperature: float = 1.0) -> keras.Model:
+    """The model of the job: the assembled one, with the tuned weights (`.weights.h5`) where there are some.
+
+    The logits are divided by the temperature, in the last layer's own weights: no answer changes, only how
+    sure the model says it is.
+    """
     model = assemble(weight, head)
     if tuned is not None:
         model.load_weights(str(tuned))
+    last = model.get_layer(OUTPUT)
+    last.set_weights([value / np.float32(temperature) for value in last.get_weights()])
     return model

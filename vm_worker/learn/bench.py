@@ -99,6 +99,10 @@ class Bench:
         pooled = keras.Model(networks.tensor_at(self.model, cut), self.model.get_layer(networks.POOL).output)
         return np.stack([trial.outputs(pooled, cache, self.everything, view) for view in range(cache.views)])
 
+    def said(self, head: Head, features: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The head's probabilities for the validation part, as the pictures are: (m, k)."""
+        return head.probabilities(features[0, self.validation])
+
     def judged(self, head: Head, features: NDArray[np.float32]) -> Score:
-        """The head on the validation part, as the pictures are."""
-        return trial.score(head.probabilities(features[0, self.validation]), self.labels[self.validation])
+        """The head on the validation part."""
+        return trial.score(self.said(head, features), self.labels[self.validation])

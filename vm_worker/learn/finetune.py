@@ -7,6 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from vm_worker.learn import trial
 from vm_worker.learn.activations import Cache, OutOfTime
 from vm_worker.learn.bench import CACHE_PART, Bench, Report, TuneRequest
@@ -31,6 +34,7 @@ class Tuned:
     curve: tuple[dict[str, Any], ...]
     validation_accuracy: float | None  # None when no trial came to its end
     validation_loss: float | None
+    validation: NDArray[np.float32] | None = None  # (m, k): what the model of these figures says of the validation part
 
 
 def tune(request: TuneRequest, report: Report) -> Tuned:
@@ -58,6 +62,7 @@ class Found:
     score: Score
     epochs: int
     share: float  # of the way from the selected head's network to the trained one
+    said: NDArray[np.float32] | None = None  # (m, k) of the validation part
     pace: float = 0.0  # seconds of an epoch on the training rows, judging included
 
 
@@ -84,13 +89,14 @@ def _run(bench: Bench, recipe: Recipe, cache: Cache) -> Found:
         if blended.better_than(score):
             score, share = blended, candidate
     tail.set_weights(trial.blend(before, trained, share))
-    return Found(score, epochs, share, pace)
+    return Found(score, epochs, share, trial.outputs(tail, cache, bench.validation), pace)
 
 
 def _compete(bench: Bench, recipe: Recipe, started: float) -> Tuned:
     cache = bench.cache(recipe)
     features = bench.features(cache, recipe.cut)
-    before = bench.judged(bench.refit(features[:1], bench.train), features)
+    plain = bench.refit(features[:1], bench.train)
+    before = bench.judged(plain, features)
     start = bench.refit(features, bench.train)  # views teach the head too
     seen, seconds = bench.judged(start, features), time.monotonic() - started
     bench.reset(start)
@@ -99,7 +105,8 @@ def _compete(bench: Bench, recipe: Recipe, started: float) -> Tuned:
     views = _row(2, None, seen, seconds) | {"kind": "views", "parameters": {"views": recipe.views}}
     best = max((before, seen, found.score), key=lambda score: (score.accuracy, -score.loss))
     if best is before:
-        return Tuned(False, None, (rule, views), tuple(bench.curve), before.accuracy, before.loss)
+        said = bench.said(plain, features)
+        return Tuned(False, None, (rule, views), tuple(bench.curve), before.accuracy, before.loss, said)
     final = bench.refit(features, bench.everything)
     if best is found.score:
         rule |= {"state": "kept", "note": _gain(before, best) + _repeated(bench, recipe, cache, (final, found))}
@@ -108,7 +115,8 @@ def _compete(bench: Bench, recipe: Recipe, started: float) -> Tuned:
         views |= {"state": "kept", "note": _gain(before, best) + AGAIN}
     path = bench.request.folder / TUNED
     bench.model.save_weights(str(path))
-    return Tuned(True, path, (rule, views), tuple(bench.curve), best.accuracy, best.loss)
+    told = found.said if best is found.score else bench.said(start, features)
+    return Tuned(True, path, (rule, views), tuple(bench.curve), best.accuracy, best.loss, told)
 
 
 def _rule(recipe: Recipe, found: Found, seconds: float) -> dict[str, Any]:

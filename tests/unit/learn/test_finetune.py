@@ -52,6 +52,10 @@ def test_a_better_model_is_kept_and_loads_again(photos: Dataset, tmp_path: Path)
     assert tuned.better and row["state"] == "kept"
     assert "once more" in row["note"]
     assert row["validation_accuracy"] == pytest.approx(tuned.validation_accuracy, abs=1e-4)
+    assert tuned.validation is not None
+    judged = trial.score(tuned.validation, photos.labels[photos.rows(Part.VALIDATION)])
+    assert judged.accuracy == pytest.approx(tuned.validation_accuracy)
+    assert judged.loss == pytest.approx(tuned.validation_loss, abs=1e-4)
     assert [point["epoch"] for point in tuned.curve] == [1, 2]
     assert [event["fraction"] for event in events] == sorted(event["fraction"] for event in events)
     model = assemble.delivered(weight(KEY), poor_head(), tuned.weights_path)
