@@ -25,6 +25,13 @@ class Limits:
     zip_ratio: int = _row(50, "times", "photos hardly compress; a bomb does")
     zip_ratio_from_bytes: int = _row(20 * MIB, "bytes", "small zips of drawings may compress well")
     image_pixels: int = _row(40_000_000, "pixels", "120 MB decoded, in each decoding process")
+    image_memory_bytes: int = _row(
+        1536 * MIB, "bytes", "one photo; a 40-megapixel progressive CMYK JPEG needs half of it"
+    )
+    image_seconds: int = _row(30, "seconds", "one photo; the same JPEG takes 2 s on a slow core")
+    intake_minutes: int = _row(
+        120, "minutes", "all photos; 50,000 from phones take an hour, huge blank ones would take a day"
+    )
     classes_min: int = _row(2, "classes", "one class leaves nothing to tell apart")
     classes_max: int = _row(200, "classes", "past that a confusion matrix and its test set mean little")
     class_images_min: int = _row(10, "photos", "6 to learn from, 2 to choose by, 2 to test on")

@@ -2,37 +2,60 @@
 
 from __future__ import annotations
 
+import io
 import json
+import sys
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import typer
 
+from jobs.limits import Limits
 from jobs.settings import Settings
 from vm_worker.intake.names import clean
-from vm_worker.intake.pool import Decoders
+from vm_worker.intake.pool import Bounds, DecoderFault, Decoders
 from vm_worker.intake.verdict import Verdict, verdict
 
 SKIPPED_SHOWN = 20  # lines a path, for people; --json has them all
+WRONG = 2  # exit status: nothing can be checked here
+INTERRUPTED = 130  # exit status, as shells give for Ctrl-C
 
 
-def check(paths: list[Path], json_lines: bool) -> None:
+def check(paths: Sequence[str | Path], json_lines: bool) -> None:
     """Print one verdict a path, as it is known. Exit status: 0 when all are accepted, 1 otherwise.
 
     A photo that ends or hangs its decoding process costs that photo, never the command.
     """
-    limits = Settings.from_env().limits
-    accepted = True
-    with Decoders(processes=1) as decoders:  # started once, for all paths
-        for path in paths:
-            said = verdict(path, limits, decoders)
-            accepted = accepted and said.accepted
-            typer.echo(json.dumps(said.to_json(str(path))) if json_lines else _told(path, said))
+    _speak_anything()
+    try:
+        accepted = _check(paths, json_lines, Settings.from_env().limits)
+    except KeyboardInterrupt:
+        raise typer.Exit(INTERRUPTED) from None
+    except (DecoderFault, ValueError) as error:  # ValueError: a setting that is no number
+        typer.echo(f"Nothing can be checked here: {error}.", err=True)
+        raise typer.Exit(WRONG) from None
     raise typer.Exit(0 if accepted else 1)
 
 
-def _told(path: Path, said: Verdict) -> str:
+def _check(paths: Iterable[str | Path], json_lines: bool, limits: Limits) -> bool:
+    accepted = True
+    with Decoders(1, Bounds.of(limits)) as decoders:  # started once, for all paths
+        for path in paths:
+            said = verdict(Path(path), limits, decoders)
+            accepted = accepted and said.accepted
+            typer.echo(json.dumps(said.to_json(str(path))) if json_lines else _told(str(path), said))
+    return accepted
+
+
+def _speak_anything() -> None:
+    """A terminal without UTF-8 shows escapes where it lacks a character; it does not end the command."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
+def _told(path: str, said: Verdict) -> str:
     code = f" ({said.code})" if said.code else ""
-    lines = [f"{clean(str(path))}: {said.verdict}{code}", f"  {clean(said.message)}"]
+    lines = [f"{clean(path)}: {said.verdict}{code}", f"  {clean(said.message)}"]
     lines += [f"  {clean(name)}: {count:,} photos" for name, count in said.classes]
     lines += [f"  left out: {skip.name} {skip.reason}" for skip in said.skipped[:SKIPPED_SHOWN]]
     if len(said.skipped) > SKIPPED_SHOWN:

@@ -87,7 +87,7 @@ def emulator(
 
 @app.command()
 def check(
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Folders or zips of class folders.")],
+    paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="Folders or zips of class folders.")],
     as_json: Annotated[bool, typer.Option("--json", help="One line of JSON for each path.")] = False,
 ) -> None:
     """Say what the service would say of a folder or zip, without sending or training.

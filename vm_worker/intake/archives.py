@@ -28,7 +28,27 @@ LOCAL_SIGNATURE = b"PK\x03\x04"
 LOCAL_HEADER = struct.Struct("<4s22xHH")  # signature, ..., lengths of name and extra field
 ENCRYPTED_FLAGS = 0x41  # bit 0: encrypted; bit 6: strongly
 READABLE_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-OTHER_KINDS = ((b"Rar!", "a RAR archive"), (b"7z\xbc\xaf", "a 7z archive"), (b"\x1f\x8b", "a gzip archive"))
+# Kinds of file by the Unix mode's upper bits. What is none of these is a file, or made by a system without modes.
+SPECIAL = {
+    stat.S_IFLNK: "link",
+    stat.S_IFCHR: "device",
+    stat.S_IFBLK: "device",
+    stat.S_IFIFO: "pipe",
+    stat.S_IFSOCK: "socket",
+}
+ONE_DISK = (0, 0xFFFF)  # the number of an entry's disk; 0xFFFF: it is in the zip64 field
+OTHER_KINDS = (
+    (b"Rar!", "a RAR archive"),
+    (b"7z\xbc\xaf", "a 7z archive"),
+    (b"\x1f\x8b", "a gzip archive"),
+    (b"BZh", "a bzip2 archive"),
+    (b"\xfd7zXZ", "an xz archive"),
+    (b"%PDF", "a PDF"),
+    (b"<!DOCTYPE", "a web page"),
+    (b"<html", "a web page"),
+    (b"\xff\xd8\xff", "a single photo"),
+    (b"\x89PNG", "a single picture"),
+)
 
 # What zipfile and the decompressors raise for malformed input. KeyError and IndexError are not documented, but seen.
 MALFORMED = (
@@ -53,6 +73,8 @@ def refusal(error: Exception, head: bytes, has_directory: bool) -> UserError:
         return UserError("unsupported_zip", "The zip needs a feature that this service does not read.")
     if isinstance(error, RuntimeError) and "password" in str(error):
         return UserError("encrypted_zip", "The zip is locked with a password.")
+    if "multiple disks" in str(error):
+        return _in_parts()
     if head.startswith(b"PK") or has_directory:
         return UserError("damaged_zip", "The file is a zip, but its directory cannot be read.")
     kind = next((kind for magic, kind in OTHER_KINDS if head.startswith(magic)), "something else")
@@ -61,11 +83,14 @@ def refusal(error: Exception, head: bytes, has_directory: bool) -> UserError:
 
 def list_zip(path: Path, limits: Limits) -> list[Found]:
     """The zip's files and folders, in its order; nothing is unpacked. Raises UserError and OSError."""
-    bytes_ = path.stat().st_size
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):  # a pipe would be waited for, a device read for ever
+        raise UserError("not_a_zip", "This is no file but a device, a pipe or a socket.")
+    bytes_ = status.st_size
     if bytes_ > limits.zip_bytes:
         raise too_large(f"The zip has {bytes_ // MIB:,} MiB; {limits.zip_bytes // MIB:,} MiB are allowed.")
     with path.open("rb") as file:
-        head = file.read(8)
+        head = file.read(16).lstrip()
     try:
         return _list(path, limits)
     except (UserError, *MALFORMED) as error:
@@ -88,6 +113,10 @@ class _Directory(io.BufferedReader):
         if data.count(CENTRAL_SIGNATURE) > self._limits.zip_entries:
             raise too_many(self._limits)
         return data
+
+
+def _in_parts() -> UserError:
+    return UserError("unsupported_zip", "The zip is one of several parts; it must be a single file.")
 
 
 def _list(path: Path, limits: Limits) -> list[Found]:
@@ -122,8 +151,11 @@ def _check_sums(infos: list[zipfile.ZipInfo], limits: Limits) -> None:
 
 def _check_entry(info: zipfile.ZipInfo, name: str, limits: Limits) -> None:
     file = clean(name)[:SHOWN_LENGTH]
-    if stat.S_ISLNK(info.external_attr >> 16):
-        raise UserError("unsafe_zip", f"The entry {shown(name)} is a link, not a file.", file=file)
+    special = SPECIAL.get(stat.S_IFMT(info.external_attr >> 16))
+    if special:
+        raise UserError("unsafe_zip", f"The entry {shown(name)} is a {special}, not a file.", file=file)
+    if info.volume not in ONE_DISK:
+        raise _in_parts()
     if info.flag_bits & ENCRYPTED_FLAGS:
         raise UserError("encrypted_zip", f"The entry {shown(name)} is locked with a password.", file=file)
     if info.compress_type not in READABLE_METHODS:

@@ -13,7 +13,7 @@ from jobs.limits import Limits
 from vm_worker.intake.dataset import Dataset
 from vm_worker.intake.decoder import Target
 from vm_worker.intake.examine import Opened, Place, Progress, examine, open_photos
-from vm_worker.intake.pool import Decoders
+from vm_worker.intake.pool import Bounds, Decoders
 from vm_worker.intake.unzip import Survey, survey
 
 CHANNELS = 3
@@ -41,8 +41,8 @@ def take_in(request: IntakeRequest, progress: Progress) -> Dataset:
     request.folder.mkdir(parents=True, exist_ok=True)
     files = {size: request.folder / f"squares-{size}.npy" for size in request.sizes}
     places = [_create(path, len(listing.photos), size) for size, path in files.items()]
-    with Decoders(request.processes) as decoders:
-        opened = open_photos(listing, decoders, places, request.limits.image_pixels, progress)
+    with Decoders(request.processes, Bounds.of(request.limits)) as decoders:
+        opened = open_photos(listing, decoders, places, request.limits, progress)
     examined = examine(opened, request.seed, request.limits)
     for path in files.values():
         _keep_rows(path, examined.kept)

@@ -56,9 +56,7 @@ class Reply:
 def decode(task: Task) -> Reply:
     """Decode one photo into its targets; never raises for a bad one."""
     try:
-        data = task.extent.read()
-        sizes = (FINGERPRINT_SIZE, *(target.size for target in task.targets))
-        fingerprint, *squares = read_squares(data, sizes, task.pixels_max)
+        return _decode(task)
     except NotAnImage as error:
         return Reply(reason=str(error), is_picture=False)
     except (BadImage, DamagedEntry) as error:
@@ -67,11 +65,14 @@ def decode(task: Task) -> Reply:
         return Reply(reason="needs too much memory")
     except OSError as error:
         return Reply(fault=str(error))
-    try:
-        for target, square in zip(task.targets, squares, strict=True):
-            _write(target, square)
-    except OSError as error:
-        return Reply(fault=str(error))
+
+
+def _decode(task: Task) -> Reply:
+    data = task.extent.read()
+    sizes = (FINGERPRINT_SIZE, *(target.size for target in task.targets))
+    fingerprint, *squares = read_squares(data, sizes, task.pixels_max)
+    for target, square in zip(task.targets, squares, strict=True):
+        _write(target, square)
     pixels = hashlib.blake2b(fingerprint.tobytes(), digest_size=16).hexdigest()
     return Reply(content=hashlib.sha256(data).hexdigest(), pixels=pixels)
 
@@ -91,6 +92,7 @@ def _write(target: Target, square: NDArray[np.uint8]) -> None:
 def serve(connection: Connection, memory_bytes: int) -> None:
     """Answer tasks until the other end closes: also when the parent was killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a crash must not fill the disk
     _limit_memory(memory_bytes)
     try:
         connection.send(None)  # ready

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,7 +16,8 @@ from vm_worker.intake.dataset import Skipped
 from vm_worker.intake.decoder import Reply, Target, Task
 from vm_worker.intake.groups import Seen, group
 from vm_worker.intake.layout import Photo, Survey, check_class_sizes
-from vm_worker.intake.names import FOREIGN_SUFFIXES, counted, listed, shown, smallest, suffix
+from vm_worker.intake.listing import too_large
+from vm_worker.intake.names import FOREIGN_SUFFIXES, SHOWN_LENGTH, counted, listed, shown, smallest, suffix
 from vm_worker.intake.pool import Decoders
 from vm_worker.intake.split import Rows, Split, divide
 
@@ -76,18 +78,21 @@ def open_photos(
     survey: Survey,
     decoders: Decoders,
     places: Sequence[Place],
-    pixels_max: int,
+    limits: Limits,
     progress: Progress,
 ) -> Opened:
-    """Decode every photo, into a square at each place. Raises DecoderFault and OSError."""
+    """Decode every photo, into a square at each place. Raises UserError `too_large_zip`, DecoderFault and OSError."""
     tasks = [
-        Task(photo.extent, tuple(place(index) for place in places), pixels_max)
+        Task(photo.extent, tuple(place(index) for place in places), limits.image_pixels)
         for index, photo in enumerate(survey.photos)
     ]
     replies: list[Reply] = [Reply()] * len(tasks)
     step = max(1, len(tasks) // TOLD)
+    end = time.monotonic() + 60 * limits.intake_minutes
     for done, (index, reply) in enumerate(decoders.run(tasks), start=1):
         replies[index] = reply
+        if time.monotonic() > end:
+            raise too_large(f"Reading the photos takes more than {limits.intake_minutes} minutes.")
         if done % step == 0 or done == len(tasks):
             progress(done / len(tasks), f"{done:,} of {len(tasks):,} photos read")
     return Opened(survey, tuple(replies))
@@ -122,7 +127,7 @@ def _check_broken(opened: Opened, limits: Limits) -> None:
         raise UserError(
             "too_many_broken",
             f"{len(broken)} of {len(broken) + len(usable)} photos could not be read: {listing}{more}.",
-            file=told[0].name,
+            file=told[0].name[:SHOWN_LENGTH],
         )
 
 

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+from jobs.errors import UserError
 from jobs.limits import MIB, Limits
 from vm_worker.intake.extents import Extent
 from vm_worker.intake.listing import Found, too_large, too_many
-from vm_worker.intake.names import shown
+from vm_worker.intake.names import DEPTH_MAX, shown
 
 
 def list_folder(path: Path, limits: Limits) -> list[Found]:
-    """Its files and folders; links are not followed. Raises UserError, and OSError for a folder closed to us."""
+    """Its files and folders; links are not followed, devices and pipes not opened.
+
+    Raises UserError, and OSError for a folder closed to us.
+    """
     found: list[Found] = []
     total = 0
     for item in _walk(path):
@@ -33,16 +36,17 @@ def list_folder(path: Path, limits: Limits) -> list[Found]:
 
 
 def _walk(root: Path) -> Iterator[Found]:
-    for folder, folders, files in os.walk(root, onerror=_fail):
-        folders[:] = sorted(name for name in folders if not os.path.islink(os.path.join(folder, name)))
-        parts = Path(folder).relative_to(root).parts
-        yield from (Found((*parts, name), None) for name in folders)
-        for name in sorted(files):
-            place = os.path.join(folder, name)
-            status = os.lstat(place)
-            if stat.S_ISREG(status.st_mode):
-                yield Found((*parts, name), Extent(place, 0, status.st_size, status.st_size))
-
-
-def _fail(error: OSError) -> None:
-    raise error
+    """Not os.walk: that one lists a whole folder at once, and calls itself for each folder inside."""
+    waiting: list[tuple[str, ...]] = [()]
+    while waiting:
+        parts = waiting.pop()
+        if len(parts) > DEPTH_MAX:
+            raise UserError("unsafe_zip", f"A folder lies more than {DEPTH_MAX} folders deep.")
+        with os.scandir(os.path.join(root, *parts)) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append((*parts, entry.name))
+                    yield Found((*parts, entry.name), None)
+                elif entry.is_file(follow_symlinks=False):
+                    size = entry.stat(follow_symlinks=False).st_size
+                    yield Found((*parts, entry.name), Extent(entry.path, 0, size, size))

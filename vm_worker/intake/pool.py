@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import multiprocessing
+import signal
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import wait
+from multiprocessing.context import SpawnProcess
 from types import TracebackType
 
 from jobs.errors import Transient
+from jobs.limits import Limits
 from vm_worker.intake.decoder import Reply, Task, serve
 
 IN_FLIGHT = 2  # tasks a process holds: the next one waits in its pipe while the first is decoded
@@ -20,9 +23,14 @@ IN_FLIGHT = 2  # tasks a process holds: the next one waits in its pipe while the
 class Bounds:
     """What one decoding process may use."""
 
-    memory_bytes: int = 1536 * 1024 * 1024  # a 40-megapixel progressive CMYK JPEG needs some 700 MB
-    image_seconds: float = 30.0  # the same picture takes 2 s on a slow core
+    memory_bytes: int = Limits.image_memory_bytes
+    image_seconds: float = Limits.image_seconds
     start_seconds: float = 120.0  # a busy machine; only then is it our trouble
+
+    @classmethod
+    def of(cls, limits: Limits) -> Bounds:
+        """Those of an installation."""
+        return cls(limits.image_memory_bytes, limits.image_seconds)
 
 
 class DecoderFault(Transient):
@@ -36,7 +44,7 @@ class _Process:
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
         self._process = context.Process(target=serve, args=(theirs, bounds.memory_bytes), daemon=True)
-        self._process.start()
+        _start_without_interrupt(self._process)
         theirs.close()  # so that its death is an end of file here
         self._bounds = bounds
         self._since = time.monotonic()
@@ -72,6 +80,15 @@ class _Process:
         self._process.kill()
         self._process.join()
         self._process.close()
+
+
+def _start_without_interrupt(process: SpawnProcess) -> None:
+    """Ctrl-C goes to every process of a terminal; one that is just importing would answer with a traceback."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # children inherit it
+    try:
+        process.start()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class Decoders:

@@ -11,7 +11,7 @@ from jobs.errors import UserError
 from jobs.limits import Limits
 from vm_worker.intake.dataset import Skipped
 from vm_worker.intake.examine import examine, open_photos
-from vm_worker.intake.pool import Decoders
+from vm_worker.intake.pool import Bounds, Decoders
 from vm_worker.intake.unzip import survey
 
 SEED = 0  # any: a set that can be split at all can be split with every seed
@@ -53,7 +53,7 @@ def verdict(path: Path, limits: Limits, decoders: Decoders | None = None) -> Ver
     """
     if decoders is not None:
         return _verdict(path, limits, decoders)
-    with Decoders(processes=1) as own:
+    with Decoders(1, Bounds.of(limits)) as own:
         return _verdict(path, limits, own)
 
 
@@ -63,7 +63,7 @@ def _verdict(path: Path, limits: Limits, decoders: Decoders) -> Verdict:
         listing = survey(path, limits)
         counts = Counter(photo.label for photo in listing.photos)
         known = replace(known, classes=tuple((name, counts[name]) for name in listing.classes), skipped=listing.skipped)
-        opened = open_photos(listing, decoders, [], limits.image_pixels, lambda *_: None)
+        opened = open_photos(listing, decoders, [], limits, lambda *_: None)
         known = replace(known, classes=tuple(opened.counts().items()), skipped=opened.skipped())
         examined = examine(opened, SEED, limits)
     except UserError as error:
