@@ -1,8 +1,8 @@
 """One attempt at a job: a child process and its two pipes.
 
 The child never touches buckets or mail. It gets a work folder and one JSON spec, writes JSON lines
-(`progress`, `stage`, `rejected`, `failed`) and waits after each stage for the parent's word that it
-is committed. The end of either pipe ends both: a parent that dies leaves no child behind.
+(`progress`, `stage`, `trial`, `rejected`, `failed`) and waits after each stage and trial for the
+parent's word that it is committed. The end of either pipe ends both: a parent that dies leaves no child behind.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Attempt:
             return None
 
     def answer(self, message: Mapping[str, Any]) -> None:
-        """Tell the child that its stage is committed. A child that is gone is noticed by its events."""
+        """Tell the child that its stage or trial is committed. A child that is gone is noticed by its events."""
         try:
             self._answers.write(json.dumps(message).encode() + b"\n")
         except BrokenPipeError:
@@ -103,6 +103,7 @@ class Channel:
         self._events = events
         self._answers: queue.Queue[Mapping[str, Any]] = queue.Queue()
         self._lock = threading.Lock()
+        self._turn = threading.Lock()  # answers come in the order of the offers: one at a time
         threading.Thread(target=self._listen, args=(answers,), daemon=True).start()
 
     def send(self, event: Mapping[str, Any]) -> None:
@@ -112,9 +113,10 @@ class Channel:
             self._events.flush()
 
     def commit(self, event: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Offer a stage and wait for the parent's answer."""
-        self.send(event)
-        return self._answers.get()
+        """Offer a stage or a trial and wait for the parent's answer. Any thread may call."""
+        with self._turn:
+            self.send(event)
+            return self._answers.get()
 
     def _listen(self, answers: IO[bytes]) -> None:
         for line in answers:

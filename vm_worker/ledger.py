@@ -1,13 +1,14 @@
-"""The write-once manifests of a job's stages, and the files that they name.
+"""The write-once manifests of a job's stages and trials, and the files that they name.
 
-A stage is committed by creating `<id>/stages/<stage>.json`. A manifest that exists is adopted: its
-files replace one's own, and the stage is not made again.
+A stage is committed by creating `<id>/stages/<stage>.json`, a trial by creating `<id>/trials/<key>.json`.
+A manifest that exists is adopted: its files replace one's own, and its work is not done again.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,12 +21,14 @@ from jobs.store import PreconditionFailed
 from vm_worker.spec import Done
 
 TRIES = 5
+TRIAL_KEY = re.compile(r"[0-9a-f]{40}")
 
 T = TypeVar("T")
+Manifest = dict[str, Any]
 
 
 class Ledger:
-    """One attempt's view of its job's stages. Its calls block: they belong into a transfer thread."""
+    """One attempt's view of its job's stages and trials. Its calls block: they belong into a transfer thread."""
 
     def __init__(self, queue: Queue, job: Job, folder: Path) -> None:
         if job.lease is None:
@@ -37,12 +40,30 @@ class Ledger:
         self._clock = queue.clock
         self._models = queue.buckets.models
         self._datasets = queue.buckets.datasets
-        self._manifests: dict[str, dict[str, Any]] = {}
+        self._stages: dict[str, Manifest] = {}
+        self._trials: dict[str, Manifest] = {}
 
     @property
     def complete(self) -> bool:
         """Whether every stage that the child makes is committed."""
-        return Stage.REPORT in self._manifests
+        return Stage.REPORT in self._stages
+
+    @property
+    def stages(self) -> dict[str, Done]:
+        """The committed stages, by name."""
+        return {stage: _done(manifest) for stage, manifest in self._stages.items()}
+
+    @property
+    def trials(self) -> dict[str, Done]:
+        """The committed trials, by key."""
+        return {key: _done(manifest) for key, manifest in self._trials.items()}
+
+    @property
+    def seconds(self) -> float:
+        """What is paid of the budget. Trials of the attempt that committed the tuning are part of its seconds."""
+        tuner = self._stages[Stage.TUNE]["token"] if Stage.TUNE in self._stages else None
+        trials = (trial["seconds"] for trial in self._trials.values() if trial["token"] != tuner)
+        return float(sum(stage["seconds"] for stage in self._stages.values()) + sum(trials))
 
     def fetch_dataset(self, path: Path) -> None:
         """Download the user's zip. Raises Transient."""
@@ -51,40 +72,31 @@ class Ledger:
         except FileNotFoundError:
             raise Transient("the dataset is gone: its job was deleted, or another worker has ended it") from None
 
-    def adopt_all(self) -> dict[str, Done]:
-        """What earlier attempts have committed, their files fetched. Raises Transient."""
+    def adopt_all(self) -> None:
+        """Take over what earlier attempts have committed, their files fetched. Raises Transient."""
         for stage in Stage:
-            manifest = self._read(stage)
+            manifest = self._read(self._stage_name(stage))
             if manifest is not None:
-                self._adopt(stage, manifest)
-        return {stage: Done(m["result"], m["seconds"]) for stage, m in self._manifests.items()}
+                self._adopt(manifest)
+                self._stages[stage] = manifest
+        for stat in self._retry(lambda: list(self._models.list(f"{self._id}/trials/"))):
+            manifest = self._read(stat.name)
+            if manifest is not None:
+                self._trials[manifest["trial"]] = manifest
 
     def commit(self, event: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Upload the stage's files, then write its manifest once; the answer for the child. Raises Transient."""
+        """Write a stage's or a trial's manifest once, its files first; the answer for the child. Raises Transient."""
+        if event["event"] == "trial":
+            key = _key(event)
+            return self._commit(event, self._trial_name(key), self._trials, {"trial": key})
         stage = Stage(event["stage"])
-        manifest = {
-            "stage": stage,
-            "token": self._token,
-            "seconds": event["seconds"],
-            "result": event["result"],
-            "files": {entry["name"]: self._upload(entry) for entry in event["files"]},
-        }
-        data = json.dumps(manifest, indent=1).encode()
-        try:
-            self._retry(lambda: self._models.put(self._name(stage), data, if_generation=0))
-        except PreconditionFailed:
-            there = self._read(stage)
-            if there is not None and there["token"] != self._token:
-                self._adopt(stage, there)
-                return {"adopt": there["result"]}
-        self._manifests[stage] = manifest
-        return {"go": stage}
+        return self._commit(event, self._stage_name(stage), self._stages, {"stage": stage})
 
     def public_files(self) -> dict[str, dict[str, Any]]:
         """What the user may download: name -> object, bytes, content_type."""
         return {
             name: {key: entry[key] for key in ("object", "bytes", "content_type")}
-            for manifest in self._manifests.values()
+            for manifest in self._stages.values()
             for name, entry in manifest["files"].items()
             if entry["public"]
         }
@@ -92,7 +104,37 @@ class Ledger:
     def kept(self) -> tuple[str, ...]:
         """The objects of a finished job; everything else under its prefix is left over."""
         files = tuple(str(entry["object"]) for entry in self.public_files().values())
-        return files + tuple(self._name(stage) for stage in self._manifests)
+        stages = tuple(self._stage_name(stage) for stage in self._stages)
+        return files + stages + tuple(self._trial_name(key) for key in self._trials)
+
+    def _commit(
+        self, event: Mapping[str, Any], name: str, into: dict[str, Manifest], what: Mapping[str, str]
+    ) -> Mapping[str, Any]:
+        manifest = {
+            **what,
+            "token": self._token,
+            "seconds": event["seconds"],
+            "result": event["result"],
+            "files": {entry["name"]: self._upload(entry) for entry in event["files"]},
+        }
+        (identity,) = what.values()
+        there = self._create(name, manifest)
+        into[identity] = there or manifest
+        if there is None:
+            return {"go": identity}
+        self._adopt(there)
+        return {"adopt": there["result"]}
+
+    def _create(self, name: str, manifest: Manifest) -> Manifest | None:
+        """Write once; the manifest of another attempt where that was first."""
+        data = json.dumps(manifest, indent=1).encode()
+        try:
+            self._retry(lambda: self._models.put(name, data, if_generation=0))
+        except PreconditionFailed:
+            there = self._read(name)
+            if there is not None and there["token"] != self._token:
+                return there
+        return None
 
     def _upload(self, entry: Mapping[str, Any]) -> dict[str, Any]:
         path = self.folder / entry["name"]
@@ -108,20 +150,22 @@ class Ledger:
             "public": entry["public"],
         }
 
-    def _adopt(self, stage: Stage, manifest: dict[str, Any]) -> None:
+    def _adopt(self, manifest: Manifest) -> None:
         for name, entry in manifest["files"].items():
             self._fetch(str(entry["object"]), self.folder / name)
-        self._manifests[stage] = manifest
 
     def _fetch(self, name: str, path: Path) -> None:
         self._retry(lambda: self._models.download(name, path))
 
-    def _read(self, stage: Stage) -> dict[str, Any] | None:
-        blob = self._retry(lambda: self._models.get(self._name(stage)))
+    def _read(self, name: str) -> Manifest | None:
+        blob = self._retry(lambda: self._models.get(name))
         return None if blob is None else dict(json.loads(blob.data))
 
-    def _name(self, stage: str) -> str:
+    def _stage_name(self, stage: str) -> str:
         return f"{self._id}/stages/{stage}.json"
+
+    def _trial_name(self, key: str) -> str:
+        return f"{self._id}/trials/{key}.json"
 
     def _retry(self, call: Callable[[], T]) -> T:
         for tries in range(1, TRIES):
@@ -130,3 +174,14 @@ class Ledger:
             except Transient:
                 self._clock.sleep(STORAGE.wait(tries))
         return call()
+
+
+def _done(manifest: Manifest) -> Done:
+    return Done(manifest["result"], manifest["seconds"])
+
+
+def _key(event: Mapping[str, Any]) -> str:
+    """The trial's key, which becomes part of an object's name. Raises Bug."""
+    if not TRIAL_KEY.fullmatch(str(event["key"])):
+        raise Bug("a trial's key is not 40 hex digits")
+    return str(event["key"])

@@ -14,7 +14,7 @@ from jobs.options import Options
 
 @dataclass(frozen=True)
 class Done:
-    """A stage that an earlier attempt has committed: it is adopted, not made again."""
+    """A stage or a trial that an earlier attempt has committed: it is adopted, not made again."""
 
     result: Mapping[str, Any]
     seconds: float
@@ -35,7 +35,9 @@ class Spec:
     weights: str = ""  # a folder of <key>.weights.h5
     download_weights: bool = False
     files_url: str = ""  # absolute; the report's links start with it
-    done: Mapping[str, Done] = field(default_factory=dict)
+    done: Mapping[str, Done] = field(default_factory=dict)  # by stage
+    trials: Mapping[str, Done] = field(default_factory=dict)  # by key, 40 hex digits
+    steps: str = "vm_worker.steps"  # the module whose STEPS the child runs
 
     def save(self, path: Path) -> None:
         """Write as JSON."""
@@ -54,5 +56,6 @@ class Spec:
         plain["folder"] = Path(plain["folder"])
         plain["options"] = Options.from_json(plain["options"])
         plain["limits"] = Limits(**plain["limits"])
-        plain["done"] = {name: Done(**done) for name, done in plain["done"].items()}
+        for committed in ("done", "trials"):
+            plain[committed] = {name: Done(**done) for name, done in plain[committed].items()}
         return cls(**plain)

@@ -10,6 +10,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -47,7 +48,7 @@ class Link(Protocol):
         ...
 
     def commit(self, event: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Offer a stage; the answer is `{"go": ...}` or `{"adopt": result}`."""
+        """Offer a stage or a trial; the answer is `{"go": ...}` or `{"adopt": result}`."""
         ...
 
 
@@ -161,8 +162,7 @@ class Work:
 
 def run_stages(spec: Spec, link: Link) -> None:
     """Every stage in order. Raises UserError for a dataset that cannot be used, anything else for our faults."""
-    from vm_worker import steps
-
+    steps = import_module(spec.steps)
     spec.folder.mkdir(parents=True, exist_ok=True)
     work = Work(spec, link)
     for stage, function in steps.STEPS.items():

@@ -50,7 +50,7 @@ class Child(Protocol):
         ...
 
     def answer(self, message: Mapping[str, Any]) -> None:
-        """Tell the child that a stage is committed."""
+        """Tell the child that a stage or a trial is committed."""
         ...
 
     def stop(self) -> int:
@@ -132,20 +132,21 @@ class Tenure:
         job = self._record.job
         dataset = self._home / "dataset.zip"
         self._ledger.fetch_dataset(dataset)
-        done = self._ledger.adopt_all()
+        self._ledger.adopt_all()
         return Spec(
             job=job.short_id,
             dataset=dataset,
             folder=self._ledger.folder,
             options=job.options,
             limits=self._queue.limits,
-            seconds=max(0.0, job.options.minutes * 60.0 - sum(d.seconds for d in done.values())),
+            seconds=max(0.0, job.options.minutes * 60.0 - self._ledger.seconds),
             created_at=job.created_at.isoformat(timespec="seconds"),
             started_at=job.started_at.isoformat(timespec="seconds") if job.started_at else "",
             weights=self._terms.weights,
             download_weights=self._terms.download_weights,
             files_url=f"{self._terms.public_url}/jobs/{job.id}/files" if self._terms.public_url else "",
-            done=done,
+            done=self._ledger.stages,
+            trials=self._ledger.trials,
         )
 
     def _follow(self, child: Child) -> None:
@@ -153,7 +154,7 @@ class Tenure:
             kind = event.get("event")
             if kind == "progress":
                 self._progress = _progress(event)
-            elif kind == "stage":
+            elif kind in ("stage", "trial"):
                 child.answer(self._await(self._pool.submit(self._ledger.commit, event)))
             elif kind == "rejected":
                 error = UserError(event["code"], event["message"], file=event["file"])

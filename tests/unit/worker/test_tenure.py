@@ -24,6 +24,7 @@ from vm_worker.spec import Spec
 from vm_worker.tenure import Preempted, Tenure, Terms
 
 LEASE = 60.0
+KEY, OTHER_KEY = "ab" * 20, "cd" * 20
 STAGES = [stage for stage in Stage if stage is not Stage.FINISH]
 
 
@@ -93,13 +94,19 @@ class World:
         entry = {"name": path.name, "public": public, "content_type": "text/plain"}
         return {"event": "stage", "stage": stage, "seconds": 2.0, "result": result or {}, "files": [entry]}
 
+    def trial(self, key: str, *, seconds: float = 3.0, result: Any = None) -> dict[str, Any]:
+        return {"event": "trial", "key": key, "seconds": seconds, "result": result or {}, "files": []}
+
     def now(self) -> Job:
         record = self.queue.read(self.job.id)
         assert record is not None
         return record.job
 
     def manifest(self, stage: Stage) -> dict[str, Any]:
-        blob = self.queue.buckets.models.get(f"{self.job.id}/stages/{stage}.json")
+        return self.read(f"stages/{stage}.json")
+
+    def read(self, name: str) -> dict[str, Any]:
+        blob = self.queue.buckets.models.get(f"{self.job.id}/{name}")
         assert blob is not None
         return dict(json.loads(blob.data))
 
