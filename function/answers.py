@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 import flask
 
@@ -24,6 +25,11 @@ HEADERS: Mapping[str, str] = {
 PAGE_POLICY = (
     "default-src 'none'; style-src 'nonce-{nonce}'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
+# The upload and status pages run this site's own scripts, which send the zip to the bucket.
+LIVE_POLICY = (
+    PAGE_POLICY + "; script-src 'self'; worker-src 'self'; connect-src 'self' {storage}; img-src 'self' {storage}"
+)
+GOOGLE_STORAGE = "https://storage.googleapis.com"
 DATA_POLICY = "default-src 'none'; frame-ancestors 'none'"
 BUSY_SECONDS = 3600  # until the oldest idle upload link has ended
 STORAGE_SECONDS = 60
@@ -44,12 +50,18 @@ def data(values: Mapping[str, Any], status: int = 200) -> flask.Response:
     return response
 
 
-def page(name: str, values: Mapping[str, Any], status: int = 200) -> flask.Response:
+def page(name: str, values: Mapping[str, Any], status: int = 200, policy: str = PAGE_POLICY) -> flask.Response:
     """An HTML answer from `templates/pages/<name>.html`."""
     nonce = secrets.token_urlsafe(16)
     response = flask.Response(render(f"pages/{name}.html", nonce=nonce, **values), status, mimetype="text/html")
-    response.headers["Content-Security-Policy"] = PAGE_POLICY.format(nonce=nonce)
+    response.headers["Content-Security-Policy"] = policy.replace("{nonce}", nonce)
     return response
+
+
+def live_page(name: str, values: Mapping[str, Any], storage_url: str) -> flask.Response:
+    """A page with scripts, which may talk to this site and to the storage alone."""
+    parts = urlsplit(storage_url or GOOGLE_STORAGE)
+    return page(name, values, policy=LIVE_POLICY.replace("{storage}", f"{parts.scheme}://{parts.netloc}"))
 
 
 def redirect(url: str) -> flask.Response:
@@ -79,7 +91,7 @@ def retry_after(code: str, now: datetime) -> int | None:
 def finished(response: flask.Response) -> flask.Response:
     """The response with the headers that every answer carries."""
     for name, value in HEADERS.items():
-        response.headers[name] = value
+        response.headers.setdefault(name, value)
     return response
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import flask
 from werkzeug.http import dump_options_header
 
-from function import answers, pages, submissions
+from function import answers, assets, pages, submissions
 from function.links import Links
 from function.signing import Signer, SignRequest
 from function.statuses import gone, status_answer
@@ -76,7 +76,7 @@ def status(parts: Parts, request: flask.Request, job_id: str) -> flask.Response:
     # After the claim the record says all; before it, the zip's existence is the only sign of an upload.
     dataset = parts.queue.uploaded(job_id) if job.started_at is None else None
     answer = status_answer(job, dataset, parts.links)
-    return pages.status(answer) if answers.wants_html(request) else answers.data(answer)
+    return pages.status(parts.settings, answer) if answers.wants_html(request) else answers.data(answer)
 
 
 def file(parts: Parts, request: flask.Request, job_id: str, name: str) -> flask.Response:
@@ -125,6 +125,11 @@ def delete(parts: Parts, request: flask.Request, job_id: str) -> flask.Response:
         raise _unknown()
     _log.info("job %s deleted", job_id[:8])
     return pages.deleted() if answers.wants_html(request) else answers.data({"job_id": job_id, "status": "deleted"})
+
+
+def script(parts: Parts, request: flask.Request, version: str, name: str) -> flask.Response:
+    """One of the pages' scripts."""
+    return assets.script(version, name)
 
 
 def health(parts: Parts, request: flask.Request) -> flask.Response:

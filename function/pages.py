@@ -2,19 +2,37 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
 import flask
 
-from function.answers import page
+from function import assets
+from function.answers import live_page, page
+from function.curves import chart
 from function.statuses import UPLOADED
 from jobs.errors import CODES
 from jobs.job import Job, Stage, Status
-from jobs.options import CANDIDATES, EXPORTS, OBJECTIVES, SEARCHES
+from jobs.options import CANDIDATES, EXPORTS, OBJECTIVES, SEARCHES, Options
 from jobs.settings import Settings
 
-REFRESH_SECONDS = 5
+REFRESH_SECONDS = 5  # of a browser that runs no scripts
+# What the upload page warns of before anything is sent.
+PAGE_LIMITS = (
+    "class_images_min",
+    "class_images_warn",
+    "classes_max",
+    "classes_min",
+    "entry_bytes",
+    "zip_bytes",
+    "zip_entries",
+)
+OBJECTIVE_WORDS: Mapping[str, str] = {
+    "accuracy": "the most photos right",
+    "balanced": "right and quick: the smaller of equals",
+    "small": "a small and quick model, for phones",
+}
 
 TITLES: Mapping[str, str] = {
     Status.AWAITING_UPLOAD: "Waiting for your photos",
@@ -38,7 +56,18 @@ STAGE_TITLES: Mapping[str, str] = {
 
 def home(settings: Settings) -> flask.Response:
     """What the service does, how to send photos, and what happens to them."""
-    return page("home", {"url": settings.public_url, "limits": settings.limits, "options": _options(settings)})
+    values = {
+        "url": settings.public_url,
+        "limits": settings.limits,
+        "options": _options(settings),
+        "objectives": {name: OBJECTIVE_WORDS[name] for name in OBJECTIVES},
+        "searches": SEARCHES,
+        "search": Options().search,
+        "candidates": CANDIDATES,
+        "config": json.dumps({"limits": {name: getattr(settings.limits, name) for name in PAGE_LIMITS}}),
+        "script": assets.path("home.js"),
+    }
+    return live_page("home", values, settings.storage_url)
 
 
 def description(settings: Settings) -> dict[str, Any]:
@@ -59,8 +88,8 @@ def description(settings: Settings) -> dict[str, Any]:
     }
 
 
-def status(answer: Mapping[str, Any]) -> flask.Response:
-    """The status page of a job; it loads itself again until the job has ended."""
+def status(settings: Settings, answer: Mapping[str, Any]) -> flask.Response:
+    """The status page of a job; it keeps itself fresh until the job has ended."""
     ended = answer["status"] in (Status.DONE, Status.REJECTED, Status.FAILED)
     values = {
         "job": answer,
@@ -68,8 +97,10 @@ def status(answer: Mapping[str, Any]) -> flask.Response:
         "stages": _stages(answer),
         "advice": CODES[answer["error"]["code"]].advice if answer["error"] else "",
         "refresh": None if ended else REFRESH_SECONDS,
+        "chart": None if ended else chart(answer["curve"]),
+        "script": assets.path("status.js"),
     }
-    return page("status", values)
+    return live_page("status", values, settings.storage_url)
 
 
 def ask_delete(job: Job, token: str) -> flask.Response:
@@ -80,6 +111,16 @@ def ask_delete(job: Job, token: str) -> flask.Response:
 def deleted() -> flask.Response:
     """What the button leads to."""
     return page("deleted", {})
+
+
+def ask_refusal() -> flask.Response:
+    """The page with the button that refuses further mail."""
+    return page("refuse", {})
+
+
+def refused() -> flask.Response:
+    """What that button leads to."""
+    return page("refused", {})
 
 
 def _options(settings: Settings) -> dict[str, str]:

@@ -149,8 +149,8 @@ def make_buckets(settings: Settings) -> None:
         {
             "origin": [settings.public_url, settings.public_url.replace(HOST, "localhost")],
             "method": ["PUT", "POST"],
-            "responseHeader": ["content-type", "x-goog-content-length-range", "x-goog-if-generation-match",
-                               "x-goog-resumable", "location", "range"],
+            "responseHeader": ["content-type", "content-range", "x-goog-content-length-range",
+                               "x-goog-if-generation-match", "x-goog-resumable", "location", "range"],
             "maxAgeSeconds": 3600,
         }
     ]  # fmt: skip

@@ -13,7 +13,7 @@ from typing import Any
 import flask
 import pytest
 
-from function import main
+from function import answers, assets, main
 from jobs.errors import CODES, Where
 from jobs.job import Status, new_id
 from jobs.options import Options
@@ -130,16 +130,47 @@ def test_the_first_page_has_the_commands(front: Front) -> None:
     assert set(description["options"]) == set(Options().to_json())
 
 
-def test_pages_run_no_script_and_load_nothing(front: Front, done: str) -> None:
-    paths = ("/", f"/jobs/{done}", f"/jobs/{done}/delete?token={front.token(done)}", "/nothing")
-    for path in paths:
+def test_pages_run_only_this_sites_own_scripts_and_load_nothing_else(front: Front, done: str) -> None:
+    scripts = {
+        "/": "home.js",
+        f"/jobs/{done}": "status.js",
+        f"/jobs/{done}/delete?token={front.token(done)}": None,
+        "/nothing": None,
+    }
+    for path, script in scripts.items():
         answer = front.call("GET", path, headers=HTML)
         policy = answer.headers["Content-Security-Policy"]
         nonce = re.search(r"style-src 'nonce-([\w-]+)'", policy)
         assert nonce is not None and f'<style nonce="{nonce[1]}">' in answer.text
-        assert "default-src 'none'" in policy and "frame-ancestors 'none'" in policy
-        assert not re.search(r"<script|\sstyle=|\son\w+=|\ssrc=|<link", answer.text)
+        assert "default-src 'none'" in policy and "frame-ancestors 'none'" in policy and "unsafe" not in policy
+        assert ("script-src 'self'" in policy) is (script is not None) is ("script-src" in policy)
+        wanted = [f'<script type="module" src="{assets.path(script)}"></script>'] if script else []
+        assert re.findall(r"<script.*?</script>", answer.text) == wanted
+        assert not re.search(r"\sstyle=|\son\w+=|<link", answer.text)
         assert '<html lang="en">' in answer.text and answer.text.count("<h1>") == 1
+
+
+def test_scripts_are_kept_by_browsers_under_the_name_of_their_content(front: Front) -> None:
+    kept = front.call("GET", assets.path("home.js"))
+    assert kept.status_code == 200 and kept.content_type == "text/javascript; charset=utf-8"
+    assert "immutable" in kept.headers["Cache-Control"]
+    # A page of before an update still finds its scripts, which no browser keeps under that name.
+    old = front.call("GET", "/assets/0123456789abcdef/home.js")
+    assert old.data == kept.data and old.headers["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize("name", ["nothing.js", "..%2Fbase.html", "__init__.py", ""])
+def test_nothing_but_scripts_is_served(front: Front, name: str) -> None:
+    assert front.call("GET", assets.path("home.js").replace("home.js", name)).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("storage", "source"),
+    [("", "https://storage.googleapis.com"), ("http://127.0.0.1:9000/", "http://127.0.0.1:9000")],
+)
+def test_the_upload_page_may_talk_to_this_site_and_the_storage_alone(storage: str, source: str) -> None:
+    policy = answers.live_page("deleted", {}, storage).headers["Content-Security-Policy"]
+    assert f"connect-src 'self' {source};" in policy
 
 
 EVERYWHERE = {

@@ -1,0 +1,258 @@
+// The upload page: pick, look, send, and on to the job's page.
+
+import {archive} from "./archive.js";
+import {dropped, picked} from "./gather.js";
+import {bytes, layout} from "./layout.js";
+import {cutUpload, dropUpload, fingerprint, keepDeleteLink, keepUpload} from "./memory.js";
+import {Meter} from "./meter.js";
+import {send, SendError} from "./send.js";
+import {draw} from "./thumbs.js";
+import {listing} from "./unzip.js";
+
+const $ = (id) => document.getElementById(id);
+const config = JSON.parse($("send").dataset.config);
+
+/** @type {{items: {path: string, file: File}[], zip: File | null, layout: Object | null}} */
+const chosen = {items: [], zip: null, layout: null};
+let drawing = new AbortController();
+let sending = null;
+
+/** Add what was dropped or picked, and show what is there now. */
+async function add(items) {
+  say("");
+  const zips = items.filter(({path}) => !path.includes("/") && /\.zip$/i.test(path));
+  try {
+    if (zips.length === 1 && items.length === 1) {
+      chosen.zip = zips[0].file;
+      chosen.items = [];
+      chosen.layout = layout(await listing(chosen.zip), config.limits);
+    } else {
+      const known = new Map((chosen.zip ? [] : chosen.items).map((item) => [item.path, item]));
+      for (const item of items) known.set(item.path, item);
+      chosen.zip = null;
+      chosen.items = [...known.values()];
+      const entries = chosen.items.map((item) => ({path: item.path, size: item.file.size, item: item.file}));
+      chosen.layout = layout(entries, config.limits);
+    }
+  } catch (error) {
+    clear();
+    say(error.message, "bad");
+    return;
+  }
+  show();
+}
+
+function clear() {
+  Object.assign(chosen, {items: [], zip: null, layout: null});
+  show();
+}
+
+/** The table of classes, the remarks and the button. */
+function show() {
+  drawing.abort();
+  drawing = new AbortController();
+  const found = chosen.layout;
+  $("found").hidden = !found;
+  const rows = $("classes");
+  rows.replaceChildren();
+  if (!found) return ready();
+  const photos = found.classes.reduce((sum, one) => sum + one.photos.length, 0);
+  const size = chosen.zip ? chosen.zip.size : found.kept.reduce((sum, entry) => sum + entry.size, 0);
+  $("summary").textContent = `${counted(photos, "photo")} in ${counted(found.classes.length, "class", "classes")}, ${bytes(size)}`;
+  for (const one of found.classes) rows.append(row(one));
+  $("remarks").replaceChildren(...found.remarks.map(remark));
+  ready();
+}
+
+function row({name, photos}) {
+  const line = element("tr");
+  const head = element("th", name.length > 60 ? `${name.slice(0, 57)}...` : name);
+  head.scope = "row";
+  head.dir = "auto";
+  const thumbs = element("td", "", "thumbs");
+  line.append(head, element("td", String(photos.length), "number"), thumbs);
+  draw(thumbs, photos, chosen.zip, drawing.signal);
+  return line;
+}
+
+function remark({level, text}) {
+  return element("li", text, level);
+}
+
+/** Whether there is something to send. */
+function ready() {
+  const errors = chosen.layout?.remarks.some(({level}) => level === "error");
+  $("go").disabled = Boolean(sending) || !chosen.layout || Boolean(errors);
+}
+
+/** From the button to the job's page. */
+async function submit(event) {
+  event.preventDefault();
+  sending = new AbortController();
+  const {signal} = sending;
+  const meter = new Meter($("meter"), $("meter-text"));
+  working(true);
+  say("");
+  try {
+    const {zip, print} = await packed(meter, signal);
+    const {job, session} = await started(print, signal);
+    keepDeleteLink(job.job_id, job.delete_url);
+    meter.begin(zip.size);
+    await send(zip, job.upload, hooks(job, print, meter), {signal, session});
+    dropUpload();
+    meter.say("The photos are there.");
+    location.assign(`/jobs/${job.job_id}`);
+  } catch (error) {
+    failed(error);
+  } finally {
+    sending = null;
+    working(false);
+  }
+}
+
+async function packed(meter, signal) {
+  if (chosen.zip) {
+    const {name, size, lastModified} = chosen.zip;
+    const print = await fingerprint(new TextEncoder().encode(`${name}/${size}/${lastModified}`));
+    return {zip: chosen.zip, print};
+  }
+  const items = chosen.layout.kept.map((entry) => ({path: entry.parts.join("/"), file: entry.item}));
+  const {blob, directory} = await archive(items, (done, total) => meter.part(done, total, "Reading photo"), signal);
+  return {zip: blob, print: await fingerprint(directory)};
+}
+
+/** The job: of the upload that was cut off, if these are its photos; else a new one. */
+async function started(print, signal) {
+  const cut = cutUpload();
+  if (cut && print && cut.print === print && (await waits(cut.job, signal))) return {job: cut.job, session: cut.session};
+  return {job: await asked("/", {email: $("email").value.trim(), options: options()}, signal)};
+}
+
+async function waits(job, signal) {
+  const answer = await fetch(`/jobs/${job.job_id}`, {headers: {accept: "application/json"}, signal});
+  return answer.ok && (await answer.json()).status === "awaiting_upload";
+}
+
+function hooks(job, print, meter) {
+  return {
+    sent: (count) => meter.sent(count),
+    waiting: (seconds) => meter.say(`The connection was lost. Trying again in ${seconds} s; nothing that was sent is lost.`),
+    session: (session) => print && keepUpload({print, session, job}),
+    arrived: async () => !(await waits(job)),
+    renew: async () => {
+      try {
+        return (await asked(`/jobs/${job.job_id}/upload`, {})).upload;
+      } catch (error) {
+        if (error.code === "already_uploaded") return null;
+        throw error;
+      }
+    },
+  };
+}
+
+/** POST to this service; throws a SendError with its words. */
+async function asked(url, body, signal) {
+  let answer;
+  try {
+    const headers = {"content-type": "application/json", accept: "application/json"};
+    answer = await fetch(url, {method: "POST", headers, body: JSON.stringify(body), signal});
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new SendError("The service cannot be reached. Check your connection and press Send again.");
+  }
+  const said = await answer.json().catch(() => ({}));
+  if (answer.ok) return said;
+  throw Object.assign(new SendError(said.error?.message ?? `The service answered ${answer.status}.`), {code: said.error?.code});
+}
+
+function options() {
+  const form = $("send");
+  const chosenOptions = {
+    minutes: Number(form.minutes.value),
+    objective: form.objective.value,
+    search: form.search.value,
+    mirror: form.mirror.checked,
+  };
+  const candidates = [...form.querySelectorAll("input[name=candidates]:checked")].map((box) => box.value);
+  if (candidates.length > 0) chosenOptions.candidates = candidates;
+  return chosenOptions;
+}
+
+function failed(error) {
+  if (error.name === "AbortError") {
+    say("Cancelled. What had been sent is thrown away within a week; nothing is trained.");
+    dropUpload();
+    return;
+  }
+  say(error instanceof SendError || error.message ? error.message : "Something went wrong. Load the page again.", "bad");
+}
+
+function working(on) {
+  for (const id of ["pick", "about"]) $(id).disabled = on;
+  $("cancel").hidden = !on;
+  $("progress").hidden = !on;
+  ready();
+  if (on) $("cancel").focus();
+}
+
+function say(text, kind = "") {
+  $("said").textContent = text;
+  $("said").className = kind;
+}
+
+function element(tag, text = "", className = "") {
+  const made = document.createElement(tag);
+  made.textContent = text;
+  if (className) made.className = className;
+  return made;
+}
+
+function counted(number, one, many = `${one}s`) {
+  return `${number.toLocaleString("en")} ${number === 1 ? one : many}`;
+}
+
+/** Photos of one class that were picked one by one, as phones do it. */
+function addClass() {
+  const name = $("class-name").value.trim().replaceAll("/", "-");
+  const files = picked($("class-files").files);
+  if (!name || files.length === 0) {
+    say(name ? "Choose the photos of this class." : "Give the class a name first.", "bad");
+    return;
+  }
+  add(files.map(({path, file}) => ({path: `${name}/${path}`, file})));
+  $("class-name").value = "";
+  $("class-files").value = "";
+}
+
+function wire() {
+  const zone = $("zone");
+  zone.addEventListener("dragover", (event) => {
+    event.preventDefault();
+    zone.classList.add("over");
+  });
+  zone.addEventListener("dragleave", () => zone.classList.remove("over"));
+  zone.addEventListener("drop", async (event) => {
+    event.preventDefault();
+    zone.classList.remove("over");
+    if (sending) return;
+    say("Looking through the folders...");
+    add(await dropped(event.dataTransfer));
+  });
+  for (const id of ["folder", "zip"]) {
+    $(id).addEventListener("change", () => {
+      const items = picked($(id).files);
+      $(id).value = "";
+      add(items);
+    });
+  }
+  $("class-add").addEventListener("click", addClass);
+  $("clear").addEventListener("click", clear);
+  $("cancel").addEventListener("click", () => sending?.abort());
+  $("send").addEventListener("submit", submit);
+  addEventListener("beforeunload", (event) => sending && event.preventDefault());
+  if (cutUpload()) say("An upload was cut off in this browser. Pick the same photos and press Send: it goes on where it stopped.");
+  $("send").hidden = false;
+  ready();
+}
+
+wire();

@@ -1,0 +1,131 @@
+// Which classes an upload has, by the rules of the service (vm_worker/intake/layout.py), and what to warn of.
+
+const LITTER = new Set(["__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "@eadir", "$recycle.bin"]);
+const READABLE = new Set(["jpg", "jpeg", "jpe", "jfif", "png", "apng", "webp", "gif", "bmp", "dib"]);
+const FOREIGN = new Set(
+  "heic heif avif tif tiff jp2 jxl psd svg ico tga ppm pgm raw cr2 cr3 nef arw dng orf rw2 raf".split(" "),
+);
+const SPLITS = new Set(["train", "training", "val", "valid", "validation", "test", "testing"]);
+
+/**
+ * @typedef {{path: string, size: number, item: any}} Entry one file: its place, its bytes, and whatever it stands for
+ * @typedef {{name: string, photos: Entry[]}} Class
+ * @typedef {{level: "error" | "warning", text: string}} Remark
+ * @typedef {{classes: Class[], kept: Entry[], remarks: Remark[]}} Layout
+ */
+
+/**
+ * Sort files into classes.
+ * @param {Entry[]} entries
+ * @param {Object} limits the service's limits
+ * @returns {Layout}
+ */
+export function layout(entries, limits) {
+  const kept = entries.map((entry) => ({...entry, parts: parts(entry.path)})).filter((entry) => !litter(entry.parts));
+  const depth = unwrapped(kept);
+  const level = depth + (split(kept, depth) ? 1 : 0);
+  const classes = new Map();
+  const foreign = [];
+  let loose = 0;
+  for (const entry of kept) {
+    const ending = suffix(entry.parts.at(-1));
+    if (FOREIGN.has(ending)) foreign.push(entry);
+    if (!READABLE.has(ending) && ending !== "") continue;
+    if (entry.parts.length <= level + 1) {
+      loose += 1;
+      continue;
+    }
+    const name = entry.parts[level].normalize("NFC");
+    if (!classes.has(name)) classes.set(name, []);
+    classes.get(name).push(entry);
+  }
+  const sorted = [...classes].map(([name, photos]) => ({name, photos})).sort((a, b) => (a.name < b.name ? -1 : 1));
+  return {classes: sorted, kept, remarks: remarks(sorted, {kept, foreign, loose}, limits)};
+}
+
+function parts(path) {
+  return path.replaceAll("\\", "/").split("/").filter((part) => part !== "" && part !== ".");
+}
+
+function litter(parts) {
+  return parts.length === 0 || parts.some((part) => part.startsWith(".") || LITTER.has(part.toLowerCase()));
+}
+
+function suffix(name) {
+  const dot = name.lastIndexOf(".");
+  return dot > 0 ? name.slice(dot + 1).toLowerCase() : "";
+}
+
+/** How many folders wrap everything: one is opened while it holds only folders in turn. */
+function unwrapped(entries) {
+  for (let depth = 0; ; depth += 1) {
+    const tops = new Set(entries.filter((entry) => entry.parts.length > depth + 1).map((entry) => entry.parts[depth]));
+    const inside = entries.filter((entry) => entry.parts.length > depth + 1);
+    const deeper = inside.some((entry) => entry.parts.length > depth + 2);
+    const loose = inside.some((entry) => entry.parts.length === depth + 2 && READABLE.has(suffix(entry.parts.at(-1))));
+    if (tops.size !== 1 || !deeper || loose) return depth;
+  }
+}
+
+/** Whether all top folders are the parts of a ready-made split, each with class folders. */
+function split(entries, depth) {
+  const tops = new Map();
+  for (const {parts} of entries) {
+    if (parts.length <= depth + 1) continue;
+    tops.set(parts[depth], tops.get(parts[depth]) || parts.length > depth + 2);
+  }
+  return tops.size > 1 && [...tops].every(([name, folders]) => SPLITS.has(name.toLowerCase()) && folders);
+}
+
+/** @returns {Remark[]} */
+function remarks(classes, {kept, foreign, loose}, limits) {
+  const found = [];
+  const error = (text) => found.push({level: "error", text});
+  const warning = (text) => found.push({level: "warning", text});
+  const total = kept.reduce((sum, entry) => sum + entry.size, 0);
+  const huge = kept.filter((entry) => entry.size > limits.entry_bytes);
+  const small = classes.filter((one) => one.photos.length < limits.class_images_min);
+  const few = classes.filter((one) => one.photos.length < limits.class_images_warn && !small.includes(one));
+  if (classes.length === 0) {
+    error(
+      loose > 0
+        ? "All photos lie side by side. Put the photos of each class into a folder of its own, named after the class."
+        : "No photos were found. The service reads JPEG, PNG, WebP, GIF and BMP.",
+    );
+  } else if (classes.length < limits.classes_min) {
+    error(`There is only one class, “${classes[0].name}”. Add a folder of photos of something else.`);
+  }
+  if (classes.length > limits.classes_max) error(`${classes.length} classes; at most ${limits.classes_max} are allowed.`);
+  if (small.length > 0) error(`Too few photos in ${listed(small)}: at least ${limits.class_images_min} in each class.`);
+  if (few.length > 0) warning(`Few photos in ${listed(few)}: ${limits.class_images_warn} or more give a better model.`);
+  if (total > limits.zip_bytes) error(`${bytes(total)} in all; at most ${bytes(limits.zip_bytes)} can be sent.`);
+  if (kept.length > limits.zip_entries) error(`${kept.length} files; at most ${limits.zip_entries} can be sent.`);
+  if (huge.length > 0) {
+    error(`Larger than ${bytes(limits.entry_bytes)}: ${names(huge)}. Save them smaller, or leave them out.`);
+  }
+  if (foreign.length > 0) {
+    warning(`${foreign.length} files cannot be read (${names(foreign)}). Save them as JPEG if they matter.`);
+  }
+  if (loose > 0 && classes.length > 0) warning(`${loose} photos lie outside of any class folder and will be left out.`);
+  return found;
+}
+
+function listed(classes) {
+  const shown = classes.slice(0, 5).map((one) => `“${one.name}” (${one.photos.length})`).join(", ");
+  return classes.length > 5 ? `${shown} and ${classes.length - 5} more` : shown;
+}
+
+function names(entries) {
+  const shown = entries.slice(0, 3).map((entry) => entry.path.split("/").at(-1)).join(", ");
+  return entries.length > 3 ? `${shown}, ...` : shown;
+}
+
+/** Bytes as people read them. @param {number} number */
+export function bytes(number) {
+  if (number < 1024) return `${number} bytes`;
+  const units = ["KB", "MB", "GB"];
+  let value = number / 1024;
+  let unit = 0;
+  for (; value >= 1024 && unit < units.length - 1; unit += 1) value /= 1024;
+  return `${value < 100 ? value.toFixed(1) : Math.round(value)} ${units[unit]}`;
+}

@@ -1,0 +1,61 @@
+// What the page remembers in this browser: an upload that was cut off, and the delete links of one's own jobs.
+
+const UPLOAD = "modelmail.upload";
+const DELETE = "modelmail.delete.";
+const LIFE = 6 * 24 * 3600 * 1000; // milliseconds; the bucket forgets a session after a week
+
+/** @typedef {{print: string, session: string, job: Object, kept: number}} Cut an upload that can go on */
+
+/** @returns {Cut | null} */
+export function cutUpload() {
+  const cut = read(UPLOAD);
+  return cut && Date.now() - cut.kept < LIFE ? cut : null;
+}
+
+/** @param {Omit<Cut, "kept">} cut */
+export function keepUpload(cut) {
+  write(UPLOAD, {...cut, kept: Date.now()});
+}
+
+/** The upload has ended, or was given up. */
+export function dropUpload() {
+  write(UPLOAD, null);
+}
+
+/** @param {string} id @param {string} url */
+export function keepDeleteLink(id, url) {
+  write(DELETE + id, url);
+}
+
+/** @param {string} id @returns {string | null} */
+export function deleteLink(id) {
+  return read(DELETE + id);
+}
+
+/**
+ * What tells equal zips from others; null where the browser cannot say (a page without https).
+ * @param {BufferSource} data
+ */
+export async function fingerprint(data) {
+  if (!globalThis.crypto?.subtle) return null;
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", data));
+  return [...digest].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+// A browser may refuse storage altogether; then nothing is remembered, and all else works.
+function read(key) {
+  try {
+    return JSON.parse(localStorage.getItem(key));
+  } catch {
+    return null;
+  }
+}
+
+function write(key, value) {
+  try {
+    if (value === null) localStorage.removeItem(key);
+    else localStorage.setItem(key, JSON.stringify(value));
+  } catch {
+    // as above
+  }
+}

@@ -1,0 +1,60 @@
+// What is in a zip that somebody picked: its names and sizes, from the central directory, and single photos.
+
+const END = 0x06054b50;
+const END_LENGTH = 22;
+const COMMENT_MOST = 65535;
+const CENTRAL = 0x02014b50;
+const ENTRY_LENGTH = 46;
+const LOCAL_LENGTH = 30;
+const STORED = 0;
+const DEFLATED = 8;
+const LARGE = 0xffffffff; // the true number stands in a zip64 field
+
+/**
+ * The files of a zip.
+ * @param {Blob} zip
+ * @returns {Promise<{path: string, size: number, item: Object}[]>}
+ * Throws an Error with words for the person when the directory cannot be read here.
+ */
+export async function listing(zip) {
+  const tail = await bytesOf(zip, Math.max(0, zip.size - END_LENGTH - COMMENT_MOST), zip.size);
+  let end = tail.byteLength - END_LENGTH;
+  while (end >= 0 && tail.getUint32(end, true) !== END) end -= 1;
+  if (end < 0) throw new Error("This file is not a zip, or its end is missing. Make the zip again.");
+  const length = tail.getUint32(end + 12, true);
+  const start = tail.getUint32(end + 16, true);
+  if (start === LARGE) return [];
+  const view = await bytesOf(zip, start, start + length);
+  const found = [];
+  for (let place = 0; place + ENTRY_LENGTH <= view.byteLength; ) {
+    if (view.getUint32(place, true) !== CENTRAL) throw new Error("The zip's list of files is damaged. Make the zip again.");
+    const nameLength = view.getUint16(place + 28, true);
+    const name = new Uint8Array(view.buffer, place + ENTRY_LENGTH, nameLength);
+    const path = new TextDecoder().decode(name);
+    const packed = view.getUint32(place + 20, true);
+    const item = {method: view.getUint16(place + 10, true), packed, offset: view.getUint32(place + 42, true)};
+    if (!path.endsWith("/")) found.push({path, size: view.getUint32(place + 24, true), item});
+    place += ENTRY_LENGTH + nameLength + view.getUint16(place + 30, true) + view.getUint16(place + 32, true);
+  }
+  return found;
+}
+
+/**
+ * One file of a zip, unpacked; null where the browser cannot.
+ * @param {Blob} zip
+ * @param {{method: number, packed: number, offset: number}} item
+ * @returns {Promise<Blob | null>}
+ */
+export async function extracted(zip, item) {
+  const header = await bytesOf(zip, item.offset, item.offset + LOCAL_LENGTH);
+  if (header.byteLength < LOCAL_LENGTH) return null;
+  const start = item.offset + LOCAL_LENGTH + header.getUint16(26, true) + header.getUint16(28, true);
+  const data = zip.slice(start, start + item.packed);
+  if (item.method === STORED) return data;
+  if (item.method !== DEFLATED || !("DecompressionStream" in globalThis)) return null;
+  return new Response(data.stream().pipeThrough(new DecompressionStream("deflate-raw"))).blob();
+}
+
+async function bytesOf(blob, start, end) {
+  return new DataView(await blob.slice(start, end).arrayBuffer());
+}
