@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import requests
 from google.cloud import storage
 from google.oauth2 import service_account
 
@@ -48,6 +49,16 @@ class EmulatorUnderTest:
         given = {"api_access_endpoint": self.url, "credentials": credentials, **more}
         lifetime = timedelta(seconds=seconds)
         return str(blob.generate_signed_url(version="v4", expiration=lifetime, method=method, **given))
+
+    def order(self, *rules: Mapping[str, Any]) -> None:
+        """These faults from now on, and no others; the emulator must have been started with `--admin`."""
+        self.tell("faults", rules)
+
+    def tell(self, route: str, value: Any, method: str = "PUT") -> Any:
+        """Ask an admin route; its answer."""
+        answer = requests.request(method, f"{self.url}/_emulator/{route}", json=value, timeout=20)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
 
 
 @cache

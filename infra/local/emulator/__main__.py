@@ -23,12 +23,13 @@ def main(arguments: list[str] | None = None) -> int:
         help="whose signatures count; repeatable; without one a key is made and its path printed",
     )  # fmt: skip
     parser.add_argument("--public-host", action="append", default=[], help="another host that clients may have signed")
+    parser.add_argument("--admin", action="store_true", help="serve /_emulator/faults and its kin, for tests")
     given = parser.parse_args(arguments)
     if given.host not in ("127.0.0.1", "::1", "localhost"):
         print("warning: the JSON API asks nobody who they are; bind it to this machine alone", file=sys.stderr)  # noqa: T201
     keys = given.service_account or [_own_key(given.data)]
     try:
-        serve(Config(given.data, keys, given.host, given.port, given.public_host))
+        serve(Config(given.data, keys, given.host, given.port, given.public_host, given.admin))
     except (OSError, ValueError) as error:
         print(error, file=sys.stderr)  # noqa: T201
         return 2

@@ -15,6 +15,7 @@ class Kind:
     reason: str  # JSON: error.errors[0].reason
     code: str  # XML: <Code>
     message: str
+    domain: str = "global"  # JSON: error.errors[0].domain
 
 
 # fmt: off
@@ -52,6 +53,7 @@ SKEWED = Kind(403, "forbidden", "RequestTimeTooSkewed",
               "The difference between the request time and the server's time is too large.")
 WRONG_SIGNATURE = Kind(403, "forbidden", "SignatureDoesNotMatch", "The request signature we calculated does not match "
                        "the signature you provided. Check your Google secret key and signing method.")
+RATE_LIMITED = Kind(429, "rateLimitExceeded", "SlowDown", "Please reduce your request rate.", "usageLimits")
 INTERNAL = Kind(500, "backendError", "InternalError", "We encountered an internal error. Please try again.")
 # fmt: on
 
@@ -68,7 +70,7 @@ class ApiError(Exception):
     def json_body(self) -> bytes:
         """The JSON API's body."""
         message = self.details or self.kind.message
-        first = {"message": message, "domain": "global", "reason": self.kind.reason}
+        first = {"message": message, "domain": self.kind.domain, "reason": self.kind.reason}
         if self.kind is PRECONDITION:
             message = first["message"] = self.kind.message
             first |= {"locationType": "header", "location": "If-Match"}

@@ -17,6 +17,7 @@ from infra.local.emulator.errors import INVALID, PARSE_ERROR, ApiError
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 JSON_BODY_BYTES = 2 * 1024 * 1024  # a resource with all its metadata is far smaller
 

@@ -16,9 +16,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from infra.local.emulator.clock import Clock
 from infra.local.emulator.errors import BUCKET_EXISTS, BUCKET_NOT_EMPTY, ApiError, no_such_bucket, no_such_object
 from infra.local.emulator.preconditions import Preconditions
-from infra.local.emulator.rows import BucketRow, Draft, ObjectRow, Session, Target, dump, now
+from infra.local.emulator.rate import Rate
+from infra.local.emulator.rows import BucketRow, Draft, ObjectRow, Session, Target, dump
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS buckets (
@@ -45,7 +47,9 @@ Change = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 class Index:
     """The tables in one file. Safe from any thread: writers take turns, each reading thread has its connection."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, clock: Clock | None = None) -> None:
+        self.clock = clock or Clock()
+        self.rate = Rate()
         self._path = path
         self._turn = threading.Lock()
         self._threads = threading.local()
@@ -65,7 +69,8 @@ class Index:
 
     def insert_bucket(self, name: str, config: Mapping[str, Any]) -> BucketRow:
         """Raises ApiError 409 where it exists."""
-        row = BucketRow(name, 1, now(), now(), config)
+        now = self.clock.text()
+        row = BucketRow(name, 1, now, now, config)
         with self._write() as db:
             try:
                 db.execute("INSERT INTO buckets VALUES (?, 1, ?, ?, ?)", (name, row.created, row.updated, dump(config)))
@@ -78,7 +83,9 @@ class Index:
         with self._write() as db:
             old = _bucket(db, name)
             only.check(old)
-            new = replace(old, config=change(old.config), updated=now(), metageneration=old.metageneration + 1)
+            new = replace(
+                old, config=change(old.config), updated=self.clock.text(), metageneration=old.metageneration + 1
+            )
             db.execute(
                 "UPDATE buckets SET metageneration = ?, updated = ?, config = ? WHERE name = ?",
                 (new.metageneration, new.updated, dump(new.config), name),
@@ -114,9 +121,11 @@ class Index:
             _bucket(db, draft.bucket)
             old = _object(db, draft.bucket, draft.name)
             only.check(old)
+            self.rate.admit(draft.bucket, draft.name)
+            now = self.clock.text()
             row = ObjectRow(
                 draft.bucket, draft.name, _next_generation(db), 1, draft.size, draft.md5, draft.crc32c, draft.body,
-                now(), now(), draft.config,
+                now, now, draft.config,
             )  # fmt: skip
             db.execute(_PUT_OBJECT, _object_values(row))
             if session:
@@ -128,7 +137,10 @@ class Index:
         with self._write() as db:
             old = _existing(db, target)
             only.check(old)
-            new = replace(old, config=change(old.config), updated=now(), metageneration=old.metageneration + 1)
+            self.rate.admit(target.bucket, target.name)
+            new = replace(
+                old, config=change(old.config), updated=self.clock.text(), metageneration=old.metageneration + 1
+            )
             db.execute(_PUT_OBJECT, _object_values(new))
         return new
 
@@ -138,6 +150,7 @@ class Index:
             _bucket(db, target.bucket)
             old = _existing(db, target)
             only.check(old)
+            self.rate.admit(target.bucket, target.name)
             db.execute("DELETE FROM objects WHERE bucket = ? AND name = ?", (target.bucket, target.name))
         return old
 
@@ -151,7 +164,15 @@ class Index:
 
     def save_session(self, session: Session) -> None:
         """Begin one, or note how far it is."""
-        values = (session.id, session.bucket, session.name, session.received, session.done, dump(session.spec), now())
+        values = (
+            session.id,
+            session.bucket,
+            session.name,
+            session.received,
+            session.done,
+            dump(session.spec),
+            self.clock.text(),
+        )
         with self._write() as db:
             db.execute("INSERT OR REPLACE INTO sessions VALUES (?, ?, ?, ?, ?, ?, ?)", values)
 

@@ -8,6 +8,9 @@ from pathlib import Path
 
 import uvicorn
 
+from infra.local.emulator.admin import Admin, Protocol
+from infra.local.emulator.clock import Clock
+from infra.local.emulator.http import App
 from infra.local.emulator.keys import load_key
 from infra.local.emulator.resumable import Resumable
 from infra.local.emulator.routing import Emulator
@@ -26,24 +29,28 @@ class Config:
     host: str = "127.0.0.1"
     port: int = 9000
     public_hosts: Sequence[str] = ()
+    admin: bool = False  # faults on demand
 
 
-def build(config: Config) -> Emulator:
+def create(config: Config) -> App:
     """The application, ready to serve. Raises ValueError for a key file that is none."""
     keys = [load_key(path) for path in config.keys]
-    store = Store(config.data)
-    return Emulator(Service(store, Resumable(store), Verifier(keys, config.public_hosts), keys))
+    clock = Clock()
+    store = Store(config.data, clock)
+    app = Emulator(Service(store, Resumable(store), Verifier(keys, config.public_hosts, clock.now), keys))
+    return Admin(app, store) if config.admin else app
 
 
 def serve(config: Config) -> None:
     """Listen, say so on stdout, and serve until SIGTERM or SIGINT."""
-    app = build(config)
+    app = create(config)
     listener = listen(config.host, config.port)
     server = uvicorn.Server(
         uvicorn.Config(
             app,
-            http="httptools", ws="none", lifespan="off", access_log=False, log_level="warning",
-            timeout_keep_alive=75, timeout_graceful_shutdown=5, server_header=False, backlog=BACKLOG,
+            http=Protocol if config.admin else "httptools", ws="none", lifespan="off",
+            access_log=False, log_level="warning", timeout_keep_alive=75, timeout_graceful_shutdown=5,
+            server_header=False, backlog=BACKLOG,
         )
     )  # fmt: skip
     server.run(sockets=[listener])

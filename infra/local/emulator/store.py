@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO
 
+from infra.local.emulator.clock import Clock
 from infra.local.emulator.errors import NO_SUCH_UPLOAD, ApiError, no_such_object
 from infra.local.emulator.files import Files, Incoming
 from infra.local.emulator.index import Change, Index
@@ -25,9 +26,9 @@ SESSION_DAYS = 7  # as the service keeps them
 class Store:
     """All calls block for at most a few synced writes; safe from any thread."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, clock: Clock | None = None) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self.index = Index(folder / "index.sqlite")
+        self.index = Index(folder / "index.sqlite", clock)
         self.files = Files(folder)
         week_ago = datetime.now(UTC) - timedelta(days=SESSION_DAYS)
         self.index.end_sessions_before(week_ago.isoformat())
@@ -62,11 +63,15 @@ class Store:
 
     def commit(self, incoming: Incoming, draft: Draft, only: Preconditions, session: str = "") -> ObjectRow:
         """Make the content an object, if the conditions hold at this moment. Raises ApiError 404, 412."""
-        body = self.files.keep(incoming)
+        self.files.keep(incoming)
+        return self.put(draft, only, session)
+
+    def put(self, draft: Draft, only: Preconditions, session: str = "") -> ObjectRow:
+        """Name a content that is on disk; where the conditions do not hold it is removed. Raises ApiError 404, 412."""
         try:
             row, old = self.index.put_object(draft, only, session)
         except BaseException:
-            self.files.remove(body)
+            self.files.remove(draft.body)
             raise
         if old is not None:
             self.files.remove(old.body)
