@@ -34,13 +34,15 @@ class Stack:
 
     `data` keeps buckets, mails, logs, the secret and the key, so that the next stack with the same folder
     knows every job and link. `ports` are the ones to try first; by default those of the last run. `given`
-    stands in for this process's environment. Raises StackError when a part does not start.
+    stands in for this process's environment. `admin` lets tests order faults of buckets and
+    mailbox. Raises StackError when a part does not start.
     """
 
     data: Path
     ports: Ports | None = None
     given: Mapping[str, str] | None = None
     worker: bool = True
+    admin: bool = False
     settings: Settings = field(init=False, repr=False, default_factory=Settings)
     _children: Children = field(init=False, repr=False)
     _exit: contextlib.ExitStack = field(init=False, repr=False, default_factory=contextlib.ExitStack)
@@ -124,10 +126,15 @@ class Stack:
 
     def _buckets_arguments(self, key: Path) -> list[str]:
         where = ["--host", HOST, "--port", str(self._ports().buckets)]
-        return ["infra.local.emulator", *where, "--data", str(self.data / "buckets"), "--service-account", str(key)]
+        where += ["--data", str(self.data / "buckets"), "--service-account", str(key)]
+        return ["infra.local.emulator", *where, *self._admin_flag()]
 
     def _mailbox_arguments(self) -> list[str]:
-        return ["infra.local.mailbox", "--host", HOST, "--port", str(self._ports().mailbox), "--folder", str(self.mail)]
+        where = ["--host", HOST, "--port", str(self._ports().mailbox), "--folder", str(self.mail)]
+        return ["infra.local.mailbox", *where, *self._admin_flag()]
+
+    def _admin_flag(self) -> list[str]:
+        return ["--admin"] if self.admin else []
 
     def _function_arguments(self) -> list[str]:
         # The framework imports its source by path, and binds 0.0.0.0 unless told otherwise.
