@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -11,6 +12,7 @@ import flask
 from werkzeug.http import dump_options_header
 
 from function import answers, assets, pages, submissions
+from function.identity import Identity
 from function.links import Links
 from function.signing import Signer, SignRequest
 from function.statuses import gone, status_answer
@@ -19,13 +21,20 @@ from jobs import quota
 from jobs.clock import Clock
 from jobs.errors import UserError
 from jobs.job import Job, new_id, valid_id
+from jobs.mails import Postman
 from jobs.queue import Queue
+from jobs.refusals import refuse
 from jobs.settings import Settings
-from jobs.tokens import address_hmac, check_delete_token, client_hmac
+from jobs.tokens import address_hmac, check_delete_token, client_hmac, refusing
 
 _log = logging.getLogger(__name__)
 
 SHOWN_INLINE = ("text/html", "text/plain", "image/png")  # other results are saved, not opened
+
+
+def no_capacity(queue: Queue) -> Mapping[str, Any]:
+    """An installation whose workers are started by somebody else."""
+    return {}
 
 
 @dataclass(frozen=True)
@@ -36,6 +45,10 @@ class Parts:
     queue: Queue
     signer: Signer
     clock: Clock
+    identity: Identity | None = None  # None: nobody may call the tasks
+    postman: Postman | None = None  # None: mails are left to the workers
+    # Called at the end of a sweep: starts workers where jobs wait; what it gives goes into the answer.
+    capacity: Callable[[Queue], Mapping[str, Any]] = no_capacity
 
     @cached_property
     def links(self) -> Links:
@@ -132,6 +145,21 @@ def script(parts: Parts, request: flask.Request, version: str, name: str) -> fla
     return assets.script(version, name)
 
 
+def ask_refusal(parts: Parts, request: flask.Request, token: str) -> flask.Response:
+    """The page with the button behind a mail's "no more mails". It changes nothing."""
+    _refusing(parts, token)
+    if answers.wants_html(request):
+        return pages.ask_refusal()
+    return answers.data({"message": "Send POST to this address, and it gets no more mails."})
+
+
+def refuse_mail(parts: Parts, request: flask.Request, token: str) -> flask.Response:
+    """Send the token's address nothing any more: the page's button, or a mail program's (RFC 8058)."""
+    refuse(parts.queue.buckets.emails, _refusing(parts, token))
+    _log.info("an address refuses mail")
+    return pages.refused() if answers.wants_html(request) else answers.data({"status": "refused"})
+
+
 def health(parts: Parts, request: flask.Request) -> flask.Response:
     """Alive, able to reach the buckets, and how long the oldest upload has waited for a worker."""
     return answers.data({"status": "ok", "oldest_waiting_seconds": parts.queue.oldest_waiting_seconds()})
@@ -169,6 +197,14 @@ def _unknown() -> UserError:
 def _check_token(parts: Parts, job_id: str, token: str) -> None:
     if not check_delete_token(parts.settings.secret, job_id, token):
         raise UserError("bad_token", "The delete link is not valid. Use the one from your mail.")
+
+
+def _refusing(parts: Parts, token: str) -> str:
+    """The pseudonym of the address that the token is for. Raises UserError `not_found`."""
+    pseudonym = refusing(parts.settings.secret, token)
+    if pseudonym is None:
+        raise UserError("not_found", "This link is not valid. Use the one from your mail, whole.")
+    return pseudonym
 
 
 def _upload(parts: Parts, job_id: str) -> dict[str, Any]:

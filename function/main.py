@@ -5,26 +5,34 @@ from __future__ import annotations
 import logging
 import threading
 import traceback
+import uuid
 from typing import Any
 
 import flask
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, RequestEntityTooLarge
 from werkzeug.routing import Map, Rule
 
-from function import answers, handlers
+from function import answers, handlers, tasks
 from function.handlers import Parts
+from function.identity import GoogleIdentity
 from function.signing import iam_signer, key_signer
 from function.submissions import read_body
 from jobs import gcs
 from jobs.clock import SystemClock
 from jobs.errors import Transient, UserError
+from jobs.letters import Letterhead
+from jobs.mails import Postman
 from jobs.queue import Buckets, Queue
+from jobs.sendgrid import SendgridMailer
 from jobs.settings import Settings
 
 _log = logging.getLogger(__name__)
 
 DRAIN_BYTES = 32 * 1024 * 1024  # what Google's front end lets through at most
 DRAIN_CHUNK = 64 * 1024
+MAIL_TIMEOUT = 10.0  # seconds; a sweep has less than a minute
+
+HIDDEN = "/tasks/"  # what is there only for the scheduler
 
 # Each rule's endpoint is the handler itself; GET rules take HEAD too.
 ROUTES = Map(
@@ -39,6 +47,9 @@ ROUTES = Map(
         Rule("/jobs/<job_id>/files/<path:name>", methods=["GET"], endpoint=handlers.file),
         Rule("/jobs/<job_id>/delete", methods=["GET"], endpoint=handlers.ask_delete),
         Rule("/jobs/<job_id>/delete", methods=["POST", "DELETE"], endpoint=handlers.delete),
+        Rule("/refuse/<token>", methods=["GET"], endpoint=handlers.ask_refusal),
+        Rule("/refuse/<token>", methods=["POST"], endpoint=handlers.refuse_mail),
+        Rule("/tasks/sweep", methods=["POST"], endpoint=tasks.run_sweep),
     ],
     strict_slashes=False,
     merge_slashes=False,
@@ -62,7 +73,12 @@ class App:
 
     def _routed(self, request: flask.Request) -> flask.Response:
         read_body(request, self.parts.settings.limits)
-        handler, values = ROUTES.bind("", "/").match(request.path, request.method)
+        try:
+            handler, values = ROUTES.bind("", "/").match(request.path, request.method)
+        except MethodNotAllowed:
+            if request.path.startswith(HIDDEN):
+                raise NotFound from None
+            raise
         response: flask.Response = handler(self.parts, request, **values)
         return response
 
@@ -94,7 +110,18 @@ def build(settings: Settings) -> App:
         signer = key_signer(settings.signing_key, settings.storage_url)
     else:
         signer = iam_signer(settings.iam_url, settings.storage_url)
-    return App(Parts(settings, queue, signer, clock))
+    audiences = (settings.public_url, f"{settings.public_url}/", f"{settings.public_url}/tasks/sweep")
+    identity = GoogleIdentity(settings.certs_url, audiences)
+    return App(Parts(settings, queue, signer, clock, identity, _postman(settings, queue)))
+
+
+def _postman(settings: Settings, queue: Queue) -> Postman | None:
+    """Who sends the mails of a sweep; nobody where the function has no key: a refused mail is never tried again."""
+    if not settings.sendgrid_key or not settings.sender:
+        return None
+    mailer = SendgridMailer(settings.sendgrid_key, settings.sendgrid_url, MAIL_TIMEOUT)
+    head = Letterhead(settings.sender, settings.operator, settings.public_url, settings.secret)
+    return Postman(queue, mailer, head, f"sweep-{uuid.uuid4().hex[:6]}")
 
 
 class _Lazy:

@@ -79,11 +79,12 @@ class MailState(StrEnum):
     SENDING = "sending"
     SENT = "sent"
     UNDELIVERABLE = "undeliverable"
+    REFUSED = "refused"  # the address wants no mail; the page has the result
 
     @property
     def settled(self) -> bool:
         """Nothing more will be tried."""
-        return self in (MailState.SENT, MailState.UNDELIVERABLE)
+        return self in (MailState.SENT, MailState.UNDELIVERABLE, MailState.REFUSED)
 
 
 @dataclass(frozen=True)

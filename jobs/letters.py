@@ -25,7 +25,7 @@ class Letterhead:
     sender: str
     operator: str  # an address; who hears of failed jobs
     public_url: str  # without a slash at its end
-    secret: str  # signs the delete link
+    secret: str  # signs the links that delete, and that refuse further mail
 
 
 @dataclass(frozen=True)
@@ -117,6 +117,22 @@ def _links(letter: Letter) -> dict[str, str]:
         "page": page,
         "files": f"{page}/files/",
         "delete": f"{page}/delete?token={token}",
+        "refuse": _refuse_link(letter),
+    }
+
+
+def _refuse_link(letter: Letter) -> str:
+    token = tokens.refusal_token(letter.head.secret, letter.job.email_hmac)
+    return f"{letter.head.public_url}/refuse/{token}"
+
+
+def _headers(letter: Letter, kind: str) -> dict[str, str]:
+    """The "unsubscribe" button of mail programs (RFC 8058). The operator asked for theirs by a setting."""
+    if kind == "operator":
+        return {}
+    return {
+        "List-Unsubscribe": f"<{_refuse_link(letter)}>",
+        "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
     }
 
 
@@ -129,6 +145,7 @@ def _mail(letter: Letter, kind: str, to: str, subject: str, values: Mapping[str,
         text=render(f"mail/{kind}.txt", subject=subject, **values),
         html=render(f"mail/{kind}.html", subject=subject, **values),
         message_id=_message_id(letter.job.id, kind),
+        headers=_headers(letter, kind),
     )
 
 

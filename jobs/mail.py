@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from email.message import EmailMessage
 from email.policy import SMTP
 from pathlib import Path
 from typing import Protocol
 
 from jobs.errors import ModelmailError
+
+# Folded at 78 characters, a long List-Unsubscribe becomes an encoded word, which no mail program reads as a link.
+LINES = SMTP.clone(max_line_length=998)
 
 
 class Undeliverable(ModelmailError):
@@ -37,6 +41,7 @@ class Mail:
     html: str
     message_id: str  # with its angle brackets; the same for every try
     pictures: tuple[Picture, ...] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)  # further ones
 
 
 class Mailer(Protocol):
@@ -80,11 +85,13 @@ class FileMailer:
 
 def to_message(mail: Mail) -> EmailMessage:
     """The mail as MIME: text beside HTML, the pictures related to the HTML."""
-    message = EmailMessage(policy=SMTP)
+    message = EmailMessage(policy=LINES)
     message["From"] = mail.sender
     message["To"] = mail.to
     message["Subject"] = mail.subject
     message["Message-ID"] = mail.message_id
+    for name, value in mail.headers.items():
+        message[name] = value
     message.set_content(mail.text)
     message.add_alternative(mail.html, subtype="html")
     html = message.get_payload(1)

@@ -3,6 +3,7 @@
 The outcome's write promises the mails (`pending`). Whoever delivers takes one over by
 compare-and-swap (`sending`), sends it and marks it `sent`. A sender that dies between the provider's
 yes and the mark is the one ambiguous window: after `STALE` another sends the same mail again.
+An address that refuses mail gets none of any kind; its result stands on the status page.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ from typing import Any
 from jobs.errors import Transient
 from jobs.job import Job, MailState, PendingMail, Status
 from jobs.letters import Letterhead, compose
-from jobs.mail import Mailer, Undeliverable
+from jobs.mail import Mail, Mailer, Undeliverable
 from jobs.queue import Queue
+from jobs.refusals import is_refused
 from jobs.retries import MAIL
 
 STALE = timedelta(minutes=10)  # a sender that has not marked its mail by then is dead
@@ -51,13 +53,10 @@ class Postman:
         job = self._take(job_id, kind)
         if job is None:
             return
-        if self._recipient(job, kind) is None:
-            self._mark(job_id, kind, MailState.UNDELIVERABLE)
-            return
-        report = self._report(job)
-        mail = compose(job, kind, self._head, report, self._pictures(job, report))
         try:
-            self._mailer.send(mail)
+            mail = self._written(job, kind)
+            if mail is not None:
+                self._mailer.send(mail)
         except Transient as error:
             log.warning("job %s: the %s mail waits: %s", job.short_id, kind, error)
             self._postpone(job_id, kind, job)
@@ -65,8 +64,18 @@ class Postman:
             log.error("job %s: the %s mail cannot be delivered: %s", job.short_id, kind, error)
             self._mark(job_id, kind, MailState.UNDELIVERABLE)
         else:
-            log.info("job %s: the %s mail is sent", job.short_id, kind)
-            self._mark(job_id, kind, MailState.SENT)
+            state = MailState.SENT if mail is not None else MailState.REFUSED
+            log.info("job %s: the %s mail is %s", job.short_id, kind, state)
+            self._mark(job_id, kind, state)
+
+    def _written(self, job: Job, kind: str) -> Mail | None:
+        """The mail; None for an address that refuses mail. Raises Transient, Undeliverable."""
+        if self._recipient(job, kind) is None:
+            raise Undeliverable("there is no address")
+        if kind != "operator" and is_refused(self._queue.buckets.emails, job.email_hmac):
+            return None
+        report = self._report(job)
+        return compose(job, kind, self._head, report, self._pictures(job, report))
 
     def _recipient(self, job: Job, kind: str) -> str | None:
         return (self._head.operator or None) if kind == "operator" else job.email

@@ -52,6 +52,8 @@ def _request(mail: Mail) -> dict[str, object]:
     )
     # Not one of SendGrid's reserved headers. The same in every try, so that a mail sent twice shows once.
     message.add_header(parts.Header("Message-ID", mail.message_id))
+    for name, value in mail.headers.items():
+        message.add_header(parts.Header(name, value))
     message.add_category(parts.Category(mail.kind))
     message.tracking_settings = _no_tracking()
     for picture in mail.pictures:
@@ -72,8 +74,12 @@ def _recipient(address: str) -> parts.To:
 
 
 def _no_tracking() -> parts.TrackingSettings:
-    """Click tracking rewrites links: the capability in them would pass through another server."""
+    """Click tracking rewrites links: the capability in them would pass through another server.
+
+    Subscription tracking would put the provider's own unsubscribe link in place of ours.
+    """
     tracking = parts.TrackingSettings()
+    tracking.subscription_tracking = parts.SubscriptionTracking(enable=False)
     tracking.click_tracking = parts.ClickTracking(enable=False, enable_text=False)
     tracking.open_tracking = parts.OpenTracking(enable=False)
     return tracking

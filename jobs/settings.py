@@ -25,6 +25,8 @@ class Settings:
     sendgrid_url: str = "https://api.sendgrid.com"
     sender: str = ""
     operator: str = ""
+    scheduler: str = ""  # the account whose calls of /tasks/sweep count; empty = nobody's
+    certs_url: str = "https://www.googleapis.com/oauth2/v1/certs"  # of the scheduler's tokens
     allowed_addresses: tuple[str, ...] = ()  # globs
     secret: str = field(default="", repr=False)
     weights: str = ""  # a folder of <key>.weights.h5
@@ -63,6 +65,8 @@ _TEXTS = {
     "sendgrid_url": Settings.sendgrid_url,
     "sender": "",
     "operator": "",
+    "scheduler": "",
+    "certs_url": Settings.certs_url,
     "secret": "",
     "weights": "",
 }

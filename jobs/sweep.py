@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from jobs.job import Status
 from jobs.queue import Queue
@@ -11,48 +13,111 @@ from jobs.records import Record
 from jobs.store import Stat
 
 ORPHAN = timedelta(hours=1)  # an open mark without a record: its submission died half-way
+UNTOUCHED = timedelta(days=2)  # longer than any job is written to after its end: mails are tried for a day
+
+More = Callable[[], bool]  # whether there is time for one job more
 
 
-def sweep(queue: Queue, deliver: Callable[[str], None]) -> None:
-    """Once over the open jobs. Raises Transient when the storage does not answer."""
-    for mark in list(queue.buckets.emails.list("open/")):
+@dataclass
+class Swept:
+    """How many jobs met which end, and how many were looked at."""
+
+    seen: int = 0
+    expired: int = 0
+    failed: int = 0  # past their deadline
+    delivered: int = 0  # whose mails were tried
+    closed: int = 0
+    orphans: int = 0
+    deleted: int = 0  # past their retention
+    strays: int = 0  # uploads that no job waits for
+
+
+def always() -> bool:
+    """For whoever has all the time."""
+    return True
+
+
+def sweep(queue: Queue, deliver: Callable[[str], None], more: More = always) -> Swept:
+    """Over the open jobs, once, as long as there is time. Raises Transient when the storage does not answer."""
+    done = Swept()
+    marks = list(queue.buckets.emails.list("open/"))
+    random.shuffle(marks)  # those that a short sweep leaves over must not be the same ones each time
+    for mark in marks:
+        if not more():
+            break
+        done.seen += 1
         record = queue.read(mark.name.removeprefix("open/"))
         if record is None:
-            _orphan(queue, mark)
+            _orphan(queue, mark, done)
         else:
-            _settle(queue, record, deliver)
+            _settle(queue, record, deliver, done)
+    return done
 
 
-def retire(queue: Queue) -> None:
-    """Delete the models of jobs whose retention has ended. Reads every record: for once an hour."""
+def retire(queue: Queue, more: More = always) -> int:
+    """Delete the models of jobs whose retention has ended; how many. Lists every record: for once an hour."""
     now = queue.clock.now()
-    for stat in list(queue.buckets.emails.list("jobs/")):
-        record = queue.read(stat.name.removeprefix("jobs/").removesuffix(".json"))
+    ids = [_job_of(stat) for stat in queue.buckets.emails.list("jobs/") if _may_be_past(queue, stat, now)]
+    random.shuffle(ids)
+    deleted = 0
+    for job_id in ids:
+        if not more():
+            break
+        record = queue.read(job_id)
         if record is None or record.job.status is Status.DELETED or record.job.delete_after is None:
             continue
         if record.job.delete_after <= now:
             queue.delete(record.job.id)
+            deleted += 1
+    return deleted
 
 
-def _orphan(queue: Queue, mark: Stat) -> None:
+def clear(queue: Queue, more: More = always) -> int:
+    """Delete uploads whose job has ended or never was; how many. Each poll of a worker does the same."""
+    deleted = 0
+    for stat in list(queue.buckets.datasets.list()):
+        if not more():
+            break
+        record = queue.read(stat.name.removesuffix(".zip"))
+        if record is None or record.job.status.terminal:
+            deleted += queue.buckets.datasets.delete(stat.name)
+    return deleted
+
+
+def _job_of(record: Stat) -> str:
+    return record.name.removeprefix("jobs/").removesuffix(".json")
+
+
+def _may_be_past(queue: Queue, record: Stat, now: datetime) -> bool:
+    """A record that was written lately has its retention before it: it need not be read to know that."""
+    return now - record.created >= timedelta(days=queue.limits.model_days) - UNTOUCHED
+
+
+def _orphan(queue: Queue, mark: Stat, done: Swept) -> None:
     if queue.clock.now() - mark.created > ORPHAN:
         queue.buckets.emails.delete(mark.name)
+        done.orphans += 1
 
 
-def _settle(queue: Queue, record: Record, deliver: Callable[[str], None]) -> None:
+def _settle(queue: Queue, record: Record, deliver: Callable[[str], None], done: Swept) -> None:
     job = record.job
     if job.status is Status.AWAITING_UPLOAD and queue.uploaded(job.id) is None:
         if queue.clock.now() - job.created_at > timedelta(hours=queue.limits.upload_wait_hours):
             queue.expire(record)
             queue.close(job.id)
+            done.expired += 1
         return
     if not job.status.terminal:
         if _overdue(queue, record) and queue.overdue(record) is not None:
+            done.failed += 1
+            done.delivered += 1
             deliver(job.id)
         return
     if job.settled:
         queue.close(job.id)
+        done.closed += 1
     else:
+        done.delivered += 1
         deliver(job.id)
 
 

@@ -5,6 +5,10 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import re
+
+TAG_BYTES = 16  # of a refusal token's signature: 2 ** 128 guesses
+REFUSAL_PATTERN = re.compile(r"[A-Za-z0-9_-]{64}")  # 32 bytes of pseudonym and the signature
 
 
 def normalised(address: str) -> str:
@@ -31,6 +35,25 @@ def delete_token(secret: str, job_id: str) -> str:
 def check_delete_token(secret: str, job_id: str, token: str) -> bool:
     """Whether the token is the job's; takes the same time whatever the answer."""
     return hmac.compare_digest(delete_token(secret, job_id).encode(), token.encode())
+
+
+def refusal_token(secret: str, email_hmac: str) -> str:
+    """The capability to refuse mail for one address: its pseudonym, signed, so that nobody can refuse for others."""
+    pseudonym = bytes.fromhex(email_hmac)
+    return base64.urlsafe_b64encode(pseudonym + _refusal_tag(secret, pseudonym)).decode()
+
+
+def refusing(secret: str, token: str) -> str | None:
+    """The pseudonym (64 hex digits) that a refusal token stands for; None for a token that is not ours."""
+    if not REFUSAL_PATTERN.fullmatch(token):
+        return None
+    data = base64.urlsafe_b64decode(token)
+    pseudonym, tag = data[:-TAG_BYTES], data[-TAG_BYTES:]
+    return pseudonym.hex() if hmac.compare_digest(tag, _refusal_tag(secret, pseudonym)) else None
+
+
+def _refusal_tag(secret: str, pseudonym: bytes) -> bytes:
+    return _digest(secret, f"refuse:{pseudonym.hex()}")[:TAG_BYTES]
 
 
 def _digest(secret: str, text: str) -> bytes:

@@ -16,6 +16,8 @@ from urllib.parse import quote
 
 from infra.local.mailbox.requests import Attachment, Letter
 
+LINES = SMTP.clone(max_line_length=998)  # the Python default encodes a long link of a header beyond recognition
+
 
 class Folder:
     """Writes `<n>-<kind>.eml` and `<n>-<kind>.html`, n from 1 and going on after a restart."""
@@ -55,7 +57,7 @@ class Folder:
 
 def message(letter: Letter) -> EmailMessage:
     """multipart/alternative of text and HTML, the HTML with its pictures as multipart/related."""
-    mail = EmailMessage(policy=SMTP)
+    mail = EmailMessage(policy=LINES)
     mail["From"] = letter.sender
     mail["To"] = ", ".join(letter.to)
     mail["Subject"] = letter.subject

@@ -19,6 +19,7 @@ from vm_worker import report
 HTML_BYTES_MAX = 90_000
 BODY_WORDS_MAX = 80
 PAGE = f"https://photos.example.org/jobs/{JOB.id}"
+REFUSE = f"https://photos.example.org/refuse/{tokens.refusal_token(HEAD.secret, JOB.email_hmac)}"
 MESSAGE = 'The folder "glass" has 4 photos; each class needs at least 10, better 50 or more.'
 
 WASTE = report_mail(report.build(samples.facts()))
@@ -65,6 +66,7 @@ def test_every_address_is_the_services_own() -> None:
         f"{PAGE}/files/report.html",
         PAGE,
         f"{PAGE}/delete?token={token}",
+        REFUSE,
         "cid:curves",
         "cid:confusion",
     }
@@ -207,6 +209,23 @@ def test_the_operator_hears_no_user_data() -> None:
     assert "KeyError in stage select" in mail.text
     assert JOB.id not in everything
     assert str(JOB.email) not in everything
+
+
+@pytest.mark.parametrize(
+    "mail", [WASTE, error_mail("rejected", "one_class", MESSAGE), error_mail("failed", "internal", MESSAGE)]
+)
+def test_each_mail_to_a_user_can_be_the_last(mail: Mail) -> None:
+    assert mail.headers == {"List-Unsubscribe": f"<{REFUSE}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
+    assert mail.text.split().count(REFUSE) == 1
+    assert Page(mail.html).addresses.count(REFUSE) == 1
+    assert JOB.email is not None
+    assert not any(part in REFUSE for part in (JOB.email, JOB.email.partition("@")[0], JOB.id))
+
+
+def test_the_operator_cannot_refuse_for_the_user() -> None:
+    mail = error_mail("operator", "internal", MESSAGE)
+    assert mail.headers == {}
+    assert "/refuse/" not in mail.text + mail.html
 
 
 def test_message_ids_are_steady_distinct_and_do_not_tell_the_job() -> None:

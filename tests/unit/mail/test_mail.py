@@ -32,6 +32,7 @@ def test_text_html_and_pictures_survive_the_journey() -> None:
     assert message["From"] == MAIL.sender
     assert message["Subject"] == MAIL.subject
     assert message["Message-ID"] == MAIL.message_id
+    assert {name: message[name] for name in MAIL.headers} == MAIL.headers
     assert message.get_content_type() == "multipart/alternative"
     text, related = message.iter_parts()
     assert isinstance(text, EmailMessage)
@@ -46,6 +47,11 @@ def test_text_html_and_pictures_survive_the_journey() -> None:
 
 def test_no_line_is_too_long_for_a_mail_server() -> None:
     assert max(map(len, to_message(MAIL).as_bytes().splitlines())) <= 998
+
+
+def test_a_link_in_a_header_stays_readable_as_it_is() -> None:
+    line = next(line for line in to_message(MAIL).as_bytes().splitlines() if line.startswith(b"List-Unsubscribe:"))
+    assert line.decode() == f"List-Unsubscribe: {MAIL.headers['List-Unsubscribe']}"
 
 
 def test_list_mailer_keeps_what_it_is_given() -> None:

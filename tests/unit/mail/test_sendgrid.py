@@ -80,11 +80,13 @@ def test_one_request_with_everything_in_it(provider: Provider) -> None:
     assert body["personalizations"] == [{"to": [{"email": "ada@example.net"}]}]
     assert body["subject"] == MAIL.subject
     assert body["content"] == [{"type": "text/plain", "value": MAIL.text}, {"type": "text/html", "value": MAIL.html}]
-    assert body["headers"] == {"Message-ID": MAIL.message_id}
+    assert body["headers"] == {"Message-ID": MAIL.message_id, **MAIL.headers}
+    assert set(MAIL.headers) == {"List-Unsubscribe", "List-Unsubscribe-Post"}
     assert body["categories"] == ["report"]
     assert body["tracking_settings"] == {
         "click_tracking": {"enable": False, "enable_text": False},
         "open_tracking": {"enable": False},
+        "subscription_tracking": {"enable": False},
     }
     assert {(item["content_id"], item["disposition"], item["type"]) for item in body["attachments"]} == {
         ("curves", "inline", "image/png"),
