@@ -26,7 +26,10 @@ DIRECTORY_BYTES_PER_ENTRY = 512  # on average; real ones need some 150
 CENTRAL_SIGNATURE = b"PK\x01\x02"
 LOCAL_SIGNATURE = b"PK\x03\x04"
 LOCAL_HEADER = struct.Struct("<4s22xHH")  # signature, ..., lengths of name and extra field
-ENCRYPTED_FLAGS = 0x41  # bit 0: encrypted; bit 6: strongly
+END_SIGNATURE = b"PK\x05\x06"
+TAIL = 22 + 0xFFFF  # bytes: the last record and the longest comment behind it
+ENCRYPTED_FLAGS = 0x2041  # bit 0: encrypted; bit 6: strongly; bit 13: the directory, too
+PATCH_FLAG = 0x20  # the data is a difference to another file
 READABLE_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 # Kinds of file by the Unix mode's upper bits. What is none of these is a file, or made by a system without modes.
 SPECIAL = {
@@ -91,10 +94,12 @@ def list_zip(path: Path, limits: Limits) -> list[Found]:
         raise too_large(f"The zip has {bytes_ // MIB:,} MiB; {limits.zip_bytes // MIB:,} MiB are allowed.")
     with path.open("rb") as file:
         head = file.read(16).lstrip()
+        file.seek(-min(bytes_, TAIL), os.SEEK_END)
+        has_directory = END_SIGNATURE in file.read()  # zipfile.is_zipfile may raise what ZipFile raises
     try:
         return _list(path, limits)
     except (UserError, *MALFORMED) as error:
-        raise refusal(error, head, zipfile.is_zipfile(path)) from error
+        raise refusal(error, head, has_directory) from error
 
 
 class _Directory(io.BufferedReader):
@@ -158,7 +163,7 @@ def _check_entry(info: zipfile.ZipInfo, name: str, limits: Limits) -> None:
         raise _in_parts()
     if info.flag_bits & ENCRYPTED_FLAGS:
         raise UserError("encrypted_zip", f"The entry {shown(name)} is locked with a password.", file=file)
-    if info.compress_type not in READABLE_METHODS:
+    if info.compress_type not in READABLE_METHODS or info.flag_bits & PATCH_FLAG:
         raise UserError("unsupported_zip", f"The entry {shown(name)} is not compressed as zips usually are.", file=file)
     if max(info.file_size, info.compress_size) > limits.entry_bytes:
         most = limits.entry_bytes // 1_000_000

@@ -7,8 +7,10 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +34,7 @@ def encoded(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
     return file.getvalue()
 
 
+@cache
 def photo(seed: int, kind: str = "JPEG") -> bytes:
     """A small photo's bytes."""
     return encoded(picture(seed), kind)
@@ -80,28 +83,56 @@ class RawEntry:
     packed: int | None = None  # declared in the file
     crc: int | None = None
     mode: int = 0  # Unix mode
-    extra: bytes = b""
+    extra: bytes = b""  # in the directory
     at: int | None = None  # the local header's offset; None = the true one
+    disk: int = 0
+    made_by: int = 0x0314  # system and version
+    needed: int = 20  # version
+    attributes: int = 0  # of DOS
+    comment: bytes = b""
+    local: Mapping[str, Any] = field(default_factory=dict)  # fields of the local header that differ, and its `extra`
+
+    def declared(self) -> dict[str, int]:
+        """Checksum and sizes as told."""
+        return {
+            "crc": zlib.crc32(self.data) if self.crc is None else self.crc,
+            "packed": len(self.data) if self.packed is None else self.packed,
+            "size": len(self.data) if self.size is None else self.size,
+        }
+
+    def in_body(self, descriptor: bytes | None) -> bytes:
+        """The local header, the data, and behind it a descriptor with that signature."""
+        flags = self.flags | (0 if descriptor is None else 8)
+        sums = self.declared() if descriptor is None else dict.fromkeys(("crc", "packed", "size"), 0)
+        has: dict[str, Any] = {"name": self.name, "method": self.method, "flags": flags, "extra": b"", **sums}
+        has |= self.local
+        numbers = (has["crc"], has["packed"], has["size"], len(has["name"]), len(has["extra"]))
+        head = LOCAL.pack(b"PK\3\4", self.needed, has["flags"], has["method"], 0, 33, *numbers)
+        behind = b"" if descriptor is None else descriptor + struct.pack("<3L", *self.declared().values())
+        return bytes(head + has["name"] + has["extra"] + self.data + behind)
+
+    def in_directory(self, offset: int, streamed: bool) -> bytes:
+        """The entry of the central directory."""
+        flags = self.flags | (8 if streamed else 0)
+        lengths = (len(self.name), len(self.extra), len(self.comment))
+        head = (b"PK\1\2", self.made_by, self.needed, flags, self.method, 0, 33, *self.declared().values(), *lengths)
+        attributes = self.attributes | self.mode << 16
+        where = offset if self.at is None else self.at
+        return DIRECTORY.pack(*head, self.disk, 0, attributes, where) + self.name + self.extra + self.comment
 
 
-def raw_zip(entries: Sequence[RawEntry], path: Path, descriptors: bool = False) -> Path:
+SIGNED, UNSIGNED = b"PK\7\x08", b""  # what data descriptors begin with
+
+
+def raw_zip(entries: Sequence[RawEntry], path: Path, descriptors: bytes | None = None, comment: bytes = b"") -> Path:
     """A zip byte by byte."""
     body, directory = bytearray(), bytearray()
     for entry in entries:
-        flags = entry.flags | (8 if descriptors else 0)
-        crc = zlib.crc32(entry.data) if entry.crc is None else entry.crc
-        packed = len(entry.data) if entry.packed is None else entry.packed
-        size = len(entry.data) if entry.size is None else entry.size
-        offset = len(body) if entry.at is None else entry.at
-        sums = (0, 0, 0) if descriptors else (crc, packed, size)
-        name, extra = entry.name, entry.extra
-        body += LOCAL.pack(b"PK\3\4", 20, flags, entry.method, 0, 33, *sums, len(name), 0) + name + entry.data
-        if descriptors:
-            body += struct.pack("<4s3L", b"PK\7\x08", crc, packed, size)
-        head = (b"PK\1\2", 0x0314, 20, flags, entry.method, 0, 33, crc, packed, size, len(name), len(extra))
-        directory += DIRECTORY.pack(*head, 0, 0, 0, entry.mode << 16, offset) + name + extra
+        directory += entry.in_directory(len(body), descriptors is not None)
+        body += entry.in_body(descriptors)
     count = len(entries) & 0xFFFF
-    path.write_bytes(bytes(body + directory) + END.pack(b"PK\5\6", 0, 0, count, count, len(directory), len(body), 0))
+    end = END.pack(b"PK\5\6", 0, 0, count, count, len(directory), len(body), len(comment))
+    path.write_bytes(bytes(body + directory) + end + comment)
     return path
 
 

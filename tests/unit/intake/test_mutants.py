@@ -14,7 +14,7 @@ import pytest
 
 from jobs.errors import CODES
 from jobs.limits import Limits
-from tests.unit.intake.crafted import class_files, folder_of, raw_files, raw_zip, zip_of
+from tests.unit.intake.crafted import SIGNED, class_files, folder_of, raw_files, raw_zip, zip_of
 from vm_worker.intake.pool import Decoders
 from vm_worker.intake.verdict import verdict
 
@@ -81,7 +81,7 @@ GOOD: dict[str, Callable[[Path], Path]] = {
     "deflated": lambda path: zip_of(FILES, path),
     "zip64": _zip64,
     "streamed": _streamed,
-    "data descriptors by hand": lambda path: raw_zip(raw_files(FILES, 0x800), path, descriptors=True),
+    "data descriptors by hand": lambda path: raw_zip(raw_files(FILES, 0x800), path, descriptors=SIGNED),
     "with a comment": _commented,
     "self-extracting": _self_extracting,
     "Info-ZIP": _info_zip,

@@ -219,7 +219,10 @@ def test_one_function_maps_every_failure(error: Exception, code: str) -> None:
     assert refusal(error, b"PK\3\4", False).code == code
 
 
-@pytest.mark.parametrize(("head", "kind"), [(b"\x1f\x8b", "gzip"), (b"7z\xbc\xaf", "7z"), (b"%PDF", "PDF"), (b"cats", "something else")])
+@pytest.mark.parametrize(
+    ("head", "kind"),
+    [(b"\x1f\x8b", "gzip"), (b"7z\xbc\xaf", "7z"), (b"%PDF", "a PDF"), (b"cats", "something else")],
+)
 def test_says_what_the_file_is_instead(head: bytes, kind: str) -> None:
     assert kind in refusal(zipfile.BadZipFile(), head, False).message
 

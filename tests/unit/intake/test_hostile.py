@@ -1,0 +1,24 @@
+"""Every hostile zip gets its verdict, and leaves nothing behind."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.unit.intake.hostile_zips import ACCEPTED, HOSTILE
+from tests.unit.intake.lies import FEW
+from vm_worker.intake.names import clean
+from vm_worker.intake.pool import Decoders
+from vm_worker.intake.verdict import verdict
+
+
+@pytest.mark.parametrize("case", HOSTILE)
+def test_a_hostile_zip_gets_its_verdict(case: str, tmp_path: Path, decoders: Decoders) -> None:
+    expected, write = HOSTILE[case]
+    path = tmp_path / "upload.zip"
+    write(path)
+    said = verdict(path, FEW, decoders)
+    assert (said.code or ACCEPTED) == expected, said.message
+    assert said.message == clean(said.message)
+    assert sorted(tmp_path.iterdir()) == [path]
