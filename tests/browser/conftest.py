@@ -1,0 +1,68 @@
+"""A real browser before a real stack. Skipped with a reason where no Chromium is installed."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
+from skimage.io import imsave
+
+from infra.local.stack import Stack
+
+DESKTOP: ViewportSize = {"width": 1200, "height": 900}
+PHONE: ViewportSize = {"width": 390, "height": 800}
+PATIENCE = 20_000  # milliseconds for whatever the page must come to
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Debian's Chromium, without a window."""
+    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if program is None:
+        pytest.skip("no Chromium is installed; on Debian: apt install chromium")
+    # Nothing but the pages themselves may cause traffic.
+    quiet = ["--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+    expect.set_options(timeout=PATIENCE)
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", *quiet])
+        yield launched
+        launched.close()
+
+
+@pytest.fixture(scope="session")
+def stack(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """The service without a worker: jobs stay where the test puts them. Asks for the browser, to skip with it."""
+    with Stack(tmp_path_factory.mktemp("stack") / "data", worker=False) as running:
+        yield running
+
+
+@pytest.fixture
+def page(browser: Browser, stack: Stack) -> Iterator[Page]:
+    """A fresh tab of a desktop; every error of the page's scripts fails the test."""
+    context = browser.new_context(viewport=DESKTOP, base_url=stack.function_url)
+    context.set_default_timeout(PATIENCE)
+    tab = context.new_page()
+    errors: list[str] = []
+    tab.on("pageerror", lambda error: errors.append(str(error)))
+    yield tab
+    context.close()
+    assert errors == []
+
+
+@pytest.fixture(scope="session")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of two classes with twelve small photos each."""
+    folder = tmp_path_factory.mktemp("photos") / "pets"
+    random = np.random.default_rng(0)
+    for name, colour in (("cats", (200, 120, 40)), ("dogs", (60, 90, 160))):
+        (folder / name).mkdir(parents=True)
+        for number in range(12):
+            noise = random.integers(0, 40, (48, 64, 3))
+            pixels = np.clip(np.array(colour) + noise, 0, 255).astype(np.uint8)
+            imsave(folder / name / f"{number:02}.jpg", pixels, check_contrast=False)
+    (folder / ".DS_Store").write_bytes(b"litter")
+    return folder

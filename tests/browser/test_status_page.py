@@ -1,0 +1,163 @@
+"""The page of a job keeps itself fresh, says when it cannot, and offers what belongs to the reader."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from function.client import Client
+from infra.local.stack import Stack
+from jobs import gcs
+from jobs.clock import SystemClock
+from jobs.job import Job, Progress, Stage, Status
+from jobs.queue import Buckets, Queue
+
+CURVE = [
+    {
+        "phase": "select",
+        "name": "efficientnet_lite0",
+        "epoch": epoch,
+        "accuracy": 0.5 + epoch / 30,
+        "validation_accuracy": 0.5 + epoch / 40,
+        "loss": 1.0,
+        "validation_loss": 1.1,
+    }
+    for epoch in range(1, 11)
+]
+CANDIDATE = {
+    "name": "efficientnet_lite0",
+    "validation_accuracy": 0.81,
+    "validation_interval": [0.72, 0.88],
+    "seconds": 12.5,
+    "state": "evaluated",
+}
+
+
+@pytest.fixture
+def queue(stack: Stack) -> Iterator[Queue]:
+    """The stack's records, to change them as a worker would."""
+    client = gcs.client(stack.storage_url)
+    names = (stack.settings.emails_bucket, stack.settings.datasets_bucket, stack.settings.models_bucket)
+    yield Queue(Buckets(*(gcs.GcsStore(client.bucket(name)) for name in names)), SystemClock(), stack.settings.limits)
+
+
+@pytest.fixture
+def job_id(stack: Stack, request: pytest.FixtureRequest) -> str:
+    """A job of this test alone, its zip not sent."""
+    with Client(stack.function_url) as client:
+        return client.submit(f"{abs(hash(request.node.name))}@example.org", {"minutes": 5}).job_id
+
+
+def _change(queue: Queue, job_id: str, **changes: Any) -> None:
+    def changed(job: Job) -> Job:
+        return replace(job, **changes)
+
+    queue.update(job_id, changed)
+
+
+def _running(queue: Queue, job_id: str, fraction: float, message: str = "Reading your photos") -> None:
+    progress = Progress(
+        stage=Stage.SELECT,
+        fraction=fraction,
+        message=message,
+        quoted_seconds=240.0,
+        remaining_seconds=100.0,
+        candidates=(CANDIDATE,),
+        curve=tuple(CURVE),
+    )
+    _change(queue, job_id, status=Status.RUNNING, started_at=SystemClock().now(), progress=progress)
+
+
+def test_the_page_follows_the_job_without_loading_again(page: Page, queue: Queue, job_id: str) -> None:
+    page.goto(f"/jobs/{job_id}")
+    expect(page.locator("h1")).to_have_text("Waiting for your photos")
+    page.evaluate("window.here = true")
+    _running(queue, job_id, 0.25)
+    expect(page.locator("h1")).to_have_text("Training your model")
+    expect(page.locator("#progress")).to_have_attribute("value", "0.25")
+    expect(page.locator("#work")).to_contain_text("About 1 min 40 s left; it was quoted as 4 min")
+    expect(page.locator("#candidates")).to_contain_text("72-88 %")
+    expect(page.locator("#curve polyline")).to_have_count(2)
+    _running(queue, job_id, 0.5, "Tuning")
+    expect(page.locator("#progress")).to_have_attribute("value", "0.5")
+    assert page.evaluate("window.here") is True
+    ended = SystemClock().now()
+    error = {"code": "one_class", "message": "The only class folder is cats."}
+    _change(queue, job_id, status=Status.REJECTED, finished_at=ended, error=error)
+    expect(page.locator("h1")).to_have_text("These photos cannot be used yet")
+    expect(page.locator("#head")).to_contain_text("The only class folder is cats.")
+
+
+def test_a_lost_connection_is_said_and_mended(page: Page, queue: Queue, job_id: str) -> None:
+    _running(queue, job_id, 0.25)
+    page.goto(f"/jobs/{job_id}")
+    page.context.set_offline(True)
+    expect(page.locator("#connection")).to_contain_text("cannot be reached", timeout=15_000)
+    page.context.set_offline(False)
+    expect(page.locator("#connection")).to_have_text("", timeout=30_000)
+
+
+def test_without_scripts_the_page_loads_itself_again(browser: Browser, stack: Stack, queue: Queue, job_id: str) -> None:
+    context = browser.new_context(java_script_enabled=False, base_url=stack.function_url)
+    page = context.new_page()
+    page.goto(f"/jobs/{job_id}")
+    expect(page.locator("h1")).to_have_text("Waiting for your photos")
+    _running(queue, job_id, 0.25)
+    expect(page.locator("h1")).to_have_text("Training your model", timeout=15_000)
+    page.goto("/")
+    expect(page.locator("noscript")).to_be_visible()
+    context.close()
+
+
+def test_only_the_browser_that_sent_a_job_offers_to_delete_it(
+    browser: Browser, page: Page, stack: Stack, job_id: str
+) -> None:
+    page.goto(f"/jobs/{job_id}")
+    expect(page.locator("#own")).to_be_hidden()
+    with Client(stack.function_url) as client:
+        sent = client.submit("mine@example.org", {})
+    page.evaluate(f"localStorage.setItem('modelmail.delete.{sent.job_id}', JSON.stringify('{sent.delete_url}'))")
+    page.goto(f"/jobs/{sent.job_id}")
+    page.get_by_role("link", name="delete my data").click()
+    expect(page.locator("h1")).to_have_text("Delete this job?")
+    page.get_by_role("button", name="Delete everything").click()
+    expect(page.locator("h1")).to_have_text("It is gone")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_texts_have_the_contrast_of_wcag_aa(browser: Browser, stack: Stack, scheme: Any) -> None:
+    context = browser.new_context(color_scheme=scheme, base_url=stack.function_url)
+    page = context.new_page()
+    page.goto("/")
+    worst = page.evaluate(
+        """() => {
+        const channel = (value) => (value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4);
+        const luminance = (rgb) => {
+          const [r, g, b] = rgb.map((value) => channel(value / 255));
+          return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+        };
+        const parsed = (text) => text.match(/[\\d.]+/g).map(Number);
+        const behind = (element) => {
+          for (let at = element; at; at = at.parentElement) {
+            const colour = parsed(getComputedStyle(at).backgroundColor);
+            if (colour.length === 3 || colour[3] > 0) return colour.slice(0, 3);
+          }
+          return [255, 255, 255];
+        };
+        let worst = {ratio: 99};
+        for (const element of document.querySelectorAll("body *")) {
+          const own = [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
+          if (!own || element.closest("noscript, [disabled]")) continue;
+          const [one, two] = [parsed(getComputedStyle(element).color).slice(0, 3), behind(element)].map(luminance);
+          const ratio = (Math.max(one, two) + 0.05) / (Math.min(one, two) + 0.05);
+          if (ratio < worst.ratio) worst = {ratio, text: element.textContent.trim().slice(0, 40)};
+        }
+        return worst;
+      }"""
+    )
+    context.close()
+    assert worst["ratio"] >= 4.5, worst
