@@ -124,7 +124,7 @@ def front(key_file: Path) -> Front:
     """A service in memory that allows every address."""
     settings = Settings(public_url=PUBLIC_URL, secret=SECRET, storage_url=STORAGE_URL, allowed_addresses=("*",))
     clock = FakeClock()
-    buckets = Buckets(MemoryStore(), MemoryStore(), MemoryStore())
+    buckets = Buckets(MemoryStore(clock), MemoryStore(clock), MemoryStore(clock))
     queue = Queue(buckets, clock, settings.limits)
     return Front(App(Parts(settings, queue, key_signer(str(key_file), STORAGE_URL), clock)), clock, buckets)
 
