@@ -1,0 +1,1 @@
+"""What to try next: algorithms that know plain values alone, nothing of training."""

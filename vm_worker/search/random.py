@@ -1,0 +1,53 @@
+"""Random search: every point is drawn anew (Bergstra and Bengio, JMLR 2012)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from vm_worker.search import median
+from vm_worker.search.searcher import Outcome, checked
+from vm_worker.search.space import Plain, Point, Space, identity
+
+BATCH = 4  # points a batch
+DRAWS = 100  # tries to find a point that has not been handed out
+
+
+class RandomSearcher:
+    """Points that were not handed out before, as long as there are such."""
+
+    def __init__(self, space: Space, seed: int) -> None:
+        self._space = space
+        self._random = np.random.default_rng(seed)
+        self._seen: set[tuple[tuple[str, Plain], ...]] = set()
+        self._asked = 0
+        self._curves: list[tuple[float, ...]] = []
+
+    def ask(self) -> list[Point]:
+        """Up to BATCH new points; none once the space seems to be used up."""
+        batch = [point for point in (self._new() for _ in range(BATCH)) if point is not None]
+        self._asked = len(batch)
+        return list(batch)
+
+    def _new(self) -> Point | None:
+        for _ in range(DRAWS):
+            point = self._space.draw(self._random)
+            if identity(point) not in self._seen:
+                self._seen.add(identity(point))
+                return point
+        return None
+
+    def tell(self, outcomes: Sequence[Outcome]) -> None:
+        """Only the pruning learns from it. Raises ValueError for a wrong number."""
+        checked(self._asked, outcomes)
+        self._curves += [outcome.curve for outcome in outcomes if outcome.error is not None and not outcome.pruned]
+
+    def hopeless(self, curve: Sequence[float]) -> bool:
+        """By the median rule."""
+        return median.hopeless(self._curves, curve)
+
+    @property
+    def outcome(self) -> str:
+        """How it stands."""
+        return f"{len(self._seen)} random settings were handed out"

@@ -1,0 +1,49 @@
+"""The one protocol of all search algorithms: ask for a batch of points, tell what came of each.
+
+A searcher hands out whole batches and is told in the order of asking. So the number of trials that run
+at a time changes nothing, and an interrupted search is replayed by telling it the same outcomes again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from vm_worker.search.space import Point
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one point."""
+
+    error: float | None  # mean squared error of the predicted probabilities, >= 0; None: it was not tried
+    curve: tuple[float, ...] = ()  # the same after each epoch, as far as it went
+    pruned: bool = False  # it was given up early: `error` is of its last epoch
+
+
+class Searcher(Protocol):
+    """A search in progress."""
+
+    def ask(self) -> list[Point]:
+        """The next batch, in the order in which it will be told. Empty: the search is over."""
+        ...
+
+    def tell(self, outcomes: Sequence[Outcome]) -> None:
+        """What came of the last batch, one outcome a point. Raises ValueError when the numbers differ."""
+        ...
+
+    def hopeless(self, curve: Sequence[float]) -> bool:
+        """A trial with these errors after its first epochs should be given up, by what has been told so far."""
+        ...
+
+    @property
+    def outcome(self) -> str:
+        """How the search ended or stands, as one plain sentence."""
+        ...
+
+
+def checked(asked: int, outcomes: Sequence[Outcome]) -> None:
+    """Raises ValueError unless there is one outcome for each point that was asked for."""
+    if len(outcomes) != asked:
+        raise ValueError(f"{asked} points were asked for, {len(outcomes)} outcomes told")
