@@ -15,18 +15,15 @@ from pathlib import Path
 import pytest
 import requests
 
+from infra.local.emulator.files import SMALL_BYTES
 from infra.local.emulator.keys import ensure_key, load_key
+from tests.on_disk import missing, strays
 from tests.servers import ACCOUNT, EmulatorUnderTest, running_emulator
 
 
 @pytest.fixture
 def key(tmp_path: Path) -> Path:
     return ensure_key(tmp_path / "key.json", ACCOUNT)
-
-
-def stored(data: Path) -> int:
-    """How many contents lie on disk, under whatever name."""
-    return len(list((data / "objects").iterdir())) + len(list((data / "incoming").iterdir()))
 
 
 def wait_for(condition: Callable[[], bool], seconds: float = 5.0) -> None:
@@ -74,11 +71,13 @@ def test_kill_9_in_the_middle_of_writes(tmp_path: Path, key: Path) -> None:
         found = {blob.name: blob.download_as_bytes() for blob in second.client.bucket(bucket).list_blobs()}
         assert acknowledged.items() <= found.items()
         assert all(content == _content(name) for name, content in found.items())
-        wait_for(lambda: stored(data) == len(found))
+        assert missing(data) == set()
+        wait_for(lambda: strays(data) == set())
 
 
 def _content(name: str) -> bytes:
-    return name.encode() * 5000
+    """Every other one too large for the index."""
+    return name.encode() * (20_000 if name[-1] in "02468" else 200)
 
 
 def _write(emulator: EmulatorUnderTest, bucket: str, writer: int, acknowledged: dict[str, bytes]) -> None:
@@ -111,20 +110,25 @@ def test_a_session_goes_on_after_a_kill(tmp_path: Path, key: Path) -> None:
         headers = {"content-range": f"bytes {size}-{2 * size - 1}/{2 * size}"}
         assert requests.put(second.url + path, data=content[size:], headers=headers, timeout=10).status_code == 200
         assert second.client.bucket(bucket).blob("big").download_as_bytes() == content
-        assert stored(data) == 1
+        assert missing(data) | strays(data) == set()
 
 
-def test_replaced_deleted_and_refused_contents_leave_the_disk(tmp_path: Path, key: Path) -> None:
+@pytest.mark.parametrize("size", [0, 1, SMALL_BYTES, SMALL_BYTES + 1, 3_000_000])
+def test_replaced_deleted_and_refused_contents_leave_the_disk(tmp_path: Path, key: Path, size: int) -> None:
     data = tmp_path / "data"
     with running_emulator(data, key) as emulator:
         bucket = emulator.bucket()
-        for content in ("1", "2", "3"):
-            bucket.blob("a").upload_from_string(content)
-        bucket.blob("b").upload_from_string("x")
+        for digit in (b"1", b"2", b"3"):
+            bucket.blob("a").upload_from_string(digit * size)
+        bucket.blob("b").upload_from_string(b"x" * size)
         bucket.blob("b").delete()
         url = f"{emulator.url}/upload/storage/v1/b/{bucket.name}/o?uploadType=media&name=c"
-        assert requests.post(url, data=b"x", headers={"x-goog-hash": "crc32c=AAAAAA=="}, timeout=10).status_code == 400
-        assert stored(data) == 1
+        wrong = {"x-goog-hash": "crc32c=AAAAAQ=="}
+        assert requests.post(url, data=b"x" * size, headers=wrong, timeout=10).status_code == 400
+        assert requests.post(f"{url}&ifGenerationMatch=1", data=b"x" * size, timeout=10).status_code == 412
+        assert bucket.blob("a").download_as_bytes() == b"3" * size
+        assert strays(data) | missing(data) == set()
+        assert len(list((data / "objects").iterdir())) == (1 if size > SMALL_BYTES else 0)
 
 
 def test_it_listens_soon_and_makes_a_key_when_it_has_none(tmp_path: Path) -> None:

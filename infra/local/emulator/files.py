@@ -12,16 +12,18 @@ from typing import Any, BinaryIO
 
 import google_crc32c
 
+SMALL_BYTES = 32 * 1024  # up to here a content lives in the index: one sync instead of three, and no file
 _REHASH_BYTES = 1024 * 1024
 
 
 class Incoming:
-    """A content on its way in: appended to a temporary file, measured and hashed as it comes."""
+    """A content on its way in: measured and hashed as it comes. A small one waits in memory, a large one in a file."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.size = 0  # bytes
-        self._file = open(path, "ab")
+        self._small = bytearray()  # all of it, until there is a file
+        self._file: BinaryIO | None = None
         self._md5 = hashlib.md5(usedforsecurity=False)
         self._sha256 = hashlib.sha256()
         self._crc32c: Any = google_crc32c.Checksum()  # type: ignore[no-untyped-call]
@@ -30,32 +32,51 @@ class Incoming:
     @classmethod
     def reopen(cls, path: Path, size: int) -> Incoming:
         """Go on after the first `size` bytes: what lies behind them was never acknowledged."""
-        path.touch()
-        os.truncate(path, size)
         incoming = cls(path)
+        incoming._spill()
+        os.truncate(path, size)
         with open(path, "rb") as file:
             while piece := file.read(_REHASH_BYTES):
                 incoming._measure(piece)
         return incoming
 
+    @property
+    def small(self) -> bytes | None:
+        """The whole content, where it is small enough for the index; else it is in the file."""
+        return None if self._file else bytes(self._small)
+
     def write(self, data: bytes) -> None:
         """Append."""
-        self._file.write(data)
         self._measure(data)
+        if self._file is None and self.size > SMALL_BYTES:
+            self._spill()
+        if self._file:
+            self._file.write(data)
+        else:
+            self._small += data
 
     def sync(self) -> None:
-        """Return once all of it is on the disk."""
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        """Return once all of it is on the disk, in its file."""
+        file = self._file or self._spill()
+        file.flush()
+        os.fsync(file.fileno())
 
     def close(self) -> None:
         """Let go of the file; it stays."""
-        self._file.close()
+        if self._file is not None:
+            self._file.close()
 
     def drop(self) -> None:
         """Let go of the file and remove it."""
-        self._file.close()
-        self.path.unlink(missing_ok=True)
+        if self._file is not None:
+            self._file.close()
+            self.path.unlink(missing_ok=True)
+
+    def _spill(self) -> BinaryIO:
+        file = self._file = open(self.path, "ab")
+        file.write(self._small)
+        self._small.clear()
+        return file
 
     @property
     def md5(self) -> str:
@@ -98,7 +119,7 @@ class Files:
         return Incoming.reopen(self._incoming / name, size)
 
     def keep(self, incoming: Incoming) -> str:
-        """Make it durable under its final name, which is returned."""
+        """Make a large one durable under its final name, which is returned."""
         incoming.sync()
         os.utime(incoming.path)  # a session may be older than this process: see `remove_strays`
         incoming.close()
@@ -106,13 +127,25 @@ class Files:
         _sync_folder(self._objects)
         return incoming.path.name
 
+    def link(self, name: str) -> str:
+        """A second name, which is returned, for a content that is there. Raises FileNotFoundError.
+
+        Contents never change, so both share one file, and a copy costs the same whatever its size.
+        """
+        new = secrets.token_hex(16)
+        os.utime(self._objects / name)  # the new name is no stray of an earlier process: see `remove_strays`
+        os.link(self._objects / name, self._objects / new)
+        _sync_folder(self._objects)
+        return new
+
     def open(self, name: str) -> BinaryIO:
         """For reading. Raises FileNotFoundError."""
         return open(self._objects / name, "rb")
 
     def remove(self, name: str) -> None:
-        """Remove a content that nothing names any more; readers that have it open go on."""
-        (self._objects / name).unlink(missing_ok=True)
+        """Remove a content that nothing names any more; readers that have it open go on. "" = it has no file."""
+        if name:
+            (self._objects / name).unlink(missing_ok=True)
 
     def drop(self, name: str) -> None:
         """Remove a content that was on its way."""

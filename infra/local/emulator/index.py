@@ -30,6 +30,7 @@ CREATE TABLE IF NOT EXISTS objects (
     bucket TEXT, name TEXT, generation INTEGER, metageneration INTEGER, size INTEGER, md5 TEXT, crc32c TEXT,
     body TEXT, created TEXT, updated TEXT, config TEXT, PRIMARY KEY (bucket, name)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS contents (generation INTEGER PRIMARY KEY, data BLOB);
 CREATE TABLE IF NOT EXISTS sessions (
     id TEXT PRIMARY KEY, bucket TEXT, name TEXT, received INTEGER, done INTEGER, spec TEXT, touched TEXT
 ) WITHOUT ROWID;
@@ -106,6 +107,14 @@ class Index:
         """What is there now, or None."""
         return _object(self._reader, bucket, name)
 
+    def content(self, generation: int) -> bytes:
+        """A small content that the index holds itself. Raises FileNotFoundError."""
+        row = self._reader.execute("SELECT data FROM contents WHERE generation = ?", (generation,)).fetchone()
+        if row is None:
+            raise FileNotFoundError(generation)
+        data: bytes = row[0]
+        return data
+
     def names_from(self, bucket: str, start: str, after: bool, count: int) -> list[ObjectRow]:
         """At most `count` objects from that name on (or after it), in the byte order of their names."""
         comparison = ">" if after else ">="
@@ -128,6 +137,9 @@ class Index:
                 now, now, draft.config,
             )  # fmt: skip
             db.execute(_PUT_OBJECT, _object_values(row))
+            _remove_content(db, old)
+            if draft.content is not None:
+                db.execute("INSERT INTO contents VALUES (?, ?)", (row.generation, draft.content))
             if session:
                 db.execute("UPDATE sessions SET done = ? WHERE id = ?", (row.generation, session))
         return row, old
@@ -152,6 +164,7 @@ class Index:
             only.check(old)
             self.rate.admit(target.bucket, target.name)
             db.execute("DELETE FROM objects WHERE bucket = ? AND name = ?", (target.bucket, target.name))
+            _remove_content(db, old)
         return old
 
     # resumable sessions
@@ -245,6 +258,11 @@ def _existing(db: sqlite3.Connection, target: Target) -> ObjectRow:
     if found is None or target.generation not in (None, found.generation):
         raise no_such_object(target.bucket, target.name)
     return found
+
+
+def _remove_content(db: sqlite3.Connection, row: ObjectRow | None) -> None:
+    if row is not None and not row.body:
+        db.execute("DELETE FROM contents WHERE generation = ?", (row.generation,))
 
 
 def _bucket_row(row: tuple[Any, ...]) -> BucketRow:

@@ -87,6 +87,8 @@ class Resumable:
             raise
         if span.total is not None and incoming.size > span.total:
             raise ApiError(INVALID, "More bytes came than the Content-Range header says.")
+        if incoming.size == span.total:
+            return replace(session, received=incoming.size)  # on disk with the object itself
         return await self._save(session, incoming)
 
     async def _save(self, session: Session, incoming: Incoming) -> Session:

@@ -40,7 +40,7 @@ class ObjectRow:
     size: int  # bytes
     md5: str  # base64; empty for a composed object
     crc32c: str  # base64, big-endian
-    body: str  # name of the file with the content
+    body: str  # name of the file with the content; empty where the index holds it
     created: str
     updated: str
     config: Mapping[str, Any]
@@ -89,7 +89,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Draft:
-    """An object about to be: everything but its generation."""
+    """An object about to be: everything but its generation. Its content is in the file `body`, or is `content`."""
 
     bucket: str
     name: str
@@ -98,6 +98,7 @@ class Draft:
     crc32c: str
     body: str
     config: Mapping[str, Any]
+    content: bytes | None = None
 
 
 def dump(config: Mapping[str, Any]) -> str:

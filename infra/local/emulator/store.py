@@ -9,7 +9,9 @@ from __future__ import annotations
 import secrets
 import threading
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
@@ -51,7 +53,7 @@ class Store:
         while True:
             row = self.get(target, only)
             try:
-                return row, self.files.open(row.body)
+                return row, self._content(row)
             except FileNotFoundError:
                 if self.index.object(target.bucket, target.name) == row:
                     raise  # not replaced meanwhile: the content is lost
@@ -63,7 +65,10 @@ class Store:
 
     def commit(self, incoming: Incoming, draft: Draft, only: Preconditions, session: str = "") -> ObjectRow:
         """Make the content an object, if the conditions hold at this moment. Raises ApiError 404, 412."""
-        self.files.keep(incoming)
+        if incoming.small is None:
+            self.files.keep(incoming)
+        else:
+            draft = replace(draft, body="", content=incoming.small)
         return self.put(draft, only, session)
 
     def put(self, draft: Draft, only: Preconditions, session: str = "") -> ObjectRow:
@@ -76,6 +81,12 @@ class Store:
         if old is not None:
             self.files.remove(old.body)
         return row
+
+    def share(self, draft: Draft, row: ObjectRow) -> Draft:
+        """The draft with the row's content. Raises FileNotFoundError where the row is gone meanwhile."""
+        if row.body:
+            return replace(draft, body=self.files.link(row.body))
+        return replace(draft, body="", content=self.index.content(row.generation))
 
     def patch(self, target: Target, change: Change, only: Preconditions) -> ObjectRow:
         """Change what its owner set. Raises ApiError 404, 412."""
@@ -102,3 +113,6 @@ class Store:
         """Forget it and what it has so far."""
         self.index.end_session(upload_id)
         self.files.drop(upload_id)
+
+    def _content(self, row: ObjectRow) -> BinaryIO:
+        return self.files.open(row.body) if row.body else BytesIO(self.index.content(row.generation))
