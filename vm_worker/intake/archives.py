@@ -22,7 +22,8 @@ from vm_worker.intake.extents import Extent
 from vm_worker.intake.listing import Found, too_large, too_many
 from vm_worker.intake.names import SHOWN_LENGTH, clean, path_of, safe_parts, shown
 
-DIRECTORY_BYTES_PER_ENTRY = 512  # on average; real ones need some 150
+# On average; real ones need some 150. In memory each takes five times that, and a refusal must not need 100 MB.
+DIRECTORY_BYTES_PER_ENTRY = 256
 CENTRAL_SIGNATURE = b"PK\x01\x02"
 LOCAL_SIGNATURE = b"PK\x03\x04"
 LOCAL_HEADER = struct.Struct("<4s22xHH")  # signature, ..., lengths of name and extra field
@@ -128,15 +129,16 @@ def _list(path: Path, limits: Limits) -> list[Found]:
     with _Directory(path, limits) as file, zipfile.ZipFile(file) as archive:
         infos = archive.infolist()
         _check_sums(infos, limits)
-        paths = [path_of(info) for info in infos]
-        parts = [safe_parts(name) for name in paths]
-        for info, name in zip(infos, paths, strict=True):
-            _check_entry(info, name, limits)
+        for info in infos:
+            _check_entry(info, limits)
         starts = _data_starts(file.fileno(), infos, archive.start_dir)
-    return [
-        Found(split, None if name.endswith("/") else _extent(path, info, start))
-        for info, name, split, start in zip(infos, paths, parts, starts, strict=True)
-    ]
+        # Only now, as a bomb's names fill memory too.
+        return [_found(path, info, start) for info, start in zip(infos, starts, strict=True)]
+
+
+def _found(path: Path, info: zipfile.ZipInfo, start: int) -> Found:
+    name = path_of(info)
+    return Found(safe_parts(name), None if name.endswith("/") else _extent(path, info, start))
 
 
 def _extent(path: Path, info: zipfile.ZipInfo, start: int) -> Extent:
@@ -154,20 +156,29 @@ def _check_sums(infos: list[zipfile.ZipInfo], limits: Limits) -> None:
         raise too_large(f"The zip unpacks to more than {limits.zip_total_bytes // MIB:,} MiB.")
 
 
-def _check_entry(info: zipfile.ZipInfo, name: str, limits: Limits) -> None:
-    file = clean(name)[:SHOWN_LENGTH]
-    special = SPECIAL.get(stat.S_IFMT(info.external_attr >> 16))
-    if special:
-        raise UserError("unsafe_zip", f"The entry {shown(name)} is a {special}, not a file.", file=file)
+def _check_entry(info: zipfile.ZipInfo, limits: Limits) -> None:
     if info.volume not in ONE_DISK:
         raise _in_parts()
+    fault = _fault(info, limits)
+    name = path_of(info)
+    if fault:
+        code, says = fault
+        raise UserError(code, f"The entry {shown(name)} {says}.", file=clean(name)[:SHOWN_LENGTH])
+    safe_parts(name)
+
+
+def _fault(info: zipfile.ZipInfo, limits: Limits) -> tuple[str, str] | None:
+    """The code and the rest of a sentence about the entry."""
+    special = SPECIAL.get(stat.S_IFMT(info.external_attr >> 16))
+    if special:
+        return "unsafe_zip", f"is a {special}, not a file"
     if info.flag_bits & ENCRYPTED_FLAGS:
-        raise UserError("encrypted_zip", f"The entry {shown(name)} is locked with a password.", file=file)
+        return "encrypted_zip", "is locked with a password"
     if info.compress_type not in READABLE_METHODS or info.flag_bits & PATCH_FLAG:
-        raise UserError("unsupported_zip", f"The entry {shown(name)} is not compressed as zips usually are.", file=file)
+        return "unsupported_zip", "is not compressed as zips usually are"
     if max(info.file_size, info.compress_size) > limits.entry_bytes:
-        most = limits.entry_bytes // 1_000_000
-        raise UserError("too_large_zip", f"The file {shown(name)} is larger than {most} MB.", file=file)
+        return "too_large_zip", f"is larger than {limits.entry_bytes // 1_000_000} MB"
+    return None
 
 
 def _data_starts(descriptor: int, infos: list[zipfile.ZipInfo], directory: int) -> list[int]:

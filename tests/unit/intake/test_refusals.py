@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import stat
 import struct
-import time
-import tracemalloc
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -19,7 +17,6 @@ from jobs.limits import Limits
 from tests.unit.intake.crafted import (
     RawEntry,
     class_files,
-    deflated,
     folder_of,
     raw_files,
     raw_zip,
@@ -143,64 +140,10 @@ def test_total_over_the_limit(tmp_path: Path) -> None:
     assert caught.value.code == "too_large_zip"
 
 
-def _flat_bomb(path: Path) -> Path:
-    """One gigabyte of zeros in one megabyte, in entries below the limit of one entry."""
-    zeros = deflated(b"\0" * 40_000_000)
-    crc = zlib.crc32(b"\0" * 40_000_000)
-    return raw_zip([RawEntry(b"cats/%d.bmp" % n, zeros, method=8, size=40_000_000, crc=crc) for n in range(25)], path)
-
-
-def _overlap_bomb(path: Path) -> Path:
-    """30,000 names for one kernel of compressed data."""
-    kernel = deflated(b"\0" * 600)
-    first = RawEntry(b"a/0.bmp", kernel, method=8, size=600, crc=zlib.crc32(b"\0" * 600))
-    names = [replace(first, name=b"a/%d.bmp" % n, data=b"", packed=len(kernel), at=0) for n in range(30_000)]
-    return raw_zip([first, *names], path)
-
-
-def _crowd(path: Path) -> Path:
-    """65,535 empty entries, which is as many as an old zip can hold."""
-    return raw_zip([RawEntry(b"a/%d.bmp" % n, b"") for n in range(65_535)], path)
-
-
-@pytest.mark.parametrize(
-    ("bomb", "code"), [(_flat_bomb, "unsafe_zip"), (_overlap_bomb, "unsafe_zip"), (_crowd, "too_large_zip")]
-)
-def test_bombs_are_refused_quickly_and_small(bomb: Callable[[Path], Path], code: str, tmp_path: Path) -> None:
-    path = bomb(tmp_path / "bomb.zip")
-    begun = time.process_time()
-    with pytest.raises(UserError) as caught:
-        survey(path, LIMITS)
-    assert time.process_time() - begun < 2
-    assert caught.value.code == code
-    tracemalloc.start()
-    with pytest.raises(UserError):
-        survey(path, LIMITS)
-    assert tracemalloc.get_traced_memory()[1] < 100_000_000
-    tracemalloc.stop()
-    assert list(tmp_path.iterdir()) == [path]
-
-
-def test_entry_count_is_not_believed(tmp_path: Path) -> None:
-    path = _crowd(tmp_path / "a.zip")
-    content = path.read_bytes()
-    end = content.rindex(b"PK\5\6")
-    path.write_bytes(content[: end + 8] + struct.pack("<2H", 1, 1) + content[end + 12 :])
-    with pytest.raises(UserError, match="more than 50,000 files"):
-        survey(path, LIMITS)
-
-
 def test_entry_count_from_the_directory(tmp_path: Path) -> None:
     path = zip_of(two_classes(12), tmp_path / "a.zip")
     with pytest.raises(UserError, match="more than 23 files"):
         survey(path, replace(LIMITS, zip_entries=23))
-
-
-def test_directory_too_long_to_hold(tmp_path: Path) -> None:
-    names = [RawEntry(b"cats/" + b"x" * 60_000 + b"%d.jpg" % n, b"") for n in range(30)]
-    path = raw_zip(names, tmp_path / "a.zip")
-    with pytest.raises(UserError, match="directory is too long"):
-        survey(path, replace(LIMITS, zip_entries=100))
 
 
 @pytest.mark.parametrize(
