@@ -19,6 +19,8 @@ from typing import Any
 
 import requests
 
+from function.resumable import CHUNK as RESUMABLE_CHUNK
+from function.resumable import Transfer
 from jobs.clock import Clock, SystemClock
 from jobs.retries import STORAGE
 
@@ -54,6 +56,14 @@ class Submission:
     delete_url: str
 
 
+@dataclass(frozen=True)
+class Resume:
+    """Where an earlier upload of the same zip stands, and who remembers a new one."""
+
+    session: str | None = None
+    keep: Callable[[str], None] = lambda session: None
+
+
 class Client:
     """One installation of the service. Every call raises ClientError for a refusal and
     `requests.RequestException` when the service stays out of reach."""
@@ -80,24 +90,30 @@ class Client:
         given = _checked(answer).json()
         return Submission(given["job_id"], given["upload"], given["status_url"], given["delete_url"])
 
-    def upload(self, submission: Submission, path: Path, progress: Progress) -> None:
-        """Send the zip, again after a dropped connection, and with a fresh link after the link's hour.
+    def upload(self, submission: Submission, path: Path, progress: Progress, resume: Resume | None = None) -> None:
+        """Send the zip: a small one at once, a large one in chunks that go on after a dropped connection.
 
-        A link's object can be made once only: when the answer to a whole upload was lost, the next try is
-        refused with 412, and the job's status says that the zip has arrived.
+        With a fresh link after the link's hour. A link's object can be made once only: when the answer to a
+        whole upload was lost, the next try is refused with 412, and the job's status says that the zip is there.
+        `resume` goes on with an upload of an earlier call, and hears of a new one.
         """
         size = path.stat().st_size
         if size > submission.upload["max_bytes"]:
             raise ClientError(
                 "too_large_zip", f"The zip has {size} bytes; {submission.upload['max_bytes']} may be sent."
             )
-        upload = submission.upload
+        upload, resume = submission.upload, resume or Resume()
+        session = resume.session
         for _ in range(LINKS):
-            answer = self._tried(partial(self._put, upload, path, progress))
+            if size > RESUMABLE_CHUNK or session:
+                answer = Transfer(path, progress, session, resume.keep).send(upload, self._tried)
+            else:
+                answer = self._tried(partial(self._put, upload, path, progress))
             if answer.ok or (answer.status_code == 412 and self._arrived(submission)):
                 return
             if not _expired(answer):
                 raise _storage_error(answer)
+            session = None
             try:
                 upload = self._renewed(submission)
             except ClientError as error:
@@ -230,6 +246,8 @@ def _worth_another_try(answer: requests.Response) -> bool:
 
 
 def _expired(answer: requests.Response) -> bool:
+    if answer.status_code in (404, 410):  # the session is no more
+        return True
     return answer.status_code in (400, 403) and "ExpiredToken" in answer.text
 
 

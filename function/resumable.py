@@ -1,0 +1,84 @@
+"""A large zip in chunks: after a dropped connection the storage says how far it came, and the rest is sent.
+
+The protocol is that of Cloud Storage's XML API: a signed POST starts a session, each PUT with a
+Content-Range adds to it, and `bytes */n` asks for its state.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import requests
+
+CHUNK = 8 * 1024 * 1024  # bytes; a multiple of 256 KiB, as the protocol asks
+GOES_ON = 308  # "resume incomplete": the storage waits for more
+TIMEOUT = (10.0, 300.0)  # seconds to connect, and of silence: the last chunk of a large object takes its time
+
+Progress = Callable[[int, int], None]  # bytes sent, bytes in all
+Tried = Callable[[Callable[[], requests.Response]], requests.Response]  # tries a call again where that makes sense
+
+
+@dataclass
+class Transfer:
+    """One zip on its way. `session` is the address of an upload that was begun; `keep` hears of a new one."""
+
+    path: Path
+    progress: Progress
+    session: str | None = None
+    keep: Callable[[str], None] = lambda session: None
+    _position: int | None = field(default=None, init=False)  # bytes that the storage has; None: it must be asked
+
+    @property
+    def size(self) -> int:
+        """Bytes in all."""
+        return self.path.stat().st_size
+
+    def send(self, upload: Mapping[str, Any], tried: Tried) -> requests.Response:
+        """The storage's last word: a success, or a refusal. Raises `requests.RequestException` without one."""
+        if self.session is None:
+            answer = tried(lambda: self._start(upload["resumable"]))
+            if not answer.ok:
+                return answer
+            self.session = answer.headers["location"]
+            self.keep(self.session)
+            self._position = 0
+        while (answer := tried(self._chunk)).status_code == GOES_ON:
+            pass
+        return answer
+
+    def _start(self, resumable: Mapping[str, Any]) -> requests.Response:
+        return requests.post(resumable["url"], headers=dict(resumable["headers"]), timeout=TIMEOUT)
+
+    def _state(self) -> requests.Response:
+        headers = {"Content-Range": f"bytes */{self.size}"}
+        return requests.put(str(self.session), headers=headers, timeout=TIMEOUT, allow_redirects=False)
+
+    def _chunk(self) -> requests.Response:
+        """The next chunk. After a lost answer the storage says first what it has: it may have kept the chunk."""
+        if self._position is None:
+            state = self._state()
+            if state.status_code != GOES_ON:
+                return state
+            self._position = _after(state)
+        start, self._position = self._position, None
+        self.progress(start, self.size)
+        with self.path.open("rb") as file:
+            file.seek(start)
+            body = file.read(CHUNK)
+        headers = {"Content-Range": f"bytes {start}-{start + len(body) - 1}/{self.size}"}
+        answer = requests.put(str(self.session), data=body, headers=headers, timeout=TIMEOUT, allow_redirects=False)
+        if answer.status_code == GOES_ON:
+            self._position = _after(answer)
+        elif answer.ok:
+            self.progress(self.size, self.size)
+        return answer
+
+
+def _after(answer: requests.Response) -> int:
+    """The first byte that the storage does not have."""
+    found = re.fullmatch(r"bytes=0-(\d+)", answer.headers.get("range", ""))
+    return int(found[1]) + 1 if found else 0
