@@ -53,6 +53,9 @@ class Limits:
     takeovers_max: int = _row(10, "times", "a job that kills machines must end")
     preemptions_max: int = _row(10, "times", "a Spot machine is taken back at most daily")
     crashes_max: int = _row(3, "times", "a job that always runs out of memory must end")
+    attempt_slack_minutes: int = _row(60, "minutes", "an attempt that is over its time by more than that hangs")
+    sweep_seconds: int = _row(60, "seconds", "how long a mail that another worker left behind may wait")
+    mail_stale_seconds: int = _row(600, "seconds", "a sender that has not marked its mail by then is dead")
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Limits:

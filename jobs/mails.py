@@ -2,7 +2,7 @@
 
 The outcome's write promises the mails (`pending`). Whoever delivers takes one over by
 compare-and-swap (`sending`), sends it and marks it `sent`. A sender that dies between the provider's
-yes and the mark is the one ambiguous window: after `STALE` another sends the same mail again.
+yes and the mark is the one ambiguous window: after `mail_stale_seconds` another sends the same mail again.
 An address that refuses mail gets none of any kind; its result stands on the status page.
 """
 
@@ -10,21 +10,22 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 from jobs.errors import Transient
-from jobs.job import Job, MailState, PendingMail, Status
+from jobs.job import Job, MailState, PendingMail
 from jobs.letters import Letterhead, compose
 from jobs.mail import Mail, Mailer, Undeliverable
 from jobs.queue import Queue
 from jobs.refusals import is_refused
 from jobs.retries import MAIL
 
-STALE = timedelta(minutes=10)  # a sender that has not marked its mail by then is dead
 GIVE_UP = timedelta(hours=24)
+WRITE_TRIES = 3  # at a mail that cannot be composed: more would not help, and each is an error in the log
+LONGEST_WAIT = MAIL.most * (1 + MAIL.jitter)  # seconds
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +38,7 @@ class Postman:
         self._mailer = mailer
         self._head = head
         self._owner = owner
+        self._stale = timedelta(seconds=queue.limits.mail_stale_seconds)
 
     def deliver(self, job_id: str) -> None:
         """Send every mail of the job that is due; forget the address once all are settled. Raises Transient."""
@@ -50,23 +52,40 @@ class Postman:
             self._queue.close(job_id)
 
     def _deliver_one(self, job_id: str, kind: str) -> None:
+        began = self._queue.clock.monotonic()
         job = self._take(job_id, kind)
         if job is None:
             return
         try:
             mail = self._written(job, kind)
+            if self._late(began):
+                raise Transient("its sender was held up for so long that another may have taken it over")
             if mail is not None:
                 self._mailer.send(mail)
         except Transient as error:
             log.warning("job %s: the %s mail waits: %s", job.short_id, kind, error)
-            self._postpone(job_id, kind, job)
+            self._postpone(job, kind)
         except Undeliverable as error:
             log.error("job %s: the %s mail cannot be delivered: %s", job.short_id, kind, error)
-            self._mark(job_id, kind, MailState.UNDELIVERABLE)
+            self._give_up(job, kind)
+        except Exception:
+            self._unwritten(job, kind)
         else:
             state = MailState.SENT if mail is not None else MailState.REFUSED
             log.info("job %s: the %s mail is %s", job.short_id, kind, state)
-            self._mark(job_id, kind, state)
+            self._mark(job, kind, state)
+
+    def _late(self, began: float) -> bool:
+        return self._queue.clock.monotonic() - began > self._stale.total_seconds() / 2
+
+    def _unwritten(self, job: Job, kind: str) -> None:
+        """An error of ours: a few tries, for a template may be repaired; then the log has the last word."""
+        log.exception("job %s: the %s mail could not be written", job.short_id, kind)
+        if job.mails[kind].tries < WRITE_TRIES:
+            self._postpone(job, kind)
+            return
+        log.error("job %s: the %s mail is given up; its user hears nothing by mail", job.short_id, kind)
+        self._give_up(job, kind)
 
     def _written(self, job: Job, kind: str) -> Mail | None:
         """The mail; None for an address that refuses mail. Raises Transient, Undeliverable."""
@@ -98,36 +117,44 @@ class Postman:
         return job if taken else None
 
     def _due(self, mail: PendingMail) -> bool:
+        """Times that lie too far ahead come of a clock that was wrong: they do not count."""
         now = self._queue.clock.now()
         if mail.state is MailState.SENDING:
-            return mail.since is None or now - mail.since > STALE
-        return mail.state is MailState.PENDING and (mail.retry_at is None or mail.retry_at <= now)
+            return mail.since is None or abs(now - mail.since) > self._stale
+        if mail.state is not MailState.PENDING:
+            return False
+        wait = 0.0 if mail.retry_at is None else (mail.retry_at - now).total_seconds()
+        return wait <= 0 or wait > LONGEST_WAIT
 
-    def _mark(self, job_id: str, kind: str, state: MailState) -> None:
-        def change(job: Job) -> Job:
-            if job.status is Status.DELETED:
-                return job
-            mails = {**job.mails, kind: replace(job.mails[kind], state=state)}
-            changed = replace(job, mails=mails)
-            # The address is needed no longer; its hmac stays, for the limits.
-            return replace(changed, email=None) if changed.settled else changed
+    def _mark(self, job: Job, kind: str, state: MailState) -> None:
+        """Settle a mail that went, or was not wanted: that is so whoever has taken it over by now."""
+        self._change(job, kind, lambda mail: mail if mail.state.settled else replace(mail, state=state))
 
-        self._queue.update(job_id, change)
+    def _give_up(self, job: Job, kind: str) -> None:
+        self._change_mine(job, kind, lambda mail: replace(mail, state=MailState.UNDELIVERABLE))
 
-    def _postpone(self, job_id: str, kind: str, job: Job) -> None:
+    def _postpone(self, job: Job, kind: str) -> None:
         now = self._queue.clock.now()
         if job.finished_at is not None and now - job.finished_at > GIVE_UP:
-            self._mark(job_id, kind, MailState.UNDELIVERABLE)
+            log.error("job %s: the %s mail is given up after a day", job.short_id, kind)
+            self._give_up(job, kind)
             return
+        retry_at = now + timedelta(seconds=MAIL.wait(job.mails[kind].tries))
+        self._change_mine(job, kind, lambda mail: replace(mail, state=MailState.PENDING, retry_at=retry_at))
 
-        def change(job: Job) -> Job:
-            if kind not in job.mails:
-                return job
-            mail = job.mails[kind]
-            later = replace(mail, state=MailState.PENDING, retry_at=now + timedelta(seconds=MAIL.wait(mail.tries)))
-            return replace(job, mails={**job.mails, kind: later})
+    def _change_mine(self, taken: Job, kind: str, change: Callable[[PendingMail], PendingMail]) -> None:
+        """Change a mail unless another has taken it over since: that one may have sent it."""
+        self._change(taken, kind, lambda mail: change(mail) if mail == taken.mails[kind] else mail)
 
-        self._queue.update(job_id, change)
+    def _change(self, taken: Job, kind: str, change: Callable[[PendingMail], PendingMail]) -> None:
+        def changed(job: Job) -> Job:
+            if kind not in job.mails or change(job.mails[kind]) == job.mails[kind]:
+                return job  # deleted, or settled by another
+            after = replace(job, mails={**job.mails, kind: change(job.mails[kind])})
+            # The address is needed no longer; its hmac stays, for the limits.
+            return replace(after, email=None) if after.settled else after
+
+        self._queue.update(taken.id, changed, patient=True)
 
     def _report(self, job: Job) -> Mapping[str, Any] | None:
         data = self._file(job, "report.json")

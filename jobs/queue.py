@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import logging
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,7 +18,9 @@ from jobs.records import Change, Record, Records, name_of
 from jobs.retries import CRASH
 from jobs.store import PreconditionFailed, Stat, Store
 
-BEAT_TRIES = 2  # a second one after a lost answer
+OVERDUE = "The job did not end within its deadline."
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -112,7 +115,7 @@ class Queue:
 
         self.update(job_id, change)
         self.buckets.datasets.delete(f"{job_id}.zip")
-        self.remove_models(job_id, keep=())
+        self.remove_models(job_id, keep=lambda name: False)
         self.buckets.emails.delete(f"open/{job_id}")
 
     # The worker.
@@ -123,7 +126,11 @@ class Queue:
         A dataset whose job is terminal or unknown is deleted on the way.
         """
         for stat in sorted(self.buckets.datasets.list(), key=lambda stat: (stat.created, stat.name)):
-            record = self.read(_job_of(stat))
+            try:
+                record = self.read(_job_of(stat))
+            except (KeyError, TypeError, ValueError):  # must not keep the others from their turn
+                log.exception("the record of job %s cannot be read", stat.name[:8])
+                continue
             if record is None or record.job.status.terminal:
                 self.buckets.datasets.delete(stat.name)
             else:
@@ -156,7 +163,7 @@ class Queue:
 
     def beat(self, record: Record, progress: Progress) -> Record:
         """Renew the lease, carrying the progress. Raises LeaseLost; Transient at once, for the owner keeps the time."""
-        return self.records.owned(record, lambda job: replace(job, progress=progress), most=BEAT_TRIES)
+        return self.records.owned(record, lambda job: replace(job, progress=progress), patient=False)
 
     def finish(self, record: Record, files: Mapping[str, Mapping[str, Any]]) -> Record:
         """The outcome `done`: files and the promise of the report's mail in one write. Raises LeaseLost."""
@@ -184,6 +191,10 @@ class Queue:
             record, lambda job: jobs.moved(job, Status.AWAITING_WORKER, now, why.message, **changes)
         )
 
+    def fail_overdue(self, record: Record) -> Record:
+        """The outcome of a job whose deadline passes while it runs. Raises LeaseLost."""
+        return self.fail(record, "deadline", OVERDUE)
+
     # Whoever sweeps.
 
     def expire(self, record: Record) -> Record | None:
@@ -192,26 +203,42 @@ class Queue:
         return self.records.swapped(record, job)
 
     def overdue(self, record: Record) -> Record | None:
-        """End a job whose deadline has passed."""
-        return self._fail_unowned(record, "deadline", "The job did not end within its deadline.")
+        """End a job whose deadline has passed, whoever owns it; None when its record has changed."""
+        return self._fail_unowned(record, "deadline", OVERDUE)
 
-    def remove_models(self, job_id: str, keep: tuple[str, ...]) -> None:
-        """Remove the job's objects in the models bucket, but for those named."""
+    def past_deadline(self, job: Job) -> bool:
+        """Whether a job that has been claimed once should have ended by now."""
+        return job.uploaded_at is not None and self.clock.now() - job.uploaded_at > self._deadline()
+
+    def tidy(self, job: Job) -> None:
+        """Remove what an ended job leaves behind: the dataset, and of the models all that no user can have."""
+        self.buckets.datasets.delete(f"{job.id}.zip")
+        self.remove_models(job.id, keep=_kept(job))
+
+    def remove_models(self, job_id: str, keep: Callable[[str], bool]) -> None:
+        """Remove the job's objects in the models bucket, but for those that are to be kept, by name."""
         for stat in list(self.buckets.models.list(f"{job_id}/")):
-            if stat.name not in keep:
+            if not keep(stat.name):
                 self.buckets.models.delete(stat.name)
 
     def close(self, job_id: str) -> None:
-        """Remove what a settled job leaves behind: the dataset and the open mark."""
-        self.buckets.datasets.delete(f"{job_id}.zip")
+        """Remove what an ended job leaves behind; the open mark last, so that a sweep does it again if need be."""
+        record = self.read(job_id)
+        if record is not None:
+            if not record.job.status.terminal:
+                return
+            self.tidy(record.job)
         self.buckets.emails.delete(f"open/{job_id}")
         self.records.forget(job_id)
 
-    def update(self, job_id: str, change: Change) -> Record:
+    def update(self, job_id: str, change: Change, *, patient: bool = False) -> Record:
         """Apply a change that needs no lease. Raises UserError `not_found`, Transient."""
-        return self.records.update(job_id, change)
+        return self.records.update(job_id, change, patient=patient)
 
     # Inside.
+
+    def _deadline(self) -> timedelta:
+        return timedelta(hours=self.limits.deadline_hours)
 
     def _link_end(self, now: datetime) -> datetime:
         return now + timedelta(seconds=self.limits.upload_seconds)
@@ -241,6 +268,13 @@ class Queue:
         return self.records.swapped(
             record, jobs.moved(record.job, Status.FAILED, now, "failed", error=_told(code, message), **ending)
         )
+
+
+def _kept(job: Job) -> Callable[[str], bool]:
+    """Whether an object of the models bucket outlives the job's end: a finished job's files and manifests."""
+    files = {str(entry["object"]) for entry in job.files.values()}
+    manifests = tuple(f"{job.id}/{kind}/" for kind in ("stages", "trials"))
+    return lambda name: job.status is Status.DONE and (name in files or name.startswith(manifests))
 
 
 def _job_of(dataset: Stat) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import secrets
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from jobs import job as jobs
@@ -75,17 +76,14 @@ class Records:
 
     def swap(self, record: Record, job: Job) -> Record:
         """One write. Raises PreconditionFailed when the record has changed, Transient when nobody knows."""
-        job = replace(job, write_id=secrets.token_hex(8))
+        write_id = _fresh()
         try:
-            generation = self._emails.put(
-                name_of(job.id), jobs.to_bytes(job), if_generation=record.generation, content_type="application/json"
-            )
+            return self._write(record, job, write_id)
         except (PreconditionFailed, Transient):
             current = self.read(job.id)
-            if current is not None and current.job.write_id == job.write_id:
+            if current is not None and current.job.write_id == write_id:
                 return current
             raise
-        return Record(job, generation)
 
     def swapped(self, record: Record, job: Job) -> Record | None:
         """One write; None when another was faster."""
@@ -94,37 +92,73 @@ class Records:
         except PreconditionFailed:
             return None
 
-    def update(self, job_id: str, change: Change) -> Record:
-        """Apply a change again and again until it is in. Raises UserError `not_found`, Transient."""
+    def update(self, job_id: str, change: Change, *, patient: bool = False) -> Record:
+        """Apply a change again and again until it is in. Raises UserError `not_found`, Transient.
+
+        A reader has waited for a dead storage already; only the patient ones wait again and again.
+        """
+        write_id = _fresh()
         for tries in range(1, TRIES + 1):
-            record = self.read(job_id)
-            if record is None:
-                raise UserError("not_found", "There is no such job.")
-            job = change(record.job)
-            if job is record.job:
-                return record
             try:
-                return self.swap(record, job)
-            except (PreconditionFailed, Transient):
-                self._clock.sleep(RECORD.wait(tries))
+                record = self.read(job_id)
+                if record is None:
+                    raise UserError("not_found", "There is no such job.")
+                if record.job.write_id == write_id:
+                    return record
+                job = change(record.job)
+                if job is record.job:
+                    return record
+            except Transient:
+                if not patient:
+                    raise
+            else:
+                with suppress(PreconditionFailed, Transient):
+                    return self._write(record, job, write_id)
+            self._clock.sleep(RECORD.wait(tries))
         raise Transient(f"the record of job {job_id[:8]} is too busy")
 
-    def owned(self, record: Record, change: Change, most: int = TRIES) -> Record:
-        """A write of the lease's owner, tried at most so often. Raises LeaseLost when the lease is another's."""
-        mine = record.job.lease
-        for tries in range(1, most + 1):
+    def owned(self, record: Record, change: Change, *, patient: bool = True) -> Record:
+        """A write of the lease's owner. Raises LeaseLost when the lease is another's.
+
+        Raises Transient when the storage does not answer: at once, or for the patient after many tries.
+        """
+        write_id = _fresh()
+        current: Record | None = record
+        for tries in range(1, TRIES + 1):
             try:
-                return self.swap(record, change(record.job))
-            except Transient:
-                self._clock.sleep(RECORD.wait(tries))
+                current = current or self._reread(record, write_id)
+                if current.job.write_id == write_id:
+                    return current
+                return self._write(current, change(current.job), write_id)
             except PreconditionFailed:
-                current = self.read(record.job.id)
-                if current is None or current.job.status is not Status.RUNNING or current.job.lease != mine:
-                    raise LeaseLost(f"job {record.job.short_id} has another owner") from None
-                record = current
+                current = None
+            except Transient:
+                if not patient:
+                    raise
+                self._clock.sleep(RECORD.wait(tries))
         raise Transient(f"the record of job {record.job.short_id} cannot be written")
+
+    def _reread(self, record: Record, write_id: str) -> Record:
+        """The record that was in the way: one's own write, or another's that left one the lease."""
+        current = self.read(record.job.id)
+        if current is not None and current.job.write_id == write_id:
+            return current
+        if current is None or current.job.status is not Status.RUNNING or current.job.lease != record.job.lease:
+            raise LeaseLost(f"job {record.job.short_id} has another owner")
+        return current
+
+    def _write(self, record: Record, job: Job, write_id: str) -> Record:
+        job = replace(job, write_id=write_id)
+        generation = self._emails.put(
+            name_of(job.id), jobs.to_bytes(job), if_generation=record.generation, content_type="application/json"
+        )
+        return Record(job, generation)
 
 
 def name_of(job_id: str) -> str:
     """The record's object name."""
     return f"jobs/{job_id}.json"
+
+
+def _fresh() -> str:
+    return secrets.token_hex(8)

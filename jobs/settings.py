@@ -31,6 +31,7 @@ class Settings:
     secret: str = field(default="", repr=False)
     weights: str = ""  # a folder of <key>.weights.h5
     download_weights: bool = False
+    metadata_url: str = ""  # of a cloud machine's metadata server; empty = none is asked
     work: Path = Path("work")
     poll_seconds: float = 30.0
     lease_seconds: float = 60.0
@@ -69,6 +70,7 @@ _TEXTS = {
     "certs_url": Settings.certs_url,
     "secret": "",
     "weights": "",
+    "metadata_url": "",
 }
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from jobs.errors import Transient
 from jobs.job import Status
 from jobs.queue import Queue
 from jobs.records import Record
@@ -14,6 +16,8 @@ from jobs.store import Stat
 
 ORPHAN = timedelta(hours=1)  # an open mark without a record: its submission died half-way
 UNTOUCHED = timedelta(days=2)  # longer than any job is written to after its end: mails are tried for a day
+
+log = logging.getLogger(__name__)
 
 More = Callable[[], bool]  # whether there is time for one job more
 
@@ -46,12 +50,21 @@ def sweep(queue: Queue, deliver: Callable[[str], None], more: More = always) -> 
         if not more():
             break
         done.seen += 1
-        record = queue.read(mark.name.removeprefix("open/"))
-        if record is None:
-            _orphan(queue, mark, done)
-        else:
-            _settle(queue, record, deliver, done)
+        try:
+            _sweep_one(queue, mark, deliver, done)
+        except Transient:
+            raise
+        except Exception:
+            log.exception("job %s cannot be swept", mark.name.removeprefix("open/")[:8])
     return done
+
+
+def _sweep_one(queue: Queue, mark: Stat, deliver: Callable[[str], None], done: Swept) -> None:
+    record = queue.read(mark.name.removeprefix("open/"))
+    if record is None:
+        _orphan(queue, mark, done)
+    else:
+        _settle(queue, record, deliver, done)
 
 
 def retire(queue: Queue, more: More = always) -> int:
@@ -103,7 +116,8 @@ def _settle(queue: Queue, record: Record, deliver: Callable[[str], None], done: 
     job = record.job
     if job.status is Status.AWAITING_UPLOAD and queue.uploaded(job.id) is None:
         if queue.clock.now() - job.created_at > timedelta(hours=queue.limits.upload_wait_hours):
-            queue.expire(record)
+            if queue.expire(record) is None:
+                return  # its photos came at the last moment, and a worker was quicker
             queue.close(job.id)
             done.expired += 1
         return
@@ -117,6 +131,7 @@ def _settle(queue: Queue, record: Record, deliver: Callable[[str], None], done: 
         queue.close(job.id)
         done.closed += 1
     else:
+        queue.tidy(job)
         done.delivered += 1
         deliver(job.id)
 

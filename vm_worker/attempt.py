@@ -11,12 +11,15 @@ import json
 import logging
 import os
 import queue
+import resource
 import signal
 import subprocess
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -25,7 +28,12 @@ from vm_worker.spec import Spec
 
 ENDED = {"event": "ended"}  # what `next_event` gives once the child's pipe is closed
 END_SECONDS = 10.0  # from the end of the child's pipe to its own
+END_PAUSE = 0.02  # seconds between two looks at it
 LINE_MAX = 8 * 1024 * 1024  # bytes of one event: a runaway child must not fill the parent's memory
+
+# Where memory runs out, the system must end the attempt and not the worker. No RLIMIT_AS: TensorFlow
+# reserves many times the addresses that it uses, so that a limit would end it at random.
+OOM_SCORE = "900"
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +60,7 @@ class Attempt:
         os.close(child_answers)
         self._answers = os.fdopen(answers, "wb", buffering=0)
         self._events: queue.Queue[Mapping[str, Any]] = queue.Queue()
+        self._ending = threading.Lock()
         threading.Thread(target=self._read, args=(os.fdopen(events, "rb"),), daemon=True).start()
 
     def next_event(self, timeout: float) -> Mapping[str, Any] | None:
@@ -65,26 +74,35 @@ class Attempt:
         """Tell the child that its stage or trial is committed. A child that is gone is noticed by its events."""
         try:
             self._answers.write(json.dumps(message).encode() + b"\n")
-        except BrokenPipeError:
+        except (BrokenPipeError, ValueError):  # ValueError: closed by `stop` in another thread
             log.warning("the attempt ended before it heard of its commit")
 
     def stop(self) -> int:
-        """End the child and all that it started; returns its exit status (negative: killed by that signal)."""
-        try:
-            os.killpg(self._process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            log.debug("the attempt had ended")
-        self._answers.close()
-        return self._process.wait()
+        """End the child and all that it started; returns its exit status (negative: killed by that signal).
+
+        Any thread may call, any number of times.
+        """
+        with self._ending:
+            if self._process.returncode is None:  # not reaped: its number is no other process's yet
+                with suppress(ProcessLookupError):
+                    os.killpg(self._process.pid, signal.SIGKILL)
+            self._answers.close()
+            return self._process.wait()
 
     def wait(self) -> int:
-        """The exit status of a child whose pipe has ended."""
-        try:
-            status = self._process.wait(timeout=END_SECONDS)
-        except subprocess.TimeoutExpired:
-            return self.stop()
-        self._answers.close()
-        return status
+        """The exit status of a child whose pipe has ended; what it has left running ends with it."""
+        end = time.monotonic() + END_SECONDS
+        while not self._ended() and time.monotonic() < end:
+            time.sleep(END_PAUSE)
+        return self.stop()
+
+    def _ended(self) -> bool:
+        """Whether the child has ended. It is not reaped, so that its group can still be named."""
+        with self._ending:
+            if self._process.returncode is not None:
+                return True
+            found = os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        return found is not None
 
     def _read(self, pipe: IO[bytes]) -> None:
         with pipe:
@@ -149,12 +167,20 @@ def main() -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     for name in ("absl", "tensorflow"):  # advice on retracing and file formats that nobody here can act on
         logging.getLogger(name).setLevel(logging.ERROR)
+    _humble()
     with os.fdopen(int(sys.argv[2]), "wb") as events:
         status = run(Path(sys.argv[1]), events, os.fdopen(int(sys.argv[3]), "rb"))
     # TensorFlow's threads can hold up an ordinary exit for seconds.
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(status)
+
+
+def _humble() -> None:
+    """The first to go when memory runs out; and a crash writes no photos into a core file."""
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text(OOM_SCORE, encoding="ascii")
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 if __name__ == "__main__":

@@ -30,11 +30,12 @@ Manifest = dict[str, Any]
 class Ledger:
     """One attempt's view of its job's stages and trials. Its calls block: they belong into a transfer thread."""
 
-    def __init__(self, queue: Queue, job: Job, folder: Path) -> None:
+    def __init__(self, queue: Queue, job: Job, folder: Path, check: Callable[[], None]) -> None:
+        """`check` raises LeaseLost for an owner that must write nothing more."""
         if job.lease is None:
             raise Bug(f"job {job.short_id} has no owner")
-        folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
+        self._check = check
         self._id = job.id
         self._token = job.lease.token
         self._clock = queue.clock
@@ -85,7 +86,10 @@ class Ledger:
                 self._trials[manifest["trial"]] = manifest
 
     def commit(self, event: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Write a stage's or a trial's manifest once, its files first; the answer for the child. Raises Transient."""
+        """Write a stage's or a trial's manifest once, its files first; the answer for the child.
+
+        Raises Transient, and LeaseLost.
+        """
         if event["event"] == "trial":
             key = _key(event)
             return self._commit(event, self._trial_name(key), self._trials, {"trial": key})
@@ -100,12 +104,6 @@ class Ledger:
             for name, entry in manifest["files"].items()
             if entry["public"]
         }
-
-    def kept(self) -> tuple[str, ...]:
-        """The objects of a finished job; everything else under its prefix is left over."""
-        files = tuple(str(entry["object"]) for entry in self.public_files().values())
-        stages = tuple(self._stage_name(stage) for stage in self._stages)
-        return files + stages + tuple(self._trial_name(key) for key in self._trials)
 
     def _commit(
         self, event: Mapping[str, Any], name: str, into: dict[str, Manifest], what: Mapping[str, str]
@@ -169,10 +167,12 @@ class Ledger:
 
     def _retry(self, call: Callable[[], T]) -> T:
         for tries in range(1, TRIES):
+            self._check()
             try:
                 return call()
             except Transient:
                 self._clock.sleep(STORAGE.wait(tries))
+        self._check()
         return call()
 
 

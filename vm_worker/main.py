@@ -8,6 +8,7 @@ import socket
 import sys
 import threading
 import uuid
+from pathlib import Path
 
 from jobs import gcs
 from jobs.clock import SystemClock
@@ -17,26 +18,27 @@ from jobs.queue import Buckets, Queue
 from jobs.sendgrid import SendgridMailer
 from jobs.settings import Settings
 from vm_worker.attempt import Attempt
-from vm_worker.tenure import Terms
+from vm_worker.preemption import watch
+from vm_worker.tenure import Launch, Terms
 from vm_worker.worker import Worker
+from vm_worker.workroom import workroom
 
 MAIL_TIMEOUT = 30.0  # seconds
 
 log = logging.getLogger(__name__)
 
 
-def build(settings: Settings, stop: threading.Event) -> Worker:
-    """A worker on the real clients."""
+def build(settings: Settings, stop: threading.Event, room: Path, launch: Launch) -> Worker:
+    """A worker on the real clients, with its own folder for scratch files."""
     client = gcs.client(settings.storage_url)
     emails, datasets, models = (
         gcs.GcsStore(client.bucket(name))
         for name in (settings.emails_bucket, settings.datasets_bucket, settings.models_bucket)
     )
     queue = Queue(Buckets(emails, datasets, models), SystemClock(), settings.limits)
-    name = f"{socket.gethostname()}-{uuid.uuid4().hex[:6]}"
     terms = Terms(
         queue,
-        Attempt,
+        launch,
         settings.lease_seconds,
         settings.weights,
         settings.download_weights,
@@ -45,11 +47,11 @@ def build(settings: Settings, stop: threading.Event) -> Worker:
     )
     mailer = SendgridMailer(settings.sendgrid_key, settings.sendgrid_url, MAIL_TIMEOUT)
     head = Letterhead(settings.sender, settings.operator, settings.public_url, settings.secret)
-    return Worker(terms, Postman(queue, mailer, head, name), name, settings.work)
+    return Worker(terms, Postman(queue, mailer, head, room.name), room.name, room)
 
 
-def main() -> int:
-    """Poll until SIGTERM or Ctrl-C; a job in hand is handed back, to go on where it stood."""
+def main(launch: Launch = Attempt) -> int:
+    """Poll until SIGTERM, Ctrl-C or word of preemption; a job in hand is handed back, to go on where it stood."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     # Their debug and info lines hold whole URLs.
     for name in ("urllib3", "google", "python_http_client"):
@@ -62,8 +64,10 @@ def main() -> int:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
+    watch(settings.metadata_url, stop.set)
     log.info("polling every %g s", settings.poll_seconds)
-    build(settings, stop).forever(settings.poll_seconds)
+    with workroom(settings.work, f"{socket.gethostname()}-{uuid.uuid4().hex[:6]}") as room:
+        build(settings, stop, room, launch).forever(settings.poll_seconds)
     return 0
 
 

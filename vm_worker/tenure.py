@@ -7,27 +7,23 @@ delays a beat. An owner that cannot renew for three quarters of its lease stops 
 from __future__ import annotations
 
 import logging
-import random
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotYet
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from jobs.errors import LeaseLost, ModelmailError, Transient, UserError
-from jobs.job import Progress
+from jobs.job import Job, Progress
 from jobs.queue import Dismissal, Queue
 from jobs.records import Record
 from vm_worker.attempt import ENDED
 from vm_worker.ledger import Ledger
+from vm_worker.renewal import Renewal
 from vm_worker.spec import Spec
 
-BEAT_SHARE = 0.25  # of the lease between two beats
-BEAT_SPREAD = 0.2  # so that workers do not beat in step
-STOP_SHARE = 0.75  # of the lease without a renewal: stop before another may take over
-WRITE_GAP = 1.1  # seconds; the service takes one write a second to one name
-PROGRESS_GAP = 2.0  # seconds between two writes that only carry progress
 PULSE = 0.1  # seconds between two looks at the clock
 
 T = TypeVar("T")
@@ -36,10 +32,18 @@ log = logging.getLogger(__name__)
 
 PREEMPTED = Dismissal("preemptions", "worker_lost", "the machine was taken back")
 CRASHED = Dismissal("crashes", "crashed", "the attempt's process died")
+OUR_ERROR = "The training stopped with an error of ours."
 
 
 class Preempted(ModelmailError):
     """The machine is going away."""
+
+
+class Overdue(ModelmailError):
+    """The job's deadline has passed while it ran."""
+
+
+LACKS = (Transient, OSError, MemoryError)  # storage, disk, processes, memory: none is the job's fault
 
 
 class Child(Protocol):
@@ -84,53 +88,60 @@ class Tenure:
     def __init__(self, terms: Terms, record: Record, home: Path) -> None:
         self._terms = terms
         self._queue = terms.queue
-        self._record = record
-        self._home = home
         self._clock = terms.queue.clock
-        self._renewed = self._clock.monotonic()
-        self._written = self._renewed
-        self._next_beat = self._renewed + self._beat_wait()
+        self._home = home
+        self._began = self._clock.monotonic()
+        self._lease = Renewal(self._queue, record, terms.lease_seconds)
         self._progress = record.job.progress
-        self._ledger = Ledger(self._queue, record.job, home / "artifacts")
+        self._ledger = Ledger(self._queue, record.job, home / "artifacts", self._lease.check)
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="transfer")
 
     def run(self) -> None:
-        """Ends with an outcome or with the job let go. Raises LeaseLost and Preempted, after the child has ended."""
-        child: Child | None = None
+        """Ends with an outcome or with the job let go. Raises LeaseLost and Preempted, after the child has ended.
+
+        Raises Transient when the storage does not even take the news.
+        """
         try:
-            spec = self._await(self._pool.submit(self._prepare))
-            child = self._terms.launch(spec, self._home)
-            self._follow(child)
+            self._attempt()
         except Preempted:
-            self._stop(child)
-            child = None
-            self._record = self._queue.let_go(self._record, PREEMPTED)
+            self._write(lambda record: self._queue.let_go(record, PREEMPTED))
             raise
-        except Transient as error:
-            log.warning("job %s: %s", self._record.job.short_id, error)
-            self._stop(child)
-            child = None
-            self._record = self._queue.let_go(self._record, CRASHED)
         except LeaseLost:
             raise
+        except Overdue as error:
+            log.error("job %s: %s", self._job.short_id, error)
+            self._write(self._queue.fail_overdue)
+        except LACKS as error:  # what another time or another machine may have
+            log.warning("job %s: %s: %s", self._job.short_id, type(error).__name__, error)
+            self._write(lambda record: self._queue.let_go(record, CRASHED))
         except Exception:  # whatever a job does to us, the worker goes on to the next
-            log.exception("job %s failed", self._record.job.short_id)
-            self._stop(child)
-            child = None
-            self._record = self._queue.fail(self._record, "internal", "The training stopped with an error of ours.")
+            log.exception("job %s failed", self._job.short_id)
+            self._write(lambda record: self._queue.fail(record, "internal", OUR_ERROR))
         finally:
-            self._stop(child)
             self._pool.shutdown(cancel_futures=True)
 
-    @staticmethod
-    def _stop(child: Child | None) -> None:
-        if child is not None:
+    @property
+    def _job(self) -> Job:
+        return self._lease.record.job
+
+    def _write(self, change: Callable[[Record], Record]) -> None:
+        self._lease.record = change(self._lease.record)
+
+    def _attempt(self) -> None:
+        """The child has ended when this ends."""
+        spec = self._await(self._pool.submit(self._prepare))
+        child = self._terms.launch(spec, self._home)
+        try:
+            with self._lease.guarding(child.stop):
+                self._follow(child)
+        finally:
             child.stop()
 
     def _prepare(self) -> Spec:
         """The dataset and the files of committed stages, fetched; the spec of what is left."""
-        job = self._record.job
+        job = self._job
         dataset = self._home / "dataset.zip"
+        self._ledger.folder.mkdir(parents=True, exist_ok=True)
         self._ledger.fetch_dataset(dataset)
         self._ledger.adopt_all()
         return Spec(
@@ -158,21 +169,20 @@ class Tenure:
                 child.answer(self._await(self._pool.submit(self._ledger.commit, event)))
             elif kind == "rejected":
                 error = UserError(event["code"], event["message"], file=event["file"])
-                self._record = self._queue.reject(self._record, error)
+                self._write(lambda record, error=error: self._queue.reject(record, error))  # type: ignore[misc]
                 return
             elif kind == "failed":
-                log.error("job %s failed: %s", self._record.job.short_id, event["message"])
-                self._record = self._queue.fail(self._record, "internal", "The training stopped with an error of ours.")
+                log.error("job %s failed: %s", self._job.short_id, event["message"])
+                self._write(lambda record: self._queue.fail(record, "internal", OUR_ERROR))
                 return
         self._end(child.wait())
 
     def _end(self, status: int) -> None:
         if status != 0 or not self._ledger.complete:
-            log.error("job %s: the attempt's process ended with status %s", self._record.job.short_id, status)
-            self._record = self._queue.let_go(self._record, CRASHED)
+            log.error("job %s: the attempt's process ended with status %s", self._job.short_id, status)
+            self._write(lambda record: self._queue.let_go(record, CRASHED))
             return
-        self._record = self._queue.finish(self._record, self._ledger.public_files())
-        self._queue.remove_models(self._record.job.id, keep=self._ledger.kept())
+        self._write(lambda record: self._queue.finish(record, self._ledger.public_files()))
 
     def _events(self, child: Child) -> Iterator[Mapping[str, Any]]:
         while (event := child.next_event(PULSE)) != ENDED:
@@ -189,34 +199,17 @@ class Tenure:
                 if future.done():
                     raise  # the work itself timed out
 
-    # The lease.
-
     def _pulse(self) -> None:
-        """Beat when it is time. Raises Preempted, LeaseLost."""
+        """Look at everything that may end the attempt from outside. Raises Preempted, LeaseLost, Overdue, Transient."""
         if self._terms.stopping():
             raise Preempted("the worker was told to stop")
-        now = self._clock.monotonic()
-        if now - self._renewed > STOP_SHARE * self._terms.lease_seconds:
-            raise LeaseLost(f"job {self._record.job.short_id}: the lease could not be renewed in time")
-        changed = self._progress != self._record.job.progress
-        if now >= self._next_beat or (changed and now - self._written > PROGRESS_GAP):
-            self._beat(now)
-
-    def _beat(self, now: float) -> None:
-        self._written = now
-        try:
-            self._record = self._queue.beat(self._record, self._progress)
-        except Transient as error:
-            log.warning("job %s: no beat: %s", self._record.job.short_id, error)
-            self._next_beat = now + WRITE_GAP
-        else:
-            # From before the write: what counts is when the storage can have seen it at the earliest.
-            self._renewed = now
-            self._next_beat = now + self._beat_wait()
-
-    def _beat_wait(self) -> float:
-        spread = random.uniform(1 - BEAT_SPREAD, 1 + BEAT_SPREAD)  # noqa: S311 (no secret)
-        return BEAT_SHARE * self._terms.lease_seconds * spread
+        limits = self._queue.limits
+        if self._queue.past_deadline(self._job):
+            raise Overdue(f"it did not end within {limits.deadline_hours} hours")
+        hangs = timedelta(minutes=self._job.options.minutes + limits.intake_minutes + limits.attempt_slack_minutes)
+        if self._clock.monotonic() - self._began > hangs.total_seconds():
+            raise Transient("the attempt hangs")
+        self._lease.pulse(self._progress)
 
 
 def _progress(event: Mapping[str, Any]) -> Progress:

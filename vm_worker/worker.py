@@ -13,11 +13,12 @@ from jobs.job import Job, Status
 from jobs.mails import Postman
 from jobs.queue import Waiting
 from jobs.records import Record
+from jobs.retries import CRASH
 from jobs.sweep import retire, sweep
 from vm_worker.tenure import Preempted, Tenure, Terms
 
-SWEEP_SECONDS = 60.0
 RETIRE_SECONDS = 3600.0
+LONGEST_WAIT = CRASH.most * (1 + CRASH.jitter)  # seconds
 
 log = logging.getLogger(__name__)
 
@@ -45,16 +46,16 @@ class Worker:
         self._retired: float | None = None
 
     def step(self) -> bool:
-        """Run one job if there is one to run; else sweep, if it is time. True when a job was run.
+        """Sweep, if it is time, and run one job if there is one to run. True when a job was run.
 
         Raises Transient when the storage does not answer, Preempted when the worker must stop.
         """
+        self._sweep()
         for waiting in self._claimable(list(self._queue.waiting())):
             record = self._queue.claim(waiting, self._name)
             if record is not None:
                 self._run(record)
                 return True
-        self._sweep()
         return False
 
     def _claimable(self, waiting: list[Waiting]) -> list[Waiting]:
@@ -79,7 +80,11 @@ class Worker:
         return age > timedelta(hours=self._queue.limits.deadline_hours)
 
     def _due(self, job: Job) -> bool:
-        return job.retry_at is None or job.retry_at <= self._clock.now()
+        """A wait longer than any that we order comes of a clock that was wrong: it does not count."""
+        if job.retry_at is None:
+            return True
+        wait = (job.retry_at - self._clock.now()).total_seconds()
+        return wait <= 0 or wait > LONGEST_WAIT
 
     def _sight(self, record: Record) -> Sighting:
         before = self._sightings.get(record.job.id)
@@ -94,20 +99,25 @@ class Worker:
     def _run(self, record: Record) -> None:
         job = record.job
         home = self._work / f"{job.short_id}-{job.lease.token if job.lease else 0}"
-        shutil.rmtree(home, ignore_errors=True)
-        home.mkdir(parents=True)
         log.info("job %s: claimed", job.short_id)
         try:
             Tenure(self._terms, record, home).run()
         except LeaseLost as error:
             log.warning("%s", error)
-            return
         finally:
             self._keep_log(home, job.short_id)
             shutil.rmtree(home, ignore_errors=True)
-        after = self._queue.read(job.id)
-        log.info("job %s: %s", job.short_id, after.job.status if after else "gone")
-        self._deliver(job.id)
+        self._settle(job.id)
+
+    def _settle(self, job_id: str) -> None:
+        """What follows an outcome, whoever wrote it: what this worker still uploaded for a lost job goes too."""
+        after = self._queue.read(job_id)
+        if after is None:
+            return
+        log.info("job %s: %s", after.job.short_id, after.job.status)
+        if after.job.status.terminal:
+            self._queue.tidy(after.job)
+            self._deliver(job_id)
 
     def _deliver(self, job_id: str) -> None:
         """A mail that cannot be written must not stop the next job; the sweep tries it again."""
@@ -128,7 +138,7 @@ class Worker:
 
     def _sweep(self) -> None:
         now = self._clock.monotonic()
-        if self._swept is None or now - self._swept > SWEEP_SECONDS:
+        if self._swept is None or now - self._swept > self._queue.limits.sweep_seconds:
             self._swept = now
             sweep(self._queue, self._deliver)
         if self._retired is None or now - self._retired > RETIRE_SECONDS:
@@ -136,7 +146,7 @@ class Worker:
             retire(self._queue)
 
     def forever(self, poll_seconds: float) -> None:
-        """Poll until told to stop."""
+        """Poll until told to stop. Nothing that a job or the storage does ends this."""
         while not self._terms.stopping():
             try:
                 busy = self.step()
@@ -145,6 +155,9 @@ class Worker:
                 busy = False
             except Preempted:
                 return
+            except Exception:
+                log.exception("an error of ours; polling goes on")
+                busy = False
             if not busy:
                 self._rest(poll_seconds)
 

@@ -7,13 +7,13 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from jobs.limits import Limits
 from jobs.options import Options
+from tests.workers import runs
 from vm_worker.attempt import ENDED, Attempt
 from vm_worker.spec import Done, Spec
 
@@ -34,6 +34,15 @@ def next_kind(attempt: Attempt, kind: str) -> dict[str, Any]:
             return dict(event)
         assert event != ENDED, "the child ended first"
     raise AssertionError(f"no {kind} in time")
+
+
+def until_gone(pid: int) -> None:
+    end = time.monotonic() + 20
+    while time.monotonic() < end:
+        if not runs(pid):
+            return
+        time.sleep(0.1)
+    raise AssertionError("the child lives on")
 
 
 def test_the_child_rejects_a_bad_dataset_with_its_code(tmp_path: Path) -> None:
@@ -64,11 +73,29 @@ def test_a_killed_child_ends_its_events_and_has_the_signals_status(tmp_path: Pat
     assert attempt.wait() == -signal.SIGKILL
 
 
+def test_what_a_dead_child_left_running_ends_with_it(tmp_path: Path) -> None:
+    attempt = Attempt(replace(spec(tmp_path), steps="tests.integration.leaver"), tmp_path)
+    left = next_kind(attempt, "left")["pid"]
+    next_kind(attempt, "ended")
+    assert attempt.wait() == -signal.SIGSEGV
+    until_gone(left)
+    assert attempt.stop() == -signal.SIGSEGV  # again, and no error
+
+
+def test_memory_that_runs_out_is_the_attempts_end_and_not_the_workers(tmp_path: Path) -> None:
+    attempt = Attempt(spec(tmp_path), tmp_path)
+    next_kind(attempt, "rejected")  # it has said so of itself by now, and its number is its own until it is reaped
+    own = int(Path("/proc/self/oom_score_adj").read_text())
+    assert int(Path(f"/proc/{attempt._process.pid}/oom_score_adj").read_text()) > own
+    attempt.stop()
+
+
 PARENT = """
 import sys, time
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
 from tests.integration.test_attempt import spec
+from tests.workers import runs
 from vm_worker.attempt import Attempt
 attempt = Attempt(spec(Path(sys.argv[1])), Path(sys.argv[1]))
 print(attempt._process.pid, flush=True)
@@ -83,16 +110,7 @@ def test_a_child_does_not_outlive_its_parent(tmp_path: Path) -> None:
         assert parent.stdout is not None
         pid = int(parent.stdout.readline())
         parent.kill()
-    end = time.monotonic() + 20
-    while time.monotonic() < end:
-        try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
-            return
-        if "State:\tZ" in Path(f"/proc/{pid}/status").read_text():
-            return
-        time.sleep(0.1)
-    pytest.fail("the child lives on")
+    until_gone(pid)
 
 
 def test_a_spec_survives_its_file(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ class FlakyStore(MemoryStore):
 
 
 def submit(queue: Queue, email: str = "ada@example.org") -> Job:
-    return queue.submit(jobs.new_id(), email, "h" * 64, Options())
+    return queue.submit(jobs.new_id(), email, "a" * 64, Options())
 
 
 def upload(queue: Queue, job: Job) -> Waiting:

@@ -66,7 +66,7 @@ class World:
         self.clock = FakeClock()
         self.queue = Queue(Buckets(*(MemoryStore(self.clock) for _ in range(3))), self.clock, Limits())
         self.home = folder
-        self.job = self.queue.submit(jobs.new_id(), "ada@example.org", "h" * 64, Options())
+        self.job = self.queue.submit(jobs.new_id(), "ada@example.org", "a" * 64, Options())
         self.queue.buckets.datasets.put(f"{self.job.id}.zip", b"PK")
         self.specs: list[Spec] = []
         self.stopping = False
@@ -127,9 +127,6 @@ def test_all_stages_and_a_clean_end_are_an_outcome_with_its_files(world: World) 
     assert set(job.files) == {f"{stage}.txt" for stage in STAGES if stage is not Stage.SELECT}
     assert set(job.mails) == {"report"}
     assert world.child is not None and world.child.answers == [{"go": stage} for stage in STAGES]
-    kept = {stat.name for stat in world.queue.buckets.models.list()}
-    assert f"{job.id}/artifacts/1/select.txt" not in kept  # no user may have it, no one needs it
-    assert all(str(entry["object"]) in kept for entry in job.files.values())
 
 
 def test_an_end_without_a_report_is_a_crash(world: World) -> None:
@@ -235,3 +232,47 @@ def test_a_deleted_job_stops_its_worker(world: World) -> None:
 def test_an_error_in_the_worker_itself_fails_the_job_and_not_the_worker(world: World) -> None:
     world.run({"event": "stage", "stage": "magic", "files": []})
     assert world.now().status is Status.FAILED
+
+
+def test_an_attempt_that_hangs_is_a_crash(world: World) -> None:
+    limits = world.queue.limits
+    minutes = world.job.options.minutes + limits.intake_minutes + limits.attempt_slack_minutes
+    quarter_hours = [lambda: world.queue.clock.sleep(5)] * (minutes * 12 + 12)
+    world.run(*quarter_hours)
+    assert (world.now().status, world.now().crashes) == (Status.AWAITING_WORKER, 1)
+    assert world.child is not None and world.child.stopped
+
+
+def test_a_job_whose_deadline_passes_while_it_runs_is_ended_by_its_own_worker(world: World) -> None:
+    claimed = world.claim()
+    world.clock.advance(24 * 3600 - 100)
+    world.claim = lambda owner="w": claimed  # type: ignore[method-assign]
+    world.run(*[lambda: world.clock.advance(5)] * 60)
+    job = world.now()
+    assert job.error is not None
+    assert (job.status, job.error["code"], set(job.mails)) == (Status.FAILED, "deadline", {"failed", "operator"})
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), MemoryError()])
+def test_a_machine_without_means_is_a_crash_and_no_fault_of_the_job(
+    world: World, error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(name: str, path: Path) -> int:
+        raise error
+
+    monkeypatch.setattr(world.queue.buckets.datasets, "download", full)
+    world.run()
+    assert (world.now().status, world.now().crashes) == (Status.AWAITING_WORKER, 1)
+
+
+def test_an_owner_that_was_stopped_for_long_commits_nothing_more(world: World) -> None:
+    offer = world.stage(Stage.INTAKE)
+
+    def wake_late(*args: Any, **kwargs: Any) -> int:
+        world.clock.advance(2 * LEASE)  # the process stood still within the upload
+        return 1
+
+    world.queue.buckets.models.upload = wake_late  # type: ignore[method-assign]
+    with pytest.raises(LeaseLost):
+        world.run(offer)
+    assert world.queue.buckets.models.get(f"{world.job.id}/stages/intake.json") is None

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from jobs.queue import Buckets, Dismissal, Queue
 from jobs.records import Record
 from jobs.store import MemoryStore
 from vm_worker.spec import Spec
-from vm_worker.tenure import Terms
+from vm_worker.tenure import Launch, Terms
 from vm_worker.worker import Worker
 
 LEASE = 60.0
@@ -57,15 +58,18 @@ class House:
         self.mailer = ListMailer()
         self.folder = folder
         self.launched: list[str] = []
+        self.launch: Launch = self._launch
+        self.stopping = False
+
+    def _launch(self, spec: Spec, home: Path) -> Refuser:
+        self.launched.append(spec.job)
+        return Refuser()
 
     def worker(self, name: str) -> Worker:
-        def launch(spec: Spec, home: Path) -> Refuser:
-            self.launched.append(spec.job)
-            return Refuser()
-
         head = Letterhead("modelmail@example.org", "operator@example.org", "http://here", "secret")
         postman = Postman(self.queue, self.mailer, head, name)
-        return Worker(Terms(self.queue, launch, LEASE), postman, name, self.folder / name)
+        terms = Terms(self.queue, lambda spec, home: self.launch(spec, home), LEASE, stopping=lambda: self.stopping)
+        return Worker(terms, postman, name, self.folder / name)
 
     def submit(self, hmac: str = "a" * 64) -> str:
         job_id = self.queue.submit(jobs.new_id(), "ada@example.org", hmac, Options()).id
@@ -213,3 +217,52 @@ def test_a_sender_that_died_is_taken_over_with_the_same_message_id(house: House)
     house.clock.advance(601)
     other.step()
     assert len(house.mailer.sent) == 2
+
+
+def test_mail_that_another_left_pending_does_not_wait_for_a_long_queue(house: House) -> None:
+    record = house.claim_elsewhere(house.submit("a" * 64))
+    house.queue.fail(record, "internal", "m")
+    for n in range(5):
+        house.submit(f"{n}" * 64)
+    assert house.worker("w").step()
+    assert sorted(mail.kind for mail in house.mailer.sent[:2]) == ["failed", "operator"]
+
+
+def test_a_wait_that_a_wrong_clock_ordered_does_not_count(house: House) -> None:
+    job_id = house.submit()
+    house.queue.let_go(house.claim_elsewhere(job_id), Dismissal("crashes", "crashed", "it died"))
+    far = house.clock.now() + timedelta(days=3)
+    house.queue.update(job_id, lambda job: replace(job, retry_at=far))
+    assert house.worker("w").step()
+
+
+def test_nothing_that_a_job_does_ends_the_worker(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    house.submit()
+    worker = house.worker("w")
+    errors: list[Exception] = [RuntimeError("ours"), KeyError("ours"), Transient("theirs")]
+    monkeypatch.setattr(worker, "_rest", lambda seconds: None)
+
+    def claim(waiting: object, owner: str) -> None:
+        if errors:
+            raise errors.pop()
+        house.stopping = True
+
+    monkeypatch.setattr(house.queue, "claim", claim)
+    worker.forever(1.0)
+    assert errors == []
+
+
+def test_a_lost_job_that_has_ended_gets_its_mail_and_what_was_uploaded_for_it_goes(house: House) -> None:
+    job_id = house.submit()
+
+    def ends_elsewhere(spec: Spec, home: Path) -> Refuser:
+        record = house.queue.read(job_id)
+        assert record is not None
+        house.queue.fail(record, "internal", "m")
+        house.queue.buckets.models.put(f"{job_id}/artifacts/1/late.h5", b"x")
+        return Refuser()
+
+    house.launch = ends_elsewhere
+    house.worker("w").step()
+    assert sorted(mail.kind for mail in house.mailer.sent) == ["failed", "operator"]
+    assert list(house.queue.buckets.models.list()) == []

@@ -1,0 +1,22 @@
+"""A stage table whose child leaves a process behind and dies of a segmentation fault."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+
+from jobs.job import Stage
+from vm_worker.stages import Output, Work
+
+
+def leave(work: Work) -> Output:
+    """Say who is left, and die."""
+    left = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    work.link.send({"event": "left", "pid": left.pid})
+    os.kill(os.getpid(), signal.SIGSEGV)
+    return Output({})
+
+
+STEPS = {Stage.INTAKE: leave}

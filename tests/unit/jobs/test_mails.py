@@ -1,0 +1,162 @@
+"""The postman under faults: what is sent twice, what waits, and what is given up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from functools import partial
+
+import pytest
+
+from jobs.clock import FakeClock
+from jobs.errors import Transient, UserError
+from jobs.job import Job, MailState, PendingMail
+from jobs.letters import Letterhead
+from jobs.mail import ListMailer, Mail
+from jobs.mails import Postman
+from jobs.queue import Queue
+from tests.unit.jobs.queues import FlakyStore, claimed
+
+HEAD = Letterhead("modelmail@example.org", "operator@example.org", "http://here", "secret")
+
+
+class EventfulMailer(ListMailer):
+    """Something happens to the world before or after each mail."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.before: list[Callable[[], object]] = []
+        self.after: list[Callable[[], object]] = []
+
+    def send(self, mail: Mail) -> None:
+        for event in self.before:
+            event()
+        super().send(mail)
+        for event in self.after:
+            event()
+
+
+@pytest.fixture
+def mailer() -> EventfulMailer:
+    return EventfulMailer()
+
+
+def postman(queue: Queue, mailer: ListMailer, owner: str = "w1") -> Postman:
+    return Postman(queue, mailer, HEAD, owner)
+
+
+def rejected(queue: Queue) -> str:
+    return queue.reject(claimed(queue), UserError("one_class", "Only cats.")).job.id
+
+
+def with_mail(job: Job, mail: PendingMail) -> Job:
+    return replace(job, mails={"rejected": mail})
+
+
+def state(queue: Queue, job_id: str, kind: str = "rejected") -> MailState:
+    record = queue.read(job_id)
+    assert record is not None
+    return record.job.mails[kind].state
+
+
+def unwritable(queue: Queue) -> str:
+    """A job that is done but whose report is gone: its mail cannot be composed."""
+    return queue.finish(claimed(queue), {}).job.id
+
+
+def test_a_mail_that_cannot_be_written_is_tried_three_times_and_then_given_up(
+    queue: Queue, mailer: EventfulMailer, clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    job_id = unwritable(queue)
+    for _ in range(20):
+        postman(queue, mailer).deliver(job_id)
+        clock.advance(3600)
+    assert state(queue, job_id, "report") is MailState.UNDELIVERABLE
+    assert mailer.sent == []
+    assert len([r for r in caplog.records if r.message.endswith("the report mail could not be written")]) == 3
+    assert any("hears nothing by mail" in record.message for record in caplog.records)
+
+
+def test_a_mark_waits_through_an_outage_so_that_the_mail_goes_once(
+    queue: Queue, mailer: EventfulMailer, emails: FlakyStore, clock: FakeClock
+) -> None:
+    job_id = rejected(queue)
+    mailer.after.append(lambda: emails.faults.extend(["refuse"] * 8))
+    postman(queue, mailer).deliver(job_id)
+    assert state(queue, job_id) is MailState.SENT
+    clock.advance(3600)
+    postman(queue, mailer, "w2").deliver(job_id)
+    assert len(mailer.sent) == 1
+
+
+def test_storage_that_fails_before_the_mail_is_written_costs_no_ten_minutes(
+    queue: Queue, mailer: EventfulMailer, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id = queue.finish(claimed(queue), {"report.json": {"object": "gone"}}).job.id
+
+    def down(*args: object) -> None:
+        raise Transient("503")
+
+    monkeypatch.setattr(queue.buckets.models, "get", down)
+    postman(queue, mailer).deliver(job_id)
+    assert state(queue, job_id, "report") is MailState.PENDING
+
+
+def test_a_sender_that_was_held_up_leaves_the_mail_to_whoever_may_have_taken_it(
+    queue: Queue, mailer: EventfulMailer, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id = rejected(queue)
+    first = postman(queue, mailer)
+    written = first._written
+
+    def stopped(job: Job, kind: str) -> Mail | None:
+        clock.advance(700)  # the process stands still
+        postman(queue, mailer, "w2").deliver(job_id)
+        return written(job, kind)
+
+    monkeypatch.setattr(first, "_written", stopped)
+    first.deliver(job_id)
+    assert len(mailer.sent) == 1
+    assert state(queue, job_id) is MailState.SENT
+
+
+def test_a_late_failure_does_not_take_back_what_another_has_sent(
+    queue: Queue, mailer: EventfulMailer, clock: FakeClock
+) -> None:
+    job_id = rejected(queue)
+
+    def fails_late() -> None:
+        mailer.before.clear()
+        clock.advance(700)
+        postman(queue, mailer, "w2").deliver(job_id)
+        raise Transient("time out")
+
+    mailer.before.append(fails_late)
+    postman(queue, mailer).deliver(job_id)
+    assert state(queue, job_id) is MailState.SENT
+    clock.advance(7200)
+    postman(queue, mailer).deliver(job_id)
+    assert len(mailer.sent) == 1
+
+
+@pytest.mark.parametrize("jump", [timedelta(days=-1), timedelta(hours=-3)])
+def test_a_clock_that_was_wrong_holds_no_mail_back(
+    queue: Queue, mailer: EventfulMailer, clock: FakeClock, jump: timedelta
+) -> None:
+    wrong = clock.now() - jump
+    waiting = PendingMail(MailState.PENDING, retry_at=wrong)
+    taken = PendingMail(MailState.SENDING, owner="dead", since=wrong)
+    for mail in (waiting, taken):
+        job_id = rejected(queue)
+        queue.update(job_id, partial(with_mail, mail=mail))
+        postman(queue, mailer).deliver(job_id)
+    assert len(mailer.sent) == 2
+
+
+def test_a_job_that_is_deleted_while_its_mail_goes_out_stays_deleted(queue: Queue, mailer: EventfulMailer) -> None:
+    job_id = rejected(queue)
+    mailer.after.append(lambda: queue.delete(job_id))
+    postman(queue, mailer).deliver(job_id)
+    record = queue.read(job_id)
+    assert record is not None and dict(record.job.mails) == {}

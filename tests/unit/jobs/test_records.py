@@ -1,0 +1,89 @@
+"""Writes whose answers are lost, and storage that does not answer for a while."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from jobs.clock import FakeClock
+from jobs.errors import Transient
+from jobs.job import Job, Progress, Status
+from jobs.queue import Dismissal, Queue
+from jobs.store import Blob
+from tests.unit.jobs.queues import FlakyStore, claimed, submit
+
+
+class Unreadable(FlakyStore):
+    """A bucket that for a while cannot be read either."""
+
+    unreadable = 0  # reads to come that fail
+
+    def get(self, name: str, known: Blob | None = None) -> Blob | None:
+        if self.unreadable:
+            self.unreadable -= 1
+            raise Transient("503")
+        return super().get(name, known)
+
+
+@pytest.fixture
+def emails(clock: FakeClock) -> Unreadable:
+    return Unreadable(clock)
+
+
+def test_an_outcome_that_was_done_but_not_heard_of_counts_although_nothing_could_be_read(
+    queue: Queue, emails: Unreadable
+) -> None:
+    record = claimed(queue)
+    emails.faults, emails.unreadable = ["lose"], 3
+    done = queue.finish(record, {})
+    assert done == queue.read(record.job.id)
+    assert [line["event"] for line in done.job.history] == ["claimed by w1", "done"]
+
+
+def test_a_job_that_was_let_go_without_an_answer_is_not_counted_twice(queue: Queue, emails: Unreadable) -> None:
+    record = claimed(queue)
+    emails.faults = ["lose", "refuse"]
+    after = queue.let_go(record, Dismissal("crashes", "crashed", "it died")).job
+    assert (after.status, after.crashes) == (Status.AWAITING_WORKER, 1)
+
+
+def test_a_beat_goes_on_after_a_beat_whose_answer_was_lost(queue: Queue, emails: Unreadable) -> None:
+    record = claimed(queue)
+    emails.faults = ["lose"]
+    with pytest.raises(Transient):
+        queue.beat(record, Progress(fraction=0.1))
+    again = queue.beat(record, Progress(fraction=0.2))  # from the generation that its owner knows
+    assert again == queue.read(record.job.id)
+    assert again.job.progress.fraction == 0.2
+
+
+def test_a_change_waits_through_an_outage_for_the_patient_only(queue: Queue, emails: Unreadable) -> None:
+    job_id = submit(queue).id
+
+    def change(job: Job) -> Job:
+        return replace(job, crashes=job.crashes + 1)
+
+    emails.unreadable = 3
+    with pytest.raises(Transient):
+        queue.update(job_id, change)
+    emails.unreadable = 3
+    assert queue.update(job_id, change, patient=True).job.crashes == 1
+
+
+def test_a_change_whose_answer_was_lost_is_not_made_twice(queue: Queue, emails: Unreadable) -> None:
+    job_id = submit(queue).id
+    emails.faults = ["lose"]
+    queue.update(job_id, lambda job: replace(job, crashes=job.crashes + 1))
+    record = queue.read(job_id)
+    assert record is not None and record.job.crashes == 1
+
+
+def test_a_record_that_nobody_can_read_keeps_no_other_from_its_turn(queue: Queue) -> None:
+    record = claimed(queue)
+    broken = submit(queue).id
+    for data in (b"{", b"{}", b"[]"):
+        queue.buckets.emails.put(f"jobs/{broken}.json", data)
+        queue.buckets.datasets.put(f"{broken}.zip", b"PK")
+        assert [one.record.job.id for one in queue.waiting()] == [record.job.id]
+    assert queue.uploaded(broken) is not None

@@ -1,0 +1,120 @@
+"""What an ended job leaves behind, and when it goes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from jobs.clock import FakeClock
+from jobs.errors import UserError
+from jobs.job import Status
+from jobs.queue import Queue, Waiting
+from jobs.records import Record
+from jobs.sweep import sweep
+from tests.unit.jobs.queues import claimed, status, submit, upload
+
+HOUR = 3600.0
+FILE = "artifacts/1/model.h5"
+MANIFESTS = ("stages/intake.json", "trials/" + "ab" * 20 + ".json")
+
+
+def filled(queue: Queue) -> Record:
+    """A running job with a file, manifests, and what a lost attempt left."""
+    record = claimed(queue)
+    for name in (FILE, *MANIFESTS, "artifacts/1/head.npz", "artifacts/2/model.h5"):
+        queue.buckets.models.put(f"{record.job.id}/{name}", b"x")
+    return record
+
+
+def left(queue: Queue, record: Record) -> set[str]:
+    return {stat.name.removeprefix(f"{record.job.id}/") for stat in queue.buckets.models.list()}
+
+
+def done(queue: Queue, record: Record) -> Record:
+    entry = {"object": f"{record.job.id}/{FILE}", "bytes": 1, "content_type": "t"}
+    return queue.finish(record, {"model.h5": entry})
+
+
+def test_a_finished_job_keeps_its_files_and_manifests_only(queue: Queue) -> None:
+    record = filled(queue)
+    queue.tidy(done(queue, record).job)
+    assert left(queue, record) == {FILE, *MANIFESTS}
+    assert queue.uploaded(record.job.id) is None
+
+
+@pytest.mark.parametrize("ending", ["rejected", "failed", "deleted"])
+def test_any_other_end_keeps_nothing(queue: Queue, ending: str) -> None:
+    record = filled(queue)
+    if ending == "rejected":
+        queue.reject(record, UserError("one_class", "m"))
+    elif ending == "failed":
+        queue.fail(record, "internal", "m")
+    else:
+        queue.update(record.job.id, lambda job: replace(job, status=Status.DELETED, files={}))  # and then it stopped
+    after = queue.read(record.job.id)
+    assert after is not None
+    queue.tidy(after.job)
+    assert left(queue, record) == set()
+    assert queue.uploaded(record.job.id) is None
+
+
+def test_a_sweep_cleans_up_after_a_worker_that_died_between_the_outcome_and_its_mail(queue: Queue) -> None:
+    record = filled(queue)
+    done(queue, record)
+    sweep(queue, lambda job_id: None)  # the mail provider is down
+    assert left(queue, record) == {FILE, *MANIFESTS}
+    assert queue.uploaded(record.job.id) is None  # photos do not wait for a mail
+
+
+def test_the_open_mark_goes_last(queue: Queue, monkeypatch: pytest.MonkeyPatch) -> None:
+    record = filled(queue)
+    done(queue, record)
+
+    def dies(*args: object, **kwargs: object) -> bool:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(queue.buckets.models, "delete", dies)
+    with pytest.raises(KeyboardInterrupt):
+        queue.close(record.job.id)
+    assert [stat.name for stat in queue.buckets.emails.list("open/")] == [f"open/{record.job.id}"]
+
+
+def test_a_job_that_has_not_ended_is_not_closed(queue: Queue) -> None:
+    record = filled(queue)
+    queue.close(record.job.id)
+    assert queue.uploaded(record.job.id) is not None
+    assert len(left(queue, record)) == 5
+    assert len(list(queue.buckets.emails.list("open/"))) == 1
+
+
+def test_photos_that_come_while_their_job_expires_are_kept_where_a_worker_was_quicker(
+    queue: Queue, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = submit(queue)
+    clock.advance(25 * HOUR)
+    late: list[Waiting] = []
+    ask = queue.uploaded
+
+    def uploaded(job_id: str) -> object:
+        found = ask(job_id)
+        if not late:  # the upload and the claim happen right after the look
+            late.append(upload(queue, job))
+            assert queue.claim(late[0], "w") is not None
+        return found
+
+    monkeypatch.setattr(queue, "uploaded", uploaded)
+    sweep(queue, lambda job_id: None)
+    assert status(queue, job.id) is Status.RUNNING
+    assert ask(job.id) is not None
+    assert len(list(queue.buckets.emails.list("open/"))) == 1
+
+
+def test_one_broken_record_does_not_stop_the_sweep(queue: Queue) -> None:
+    for _ in range(4):
+        record = claimed(queue)
+        queue.fail(record, "internal", "m")
+    queue.buckets.emails.put(f"jobs/{record.job.id}.json", b"{")
+    delivered: list[str] = []
+    sweep(queue, delivered.append)
+    assert len(delivered) == 3
