@@ -57,6 +57,7 @@ def take_in(request: IntakeRequest, progress: Progress) -> Dataset:
         warnings=examined.warnings,
         ready_made_split=listing.ready_made_split,
         sha256=_digest(request.source, listing, opened),
+        duplicates=examined.duplicates,
     )
 
 

@@ -35,6 +35,26 @@ class Skipped:
         return {"name": self.name, "reason": self.reason}
 
 
+@dataclass(frozen=True)
+class Duplicates:
+    """How many copies there are."""
+
+    photos: int = 0  # that are a copy, or nearly, of an earlier one
+    exact_groups: int = 0  # groups with equal pictures
+    near_groups: int = 0  # groups with pictures that are nearly equal
+    plain: tuple[tuple[str, int], ...] = ()  # (class, photos): so alike that near likeness says nothing there
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        plain = [{"class": name, "photos": count} for name, count in self.plain]
+        return {
+            "photos": self.photos,
+            "exact_groups": self.exact_groups,
+            "near_groups": self.near_groups,
+            "fallback": plain,
+        }
+
+
 @dataclass(frozen=True, eq=False)
 class Dataset:
     """Usable photos, one a row, in the order of (class, name).
@@ -47,12 +67,13 @@ class Dataset:
     names: tuple[str, ...]  # path in the zip, one a row
     labels: NDArray[np.int64]  # (n,) indices into classes
     parts: NDArray[np.uint8]  # (n,) values of Part
-    groups: NDArray[np.int64]  # (n,) equal = duplicates of each other, always in one part
+    groups: NDArray[np.int64]  # (n,) equal = copies or near copies of each other, always in one part
     images: Mapping[int, Path]  # size in pixels -> .npy of shape (n, size, size, 3)
     skipped: tuple[Skipped, ...]  # unreadable photos first
     warnings: tuple[str, ...]  # plain sentences for the report
     ready_made_split: bool
     sha256: str  # of the zip's bytes, or a digest of the folder's photos
+    duplicates: Duplicates = Duplicates()
 
     def rows(self, part: Part) -> NDArray[np.int64]:
         """The rows of one part, ascending."""
@@ -62,11 +83,6 @@ class Dataset:
         """The read-only memory map (n, size, size, 3) of RGB 0..255. Raises KeyError for a size not asked for."""
         pixels: NDArray[np.uint8] = np.load(self.images[size], mmap_mode="r", allow_pickle=False)
         return pixels
-
-    @property
-    def duplicates(self) -> int:
-        """How many photos are a copy of an earlier one."""
-        return len(self.groups) - len(np.unique(self.groups))
 
     def counts(self) -> dict[str, dict[str, int]]:
         """Photos of each class in each part: {class: {"train", "validation", "test"}}."""
@@ -83,7 +99,7 @@ class Dataset:
             "counts": self.counts(),
             "skipped": [skip.to_json() for skip in self.skipped[:SKIPPED_LISTED]],
             "skipped_count": len(self.skipped),
-            "duplicates": self.duplicates,
+            "duplicates": self.duplicates.to_json(),
             "warnings": list(self.warnings),
             "ready_made_split": self.ready_made_split,
             "sha256": self.sha256,

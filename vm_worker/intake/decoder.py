@@ -16,11 +16,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from vm_worker.intake import near
 from vm_worker.intake.extents import DamagedEntry, Extent
 from vm_worker.intake.images import BadImage, NotAnImage, read_squares
 
-# Pixels a side. Fixed, so that duplicates and thus the split do not depend on what a run decodes; and the
-# commonest size of the candidates, so that it mostly costs nothing.
+# Pixels a side. Fixed, so that duplicates and thus the split do not depend on what a run decodes; a multiple of
+# the thumbnail's; and the commonest size of the candidates, so that it mostly costs nothing.
 FINGERPRINT_SIZE = 224
 
 
@@ -50,6 +51,7 @@ class Reply:
     is_picture: bool = True  # False: of no format that we read
     content: str = ""  # SHA-256 of the file's bytes, hex
     pixels: str = ""  # digest of the decoded picture, hex
+    thumbnail: bytes = b""  # 32 x 32 grey
     fault: str | None = None  # our own trouble, such as a full disk
 
 
@@ -74,7 +76,8 @@ def _decode(task: Task) -> Reply:
     for target, square in zip(task.targets, squares, strict=True):
         _write(target, square)
     pixels = hashlib.blake2b(fingerprint.tobytes(), digest_size=16).hexdigest()
-    return Reply(content=hashlib.sha256(data).hexdigest(), pixels=pixels)
+    grey = near.thumbnail(fingerprint).tobytes()
+    return Reply(content=hashlib.sha256(data).hexdigest(), pixels=pixels, thumbnail=grey)
 
 
 def _write(target: Target, square: NDArray[np.uint8]) -> None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from jobs.errors import UserError
 from jobs.limits import Limits
-from vm_worker.intake.dataset import Skipped
+from vm_worker.intake.dataset import Duplicates, Skipped
 from vm_worker.intake.decoder import Reply, Target, Task
 from vm_worker.intake.groups import Seen, group
 from vm_worker.intake.layout import Photo, Survey, check_class_sizes
@@ -72,6 +72,7 @@ class Examined:
     groups: NDArray[np.int64]
     split: Split
     warnings: tuple[str, ...]
+    duplicates: Duplicates
 
 
 def open_photos(
@@ -104,15 +105,19 @@ def examine(opened: Opened, seed: int, limits: Limits) -> Examined:
     check_class_sizes(opened.counts(), limits)
     survey, kept = opened.survey, opened.usable()
     label_of = {name: label for label, name in enumerate(survey.classes)}
-    seen = [
-        Seen(label_of[survey.photos[index].label], opened.replies[index].content, opened.replies[index].pixels)
-        for index in kept
-    ]
+    seen = [_seen(label_of[survey.photos[index].label], opened.replies[index]) for index in kept]
     groups = group(seen)
-    split = divide(Rows(survey.classes, seen, groups, [survey.photos[index].part for index in kept]), seed, limits)
+    duplicates = groups.duplicates(survey.classes)
+    split = divide(
+        Rows(survey.classes, seen, groups.numbers, [survey.photos[index].part for index in kept]), seed, limits
+    )
     labels = np.array([photo.label for photo in seen], dtype=np.int64)
-    warnings = (*survey.warnings, *split.warnings, *_mixed(opened, kept, groups), *_few(opened, limits))
-    return Examined(tuple(kept), labels, groups, split, warnings)
+    told = (*_mixed(opened, kept, groups.exact), *_plain(duplicates), *_few(opened, limits))
+    return Examined(tuple(kept), labels, groups.numbers, split, (*survey.warnings, *split.warnings, *told), duplicates)
+
+
+def _seen(label: int, reply: Reply) -> Seen:
+    return Seen(label, reply.content, reply.pixels, reply.thumbnail)
 
 
 def _check_broken(opened: Opened, limits: Limits) -> None:
@@ -149,6 +154,14 @@ def _mixed(opened: Opened, kept: Sequence[int], groups: NDArray[np.int64]) -> li
         return []
     names = listed([photo.name for photo in mixed[0]], most=3)
     return [f"In more than one class: {counted(len(mixed), 'picture')}, such as {names}; a model cannot learn both."]
+
+
+def _plain(duplicates: Duplicates) -> list[str]:
+    if not duplicates.plain:
+        return []
+    classes, photos = zip(*duplicates.plain, strict=True)
+    alike = f"{counted(sum(photos), 'photo')} of {listed(classes)} look so alike"
+    return [f"{alike}, as before a plain background, that only exact copies could be kept on one side of the split."]
 
 
 def _few(opened: Opened, limits: Limits) -> list[str]:

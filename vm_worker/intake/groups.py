@@ -1,12 +1,22 @@
-"""Photos that belong together: duplicates, which must never lie on both sides of a split."""
+"""Photos that belong together: copies and near copies, which must never lie on both sides of a split."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from vm_worker.intake import near
+from vm_worker.intake.dataset import Duplicates
+from vm_worker.intake.near import SIDE
+
+DISTINCT_LEAST = 5  # groups a class: two for test at most, one for validation, and something to learn from
+NEAR_MOST = 10  # different pictures in a group of near copies, or
+NEAR_MOST_SHARE = 0.05  # this share of the class, if that is more: a plain background must not swallow a class
+
+Numbers = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -16,21 +26,34 @@ class Seen:
     label: int  # index into the classes
     content: str  # SHA-256 of the file's bytes, hex
     pixels: str  # digest of the decoded picture, hex
+    thumbnail: bytes = b""  # 32 x 32 grey; empty: only exact copies of it are known
 
 
-def group(photos: Sequence[Seen]) -> NDArray[np.int64]:
-    """(n,) group numbers from 0 in the order of first members; equal = duplicates.
+@dataclass(frozen=True)
+class Groups:
+    """Which photos belong together."""
 
-    Any further kind of likeness is one more source of pairs here.
-    """
-    leaders = list(range(len(photos)))
-    for one, other in exact_pairs(photos):
-        first, second = sorted((_leader(leaders, one), _leader(leaders, other)))
-        leaders[second] = first
-    numbers: dict[int, int] = {}
-    return np.array(
-        [numbers.setdefault(_leader(leaders, row), len(numbers)) for row in range(len(photos))], dtype=np.int64
-    )
+    numbers: Numbers  # (n,) from 0 in the order of first members; equal = copies or near copies
+    exact: Numbers  # (n,) the same by exact copies alone
+    plain: Mapping[int, int]  # label -> photos that look so alike that only their exact copies count
+
+    def duplicates(self, classes: Sequence[str]) -> Duplicates:
+        """What of it the report tells."""
+        sizes = np.bincount(self.exact)
+        pictures = np.unique(np.stack([self.numbers, self.exact]), axis=1)[0]  # the group of each picture
+        return Duplicates(
+            photos=len(self.numbers) - len(np.unique(self.numbers)),
+            exact_groups=int(np.sum(sizes > 1)),
+            near_groups=int(np.sum(np.bincount(pictures, minlength=1) > 1)),
+            plain=tuple((classes[label], count) for label, count in sorted(self.plain.items())),
+        )
+
+
+def group(photos: Sequence[Seen]) -> Groups:
+    """Exact copies anywhere, near copies within a class."""
+    exact = _numbered(len(photos), exact_pairs(photos))
+    pairs, plain = _near_pairs(photos, exact)
+    return Groups(_numbered(len(photos), [*exact_pairs(photos), *pairs]), exact, plain)
 
 
 def exact_pairs(photos: Sequence[Seen]) -> Iterator[tuple[int, int]]:
@@ -39,11 +62,68 @@ def exact_pairs(photos: Sequence[Seen]) -> Iterator[tuple[int, int]]:
         yield from _equal(digests)
 
 
+def _near_pairs(photos: Sequence[Seen], exact: Numbers) -> tuple[list[tuple[int, int]], dict[int, int]]:
+    """Pairs of rows that near likeness joins, and the classes in which too much of it was found."""
+    labels = np.array([photo.label for photo in photos], dtype=np.int64)
+    known = np.array([len(photo.thumbnail) == SIDE * SIDE for photo in photos], dtype=bool)
+    mixed = _mixed(labels, exact)
+    pairs: list[tuple[int, int]] = []
+    plain: dict[int, int] = {}
+    for label in np.unique(labels[known]).tolist():
+        rows = np.flatnonzero((labels == label) & known)
+        rows = rows[np.unique(exact[rows], return_index=True)[1]]  # one of each picture
+        found = _communities([photos[row] for row in rows.tolist()])
+        joined = _kept(found, mixed[rows])
+        pairs += [(int(rows[leader]), int(row)) for leader, row in zip(joined, rows, strict=True)]
+        undone = rows[np.isin(found, found[joined != found])]
+        if len(undone):
+            plain[label] = int(np.sum((labels == label) & np.isin(exact, exact[undone])))
+    return pairs, plain
+
+
+def _communities(photos: Sequence[Seen]) -> Numbers:
+    grey = np.frombuffer(b"".join(photo.thumbnail for photo in photos), np.uint8)
+    return near.communities(grey.reshape(-1, SIDE, SIDE))
+
+
+def _kept(found: Numbers, mixed: NDArray[np.bool_]) -> Numbers:
+    """The communities (leader of each picture of a class) without those that are too large to be copies."""
+    alone = np.arange(len(found), dtype=np.int64)
+    sizes = np.bincount(found, minlength=len(found))
+    most = max(NEAR_MOST, int(NEAR_MOST_SHARE * len(found)))
+    kept = np.where(sizes[found] > most, alone, found)
+    # A class that could be split without near likeness must not be refused for it.
+    return kept if _hands(kept, mixed) >= min(DISTINCT_LEAST, _hands(alone, mixed)) else alone
+
+
+def _hands(leaders: Numbers, mixed: NDArray[np.bool_]) -> int:
+    """Groups that lie in their class alone."""
+    return len(np.setdiff1d(leaders, leaders[mixed]))
+
+
+def _mixed(labels: Numbers, exact: Numbers) -> NDArray[np.bool_]:
+    """(n,) whether a photo has an exact copy in another class."""
+    low, high = (np.full(len(exact), start, dtype=np.int64) for start in (np.iinfo(np.int64).max, -1))
+    np.minimum.at(low, exact, labels)
+    np.maximum.at(high, exact, labels)
+    differ: NDArray[np.bool_] = low[exact] != high[exact]
+    return differ
+
+
 def _equal(digests: Iterable[str]) -> Iterator[tuple[int, int]]:
     first: dict[str, int] = {}
     for row, digest in enumerate(digests):
         if first.setdefault(digest, row) != row:
             yield first[digest], row
+
+
+def _numbered(count: int, pairs: Iterable[tuple[int, int]]) -> Numbers:
+    leaders = list(range(count))
+    for one, other in pairs:
+        first, second = sorted((_leader(leaders, one), _leader(leaders, other)))
+        leaders[second] = first
+    numbers: dict[int, int] = {}
+    return np.array([numbers.setdefault(_leader(leaders, row), len(numbers)) for row in range(count)], dtype=np.int64)
 
 
 def _leader(leaders: list[int], row: int) -> int:

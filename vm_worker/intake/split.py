@@ -17,12 +17,11 @@ from numpy.typing import NDArray
 from jobs.errors import UserError
 from jobs.limits import Limits
 from vm_worker.intake.dataset import Part
-from vm_worker.intake.groups import Seen
+from vm_worker.intake.groups import DISTINCT_LEAST, Seen
 from vm_worker.intake.names import counted, listed, shown
 
 SHARE = 0.2  # of a class, for validation and for test each
 LEAST = {Part.TEST: 2, Part.VALIDATION: 1}  # photos a class
-DISTINCT_LEAST = 5  # groups a class: two for test at most, one for validation, and something to learn from
 
 
 @dataclass(frozen=True)
@@ -113,7 +112,7 @@ class _Dealer:
         return hands
 
     def _reunite(self) -> list[str]:
-        """Put copies that were given to several parts into train, so that no test photo was learnt from."""
+        """Put copies and near copies that were given to several parts into train: no test photo must be learnt from."""
         moved = 0
         for rows in self._members.values():
             if len(set(self._parts[rows].tolist())) > 1:
@@ -122,7 +121,9 @@ class _Dealer:
         if not moved:
             return []
         copies = counted(moved, "photo")
-        return [f"In validation or test, {copies} had a copy in another part; what is equal was put into train."]
+        return [
+            f"In validation or test, {copies} had a copy, or nearly one, in another part; these were put into train."
+        ]
 
     def _fill(self, label: int, hands: list[list[int]]) -> list[Part]:
         """Cut what one class lacks from its train; returns the parts that were cut."""

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from jobs.errors import UserError
 from jobs.limits import Limits
 from vm_worker.intake.dataset import Part
-from vm_worker.intake.groups import Seen, group
-from vm_worker.intake.split import DISTINCT_LEAST, LEAST, Rows, Split, divide
+from vm_worker.intake.groups import DISTINCT_LEAST, Seen, group
+from vm_worker.intake.split import LEAST, Rows, Split, divide
 
 LIMITS = Limits()
 
@@ -38,7 +38,7 @@ def _rows(copies: Sequence[Sequence[int]], given: Sequence[Part | None] | None =
 
 def _named(photos: Sequence[Seen], given: Sequence[Part | None] | None = None) -> Rows:
     classes = tuple(f"class {n}" for n in range(1 + max(photo.label for photo in photos)))
-    return Rows(classes, photos, group(photos), given or [None] * len(photos))
+    return Rows(classes, photos, group(photos).numbers, given or [None] * len(photos))
 
 
 def _counts(rows: Rows, split: Split, label: int) -> dict[Part, int]:
@@ -114,14 +114,14 @@ def test_a_picture_in_two_classes_is_only_learnt_from() -> None:
 
 def test_same_bytes_or_same_pixels_are_one_group() -> None:
     photos = [Seen(0, "a", "1"), Seen(0, "b", "2"), Seen(0, "c", "1"), Seen(0, "c", "2"), Seen(0, "d", "3")]
-    assert group(photos).tolist() == [0, 0, 0, 0, 1]
+    assert group(photos).numbers.tolist() == [0, 0, 0, 0, 1]
 
 
 def test_groups_count_from_zero_in_order() -> None:
-    numbers = group([Seen(0, content, content) for content in "abcab"])
+    numbers = group([Seen(0, content, content) for content in "abcab"]).numbers
     assert numbers.tolist() == [0, 1, 2, 0, 1]
     assert numbers.dtype == np.int64
-    assert group([]).shape == (0,)
+    assert group([]).numbers.shape == (0,)
 
 
 def _given(counts: Mapping[Part, int], classes: int = 2) -> tuple[list[list[int]], list[Part | None]]:

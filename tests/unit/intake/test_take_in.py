@@ -86,10 +86,37 @@ def test_duplicates_stay_on_one_side(tmp_path: Path) -> None:
         files[f"cats/copy{number}.png"] = files[f"cats/{number:03}.png"]  # the same bytes
         files[f"dogs/copy{number}.bmp"] = encoded(picture(1000 + number), "BMP")  # the same pixels
     dataset = _take_in(files, tmp_path)
-    assert dataset.duplicates == 16
+    assert dataset.duplicates.photos == 16
     for number in np.unique(dataset.groups):
         assert len(set(dataset.parts[dataset.groups == number].tolist())) == 1
-    assert dataset.to_json()["duplicates"] == 16
+    assert dataset.to_json()["duplicates"] == {"photos": 16, "exact_groups": 16, "near_groups": 0, "fallback": []}
+
+
+def test_recompressed_and_resized_copies_stay_on_one_side(tmp_path: Path) -> None:
+    files = class_files({"cats": 20, "dogs": 20}, kind="PNG")
+    for number in range(8):
+        files[f"cats/{number:03}.png"] = encoded(picture(number, 320, 240))
+        files[f"dogs/{number:03}.png"] = encoded(picture(1000 + number, 320, 240))
+        files[f"cats/sent{number}.jpg"] = encoded(picture(number, 320, 240), "JPEG", quality=60)
+        files[f"dogs/small{number}.png"] = encoded(picture(1000 + number, 320, 240).resize((160, 120)))
+    dataset = _take_in(files, tmp_path)
+    assert (dataset.duplicates.photos, dataset.duplicates.exact_groups, dataset.duplicates.near_groups) == (16, 0, 16)
+    row = {name: number for number, name in enumerate(dataset.names)}
+    for number in range(8):
+        assert dataset.groups[row[f"cats/{number:03}.png"]] == dataset.groups[row[f"cats/sent{number}.jpg"]]
+        assert dataset.parts[row[f"dogs/{number:03}.png"]] == dataset.parts[row[f"dogs/small{number}.png"]]
+
+
+def test_a_class_of_one_plain_picture_is_split_and_told(tmp_path: Path) -> None:
+    files = class_files({"dogs": 20})
+    for number in range(15):
+        image = picture(7)
+        image.putpixel((number, 0), (number, 0, 0))
+        files[f"walls/{number}.png"] = encoded(image)
+    dataset = _take_in(files, tmp_path)
+    assert dataset.duplicates.plain == (("walls", 15),)
+    assert any('15 photos of "walls" look so alike' in warning for warning in dataset.warnings)
+    assert dataset.counts()["walls"] == {"train": 9, "validation": 3, "test": 3}
 
 
 def test_a_picture_in_two_classes_is_warned_of(tmp_path: Path) -> None:

@@ -124,7 +124,12 @@ def _dataset(classes: Sequence[str], photos: int) -> dict[str, Any]:
         "counts": counts,
         "skipped": [{"name": f"{classes[-1]}/broken.jpg", "reason": "is cut short"}, *skipped],
         "skipped_count": 8,
-        "duplicates": 12,
+        "duplicates": {
+            "photos": 12,
+            "exact_groups": 7,
+            "near_groups": 3,
+            "fallback": [{"class": classes[0], "photos": 40}],
+        },
         "warnings": [f"{classes[1]} has fewer than 50 photos: its figures are rough."],
         "ready_made_split": False,
         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",

@@ -15,6 +15,12 @@ from tests.unit.report.pages import Page
 from vm_worker import report
 from vm_worker.evaluation.plots import NUMBERED_CLASSES
 
+NONE = {
+    "skipped": [],
+    "skipped_count": 0,
+    "duplicates": {"photos": 0, "exact_groups": 0, "near_groups": 0, "fallback": []},
+    "warnings": [],
+}
 PICTURES = dict.fromkeys(report.PICTURES, "data:image/png;base64,AAAA")
 
 
@@ -162,7 +168,7 @@ def without(part: str) -> report.Facts:
     changes: dict[str, Any] = {
         "tuning": {"tune": {**facts.tune, "better": False, "trials": [], "curve": []}},
         "trial": {"tune": samples.SKIPPED_TRIAL},
-        "skipped": {"dataset": {**facts.dataset, "skipped": [], "skipped_count": 0, "duplicates": 0, "warnings": []}},
+        "skipped": {"dataset": {**facts.dataset, **NONE}},
         "quote": {"quoted_seconds": None},
         "exports": {"export": {"files": [], "exports": []}},
         "measure": {"tune": {**facts.tune, "validation_accuracy": None}},
