@@ -9,7 +9,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from email import message_from_bytes
@@ -20,9 +19,9 @@ from typing import Any
 
 import requests
 
-from function.client import Client, ClientError, Submission, zip_folder
+from function.client import ClientError, Submission, zip_folder
 from infra.cli import photos
-from infra.cli.journey import Order, follow, send
+from infra.cli.journey import Order, download, follow, send
 from infra.cli.outcome import DemoFailed, Outcome
 from infra.cli.screen import Screen
 from infra.local import demo_photos
@@ -86,7 +85,7 @@ def _journey(wish: Wish, screen: Screen, outcome: Outcome) -> None:
             if outcome.status == "failed":
                 screen.say(f"The reason is in {stack.data / 'logs' / 'worker.log'}.")
             return
-        outcome.take_files(_download(status, stack.data / "jobs" / submission.job_id))
+        outcome.take_files(download(status, stack.data / "jobs" / submission.job_id))
         photo = photos.one_of_the_test_set(source, stack.settings.limits, work)
         outcome.prediction = _predict(outcome.files["model.h5"], photo)
     outcome.tell(screen)
@@ -145,16 +144,6 @@ def _read_out(outcome: Outcome, screen: Screen) -> None:
     if outcome.mail_eml is not None:
         screen.say(_text(outcome.mail_eml).strip())
     screen.say(f"Mail: {outcome.mail_eml}")
-
-
-def _download(status: Mapping[str, Any], folder: Path) -> dict[str, Path]:
-    """Every file of the job, by the function's links; name -> path."""
-    folder.mkdir(parents=True, exist_ok=True)
-    files = {file["name"]: folder / Path(file["name"]).name for file in status["files"]}
-    client = Client(status["files"][0]["url"])
-    for file in status["files"]:
-        client.download(file["url"], files[file["name"]])
-    return files
 
 
 def _predict(model: Path, photo: photos.TestPhoto) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -9,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from function.client import Client, Submission, zip_folder
+from function.client import Client, ClientError, Resume, Submission, zip_folder
+from infra.cli.resume import Cut, Memory, key_of
 from infra.cli.screen import Screen
 
 
@@ -23,16 +25,27 @@ class Order:
     options: Mapping[str, Any]
 
 
-def send(order: Order, screen: Screen) -> Submission:
-    """Submit and upload. Raises ClientError with the service's code and message."""
-    client = Client(order.url)
-    with tempfile.TemporaryDirectory(prefix="modelmail-") as folder:
+def send(order: Order, screen: Screen, memory: Memory | None = None) -> Submission:
+    """Submit and upload; with a memory, go on with an upload of the same order that was cut off.
+
+    Raises ClientError with the service's code and message.
+    """
+    with tempfile.TemporaryDirectory(prefix="modelmail-") as folder, Client(order.url) as client:
         path = _as_zip(order.path, Path(folder), screen)
-        submission = client.submit(order.email, order.options)
-        screen.say(f"Job {submission.job_id}")
+        key = key_of(path, order.url, order.email, json.dumps(dict(order.options), sort_keys=True)) if memory else ""
+        cut = _cut_off(client, memory, key)
+        submission = cut.submission if cut else client.submit(order.email, order.options)
+        screen.say(f"Job {submission.job_id}{': going on with its upload' if cut else ''}")
         screen.say(f"Status page: {submission.status_url}")
+
+        def keep(session: str) -> None:
+            if memory:
+                memory.keep(key, Cut(submission, session))
+
         with screen.uploading() as moved:
-            client.upload(submission, path, moved)
+            client.upload(submission, path, moved, Resume(cut.session if cut else None, keep))
+        if memory:
+            memory.drop(key)
     return submission
 
 
@@ -50,6 +63,26 @@ def follow(
     last = screen.follow(watched())
     screen.say(f"{str(last['status']).capitalize()} after {time.monotonic() - started:.0f} s")
     return last
+
+
+def download(status: Mapping[str, Any], folder: Path) -> dict[str, Path]:
+    """Every file of a job that is done, by the service's links; name -> path. Raises ClientError."""
+    folder.mkdir(parents=True, exist_ok=True)
+    files = {file["name"]: folder / Path(file["name"]).name for file in status["files"]}
+    with Client(status["files"][0]["url"]) as client:
+        for file in status["files"]:
+            client.download(file["url"], files[file["name"]])
+    return files
+
+
+def _cut_off(client: Client, memory: Memory | None, key: str) -> Cut | None:
+    """The upload to go on with: its job must still wait for the zip."""
+    cut = memory.find(key) if memory else None
+    try:
+        waits = cut is not None and client.status(cut.submission.status_url)["status"] == "awaiting_upload"
+    except ClientError:  # the job is gone
+        waits = False
+    return cut if waits else None
 
 
 def _as_zip(path: Path, folder: Path, screen: Screen) -> Path:

@@ -14,7 +14,6 @@ app = typer.Typer(
     name="modelmail",
     help=HELP,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
@@ -117,23 +116,29 @@ def submit(  # noqa: PLR0913  one parameter for each option of a job, which is w
         str | None, typer.Option(help="true or false: whether photos may be flipped left to right.")
     ] = None,
     seed: Annotated[int | None, typer.Option(help="The same seed gives the same order of trials.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder that the model and the report are downloaded to.")] = None,
+    check_first: Annotated[
+        bool, typer.Option("--check/--no-check", help="Look at the photos first, by the rules of the service.")
+    ] = True,
     as_json: Json = False,
 ) -> None:
     """Send a folder or zip to a running service and follow the job to its end.
 
-    Exit status: 0 when the job is done, 1 when it was rejected, failed or refused, 2 when the command
-    was wrong.
+    An upload that was cut off goes on where it stopped when the same command is run again.
 
-    Example: `modelmail submit photos/ --email me@example.org --url http://127.0.0.1:8080`
+    Exit status: 0 when the job is done, 1 when the photos or the job were refused or failed, 2 when the
+    command was wrong, 3 when the service or its storage stayed out of reach.
+
+    Example: `modelmail submit photos/ --email me@example.org --url http://127.0.0.1:8080 --out result`
     """
-    from infra.cli.submit import Order, run
+    from infra.cli.submit import Order, Wish, run
 
     given = {
         "minutes": minutes, "objective": objective, "candidates": candidates, "search": search, "epochs": epochs,
         "trials": trials, "exports": exports, "mirror": mirror, "seed": seed,
     }  # fmt: skip
     options = {name: value for name, value in given.items() if value is not None}
-    raise typer.Exit(run(Order(path, email, url, options), as_json))
+    raise typer.Exit(run(Wish(Order(path, email, url, options), out, check_first, as_json)))
 
 
 @app.command()
@@ -150,18 +155,36 @@ def worker() -> None:
 @app.command()
 def predict(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="A delivered model.h5 or model.keras.")],
-    images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Photos.")],
+    images: Annotated[list[Path], typer.Argument(metavar="IMAGE|FOLDER...", help="Photos, and folders of photos.")],
+    unsure: Annotated[
+        float | None,
+        typer.Option(min=0.0, max=1.0, help="Say “not sure” below this probability; default: what the report found."),
+    ] = None,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Progress to stderr; a CSV table to stdout.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Name the class of each photo, with its probability. Reads labels.txt beside the model.
+    """Name the class of each photo, with its probability. Reads labels.txt, and report.json, beside the model.
 
-    Exit status: 0 when every photo could be read, else 1.
+    Exit status: 0 when every photo could be read, 1 when one could not, 2 without a model.
 
-    Example: `modelmail predict modelmail-data/jobs/ID/model.h5 photo.jpg`
+    Example: `modelmail predict modelmail-data/jobs/ID/model.h5 holiday/ --csv`
     """
-    from infra.cli.predict import run
+    from infra.cli.predict import Question, run
 
-    raise typer.Exit(run(model, images, as_json))
+    raise typer.Exit(run(Question(model, images, unsure, as_json, as_csv)))
+
+
+@app.command()
+def doctor(data: Data = DATA, as_json: Json = False) -> None:
+    """Say what this machine has and what it lacks: weights, processors, memory, fonts, browser, ports.
+
+    Exit status: 0 when training works here, else 1.
+
+    Example: `modelmail doctor`
+    """
+    from infra.cli.doctor import run
+
+    raise typer.Exit(run(data, as_json))
 
 
 def main() -> None:

@@ -21,8 +21,8 @@ def write_results(path: Path, candidates: Sequence[Mapping[str, Any]], trials: S
     Excel reads UTF-8 as something else.
     """
     rows = [_candidate(row) for row in candidates] + [_trial(row) for row in trials]
-    table = pd.DataFrame(rows, dtype=object).map(_harmless)
-    table.columns = pd.Index([_harmless(column) for column in table.columns], dtype=object)
+    table = pd.DataFrame(rows, dtype=object).map(harmless)
+    table.columns = pd.Index([harmless(column) for column in table.columns], dtype=object)
     table.to_csv(path, index=False, encoding="utf-8-sig")
 
 
@@ -38,7 +38,7 @@ def _trial(row: Mapping[str, Any]) -> dict[str, Any]:
     return {"what": "trial", "name": f"trial {row['number']}", **flat, **parameters}
 
 
-def _harmless(cell: Any) -> Any:
+def harmless(cell: Any) -> Any:
     """Numbers stay numbers; a text that a spreadsheet would run gets a quote before it."""
     if not isinstance(cell, str):
         return cell

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from infra.cli.predict import run
+from infra.cli.predict import BATCH, Question, run
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +41,7 @@ def test_each_photo_gets_its_class_and_probability(
     model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     photos = [_photo(tmp_path / "night.png", 5), _photo(tmp_path / "day.png", 250)]
-    assert run(model, photos, as_json=True) == 0
+    assert run(Question(model, photos, as_json=True)) == 0
     captured = capsys.readouterr()
     rows = json.loads(captured.out)["predictions"]
     assert [row["class"] for row in rows] == ["dark", "light"]
@@ -52,7 +54,7 @@ def test_a_broken_photo_is_named_and_the_others_are_answered(
 ) -> None:
     (tmp_path / "broken.jpg").write_bytes(b"no photo")
     photos = [tmp_path / "broken.jpg", tmp_path / "missing.jpg", _photo(tmp_path / "day.png", 250)]
-    assert run(model, photos, as_json=False) == 1
+    assert run(Question(model, photos)) == 1
     lines = capsys.readouterr().out.splitlines()
     assert "broken.jpg" in lines[0] and "is not a JPEG, PNG, WebP, GIF or BMP picture" in lines[0]
     assert "missing.jpg" in lines[1] and "No such file" in lines[1]
@@ -65,12 +67,76 @@ def test_without_model_or_labels_it_says_which(
 ) -> None:
     for name in {"model.keras", "labels.txt"} - {missing}:
         (tmp_path / name).write_bytes((model.parent / name).read_bytes())
-    assert run(tmp_path / "model.keras", [], as_json=False) == 2
+    assert run(Question(tmp_path / "model.keras", [])) == 2
     assert missing in capsys.readouterr().out
 
 
 def test_a_file_that_is_no_model_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "model.h5").write_bytes(b"no model")
     (tmp_path / "labels.txt").write_text("dark\nlight\n")
-    assert run(tmp_path / "model.h5", [], as_json=False) == 2
+    assert run(Question(tmp_path / "model.h5", [])) == 2
     assert "model.h5 is no Keras model" in capsys.readouterr().out
+
+
+def test_a_folder_is_read_to_the_bottom_and_its_litter_left_alone(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("b/2.png", "a/1.png", "a/.hidden.png", "__MACOSX/3.png"):
+        (tmp_path / "many" / name).parent.mkdir(parents=True, exist_ok=True)
+        _photo(tmp_path / "many" / name, 250)
+    (tmp_path / "many" / "notes.txt").write_text("no photo")
+    assert run(Question(model, [tmp_path / "many"], as_json=True)) == 0
+    rows = json.loads(capsys.readouterr().out)["predictions"]
+    assert [Path(row["image"]).name for row in rows] == ["1.png", "2.png"]
+
+
+def test_more_photos_than_a_batch_are_answered_in_their_order(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    greys = [250 if number % 3 else 5 for number in range(BATCH + 3)]
+    photos = [_photo(tmp_path / f"{number}.png", grey) for number, grey in enumerate(greys)]
+    assert run(Question(model, photos, as_json=True)) == 0
+    rows = json.loads(capsys.readouterr().out)["predictions"]
+    assert [row["class"] for row in rows] == ["light" if grey > 100 else "dark" for grey in greys]
+    assert [row["image"] for row in rows] == [str(path) for path in photos]
+
+
+def test_a_folder_without_photos_is_said(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "empty").mkdir()
+    assert run(Question(model, [tmp_path / "empty"])) == 1
+    assert "No photos were found" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("report", "unsure", "sure"),
+    [
+        (None, None, True),
+        ({"unsure": {"threshold": 0.99}}, None, False),
+        ({"unsure": {"threshold": None}}, None, True),
+        ({"unsure": {"threshold": 0.99}}, 0.5, True),
+        (None, 0.99, False),
+        ("broken", None, True),
+    ],
+)
+def test_a_doubtful_photo_is_not_sure(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], report: object, unsure: float | None, sure: bool
+) -> None:
+    for name in ("model.keras", "labels.txt"):
+        (tmp_path / name).write_bytes((model.parent / name).read_bytes())
+    if report is not None:
+        (tmp_path / "report.json").write_text(report if isinstance(report, str) else json.dumps(report))
+    grey = _photo(tmp_path / "dusk.png", 130)
+    assert run(Question(tmp_path / "model.keras", [grey], unsure)) == 0
+    assert ("not sure (perhaps light" in capsys.readouterr().out) is not sure
+
+
+def test_csv_holds_every_photo_and_no_formula(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    _photo(tmp_path / "=cmd.png", 250)
+    assert run(Question(model, [Path("=cmd.png"), Path("missing.jpg")], as_csv=True)) == 1
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert [row["image"] for row in rows] == ["'=cmd.png", "missing.jpg"]
+    assert (rows[0]["class"], rows[0]["sure"], rows[1]["class"]) == ("light", "True", "")
+    assert "No such file" in rows[1]["error"]
