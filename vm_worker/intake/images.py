@@ -17,6 +17,7 @@ from jobs.errors import ModelmailError
 from jobs.limits import Limits
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
+MAGIC = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8")  # what begins so is meant to be a picture
 WHITE = (255, 255, 255)
 GREY_16_BIT = ("I", "I;16", "I;16B", "I;16L", "I;16N")  # Pillow's modes of 16-bit PNG files
 GREY_16_MAX = 65535
@@ -86,8 +87,6 @@ def _reasons() -> Iterator[None]:
         raise
     except Image.DecompressionBombError as error:
         raise BadImage("has too many pixels") from error
-    except UnidentifiedImageError as error:
-        raise NotAnImage("is not a JPEG, PNG, WebP, GIF or BMP picture") from error
     except MemoryError as error:
         raise BadImage("needs too much memory") from error
     except Exception as error:  # Pillow raises nearly anything for malformed files
@@ -97,7 +96,12 @@ def _reasons() -> Iterator[None]:
 def _opened(data: bytes, pixels_max: int) -> Image.Image:
     if not data:
         raise BadImage("is empty")
-    image = Image.open(io.BytesIO(data), formats=FORMATS)
+    try:
+        image = Image.open(io.BytesIO(data), formats=FORMATS)
+    except UnidentifiedImageError as error:
+        if data.startswith(MAGIC):
+            raise BadImage("is damaged") from error
+        raise NotAnImage("is not a JPEG, PNG, WebP, GIF or BMP picture") from error
     if image.width * image.height > pixels_max:
         raise BadImage(f"has more than {pixels_max / 1e6:g} megapixels")
     return image
