@@ -64,24 +64,31 @@ def up(data: Data = DATA) -> None:
 
 
 @app.command()
-def emulator(
-    data: Annotated[Path, typer.Option(help="Folder that keeps the objects.")],
+def emulator(  # noqa: PLR0913  one parameter for each option, which is what a command line is
+    data: Annotated[Path, typer.Option(help="Folder that keeps the buckets; made where it is missing.")],
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port to listen on; 0 = any free one.")] = 9000,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 = any free one.")] = 9000,
     service_account: Annotated[
         list[Path] | None,
-        typer.Option(metavar="KEY.json", help="Key file to check signatures against; may be repeated."),
+        typer.Option(metavar="KEY.json", help="Key file whose signatures count; may be repeated. None: one is made."),
     ] = None,
+    public_host: Annotated[
+        list[str] | None,
+        typer.Option(metavar="HOST", help="Another host that links may be signed for; may be repeated."),
+    ] = None,
+    admin: Annotated[bool, typer.Option("--admin", help="Let tests order faults, at /_emulator/faults.")] = False,
 ) -> None:
-    """Run only the buckets: Google Cloud Storage's JSON and XML APIs, with V4 signatures verified.
+    """Run only the buckets: Google Cloud Storage's JSON and XML APIs on this machine.
 
-    Without a service account it makes a key and prints its path.
+    V4 signed URLs are verified, generation conditions hold, and what was acknowledged survives any crash.
+    The first lines of stdout name the key file, where one was made, and the address. Ctrl-C or SIGTERM end it.
+    Exit status: 2 when it could not start: the port or the folder is in use, or a key file is broken.
 
     Example: `modelmail emulator --port 9000 --data buckets --service-account key.json`
     """
-    from infra.cli.emulator import run
+    from infra.cli.emulator import Config, run
 
-    raise typer.Exit(run(host, port, data, service_account or []))
+    raise typer.Exit(run(Config(data, service_account or [], host, port, public_host or [], admin)))
 
 
 @app.command()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ import requests
 
 from infra.local.emulator.keys import ensure_key
 from infra.local.environment import Place, children_env
+from infra.local.lock import FolderInUseError, only_one
 from infra.local.ports import HOST, Ports, chosen, remember, remembered
 from infra.local.processes import Children, StackError
 from jobs import gcs
@@ -166,13 +166,12 @@ def make_buckets(settings: Settings) -> None:
 
 @contextlib.contextmanager
 def _only_one(data: Path) -> Iterator[None]:
-    """Two stacks on one folder would write over each other; the lock ends with its process, however that ends."""
-    with (data / "lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise StackError(f"Another modelmail is running with {data}. Stop it, or choose another --data.") from error
-        yield
+    """Two stacks on one folder would write over each other."""
+    try:
+        with only_one(data):
+            yield
+    except FolderInUseError as error:
+        raise StackError(f"Another modelmail is running with {data}. Stop it, or choose another --data.") from error
 
 
 def _kept_secret(path: Path) -> str:

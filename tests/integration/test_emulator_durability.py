@@ -155,13 +155,38 @@ def test_a_key_is_made_once_and_checked(tmp_path: Path) -> None:
             load_key(bad)
 
 
-def test_a_taken_port_is_said(tmp_path: Path, key: Path, emulator: EmulatorUnderTest) -> None:
+def refused(data: Path, key: Path, *more: str) -> str:
+    """What an emulator says that cannot start."""
+    command = ["--port", "0", "--data", str(data), "--service-account", str(key), *more]
+    ended = subprocess.run(
+        [sys.executable, "-m", "infra.local.emulator", *command],
+        capture_output=True, text=True, timeout=20, check=False,
+    )  # fmt: skip
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert "Traceback" not in ended.stderr
+    return ended.stderr
+
+
+def test_it_says_why_it_cannot_start(tmp_path: Path, key: Path, emulator: EmulatorUnderTest) -> None:
+    data, broken, file = tmp_path / "data", tmp_path / "broken.json", tmp_path / "file"
     port = emulator.url.rpartition(":")[2]
-    command = [sys.executable, "-m", "infra.local.emulator", "--port", port, "--data", str(tmp_path / "d"),
-               "--service-account", str(key)]  # fmt: skip
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
-    assert ended.returncode == 2
-    assert "in use" in ended.stderr
+    assert refused(data, key, "--port", port).startswith(f"Port {port} of 127.0.0.1 is in use.")
+    broken.write_text("{}")
+    assert refused(data, broken) == f"{broken} is not a service-account key file\n"
+    assert refused(data, tmp_path / "none.json") == f"{tmp_path / 'none.json'}: No such file or directory\n"
+    file.touch()
+    assert refused(file, key) == f"{file}: File exists\n"
+    (data / "index.sqlite").write_bytes(b"this is no database, but it is long enough to be read as one" * 100)
+    assert refused(data, key) == f"The index in {data} cannot be used: file is not a database\n"
+
+
+def test_two_emulators_never_share_a_folder(tmp_path: Path, key: Path) -> None:
+    data = tmp_path / "data"
+    with running_emulator(data, key) as first:
+        assert refused(data, key) == (f"Another emulator is running with {data}. Stop it, or choose another --data.\n")
+        first.bucket()
+    with running_emulator(data, key):
+        pass
 
 
 def test_no_signature_is_ever_printed(tmp_path: Path, key: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -3,17 +3,45 @@
 from __future__ import annotations
 
 import argparse
+import errno
+import sqlite3
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from infra.local.emulator.keys import ensure_key
 from infra.local.emulator.server import Config, serve
+from infra.local.lock import FolderInUseError
 
 ACCOUNT = "modelmail@local.iam.gserviceaccount.com"
+LOCAL_HOSTS = ("127.0.0.1", "::1", "localhost")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Serve until told to stop."""
+    """Serve until told to stop; the exit status."""
+    given = _parser().parse_args(arguments)
+    public = tuple(given.public_host)
+    return run(Config(given.data, given.service_account, given.host, given.port, public, given.admin))
+
+
+def run(config: Config) -> int:
+    """Serve until told to stop; without a key one is made. The exit status: 2 where it could not start; it says why."""
+    if config.host not in LOCAL_HOSTS:
+        _say("warning: the JSON API asks nobody who they are; let no stranger reach this address")
+    try:
+        serve(config if config.keys else _with_own_key(config))
+    except FolderInUseError:
+        _say(f"Another emulator is running with {config.data}. Stop it, or choose another --data.")
+    except sqlite3.Error as error:
+        _say(f"The index in {config.data} cannot be used: {error}")
+    except (OSError, ValueError) as error:
+        _say(_reason(config, error))
+    else:
+        return 0
+    return 2
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="emulator", description="A bucket server that verifies V4 signatures.")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=9000, help="0 = any free one")
@@ -24,22 +52,25 @@ def main(arguments: list[str] | None = None) -> int:
     )  # fmt: skip
     parser.add_argument("--public-host", action="append", default=[], help="another host that clients may have signed")
     parser.add_argument("--admin", action="store_true", help="serve /_emulator/faults and its kin, for tests")
-    given = parser.parse_args(arguments)
-    if given.host not in ("127.0.0.1", "::1", "localhost"):
-        print("warning: the JSON API asks nobody who they are; bind it to this machine alone", file=sys.stderr)  # noqa: T201
-    keys = given.service_account or [_own_key(given.data)]
-    try:
-        serve(Config(given.data, keys, given.host, given.port, given.public_host, given.admin))
-    except (OSError, ValueError) as error:
-        print(error, file=sys.stderr)  # noqa: T201
-        return 2
-    return 0
+    return parser
 
 
-def _own_key(data: Path) -> Path:
-    path = ensure_key(data / "service-account.json", ACCOUNT)
+def _with_own_key(config: Config) -> Config:
+    path = ensure_key(config.data / "service-account.json", ACCOUNT)
     print(f"service account key: {path}", flush=True)  # noqa: T201
-    return path
+    return replace(config, keys=[path])
+
+
+def _reason(config: Config, error: Exception) -> str:
+    if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+        return f"Port {config.port} of {config.host} is in use. Choose another --port; 0 takes any free one."
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr)  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from infra.local.emulator.service import Service
 from infra.local.emulator.signatures import Verifier
 from infra.local.emulator.store import Store
 from infra.local.listener import BACKLOG, listen
+from infra.local.lock import only_one
 
 
 @dataclass(frozen=True)
@@ -42,15 +43,20 @@ def create(config: Config) -> App:
 
 
 def serve(config: Config) -> None:
-    """Listen, say so on stdout, and serve until SIGTERM or SIGINT."""
-    app = create(config)
-    listener = listen(config.host, config.port)
-    server = uvicorn.Server(
-        uvicorn.Config(
-            app,
-            http=Protocol if config.admin else "httptools", ws="none", lifespan="off",
-            access_log=False, log_level="warning", timeout_keep_alive=75, timeout_graceful_shutdown=5,
-            server_header=False, backlog=BACKLOG,
-        )
-    )  # fmt: skip
-    server.run(sockets=[listener])
+    """Listen, say so on stdout, and serve until SIGTERM or SIGINT.
+
+    Raises FolderInUseError, ValueError for a key file that is none, OSError where it cannot listen or write,
+    sqlite3.Error where the folder's index is broken.
+    """
+    with only_one(config.data):
+        app = create(config)
+        listener = listen(config.host, config.port)
+        server = uvicorn.Server(
+            uvicorn.Config(
+                app,
+                http=Protocol if config.admin else "httptools", ws="none", lifespan="off",
+                access_log=False, log_level="warning", timeout_keep_alive=75, timeout_graceful_shutdown=5,
+                server_header=False, backlog=BACKLOG,
+            )
+        )  # fmt: skip
+        server.run(sockets=[listener])
