@@ -258,8 +258,8 @@ def test_a_reader_keeps_what_it_opened(bucket: storage.Bucket) -> None:
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [
-        ("GET", "/", 404),
-        ("GET", "/nonsense", 404),
+        ("GET", "/", 403),  # the list of buckets: not for strangers
+        ("GET", "/nonsense", 403),
         ("POST", "/storage/v1/b/some-bucket/o/a", 405),
         ("GET", "/storage/v1/b/some-bucket/o/%FF", 400),
         ("GET", "/_emulator/health", 200),

@@ -24,6 +24,8 @@ NO_SUCH_OBJECT = Kind(404, "notFound", "NoSuchKey", "The specified key does not 
 NO_SUCH_UPLOAD = Kind(404, "notFound", "NoSuchUpload", "The specified upload does not exist.")
 NO_SUCH_ROUTE = Kind(404, "notFound", "NotFound", "Not Found")
 NO_SUCH_ACCOUNT = Kind(404, "notFound", "NotFound", "Unknown service account")
+NO_SUCH_ENTRY = Kind(404, "notFound", "NotFound", "The specified ACL entry does not exist.")
+NO_SUCH_NOTIFICATION = Kind(404, "notFound", "NotFound", "The specified notification does not exist.")
 METHOD_NOT_ALLOWED = Kind(405, "methodNotAllowed", "MethodNotAllowed",
                           "The specified method is not allowed against this resource.")
 BUCKET_EXISTS = Kind(409, "conflict", "BucketAlreadyOwnedByYou",
@@ -32,6 +34,8 @@ BUCKET_NOT_EMPTY = Kind(409, "conflict", "BucketNotEmpty", "The bucket you tried
 NOT_MODIFIED = Kind(304, "notModified", "NotModified", "Not Modified")
 PRECONDITION = Kind(412, "conditionNotMet", "PreconditionFailed",
                     "At least one of the pre-conditions you specified did not hold.")
+NEEDS_UNIFORM_ACCESS = Kind(412, "conditionNotMet", "PreconditionFailed", "A policy with conditions cannot be set: "
+                            "please enable uniform bucket-level access.")
 INVALID = Kind(400, "invalid", "InvalidArgument", "Invalid argument.")
 REQUIRED = Kind(400, "required", "InvalidArgument", "Required parameter is missing.")
 PARSE_ERROR = Kind(400, "parseError", "InvalidArgument", "Parse Error")
@@ -45,8 +49,18 @@ LENGTH_REQUIRED = Kind(411, "required", "MissingContentLength", "You must provid
 RANGE = Kind(416, "requestedRangeNotSatisfiable", "InvalidRange", "The requested range cannot be satisfied.")
 RANGE_NOT_CONTIGUOUS = Kind(503, "backendError", "ServiceUnavailable",
                             "Invalid request. The uploaded bytes do not follow those that the session has.")
+INVALID_PART = Kind(400, "invalid", "InvalidPart", "One or more of the specified parts could not be found, or the "
+                    "specified entity tag does not match.")
+INVALID_PART_ORDER = Kind(400, "invalid", "InvalidPartOrder", "The list of parts was not in ascending order.")
+PART_TOO_SMALL = Kind(400, "invalid", "EntityTooSmall", "Every part but the last must have at least 5 MiB.")
+INVALID_POLICY = Kind(400, "invalid", "InvalidPolicyDocument", "The content of the form does not meet the conditions "
+                      "specified in the policy document.")
+NOT_IMPLEMENTED = Kind(501, "notImplemented", "NotImplemented", "A part of the request is not implemented.")
 CANCELLED = Kind(499, "cancelled", "Cancelled", "The upload was cancelled.")
 ACCESS_DENIED = Kind(403, "forbidden", "AccessDenied", "Access denied.")
+FORBIDDEN = Kind(403, "forbidden", "AccessDenied", "Access denied.")
+UNIFORM_ACCESS = Kind(400, "invalid", "InvalidArgument", "Cannot get or change the access control list of a bucket or "
+                      "object while uniform bucket-level access is enabled.")
 EXPIRED = Kind(400, "invalid", "ExpiredToken", "The provided token has expired.")
 MALFORMED = Kind(400, "invalid", "MalformedSecurityHeader", "Your request has a malformed header.")
 SKEWED = Kind(403, "forbidden", "RequestTimeTooSkewed",
@@ -83,7 +97,7 @@ class ApiError(Exception):
         if self.details:
             elements["Details"] = self.details
         inner = "".join(f"<{name}>{escape(value)}</{name}>" for name, value in elements.items())
-        return f"<?xml version='1.0' encoding='UTF-8'?><Error>{inner}</Error>".encode()
+        return f"<?xml version='1.0' encoding='UTF-8'?><Error>{inner}</Error>".encode(errors="replace")
 
 
 def no_such_bucket(bucket: str) -> ApiError:

@@ -6,7 +6,7 @@ import base64
 import hashlib
 import os
 import secrets
-from collections.abc import Iterable
+from collections.abc import Set
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -34,6 +34,8 @@ class Incoming:
         """Go on after the first `size` bytes: what lies behind them was never acknowledged."""
         incoming = cls(path)
         incoming._spill()
+        if path.stat().st_size < size:
+            raise OSError(f"{path} has lost acknowledged bytes")
         os.truncate(path, size)
         with open(path, "rb") as file:
             while piece := file.read(_REHASH_BYTES):
@@ -118,14 +120,23 @@ class Files:
         """The content of a session, of which `size` bytes are acknowledged."""
         return Incoming.reopen(self._incoming / name, size)
 
-    def keep(self, incoming: Incoming) -> str:
-        """Make a large one durable under its final name, which is returned."""
+    def waiting(self, name: str) -> Path:
+        """The file of a content that is on its way."""
+        return self._incoming / name
+
+    def keep(self, incoming: Incoming, *, moved: bool) -> str:
+        """Make a large one durable under its final name, which is returned.
+
+        Not `moved`: it keeps its first name too. A session's content must, until the index says that the
+        session is done: if the process ends before, the session goes on with it.
+        """
         incoming.sync()
         os.utime(incoming.path)  # a session may be older than this process: see `remove_strays`
         incoming.close()
-        os.rename(incoming.path, self._objects / incoming.path.name)
+        name = secrets.token_hex(16)
+        (os.rename if moved else os.link)(incoming.path, self._objects / name)
         _sync_folder(self._objects)
-        return incoming.path.name
+        return name
 
     def link(self, name: str) -> str:
         """A second name, which is returned, for a content that is there. Raises FileNotFoundError.
@@ -151,18 +162,16 @@ class Files:
         """Remove a content that was on its way."""
         (self._incoming / name).unlink(missing_ok=True)
 
-    def remove_unfinished(self, known: Iterable[str]) -> None:
-        """At the start: what was on its way when the last process ended, but for the known sessions."""
-        keep = set(known)
+    def remove_unfinished(self, sessions: Set[str]) -> None:
+        """At the start: what was on its way when the last process ended, but for those sessions."""
         for entry in os.scandir(self._incoming):
-            if entry.name not in keep:
+            if entry.name not in sessions:
                 os.unlink(entry)
 
-    def remove_strays(self, known: Iterable[str], before: float) -> None:
+    def remove_strays(self, known: Set[str], before: float) -> None:
         """Contents that a crash left without a row: unknown ones last written before that time (seconds since 1970)."""
-        keep = set(known)
         for entry in os.scandir(self._objects):
-            if entry.name not in keep and entry.stat().st_mtime < before:
+            if entry.name not in known and entry.stat().st_mtime < before:
                 os.unlink(entry)
 
 

@@ -96,6 +96,12 @@ class Response:
     stream: AsyncIterator[bytes] | None = None
     length: int | None = None  # Content-Length in bytes where it is not that of `body`
     after: Callable[[], None] | None = None  # called once the answer is out or has failed
+    value: Any = None  # what `body` is as JSON, where it is that
+
+    def set_json(self, value: Any) -> None:
+        """Make that JSON value the body."""
+        self.value = value
+        self.body = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def parse_json(data: bytes) -> dict[str, Any]:
@@ -113,8 +119,9 @@ def parse_json(data: bytes) -> dict[str, Any]:
 
 def json_response(value: Any, status: int = 200) -> Response:
     """A JSON answer."""
-    body = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
-    return Response(status, body, [("content-type", "application/json; charset=UTF-8")])
+    response = Response(status, headers=[("content-type", "application/json; charset=UTF-8")])
+    response.set_json(value)
+    return response
 
 
 async def send_response(response: Response, send: Send, *, head: bool) -> None:

@@ -1,4 +1,4 @@
-"""The IAM credentials API: signBlob with the keys that the emulator was given."""
+"""What clients ask of accounts: signBlob with the emulator's keys, a token, the project's own account."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ import asyncio
 import base64
 import binascii
 
-from infra.local.emulator.errors import INVALID, NO_SUCH_ACCOUNT, ApiError
+from infra.local.emulator.errors import INVALID, NO_SUCH_ACCOUNT, NO_SUCH_ROUTE, ApiError
 from infra.local.emulator.http import Response, json_response
 from infra.local.emulator.service import Call
 
 
 async def sign_blob(call: Call) -> Response:
     """POST /v1/projects/-/serviceAccounts/{email}:signBlob with `{"payload": base64}`."""
-    key = next((key for key in call.service.keys if key.email == call.names["email"]), None)
+    email, _, verb = call.names["email_and_verb"].rpartition(":")
+    if verb != "signBlob":
+        raise ApiError(NO_SUCH_ROUTE)
+    key = next((key for key in call.service.keys if key.email == email), None)
     if key is None:
         raise ApiError(NO_SUCH_ACCOUNT)
     payload = (await call.request.json()).get("payload")
@@ -25,3 +28,14 @@ async def sign_blob(call: Call) -> Response:
         raise ApiError(INVALID, "payload must be base64.")
     signed = await asyncio.to_thread(key.sign, message)
     return json_response({"keyId": key.key_id, "signedBlob": base64.b64encode(signed).decode()})
+
+
+async def token(call: Call) -> Response:
+    """POST /token: for clients that fetch one before their first call. It opens nothing that is not open."""
+    await call.request.body()
+    return json_response({"access_token": "local", "token_type": "Bearer", "expires_in": 3600})
+
+
+async def service_account(call: Call) -> Response:
+    """GET /projects/{project}/serviceAccount"""
+    return json_response({"kind": "storage#serviceAccount", "email_address": call.service.owner})

@@ -3,19 +3,32 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
+from typing import Any
 
+from infra.local.emulator.buckets import bucket_change, bucket_resource, checked_bucket_name, settled
+from infra.local.emulator.errors import UNIFORM_ACCESS, ApiError
 from infra.local.emulator.http import Response, json_response
+from infra.local.emulator.json_access import acl_shown
+from infra.local.emulator.listing import page_size
+from infra.local.emulator.merging import merged
 from infra.local.emulator.preconditions import from_query
-from infra.local.emulator.resource import bucket_change, bucket_config, bucket_resource, checked_bucket_name, patched
+from infra.local.emulator.rights import bucket_acl, default_acl, predefined, uniform
 from infra.local.emulator.rows import BucketRow
 from infra.local.emulator.service import Call
+
+_LISTS = ("acl", "defaultObjectAcl")
 
 
 async def insert_bucket(call: Call) -> Response:
     """POST /b"""
     resource = await call.request.json()
     name = checked_bucket_name(str(resource.get("name", "")))
-    row = await asyncio.to_thread(call.service.store.index.insert_bucket, name, bucket_config(resource))
+    config = {key: value for key, value in bucket_change(resource).items() if value is not None} | _predefined(call)
+    if call.request.params.get("enableObjectRetention") == "true":
+        config["objectRetention"] = {"mode": "Enabled"}
+    index = call.service.store.index
+    row = await asyncio.to_thread(index.insert_bucket, name, settled({}, config, index.clock.now()))
     return _shown(call, row)
 
 
@@ -30,32 +43,33 @@ async def list_buckets(call: Call) -> Response:
     """GET /b: `prefix`, `maxResults`, `pageToken`."""
     params = call.request.params
     after = params.get("pageToken", "")
-    count = int(params["maxResults"]) if params.get("maxResults", "").isdigit() else 1000
+    count = page_size(params.get("maxResults", ""))
     rows = [row for row in call.service.store.index.buckets(params.get("prefix", "")) if row.name > after]
-    page = rows[: max(1, count)]
-    answer = {"kind": "storage#buckets", "items": [bucket_resource(row, call.base) for row in page]}
+    page = rows[:count]
+    answer: dict[str, Any] = {"kind": "storage#buckets"}
     if len(rows) > len(page):
         answer["nextPageToken"] = page[-1].name
+    if page:
+        answer["items"] = [_resource(call, row) for row in page]
     return json_response(answer)
 
 
 async def patch_bucket(call: Call) -> Response:
     """PATCH /b/{bucket}"""
-    change = bucket_change(await call.request.json())
-    index = call.service.store.index
-    only = from_query(call.request)
-    row = await asyncio.to_thread(
-        index.patch_bucket, call.names["bucket"], lambda config: patched(config, change, "labels"), only
-    )
-    return _shown(call, row)
+    change = bucket_change(await call.request.json()) | _predefined(call)
+    return await _changed(call, change, lambda config: merged(config, change))
 
 
 async def update_bucket(call: Call) -> Response:
     """PUT /b/{bucket}"""
-    config = bucket_config(await call.request.json())
-    index = call.service.store.index
-    row = await asyncio.to_thread(index.patch_bucket, call.names["bucket"], lambda _: config, from_query(call.request))
-    return _shown(call, row)
+    change = bucket_change(await call.request.json()) | _predefined(call)
+    given = {key: value for key, value in change.items() if value is not None}
+
+    def replaced(config: Mapping[str, Any]) -> dict[str, Any]:
+        kept = {key: config[key] for key in config if key.startswith("_") or key in (*_LISTS, "location")}
+        return kept | given
+
+    return await _changed(call, change, replaced)
 
 
 async def delete_bucket(call: Call) -> Response:
@@ -65,5 +79,32 @@ async def delete_bucket(call: Call) -> Response:
     return Response(204)
 
 
+async def _changed(call: Call, change: Mapping[str, Any], new: Any) -> Response:
+    index, name = call.service.store.index, call.names["bucket"]
+    if any(change.get(field) for field in _LISTS) and uniform(index.bucket(name)):
+        raise ApiError(UNIFORM_ACCESS)
+    row = await asyncio.to_thread(
+        index.patch_bucket, name, lambda config: settled(config, new(config), index.clock.now()),
+        from_query(call.request),
+    )  # fmt: skip
+    return _shown(call, row)
+
+
+def _predefined(call: Call) -> dict[str, Any]:
+    """The lists that `predefinedAcl` and `predefinedDefaultObjectAcl` stand for."""
+    params, owner = call.request.params, call.service.owner
+    names = {"acl": params.get("predefinedAcl"), "defaultObjectAcl": params.get("predefinedDefaultObjectAcl")}
+    return {field: predefined(name, owner) for field, name in names.items() if name}
+
+
+def _resource(call: Call, row: BucketRow) -> dict[str, Any]:
+    shown = bucket_resource(row, call.base)
+    if call.request.params.get("projection") == "full" and not uniform(row):
+        shown["owner"] = {"entity": "project-owners-0"}
+        shown["acl"] = acl_shown(call, bucket_acl(row))
+        shown["defaultObjectAcl"] = acl_shown(call, default_acl(row))
+    return shown
+
+
 def _shown(call: Call, row: BucketRow) -> Response:
-    return json_response(bucket_resource(row, call.base))
+    return json_response(_resource(call, row))

@@ -1,29 +1,35 @@
-"""The JSON API's objects, but for their upload."""
+"""The JSON API's objects, but for their upload and their copies."""
 
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from infra.local.emulator.downloads import download
-from infra.local.emulator.errors import INVALID, ApiError
 from infra.local.emulator.http import Response, json_response
+from infra.local.emulator.json_shown import check_lists, object_shown, resource_of, rights_given
 from infra.local.emulator.listing import list_page, query_from
+from infra.local.emulator.merging import merged
 from infra.local.emulator.preconditions import from_query
-from infra.local.emulator.resource import object_change, object_config, object_resource, patched
-from infra.local.emulator.rows import ObjectRow, Target
+from infra.local.emulator.resource import object_change, object_config, updated
 from infra.local.emulator.service import Call
+from infra.local.emulator.targets import target
 
 
 async def list_objects(call: Call) -> Response:
     """GET /b/{bucket}/o"""
-    page = list_page(call.service.store.index, query_from(call.request, call.names["bucket"]))
-    answer: dict[str, object] = {"kind": "storage#objects"}
+    query, index = query_from(call.request, call.names["bucket"]), call.service.store.index
+    if query.glob or query.filter:
+        page = await asyncio.to_thread(list_page, index, query)  # it may read many rows that are not listed
+    else:
+        page = list_page(index, query)
+    answer: dict[str, Any] = {"kind": "storage#objects"}
     if page.next_token:
         answer["nextPageToken"] = page.next_token
     if page.prefixes:
         answer["prefixes"] = page.prefixes
     if page.objects:
-        answer["items"] = [object_resource(row, call.base) for row in page.objects]
+        answer["items"] = [resource_of(call, row) for row in page.objects]
     return json_response(answer)
 
 
@@ -31,7 +37,7 @@ async def get_object(call: Call) -> Response:
     """GET /b/{bucket}/o/{object}: the resource, or with `alt=media` the content."""
     if call.request.params.get("alt") == "media":
         return await get_media(call)
-    return _shown(call, call.service.store.get(target(call), from_query(call.request)))
+    return object_shown(call, call.service.store.get(target(call), from_query(call.request)))
 
 
 async def get_media(call: Call) -> Response:
@@ -41,34 +47,24 @@ async def get_media(call: Call) -> Response:
 
 async def patch_object(call: Call) -> Response:
     """PATCH /b/{bucket}/o/{object}"""
-    change = object_change(await call.request.json())
+    change = object_change(await call.request.json()) | rights_given(call)
+    check_lists(call, change)
     only = from_query(call.request)
-    row = await asyncio.to_thread(
-        call.service.store.patch, target(call), lambda config: patched(config, change, "metadata"), only
-    )
-    return _shown(call, row)
+    row = await asyncio.to_thread(call.service.store.patch, target(call), lambda config: merged(config, change), only)
+    return object_shown(call, row)
 
 
 async def update_object(call: Call) -> Response:
     """PUT /b/{bucket}/o/{object}"""
-    config = object_config(await call.request.json())
-    row = await asyncio.to_thread(call.service.store.patch, target(call), lambda _: config, from_query(call.request))
-    return _shown(call, row)
+    config = object_config(await call.request.json()) | rights_given(call)
+    check_lists(call, config)
+    row = await asyncio.to_thread(
+        call.service.store.patch, target(call), lambda old: updated(old, config), from_query(call.request)
+    )
+    return object_shown(call, row)
 
 
 async def delete_object(call: Call) -> Response:
     """DELETE /b/{bucket}/o/{object}"""
     await asyncio.to_thread(call.service.store.delete, target(call), from_query(call.request))
     return Response(204)
-
-
-def target(call: Call) -> Target:
-    """The object that the path names, of the generation that the query names. Raises ApiError."""
-    text = call.request.params.get("generation")
-    if text and not (text.isascii() and text.isdigit() and len(text) < 20):
-        raise ApiError(INVALID, "Invalid value for generation.")
-    return Target(call.names["bucket"], call.names["object"], int(text) if text else None)
-
-
-def _shown(call: Call, row: ObjectRow) -> Response:
-    return json_response(object_resource(row, call.base))

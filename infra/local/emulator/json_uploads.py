@@ -6,11 +6,13 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
+from infra.local.emulator.encryption import key_field
 from infra.local.emulator.errors import INVALID, ApiError
-from infra.local.emulator.http import Response, json_response
+from infra.local.emulator.http import Response
+from infra.local.emulator.json_shown import check_lists, object_shown, rights_given
 from infra.local.emulator.multipart import Related
 from infra.local.emulator.preconditions import from_query
-from infra.local.emulator.resource import DEFAULT_TYPE, checked_object_name, object_config, object_resource
+from infra.local.emulator.resource import DEFAULT_TYPE, checked_object_name, object_config
 from infra.local.emulator.resumable import upload_id
 from infra.local.emulator.rows import ObjectRow, Target
 from infra.local.emulator.service import Call
@@ -31,7 +33,7 @@ async def insert_object(call: Call) -> Response:
 async def go_on(call: Call) -> Response:
     """PUT /upload/...?upload_id=: a chunk, or how far it is."""
     found = await call.service.resumable.go_on(upload_id(call.request), call.request)
-    return _shown(call, found) if isinstance(found, ObjectRow) else found
+    return object_shown(call, found) if isinstance(found, ObjectRow) else found
 
 
 async def cancel(call: Call) -> Response:
@@ -43,14 +45,14 @@ async def cancel(call: Call) -> Response:
 async def _media(call: Call) -> Response:
     plan = _plan(call, {}, call.request.header("content-type"))
     plan.expected.check_length(call.request.length)
-    return _shown(call, await take(call.service.store, call.request.stream(), plan))
+    return object_shown(call, await take(call.service.store, call.request.stream(), plan))
 
 
 async def _multipart(call: Call) -> Response:
     body = Related(call.request.header("content-type"), call.request.stream())
     resource = await body.metadata()
     plan = _plan(call, resource, body.media_type)
-    return _shown(call, await take(call.service.store, body.media(), plan))
+    return object_shown(call, await take(call.service.store, body.media(), plan))
 
 
 async def _resumable(call: Call) -> Response:
@@ -67,10 +69,13 @@ async def _resumable(call: Call) -> Response:
 def _plan(call: Call, resource: dict[str, Any], content_type: str) -> Plan:
     params = call.request.params
     name = checked_object_name(str(resource.get("name") or params.get("name", "")))
-    config = object_config(resource)
+    config = object_config(resource) | key_field(call.request) | rights_given(call)
+    check_lists(call, config)
     config.setdefault("contentType", content_type or DEFAULT_TYPE)
     if params.get("contentEncoding"):
         config.setdefault("contentEncoding", params["contentEncoding"])
+    if params.get("kmsKeyName"):
+        config["kmsKeyName"] = f"{params['kmsKeyName']}/cryptoKeyVersions/1"
     expected = expected_from_headers(call.request)
     expected = replace(
         expected,
@@ -78,7 +83,3 @@ def _plan(call: Call, resource: dict[str, Any], content_type: str) -> Plan:
         crc32c=str(resource.get("crc32c") or expected.crc32c),
     )
     return Plan(Target(call.names["bucket"], name), config, from_query(call.request), expected)
-
-
-def _shown(call: Call, row: ObjectRow) -> Response:
-    return json_response(object_resource(row, call.base))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from infra.local.emulator.errors import INVALID, NOT_MODIFIED, PRECONDITION, ApiError
 from infra.local.emulator.http import Request
@@ -76,6 +76,35 @@ def from_query(request: Request) -> Preconditions:
         _number(request.params.get, "ifMetagenerationNotMatch"),
         *_etags(request),
     )
+
+
+def source_from_query(request: Request) -> Preconditions:
+    """`ifSourceGenerationMatch` and its kin: what a copy's source must be."""
+    return Preconditions(
+        _number(request.params.get, "ifSourceGenerationMatch"),
+        _number(request.params.get, "ifSourceGenerationNotMatch"),
+        _number(request.params.get, "ifSourceMetagenerationMatch"),
+        _number(request.params.get, "ifSourceMetagenerationNotMatch"),
+    )
+
+
+def source_from_headers(request: Request) -> Preconditions:
+    """`x-goog-copy-source-if-generation-match` and its kin: what an XML copy's source must be."""
+    prefix = "x-goog-copy-source-if-"
+    return Preconditions(
+        _number(request.header, prefix + "generation-match"),
+        None,
+        _number(request.header, prefix + "metageneration-match"),
+        None,
+        _tags(request.header(prefix + "match")),
+        _tags(request.header(prefix + "none-match")),
+    )
+
+
+def from_object(fields: Mapping[str, Any]) -> Preconditions:
+    """The `objectPreconditions` of one source of a composition."""
+    given = {key: str(value) for key, value in fields.items()}
+    return Preconditions(_number(given.get, "ifGenerationMatch"))
 
 
 def from_headers(request: Request) -> Preconditions:

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from infra.local.emulator.errors import INVALID, INVALID_BUCKET_NAME, REQUIRED, ApiError
+from infra.local.emulator.encryption import FIELD, key_headers
+from infra.local.emulator.errors import INVALID, REQUIRED, ApiError
 from infra.local.emulator.http import Request
-from infra.local.emulator.rows import BucketRow, ObjectRow
+from infra.local.emulator.merging import text_map
+from infra.local.emulator.rights import entries
+from infra.local.emulator.rows import ObjectRow
 
 DEFAULT_TYPE = "application/octet-stream"
 NAME_BYTES = 1024
+META = "x-goog-meta-"
 
-_OBJECT_FIELDS = frozenset((
-    "cacheControl", "contentDisposition", "contentEncoding", "contentLanguage", "contentType", "customTime",
-    "eventBasedHold", "metadata", "storageClass", "temporaryHold",
+_FIELDS = frozenset((
+    "acl", "cacheControl", "contentDisposition", "contentEncoding", "contentLanguage", "contentType", "contexts",
+    "customTime", "eventBasedHold", "metadata", "retention", "storageClass", "temporaryHold",
 ))  # fmt: skip
-_BUCKET_FIXED = frozenset((
-    "kind", "id", "selfLink", "name", "projectNumber", "metageneration", "timeCreated", "updated", "etag",
-))  # fmt: skip
+_OURS = ("componentCount", FIELD, "kmsKeyName", "retentionExpirationTime")  # an update keeps them
 _HEADERS = {
     "content-type": "contentType",
     "cache-control": "cacheControl",
@@ -30,10 +32,11 @@ _HEADERS = {
     "x-goog-storage-class": "storageClass",
     "x-goog-custom-time": "customTime",
 }
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
 def object_resource(row: ObjectRow, base: str) -> dict[str, Any]:
-    """The JSON API's object."""
+    """The JSON API's object, without its list of rights."""
     path = f"b/{quote(row.bucket, safe='')}/o/{quote(row.name, safe='')}"
     shown = {
         "kind": "storage#object",
@@ -55,27 +58,9 @@ def object_resource(row: ObjectRow, base: str) -> dict[str, Any]:
     }
     if row.md5:
         shown["md5Hash"] = row.md5
-    return shown | dict(row.config)
-
-
-def bucket_resource(row: BucketRow, base: str) -> dict[str, Any]:
-    """The JSON API's bucket."""
-    return {
-        "location": "US",
-        "locationType": "multi-region",
-        "storageClass": "STANDARD",
-        "iamConfiguration": {"uniformBucketLevelAccess": {"enabled": False}, "publicAccessPrevention": "inherited"},
-        **row.config,
-        "kind": "storage#bucket",
-        "id": row.name,
-        "selfLink": f"{base}/storage/v1/b/{row.name}",
-        "projectNumber": "0",
-        "name": row.name,
-        "metageneration": str(row.metageneration),
-        "timeCreated": row.created,
-        "updated": row.updated,
-        "etag": row.etags[0],
-    }
+    shown |= row.config
+    shown.pop("acl", None)
+    return shown
 
 
 def object_headers(row: ObjectRow, *, xml: bool) -> list[tuple[str, str]]:
@@ -87,7 +72,10 @@ def object_headers(row: ObjectRow, *, xml: bool) -> list[tuple[str, str]]:
         ("x-goog-storage-class", str(row.config.get("storageClass", "STANDARD"))),
         ("x-goog-stored-content-length", str(row.size)),
         ("x-goog-stored-content-encoding", str(row.config.get("contentEncoding", "identity"))),
+        *key_headers(row),
     ]
+    if "componentCount" in row.config:
+        headers.append(("x-goog-component-count", str(row.config["componentCount"])))
     hashes = [f"crc32c={row.crc32c}"] + ([f"md5={row.md5}"] if row.md5 else [])
     # One line or two mean the same, but one client reads only the first form and another only the second.
     return headers + [("x-goog-hash", value) for value in (hashes if xml else [",".join(hashes)])]
@@ -95,52 +83,44 @@ def object_headers(row: ObjectRow, *, xml: bool) -> list[tuple[str, str]]:
 
 def content_headers(row: ObjectRow) -> list[tuple[str, str]]:
     """The headers that the owner set, as a download gives them back."""
-    headers = [(name, str(row.config[key])) for name, key in _HEADERS.items() if key in row.config]
-    metadata = row.config.get("metadata") or {}
-    headers += [(f"x-goog-meta-{key.lower()}", _header_value(value)) for key, value in metadata.items()]
+    headers = [(name, _header_value(row.config[key])) for name, key in _HEADERS.items() if key in row.config]
+    for key, value in (row.config.get("metadata") or {}).items():
+        if _TOKEN.fullmatch(key):  # another cannot be the name of a header
+            headers.append((META + key.lower(), _header_value(value)))
     return [(name, value) for name, value in headers if name != "x-goog-storage-class"]
 
 
 def config_from_headers(request: Request) -> dict[str, Any]:
     """What an XML request sets of its object."""
+    return config_from_pairs([(name, _text(value)) for name, value in request.headers])
+
+
+def config_from_pairs(pairs: Sequence[tuple[str, str]]) -> dict[str, Any]:
+    """What headers, or fields of a form by the same names in lower case, set of an object."""
     config: dict[str, Any] = {"contentType": DEFAULT_TYPE}
-    config |= {key: request.header(name) for name, key in _HEADERS.items() if request.header(name)}
-    prefix = "x-goog-meta-"
-    metadata = {name[len(prefix) :]: value for name, value in request.headers if name.startswith(prefix)}
+    config |= {_HEADERS[name]: value for name, value in reversed(pairs) if value and name in _HEADERS}
+    metadata = {name[len(META) :]: value for name, value in pairs if name.startswith(META)}
     return config | ({"metadata": metadata} if metadata else {})
 
 
 def object_config(resource: Mapping[str, Any]) -> dict[str, Any]:
-    """What a JSON request sets of its object; the service's own fields are passed over."""
-    config = {key: value for key, value in resource.items() if key in _OBJECT_FIELDS and value is not None}
-    if "metadata" in config:
-        config["metadata"] = _metadata(config["metadata"])
-    return config
-
-
-def bucket_config(resource: Mapping[str, Any]) -> dict[str, Any]:
-    """What a JSON request sets of its bucket."""
-    return {key: value for key, value in resource.items() if key not in _BUCKET_FIXED and value is not None}
-
-
-def patched(config: Mapping[str, Any], change: Mapping[str, Any], merged: str) -> dict[str, Any]:
-    """`config` with the change: null removes a field; the field named `merged` is changed key by key."""
-    new = {key: value for key, value in config.items() if key not in change}
-    new |= {key: value for key, value in change.items() if value is not None and key != merged}
-    if change.get(merged) is not None:
-        both = {**(config.get(merged) or {}), **_metadata(change[merged], nulls=True)}
-        new[merged] = {key: value for key, value in both.items() if value is not None}
-    return new
+    """What a JSON request sets of its object; the service's own fields are passed over. Raises ApiError."""
+    return {key: value for key, value in object_change(resource).items() if value is not None}
 
 
 def object_change(change: Mapping[str, Any]) -> dict[str, Any]:
-    """The part of a patch that an owner may set, nulls kept."""
-    return {key: value for key, value in change.items() if key in _OBJECT_FIELDS}
+    """The part of a patch that an owner may set, nulls kept. Raises ApiError."""
+    found = {key: value for key, value in change.items() if key in _FIELDS}
+    if found.get("metadata") is not None:
+        text_map(found["metadata"])
+    if found.get("acl") is not None:
+        found["acl"] = entries(found["acl"])
+    return found
 
 
-def bucket_change(change: Mapping[str, Any]) -> dict[str, Any]:
-    """The part of a patch that an owner may set, nulls kept."""
-    return {key: value for key, value in change.items() if key not in _BUCKET_FIXED}
+def updated(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    """The config after an update: what the request has, and what no request may change."""
+    return {**new, **{key: old[key] for key in _OURS if key in old}}
 
 
 def checked_object_name(name: str) -> str:
@@ -156,18 +136,12 @@ def checked_object_name(name: str) -> str:
     return name
 
 
-def checked_bucket_name(name: str) -> str:
-    """The name, if a bucket may have it. Raises ApiError."""
-    if not re.fullmatch(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]", name):
-        raise ApiError(INVALID_BUCKET_NAME, f"Invalid bucket name: '{name[:80]}'")
-    return name
-
-
-def _metadata(value: Any, *, nulls: bool = False) -> dict[str, Any]:
-    allowed = (str, type(None)) if nulls else str
-    if not isinstance(value, dict) or not all(isinstance(item, allowed) for item in value.values()):
-        raise ApiError(INVALID, "Metadata and labels must be an object of strings.")
-    return value
+def _text(value: str) -> str:
+    """A header's value: UTF-8 where it is that, else Latin-1."""
+    try:
+        return value.encode("latin-1").decode()
+    except UnicodeError:
+        return value
 
 
 def _header_value(value: Any) -> str:

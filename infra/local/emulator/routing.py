@@ -1,48 +1,22 @@
-"""Path and method to handler, and every failure to its answer."""
+"""Path, host and method to handler, and every failure to its answer."""
 
 from __future__ import annotations
 
 import logging
-import re
-from collections.abc import Mapping
-from urllib.parse import unquote
+from collections.abc import Awaitable, Callable
 
-from infra.local.emulator import cors, iam, json_buckets, json_objects, json_uploads, xml_objects
-from infra.local.emulator.errors import INTERNAL, INVALID, METHOD_NOT_ALLOWED, NO_SUCH_ROUTE, ApiError
-from infra.local.emulator.http import ClientGone, Receive, Request, Response, Scope, Send, json_response, send_response
+from infra.local.emulator import cors, routes
+from infra.local.emulator.batch import batch
+from infra.local.emulator.errors import INTERNAL, METHOD_NOT_ALLOWED, NO_SUCH_ROUTE, ApiError
+from infra.local.emulator.http import ClientGone, Receive, Request, Response, Scope, Send, send_response
+from infra.local.emulator.partial import parse_fields, pick
 from infra.local.emulator.service import Call, Handler, Service
+from infra.local.emulator.xml_buckets import xml_bucket, xml_service
+from infra.local.emulator.xml_objects import xml_object
 
 log = logging.getLogger(__name__)
-
-
-async def _health(call: Call) -> Response:
-    return json_response({"status": "ok"})
-
-
-_JSON = r"(?:/storage/v1)?"
-_OBJECT = r"/b/(?P<bucket>[^/]+)/o/(?P<object>[^/]+)"
-_ROUTES: tuple[tuple[re.Pattern[str], Mapping[str, Handler]], ...] = tuple(
-    (re.compile(pattern), handlers)
-    for pattern, handlers in (
-        (_JSON + _OBJECT, {
-            "GET": json_objects.get_object, "PATCH": json_objects.patch_object,
-            "PUT": json_objects.update_object, "DELETE": json_objects.delete_object,
-        }),
-        (rf"/upload{_JSON}/b/(?P<bucket>[^/]+)/o", {
-            "POST": json_uploads.insert_object, "PUT": json_uploads.insert_object, "DELETE": json_uploads.cancel,
-        }),
-        (rf"/download{_JSON}{_OBJECT}", {"GET": json_objects.get_media, "HEAD": json_objects.get_media}),
-        (rf"{_JSON}/b/(?P<bucket>[^/]+)/o/?", {"GET": json_objects.list_objects}),
-        (rf"{_JSON}/b/(?P<bucket>[^/]+)/?", {
-            "GET": json_buckets.get_bucket, "PATCH": json_buckets.patch_bucket,
-            "PUT": json_buckets.update_bucket, "DELETE": json_buckets.delete_bucket,
-        }),
-        (rf"{_JSON}/b/?", {"GET": json_buckets.list_buckets, "POST": json_buckets.insert_bucket}),
-        (r"/v1/projects/-/serviceAccounts/(?P<email>[^/]+):signBlob", {"POST": iam.sign_blob}),
-        (r"/_emulator/health", {"GET": _health}),
-    )
-)  # fmt: skip
-_XML = re.compile(r"/(?P<bucket>[a-z0-9][^/]*)/(?P<object>.+)")
+_BATCH = ("/batch/storage/v1", "/batch")
+_JSON_ROOTS = frozenset(("b", "batch", "storage", "upload", "download", "v1", "_emulator", "projects"))
 
 
 class Emulator:
@@ -63,45 +37,55 @@ class Emulator:
         await send_response(response, send, head=request.method == "HEAD")
 
     async def _answer(self, request: Request) -> Response:
-        for pattern, handlers in _ROUTES:
-            if match := pattern.fullmatch(request.raw_path):
-                return await self._json(request, handlers, match)
-        if match := _XML.fullmatch(request.raw_path):
-            return await self._xml(request, match)
-        return _refusal(ApiError(NO_SUCH_ROUTE), xml=False)
+        if bucket := self._service.verifier.hosts.bucket(request.host):
+            return await self._xml(request, bucket, request.raw_path[1:])
+        root, _, rest = request.raw_path[1:].partition("/")
+        if root in _JSON_ROOTS or request.raw_path == "/token":
+            return await self._json(request)
+        return await self._xml(request, root, rest)
 
-    async def _json(self, request: Request, handlers: Mapping[str, Handler], match: re.Match[str]) -> Response:
-        handler = handlers.get(request.method)
+    async def _json(self, request: Request) -> Response:
+        if request.raw_path in _BATCH and request.method == "POST":
+            return await _guarded(lambda: batch(request, self._answer), xml=False)
+        return await _guarded(lambda: self._called(request), xml=False)
+
+    async def _called(self, request: Request) -> Response:
+        found = routes.find(request.raw_path)
+        if found is None:
+            raise ApiError(NO_SUCH_ROUTE)
+        handlers, names = found
+        handler = handlers.get(request.header("x-http-method-override") or request.method)
         if handler is None:
-            return _refusal(ApiError(METHOD_NOT_ALLOWED), xml=False)
-        return await self._handled(handler, request, match, xml=False)
+            raise ApiError(METHOD_NOT_ALLOWED)
+        response = await handler(Call(self._service, request, names))
+        if request.params.get("fields") and response.value is not None:
+            response.set_json(pick(response.value, parse_fields(request.params["fields"])))
+        return response
 
-    async def _xml(self, request: Request, match: re.Match[str]) -> Response:
+    async def _xml(self, request: Request, bucket: str, name: str) -> Response:
         index = self._service.store.index
-        bucket = unquote(match["bucket"])
         if request.method == "OPTIONS":
             return cors.preflight(index, bucket, request)
-        response = await self._handled(xml_objects.xml_object, request, match, xml=True)
+        response = await _guarded(lambda: self._xml_called(request, bucket, name), xml=True)
         response.headers += cors.response_headers(index, bucket, request)
         return response
 
-    async def _handled(self, handler: Handler, request: Request, match: re.Match[str], *, xml: bool) -> Response:
-        try:
-            return await handler(Call(self._service, request, _decoded(match)))
-        except ApiError as error:
-            return _refusal(error, xml=xml)
-        except ClientGone:
-            raise
-        except Exception:
-            log.exception("%s failed", request.method)  # never the URL: it may carry a signature
-            return _refusal(ApiError(INTERNAL), xml=xml)
+    async def _xml_called(self, request: Request, bucket: str, name: str) -> Response:
+        names = {"bucket": routes.decoded(bucket), "object": routes.decoded(name)} if name else {"bucket": bucket}
+        handler: Handler = xml_object if name else xml_bucket if bucket else xml_service
+        return await handler(Call(self._service, request, names))
 
 
-def _decoded(match: re.Match[str]) -> dict[str, str]:
+async def _guarded(call: Callable[[], Awaitable[Response]], *, xml: bool) -> Response:
     try:
-        return {name: unquote(value, errors="strict") for name, value in match.groupdict().items()}
-    except UnicodeDecodeError:
-        raise ApiError(INVALID, "The path is not UTF-8.") from None
+        return await call()
+    except ApiError as error:
+        return _refusal(error, xml=xml)
+    except ClientGone:
+        raise
+    except Exception:
+        log.exception("a request failed")  # never the URL: it may carry a signature
+        return _refusal(ApiError(INTERNAL), xml=xml)
 
 
 def _refusal(error: ApiError, *, xml: bool) -> Response:

@@ -21,6 +21,11 @@ class Service:
     verifier: Verifier
     keys: Sequence[ServiceKey]
 
+    @property
+    def owner(self) -> str:
+        """Whose everything is: the account of the first key."""
+        return self.keys[0].email
+
 
 @dataclass(frozen=True)
 class Call:

@@ -34,15 +34,14 @@ class Store:
         self.files = Files(folder)
         week_ago = datetime.now(UTC) - timedelta(days=SESSION_DAYS)
         self.index.end_sessions_before(week_ago.isoformat())
-        known = self.index.bodies()
-        self.files.remove_unfinished(known)
+        self.files.remove_unfinished(self.index.sessions_under_way())
         # With many objects this takes a while; nothing waits for it.
-        threading.Thread(target=self.files.remove_strays, args=(known, time.time()), daemon=True).start()
+        threading.Thread(target=self._remove_strays, args=(time.time(),), daemon=True).start()
 
     def get(self, target: Target, only: Preconditions = NONE) -> ObjectRow:
         """The object's row. Raises ApiError 304, 404, 412."""
-        row = self.index.object(target.bucket, target.name)
-        if row is None or target.generation not in (None, row.generation):
+        row = self.index.object(target.bucket, target.name, target.generation)
+        if row is None:
             self.index.bucket(target.bucket)
             raise no_such_object(target.bucket, target.name)
         only.check(row, reading=True)
@@ -55,7 +54,7 @@ class Store:
             try:
                 return row, self._content(row)
             except FileNotFoundError:
-                if self.index.object(target.bucket, target.name) == row:
+                if self.index.object(target.bucket, target.name, target.generation) == row:
                     raise  # not replaced meanwhile: the content is lost
 
     def check(self, target: Target, only: Preconditions) -> None:
@@ -65,21 +64,21 @@ class Store:
 
     def commit(self, incoming: Incoming, draft: Draft, only: Preconditions, session: str = "") -> ObjectRow:
         """Make the content an object, if the conditions hold at this moment. Raises ApiError 404, 412."""
-        if incoming.small is None:
-            self.files.keep(incoming)
-        else:
-            draft = replace(draft, body="", content=incoming.small)
-        return self.put(draft, only, session)
+        if incoming.small is not None:
+            return self.put(replace(draft, body="", content=incoming.small), only, session)
+        row = self.put(replace(draft, body=self.files.keep(incoming, moved=not session)), only, session)
+        if session:
+            self.files.drop(session)
+        return row
 
     def put(self, draft: Draft, only: Preconditions, session: str = "") -> ObjectRow:
         """Name a content that is on disk; where the conditions do not hold it is removed. Raises ApiError 404, 412."""
         try:
-            row, old = self.index.put_object(draft, only, session)
+            row, unnamed = self.index.put_object(draft, only, session)
         except BaseException:
             self.files.remove(draft.body)
             raise
-        if old is not None:
-            self.files.remove(old.body)
+        self.files.remove(unnamed)
         return row
 
     def share(self, draft: Draft, row: ObjectRow) -> Draft:
@@ -92,9 +91,15 @@ class Store:
         """Change what its owner set. Raises ApiError 404, 412."""
         return self.index.patch_object(target, change, only)
 
+    def move(self, source: Target, source_only: Preconditions, target: Target, only: Preconditions) -> ObjectRow:
+        """Give an object another name in its bucket, in one step. Raises ApiError 403, 404, 412."""
+        row, unnamed = self.index.move_object(source, source_only, target, only)
+        self.files.remove(unnamed)
+        return row
+
     def delete(self, target: Target, only: Preconditions) -> None:
         """Remove an object. Raises ApiError 404, 412."""
-        self.files.remove(self.index.delete_object(target, only).body)
+        self.files.remove(self.index.delete_object(target, only))
 
     def begin_session(self, target: Target, spec: dict[str, object]) -> Session:
         """A resumable upload, on disk before it is answered."""
@@ -113,6 +118,9 @@ class Store:
         """Forget it and what it has so far."""
         self.index.end_session(upload_id)
         self.files.drop(upload_id)
+
+    def _remove_strays(self, before: float) -> None:
+        self.files.remove_strays(self.index.bodies(), before)
 
     def _content(self, row: ObjectRow) -> BinaryIO:
         return self.files.open(row.body) if row.body else BytesIO(self.index.content(row.generation))

@@ -7,12 +7,12 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from infra.local.emulator.canonical import UNSIGNED
 from infra.local.emulator.errors import BAD_DIGEST, INVALID, TOO_LARGE, TOO_SMALL, ApiError
 from infra.local.emulator.files import Incoming
 from infra.local.emulator.http import ClientGone, Request
 from infra.local.emulator.preconditions import NONE, Preconditions
 from infra.local.emulator.rows import Draft, ObjectRow, Target
-from infra.local.emulator.signatures import UNSIGNED
 from infra.local.emulator.store import Store
 
 _PIECE_BYTES = 1024 * 1024  # written by a thread in pieces of this size

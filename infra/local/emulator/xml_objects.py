@@ -1,29 +1,37 @@
-"""The XML API's objects: what signed URLs address. Private: every request is verified, or continues a session."""
+"""The XML API's objects: what signed URLs address."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from urllib.parse import unquote
 
+from infra.local.emulator import xml_uploads
+from infra.local.emulator.access import authorize
+from infra.local.emulator.copies import Source, carried, compose, copy, found
 from infra.local.emulator.downloads import download
+from infra.local.emulator.encryption import key_field, key_hash
 from infra.local.emulator.errors import INVALID, LENGTH_REQUIRED, METHOD_NOT_ALLOWED, ApiError
 from infra.local.emulator.http import Response
-from infra.local.emulator.json_objects import target
-from infra.local.emulator.preconditions import from_headers
-from infra.local.emulator.resource import checked_object_name, config_from_headers, object_headers
+from infra.local.emulator.preconditions import from_headers, from_object, source_from_headers
+from infra.local.emulator.resource import object_headers
 from infra.local.emulator.resumable import upload_id
-from infra.local.emulator.rows import ObjectRow
+from infra.local.emulator.rows import ObjectRow, Target
 from infra.local.emulator.service import Call
-from infra.local.emulator.uploads import Plan, expected_from_headers, take
+from infra.local.emulator.targets import generation, target
+from infra.local.emulator.uploads import Plan, take
+from infra.local.emulator.xml_plan import xml_plan
+from infra.local.emulator.xml_text import LISTS, read_xml, xml_response
 
 
 async def xml_object(call: Call) -> Response:
     """Any method on /{bucket}/{object}."""
-    method = call.request.method
-    if "upload_id" in call.request.params and method in ("PUT", "POST", "DELETE"):
+    method, params = call.request.method, call.request.params
+    if "upload_id" in params and method in ("PUT", "POST", "DELETE"):
         return await _session(call)
-    call.service.verifier.verify(call.request)
-    handler = _METHODS.get(method)
+    authorize(call)
+    handlers = _PARTS if "uploadId" in params else _METHODS
+    handler = handlers.get(method)
     if handler is None:
         raise ApiError(METHOD_NOT_ALLOWED)
     return await handler(call)
@@ -34,17 +42,49 @@ async def _get(call: Call) -> Response:
 
 
 async def _put(call: Call) -> Response:
-    plan = _plan(call)
+    if "x-goog-copy-source" in dict(call.request.headers):
+        return await _copy(call)
+    if "compose" in call.request.params:
+        return await _compose(call)
+    plan = xml_plan(call)
     if call.request.length is None and "chunked" not in call.request.header("transfer-encoding"):
         raise ApiError(LENGTH_REQUIRED)
     plan.expected.check_length(call.request.length)
     return _stored(await take(call.service.store, call.request.stream(), plan))
 
 
+async def _copy(call: Call) -> Response:
+    """PUT with `x-goog-copy-source: BUCKET/OBJECT`, percent-encoded."""
+    request = call.request
+    bucket, _, name = unquote(request.header("x-goog-copy-source")).lstrip("/").partition("/")
+    number = generation(request.header("x-goog-copy-source-generation"))
+    source = Source(Target(bucket, name, number), source_from_headers(request), key_hash(request, source=True))
+    plan, store = xml_plan(call), call.service.store
+    if request.header("x-goog-metadata-directive", "COPY").upper() != "REPLACE":
+        row = await asyncio.to_thread(found, store, source)
+        plan = Plan(plan.target, carried(row) | key_field(request), plan.only)
+    row = await asyncio.to_thread(copy, store, source, plan)
+    answer = xml_response("CopyObjectResult", LISTS, [("LastModified", row.updated), ("ETag", f'"{row.xml_etag}"')])
+    answer.headers += object_headers(row, xml=True)
+    return answer
+
+
+async def _compose(call: Call) -> Response:
+    """PUT ?compose with a ComposeRequest."""
+    sources = []
+    for item in read_xml(await call.request.body()).iter("Component"):
+        only = from_object({"ifGenerationMatch": item.findtext("IfGenerationMatch") or ""})
+        place = Target(call.names["bucket"], item.findtext("Name", ""), generation(item.findtext("Generation")))
+        sources.append(Source(place, only, key_hash(call.request)))
+    return _stored(await compose(call.service.store, sources, xml_plan(call)))
+
+
 async def _post(call: Call) -> Response:
+    if "uploads" in call.request.params:
+        return await xml_uploads.begin(call)
     if call.request.header("x-goog-resumable") != "start":
         raise ApiError(INVALID, "A POST must begin a resumable upload: x-goog-resumable: start.")
-    plan = _plan(call)
+    plan = xml_plan(call)
     await call.request.body()
     session = await call.service.resumable.begin(plan)
     location = f"{call.base}{call.request.raw_path}?upload_id={session}"
@@ -64,12 +104,6 @@ async def _session(call: Call) -> Response:
     return _stored(found) if isinstance(found, ObjectRow) else found
 
 
-def _plan(call: Call) -> Plan:
-    checked_object_name(call.names["object"])
-    request = call.request
-    return Plan(target(call), config_from_headers(request), from_headers(request), expected_from_headers(request))
-
-
 def _stored(row: ObjectRow) -> Response:
     return Response(200, b"", object_headers(row, xml=True))
 
@@ -80,4 +114,10 @@ _METHODS: dict[str, Callable[[Call], Awaitable[Response]]] = {
     "PUT": _put,
     "POST": _post,
     "DELETE": _delete,
+}
+_PARTS: dict[str, Callable[[Call], Awaitable[Response]]] = {
+    "GET": xml_uploads.list_parts,
+    "PUT": xml_uploads.put_part,
+    "POST": xml_uploads.complete,
+    "DELETE": xml_uploads.abort,
 }

@@ -1,0 +1,54 @@
+"""Who may use the XML API.
+
+In this order:
+
+1. A signed URL (V4, V2) is verified, whatever else the request carries: a forged one is never saved by a header.
+2. A signed Authorization header (V4) is verified. `Bearer` with any token is the owner: tokens are not checked here,
+   just as the JSON API, which is for this machine alone, asks nobody. Any other scheme is refused.
+3. A request without any of these is anonymous and may read what the bucket's policy or lists of rights open to
+   allUsers, nothing else: a link whose signature was cut off is refused.
+4. Except that official client libraries, told to talk to an emulator without credentials, read and write objects
+   through the XML API and expect to be the owner, as they are on the JSON API. They name themselves in the header
+   `x-goog-api-client`, which no browser, no form and no plain HTTP tool sends on its own.
+"""
+
+from __future__ import annotations
+
+from infra.local.emulator import claims, signatures_v2
+from infra.local.emulator.errors import ACCESS_DENIED, ApiError, malformed
+from infra.local.emulator.rights import anybody_reads
+from infra.local.emulator.service import Call
+
+
+def authorize(call: Call) -> None:
+    """Let the request pass. Raises ApiError: 403 AccessDenied, or what is wrong with its signature."""
+    request, verifier = call.request, call.service.verifier
+    if claims.is_in_query(request):
+        verifier.verify_query(request)
+    elif signatures_v2.is_v2(request):
+        signatures_v2.verify(verifier, request, verifier.hosts.bucket(request.host))
+    elif request.header("authorization"):
+        _check_header(call)
+    elif not request.header("x-goog-api-client") and not _open_to_all(call):
+        raise ApiError(ACCESS_DENIED, "Anonymous caller does not have access to the object, or it may not exist.")
+
+
+def _check_header(call: Call) -> None:
+    scheme = call.request.header("authorization").split(" ", 1)[0]
+    if claims.is_in_header(call.request):
+        call.service.verifier.verify_header(call.request)
+    elif scheme.lower() != "bearer":
+        raise malformed("Authorization", f"Unsupported Authorization scheme: {scheme[:40]}")
+
+
+def _open_to_all(call: Call) -> bool:
+    """Whether anybody may read what the request asks for."""
+    if call.request.method not in ("GET", "HEAD") or not call.names.get("bucket"):
+        return False
+    index = call.service.store.index
+    try:
+        bucket = index.bucket(call.names["bucket"])
+    except ApiError:
+        return False
+    name = call.names.get("object")
+    return anybody_reads(bucket, index.object(bucket.name, name) if name else None)

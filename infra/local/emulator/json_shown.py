@@ -1,0 +1,42 @@
+"""An object in an answer of the JSON API: with its rights where `projection=full` asks for them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from infra.local.emulator.errors import UNIFORM_ACCESS, ApiError
+from infra.local.emulator.http import Response, json_response
+from infra.local.emulator.json_access import acl_shown
+from infra.local.emulator.resource import object_resource
+from infra.local.emulator.rights import object_acl, predefined, uniform
+from infra.local.emulator.rows import ObjectRow
+from infra.local.emulator.service import Call
+
+
+def object_shown(call: Call, row: ObjectRow) -> Response:
+    """The answer that is one object."""
+    return json_response(resource_of(call, row))
+
+
+def resource_of(call: Call, row: ObjectRow) -> dict[str, Any]:
+    """The object's resource as this request asks for it."""
+    shown = object_resource(row, call.base)
+    if call.request.params.get("projection") == "full":
+        bucket = call.service.store.index.bucket(row.bucket)
+        if not uniform(bucket):
+            shown["owner"] = {"entity": f"user-{call.service.owner}"}
+            shown["acl"] = acl_shown(call, object_acl(bucket, row, call.service.owner))
+    return shown
+
+
+def rights_given(call: Call, parameter: str = "predefinedAcl") -> dict[str, Any]:
+    """The list that a `predefinedAcl` stands for; {} without."""
+    name = call.request.params.get(parameter)
+    return {"acl": predefined(name, call.service.owner)} if name else {}
+
+
+def check_lists(call: Call, change: Mapping[str, Any]) -> None:
+    """Raises ApiError 400 where a list of rights is set and the bucket's policy alone decides."""
+    if change.get("acl") and uniform(call.service.store.index.bucket(call.names["bucket"])):
+        raise ApiError(UNIFORM_ACCESS)
