@@ -1,0 +1,108 @@
+resource "google_service_account" "function" {
+  account_id   = "${local.name}-function"
+  display_name = "modelmail: the front door"
+}
+
+resource "google_service_account" "worker" {
+  account_id   = "${local.name}-worker"
+  display_name = "modelmail: the training machines"
+}
+
+resource "google_service_account" "scheduler" {
+  account_id   = "${local.name}-scheduler"
+  display_name = "modelmail: the clock that calls the sweep"
+}
+
+# Reads, lists and deletes, and cannot write.
+resource "google_project_iam_custom_role" "remover" {
+  role_id     = "modelmailRemover"
+  title       = "modelmail: read and delete objects"
+  permissions = ["storage.objects.get", "storage.objects.list", "storage.objects.delete"]
+}
+
+# Makes, reads, lists and deletes: what an upload link needs of its signer, and the sweep.
+resource "google_project_iam_custom_role" "uploads" {
+  role_id     = "modelmailUploads"
+  title       = "modelmail: create, read and delete objects"
+  permissions = ["storage.objects.create", "storage.objects.get", "storage.objects.list", "storage.objects.delete"]
+}
+
+# Changes the number of training machines, and nothing else of Compute Engine.
+resource "google_project_iam_custom_role" "machines" {
+  role_id     = "modelmailMachines"
+  title       = "modelmail: start and stop training machines"
+  permissions = ["compute.instanceGroupManagers.get", "compute.instanceGroupManagers.update"]
+}
+
+resource "google_storage_bucket_iam_member" "function_emails" {
+  bucket = google_storage_bucket.emails.name
+  role   = "roles/storage.objectUser"
+  member = google_service_account.function.member
+}
+
+resource "google_storage_bucket_iam_member" "function_datasets" {
+  bucket = google_storage_bucket.datasets.name
+  role   = google_project_iam_custom_role.uploads.name
+  member = google_service_account.function.member
+}
+
+resource "google_storage_bucket_iam_member" "function_models" {
+  bucket = google_storage_bucket.models.name
+  role   = google_project_iam_custom_role.remover.name
+  member = google_service_account.function.member
+}
+
+resource "google_storage_bucket_iam_member" "worker_emails" {
+  bucket = google_storage_bucket.emails.name
+  role   = "roles/storage.objectUser"
+  member = google_service_account.worker.member
+}
+
+resource "google_storage_bucket_iam_member" "worker_datasets" {
+  bucket = google_storage_bucket.datasets.name
+  role   = google_project_iam_custom_role.remover.name
+  member = google_service_account.worker.member
+}
+
+resource "google_storage_bucket_iam_member" "worker_models" {
+  bucket = google_storage_bucket.models.name
+  role   = "roles/storage.objectUser"
+  member = google_service_account.worker.member
+}
+
+resource "google_storage_bucket_iam_member" "worker_code" {
+  bucket = google_storage_bucket.code.name
+  role   = "roles/storage.objectViewer"
+  member = google_service_account.worker.member
+}
+
+# Keyless signing: the function may sign as itself, and as nobody else.
+resource "google_service_account_iam_member" "function_signs" {
+  service_account_id = google_service_account.function.name
+  role               = "roles/iam.serviceAccountTokenCreator"
+  member             = google_service_account.function.member
+}
+
+resource "google_project_iam_member" "function_machines" {
+  project = var.project
+  role    = google_project_iam_custom_role.machines.name
+  member  = google_service_account.function.member
+}
+
+resource "google_project_iam_member" "worker_machines" {
+  project = var.project
+  role    = google_project_iam_custom_role.machines.name
+  member  = google_service_account.worker.member
+}
+
+resource "google_project_iam_member" "worker_logs" {
+  project = var.project
+  role    = "roles/logging.logWriter"
+  member  = google_service_account.worker.member
+}
+
+resource "google_project_iam_member" "worker_metrics" {
+  project = var.project
+  role    = "roles/monitoring.metricWriter"
+  member  = google_service_account.worker.member
+}

@@ -1,0 +1,108 @@
+#!/usr/bin/env bash
+# Turns a Deep Learning VM into a training machine, at each boot, as root. All it needs to know is in the
+# machine's metadata; the secrets come from Secret Manager and never touch the disk.
+set -euo pipefail
+
+METADATA=${METADATA:-http://metadata.google.internal}
+ROOT=${ROOT:-} # of the file system; a test gives its own
+HOME_DIR=$ROOT/opt/modelmail
+WORK_DIR=$ROOT/var/lib/modelmail
+RUN_DIR=$ROOT/run/modelmail
+UNIT=$ROOT/etc/systemd/system/modelmail-worker.service
+
+say() { printf 'modelmail startup: %s\n' "$*"; }
+
+attribute() {
+  curl --fail --silent --show-error --retry 5 --retry-connrefused --max-time 20 \
+    --header 'Metadata-Flavor: Google' "$METADATA/computeMetadata/v1/instance/attributes/modelmail-$1"
+}
+
+# The first Python here that the project runs on.
+find_python() {
+  local candidate
+  for candidate in python3.12 python3.13 python3.11 python3; do
+    if "$candidate" -c 'import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null; then
+      printf '%s' "$candidate"
+      return
+    fi
+  done
+  return 1
+}
+
+install_python() {
+  say "installing Python"
+  apt-get update --quiet
+  DEBIAN_FRONTEND=noninteractive apt-get install --yes --quiet python3.12 python3.12-venv
+}
+
+install_project() {
+  local python wheel constraints downloads
+  wheel=$(attribute wheel)
+  constraints=$(attribute constraints)
+  # Both names hold the hash of their content: the same names, nothing to do.
+  if [ "$(cat "$HOME_DIR/installed" 2>/dev/null)" = "$wheel $constraints" ]; then
+    say "the project is installed"
+    return
+  fi
+  python=$(find_python) || { install_python && python=$(find_python); }
+  say "installing the project with $python"
+  downloads=$(mktemp --directory)
+  gcloud storage cp "$wheel" "$constraints" "$downloads/"
+  "$python" -m venv --clear "$HOME_DIR"
+  "$HOME_DIR/bin/python" -m pip install --quiet --require-hashes --requirement "$downloads/constraints.txt"
+  "$HOME_DIR/bin/python" -m pip install --quiet --no-deps "$downloads"/*.whl
+  rm --recursive "$downloads"
+  printf '%s' "$wheel $constraints" >"$HOME_DIR/installed"
+}
+
+make_user() {
+  id modelmail >/dev/null 2>&1 || useradd --system --home-dir "$WORK_DIR" --shell /usr/sbin/nologin modelmail
+  # A worker that was killed leaves its scratch folder; nobody else works here.
+  rm --recursive --force "$WORK_DIR"
+  install --directory --owner modelmail --group modelmail --mode 0700 "$WORK_DIR"
+}
+
+# systemd reads it as root before it becomes the worker's user.
+write_environment() {
+  local secret name
+  install --directory --mode 0700 "$RUN_DIR"
+  (
+    umask 077
+    attribute settings >"$RUN_DIR/env"
+    printf '\n' >>"$RUN_DIR/env"
+    for secret in $(attribute secrets); do
+      case $secret in
+        */modelmail-secret) name=MODELMAIL_SECRET ;;
+        */modelmail-sendgrid-key) name=MODELMAIL_SENDGRID_KEY ;;
+        *) say "an unknown secret: $secret" && exit 1 ;;
+      esac
+      printf '%s=%s\n' "$name" "$(gcloud secrets versions access latest --secret "$secret")" >>"$RUN_DIR/env"
+    done
+  )
+}
+
+install_ops_agent() {
+  [ "$(attribute ops-agent)" = true ] || return 0
+  say "installing the Ops Agent"
+  gcloud storage cp gs://ops-agents-public/add-google-cloud-ops-agent-repo.sh "$RUN_DIR/ops-agent.sh"
+  bash "$RUN_DIR/ops-agent.sh" --also-install || say "the Ops Agent could not be installed; going on without it"
+}
+
+check_gpu() {
+  [ "$(attribute gpu)" = true ] || return 0
+  nvidia-smi --query-gpu=name,driver_version --format=csv,noheader || say "no GPU answers; training goes on without one"
+}
+
+start_worker() {
+  gcloud storage cp "$(attribute unit)" "$UNIT"
+  systemctl daemon-reload
+  systemctl enable --now modelmail-worker.service
+  say "the worker runs"
+}
+
+install_project
+make_user
+write_environment
+install_ops_agent
+check_gpu
+start_worker
