@@ -22,11 +22,12 @@ def missing(data: Path) -> set[str]:
 
 
 def _named(data: Path) -> tuple[set[str], set[str], set[str], set[str]]:
+    rows = "(SELECT body, generation FROM objects UNION SELECT body, generation FROM versions)"
     with closing(sqlite3.connect(f"file:{data / 'index.sqlite'}?mode=ro", uri=True)) as db:
         return (
-            _texts(db, "SELECT body FROM objects WHERE body <> ''"),
+            _texts(db, f"SELECT body FROM {rows} WHERE body <> ''"),  # noqa: S608 - our own text
             _texts(db, "SELECT id FROM sessions WHERE done = 0"),
-            _texts(db, "SELECT generation FROM objects WHERE body = ''"),
+            _texts(db, f"SELECT generation FROM {rows} WHERE body = ''"),  # noqa: S608
             _texts(db, "SELECT generation FROM contents"),
         )
 
