@@ -28,14 +28,17 @@ log = logging.getLogger(__name__)
 
 
 class Renewal:
-    """One lease, from the claim on. `record` is the newest that its owner has written."""
+    """One lease, from the claim on. `record` is the newest that its owner has written.
 
-    def __init__(self, queue: Queue, record: Record, lease_seconds: float) -> None:
+    `since` (monotonic seconds) is from before the claim's write: its answer may have been long on its way.
+    """
+
+    def __init__(self, queue: Queue, record: Record, lease_seconds: float, since: float) -> None:
         self.record = record
         self._queue = queue
         self._clock = queue.clock
         self._seconds = lease_seconds
-        self._renewed = self._clock.monotonic()
+        self._renewed = since
         self._written = self._renewed
         self._next_beat = self._renewed + self._wait()
 

@@ -85,13 +85,14 @@ class Terms:
 class Tenure:
     """Runs one claimed job to its outcome, or lets it go."""
 
-    def __init__(self, terms: Terms, record: Record, home: Path) -> None:
+    def __init__(self, terms: Terms, record: Record, home: Path, claimed_at: float) -> None:
+        """`claimed_at`: monotonic seconds of the moment before the claim was written."""
         self._terms = terms
         self._queue = terms.queue
         self._clock = terms.queue.clock
         self._home = home
         self._began = self._clock.monotonic()
-        self._lease = Renewal(self._queue, record, terms.lease_seconds)
+        self._lease = Renewal(self._queue, record, terms.lease_seconds, claimed_at)
         self._progress = record.job.progress
         self._ledger = Ledger(self._queue, record.job, home / "artifacts", self._lease.check)
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="transfer")

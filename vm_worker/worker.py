@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -52,9 +53,10 @@ class Worker:
         """
         self._sweep()
         for waiting in self._claimable(list(self._queue.waiting())):
+            claimed_at = self._clock.monotonic()
             record = self._queue.claim(waiting, self._name)
             if record is not None:
-                self._run(record)
+                self._run(record, claimed_at)
                 return True
         return False
 
@@ -96,12 +98,12 @@ class Worker:
         """The record has not changed for a whole lease on our own clock: no wall clock takes part."""
         return self._clock.monotonic() - self._sightings[job_id].since > self._terms.lease_seconds
 
-    def _run(self, record: Record) -> None:
+    def _run(self, record: Record, claimed_at: float) -> None:
         job = record.job
         home = self._work / f"{job.short_id}-{job.lease.token if job.lease else 0}"
         log.info("job %s: claimed", job.short_id)
         try:
-            Tenure(self._terms, record, home).run()
+            Tenure(self._terms, record, home, claimed_at).run()
         except LeaseLost as error:
             log.warning("%s", error)
         finally:
@@ -145,8 +147,12 @@ class Worker:
             self._retired = now
             retire(self._queue)
 
-    def forever(self, poll_seconds: float) -> None:
-        """Poll until told to stop. Nothing that a job or the storage does ends this."""
+    def forever(self, poll_seconds: float, leave: Callable[[float], bool] = lambda idle: False) -> None:
+        """Poll until told to stop. Nothing that a job or the storage does ends this.
+
+        `leave` is asked after each poll without work, with the seconds since the last one that had some.
+        """
+        worked = self._clock.monotonic()
         while not self._terms.stopping():
             try:
                 busy = self.step()
@@ -158,7 +164,12 @@ class Worker:
             except Exception:
                 log.exception("an error of ours; polling goes on")
                 busy = False
-            if not busy:
+            now = self._clock.monotonic()
+            if busy:
+                worked = now
+            elif leave(now - worked):
+                return
+            else:
                 self._rest(poll_seconds)
 
     def _rest(self, seconds: float) -> None:

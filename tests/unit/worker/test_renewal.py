@@ -25,7 +25,7 @@ def queue() -> Queue:
 
 
 def test_a_lease_is_renewed_four_times_in_its_life(queue: Queue) -> None:
-    lease = Renewal(queue, claimed(queue), LEASE)
+    lease = Renewal(queue, claimed(queue), LEASE, queue.clock.monotonic())
     seen = set()
     for _ in range(600):
         queue.clock.sleep(0.1)
@@ -35,7 +35,7 @@ def test_a_lease_is_renewed_four_times_in_its_life(queue: Queue) -> None:
 
 
 def test_the_child_is_ended_in_time_although_a_write_hangs(queue: Queue, monkeypatch: pytest.MonkeyPatch) -> None:
-    lease = Renewal(queue, claimed(queue), LEASE)
+    lease = Renewal(queue, claimed(queue), LEASE, queue.clock.monotonic())
     ended = threading.Event()
 
     def hangs(*args: object, **kwargs: object) -> int:
@@ -52,7 +52,7 @@ def test_the_child_is_ended_in_time_although_a_write_hangs(queue: Queue, monkeyp
 
 
 def test_the_guard_lets_a_child_live_whose_lease_is_kept(queue: Queue) -> None:
-    lease = Renewal(queue, claimed(queue), LEASE)
+    lease = Renewal(queue, claimed(queue), LEASE, queue.clock.monotonic())
     ended = threading.Event()
     with lease.guarding(ended.set):
         assert not ended.wait(0.5)

@@ -85,7 +85,7 @@ class World:
             return child
 
         terms = Terms(self.queue, launch, LEASE, public_url="http://here", stopping=lambda: self.stopping)
-        Tenure(terms, self.claim(), self.home).run()
+        Tenure(terms, self.claim(), self.home, self.clock.monotonic()).run()
 
     def stage(self, stage: Stage, *, result: Any = None, public: bool = True, text: str = "x") -> dict[str, Any]:
         path = self.home / "artifacts" / f"{stage}.txt"

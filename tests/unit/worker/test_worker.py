@@ -19,7 +19,7 @@ from jobs.limits import Limits
 from jobs.mail import ListMailer
 from jobs.mails import Postman
 from jobs.options import Options
-from jobs.queue import Buckets, Dismissal, Queue
+from jobs.queue import Buckets, Dismissal, Queue, Waiting
 from jobs.records import Record
 from jobs.store import MemoryStore
 from vm_worker.spec import Spec
@@ -266,3 +266,18 @@ def test_a_lost_job_that_has_ended_gets_its_mail_and_what_was_uploaded_for_it_go
     house.worker("w").step()
     assert sorted(mail.kind for mail in house.mailer.sent) == ["failed", "operator"]
     assert list(house.queue.buckets.models.list()) == []
+
+
+def test_an_owner_that_hears_late_of_its_claim_does_not_begin(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    job_id = house.submit()
+    claim = house.queue.claim
+
+    def slow(waiting: Waiting, owner: str) -> Record | None:
+        record = claim(waiting, owner)
+        house.clock.advance(2 * LEASE)  # the process stood still: another may own the job by now
+        return record
+
+    monkeypatch.setattr(house.queue, "claim", slow)
+    assert house.worker("w").step()
+    assert house.launched == []
+    assert house.status(job_id) is Status.RUNNING  # its lease dies, and then anyone may take it
