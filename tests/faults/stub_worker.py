@@ -1,0 +1,20 @@
+"""python -m tests.faults.stub_worker: the real worker, whose attempts run the stub's stages."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from vm_worker.attempt import Attempt
+from vm_worker.main import main
+from vm_worker.spec import Spec
+
+
+def launch(spec: Spec, home: Path) -> Attempt:
+    """An attempt at the stub's stages."""
+    return Attempt(replace(spec, steps="tests.faults.stub"), home)
+
+
+if __name__ == "__main__":
+    sys.exit(main(launch))
