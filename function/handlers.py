@@ -29,6 +29,7 @@ from jobs.tokens import address_hmac, check_delete_token, client_hmac, refusing
 
 _log = logging.getLogger(__name__)
 
+OVERDUE_SECONDS = 1800.0  # the operator's alert looks for it
 SHOWN_INLINE = ("text/html", "text/plain", "image/png")  # other results are saved, not opened
 
 
@@ -161,8 +162,10 @@ def refuse_mail(parts: Parts, request: flask.Request, token: str) -> flask.Respo
 
 
 def health(parts: Parts, request: flask.Request) -> flask.Response:
-    """Alive, able to reach the buckets, and how long the oldest upload has waited for a worker."""
-    return answers.data({"status": "ok", "oldest_waiting_seconds": parts.queue.oldest_waiting_seconds()})
+    """Alive, able to reach the buckets, and how long the oldest upload has waited for a worker: too long?"""
+    waited = parts.queue.oldest_waiting_seconds()
+    overdue = waited is not None and waited > OVERDUE_SECONDS
+    return answers.data({"status": "ok", "oldest_waiting_seconds": waited, "overdue": overdue})
 
 
 def _admit(parts: Parts, email: str, client: str) -> None:

@@ -6,6 +6,7 @@ import logging
 import threading
 import traceback
 import uuid
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import flask
@@ -13,14 +14,16 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, Reque
 from werkzeug.routing import Map, Rule
 
 from function import answers, handlers, tasks
-from function.handlers import Parts
+from function.handlers import Parts, no_capacity
 from function.identity import GoogleIdentity
+from function.machines import MachineGroup
 from function.signing import iam_signer, key_signer
 from function.submissions import read_body
 from jobs import gcs
 from jobs.clock import SystemClock
 from jobs.errors import Transient, UserError
 from jobs.letters import Letterhead
+from jobs.logs import keep_out
 from jobs.mails import Postman
 from jobs.queue import Buckets, Queue
 from jobs.sendgrid import SendgridMailer
@@ -112,7 +115,13 @@ def build(settings: Settings) -> App:
         signer = iam_signer(settings.iam_url, settings.storage_url)
     audiences = (settings.public_url, f"{settings.public_url}/", f"{settings.public_url}/tasks/sweep")
     identity = GoogleIdentity(settings.certs_url, audiences)
-    return App(Parts(settings, queue, signer, clock, identity, _postman(settings, queue)))
+    return App(Parts(settings, queue, signer, clock, identity, _postman(settings, queue), _capacity(settings)))
+
+
+def _capacity(settings: Settings) -> Callable[[Queue], Mapping[str, Any]]:
+    if not settings.machines:
+        return no_capacity
+    return MachineGroup(f"{settings.compute_url}/{settings.machines}", settings.machines_most)
 
 
 def _postman(settings: Settings, queue: Queue) -> Postman | None:
@@ -134,7 +143,10 @@ class _Lazy:
     def __call__(self) -> App:
         with self._lock:
             if self._app is None:
-                self._app = build(Settings.from_env())
+                settings = Settings.from_env()
+                logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
+                keep_out(settings.secret, settings.sendgrid_key)
+                self._app = build(settings)
             return self._app
 
 

@@ -31,6 +31,10 @@ class Settings:
     secret: str = field(default="", repr=False)
     weights: str = ""  # a folder of <key>.weights.h5
     download_weights: bool = False
+    machines: str = ""  # projects/<p>/zones/<z>/instanceGroupManagers/<name> of the workers; empty = none are started
+    machines_most: int = 1
+    compute_url: str = "https://compute.googleapis.com/compute/v1"  # where machines are started and stopped
+    idle_minutes: float = 0.0  # after which a cloud machine without work takes itself away; 0 = never
     metadata_url: str = ""  # of a cloud machine's metadata server; empty = none is asked
     work: Path = Path("work")
     poll_seconds: float = 30.0
@@ -49,6 +53,8 @@ class Settings:
             work=Path(env.get("MODELMAIL_WORK", "work")),
             poll_seconds=_seconds(env, "POLL_SECONDS", 30.0),
             lease_seconds=_seconds(env, "LEASE_SECONDS", 60.0),
+            machines_most=int(_seconds(env, "MACHINES_MOST", 1.0)),
+            idle_minutes=_seconds(env, "IDLE_MINUTES", 0.0),
             hourly_price=_seconds(env, "HOURLY_PRICE", 0.0),
             limits=Limits.from_env(env),
         )
@@ -69,6 +75,8 @@ _TEXTS = {
     "scheduler": "",
     "certs_url": Settings.certs_url,
     "secret": "",
+    "machines": "",
+    "compute_url": Settings.compute_url,
     "weights": "",
     "metadata_url": "",
 }

@@ -13,11 +13,13 @@ from pathlib import Path
 from jobs import gcs
 from jobs.clock import SystemClock
 from jobs.letters import Letterhead
+from jobs.logs import keep_out
 from jobs.mails import Postman
 from jobs.queue import Buckets, Queue
 from jobs.sendgrid import SendgridMailer
 from jobs.settings import Settings
 from vm_worker.attempt import Attempt
+from vm_worker.idle import Leave
 from vm_worker.preemption import watch
 from vm_worker.tenure import Launch, Terms
 from vm_worker.worker import Worker
@@ -61,13 +63,15 @@ def main(launch: Launch = Attempt) -> int:
     except ValueError as error:
         log.error("%s", error)
         return 2
+    keep_out(settings.secret, settings.sendgrid_key)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     watch(settings.metadata_url, stop.set)
+    leave = Leave(60 * settings.idle_minutes, settings.metadata_url, settings.compute_url)
     log.info("polling every %g s", settings.poll_seconds)
     with workroom(settings.work, f"{socket.gethostname()}-{uuid.uuid4().hex[:6]}") as room:
-        build(settings, stop, room, launch).forever(settings.poll_seconds)
+        build(settings, stop, room, launch).forever(settings.poll_seconds, leave)
     return 0
 
 

@@ -52,7 +52,7 @@ class Worker:
         Raises Transient when the storage does not answer, Preempted when the worker must stop.
         """
         self._sweep()
-        for waiting in self._claimable(list(self._queue.waiting())):
+        for waiting in self._claimable():
             claimed_at = self._clock.monotonic()
             record = self._queue.claim(waiting, self._name)
             if record is not None:
@@ -60,22 +60,26 @@ class Worker:
                 return True
         return False
 
-    def _claimable(self, waiting: list[Waiting]) -> list[Waiting]:
-        """Those that may be taken, oldest upload first; one job of an address at a time."""
-        self._sightings = {
-            one.record.job.id: self._sight(one.record) for one in waiting if one.record.job.status is Status.RUNNING
-        }
-        free, busy = [], set()
-        for one in waiting:
+    def _claimable(self) -> Iterator[Waiting]:
+        """Those that may be taken, oldest upload first; a job waits while an older one of its address runs.
+
+        Records are read one by one, as far as they are asked for: a long queue costs a step nothing.
+        """
+        busy, running = set(), set()
+        for one in self._queue.waiting():
             job = one.record.job
             if self._overdue(one):
                 if self._queue.overdue(one.record) is not None:
                     self._deliver(job.id)
-            elif job.status is Status.RUNNING and not self._dead(job.id):
+                continue
+            if job.status is Status.RUNNING:
+                running.add(job.id)
+            if job.status is Status.RUNNING and not self._dead(one.record):
                 busy.add(job.email_hmac)
             elif self._due(job) and job.email_hmac not in busy:
-                free.append(one)
-        return free
+                yield one
+                busy.add(job.email_hmac)  # another was faster: it runs
+        self._sightings = {job_id: self._sightings[job_id] for job_id in running & self._sightings.keys()}
 
     def _overdue(self, one: Waiting) -> bool:
         age = self._clock.now() - one.dataset.created
@@ -88,15 +92,13 @@ class Worker:
         wait = (job.retry_at - self._clock.now()).total_seconds()
         return wait <= 0 or wait > LONGEST_WAIT
 
-    def _sight(self, record: Record) -> Sighting:
-        before = self._sightings.get(record.job.id)
-        if before is not None and before.generation == record.generation:
-            return before
-        return Sighting(record.generation, self._clock.monotonic())
-
-    def _dead(self, job_id: str) -> bool:
+    def _dead(self, record: Record) -> bool:
         """The record has not changed for a whole lease on our own clock: no wall clock takes part."""
-        return self._clock.monotonic() - self._sightings[job_id].since > self._terms.lease_seconds
+        before = self._sightings.get(record.job.id)
+        if before is None or before.generation != record.generation:
+            self._sightings[record.job.id] = Sighting(record.generation, self._clock.monotonic())
+            return False
+        return self._clock.monotonic() - before.since > self._terms.lease_seconds
 
     def _run(self, record: Record, claimed_at: float) -> None:
         job = record.job

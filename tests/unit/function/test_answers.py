@@ -14,6 +14,7 @@ import flask
 import pytest
 
 from function import answers, assets, main
+from function.handlers import OVERDUE_SECONDS
 from jobs.errors import CODES, Where
 from jobs.job import Status, new_id
 from jobs.options import Options
@@ -98,9 +99,11 @@ def test_other_paths(front: Front, path: str) -> None:
 
 
 def test_health_tells_the_age_of_the_oldest_upload(front: Front) -> None:
-    assert front.call("GET", "/health").get_json() == {"status": "ok", "oldest_waiting_seconds": None}
+    assert front.call("GET", "/health").get_json() == {"status": "ok", "oldest_waiting_seconds": None, "overdue": False}
     front.upload(front.submitted()["job_id"])
     assert isinstance(front.call("GET", "/health").get_json()["oldest_waiting_seconds"], float)
+    front.clock.advance(OVERDUE_SECONDS + 1)
+    assert front.call("GET", "/health").get_json()["overdue"] is True
 
 
 @pytest.mark.parametrize(

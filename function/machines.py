@@ -1,0 +1,67 @@
+"""Training machines that are there only while somebody waits: the sweep sets the size of their group.
+
+It only ever grows it, up to the number of jobs that wait or run. A machine that finds nothing more to do
+takes itself away (`vm_worker/idle.py`), and one that Google takes back is made again by the group.
+https://cloud.google.com/compute/docs/reference/rest/v1/instanceGroupManagers/resize
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import google.auth
+import google.auth.exceptions
+import requests
+from google.auth.credentials import Credentials
+from google.auth.transport.requests import AuthorizedSession
+
+from jobs.queue import Queue
+
+SCOPES = ("https://www.googleapis.com/auth/compute",)
+TIMEOUT = 10.0  # seconds; a sweep has less than a minute
+
+_log = logging.getLogger(__name__)
+
+
+class MachineGroup:
+    """A managed instance group, `projects/<p>/zones/<z>/instanceGroupManagers/<name>`, of 0 to `most` machines."""
+
+    def __init__(self, url: str, most: int, credentials: Credentials | None = None) -> None:
+        """`url` is the group's whole address; the credentials are those of the machine that this runs on."""
+        self._url = url
+        self._most = most
+        self._credentials = credentials
+        self._session: AuthorizedSession | None = None
+
+    def __call__(self, queue: Queue) -> Mapping[str, Any]:
+        """Let there be as many machines as jobs, if that is more than there are; `{"machines": how many}`.
+
+        A group that does not answer must not stop the sweep: the number is None then, and the next minute tries again.
+        """
+        wanted = min(self._most, sum(1 for _ in queue.waiting()))
+        try:
+            size = self._size() if wanted else 0
+            if wanted > size:
+                self._resize(wanted)
+                _log.info("training machines: %d, were %d", wanted, size)
+        except (requests.RequestException, google.auth.exceptions.GoogleAuthError, KeyError, ValueError) as error:
+            _log.error("the group of training machines does not answer: %s", type(error).__name__)
+            return {"machines": None}
+        return {"machines": max(wanted, size)}
+
+    def _size(self) -> int:
+        answer = self._open().get(self._url, timeout=TIMEOUT)
+        answer.raise_for_status()
+        return int(answer.json()["targetSize"])
+
+    def _resize(self, size: int) -> None:
+        self._open().post(f"{self._url}/resize", params={"size": size}, timeout=TIMEOUT).raise_for_status()
+
+    def _open(self) -> AuthorizedSession:
+        """The session, made when it is first needed: most sweeps find nobody waiting."""
+        if self._session is None:
+            credentials = self._credentials or google.auth.default(scopes=SCOPES)[0]
+            self._session = AuthorizedSession(credentials)
+        return self._session
