@@ -104,6 +104,15 @@ class Life(RuleBasedStateMachine):
         for number in order:
             self.work(number, steps)
 
+    @rule(number=st.integers(0, WORKERS - 1), seconds=st.sampled_from([25, 40, 50, 58, 70, 400, 650]))
+    def freeze_one(self, number: int, seconds: int) -> None:
+        """One stands still while the others go on."""
+        end = self.world.time.monotonic() + seconds
+        while self.world.time.monotonic() < end:
+            for other in range(WORKERS):
+                if other != number:
+                    self.work(other, 20)
+
     @rule(seconds=st.sampled_from([1, 10, 30, 44, 46, 61, 61, 130, 130, 700, 4000]))
     def wait(self, seconds: int) -> None:
         """Nobody runs: whoever is in the middle of something is frozen."""
