@@ -17,6 +17,7 @@ class Preprocessing(StrEnum):
     PLUS_MINUS_ONE = "x / 127.5 - 1"
     LITE = "(x - 127) / 128"
     BGR_MINUS_MEAN = "BGR, minus the ImageNet mean"
+    MEAN_AND_DEVIATION = "(x / 255 - ImageNet's mean) / its deviation, of each channel"
     BUILT_IN = "the network's own layers"
 
 
@@ -77,6 +78,18 @@ _ROWS = (
         licence="Apache-2.0", attribution=_KERAS.format("MobileNetV2 by Google", "Apache-2.0"),
     ),
     Backbone(
+        key="mobilenet_v3_small", title="MobileNetV3Small", application="MobileNetV3Small", size=224,
+        features=576, parameters=939_120, gflops=0.055, preprocessing=Preprocessing.BUILT_IN,
+        cuts=(Cut("expanded_conv_10_expand"), Cut("expanded_conv_8_expand"), Cut("expanded_conv_6_expand")),
+        licence="Apache-2.0", attribution=_KERAS.format("MobileNetV3-Small by Google", "Apache-2.0"),
+    ),
+    Backbone(
+        key="mobilenet_v3_large", title="MobileNetV3Large", application="MobileNetV3Large", size=224,
+        features=960, parameters=2_996_352, gflops=0.21, preprocessing=Preprocessing.BUILT_IN,
+        cuts=(Cut("expanded_conv_14_expand"), Cut("expanded_conv_12_expand"), Cut("expanded_conv_10_expand")),
+        licence="Apache-2.0", attribution=_KERAS.format("MobileNetV3-Large by Google", "Apache-2.0"),
+    ),
+    Backbone(
         key="inception_v3", title="InceptionV3", application="InceptionV3", size=299,
         features=2048, parameters=21_802_784, gflops=5.7, preprocessing=Preprocessing.PLUS_MINUS_ONE,
         cuts=(Cut("mixed9", Side.AFTER), Cut("mixed8", Side.AFTER), Cut("mixed7", Side.AFTER)),
@@ -93,6 +106,27 @@ _ROWS = (
         features=2048, parameters=20_861_480, gflops=8.4, preprocessing=Preprocessing.PLUS_MINUS_ONE,
         cuts=(Cut("block14_sepconv1"), Cut("block13_sepconv1_act")),
         licence="MIT", attribution=_KERAS.format("Xception by François Chollet", "MIT"),
+    ),
+    Backbone(
+        key="resnet50_v2", title="ResNet50V2", application="ResNet50V2", size=224,
+        features=2048, parameters=23_564_800, gflops=3.5, preprocessing=Preprocessing.PLUS_MINUS_ONE,
+        cuts=(
+            Cut("conv5_block2_out", Side.AFTER),
+            Cut("conv4_block6_out", Side.AFTER),
+            Cut("conv4_block3_out", Side.AFTER),
+        ),
+        licence="BSD-3-Clause", attribution=_KERAS.format("ResNet50V2 by Facebook", "BSD-3-Clause"),
+    ),
+    Backbone(
+        key="densenet121", title="DenseNet121", application="DenseNet121", size=224,
+        features=1024, parameters=7_037_504, gflops=2.8, preprocessing=Preprocessing.MEAN_AND_DEVIATION,
+        cuts=(Cut("conv5_block8_concat", Side.AFTER), Cut("pool4_pool", Side.AFTER), Cut("pool3_pool", Side.AFTER)),
+        licence="BSD-3-Clause", attribution=_KERAS.format("DenseNet121 by Liu Zhuang and others", "BSD-3-Clause"),
+    ),
+    Backbone(
+        key="efficientnet_b0", title="EfficientNetB0", application="EfficientNetB0", size=224,
+        features=1280, parameters=4_049_564, gflops=0.39, preprocessing=Preprocessing.BUILT_IN, cuts=_LITE_CUTS,
+        licence="Apache-2.0", attribution=_KERAS.format("EfficientNet-B0 by Google", "Apache-2.0"),
     ),
     Backbone(
         key="efficientnet_v2_b0", title="EfficientNetV2B0", application="EfficientNetV2B0", size=224,

@@ -13,6 +13,8 @@ from vm_worker.learn.backbones import CATALOGUE, Backbone, Cut, Preprocessing, S
 from vm_worker.learn.weights import DOWNLOAD, WeightFile
 
 IMAGENET_BGR_MEAN = (103.939, 116.779, 123.68)
+IMAGENET_MEAN = (0.485, 0.456, 0.406)  # of red, green and blue in 0..1
+IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
 POOL = "features"  # the pooling layer's name
 
 
@@ -53,6 +55,8 @@ def _prepared(row: Backbone, image: Any) -> Any:
             kernel = np.eye(3, dtype=np.float32)[::-1].reshape(1, 1, 3, 3)
             flip.set_weights([kernel, -np.array(IMAGENET_BGR_MEAN, np.float32)])
             return prepared
+        case Preprocessing.MEAN_AND_DEVIATION:
+            return _mean_and_deviation(255.0, "preprocessing")(image)
         case Preprocessing.BUILT_IN:
             return image
 
@@ -70,23 +74,57 @@ def _application(row: Backbone, weight: WeightFile | None, prepared: Any) -> Any
     return whole
 
 
+def _mean_and_deviation(full: float, name: str) -> keras.Layer:
+    """Standardises each channel as ImageNet's; `full` is the input's largest value."""
+    scale = [1 / (full * deviation) for deviation in IMAGENET_DEVIATION]
+    offset = [-mean / deviation for mean, deviation in zip(IMAGENET_MEAN, IMAGENET_DEVIATION, strict=True)]
+    return layers.Rescaling(scale, offset, name=name)
+
+
 def _only_built_in(model: keras.Model) -> keras.Model:
-    """The model with InceptionResNetV2's own scaling layer, which no plain loader knows, as a plain sum."""
-    scalings = [layer for layer in model.layers if _scales(layer)]
-    if not scalings:
+    """The model without what keeps a file from standing alone.
+
+    InceptionResNetV2's own scaling layer, which no plain loader knows, becomes a plain sum. MobileNetV3's bare
+    sums and products with a number, which do not come back from an .h5, become layers. EfficientNetB0's
+    normalization, which keras.applications completes only while it downloads its weights, becomes constants.
+    """
+    if not any(_scales(op) or _normalises(op) or _is_bare(op) for op in model.operations):
         return model
-    plain = keras.models.clone_model(model, clone_function=_plain)
-    plain.set_weights(model.get_weights())
-    for scaling in scalings:
+    plain = keras.models.clone_model(model, clone_function=_plain, call_function=_call)
+    for layer in model.layers:
+        if not _normalises(layer):
+            plain.get_layer(layer.name).set_weights(layer.get_weights())
+    for scaling in filter(_scales, model.layers):
         # x + scale * (kernel * y + bias): the scale moves into the convolution that makes the second summand.
         summand = plain.get_layer(scaling.input[1]._keras_history.operation.name)
         summand.set_weights([scaling.scale * value for value in summand.get_weights()])
     return plain
 
 
-def _scales(layer: Any) -> bool:
-    return type(layer).__name__ == "CustomScaleLayer"
+def _scales(op: Any) -> bool:
+    return type(op).__name__ == "CustomScaleLayer"
 
 
-def _plain(layer: Any) -> Any:
-    return layers.Add(name=layer.name) if _scales(layer) else type(layer).from_config(layer.get_config())
+def _normalises(op: Any) -> bool:
+    return isinstance(op, layers.Normalization) and op.input_mean is None
+
+
+def _is_bare(op: Any) -> bool:
+    return not isinstance(op, keras.Layer)
+
+
+def _plain(op: Any) -> Any:
+    if _scales(op):
+        return layers.Add(name=op.name)
+    if _normalises(op):
+        return _mean_and_deviation(1.0, op.name)  # behind the network's own division by 255
+    if _is_bare(op):
+        number = float(op._inbound_nodes[0].arguments.args[1])
+        change = {"Add": {"scale": 1.0, "offset": number}, "Multiply": {"scale": number}}[type(op).__name__]
+        return layers.Rescaling(**change, name=op.name)
+    return type(op).from_config(op.get_config())
+
+
+def _call(layer: Any, first: Any, *more: Any, **named: Any) -> Any:
+    """Without the number of a bare sum or product, which its layer has in itself."""
+    return layer(first) if isinstance(layer, layers.Rescaling) else layer(first, *more, **named)
