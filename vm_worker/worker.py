@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+from collections.abc import Iterator
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta

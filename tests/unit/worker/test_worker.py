@@ -21,7 +21,7 @@ from jobs.mails import Postman
 from jobs.options import Options
 from jobs.queue import Buckets, Dismissal, Queue, Waiting
 from jobs.records import Record
-from jobs.store import MemoryStore
+from jobs.store import Blob, MemoryStore
 from vm_worker.spec import Spec
 from vm_worker.tenure import Launch, Terms
 from vm_worker.worker import Worker
@@ -281,3 +281,20 @@ def test_an_owner_that_hears_late_of_its_claim_does_not_begin(house: House, monk
     assert house.worker("w").step()
     assert house.launched == []
     assert house.status(job_id) is Status.RUNNING  # its lease dies, and then anyone may take it
+
+
+def test_a_step_reads_no_more_of_a_long_queue_than_it_needs(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    for n in range(40):
+        house.submit(f"{n:064x}")
+    worker = house.worker("w")
+    worker.step()  # with its first sweep, which looks at every job
+    read: list[str] = []
+    get = house.queue.buckets.emails.get
+
+    def counted(name: str, known: Blob | None = None) -> Blob | None:
+        read.append(name)
+        return get(name, known)
+
+    monkeypatch.setattr(house.queue.buckets.emails, "get", counted)
+    worker.step()
+    assert len(read) < 20
