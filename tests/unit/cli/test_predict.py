@@ -140,3 +140,16 @@ def test_csv_holds_every_photo_and_no_formula(
     assert [row["image"] for row in rows] == ["'=cmd.png", "missing.jpg"]
     assert (rows[0]["class"], rows[0]["sure"], rows[1]["class"]) == ("light", "True", "")
     assert "No such file" in rows[1]["error"]
+
+
+def test_hostile_names_write_no_escape_sequence(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy = tmp_path / model.name
+    copy.write_bytes(model.read_bytes())
+    (tmp_path / "labels.txt").write_text("\x1b]0;title\x07dark\n\x1b[31mlight\u202e\n", encoding="utf-8")
+    photos = [_photo(tmp_path / "\x1b[2Jnight.png", 5), tmp_path / "\x1b[31mmissing\x07.jpg"]
+    for wish in ({}, {"as_json": True}, {"as_csv": True}):
+        run(Question(copy, photos, **wish))
+        said = capsys.readouterr()
+        assert not {"\x1b", "\x07", "\u202e"} & set(said.out + said.err), wish
