@@ -95,7 +95,7 @@ class Inline:
 
 @dataclass
 class StubChild:
-    """An attempt without training: it makes every stage, refuses, breaks, dies or hangs, as its job is meant to."""
+    """An attempt without training: it makes every stage, soon or slowly, or refuses, breaks, dies or hangs."""
 
     spec: Spec
     kind: str
@@ -103,14 +103,16 @@ class StubChild:
     polled: Callable[[], None]  # told at each look for an event
     rest: Callable[[float], None]
     said: bool = False
+    polls: int = 0
 
     def next_event(self, timeout: float) -> Mapping[str, Any] | None:
         self.polled()
         self.rest(40.0 if self.kind == "hangs" else 4.0)
-        if self.kind == "good":
-            return self._next_stage()
-        if self.kind == "hangs":
+        self.polls += 1
+        if self.kind == "hangs" or (self.kind == "slow" and self.polls % 6):
             return None
+        if self.kind in ("good", "slow"):
+            return self._next_stage()
         if self.kind == "dies" or self.said:
             return ENDED
         self.said = True
@@ -143,7 +145,7 @@ class StubChild:
         return -9
 
     def wait(self) -> int:
-        return {"good": 0, "dies": -9}.get(self.kind, 1)
+        return {"good": 0, "slow": 0, "dies": -9}.get(self.kind, 1)
 
 
 @dataclass
