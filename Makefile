@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help dev demo test check faults bench slow
+.PHONY: help dev demo test check faults bench slow cloud deploy destroy
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -54,3 +54,15 @@ slow: dev ## The tests that take minutes.
 
 bench: dev ## Measure; prints tables.
 	$(BIN)/pytest tests/benchmarks -o python_files='*.py' -m "" -s
+
+cloud: dev ## The cloud files against the provider's own schema, and by checkov.
+	@test -x .venv-cloud/bin/checkov || { $(PYTHON) -m venv .venv-cloud && .venv-cloud/bin/python -m pip install \
+		--disable-pip-version-check --quiet cdktf-cdktf-provider-google checkov pytest python-hcl2; }
+	.venv-cloud/bin/python -m pytest -c /dev/null --rootdir . --noconftest -p no:cacheprovider tests/cloud/test_schema.py
+	.venv-cloud/bin/checkov --directory infra/gcp --framework terraform --quiet --compact --skip-download
+
+deploy: dev ## Everything to your Google Cloud project: PROJECT= REGION= SENDER= ALLOWED= SENDGRID_KEY=
+	@PROJECT="$(PROJECT)" REGION="$(REGION)" SENDER="$(SENDER)" ALLOWED="$(ALLOWED)" PYTHON=$(BIN)/python infra/deploy.sh deploy
+
+destroy: dev ## Remove all of it: PROJECT= REGION=
+	@PROJECT="$(PROJECT)" REGION="$(REGION)" PYTHON=$(BIN)/python infra/deploy.sh destroy

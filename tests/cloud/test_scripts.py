@@ -1,0 +1,218 @@
+"""The shell scripts with the cloud's commands replaced by recorders, and under shellcheck."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+INFRA = Path(__file__).parents[2] / "infra"
+METADATA = {
+    "wheel": "gs://code/abc/modelmail-0.1.0-py3-none-any.whl",
+    "constraints": "gs://code/def/constraints.txt",
+    "unit": "gs://code/123/modelmail-worker.service",
+    "settings": "MODELMAIL_EMAILS_BUCKET=emails\nMODELMAIL_SENDER=models@example.org",
+    "secrets": "projects/p/secrets/modelmail-secret projects/p/secrets/modelmail-sendgrid-key",
+    "ops-agent": "false",
+    "gpu": "true",
+}
+
+
+@dataclass
+class Machine:
+    """A folder that stands for the machine, and programs that only note how they were called."""
+
+    root: Path
+
+    def __post_init__(self) -> None:
+        self.bin = self.root / "bin"
+        self.bin.mkdir(parents=True)
+        self.calls = self.root / "calls"
+        self.calls.touch()
+        (self.root / "etc/systemd/system").mkdir(parents=True)
+        (self.root / "var/lib").mkdir(parents=True)
+
+    def program(self, name: str, script: str = "") -> None:
+        """A recorder; `script` runs after the note."""
+        path = self.bin / name
+        path.write_text(f'#!/bin/bash\necho "{name} $*" >>"{self.calls}"\n{script}\n')
+        path.chmod(0o755)
+
+    def run(self, script: str, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
+        """The real script, among the recorders."""
+        path = f"{self.bin}:{os.environ['PATH']}"
+        return subprocess.run(
+            [str(INFRA / script), *arguments],
+            env={"PATH": path, "ROOT": str(self.root), "HOME": str(self.root), **env},
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+
+    def called(self) -> list[str]:
+        """Every call so far, in order."""
+        return self.calls.read_text().splitlines()
+
+
+@pytest.fixture
+def vm(tmp_path: Path) -> Machine:
+    """A fresh Deep Learning VM."""
+    machine = Machine(tmp_path / "vm")
+    attributes = "\n".join(f"  */modelmail-{name}) printf '%s' '{value}' ;;" for name, value in METADATA.items())
+    machine.program("curl", f'case "${{@: -1}}" in\n{attributes}\n  *) exit 22 ;;\nesac')
+    machine.program(
+        "gcloud",
+        'case "$*" in\n'
+        '  "secrets versions access"*sendgrid-key) printf sendgrid-value ;;\n'
+        '  "secrets versions access"*) printf secret-value ;;\n'
+        '  "storage cp"*.service*) touch "${@: -1}" ;;\n'
+        '  "storage cp"*) touch "${@: -1}/constraints.txt" "${@: -1}/modelmail-0.1.0-py3-none-any.whl" ;;\n'
+        "esac",
+    )
+    venv = machine.root / "opt/modelmail/bin"
+    for name in ("python3.12", "python3.13", "python3.11", "python3"):
+        made = f'if [ "$2" = venv ]; then mkdir -p "{venv}"; cp "$0" "{venv}/python"; fi'
+        machine.program(name, made)
+    for name in ("systemctl", "useradd", "nvidia-smi", "apt-get"):
+        machine.program(name)
+    machine.program("id", "exit 1")
+    machine.program("install", 'mkdir -p "${@: -1}"')  # its owner is a user that this machine does not have
+    return machine
+
+
+def test_startup_makes_a_worker_of_a_fresh_machine(vm: Machine) -> None:
+    ended = vm.run("startup.sh")
+    assert ended.returncode == 0, ended.stderr
+    calls = vm.called()
+    order = [
+        next(place for place, call in enumerate(calls) if wanted in call)
+        for wanted in (
+            "gcloud storage cp gs://code/abc",
+            "-m venv --clear",
+            "-m pip install --quiet --require-hashes",
+            "-m pip install --quiet --no-deps",
+            "useradd --system",
+            "gcloud secrets versions access latest --secret projects/p/secrets/modelmail-secret",
+            "nvidia-smi",
+            "systemctl daemon-reload",
+            "systemctl enable --now modelmail-worker.service",
+        )
+    ]
+    assert order == sorted(order)
+    assert not [call for call in calls if call.startswith("apt-get")]
+
+
+def test_startup_gives_the_worker_its_settings_and_secrets_and_nobody_else(vm: Machine) -> None:
+    ended = vm.run("startup.sh")
+    env = vm.root / "run/modelmail/env"
+    assert env.read_text().splitlines() == [
+        "MODELMAIL_EMAILS_BUCKET=emails",
+        "MODELMAIL_SENDER=models@example.org",
+        "MODELMAIL_SECRET=secret-value",
+        "MODELMAIL_SENDGRID_KEY=sendgrid-value",
+    ]
+    assert stat.S_IMODE(env.stat().st_mode) == 0o600
+    assert "secret-value" not in ended.stdout + ended.stderr + vm.calls.read_text()
+
+
+def test_a_second_boot_installs_nothing_again(vm: Machine) -> None:
+    assert vm.run("startup.sh").returncode == 0
+    vm.calls.write_text("")
+    assert vm.run("startup.sh").returncode == 0
+    assert not [call for call in vm.called() if "pip install" in call]
+    assert "systemctl enable --now modelmail-worker.service" in vm.called()
+
+
+def test_without_a_python_that_fits_one_is_installed(vm: Machine) -> None:
+    for name in ("python3.12", "python3.13", "python3.11", "python3"):
+        (vm.bin / name).unlink()
+        vm.program(name, "exit 1")
+    ended = vm.run("startup.sh")
+    assert ended.returncode != 0  # the recorder of apt-get brings none
+    assert [call for call in vm.called() if call.startswith("apt-get install")] == [
+        "apt-get install --yes --quiet python3.12 python3.12-venv"
+    ]
+
+
+def test_a_boot_without_metadata_starts_no_worker(vm: Machine) -> None:
+    vm.program("curl", "exit 22")
+    assert vm.run("startup.sh").returncode != 0
+    assert not [call for call in vm.called() if call.startswith("systemctl")]
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Machine:
+    """Where somebody deploys from."""
+    machine = Machine(tmp_path / "desk")
+    machine.program("terraform", 'case "$*" in *output*) printf https://front.example ;; esac')
+    machine.program("gcloud", 'case "$*" in *"versions add"*) cat >/dev/null ;; esac')
+    machine.program(
+        "python",
+        f'case "$*" in\n  *infra.package*) touch "{machine.root}/build/function.zip" ;;\n'
+        f'  *wheel*) touch "{machine.root}/build/modelmail-0.1.0-py3-none-any.whl" ;;\n  *) printf made-up ;;\nesac',
+    )
+    return machine
+
+
+WISH = {"PROJECT": "p", "REGION": "europe-west4", "SENDER": "models@example.org", "ALLOWED": "a@b.org,*@c.org"}
+
+
+def _desk(desk: Machine, what: str, **env: str) -> subprocess.CompletedProcess[str]:
+    own = {"BUILD": str(desk.root / "build"), "PYTHON": str(desk.bin / "python")}
+    return desk.run("deploy.sh", what, **own, **env)
+
+
+def test_deploy_builds_makes_the_secrets_first_and_prints_the_address(desk: Machine) -> None:
+    ended = _desk(desk, "deploy", **WISH, SENDGRID_KEY="key")
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.splitlines()[-1] == "https://front.example"
+    applies = [call for call in desk.called() if call.startswith("terraform") and " apply " in call]
+    assert "-target=google_secret_manager_secret.secret" in applies[0] and "-target" not in applies[1]
+    assert '-var=allowed_addresses=["a@b.org","*@c.org"]' in applies[1]
+    assert "-auto-approve" not in "".join(applies)  # a person looks at the plan
+    added = [call for call in desk.called() if "versions add" in call]
+    assert len(added) == 2 and "key" not in " ".join(call.split("--data-file")[1] for call in added)
+
+
+def test_secrets_that_are_there_are_left_alone(desk: Machine) -> None:
+    desk.program("gcloud", 'case "$*" in *"versions list"*) echo 1 ;; esac')
+    assert _desk(desk, "deploy", **WISH, SENDGRID_KEY="key").returncode == 0
+    assert not [call for call in desk.called() if "versions add" in call]
+
+
+@pytest.mark.parametrize("missing", list(WISH))
+def test_what_is_missing_is_asked_for_by_name(desk: Machine, missing: str) -> None:
+    given = {name: value for name, value in WISH.items() if name != missing}
+    ended = _desk(desk, "deploy", **given, SENDGRID_KEY="key")
+    assert ended.returncode == 2 and f"Give {missing}=" in ended.stderr
+    assert not [call for call in desk.called() if call.startswith("terraform")]
+
+
+def test_destroy_removes_what_deploy_made(desk: Machine) -> None:
+    assert _desk(desk, "destroy", PROJECT="p", REGION="europe-west4").returncode == 0
+    (call,) = [call for call in desk.called() if " destroy " in call]
+    assert "-state=terraform-p.tfstate" in call
+
+
+@pytest.mark.parametrize("script", ["startup.sh", "deploy.sh", "../.ci/run"])
+def test_scripts_are_clean(script: str) -> None:
+    if shutil.which("shellcheck") is None:
+        pytest.skip("no shellcheck is installed; on Debian: apt install shellcheck")
+    ended = subprocess.run(["shellcheck", str(INFRA / script)], capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stdout
+
+
+def test_the_unit_is_one(tmp_path: Path) -> None:
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("no systemd-analyze is installed")
+    text = (INFRA / "modelmail-worker.service").read_text()
+    # The interpreter is on the training machine alone.
+    unit = tmp_path / "modelmail-worker.service"
+    unit.write_text(text.replace("/opt/modelmail/bin/python", shutil.which("sh") or "/bin/sh"))
+    ended = subprocess.run(["systemd-analyze", "verify", str(unit)], capture_output=True, text=True)
+    assert "modelmail-worker" not in ended.stderr, ended.stderr
