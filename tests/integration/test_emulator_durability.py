@@ -176,8 +176,10 @@ def test_it_says_why_it_cannot_start(tmp_path: Path, key: Path, emulator: Emulat
     assert refused(data, tmp_path / "none.json") == f"{tmp_path / 'none.json'}: No such file or directory\n"
     file.touch()
     assert refused(file, key) == f"{file}: File exists\n"
-    (data / "index.sqlite").write_bytes(b"this is no database, but it is long enough to be read as one" * 100)
-    assert refused(data, key) == f"The index in {data} cannot be used: file is not a database\n"
+    spoiled = tmp_path / "spoiled"
+    spoiled.mkdir()
+    (spoiled / "index.sqlite").write_bytes(b"this is no database, but it is long enough to be read as one" * 100)
+    assert refused(spoiled, key) == f"The index in {spoiled} cannot be used: file is not a database\n"
 
 
 def test_two_emulators_never_share_a_folder(tmp_path: Path, key: Path) -> None:

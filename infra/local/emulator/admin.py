@@ -13,8 +13,6 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any, TypeGuard
 
-import uvicorn.protocols.http.httptools_impl as httptools_impl
-
 from infra.local.emulator.errors import INVALID, METHOD_NOT_ALLOWED, ApiError
 from infra.local.emulator.faults import Faults, rules_from
 from infra.local.emulator.http import App, Receive, Request, Response, Scope, Send, json_response, send_response
@@ -22,15 +20,6 @@ from infra.local.emulator.lifecycle import sweep
 from infra.local.emulator.store import Store
 
 _MOST_OFFSET_SECONDS = 100 * 366 * 86400
-
-
-class Protocol(httptools_impl.HttpToolsProtocol):
-    """Gives the application its connection, which ASGI does not, so that a fault can end it."""
-
-    def on_message_begin(self) -> None:
-        """A request begins."""
-        super().on_message_begin()
-        self.scope["state"]["transport"] = self.transport
 
 
 class Admin:

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import uvicorn
 
-from infra.local.emulator.admin import Admin, Protocol
+from infra.local.emulator.admin import Admin
 from infra.local.emulator.clock import Clock
 from infra.local.emulator.http import App
 from infra.local.emulator.keys import load_key
+from infra.local.emulator.protocol import Protocol
 from infra.local.emulator.resumable import Resumable
 from infra.local.emulator.routing import Emulator
 from infra.local.emulator.service import Service
@@ -54,7 +55,7 @@ def serve(config: Config) -> None:
         server = uvicorn.Server(
             uvicorn.Config(
                 app,
-                http=Protocol if config.admin else "httptools", ws="none", lifespan="off",
+                http=Protocol, ws="none", lifespan="off", proxy_headers=False,
                 access_log=False, log_level="warning", timeout_keep_alive=75, timeout_graceful_shutdown=5,
                 server_header=False, backlog=BACKLOG,
             )
