@@ -217,6 +217,7 @@ _TABLE = (
         "The training machine was lost too often",
         "Your photos were fine. Send them again later.",
     ),
+    Code("cancelled", Where.JOB, 500, "The operator stopped this job", "Ask the person who runs the service."),
     Code("deadline", Where.JOB, 500, "The job did not end in time", "Your photos were fine. Send them again later."),
 )
 

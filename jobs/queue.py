@@ -20,6 +20,8 @@ from jobs.store import PreconditionFailed, Stat, Store
 
 OVERDUE = "The job did not end within its deadline."
 
+BROKEN = (KeyError, TypeError, ValueError)  # what a record raises that is none
+
 log = logging.getLogger(__name__)
 
 
@@ -89,13 +91,13 @@ class Queue:
     def open_jobs(self) -> int:
         """Jobs that count against the limit: uploaded, or with a link that still works."""
         now = self.clock.now()
-        found = (self.read(stat.name.removeprefix("open/")) for stat in self.buckets.emails.list("open/"))
+        found = (self._sound(stat.name.removeprefix("open/")) for stat in self.buckets.emails.list("open/"))
         return sum(1 for record in found if record is not None and self._counts(record.job, now))
 
     def oldest_waiting_seconds(self) -> float | None:
         """How long the oldest uploaded job has waited for a worker, or None."""
         unclaimed = (Status.AWAITING_UPLOAD, Status.AWAITING_WORKER)
-        found = ((self.read(_job_of(stat)), stat) for stat in self.buckets.datasets.list())
+        found = ((self._sound(_job_of(stat)), stat) for stat in self.buckets.datasets.list())
         waits = [
             (self.clock.now() - stat.created).total_seconds()
             for record, stat in found
@@ -128,7 +130,7 @@ class Queue:
         for stat in sorted(self.buckets.datasets.list(), key=lambda stat: (stat.created, stat.name)):
             try:
                 record = self.read(_job_of(stat))
-            except (KeyError, TypeError, ValueError):  # must not keep the others from their turn
+            except BROKEN:  # must not keep the others from their turn
                 log.exception("the record of job %s cannot be read", stat.name[:8])
                 continue
             if record is None or record.job.status.terminal:
@@ -206,6 +208,10 @@ class Queue:
         """End a job whose deadline has passed, whoever owns it; None when its record has changed."""
         return self._fail_unowned(record, "deadline", OVERDUE)
 
+    def cancel(self, record: Record) -> Record | None:
+        """End a job on the operator's word, whoever owns it; None when its record has changed."""
+        return self._fail_unowned(record, "cancelled", "The person who runs the service stopped this job.")
+
     def past_deadline(self, job: Job) -> bool:
         """Whether a job that has been claimed once should have ended by now."""
         return job.uploaded_at is not None and self.clock.now() - job.uploaded_at > self._deadline()
@@ -236,6 +242,14 @@ class Queue:
         return self.records.update(job_id, change, patient=patient)
 
     # Inside.
+
+    def _sound(self, job_id: str) -> Record | None:
+        """The record, where there is one that can be read."""
+        try:
+            return self.read(job_id)
+        except BROKEN:
+            log.exception("the record of job %s cannot be read", job_id[:8])
+            return None
 
     def _deadline(self) -> timedelta:
         return timedelta(hours=self.limits.deadline_hours)
