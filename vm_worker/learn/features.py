@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
 from vm_worker.learn.budget import Budget
+from vm_worker.learn.engines import BATCH as BATCH
+from vm_worker.learn.engines import Engine, filled
 
-BATCH = 32  # images; one shape, so one graph. Larger batches are no faster on a CPU and need more memory
 SETTLED = 3 * BATCH  # images after which a measured speed is believed
 
 
@@ -25,10 +28,18 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Extracted:
-    """Features in the order of the rows, and how fast they came."""
+class Target:
+    """Where features go: an array, usually a memory map, and the place in it of each row of the source."""
 
-    features: NDArray[np.float32]  # (m, ...)
+    values: NDArray[np.float32]  # (n, ...)
+    places: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How far it went, and how fast."""
+
+    done: int  # images, from the first row on
     speed: float  # images a second, without the tracing
 
 
@@ -43,33 +54,64 @@ class TooSlow(Exception):
 Progress = Callable[[int, float], None]  # images done, images a second
 
 
-def extract(
-    model: keras.Model, source: Source, budget: Budget, progress: Progress, least: int | None = None
-) -> Extracted:
-    """The model's output for each row, in the order of the rows: (m, ...) float32.
+@dataclass(frozen=True)
+class Watch:
+    """Until when, who hears of it, and how many rows are wanted whatever the time; None = all or nothing."""
 
-    Raises TooSlow as soon as the measured speed says that the budget does not suffice. With `least`
-    it does not: it stops at the budget, but not before so many rows, and gives what is there.
+    budget: Budget
+    progress: Progress = lambda done, speed: None
+    least: int | None = None
+
+
+def extract(engine: Engine, source: Source, target: Target, watch: Watch) -> Pace:
+    """The engine's output for each row, into its place.
+
+    Raises TooSlow as soon as the measured speed says that the budget does not suffice. With a least number
+    it does not: it stops at the budget, but not before so many rows.
     """
-    total = len(source.rows)
-    out = np.empty((total, *model.output.shape[1:]), np.float32)
-    forward(model, source.pixels, source.rows[:1])  # traces the graph; not part of the speed
+    total, budget, least = len(source.rows), watch.budget, watch.least
+    if not engine.speed:
+        engine.run(source.pixels[source.rows[:1]])  # traces the graph; not part of the speed
     started, done, speed = time.monotonic(), 0, 0.0
-    while done < total:
-        rows = source.rows[done : done + BATCH]
-        out[done : done + len(rows)] = forward(model, source.pixels, rows)
-        done += len(rows)
+    for images in _ahead(source, engine.batch):
+        target.values[target.places[done : done + len(images)]] = engine.run(images)
+        done += len(images)
         speed = done / max(time.monotonic() - started, 1e-6)
-        progress(done, speed)
+        watch.progress(done, speed)
         if least is not None and done >= least and budget.over():
             break
-        if least is None and done >= SETTLED and (total - done) / speed > budget.remaining():
+        settled = done < total and (done >= SETTLED or budget.over())
+        if least is None and settled and (total - done) / speed > budget.remaining():
             raise TooSlow(speed)
-    return Extracted(out[:done], speed)
+    return Pace(done, speed)
+
+
+def _ahead(source: Source, batch: int) -> Iterator[NDArray[np.uint8]]:
+    """The pixels, a batch at a time; the next one is read while the network works on the last."""
+    parts = [source.rows[start : start + batch] for start in range(0, len(source.rows), batch)]
+    with ThreadPoolExecutor(1, thread_name_prefix="pixels") as reader:
+        # A fancy index copies: what comes back no longer depends on the memory map.
+        coming = [reader.submit(source.pixels.__getitem__, rows) for rows in parts[:1]]
+        for rows in parts[1:]:
+            coming.append(reader.submit(source.pixels.__getitem__, rows))
+            yield coming.pop(0).result()
+        for last in coming:
+            yield last.result()
+
+
+def in_memory(engine: Engine, source: Source) -> NDArray[np.float32]:
+    """The features of all rows, in their order, however long it takes: (m, ...)."""
+    values = np.empty((len(source.rows), *engine.shape), np.float32)
+    extract(engine, source, Target(values, np.arange(len(values))), Watch(Budget.of(float("inf"))))
+    return values
+
+
+def on_disk(path: Path, rows: int, shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """An empty memory map (rows, ...) of features: what is not in use need not stay in memory."""
+    values: NDArray[np.float32] = np.lib.format.open_memmap(path, "w+", np.float32, (rows, *shape))
+    return values
 
 
 def forward(model: keras.Model, pixels: NDArray[np.uint8], rows: NDArray[np.int64]) -> NDArray[np.float32]:
     """One batch of at most BATCH rows, filled up to BATCH so that the graph is never traced again."""
-    batch = np.zeros((BATCH, *pixels.shape[1:]), np.float32)
-    batch[: len(rows)] = pixels[rows]
-    return np.asarray(model.predict_on_batch(batch), np.float32)[: len(rows)]
+    return np.asarray(model.predict_on_batch(filled(pixels[rows])), np.float32)[: len(rows)]

@@ -58,33 +58,44 @@ class Network:
         self._out = tuple(int(side) for side in model.output.shape[1:])
         self._model.reshape({0: [1, *self._shape]})
 
-    def compiled(self, precision: Precision) -> Run:
-        """A function from a batch to the network's output, of whatever length.
+    def compiled(self, precision: Precision) -> Compiled:
+        """The network as a function."""
+        model = _first_kept(self._model, self._folder) if precision is Precision.MIXED else self._model
+        hint = "f32" if precision is Precision.F32 else "bf16"
+        hints = {"PERFORMANCE_HINT": "THROUGHPUT", "INFERENCE_PRECISION_HINT": hint}
+        return Compiled(_core().compile_model(model, DEVICE, hints), self._out)
 
-        Images go through one by one, as many at a time as there are processor cores: one image's
-        intermediate results stay in the caches, those of a batch do not.
-        """
+
+class Compiled:
+    """A function from a batch to the network's output, of whatever length.
+
+    Images go through one by one, as many at a time as there are processor cores: one image's
+    intermediate results stay in the caches, those of a batch do not.
+    """
+
+    def __init__(self, network: Any, shape: tuple[int, ...]) -> None:
         import openvino
 
-        model = _first_kept(self._model, self._folder) if precision is Precision.MIXED else self._model
-        hints = {"PERFORMANCE_HINT": "THROUGHPUT", "INFERENCE_PRECISION_HINT": "bf16"}
-        if precision is Precision.F32:
-            hints["INFERENCE_PRECISION_HINT"] = "f32"
-        queue = openvino.AsyncInferQueue(_core().compile_model(model, DEVICE, hints))
+        self._queue = openvino.AsyncInferQueue(network)
+        self._shape = shape
 
-        def run(batch: NDArray[Any]) -> NDArray[np.float32]:
-            out = np.empty((len(batch), *self._out), np.float32)
+    @property
+    def streams(self) -> int:
+        """Images at a time."""
+        return len(self._queue)
 
-            def store(request: Any, row: int) -> None:
-                out[row] = request.get_output_tensor(0).data[0]
+    def __call__(self, batch: NDArray[Any]) -> NDArray[np.float32]:
+        """(m, ...) uint8 or float32 -> (m, ...)."""
+        out = np.empty((len(batch), *self._shape), np.float32)
 
-            queue.set_callback(store)
-            for row in range(len(batch)):
-                queue.start_async({0: np.asarray(batch[row : row + 1], np.float32)}, row)
-            queue.wait_all()
-            return out
+        def store(request: Any, row: int) -> None:
+            out[row] = request.get_output_tensor(0).data[0]
 
-        return run
+        self._queue.set_callback(store)
+        for row in range(len(batch)):
+            self._queue.start_async({0: np.asarray(batch[row : row + 1], np.float32)}, row)
+        self._queue.wait_all()
+        return out
 
 
 def _core() -> Any:

@@ -26,6 +26,7 @@ class Entry:
     seconds: float
     images_per_second: float
     partial: bool  # judged on fewer photos than there are, for want of time
+    way: str = ""  # how the photos went through the network, where that is worth a word
 
     @property
     def rank(self) -> tuple[float, float, float]:
@@ -113,7 +114,8 @@ def _row(entry: Entry, chosen: Entry) -> dict[str, Any]:
         state = "chosen"
     else:
         state = "tied" if ties(entry, chosen) else "evaluated"
-    note = f"judged on {len(verdict.right)} photos: the time did not allow more" if entry.partial else ""
+    partial = f"judged on {len(verdict.right)} photos: the time did not allow more" if entry.partial else ""
+    note = "; ".join(filter(None, (partial, entry.way)))
     return blank(entry.backbone, state, note, round(entry.seconds, 2)) | {
         "validation_accuracy": round(verdict.accuracy, 5),
         "validation_interval": [round(float(interval.low), 5), round(float(interval.high), 5)],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
@@ -9,7 +11,8 @@ from numpy.typing import NDArray
 
 from vm_worker.learn import features, probabilities
 from vm_worker.learn.budget import Budget
-from vm_worker.learn.features import Source, TooSlow
+from vm_worker.learn.engines import Engine, by_keras
+from vm_worker.learn.features import Source, Target, TooSlow, Watch
 
 PIXELS: NDArray[np.uint8] = np.random.default_rng(0).integers(0, 256, (75, 8, 8, 3)).astype(np.uint8)
 ROWS = np.random.default_rng(1).permutation(75).astype(np.int64)[:70]
@@ -21,22 +24,40 @@ def means() -> keras.Model:
     return keras.Model(image, keras.layers.GlobalAveragePooling2D()(image))
 
 
-def nothing(done: int, speed: float) -> None:
-    assert done > 0 and speed > 0
+@pytest.fixture(scope="module")
+def engine(means: keras.Model) -> Engine:
+    return by_keras(means)
 
 
-def test_features_come_in_the_order_of_the_rows(means: keras.Model) -> None:
-    found = features.extract(means, Source(PIXELS, ROWS), Budget.of(60), nothing)
-    np.testing.assert_allclose(found.features, PIXELS[ROWS].mean((1, 2)), atol=1e-3)
-    assert found.features.dtype == np.float32 and found.speed > 0
+def test_features_come_in_the_order_of_the_rows(engine: Engine) -> None:
+    found = features.in_memory(engine, Source(PIXELS, ROWS))
+    np.testing.assert_allclose(found, PIXELS[ROWS].mean((1, 2)), atol=1e-3)
+    assert found.dtype == np.float32
 
 
-def test_the_budget_drops_a_network_or_ends_early(means: keras.Model) -> None:
+def test_features_go_to_their_places_on_disk(engine: Engine, tmp_path: Path) -> None:
+    values = features.on_disk(tmp_path / "features.npy", 75, engine.shape)
+    told: list[int] = []
+    watch = Watch(Budget.of(60), lambda done, speed: told.append(done))
+    pace = features.extract(engine, Source(PIXELS, ROWS), Target(values, ROWS), watch)
+    assert pace.done == 70 and pace.speed > 0 and told == [32, 64, 70]
+    kept = np.load(tmp_path / "features.npy", mmap_mode="r")
+    np.testing.assert_allclose(kept[ROWS], PIXELS[ROWS].mean((1, 2)), atol=1e-3)
+    assert not kept[np.setdiff1d(np.arange(75), ROWS)].any()
+
+
+def test_the_budget_drops_a_network_or_ends_early(engine: Engine) -> None:
     rows = np.zeros(features.SETTLED * 2, np.int64)
+    target = Target(np.zeros((len(rows), 3), np.float32), np.arange(len(rows)))
     with pytest.raises(TooSlow):
-        features.extract(means, Source(PIXELS, rows), Budget.of(-1), nothing)
-    found = features.extract(means, Source(PIXELS, rows), Budget.of(-1), nothing, least=40)
-    assert len(found.features) == 2 * features.BATCH
+        features.extract(engine, Source(PIXELS, rows), target, Watch(Budget.of(-1)))
+    pace = features.extract(engine, Source(PIXELS, rows), target, Watch(Budget.of(-1), least=40))
+    assert pace.done == 2 * features.BATCH
+    assert target.values[: pace.done].all()
+
+
+def test_no_rows_are_no_work(engine: Engine) -> None:
+    assert features.in_memory(engine, Source(PIXELS, ROWS[:0])).shape == (0, 3)
 
 
 @pytest.mark.parametrize("batch", [16, 32, 100])
@@ -58,8 +79,8 @@ def test_an_odd_last_batch_is_not_traced_anew() -> None:
             return x
 
     image = keras.Input((8, 8, 3))
-    model = keras.Model(image, keras.layers.GlobalAveragePooling2D()(Counting()(image)))
-    features.extract(model, Source(PIXELS, ROWS[:32]), Budget.of(60), nothing)
+    engine = by_keras(keras.Model(image, keras.layers.GlobalAveragePooling2D()(Counting()(image))))
+    features.in_memory(engine, Source(PIXELS, ROWS[:32]))
     before = len(traced)
-    features.extract(model, Source(PIXELS, ROWS[:45]), Budget.of(60), nothing)
+    features.in_memory(engine, Source(PIXELS, ROWS[:45]))
     assert len(traced) == before
