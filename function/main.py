@@ -19,7 +19,7 @@ from function.identity import GoogleIdentity
 from function.machines import MachineGroup
 from function.signing import iam_signer, key_signer
 from function.submissions import read_body
-from jobs import gcs
+from jobs import gcs, logformat
 from jobs.clock import SystemClock
 from jobs.errors import Transient, UserError
 from jobs.letters import Letterhead
@@ -68,6 +68,7 @@ class App:
 
     def __call__(self, request: flask.Request) -> flask.Response:
         """Answer. Never raises and never shows a traceback."""
+        logformat.trace.set(logformat.trace_of(request.headers.get("X-Cloud-Trace-Context", "")))
         try:
             response = self._routed(request)
         except Exception as error:
@@ -144,7 +145,7 @@ class _Lazy:
         with self._lock:
             if self._app is None:
                 settings = Settings.from_env()
-                logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
+                logformat.begin(settings.log_format, settings.project)
                 keep_out(settings.secret, settings.sendgrid_key)
                 self._app = build(settings)
             return self._app

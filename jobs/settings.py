@@ -40,6 +40,8 @@ class Settings:
     poll_seconds: float = 30.0
     lease_seconds: float = 60.0
     hourly_price: float = 0.0
+    log_format: str = "text"  # or json, for Cloud Logging
+    project: str = ""  # of the cloud, which traces in logs are named by
     limits: Limits = field(default_factory=Limits)
 
     @classmethod
@@ -75,6 +77,8 @@ _TEXTS = {
     "scheduler": "",
     "certs_url": Settings.certs_url,
     "secret": "",
+    "log_format": "text",
+    "project": "",
     "machines": "",
     "compute_url": Settings.compute_url,
     "weights": "",

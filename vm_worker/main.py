@@ -10,7 +10,7 @@ import threading
 import uuid
 from pathlib import Path
 
-from jobs import gcs
+from jobs import gcs, logformat
 from jobs.clock import SystemClock
 from jobs.letters import Letterhead
 from jobs.logs import keep_out
@@ -54,13 +54,14 @@ def build(settings: Settings, stop: threading.Event, room: Path, launch: Launch)
 
 def main(launch: Launch = Attempt) -> int:
     """Poll until SIGTERM, Ctrl-C or word of preemption; a job in hand is handed back, to go on where it stood."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     # Their debug and info lines hold whole URLs.
     for name in ("urllib3", "google", "python_http_client"):
         logging.getLogger(name).setLevel(logging.WARNING)
     try:
         settings = Settings.from_env()
+        logformat.begin(settings.log_format, settings.project)
     except ValueError as error:
+        logging.basicConfig()
         log.error("%s", error)
         return 2
     keep_out(settings.secret, settings.sendgrid_key)

@@ -30,6 +30,8 @@ locals {
     MODELMAIL_PUBLIC_URL      = local.url
     MODELMAIL_SENDER          = var.sender
     MODELMAIL_OPERATOR        = local.operator
+    MODELMAIL_LOG_FORMAT      = "json"
+    MODELMAIL_PROJECT         = var.project
   }
 
   group = "projects/${var.project}/zones/${local.zone}/instanceGroupManagers/${local.name}-worker"
