@@ -20,7 +20,9 @@ from vm_worker.stages import File, Output, Work, select_budget, tune_budget
 HEAD = "head.npz"
 TUNED = "tuned.weights.h5"
 JUDGED = "judged.npz"  # what the delivered setting says of the validation part, by a model that had not seen it
+UNSEEN = "unseen.npz"  # what heads like the selected one say of train+validation, out of fold
 PROBABILITIES = "test.npz"
+SUSPECTS_LISTED = 20  # photos that may be in the wrong folder, named in the report
 CLEAN_SECONDS = 600.0  # at most, for the clean process
 
 PUBLIC_TYPES = {
@@ -64,36 +66,51 @@ def select(work: Work) -> Output:
         "curve": list(selection.curve),
         "note": selection.note,
         "images_per_second": selection.images_per_second,
+        "pruning": list(selection.pruning),
+        "learning_curve": selection.findings.learning_curve,
+        "suspects": list(selection.suspects[:SUSPECTS_LISTED]),
+        "suspects_count": None if selection.findings.suspects is None else len(selection.suspects),
     }
-    return Output(result, (_private(HEAD),))
+    selection.findings.save(work.folder / UNSEEN)
+    return Output(result, (_private(HEAD), _private(UNSEEN)))
 
 
 def tune(work: Work) -> Output:
-    """The rule: lower learning rate, larger batch, last block unfrozen."""
+    """The rule (lower learning rate, larger batch, last blocks unfrozen), then a search."""
     import numpy as np
 
-    from vm_worker.learn.finetune import TuneRequest
-    from vm_worker.learn.finetune import tune as train
     from vm_worker.learn.heads import Head
+    from vm_worker.learn.setting import Chosen
+    from vm_worker.tuning import TuneRequest
+    from vm_worker.tuning import tune as train
+
+    def commit(key: str, seconds: float, result: Mapping[str, Any]) -> Mapping[str, Any]:
+        event = {"event": "trial", "key": key, "seconds": round(seconds, 2), "result": result, "files": []}
+        adopted: Mapping[str, Any] = work.link.commit(event).get("adopt", result)
+        return adopted
 
     request = TuneRequest(
         dataset=work.dataset(),
-        weight=work.weight(),
-        head=Head.load(work.folder / HEAD),
+        chosen=Chosen(work.weight(), Head.load(work.folder / HEAD)),
         options=work.spec.options,
         budget=tune_budget(work),
         folder=_scratch(work),
+        images_per_second=work.results[Stage.SELECT]["images_per_second"],
+        committed={key: done.result for key, done in work.spec.trials.items()},
+        commit=commit,
     )
     tuned = train(request, _teller(work, Stage.TUNE))
     result = {
         "better": tuned.better,
         "trials": list(tuned.trials),
         "curve": list(tuned.curve),
+        "search": dict(tuned.search),
         **_delivered_figures(work, tuned),
     }
     kept = []
     if tuned.validation is not None:
-        np.savez(work.folder / JUDGED, validation=tuned.validation)
+        labels = work.dataset().labels[work.dataset().rows(Part.VALIDATION)]
+        np.savez(work.folder / JUDGED, probabilities=tuned.validation, labels=labels)
         kept.append(_private(JUDGED))
     if tuned.better and tuned.weights_path is not None:
         tuned.weights_path.replace(work.folder / TUNED)
@@ -116,13 +133,16 @@ def evaluate(work: Work) -> Output:
     import numpy as np
 
     from vm_worker.evaluation.metrics import evaluate as measure
+    from vm_worker.learn import calibration
     from vm_worker.learn.assemble import delivered
     from vm_worker.learn.heads import Head
     from vm_worker.learn.probabilities import predict
 
     tuned = work.folder / TUNED if work.results[Stage.TUNE]["better"] else None
     path = work.folder / files.H5
-    files.save(delivered(work.weight(), Head.load(work.folder / HEAD), tuned), path)
+    judged = work.folder / (JUDGED if work.results[Stage.TUNE]["better"] else UNSEEN)
+    temperature, photos = calibration.learnt(judged)
+    files.save(delivered(work.weight(), Head.load(work.folder / HEAD), tuned, temperature), path)
     model = files.load(path)
     dataset = work.dataset()
     rows = dataset.rows(Part.TEST)
@@ -131,6 +151,7 @@ def evaluate(work: Work) -> Output:
     np.savez(work.folder / PROBABILITIES, probabilities=probabilities)
     result = {
         "test": measure(probabilities, dataset.labels[rows], dataset.classes, names),
+        "calibration": calibration.compared(probabilities, dataset.labels[rows], temperature) | {"images": photos},
         "model": {
             "layers": files.layer_rows(model),
             **files.totals(model),

@@ -25,13 +25,15 @@ from sklearn.linear_model import LogisticRegression
 from jobs.limits import Limits
 from jobs.options import Options
 from tests.benchmarks.shrunk import digits, shrunk
+from vm_worker import tuning
 from vm_worker.intake.cache import IntakeRequest, take_in
 from vm_worker.intake.dataset import Dataset, Part
-from vm_worker.learn import assemble, features, finetune, networks
+from vm_worker.learn import assemble, engines, features, networks
 from vm_worker.learn.backbones import CATALOGUE
 from vm_worker.learn.budget import Budget
 from vm_worker.learn.heads import standardisation
 from vm_worker.learn.probabilities import predict
+from vm_worker.learn.setting import Chosen
 from vm_worker.learn.weights import WeightFile, find
 from vm_worker.selection import SelectRequest, select
 
@@ -101,8 +103,8 @@ def _measured(source: str, each: int, seed: int, options: argparse.Namespace, fo
     )
     weight = found[chosen.winner]
     left = Budget.of(options.seconds - (time.monotonic() - started))
-    request = finetune.TuneRequest(dataset, weight, chosen.head, asked, left, folder)
-    tuned = finetune.tune(request, lambda event: None)
+    request = tuning.TuneRequest(dataset, Chosen(weight, chosen.head), asked, left, folder, chosen.images_per_second)
+    tuned = tuning.tune(request, lambda event: None)
     seconds = time.monotonic() - started
     head, delivered = (
         _test(dataset, assemble.delivered(weight, chosen.head, path), CATALOGUE[weight.key].size)
@@ -119,8 +121,7 @@ def _measured(source: str, each: int, seed: int, options: argparse.Namespace, fo
 def _regression(dataset: Dataset, weight: WeightFile) -> tuple[float, float]:
     model = networks.extractor(LITE0, weight)
     rows = np.arange(len(dataset.names), dtype=np.int64)
-    budget = Budget.of(3600)
-    x = features.extract(model, features.Source(dataset.pixels(224), rows), budget, lambda done, speed: None).features
+    x = features.in_memory(engines.by_keras(model), features.Source(dataset.pixels(224), rows))
     train, validation, test = (dataset.rows(part) for part in Part)
     mean, scale = standardisation(x[train])
     x = (x - mean) / scale

@@ -1,6 +1,7 @@
 """What reaches the unfrozen part of a network: computed once for a few views of each image, in half precision.
 
 The layers below the cut never change, so a trial that trains the layers above needs no more than this.
+Where that would take too much time or room, the views are made and sent through while the trial runs.
 """
 
 from __future__ import annotations
@@ -8,42 +9,86 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
-import keras
 import numpy as np
 from numpy.typing import NDArray
 
 from vm_worker.learn.budget import Budget
 from vm_worker.learn.features import BATCH, Source
+from vm_worker.learn.views import Viewing, seen
 
-ZOOM = (0.8, 1.05)  # how much of the picture's side a view shows
-SHIFT = 0.08  # of the side, either way
 HALF_MAX = 65_504.0  # float16's largest number
+
+Positions = NDArray[np.int64]
+Forward = Callable[[NDArray[np.float32]], NDArray[np.float32]]  # (BATCH, s, s, 3) pixels -> (BATCH, numbers)
 
 
 @dataclass(frozen=True)
-class Viewing:
-    """Which views to make."""
+class Stem:
+    """The frozen network: a row of flattened activations at the cut, then pooled features, for each picture."""
 
-    views: int  # the plain one included
-    mirror: bool
-    seed: int
+    run: Forward
+    shape: tuple[int, ...]  # of one picture's activations
+
+    def split(self, out: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Activations (m, *shape) and features (m, d)."""
+        cut = int(np.prod(self.shape))
+        return out[:, :cut].reshape(-1, *self.shape), out[:, cut:]
+
+
+class Inputs(Protocol):
+    """What a trial learns from: activations of some views of some rows; view 0 is the picture as it is."""
+
+    @property
+    def views(self) -> int:
+        """How many views of each image there are."""
+        ...
+
+    def batch(self, views: Positions | int, positions: Positions) -> NDArray[np.float32]:
+        """One view of each position, or the same of all: (m, ...)."""
+        ...
 
 
 @dataclass(frozen=True)
 class Cache:
-    """Activations of some views of some rows; view 0 is the picture as it is."""
+    """Activations that were computed before."""
 
     values: NDArray[np.float16]  # (views, rows, ...)
+    features: NDArray[np.float32]  # (views, rows, d): what the pretrained network makes of them
 
     @property
     def views(self) -> int:
         """How many views of each image there are."""
         return len(self.values)
 
-    def batch(self, views: NDArray[np.int64] | int, positions: NDArray[np.int64]) -> NDArray[np.float32]:
+    def batch(self, views: Positions | int, positions: Positions) -> NDArray[np.float32]:
         """One view of each position, or the same of all: (m, ...)."""
         return np.asarray(self.values[views, positions], np.float32)
+
+
+class Live:
+    """The plain view from a cache; every other view is made anew each time it is asked for."""
+
+    def __init__(self, plain: Cache, stem: Stem, source: Source, viewing: Viewing) -> None:
+        self._plain, self._stem, self._source, self._viewing = plain, stem, source, viewing
+        self._random = np.random.default_rng(viewing.seed)
+
+    @property
+    def views(self) -> int:
+        """As many as were asked for."""
+        return self._viewing.views
+
+    def batch(self, views: Positions | int, positions: Positions) -> NDArray[np.float32]:
+        """A fresh view of each position; where view 0 is meant for all, the plain one."""
+        if isinstance(views, int) and views == 0:
+            return self._plain.batch(0, positions)
+        return np.concatenate([self._fresh(positions[at : at + BATCH]) for at in range(0, len(positions), BATCH)])
+
+    def _fresh(self, positions: Positions) -> NDArray[np.float32]:
+        images = filled(self._source, positions)
+        out = self._stem.run(seen(images, self._viewing.mirror, self._random))
+        return self._stem.split(out)[0][: len(positions)]
 
 
 class OutOfTime(Exception):
@@ -59,43 +104,32 @@ class Filling:
     tell: Callable[[float], None]  # part done, 0..1
 
 
-def fill(stem: keras.Model, source: Source, viewing: Viewing, filling: Filling) -> Cache:
+def fill(stem: Stem, source: Source, viewing: Viewing, filling: Filling) -> Cache:
     """Every view of every row through the stem, into a memory map. Raises OutOfTime."""
     count = len(source.rows)
-    values = np.lib.format.open_memmap(filling.path, "w+", np.float16, (viewing.views, count, *stem.output.shape[1:]))
+    values = np.lib.format.open_memmap(filling.path, "w+", np.float16, (viewing.views, count, *stem.shape))
+    features: list[NDArray[np.float32]] = []
     for done, (view, start, images) in enumerate(_batches(source, viewing), start=1):
         if filling.budget.over():
             raise OutOfTime
-        length = min(BATCH, count - start)
-        out = np.asarray(stem.predict_on_batch(images), np.float32)[:length]
-        values[view, start : start + length] = np.clip(out, -HALF_MAX, HALF_MAX)
+        out, pooled = stem.split(stem.run(images)[: min(BATCH, count - start)])
+        values[view, start : start + len(out)] = np.clip(out, -HALF_MAX, HALF_MAX)
+        features.append(pooled)
         filling.tell(min(1.0, done * BATCH / (viewing.views * count)))
-    return Cache(values)
+    return Cache(values, np.concatenate(features).reshape(viewing.views, count, -1))
 
 
 def _batches(source: Source, viewing: Viewing) -> Iterator[tuple[int, int, NDArray[np.float32]]]:
     """View, first position and (BATCH, s, s, 3) pixels; the last batch of a view is filled up."""
-    size = source.pixels.shape[1]
     random = np.random.default_rng(viewing.seed)
     for view in range(viewing.views):
         for start in range(0, len(source.rows), BATCH):
-            rows = source.rows[start : start + BATCH]
-            images = np.zeros((BATCH, *source.pixels.shape[1:]), np.float32)
-            images[: len(rows)] = source.pixels[rows]
-            yield view, start, _seen(images, transforms(size, viewing.mirror, random)) if view else images
+            images = filled(source, np.arange(start, min(start + BATCH, len(source.rows))))
+            yield view, start, seen(images, viewing.mirror, random) if view else images
 
 
-def transforms(size: int, mirror: bool, random: np.random.Generator) -> NDArray[np.float32]:
-    """Random windows, half of them mirrored: (BATCH, 8), from output to input pixels."""
-    zoom = random.uniform(*ZOOM, BATCH)
-    flip = np.where(random.random(BATCH) < 0.5, -1.0, 1.0) if mirror else np.ones(BATCH)
-    centre = size / 2 + random.uniform(-SHIFT, SHIFT, (2, BATCH)) * size
-    rows = np.zeros((BATCH, 8), np.float32)
-    for column, scale, middle in ((0, zoom * flip, centre[0]), (4, zoom, centre[1])):
-        rows[:, column] = scale
-        rows[:, 2 if column == 0 else 5] = middle - scale * (size - 1) / 2
-    return rows
-
-
-def _seen(images: NDArray[np.float32], rows: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.asarray(keras.ops.image.affine_transform(images, rows, fill_mode="reflect"), np.float32)
+def filled(source: Source, positions: Positions) -> NDArray[np.float32]:
+    """The pictures at these positions, filled up to BATCH: one shape, one graph."""
+    images = np.zeros((BATCH, *source.pixels.shape[1:]), np.float32)
+    images[: len(positions)] = source.pixels[source.rows[positions]]
+    return images

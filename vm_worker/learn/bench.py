@@ -1,108 +1,157 @@
-"""A network cut in two for tuning, and the photos that it learns from."""
+"""A network cut in two for tuning, and the photos that it learns from. One process keeps one for all its trials."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+import time
+from collections.abc import Callable
 
 import keras
 import numpy as np
+from keras import layers
 from numpy.typing import NDArray
 
-from jobs.options import Options
-from vm_worker.intake.dataset import Dataset, Part
-from vm_worker.learn import activations, assemble, heads, networks, trial
-from vm_worker.learn.activations import Cache, Filling, Viewing
+from vm_worker.learn import activations, assemble, heads, networks, openvino
+from vm_worker.learn.activations import Cache, Filling, Forward, Inputs, Live, Stem
 from vm_worker.learn.backbones import CATALOGUE, Backbone, Cut
 from vm_worker.learn.budget import Budget
-from vm_worker.learn.features import Source
+from vm_worker.learn.features import BATCH, Source, forward
 from vm_worker.learn.heads import Examples, Head, Plan
-from vm_worker.learn.trial import Lesson, Recipe, Rows, Score
-from vm_worker.learn.weights import WeightFile
+from vm_worker.learn.recipe import Views, cut_named
+from vm_worker.learn.setting import Setting
+from vm_worker.learn.trial import Lesson, Rows, Weights
+from vm_worker.learn.views import Viewing
 
-Report = Callable[[Mapping[str, Any]], None]
-
-CACHE_PART = 0.4  # of the progress bar
-
-
-@dataclass(frozen=True)
-class TuneRequest:
-    """What to tune, on which photos, until when."""
-
-    dataset: Dataset
-    weight: WeightFile
-    head: Head  # the selected one, trained on train+validation
-    options: Options
-    budget: Budget
-    folder: Path
+FIRST_LAYERS = (layers.InputLayer, layers.Rescaling)
+ALIKE = 0.999  # least cosine between what two precisions make of a picture
+DEPTHWISE_COST = 4.0  # a depthwise convolution waits for memory: so many times its multiplications
 
 
 class Bench:
     """The network cut in two, and the rows that it learns from."""
 
-    def __init__(self, request: TuneRequest, report: Report) -> None:
-        self.request = request
-        self.report = report
-        self.backbone: Backbone = CATALOGUE[request.weight.key]
-        self.model = assemble.assemble(request.weight, request.head)
-        train, validation = request.dataset.rows(Part.TRAIN), request.dataset.rows(Part.VALIDATION)
-        self.source = Source(request.dataset.pixels(self.backbone.size), np.concatenate([train, validation]))
-        self.labels: Rows = request.dataset.labels[self.source.rows]
+    def __init__(self, setting: Setting) -> None:
+        self.setting = setting
+        self.backbone: Backbone = CATALOGUE[setting.weight.key]
+        self.selected = setting.head()
+        self.model = assemble.assemble(setting.weight, self.selected)
+        rows = setting.rows()
+        pixels = np.load(setting.pixels, mmap_mode="r", allow_pickle=False)
+        self.source = Source(pixels, np.concatenate([rows.train, rows.validation]))
+        self.labels: Rows = rows.labels
         self.everything = np.arange(len(self.labels), dtype=np.int64)
-        self.train, self.validation = self.everything[: len(train)], self.everything[len(train) :]
-        self.curve: list[dict[str, Any]] = []
-        self._pretrained = self.model.get_weights()
+        self.train, self.validation = self.everything[: len(rows.train)], self.everything[len(rows.train) :]
+        self._pretrained: list[Weights] = self.model.get_weights()
+        self._caches: dict[tuple[str, int], tuple[Cache, Stem]] = {}
 
-    def stem(self, cut: Cut) -> keras.Model:
-        """Pixels -> activations at the cut."""
-        return keras.Model(self.model.input, networks.tensor_at(self.model, cut))
+    def inputs(self, layer: str, views: Views, budget: Budget, tell: Callable[[float], None]) -> Inputs:
+        """What reaches the tail above this layer; computed at the first call. Raises OutOfTime."""
+        setting = self.setting
+        key = layer, 1 if views.live else views.count
+        if key not in self._caches:
+            self.restore()  # a tail that was trained before must not speak for the pretrained network
+            stem = self._stem(cut_named(self.backbone, layer))
+            viewing = Viewing(key[1], setting.mirror, setting.seed)
+            path = setting.folder / f"activations-{layer}-{key[1]}.npy"
+            self._caches[key] = activations.fill(stem, self.source, viewing, Filling(path, budget, tell)), stem
+        cache, stem = self._caches[key]
+        if views.live:
+            return Live(cache, stem, self.source, Viewing(views.count, setting.mirror, setting.seed))
+        return cache
 
-    def tail(self, cut: Cut) -> keras.Model:
+    def features(self) -> NDArray[np.float32]:
+        """What the pretrained network makes of the views that were computed most: (views, n, d)."""
+        return max((cache.features for cache, _ in self._caches.values()), key=len)
+
+    def _stem(self, cut: Cut) -> Stem:
+        """Pixels -> activations at the cut and pooled features, in one pass."""
+        tensor = networks.tensor_at(self.model, cut)
+        pooled = self.model.get_layer(networks.POOL).output
+        flat = layers.Concatenate()([layers.Flatten()(tensor), pooled])
+        model = keras.Model(self.model.input, flat, name="stem")
+        return Stem(self._fastest(model), tuple(tensor.shape[1:]))
+
+    def _fastest(self, model: keras.Model) -> Forward:
+        """The frozen model through OpenVINO in the fastest precision that says the same; else by Keras."""
+
+        def by_keras(images: NDArray[np.float32]) -> NDArray[np.float32]:
+            return np.asarray(model.predict_on_batch(images), np.float32)
+
+        if not openvino.available():
+            return by_keras
+        pictures = self.source.pixels[np.resize(self.source.rows, BATCH)].astype(np.float32)
+        expected = by_keras(pictures)
+        network = openvino.Network(model, self.setting.folder)
+        for precision in openvino.precisions():
+            run = network.compiled(precision)
+            if _alike(run(pictures), expected):
+                return run
+        return by_keras
+
+    def tail(self, layer: str, dropout: float = 0.0) -> keras.Model:
         """Activations at the cut -> probabilities; shares its layers with the model."""
-        return keras.Model(networks.tensor_at(self.model, cut), self.model.output)
+        tensor = networks.tensor_at(self.model, cut_named(self.backbone, layer))
+        if not dropout:
+            return keras.Model(tensor, self.model.output)
+        dropped = layers.Dropout(dropout)(self.model.get_layer(networks.POOL).output)
+        return keras.Model(tensor, self.model.get_layer(assemble.OUTPUT)(dropped))
 
-    def tell(self, fraction: float, message: str) -> None:
-        """Progress of the stage, 0..1."""
-        self.report({"fraction": fraction, "message": message, "curve": list(self.curve)})
-
-    def cache(self, recipe: Recipe) -> Cache:
-        """The activations of all rows. Raises OutOfTime."""
-        request = self.request
-        viewing = Viewing(recipe.views, request.options.mirror, request.options.seed)
-        filling = Filling(
-            request.folder / "activations.npy",
-            request.budget,
-            lambda done: self.tell(CACHE_PART * done, f"Preparing {recipe.views} views of each photo"),
-        )
-        return activations.fill(self.stem(recipe.cut), self.source, viewing, filling)
-
-    def lesson(self, cache: Cache, train: Rows, judge: Rows) -> Lesson:
+    def lesson(self, inputs: Inputs, train: Rows, judge: Rows) -> Lesson:
         """What a trial learns from."""
-        return Lesson(cache, self.labels, train, judge, len(self.request.dataset.classes), self.request.options.seed)
+        return Lesson(inputs, self.labels, train, judge, self.setting.classes, self.setting.seed)
+
+    def restore(self) -> None:
+        """The pretrained network again, with the selected head."""
+        self.model.set_weights(self._pretrained)
 
     def reset(self, head: Head) -> None:
         """The pretrained network again, with this head."""
-        self.model.set_weights(self._pretrained)
+        self.restore()
         self.model.get_layer(assemble.OUTPUT).set_weights(list(head.folded()))
 
-    def refit(self, features: NDArray[np.float32], rows: Rows) -> Head:
-        """A head as the selected one, on these rows of (views, n, d) features."""
-        head, options = self.request.head, self.request.options
-        plan = Plan(len(head.bias), options.epochs, options.seed, (head.strength,))
+    def refit(self, rows: Rows, views: int | None = None) -> Head:
+        """A head as the selected one, on these rows and so many of their views; None: all there are."""
+        head, setting, features = self.selected, self.setting, self.features()[:views]
+        plan = Plan(setting.classes, setting.epochs, setting.seed, (head.strength,))
         flat = features[:, rows].reshape(-1, features.shape[-1])
         return heads.refit(Examples(flat, np.tile(self.labels[rows], len(features))), plan, head.epochs)
 
-    def features(self, cache: Cache, cut: Cut) -> NDArray[np.float32]:
-        """What the pretrained network makes of every view: (views, n, d)."""
-        pooled = keras.Model(networks.tensor_at(self.model, cut), self.model.get_layer(networks.POOL).output)
-        return np.stack([trial.outputs(pooled, cache, self.everything, view) for view in range(cache.views)])
+    def said(self, head: Head) -> NDArray[np.float32]:
+        """(m, k): what the head says of the validation part, as the pictures are."""
+        return head.probabilities(self.features()[0, self.validation])
 
-    def said(self, head: Head, features: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The head's probabilities for the validation part, as the pictures are: (m, k)."""
-        return head.probabilities(features[0, self.validation])
+    def seconds_an_image(self) -> float:
+        """Of a forward pass of a full batch through the whole network, as training makes it."""
+        rows = np.resize(self.source.rows, BATCH)
+        forward(self.model, self.source.pixels, rows)  # traces the graph
+        return min(self._timed(rows) for _ in range(2)) / BATCH
 
-    def judged(self, head: Head, features: NDArray[np.float32]) -> Score:
-        """The head on the validation part."""
-        return trial.score(self.said(head, features), self.labels[self.validation])
+    def _timed(self, rows: Rows) -> float:
+        started = time.monotonic()
+        forward(self.model, self.source.pixels, rows)
+        return time.monotonic() - started
+
+    def share_above(self, cut: Cut) -> float:
+        """Which part of a forward pass lies above the cut, by multiplications."""
+        tail = {layer.name for layer in keras.Model(networks.tensor_at(self.model, cut), self.model.output).layers}
+        costs = {layer.name: _cost(layer) for layer in self.model.layers}
+        return sum(cost for name, cost in costs.items() if name in tail) / sum(costs.values())
+
+    def numbers(self, cut: Cut) -> int:
+        """How many activations one picture has at the cut."""
+        return int(np.prod(networks.tensor_at(self.model, cut).shape[1:]))
+
+
+def _alike(one: NDArray[np.float32], other: NDArray[np.float32]) -> bool:
+    """Each row points the same way, but for rounding."""
+    lengths = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)
+    return bool((np.sum(one * other, axis=1) >= ALIKE * lengths).all())
+
+
+def _cost(layer: layers.Layer) -> float:
+    """Multiplications of one picture, roughly."""
+    if isinstance(layer, layers.DepthwiseConv2D):
+        return DEPTHWISE_COST * float(np.prod(layer.kernel.shape[:3]) * np.prod(layer.output.shape[1:3]))
+    if isinstance(layer, layers.Conv2D | layers.SeparableConv2D):
+        kernels = [weight for weight in layer.trainable_weights + layer.non_trainable_weights if weight.ndim == 4]
+        return float(sum(np.prod(kernel.shape) for kernel in kernels) * np.prod(layer.output.shape[1:3]))
+    return float(np.prod(layer.output.shape[1:])) if not isinstance(layer, FIRST_LAYERS) else 0.0

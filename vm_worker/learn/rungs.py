@@ -1,24 +1,27 @@
-"""How large a rule trial the time allows: a ladder of sizes, and this machine's speed."""
+"""How long a trial will take at this machine's speed, and which rule the time allows. Plain arithmetic."""
 
 from __future__ import annotations
 
-import itertools
-import time
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
-import keras
 import numpy as np
 
-from vm_worker.learn.bench import Bench
-from vm_worker.learn.features import BATCH, forward
+from vm_worker.learn.backbones import Backbone
+from vm_worker.learn.budget import Budget
 from vm_worker.learn.heads import batch_of
-from vm_worker.learn.trial import SHARES, Recipe, Rows
+from vm_worker.learn.recipe import NONE, Recipe, Views, cuts
 
 CACHE_BYTES = 10 * 1024**3  # of activations at most, on disk
-GRAPHS_SECONDS = 12.0  # tracing of the graphs that train and judge
-MARGIN = 1.3  # a shared machine is not always as fast as when it was measured
-RATE = 2e-4  # at a batch of BATCH_LEAST; the heads' is 1e-2
-BATCH_LEAST, BATCH_MOST = 32, 64  # twice the heads' within these: larger ones leave too few steps
+CACHE_SHARE = 0.25  # of the time for tuning that may go into them
+GRAPHS_SECONDS = 8.0  # tracing of the graphs that train and judge
+BACKWARD = 3.1  # times a forward pass that a step of training takes (measured: 22 to 7 ms)
+MARGIN = 1.25  # a shared machine is not always as fast as when it was measured
+VIEWS_MOST = 5  # the plain one included
+RATE = 3.5e-4  # at a batch of 32; the heads' is 1e-2
+BATCH_LEAST, BATCH_MOST = 16, 64  # twice the heads' within these: larger ones leave too few steps
+SLOWER_LEAST = 0.3  # no trial makes the next one look more than so many times faster than was measured
+JUDGED = 3  # blends that are judged besides the epochs
 
 
 @dataclass(frozen=True)
@@ -26,53 +29,116 @@ class Rung:
     """One size of the rule trial."""
 
     depth: int  # which of the network's cuts; 0 unfreezes least
-    views: int
     epochs: int
 
 
-# The largest first: what the budget allows is taken.
-RUNGS = (Rung(1, 4, 12), Rung(1, 2, 8), Rung(0, 2, 8), Rung(0, 2, 4), Rung(0, 1, 3))
+# The strongest first: what the budget allows is taken, with the training on all photos that follows.
+RUNGS = (Rung(2, 12), Rung(2, 8), Rung(1, 12), Rung(1, 8), Rung(0, 8), Rung(0, 4))
 
 
-def affordable(bench: Bench) -> Recipe | None:
-    """The strongest recipe that fits the budget at this machine's speed; None when none does."""
-    if bench.request.budget.remaining() < GRAPHS_SECONDS:
-        return None
-    whole = _seconds_an_image(bench, bench.model)
-    # The rate goes with the batch (Goyal et al. 2017, section 2.1).
-    batch = int(np.clip(2 * batch_of(len(bench.train)), BATCH_LEAST, BATCH_MOST))
-    for depth, rungs in itertools.groupby(RUNGS, key=lambda rung: rung.depth):
-        cut = bench.backbone.cuts[depth]
-        stem = bench.stem(cut)
-        below = _seconds_an_image(bench, stem)
-        numbers = int(np.prod(stem.output.shape[1:]))
-        for rung in rungs:
-            epochs = min(rung.epochs, bench.request.options.epochs)
-            needed = _needed(bench, replace(rung, epochs=epochs), below, whole - below)
-            small = rung.views * len(bench.labels) * numbers * np.float16().nbytes <= CACHE_BYTES
-            if small and needed <= bench.request.budget.remaining():
-                return Recipe(cut, rung.views, epochs, RATE * batch / BATCH_LEAST, batch)
+@dataclass(frozen=True)
+class Speeds:
+    """What was measured here."""
+
+    forward: float  # seconds a picture, whole network, as training runs it
+    frozen: float  # the same as features are extracted
+    shares: Mapping[str, float]  # part of a forward pass above each cut
+    numbers: Mapping[str, int]  # activations of a picture at each cut
+    train: int  # rows
+    validation: int
+    slower: float = 1.0  # than these say, as trials have shown
+    cached: frozenset[str] = field(default_factory=frozenset)  # cuts whose activations are there
+
+    @property
+    def images(self) -> int:
+        """Rows to learn from."""
+        return self.train + self.validation
+
+    def filling(self, cut: str, views: Views) -> float:
+        """Seconds until the activations are there."""
+        return 0.0 if cut in self.cached else (1 if views.live else views.count) * self.images * self.frozen
+
+    def epoch(self, recipe: Recipe, views: Views, rows: int) -> float:
+        """Seconds of an epoch on so many rows, without judging."""
+        live = self.frozen if views.live and recipe.augmentation != NONE else 0.0
+        return self.slower * (BACKWARD * self.forward * self.shares[recipe.cut] + live) * rows
+
+    def trial(self, recipe: Recipe, views: Views) -> float:
+        """Seconds of a whole trial."""
+        judging = self.slower * self.forward * self.shares[recipe.cut] * self.validation * (recipe.epochs + JUDGED)
+        training = recipe.epochs * self.epoch(recipe, views, self.train) + judging
+        return GRAPHS_SECONDS + MARGIN * (self.filling(recipe.cut, views) + training)
+
+    def final(self, recipe: Recipe, views: Views, epochs: int) -> float:
+        """Seconds of training once more on all rows."""
+        return GRAPHS_SECONDS / 2 + MARGIN * epochs * self.epoch(recipe, views, self.images)
+
+    def views(self, cut: str, seconds: float) -> Views:
+        """Which views the time and the disk allow at this cut."""
+        within = CACHE_SHARE * seconds / max(self.images * self.frozen, 1e-9)
+        room = CACHE_BYTES // (self.images * self.numbers[cut] * np.float16().nbytes)
+        kept = int(min(within, room, VIEWS_MOST))
+        return Views(kept) if kept > 1 else Views(VIEWS_MOST, live=True)
+
+
+def rule(backbone: Backbone, speeds: Speeds, seconds: float, epochs_most: int) -> Recipe | None:
+    """The strongest recipe that fits, at best with the training on all rows after it; None when none does."""
+    batch = int(np.clip(2 * batch_of(speeds.train), BATCH_LEAST, BATCH_MOST))
+    rate = RATE * (batch / 32) ** 0.5  # with Adam it goes with the batch's square root (Malladi et al. 2022, section 4)
+    layers = [cut.layer for cut in cuts(backbone)]
+    for repeated in (True, False):
+        for rung in RUNGS:
+            cut = layers[min(rung.depth, len(layers) - 1)]
+            views = speeds.views(cut, seconds)
+            recipe = Recipe(cut, min(rung.epochs, epochs_most), rate, batch)
+            needed = speeds.trial(recipe, views) + repeated * speeds.final(recipe, views, recipe.epochs)
+            if needed <= seconds:
+                return recipe
     return None
 
 
-def _needed(bench: Bench, rung: Rung, below: float, above: float) -> float:
-    """Seconds of the whole trial; `below` and `above` the cut are seconds an image, forward."""
-    images = len(bench.labels)
-    preparing = rung.views * images * (below + above)
-    # Backward costs twice what forward does. Training once more on all rows is for the time that is left then.
-    training = 3 * above * rung.epochs * len(bench.train)
-    judging = above * (rung.epochs + len(SHARES)) * len(bench.validation)
-    return GRAPHS_SECONDS + MARGIN * (preparing + training + judging)
+class Timetable:
+    """What still fits the budget, by what was measured and what trials have shown since."""
 
+    def __init__(self, speeds: Speeds, budget: Budget) -> None:
+        self.speeds, self._budget = speeds, budget
+        self._views: dict[str, Views] = {}
 
-def _seconds_an_image(bench: Bench, model: keras.Model) -> float:
-    """Of a forward pass of a full batch."""
-    rows = np.resize(bench.source.rows, BATCH)
-    forward(model, bench.source.pixels, rows)  # traces the graph
-    return min(_timed(bench, model, rows) for _ in range(2)) / BATCH
+    def views(self, cut: str) -> Views:
+        """Decided once for each cut: a cache that is there is not made again."""
+        if cut not in self._views:
+            self._views[cut] = self.speeds.views(cut, self._budget.remaining())
+        return self._views[cut]
 
+    def rule(self, backbone: Backbone, epochs_most: int) -> Recipe | None:
+        """The strongest that fits now."""
+        return rule(backbone, self.speeds, self._budget.remaining(), epochs_most)
 
-def _timed(bench: Bench, model: keras.Model, rows: Rows) -> float:
-    started = time.monotonic()
-    forward(model, bench.source.pixels, rows)
-    return time.monotonic() - started
+    def fits_preparing(self, cut: str) -> bool:
+        """Activations and heads alone."""
+        return self._fits(GRAPHS_SECONDS + self.speeds.filling(cut, self.views(cut)))
+
+    def fits_trial(self, recipe: Recipe, best: Recipe | None) -> bool:
+        """The trial, and then the training on all photos of whatever is best."""
+        finals = [self._final(one, one.epochs) for one in (recipe, best) if one]
+        return self._fits(self.speeds.trial(recipe, self.views(recipe.cut)) + max(finals))
+
+    def fits_final(self, recipe: Recipe, epochs: int) -> bool:
+        """The training on all photos."""
+        return self._fits(self.speeds.filling(recipe.cut, self.views(recipe.cut)) + self._final(recipe, epochs))
+
+    def filled(self, cut: str) -> None:
+        """The activations of this cut are there."""
+        self.speeds = replace(self.speeds, cached=self.speeds.cached | {cut})
+
+    def took(self, recipe: Recipe, pace: float) -> None:
+        """A trial's seconds an epoch: believed more than what was measured before."""
+        speeds = replace(self.speeds, slower=1.0)
+        expected = speeds.epoch(recipe, self.views(recipe.cut), speeds.train)
+        self.speeds = replace(speeds, slower=max(SLOWER_LEAST, pace / max(expected, 1e-6)))
+
+    def _final(self, recipe: Recipe, epochs: int) -> float:
+        return self.speeds.final(recipe, self.views(recipe.cut), epochs)
+
+    def _fits(self, seconds: float) -> bool:
+        return seconds <= self._budget.remaining()

@@ -1,8 +1,9 @@
-"""One trial: train what lies above the cut, on cached activations, and keep the best epoch."""
+"""One trial: train what lies above the cut, on activations, and keep the best epoch."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,67 +11,29 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from vm_worker.learn.activations import Cache, OutOfTime
-from vm_worker.learn.backbones import Cut
+from vm_worker.learn.activations import Inputs, OutOfTime
 from vm_worker.learn.budget import Budget
+from vm_worker.learn.recipe import MIXED, NONE, Recipe
+from vm_worker.learn.scores import Score, score
 
 Rows = NDArray[np.int64]
 Weights = NDArray[np.float32]
+Batch = tuple[NDArray[np.float32], NDArray[np.float32]]
 WARM_UP = 0.1  # of all steps
+MIX = 0.2  # both parameters of the beta distribution that pictures are mixed by
 JUDGE_BATCH = 64
-SHARES = (0.75, 0.5, 0.25)  # of the way back to the start that are tried, besides all of it
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How the unfrozen part is trained; plain values."""
-
-    cut: Cut
-    views: int  # of each image, the plain one included
-    epochs: int
-    rate: float  # the highest learning rate, after the warm-up
-    batch: int
-    smoothing: float = 0.1
-    decay: float = 0.01
-
-    def to_json(self) -> dict[str, Any]:
-        """For the report."""
-        return {
-            "unfrozen from": self.cut.layer,
-            "views": self.views,
-            "epochs": self.epochs,
-            "learning rate": self.rate,
-            "batch": self.batch,
-            "label smoothing": self.smoothing,
-            "weight decay": self.decay,
-        }
 
 
 @dataclass(frozen=True)
 class Lesson:
-    """What a trial learns from and is judged on: positions in the cache."""
+    """What a trial learns from and is judged on: positions among the inputs."""
 
-    cache: Cache
+    inputs: Inputs
     labels: Rows  # (n,)
     train: Rows
     judge: Rows  # empty where nothing is left to judge on
     classes: int
     seed: int
-
-
-@dataclass(frozen=True)
-class Score:
-    """Accuracy and cross-entropy on the judged rows."""
-
-    accuracy: float
-    loss: float
-
-    def better_than(self, other: Score) -> bool:
-        """Higher accuracy, or the same and a lower cross-entropy."""
-        return (self.accuracy, -self.loss) > (other.accuracy, -other.loss)
-
-
-NOTHING = Score(-1.0, float("inf"))  # worse than any
 
 
 @dataclass(frozen=True)
@@ -80,6 +43,16 @@ class Epoch:
     accuracy: float
     loss: float
     judged: Score
+
+
+@dataclass(frozen=True)
+class Run:
+    """What became of the epochs."""
+
+    score: Score | None  # of the best one, whose weights the network has; None: not one ended in time
+    epochs: int  # its number
+    errors: tuple[float, ...]  # of every epoch
+    pruned: bool  # given up early
 
 
 def freeze_norms(model: keras.Model) -> None:
@@ -102,6 +75,7 @@ class Trial:
         self.steps = len(lesson.train) // self._batch  # an epoch
         self._random = np.random.default_rng(lesson.seed)
         self._truth = np.eye(lesson.classes, dtype=np.float32)[lesson.labels]
+        keras.utils.set_random_seed(lesson.seed)  # of dropout
         freeze_norms(tail)
         tail.compile(
             optimizer=keras.optimizers.AdamW(self._schedule(), weight_decay=recipe.decay),
@@ -119,39 +93,74 @@ class Trial:
 
     def epoch(self, budget: Budget) -> Epoch:
         """One pass, each image in one of its views. Raises OutOfTime."""
-        order = self._random.permutation(self._lesson.train)
-        views = self._random.integers(0, min(self._recipe.views, self._lesson.cache.views), len(order))
         self._tail.reset_metrics()
         said: dict[str, Any] = {}
-        for start in range(0, self.steps * self._batch, self._batch):
+        for inputs, truth in _ahead(self._batches()):
             if budget.over():
                 raise OutOfTime
-            rows = order[start : start + self._batch]
-            inputs = self._lesson.cache.batch(views[start : start + self._batch], rows)
-            said = self._tail.train_on_batch(inputs, self._truth[rows], return_dict=True)
+            said = self._tail.train_on_batch(inputs, truth, return_dict=True)
         return Epoch(float(said["accuracy"]), float(said["plain"]), judge(self._tail, self._lesson))
 
-    def run(self, budget: Budget, tell: Callable[[int, Epoch], None]) -> tuple[Score, int]:
-        """All epochs that the budget allows; leaves the weights of the best one, and gives its score and number.
+    def _batches(self) -> Iterator[Batch]:
+        """A fresh order, a fresh choice of views."""
+        lesson, recipe = self._lesson, self._recipe
+        order = self._random.permutation(lesson.train)
+        views = self._random.integers(0, 1 if recipe.augmentation == NONE else lesson.inputs.views, len(order))
+        for start in range(0, self.steps * self._batch, self._batch):
+            rows = order[start : start + self._batch]
+            inputs = lesson.inputs.batch(views[start : start + self._batch], rows)
+            if recipe.augmentation == MIXED:
+                yield mixed(inputs, self._truth[rows], self._random)
+            else:
+                yield inputs, self._truth[rows]
 
-        Number 0, with the weights as they were, where not even one epoch ended in time.
+    def run(
+        self, budget: Budget, tell: Callable[[int, Epoch], None], hopeless: Callable[[Sequence[float]], bool]
+    ) -> Run:
+        """All epochs that the budget and the rivals allow; leaves the weights of the best one.
+
+        The best one has the lowest mean squared error: the accuracy on a few dozen photos jumps from epoch to epoch.
         """
-        best, number, kept = NOTHING, 0, self._tail.get_weights()
-        for current in range(1, self._recipe.epochs + 1):
+        best, number, kept, pruned = None, 0, self._tail.get_weights(), False
+        errors: list[float] = []
+        while len(errors) < self._recipe.epochs and not pruned:
             try:
                 point = self.epoch(budget)
             except OutOfTime:
                 break
-            tell(current, point)
-            if point.judged.better_than(best):
-                best, number, kept = point.judged, current, self._tail.get_weights()
+            errors.append(point.judged.error)
+            tell(len(errors), point)
+            if best is None or point.judged.error < best.error:
+                best, number, kept = point.judged, len(errors), self._tail.get_weights()
+            pruned = len(errors) < self._recipe.epochs and hopeless(errors)
         self._tail.set_weights(kept)
-        return best, number
+        return Run(best, number, tuple(errors), pruned)
 
     def repeat(self, budget: Budget) -> None:
         """All epochs, unjudged; leaves the weights of the last. Raises OutOfTime."""
         for _ in range(self._recipe.epochs):
             self.epoch(budget)
+
+
+def mixed(inputs: NDArray[np.float32], truth: NDArray[np.float32], random: np.random.Generator) -> Batch:
+    """Each example with another one of the batch laid over it, inputs and truth in the same proportion.
+
+    Mixup (Zhang et al., ICLR 2018), at the cut as manifold mixup has it (Verma et al., ICML 2019).
+    """
+    share = random.beta(MIX, MIX, len(inputs)).astype(np.float32)
+    share = np.maximum(share, 1 - share)
+    other = random.permutation(len(inputs))
+    wide = share.reshape(-1, *[1] * (inputs.ndim - 1))
+    return wide * inputs + (1 - wide) * inputs[other], share[:, None] * truth + (1 - share[:, None]) * truth[other]
+
+
+def _ahead(batches: Iterator[Batch]) -> Iterator[Batch]:
+    """The same; the next one is put together while the last one is learnt from."""
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(next, batches, None)
+        while (batch := waiting.result()) is not None:
+            waiting = pool.submit(next, batches, None)
+            yield batch
 
 
 def blend(start: list[Weights], end: list[Weights], share: float) -> list[Weights]:
@@ -162,21 +171,15 @@ def blend(start: list[Weights], end: list[Weights], share: float) -> list[Weight
 def judge(tail: keras.Model, lesson: Lesson) -> Score:
     """The tail as it is on the judged rows' plain views."""
     if not len(lesson.judge):
-        return NOTHING
-    return score(outputs(tail, lesson.cache, lesson.judge), lesson.labels[lesson.judge])
+        return Score(0.0, float("inf"))
+    return score(outputs(tail, lesson.inputs, lesson.judge), lesson.labels[lesson.judge])
 
 
-def score(probabilities: NDArray[np.float32], labels: Rows) -> Score:
-    """Accuracy and mean cross-entropy of (m, k) probabilities."""
-    chances = np.maximum(probabilities[np.arange(len(labels)), labels], 1e-7)
-    return Score(float((probabilities.argmax(1) == labels).mean()), float(-np.log(chances, dtype=np.float64).mean()))
-
-
-def outputs(model: keras.Model, cache: Cache, positions: Rows, view: int = 0) -> NDArray[np.float32]:
+def outputs(model: keras.Model, inputs: Inputs, positions: Rows, view: int = 0) -> NDArray[np.float32]:
     """What the model makes of one view, the plain one unless told, of these positions: (m, ...)."""
     parts = []
     for start in range(0, len(positions), JUDGE_BATCH):
         rows = positions[start : start + JUDGE_BATCH]
         filled = np.concatenate([rows, np.repeat(rows[-1:], JUDGE_BATCH - len(rows))])  # one shape, one graph
-        parts.append(np.asarray(model.predict_on_batch(cache.batch(view, filled)), np.float32)[: len(rows)])
+        parts.append(np.asarray(model.predict_on_batch(inputs.batch(view, filled)), np.float32)[: len(rows)])
     return np.concatenate(parts)

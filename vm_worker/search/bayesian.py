@@ -1,4 +1,4 @@
-"""Bayesian search: Optuna's tree-structured Parzen estimators, asked and told, with Optuna's pruner.
+"""Bayesian search: Optuna's tree-structured Parzen estimators, asked and told, and Optuna's pruner.
 
 TPE: Bergstra et al., Algorithms for Hyper-Parameter Optimization, NeurIPS 2011, section 4.
 """
@@ -27,10 +27,7 @@ class BayesianSearcher:
         self._space = space
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=STARTUP)
-        self._pruner = optuna.pruners.MedianPruner(
-            n_startup_trials=median.RIVALS, n_warmup_steps=median.WARM_UP + 1, n_min_trials=median.RIVALS
-        )
-        self._study = optuna.create_study(direction="minimize", sampler=sampler, pruner=self._pruner)
+        self._study = optuna.create_study(direction="minimize", sampler=sampler)
         for point in first:
             self._study.enqueue_trial(dict(point))
         self._asked: list[Any] = []
@@ -42,29 +39,16 @@ class BayesianSearcher:
         return [{one.name: _suggested(trial, one) for one in self._space.dimensions} for trial in self._asked]
 
     def tell(self, outcomes: Sequence[Outcome]) -> None:
-        """Errors and curves go to the study. Raises ValueError for a wrong number."""
+        """Errors go to the study. Raises ValueError for a wrong number."""
         checked(len(self._asked), outcomes)
-        state = self._optuna.trial.TrialState
+        failed = self._optuna.trial.TrialState.FAIL
         for trial, outcome in zip(self._asked, outcomes, strict=True):
-            for step, error in enumerate(outcome.curve, start=1):
-                trial.report(error, step)
             if outcome.error is None:
-                self._study.tell(trial, state=state.FAIL)
-            elif outcome.pruned:
-                self._study.tell(trial, state=state.PRUNED)
+                self._study.tell(trial, state=failed)
             else:
                 self._study.tell(trial, outcome.error)
             self._told += outcome.error is not None
         self._asked = []
-
-    def hopeless(self, curve: Sequence[float]) -> bool:
-        """By Optuna's median pruner, with what was told so far."""
-        if not curve:
-            return False
-        running = self._optuna.trial.create_trial(
-            state=self._optuna.trial.TrialState.RUNNING, intermediate_values=dict(enumerate(curve, start=1))
-        )
-        return bool(self._pruner.prune(self._study, running))
 
     @property
     def outcome(self) -> str:
@@ -76,3 +60,19 @@ def _suggested(trial: Any, dimension: Choice | Range) -> Any:
     if isinstance(dimension, Choice):
         return trial.suggest_categorical(dimension.name, dimension.values)
     return dimension.rounded(trial.suggest_float(dimension.name, dimension.low, dimension.high, log=dimension.log))
+
+
+def hopeless(rivals: Sequence[Sequence[float]], curve: Sequence[float]) -> bool:
+    """Optuna's median pruner would give up this curve, after the completed rivals."""
+    import optuna
+
+    pruner = optuna.pruners.MedianPruner(median.RIVALS, median.WARM_UP + 1, n_min_trials=median.RIVALS)
+    study = optuna.create_study(direction="minimize", pruner=pruner)
+    for rival in rivals:
+        study.add_trial(optuna.trial.create_trial(value=rival[-1], intermediate_values=_steps(rival)))
+    running = optuna.trial.create_trial(state=optuna.trial.TrialState.RUNNING, intermediate_values=_steps(curve))
+    return bool(pruner.prune(study, running))
+
+
+def _steps(curve: Sequence[float]) -> dict[int, float]:
+    return dict(enumerate(curve, start=1))

@@ -17,7 +17,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from vm_worker.search import median
 from vm_worker.search.searcher import Outcome, checked
 from vm_worker.search.space import Point, Space, crossed, identity
 
@@ -92,7 +91,6 @@ class GeneticSearcher:
         self._stale = False  # the last generation brought nothing new
         self._best: Individual | None = None
         self._over = ""
-        self._curves: list[tuple[float, ...]] = []
 
     def ask(self) -> list[Point]:
         """The first parents, or a generation without what is known already. Empty: the search is over."""
@@ -145,11 +143,8 @@ class GeneticSearcher:
         brood = []
         for point, outcome in zip(self._batch, outcomes, strict=True):
             self._known.add(identity(point))
-            if outcome.error is None:
-                continue
-            brood.append(Individual(point, outcome.error))
-            if not outcome.pruned:
-                self._curves.append(outcome.curve)
+            if outcome.error is not None:
+                brood.append(Individual(point, outcome.error))
         everybody = [*self._parents, *brood]
         survivors = self._survivors(everybody)
         self._stale = bool(self._parents) and not any(one in survivors for one in brood)
@@ -170,10 +165,6 @@ class GeneticSearcher:
                 self._best = one
         if self._best is not None and self._best.error < self._genetics.goal:
             self._over = f"the goal of {self._genetics.goal:g} was reached"
-
-    def hopeless(self, curve: Sequence[float]) -> bool:
-        """By the median rule."""
-        return median.hopeless(self._curves, curve)
 
     @property
     def outcome(self) -> str:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from vm_worker.search import median
 from vm_worker.search.searcher import Outcome, checked
 from vm_worker.search.space import Plain, Point, Space, identity
 
@@ -22,7 +21,6 @@ class RandomSearcher:
         self._random = np.random.default_rng(seed)
         self._seen: set[tuple[tuple[str, Plain], ...]] = set()
         self._asked = 0
-        self._curves: list[tuple[float, ...]] = []
 
     def ask(self) -> list[Point]:
         """Up to BATCH new points; none once the space seems to be used up."""
@@ -39,13 +37,8 @@ class RandomSearcher:
         return None
 
     def tell(self, outcomes: Sequence[Outcome]) -> None:
-        """Only the pruning learns from it. Raises ValueError for a wrong number."""
+        """Nothing is learnt from it. Raises ValueError for a wrong number."""
         checked(self._asked, outcomes)
-        self._curves += [outcome.curve for outcome in outcomes if outcome.error is not None and not outcome.pruned]
-
-    def hopeless(self, curve: Sequence[float]) -> bool:
-        """By the median rule."""
-        return median.hopeless(self._curves, curve)
 
     @property
     def outcome(self) -> str:

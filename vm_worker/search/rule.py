@@ -25,10 +25,6 @@ class RuleSearcher:
         """Nothing is learnt from it. Raises ValueError for a wrong number."""
         checked(self._asked, outcomes)
 
-    def hopeless(self, curve: Sequence[float]) -> bool:
-        """Never."""
-        return False
-
     @property
     def outcome(self) -> str:
         """How it stands."""

@@ -17,9 +17,8 @@ from vm_worker.search.space import Point
 class Outcome:
     """What came of one point."""
 
-    error: float | None  # mean squared error of the predicted probabilities, >= 0; None: it was not tried
-    curve: tuple[float, ...] = ()  # the same after each epoch, as far as it went
-    pruned: bool = False  # it was given up early: `error` is of its last epoch
+    # Mean squared error of the predicted probabilities, >= 0; of one given up early the best it reached.
+    error: float | None  # None: it was not tried
 
 
 class Searcher(Protocol):
@@ -31,10 +30,6 @@ class Searcher(Protocol):
 
     def tell(self, outcomes: Sequence[Outcome]) -> None:
         """What came of the last batch, one outcome a point. Raises ValueError when the numbers differ."""
-        ...
-
-    def hopeless(self, curve: Sequence[float]) -> bool:
-        """A trial with these errors after its first epochs should be given up, by what has been told so far."""
         ...
 
     @property

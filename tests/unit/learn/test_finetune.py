@@ -1,4 +1,4 @@
-"""The rule trial: never worse than the head, BatchNorm at rest, views as meant, weights that load again."""
+"""The tasks of tuning: BatchNorm at rest, the best epoch, views as meant, weights that load again."""
 
 from __future__ import annotations
 
@@ -15,15 +15,19 @@ from numpy.typing import NDArray
 from jobs.options import Options
 from tests.unit.learn.photos import weight
 from vm_worker.intake.dataset import Dataset, Part
-from vm_worker.learn import activations, assemble, finetune, networks, trial
-from vm_worker.learn.activations import Cache, Filling, OutOfTime, Viewing
-from vm_worker.learn.backbones import CATALOGUE, Cut
+from vm_worker.learn import activations, assemble, finetune, trial
+from vm_worker.learn.activations import Cache, Filling, Live, OutOfTime, Stem
+from vm_worker.learn.bench import Bench
 from vm_worker.learn.budget import Budget
 from vm_worker.learn.features import Source
-from vm_worker.learn.finetune import Tuned, TuneRequest
 from vm_worker.learn.heads import Head
 from vm_worker.learn.probabilities import predict
-from vm_worker.learn.trial import Lesson, Recipe, Score, Trial
+from vm_worker.learn.recipe import EVERYTHING, MIXED, Recipe, Views
+from vm_worker.learn.scores import Score, score
+from vm_worker.learn.setting import Chosen, Setting, written
+from vm_worker.learn.trial import Lesson, Run, Trial
+from vm_worker.learn.views import Viewing
+from vm_worker.tuning import TuneRequest, tune
 
 KEY = "efficientnet_lite0"
 
@@ -40,43 +44,82 @@ def poor_head() -> Head:
     )
 
 
-def run(photos: Dataset, folder: Path, head: Head, seconds: float) -> tuple[Tuned, list[Mapping[str, Any]]]:
-    events: list[Mapping[str, Any]] = []
-    request = TuneRequest(photos, weight(KEY), head, Options(epochs=2), Budget.of(seconds), folder)
-    return finetune.tune(request, events.append), events
+@pytest.fixture(scope="module")
+def setting(photos: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Setting:
+    folder = tmp_path_factory.mktemp("trials")
+    return written(photos, Chosen(weight(KEY), poor_head()), Options(epochs=4), folder)
 
 
-def test_a_better_model_is_kept_and_loads_again(photos: Dataset, tmp_path: Path) -> None:
-    tuned, events = run(photos, tmp_path, poor_head(), 400)
-    row = next(row for row in tuned.trials if row["state"] == "kept")
-    assert tuned.better and row["state"] == "kept"
-    assert "once more" in row["note"]
-    assert row["validation_accuracy"] == pytest.approx(tuned.validation_accuracy, abs=1e-4)
-    assert tuned.validation is not None
-    judged = trial.score(tuned.validation, photos.labels[photos.rows(Part.VALIDATION)])
-    assert judged.accuracy == pytest.approx(tuned.validation_accuracy)
-    assert judged.loss == pytest.approx(tuned.validation_loss, abs=1e-4)
-    assert [point["epoch"] for point in tuned.curve] == [1, 2]
-    assert [event["fraction"] for event in events] == sorted(event["fraction"] for event in events)
-    model = assemble.delivered(weight(KEY), poor_head(), tuned.weights_path)
+def ask(setting: Setting, do: str, **task: Any) -> Mapping[str, Any]:
+    whole = {"do": do, "setting": setting.to_json(), "seconds": 300.0, "views": {"count": 2, "live": False}}
+    return finetune.work({**whole, **task}, lambda told: None, lambda errors: False)
+
+
+CUT = "block6b_expand_conv"
+SMALL = Recipe(CUT, epochs=2, rate=1e-3, batch=16, dropout=0.2, augmentation=MIXED)
+
+
+def test_every_task_in_its_order_ends_in_weights_that_load(photos: Dataset, setting: Setting) -> None:
+    survey = ask(setting, "survey")
+    shares = list(survey["shares"].values())
+    assert shares == sorted(shares) and shares[-1] == pytest.approx(1.0) and 0 < shares[0] < 0.5
+    assert survey["forward"] > 0 and survey["numbers"]["image"] == 224 * 224 * 3
+    prepared = ask(setting, "prepare", cut=CUT)
+    assert prepared["seen"] == 2 and prepared["head"]["accuracy"] <= 1 / 3 + 0.1  # a head trained for 0 epochs
+    weights = setting.folder / "one.weights.h5"
+    result = ask(setting, "trial", recipe=SMALL.to_json(), weights=str(weights))
+    assert result["state"] == "ended" and len(result["errors"]) == 2 == len(result["points"])
+    assert weights.exists() and np.load(setting.folder / "one.weights.npy").shape == (12, 3)
+    final = {"recipe": SMALL.to_json(), "epochs": 2, "share": 0.75, "cut": CUT}
+    assert ask(setting, "final", weights=str(setting.folder / "last.weights.h5"), **final)["state"] == "ended"
+    model = assemble.delivered(weight(KEY), poor_head(), setting.folder / "last.weights.h5")
     rows = photos.rows(Part.TEST)
     said = predict(model, photos.pixels(224), rows)
     assert (said.argmax(1) == photos.labels[rows]).mean() > 0.6
     np.testing.assert_allclose(said.sum(1), 1, atol=1e-5)
 
 
-def test_a_network_that_got_worse_is_not_kept(photos: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trial, "judge", lambda tail, lesson: Score(0.0, 9.9))
-    tuned, _ = run(photos, tmp_path, replace(poor_head(), epochs=20, strength=0.01), 400)
-    rule, views = tuned.trials
-    assert rule["state"] == "not_better"
-    assert tuned.better == (views["state"] == "kept")
-    assert tuned.validation_accuracy is not None and tuned.validation_accuracy > 0.8
+def test_a_trials_weights_are_those_that_were_judged(photos: Dataset, setting: Setting) -> None:
+    path = setting.folder / "two.weights.h5"
+    result = ask(setting, "trial", recipe=replace(SMALL, dropout=0.0).to_json(), weights=str(path))
+    model = assemble.delivered(weight(KEY), poor_head(), path)
+    rows = photos.rows(Part.VALIDATION)
+    judged = score(predict(model, photos.pixels(224), rows), photos.labels[rows])
+    assert judged.error == pytest.approx(result["score"]["error"], abs=5e-3)  # half precision below the cut
 
 
-def test_without_time_the_trial_is_skipped_and_says_so(photos: Dataset, tmp_path: Path) -> None:
-    tuned, _ = run(photos, tmp_path, poor_head(), 1)
-    assert not tuned.better and tuned.trials[0]["state"] == "skipped" and tuned.trials[0]["note"]
+def test_a_trial_says_the_same_again(setting: Setting) -> None:
+    one, other = (
+        ask(setting, "trial", recipe=SMALL.to_json(), weights=str(setting.folder / "x.weights.h5")) for _ in range(2)
+    )
+    assert one["errors"] == pytest.approx(other["errors"], abs=1e-4) and one["share"] == other["share"]
+
+
+def test_without_time_a_task_says_so(setting: Setting, tmp_path: Path) -> None:
+    recipe = replace(SMALL, cut="block6a_expand_conv").to_json()  # its activations are not there yet
+    assert ask(setting, "trial", recipe=recipe, weights=str(tmp_path / "w"), seconds=-1.0) == {"state": "out_of_time"}
+
+
+def test_tuning_delivers_what_is_better(photos: Dataset, tmp_path: Path) -> None:
+    chosen = Chosen(weight(KEY), poor_head())
+    request = TuneRequest(photos, chosen, Options(epochs=2, trials=1), Budget.of(400), tmp_path, 1e4)
+    tuned = tune(request, lambda event: None)
+    assert tuned.better and tuned.weights_path is not None and tuned.validation is not None
+    model = assemble.delivered(weight(KEY), poor_head(), tuned.weights_path)
+    rows = photos.rows(Part.TEST)
+    assert (predict(model, photos.pixels(224), rows).argmax(1) == photos.labels[rows]).mean() > 0.6
+
+
+@pytest.mark.parametrize("cut", [CUT, EVERYTHING.layer])
+def test_the_two_halves_of_a_cut_make_the_whole(cut: str, photos: Dataset, tmp_path: Path) -> None:
+    kernel = np.random.default_rng(0).normal(size=(1280, 3)).astype(np.float32)
+    chosen = Chosen(weight(KEY), replace(poor_head(), kernel=kernel))
+    bench = Bench(written(photos, chosen, Options(), tmp_path))
+    inputs = bench.inputs(cut, Views(1), Budget.of(60), lambda part: None)
+    found = trial.outputs(bench.tail(cut), inputs, np.arange(10))
+    expected = predict(bench.model, photos.pixels(224), bench.source.rows[:10])
+    np.testing.assert_allclose(found, expected, atol=0.05)  # half precision
+    np.testing.assert_allclose(chosen.head.probabilities(bench.features()[0, :10]), expected, atol=0.05)
 
 
 @pytest.mark.parametrize(
@@ -105,29 +148,63 @@ def small_lesson(seed: int = 0) -> Lesson:
     random = np.random.default_rng(0)
     labels = np.arange(40) % 3
     values = random.normal(labels[None, :, None, None, None], 0.5, (2, 40, 6, 6, 3)).astype(np.float16)
-    return Lesson(Cache(values), labels, np.arange(30), np.arange(30, 40), 3, seed)
+    features = np.zeros((2, 40, 1), np.float32)
+    return Lesson(Cache(values, features), labels, np.arange(30), np.arange(30, 40), 3, seed)
 
 
-RECIPE = Recipe(Cut("above"), views=2, epochs=6, rate=0.02, batch=8)
+RECIPE = Recipe("above", epochs=6, rate=0.02, batch=8)
+
+
+def train(model: keras.Model, lesson: Lesson, seconds: float = 60.0) -> tuple[Run, list[Score]]:
+    points: list[Score] = []
+    run = Trial(model, lesson, RECIPE).run(
+        Budget.of(seconds), lambda number, epoch: points.append(epoch.judged), lambda errors: len(errors) == 99
+    )
+    return run, points
 
 
 def test_batch_norms_averages_do_not_move_while_the_rest_learns() -> None:
     model = small_network()
     norm, above = model.get_layer("norm"), model.get_layer("above")
     before, kernel = norm.get_weights(), above.get_weights()[0]
-    Trial(model, small_lesson(), RECIPE).run(Budget.of(60), lambda number, epoch: None)
+    train(model, small_lesson())
     for old, new in zip(before, norm.get_weights(), strict=True):
         np.testing.assert_array_equal(old, new)
     assert np.abs(above.get_weights()[0] - kernel).max() > 0
 
 
 def test_the_best_epoch_is_what_remains() -> None:
-    model, points = small_network(), []
+    model, lesson = small_network(), small_lesson()
+    run, points = train(model, lesson)
+    assert len(points) == 6 == len(run.errors) and points[run.epochs - 1] == run.score
+    assert min(run.errors) == points[run.epochs - 1].error and not run.pruned
+    assert trial.judge(model, lesson).loss == pytest.approx(points[run.epochs - 1].loss, abs=1e-5)
+
+
+def test_a_hopeless_trial_is_given_up() -> None:
+    recipe = replace(RECIPE, epochs=5)
+    run = Trial(small_network(), small_lesson(), recipe).run(
+        Budget.of(60), lambda number, epoch: None, lambda errors: len(errors) == 2
+    )
+    assert run.pruned and len(run.errors) == 2
+
+
+@pytest.mark.parametrize("augmentation", ["none", "views", "mixed views"])
+def test_what_is_learnt_from_is_what_the_augmentation_says(augmentation: str) -> None:
     lesson = small_lesson()
-    best, number = Trial(model, lesson, RECIPE).run(Budget.of(60), lambda number, epoch: points.append(epoch.judged))
-    assert len(points) == 6 and points[number - 1] == best
-    assert not any(point.better_than(best) for point in points)
-    assert trial.judge(model, lesson).loss == pytest.approx(best.loss, abs=1e-5)
+    inputs, truth = next(Trial(small_network(), lesson, replace(RECIPE, augmentation=augmentation))._batches())
+    assert truth.sum(1) == pytest.approx(1.0, abs=1e-6)
+    assert ((truth > 0).sum(1) > 1).any() == (augmentation == "mixed views")
+    plain = lesson.inputs.batch(0, lesson.train)
+    known = [any(np.array_equal(one, other) for other in plain) for one in inputs]
+    assert all(known) == (augmentation == "none")
+
+
+def test_mixing_keeps_most_of_each_example() -> None:
+    inputs, truth = np.eye(6, dtype=np.float32)[:, None], np.eye(6, dtype=np.float32)
+    mixed, said = trial.mixed(inputs, truth, np.random.default_rng(0))
+    np.testing.assert_allclose(mixed[:, 0], said)  # the same share of both
+    assert (said[np.arange(6), np.arange(6)] >= 0.5).all() and (said.max(1) < 1).any()
 
 
 def test_the_seed_alone_decides() -> None:
@@ -143,8 +220,8 @@ def test_the_seed_alone_decides() -> None:
 def test_a_trial_stops_at_its_budget_and_leaves_the_network_as_it_was() -> None:
     model = small_network()
     before = model.get_weights()
-    best, number = Trial(model, small_lesson(), RECIPE).run(Budget.of(-1), lambda number, epoch: None)
-    assert number == 0 and Score(0.0, 99.0).better_than(best)
+    run, points = train(model, small_lesson(), seconds=-1)
+    assert run.score is None and run.epochs == 0 and points == []
     for old, new in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(old, new)
     with pytest.raises(OutOfTime):
@@ -163,9 +240,14 @@ def picture() -> NDArray[np.uint8]:
     return np.broadcast_to(ramp[None, None, :, None], (70, 16, 16, 3)).copy()
 
 
-def identity() -> keras.Model:
-    image = keras.Input((16, 16, 3))
-    return keras.Model(image, keras.layers.Identity()(image))
+def identity() -> Stem:
+    """Activations are the picture itself, the feature is its mean."""
+
+    def run(images: NDArray[np.float32]) -> NDArray[np.float32]:
+        flat = images.reshape(len(images), -1)
+        return np.concatenate([flat, flat.mean(1, keepdims=True)], axis=1)
+
+    return Stem(run, (16, 16, 3))
 
 
 @pytest.mark.parametrize("mirror", [True, False])
@@ -178,6 +260,7 @@ def test_views_are_windows_and_mirrored_only_where_allowed(
     )
     assert cache.values.shape == (3, 70, 16, 16, 3) and cache.values.dtype == np.float16
     np.testing.assert_allclose(cache.batch(0, np.arange(70)), picture, atol=0.2)
+    np.testing.assert_allclose(cache.features[0, :, 0], picture.mean((1, 2, 3)), rtol=1e-4)
     slopes = cache.values[1:, :, 8, 12, 0].astype(int) - cache.values[1:, :, 8, 4, 0].astype(int)
     assert (np.abs(slopes) > 60).all()  # a ramp stays one
     assert mirror == bool((slopes < 0).any())
@@ -190,14 +273,12 @@ def test_activations_stop_at_the_budget(picture: NDArray[np.uint8], tmp_path: Pa
         activations.fill(identity(), Source(picture, np.arange(70)), Viewing(1, False, 0), filling)
 
 
-def test_the_two_halves_of_a_cut_make_the_whole(photos: Dataset, tmp_path: Path) -> None:
-    head = replace(poor_head(), kernel=np.random.default_rng(0).normal(size=(1280, 3)).astype(np.float32))
-    model = assemble.assemble(weight(KEY), head)
-    cut = CATALOGUE[KEY].cuts[1]
-    middle = networks.tensor_at(model, cut)
-    source = Source(photos.pixels(224), np.arange(10))
+def test_live_views_are_new_each_time_and_the_plain_one_is_not(picture: NDArray[np.uint8], tmp_path: Path) -> None:
+    source = Source(picture, np.arange(70))
     filling = Filling(tmp_path / "a.npy", Budget.of(60), lambda part: None)
-    cache = activations.fill(keras.Model(model.input, middle), source, Viewing(1, False, 0), filling)
-    found = trial.outputs(keras.Model(middle, model.output), cache, np.arange(10))
-    expected = predict(model, photos.pixels(224), np.arange(10))
-    np.testing.assert_allclose(found, expected, atol=0.02)  # half precision
+    plain = activations.fill(identity(), source, Viewing(1, True, 0), filling)
+    live = Live(plain, identity(), source, Viewing(5, True, 0))
+    rows = np.arange(40)
+    one, other = (live.batch(np.ones(40, np.int64), rows) for _ in range(2))
+    assert live.views == 5 and one.shape == (40, 16, 16, 3) and np.abs(one - other).max() > 1
+    np.testing.assert_array_equal(live.batch(0, rows), plain.batch(0, rows))

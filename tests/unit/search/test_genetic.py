@@ -134,13 +134,6 @@ def test_top_keeps_the_fittest_and_the_roulette_may_not(top: bool) -> None:
     assert all(best) if top else not all(best)
 
 
-def test_a_pruned_trial_counts_with_the_error_that_it_reached() -> None:
-    searcher = GeneticSearcher(SPACE, 0)
-    batch = searcher.ask()
-    searcher.tell([Outcome(0.05, (0.05,), pruned=True), *(Outcome(0.5) for _ in batch[1:])])
-    assert "0.0500" in searcher.outcome
-
-
 @pytest.mark.parametrize(
     "settings", [{"parents": 1}, {"children": -1}, {"strangers": -1}, {"restarts": -1}, {"children": 0, "strangers": 0}]
 )

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-import optuna
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.search.spaces import MAKERS, SPACE, error, solved, spaces
-from vm_worker.search import median
+from vm_worker.search import bayesian, median
 from vm_worker.search.bayesian import BayesianSearcher
 from vm_worker.search.genetic import Genetics, GeneticSearcher
 from vm_worker.search.random import RandomSearcher
@@ -109,7 +108,7 @@ def test_the_rule_hands_out_what_it_was_given() -> None:
     searcher = RuleSearcher([first])
     assert searcher.ask() == [first]
     searcher.tell([Outcome(0.5)])
-    assert searcher.ask() == [] and not searcher.hopeless([1.0] * 9) and searcher.outcome
+    assert searcher.ask() == [] and searcher.outcome
     searcher.tell([])
 
 
@@ -125,26 +124,16 @@ CURVE = st.lists(st.floats(0.01, 1.0), min_size=1, max_size=8).map(tuple)
 @settings(max_examples=20, deadline=None)
 @given(curves=st.lists(CURVE, min_size=4, max_size=8), mine=CURVE)
 def test_our_median_rule_is_optunas(curves: list[tuple[float, ...]], mine: tuple[float, ...]) -> None:
-    study = optuna.create_study(direction="minimize")
-    for curve in curves:
-        values = dict(enumerate(curve, start=1))
-        study.add_trial(optuna.trial.create_trial(value=curve[-1], intermediate_values=values))
-    pruner = optuna.pruners.MedianPruner(median.RIVALS, median.WARM_UP + 1, n_min_trials=median.RIVALS)
-    running = optuna.trial.TrialState.RUNNING
-    trial = optuna.trial.create_trial(state=running, intermediate_values=dict(enumerate(mine, start=1)))
-    assert median.hopeless(curves, mine) == pruner.prune(study, trial)
+    assert median.hopeless(curves, mine) == bayesian.hopeless(curves, mine)
 
 
-@every
-def test_a_hopeless_trial_is_known_by_completed_ones_alone(name: str) -> None:
-    searcher = MAKERS[name](SPACE, 0)
+@pytest.mark.parametrize("hopeless", [median.hopeless, bayesian.hopeless])
+def test_what_is_worse_than_most_is_hopeless_after_a_fair_start(hopeless: Callable[..., bool]) -> None:
+    rivals = [[0.5] * 4 for _ in range(median.RIVALS)]
     bad, good = [0.9] * 4, [0.1] * 4
-    assert not searcher.hopeless(bad) and not searcher.hopeless([])
-    for _ in range(2):
-        batch = searcher.ask()
-        searcher.tell([Outcome(0.01, (0.01,), pruned=True), *(Outcome(0.5, (0.5,) * 4) for _ in batch[1:])])
-    assert searcher.hopeless(bad) and not searcher.hopeless(good)
-    assert not searcher.hopeless(bad[: median.WARM_UP])
+    assert hopeless(rivals, bad) and not hopeless(rivals, good)
+    assert not hopeless(rivals[1:], bad)
+    assert not hopeless(rivals, bad[: median.WARM_UP])
 
 
 def test_bayesian_search_prefers_what_was_good() -> None:

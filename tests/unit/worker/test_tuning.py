@@ -1,0 +1,258 @@
+"""Tuning's own decisions, with a stub for training: what is tried, kept, committed, repeated, given up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from jobs.options import Options
+from tests.unit.worker import stub_trials
+from vm_worker import tuning
+from vm_worker.executors.local import LocalExecutor
+from vm_worker.intake.dataset import Dataset
+from vm_worker.learn.budget import Budget
+from vm_worker.learn.heads import Head
+from vm_worker.learn.setting import Chosen
+from vm_worker.learn.weights import WeightFile
+from vm_worker.tuning import Tuned, TuneRequest, tune
+
+ENTRY = "tests.unit.worker.stub_trials:work"
+
+
+@pytest.fixture(autouse=True)
+def stub(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(tuning, "ISOLATED_SECONDS", 1e9)  # here and now: the stub's wishes are this process's
+    stub_trials.asked.clear()
+    yield
+    stub_trials.late.clear()
+    stub_trials.broken.clear()
+
+
+@pytest.fixture
+def request_(tmp_path: Path) -> TuneRequest:
+    count = 60
+    dataset = Dataset(
+        classes=("a", "b", "c"),
+        names=tuple(f"{row}.png" for row in range(count)),
+        labels=np.repeat(np.arange(3), 20).astype(np.int64),
+        parts=np.tile([0, 0, 0, 1, 2], count)[:count].astype(np.uint8),
+        groups=np.arange(count, dtype=np.int64),
+        images={224: tmp_path / "224.npy"},
+        skipped=(),
+        warnings=(),
+        ready_made_split=False,
+        sha256="0" * 64,
+    )
+    wide, classes = np.ones(4, np.float32), np.ones(3, np.float32)
+    chosen = Chosen(
+        WeightFile("efficientnet_lite0", tmp_path / "w", "keras_h5"),
+        Head(wide, wide, np.ones((4, 3), np.float32), classes),
+    )
+    options = Options(search="genetic", trials=8)
+    return TuneRequest(dataset, chosen, options, Budget.of(3000), tmp_path, 500.0, entry=ENTRY)
+
+
+class Ledger:
+    """The parent's side of commits."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, Mapping[str, Any]] = {}
+
+    def commit(self, key: str, seconds: float, result: Mapping[str, Any]) -> Mapping[str, Any]:
+        assert key not in self.kept, "a trial was offered twice"
+        self.kept[key] = result
+        return result
+
+
+def asked(what: str) -> list[Mapping[str, Any]]:
+    return [task for task in stub_trials.asked if task["do"] == what]
+
+
+def run(request: TuneRequest) -> Tuned:
+    return tune(request, lambda event: None)
+
+
+def leaderboard(tuned: Tuned) -> list[tuple[Any, ...]]:
+    return [(row["kind"], str(row["parameters"]), row["validation_accuracy"]) for row in tuned.trials]
+
+
+def test_the_rule_comes_first_then_the_search(request_: TuneRequest) -> None:
+    tuned = run(request_)
+    kinds = [row["kind"] for row in tuned.trials]
+    assert kinds == ["rule"] + ["genetic"] * 7 + ["views"]
+    assert [row["number"] for row in tuned.trials] == list(range(1, 10))
+    assert tuned.search["algorithm"] == "genetic" and tuned.search["trials"] == 8 and tuned.search["outcome"]
+
+
+def test_the_best_trial_is_trained_once_more_and_kept(request_: TuneRequest) -> None:
+    tuned = run(request_)
+    kept = [row for row in tuned.trials if row["state"] == "kept"]
+    best = max(row["validation_accuracy"] for row in tuned.trials)
+    assert [row["validation_accuracy"] for row in kept] == [best] == [tuned.validation_accuracy]
+    assert tuned.better and tuned.weights_path is not None and tuned.weights_path.read_text() == "final"
+    (final,) = asked("final")
+    assert stub_trials.error(final["recipe"]) == pytest.approx(1 - best, abs=1e-4)
+    assert tuned.validation is not None and tuned.validation.shape == (12, 3)
+
+
+def test_the_same_seed_gives_the_same_leaderboard(request_: TuneRequest, tmp_path: Path) -> None:
+    one, other = run(request_), run(replace(request_, folder=tmp_path / "other"))
+    another = run(replace(request_, options=replace(request_.options, seed=1), folder=tmp_path / "another"))
+    assert leaderboard(one) == leaderboard(other) != leaderboard(another)
+
+
+@pytest.mark.parametrize("search", ["genetic", "bayesian", "random"])
+def test_a_restarted_job_repeats_no_trial(search: str, request_: TuneRequest, tmp_path: Path) -> None:
+    ledger = Ledger()
+    options = replace(request_.options, search=search)
+    first = run(replace(request_, options=options, commit=ledger.commit))
+    assert len(ledger.kept) == 8
+    stub_trials.asked.clear()
+    again = run(
+        replace(request_, options=options, committed=ledger.kept, commit=ledger.commit, folder=tmp_path / "elsewhere")
+    )
+    assert not asked("trial") and leaderboard(again) == leaderboard(first)
+    assert again.better and again.weights_path is not None and again.weights_path.read_text() == "final"
+
+
+def test_a_job_that_was_cut_off_goes_on_where_it_was(request_: TuneRequest, tmp_path: Path) -> None:
+    ledger, whole = Ledger(), run(request_)
+    run(replace(request_, options=replace(request_.options, trials=3), commit=ledger.commit, folder=tmp_path / "one"))
+    stub_trials.asked.clear()
+    rest = run(replace(request_, committed=dict(ledger.kept), commit=ledger.commit, folder=tmp_path / "two"))
+    assert len(asked("trial")) == 5 and leaderboard(rest) == leaderboard(whole)
+
+
+def test_an_adopted_result_counts_instead_of_ones_own(request_: TuneRequest) -> None:
+    def adopt(key: str, seconds: float, result: Mapping[str, Any]) -> Mapping[str, Any]:
+        return {**result, "score": {"accuracy": 0.77, "loss": 0.1, "error": 0.01}}
+
+    tuned = run(replace(request_, options=replace(request_.options, trials=1), commit=adopt))
+    assert tuned.trials[0]["validation_accuracy"] == 0.77 == tuned.validation_accuracy
+
+
+def test_without_memory_the_batch_is_halved_until_it_fits(
+    request_: TuneRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stub_trials, "memory", 4)
+    tuned = run(replace(request_, options=replace(request_.options, trials=1)))
+    batches = [task["recipe"]["batch"] for task in asked("trial")]
+    assert batches == [16, 8, 4]
+    assert tuned.trials[0]["parameters"]["batch"] == 4
+    assert asked("final")[0]["recipe"]["batch"] == 4
+
+
+def test_what_never_fits_the_memory_is_skipped(request_: TuneRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stub_trials, "memory", 1)
+    tuned = run(replace(request_, options=replace(request_.options, trials=1)))
+    assert tuned.trials[0]["state"] == "skipped" and "memory" in tuned.trials[0]["note"]
+    assert tuned.trials[-1]["kind"] == "views" and tuned.trials[-1]["state"] == "kept"
+
+
+def test_a_trial_that_fails_does_not_end_the_job(request_: TuneRequest) -> None:
+    stub_trials.broken.add("trial")
+    tuned = run(replace(request_, options=replace(request_.options, trials=2)))
+    assert "no such luck" in tuned.trials[0]["note"] and tuned.trials[0]["state"] == "skipped"
+    assert tuned.trials[-1]["state"] == "kept"
+
+
+@pytest.mark.parametrize(
+    ("late", "broken", "note"),
+    [
+        ("prepare", "", "did not end in time"),
+        ("", "survey", "did not succeed"),
+        ("", "prepare", "did not succeed"),
+    ],
+)
+def test_without_activations_nothing_is_tuned(late: str, broken: str, note: str, request_: TuneRequest) -> None:
+    stub_trials.late |= {late}
+    stub_trials.broken |= {broken}
+    tuned = run(request_)
+    assert not tuned.better and tuned.trials[0]["state"] == "skipped" and note in tuned.trials[0]["note"]
+
+
+def test_a_failed_last_training_leaves_the_trials_own_weights(request_: TuneRequest) -> None:
+    stub_trials.late.add("final")
+    tuned = run(request_)
+    assert tuned.better and tuned.weights_path is not None and tuned.weights_path.read_text() == "weights"
+    assert "once more" not in next(row["note"] for row in tuned.trials if row["state"] == "kept")
+
+
+def test_a_committed_winner_that_cannot_be_trained_again_is_left(request_: TuneRequest, tmp_path: Path) -> None:
+    ledger = Ledger()
+    run(replace(request_, commit=ledger.commit))
+    stub_trials.late.add("final")
+    tuned = run(replace(request_, committed=ledger.kept, folder=tmp_path / "elsewhere"))
+    assert not tuned.better and tuned.weights_path is None
+    assert tuned.validation_accuracy == stub_trials.head
+
+
+def test_a_better_head_stays(request_: TuneRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stub_trials, "head", 0.99)
+    monkeypatch.setattr(stub_trials, "gain", -0.01)
+    tuned = run(request_)
+    assert not tuned.better and tuned.weights_path is None
+    assert all(row["state"] == "not_better" for row in tuned.trials)
+    assert tuned.validation is not None
+
+
+def test_only_the_best_trials_weights_stay_on_the_disk(request_: TuneRequest) -> None:
+    stub_trials.late.add("final")
+    run(request_)
+    assert not list((request_.folder / "trials").glob("*.weights.h5"))
+
+
+def test_the_search_ends_after_trials_without_gain(request_: TuneRequest) -> None:
+    tuned = run(replace(request_, options=replace(request_.options, trials=None)))
+    errors = [1 - row["validation_accuracy"] for row in tuned.trials if row["kind"] != "views"]
+    assert min(errors) == min(errors[:-6]) and "nothing better" in tuned.search["outcome"]
+
+
+def test_none_is_the_rule_alone(request_: TuneRequest) -> None:
+    tuned = run(replace(request_, options=Options(search="none")))
+    assert [row["kind"] for row in tuned.trials] == ["rule", "views"]
+
+
+def test_no_trials_were_asked_for(request_: TuneRequest) -> None:
+    tuned = run(replace(request_, options=Options(trials=0)))
+    assert not tuned.better and not stub_trials.asked and tuned.trials[0]["state"] == "skipped"
+
+
+def test_no_time_means_nothing_is_started(request_: TuneRequest) -> None:
+    tuned = run(replace(request_, budget=Budget.of(0.5)))
+    assert not asked("prepare") and tuned.trials[0]["note"] == "the time left does not allow it"
+
+
+def test_trials_that_do_not_fit_the_time_are_left_out(request_: TuneRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stub_trials, "delay", 1.5)
+    tuned = run(replace(request_, budget=Budget.of(13.2)))  # a trial needs 12 s with the training after it
+    assert [row["kind"] for row in tuned.trials] == ["rule", "views"]
+    assert "fitted the time" in tuned.search["outcome"]
+
+
+def test_progress_never_goes_back(request_: TuneRequest) -> None:
+    events: list[Mapping[str, Any]] = []
+    tune(request_, events.append)
+    fractions = [event["fraction"] for event in events]
+    assert fractions == sorted(fractions) and all(0 <= fraction <= 1 for fraction in fractions)
+    assert {point["name"] for event in events for point in event["curve"]} == {"efficientnet_lite0"}
+
+
+def test_with_time_trials_run_in_a_process_of_their_own(request_: TuneRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tuning, "ISOLATED_SECONDS", 0.0)
+    made: list[LocalExecutor] = []
+
+    class Watched(LocalExecutor):
+        def __init__(self, *arguments: Any) -> None:
+            super().__init__(*arguments)
+            made.append(self)
+
+    monkeypatch.setattr(tuning, "LocalExecutor", Watched)
+    tuned = run(replace(request_, options=replace(request_.options, trials=2)))
+    assert tuned.better and len(made) == 1 and not stub_trials.asked
+    assert all(process._process.poll() is not None for process in made[0]._all)

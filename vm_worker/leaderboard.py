@@ -1,0 +1,82 @@
+"""The trials of one tuning: a row for each, the best one, and what pruning compares with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from vm_worker.learn.recipe import Recipe
+from vm_worker.learn.scores import Score
+from vm_worker.search.searcher import Outcome
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A trial that was judged."""
+
+    recipe: Recipe
+    score: Score
+    result: Mapping[str, Any]
+    weights: Path  # where its process wrote them; not there for a trial of an earlier attempt
+    row: dict[str, Any]
+
+
+class Board:
+    """Grows by a row a trial. Only the best trial's weights stay on the disk."""
+
+    def __init__(self) -> None:
+        self.rows: list[dict[str, Any]] = []
+        self.rivals: list[list[float]] = []  # errors after each epoch, of the trials that came to their end
+        self.best: Contender | None = None
+
+    def enter(self, kind: str, recipe: Recipe, result: Mapping[str, Any], weights: Path) -> Contender:
+        """A trial that was judged, whole or given up early. What it was reduced to for want of memory is shown."""
+        score = Score.from_json(result["score"])
+        recipe = replace(recipe, batch=result.get("batch", recipe.batch), rate=result.get("rate", recipe.rate))
+        entry = row(len(self.rows) + 1, kind, recipe, score) | {"seconds": round(result["seconds"], 2)}
+        entry["parameters"] |= {"epochs kept": result["epochs"], "part of the change kept": result["share"]}
+        self.rows.append(entry)
+        contender = Contender(recipe, score, result, weights, entry)
+        if result["state"] == "pruned":
+            entry["note"] = f"given up after {len(result['errors'])} epochs: it was behind most others"
+            _forget(contender)
+        else:
+            self.rivals.append(list(result["errors"]))
+            self._rank(contender)
+        return contender
+
+    def _rank(self, contender: Contender) -> None:
+        if self.best is None or contender.score.error < self.best.score.error:
+            contender, self.best = self.best or contender, contender
+        if contender is not self.best:
+            _forget(contender)
+
+    def skip(self, kind: str, recipe: Recipe, note: str) -> Outcome:
+        """A trial that did not come to a figure, and why."""
+        self.rows.append(row(len(self.rows) + 1, kind, recipe) | {"state": "skipped", "note": note})
+        return Outcome(None)
+
+
+def _forget(contender: Contender) -> None:
+    contender.weights.unlink(missing_ok=True)
+
+
+def gain(before: Score, after: Score) -> str:
+    """What a trial brought, as a sentence."""
+    return f"{after.accuracy:.1%} on the validation photos; the selected head had {before.accuracy:.1%}"
+
+
+def row(number: int, kind: str, recipe: Recipe | None, score: Score | None = None) -> dict[str, Any]:
+    """One line of the report's table."""
+    return {
+        "number": number,
+        "kind": kind,
+        "parameters": recipe.shown() if recipe else {},
+        "validation_accuracy": round(score.accuracy, 5) if score else None,
+        "validation_loss": round(score.loss, 5) if score else None,
+        "seconds": 0.0,
+        "state": "not_better",
+        "note": "",
+    }

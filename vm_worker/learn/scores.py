@@ -1,0 +1,42 @@
+"""How good probabilities are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Score:
+    """On the judged rows."""
+
+    accuracy: float
+    loss: float  # mean cross-entropy
+    error: float = 1.0  # mean squared error of all probabilities against the one-hot truth: Brier's score over k
+
+    def better_than(self, other: Score) -> bool:
+        """Higher accuracy, or the same and a lower cross-entropy."""
+        return (self.accuracy, -self.loss) > (other.accuracy, -other.loss)
+
+    def to_json(self) -> dict[str, float]:
+        """Plain values."""
+        return {name: round(value, 6) for name, value in asdict(self).items()}
+
+    @classmethod
+    def from_json(cls, plain: Mapping[str, float]) -> Score:
+        """What `to_json` wrote."""
+        return cls(**plain)
+
+
+def score(probabilities: NDArray[np.float32], labels: NDArray[np.int64]) -> Score:
+    """Of (m, k) probabilities."""
+    chances = np.maximum(probabilities[np.arange(len(labels)), labels], 1e-7)
+    truth = np.eye(probabilities.shape[1], dtype=np.float32)[labels]
+    return Score(
+        accuracy=float((probabilities.argmax(1) == labels).mean()),
+        loss=float(-np.log(chances, dtype=np.float64).mean()),
+        error=float(np.square(probabilities - truth, dtype=np.float64).mean()),
+    )

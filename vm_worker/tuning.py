@@ -1,0 +1,281 @@
+"""Tune the selected network: the rule first, then a search, within the budget; what is best is trained once more.
+
+Nothing here trains. Trials run in an executor, each is offered to the parent as soon as it has ended, and one
+that an earlier attempt has committed is not run again: only its result is read. A trial's weights are not
+committed. The model that is delivered is trained anew on train+validation, from the recipe alone.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jobs.options import Options
+from vm_worker import trials
+from vm_worker.executors.executor import Executor, OutOfMemory, TaskFailed
+from vm_worker.executors.local import LocalExecutor
+from vm_worker.executors.serial import SerialExecutor
+from vm_worker.intake.dataset import Dataset
+from vm_worker.leaderboard import Board, Contender, gain, row
+from vm_worker.learn.backbones import CATALOGUE
+from vm_worker.learn.budget import Budget
+from vm_worker.learn.recipe import Recipe
+from vm_worker.learn.rungs import Speeds, Timetable
+from vm_worker.learn.scores import Score
+from vm_worker.learn.setting import Chosen, written
+from vm_worker.search.searcher import Outcome
+
+TUNED = "tuned.weights.h5"
+ISOLATED_SECONDS = 90.0  # of time; with less, starting a process (5 to 8 s) would cost too much of it
+BATCH_LEAST = 4  # half of less is no batch
+LATE = "it did not end in time"
+AGAIN = "; then trained once more in the same way with the validation photos added"
+
+log = logging.getLogger(__name__)
+
+Report = Callable[[Mapping[str, Any]], None]
+Commit = Callable[[str, float, Mapping[str, Any]], Mapping[str, Any]]  # key, seconds, result -> what counts
+
+
+@dataclass(frozen=True)
+class TuneRequest:
+    """What to tune, on which photos, until when."""
+
+    dataset: Dataset
+    chosen: Chosen
+    options: Options
+    budget: Budget
+    folder: Path
+    images_per_second: float  # through the frozen network, as selection measured it
+    committed: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # results by key
+    commit: Commit = lambda key, seconds, result: result
+    entry: str = trials.ENTRY
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """What came of it. The figures are of the fixed validation part, by models that had not seen it."""
+
+    better: bool
+    weights_path: Path | None  # of the whole assembled model, when better
+    trials: tuple[dict[str, Any], ...]
+    curve: tuple[dict[str, Any], ...]
+    validation_accuracy: float | None  # None when no trial came to its end
+    validation_loss: float | None
+    search: Mapping[str, Any]  # algorithm, trials, outcome
+    validation: NDArray[np.float32] | None = None  # (m, k): what the model of these figures says of the validation part
+
+
+def tune(request: TuneRequest, report: Report) -> Tuned:
+    """Run the rule, search on, and keep the best only if it beats the selected head on the validation part."""
+    if request.options.trials == 0:
+        return skipped(request, "no trials were asked for")
+    tuning = Tuning(request, report)
+    isolated = request.budget.remaining() > ISOLATED_SECONDS
+    tuning.executor = (LocalExecutor if isolated else SerialExecutor)(request.entry, tuning.hear)
+    try:
+        return tuning.run()
+    finally:
+        tuning.executor.close()
+
+
+def skipped(request: TuneRequest, note: str) -> Tuned:
+    """Nothing was tuned, and why."""
+    only = row(1, "rule", None) | {"state": "skipped", "note": note}
+    return Tuned(False, None, (only,), (), None, None, _search(request, 0, note))
+
+
+class Tuning:
+    """One tuning in progress."""
+
+    executor: Executor
+
+    def __init__(self, request: TuneRequest, report: Report) -> None:
+        self.request, self._report = request, report
+        self._backbone = CATALOGUE[request.chosen.weight.key]
+        self._folder = request.folder / "trials"
+        self._setting = written(request.dataset, request.chosen, request.options, self._folder).to_json()
+        self._whole = max(request.budget.remaining(), 1e-6)
+        self._board = Board()
+        self._curve: list[dict[str, Any]] = []  # of the trial that runs
+        self._message = "Measuring"
+        self._time: Timetable
+
+    def run(self) -> Tuned:
+        """Everything, in its order."""
+        request = self.request
+        try:
+            self._time = Timetable(self._surveyed(), request.budget)
+            recipe = self._rule()
+            cut = recipe.cut if recipe else self._backbone.cuts[0].layer
+            if recipe is None and not self._time.fits_preparing(cut):
+                return skipped(request, "the time left does not allow it")
+            prepared = self._asked("prepare", cut=cut, views=self._told_views(cut))
+        except (OutOfMemory, TaskFailed) as error:
+            log.warning("tuning is given up: %s", error)
+            return skipped(request, "it did not succeed on this machine")
+        if prepared["state"] != "ended":
+            return skipped(request, LATE)
+        self._time.filled(cut)
+        outcome = self._searched(recipe) if recipe else "the time left did not allow a trial"
+        return self._decided(cut, prepared, outcome)
+
+    def hear(self, told: Mapping[str, Any]) -> None:
+        """Progress from a trial's process."""
+        if "epoch" in told:
+            self._curve.append({"name": self._backbone.key, **told["epoch"]})
+        spent = 1 - self.request.budget.remaining() / self._whole
+        self._report({"fraction": min(1.0, spent), "message": self._message, "curve": list(self._curve)})
+
+    def _asked(self, what: str, **task: Any) -> Mapping[str, Any]:
+        """A task's result. Raises OutOfMemory, TaskFailed."""
+        seconds = self.request.budget.remaining()
+        whole = {"do": what, "setting": self._setting, "seconds": seconds, "search": self.request.options.search}
+        return self.executor.submit({**whole, **task}).result()
+
+    def _surveyed(self) -> Speeds:
+        found = self._asked("survey")
+        rows = self.request.dataset.counts().values()
+        return Speeds(
+            forward=found["forward"],
+            frozen=1 / max(self.request.images_per_second, 1e-6),
+            shares=found["shares"],
+            numbers=found["numbers"],
+            train=sum(row["train"] for row in rows),
+            validation=sum(row["validation"] for row in rows),
+        )
+
+    def _told_views(self, cut: str) -> dict[str, Any]:
+        views = self._time.views(cut)
+        return {"count": views.count, "live": views.live}
+
+    def _rule(self) -> Recipe | None:
+        """What an earlier attempt began with, so that the search is the same; else what the time allows."""
+        for result in self.request.committed.values():
+            if result.get("kind") == "rule":
+                return Recipe.from_json(result["recipe"])
+        return self._time.rule(self._backbone, self.request.options.epochs)
+
+    def _searched(self, rule: Recipe) -> str:
+        """The rule, then what the searcher suggests; how it ended."""
+        options = self.request.options
+        where = trials.space(self._backbone, options.epochs)
+        searcher = trials.searcher(options.search, where, options.seed, rule)
+
+        def attempt(recipe: Recipe) -> Outcome:
+            return self._run_one(recipe, options.search)
+
+        self._run_one(rule, "rule")
+        first = Outcome(self._board.best.score.error if self._board.best else None)
+        return trials.hunt(searcher, trials.Known(rule, first), attempt, options.trials)
+
+    def _key(self, recipe: Recipe) -> str:
+        request = self.request
+        return trials.key(recipe, request.dataset.sha256, self._backbone.key, request.options.seed)
+
+    def _run_one(self, recipe: Recipe, kind: str) -> Outcome:
+        """Run a trial, or read what an earlier attempt found; its row is written down. No error: it was not tried."""
+        key = self._key(recipe)
+        result = self.request.committed.get(key)
+        if result is None:
+            best = self._board.best.recipe if self._board.best else None
+            if kind != "rule" and not self._time.fits_trial(recipe, best):
+                return Outcome(None)
+            result = self._trained(recipe, key, kind)
+        if result.get("score") is None:
+            return self._board.skip(kind, recipe, str(result.get("note", LATE)))
+        contender = self._board.enter(kind, recipe, result, self._weights(key))
+        if result["state"] != "pruned":
+            self._time.took(recipe, result["pace"])
+        return Outcome(contender.score.error)
+
+    def _trained(self, recipe: Recipe, key: str, kind: str) -> Mapping[str, Any]:
+        """The committed result. Without memory the batch is halved, and the rate with it, and it is tried again."""
+        self._message, self._curve = f"Trial {len(self._board.rows) + 1}", []
+        started, smaller = time.monotonic(), recipe
+        while True:
+            try:
+                result = self._asked(
+                    "trial",
+                    recipe=smaller.to_json(),
+                    views=self._told_views(recipe.cut),
+                    rivals=self._board.rivals,
+                    weights=str(self._weights(key)),
+                )
+                break
+            except OutOfMemory:
+                if smaller.batch // 2 < BATCH_LEAST:
+                    return {"note": "it needs more memory than there is"}
+                smaller = replace(smaller, batch=smaller.batch // 2, rate=smaller.rate / 2)
+            except TaskFailed as error:
+                return {"note": f"it failed: {error}"[:200]}
+        if "score" not in result:
+            return result
+        self._time.filled(recipe.cut)
+        result = {**result, "kind": kind, "recipe": recipe.to_json()}
+        if smaller is not recipe:
+            result |= {"batch": smaller.batch, "rate": smaller.rate}
+        return self.request.commit(key, time.monotonic() - started, result)
+
+    def _weights(self, key: str) -> Path:
+        return self._folder / f"{key}.weights.h5"
+
+    def _decided(self, cut: str, prepared: Mapping[str, Any], outcome: str) -> Tuned:
+        """Keep what is best on the validation part, trained once more with its photos where the time suffices."""
+        head, viewed = Score.from_json(prepared["head"]), Score.from_json(prepared["views"])
+        views = row(len(self._board.rows) + 1, "views", None, viewed)
+        views |= {"parameters": {"views": prepared["seen"]}, "seconds": round(prepared["seconds"], 2)}
+        search = _search(self.request, len(self._board.rows), outcome)
+        best, path, score, said = self._board.best, None, head, self._folder / "head.npy"
+        if best and all(best.score.better_than(one) for one in (head, viewed)):
+            said = best.weights.with_suffix(".npy")
+            path, score = self._delivered(best, head), best.score
+        if path is None and viewed.better_than(head):
+            path, score, said = self._headed(cut), viewed, self._folder / "views.npy"
+            views |= {"state": "kept", "note": gain(head, viewed) + AGAIN} if path else {}
+        if path is None:
+            score, said = head, self._folder / "head.npy"
+        points = best.result["points"] if best else []
+        curve = tuple({"name": self._backbone.key, **point} for point in points)
+        judged = np.load(said) if said.exists() else None
+        rows = (*self._board.rows, views)
+        return Tuned(path is not None, path, rows, curve, score.accuracy, score.loss, search, judged)
+
+    def _delivered(self, best: Contender, head: Score) -> Path | None:
+        """The trial's weights: of a training on all photos, or its own; None where neither can be had."""
+        recipe, result, target = best.recipe, best.result, self.request.folder / TUNED
+        if self._time.fits_final(recipe, result["epochs"]):
+            self._message = "Training once more with the validation photos"
+            task = {"recipe": recipe.to_json(), "epochs": result["epochs"], "share": result["share"]}
+            if self._finished(recipe.cut, target, task):
+                best.row.update(state="kept", note=gain(head, best.score) + AGAIN)
+                return target
+        if best.weights.exists():
+            best.row.update(state="kept", note=gain(head, best.score))
+            return best.weights.replace(target)
+        best.row["note"] = "an earlier attempt found this; no time was left to train it again"
+        return None
+
+    def _headed(self, cut: str) -> Path | None:
+        """The weights with a head that has seen the views, fitted on all photos."""
+        target = self.request.folder / TUNED
+        return target if self._finished(cut, target, {}) else None
+
+    def _finished(self, cut: str, target: Path, task: Mapping[str, Any]) -> bool:
+        try:
+            result = self._asked("final", cut=cut, views=self._told_views(cut), weights=str(target), **task)
+        except (OutOfMemory, TaskFailed) as error:
+            log.warning("the last training failed: %s", error)
+            return False
+        return bool(result["state"] == "ended")
+
+
+def _search(request: TuneRequest, count: int, outcome: str) -> dict[str, Any]:
+    return {"algorithm": request.options.search, "trials": count, "outcome": outcome}
