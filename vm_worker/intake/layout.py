@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -105,9 +104,9 @@ def _unwrapped(tree: _Tree) -> _Tree:
 def _splits(tree: _Tree, tops: set[str]) -> dict[str, Part]:
     """Each top folder's part, or nothing where the upload is not split."""
     parts = {top: SPLIT_FOLDERS[top.casefold()] for top in tops if top.casefold() in SPLIT_FOLDERS}
-    if len(parts) < len(tops) or len(parts) < 2 or not all(tree.below(top).tops() for top in tops):
+    if len(parts) < len(tops) or not 2 <= len(parts) <= len(SPLIT_FOLDERS):  # more: a thousand spellings of one name
         return {}
-    return parts
+    return parts if all(tree.below(top).tops() for top in tops) else {}
 
 
 def _survey(found: Sequence[Found], tree: _Tree, splits: dict[str, Part]) -> Survey:
@@ -146,7 +145,7 @@ def _class_folders(tree: _Tree, splits: dict[str, Part]) -> set[str]:
 
 
 def _class(folder: str) -> str:
-    return unicodedata.normalize("NFC", clean(folder))
+    return clean(folder)
 
 
 def _warnings(tops: set[str], splits: dict[str, Part]) -> tuple[str, ...]:

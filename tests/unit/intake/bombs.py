@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import struct
 import zlib
 from collections.abc import Callable
@@ -111,6 +112,19 @@ def nested_as_photos(path: Path) -> Path:
     return zip_of({f"{name}/{n}.jpg": nested(3) for name in ("cats", "dogs") for n in range(12)}, path)
 
 
+def accents(path: Path) -> Path:
+    """Names of 30,000 accents on one letter, which take quadratic time to bring into their order."""
+    heap = ("\u0315" * 15_000 + "\u0327" * 15_000).encode()
+    return raw_zip([RawEntry(b"a/%d e" % n + heap + b".bmp", b"", flags=0x800) for n in range(60)], path)
+
+
+def many_splits(path: Path) -> Path:
+    """A thousand ways to write "validation", each of which might be a part of a split."""
+    spellings = ["".join(letters) for letters in itertools.product(*zip("validation", "VALIDATION", strict=True))]
+    names = [f"{word}/{n}/" for word in spellings for n in range(40)]
+    return raw_zip([RawEntry(name.encode(), b"") for name in [*names, "test/a/a.jpg"]], path)
+
+
 def just_below(path: Path) -> Path:
     """All that the ratio allows: 45 times its size, in photos that are none."""
     padding = RawEntry(b"padding.bin", b"\0" * MEGABYTE)
@@ -131,5 +145,7 @@ BOMBS: dict[str, tuple[str, Callable[[Path], Path]]] = {
     "long names": ("unsafe_zip", long_names),
     "quine": ("unsafe_zip", quine),
     "huge claims": ("unsafe_zip", huge_claims),
+    "accents": ("one_class", accents),
+    "many splits": ("class_name_collision", many_splits),
     "claims of zip64": ("too_large_zip", claims_of_zip64),
 }

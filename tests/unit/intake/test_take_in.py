@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from jobs.errors import UserError
 from jobs.limits import Limits
@@ -243,6 +244,29 @@ def test_an_entry_that_lies_about_its_content_costs_one_photo(tmp_path: Path, de
     assert [skip.name for skip in said.skipped] == ["cats/000.jpeg"]
 
 
+def test_photos_that_take_too_long_together_are_refused(tmp_path: Path) -> None:
+    source = zip_of(two_classes(), tmp_path / "a.zip")
+    with pytest.raises(UserError, match="more than 0 minutes") as caught:
+        take_in(IntakeRequest(source, tmp_path, (16,), 0, replace(LIMITS, intake_minutes=0), 1), lambda *_: None)
+    assert caught.value.code == "too_large_zip"
+
+
+def test_bounds_of_a_photo_are_the_installations(tmp_path: Path) -> None:
+    source = zip_of(two_classes() | {"cats/large.png": encoded(Image.new("L", (6000, 6000)))}, tmp_path / "a.zip")
+    limits = replace(LIMITS, image_memory_bytes=64 * 1024 * 1024)
+    dataset = take_in(IntakeRequest(source, tmp_path, (16,), 0, limits, 1), lambda *_: None)
+    assert [(skip.name, skip.reason) for skip in dataset.skipped] == [("cats/large.png", "needs too much memory")]
+
+
+@pytest.mark.parametrize(("broken", "accepted"), [(10, True), (11, False)])
+def test_a_fifth_of_the_photos_may_be_broken(broken: int, accepted: bool, tmp_path: Path, decoders: Decoders) -> None:
+    files = two_classes(25)
+    files = _rotten(files, *sorted(files)[:5], *sorted(files)[5 - broken :])
+    said = verdict(zip_of(files, tmp_path / "a.zip"), LIMITS, decoders)
+    assert (said.accepted, said.code) == (accepted, None if accepted else "too_many_broken")
+    assert len(said.skipped) == broken
+
+
 def _trashnet() -> Path:
     root = Path(os.environ.get("MODELMAIL_TEST_DATASETS", Path(__file__).parents[3] / ".." / "shared" / "datasets"))
     if not (root / TRASHNET).is_file():
@@ -251,10 +275,8 @@ def _trashnet() -> Path:
 
 
 def test_real_photos(tmp_path: Path) -> None:
-    begun = time.perf_counter()
     request = IntakeRequest(_trashnet(), tmp_path, (224,), 0, LIMITS, 2)
     dataset = take_in(request, lambda fraction, message: None)
-    assert time.perf_counter() - begun < 30  # 2 s on two free cores
     assert len(dataset.names) == 1624
     assert dataset.counts()["trash"] == {"train": 74, "validation": 25, "test": 25}
     assert (dataset.skipped, dataset.warnings) == ((), ())
