@@ -1,21 +1,28 @@
-"""Which pretrained network suits these photos: a head for each candidate, and the best one by validation."""
+"""Which pretrained network suits these photos: a head for each candidate, and the best one by validation.
+
+Where all photos through all candidates would take longer than there is, a few photos are shown to each first,
+and those that are clearly worse on them see no more. What was computed then is used again.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from jobs.options import Options
-from vm_worker.intake.dataset import Dataset, Part
-from vm_worker.learn import contest, features, folds, networks, standings
+from vm_worker.intake.dataset import Dataset
+from vm_worker.learn import contest, features, prune, standings
 from vm_worker.learn.backbones import CATALOGUE, Backbone
 from vm_worker.learn.budget import Budget
-from vm_worker.learn.contest import Material
+from vm_worker.learn.engines import BATCH
+from vm_worker.learn.entrant import Entrant, Photos
+from vm_worker.learn.findings import Findings, study
 from vm_worker.learn.heads import Head, Plan
 from vm_worker.learn.standings import Entry
 from vm_worker.learn.weights import WeightFile
@@ -24,7 +31,10 @@ HEADS_SHARE = 0.1  # of the time left, kept for training a candidate's heads
 TUNE_SECONDS = 15.0  # what tuning and the rest need whatever the number of photos: graphs, files
 TUNE_PASSES = 9.0  # what they need besides, in forward passes of the best network over the photos: two views
 # of each, eight epochs above the cut, and the test. Unfreezing brings more than one more candidate does.
-LEAST_IMAGES = 4 * features.BATCH  # the first candidate sees so many, whatever the budget
+LEAST_IMAGES = 4 * BATCH  # the first candidate sees so many, whatever the budget
+
+PROBES_SHARE = 0.35  # of the time left, for showing a few photos to every candidate
+FINDINGS_SHARE = 0.15  # of the time left when the winner is known, for what its features tell about the photos
 
 Report = Callable[[Mapping[str, Any]], None]
 
@@ -50,6 +60,9 @@ class Selection:
     curve: tuple[dict[str, Any], ...]
     note: str  # why it won, and what ties with it
     images_per_second: float  # through the winner
+    pruning: tuple[dict[str, Any], ...]  # what a few photos said of each candidate; empty where all saw all
+    findings: Findings
+    suspects: tuple[dict[str, Any], ...]  # photos that may be in the wrong folder, by name
 
 
 def select(request: SelectRequest, report: Report) -> Selection:
@@ -62,8 +75,9 @@ def select(request: SelectRequest, report: Report) -> Selection:
     if not wanted:
         raise ValueError("no candidate has weights")
     board = _Board(request, report, len(wanted))
-    for key in sorted(wanted, key=lambda key: (CATALOGUE[key].gflops, key)):
-        _evaluate(board, CATALOGUE[key])
+    rows = sorted((CATALOGUE[key] for key in wanted), key=lambda row: (row.gflops, row.key))
+    for entrant in _shortlist(board, rows):
+        _evaluate(board, entrant)
     return board.selection()
 
 
@@ -74,12 +88,24 @@ class _Board:
         self.request = request
         self.entries: list[Entry] = []
         self.dropped: list[dict[str, Any]] = []
+        self.pruning: list[dict[str, Any]] = []
         self._report = report
         self._expected = expected
-        dataset = request.dataset
-        self.rows = np.concatenate([dataset.rows(Part.TRAIN), dataset.rows(Part.VALIDATION)])
-        self.train = len(dataset.rows(Part.TRAIN))
-        self.plan = Plan(len(dataset.classes), request.options.epochs, request.options.seed)
+        self._heads_seconds: dict[str, float] = {}
+        self._rows: dict[str, NDArray[np.int64]] = {}  # the photos that each candidate was judged on
+        self._speeds: dict[str, float] = {}  # images a second of who has seen some
+        self._told = 0.0
+        self.photos = Photos.of(request.dataset, request.options.seed, request.folder)
+        self.plan = Plan(len(request.dataset.classes), request.options.epochs, request.options.seed)
+
+    def entrant(self, backbone: Backbone) -> Entrant:
+        """A candidate that has seen nothing yet."""
+        total = len(self.photos.rows)
+
+        def tell(backbone: Backbone, seen: int, speed: float) -> None:
+            self.tell(0.9 * seen / total, f"{backbone.title}: {seen} of {total} photos, {speed:.0f} a second")
+
+        return Entrant(self.photos, self.request.weights[backbone.key], tell)
 
     def budget(self) -> Budget:
         """Until when the next candidate may take its images, so that the best one so far can still be tuned."""
@@ -87,14 +113,50 @@ class _Board:
         if not self.entries or self.request.options.trials == 0:
             return budget.share(1 - HEADS_SHARE)
         best = standings.winner(self.entries, self.request.options.objective)
-        tuning = TUNE_SECONDS + TUNE_PASSES * len(self.rows) / best.images_per_second
-        return Budget.of(max(0.0, budget.remaining() * (1 - HEADS_SHARE) - tuning))
+        return Budget.of(self.seconds_for_all(best.images_per_second))
+
+    def seconds_for_all(self, images_per_second: float) -> float:
+        """What is left for candidates if one of that speed is to be tuned afterwards."""
+        tuning = TUNE_SECONDS + TUNE_PASSES * len(self.photos.rows) / images_per_second
+        wanted = 0.0 if self.request.options.trials == 0 else tuning
+        return max(0.0, self.request.budget.remaining() * (1 - HEADS_SHARE) - wanted)
 
     def tell(self, part: float, message: str) -> None:
-        """This part of the current candidate is done, 0..1."""
+        """This part of the current candidate is done, 0..1. The bar never goes back."""
         done = (len(self.entries) + len(self.dropped) + part) / self._expected
+        self._told = max(self._told, min(1.0, done))
         facts = {"candidates": self.table(), "curve": self.curve()}
-        self._report({"fraction": min(1.0, done), "message": message, **facts})
+        self._report({"fraction": self._told, "message": message, **facts})
+
+    def advance(self, entrant: Entrant, until: int, budget: Budget, least: int | None = None) -> bool:
+        """Show it the photos up to this one; False: it cannot see them in time, and is out."""
+        key, left = entrant.backbone.key, until - entrant.seen
+        if least is None and prune.hopeless(entrant.backbone, self._speeds, left, budget.remaining()):
+            self.drop(entrant, "left out: it is far too slow for the time there is")
+            return False
+        try:
+            entrant.advance(until, budget, least)
+        except features.TooSlow as slow:
+            self._speeds[key] = slow.speed
+            self.drop(entrant, f"left out: at {slow.speed:.1f} images a second it could not finish in time")
+            return False
+        self._speeds[key] = entrant.speed
+        return True
+
+    def add(self, entrant: Entrant) -> None:
+        """Judge the heads of one that has seen what it will see."""
+        started, key, material = time.monotonic(), entrant.backbone.key, entrant.material()
+        verdict = contest.judge(material, self.plan)
+        partial = entrant.seen < len(self.photos.rows)
+        self._rows[key], self._heads_seconds[key] = entrant.rows, time.monotonic() - started
+        seconds = entrant.seconds + self._heads_seconds[key]
+        self.entries.append(Entry(entrant.backbone, material, verdict, seconds, entrant.speed, partial, entrant.way))
+        entrant.release()
+
+    def drop(self, entrant: Entrant, note: str) -> None:
+        """It is out; the note says why."""
+        self.dropped.append(standings.blank(entrant.backbone, "dropped", note, round(entrant.seconds, 2)))
+        entrant.release()
 
     def table(self) -> list[dict[str, Any]]:
         """A row for each candidate so far, the best first."""
@@ -114,6 +176,7 @@ class _Board:
         objective = self.request.options.objective
         best = standings.winner(self.entries, objective)
         self.tell(0.0, f"{best.backbone.title} is the best candidate")
+        findings = self._findings(best)
         return Selection(
             winner=best.backbone.key,
             head=contest.refit(best.material, self.plan, best.verdict),
@@ -121,40 +184,71 @@ class _Board:
             curve=tuple(self.curve()),
             note=standings.reason(self.entries, objective),
             images_per_second=round(best.images_per_second, 2),
+            pruning=tuple(self.pruning),
+            findings=findings,
+            suspects=self._suspects(findings, self._rows[best.backbone.key]),
+        )
+
+    def _findings(self, best: Entry) -> Findings:
+        """A pass over the folds costs less than the contest's heads, of many strengths, did."""
+        budget = self.request.budget.share(FINDINGS_SHARE)
+        if budget.remaining() < self._heads_seconds[best.backbone.key]:
+            return Findings(None, None, None)
+        return study(best.material, self.plan, best.verdict, budget)
+
+    def _suspects(self, findings: Findings, rows: NDArray[np.int64]) -> tuple[dict[str, Any], ...]:
+        dataset = self.request.dataset
+        return tuple(
+            {
+                "name": dataset.names[rows[one.row]],
+                "class": dataset.classes[one.label],
+                "says": dataset.classes[one.says],
+                "probability": round(one.probability, 4),
+            }
+            for one in findings.suspects or ()
         )
 
 
-def _evaluate(board: _Board, backbone: Backbone) -> None:
-    started = time.monotonic()
-    try:
-        material, speed = _material(board, backbone)
-    except features.TooSlow as slow:
-        note = f"left out: at {slow.speed:.1f} images a second it could not finish in time"
-        seconds = round(time.monotonic() - started, 2)
-        board.dropped.append(standings.blank(backbone, "dropped", note, seconds))
+def _shortlist(board: _Board, rows: list[Backbone]) -> Iterator[Entrant]:
+    """Who is shown all photos, in this order: the cheapest first, or, after probes, the most promising."""
+    entrants = [board.entrant(row) for row in rows]
+    if not prune.possible(len(board.photos.rows), len(entrants)):
+        yield from entrants
         return
-    board.tell(0.9, f"{backbone.title}: training heads")
-    verdict = contest.judge(material, board.plan)
-    partial = len(material.labels) < len(board.rows)
-    board.entries.append(Entry(backbone, material, verdict, time.monotonic() - started, speed, partial))
+    # Each candidate's beginning is the beginning of its features: nothing is computed twice.
+    first = entrants[0]
+    board.advance(first, prune.PROBE_IMAGES, board.budget(), LEAST_IMAGES)
+    seconds = board.seconds_for_all(first.speed)
+    if first.seen == prune.PROBE_IMAGES and prune.worth_it(len(board.photos.rows), first.speed, rows, seconds):
+        entrants = _probed(board, entrants)
+    yield from entrants
 
 
-def _material(board: _Board, backbone: Backbone) -> tuple[Material, float]:
-    """The candidate's features and its speed. Raises TooSlow, unless it is the first candidate."""
-    request, dataset = board.request, board.request.dataset
-    model = networks.extractor(backbone.key, request.weights[backbone.key])
-    # Any beginning of this order is a fair sample, if the time ends early.
-    order = folds.interleaved(dataset.labels[board.rows], request.options.seed)
+def _probed(board: _Board, entrants: list[Entrant]) -> list[Entrant]:
+    """Show the others a few photos too; who is not clearly worse goes on."""
+    end = board.request.budget.share(PROBES_SHARE)
+    scored = {entrants[0]: entrants[0].scored()}
+    for entrant in entrants[1:]:
+        if board.advance(entrant, prune.PROBE_IMAGES, end):
+            scored[entrant] = entrant.scored()
+    losers = prune.losers(list(scored.values()))
+    board.pruning = prune.table(list(scored.values()), losers)
+    for entrant in scored:
+        if entrant.backbone.key in losers:
+            board.drop(entrant, losers[entrant.backbone.key])
+    left = [entrant for entrant in scored if entrant.backbone.key not in losers]
+    # The most promising first, but none that cannot end before one that can: the first one always counts.
+    seconds = board.budget().remaining()
 
-    def progress(done: int, speed: float) -> None:
-        part = 0.9 * done / len(order)
-        board.tell(part, f"{backbone.title}: {done} of {len(order)} photos, {speed:.0f} a second")
+    def place(entrant: Entrant) -> tuple[bool, float, float]:
+        late = (len(board.photos.rows) - entrant.seen) / entrant.speed > seconds
+        return late, -scored[entrant].accuracy, entrant.backbone.gflops
 
-    source = features.Source(dataset.pixels(backbone.size), board.rows[order])
-    least = None if board.entries else LEAST_IMAGES
-    found = features.extract(model, source, board.budget(), progress, least)
-    seen = order[: len(found.features)]
-    back = np.argsort(seen)  # training rows first again
-    rows = board.rows[seen[back]]
-    train = int(np.sum(seen < board.train))
-    return Material(found.features[back], dataset.labels[rows], dataset.groups[rows], train), found.speed
+    return sorted(left, key=place)
+
+
+def _evaluate(board: _Board, entrant: Entrant) -> None:
+    least = None if board.entries else max(0, LEAST_IMAGES - entrant.seen)
+    if board.advance(entrant, len(board.photos.rows), board.budget(), least):
+        board.tell(0.9, f"{entrant.backbone.title}: training heads")
+        board.add(entrant)
