@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import logging
 import stat
@@ -14,9 +15,11 @@ from pathlib import Path
 
 import pytest
 import requests
+from google.cloud import storage
 
 from infra.local.emulator.files import SMALL_BYTES
 from infra.local.emulator.keys import ensure_key, load_key
+from tests.big import MIB, Growth, md5_of, resumable, signed_put
 from tests.on_disk import missing, strays
 from tests.servers import ACCOUNT, EmulatorUnderTest, running_emulator
 
@@ -202,3 +205,16 @@ def test_no_signature_is_ever_printed(tmp_path: Path, key: Path, caplog: pytest.
         requests.get(f"{url}/some-bucket/%FF?X-Goog-Signature=secret-signature", timeout=10)
         process.terminate()
         assert "secret-signature" not in process.stdout.read()
+
+
+@pytest.mark.parametrize("send", [signed_put, resumable])
+def test_large_bodies_pass_through_little_memory(
+    tmp_path: Path, key: Path, send: Callable[[EmulatorUnderTest, storage.Bucket, int], storage.Blob]
+) -> None:
+    with running_emulator(tmp_path / "data", key) as emulator:
+        bucket = emulator.bucket()
+        bucket.blob("first").upload_from_string(b"x" * 3 * MIB)  # what the first large one needs once
+        with Growth(emulator.process.pid) as growth:
+            blob = send(emulator, bucket, 200)
+        assert base64.b64decode(blob.md5_hash) == md5_of(200)
+        assert growth.bytes < 40 * MIB
