@@ -37,7 +37,7 @@ test: dev ## The fast tests, with branch coverage.
 	$(BIN)/coverage run -m pytest | tee .coverage-tests.log
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report --skip-covered
-	@$(BIN)/coverage report --include='jobs/*,vm_worker/intake/*' --fail-under=95
+	@$(BIN)/coverage report --include='jobs/*,vm_worker/intake/*,vm_worker/search/*' --fail-under=95
 	@tail -n 1 .coverage-tests.log
 
 check: dev ## Lint, format, types and import rules.

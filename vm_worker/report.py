@@ -54,6 +54,7 @@ def build(facts: Facts) -> dict[str, Any]:
         "winner": _winner(facts),
         "curve": [*facts.select["curve"], *facts.tune["curve"]],
         "trials": list(facts.tune["trials"]),
+        "search": facts.tune.get("search"),
         "test": test,
         "model": facts.evaluate["model"],
         "files": list(facts.export["files"]),
@@ -123,7 +124,7 @@ def _command(facts: Facts) -> str:
     """The same run again: what was measured is named, so that other weights or another speed change nothing."""
     options = facts.job["options"]
     measured = [row["name"] for row in facts.select["candidates"] if row["validation_accuracy"] is not None]
-    ran = [row for row in facts.tune["trials"] if row["state"] != "skipped"]
+    ran = [row for row in facts.tune["trials"] if row["state"] != "skipped" and row["kind"] != "views"]
     flags = {
         "minutes": options["minutes"],
         "objective": options["objective"],

@@ -21,6 +21,7 @@ from vm_worker.search.space import Choice, Point, Range, Space
 
 ENTRY = "vm_worker.trials:work"
 EPOCHS = (4, 8, 12, 20)
+SOLVED = 1e-3  # a mean squared error below which validation photos cannot tell trials apart
 PATIENCE = 6  # trials without a lower error, after which the search ends
 
 
@@ -74,6 +75,8 @@ def hunt(searcher: Searcher, known: Known, attempt: Callable[[Recipe], Outcome],
         for recipe in recipes:
             if recipe in seen:
                 continue
+            if best < SOLVED:
+                return "the validation photos leave nothing to gain"
             if count == most:
                 return f"as many trials as were asked for; {searcher.outcome}"
             if patience == 0:

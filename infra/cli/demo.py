@@ -104,7 +104,7 @@ def _source(wish: Wish, work: Path, screen: Screen) -> Path:
 def _options(wish: Wish, source: Path, limits: Limits) -> dict[str, Any]:
     """The built-in photos are so few that the same rule gives them the least, 2 minutes."""
     minutes = photos.default_minutes(source, limits) if wish.minutes is None else wish.minutes
-    return {"minutes": minutes, "search": "none", "exports": list(EXPORTS)}
+    return {"minutes": minutes, "exports": list(EXPORTS)}
 
 
 def _empty(mail: Path) -> None:
