@@ -41,7 +41,7 @@ class Postman:
         self._stale = timedelta(seconds=queue.limits.mail_stale_seconds)
 
     def deliver(self, job_id: str) -> None:
-        """Send every mail of the job that is due; forget the address once all are settled. Raises Transient."""
+        """Send every mail of the job that is due, and clean up after it. Raises Transient."""
         record = self._queue.read(job_id)
         if record is None:
             return
@@ -50,6 +50,8 @@ class Postman:
         record = self._queue.read(job_id)
         if record is not None and record.job.settled:
             self._queue.close(job_id)
+        elif record is not None and record.job.status.terminal:
+            self._queue.tidy(record.job)
 
     def _deliver_one(self, job_id: str, kind: str) -> None:
         began = self._queue.clock.monotonic()

@@ -81,11 +81,14 @@ class Queue:
     def renew_link(self, job_id: str) -> Job:
         """Note that a fresh upload link was given. Raises UserError `not_found`, `already_uploaded`."""
         record = self.read(job_id)
+        now = self.clock.now()
         if record is None or record.job.status in (Status.EXPIRED, Status.DELETED):
             raise UserError("not_found", "There is no such job.")
         if record.job.status is not Status.AWAITING_UPLOAD or self.uploaded(job_id) is not None:
             raise UserError("already_uploaded", "The photos of this job have arrived already.")
-        end = self._link_end(self.clock.now())
+        if now - record.job.created_at > timedelta(hours=self.limits.upload_wait_hours):  # the sweep will say so too
+            raise UserError("not_found", "There is no such job.")
+        end = self._link_end(now)
         return self.update(job_id, lambda job: replace(job, link_expires_at=end)).job
 
     def open_jobs(self) -> int:

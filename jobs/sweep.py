@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from jobs.errors import Transient
-from jobs.job import Status
+from jobs.job import Job, Status
 from jobs.queue import Queue
 from jobs.records import Record
 from jobs.store import Stat
@@ -115,7 +115,7 @@ def _orphan(queue: Queue, mark: Stat, done: Swept) -> None:
 def _settle(queue: Queue, record: Record, deliver: Callable[[str], None], done: Swept) -> None:
     job = record.job
     if job.status is Status.AWAITING_UPLOAD and queue.uploaded(job.id) is None:
-        if queue.clock.now() - job.created_at > timedelta(hours=queue.limits.upload_wait_hours):
+        if _forgotten(queue, job):
             if queue.expire(record) is None:
                 return  # its photos came at the last moment, and a worker was quicker
             queue.close(job.id)
@@ -131,9 +131,16 @@ def _settle(queue: Queue, record: Record, deliver: Callable[[str], None], done: 
         queue.close(job.id)
         done.closed += 1
     else:
-        queue.tidy(job)
         done.delivered += 1
         deliver(job.id)
+        queue.tidy(job)  # after the mail: whatever keeps photos from being deleted must not keep a mail back
+
+
+def _forgotten(queue: Queue, job: Job) -> bool:
+    """Whether no photos will come: the wait is over, and so is the last link that was given."""
+    now = queue.clock.now()
+    linked = job.link_expires_at is not None and now < job.link_expires_at
+    return now - job.created_at > timedelta(hours=queue.limits.upload_wait_hours) and not linked
 
 
 def _overdue(queue: Queue, record: Record) -> bool:

@@ -180,6 +180,7 @@ class Tenure:
 
     def _end(self, status: int) -> None:
         if status != 0 or not self._ledger.complete:
+            self._lease.check()  # its end may be the guard's work
             log.error("job %s: the attempt's process ended with status %s", self._job.short_id, status)
             self._write(lambda record: self._queue.let_go(record, CRASHED))
             return

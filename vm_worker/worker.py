@@ -120,7 +120,6 @@ class Worker:
             return
         log.info("job %s: %s", after.job.short_id, after.job.status)
         if after.job.status.terminal:
-            self._queue.tidy(after.job)
             self._deliver(job_id)
 
     def _deliver(self, job_id: str) -> None:

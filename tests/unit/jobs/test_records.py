@@ -86,4 +86,6 @@ def test_a_record_that_nobody_can_read_keeps_no_other_from_its_turn(queue: Queue
         queue.buckets.emails.put(f"jobs/{broken}.json", data)
         queue.buckets.datasets.put(f"{broken}.zip", b"PK")
         assert [one.record.job.id for one in queue.waiting()] == [record.job.id]
+        assert queue.open_jobs() == 1
+        assert queue.oldest_waiting_seconds() is None
     assert queue.uploaded(broken) is not None

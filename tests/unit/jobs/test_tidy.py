@@ -118,3 +118,16 @@ def test_one_broken_record_does_not_stop_the_sweep(queue: Queue) -> None:
     delivered: list[str] = []
     sweep(queue, delivered.append)
     assert len(delivered) == 3
+
+
+def test_photos_that_cannot_be_deleted_keep_no_mail_back(queue: Queue, monkeypatch: pytest.MonkeyPatch) -> None:
+    record = claimed(queue)
+    queue.fail(record, "internal", "m")
+
+    def forbidden(*args: object, **kwargs: object) -> bool:
+        raise PermissionError
+
+    monkeypatch.setattr(queue.buckets.datasets, "delete", forbidden)
+    delivered: list[str] = []
+    sweep(queue, delivered.append)
+    assert delivered == [record.job.id]

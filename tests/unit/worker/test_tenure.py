@@ -276,3 +276,18 @@ def test_an_owner_that_was_stopped_for_long_commits_nothing_more(world: World) -
     with pytest.raises(LeaseLost):
         world.run(offer)
     assert world.queue.buckets.models.get(f"{world.job.id}/stages/intake.json") is None
+
+
+def test_a_child_that_was_ended_because_the_lease_is_lost_is_no_crash(world: World) -> None:
+    def storage_hangs(*args: Any, **kwargs: Any) -> int:
+        world.clock.advance(0.8 * LEASE)
+        assert world.child is not None
+        world.child.lines.clear()  # the guard ends it
+        raise Transient("time out")
+
+    def begin() -> None:
+        world.queue.buckets.emails.put = storage_hangs  # type: ignore[method-assign]
+
+    with pytest.raises(LeaseLost):
+        world.run(begin, *([lambda: None] * 2000), exit_status=-9)
+    assert (world.now().status, world.now().crashes) == (Status.RUNNING, 0)
