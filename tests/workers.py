@@ -26,8 +26,8 @@ T = TypeVar("T")
 
 
 @contextmanager
-def worker(stack: Stack, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A worker process of its own, killed at the end."""
+def worker(stack: Stack, folder: Path, **more: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A worker process of its own, killed at the end; `more` are further settings."""
     place = Place(
         function_url=stack.function_url,
         storage_url=stack.storage_url,
@@ -37,7 +37,7 @@ def worker(stack: Stack, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
         secret=(stack.data / "secret").read_text(),
     )
     folder.mkdir()
-    env = children_env(place) | {"MODELMAIL_LEASE_SECONDS": str(LEASE), "MODELMAIL_POLL_SECONDS": "0.3"}
+    env = children_env(place) | {"MODELMAIL_LEASE_SECONDS": str(LEASE), "MODELMAIL_POLL_SECONDS": "0.3", **more}
     with (folder / "worker.log").open("wb") as log:
         process = subprocess.Popen([sys.executable, "-m", "vm_worker.main"], env=env, stdout=log, stderr=log)
         try:
@@ -47,21 +47,26 @@ def worker(stack: Stack, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
             process.wait()
 
 
-def until(what: Callable[[], T], seconds: float = PATIENCE) -> T:
+def until(what: Callable[[], T], seconds: float = PATIENCE, pause: float = 0.3) -> T:
     """The first true answer."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         found = what()
         if found:
             return found
-        time.sleep(0.3)
+        time.sleep(pause)
     raise AssertionError("it did not happen in time")
 
 
 def child_of(pid: int) -> int:
     """The attempt's process."""
-    (child,) = (int(one) for path in Path(f"/proc/{pid}/task").glob("*/children") for one in path.read_text().split())
+    (child,) = children_of(pid)
     return child
+
+
+def children_of(pid: int) -> list[int]:
+    """The processes that it has started, whichever of its threads did."""
+    return [int(one) for path in Path(f"/proc/{pid}/task").glob("*/children") for one in path.read_text().split()]
 
 
 def runs(pid: int) -> bool:
@@ -113,3 +118,9 @@ class Journey:
         stages = ("intake", "select", "tune", "evaluate", "export", "report")
         named = {entry["object"] for stage in stages for entry in self.manifest(stage)["files"].values()}
         return {stat.name for stat in self.models.list(f"{self.job_id}/artifacts/")} - named
+
+    def left_over(self) -> set[str]:
+        """Photos, and marks of jobs that are not settled."""
+        client, names = gcs.client(self.stack.storage_url), self.stack.settings
+        datasets, emails = (gcs.GcsStore(client.bucket(name)) for name in (names.datasets_bucket, names.emails_bucket))
+        return {stat.name for stat in (*datasets.list(), *emails.list("open/"))}

@@ -176,7 +176,7 @@ class Cell:
         """Work that was begun after its manifest was there."""
         found = []
         for line in (self._site.stub / "made").read_text(encoding="utf-8").splitlines():
-            at, what = line.split(" ")
+            at, what, _ = line.split(" ")
             times = self._trap.made.get(f"{self._job_id}/{what}.json", [])
             found += [what for made in times if float(at) > made]
         return found

@@ -41,18 +41,21 @@ class House:
 
     def mails(self, address: str) -> list[Message]:
         """Every mail to that address, in the order of arrival."""
+        return [letter for letter in self.all_mails() if letter["To"] == address]
+
+    def all_mails(self) -> list[Message]:
+        """Every mail, in the order of arrival."""
         found = sorted((self.folder / "mail").glob("*.eml"), key=lambda path: int(path.name.split("-")[0]))
-        letters = [message_from_bytes(path.read_bytes(), policy=default) for path in found]
-        return [letter for letter in letters if letter["To"] == address]
+        return [message_from_bytes(path.read_bytes(), policy=default) for path in found]
 
 
 @contextmanager
-def open_house(folder: Path) -> Iterator[House]:
-    """Started and ended."""
+def open_house(folder: Path, *more: str) -> Iterator[House]:
+    """Started and ended; `more` are further arguments of the emulator."""
     (folder / "mail").mkdir(parents=True)
     with ExitStack() as stack:
         key = ensure_key(folder / "key.json", ACCOUNT)
-        emulator = stack.enter_context(running_emulator(folder / "buckets", key))
+        emulator = stack.enter_context(running_emulator(folder / "buckets", key, *more))
         arguments = ["infra.local.mailbox", "--port", "0", "--folder", str(folder / "mail")]
         mailbox, _ = stack.enter_context(running(arguments))
         (folder / "report.json").write_text(json.dumps(report.build(samples.facts())), encoding="utf-8")
@@ -86,30 +89,32 @@ class Site:
             process.wait()
         self._client.close()
 
-    def submit(self, address: str) -> str:
+    def submit(self, address: str, hmac: str = "a" * 64) -> str:
         """One job with its photos."""
         job_id = jobs.new_id()
-        self.queue.submit(job_id, address, "a" * 64, Options())
+        self.queue.submit(job_id, address, hmac, Options())
         self.queue.buckets.datasets.put(f"{job_id}.zip", b"PK", if_generation=0)
         return job_id
 
     def worker(self, storage_url: str = "", mailbox_url: str = "", **more: str) -> subprocess.Popen[bytes]:
         """A real worker process with stub attempts; `more` are further settings."""
-        env = self._env(storage_url or self.house.storage_url, mailbox_url or self.house.mailbox_url) | more
+        urls = {"MODELMAIL_STORAGE_URL": storage_url, "MODELMAIL_SENDGRID_URL": mailbox_url}
+        env = self.env() | {name: url for name, url in urls.items() if url} | more
         with (self.folder / f"worker-{len(self.workers)}.log").open("wb") as log:
             command = [sys.executable, "-m", "tests.faults.stub_worker"]
             process = subprocess.Popen(command, env=env, stdout=log, stderr=log, cwd=ROOT)
         self.workers.append(process)
         return process
 
-    def _env(self, storage_url: str, mailbox_url: str) -> dict[str, str]:
+    def env(self) -> dict[str, str]:
+        """What programs on this site are told."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("MODELMAIL_")}
         buckets = {
             f"MODELMAIL_{kind.upper()}_BUCKET": f"{self.name}-{kind}" for kind in ("emails", "datasets", "models")
         }
         return kept | buckets | {
-            "MODELMAIL_STORAGE_URL": storage_url,
-            "MODELMAIL_SENDGRID_URL": mailbox_url,
+            "MODELMAIL_STORAGE_URL": self.house.storage_url,
+            "MODELMAIL_SENDGRID_URL": self.house.mailbox_url,
             "MODELMAIL_SENDGRID_KEY": "SG.local",
             "MODELMAIL_PUBLIC_URL": "http://127.0.0.1:1",
             "MODELMAIL_SENDER": "modelmail@example.org",

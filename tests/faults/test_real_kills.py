@@ -1,0 +1,74 @@
+"""Real training, hit at three of its points; the kill matrix has the rest with attempts that learn nothing."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from infra.local.ports import EPHEMERAL
+from infra.local.stack import Stack
+from tests.faults.gate import Trap, gate
+from tests.workers import LEASE, Journey, child_of, children_of, runs, until, worker
+
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(400)]
+
+OUTAGE = 1.5 * LEASE  # seconds
+
+
+@pytest.fixture
+def journey(tmp_path: Path) -> Iterator[Journey]:
+    with Stack(tmp_path / "data", ports=EPHEMERAL, worker=False) as stack:
+        yield Journey.start(stack, tmp_path)
+
+
+def ends_well(journey: Journey) -> None:
+    journey.end()
+    assert journey.mails() == ["1-report.eml"]
+    assert journey.strays() == set()
+    assert journey.left_over() == set()
+
+
+def test_a_worker_killed_while_photos_are_decoded_leaves_no_process_behind(journey: Journey, tmp_path: Path) -> None:
+    with worker(journey.stack, tmp_path / "first") as first:
+        child = until(lambda: next(iter(children_of(first.pid)), 0), pause=0.01)
+        decoders = until(lambda: found if len(found := children_of(child)) >= 2 else [], pause=0.01)
+        os.kill(first.pid, signal.SIGKILL)
+        first.wait()
+        until(lambda: not any(runs(pid) for pid in (child, *decoders)), 10)
+    with worker(journey.stack, tmp_path / "second"):
+        ends_well(journey)
+    assert journey.manifest("intake")["token"] == 2
+
+
+def test_a_worker_that_stands_still_in_tuning_finds_its_job_taken_over(journey: Journey, tmp_path: Path) -> None:
+    with worker(journey.stack, tmp_path / "first") as first:
+        selected = until(lambda: journey.manifest("select"))
+        child = child_of(first.pid)
+        os.kill(first.pid, signal.SIGSTOP)
+        with worker(journey.stack, tmp_path / "second"):
+            time.sleep(2 * LEASE)
+            os.kill(first.pid, signal.SIGCONT)
+            until(lambda: not runs(child), 10)  # it does not go on with what is another's
+            ends_well(journey)
+        assert first.poll() is None
+    assert journey.manifest("select") == selected
+    assert journey.manifest("report")["token"] == 2
+
+
+def test_an_outage_while_the_model_is_exported_costs_one_attempt_at_most(journey: Journey, tmp_path: Path) -> None:
+    trap = Trap()
+    with (
+        gate(journey.stack.storage_url, trap) as url,
+        worker(journey.stack, tmp_path / "only", MODELMAIL_STORAGE_URL=url) as only,
+    ):
+        evaluated = until(lambda: journey.manifest("evaluate"))
+        trap.go_down(OUTAGE)
+        ends_well(journey)
+        assert only.poll() is None
+    assert journey.manifest("evaluate") == evaluated
+    assert journey.manifest("report")["token"] <= 2
