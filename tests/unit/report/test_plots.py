@@ -89,6 +89,12 @@ def test_labels_are_short_clean_and_drawable() -> None:
     assert labels == ["aaaaaaaa...aaa", "phogpj", "no. 3", "owl"]
 
 
+def test_chinese_japanese_and_korean_names_are_drawn_where_a_font_has_them() -> None:
+    if not {"Noto Sans CJK SC", "WenQuanYi Zen Hei", "WenQuanYi Micro Hei"} & set(style._families()):
+        pytest.skip("no font of this machine has them")
+    assert style.labels(samples.CJK, 20) == list(samples.CJK)
+
+
 def test_right_and_wrong_differ_without_colour_vision() -> None:
     """In lightness too: a full right cell is far darker than any wrong one."""
     weights = np.array([0.2126, 0.7152, 0.0722])
