@@ -9,7 +9,13 @@ from typing import Any
 
 import pytest
 
-from jobs.job import Status
+from jobs.errors import LeaseLost, UserError
+from jobs.job import MailState, PendingMail, Status
+from jobs.letters import Letterhead
+from jobs.mail import ListMailer
+from jobs.mails import Postman
+from jobs.queue import Dismissal
+from jobs.sweep import clear
 from tests.unit.function.conftest import HTML, Down, Front
 
 DELETES: dict[str, Callable[[str, str], tuple[str, str, dict[str, Any]]]] = {
@@ -78,3 +84,70 @@ def test_a_delete_that_broke_off_is_finished_by_the_next_one(front: Front, done:
     assert front.call("DELETE", f"/jobs/{done}?token=x").status_code == 404
     assert front.call("DELETE", path).status_code == 404
     assert list(front.buckets.models.list()) == []
+
+
+def _uploaded(front: Front, job_id: str) -> None:
+    front.upload(job_id)
+
+
+def _running(front: Front, job_id: str) -> None:
+    front.upload(job_id)
+    assert front.queue.claim(next(front.queue.waiting()), "w") is not None
+
+
+def _handed_back(front: Front, job_id: str) -> None:
+    _running(front, job_id)
+    record = front.queue.read(job_id)
+    assert record is not None
+    front.queue.let_go(record, Dismissal("crashes", "crashed", "it died"))
+
+
+def _mail_pending(front: Front, job_id: str) -> None:
+    _running(front, job_id)
+    record = front.queue.read(job_id)
+    assert record is not None
+    front.queue.reject(record, UserError("one_class", "There is only one."))
+
+
+def _mail_under_way(front: Front, job_id: str) -> None:
+    _mail_pending(front, job_id)
+    sending = PendingMail(MailState.SENDING, "w", front.clock.now(), 1)
+    front.change(job_id, mails={"rejected": sending})
+
+
+STATES: dict[str, Callable[[Front, str], None]] = {
+    "awaiting its upload": lambda front, job_id: None,
+    "uploaded": _uploaded,
+    "running": _running,
+    "handed back": _handed_back,
+    "ended, its mail pending": _mail_pending,
+    "ended, its mail under way": _mail_under_way,
+}
+
+
+@pytest.mark.parametrize("bring", STATES.values(), ids=STATES.keys())
+def test_a_job_can_be_deleted_at_any_time_of_its_life(front: Front, bring: Callable[[Front, str], None]) -> None:
+    job_id = front.submitted()["job_id"]
+    bring(front, job_id)
+    before = front.queue.read(job_id)
+    assert before is not None
+    front.buckets.models.put(f"{job_id}/stages/intake.json", b"{}")
+    assert front.call("DELETE", f"/jobs/{job_id}?token={front.token(job_id)}").status_code == 200
+    assert [list(store.list()) for store in (front.buckets.datasets, front.buckets.models)] == [[], []]
+    assert list(front.buckets.emails.list("open/")) == []
+    record = front.buckets.emails.get(f"jobs/{job_id}.json")
+    assert record is not None
+    assert b"ada" not in record.data
+    # Nothing is mailed any more, and a worker that had it writes nothing more.
+    mailer = ListMailer()
+    Postman(front.queue, mailer, Letterhead("m@example.org", "o@example.org", "http://h", "s"), "p").deliver(job_id)
+    assert mailer.sent == []
+    if before.job.status is Status.RUNNING:
+        with pytest.raises(LeaseLost):
+            front.queue.finish(before, {})
+    # Photos that arrive now find nobody.
+    front.upload(job_id)
+    assert front.call("GET", f"/jobs/{job_id}").status_code == 404
+    assert front.call("POST", f"/jobs/{job_id}/upload").status_code == 404
+    assert clear(front.queue) == 1
+    assert list(front.buckets.datasets.list()) == []

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from jobs.clock import FakeClock
+from jobs.errors import UserError
 from jobs.job import Status
 from jobs.queue import Queue
 from jobs.sweep import retire, sweep
@@ -24,6 +27,21 @@ def test_the_sweep_expires_what_was_never_uploaded_without_a_mail(queue: Queue, 
     sweep(queue, no_mail)
     assert status(queue, job.id) is Status.EXPIRED
     assert list(queue.buckets.emails.list("open/")) == []
+
+
+def test_a_fresh_link_is_good_for_its_whole_hour(queue: Queue, clock: FakeClock) -> None:
+    job = submit(queue)
+    clock.advance(23.9 * HOUR)
+    queue.renew_link(job.id)
+    clock.advance(0.5 * HOUR)
+    sweep(queue, no_mail)
+    assert status(queue, job.id) is Status.AWAITING_UPLOAD
+    with pytest.raises(UserError) as refused:
+        queue.renew_link(job.id)  # or a job without photos would never end
+    assert refused.value.code == "not_found"
+    clock.advance(0.6 * HOUR)
+    sweep(queue, no_mail)
+    assert status(queue, job.id) is Status.EXPIRED
 
 
 def test_the_sweep_delivers_what_is_pending_and_closes_what_is_settled(queue: Queue) -> None:
