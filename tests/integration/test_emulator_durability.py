@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import logging
+import os
 import stat
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -19,6 +21,9 @@ from google.cloud import storage
 
 from infra.local.emulator.files import SMALL_BYTES
 from infra.local.emulator.keys import ensure_key, load_key
+from infra.local.emulator.preconditions import NONE
+from infra.local.emulator.rows import Draft, Target
+from infra.local.emulator.store import Store
 from tests.big import MIB, Growth, md5_of, resumable, signed_put
 from tests.on_disk import missing, strays
 from tests.servers import ACCOUNT, EmulatorUnderTest, running_emulator
@@ -168,6 +173,40 @@ def refused(data: Path, key: Path, *more: str) -> str:
     assert (ended.returncode, ended.stdout) == (2, "")
     assert "Traceback" not in ended.stderr
     return ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("size", "session", "expected"),
+    [
+        (SMALL_BYTES, "", []),  # synced with the index, by SQLite
+        (SMALL_BYTES + 1, "", ["fsync", "rename", "fsync"]),
+        (SMALL_BYTES + 1, "0" * 64, ["fsync", "link", "fsync"]),  # the session goes on should the index not be written
+    ],
+)
+def test_a_content_is_on_disk_before_it_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int, session: str, expected: list[str]
+) -> None:
+    store, called = Store(tmp_path), list[str]()
+    store.index.insert_bucket("some-bucket", {})
+    incoming = store.files.resume(session, 0) if session else store.files.begin()
+    incoming.write(b"x" * size)
+    for name in ("fsync", "rename", "link"):
+        monkeypatch.setattr(os, name, _noted(name, getattr(os, name), called))
+    draft = Draft("some-bucket", "a", size, incoming.md5, incoming.crc32c, "", {})
+    row = store.commit(incoming, draft, NONE, session)
+    assert called == expected
+    found, file = store.open(Target("some-bucket", "a"))
+    with file:
+        assert (found, file.read()) == (row, b"x" * size)
+    assert missing(tmp_path) | strays(tmp_path) == set()
+
+
+def _noted(name: str, call: Callable[..., Any], called: list[str]) -> Callable[..., Any]:
+    def noted(*arguments: Any) -> Any:
+        called.append(name)
+        return call(*arguments)
+
+    return noted
 
 
 def test_it_says_why_it_cannot_start(tmp_path: Path, key: Path, emulator: EmulatorUnderTest) -> None:

@@ -262,3 +262,23 @@ def test_the_sweep_goes_by_the_moved_clock(faulty: EmulatorUnderTest) -> None:
     faulty.tell("clock", {"offset_seconds": 30 * 86400 + 1})
     assert faulty.tell("lifecycle", {}, "POST") == {"deleted": 1}
     assert not bucket.blob("a").exists()
+
+
+def test_a_sweep_of_versions_goes_by_whether_they_live(faulty: EmulatorUnderTest) -> None:
+    bucket = faulty.bucket(versioning_enabled=True)
+    for number in range(3):
+        bucket.blob("a").upload_from_string(str(number))
+
+    def contents() -> list[bytes]:
+        return [blob.download_as_bytes() for blob in bucket.list_blobs(versions=True)]
+
+    bucket.lifecycle_rules = [{"action": {"type": "Delete"}, "condition": {"isLive": False}}]
+    bucket.patch()
+    assert contents() == [b"0", b"1", b"2"]
+    assert faulty.tell("lifecycle", {}, "POST") == {"deleted": 2}
+    assert contents() == [b"2"]
+    bucket.lifecycle_rules = [{"action": {"type": "Delete"}, "condition": {"isLive": True}}]
+    bucket.patch()
+    assert faulty.tell("lifecycle", {}, "POST") == {"deleted": 1}
+    assert contents() == [b"2"]  # kept as a version that is no longer live
+    assert not bucket.blob("a").exists()

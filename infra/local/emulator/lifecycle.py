@@ -55,25 +55,31 @@ def _created_before(row: ObjectRow, date: str, now: datetime) -> bool:
     return datetime.fromisoformat(row.created) < datetime.fromisoformat(date).replace(tzinfo=UTC)
 
 
+def _lives(row: ObjectRow) -> bool:
+    return "timeDeleted" not in row.config
+
+
 _CONDITIONS: Mapping[str, Callable[[ObjectRow, Any, datetime], bool]] = {
     "age": _aged,
     "createdBefore": _created_before,
     "matchesPrefix": lambda row, prefixes, now: row.name.startswith(tuple(prefixes)),
     "matchesSuffix": lambda row, suffixes, now: row.name.endswith(tuple(suffixes)),
-    "isLive": lambda row, live, now: bool(live),  # without versions every object is live
+    "isLive": lambda row, live, now: bool(live) == _lives(row),
 }
 
 
 def _objects(store: Store, bucket: str) -> Iterator[ObjectRow]:
-    start = ""
-    while rows := store.index.names_from(bucket, start, True, _PAGE):
+    """Live ones and, in a bucket with versions, those that are not."""
+    start = ("", 0)
+    while rows := store.index.versions_from(bucket, start, _PAGE):
         yield from rows
-        start = rows[-1].name
+        start = (rows[-1].name, rows[-1].generation)
 
 
 def _delete(store: Store, row: ObjectRow) -> bool:
+    target = Target(row.bucket, row.name, None if _lives(row) else row.generation)
     try:
-        store.delete(Target(row.bucket, row.name), Preconditions(generation=row.generation))
+        store.delete(target, Preconditions(generation=row.generation))
     except ApiError:
-        return False  # replaced or deleted meanwhile
+        return False  # replaced or deleted meanwhile, or held
     return True
