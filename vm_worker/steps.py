@@ -84,11 +84,6 @@ def tune(work: Work) -> Output:
     from vm_worker.tuning import TuneRequest
     from vm_worker.tuning import tune as train
 
-    def commit(key: str, seconds: float, result: Mapping[str, Any]) -> Mapping[str, Any]:
-        event = {"event": "trial", "key": key, "seconds": round(seconds, 2), "result": result, "files": []}
-        adopted: Mapping[str, Any] = work.link.commit(event).get("adopt", result)
-        return adopted
-
     request = TuneRequest(
         dataset=work.dataset(),
         chosen=Chosen(work.weight(), Head.load(work.folder / HEAD)),
@@ -97,7 +92,7 @@ def tune(work: Work) -> Output:
         folder=_scratch(work),
         images_per_second=work.results[Stage.SELECT]["images_per_second"],
         committed={key: done.result for key, done in work.spec.trials.items()},
-        commit=commit,
+        commit=_committer(work),
     )
     tuned = train(request, _teller(work, Stage.TUNE))
     result = {
@@ -116,6 +111,17 @@ def tune(work: Work) -> Output:
         tuned.weights_path.replace(work.folder / TUNED)
         kept.append(_private(TUNED))
     return Output(result, tuple(kept))
+
+
+def _committer(work: Work) -> Callable[[str, float, Mapping[str, Any]], Mapping[str, Any]]:
+    """Offers a finished trial to the parent; the result that counts comes back."""
+
+    def commit(key: str, seconds: float, result: Mapping[str, Any]) -> Mapping[str, Any]:
+        event = {"event": "trial", "key": key, "seconds": round(seconds, 2), "result": result, "files": []}
+        adopted: Mapping[str, Any] = work.link.commit(event).get("adopt", result)
+        return adopted
+
+    return commit
 
 
 def _delivered_figures(work: Work, tuned: Any) -> dict[str, float]:
