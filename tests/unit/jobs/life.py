@@ -18,7 +18,7 @@ from typing import Any
 
 from jobs.clock import FakeClock
 from jobs.errors import Transient
-from jobs.job import Stage
+from jobs.job import MailState, Stage
 from jobs.letters import Letterhead
 from jobs.limits import Limits
 from jobs.mail import Mail
@@ -61,7 +61,7 @@ class WatchedStore(MemoryStore):
     ) -> int:
         self._world.pause()
         fault = self._world.next_fault() if if_generation is not None else ""
-        if fault == "refuse":
+        if fault == "refuse" or (self._world.outage and self._world.writer()):
             raise Transient("503")
         generation = super().put(name, data, if_generation=if_generation, content_type=content_type)
         self._witness(name, data)
@@ -167,6 +167,7 @@ class World:
     witness: Witness = field(init=False)
     time: FakeClock = field(default_factory=FakeClock)
     faults: list[str] = field(default_factory=list)  # of the workers' next conditional writes: "refuse" | "lose" | ""
+    outage: bool = False  # nothing of the workers' is written
     provider_down: bool = False
     kinds: dict[str, str] = field(default_factory=dict)  # first characters of an id -> what its training does
     machines: list[Machine] = field(default_factory=list)
@@ -239,6 +240,11 @@ class World:
             raise Transient("503")
         self.witness.mailed(mail, self.writer() or "front")
         self.pause()
+
+    def is_mailing(self, number: int) -> bool:
+        """Whether this worker has a mail in hand."""
+        mails = (mail for job in self.witness.last.values() for mail in job.mails.values())
+        return any(mail.state is MailState.SENDING and mail.owner == self.machines[number].name for mail in mails)
 
     def revive(self, number: int) -> None:
         """A worker that has ended is started again, as another process."""

@@ -37,7 +37,7 @@ KINDS = ("good", "good", "slow", "slow", "slow", "refuses", "breaks", "dies", "h
 MAILS = {Status.DONE: {"report"}, Status.REJECTED: {"rejected"}, Status.FAILED: {"failed"}}
 ADDRESSES = 3
 WORKERS = 3
-JOBS = 5  # in one history; more do not make it stranger
+JOBS = 6  # in one history; more do not make it stranger
 END_STEPS = 1500  # of the last worker, each followed by up to an hour
 PATIENCE = 1800.0  # seconds of true time beyond the deadline: polls, sweeps and waits between tries
 
@@ -130,6 +130,19 @@ class Life(RuleBasedStateMachine):
     def storage_stumbles(self, faults: list[str]) -> None:
         self.world.faults = faults
 
+    @rule(outage=st.booleans())
+    def storage_goes(self, outage: bool) -> None:
+        self.world.outage = outage
+
+    @rule(number=st.integers(0, WORKERS - 1), more=st.integers(0, 4))
+    def work_up_to_a_mail(self, number: int, more: int) -> None:
+        """The moments between taking a mail, sending it and marking it are few: stop in them."""
+        for _ in range(200):
+            self.work(number, 1)
+            if self.world.is_mailing(number):
+                self.work(number, more + 1)
+                return
+
     @rule(down=st.booleans())
     def provider(self, down: bool) -> None:
         self.world.provider_down = down
@@ -171,7 +184,7 @@ class Life(RuleBasedStateMachine):
     def _one_lives_on(self) -> None:
         """All but one are killed, the storage and the provider are well again; a day goes by."""
         world = self.world
-        world.faults, world.provider_down = [], False
+        world.faults, world.outage, world.provider_down = [], False, False
         for number, machine in enumerate(world.machines):
             if number != self.survivor and machine.baton.alive:
                 machine.baton.kill()
@@ -199,6 +212,37 @@ class Life(RuleBasedStateMachine):
             assert bool(witness.kinds[job.short_id]["operator"]) == (last.status is Status.FAILED)
 
 
+ENDS = {
+    "good": (Status.DONE, 0), "slow": (Status.DONE, 0), "refuses": (Status.REJECTED, 0),
+    "breaks": (Status.FAILED, 0), "dies": (Status.FAILED, 2), "hangs": (Status.FAILED, None),
+}  # fmt: skip
+
+
+def test_nothing_is_lost_where_nothing_goes_wrong() -> None:
+    """Each kind of training ends as it should, in its first tenure unless it dies or hangs."""
+    life = Life()
+    life.begin(offsets=(0.0, 30.0, 60.0), low=False, survivor=0, kinds=[])
+    try:
+        for number, kind in enumerate(ENDS):
+            life.world.kinds[f"{number:08d}"] = kind
+            job_id = f"{number:08d}{'x' * 14}"
+            life.jobs.append(
+                life.world.front.submit(job_id, f"user{number}@example.org", f"{number}" * 64, Options(minutes=2))
+            )
+            life.upload(number)
+        for _ in range(3000):
+            life.work(0, 100)
+            if all(life.world.witness.last[job.id].settled for job in life.jobs):
+                break
+        assert life.world.witness.broken == []
+        for job, (status, crashes) in zip(life.jobs, ENDS.values(), strict=True):
+            last = life.world.witness.last[job.id]
+            assert (last.status, last.takeovers) == (status, 0), last
+            assert crashes is None or last.crashes == crashes
+    finally:
+        life.teardown()
+
+
 @pytest.fixture(autouse=True)
 def transfers_take_turns(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The workers' transfer threads run in their own; nothing is logged."""
@@ -224,7 +268,7 @@ def run_histories(count: int, length: int) -> int:
 
 
 def test_a_thousand_steps_break_no_promise() -> None:
-    assert run_histories(60, 50) >= 1000
+    assert run_histories(40, 50) >= 1000
 
 
 @pytest.mark.faults

@@ -87,19 +87,19 @@ class Witness:
         owner = before.lease.owner if before.lease and before.status is Status.RUNNING else None
         if after.status in (Status.DONE, Status.REJECTED, Status.AWAITING_WORKER):
             self._say(owner == writer, f"{writer} ended {owner}'s tenure with {after.status}")
-        if after.status is Status.FAILED and owner != writer:
-            self._check_unowned(before, after)
+        if after.status is Status.FAILED:
+            self._check_failure(before, after, owner == writer)
         if after.status is Status.EXPIRED:
             age = (self.time.now() - after.created_at).total_seconds()
             self._say(age > self.limits.upload_wait_hours * 3600 - SKEW, f"expired after {age:.0f} s")
 
-    def _check_unowned(self, before: Job, after: Job) -> None:
+    def _check_failure(self, before: Job, after: Job, owned: bool) -> None:
         code = after.error["code"] if after.error else ""
         now = self.time.monotonic()
         if code == "deadline":
             age = now - self.uploads[after.id]
             self._say(age > self.limits.deadline_hours * 3600 - SKEW, f"overdue after {age:.0f} s")
-        else:
+        elif not owned:
             dead = code == "worker_lost" and before.takeovers >= self.limits.takeovers_max
             self._say(dead and now - self.written[after.id] > self.lease, f"failed with {code} by a stranger")
 
