@@ -32,6 +32,7 @@ class Store:
         folder.mkdir(parents=True, exist_ok=True)
         self.index = Index(folder / "index.sqlite", clock)
         self.files = Files(folder)
+        self.uploads = 0  # under way in one request each; the event loop's thread alone counts them
         week_ago = datetime.now(UTC) - timedelta(days=SESSION_DAYS)
         self.index.end_sessions_before(week_ago.isoformat())
         self.files.remove_unfinished(self.index.sessions_under_way())

@@ -9,7 +9,7 @@ from typing import Any
 
 from infra.local.emulator.canonical import UNSIGNED
 from infra.local.emulator.errors import BAD_DIGEST, INVALID, TOO_LARGE, TOO_SMALL, ApiError
-from infra.local.emulator.files import Incoming
+from infra.local.emulator.files import SMALL_BYTES, Incoming
 from infra.local.emulator.http import ClientGone, Request
 from infra.local.emulator.preconditions import NONE, Preconditions
 from infra.local.emulator.rows import Draft, ObjectRow, Target
@@ -130,12 +130,15 @@ async def take(store: Store, pieces: AsyncIterator[bytes], plan: Plan) -> Object
     store.check(plan.target, plan.only)
     incoming = store.files.begin()
     incoming.hash_sha256 = bool(plan.expected.sha256)
+    store.uploads += 1
     try:
         await fill(incoming, pieces, plan.expected)
         return await commit(store, incoming, plan)
     except BaseException:
         incoming.drop()
         raise
+    finally:
+        store.uploads -= 1
 
 
 async def commit(store: Store, incoming: Incoming, plan: Plan, session: str = "") -> ObjectRow:
@@ -145,12 +148,17 @@ async def commit(store: Store, incoming: Incoming, plan: Plan, session: str = ""
     draft = Draft(
         target.bucket, target.name, incoming.size, incoming.md5, incoming.crc32c, incoming.path.name, plan.config
     )
+    if incoming.size <= SMALL_BYTES and store.uploads == 1 and not session:
+        return store.commit(incoming, draft, plan.only, session)  # a thread would cost more than all the rest
     return await asyncio.to_thread(store.commit, incoming, draft, plan.only, session)
 
 
 def promised(plan: Plan, more: Expected) -> Plan:
-    """The plan with checksums that came later."""
+    """The plan with checksums that came later. Raises ApiError where they are not those that came first."""
     expected = plan.expected
+    for first, later in ((expected.md5, more.md5), (expected.crc32c, more.crc32c)):
+        if first and later and first != later:
+            raise ApiError(BAD_DIGEST, f"Provided hashes differ: {first} and {later}.")
     return replace(
         plan,
         expected=replace(expected, md5=more.md5 or expected.md5, crc32c=more.crc32c or expected.crc32c),
