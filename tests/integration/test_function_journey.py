@@ -147,6 +147,31 @@ def short_lived(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Any:
     return functions_framework.create_app("handle", main.__file__).test_client()
 
 
+@pytest.fixture
+def small(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The same service, in this process, for zips of at most 100 bytes."""
+    for name in ("public_url", "secret", "storage_url", "signing_key"):
+        monkeypatch.setenv(f"MODELMAIL_{name.upper()}", getattr(stack.settings, name))
+    monkeypatch.setenv("MODELMAIL_ALLOWED_ADDRESSES", "*")
+    monkeypatch.setenv("MODELMAIL_LIMIT_ZIP_BYTES", "100")
+    return functions_framework.create_app("handle", main.__file__).test_client()
+
+
+def test_a_zip_over_the_size_is_refused(stack: Stack, small: Any) -> None:
+    job = small.post("/", data={"email": "size@example.org"}).get_json()
+    upload = job["upload"]
+    assert upload["max_bytes"] == 100
+    assert put(upload, bytes(101)).status_code == 400
+    chunked = requests.put(upload["url"], data=iter([bytes(60), bytes(60)]), headers=upload["headers"], timeout=10)
+    assert chunked.status_code in (400, 411)
+    assert put(upload, bytes(101), {"x-goog-content-length-range": "1,1000"}).status_code == 403
+    start = upload["resumable"]
+    begun = requests.post(start["url"], headers=start["headers"], timeout=10)
+    assert requests.put(begun.headers["Location"], data=bytes(101), timeout=10).status_code == 400
+    assert status(job) == "awaiting_upload"
+    assert put(upload, bytes(100)).status_code == 200
+
+
 def test_a_link_that_has_ended_is_refused_and_a_fresh_one_works(stack: Stack, short_lived: Any) -> None:
     job = short_lived.post("/", data={"email": "ada@example.org"}).get_json()
     time.sleep(2.1)
@@ -197,6 +222,22 @@ def test_results_come_through_a_redirect(stack: Stack, done: dict[str, Any], tmp
     with Client(stack.function_url) as client:
         client.download(file["url"], tmp_path / "model.h5")
     assert (tmp_path / "model.h5").read_bytes() == b"weights"
+
+
+def test_a_download_link_fetches_one_result_and_nothing_else(stack: Stack, queue: Queue, done: dict[str, Any]) -> None:
+    other = f"{done['job_id']}/artifacts/1/report.json"
+    queue.buckets.models.put(other, b"{}")
+    (file,) = requests.get(done["status_url"], timeout=10).json()["files"]
+    link = requests.get(file["url"], timeout=10, allow_redirects=False).headers["Location"]
+    assert "X-Goog-Expires=600" in link
+    assert requests.get(link, timeout=10).status_code == 200
+    assert requests.get(link.replace("model.h5?", "report.json?"), timeout=10).status_code == 403
+    assert requests.get(link.replace("X-Goog-Expires=600", "X-Goog-Expires=6000"), timeout=10).status_code == 403
+    for method in ("PUT", "DELETE", "POST"):
+        assert requests.request(method, link, data=b"x", timeout=10).status_code in (400, 403)
+    assert requests.get(link, timeout=10).content == b"weights"
+    assert requests.get(f"{done['status_url']}/files/report.json", timeout=10).status_code == 404
+    assert requests.get(f"{done['status_url']}/files/..%2F..%2Fstages", timeout=10).status_code == 404
 
 
 def test_the_delete_link_deletes(stack: Stack, queue: Queue, done: dict[str, Any]) -> None:

@@ -18,6 +18,7 @@ from jobs.options import Options
 from jobs.settings import Settings
 
 ROOT = Path(__file__).parents[2]
+SECURITY = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]  # a group has them
 
@@ -115,3 +116,19 @@ def test_every_command_helps_with_an_example() -> None:
 def test_make_targets_are_those_of_the_makefile() -> None:
     targets = set(re.findall(r"^([a-z]+):.*##", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M))
     assert set(re.findall(r"^make ([a-z]+)", README, re.M)) == targets - {"help"}
+
+
+PROMISES = re.findall(r"^\| (?!with|promise|---)(.+?) \| `(tests/[^`:]+)(?:::([a-z0-9_]+))?` \|$", SECURITY, re.M)
+
+
+def test_each_promise_names_its_test() -> None:
+    promised = SECURITY[SECURITY.index("## What is promised") : SECURITY.index("## What is not promised")]
+    rows = re.findall(r"^\| (?!promise)[^|-].*\|$", promised, re.M)
+    assert len(rows) == len(PROMISES) >= 30
+
+
+@pytest.mark.parametrize(("promise", "file", "test"), PROMISES)
+def test_a_named_test_exists(promise: str, file: str, test: str) -> None:
+    path = ROOT / file
+    assert path.is_file(), promise
+    assert re.search(rf"def {test or 'test_'}", path.read_text(encoding="utf-8")), promise
