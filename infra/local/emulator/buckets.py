@@ -19,7 +19,7 @@ _FIXED = frozenset((
 _LISTS = ("acl", "defaultObjectAcl")
 _MULTI_REGIONS = ("US", "EU", "ASIA")
 _DUAL_REGIONS = ("NAM4", "EUR4", "EUR5", "EUR7", "EUR8", "ASIA1")
-_NOT_AUTOCLASS = "NEARLINE"
+_LAST_CLASS = "NEARLINE"  # where autoclass ends unless told otherwise
 
 
 def bucket_resource(row: BucketRow, base: str) -> dict[str, Any]:
@@ -74,11 +74,14 @@ def settled(old: Mapping[str, Any], new: Mapping[str, Any], now: datetime) -> di
         before = (old.get("iamConfiguration") or {}).get("uniformBucketLevelAccess") or {}
         config["iamConfiguration"] = _settled_access(before, access, now)
     auto = config.get("autoclass")
-    if isinstance(auto, dict) and auto.get("enabled") and auto != old.get("autoclass"):
-        terminal = {"terminalStorageClass": _NOT_AUTOCLASS, "terminalStorageClassUpdateTime": _text(now)}
-        if "terminalStorageClass" in auto and auto != old.get("autoclass"):
-            terminal = {"terminalStorageClassUpdateTime": _text(now)}
-        config["autoclass"] = {"toggleTime": _text(now), **auto, **terminal, **_kept(auto, "terminalStorageClass")}
+    if isinstance(auto, dict):
+        config["autoclass"] = _settled_autoclass(old.get("autoclass") or {}, auto, now)
+    encryption = config.get("encryption")
+    if isinstance(encryption, dict):
+        config["encryption"] = {
+            key: {"effectiveTime": _text(now), **value} if isinstance(value, dict) else value
+            for key, value in encryption.items()
+        }
     soft = config.get("softDeletePolicy")
     if isinstance(soft, dict) and "effectiveTime" not in soft:
         config["softDeletePolicy"] = {**soft, "effectiveTime": _text(now)}
@@ -133,6 +136,8 @@ def _settle_retention(old: Any, config: dict[str, Any], now: datetime) -> None:
 
 
 def _settled_access(before: Mapping[str, Any], access: dict[str, Any], now: datetime) -> dict[str, Any]:
+    if access.get("publicAccessPrevention", "inherited") not in ("inherited", "enforced", "unspecified"):
+        raise ApiError(INVALID, "Invalid value for publicAccessPrevention.")
     uniform = dict(access.get("uniformBucketLevelAccess") or {})
     if uniform.get("enabled"):
         in_ninety_days = _text(now + timedelta(days=90))
@@ -142,8 +147,15 @@ def _settled_access(before: Mapping[str, Any], access: dict[str, Any], now: date
     return {**access, "uniformBucketLevelAccess": uniform, "bucketPolicyOnly": uniform}
 
 
-def _kept(config: Mapping[str, Any], name: str) -> dict[str, Any]:
-    return {name: config[name]} if config.get(name) else {}
+def _settled_autoclass(before: Mapping[str, Any], auto: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+    new = dict(auto)
+    if bool(before.get("enabled")) != bool(auto.get("enabled")):
+        new["toggleTime"] = _text(now)
+    if auto.get("enabled"):
+        new.setdefault("terminalStorageClass", _LAST_CLASS)
+        if new["terminalStorageClass"] != before.get("terminalStorageClass"):
+            new["terminalStorageClassUpdateTime"] = _text(now)
+    return new
 
 
 def _text(moment: datetime) -> str:

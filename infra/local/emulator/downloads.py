@@ -7,14 +7,17 @@ import re
 from collections.abc import AsyncIterator
 from typing import BinaryIO
 
+from infra.local.emulator.encryption import check_key, key_hash
 from infra.local.emulator.errors import RANGE, ApiError
 from infra.local.emulator.http import Request, Response
 from infra.local.emulator.preconditions import Preconditions
 from infra.local.emulator.resource import DEFAULT_TYPE, content_headers, object_headers
 from infra.local.emulator.rows import ObjectRow, Target
 from infra.local.emulator.store import Store
+from infra.local.emulator.transcoding import is_gzip, is_unpacked, unpacked
 
 _PIECE_BYTES = 256 * 1024
+_OF_THE_STORED = ("content-encoding", "accept-ranges")
 _OVERRIDES = {"response-content-disposition": "content-disposition", "response-content-type": "content-type"}
 
 
@@ -25,6 +28,9 @@ def download(store: Store, request: Request, target: Target, only: Preconditions
     else:
         row, file = store.open(target, only)
     try:
+        check_key(row, key_hash(request))
+        if is_unpacked(row, request) and (file is None or is_gzip(file)):
+            return _unpacked(row, request, file, xml)
         asked = _range(request.header("range"), row.size)
         first, last = asked or (0, row.size - 1)
         response = Response(206 if asked else 200, headers=_headers(row, request, xml), length=last - first + 1)
@@ -35,6 +41,15 @@ def download(store: Store, request: Request, target: Target, only: Preconditions
         if file is not None:
             file.close()
         raise
+
+
+def _unpacked(row: ObjectRow, request: Request, file: BinaryIO | None, xml: bool) -> Response:
+    headers = [(name, value) for name, value in _headers(row, request, xml) if name not in _OF_THE_STORED]
+    headers += [("vary", "Accept-Encoding"), ("warning", "214 UploadServer gunzipped")]
+    response = Response(headers=headers, length_known=False)
+    if file is not None:
+        response.stream, response.after = unpacked(file), file.close
+    return response
 
 
 def _with_content(response: Response, file: BinaryIO, first: int) -> Response:

@@ -49,6 +49,8 @@ LENGTH_REQUIRED = Kind(411, "required", "MissingContentLength", "You must provid
 RANGE = Kind(416, "requestedRangeNotSatisfiable", "InvalidRange", "The requested range cannot be satisfied.")
 RANGE_NOT_CONTIGUOUS = Kind(503, "backendError", "ServiceUnavailable",
                             "Invalid request. The uploaded bytes do not follow those that the session has.")
+PUBLIC_PREVENTED = Kind(412, "conditionNotMet", "PreconditionFailed", "The member bindings allUsers and "
+                        "allAuthenticatedUsers are not allowed since public access prevention is enforced.")
 INVALID_PART = Kind(400, "invalid", "InvalidPart", "One or more of the specified parts could not be found, or the "
                     "specified entity tag does not match.")
 INVALID_PART_ORDER = Kind(400, "invalid", "InvalidPartOrder", "The list of parts was not in ascending order.")

@@ -46,6 +46,10 @@ class Request:
         """The first header of that lower-case name."""
         return self._by_name.get(name, default)
 
+    def flag(self, name: str) -> bool:
+        """Whether a parameter of the query is true."""
+        return self.params.get(name, "").lower() == "true"
+
     @property
     def host(self) -> str:
         """Host header, lower case, with the port if it was sent."""
@@ -96,6 +100,7 @@ class Response:
     stream: AsyncIterator[bytes] | None = None
     length: int | None = None  # Content-Length in bytes where it is not that of `body`
     after: Callable[[], None] | None = None  # called once the answer is out or has failed
+    length_known: bool = True  # else the stream's end says how long it was
     value: Any = None  # what `body` is as JSON, where it is that
 
     def set_json(self, value: Any) -> None:
@@ -128,7 +133,7 @@ async def send_response(response: Response, send: Send, *, head: bool) -> None:
     """Put it on the wire; without the body for a HEAD."""
     length = len(response.body) if response.length is None else response.length
     headers = [(name.encode("latin-1"), value.encode("utf-8")) for name, value in response.headers]
-    if response.status not in (204, 304):
+    if response.status not in (204, 304) and response.length_known:
         headers.append((b"content-length", str(length).encode()))
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
     try:

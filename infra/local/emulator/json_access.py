@@ -14,6 +14,8 @@ from infra.local.emulator.rights import (
     Entry,
     bucket_acl,
     check_lists_count,
+    check_policy,
+    check_rights,
     default_acl,
     entry,
     object_acl,
@@ -51,6 +53,7 @@ async def set_policy(call: Call) -> Response:
     bucket = index.bucket(call.names["bucket"])
     if given.get("etag") not in (None, "", *bucket.etags):
         raise ApiError(PRECONDITION, "The policy has changed since it was read.")
+    check_policy(bucket, bindings)
     if any("condition" in item for item in bindings):
         if not uniform(bucket):
             raise ApiError(NEEDS_UNIFORM_ACCESS)
@@ -76,6 +79,7 @@ async def list_acl(call: Call) -> Response:
 async def insert_acl(call: Call) -> Response:
     """POST .../acl, .../defaultObjectAcl"""
     new = entry(await call.request.json())
+    check_rights(call.service.store.index.bucket(call.names["bucket"]), [new])
     await _change(call, lambda held: [*(item for item in held if item["entity"] != new["entity"]), new])
     return json_response(_shown(call, new))
 

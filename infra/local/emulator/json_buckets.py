@@ -7,13 +7,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from infra.local.emulator.buckets import bucket_change, bucket_resource, checked_bucket_name, settled
-from infra.local.emulator.errors import UNIFORM_ACCESS, ApiError
 from infra.local.emulator.http import Response, json_response
 from infra.local.emulator.json_access import acl_shown
 from infra.local.emulator.listing import page_size
 from infra.local.emulator.merging import merged
 from infra.local.emulator.preconditions import from_query
-from infra.local.emulator.rights import bucket_acl, default_acl, predefined, uniform
+from infra.local.emulator.rights import bucket_acl, check_rights, default_acl, predefined, uniform
 from infra.local.emulator.rows import BucketRow
 from infra.local.emulator.service import Call
 
@@ -25,7 +24,7 @@ async def insert_bucket(call: Call) -> Response:
     resource = await call.request.json()
     name = checked_bucket_name(str(resource.get("name", "")))
     config = {key: value for key, value in bucket_change(resource).items() if value is not None} | _predefined(call)
-    if call.request.params.get("enableObjectRetention") == "true":
+    if call.request.flag("enableObjectRetention"):
         config["objectRetention"] = {"mode": "Enabled"}
     index = call.service.store.index
     row = await asyncio.to_thread(index.insert_bucket, name, settled({}, config, index.clock.now()))
@@ -81,8 +80,8 @@ async def delete_bucket(call: Call) -> Response:
 
 async def _changed(call: Call, change: Mapping[str, Any], new: Any) -> Response:
     index, name = call.service.store.index, call.names["bucket"]
-    if any(change.get(field) for field in _LISTS) and uniform(index.bucket(name)):
-        raise ApiError(UNIFORM_ACCESS)
+    if any(change.get(field) for field in _LISTS):
+        check_rights(index.bucket(name), [*(change.get("acl") or ()), *(change.get("defaultObjectAcl") or ())])
     row = await asyncio.to_thread(
         index.patch_bucket, name, lambda config: settled(config, new(config), index.clock.now()),
         from_query(call.request),

@@ -9,9 +9,8 @@ from infra.local.emulator.downloads import download
 from infra.local.emulator.http import Response, json_response
 from infra.local.emulator.json_shown import check_lists, object_shown, resource_of, rights_given
 from infra.local.emulator.listing import list_page, query_from
-from infra.local.emulator.merging import merged
 from infra.local.emulator.preconditions import from_query
-from infra.local.emulator.resource import object_change, object_config, updated
+from infra.local.emulator.resource import object_change, object_config, patched, updated
 from infra.local.emulator.service import Call
 from infra.local.emulator.targets import target
 
@@ -50,7 +49,7 @@ async def patch_object(call: Call) -> Response:
     change = object_change(await call.request.json()) | rights_given(call)
     check_lists(call, change)
     only = from_query(call.request)
-    row = await asyncio.to_thread(call.service.store.patch, target(call), lambda config: merged(config, change), only)
+    row = await asyncio.to_thread(call.service.store.patch, target(call), lambda config: patched(config, change), only)
     return object_shown(call, row)
 
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from infra.local.emulator.errors import UNIFORM_ACCESS, ApiError
 from infra.local.emulator.http import Response, json_response
 from infra.local.emulator.json_access import acl_shown
 from infra.local.emulator.resource import object_resource
-from infra.local.emulator.rights import object_acl, predefined, uniform
+from infra.local.emulator.rights import check_rights, object_acl, predefined, uniform
 from infra.local.emulator.rows import ObjectRow
 from infra.local.emulator.service import Call
 
@@ -37,6 +36,6 @@ def rights_given(call: Call, parameter: str = "predefinedAcl") -> dict[str, Any]
 
 
 def check_lists(call: Call, change: Mapping[str, Any]) -> None:
-    """Raises ApiError 400 where a list of rights is set and the bucket's policy alone decides."""
-    if change.get("acl") and uniform(call.service.store.index.bucket(call.names["bucket"])):
-        raise ApiError(UNIFORM_ACCESS)
+    """Raises ApiError where the change sets a list of rights that the bucket does not allow."""
+    if change.get("acl"):
+        check_rights(call.service.store.index.bucket(call.names["bucket"]), change["acl"])

@@ -74,12 +74,12 @@ def query_from(request: Request, bucket: str) -> Query:
         params.get("delimiter", ""),
         params.get("startOffset", ""),
         params.get("endOffset", ""),
-        params.get("includeTrailingDelimiter") == "true",
+        request.flag("includeTrailingDelimiter"),
         read_token(params.get("pageToken", "")),
         page_size(params.get("maxResults", "")),
         params.get("matchGlob", ""),
         params.get("filter", ""),
-        params.get("versions") == "true",
+        request.flag("versions"),
     )
 
 

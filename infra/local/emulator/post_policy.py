@@ -34,7 +34,7 @@ async def post_object(call: Call) -> Response:
         raise ApiError(INVALID_POLICY, "A field is there twice.")
     policy = _verified(call, fields)
     name = checked_object_name(fields.get("key", "").replace("${filename}", form.filename))
-    known = {**fields, "bucket": call.names["bucket"], "key": name}
+    known = {**fields, "bucket": call.names["bucket"] or _bucket(policy), "key": name}
     expected = _meets(policy, known, fields)
     row = await take(call.service.store, form.file(), _plan(call, known, expected))
     return _answer(call, row, fields)
@@ -94,6 +94,11 @@ def _conditions(policy: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
             yield str(item[0]), str(item[1]), str(item[2])
         else:
             raise ApiError(INVALID_POLICY, f"Invalid condition: {item}")
+
+
+def _bucket(policy: Mapping[str, Any]) -> str:
+    """The bucket that the policy names: where a form is posted to no bucket, this is the one it is for."""
+    return next((value for kind, name, value in _conditions(policy) if (kind, name) == ("eq", "bucket")), "")
 
 
 def _plan(call: Call, fields: Mapping[str, str], expected: Expected) -> Plan:

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from infra.local.emulator.encryption import FIELD, key_headers
 from infra.local.emulator.errors import INVALID, REQUIRED, ApiError
 from infra.local.emulator.http import Request
-from infra.local.emulator.merging import text_map
+from infra.local.emulator.merging import merged, text_map
 from infra.local.emulator.rights import entries
 from infra.local.emulator.rows import ObjectRow
 
@@ -118,6 +118,17 @@ def object_change(change: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
+def patched(old: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
+    """The config after a patch. A context without a value, or a retention without a mode, is one that is taken away."""
+    new = merged(old, change)
+    custom = (new.get("contexts") or {}).get("custom")
+    if isinstance(custom, dict):
+        new["contexts"] = {**new["contexts"], "custom": {key: item for key, item in custom.items() if _says(item)}}
+    if "retention" in new and not _says(new["retention"], "mode"):
+        del new["retention"]
+    return new
+
+
 def updated(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
     """The config after an update: what the request has, and what no request may change."""
     return {**new, **{key: old[key] for key in _OURS if key in old}}
@@ -134,6 +145,10 @@ def checked_object_name(name: str) -> str:
     if size > NAME_BYTES or name in (".", "..") or "\r" in name or "\n" in name:
         raise ApiError(INVALID, "The specified object name is not valid.")
     return name
+
+
+def _says(item: Any, field: str = "value") -> bool:
+    return isinstance(item, dict) and item.get(field) is not None
 
 
 def _text(value: str) -> str:

@@ -20,7 +20,7 @@ from infra.local.emulator.rows import ObjectRow, Session, Target
 from infra.local.emulator.store import Store
 from infra.local.emulator.uploads import Plan, commit, expected_from_headers, fill, promised
 
-_CONTENT_RANGE = re.compile(r"bytes (?:(\d+)-(\d+)|\*)/(\d+|\*)")
+_CONTENT_RANGE = re.compile(r"bytes (?:(\d+)-(\d+|\*)|\*)/(\d+|\*)")
 
 
 @dataclass(frozen=True)
@@ -28,8 +28,8 @@ class Span:
     """What a chunk says of itself: `first` None = no bytes, `total` None = not known yet."""
 
     first: int | None
-    last: int
     total: int | None
+    to_the_end: bool = False  # where the total is not known, it is what there is when the body ends
 
 
 class Resumable:
@@ -59,7 +59,8 @@ class Resumable:
             if span.total is not None:
                 plan.expected.check_length(span.total)
             session = await self._receive(session, request, span, plan)
-            if span.total is None or session.received < span.total:
+            total = session.received if span.to_the_end else span.total
+            if total is None or session.received < total:
                 return _incomplete(session.received)
             return await self._finish(session, plan)
 
@@ -125,14 +126,14 @@ def _span(request: Request) -> Span:
     text = request.header("content-range")
     if not text:
         length = request.length
-        return Span(0, (length or 0) - 1, length)  # the whole content at once
+        return Span(0, length, length is None)  # the whole content at once
     match = _CONTENT_RANGE.fullmatch(text.strip())
     if match is None:
         raise ApiError(INVALID, "Failed to parse Content-Range header.")
     total = None if match[3] == "*" else int(match[3])
     if match[1] is None:
-        return Span(None, -1, total)
-    return Span(int(match[1]), int(match[2]), total)
+        return Span(None, total)
+    return Span(int(match[1]), total, total is None and match[2] == "*")
 
 
 async def _following(request: Request, have: int) -> AsyncIterator[bytes]:
@@ -150,7 +151,7 @@ def _incomplete(received: int) -> Response:
 
 def upload_id(request: Request) -> str:
     """The session that a request names. Raises ApiError 404 for what cannot be one."""
-    found = request.params["upload_id"]
+    found = request.params.get("upload_id", "")
     if not re.fullmatch(r"[0-9a-f]{64}", found):
         raise ApiError(NO_SUCH_UPLOAD)
     return found

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from infra.local.emulator.errors import INVALID, UNIFORM_ACCESS, ApiError
+from infra.local.emulator.errors import INVALID, PUBLIC_PREVENTED, UNIFORM_ACCESS, ApiError
 from infra.local.emulator.rows import BucketRow, ObjectRow
 
 POLICY = "_iamPolicy"  # the policy's key in a bucket's config; the underscore keeps it out of the resource
@@ -34,6 +34,7 @@ _READING_ROLES = frozenset((
     "roles/storage.objectViewer", "roles/storage.objectUser", "roles/storage.objectAdmin", "roles/storage.admin",
     "roles/storage.legacyObjectReader", "roles/storage.legacyObjectOwner",
 ))  # fmt: skip
+_EVERYBODY = frozenset(("allUsers", "allAuthenticatedUsers"))
 _CANNED = {
     "private": "private",
     "project-private": "projectPrivate",
@@ -101,6 +102,24 @@ def check_lists_count(bucket: BucketRow) -> None:
         raise ApiError(UNIFORM_ACCESS)
 
 
+def check_rights(bucket: BucketRow, wanted: Sequence[Entry]) -> None:
+    """Raises ApiError: 400 where the policy alone decides, 412 for what public access prevention forbids."""
+    check_lists_count(bucket)
+    if prevents_public(bucket) and any(item["entity"] in _EVERYBODY for item in wanted):
+        raise ApiError(PUBLIC_PREVENTED)
+
+
+def check_policy(bucket: BucketRow, bindings: Sequence[Mapping[str, Any]]) -> None:
+    """Raises ApiError 412 where the bucket's public access prevention forbids the policy."""
+    if prevents_public(bucket) and any(not _EVERYBODY.isdisjoint(item.get("members", ())) for item in bindings):
+        raise ApiError(PUBLIC_PREVENTED)
+
+
+def prevents_public(bucket: BucketRow) -> bool:
+    """Whether nothing in the bucket may be open to everybody."""
+    return bool(_nested(bucket.config, "iamConfiguration").get("publicAccessPrevention") == "enforced")
+
+
 def uniform(bucket: BucketRow) -> bool:
     """Whether the bucket's policy alone decides."""
     return bool(_nested(bucket.config, "iamConfiguration", "uniformBucketLevelAccess").get("enabled"))
@@ -108,7 +127,7 @@ def uniform(bucket: BucketRow) -> bool:
 
 def anybody_reads(bucket: BucketRow, row: ObjectRow | None) -> bool:
     """Whether a caller without credentials may read that object; without one, whether every object of the bucket."""
-    if _nested(bucket.config, "iamConfiguration").get("publicAccessPrevention") == "enforced":
+    if prevents_public(bucket):
         return False
     bindings = bucket.config.get(POLICY, {}).get("bindings", ())
     if any("allUsers" in item.get("members", ()) and item.get("role") in _READING_ROLES for item in bindings):

@@ -21,6 +21,8 @@ _NOT_HERE = frozenset(("acl", "cors", "encryption", "lifecycle", "logging", "tag
 
 async def xml_service(call: Call) -> Response:
     """/"""
+    if _is_form(call):
+        return await post_object(call)  # its bucket is a field
     authorize(call)
     if call.request.method not in ("GET", "HEAD"):
         raise ApiError(METHOD_NOT_ALLOWED)
@@ -29,8 +31,8 @@ async def xml_service(call: Call) -> Response:
 
 async def xml_bucket(call: Call) -> Response:
     """/{bucket}"""
-    if call.request.method == "POST" and call.request.header("content-type").startswith("multipart/form-data"):
-        return await post_object(call)  # authorized by the policy in the form
+    if _is_form(call):
+        return await post_object(call)  # authorized by the policy in it
     authorize(call)
     handler = _METHODS.get(call.request.method)
     if handler is None:
@@ -38,6 +40,10 @@ async def xml_bucket(call: Call) -> Response:
     if not _NOT_HERE.isdisjoint(call.request.params):
         raise ApiError(NOT_IMPLEMENTED, "Use the JSON API for this part of a bucket.")
     return await handler(call)
+
+
+def _is_form(call: Call) -> bool:
+    return call.request.method == "POST" and call.request.header("content-type").startswith("multipart/form-data")
 
 
 async def _get(call: Call) -> Response:
