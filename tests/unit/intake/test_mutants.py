@@ -20,7 +20,7 @@ from vm_worker.intake.verdict import verdict
 
 LIMITS = Limits()
 FILES = class_files({"Äpfel": 10, "pears": 10})
-MUTANTS = 300
+MUTANTS = 150  # make faults tries 1,200 more
 
 
 class _Pipe(io.RawIOBase):
