@@ -16,7 +16,8 @@ from vm_worker.evaluation import advice, plots, style, tables
 
 VERSION = 1
 SKIPPED_SHOWN = 20
-PICTURES = ("curves.png", "confusion.png")
+MAIL_PICTURES = ("curves.png", "confusion.png")
+PICTURES = (*MAIL_PICTURES, "reliability.png")
 
 
 @dataclass(frozen=True)
@@ -25,11 +26,10 @@ class Facts:
 
     job: Mapping[str, Any]  # id_short, created_at, started_at (ISO texts), options
     dataset: Mapping[str, Any]  # Dataset.to_json()
-    select: Mapping[str, Any]  # winner, candidates, curve, note
+    select: Mapping[str, Any]  # winner, candidates, curve, note, pruning, learning_curve, suspects, suspects_count
     tune: Mapping[str, Any]  # better, trials, curve, validation_accuracy, validation_loss
-    evaluate: Mapping[
-        str, Any
-    ]  # test: of metrics.evaluate; model: layers, total, trainable, non_trainable, input, bytes
+    # test: of metrics.evaluate; calibration; model: layers, total, trainable, non_trainable, input, bytes
+    evaluate: Mapping[str, Any]
     export: Mapping[str, Any]  # exports, files
     seconds: Mapping[str, float]  # by stage, of the stages that ended so far
     versions: Mapping[str, str]
@@ -48,14 +48,20 @@ def build(facts: Facts) -> dict[str, Any]:
         "job": dict(facts.job),
         "headline": advice.headline(test, len(dataset["classes"])),
         "cautions": advice.cautions(test),
-        "next_steps": advice.next_steps(test),
+        "next_steps": advice.next_steps(test, facts.select.get("learning_curve"), facts.select.get("suspects_count")),
         "dataset": {**dataset, "skipped": list(dataset["skipped"])[:SKIPPED_SHOWN]},
         "candidates": list(facts.select["candidates"]),
+        "pruning": list(facts.select.get("pruning", ())),
         "winner": _winner(facts),
         "curve": [*facts.select["curve"], *facts.tune["curve"]],
         "trials": list(facts.tune["trials"]),
         "search": facts.tune.get("search"),
         "test": test,
+        "calibration": facts.evaluate.get("calibration"),
+        "learning_curve": facts.select.get("learning_curve"),
+        "suspects": list(facts.select.get("suspects", ())),
+        "suspects_count": facts.select.get("suspects_count"),
+        "duplicates": dataset["duplicates"],
         "model": facts.evaluate["model"],
         "files": list(facts.export["files"]),
         "exports": list(facts.export["exports"]),
@@ -68,7 +74,7 @@ def build(facts: Facts) -> dict[str, Any]:
         "repeat": {"command": _command(facts), "seed": facts.job["options"]["seed"]},
         "retention": {"model_days": facts.model_days, "delete_after": _delete_after(facts)},
         "files_url": facts.files_url,
-        "mail_pictures": list(PICTURES),
+        "mail_pictures": list(MAIL_PICTURES),
         "snippet": render("snippet.txt", size=facts.size),
     }
     return {key: _finite(value) for key, value in built.items()}
@@ -78,6 +84,7 @@ def write(report: Mapping[str, Any], folder: Path) -> list[str]:
     """Write report.html (self-contained), report.json, results.csv and the pictures; returns their names."""
     plots.curves(folder / "curves.png", report["curve"], report["winner"]["name"])
     plots.confusion(folder / "confusion.png", report["test"]["confusion"], report["dataset"]["classes"])
+    plots.reliability(folder / "reliability.png", report["calibration"])
     tables.write_results(folder / "results.csv", report["candidates"], report["trials"])
     # Half characters of broken names have no UTF-8; a JSON escape keeps them as they were.
     text = json.dumps(report, ensure_ascii=False, indent=1, allow_nan=False)

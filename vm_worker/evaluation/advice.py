@@ -45,13 +45,20 @@ def cautions(test: Mapping[str, Any]) -> list[str]:
     return found
 
 
-def next_steps(test: Mapping[str, Any]) -> list[str]:
-    """What to do with the model, the most useful first."""
+def next_steps(
+    test: Mapping[str, Any], curve: Mapping[str, Any] | None = None, suspects: int | None = None
+) -> list[str]:
+    """What to do with the model, the most useful first. `suspects` counts photos that may be in the wrong folder."""
     steps = ["Download model.h5 and labels.txt and try the model on a few more photos of your own."]
     steps.append(
         f"Keep in mind that it knows only these {len(test['per_class'])} kinds: a photo of anything else still gets "
         "one of their names."
     )
+    if suspects:
+        steps.append(
+            f"{wording.plural(suspects, 'photo looks', 'photos look')} much more like another kind than the one of the "
+            "folder: the full report names the clearest. A wrong label costs more than a missing photo."
+        )
     weak = _weak(test)
     if weak:
         steps.append(
@@ -65,7 +72,10 @@ def next_steps(test: Mapping[str, Any]) -> list[str]:
                 f"It took {wording.name(pair['truth'])} for {wording.name(pair['said'])} {pair['count']} times in "
                 f"{pair['of']}: check that these photos lie in the right folder."
             )
-    if not weak and (test["images"] < SMALL_TEST or test["accuracy"] < WEAK_RECALL):
+    told = curve is not None and curve["verdict"] != "unknown"
+    if told and curve is not None:
+        steps.append(curve["answer"])
+    elif not weak and (test["images"] < SMALL_TEST or test["accuracy"] < WEAK_RECALL):
         steps.append("Send more photos of each class: both the model and the certainty of its test gain from them.")
     return steps
 

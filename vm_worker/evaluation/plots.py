@@ -77,6 +77,33 @@ def confusion(path: Path, matrix: Sequence[Sequence[int]], classes: Sequence[str
             _number_axes(axes, len(classes))
 
 
+def reliability(path: Path, calibration: Mapping[str, Any] | None) -> None:
+    """How often the model was right against how sure it was, before and after calibration; PNG.
+
+    `calibration` has "bins_before" and "bins_after" of {"confidence", "accuracy", "count"}; the area of a point
+    grows with its photos. An empty picture where nothing was calibrated.
+    """
+    looks = {"before": (style.TRAINING, "--"), "after": (style.VALIDATION, "-")}
+    with style.figure(path, height=3.2, width=4.2) as drawing:
+        axes = drawing.subplots()
+        axes.plot([0, 1], [0, 1], color=style.QUIET, linewidth=0.8, linestyle=":", label="as sure as right")
+        for when, (colour, line) in looks.items():
+            bins = calibration[f"bins_{when}"] if calibration else []
+            total = sum(one["count"] for one in bins) or 1
+            sure, right = _floats(one["confidence"] for one in bins), _floats(one["accuracy"] for one in bins)
+            axes.plot(sure, right, color=colour, linestyle=line, linewidth=1.3, label=f"{when} calibration")
+            axes.scatter(sure, right, [300 * one["count"] / total + 6 for one in bins], color=colour, alpha=0.6)
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+        axes.set_xlabel("how sure the model was")
+        axes.set_ylabel("how often it was right")
+        axes.set_xlim(0, 1.03)
+        axes.set_ylim(0, 1.05)
+        axes.grid()
+        axes.set_axisbelow(True)
+        axes.legend(fontsize=8.5, loc="upper left")
+
+
 def _colours(shares: NDArray[np.float64]) -> NDArray[np.float64]:
     """(k, k) shares -> (k, k, 4) RGBA. Mistakes are few, so the square root lifts the small shares."""
     right = np.eye(len(shares), dtype=bool)[:, :, None]

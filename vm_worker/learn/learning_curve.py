@@ -23,7 +23,7 @@ Scores = NDArray[np.float64]
 
 
 def learning_curve(material: Material, plan: Plan, verdict: Verdict, unseen: Unseen) -> dict[str, Any]:
-    """{"points": [{"share", "images", "accuracy", "error"}], "answer"}: the chosen head on fewer photos.
+    """{"points": [{"share", "images", "accuracy", "error"}], "verdict", "answer"}: the chosen head on fewer photos.
 
     `error` is the accuracy's standard error. The answer compares half of the photos with all, photo by photo,
     so that the luck of which photos were judged plays no part.
@@ -41,7 +41,9 @@ def learning_curve(material: Material, plan: Plan, verdict: Verdict, unseen: Uns
         for share, scores in right.items()
     ]
     gains = right[1.0] - right[0.5]
-    return {"points": points, "answer": _answer(points[-2:], float(gains.mean()), _error(gains))}
+    gain, error = float(gains.mean()), _error(gains)
+    told = _verdict(gain, error)
+    return {"points": points, "verdict": told, "answer": _answer(told, points[-2:], gain, error)}
 
 
 def _right(material: Material, plan: Plan, verdict: Verdict, unseen: Unseen, share: float) -> Scores:
@@ -61,15 +63,23 @@ def _error(values: Scores) -> float:
     return float(values.std() / np.sqrt(len(values)))
 
 
-def _answer(points: Sequence[dict[str, Any]], gain: float, error: float) -> str:
+def _verdict(gain: float, error: float) -> str:
+    """Would more photos help: "yes", "hardly" or "unknown"; a gain and its standard error."""
+    if gain - SURE * error > 0 and gain >= WORTH:
+        return "yes"
+    return "hardly" if gain + SURE * error < LITTLE else "unknown"
+
+
+def _answer(verdict: str, points: Sequence[dict[str, Any]], gain: float, error: float) -> str:
     half, whole = points
     found = (
         f"with {half['images']:,} training photos the selected head was right on {half['accuracy']:.1%} of photos that "
         f"it had not seen, with {whole['images']:,} on {whole['accuracy']:.1%} "
         f"({gain * 100:+.1f} points, give or take {SURE * error * 100:.1f})"
     ).replace("%", " %")
-    if gain - SURE * error > 0 and gain >= WORTH:
-        return f"More photos would probably help: {found}. Twice as many should help again, if less."
-    if gain + SURE * error < LITTLE:
-        return f"More photos of the same kind would hardly help: {found}."
+    match verdict:
+        case "yes":
+            return f"More photos would probably help: {found}. Twice as many should help again, if less."
+        case "hardly":
+            return f"More photos of the same kind would hardly help: {found}."
     return f"Whether more photos would help cannot be told from these: {found}."
