@@ -176,7 +176,9 @@ class Queue:
 
     def reject(self, record: Record, error: UserError) -> Record:
         """The outcome `rejected`: the dataset cannot be used. Raises LeaseLost."""
-        return self._outcome(record, Status.REJECTED, ("rejected",), {"error": _error(error)})
+        return self._outcome(
+            record, Status.REJECTED, ("rejected",), {"error": _told(error.code, error.message, error.file)}
+        )
 
     def fail(self, record: Record, code: str, message: str) -> Record:
         """The outcome `failed`: our fault, told to the user and the operator. Raises LeaseLost."""
@@ -192,9 +194,8 @@ class Queue:
         crashed = why.counter == "crashes"
         retry_at = now + timedelta(seconds=CRASH.wait(count)) if crashed else None
         changes: dict[str, Any] = {why.counter: count, "retry_at": retry_at}
-        return self.records.owned(
-            record, lambda job: jobs.moved(job, Status.AWAITING_WORKER, now, why.message, **changes)
-        )
+        to = Status.AWAITING_WORKER
+        return self.records.owned(record, lambda job: jobs.moved(job, to, now, why.message, **changes))
 
     def fail_overdue(self, record: Record) -> Record:
         """The outcome of a job whose deadline passes while it runs. Raises LeaseLost."""
@@ -282,9 +283,8 @@ class Queue:
     def _fail_unowned(self, record: Record, code: str, message: str) -> Record | None:
         now = self.clock.now()
         ending = self._ending(now, ("failed", "operator"))
-        return self.records.swapped(
-            record, jobs.moved(record.job, Status.FAILED, now, "failed", error=_told(code, message), **ending)
-        )
+        job = jobs.moved(record.job, Status.FAILED, now, "failed", error=_told(code, message), **ending)
+        return self.records.swapped(record, job)
 
 
 def _kept(job: Job) -> Callable[[str], bool]:
@@ -298,9 +298,5 @@ def _job_of(dataset: Stat) -> str:
     return dataset.name.removesuffix(".zip")
 
 
-def _error(error: UserError) -> dict[str, str]:
-    return {"code": error.code, "message": error.message, "file": error.file or ""}
-
-
-def _told(code: str, message: str) -> dict[str, str]:
-    return {"code": code, "message": message, "file": ""}
+def _told(code: str, message: str, file: str | None = None) -> dict[str, str]:
+    return {"code": code, "message": message, "file": file or ""}
