@@ -88,8 +88,7 @@ class Queue:
             raise UserError("already_uploaded", "The photos of this job have arrived already.")
         if now - record.job.created_at > timedelta(hours=self.limits.upload_wait_hours):  # the sweep will say so too
             raise UserError("not_found", "There is no such job.")
-        end = self._link_end(now)
-        return self.update(job_id, lambda job: replace(job, link_expires_at=end)).job
+        return self.update(job_id, lambda job: replace(job, link_expires_at=self._link_end(now))).job
 
     def open_jobs(self) -> int:
         """Jobs that count against the limit: uploaded, or with a link that still works."""
@@ -101,11 +100,8 @@ class Queue:
         """How long the oldest uploaded job has waited for a worker, or None."""
         unclaimed = (Status.AWAITING_UPLOAD, Status.AWAITING_WORKER)
         found = ((self._sound(_job_of(stat)), stat) for stat in self.buckets.datasets.list())
-        waits = [
-            (self.clock.now() - stat.created).total_seconds()
-            for record, stat in found
-            if record is not None and record.job.status in unclaimed
-        ]
+        born = [stat.created for record, stat in found if record is not None and record.job.status in unclaimed]
+        waits = [(self.clock.now() - moment).total_seconds() for moment in born]
         return max(waits, default=None)
 
     def delete(self, job_id: str) -> None:
@@ -282,8 +278,8 @@ class Queue:
 
     def _fail_unowned(self, record: Record, code: str, message: str) -> Record | None:
         now = self.clock.now()
-        ending = self._ending(now, ("failed", "operator"))
-        job = jobs.moved(record.job, Status.FAILED, now, "failed", error=_told(code, message), **ending)
+        changes = self._ending(now, ("failed", "operator")) | {"error": _told(code, message)}
+        job = jobs.moved(record.job, Status.FAILED, now, "failed", **changes)
         return self.records.swapped(record, job)
 
 
