@@ -15,7 +15,7 @@ from infra.local.stack import Stack
 from tests.faults.gate import Trap, gate
 from tests.workers import LEASE, Journey, child_of, children_of, runs, until, worker
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
 
 OUTAGE = 1.5 * LEASE  # seconds
 

@@ -9,15 +9,22 @@ from jobs.job import Job, Status
 from jobs.options import Options
 from jobs.queue import Queue, Waiting
 from jobs.records import Record
-from jobs.store import MemoryStore
+from jobs.store import Blob, MemoryStore
 
 
 class FlakyStore(MemoryStore):
-    """A bucket whose next writes fail, before or after they are done."""
+    """A bucket whose next writes fail, before or after they are done, and that cannot be read for a while."""
 
     def __init__(self, clock: FakeClock) -> None:
         super().__init__(clock)
         self.faults: list[str] = []  # "refuse" | "lose"
+        self.unreadable = 0  # reads to come that fail
+
+    def get(self, name: str, known: Blob | None = None) -> Blob | None:
+        if self.unreadable:
+            self.unreadable -= 1
+            raise Transient("503")
+        return super().get(name, known)
 
     def put(
         self, name: str, data: bytes, *, if_generation: int | None = None, content_type: str = "application/json"

@@ -82,7 +82,11 @@ def test_a_mark_waits_through_an_outage_so_that_the_mail_goes_once(
     queue: Queue, mailer: EventfulMailer, emails: FlakyStore, clock: FakeClock
 ) -> None:
     job_id = rejected(queue)
-    mailer.after.append(lambda: emails.faults.extend(["refuse"] * 8))
+
+    def outage() -> None:
+        emails.faults, emails.unreadable = ["refuse"] * 5, 3
+
+    mailer.after.append(outage)
     postman(queue, mailer).deliver(job_id)
     assert state(queue, job_id) is MailState.SENT
     clock.advance(3600)

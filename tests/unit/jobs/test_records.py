@@ -6,33 +6,14 @@ from dataclasses import replace
 
 import pytest
 
-from jobs.clock import FakeClock
 from jobs.errors import Transient
 from jobs.job import Job, Progress, Status
 from jobs.queue import Dismissal, Queue
-from jobs.store import Blob
 from tests.unit.jobs.queues import FlakyStore, claimed, submit
 
 
-class Unreadable(FlakyStore):
-    """A bucket that for a while cannot be read either."""
-
-    unreadable = 0  # reads to come that fail
-
-    def get(self, name: str, known: Blob | None = None) -> Blob | None:
-        if self.unreadable:
-            self.unreadable -= 1
-            raise Transient("503")
-        return super().get(name, known)
-
-
-@pytest.fixture
-def emails(clock: FakeClock) -> Unreadable:
-    return Unreadable(clock)
-
-
 def test_an_outcome_that_was_done_but_not_heard_of_counts_although_nothing_could_be_read(
-    queue: Queue, emails: Unreadable
+    queue: Queue, emails: FlakyStore
 ) -> None:
     record = claimed(queue)
     emails.faults, emails.unreadable = ["lose"], 3
@@ -41,14 +22,14 @@ def test_an_outcome_that_was_done_but_not_heard_of_counts_although_nothing_could
     assert [line["event"] for line in done.job.history] == ["claimed by w1", "done"]
 
 
-def test_a_job_that_was_let_go_without_an_answer_is_not_counted_twice(queue: Queue, emails: Unreadable) -> None:
+def test_a_job_that_was_let_go_without_an_answer_is_not_counted_twice(queue: Queue, emails: FlakyStore) -> None:
     record = claimed(queue)
     emails.faults = ["lose", "refuse"]
     after = queue.let_go(record, Dismissal("crashes", "crashed", "it died")).job
     assert (after.status, after.crashes) == (Status.AWAITING_WORKER, 1)
 
 
-def test_a_beat_goes_on_after_a_beat_whose_answer_was_lost(queue: Queue, emails: Unreadable) -> None:
+def test_a_beat_goes_on_after_a_beat_whose_answer_was_lost(queue: Queue, emails: FlakyStore) -> None:
     record = claimed(queue)
     emails.faults = ["lose"]
     with pytest.raises(Transient):
@@ -58,7 +39,7 @@ def test_a_beat_goes_on_after_a_beat_whose_answer_was_lost(queue: Queue, emails:
     assert again.job.progress.fraction == 0.2
 
 
-def test_a_change_waits_through_an_outage_for_the_patient_only(queue: Queue, emails: Unreadable) -> None:
+def test_a_change_waits_through_an_outage_for_the_patient_only(queue: Queue, emails: FlakyStore) -> None:
     job_id = submit(queue).id
 
     def change(job: Job) -> Job:
@@ -71,7 +52,7 @@ def test_a_change_waits_through_an_outage_for_the_patient_only(queue: Queue, ema
     assert queue.update(job_id, change, patient=True).job.crashes == 1
 
 
-def test_a_change_whose_answer_was_lost_is_not_made_twice(queue: Queue, emails: Unreadable) -> None:
+def test_a_change_whose_answer_was_lost_is_not_made_twice(queue: Queue, emails: FlakyStore) -> None:
     job_id = submit(queue).id
     emails.faults = ["lose"]
     queue.update(job_id, lambda job: replace(job, crashes=job.crashes + 1))
