@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from vm_worker.learn.backbones import Backbone
@@ -43,52 +42,55 @@ def space(backbone: Backbone, epochs_most: int) -> Space:
 
 
 def searcher(algorithm: str, where: Space, seed: int, rule: Recipe) -> Searcher:
-    """The search of this name; `genetic` counts the rule among its first parents. Raises KeyError for another name."""
+    """The search of this name; two of them count the rule among their first points. Raises KeyError for another name."""
     first: list[Point] = [rule.to_json()]
     makers: Mapping[str, Callable[[], Searcher]] = {
         "genetic": lambda: GeneticSearcher(where, seed, first=first),
-        "bayesian": lambda: BayesianSearcher(where, seed),
+        "bayesian": lambda: BayesianSearcher(where, seed, [point for point in first if where.holds(point)]),
         "random": lambda: RandomSearcher(where, seed),
         "none": lambda: RuleSearcher([]),
     }
     return makers[algorithm]()
 
 
-@dataclass(frozen=True)
-class Known:
-    """A trial that ran before the search, and what came of it."""
+class Hunt:
+    """A search over trials: ends after so many, after PATIENCE without gain, or when nothing fits the time."""
 
-    recipe: Recipe
-    outcome: Outcome
+    def __init__(self, searcher: Searcher, attempt: Callable[[Recipe], Outcome], most: int | None) -> None:
+        self._searcher, self._attempt, self._most = searcher, attempt, most
+        self._seen: dict[Recipe, Outcome] = {}
+        self._count, self._patience, self._best = 0, PATIENCE, 1.0
 
+    def know(self, recipe: Recipe, outcome: Outcome) -> None:
+        """A trial and what came of it. A suggestion that is known already is answered without a trial."""
+        self._seen[recipe] = outcome
+        if outcome.error is not None:
+            self._count += 1
+            self._patience = PATIENCE if outcome.error < self._best else self._patience - 1
+            self._best = min(self._best, outcome.error)
 
-def hunt(searcher: Searcher, known: Known, attempt: Callable[[Recipe], Outcome], most: int | None) -> str:
-    """Try what the searcher suggests; ends after `most` trials, PATIENCE without gain, or when nothing fits the time.
+    def run(self) -> str:
+        """Try what the searcher suggests; how it ended."""
+        while batch := self._searcher.ask():
+            recipes, before = [Recipe.from_json(point) for point in batch], self._count
+            for recipe in recipes:
+                if recipe not in self._seen:
+                    if reason := self._over():
+                        return reason
+                    self.know(recipe, self._attempt(recipe))
+            if self._count == before:
+                return f"no other trial fitted the time; {self._searcher.outcome}"
+            self._searcher.tell([self._seen[recipe] for recipe in recipes])
+        return self._searcher.outcome
 
-    Says how it ended. A suggestion that is known already is answered without a trial.
-    """
-    seen, count, patience = {known.recipe: known.outcome}, 1, PATIENCE
-    best = 1.0 if known.outcome.error is None else known.outcome.error
-    while batch := searcher.ask():
-        recipes = [Recipe.from_json(point) for point in batch]
-        tried = 0
-        for recipe in recipes:
-            if recipe in seen:
-                continue
-            if best < SOLVED:
-                return "the validation photos leave nothing to gain"
-            if count == most:
-                return f"as many trials as were asked for; {searcher.outcome}"
-            if patience == 0:
-                return f"{PATIENCE} trials brought nothing better; {searcher.outcome}"
-            seen[recipe] = outcome = attempt(recipe)
-            if outcome.error is not None:
-                count, tried = count + 1, tried + 1
-                best, patience = (outcome.error, PATIENCE) if outcome.error < best else (best, patience - 1)
-        if not tried:
-            return f"no other trial fitted the time; {searcher.outcome}"
-        searcher.tell([seen[recipe] for recipe in recipes])
-    return searcher.outcome
+    def _over(self) -> str:
+        if self._best < SOLVED:
+            return "the validation photos leave nothing to gain"
+        if self._count == self._most:
+            return f"as many trials as were asked for; {self._searcher.outcome}"
+        if self._patience <= 0:
+            return f"{PATIENCE} trials brought nothing better; {self._searcher.outcome}"
+        return ""
 
 
 def key(recipe: Recipe, fingerprint: str, backbone: str, seed: int) -> str:

@@ -172,9 +172,9 @@ class Tuning:
         def attempt(recipe: Recipe) -> Outcome:
             return self._run_one(recipe, options.search)
 
-        self._run_one(rule, "rule")
-        first = Outcome(self._board.best.score.error if self._board.best else None)
-        return trials.hunt(searcher, trials.Known(rule, first), attempt, options.trials)
+        hunt = trials.Hunt(searcher, attempt, options.trials)
+        hunt.know(rule, self._run_one(rule, "rule"))
+        return hunt.run()
 
     def _key(self, recipe: Recipe) -> str:
         request = self.request

@@ -92,7 +92,7 @@ class Bench:
         tensor = networks.tensor_at(self.model, cut_named(self.backbone, layer))
         if not dropout:
             return keras.Model(tensor, self.model.output)
-        dropped = layers.Dropout(dropout)(self.model.get_layer(networks.POOL).output)
+        dropped = layers.Dropout(dropout, seed=self.setting.seed)(self.model.get_layer(networks.POOL).output)
         return keras.Model(tensor, self.model.get_layer(assemble.OUTPUT)(dropped))
 
     def lesson(self, inputs: Inputs, train: Rows, judge: Rows) -> Lesson:

@@ -83,8 +83,10 @@ class Speeds:
 
 def rule(backbone: Backbone, speeds: Speeds, seconds: float, epochs_most: int) -> Recipe | None:
     """The strongest recipe that fits, at best with the training on all rows after it; None when none does."""
-    batch = int(np.clip(2 * batch_of(speeds.train), BATCH_LEAST, BATCH_MOST))
-    rate = RATE * (batch / 32) ** 0.5  # with Adam it goes with the batch's square root (Malladi et al. 2022, section 4)
+    batch = int(np.clip(1 << (2 * batch_of(speeds.train)).bit_length() - 1, BATCH_LEAST, BATCH_MOST))
+    rate = float(
+        f"{RATE * (batch / 32) ** 0.5:.3g}"
+    )  # with Adam it goes with the batch's square root (Malladi et al. 2022, section 4)
     layers = [cut.layer for cut in cuts(backbone)]
     for repeated in (True, False):
         for rung in RUNGS:

@@ -75,7 +75,6 @@ class Trial:
         self.steps = len(lesson.train) // self._batch  # an epoch
         self._random = np.random.default_rng(lesson.seed)
         self._truth = np.eye(lesson.classes, dtype=np.float32)[lesson.labels]
-        keras.utils.set_random_seed(lesson.seed)  # of dropout
         freeze_norms(tail)
         tail.compile(
             optimizer=keras.optimizers.AdamW(self._schedule(), weight_decay=recipe.decay),

@@ -55,6 +55,12 @@ def ask(setting: Setting, do: str, **task: Any) -> Mapping[str, Any]:
     return finetune.work({**whole, **task}, lambda told: None, lambda errors: False)
 
 
+def said_of(photos: Dataset, weights: Path, part: Part) -> NDArray[np.float32]:
+    """By the model that these weights make."""
+    model = assemble.delivered(weight(KEY), poor_head(), weights)
+    return predict(model, photos.pixels(224), photos.rows(part))
+
+
 CUT = "block6b_expand_conv"
 SMALL = Recipe(CUT, epochs=2, rate=1e-3, batch=16, dropout=0.2, augmentation=MIXED)
 
@@ -70,24 +76,16 @@ def test_every_task_in_its_order_ends_in_weights_that_load(photos: Dataset, sett
     result = ask(setting, "trial", recipe=SMALL.to_json(), weights=str(weights))
     assert result["state"] == "ended" and len(result["errors"]) == 2 == len(result["points"])
     assert weights.exists() and np.load(setting.folder / "one.weights.npy").shape == (12, 3)
+    judged = score(said_of(photos, weights, Part.VALIDATION), photos.labels[photos.rows(Part.VALIDATION)])
+    assert judged.error == pytest.approx(result["score"]["error"], abs=5e-3)  # half precision below the cut
     final = {"recipe": SMALL.to_json(), "epochs": 2, "share": 0.75, "cut": CUT}
-    assert ask(setting, "final", weights=str(setting.folder / "last.weights.h5"), **final)["state"] == "ended"
-    model = assemble.delivered(weight(KEY), poor_head(), setting.folder / "last.weights.h5")
-    rows = photos.rows(Part.TEST)
-    said = predict(model, photos.pixels(224), rows)
-    assert (said.argmax(1) == photos.labels[rows]).mean() > 0.6
+    assert ask(setting, "final", weights=str(weights), **final)["state"] == "ended"
+    said = said_of(photos, weights, Part.TEST)
+    assert (said.argmax(1) == photos.labels[photos.rows(Part.TEST)]).mean() > 0.6
     np.testing.assert_allclose(said.sum(1), 1, atol=1e-5)
 
 
-def test_a_trials_weights_are_those_that_were_judged(photos: Dataset, setting: Setting) -> None:
-    path = setting.folder / "two.weights.h5"
-    result = ask(setting, "trial", recipe=replace(SMALL, dropout=0.0).to_json(), weights=str(path))
-    model = assemble.delivered(weight(KEY), poor_head(), path)
-    rows = photos.rows(Part.VALIDATION)
-    judged = score(predict(model, photos.pixels(224), rows), photos.labels[rows])
-    assert judged.error == pytest.approx(result["score"]["error"], abs=5e-3)  # half precision below the cut
-
-
+@pytest.mark.slow
 def test_a_trial_says_the_same_again(setting: Setting) -> None:
     one, other = (
         ask(setting, "trial", recipe=SMALL.to_json(), weights=str(setting.folder / "x.weights.h5")) for _ in range(2)
@@ -105,9 +103,8 @@ def test_tuning_delivers_what_is_better(photos: Dataset, tmp_path: Path) -> None
     request = TuneRequest(photos, chosen, Options(epochs=2, trials=1), Budget.of(400), tmp_path, 1e4)
     tuned = tune(request, lambda event: None)
     assert tuned.better and tuned.weights_path is not None and tuned.validation is not None
-    model = assemble.delivered(weight(KEY), poor_head(), tuned.weights_path)
-    rows = photos.rows(Part.TEST)
-    assert (predict(model, photos.pixels(224), rows).argmax(1) == photos.labels[rows]).mean() > 0.6
+    said = said_of(photos, tuned.weights_path, Part.TEST)
+    assert (said.argmax(1) == photos.labels[photos.rows(Part.TEST)]).mean() > 0.6
 
 
 @pytest.mark.parametrize("cut", [CUT, EVERYTHING.layer])
