@@ -42,7 +42,7 @@ def space(backbone: Backbone, epochs_most: int) -> Space:
 
 
 def searcher(algorithm: str, where: Space, seed: int, rule: Recipe) -> Searcher:
-    """The search of this name; two of them count the rule among their first points. Raises KeyError for another name."""
+    """The search of this name; two know the rule as one of their points. Raises KeyError for another name."""
     first: list[Point] = [rule.to_json()]
     makers: Mapping[str, Callable[[], Searcher]] = {
         "genetic": lambda: GeneticSearcher(where, seed, first=first),
