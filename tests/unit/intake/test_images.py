@@ -37,11 +37,12 @@ def _stored(image: Image.Image, orientation: int, kind: str) -> bytes:
     method = TURNED[orientation]
     exif = Image.Exif()
     exif[0x0112] = orientation
-    options = {"quality": 98, "subsampling": 0} if kind == "JPEG" else {}
+    careful: dict[str, dict[str, object]] = {"JPEG": {"quality": 98, "subsampling": 0}, "WEBP": {"lossless": True}}
+    options = careful.get(kind, {})
     return encoded(image.transpose(method) if method is not None else image, kind, exif=exif, **options)
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
 @pytest.mark.parametrize("orientation", TURNED)
 def test_all_orientations_come_out_upright(orientation: int, kind: str) -> None:
     image = picture(1, 160, 120)
