@@ -19,7 +19,7 @@ RANGE = (0.25, 4.0)  # temperatures beyond are a sign of something else being wr
 # A few rows that are all right would drive the temperature to 0, the model to certainty. So log(temperature) gets
 # a normal prior: heads and tuned networks lie within this of 0 nearly always, and some fifty rows outweigh it.
 PRIOR = 0.35
-LEAST_PROBABILITY = 1e-12
+LEAST_PROBABILITY = 1e-30  # float32 holds no much smaller ones
 
 Shares = NDArray[np.floating[Any]]
 Labels = NDArray[np.int64]

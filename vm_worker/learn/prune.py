@@ -81,8 +81,8 @@ def losers(scored: Sequence[Scored]) -> Mapping[str, str]:
     """
     best = max(scored, key=lambda one: (one.accuracy, -one.backbone.gflops))
     return {
-        one.backbone.key: f"left out: on {len(one.right)} photos its probe was right on {one.accuracy:.0%}, "
-        f"that of {best.backbone.title} on {best.accuracy:.0%}"
+        one.backbone.key: f"left out: on {len(one.right)} photos its probe was right on {100 * one.accuracy:.0f} %, "
+        f"that of {best.backbone.title} on {100 * best.accuracy:.0f} %"
         for one in scored
         if one.accuracy < best.accuracy and chance(one.right, best.right) <= WORSE
     }
