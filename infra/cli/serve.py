@@ -1,0 +1,39 @@
+"""`modelmail serve`: the REST and SOAP service of a job's folder, as in its service.pyz."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from infra.cli.screen import Screen
+from vm_worker.exports.service.runtime.bundle import MODEL, Bundle, from_folder, from_zip
+from vm_worker.exports.service.runtime.serve import run as serve
+
+
+def run(model: Path, host: str, port: int) -> int:
+    """Serve until Ctrl-C; returns the exit status. `model` is a service.pyz, a job's folder, or a file in it."""
+    screen = Screen()
+    try:
+        bundle = from_zip(model) if model.suffix == ".pyz" else _of_folder(model if model.is_dir() else model.parent)
+        return serve(bundle, host, port)
+    except (ValueError, OSError) as error:
+        screen.say(f"{error}.")
+        if MODEL in str(error):
+            screen.say('A job makes it when its option "exports" names tflite.')
+        return 2
+
+
+def _of_folder(folder: Path) -> Bundle:
+    bundle = from_folder(folder)
+    try:
+        report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+        about: dict[str, Any] = {
+            "title": report["winner"]["title"],
+            "accuracy": report["test"]["accuracy"],
+            "interval": report["test"]["interval"],
+            "licence": report["licence"]["name"],
+        }
+    except (OSError, ValueError, KeyError, TypeError):  # a model without its report
+        about = bundle.about
+    return Bundle(bundle.model, bundle.labels, about)

@@ -1,0 +1,85 @@
+"""A small TFLite model whose answers are known, and the service before it."""
+
+from __future__ import annotations
+
+import socket
+import struct
+import threading
+import time
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+import uvicorn
+
+from vm_worker.exports.service.runtime.app import build
+from vm_worker.exports.service.runtime.engine import Engine
+
+LABELS = ("dark", "light & <bright>", "猫")
+ABOUT = {"title": "Small", "accuracy": 0.9, "interval": [0.8, 0.95]}
+
+
+@pytest.fixture(scope="session")
+def tflite() -> bytes:
+    """Says "dark" of dark photos and "light" of light ones, at 8 x 8."""
+    import keras
+    import tensorflow as tf
+
+    inputs = keras.Input((8, 8, 3))
+    dense = keras.layers.Dense(3, activation="softmax")
+    network = keras.Model(inputs, dense(keras.layers.GlobalAveragePooling2D()(inputs)))
+    dense.set_weights([np.array([[-0.1, 0.1, 0.0]] * 3, np.float32), np.array([38.1, -38.1, -9], np.float32)])
+    converter = tf.lite.TFLiteConverter.from_keras_model(network)
+    return bytes(converter.convert())
+
+
+@pytest.fixture(scope="session")
+def engine(tflite: bytes) -> Engine:
+    """The model behind the service."""
+    return Engine(tflite, LABELS, 2)
+
+
+@contextmanager
+def served(engine: Engine, about: dict[str, Any]) -> Iterator[str]:
+    """The service on a free port; its address."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        server = uvicorn.Server(uvicorn.Config(build(engine, about), log_level="critical", lifespan="off"))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        while not server.started:
+            time.sleep(0.01)
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        server.should_exit = True
+        thread.join()
+
+
+@pytest.fixture(scope="session")
+def url(engine: Engine) -> Iterator[str]:
+    """The service before the small model."""
+    with served(engine, ABOUT) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def client(url: str) -> Iterator[httpx.Client]:
+    """Asks the service over the wire."""
+    with httpx.Client(base_url=url, timeout=60, trust_env=False) as asking:
+        yield asking
+
+
+def photo(grey: int) -> bytes:
+    """A PNG of one grey, by hand: signature, header, pixels, end."""
+    row = b"\x00" + bytes([grey]) * 3 * 30
+    chunks = [
+        (b"IHDR", struct.pack(">IIBBBBB", 30, 20, 8, 2, 0, 0, 0)),
+        (b"IDAT", zlib.compress(row * 20)),
+        (b"IEND", b""),
+    ]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks
+    )

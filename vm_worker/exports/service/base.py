@@ -1,0 +1,127 @@
+"""The part of service.pyz that is the same for every job: the runtime and its libraries, packed once an installation.
+
+Copied from the installed wheels and packed by shiv; a job only adds its model (`runtime/bundle.py`). It runs on the
+Python minor version and the platform that it was made on.
+"""
+
+from __future__ import annotations
+
+import compileall
+import hashlib
+import json
+import os
+import platform
+import py_compile
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from fnmatch import fnmatch
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+
+from jobs.errors import Bug
+from vm_worker.exports.service.runtime.bundle import FOLDER
+from vm_worker.exports.service.runtime.serve import MADE_FOR, made_for
+
+ENTRY = "vm_worker.exports.service.runtime.serve:main"
+SHIV_SECONDS = 120.0
+# Each distribution, and what of it a service never loads.
+PARTS: dict[str, tuple[str, ...]] = {
+    "ai-edge-litert": (
+        "*/tools/*", "*/vendors/*", "*/aot/*", "*/libLiteRtWebGpuAccelerator.so", "*_pb2.py",
+        "*/schema_py_generated.py",
+    ),
+    "numpy": ("*/tests/*", "*/f2py/*", "*/include/*", "*.a", "*/distutils/*"),
+    "pillow": ("*/_avif*", "*/libavif*", "*/_imagingtk*"),
+    "anyio": ("*/pytest_plugin.py",),
+    "click": (),
+    "h11": ("*/tests/*",),
+    "idna": (),
+    "python-multipart": (),
+    "starlette": (),
+    "typing-extensions": (),
+    "uvicorn": (),
+}  # fmt: skip
+NOWHERE = ("*.pyc", "*.pyi", "../*", "*/RECORD", "*/REQUESTED", "*/INSTALLER")
+# Our own modules: the runtime, and the decoder that training used.
+OWN = (
+    "jobs/__init__.py",
+    "jobs/errors.py",
+    "jobs/limits.py",
+    "vm_worker/__init__.py",
+    "vm_worker/exports/__init__.py",
+    "vm_worker/exports/service/__init__.py",
+    "vm_worker/exports/service/runtime/*",
+    "vm_worker/intake/__init__.py",
+    "vm_worker/intake/images.py",
+)
+ROOT = Path(__file__).parents[3]
+
+
+def base(folder: Path | None = None) -> Path:
+    """The packed base, made where it is missing or stale; kept in `folder`, by default with the installation.
+
+    Raises Bug when a part is not installed or shiv fails.
+    """
+    folder = folder or Path(sys.prefix) / "share" / "modelmail"
+    try:
+        files = dict(_files())
+    except PackageNotFoundError as error:
+        raise Bug(f"the service cannot be built here: {error.name} is not installed") from error
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"service-{_fingerprint(files)}.pyz"
+    if not path.exists():
+        with tempfile.TemporaryDirectory(dir=folder) as scratch:
+            made = _pack(files, Path(scratch))
+            os.replace(made, path)  # whole or not at all: another worker may be making it too
+    return path
+
+
+def _files() -> Iterator[tuple[str, Path]]:
+    """Name in the base -> where it is now."""
+    for name, left_out in PARTS.items():
+        found = distribution(name)
+        for file in found.files or ():
+            inside = file.as_posix()
+            if not any(fnmatch(inside, pattern) for pattern in (*NOWHERE, *left_out)):
+                yield inside, Path(str(found.locate_file(file)))
+    for pattern in OWN:
+        for path in sorted(ROOT.glob(pattern)):
+            if path.is_file() and path.suffix in (".py", ".html"):
+                yield path.relative_to(ROOT).as_posix(), path
+
+
+def _fingerprint(files: dict[str, Path]) -> str:
+    """Of the libraries' versions and our own sources."""
+    digest = hashlib.sha256(sys.version.encode())
+    for name in PARTS:
+        digest.update(f"{name}=={distribution(name).version}\n".encode())
+    for name, path in sorted(files.items()):
+        if name.startswith(("jobs/", "vm_worker/")):
+            digest.update(name.encode() + path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _pack(files: dict[str, Path], scratch: Path) -> Path:
+    site, out = scratch / "site", scratch / "base.pyz"
+    for name, path in files.items():
+        (site / name).parent.mkdir(parents=True, exist_ok=True)
+        (site / name).write_bytes(path.read_bytes())
+    # In the site's own folder, so that it is there before anything of another platform is imported.
+    (site / FOLDER).mkdir()
+    (site / FOLDER / MADE_FOR).write_text(json.dumps(made_for()), encoding="utf-8")
+    # Compiled here, once, and believed there: unpacking gives the sources another date.
+    compileall.compile_dir(site, quiet=2, invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
+    interpreter = f"/usr/bin/env python{sys.version_info[0]}.{sys.version_info[1]}"
+    command = [sys.executable, "-m", "shiv", "--compressed", "--reproducible", "--site-packages", str(site)]
+    done = subprocess.run(  # noqa: S603 (our own arguments)
+        [*command, "-e", ENTRY, "-p", interpreter, "-o", str(out)],
+        capture_output=True,
+        text=True,
+        timeout=SHIV_SECONDS,
+        env={**os.environ, "SOURCE_DATE_EPOCH": "315532800"},  # noqa: TID251 (1 January 1980: equal parts, equal zips)
+    )
+    if done.returncode != 0:
+        raise Bug(f"the service cannot be packed on {platform.platform()}: {done.stderr[-300:]}")
+    return out

@@ -1,0 +1,83 @@
+"""The routes, and what happens when one of them breaks."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from importlib import resources
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from vm_worker.exports.service.runtime import openapi, rest, soap
+from vm_worker.exports.service.runtime.engine import Engine
+
+POLICY = (
+    "default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; connect-src 'self'; img-src blob:; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+REFUSALS = {404: "not_found", 405: "method_not_allowed"}
+
+log = logging.getLogger(__name__)
+
+
+def build(engine: Engine, about: dict[str, Any]) -> Starlette:
+    """The service before one model."""
+    routes = [
+        Route("/", page, methods=["GET"]),
+        Route("/predict", rest.predict, methods=["POST"]),
+        Route("/labels", rest.labels, methods=["GET"]),
+        Route("/model", rest.model, methods=["GET"]),
+        Route("/health", rest.health, methods=["GET"]),
+        Route("/openapi.json", document, methods=["GET"]),
+        Route("/soap", soap.describe, methods=["GET"]),
+        Route("/soap", soap.call, methods=["POST"]),
+    ]
+    handlers: dict[Any, Any] = {rest.Refused: refused, HTTPException: unrouted, Exception: broken}
+    app = Starlette(routes=routes, exception_handlers=handlers)
+    app.state.engine, app.state.about = engine, about
+    return app
+
+
+async def page(request: Request) -> Response:
+    """A page to try a photo."""
+    nonce = secrets.token_urlsafe(16)
+    text = (resources.files(__package__) / "page.html").read_text(encoding="utf-8").replace("NONCE", nonce)
+    headers = {
+        "Content-Security-Policy": POLICY.format(nonce=nonce),
+        "Referrer-Policy": "no-referrer",
+        "X-Content-Type-Options": "nosniff",
+    }
+    return Response(text, media_type="text/html", headers=headers)
+
+
+async def document(request: Request) -> Response:
+    """The REST interface's own description."""
+    return JSONResponse(openapi.document())
+
+
+async def refused(request: Request, error: Exception) -> Response:
+    """A request that cannot be answered."""
+    assert isinstance(error, rest.Refused)  # noqa: S101  (what the table above says)
+    return _error(error.status, error.code, error.message)
+
+
+async def unrouted(request: Request, error: Exception) -> Response:
+    """No such address, or not by that method."""
+    assert isinstance(error, HTTPException)  # noqa: S101
+    code = REFUSALS.get(error.status_code, "bad_request")
+    return _error(error.status_code, code, str(error.detail), dict(error.headers or {}))
+
+
+async def broken(request: Request, error: Exception) -> Response:
+    """An error of ours, in the protocol's own form."""
+    log.error("%s %s failed: %s", request.method, request.url.path, type(error).__name__)
+    return soap.failed() if request.url.path == "/soap" else _error(500, "internal", "The service failed.")
+
+
+def _error(status: int, code: str, message: str, headers: dict[str, str] | None = None) -> Response:
+    return JSONResponse({"error": {"code": code, "message": message}}, status, headers)

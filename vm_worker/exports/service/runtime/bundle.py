@@ -1,0 +1,63 @@
+"""What a service is made of: the model, its labels and a few words about it, in the zip or in a job's folder."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+MODEL, LABELS, ABOUT = "model.tflite", "labels.txt", "about.json"
+FOLDER = "modelmail"  # of the zip
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """One model and what is known of it."""
+
+    model: bytes
+    labels: tuple[str, ...]
+    about: dict[str, Any]  # title, accuracy, interval, job, made_at, licence; whatever is known
+
+
+def from_zip(path: Path) -> Bundle:
+    """The bundle in a service.pyz. Raises ValueError when there is none in it."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return _bundle(lambda name: archive.read(f"{FOLDER}/{name}"))
+    except (KeyError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{path.name} holds no model") from error
+
+
+def from_folder(folder: Path) -> Bundle:
+    """The bundle of a job's files. Raises ValueError that names what is missing."""
+
+    def read(name: str) -> bytes:
+        path = folder / name
+        if not path.is_file():
+            raise ValueError(f"there is no {path}")
+        return path.read_bytes()
+
+    return _bundle(read)
+
+
+def add(base: Path, bundle: Bundle, out: Path) -> Path:
+    """A service.pyz: the base with this bundle behind its other entries."""
+    out.write_bytes(base.read_bytes())
+    with zipfile.ZipFile(out, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(f"{FOLDER}/{MODEL}", bundle.model)
+        archive.writestr(f"{FOLDER}/{LABELS}", "".join(f"{label}\n" for label in bundle.labels))
+        archive.writestr(f"{FOLDER}/{ABOUT}", json.dumps(bundle.about))
+    out.chmod(0o755)
+    return out
+
+
+def _bundle(read: Callable[[str], bytes]) -> Bundle:
+    labels = read(LABELS).decode("utf-8").removesuffix("\n").split("\n")
+    try:
+        about = json.loads(read(ABOUT))
+    except (KeyError, ValueError):
+        about = {}
+    return Bundle(read(MODEL), tuple(labels), about)

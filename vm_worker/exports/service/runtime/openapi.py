@@ -1,0 +1,132 @@
+"""The REST interface in OpenAPI 3.1."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from vm_worker.exports.service.runtime.limits import IMAGES
+
+
+def document(version: str = "1.0.0") -> dict[str, Any]:
+    """The whole description; it never changes with the network inside."""
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "modelmail service",
+            "version": version,
+            "description": "A trained image classifier: send a photo, get its class.",
+        },
+        "paths": {
+            "/predict": {"post": _predict()},
+            "/labels": {"get": _get("labels", "The classes, in the order of the probabilities.", "Labels")},
+            "/model": {"get": _get("model", "What is known of the model.", "Model")},
+            "/health": {"get": _get("health", "Whether the service answers.", "Health")},
+        },
+        "components": {"schemas": _SCHEMAS},
+    }
+
+
+def _get(name: str, summary: str, schema: str) -> dict[str, Any]:
+    return {"operationId": name, "summary": summary, "responses": {"200": _answer(summary, schema)}}
+
+
+def _answer(description: str, schema: str) -> dict[str, Any]:
+    content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
+    return {"description": description, "content": content}
+
+
+def _predict() -> dict[str, Any]:
+    photo = {"type": "string", "format": "binary", "contentMediaType": "application/octet-stream"}
+    form = {"type": "object", "properties": {"image": photo}, "required": ["image"]}
+    raw = {"schema": {"type": "string", "format": "binary"}}
+    kinds = ("image/jpeg", "image/png", "image/webp", "image/gif", "image/bmp", "application/octet-stream")
+    return {
+        "operationId": "predict",
+        "summary": "The class of one picture or of several.",
+        "requestBody": {
+            "required": True,
+            "content": {
+                "multipart/form-data": {"schema": form},
+                "application/json": {"schema": {"$ref": "#/components/schemas/Pictures"}},
+                **{kind: raw for kind in kinds},
+            },
+        },
+        "responses": {
+            "200": _answer("One prediction a picture, in their order.", "Predictions"),
+            "400": _answer("The request cannot be read.", "Refusal"),
+            "413": _answer("Too many or too large pictures.", "Refusal"),
+            "422": _answer("The only picture cannot be read.", "Refusal"),
+        },
+    }
+
+
+_BASE64 = {"type": "string", "contentEncoding": "base64", "minLength": 1}
+_PROBABILITY = {"type": "number", "minimum": 0, "maximum": 1.0001}
+_ERROR = {
+    "type": "object",
+    "properties": {"code": {"type": "string"}, "message": {"type": "string"}},
+    "required": ["code", "message"],
+}
+_SCHEMAS: dict[str, Any] = {
+    "Pictures": {
+        "oneOf": [
+            {
+                "type": "object",
+                "properties": {"image": _BASE64},
+                "required": ["image"],
+                "additionalProperties": False,
+            },
+            {
+                "type": "object",
+                "properties": {
+                    "images": {"type": "array", "items": _BASE64, "minItems": 1, "maxItems": IMAGES},
+                },
+                "required": ["images"],
+                "additionalProperties": False,
+            },
+        ]
+    },
+    "Prediction": {
+        "type": "object",
+        "properties": {
+            "name": {"type": ["string", "null"]},
+            "label": {"type": "string"},
+            "probability": _PROBABILITY,
+            "probabilities": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "properties": {"label": {"type": "string"}, "probability": _PROBABILITY},
+                    "required": ["label", "probability"],
+                },
+            },
+            "error": _ERROR,
+        },
+        "required": ["name"],
+    },
+    "Predictions": {
+        "type": "object",
+        "properties": {"predictions": {"type": "array", "items": {"$ref": "#/components/schemas/Prediction"}}},
+        "required": ["predictions"],
+    },
+    "Labels": {
+        "type": "object",
+        "properties": {"labels": {"type": "array", "items": {"type": "string"}}},
+        "required": ["labels"],
+    },
+    "Model": {
+        "type": "object",
+        "properties": {
+            "title": {"type": "string"},
+            "input_size": {"type": "integer"},
+            "classes": {"type": "integer"},
+            "accuracy": {"type": ["number", "null"]},
+            "accuracy_interval": {"type": ["array", "null"], "items": {"type": "number"}},
+            "made_at": {"type": ["string", "null"]},
+            "licence": {"type": ["string", "null"]},
+        },
+        "required": ["title", "input_size", "classes"],
+    },
+    "Health": {"type": "object", "properties": {"status": {"const": "ok"}}, "required": ["status"]},
+    "Refusal": {"type": "object", "properties": {"error": _ERROR}, "required": ["error"]},
+}

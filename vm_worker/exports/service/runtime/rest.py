@@ -1,0 +1,146 @@
+"""The REST interface: photos as multipart, raw bytes or JSON; errors as JSON with a code."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+
+from vm_worker.exports.service.runtime.engine import BadImage, Engine, Prediction
+from vm_worker.exports.service.runtime.limits import BODY_BYTES, IMAGES
+
+
+class Refused(Exception):
+    """A request that cannot be answered; `status` is HTTP's."""
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(message)
+        self.status, self.code, self.message = status, code, message
+
+
+async def predict(request: Request) -> Response:
+    """`POST /predict`."""
+    engine: Engine = request.app.state.engine
+    photos = await _photos(request)
+    answers = [await run_in_threadpool(_answer, engine, name, data) for name, data in photos]
+    if len(answers) == 1 and "error" in answers[0]:
+        raise Refused(422, "bad_image", answers[0]["error"]["message"])
+    return JSONResponse({"predictions": answers})
+
+
+def _answer(engine: Engine, name: str | None, data: bytes) -> dict[str, Any]:
+    try:
+        return {"name": name, **shown(engine.labels, engine.predict(data))}
+    except BadImage as error:
+        return {"name": name, "error": {"code": "bad_image", "message": f"The picture {error}."}}
+
+
+def shown(labels: Sequence[str], said: Prediction) -> dict[str, Any]:
+    """A prediction as plain values."""
+    probabilities = [{"label": label, "probability": value} for label, value in zip(labels, said.probabilities)]  # noqa: B905
+    return {"label": said.label, "probability": said.probability, "probabilities": probabilities}
+
+
+async def _photos(request: Request) -> list[tuple[str | None, bytes]]:
+    """Names and bytes. Raises Refused."""
+    body = await read_body(request, BODY_BYTES)
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind == "multipart/form-data":
+        photos = await _multipart(request)
+    elif kind == "application/json":
+        photos = _json(body)
+    else:
+        photos = [(None, body)]
+    if not photos or not all(data for _, data in photos):
+        raise Refused(400, "no_image", "Send a picture: as the body, as a multipart file, or as base64 in JSON.")
+    if len(photos) > IMAGES:
+        raise Refused(413, "too_many", f"At most {IMAGES} pictures go into one request.")
+    return photos
+
+
+async def read_body(request: Request, most: int) -> bytes:
+    """The whole body, kept for later readers. Raises Refused."""
+    length = request.headers.get("content-length", "0")
+    parts, size = [], 0
+    if length.isdigit() and int(length) > most:
+        raise Refused(413, "too_large", f"A request may have {most} bytes.")
+    try:
+        async for part in request.stream():
+            size += len(part)
+            if size > most:
+                raise Refused(413, "too_large", f"A request may have {most} bytes.")
+            parts.append(part)
+    except ClientDisconnect as error:
+        raise Refused(400, "bad_request", "The request broke off.") from error
+    request._body = b"".join(parts)
+    return request._body
+
+
+async def _multipart(request: Request) -> list[tuple[str | None, bytes]]:
+    try:
+        async with request.form(max_files=IMAGES + 1, max_fields=IMAGES) as form:
+            files = [value for _, value in form.multi_items() if isinstance(value, UploadFile)]
+            return [(file.filename, await file.read()) for file in files]
+    except (MultiPartException, ValueError, KeyError) as error:
+        raise Refused(400, "bad_request", f"The multipart body cannot be read: {error}") from error
+    except Exception as error:  # Starlette wraps the parser's errors in its own
+        raise Refused(400, "bad_request", "The multipart body cannot be read.") from error
+
+
+def _json(body: bytes) -> list[tuple[str | None, bytes]]:
+    """{"image": base64} or {"images": [base64, ...]}."""
+    try:
+        given = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise Refused(400, "bad_request", "The body is not JSON.") from error
+    if not isinstance(given, dict) or not given.keys() & {"image", "images"} or given.keys() - {"image", "images"}:
+        raise Refused(400, "bad_request", 'JSON holds "image", base64, or "images", a list of them.')
+    images = [given["image"]] if "image" in given else given["images"]
+    if ("images" in given and "image" in given) or not isinstance(images, list):
+        raise Refused(400, "bad_request", 'JSON holds either "image" or a list "images".')
+    return [(None, _decoded(one)) for one in images]
+
+
+def _decoded(text: object) -> bytes:
+    if not isinstance(text, str):
+        raise Refused(400, "bad_request", "A picture in JSON is base64 text.")
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise Refused(400, "bad_request", "A picture in JSON is not base64.") from error
+
+
+async def labels(request: Request) -> Response:
+    """`GET /labels`."""
+    return JSONResponse({"labels": list(request.app.state.engine.labels)})
+
+
+async def model(request: Request) -> Response:
+    """`GET /model`."""
+    return JSONResponse(facts(request.app.state.engine, request.app.state.about))
+
+
+def facts(engine: Engine, about: dict[str, Any]) -> dict[str, Any]:
+    """What is known of the model."""
+    return {
+        "title": str(about.get("title", "")),
+        "input_size": engine.size,
+        "classes": len(engine.labels),
+        "accuracy": about.get("accuracy"),
+        "accuracy_interval": about.get("interval"),
+        "made_at": about.get("made_at"),
+        "licence": about.get("licence"),
+    }
+
+
+async def health(request: Request) -> Response:
+    """`GET /health`."""
+    return JSONResponse({"status": "ok"})

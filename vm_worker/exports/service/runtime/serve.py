@@ -1,0 +1,85 @@
+"""The program in service.pyz, and behind `modelmail serve`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from vm_worker.exports.service.runtime.bundle import FOLDER, Bundle, from_zip
+
+MADE_FOR = "made_for.json"
+HOST, PORT = "127.0.0.1", 8080
+KEEP_ALIVE = 30  # seconds that an idle connection stays open
+CONNECTIONS = 512  # at once; more are told to come back
+
+
+def made_for() -> dict[str, str]:
+    """What the libraries with machine code run on."""
+    version = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    return {"python": version, "system": platform.system(), "machine": platform.machine()}
+
+
+def _elsewhere() -> str:
+    """Why this machine cannot run it; empty where it can, and outside of a packed service."""
+    note = Path(__file__).parents[4] / FOLDER / MADE_FOR
+    if not note.exists():
+        return ""
+    wanted, here = json.loads(note.read_text(encoding="utf-8")), made_for()
+    if wanted == here:
+        return ""
+    told = "{system} on {machine} with Python {python}"
+    return f"This service was made for {told.format(**wanted)}; this is {told.format(**here)}."
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """`python3 service.pyz [--host H] [--port P] [--threads N]`."""
+    parser = argparse.ArgumentParser(prog="service.pyz", description="A trained image classifier as REST and SOAP.")
+    parser.add_argument(
+        "--host", default=HOST, help="address to listen on; 0.0.0.0 lets others in (default %(default)s)"
+    )
+    parser.add_argument("--port", type=int, default=PORT, help="port to listen on (default %(default)s)")
+    parser.add_argument("--threads", type=int, default=None, help="processor cores to use (default: all)")
+    given = parser.parse_args(arguments)
+    try:
+        if wrong := _elsewhere():
+            raise ValueError(wrong)
+        bundle = from_zip(Path(sys.argv[0]))
+        return run(bundle, given.host, given.port, given.threads)
+    except (ValueError, OSError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+
+
+def run(bundle: Bundle, host: str, port: int, threads: int | None = None) -> int:
+    """Serve until SIGTERM or Ctrl-C. Raises ValueError for a model that cannot be served, OSError for a taken port."""
+    import uvicorn
+
+    from vm_worker.exports.service.runtime.app import build
+    from vm_worker.exports.service.runtime.engine import Engine
+
+    engine = Engine(bundle.model, bundle.labels, threads)
+    config = uvicorn.Config(
+        build(engine, bundle.about),
+        host=host,
+        port=port,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=KEEP_ALIVE,
+        limit_concurrency=CONNECTIONS,
+        lifespan="off",
+    )
+    socket = config.bind_socket()
+    where = socket.getsockname()
+    sys.stdout.write(f"listening on http://{where[0]}:{where[1]}\n")
+    sys.stdout.flush()
+    uvicorn.Server(config).run(sockets=[socket])
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

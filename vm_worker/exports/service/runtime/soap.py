@@ -1,0 +1,199 @@
+"""SOAP 1.1, document/literal, by the standard library: no kept server library runs on today's Pythons.
+
+W3C Note "SOAP 1.1" of May 2000, sections 4 (envelope) and 4.4 (fault); its HTTP binding, section 6, has every
+fault in a 500. Documents with a DTD are refused before anything of them is expanded.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Callable
+from typing import Any
+from xml.etree import ElementTree
+from xml.parsers import expat
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from vm_worker.exports.service.runtime import wsdl
+from vm_worker.exports.service.runtime.engine import BadImage, Engine
+from vm_worker.exports.service.runtime.limits import XML_BYTES
+from vm_worker.exports.service.runtime.rest import Refused, facts, read_body
+
+ENVELOPE = "http://schemas.xmlsoap.org/soap/envelope/"
+TYPE = "text/xml; charset=utf-8"
+DEPTH = 32  # of elements; ours needs five
+
+Element = ElementTree.Element
+ElementTree.register_namespace("soap", ENVELOPE)
+ElementTree.register_namespace("mm", wsdl.NAMESPACE)
+
+
+class Fault(Exception):
+    """What a client is told; `who` is "Client" or "Server"."""
+
+    def __init__(self, who: str, code: str, message: str) -> None:
+        super().__init__(message)
+        self.who, self.code, self.message = who, code, message
+
+
+async def describe(request: Request) -> Response:
+    """`GET /soap?wsdl`; any other GET of it says where the description is."""
+    if "wsdl" not in {name.lower() for name in request.query_params}:
+        return Response("The description is at /soap?wsdl.\n", 405, {"Allow": "POST"}, "text/plain")
+    return Response(wsdl.document(f"{request.base_url}soap"), media_type=TYPE)
+
+
+async def call(request: Request) -> Response:
+    """`POST /soap`."""
+    try:
+        body = await read_body(request, XML_BYTES)
+        operation = _operation(body)
+        answer = await run_in_threadpool(_OPERATIONS[operation.tag], operation, request)
+        return _envelope(answer, 200)
+    except Refused as error:
+        return _fault(Fault("Client", error.code, error.message))
+    except Fault as fault:
+        return _fault(fault)
+
+
+def failed() -> Response:
+    """The answer to an error of ours."""
+    return _fault(Fault("Server", "internal", "The service failed."))
+
+
+def parsed(data: bytes) -> Element:
+    """The root element. Raises Fault for what is not XML, and for a DTD, entities in it included."""
+    builder = ElementTree.TreeBuilder()
+    parser = expat.ParserCreate(namespace_separator="}")
+    depth = 0
+
+    def start(name: str, attributes: dict[str, str]) -> None:
+        nonlocal depth
+        depth += 1
+        if depth > DEPTH:
+            raise Fault("Client", "bad_request", "The envelope is nested too deeply.")
+        builder.start(_clark(name), {_clark(key): value for key, value in attributes.items()})
+
+    def end(name: str) -> None:
+        nonlocal depth
+        depth -= 1
+        builder.end(_clark(name))
+
+    def refuse(*_: Any) -> int:
+        raise Fault("Client", "bad_request", "A document type definition is not allowed.")
+
+    parser.StartElementHandler, parser.EndElementHandler = start, end
+    parser.CharacterDataHandler = builder.data
+    parser.StartDoctypeDeclHandler = refuse
+    parser.EntityDeclHandler = refuse
+    parser.ExternalEntityRefHandler = refuse
+    try:
+        parser.Parse(data, True)
+        return builder.close()
+    except (expat.ExpatError, ValueError, LookupError, AssertionError) as error:
+        raise Fault("Client", "bad_request", "The body is not XML.") from error
+
+
+def _clark(name: str) -> str:
+    return f"{{{name}" if "}" in name else name
+
+
+def _operation(data: bytes) -> Element:
+    """The one element in the body of the envelope. Raises Fault."""
+    root = parsed(data)
+    if root.tag != f"{{{ENVELOPE}}}Envelope":
+        raise Fault("Client", "bad_request", "The document is not a SOAP 1.1 envelope.")
+    _check_headers(root)
+    body = root.find(f"{{{ENVELOPE}}}Body")
+    if body is None or len(body) != 1:
+        raise Fault("Client", "bad_request", "The envelope's body holds one operation.")
+    if body[0].tag not in _OPERATIONS:
+        raise Fault("Client", "unknown_operation", "There are the operations Predict and ServiceInfo.")
+    return body[0]
+
+
+def _check_headers(root: Element) -> None:
+    """Section 4.2.3: what must be understood and is not is a fault of its own kind."""
+    header = root.find(f"{{{ENVELOPE}}}Header")
+    for one in header if header is not None else ():
+        if one.get(f"{{{ENVELOPE}}}mustUnderstand") == "1":
+            raise Fault("MustUnderstand", "bad_request", "A header must be understood that is not known here.")
+
+
+def _predict(operation: Element, request: Request) -> Element:
+    engine: Engine = request.app.state.engine
+    given = operation.find(_ours("image"))
+    if given is None or not (given.text or "").strip():
+        raise Fault("Client", "no_image", "Predict holds an image, base64.")
+    try:
+        # Line breaks between the characters are allowed in XML.
+        data = base64.b64decode("".join((given.text or "").split()), validate=True)
+        said = engine.predict(data)
+    except (binascii.Error, ValueError) as error:
+        raise Fault("Client", "bad_request", "The image is not base64.") from error
+    except BadImage as error:
+        raise Fault("Client", "bad_image", f"The picture {error}.") from error
+    answer = Element(_ours("PredictResponse"))
+    _add(answer, "label", said.label)
+    _add(answer, "probability", repr(said.probability))
+    for label, probability in zip(engine.labels, said.probabilities, strict=True):
+        one = ElementTree.SubElement(answer, _ours("probabilities"))
+        _add(one, "label", label)
+        _add(one, "probability", repr(probability))
+    return answer
+
+
+def _info(operation: Element, request: Request) -> Element:
+    engine: Engine = request.app.state.engine
+    known = facts(engine, request.app.state.about)
+    answer = Element(_ours("ServiceInfoResponse"))
+    _add(answer, "title", known["title"])
+    _add(answer, "inputSize", str(engine.size))
+    if known["accuracy"] is not None:
+        _add(answer, "accuracy", repr(float(known["accuracy"])))
+    for label in engine.labels:
+        _add(answer, "label", label)
+    return answer
+
+
+def _ours(name: str) -> str:
+    return f"{{{wsdl.NAMESPACE}}}{name}"
+
+
+_OPERATIONS: dict[str, Callable[[Element, Request], Element]] = {
+    _ours("Predict"): _predict,
+    _ours("ServiceInfo"): _info,
+}
+
+
+def _add(parent: Element, name: str, text: str) -> None:
+    ElementTree.SubElement(parent, _ours(name)).text = "".join(map(_allowed, text))
+
+
+def _allowed(character: str) -> str:
+    """XML 1.0 has no control characters, not even escaped ones."""
+    return (
+        character
+        if character in "\t\n\r" or (ord(character) >= 32 and not "\ud800" <= character <= "\udfff")
+        else "\ufffd"
+    )
+
+
+def _fault(fault: Fault) -> Response:
+    answer = Element(f"{{{ENVELOPE}}}Fault")
+    ElementTree.SubElement(answer, "faultcode").text = f"soap:{fault.who}"
+    ElementTree.SubElement(answer, "faultstring").text = fault.message
+    refusal = ElementTree.SubElement(ElementTree.SubElement(answer, "detail"), _ours("Refusal"))
+    _add(refusal, "code", fault.code)
+    _add(refusal, "message", fault.message)
+    return _envelope(answer, 500)
+
+
+def _envelope(content: Element, status: int) -> Response:
+    root = Element(f"{{{ENVELOPE}}}Envelope")
+    ElementTree.SubElement(root, f"{{{ENVELOPE}}}Body").append(content)
+    data = ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
+    return Response(data, status, media_type=TYPE)
