@@ -143,10 +143,13 @@ class Worker:
         now = self._clock.monotonic()
         if self._swept is None or now - self._swept > self._queue.limits.sweep_seconds:
             self._swept = now
-            sweep(self._queue, self._deliver)
+            sweep(self._queue, self._deliver, self._goes_on)
         if self._retired is None or now - self._retired > RETIRE_SECONDS:
             self._retired = now
-            retire(self._queue)
+            retire(self._queue, self._goes_on)
+
+    def _goes_on(self) -> bool:
+        return not self._terms.stopping()
 
     def forever(self, poll_seconds: float, leave: Callable[[float], bool] = lambda idle: False) -> None:
         """Poll until told to stop. Nothing that a job or the storage does ends this.

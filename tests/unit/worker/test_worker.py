@@ -2,91 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from jobs import job as jobs
-from jobs.clock import FakeClock
 from jobs.errors import Transient
 from jobs.job import Progress, Status
-from jobs.letters import Letterhead
-from jobs.limits import Limits
 from jobs.mail import ListMailer
-from jobs.mails import Postman
-from jobs.options import Options
-from jobs.queue import Buckets, Dismissal, Queue, Waiting
-from jobs.records import Record
-from jobs.store import Blob, MemoryStore
-from vm_worker.spec import Spec
-from vm_worker.tenure import Launch, Terms
-from vm_worker.worker import Worker
-
-LEASE = 60.0
-REJECTION = {"event": "rejected", "code": "one_class", "message": "There is only the class cats.", "file": "cats/"}
-
-
-@dataclass
-class Refuser:
-    """A child that finds every dataset wanting."""
-
-    said: bool = False
-
-    def next_event(self, timeout: float) -> Mapping[str, Any] | None:
-        return REJECTION
-
-    def answer(self, message: Mapping[str, Any]) -> None:
-        raise AssertionError("there is no stage to answer")
-
-    def stop(self) -> int:
-        return 0
-
-    def wait(self) -> int:
-        return 1
-
-
-class House:
-    """Buckets in memory and workers on them."""
-
-    def __init__(self, folder: Path) -> None:
-        self.clock = FakeClock()
-        self.queue = Queue(Buckets(*(MemoryStore(self.clock) for _ in range(3))), self.clock, Limits())
-        self.mailer = ListMailer()
-        self.folder = folder
-        self.launched: list[str] = []
-        self.launch: Launch = self._launch
-        self.stopping = False
-
-    def _launch(self, spec: Spec, home: Path) -> Refuser:
-        self.launched.append(spec.job)
-        return Refuser()
-
-    def worker(self, name: str) -> Worker:
-        head = Letterhead("modelmail@example.org", "operator@example.org", "http://here", "secret")
-        postman = Postman(self.queue, self.mailer, head, name)
-        terms = Terms(self.queue, lambda spec, home: self.launch(spec, home), LEASE, stopping=lambda: self.stopping)
-        return Worker(terms, postman, name, self.folder / name)
-
-    def submit(self, hmac: str = "a" * 64) -> str:
-        job_id = self.queue.submit(jobs.new_id(), "ada@example.org", hmac, Options()).id
-        self.clock.advance(1)
-        self.queue.buckets.datasets.put(f"{job_id}.zip", b"PK")
-        return job_id
-
-    def claim_elsewhere(self, job_id: str) -> Record:
-        waiting = next(one for one in self.queue.waiting() if one.record.job.id == job_id)
-        record = self.queue.claim(waiting, "elsewhere")
-        assert record is not None
-        return record
-
-    def status(self, job_id: str) -> Status:
-        record = self.queue.read(job_id)
-        assert record is not None
-        return record.job.status
+from jobs.queue import Dismissal
+from tests.unit.worker.house import LEASE, House
 
 
 @pytest.fixture
@@ -217,84 +142,3 @@ def test_a_sender_that_died_is_taken_over_with_the_same_message_id(house: House)
     house.clock.advance(601)
     other.step()
     assert len(house.mailer.sent) == 2
-
-
-def test_mail_that_another_left_pending_does_not_wait_for_a_long_queue(house: House) -> None:
-    record = house.claim_elsewhere(house.submit("a" * 64))
-    house.queue.fail(record, "internal", "m")
-    for n in range(5):
-        house.submit(f"{n}" * 64)
-    assert house.worker("w").step()
-    assert sorted(mail.kind for mail in house.mailer.sent[:2]) == ["failed", "operator"]
-
-
-def test_a_wait_that_a_wrong_clock_ordered_does_not_count(house: House) -> None:
-    job_id = house.submit()
-    house.queue.let_go(house.claim_elsewhere(job_id), Dismissal("crashes", "crashed", "it died"))
-    far = house.clock.now() + timedelta(days=3)
-    house.queue.update(job_id, lambda job: replace(job, retry_at=far))
-    assert house.worker("w").step()
-
-
-def test_nothing_that_a_job_does_ends_the_worker(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    house.submit()
-    worker = house.worker("w")
-    errors: list[Exception] = [RuntimeError("ours"), KeyError("ours"), Transient("theirs")]
-    monkeypatch.setattr(worker, "_rest", lambda seconds: None)
-
-    def claim(waiting: object, owner: str) -> None:
-        if errors:
-            raise errors.pop()
-        house.stopping = True
-
-    monkeypatch.setattr(house.queue, "claim", claim)
-    worker.forever(1.0)
-    assert errors == []
-
-
-def test_a_lost_job_that_has_ended_gets_its_mail_and_what_was_uploaded_for_it_goes(house: House) -> None:
-    job_id = house.submit()
-
-    def ends_elsewhere(spec: Spec, home: Path) -> Refuser:
-        record = house.queue.read(job_id)
-        assert record is not None
-        house.queue.fail(record, "internal", "m")
-        house.queue.buckets.models.put(f"{job_id}/artifacts/1/late.h5", b"x")
-        return Refuser()
-
-    house.launch = ends_elsewhere
-    house.worker("w").step()
-    assert sorted(mail.kind for mail in house.mailer.sent) == ["failed", "operator"]
-    assert list(house.queue.buckets.models.list()) == []
-
-
-def test_an_owner_that_hears_late_of_its_claim_does_not_begin(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    job_id = house.submit()
-    claim = house.queue.claim
-
-    def slow(waiting: Waiting, owner: str) -> Record | None:
-        record = claim(waiting, owner)
-        house.clock.advance(2 * LEASE)  # the process stood still: another may own the job by now
-        return record
-
-    monkeypatch.setattr(house.queue, "claim", slow)
-    assert house.worker("w").step()
-    assert house.launched == []
-    assert house.status(job_id) is Status.RUNNING  # its lease dies, and then anyone may take it
-
-
-def test_a_step_reads_no_more_of_a_long_queue_than_it_needs(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    for n in range(40):
-        house.submit(f"{n:064x}")
-    worker = house.worker("w")
-    worker.step()  # with its first sweep, which looks at every job
-    read: list[str] = []
-    get = house.queue.buckets.emails.get
-
-    def counted(name: str, known: Blob | None = None) -> Blob | None:
-        read.append(name)
-        return get(name, known)
-
-    monkeypatch.setattr(house.queue.buckets.emails, "get", counted)
-    worker.step()
-    assert len(read) < 20
