@@ -79,7 +79,7 @@ def settled(old: Mapping[str, Any], new: Mapping[str, Any], now: datetime) -> di
     encryption = config.get("encryption")
     if isinstance(encryption, dict):
         config["encryption"] = {
-            key: {"effectiveTime": _text(now), **value} if isinstance(value, dict) else value
+            key: {"effectiveTime": _text(now), **value} if _restricts(value) else value
             for key, value in encryption.items()
         }
     soft = config.get("softDeletePolicy")
@@ -133,6 +133,10 @@ def _settle_retention(old: Any, config: dict[str, Any], now: datetime) -> None:
     if not period.isdigit():
         raise ApiError(INVALID, "retentionPeriod must be a number of seconds.")
     config["retentionPolicy"] = {"effectiveTime": _text(now), **policy, "retentionPeriod": period}
+
+
+def _restricts(value: Any) -> bool:
+    return isinstance(value, dict) and value.get("restrictionMode") == "FullyRestricted"
 
 
 def _settled_access(before: Mapping[str, Any], access: dict[str, Any], now: datetime) -> dict[str, Any]:

@@ -110,13 +110,15 @@ class Response:
 
 
 def parse_json(data: bytes) -> dict[str, Any]:
-    """A JSON object; {} for nothing. Raises ApiError."""
+    """A JSON object; {} for nothing and for null, which some clients send for nothing. Raises ApiError."""
     if not data.strip():
         return {}
     try:
         value = json.loads(data)
     except ValueError:
         raise ApiError(PARSE_ERROR) from None
+    if value is None:
+        return {}
     if not isinstance(value, dict):
         raise ApiError(PARSE_ERROR)
     return value

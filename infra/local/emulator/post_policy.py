@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -11,7 +12,7 @@ from urllib.parse import quote, urlencode
 
 from infra.local.emulator import claims
 from infra.local.emulator.encryption import key_field
-from infra.local.emulator.errors import ACCESS_DENIED, INVALID_POLICY, WRONG_SIGNATURE, ApiError, malformed
+from infra.local.emulator.errors import ACCESS_DENIED, INVALID, INVALID_POLICY, WRONG_SIGNATURE, ApiError, malformed
 from infra.local.emulator.http import Response, parse_json
 from infra.local.emulator.multipart import Form
 from infra.local.emulator.resource import checked_object_name, config_from_pairs
@@ -22,6 +23,9 @@ from infra.local.emulator.uploads import Expected, Plan, take
 from infra.local.emulator.xml_text import xml_response
 
 _NOT_IN_POLICY = ("policy", "x-goog-signature", "file")  # each other field must be in it
+_KNOWN = re.compile(
+    r"x-goog-(?:meta-.+|algorithm|credential|date|signature|acl|storage-class|custom-time|encryption-.+)"
+)
 _SIGNED = ("x-goog-algorithm", "x-goog-credential", "x-goog-date", "x-goog-signature")
 
 
@@ -80,6 +84,8 @@ def _meets(policy: Mapping[str, Any], known: Mapping[str, str], sent: Mapping[st
     for field in sent:
         if field not in covered and not field.startswith("x-ignore-"):
             raise ApiError(INVALID_POLICY, f"The policy does not name the field: {field}")
+        if field.startswith("x-goog-") and not _KNOWN.fullmatch(field):
+            raise ApiError(INVALID, f"Unknown field: {field}")
     return Expected(least=least, most=most)
 
 

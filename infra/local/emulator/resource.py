@@ -22,7 +22,7 @@ _FIELDS = frozenset((
     "acl", "cacheControl", "contentDisposition", "contentEncoding", "contentLanguage", "contentType", "contexts",
     "customTime", "eventBasedHold", "metadata", "retention", "storageClass", "temporaryHold",
 ))  # fmt: skip
-_OURS = ("componentCount", FIELD, "kmsKeyName", "retentionExpirationTime")  # an update keeps them
+_OURS = ("componentCount", FIELD, "kmsKeyName", "retentionExpirationTime", "timeDeleted")  # an update keeps them
 _HEADERS = {
     "content-type": "contentType",
     "cache-control": "cacheControl",

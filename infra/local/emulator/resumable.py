@@ -61,7 +61,7 @@ class Resumable:
             session = await self._receive(session, request, span, plan)
             total = session.received if span.to_the_end else span.total
             if total is None or session.received < total:
-                return _incomplete(session.received)
+                return _incomplete(session.received, request)
             return await self._finish(session, plan)
 
     async def cancel(self, upload_id: str) -> None:
@@ -144,9 +144,12 @@ async def _following(request: Request, have: int) -> AsyncIterator[bytes]:
         have = max(0, have - len(piece))
 
 
-def _incomplete(received: int) -> Response:
+def _incomplete(received: int, request: Request) -> Response:
     headers = [("range", f"bytes=0-{received - 1}")] if received else []
-    return Response(308, b"", [*headers, ("x-guploader-uploadid", "local")])
+    headers.append(("x-guploader-uploadid", "local"))
+    if request.header("x-guploader-no-308") == "yes":  # a client whose HTTP library would follow a 308
+        return Response(200, b"", [*headers, ("x-http-status-code-override", "308")])
+    return Response(308, b"", headers)
 
 
 def upload_id(request: Request) -> str:
