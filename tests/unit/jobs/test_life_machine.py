@@ -255,7 +255,7 @@ def test_a_sender_frozen_at_any_step_is_no_second_sender(down: bool) -> None:
                 life.work(0, 1)
             life.work(0, more)
             life.provider(False)
-            life.freeze_one(0, 900)  # another takes the mail over
+            life.freeze_one(0, 700)  # another takes the mail over, not long before this one goes on
             life.work(0, 60)
             life.no_promise_is_broken()
         finally:
