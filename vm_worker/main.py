@@ -45,6 +45,7 @@ def build(settings: Settings, stop: threading.Event, room: Path, launch: Launch)
         settings.weights,
         settings.download_weights,
         settings.public_url,
+        settings.hourly_price,
         stop.is_set,
     )
     mailer = SendgridMailer(settings.sendgrid_key, settings.sendgrid_url, MAIL_TIMEOUT)

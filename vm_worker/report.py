@@ -35,7 +35,8 @@ class Facts:
     versions: Mapping[str, str]
     licence: Mapping[str, str]  # name, attribution: of the winner's pretrained weights
     size: int  # pixels: the side of the picture that the winner takes
-    quoted_seconds: float | None = None
+    quoted_seconds: float | None = None  # told before the training, everything included
+    hourly_price: float = 0.0  # of the machine; 0 = not said
     model_days: int = 30  # how long the model can be downloaded
     files_url: str = ""  # absolute, such as https://.../jobs/<id>/files; empty: links to files that lie beside
 
@@ -68,6 +69,7 @@ def build(facts: Facts) -> dict[str, Any]:
         "seconds": dict(facts.seconds),
         "total_seconds": sum(facts.seconds.values()),
         "quoted_seconds": facts.quoted_seconds,
+        "price": _price(facts),
         "budget_minutes": facts.job["options"]["minutes"],
         "licence": dict(facts.licence),
         "versions": dict(facts.versions),
@@ -119,6 +121,16 @@ def _winner(facts: Facts) -> dict[str, Any]:
         "tuned": facts.tune["better"],
         "validation_accuracy": facts.tune["validation_accuracy"],
         "note": facts.select["note"],
+    }
+
+
+def _price(facts: Facts) -> dict[str, float] | None:
+    """What the machine's time was quoted at, and cost; in the unit of the hourly price."""
+    if not facts.hourly_price:
+        return None
+    spent = {"took": sum(facts.seconds.values()), "quoted": facts.quoted_seconds or 0.0}
+    return {"hourly": facts.hourly_price} | {
+        name: round(seconds / 3600 * facts.hourly_price, 4) for name, seconds in spent.items()
     }
 
 

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jobs.options import Options
-from vm_worker.intake.dataset import Dataset
-from vm_worker.learn import contest, features, prune, standings
+from vm_worker.intake.dataset import Dataset, Part
+from vm_worker.learn import contest, features, prune, quote, standings
 from vm_worker.learn.backbones import CATALOGUE, Backbone
 from vm_worker.learn.budget import Budget
 from vm_worker.learn.engines import BATCH
@@ -31,6 +31,7 @@ HEADS_SHARE = 0.1  # of the time left, kept for training a candidate's heads
 TUNE_SECONDS = 15.0  # what tuning and the rest need whatever the number of photos: graphs, files
 TUNE_PASSES = 9.0  # what they need besides, in forward passes of the best network over the photos: two views
 # of each, eight epochs above the cut, and the test. Unfreezing brings more than one more candidate does.
+TEST_PASSES = 3.0  # over the test photos: one of the test, and the proofs of two files
 LEAST_IMAGES = 4 * BATCH  # the first candidate sees so many, whatever the budget
 
 PROBES_SHARE = 0.35  # of the time left, for showing a few photos to every candidate
@@ -60,6 +61,7 @@ class Selection:
     curve: tuple[dict[str, Any], ...]
     note: str  # why it won, and what ties with it
     images_per_second: float  # through the winner
+    plain_images_per_second: float  # the same by Keras, as tests and training run it
     pruning: tuple[dict[str, Any], ...]  # what a few photos said of each candidate; empty where all saw all
     findings: Findings
     suspects: tuple[dict[str, Any], ...]  # photos that may be in the wrong folder, by name
@@ -76,7 +78,9 @@ def select(request: SelectRequest, report: Report) -> Selection:
         raise ValueError("no candidate has weights")
     board = _Board(request, report, len(wanted))
     rows = sorted((CATALOGUE[key] for key in wanted), key=lambda row: (row.gflops, row.key))
-    for entrant in _shortlist(board, rows):
+    entrants = [board.entrant(row) for row in rows]
+    board.quote(entrants[0], rows)
+    for entrant in _shortlist(board, entrants):
         _evaluate(board, entrant)
     return board.selection()
 
@@ -93,6 +97,7 @@ class _Board:
         self._expected = expected
         self._heads_seconds: dict[str, float] = {}
         self._rows: dict[str, NDArray[np.int64]] = {}  # the photos that each candidate was judged on
+        self._plain: dict[str, float] = {}  # images a second by Keras
         self._speeds: dict[str, float] = {}  # images a second of who has seen some
         self._told = 0.0
         self.photos = Photos.of(request.dataset, request.options.seed, request.folder)
@@ -110,16 +115,24 @@ class _Board:
     def budget(self) -> Budget:
         """Until when the next candidate may take its images, so that the best one so far can still be tuned."""
         budget = self.request.budget
-        if not self.entries or self.request.options.trials == 0:
+        if not self.entries:
             return budget.share(1 - HEADS_SHARE)
         best = standings.winner(self.entries, self.request.options.objective)
-        return Budget.of(self.seconds_for_all(best.images_per_second))
+        return Budget.of(self.seconds_for_all(self._plain[best.backbone.key]))
 
     def seconds_for_all(self, images_per_second: float) -> float:
-        """What is left for candidates if one of that speed is to be tuned afterwards."""
+        """What is left for candidates if one of that speed by Keras is to be tuned and tested afterwards."""
         tuning = TUNE_SECONDS + TUNE_PASSES * len(self.photos.rows) / images_per_second
         wanted = 0.0 if self.request.options.trials == 0 else tuning
-        return max(0.0, self.request.budget.remaining() * (1 - HEADS_SHARE) - wanted)
+        tests = TEST_PASSES * len(self.request.dataset.rows(Part.TEST)) / images_per_second
+        return max(0.0, self.request.budget.remaining() * (1 - HEADS_SHARE) - wanted - tests)
+
+    def quote(self, first: Entrant, rows: list[Backbone]) -> None:
+        """Tell how long selection and tuning will take, by the speed of the cheapest candidate."""
+        options, measured = self.request.options, first.measure()
+        todo = quote.Todo(rows, len(self.photos.rows), self.plan.classes, quote.trials(options.search, options.trials))
+        event = {"quoted_seconds": quote.seconds(todo, measured), "plain_images_per_second": measured.plain}
+        self._report({"fraction": 0.0, "message": "Measuring", **event})
 
     def tell(self, part: float, message: str) -> None:
         """This part of the current candidate is done, 0..1. The bar never goes back."""
@@ -132,7 +145,8 @@ class _Board:
         """Show it the photos up to this one; False: it cannot see them in time, and is out."""
         key, left = entrant.backbone.key, until - entrant.seen
         if least is None and prune.hopeless(entrant.backbone, self._speeds, left, budget.remaining()):
-            self.drop(entrant, "left out: it is far too slow for the time there is")
+            late = "there was no time left" if budget.over() else "it is far too slow for the time there is"
+            self.drop(entrant, f"left out: {late}")
             return False
         try:
             entrant.advance(until, budget, least)
@@ -147,6 +161,7 @@ class _Board:
         """Judge the heads of one that has seen what it will see."""
         started, key, material = time.monotonic(), entrant.backbone.key, entrant.material()
         verdict = contest.judge(material, self.plan)
+        self._plain[key] = entrant.plain
         partial = entrant.seen < len(self.photos.rows)
         self._rows[key], self._heads_seconds[key] = entrant.rows, time.monotonic() - started
         seconds = entrant.seconds + self._heads_seconds[key]
@@ -184,6 +199,7 @@ class _Board:
             curve=tuple(self.curve()),
             note=standings.reason(self.entries, objective),
             images_per_second=round(best.images_per_second, 2),
+            plain_images_per_second=round(self._plain[best.backbone.key], 2),
             pruning=tuple(self.pruning),
             findings=findings,
             suspects=self._suspects(findings, self._rows[best.backbone.key]),
@@ -209,16 +225,16 @@ class _Board:
         )
 
 
-def _shortlist(board: _Board, rows: list[Backbone]) -> Iterator[Entrant]:
+def _shortlist(board: _Board, entrants: list[Entrant]) -> Iterator[Entrant]:
     """Who is shown all photos, in this order: the cheapest first, or, after probes, the most promising."""
-    entrants = [board.entrant(row) for row in rows]
+    rows = [entrant.backbone for entrant in entrants]
     if not prune.possible(len(board.photos.rows), len(entrants)):
         yield from entrants
         return
     # Each candidate's beginning is the beginning of its features: nothing is computed twice.
     first = entrants[0]
     board.advance(first, prune.PROBE_IMAGES, board.budget(), LEAST_IMAGES)
-    seconds = board.seconds_for_all(first.speed)
+    seconds = board.seconds_for_all(first.plain)
     if first.seen == prune.PROBE_IMAGES and prune.worth_it(len(board.photos.rows), first.speed, rows, seconds):
         entrants = _probed(board, entrants)
     yield from entrants

@@ -37,6 +37,7 @@ class Spec:
     files_url: str = ""  # absolute; the report's links start with it
     done: Mapping[str, Done] = field(default_factory=dict)  # by stage
     trials: Mapping[str, Done] = field(default_factory=dict)  # by key, 40 hex digits
+    hourly_price: float = 0.0  # of the machine; 0 = not said
     steps: str = "vm_worker.steps"  # the module whose STEPS the child runs
 
     def save(self, path: Path) -> None:

@@ -7,6 +7,7 @@ earlier attempt has committed is adopted; caches (decoded photos, features) are 
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -26,6 +27,7 @@ from vm_worker.spec import Spec
 DECODERS = 2  # processes; more gain nothing on two cores
 FINISH_SECONDS = 12.0  # start of the clean process, plots and uploads
 FINISH_PASSES = 3.0  # forward passes over the test images in evaluate and export
+PROOF_LEAST = 50  # test images that each file is proved on, whatever the time
 PROGRESS_GAP = 0.5  # seconds between two progress events
 
 SHARES = {  # of the progress bar
@@ -82,6 +84,7 @@ class Work:
     began: float = field(default_factory=time.monotonic)
     results: dict[str, Any] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
+    quoted_seconds: float | None = None  # from claim to outcome
     _dataset: Dataset | None = None
     _shown: dict[str, Any] = field(default_factory=dict)
     _told: float = 0.0
@@ -137,8 +140,36 @@ class Work:
 
     def finish_seconds(self) -> float:
         """What evaluate, export and report will need, by the speed that selection measured."""
-        speed = self.results[Stage.SELECT].get("images_per_second") or 10.0
+        speed = self.results[Stage.SELECT].get("plain_images_per_second") or 10.0
+        return self.after_tuning(speed)
+
+    def after_tuning(self, speed: float) -> float:
+        """Seconds of evaluate, export and report, at so many images a second by Keras."""
         return FINISH_SECONDS + FINISH_PASSES * len(self.dataset().rows(Part.TEST)) / speed
+
+    def proof(self, images: int, models: int) -> slice:
+        """Which of the test images prove the files: all, or every so many where the time is short."""
+        speed = self.results[Stage.SELECT].get("plain_images_per_second") or 10.0
+        left = self.end - time.monotonic() - FINISH_SECONDS
+        possible = max(PROOF_LEAST, left * speed / max(1, models))
+        return slice(None, None, max(1, math.ceil(images / possible)))
+
+    def quote(self, learning: float, speed: float) -> None:
+        """Say how long the job will take: `learning` seconds of selection and tuning lie ahead of it."""
+        allowed = self.spec.options.minutes * 60.0
+        spent = allowed - self.spec.seconds + time.monotonic() - self.began
+        self.quoted_seconds = round(min(allowed, spent + learning + self.after_tuning(speed)), 1)
+        price = self.quoted_seconds / 3600 * self.spec.hourly_price
+        money = f", {price:.2f} of machine time" if price else ""
+        message = f"It will take about {max(1, round(self.quoted_seconds / 60))} min{money}"
+        self.tell(Stage.SELECT, 0.0, message, quoted_seconds=self.quoted_seconds)
+
+    def adopt_quote(self) -> None:
+        """What an earlier attempt quoted still stands."""
+        quoted = self.results.get(Stage.SELECT, {}).get("quoted_seconds")
+        if quoted is not None:
+            self.quoted_seconds = quoted
+            self._shown["quoted_seconds"] = quoted
 
     def tell(self, stage: Stage, fraction: float, message: str, **more: Any) -> None:
         """Progress for the status page: `fraction` is of the stage, 0..1."""
@@ -169,6 +200,7 @@ def run_stages(spec: Spec, link: Link) -> None:
         if stage in spec.done:
             work.results[stage] = dict(spec.done[stage].result)
             work.seconds[stage] = spec.done[stage].seconds
+            work.adopt_quote()
         else:
             _run(work, stage, function)
 

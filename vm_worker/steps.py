@@ -66,6 +66,8 @@ def select(work: Work) -> Output:
         "curve": list(selection.curve),
         "note": selection.note,
         "images_per_second": selection.images_per_second,
+        "plain_images_per_second": selection.plain_images_per_second,
+        "quoted_seconds": work.quoted_seconds,
         "pruning": list(selection.pruning),
         "learning_curve": selection.findings.learning_curve,
         "suspects": list(selection.suspects[:SUSPECTS_LISTED]),
@@ -181,7 +183,9 @@ def export(work: Work) -> Output:
         files.save(files.load(models[files.H5]), models[files.KERAS])
     with np.load(work.folder / PROBABILITIES) as saved:
         expected = saved["probabilities"]
-    proof = Proof(dataset.images[work.winner.size], dataset.rows(Part.TEST), expected, _scratch(work), CLEAN_SECONDS)
+    shown = work.proof(len(expected), len(models))
+    test = dataset.rows(Part.TEST)[shown]
+    proof = Proof(dataset.images[work.winner.size], test, expected[shown], _scratch(work), CLEAN_SECONDS)
     rows = verify(proof, models)
     _check_h5(rows)
     files.write_labels(dataset.classes, work.folder / files.LABELS)
@@ -208,6 +212,8 @@ def report(work: Work) -> Output:
         size=work.winner.size,
         model_days=work.spec.limits.model_days,
         files_url=work.spec.files_url,
+        quoted_seconds=work.results[Stage.SELECT].get("quoted_seconds"),
+        hourly_price=work.spec.hourly_price,
     )
     built = reports.build(facts)
     names = reports.write(built, work.folder)
@@ -236,6 +242,9 @@ def _teller(work: Work, stage: Stage) -> Callable[[Mapping[str, Any]], None]:
 
     def tell(event: Mapping[str, Any]) -> None:
         shown: dict[str, Any] = {}
+        if "quoted_seconds" in event:
+            work.quote(event["quoted_seconds"], event["plain_images_per_second"])
+            return
         if "candidates" in event:
             shown["candidates"] = list(event["candidates"])
         if "curve" in event:

@@ -79,6 +79,7 @@ class Terms:
     weights: str = ""
     download_weights: bool = False
     public_url: str = ""
+    hourly_price: float = 0.0
     stopping: Callable[[], bool] = field(default=lambda: False)
 
 
@@ -151,7 +152,7 @@ class Tenure:
             folder=self._ledger.folder,
             options=job.options,
             limits=self._queue.limits,
-            seconds=max(0.0, job.options.minutes * 60.0 - self._ledger.seconds),
+            seconds=max(0.0, job.options.minutes * 60.0 - self._ledger.seconds - self._clock.monotonic() + self._began),
             created_at=job.created_at.isoformat(timespec="seconds"),
             started_at=job.started_at.isoformat(timespec="seconds") if job.started_at else "",
             weights=self._terms.weights,
@@ -159,6 +160,7 @@ class Tenure:
             files_url=f"{self._terms.public_url}/jobs/{job.id}/files" if self._terms.public_url else "",
             done=self._ledger.stages,
             trials=self._ledger.trials,
+            hourly_price=self._terms.hourly_price,
         )
 
     def _follow(self, child: Child) -> None:

@@ -39,6 +39,7 @@ class Engine:
     shape: tuple[int, ...]  # of one image's output
     batch: int  # images at a time
     speed: float = 0.0  # images a second, where it was measured
+    plain: float = 0.0  # images a second by Keras
     refused: str = ""  # what was tried before and why it was not taken
 
     @property
@@ -65,6 +66,12 @@ def by_keras(model: keras.Model) -> Engine:
     return Engine(KERAS, run, tuple(model.output.shape[1:]), BATCH)
 
 
+def compiled(network: openvino.Network, precision: Precision, plain: Engine) -> Engine:
+    """By OpenVINO what `plain` does by Keras."""
+    run = network.compiled(precision)
+    return Engine(f"OpenVINO in {precision}", run, plain.shape, max(BATCH, 8 * run.streams))
+
+
 def filled(images: NDArray[Any]) -> NDArray[np.float32]:
     """At most BATCH images as float32, filled up to BATCH so that a graph is never traced again."""
     batch = np.zeros((BATCH, *images.shape[1:]), np.float32)
@@ -80,15 +87,16 @@ def sample_size(expected: int) -> int:
 def fastest(model: keras.Model, sample: Sample, expected: int, folder: Path) -> Engine:
     """The fastest way for so many images that says what Keras says of the sample, with its measured speed."""
     plain = by_keras(model)
-    plain = replace(plain, speed=_speed(plain, sample.images[:BATCH]))
+    speed = _speed(plain, sample.images[:BATCH])
+    plain = replace(plain, speed=speed, plain=speed)
     if not openvino.available() or expected / plain.speed < WORTH_SECONDS:
         return plain
     said = _through(plain, sample.images)
     network = openvino.Network(model, folder)
     notes: list[str] = []
     for precision in openvino.precisions():
-        engine = _compiled(network, precision, plain)
-        engine = replace(engine, speed=_speed(engine, sample.images[: engine.batch]))
+        engine = compiled(network, precision, plain)
+        engine = replace(engine, plain=speed, speed=_speed(engine, sample.images[: engine.batch]))
         fault = "no faster" if engine.speed < FASTER * plain.speed else difference(engine, sample, said)
         if not fault:
             return replace(engine, refused="; ".join(notes))
@@ -122,11 +130,6 @@ def cosines(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.
     flat = [values.reshape(len(values), -1).astype(np.float64) for values in (one, other)]
     lengths = np.linalg.norm(flat[0], axis=1) * np.linalg.norm(flat[1], axis=1)
     return np.asarray(np.sum(flat[0] * flat[1], axis=1) / np.maximum(lengths, 1e-30), np.float64)
-
-
-def _compiled(network: openvino.Network, precision: Precision, plain: Engine) -> Engine:
-    compiled = network.compiled(precision)
-    return Engine(f"OpenVINO in {precision}", compiled, plain.shape, max(BATCH, 8 * compiled.streams))
 
 
 def _through(engine: Engine, images: NDArray[Any]) -> NDArray[np.float32]:

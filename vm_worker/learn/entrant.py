@@ -19,6 +19,7 @@ from vm_worker.learn.contest import Material
 from vm_worker.learn.engines import Engine, Sample
 from vm_worker.learn.features import Source, Target, Watch
 from vm_worker.learn.prune import Scored
+from vm_worker.learn.quote import Measured
 from vm_worker.learn.weights import WeightFile
 
 Tell = Callable[[Backbone, int, float], None]  # photos seen, images a second
@@ -61,6 +62,7 @@ class Entrant:
         self.speed = 0.0  # images a second, as last measured; 0 = not yet
         self.seen = 0  # photos
         self._photos, self._weight, self._tell = photos, weight, tell
+        self.plain = 0.0  # images a second by Keras, on a few photos
         self.way = ""  # how the photos go through it, where that is worth a word
         self._model: Any = None
         self._engine: Engine | None = None
@@ -88,6 +90,13 @@ class Entrant:
             self.seconds += time.monotonic() - started
         self.seen, self.speed = before + pace.done, pace.speed
 
+    def measure(self) -> Measured:
+        """Its speed, on a few photos."""
+        started = time.monotonic()
+        engine = self._prepared()
+        self.seconds += time.monotonic() - started
+        return Measured(self.backbone, engine.speed, engine.plain, self.seconds)
+
     def material(self) -> Material:
         """What it has seen, the training rows first."""
         positions, dataset = self._photos.first(self.seen), self._photos.dataset
@@ -114,5 +123,5 @@ class Entrant:
             self._engine = engines.fastest(self._model, photos.sample(size), len(photos.rows), photos.folder)
             path = photos.folder / f"features-{self.backbone.key}.npy"
             self._features = features.on_disk(path, len(photos.rows), self._engine.shape)
-            self.way = self._engine.way
+            self.way, self.plain = self._engine.way, self._engine.plain
         return self._engine

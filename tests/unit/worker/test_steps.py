@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from jobs.errors import Bug
 from jobs.job import Stage
 from jobs.limits import Limits
 from jobs.options import Options
-from vm_worker import steps
+from vm_worker import stages, steps
 from vm_worker.spec import Spec
 from vm_worker.stages import Work
 
@@ -74,3 +76,56 @@ def test_the_page_gets_the_winners_curve_over_select_and_tune(work: Work, parent
 def test_a_candidate_without_weights_is_named_with_its_reason() -> None:
     row = steps._without_weights("vgg16", "no weights on this machine")
     assert (row["state"], row["note"], row["validation_accuracy"]) == ("no_weights", "no weights on this machine", None)
+
+
+def quoting(tmp_path: Path, parent: Parent, left: float, price: float = 0.0) -> Work:
+    """A job of two minutes of which so many seconds are left; photos without pixels."""
+    spec = Spec(
+        "abcdefgh", tmp_path / "x.zip", tmp_path, Options(minutes=2), Limits(), left, "2026-01-01", "2026-01-01"
+    )
+    parts = np.array([0] * 60 + [1] * 20 + [2] * 20, np.uint8)
+    work = Work(replace(spec, hourly_price=price), parent)
+    work._dataset = SimpleNamespace(rows=lambda part: np.flatnonzero(parts == part))  # type: ignore[assignment]
+    return work
+
+
+def test_the_quote_counts_from_the_claim_to_the_outcome(parent: Parent, tmp_path: Path) -> None:
+    work = quoting(tmp_path, parent, left=100.0, price=36.0)
+    steps._teller(work, Stage.SELECT)({"quoted_seconds": 30.0, "plain_images_per_second": 10.0})
+    expected = 20 + 30 + stages.FINISH_SECONDS + stages.FINISH_PASSES * 20 / 10
+    assert work.quoted_seconds == pytest.approx(expected, abs=1)
+    told = parent.heard[-1]
+    assert told["quoted_seconds"] == work.quoted_seconds
+    assert told["message"] == f"It will take about 1 min, {expected / 100:.2f} of machine time"
+
+
+def test_no_more_than_the_budget_is_quoted_and_every_later_word_repeats_it(parent: Parent, tmp_path: Path) -> None:
+    work = quoting(tmp_path, parent, left=120.0)
+    work.quote(10_000.0, 10.0)
+    work.tell(Stage.TUNE, 1.0, "m")
+    assert parent.heard[-1]["quoted_seconds"] == 120.0
+    assert parent.heard[0]["message"] == "It will take about 2 min"
+
+
+def test_an_adopted_selection_brings_its_quote(parent: Parent, tmp_path: Path) -> None:
+    work = quoting(tmp_path, parent, left=60.0)
+    work.results[Stage.SELECT] = {"quoted_seconds": 77.0}
+    work.adopt_quote()
+    work.tell(Stage.TUNE, 1.0, "m")
+    assert parent.heard[-1]["quoted_seconds"] == 77.0
+
+
+@pytest.mark.parametrize(
+    ("left", "expected"),
+    [
+        (1000.0, 300),  # time enough: all of them
+        (76.0, 150),  # a good minute of passes at 5 a second, two files: every other one
+        (-5.0, 50),  # no time at all: still some
+    ],
+)
+def test_the_files_are_proved_on_what_the_time_allows(
+    parent: Parent, tmp_path: Path, left: float, expected: int
+) -> None:
+    work = quoting(tmp_path, parent, left)
+    work.results[Stage.SELECT] = {"plain_images_per_second": 5.0}
+    assert len(range(300)[work.proof(300, 2)]) == pytest.approx(expected, rel=0.05)
