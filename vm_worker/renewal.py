@@ -39,12 +39,13 @@ class Renewal:
         self._clock = queue.clock
         self._seconds = lease_seconds
         self._renewed = since
+        self._given_up = False  # the child is ended: a renewal that comes through after all changes nothing
         self._written = self._renewed
         self._next_beat = self._renewed + self._wait()
 
     def check(self) -> None:
         """Raises LeaseLost when the lease has not been renewed for so long that it may soon be another's."""
-        if self._lost():
+        if self._given_up or self._lost():
             raise LeaseLost(f"job {self.record.job.short_id}: the lease could not be renewed in time")
 
     def pulse(self, progress: Progress) -> None:
@@ -63,6 +64,7 @@ class Renewal:
         def watch() -> None:
             while not over.wait(LOOK):
                 if self._lost():
+                    self._given_up = True
                     log.warning("job %s: the lease is lost; its attempt ends", self.record.job.short_id)
                     end()
                     return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 import pytest
 
@@ -58,3 +59,24 @@ def test_the_guard_lets_a_child_live_whose_lease_is_kept(queue: Queue) -> None:
         assert not ended.wait(0.5)
     queue.clock.sleep(LEASE)
     assert not ended.wait(0.5)  # it does not watch longer than it was asked to
+
+
+def test_a_renewal_that_comes_through_after_the_child_was_ended_changes_nothing(
+    queue: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lease = Renewal(queue, claimed(queue), LEASE, queue.clock.monotonic())
+    ended = threading.Event()
+    put = queue.buckets.emails.put
+
+    def slow(*args: Any, **kwargs: Any) -> int:
+        queue.clock.sleep(0.76 * LEASE)
+        assert ended.wait(20)
+        queue.clock.sleep(-0.5 * LEASE)  # as if the write had begun late
+        return put(*args, **kwargs)
+
+    monkeypatch.setattr(queue.buckets.emails, "put", slow)
+    queue.clock.sleep(0.3 * LEASE)
+    with lease.guarding(ended.set):
+        lease.pulse(Progress())
+    with pytest.raises(LeaseLost):  # or the end of the child would pass for a crash
+        lease.check()
