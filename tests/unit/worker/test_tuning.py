@@ -12,7 +12,7 @@ import pytest
 
 from jobs.options import Options
 from tests.unit.worker import stub_trials
-from vm_worker import tuning
+from vm_worker import trials, tuning
 from vm_worker.executors.local import LocalExecutor
 from vm_worker.intake.dataset import Dataset
 from vm_worker.learn.budget import Budget
@@ -27,6 +27,7 @@ ENTRY = "tests.unit.worker.stub_trials:work"
 @pytest.fixture(autouse=True)
 def stub(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(tuning, "ISOLATED_SECONDS", 1e9)  # here and now: the stub's wishes are this process's
+    monkeypatch.setattr(trials, "PATIENCE", 100)
     stub_trials.asked.clear()
     yield
     stub_trials.late.clear()
@@ -207,7 +208,8 @@ def test_only_the_best_trials_weights_stay_on_the_disk(request_: TuneRequest) ->
     assert not list((request_.folder / "trials").glob("*.weights.h5"))
 
 
-def test_the_search_ends_after_trials_without_gain(request_: TuneRequest) -> None:
+def test_the_search_ends_after_trials_without_gain(request_: TuneRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trials, "PATIENCE", 6)
     tuned = run(replace(request_, options=replace(request_.options, trials=None)))
     errors = [1 - row["validation_accuracy"] for row in tuned.trials if row["kind"] != "views"]
     assert min(errors) == min(errors[:-6]) and "nothing better" in tuned.search["outcome"]
@@ -256,3 +258,17 @@ def test_with_time_trials_run_in_a_process_of_their_own(request_: TuneRequest, m
     tuned = run(replace(request_, options=replace(request_.options, trials=2)))
     assert tuned.better and len(made) == 1 and not stub_trials.asked
     assert all(process._process.poll() is not None for process in made[0]._all)
+
+
+def test_the_search_begins_with_the_rule_and_its_neighbours(request_: TuneRequest) -> None:
+    run(replace(request_, options=Options(search="bayesian", trials=3)))
+    rule, deeper, mixed = (task["recipe"] for task in asked("trial"))
+    assert deeper["cut"] == "image" and deeper["rate"] == pytest.approx(rule["rate"] / 2, rel=0.01)
+    assert mixed == {**rule, "augmentation": "mixed views"}
+
+
+def test_a_solved_problem_ends_the_search(request_: TuneRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stub_trials, "error", lambda recipe: 1e-5)
+    tuned = run(request_)
+    assert [row["kind"] for row in tuned.trials] == ["rule", "views"]
+    assert "nothing to gain" in tuned.search["outcome"]
