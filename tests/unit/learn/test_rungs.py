@@ -1,0 +1,102 @@
+"""What the time allows: larger trials for more of it, and always the training on all photos after the rule."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from vm_worker.learn.backbones import CATALOGUE
+from vm_worker.learn.budget import Budget
+from vm_worker.learn.recipe import Recipe, Views, cut_named, cuts
+from vm_worker.learn.rungs import VIEWS_MOST, Speeds, Timetable, rule
+
+LITE = CATALOGUE["efficientnet_lite0"]
+LAYERS = [cut.layer for cut in cuts(LITE)]
+SPEEDS = Speeds(
+    forward=0.02,
+    frozen=0.003,
+    shares=dict(zip(LAYERS, (0.1, 0.25, 0.5, 1.0), strict=True)),
+    numbers=dict.fromkeys(LAYERS, 20_000),
+    train=600,
+    validation=200,
+)
+RECIPE = Recipe(LAYERS[1], epochs=8, rate=3e-4, batch=32)
+
+
+@pytest.mark.parametrize("seconds", [30, 60, 120, 300, 900, 3600])
+def test_the_rule_fits_the_time_that_there_is(seconds: float) -> None:
+    found = rule(LITE, SPEEDS, seconds, 40)
+    if found is not None:
+        assert SPEEDS.trial(found, SPEEDS.views(found.cut, seconds)) <= seconds
+
+
+def test_more_time_unfreezes_more() -> None:
+    found = [rule(LITE, SPEEDS, seconds, 40) for seconds in (5, 60, 150, 3600)]
+    depths = [LAYERS.index(one.cut) if one else -1 for one in found]
+    assert depths[0] == -1 and depths == sorted(depths) and depths[-1] > depths[1] >= 0
+
+
+def test_the_rule_never_has_more_epochs_than_were_allowed() -> None:
+    found = rule(LITE, SPEEDS, 3600, 3)
+    assert found is not None and found.epochs == 3
+
+
+@pytest.mark.parametrize(("train", "batch"), [(100, 16), (500, 32), (5000, 64)])
+def test_the_batch_grows_with_the_photos_and_the_rate_with_it(train: int, batch: int) -> None:
+    found = rule(LITE, replace(SPEEDS, train=train), 1e6, 40)
+    assert found is not None and found.batch == batch
+    assert found.rate == pytest.approx(3.5e-4 * (batch / 32) ** 0.5, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("change", "seconds", "views"),
+    [
+        ({}, 1000, Views(VIEWS_MOST)),
+        ({"frozen": 0.1}, 1000, Views(3)),  # a quarter of the time makes three passes
+        ({"frozen": 0.1}, 300, Views(VIEWS_MOST, live=True)),  # not even two
+        ({"numbers": dict.fromkeys(LAYERS, 10**8)}, 1000, Views(VIEWS_MOST, live=True)),  # 160 GB each
+    ],
+)
+def test_views_are_kept_where_time_and_disk_allow_it(change: dict[str, object], seconds: float, views: Views) -> None:
+    assert replace(SPEEDS, **change).views(LAYERS[0], seconds) == views  # type: ignore[arg-type]
+
+
+def test_activations_that_are_there_cost_nothing() -> None:
+    there = replace(SPEEDS, cached=frozenset({RECIPE.cut}))
+    assert there.filling(RECIPE.cut, Views(5)) == 0 < SPEEDS.filling(RECIPE.cut, Views(5))
+    assert there.trial(RECIPE, Views(5)) < SPEEDS.trial(RECIPE, Views(5))
+
+
+def test_live_views_cost_a_pass_an_epoch() -> None:
+    difference = SPEEDS.epoch(RECIPE, Views(5, live=True), 600) - SPEEDS.epoch(RECIPE, Views(5), 600)
+    assert difference == pytest.approx(600 * SPEEDS.frozen)
+    plain = replace(RECIPE, augmentation="none")
+    assert SPEEDS.epoch(plain, Views(5, live=True), 600) == SPEEDS.epoch(plain, Views(5), 600)
+
+
+def test_what_trials_took_is_believed() -> None:
+    times = Timetable(SPEEDS, Budget.of(400))
+    times.filled(RECIPE.cut)
+    assert times.fits_trial(RECIPE, None)
+    usual = times.speeds.epoch(RECIPE, times.views(RECIPE.cut), SPEEDS.train)
+    times.took(RECIPE, 4 * usual)
+    assert times.speeds.slower == pytest.approx(4)
+    assert not times.fits_trial(RECIPE, None)
+    times.took(RECIPE, usual)
+    assert times.fits_trial(RECIPE, None) and times.fits_final(RECIPE, 8)
+
+
+def test_a_trial_fits_only_with_the_training_of_the_best_after_it() -> None:
+    times = Timetable(SPEEDS, Budget.of(400))
+    large = replace(RECIPE, cut=LAYERS[-1], epochs=20)
+    assert times.fits_trial(RECIPE, None) and not times.fits_trial(RECIPE, large)
+    assert times.fits_preparing(RECIPE.cut)
+
+
+@pytest.mark.parametrize("backbone", CATALOGUE.values(), ids=lambda row: row.key)
+def test_every_cut_can_be_named(backbone: object) -> None:
+    row = CATALOGUE[backbone.key]  # type: ignore[attr-defined]
+    assert [cut_named(row, cut.layer) for cut in cuts(row)] == list(cuts(row))
+    with pytest.raises(ValueError, match="not cut at"):
+        cut_named(row, "nowhere")
