@@ -93,9 +93,7 @@ def _augmented(x: Floats, y: Floats, kind: str, random: np.random.Generator) -> 
         return x, y
     squares = x.reshape(-1, 8, 8)
     shifts = random.integers(-1, 2, (len(x), 2))
-    x = np.stack([np.roll(one, tuple(by), (0, 1)) for one, by in zip(squares, shifts, strict=True)]).reshape(
-        -1, 64
-    )
+    x = np.stack([np.roll(one, tuple(by), (0, 1)) for one, by in zip(squares, shifts, strict=True)]).reshape(-1, 64)
     if kind == "views":
         return x, y
     share, other = random.beta(0.2, 0.2, (len(x), 1)), random.permutation(len(x))
