@@ -79,11 +79,15 @@ class Bench:
         if not openvino.available():
             return by_keras
         pictures = self.source.pixels[np.resize(self.source.rows, BATCH)].astype(np.float32)
-        expected = by_keras(pictures)
+        expected, cut = by_keras(pictures), [-self.backbone.features]
         network = openvino.Network(model, self.setting.folder)
         for precision in openvino.precisions():
             run = network.compiled(precision)
-            if _alike(run(pictures), expected):
+            # Each by itself: activations are so many that features would not count beside them.
+            if all(
+                _alike(*parts)
+                for parts in zip(np.split(run(pictures), cut, 1), np.split(expected, cut, 1), strict=True)
+            ):
                 return run
         return by_keras
 

@@ -109,7 +109,7 @@ def test_tuning_delivers_what_is_better(photos: Dataset, tmp_path: Path) -> None
 
 @pytest.mark.parametrize("cut", [CUT, EVERYTHING.layer])
 def test_the_two_halves_of_a_cut_make_the_whole(cut: str, photos: Dataset, tmp_path: Path) -> None:
-    kernel = np.random.default_rng(0).normal(size=(1280, 3)).astype(np.float32)
+    kernel = np.random.default_rng(0).normal(0, 0.1, (1280, 3)).astype(np.float32)
     chosen = Chosen(weight(KEY), replace(poor_head(), kernel=kernel))
     bench = Bench(written(photos, chosen, Options(), tmp_path))
     inputs = bench.inputs(cut, Views(1), Budget.of(60), lambda part: None)
