@@ -7,6 +7,7 @@ from typing import Any
 
 from infra.local.emulator.downloads import download
 from infra.local.emulator.http import Response, json_response
+from infra.local.emulator.json_folders import folders_below
 from infra.local.emulator.json_shown import check_lists, object_shown, resource_of, rights_given
 from infra.local.emulator.listing import list_page, query_from
 from infra.local.emulator.preconditions import from_query
@@ -22,6 +23,8 @@ async def list_objects(call: Call) -> Response:
         page = await asyncio.to_thread(list_page, index, query)  # it may read many rows that are not listed
     else:
         page = list_page(index, query)
+    if call.request.flag("includeFoldersAsPrefixes") and query.delimiter == "/" and not query.after:
+        page.prefixes = sorted({*page.prefixes, *folders_below(index.bucket(query.bucket), query.prefix)})
     answer: dict[str, Any] = {"kind": "storage#objects"}
     if page.next_token:
         answer["nextPageToken"] = page.next_token

@@ -28,6 +28,11 @@ class Parts:
 
     async def first(self) -> None:
         """Go to the first part."""
+        plain = b"--" + self._delimiter[2:].strip(b"'")  # one client quotes it in the header, and not in the body
+        while len(self._held) < len(self._delimiter):
+            await self._more()
+        if self._held.startswith(plain):
+            self._delimiter = plain
         await self._until(self._delimiter)
         line = await self._until(b"\n")
         self._newline = b"\r\n" if line.endswith(b"\r") else b"\n"

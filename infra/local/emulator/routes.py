@@ -11,6 +11,7 @@ from infra.local.emulator import (
     json_bucket_parts,
     json_buckets,
     json_copies,
+    json_folders,
     json_objects,
     json_uploads,
 )
@@ -57,14 +58,18 @@ _STORAGE: Mapping[str, Handlers] = {
     "b/{bucket}/notificationConfigs/{id}": {
         "GET": json_bucket_parts.get_notification, "DELETE": json_bucket_parts.delete_notification,
     },
+    "b/{bucket}/managedFolders": {"GET": json_folders.list_folders, "POST": json_folders.insert_folder},
+    "b/{bucket}/managedFolders/{folder}": {"GET": json_folders.get_folder, "DELETE": json_folders.delete_folder},
+    "b/{bucket}/folders": {"GET": json_folders.list_no_folders},
     "projects/{project}/serviceAccount": {"GET": iam.service_account},
 }  # fmt: skip
 _TABLE: Mapping[str, Handlers] = {
     **{prefix + path: handlers for path, handlers in _STORAGE.items() for prefix in ("", "storage/v1/")},
     **{
-        f"upload/{prefix}b/{{bucket}}/o": {
+        f"{upload}/{prefix}b/{{bucket}}/o": {
             "POST": json_uploads.insert_object, "PUT": json_uploads.insert_object, "DELETE": json_uploads.cancel,
         }
+        for upload in ("upload", "resumable/upload")
         for prefix in ("", "storage/v1/")
     },
     **{

@@ -16,7 +16,7 @@ from infra.local.emulator.xml_objects import xml_object
 
 log = logging.getLogger(__name__)
 _BATCH = ("/batch/storage/v1", "/batch")
-_JSON_ROOTS = frozenset(("b", "batch", "storage", "upload", "download", "v1", "_emulator", "projects"))
+_JSON_ROOTS = frozenset(("b", "batch", "storage", "upload", "resumable", "download", "v1", "_emulator", "projects"))
 
 
 class Emulator:
