@@ -19,6 +19,9 @@ RANGE = (0.25, 4.0)  # temperatures beyond are a sign of something else being wr
 # A few rows that are all right would drive the temperature to 0, the model to certainty. So log(temperature) gets
 # a normal prior: heads and tuned networks lie within this of 0 nearly always, and some fifty rows outweigh it.
 PRIOR = 0.35
+# Heads are chosen by their cross-entropy and so are nearly calibrated already: a temperature that explains the rows
+# no better than chance would (likelihood ratio, p = 0.05) makes new ones worse as often as better.
+CLEAR = 1.92  # nats: half of the chi-squared distribution's 95 % point for one parameter
 LEAST_PROBABILITY = 1e-30  # float32 holds no much smaller ones
 
 Shares = NDArray[np.floating[Any]]
@@ -34,7 +37,10 @@ class Reliability:
 
 
 def temperature(probabilities: Shares, labels: Labels) -> float:
-    """What to divide the logits by, from (m, k) probabilities of rows that the model had not seen; 1 without any."""
+    """What to divide the logits by, from (m, k) probabilities of rows that the model had not seen.
+
+    1 where there are none, or where they do not clearly ask for another.
+    """
     if not len(labels):
         return 1.0
     logs = _logs(probabilities)
@@ -47,7 +53,7 @@ def temperature(probabilities: Shares, labels: Labels) -> float:
         return float(surprise.sum()) + log_temperature**2 / (2 * PRIOR**2)
 
     found = minimize_scalar(cost, bounds=np.log(RANGE), method="bounded", options={"xatol": 1e-5})
-    return float(np.exp(found.x))
+    return float(np.exp(found.x)) if cost(0.0) - cost(found.x) > CLEAR else 1.0
 
 
 def learnt(path: Path) -> tuple[float, int]:

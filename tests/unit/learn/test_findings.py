@@ -53,10 +53,16 @@ def test_with_many_rows_it_is_the_likeliest_one() -> None:
 def test_a_few_rows_that_are_all_right_do_not_make_it_certain() -> None:
     probabilities = np.full((5, 4), 0.05)
     probabilities[:, 1] = 0.85
-    assert 0.6 < calibration.temperature(probabilities, np.ones(5, np.int64)) < 1
+    assert calibration.temperature(probabilities, np.ones(5, np.int64)) == 1
+    assert 0.4 < calibration.temperature(np.tile(probabilities, (8, 1)), np.ones(40, np.int64)) < 0.7
     assert calibration.temperature(np.empty((0, 4)), np.empty(0, np.int64)) == 1
     certain = np.eye(4)[np.zeros(3000, int)]
     assert calibration.temperature(certain, np.full(3000, 2)) <= 4.0
+
+
+def test_a_calibrated_model_is_left_alone() -> None:
+    left = [calibration.temperature(*says(200, 1.0, seed)) == 1 for seed in range(20)]
+    assert sum(left) >= 17
 
 
 def test_no_answer_changes() -> None:
