@@ -33,7 +33,7 @@ from vm_worker.learn.setting import Chosen, written
 from vm_worker.search.searcher import Outcome
 
 TUNED = "tuned.weights.h5"
-ISOLATED_SECONDS = 90.0  # of time; with less, starting a process (5 to 8 s) would cost too much of it
+ISOLATED_SECONDS = 150.0  # of time; with less, starting a process (5 to 8 s) would cost more than 5 % of it
 BATCH_LEAST = 4  # half of less is no batch
 LATE = "it did not end in time"
 AGAIN = "; then trained once more in the same way with the validation photos added"
