@@ -50,7 +50,12 @@ def _parser() -> argparse.ArgumentParser:
         "--service-account", type=Path, action="append", default=[], metavar="KEY.json",
         help="whose signatures count; repeatable; without one a key is made and its path printed",
     )  # fmt: skip
-    parser.add_argument("--public-host", action="append", default=[], help="another host that clients may have signed")
+    parser.add_argument(
+        "--public-host",
+        action="append",
+        default=[],
+        help="another host that clients may have signed; HOST=BUCKET binds it to a bucket",
+    )
     parser.add_argument("--admin", action="store_true", help="serve /_emulator/faults and its kin, for tests")
     return parser
 
