@@ -28,7 +28,7 @@ CANDIDATES = (
 )
 OBJECTIVES = ("accuracy", "balanced", "small")
 SEARCHES = ("bayesian", "genetic", "random", "none")
-EXPORTS = ("h5", "keras")
+EXPORTS = ("h5", "keras", "savedmodel", "tflite", "tflite_float16", "tflite_int8", "onnx", "service")
 SEED_MAX = 2**31 - 1
 
 
@@ -42,7 +42,7 @@ class Options:
     search: str = "bayesian"  # how tuning goes on after the rule: the best of the benchmark in the README
     epochs: int = 40  # at most, for heads and trials; the best is kept
     trials: int | None = None  # None = until the budget or the patience ends
-    exports: tuple[str, ...] = EXPORTS  # h5 is always made
+    exports: tuple[str, ...] = EXPORTS  # h5 is always made; a service is made of tflite
     mirror: bool = True  # photos may be flipped left to right in training
     seed: int = 0
 
@@ -118,7 +118,8 @@ def _some_of(choices: tuple[str, ...]) -> Callable[[str, Any, Limits], tuple[str
 
 def _exports(name: str, value: Any, limits: Limits) -> tuple[str, ...]:
     chosen = _some_of(EXPORTS)(name, value, limits)
-    return tuple(dict.fromkeys(("h5", *chosen)))
+    needed = ("h5", "tflite") if "service" in chosen else ("h5",)
+    return tuple(dict.fromkeys((*needed, *chosen)))
 
 
 def _trials(name: str, value: Any, limits: Limits) -> int | None:

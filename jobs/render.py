@@ -61,6 +61,7 @@ _FILTERS = {
     "day": wording.day,
     "decimals": wording.decimals,
     "interval": wording.interval,
+    "literal": wording.literal,
     "millions": wording.millions,
     "minute": wording.minute,
     "name": wording.name,

@@ -32,6 +32,11 @@ def name(text: str, most: int = 48) -> str:
     return shortened(text, most)
 
 
+def literal(text: str) -> str:
+    """A stranger's name in Markdown, as code: nothing in it is a link, a tag or the end of a table's cell."""
+    return "`" + name(text).replace("`", "'").replace("|", "/") + "`"
+
+
 def shortened(text: str, most: int) -> str:
     """At most `most` characters; the middle goes, as both ends of a name tell it from its neighbours."""
     if len(text) <= most:

@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from jobs.render import render
-from vm_worker.evaluation import advice, plots, style, tables
+from vm_worker.evaluation import advice, pareto, plots, style, tables
 
 VERSION = 1
 SKIPPED_SHOWN = 20
 MAIL_PICTURES = ("curves.png", "confusion.png")
+PARETO = "pareto.png"  # where there is more than one candidate to show
+CARD = "model_card.md"
 PICTURES = (*MAIL_PICTURES, "reliability.png")
 
 
@@ -28,7 +30,8 @@ class Facts:
     dataset: Mapping[str, Any]  # Dataset.to_json()
     select: Mapping[str, Any]  # winner, candidates, curve, note, pruning, learning_curve, suspects, suspects_count
     tune: Mapping[str, Any]  # better, trials, curve, validation_accuracy, validation_loss
-    # test: of metrics.evaluate; calibration; model: layers, total, trainable, non_trainable, input, bytes
+    # test: of metrics.evaluate; calibration; unsure; pictures: what the photographs show, by file name;
+    # model: layers, total, trainable, non_trainable, input, bytes
     evaluate: Mapping[str, Any]
     export: Mapping[str, Any]  # exports, files
     seconds: Mapping[str, float]  # by stage, of the stages that ended so far
@@ -51,7 +54,7 @@ def build(facts: Facts) -> dict[str, Any]:
         "cautions": advice.cautions(test),
         "next_steps": advice.next_steps(test, facts.select.get("learning_curve"), facts.select.get("suspects_count")),
         "dataset": {**dataset, "skipped": list(dataset["skipped"])[:SKIPPED_SHOWN]},
-        "candidates": list(facts.select["candidates"]),
+        "candidates": [_candidate(row, facts) for row in facts.select["candidates"]],
         "pruning": list(facts.select.get("pruning", ())),
         "winner": _winner(facts),
         "curve": [*facts.select["curve"], *facts.tune["curve"]],
@@ -59,6 +62,11 @@ def build(facts: Facts) -> dict[str, Any]:
         "search": facts.tune.get("search"),
         "test": test,
         "calibration": facts.evaluate.get("calibration"),
+        "unsure": facts.evaluate.get("unsure"),
+        "pictures": dict(facts.evaluate.get("pictures", {})),
+        "matrix_classes": matrix.MATRIX_CLASSES,
+        "shares_classes": matrix.SHARES_CLASSES,
+        "undrawn": not all(map(style.drawable, dataset["classes"])),
         "learning_curve": facts.select.get("learning_curve"),
         "suspects": list(facts.select.get("suspects", ())),
         "suspects_count": facts.select.get("suspects_count"),
@@ -66,6 +74,8 @@ def build(facts: Facts) -> dict[str, Any]:
         "model": facts.evaluate["model"],
         "files": list(facts.export["files"]),
         "exports": list(facts.export["exports"]),
+        "pareto": pareto.rows(facts.select["candidates"], facts.export.get("costs", {})),
+        "machine": facts.export.get("machine"),
         "seconds": dict(facts.seconds),
         "total_seconds": sum(facts.seconds.values()),
         "quoted_seconds": facts.quoted_seconds,
@@ -83,23 +93,26 @@ def build(facts: Facts) -> dict[str, Any]:
 
 
 def write(report: Mapping[str, Any], folder: Path) -> list[str]:
-    """Write report.html (self-contained), report.json, results.csv and the pictures; returns their names."""
+    """Write report.html (self-contained), report.json, results.csv, the card and the pictures; returns their names."""
     plots.curves(folder / "curves.png", report["curve"], report["winner"]["name"])
-    plots.confusion(folder / "confusion.png", report["test"]["confusion"], report["dataset"]["classes"])
+    matrix.confusion(folder / "confusion.png", report["test"]["confusion"], report["dataset"]["classes"])
     plots.reliability(folder / "reliability.png", report["calibration"])
+    plots.learning(folder / "learning.png", report["learning_curve"])
+    drawn = [*PICTURES, *([PARETO] if pareto.draw(folder / PARETO, report["pareto"]) else [])]
+    (folder / CARD).write_text(card(report), encoding="utf-8")
     tables.write_results(folder / "results.csv", report["candidates"], report["trials"])
     # Half characters of broken names have no UTF-8; a JSON escape keeps them as they were.
     text = json.dumps(report, ensure_ascii=False, indent=1, allow_nan=False)
     (folder / "report.json").write_bytes(text.encode("utf-8", "backslashreplace"))
-    pictures = {name: _data_uri(folder / name) for name in PICTURES}
+    shown = [*PLOTS, *(name for name in PHOTOS if name in report["pictures"] and (folder / name).exists())]
+    pictures = {name: _data_uri(folder / name) for name in shown}
     (folder / "report.html").write_text(page(report, pictures), encoding="utf-8")
-    return ["report.html", "report.json", "results.csv", *PICTURES]
+    return ["report.html", "report.json", "results.csv", *PLOTS]
 
 
 def page(report: Mapping[str, Any], pictures: Mapping[str, str]) -> str:
     """report.html, with the pictures (name -> address) in it."""
-    undrawn = not all(map(style.drawable, report["dataset"]["classes"]))
-    return render("report.html", report=report, pictures=pictures, numbered=plots.NUMBERED_CLASSES, undrawn=undrawn)
+    return render("report.html", report=report, pictures=pictures)
 
 
 def _finite(value: Any) -> Any:
@@ -109,6 +122,13 @@ def _finite(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_finite(one) for one in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _candidate(row: Mapping[str, Any], facts: Facts) -> dict[str, Any]:
+    """With the size of its file: of model.h5 for the chosen one, else about, by its parameters."""
+    size = None if row["parameters"] is None else row["parameters"] * BYTES_A_PARAMETER
+    chosen = row["name"] == facts.select["winner"]
+    return {**row, "bytes": facts.evaluate["model"]["bytes"] if chosen else size}
 
 
 def _winner(facts: Facts) -> dict[str, Any]:
@@ -161,4 +181,5 @@ def _command(facts: Facts) -> str:
 
 
 def _data_uri(path: Path) -> str:
-    return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode()
+    kind = "jpeg" if path.suffix == ".jpg" else "png"
+    return f"data:image/{kind};base64," + base64.b64encode(path.read_bytes()).decode()

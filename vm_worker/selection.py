@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from jobs.options import Options
 from vm_worker.intake.dataset import Dataset, Part
-from vm_worker.learn import contest, features, prune, quote, standings
+from vm_worker.learn import contest, features, latency, prune, quote, standings
 from vm_worker.learn.backbones import CATALOGUE, Backbone
 from vm_worker.learn.budget import Budget
 from vm_worker.learn.engines import BATCH
@@ -35,6 +35,7 @@ TEST_PASSES = 3.0  # over the test photos: one of the test, and the proofs of tw
 LEAST_IMAGES = 4 * BATCH  # the first candidate sees so many, whatever the budget
 
 PROBES_SHARE = 0.35  # of the time left, for showing a few photos to every candidate
+LATENCY_SHARE = 0.2  # of the time left, for the latency of those that tie, where it decides
 FINDINGS_SHARE = 0.15  # of the time left when the winner is known, for what its features tell about the photos
 
 Report = Callable[[Mapping[str, Any]], None]
@@ -189,6 +190,8 @@ class _Board:
     def selection(self) -> Selection:
         """The outcome."""
         objective = self.request.options.objective
+        if objective == "balanced":
+            self._measure_leaders()
         best = standings.winner(self.entries, objective)
         self.tell(0.0, f"{best.backbone.title} is the best candidate")
         findings = self._findings(best)
@@ -204,6 +207,13 @@ class _Board:
             findings=findings,
             suspects=self._suspects(findings, self._rows[best.backbone.key]),
         )
+
+    def _measure_leaders(self) -> None:
+        """How fast those are that tie for the first place, as TFLite models."""
+        seconds = self.request.budget.remaining() * LATENCY_SHARE
+        latency.fill([entry.backbone.key for entry in standings.leaders(self.entries)], self.request.folder, seconds)
+        memory = latency.Memory()
+        self.entries = [replace(entry, figures=memory.get(entry.backbone.key)) for entry in self.entries]
 
     def _findings(self, best: Entry) -> Findings:
         """A pass over the folds costs less than the contest's heads, of many strengths, did."""

@@ -17,6 +17,7 @@ from typing import Any, Protocol
 
 from jobs.errors import Bug
 from jobs.job import Stage
+from vm_worker.exports import files, formats
 from vm_worker.intake.cache import IntakeRequest, take_in
 from vm_worker.intake.dataset import Dataset, Part
 from vm_worker.learn.backbones import CATALOGUE, Backbone
@@ -27,6 +28,8 @@ from vm_worker.spec import Spec
 DECODERS = 2  # processes; more gain nothing on two cores
 FINISH_SECONDS = 12.0  # start of the clean process, plots and uploads
 FINISH_PASSES = 3.0  # forward passes over the test images in evaluate and export
+EXTRAS_SHARE = 0.25  # of the whole budget, at most, for the formats beside .h5 and .keras
+SMALL_GFLOPS = 0.4  # of a network that is not chosen yet
 PROOF_LEAST = 50  # test images that each file is proved on, whatever the time
 PROGRESS_GAP = 0.5  # seconds between two progress events
 
@@ -67,6 +70,16 @@ class File:
         return {"name": self.name, "public": self.public, "content_type": self.content_type}
 
 
+def public(name: str) -> File:
+    """A file that the user may download."""
+    return File(name, True, files.CONTENT_TYPES.get(Path(name).suffix, files.BYTES))
+
+
+def private(name: str) -> File:
+    """A file for later stages alone."""
+    return File(name, False)
+
+
 @dataclass(frozen=True)
 class Output:
     """What a stage gives: plain values for its manifest, and files."""
@@ -95,9 +108,21 @@ class Work:
         return self.spec.folder
 
     @property
+    def scratch(self) -> Path:
+        """Where files go that nobody keeps."""
+        folder = self.folder / "scratch"
+        folder.mkdir(exist_ok=True)
+        return folder
+
+    @property
     def end(self) -> float:
         """When the budget ends, in monotonic seconds."""
         return self.began + self.spec.seconds
+
+    @property
+    def _allowed(self) -> float:
+        """Seconds from claim to outcome."""
+        return self.spec.options.minutes * 60.0
 
     @property
     def winner(self) -> Backbone:
@@ -138,25 +163,34 @@ class Work:
             self._dataset = take_in(request, lambda fraction, text: self.tell(Stage.INTAKE, fraction, text))
         return self._dataset
 
+    @property
+    def plain_speed(self) -> float:
+        """Images a second through the winner by Keras, as selection measured it."""
+        return float(self.results[Stage.SELECT].get("plain_images_per_second") or 10.0)
+
     def finish_seconds(self) -> float:
         """What evaluate, export and report will need, by the speed that selection measured."""
-        speed = self.results[Stage.SELECT].get("plain_images_per_second") or 10.0
-        return self.after_tuning(speed)
+        return self.after_tuning(self.plain_speed, self.winner.gflops)
 
-    def after_tuning(self, speed: float) -> float:
+    def after_tuning(self, speed: float, gflops: float = SMALL_GFLOPS) -> float:
         """Seconds of evaluate, export and report, at so many images a second by Keras."""
-        return FINISH_SECONDS + FINISH_PASSES * len(self.dataset().rows(Part.TEST)) / speed
+        photos = len(self.dataset().rows(Part.TEST))
+        extras = [row for row in formats.wanted(self.spec.options.exports) if row.key not in formats.ALWAYS]
+        wanted = formats.seconds(extras, formats.Pace(speed, gflops, photos))
+        return FINISH_SECONDS + FINISH_PASSES * photos / speed + min(wanted, self._allowed * EXTRAS_SHARE)
+
+    def export_time(self) -> float:
+        """Seconds that are left for making and proving files; negative when the budget is used up."""
+        return self.end - time.monotonic() - FINISH_SECONDS
 
     def proof(self, images: int, models: int) -> slice:
         """Which of the test images prove the files: all, or every so many where the time is short."""
-        speed = self.results[Stage.SELECT].get("plain_images_per_second") or 10.0
-        left = self.end - time.monotonic() - FINISH_SECONDS
-        possible = max(PROOF_LEAST, left * speed / max(1, models))
+        possible = max(PROOF_LEAST, self.export_time() * self.plain_speed / max(1, models))
         return slice(None, None, max(1, math.ceil(images / possible)))
 
     def quote(self, learning: float, speed: float) -> None:
         """Say how long the job will take: `learning` seconds of selection and tuning lie ahead of it."""
-        allowed = self.spec.options.minutes * 60.0
+        allowed = self._allowed
         spent = allowed - self.spec.seconds + time.monotonic() - self.began
         self.quoted_seconds = round(min(allowed, spent + learning + self.after_tuning(speed)), 1)
         price = self.quoted_seconds / 3600 * self.spec.hourly_price

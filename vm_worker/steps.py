@@ -8,40 +8,19 @@ from __future__ import annotations
 import platform
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
-from jobs.errors import Bug
 from jobs.job import Stage
+from vm_worker.exporting import PROBABILITIES, export
 from vm_worker.exports import files
 from vm_worker.intake.dataset import Part
-from vm_worker.stages import File, Output, Work, select_budget, tune_budget
+from vm_worker.stages import Output, Work, private, public, select_budget, tune_budget
 
 HEAD = "head.npz"
 TUNED = "tuned.weights.h5"
 JUDGED = "judged.npz"  # what the delivered setting says of the validation part, by a model that had not seen it
 UNSEEN = "unseen.npz"  # what heads like the selected one say of train+validation, out of fold
-PROBABILITIES = "test.npz"
 SUSPECTS_LISTED = 20  # photos that may be in the wrong folder, named in the report
-CLEAN_SECONDS = 600.0  # at most, for the clean process
-
-PUBLIC_TYPES = {
-    ".h5": "application/x-hdf5",
-    ".keras": "application/zip",
-    ".txt": "text/plain; charset=utf-8",
-    ".html": "text/html; charset=utf-8",
-    ".json": "application/json",
-    ".csv": "text/csv; charset=utf-8",
-    ".png": "image/png",
-}
-
-
-def _public(name: str) -> File:
-    return File(name, True, PUBLIC_TYPES[Path(name).suffix])
-
-
-def _private(name: str) -> File:
-    return File(name, False)
 
 
 def intake(work: Work) -> Output:
@@ -55,7 +34,7 @@ def select(work: Work) -> Output:
     from vm_worker.selection import select as choose
 
     found, missing = work.weights()
-    folder = _scratch(work)
+    folder = work.scratch
     request = SelectRequest(work.dataset(), found, work.spec.options, select_budget(work), folder)
     selection = choose(request, _teller(work, Stage.SELECT))
     selection.head.save(work.folder / HEAD)
@@ -74,7 +53,7 @@ def select(work: Work) -> Output:
         "suspects_count": None if selection.findings.suspects is None else len(selection.suspects),
     }
     selection.findings.save(work.folder / UNSEEN)
-    return Output(result, (_private(HEAD), _private(UNSEEN)))
+    return Output(result, (private(HEAD), private(UNSEEN)))
 
 
 def tune(work: Work) -> Output:
@@ -91,7 +70,7 @@ def tune(work: Work) -> Output:
         chosen=Chosen(work.weight(), Head.load(work.folder / HEAD)),
         options=work.spec.options,
         budget=tune_budget(work),
-        folder=_scratch(work),
+        folder=work.scratch,
         images_per_second=work.results[Stage.SELECT]["images_per_second"],
         committed={key: done.result for key, done in work.spec.trials.items()},
         commit=_committer(work),
@@ -108,10 +87,10 @@ def tune(work: Work) -> Output:
     if tuned.validation is not None:
         labels = work.dataset().labels[work.dataset().rows(Part.VALIDATION)]
         np.savez(work.folder / JUDGED, probabilities=tuned.validation, labels=labels)
-        kept.append(_private(JUDGED))
+        kept.append(private(JUDGED))
     if tuned.better and tuned.weights_path is not None:
         tuned.weights_path.replace(work.folder / TUNED)
-        kept.append(_private(TUNED))
+        kept.append(private(TUNED))
     return Output(result, tuple(kept))
 
 
@@ -167,32 +146,7 @@ def evaluate(work: Work) -> Output:
             "bytes": path.stat().st_size,
         },
     }
-    return Output(result, (_public(files.H5), _private(PROBABILITIES)))
-
-
-def export(work: Work) -> Output:
-    """The other formats, each proved in a clean process. Raises Bug when model.h5 does not survive there."""
-    import numpy as np
-
-    from vm_worker.exports.verify import Proof, verify
-
-    dataset = work.dataset()
-    models = {files.H5: work.folder / files.H5}
-    if "keras" in work.spec.options.exports:
-        models[files.KERAS] = work.folder / files.KERAS
-        files.save(files.load(models[files.H5]), models[files.KERAS])
-    with np.load(work.folder / PROBABILITIES) as saved:
-        expected = saved["probabilities"]
-    shown = work.proof(len(expected), len(models))
-    test = dataset.rows(Part.TEST)[shown]
-    proof = Proof(dataset.images[work.winner.size], test, expected[shown], _scratch(work), CLEAN_SECONDS)
-    rows = verify(proof, models)
-    _check_h5(rows)
-    files.write_labels(dataset.classes, work.folder / files.LABELS)
-    made = [files.LABELS, *(row["name"] for row in rows if row["state"] == "made")]
-    listed = [files.listed(work.folder / name) for name in made]
-    new = tuple(_public(name) for name in made if name != files.H5)
-    return Output({"exports": rows, "files": listed}, new)
+    return Output(result, (public(files.H5), private(PROBABILITIES)))
 
 
 def report(work: Work) -> Output:
@@ -217,7 +171,7 @@ def report(work: Work) -> Output:
     )
     built = reports.build(facts)
     names = reports.write(built, work.folder)
-    return Output({"headline": built["headline"]}, tuple(_public(name) for name in names))
+    return Output({"headline": built["headline"]}, tuple(public(name) for name in names))
 
 
 STEPS: Mapping[Stage, Callable[[Work], Output]] = {
@@ -228,12 +182,6 @@ STEPS: Mapping[Stage, Callable[[Work], Output]] = {
     Stage.EXPORT: export,
     Stage.REPORT: report,
 }
-
-
-def _scratch(work: Work) -> Path:
-    folder = work.folder / "scratch"
-    folder.mkdir(exist_ok=True)
-    return folder
 
 
 def _teller(work: Work, stage: Stage) -> Callable[[Mapping[str, Any]], None]:
@@ -271,12 +219,6 @@ def _without_weights(key: str, reason: str) -> dict[str, Any]:
         "state": "no_weights",
         "note": reason,
     } | nothing
-
-
-def _check_h5(rows: list[dict[str, Any]]) -> None:
-    for row in rows:
-        if row["name"] == files.H5 and row["state"] != "made":
-            raise Bug(f"model.h5 does not survive a clean process: {row['note']}")
 
 
 def _job(work: Work) -> dict[str, Any]:

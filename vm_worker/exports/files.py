@@ -11,6 +11,19 @@ H5 = "model.h5"
 KERAS = "model.keras"
 LABELS = "labels.txt"
 
+CONTENT_TYPES = {  # by the end of the name
+    ".h5": "application/x-hdf5",
+    ".keras": "application/zip",
+    ".zip": "application/zip",
+    ".txt": "text/plain; charset=utf-8",
+    ".md": "text/markdown; charset=utf-8",
+    ".html": "text/html; charset=utf-8",
+    ".json": "application/json",
+    ".csv": "text/csv; charset=utf-8",
+    ".png": "image/png",
+}
+BYTES = "application/octet-stream"
+
 
 def save(model: Any, path: Path) -> None:
     """Write a Keras model in the format of the path's suffix, without its training state.

@@ -2,48 +2,105 @@
 
     python -I reload.py REQUEST.json
 
-It imports nothing of this project, so what it can load, a stranger's Keras can. The request:
-{"images": "x.npy" (m, size, size, 3) uint8, "rows": [row of each test image], "batch": n,
-"models": {name: path}, "out": "y.npz"}. The answer, `y.npz`, holds (m, classes) float32 probabilities
-by name; a model that fails has its error's text instead.
+It imports nothing of this project, so what it can load, a stranger's tools can. The request:
+{"reader": "tensorflow" | "litert" | "onnx", "images": "x.npy" (m, size, size, 3) uint8, "rows": [row of each
+test image], "batch": n, "models": {name: path}, "folder": "where the answers go"}. The answer to each model is
+`<name>.npy`, (m, classes) float32 probabilities, or `<name>.txt` with its error; none: it ended this process.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import sys
+import tempfile
+import zipfile
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+Pixels = NDArray[np.float32]
+Say = Callable[[Pixels], Any]  # (batch, size, size, 3) of 0..255 -> (batch, classes)
 
 
 def main() -> None:
     """Predict with each model of the request."""
     with open(sys.argv[1], encoding="utf-8") as file:
         request = json.load(file)
-    import keras
-
     images = np.load(request["images"], mmap_mode="r")
     rows = np.asarray(request["rows"])
-    answers: dict[str, Any] = {}
     for name, path in request["models"].items():
+        answer = os.path.join(request["folder"], name)
         try:
-            model = keras.models.load_model(path, compile=False)
-            answers[name] = _predict(model, images, rows, request["batch"])
+            say, batch = _READERS[request["reader"]](path, request["batch"])
+            np.save(f"{answer}.part.npy", _predict(say, images, rows, batch))
+            os.replace(f"{answer}.part.npy", f"{answer}.npy")
         except Exception as error:  # whatever a file can raise is that file's result
-            answers[name] = np.array(f"{type(error).__name__}: {error}"[:500])
-    np.savez(request["out"], **answers)
+            with open(f"{answer}.txt", "w", encoding="utf-8") as told:
+                told.write(f"{type(error).__name__}: {error}"[:500])
 
 
-def _predict(model: Any, images: NDArray[np.uint8], rows: NDArray[np.int64], batch: int) -> NDArray[np.float32]:
+def _predict(say: Say, images: NDArray[np.uint8], rows: NDArray[np.int64], batch: int) -> NDArray[np.float32]:
     parts = []
     for start in range(0, len(rows), batch):
         chosen = rows[start : start + batch]
         pixels = np.zeros((batch, *images.shape[1:]), np.float32)  # one shape, one trace
         pixels[: len(chosen)] = images[chosen]
-        parts.append(np.asarray(model.predict_on_batch(pixels))[: len(chosen)])
+        parts.append(np.asarray(say(pixels), np.float32)[: len(chosen)])
     return np.concatenate(parts)
+
+
+def _tensorflow(path: str, batch: int) -> tuple[Say, int]:
+    if path.endswith(".zip"):
+        return _savedmodel(path), batch
+    import keras
+
+    return keras.models.load_model(path, compile=False).predict_on_batch, batch
+
+
+def _savedmodel(path: str) -> Say:
+    import tensorflow as tf
+
+    folder = tempfile.mkdtemp(dir=os.path.dirname(path))
+    with zipfile.ZipFile(path) as archive:
+        archive.extractall(folder)
+    model = tf.saved_model.load(os.path.join(folder, "model"))
+    serve = model.signatures["serving_default"]
+
+    def say(pixels: Pixels) -> Any:
+        (answer,) = serve(tf.constant(pixels)).values()
+        return answer
+
+    say.model = model  # type: ignore[attr-defined]  # its variables live as long as it does
+    return say
+
+
+def _litert(path: str, batch: int) -> tuple[Say, int]:
+    from ai_edge_litert.interpreter import Interpreter
+
+    network = Interpreter(path, num_threads=os.cpu_count())
+    network.allocate_tensors()
+    (given,), (said,) = network.get_input_details(), network.get_output_details()
+
+    def say(pixels: Pixels) -> Any:
+        network.set_tensor(given["index"], pixels)
+        network.invoke()
+        return network.get_tensor(said["index"])
+
+    return say, int(given["shape"][0])
+
+
+def _onnx(path: str, batch: int) -> tuple[Say, int]:
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    (given,) = session.get_inputs()
+    return lambda pixels: session.run(None, {given.name: pixels})[0], batch
+
+
+_READERS = {"tensorflow": _tensorflow, "litert": _litert, "onnx": _onnx}
 
 
 if __name__ == "__main__":

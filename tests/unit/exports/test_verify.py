@@ -8,13 +8,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from jobs.errors import Bug
-from vm_worker.exports import files
-from vm_worker.exports.verify import Proof, verify
+from vm_worker.exports import conversion, files, formats
+from vm_worker.exports.conversion import Conversion, Made
+from vm_worker.exports.formats import CLOSE, EXACT, Format, Reader
+from vm_worker.exports.verify import Proof, judged, verify
 
 SIZE = 8
 CLASSES = 3
 PHOTOS = 40  # more than one batch, and not a multiple of it
+CONVERTED = [formats.FORMATS[key] for key in formats.CONVERTED]
 
 
 def tiny_model() -> Any:
@@ -28,24 +30,42 @@ def tiny_model() -> Any:
 
 
 @pytest.fixture(scope="module")
-def judged(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Proof, Path]:
+    """model.h5, and what to prove others against."""
     folder = tmp_path_factory.mktemp("verify")
     model = tiny_model()
     photos = np.random.default_rng(0).integers(0, 256, (60, SIZE, SIZE, 3), np.uint8)
     np.save(folder / "images.npy", photos)
     rows = np.arange(60)[::-1][:PHOTOS]
     expected = np.asarray(model(photos[rows].astype(np.float32)))
-    paths = {name: folder / name for name in ("model.h5", "model.keras", "other.h5", "cut.h5", "wide.h5")}
-    files.save(model, paths["model.h5"])
-    files.save(files.load(paths["model.h5"]), paths["model.keras"])
-    model.layers[-1].set_weights([weight + 0.01 for weight in model.layers[-1].get_weights()[:1]] + [np.ones(CLASSES)])
-    model.layers[1].set_weights([])
+    files.save(model, folder / "model.h5")
+    files.save(files.load(folder / "model.h5"), folder / "model.keras")
     model.layers[2].set_weights([weight * 1.5 for weight in model.layers[2].get_weights()])
-    files.save(model, paths["other.h5"])
-    paths["cut.h5"].write_bytes(paths["model.h5"].read_bytes()[:2000])
-    files.save(wide_model(), paths["wide.h5"])
-    proof = Proof(folder / "images.npy", rows, expected, folder, 120)
-    return {row["name"]: row for row in verify(proof, paths)}
+    files.save(model, folder / "other.h5")
+    (folder / "cut.h5").write_bytes((folder / "model.h5").read_bytes()[:2000])
+    (folder / "cut.tflite").write_bytes(b"no model")
+    files.save(wide_model(), folder / "wide.h5")
+    return Proof(folder / "images.npy", rows, expected.argmax(1), expected, folder, 240), folder
+
+
+@pytest.fixture(scope="module")
+def converted(made: tuple[Proof, Path]) -> dict[str, Made]:
+    """By the real child."""
+    proof, folder = made
+    paths = {row.key: folder / row.file for row in CONVERTED}
+    return conversion.convert(Conversion(folder / "model.h5", paths, proof.images, np.arange(10), folder, 240))
+
+
+@pytest.fixture(scope="module")
+def rows(made: tuple[Proof, Path], converted: dict[str, Made]) -> dict[str, dict[str, Any]]:
+    """Everything, proved at once."""
+    proof, folder = made
+    of_keras = [
+        Format(name, name, Reader.TENSORFLOW, EXACT, 1.0, 0.0, 1.0)
+        for name in ("model.h5", "model.keras", "other.h5", "cut.h5", "wide.h5")
+    ]
+    cut = Format("cut.tflite", "cut.tflite", Reader.LITERT, CLOSE, 1.0, 0.0, 1.0)
+    return {row["name"]: row for row in verify(proof, [*of_keras, cut, *CONVERTED], folder)}
 
 
 def wide_model() -> Any:
@@ -56,9 +76,9 @@ def wide_model() -> Any:
 
 
 @pytest.mark.parametrize("name", ["model.h5", "model.keras"])
-def test_an_honest_file_is_made(judged: dict[str, dict[str, Any]], name: str) -> None:
-    row = judged[name]
-    assert row["state"] == "made"
+def test_an_honest_file_is_made(rows: dict[str, dict[str, Any]], name: str) -> None:
+    row = rows[name]
+    assert row["state"] == "made" and row["accuracy"] == 1.0
     assert row["max_difference"] <= 1e-5
     assert row["agreement"] == 1.0
 
@@ -67,20 +87,72 @@ WRONG = [
     ("other.h5", "differs"),  # other weights
     ("cut.h5", "Error"),  # half a file
     ("wide.h5", "(40, 9)"),  # another number of classes
+    ("cut.tflite", "Error"),
 ]
 
 
 @pytest.mark.parametrize(("name", "note"), WRONG)
-def test_a_wrong_file_fails_and_says_why(judged: dict[str, dict[str, Any]], name: str, note: str) -> None:
-    assert judged[name]["state"] == "failed"
-    assert note in judged[name]["note"]
+def test_a_wrong_file_fails_and_says_why(rows: dict[str, dict[str, Any]], name: str, note: str) -> None:
+    assert rows[name]["state"] == "failed"
+    assert note in rows[name]["note"]
 
 
-def test_a_clean_process_that_hangs_is_our_bug(tmp_path: Path) -> None:
+@pytest.mark.parametrize("row", CONVERTED, ids=lambda row: str(row.key))
+def test_a_converted_file_says_what_the_model_says(
+    rows: dict[str, dict[str, Any]], converted: dict[str, Made], row: Format
+) -> None:
+    assert converted[row.key].note == ""
+    found = rows[row.file]
+    assert (found["state"], found["note"]) == ("made", "")
+    assert found["max_difference"] <= (row.difference or 0.05)  # of a probability
+    assert found["agreement"] >= 0.95
+
+
+def test_an_integer_model_takes_and_gives_what_the_others_do(made: tuple[Proof, Path], converted: object) -> None:
+    from ai_edge_litert.interpreter import Interpreter
+
+    network = Interpreter(str(made[1] / "model_int8.tflite"))
+    (given,), (said,) = network.get_input_details(), network.get_output_details()
+    assert given["dtype"] is said["dtype"] is np.float32
+    inside = [one["dtype"] for one in network.get_tensor_details() if len(one["shape"]) == 4]
+    assert inside.count(np.int8) > inside.count(np.float32)
+
+
+def test_a_clean_process_that_hangs_proves_nothing(tmp_path: Path) -> None:
     np.save(tmp_path / "images.npy", np.zeros((2, SIZE, SIZE, 3), np.uint8))
-    proof = Proof(tmp_path / "images.npy", np.arange(2), np.zeros((2, 3), np.float32), tmp_path, 0.05)
-    with pytest.raises(Bug, match="did not end"):
-        verify(proof, {"model.h5": tmp_path / "model.h5"})
+    proof = Proof(tmp_path / "images.npy", np.arange(2), np.arange(2), np.zeros((2, 3), np.float32), tmp_path, 0.05)
+    (row,) = verify(proof, [formats.FORMATS["h5"]], tmp_path)
+    assert row["state"] == "failed" and "did not end" in row["note"]
+
+
+def answers(share: float, sure: float) -> Any:
+    """(100, 2) probabilities; this share of them name class 1 by so much."""
+    first = np.where(np.arange(100) < share * 100, 0.5 - sure / 2, 0.9)
+    return np.stack([first, 1 - first], axis=1).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("key", "share", "state", "warned"),
+    [
+        ("tflite_float16", 0.01, "made", False),  # 99 % agree
+        ("tflite_float16", 0.02, "failed", False),
+        ("tflite_int8", 0.01, "made", False),  # one point is lost
+        ("tflite_int8", 0.02, "made", True),  # more: delivered, with a plain word
+        ("tflite", 0.01, "failed", False),  # not even one
+    ],
+)
+def test_what_a_format_may_lose(key: str, share: float, state: str, warned: bool) -> None:
+    expected = answers(0.0, 0.0)
+    proof = Proof(Path(), np.arange(100), np.zeros(100, np.int64), expected, Path(), 1.0)
+    row = judged(formats.FORMATS[key], answers(share, 0.5), proof)
+    assert (row["state"], "Less accurate" in row["note"]) == (state, warned)
+
+
+def test_two_answers_that_are_as_good_may_change_places() -> None:
+    expected, said = answers(0.03, 0.0004), answers(0.03, -0.0004)
+    proof = Proof(Path(), np.arange(100), expected.argmax(1), expected, Path(), 1.0)
+    row = judged(formats.FORMATS["tflite"], said, proof)
+    assert (row["state"], row["agreement"]) == ("made", pytest.approx(0.97))
 
 
 def test_labels_are_one_a_line_in_the_models_order(tmp_path: Path) -> None:

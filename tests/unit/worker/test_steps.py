@@ -15,7 +15,7 @@ from jobs.errors import Bug
 from jobs.job import Stage
 from jobs.limits import Limits
 from jobs.options import Options
-from vm_worker import stages, steps
+from vm_worker import exporting, stages, steps
 from vm_worker.spec import Spec
 from vm_worker.stages import Work
 
@@ -54,9 +54,9 @@ def exports(h5: str, keras: str) -> list[dict[str, Any]]:
 
 
 def test_a_failing_h5_fails_the_job_and_a_failing_extra_does_not() -> None:
-    steps._check_h5(exports("made", "failed"))
+    exporting._check_h5(exports("made", "failed"))
     with pytest.raises(Bug, match=r"model\.h5 does not survive"):
-        steps._check_h5(exports("failed", "made"))
+        exporting._check_h5(exports("failed", "made"))
 
 
 def test_without_a_finished_trial_the_winners_own_figures_stand(work: Work) -> None:
@@ -81,7 +81,14 @@ def test_a_candidate_without_weights_is_named_with_its_reason() -> None:
 def quoting(tmp_path: Path, parent: Parent, left: float, price: float = 0.0) -> Work:
     """A job of two minutes of which so many seconds are left; photos without pixels."""
     spec = Spec(
-        "abcdefgh", tmp_path / "x.zip", tmp_path, Options(minutes=2), Limits(), left, "2026-01-01", "2026-01-01"
+        "abcdefgh",
+        tmp_path / "x.zip",
+        tmp_path,
+        Options(minutes=2, exports=("h5", "keras")),
+        Limits(),
+        left,
+        "2026-01-01",
+        "2026-01-01",
     )
     parts = np.array([0] * 60 + [1] * 20 + [2] * 20, np.uint8)
     work = Work(replace(spec, hourly_price=price), parent)

@@ -1,0 +1,119 @@
+"""The child that converts: TensorFlow's converters can crash a process, or fill its memory.
+
+    python -m vm_worker.exports.convert REQUEST.json
+
+The request: {"model": "model.h5", "formats": {key: path}, "images": "x.npy", "rows": [training images], "told":
+"told.jsonl"}. It writes a line for each format that has ended: {"format", "note" (empty: it is there), "seconds"}.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+OOM_SCORE = "1000"  # where memory runs out, this process is the first to go
+OPSET = 18  # of ONNX: what tools of the last three years read
+
+
+def main() -> None:
+    """Make each format of the request."""
+    request = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text(OOM_SCORE, encoding="ascii")
+    with open(request["told"], "a", encoding="utf-8") as told:
+        _convert(request, lambda line: print(json.dumps(line), file=told, flush=True))
+
+
+def _convert(request: Mapping[str, Any], tell: Callable[[Mapping[str, Any]], None]) -> None:
+    source: Source | None = None
+    for key, path in request["formats"].items():
+        began = time.monotonic()
+        try:
+            source = source or Source(request)
+            MAKERS[key](source, Path(path))
+            note = ""
+        except Exception as error:  # whatever a converter raises is that format's result
+            note = f"{type(error).__name__}: {error}"[:300]
+        tell({"format": key, "note": note, "seconds": round(time.monotonic() - began, 2)})
+
+
+class Source:
+    """The finished model, read once for all formats."""
+
+    def __init__(self, request: Mapping[str, Any]) -> None:
+        import keras
+
+        self.model = keras.models.load_model(request["model"], compile=False)
+        self._request = request
+        self._graph: Any = None
+
+    def converter(self) -> Any:
+        """A fresh TFLite converter; the graph is traced and frozen once."""
+        from vm_worker.learn import tflite
+
+        if self._graph is None:
+            self._graph = tflite.traced(self.model)
+        return tflite.converter(self._graph)
+
+    def photos(self) -> Iterator[list[Any]]:
+        """The training images that show an integer model its ranges: (1, s, s, 3) float32 in 0..255."""
+        images = np.load(self._request["images"], mmap_mode="r")
+        for row in self._request["rows"]:
+            yield [images[row][None].astype(np.float32)]
+
+
+def _tflite(source: Source, path: Path) -> None:
+    path.write_bytes(source.converter().convert())
+
+
+def _float16(source: Source, path: Path) -> None:
+    import tensorflow as tf
+
+    converter = source.converter()
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.target_spec.supported_types = [tf.float16]
+    path.write_bytes(converter.convert())
+
+
+def _int8(source: Source, path: Path) -> None:
+    """Weights and activations in 8 bits; what goes in and comes out stays float32, as of the other formats."""
+    import tensorflow as tf
+
+    converter = source.converter()
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = source.photos
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    path.write_bytes(converter.convert())
+
+
+def _onnx(source: Source, path: Path) -> None:
+    source.model.export(str(path), format="onnx", verbose=False, opset_version=OPSET)
+
+
+def _savedmodel(source: Source, path: Path) -> None:
+    folder = path.with_suffix("")  # zipped with a name of its own on top, as a folder would be copied
+    inside = folder / "model"
+    source.model.export(str(inside), format="tf_saved_model", verbose=False)
+    shutil.make_archive(str(folder), "zip", folder, "model")
+    shutil.rmtree(folder)
+
+
+MAKERS: Mapping[str, Callable[[Source, Path], None]] = {
+    "tflite": _tflite,
+    "tflite_float16": _float16,
+    "tflite_int8": _int8,
+    "onnx": _onnx,
+    "savedmodel": _savedmodel,
+}
+
+
+if __name__ == "__main__":
+    main()

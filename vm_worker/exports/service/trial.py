@@ -1,0 +1,85 @@
+"""Proof that a service.pyz works: started alone in a clean process, asked over HTTP for every test image."""
+
+from __future__ import annotations
+
+import base64
+import json
+import selectors
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vm_worker.exports.service.png import encoded
+from vm_worker.exports.service.runtime.limits import IMAGES
+
+LISTENING = "listening on "
+OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # nothing on this machine goes by a proxy
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What to ask it."""
+
+    images: Path  # .npy, (n, size, size, 3) uint8
+    rows: NDArray[np.int64]
+    folder: Path  # it unpacks itself here
+    seconds: float  # at most
+
+
+def answers(service: Path, trial: Trial) -> NDArray[np.float32] | str:
+    """(m, classes) probabilities of the images, or why there are none."""
+    images, end = np.load(trial.images, mmap_mode="r"), time.monotonic() + trial.seconds
+    said = []
+    try:
+        with running(service, trial.folder, trial.seconds) as address:
+            for start in range(0, len(trial.rows), IMAGES):
+                squares = [images[row] for row in trial.rows[start : start + IMAGES]]
+                said.extend(_ask(address, squares, end - time.monotonic()))
+    except (OSError, ValueError, KeyError) as error:
+        return f"{type(error).__name__}: {error}"[:300]
+    return np.array(said, np.float32)
+
+
+@contextmanager
+def running(service: Path, folder: Path, seconds: float) -> Iterator[str]:
+    """Its address while it runs, unpacked into `folder`. Raises OSError when it does not start in time."""
+    command = [sys.executable, "-I", str(service), "--port", "0"]
+    alone = {"SHIV_ROOT": str(folder / "unpacked")}  # nothing else of the environment
+    with subprocess.Popen(  # noqa: S603 (what was just built)
+        command, env=alone, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL
+    ) as process:
+        try:
+            assert process.stdout and process.stderr  # noqa: S101 (as asked for above)
+            line = _line(process.stdout, seconds)
+            if not line.startswith(LISTENING):
+                process.kill()
+                raise OSError(f"it did not start: {process.stderr.read().decode(errors='replace')[-200:]}")
+            yield line.removeprefix(LISTENING).strip()
+        finally:
+            process.kill()
+
+
+def _line(pipe: IO[bytes], seconds: float) -> str:
+    with selectors.DefaultSelector() as ready:
+        ready.register(pipe, selectors.EVENT_READ)
+        return pipe.readline().decode() if ready.select(max(0.0, seconds)) else ""
+
+
+def _ask(address: str, squares: list[NDArray[np.uint8]], seconds: float) -> list[list[float]]:
+    """The probabilities of a few squares, sent as PNG: it loses nothing."""
+    body = json.dumps({"images": [base64.b64encode(encoded(square)).decode() for square in squares]}).encode()
+    request = urllib.request.Request(  # noqa: S310 (our own http address)
+        f"{address}/predict", body, {"Content-Type": "application/json"}
+    )
+    with OPENER.open(request, timeout=max(0.1, seconds)) as answer:
+        rows = json.load(answer)["predictions"]
+    return [[one["probability"] for one in row["probabilities"]] for row in rows]

@@ -1,0 +1,62 @@
+"""Runs alone, in a clean process: how long a TFLite model takes for one photo, by LiteRT.
+
+    python -I stopwatch.py SECONDS MODEL.tflite...
+
+For each number of threads, one and all: warm-up, then RUNS runs of one random photo, fewer where those would take
+longer than SECONDS. So Apeinans and Zukovs (2020) measured their networks; here the warm-up is left out and the spread
+told. On stdout: {path: {"runs", "bytes", "one": {"threads", "mean", "median", "p95"}, "all": {...}}}, milliseconds.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from typing import Any
+
+import numpy as np
+
+RUNS = 100
+WARM_UP = 10
+LEAST = 10  # runs, however long they take
+
+
+def main() -> None:
+    """Measure each model."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    seconds, paths = float(sys.argv[1]), sys.argv[2:]
+    answer = {}
+    for path in paths:
+        threads = {"one": 1, "all": os.cpu_count() or 1}
+        figures = {name: _measured(Interpreter(path, num_threads=n), seconds / 2) for name, n in threads.items()}
+        rows = {name: {"threads": threads[name], **figure} for name, figure in figures.items()}
+        runs = min(row.pop("runs") for row in rows.values())
+        answer[path] = {"runs": runs, "bytes": os.path.getsize(path), **rows}
+    sys.stdout.write(json.dumps(answer) + "\n")
+
+
+def _measured(network: Any, seconds: float) -> dict[str, Any]:
+    network.allocate_tensors()
+    (given,) = network.get_input_details()
+    photo = np.random.default_rng(0).integers(0, 256, given["shape"]).astype(np.float32)
+    end = time.perf_counter() + seconds
+    for _ in range(WARM_UP):
+        _once(network, given["index"], photo)
+    taken: list[float] = []
+    while len(taken) < RUNS and (len(taken) < LEAST or time.perf_counter() < end):
+        taken.append(_once(network, given["index"], photo))
+    names = {"mean": np.mean(taken), "median": np.median(taken), "p95": np.percentile(taken, 95)}
+    return {"runs": len(taken)} | {name: round(1000 * float(value), 3) for name, value in names.items()}
+
+
+def _once(network: Any, index: int, photo: Any) -> float:
+    began = time.perf_counter()
+    network.set_tensor(index, photo)
+    network.invoke()
+    return time.perf_counter() - began
+
+
+if __name__ == "__main__":
+    main()
