@@ -37,6 +37,8 @@ def url_of(emulator: EmulatorUnderTest, bucket: storage.Bucket, name: str = "the
         ("GET", {"authorization": "Basic YTpi"}, 400, "MalformedSecurityHeader"),
         ("GET", {"authorization": "GOOG4-HMAC-SHA256 Credential=a"}, 400, "MalformedSecurityHeader"),
         ("GET", {"x-goog-api-client": "gl-go/1.22 gccl/20240101"}, 200, ""),  # a client library without credentials
+        ("GET", {"x-cloud-trace-context": "1/1;o=0"}, 200, ""),  # an older one
+        ("PUT", {"x-cloud-trace-context": "1/1;o=0"}, 403, "AccessDenied"),
     ],
 )
 def test_unsigned_requests(

@@ -78,10 +78,7 @@ async def list_acl(call: Call) -> Response:
 
 async def insert_acl(call: Call) -> Response:
     """POST .../acl, .../defaultObjectAcl"""
-    new = entry(await call.request.json())
-    check_rights(call.service.store.index.bucket(call.names["bucket"]), [new])
-    await _change(call, lambda held: [*(item for item in held if item["entity"] != new["entity"]), new])
-    return json_response(_shown(call, new))
+    return await _put(call, await call.request.json())
 
 
 async def get_entity(call: Call) -> Response:
@@ -90,11 +87,14 @@ async def get_entity(call: Call) -> Response:
 
 
 async def put_entity(call: Call) -> Response:
-    """PUT and PATCH .../acl/{entity}"""
-    name = call.names["entity"]
-    new = entry({**_one(_held(call), name), **await call.request.json(), "entity": name})
-    await _change(call, lambda held: [new if item["entity"] == name else item for item in held])
-    return json_response(_shown(call, new))
+    """PUT .../acl/{entity}: makes or replaces the entry."""
+    return await _put(call, {**await call.request.json(), "entity": call.names["entity"]})
+
+
+async def patch_entity(call: Call) -> Response:
+    """PATCH .../acl/{entity}"""
+    held = _one(_held(call), call.names["entity"])
+    return await _put(call, {**held, **await call.request.json(), "entity": held["entity"]})
 
 
 async def delete_entity(call: Call) -> Response:
@@ -108,7 +108,7 @@ async def delete_entity(call: Call) -> Response:
 ONE_ENTITY: Mapping[str, Handler] = {
     "GET": get_entity,
     "PUT": put_entity,
-    "PATCH": put_entity,
+    "PATCH": patch_entity,
     "DELETE": delete_entity,
 }
 
@@ -141,6 +141,13 @@ def _one(held: Sequence[Entry], name: str) -> Entry:
         if item["entity"] == name:
             return item
     raise ApiError(NO_SUCH_ENTRY, f"No ACL entry for {name[:80]}")
+
+
+async def _put(call: Call, asked: Mapping[str, Any]) -> Response:
+    new = entry(asked)
+    check_rights(call.service.store.index.bucket(call.names["bucket"]), [new])
+    await _change(call, lambda held: [*(item for item in held if item["entity"] != new["entity"]), new])
+    return json_response(_shown(call, new))
 
 
 async def _change(call: Call, change: Callable[[list[Entry]], list[Entry]]) -> None:
