@@ -182,6 +182,42 @@ def predict(
 
 
 @app.command()
+def serve(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A service.pyz, a job's folder, or a file in it.")],
+    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 lets others in.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 = any free one.")] = 8080,
+) -> None:
+    """Serve a delivered model by REST and SOAP until Ctrl-C, as its service.pyz does without modelmail.
+
+    Exit status: 2 when there is no model.tflite with its labels.txt, or the port is taken.
+
+    Example: `modelmail serve modelmail-data/jobs/ID --port 8081`
+    """
+    from infra.cli.serve import run
+
+    raise typer.Exit(run(model, host, port))
+
+
+@app.command()
+def latency(
+    models: Annotated[
+        list[Path] | None, typer.Argument(metavar="[MODEL...]", help="TFLite files, job folders, service.pyz files.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Measure on this machine how long a TFLite model takes for one photo, on one core and on all.
+
+    100 runs after a warm-up: mean, median and 95th percentile. Without a MODEL: every network of the catalogue, each
+    of them once; later jobs show and use these figures. Exit status: 2 without a model.
+
+    Example: `modelmail latency modelmail-data/jobs/ID`
+    """
+    from infra.cli.latency import run
+
+    raise typer.Exit(run(models or [], as_json))
+
+
+@app.command()
 def doctor(data: Data = DATA, as_json: Json = False) -> None:
     """Say what this machine has and what it lacks: weights, processors, memory, fonts, browser, ports.
 
