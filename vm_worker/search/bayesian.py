@@ -66,6 +66,7 @@ def hopeless(rivals: Sequence[Sequence[float]], curve: Sequence[float]) -> bool:
     """Optuna's median pruner would give up this curve, after the completed rivals."""
     import optuna
 
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
     pruner = optuna.pruners.MedianPruner(median.RIVALS, median.WARM_UP + 1, n_min_trials=median.RIVALS)
     study = optuna.create_study(direction="minimize", pruner=pruner)
     for rival in rivals:
