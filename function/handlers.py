@@ -30,7 +30,7 @@ from jobs.tokens import address_hmac, check_delete_token, client_hmac, refusing
 _log = logging.getLogger(__name__)
 
 OVERDUE_SECONDS = 1800.0  # the operator's alert looks for it
-SHOWN_INLINE = ("text/html", "text/plain", "image/png")  # other results are saved, not opened
+SHOWN_INLINE = ("text/html", "text/plain", "image/png", "image/jpeg")  # other results are saved, not opened
 
 
 def no_capacity(queue: Queue) -> Mapping[str, Any]:

@@ -12,14 +12,16 @@ from pathlib import Path
 from typing import Any
 
 from jobs.render import render
-from vm_worker.evaluation import advice, pareto, plots, style, tables
+from vm_worker.evaluation import advice, gallery, matrix, pareto, plots, style, tables
 
 VERSION = 1
 SKIPPED_SHOWN = 20
-MAIL_PICTURES = ("curves.png", "confusion.png")
+MAIL_PICTURES = ("curves.png", "confusion.png")  # none of the photos: a mail cannot be deleted afterwards
 PARETO = "pareto.png"  # where there is more than one candidate to show
 CARD = "model_card.md"
-PICTURES = (*MAIL_PICTURES, "reliability.png")
+PICTURES = (*MAIL_PICTURES, "reliability.png", "learning.png")
+PHOTOS = (gallery.MISTAKES, gallery.PAIRS, gallery.LOOKED)  # drawn while the photos were there, where there were any
+BYTES_A_PARAMETER = 4
 
 
 @dataclass(frozen=True)
@@ -104,15 +106,22 @@ def write(report: Mapping[str, Any], folder: Path) -> list[str]:
     # Half characters of broken names have no UTF-8; a JSON escape keeps them as they were.
     text = json.dumps(report, ensure_ascii=False, indent=1, allow_nan=False)
     (folder / "report.json").write_bytes(text.encode("utf-8", "backslashreplace"))
-    shown = [*PLOTS, *(name for name in PHOTOS if name in report["pictures"] and (folder / name).exists())]
-    pictures = {name: _data_uri(folder / name) for name in shown}
+    photos = [name for name in PHOTOS if name in report["pictures"] and (folder / name).exists()]
+    pictures = {name: _data_uri(folder / name) for name in (*drawn, *photos)}
     (folder / "report.html").write_text(page(report, pictures), encoding="utf-8")
-    return ["report.html", "report.json", "results.csv", *PLOTS]
+    return ["report.html", "report.json", "results.csv", CARD, *drawn]
 
 
 def page(report: Mapping[str, Any], pictures: Mapping[str, str]) -> str:
     """report.html, with the pictures (name -> address) in it."""
     return render("report.html", report=report, pictures=pictures)
+
+
+def card(report: Mapping[str, Any]) -> str:
+    """model_card.md, after Mitchell et al. (2019), "Model Cards for Model Reporting"."""
+    made = [row for row in report["exports"] if row["state"] == "made" and row.get("accuracy") is not None]
+    values = {"data": report["dataset"], "test": report["test"], "calibration": report["calibration"], "made": made}
+    return render("model_card.txt", report=report, **values)
 
 
 def _finite(value: Any) -> Any:
@@ -128,7 +137,12 @@ def _candidate(row: Mapping[str, Any], facts: Facts) -> dict[str, Any]:
     """With the size of its file: of model.h5 for the chosen one, else about, by its parameters."""
     size = None if row["parameters"] is None else row["parameters"] * BYTES_A_PARAMETER
     chosen = row["name"] == facts.select["winner"]
-    return {**row, "bytes": facts.evaluate["model"]["bytes"] if chosen else size}
+    figures = facts.export.get("costs", {}).get(row["name"])
+    return {
+        **row,
+        "bytes": facts.evaluate["model"]["bytes"] if chosen else size,
+        "milliseconds": figures["one"]["median"] if figures else None,  # one photo, one core, as a TFLite model
+    }
 
 
 def _winner(facts: Facts) -> dict[str, Any]:

@@ -119,6 +119,7 @@ def evaluate(work: Work) -> Output:
     """Write model.h5, load it again, and use the test set, once."""
     import numpy as np
 
+    from vm_worker.evaluation import unsure
     from vm_worker.evaluation.metrics import evaluate as measure
     from vm_worker.learn import calibration
     from vm_worker.learn.assemble import delivered
@@ -136,8 +137,12 @@ def evaluate(work: Work) -> Output:
     probabilities = predict(model, dataset.pixels(work.winner.size), rows)
     names = [dataset.names[row] for row in rows]
     np.savez(work.folder / PROBABILITIES, probabilities=probabilities)
+    test = measure(probabilities, dataset.labels[rows], dataset.classes, names)
+    pictures = _pictures(work, model, probabilities, test["pairs"])
     result = {
-        "test": measure(probabilities, dataset.labels[rows], dataset.classes, names),
+        "test": test,
+        "unsure": unsure.measured(*unsure.learnt(judged, temperature), probabilities, dataset.labels[rows]),
+        "pictures": pictures,
         "calibration": calibration.compared(probabilities, dataset.labels[rows], temperature) | {"images": photos},
         "model": {
             "layers": files.layer_rows(model),
@@ -146,7 +151,25 @@ def evaluate(work: Work) -> Output:
             "bytes": path.stat().st_size,
         },
     }
-    return Output(result, (public(files.H5), private(PROBABILITIES)))
+    return Output(result, (public(files.H5), *map(public, pictures), private(PROBABILITIES)))
+
+
+def _pictures(work: Work, model: Any, probabilities: Any, pairs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The report's photos: drawn here, where photos and model are at hand."""
+    from vm_worker.evaluation import insight
+    from vm_worker.evaluation.gallery import Judged
+
+    dataset = work.dataset()
+    rows = dataset.rows(Part.TEST)
+    judged = Judged(
+        pixels=dataset.pixels(work.winner.size),
+        rows=rows,
+        labels=dataset.labels[rows],
+        probabilities=probabilities,
+        classes=dataset.classes,
+        names=[dataset.names[row] for row in rows],
+    )
+    return insight.draw(work.folder, judged, model, pairs)
 
 
 def report(work: Work) -> Output:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import LogLocator, NullFormatter, PercentFormatter, StrMethodFormatter
 
 from vm_worker.evaluation import style
 
@@ -42,9 +42,12 @@ def draw(path: Path, found: Sequence[Row]) -> bool:
             place = (row["one_ms"], row["accuracy"])
             axes.annotate(row["title"], place, (5, 4), textcoords="offset points", fontsize=7.5)
         axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5, 7)))
+        axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        axes.xaxis.set_minor_formatter(NullFormatter())
         axes.set_xlabel("milliseconds a photo on one core (TFLite); area: size of the file")
         axes.set_ylabel("validation accuracy")
-        axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+        axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=1))
         axes.margins(0.15)
         axes.grid()
         axes.set_axisbelow(True)

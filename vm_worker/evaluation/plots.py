@@ -1,4 +1,4 @@
-"""The report's pictures: the curves of selection and tuning, and the confusion matrix."""
+"""The report's curves: how it learned, how sure it is, and what more photos would bring."""
 
 from __future__ import annotations
 
@@ -10,15 +10,14 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 from numpy.typing import NDArray
 
 from vm_worker.evaluation import style
 
-NUMBERED_CLASSES = 30  # past this many, cells hold no counts and axes no names
 MARKED_EPOCHS = 15  # a line of few points shows its points
+LINKED = 5  # photos in a point of the reliability diagram; fewer stand alone, for their share is chance
 OTHERS = "other candidates, validation"
 
 Row = Mapping[str, Any]
@@ -57,41 +56,24 @@ def curves(path: Path, rows: Sequence[Row], winner: str = "") -> None:
         _legend(drawing, accuracy)
 
 
-def confusion(path: Path, matrix: Sequence[Sequence[int]], classes: Sequence[str]) -> None:
-    """Rows are what a photo was, columns what the model said; PNG.
-
-    Right ones are blue and mistakes orange, the darker the larger their share of the row. Up to 30 classes
-    each cell has its count and each row its name; past that, there are numbers along the axes.
-    """
-    counts = np.asarray(matrix, dtype=np.int64).reshape(len(classes), len(classes))
-    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    with style.figure(path, height=_matrix_height(len(classes))) as drawing:
-        axes = drawing.subplots()
-        axes.imshow(_colours(shares), aspect="auto", interpolation="nearest")
-        axes.set_xlabel("what the model said")
-        axes.set_ylabel("what the photo was")
-        axes.spines[:].set_visible(False)
-        if len(classes) <= NUMBERED_CLASSES:
-            _name_cells(axes, counts, shares, classes)
-        else:
-            _number_axes(axes, len(classes))
-
-
 def reliability(path: Path, calibration: Mapping[str, Any] | None) -> None:
     """How often the model was right against how sure it was, before and after calibration; PNG.
 
     `calibration` has "bins_before" and "bins_after" of {"confidence", "accuracy", "count"}; the area of a point
-    grows with its photos. An empty picture where nothing was calibrated.
+    grows with its photos, and points of very few are not joined. An empty picture where nothing was calibrated.
     """
     looks = {"before": (style.TRAINING, "--"), "after": (style.VALIDATION, "-")}
-    with style.figure(path, height=3.2, width=4.2) as drawing:
+    with style.figure(path, height=3.4, width=4.4) as drawing:
         axes = drawing.subplots()
         axes.plot([0, 1], [0, 1], color=style.QUIET, linewidth=0.8, linestyle=":", label="as sure as right")
         for when, (colour, line) in looks.items():
             bins = calibration[f"bins_{when}"] if calibration else []
             total = sum(one["count"] for one in bins) or 1
             sure, right = _floats(one["confidence"] for one in bins), _floats(one["accuracy"] for one in bins)
-            axes.plot(sure, right, color=colour, linestyle=line, linewidth=1.3, label=f"{when} calibration")
+            enough = np.array([one["count"] >= LINKED for one in bins], dtype=bool)
+            axes.plot(
+                sure[enough], right[enough], color=colour, linestyle=line, linewidth=1.3, label=f"{when} calibration"
+            )
             axes.scatter(sure, right, [300 * one["count"] / total + 6 for one in bins], color=colour, alpha=0.6)
         for axis in (axes.xaxis, axes.yaxis):
             axis.set_major_formatter(PercentFormatter(1.0, decimals=0))
@@ -101,14 +83,33 @@ def reliability(path: Path, calibration: Mapping[str, Any] | None) -> None:
         axes.set_ylim(0, 1.05)
         axes.grid()
         axes.set_axisbelow(True)
-        axes.legend(fontsize=8.5, loc="upper left")
+        drawing.legend(fontsize=8.5, loc="outside lower center", ncols=3, columnspacing=1.2)
 
 
-def _colours(shares: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(k, k) shares -> (k, k, 4) RGBA. Mistakes are few, so the square root lifts the small shares."""
-    right = np.eye(len(shares), dtype=bool)[:, :, None]
-    colours = np.where(right, style.RIGHT(shares), style.WRONG(np.sqrt(shares)))
-    return np.asarray(np.where(shares[:, :, None] > 0, colours, to_rgba(style.EMPTY)))
+def learning(path: Path, curve: Mapping[str, Any] | None) -> None:
+    """How often the selected head was right, by the number of photos that it learned from; PNG.
+
+    `curve` has "points" of {"images", "accuracy", "error"}, the bars are one standard error. An empty picture
+    where nothing was measured.
+    """
+    points = curve["points"] if curve else []
+    images, right = _floats(one["images"] for one in points), _floats(one["accuracy"] for one in points)
+    errors = _floats(one["error"] for one in points)
+    with style.figure(path, height=2.8, width=4.4) as drawing:
+        axes = drawing.subplots()
+        look: dict[str, Any] = {"marker": "o", "markersize": 5, "linewidth": 1.7, "capsize": 4, "elinewidth": 1}
+        axes.errorbar(images, right, yerr=errors, color=style.VALIDATION, **look)
+        for x, y in zip(images, right, strict=True):
+            axes.annotate(f"{y:.0%}", (x, y), (6, -13), textcoords="offset points", fontsize=8.5)
+        axes.set_xticks(images, [f"{x:,.0f}" for x in images])
+        axes.set_xlim(0, float(max(images, default=1)) * 1.12)
+        axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
+        axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+        axes.set_xlabel("training photos")
+        axes.set_ylabel("right on unseen photos")
+        axes.margins(y=0.25)
+        axes.grid(axis="y")
+        axes.set_axisbelow(True)
 
 
 def _panel(axes: Axes, rows: Sequence[Row], figure: str, winner: str) -> None:
@@ -201,40 +202,3 @@ def _limit(axes: Axes, lines: Sequence[Line], figure: str) -> None:
     values = values[np.isfinite(values)]
     if figure == "loss" and len(values):
         axes.set_ylim(0, float(values.max()) * 1.1 or 1.0)
-
-
-def _matrix_height(classes: int) -> float:
-    return 3.6 if classes <= 3 else 4.6 if classes <= 12 else 5.8
-
-
-def _name_cells(axes: Axes, counts: NDArray[np.int64], shares: NDArray[np.float64], classes: Sequence[str]) -> None:
-    number = len(classes)
-    size = 9.5 if number <= 12 else 7.5 if number <= 20 else 5.5
-    names = style.labels(classes, 18 if number <= 12 else 14)
-    axes.set_xticks(range(number), names, rotation=0 if number <= 3 else 45, ha="center" if number <= 3 else "right")
-    axes.set_yticks(range(number), names)
-    axes.tick_params(labelsize=min(9.0, size + 2), length=0)
-    _draw_gaps(axes, number)
-    for row, column in zip(*np.nonzero(counts), strict=True):
-        colour = "white" if row == column and shares[row, column] > 0.45 else style.INK
-        axes.text(column, row, str(counts[row, column]), ha="center", va="center", color=colour, fontsize=size)
-
-
-def _draw_gaps(axes: Axes, number: int) -> None:
-    """White lines between the cells."""
-    edges = np.arange(number + 1) - 0.5
-    axes.set_xticks(edges, minor=True)
-    axes.set_yticks(edges, minor=True)
-    axes.grid(which="minor", color="white", linewidth=2 if number <= 12 else 1)
-    axes.tick_params(which="minor", length=0)
-
-
-def _number_axes(axes: Axes, classes: int) -> None:
-    """Class numbers as in the per-class table, every fifth, tenth or twentieth."""
-    step = 5 if classes <= 60 else 10 if classes <= 120 else 20
-    ticks = [0, *range(step - 1, classes, step)]
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_ticks(ticks, [str(tick + 1) for tick in ticks])
-    axes.set_xlabel("what the model said (class number)")
-    axes.set_ylabel("what the photo was (class number)")
-    axes.tick_params(labelsize=8)

@@ -21,6 +21,7 @@ CONTENT_TYPES = {  # by the end of the name
     ".json": "application/json",
     ".csv": "text/csv; charset=utf-8",
     ".png": "image/png",
+    ".jpg": "image/jpeg",
 }
 BYTES = "application/octet-stream"
 

@@ -1,0 +1,160 @@
+"""Photos in the report, as the model saw them: its worst mistakes, what it confuses, and where it looked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from jobs import wording
+from vm_worker.evaluation import style
+
+MISTAKES = "mistakes.jpg"
+PAIRS = "pairs.jpg"
+LOOKED = "gradcam.jpg"
+COLUMNS = 4
+MISTAKES_SHOWN = 12
+PAIRS_SHOWN = 4
+CONFUSED_SHOWN, TYPICAL_SHOWN = 3, 2  # photos of a pair: those taken for the other kind, and the other kind's own
+RIGHT_SHOWN, WRONG_SHOWN = 3, 3  # photos with a map of where the model looked
+CELL = 1.78  # inches: a photo and two lines
+CAPTION = 8.5  # points
+NAME = 20  # characters of a class under a photo
+DARKNESS = 0.78  # of places that did not count
+
+Row = Mapping[str, Any]
+Pictures = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The test photos and what the delivered model says of them."""
+
+    pixels: Pictures  # (n, s, s, 3) RGB of all photos, such as a memory map
+    rows: NDArray[np.int64]  # (m,) the test photos among them
+    labels: NDArray[np.int64]  # (m,)
+    probabilities: NDArray[np.float32]  # (m, k)
+    classes: Sequence[str]
+    names: Sequence[str]  # (m,) file names
+
+    @property
+    def said(self) -> NDArray[np.int64]:
+        """(m,) the first answers."""
+        return self.probabilities.argmax(axis=1)
+
+    def photo(self, index: int) -> Pictures:
+        """(s, s, 3) of the test photo at that place."""
+        return np.asarray(self.pixels[self.rows[index]])
+
+    def row(self, index: int) -> dict[str, Any]:
+        """name, truth, said, probability of one test photo, as plain values."""
+        said = int(self.said[index])
+        return {
+            "name": self.names[index],
+            "truth": self.classes[int(self.labels[index])],
+            "said": self.classes[said],
+            "probability": float(self.probabilities[index, said]),
+        }
+
+    def surest(self, wanted: NDArray[np.bool_]) -> list[int]:
+        """The places where `wanted` (m,) holds, the surest answer first."""
+        places = np.flatnonzero(wanted)
+        order = np.argsort(-self.probabilities[places].max(axis=1), kind="stable")
+        return [int(place) for place in places[order]]
+
+
+def explained(judged: Judged) -> list[int]:
+    """Which photos to explain: the surest right ones, each of another kind, then the surest mistakes."""
+    wrong = judged.said != judged.labels
+    kinds: dict[int, int] = {}
+    for place in judged.surest(~wrong):
+        kinds.setdefault(int(judged.labels[place]), place)
+    return [*list(kinds.values())[:RIGHT_SHOWN], *judged.surest(wrong)[:WRONG_SHOWN]]
+
+
+def mistakes(path: Path, judged: Judged) -> list[dict[str, Any]]:
+    """The surest mistakes, each with what it was, what the model said and how sure; JPEG. Empty: none, no file."""
+    places = judged.surest(judged.said != judged.labels)[:MISTAKES_SHOWN]
+    if places:
+        with style.photographs(path, height=CELL * -(-len(places) // COLUMNS)) as drawing:
+            cells = _cells(drawing, len(places))
+            for cell, place in zip(cells, places, strict=True):
+                _photo(cell, judged.photo(place), _caption(judged, place))
+    return [judged.row(place) for place in places]
+
+
+def pairs(path: Path, judged: Judged, confused: Sequence[Row]) -> list[dict[str, Any]]:
+    """For each of the most confused pairs: photos taken for the other kind, beside ones of that kind; JPEG.
+
+    `confused` has truth, said, count and of, as `metrics.confused_pairs` gives them. Empty: none, no file.
+    """
+    shown = list(confused[:PAIRS_SHOWN])
+    if shown:
+        with style.photographs(path, height=1.62 * len(shown)) as drawing:
+            bands = np.atleast_1d(drawing.subfigures(len(shown), 1))
+            for band, pair in zip(bands, shown, strict=True):
+                _pair(band, judged, pair)
+    return [dict(pair) for pair in shown]
+
+
+def looked(path: Path, judged: Judged, places: Sequence[int], maps: NDArray[np.float32]) -> list[dict[str, Any]]:
+    """Photos beside themselves with `maps` (n, h, w) in 0..1 over them, brightest where the model looked; JPEG."""
+    if places:
+        with style.photographs(path, height=CELL * -(-len(places) * 2 // COLUMNS)) as drawing:
+            cells = _cells(drawing, 2 * len(places))
+            for number, place in enumerate(places):
+                _photo(cells[2 * number], judged.photo(place), _caption(judged, place))
+                _photo(cells[2 * number + 1], judged.photo(place), "where it looked")
+                _overlay(cells[2 * number + 1], maps[number], judged.photo(place).shape[0])
+    return [judged.row(place) for place in places]
+
+
+def _cells(drawing: Figure, count: int) -> list[Axes]:
+    """That many empty axes, in rows of COLUMNS."""
+    grid = np.atleast_1d(drawing.subplots(-(-count // COLUMNS), COLUMNS)).ravel()
+    for axes in grid:
+        axes.set_axis_off()
+    return list(grid[:count])
+
+
+def _photo(axes: Axes, photo: Pictures, caption: str) -> None:
+    axes.set_axis_off()
+    axes.imshow(photo, interpolation="bilinear")
+    axes.set_title(caption, fontsize=CAPTION, fontweight="normal", y=-0.02, va="top", pad=0, loc="left")
+
+
+def _overlay(axes: Axes, where: NDArray[np.float32], size: int) -> None:
+    """Dark where the model did not look: like a spotlight it needs no colour, and the photo stays to be seen."""
+    colours = np.zeros((*where.shape, 4))
+    colours[..., 3] = DARKNESS * (1 - where)
+    axes.imshow(colours, extent=(-0.5, size - 0.5, size - 0.5, -0.5), interpolation="bicubic")
+
+
+def _caption(judged: Judged, place: int) -> str:
+    row = judged.row(place)
+    names = dict(zip(judged.classes, style.labels(judged.classes, NAME), strict=True))
+    sure = wording.percent(row["probability"])
+    if row["truth"] == row["said"]:
+        return f"{names[row['said']]}, {sure}\nright"
+    return f"said: {names[row['said']]}, {sure}\nwas: {names[row['truth']]}"
+
+
+def _pair(band: Any, judged: Judged, pair: Row) -> None:
+    truth, said = (list(judged.classes).index(pair[key]) for key in ("truth", "said"))
+    first, second = style.labels(judged.classes, NAME)[truth], style.labels(judged.classes, NAME)[said]
+    confused = judged.surest((judged.labels == truth) & (judged.said == said))[:CONFUSED_SHOWN]
+    typical = judged.surest((judged.labels == said) & (judged.said == said))[:TYPICAL_SHOWN]
+    left, right = band.subfigures(1, 2, width_ratios=(CONFUSED_SHOWN, TYPICAL_SHOWN))
+    sides = ((left, confused, CONFUSED_SHOWN, f"{first}, taken for {second}"), (right, typical, TYPICAL_SHOWN, second))
+    for side, places, width, title in sides:
+        side.suptitle(title, fontsize=CAPTION + 0.5, fontweight="bold", x=0.02, ha="left")
+        for axes, place in zip(np.atleast_1d(side.subplots(1, width)), [*places, None, None, None], strict=False):
+            axes.set_axis_off()
+            if place is not None:
+                axes.imshow(judged.photo(place), interpolation="bilinear")

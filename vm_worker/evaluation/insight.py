@@ -1,0 +1,47 @@
+"""The photos of the report in one call: an extra that must never cost a job its end."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vm_worker.evaluation import gallery
+from vm_worker.evaluation.gallery import Judged
+
+log = logging.getLogger(__name__)
+
+
+def draw(folder: Path, judged: Judged, model: Any, confused: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """File name -> the rows that it shows, of the pictures that were drawn into the folder.
+
+    `model` is the reloaded keras.Model; `confused` are the test's pairs. What fails is logged and left out.
+    """
+    makers = {
+        gallery.MISTAKES: lambda path: gallery.mistakes(path, judged),
+        gallery.PAIRS: lambda path: gallery.pairs(path, judged, confused),
+        gallery.LOOKED: lambda path: _looked(path, judged, model),
+    }
+    drawn = {}
+    for name, make in makers.items():
+        try:
+            rows = make(folder / name)
+        except Exception:
+            log.exception("%s could not be drawn", name)
+            continue
+        if rows:
+            drawn[name] = rows
+    return drawn
+
+
+def _looked(path: Path, judged: Judged, model: Any) -> list[dict[str, Any]]:
+    from vm_worker.learn.explain import grad_cam
+
+    places = gallery.explained(judged)
+    if not places:
+        return []
+    photos = np.stack([judged.photo(place) for place in places])
+    return gallery.looked(path, judged, places, grad_cam(model, photos, judged.said[places]))
