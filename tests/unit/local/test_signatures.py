@@ -27,7 +27,7 @@ def key(tmp_path_factory: pytest.TempPathFactory) -> ServiceKey:
     return load_key(ensure_key(tmp_path_factory.mktemp("key") / "key.json", "signer@local.iam.gserviceaccount.com"))
 
 
-def signed(key: ServiceKey, path: str = "/bucket/a%20b/%C3%A9", more: str = "") -> str:
+def signed(key: ServiceKey, path: str = "/bucket/a%20b/%C3%A9", more: str = "x") -> str:
     """The query of a signed request, written out as the service documents it."""
     names = sorted([*HEADERS, "host"])
     scope = f"{DATE[:8]}/auto/storage/goog4_request"
