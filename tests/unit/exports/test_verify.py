@@ -1,4 +1,4 @@
-"""Model files, proved in a clean process. One process for all cases: TensorFlow takes seconds to start."""
+"""Model files, made and proved in processes of their own; few of them, as TensorFlow takes seconds to start."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from vm_worker.exports import conversion, files, formats
-from vm_worker.exports.conversion import Conversion, Made
-from vm_worker.exports.formats import CLOSE, EXACT, Format, Reader
+from jobs.options import EXPORTS
+from vm_worker.exports import files, formats
+from vm_worker.exports.delivery import Order, deliver
+from vm_worker.exports.formats import CLOSE, EXACT, Format, Pace, Reader
 from vm_worker.exports.verify import Proof, judged, verify
 
 SIZE = 8
 CLASSES = 3
 PHOTOS = 40  # more than one batch, and not a multiple of it
-CONVERTED = [formats.FORMATS[key] for key in formats.CONVERTED]
 
 
 def tiny_model() -> Any:
@@ -39,7 +39,6 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Proof, Path]:
     rows = np.arange(60)[::-1][:PHOTOS]
     expected = np.asarray(model(photos[rows].astype(np.float32)))
     files.save(model, folder / "model.h5")
-    files.save(files.load(folder / "model.h5"), folder / "model.keras")
     model.layers[2].set_weights([weight * 1.5 for weight in model.layers[2].get_weights()])
     files.save(model, folder / "other.h5")
     (folder / "cut.h5").write_bytes((folder / "model.h5").read_bytes()[:2000])
@@ -49,23 +48,32 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Proof, Path]:
 
 
 @pytest.fixture(scope="module")
-def converted(made: tuple[Proof, Path]) -> dict[str, Made]:
-    """By the real child."""
+def delivered(made: tuple[Proof, Path]) -> dict[str, dict[str, Any]]:
+    """Every format of the small model, by the real children."""
     proof, folder = made
-    paths = {row.key: folder / row.file for row in CONVERTED}
-    return conversion.convert(Conversion(folder / "model.h5", paths, proof.images, np.arange(10), folder, 240))
+    order = Order(
+        folder=folder,
+        formats=tuple(formats.wanted(EXPORTS)),
+        proof=proof,
+        train=np.arange(10),
+        classes=("a", "b", "c"),
+        about={"title": "Small"},
+        pace=Pace(1000.0, 0.4, PHOTOS),
+        seconds=1000.0,
+    )
+    return {row["format"]: row for row in deliver(order)}
 
 
 @pytest.fixture(scope="module")
-def rows(made: tuple[Proof, Path], converted: dict[str, Made]) -> dict[str, dict[str, Any]]:
-    """Everything, proved at once."""
+def rows(made: tuple[Proof, Path]) -> dict[str, dict[str, Any]]:
+    """Files with something wrong, and one without."""
     proof, folder = made
     of_keras = [
         Format(name, name, Reader.TENSORFLOW, EXACT, 1.0, 0.0, 1.0)
-        for name in ("model.h5", "model.keras", "other.h5", "cut.h5", "wide.h5")
+        for name in ("model.h5", "other.h5", "cut.h5", "wide.h5")
     ]
     cut = Format("cut.tflite", "cut.tflite", Reader.LITERT, CLOSE, 1.0, 0.0, 1.0)
-    return {row["name"]: row for row in verify(proof, [*of_keras, cut, *CONVERTED], folder)}
+    return {row["name"]: row for row in verify(proof, [*of_keras, cut], folder)}
 
 
 def wide_model() -> Any:
@@ -73,14 +81,6 @@ def wide_model() -> Any:
 
     inputs = keras.Input((SIZE, SIZE, 3))
     return keras.Model(inputs, keras.layers.Dense(9, activation="softmax")(keras.layers.Flatten()(inputs)))
-
-
-@pytest.mark.parametrize("name", ["model.h5", "model.keras"])
-def test_an_honest_file_is_made(rows: dict[str, dict[str, Any]], name: str) -> None:
-    row = rows[name]
-    assert row["state"] == "made" and row["accuracy"] == 1.0
-    assert row["max_difference"] <= 1e-5
-    assert row["agreement"] == 1.0
 
 
 WRONG = [
@@ -97,18 +97,27 @@ def test_a_wrong_file_fails_and_says_why(rows: dict[str, dict[str, Any]], name: 
     assert note in rows[name]["note"]
 
 
-@pytest.mark.parametrize("row", CONVERTED, ids=lambda row: str(row.key))
-def test_a_converted_file_says_what_the_model_says(
-    rows: dict[str, dict[str, Any]], converted: dict[str, Made], row: Format
+def test_an_honest_file_is_made_among_wrong_ones(rows: dict[str, dict[str, Any]]) -> None:
+    assert (rows["model.h5"]["state"], rows["model.h5"]["agreement"]) == ("made", 1.0)
+
+
+@pytest.mark.parametrize("row", formats.FORMATS.values(), ids=lambda row: str(row.key))
+def test_every_format_says_what_the_model_says(
+    made: tuple[Proof, Path], delivered: dict[str, dict[str, Any]], row: Format
 ) -> None:
-    assert converted[row.key].note == ""
-    found = rows[row.file]
-    assert (found["state"], found["note"]) == ("made", "")
+    found = delivered[row.key]
+    assert (found["state"], found["note"], found["images"]) == ("made", "", PHOTOS)
     assert found["max_difference"] <= (row.difference or 0.05)  # of a probability
-    assert found["agreement"] >= 0.95
+    assert found["agreement"] >= 0.95 and found["accuracy"] >= 0.95
+    assert found["bytes"] == (made[1] / row.file).stat().st_size
 
 
-def test_an_integer_model_takes_and_gives_what_the_others_do(made: tuple[Proof, Path], converted: object) -> None:
+def test_what_litert_runs_is_timed(delivered: dict[str, dict[str, Any]]) -> None:
+    timed = {key for key, row in delivered.items() if row["latency"] and row["latency"]["one"]["median"] > 0}
+    assert timed == {"tflite", "tflite_float16", "tflite_int8"}
+
+
+def test_an_integer_model_takes_and_gives_what_the_others_do(made: tuple[Proof, Path], delivered: object) -> None:
     from ai_edge_litert.interpreter import Interpreter
 
     network = Interpreter(str(made[1] / "model_int8.tflite"))

@@ -1,4 +1,4 @@
-"""A small TFLite model whose answers are known, and the service before it."""
+"""The service before a small TFLite model."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from typing import Any
 
 import httpx
-import numpy as np
 import pytest
 import uvicorn
 
@@ -21,20 +20,6 @@ from vm_worker.exports.service.runtime.engine import Engine
 
 LABELS = ("dark", "light & <bright>", "猫")
 ABOUT = {"title": "Small", "accuracy": 0.9, "interval": [0.8, 0.95]}
-
-
-@pytest.fixture(scope="session")
-def tflite() -> bytes:
-    """Says "dark" of dark photos and "light" of light ones, at 8 x 8."""
-    import keras
-    import tensorflow as tf
-
-    inputs = keras.Input((8, 8, 3))
-    dense = keras.layers.Dense(3, activation="softmax")
-    network = keras.Model(inputs, dense(keras.layers.GlobalAveragePooling2D()(inputs)))
-    dense.set_weights([np.array([[-0.1, 0.1, 0.0]] * 3, np.float32), np.array([38.1, -38.1, -9], np.float32)])
-    converter = tf.lite.TFLiteConverter.from_keras_model(network)
-    return bytes(converter.convert())
 
 
 @pytest.fixture(scope="session")

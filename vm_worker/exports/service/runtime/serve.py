@@ -74,6 +74,7 @@ def run(bundle: Bundle, host: str, port: int, threads: int | None = None) -> int
         lifespan="off",
     )
     socket = config.bind_socket()
+    socket.listen(config.backlog)  # so that what is said next is true: the server itself listens a moment later
     where = socket.getsockname()
     sys.stdout.write(f"listening on http://{where[0]}:{where[1]}\n")
     sys.stdout.flush()

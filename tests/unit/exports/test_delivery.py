@@ -1,0 +1,90 @@
+"""What a delivery says of formats that fail or do not fit; the real ones are made in test_verify.py."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from jobs.errors import Bug
+from jobs.options import EXPORTS
+from vm_worker.exports import delivery, formats
+from vm_worker.exports.conversion import Conversion, Made
+from vm_worker.exports.delivery import Order, deliver
+from vm_worker.exports.formats import Format, Pace
+from vm_worker.exports.verify import Proof
+from vm_worker.learn import latency
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where everything that converts, proves or measures is replaced by its word; ONNX fails."""
+
+    def convert(conversion: Conversion) -> dict[str, Made]:
+        for key, path in conversion.paths.items():
+            path.write_bytes(key.encode())
+        return {key: Made("no such operation" if key == "onnx" else "", 2.0) for key in conversion.paths}
+
+    def verify(proof: Proof, rows: Sequence[Format], folder: Path) -> list[dict[str, Any]]:
+        assert all((folder / row.file).is_file() for row in rows)
+        return [{"name": row.file, "format": row.key, "state": "made", "note": ""} for row in rows]
+
+    def keras(folder: Path) -> Made:
+        (folder / "model.keras").write_bytes(b"keras")
+        return Made("", 1.0)
+
+    def measure(paths: Sequence[Path], seconds: float) -> dict[Path, Any]:
+        return {path: {"bytes": path.stat().st_size} for path in paths}
+
+    monkeypatch.setattr(delivery.conversion, "convert", convert)
+    monkeypatch.setattr(delivery, "verify", verify)
+    monkeypatch.setattr(delivery, "_keras", keras)
+    monkeypatch.setattr(latency, "measure", measure)
+    monkeypatch.setattr(delivery.base, "base", lambda: tmp_path / "base.pyz")
+    (tmp_path / "base.pyz").write_bytes(b"PK\x05\x06" + bytes(18))  # an empty zip
+    (tmp_path / "model.h5").write_bytes(b"h5")
+    return tmp_path
+
+
+def delivered(folder: Path, seconds: float = 1000.0) -> dict[str, dict[str, Any]]:
+    rows = np.arange(4)
+    proof = Proof(folder / "x.npy", rows, rows, np.zeros((4, 2), np.float32), folder, 10.0)
+    wanted = tuple(formats.wanted(EXPORTS))
+    order = Order(folder, wanted, proof, rows, ("a", "b"), {"title": "Small"}, Pace(40.0, 0.4, 4), seconds)
+    return {row["format"]: row for row in deliver(order)}
+
+
+def test_a_failing_extra_is_named_and_the_others_are_there(folder: Path) -> None:
+    rows = delivered(folder)
+    assert list(rows) == list(formats.FORMATS)
+    assert (rows["onnx"]["state"], rows["onnx"]["note"], rows["onnx"]["bytes"]) == ("failed", "no such operation", None)
+    assert {row["state"] for key, row in rows.items() if key != "onnx"} == {"made"}
+    assert rows["tflite"]["latency"] == {"bytes": 6} and rows["h5"]["latency"] is None
+
+
+def test_without_a_packer_there_is_no_service(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken() -> Path:
+        raise Bug("the service cannot be built here: shiv is not installed")
+
+    monkeypatch.setattr(delivery.base, "base", broken)
+    row = delivered(folder)["service"]
+    assert (row["state"], row["note"]) == ("failed", "the service cannot be built here: shiv is not installed")
+
+
+def test_what_does_not_fit_into_the_time_is_left_out_and_named(folder: Path) -> None:
+    rows = delivered(folder, seconds=-1.0)
+    assert {key for key, row in rows.items() if row["state"] == "made"} == {"h5", "keras"}
+    assert {row["state"] for key, row in rows.items() if key not in ("h5", "keras")} == {"left_out"}
+    assert rows["tflite"]["note"] == formats.LEFT_OUT
+
+
+def test_a_model_that_cannot_be_timed_is_delivered(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(paths: Sequence[Path], seconds: float) -> dict[Path, Any]:
+        raise latency.NotMeasured("no LiteRT")
+
+    monkeypatch.setattr(latency, "measure", broken)
+    row = delivered(folder)["tflite"]
+    assert (row["state"], row["latency"]) == ("made", None)
