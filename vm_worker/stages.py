@@ -27,7 +27,7 @@ from vm_worker.spec import Spec
 
 DECODERS = 2  # processes; more gain nothing on two cores
 FINISH_SECONDS = 4.0  # small files, plots and uploads
-STARTS = 2.5  # evaluate, export and report cost so many starts of the learning besides: one is the clean process's own
+STARTS = 3.0  # evaluate, export and report cost so many starts of the learning besides: one is the clean process's own
 START_SECONDS = 5.0  # of the learning's start, where none was measured
 FINISH_PASSES = 3.0  # forward passes over the test images in evaluate and export
 EXTRAS_SHARE = 0.25  # of the whole budget, at most, for the formats beside .h5 and .keras
