@@ -11,7 +11,7 @@ from typing import Any
 import flask
 from werkzeug.http import dump_options_header
 
-from function import answers, assets, pages, submissions
+from function import answers, assets, pages, reports, submissions
 from function.identity import Identity
 from function.links import Links
 from function.signing import Signer, SignRequest
@@ -90,7 +90,9 @@ def status(parts: Parts, request: flask.Request, job_id: str) -> flask.Response:
     # After the claim the record says all; before it, the zip's existence is the only sign of an upload.
     dataset = parts.queue.uploaded(job_id) if job.started_at is None else None
     answer = status_answer(job, dataset, parts.links)
-    return pages.status(parts.settings, answer) if answers.wants_html(request) else answers.data(answer)
+    if not answers.wants_html(request):
+        return answers.data(answer)
+    return pages.status(parts.settings, answer, reports.body(job, parts.queue.buckets.models, parts.links))
 
 
 def file(parts: Parts, request: flask.Request, job_id: str, name: str) -> flask.Response:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import flask
+from markupsafe import Markup
 
 from function import assets
 from function.answers import live_page, page
@@ -88,11 +89,12 @@ def description(settings: Settings) -> dict[str, Any]:
     }
 
 
-def status(settings: Settings, answer: Mapping[str, Any]) -> flask.Response:
-    """The status page of a job; it keeps itself fresh until the job has ended."""
+def status(settings: Settings, answer: Mapping[str, Any], report: Markup | None = None) -> flask.Response:
+    """The status page of a job, with its report's HTML; it keeps itself fresh until the job has ended."""
     ended = answer["status"] in (Status.DONE, Status.REJECTED, Status.FAILED)
     values = {
         "job": answer,
+        "report": report,
         "title": TITLES[answer["status"]],
         "stages": _stages(answer),
         "advice": CODES[answer["error"]["code"]].advice if answer["error"] else "",

@@ -15,6 +15,7 @@ from jobs import gcs
 from jobs.clock import SystemClock
 from jobs.job import Job, Progress, Stage, Status
 from jobs.queue import Buckets, Queue
+from tests.browser.contrast import WORST
 
 CURVE = [
     {
@@ -133,31 +134,6 @@ def test_texts_have_the_contrast_of_wcag_aa(browser: Browser, stack: Stack, sche
     context = browser.new_context(color_scheme=scheme, base_url=stack.function_url)
     page = context.new_page()
     page.goto("/")
-    worst = page.evaluate(
-        """() => {
-        const channel = (value) => (value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4);
-        const luminance = (rgb) => {
-          const [r, g, b] = rgb.map((value) => channel(value / 255));
-          return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-        };
-        const parsed = (text) => text.match(/[\\d.]+/g).map(Number);
-        const behind = (element) => {
-          for (let at = element; at; at = at.parentElement) {
-            const colour = parsed(getComputedStyle(at).backgroundColor);
-            if (colour.length === 3 || colour[3] > 0) return colour.slice(0, 3);
-          }
-          return [255, 255, 255];
-        };
-        let worst = {ratio: 99};
-        for (const element of document.querySelectorAll("body *")) {
-          const own = [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
-          if (!own || element.closest("noscript, [disabled]")) continue;
-          const [one, two] = [parsed(getComputedStyle(element).color).slice(0, 3), behind(element)].map(luminance);
-          const ratio = (Math.max(one, two) + 0.05) / (Math.min(one, two) + 0.05);
-          if (ratio < worst.ratio) worst = {ratio, text: element.textContent.trim().slice(0, 40)};
-        }
-        return worst;
-      }"""
-    )
+    worst = page.evaluate(WORST)
     context.close()
     assert worst["ratio"] >= 4.5, worst

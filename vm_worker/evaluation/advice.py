@@ -57,7 +57,7 @@ def next_steps(
     if suspects:
         steps.append(
             f"{wording.plural(suspects, 'photo looks', 'photos look')} much more like another kind than the one of the "
-            "folder: the full report names the clearest. A wrong label costs more than a missing photo."
+            "folder: the report names the clearest. A wrong label costs more than a missing photo."
         )
     weak = _weak(test)
     if weak:

@@ -85,7 +85,7 @@ def facts(
         dataset=_dataset(classes, photos),
         select=select,
         tune=_tune(tuned),
-        evaluate={"test": test, "model": _model(len(classes)), "calibration": _calibration(test)},
+        evaluate=evaluated(test, len(classes)),
         export=_export(),
         seconds={"intake": 21.4, "select": 243.0, "tune": 371.2, "evaluate": 14.9, "export": 31.0},
         versions={
@@ -105,6 +105,35 @@ def facts(
         model_days=30,
         files_url="https://photos.example.org/jobs/Qm3xT9aZ_0123456789abc/files",
     )
+
+
+def evaluated(test: dict[str, Any], classes: int) -> dict[str, Any]:
+    """What the evaluation leaves, its photos drawn."""
+    pictures = {
+        "mistakes.jpg": test["mistakes"][:12],
+        "pairs.jpg": test["pairs"][:4],
+        "gradcam.jpg": test["mistakes"][:3],
+    }
+    return {
+        "test": test,
+        "model": _model(classes),
+        "calibration": _calibration(test),
+        "unsure": _unsure(test),
+        "pictures": {name: rows for name, rows in pictures.items() if rows},
+    }
+
+
+def _unsure(test: dict[str, Any]) -> dict[str, Any]:
+    wrong = test["images"] - test["correct"]
+    rows = []
+    for threshold, answered, left in ((0.0, 1.0, 1.0), (0.72, 0.9, 0.4), (0.9, 0.6, 0.1)):
+        count = round(test["images"] * answered)
+        missed = round(wrong * left)
+        row = {"threshold": threshold, "answered": answered, "accuracy_answered": 1 - missed / count}
+        rows.append(
+            row | {"interval": list(wilson(count - missed, count)), "wrong": missed, "open": test["images"] - count}
+        )
+    return {**rows[1], "photos": test["images"], "rows": rows}
 
 
 def _test(rng: np.random.Generator, classes: Sequence[str], photos: int, right: float) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests.unit.report import samples
-from vm_worker.evaluation import plots, style
+from vm_worker.evaluation import matrix, plots, style
 
 
 def size(path: Path) -> tuple[int, int]:
@@ -27,21 +27,32 @@ def size(path: Path) -> tuple[int, int]:
     ids=["2", "10", "50", "200", "hostile", "world"],
 )
 def test_confusion_is_drawn_at_twice_the_width_of_a_mail(tmp_path: Path, classes: tuple[str, ...]) -> None:
-    matrix = np.eye(len(classes), dtype=int) * 9 + 1
-    plots.confusion(tmp_path / "confusion.png", matrix.tolist(), classes)
+    counts = np.eye(len(classes), dtype=int) * 9 + 1
+    matrix.confusion(tmp_path / "confusion.png", counts.tolist(), classes)
     width, height = size(tmp_path / "confusion.png")
     assert width == 1200
     assert 600 <= height <= 1400
 
 
 def test_a_class_without_test_photos_is_drawn(tmp_path: Path) -> None:
-    plots.confusion(tmp_path / "confusion.png", [[3, 0], [0, 0]], ("cat", "dog"))
+    matrix.confusion(tmp_path / "confusion.png", [[3, 0], [0, 0]], ("cat", "dog"))
     assert size(tmp_path / "confusion.png")[0] == 1200
+
+
+def test_many_classes_without_a_mistake_are_drawn(tmp_path: Path) -> None:
+    matrix.confusion(tmp_path / "confusion.png", (np.eye(40, dtype=int) * 3).tolist(), samples.many(40))
+    assert size(tmp_path / "confusion.png")[0] == 1200
+
+
+@pytest.mark.parametrize("curve", [samples.CURVE, {"points": []}, None])
+def test_the_learning_curve_is_drawn_or_an_empty_picture(tmp_path: Path, curve: Any) -> None:
+    plots.learning(tmp_path / "learning.png", curve)
+    assert size(tmp_path / "learning.png")[0] == 880
 
 
 def test_the_same_matrix_gives_the_same_file(tmp_path: Path) -> None:
     for name in ("one.png", "two.png"):
-        plots.confusion(tmp_path / name, [[3, 1], [0, 4]], ("cat", "dog"))
+        matrix.confusion(tmp_path / name, [[3, 1], [0, 4]], ("cat", "dog"))
     assert (tmp_path / "one.png").read_bytes() == (tmp_path / "two.png").read_bytes()
 
 
