@@ -52,6 +52,20 @@ def test_several_photos_are_answered_in_order_and_a_bad_one_alone_is_told(client
 
 
 @pytest.mark.parametrize(
+    "how",
+    [{"files": {"image": ("a.txt", b"no photo")}}, {"json": {"image": _base64(b"no photo")}}],
+    ids=["form", "json"],
+)
+def test_where_several_photos_may_come_a_bad_one_is_told_in_its_place(
+    client: httpx.Client, how: dict[str, Any]
+) -> None:
+    answer = client.post("/predict", **how)
+    assert answer.status_code == 200
+    (row,) = answer.json()["predictions"]
+    assert row["error"]["code"] == "bad_image" and "label" not in row
+
+
+@pytest.mark.parametrize(
     ("how", "status", "code"),
     [
         ({"content": b""}, 400, "no_image"),

@@ -39,10 +39,12 @@ def _predict() -> dict[str, Any]:
     photo = {"type": "string", "format": "binary", "contentMediaType": "application/octet-stream"}
     form = {"type": "object", "properties": {"image": photo}, "required": ["image"]}
     raw = {"schema": {"type": "string", "format": "binary"}}
-    kinds = ("image/jpeg", "image/png", "image/webp", "image/gif", "image/bmp", "application/octet-stream")
+    kinds = ("image/jpeg", "image/png", "image/webp", "image/gif", "image/bmp")
     return {
         "operationId": "predict",
         "summary": "The class of one picture or of several.",
+        "description": "Where several pictures may come, in a form or in JSON, each has its answer in its place: "
+        "a prediction, or an error. A body that is one picture and cannot be read is refused.",
         "requestBody": {
             "required": True,
             "content": {
@@ -55,12 +57,14 @@ def _predict() -> dict[str, Any]:
             "200": _answer("One prediction a picture, in their order.", "Predictions"),
             "400": _answer("The request cannot be read.", "Refusal"),
             "413": _answer("Too many or too large pictures.", "Refusal"),
-            "422": _answer("The only picture cannot be read.", "Refusal"),
+            "422": _answer("The body is no picture that can be read.", "Refusal"),
         },
     }
 
 
-_BASE64 = {"type": "string", "contentEncoding": "base64", "minLength": 1}
+# Standard base64, padded (RFC 4648, section 4), of at least one byte.
+_QUADS = "^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{4}|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{2}==)$"
+_BASE64 = {"type": "string", "contentEncoding": "base64", "pattern": _QUADS}
 _PROBABILITY = {"type": "number", "minimum": 0, "maximum": 1.0001}
 _ERROR = {
     "type": "object",

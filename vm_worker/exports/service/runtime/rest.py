@@ -17,6 +17,8 @@ from starlette.responses import JSONResponse, Response
 from vm_worker.exports.service.runtime.engine import BadImage, Engine, Prediction
 from vm_worker.exports.service.runtime.limits import BODY_BYTES, IMAGES
 
+FORM, JSON = "multipart/form-data", "application/json"
+
 
 class Refused(Exception):
     """A request that cannot be answered; `status` is HTTP's."""
@@ -29,9 +31,11 @@ class Refused(Exception):
 async def predict(request: Request) -> Response:
     """`POST /predict`."""
     engine: Engine = request.app.state.engine
-    photos = await _photos(request)
+    kind = _kind(request)
+    photos = await _photos(request, kind)
     answers = [await run_in_threadpool(_answer, engine, name, data) for name, data in photos]
-    if len(answers) == 1 and "error" in answers[0]:
+    # Where several pictures may come, each has its answer in its place; a body that is none is a bad request.
+    if kind not in (FORM, JSON) and "error" in answers[0]:
         raise Refused(422, "bad_image", answers[0]["error"]["message"])
     return JSONResponse({"predictions": answers})
 
@@ -49,13 +53,16 @@ def shown(labels: Sequence[str], said: Prediction) -> dict[str, Any]:
     return {"label": said.label, "probability": said.probability, "probabilities": probabilities}
 
 
-async def _photos(request: Request) -> list[tuple[str | None, bytes]]:
+def _kind(request: Request) -> str:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+async def _photos(request: Request, kind: str) -> list[tuple[str | None, bytes]]:
     """Names and bytes. Raises Refused."""
     body = await read_body(request, BODY_BYTES)
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind == "multipart/form-data":
+    if kind == FORM:
         photos = await _multipart(request)
-    elif kind == "application/json":
+    elif kind == JSON:
         photos = _json(body)
     else:
         photos = [(None, body)]
