@@ -50,7 +50,7 @@ def photos(folder: Path, classes: Sequence[str]) -> None:
     probabilities = np.full((len(rows), len(classes)), 0.2 / len(classes), np.float32)
     probabilities[rows, said] += 0.8
     pixels = random.integers(0, 255, (len(rows), 32, 32, 3), np.uint8)
-    names = [f"{classes[label]}/{row}.jpg" for row, label in enumerate(labels)]
+    names = [f"{classes[label]}/{row}.jpg" for row, label in enumerate(labels.tolist())]
     judged = gallery.Judged(pixels, rows, labels, probabilities, classes, names)
     wrong = [judged.row(int(row)) | {"count": 1, "of": 4} for row in rows if labels[row] != said[row]]
     gallery.mistakes(folder / gallery.MISTAKES, judged)
@@ -77,8 +77,8 @@ def finish(stack: Stack, queue: Queue, folder: Path, classes: Sequence[str]) -> 
     now = SystemClock().now()
 
     def ended(job: Job) -> Job:
-        times = {"started_at": now, "finished_at": now, "delete_after": now + timedelta(days=30)}
-        return replace(job, status=Status.DONE, files=files, **times)
+        after = now + timedelta(days=30)
+        return replace(job, status=Status.DONE, files=files, started_at=now, finished_at=now, delete_after=after)
 
     queue.update(job_id, ended)
     return job_id

@@ -46,7 +46,7 @@ class Judged:
     @property
     def said(self) -> NDArray[np.int64]:
         """(m,) the first answers."""
-        return self.probabilities.argmax(axis=1)
+        return np.asarray(self.probabilities.argmax(axis=1), np.int64)
 
     def photo(self, index: int) -> Pictures:
         """(s, s, 3) of the test photo at that place."""
@@ -97,8 +97,8 @@ def pairs(path: Path, judged: Judged, confused: Sequence[Row]) -> list[dict[str,
     shown = list(confused[:PAIRS_SHOWN])
     if shown:
         with style.photographs(path, height=1.62 * len(shown)) as drawing:
-            bands = np.atleast_1d(drawing.subfigures(len(shown), 1))
-            for band, pair in zip(bands, shown, strict=True):
+            bands = drawing.subfigures(len(shown), 1, squeeze=False)
+            for band, pair in zip(bands[:, 0], shown, strict=True):
                 _pair(band, judged, pair)
     return [dict(pair) for pair in shown]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ def draw(folder: Path, judged: Judged, model: Any, confused: Sequence[Mapping[st
 
     `model` is the reloaded keras.Model; `confused` are the test's pairs. What fails is logged and left out.
     """
-    makers = {
+    makers: dict[str, Callable[[Path], list[dict[str, Any]]]] = {
         gallery.MISTAKES: lambda path: gallery.mistakes(path, judged),
         gallery.PAIRS: lambda path: gallery.pairs(path, judged, confused),
         gallery.LOOKED: lambda path: _looked(path, judged, model),
