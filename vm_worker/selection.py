@@ -32,7 +32,7 @@ HEADS_SHARE = 0.1  # of the time left, kept for training a candidate's heads
 TUNE_SECONDS = 15.0  # what tuning and the rest need whatever the number of photos: graphs, files
 TUNE_PASSES = 9.0  # what they need besides, in forward passes of the best network over the photos: two views
 # of each, eight epochs above the cut, and the test. Unfreezing brings more than one more candidate does.
-TEST_PASSES = 3.0  # over the test photos: one of the test, and the proofs of two files
+TEST_PASSES = 1.5  # over the test photos: the test, and the proofs of files, which make do with fewer where they must
 LEAST_IMAGES = 4 * BATCH  # the first candidate sees so many, whatever the budget
 
 PROBES_SHARE = 0.35  # of the time left, for showing a few photos to every candidate
