@@ -40,6 +40,10 @@ class Settings:
     poll_seconds: float = 30.0
     lease_seconds: float = 60.0
     hourly_price: float = 0.0
+    ray_address: str = ""  # host:port of the cluster for candidates and trials; empty = none, "local" = one of its own
+    ray_workers: int = 0  # of its tasks at a time; 0 = as many as it has room for
+    ray_cpus: float = 1.0  # of a task
+    ray_gpus: float = 0.0  # of a task
     log_format: str = "text"  # or json, for Cloud Logging
     project: str = ""  # of the cloud, which traces in logs are named by
     limits: Limits = field(default_factory=Limits)
@@ -58,6 +62,9 @@ class Settings:
             machines_most=int(_seconds(env, "MACHINES_MOST", 1.0)),
             idle_minutes=_seconds(env, "IDLE_MINUTES", 0.0),
             hourly_price=_seconds(env, "HOURLY_PRICE", 0.0),
+            ray_workers=int(_seconds(env, "RAY_WORKERS", 0.0)),
+            ray_cpus=_seconds(env, "RAY_CPUS", 1.0),
+            ray_gpus=_seconds(env, "RAY_GPUS", 0.0),
             limits=Limits.from_env(env),
         )
 
@@ -83,6 +90,7 @@ _TEXTS = {
     "compute_url": Settings.compute_url,
     "weights": "",
     "metadata_url": "",
+    "ray_address": "",
 }
 
 

@@ -21,6 +21,7 @@ from jobs.settings import Settings
 from vm_worker.attempt import Attempt
 from vm_worker.idle import Leave
 from vm_worker.preemption import watch
+from vm_worker.spec import Cluster
 from vm_worker.tenure import Launch, Terms
 from vm_worker.worker import Worker
 from vm_worker.workroom import workroom
@@ -47,6 +48,7 @@ def build(settings: Settings, stop: threading.Event, room: Path, launch: Launch)
         settings.public_url,
         settings.hourly_price,
         stop.is_set,
+        Cluster(settings.ray_address, settings.ray_workers, settings.ray_cpus, settings.ray_gpus),
     )
     mailer = SendgridMailer(settings.sendgrid_key, settings.sendgrid_url, MAIL_TIMEOUT)
     head = Letterhead(settings.sender, settings.operator, settings.public_url, settings.secret)

@@ -21,6 +21,16 @@ class Done:
 
 
 @dataclass(frozen=True)
+class Cluster:
+    """A Ray cluster for candidates and trials, and what each task of it gets."""
+
+    address: str = ""  # empty: none; "local": a Ray that is started on this machine
+    workers: int = 0  # tasks at a time; 0 = as many as it has room for
+    cpus: float = 1.0  # of a task
+    gpus: float = 0.0  # of a task
+
+
+@dataclass(frozen=True)
 class Spec:
     """One attempt at one job."""
 
@@ -38,6 +48,7 @@ class Spec:
     done: Mapping[str, Done] = field(default_factory=dict)  # by stage
     trials: Mapping[str, Done] = field(default_factory=dict)  # by key, 40 hex digits
     hourly_price: float = 0.0  # of the machine; 0 = not said
+    cluster: Cluster = field(default_factory=Cluster)
     steps: str = "vm_worker.steps"  # the module whose STEPS the child runs
 
     def save(self, path: Path) -> None:
@@ -57,6 +68,7 @@ class Spec:
         plain["folder"] = Path(plain["folder"])
         plain["options"] = Options.from_json(plain["options"])
         plain["limits"] = Limits(**plain["limits"])
+        plain["cluster"] = Cluster(**plain["cluster"])
         for committed in ("done", "trials"):
             plain[committed] = {name: Done(**done) for name, done in plain[committed].items()}
         return cls(**plain)

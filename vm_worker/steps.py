@@ -79,6 +79,7 @@ def tune(work: Work) -> Output:
         images_per_second=work.results[Stage.SELECT]["images_per_second"],
         committed={key: done.result for key, done in work.spec.trials.items()},
         commit=_committer(work),
+        cluster=work.spec.cluster,
     )
     tuned = train(request, _teller(work, Stage.TUNE))
     result = {

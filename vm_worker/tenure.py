@@ -22,7 +22,7 @@ from jobs.records import Record
 from vm_worker.attempt import ENDED
 from vm_worker.ledger import Ledger
 from vm_worker.renewal import Renewal
-from vm_worker.spec import Spec
+from vm_worker.spec import Cluster, Spec
 
 PULSE = 0.1  # seconds between two looks at the clock
 
@@ -81,6 +81,7 @@ class Terms:
     public_url: str = ""
     hourly_price: float = 0.0
     stopping: Callable[[], bool] = field(default=lambda: False)
+    cluster: Cluster = field(default_factory=Cluster)
 
 
 class Tenure:
@@ -161,6 +162,7 @@ class Tenure:
             done=self._ledger.stages,
             trials=self._ledger.trials,
             hourly_price=self._terms.hourly_price,
+            cluster=self._terms.cluster,
         )
 
     def _follow(self, child: Child) -> None:

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol
 
 from vm_worker.learn.backbones import Backbone
 from vm_worker.learn.recipe import AUGMENTATIONS, EVERYTHING, MIXED, Recipe, cuts
@@ -63,11 +63,23 @@ def searcher(algorithm: str, where: Space, seed: int, rule: Recipe) -> Searcher:
     return makers[algorithm]()
 
 
+class Trier(Protocol):
+    """Who makes the trials."""
+
+    def announce(self, recipes: Sequence[Recipe]) -> None:
+        """These are asked for next, in this order, unless the search ends before: they may begin."""
+        ...
+
+    def attempt(self, recipe: Recipe) -> Outcome:
+        """What comes of it."""
+        ...
+
+
 class Hunt:
     """A search over trials: ends after so many, after PATIENCE without gain, or when nothing fits the time."""
 
-    def __init__(self, searcher: Searcher, attempt: Callable[[Recipe], Outcome], most: int | None) -> None:
-        self._searcher, self._attempt, self._most = searcher, attempt, most
+    def __init__(self, searcher: Searcher, trier: Trier, most: int | None) -> None:
+        self._searcher, self._trier, self._most = searcher, trier, most
         self._seen: dict[Recipe, Outcome] = {}
         self._count, self._patience, self._best = 0, PATIENCE, 1.0
 
@@ -83,15 +95,22 @@ class Hunt:
         """Try what the searcher suggests; how it ended."""
         while batch := self._searcher.ask():
             recipes, before = [Recipe.from_json(point) for point in batch], self._count
+            if not self._over():
+                self._trier.announce(self._coming(recipes))
             for recipe in recipes:
                 if recipe not in self._seen:
                     if reason := self._over():
                         return reason
-                    self.know(recipe, self._attempt(recipe))
+                    self.know(recipe, self._trier.attempt(recipe))
             if self._count == before:
                 return f"no other trial fitted the time; {self._searcher.outcome}"
             self._searcher.tell([self._seen[recipe] for recipe in recipes])
         return self._searcher.outcome
+
+    def _coming(self, recipes: Sequence[Recipe]) -> list[Recipe]:
+        """Those that are new, as many as are still allowed."""
+        new = [recipe for recipe in dict.fromkeys(recipes) if recipe not in self._seen]
+        return new if self._most is None else new[: self._most - self._count]
 
     def _over(self) -> str:
         if self._best < SOLVED:
@@ -119,4 +138,7 @@ def work(task: Mapping[str, Any], tell: Callable[[Mapping[str, Any]], None]) -> 
     def hopeless(errors: Sequence[float]) -> bool:
         return judge(rivals, errors)
 
-    return finetune.work(task, tell, hopeless)
+    def named(told: Mapping[str, Any]) -> None:
+        tell({**told, "trial": task.get("trial")})
+
+    return finetune.work(task, named, hopeless)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -19,9 +19,8 @@ from numpy.typing import NDArray
 
 from jobs.options import Options
 from vm_worker import trials
+from vm_worker.executors.choice import Ahead, chosen
 from vm_worker.executors.executor import Executor, OutOfMemory, TaskFailed
-from vm_worker.executors.local import LocalExecutor
-from vm_worker.executors.serial import SerialExecutor
 from vm_worker.intake.dataset import Dataset
 from vm_worker.leaderboard import Board, Contender, gain, row
 from vm_worker.learn.backbones import CATALOGUE
@@ -31,6 +30,7 @@ from vm_worker.learn.rungs import Speeds, Timetable
 from vm_worker.learn.scores import Score
 from vm_worker.learn.setting import Chosen, written
 from vm_worker.search.searcher import Outcome
+from vm_worker.spec import Cluster
 
 TUNED = "tuned.weights.h5"
 ISOLATED_SECONDS = 150.0  # of time; with less, starting a process (5 to 8 s) would cost more than 5 % of it
@@ -57,6 +57,7 @@ class TuneRequest:
     committed: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # results by key
     commit: Commit = lambda key, seconds, result: result
     entry: str = trials.ENTRY
+    cluster: Cluster = field(default_factory=Cluster)
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ def tune(request: TuneRequest, report: Report) -> Tuned:
         return skipped(request, "no trials were asked for")
     tuning = Tuning(request, report)
     isolated = request.budget.remaining() > ISOLATED_SECONDS
-    tuning.executor = (LocalExecutor if isolated else SerialExecutor)(request.entry, tuning.hear)
+    tuning.executor = chosen(request.entry, tuning.hear, request.cluster, isolated)
     try:
         return tuning.run()
     finally:
@@ -104,7 +105,9 @@ class Tuning:
         self._setting = written(request.dataset, request.chosen, request.options, self._folder).to_json()
         self._whole = max(request.budget.remaining(), 1e-6)
         self._board = Board()
-        self._curve: list[dict[str, Any]] = []  # of the trial that runs
+        self._curves: dict[str, list[dict[str, Any]]] = {}  # by trial
+        self._shown = ""  # the trial that is waited for
+        self._rivals: list[list[float]] = []  # of all trials of a batch, however many run at a time
         self._message = "Measuring"
         self._time: Timetable
 
@@ -130,15 +133,25 @@ class Tuning:
     def hear(self, told: Mapping[str, Any]) -> None:
         """Progress from a trial's process."""
         if "epoch" in told:
-            self._curve.append({"name": self._backbone.key, **told["epoch"]})
+            curve = self._curves.setdefault(told.get("trial") or self._shown, [])
+            del curve[told["epoch"]["epoch"] - 1 :]  # a trial whose process was lost begins again
+            curve.append({"name": self._backbone.key, **told["epoch"]})
         spent = 1 - self.request.budget.remaining() / self._whole
-        self._report({"fraction": min(1.0, spent), "message": self._message, "curve": list(self._curve)})
+        curve = list(self._curves.get(self._shown, ()))
+        self._report({"fraction": min(1.0, spent), "message": self._message, "curve": curve})
 
     def _asked(self, what: str, **task: Any) -> Mapping[str, Any]:
         """A task's result. Raises OutOfMemory, TaskFailed."""
-        seconds = self.request.budget.remaining()
-        whole = {"do": what, "setting": self._setting, "seconds": seconds, "search": self.request.options.search}
-        return self.executor.submit({**whole, **task}).result()
+        return self.executor.submit(self._task(what, **task)).result()
+
+    def _task(self, what: str, **task: Any) -> dict[str, Any]:
+        whole = {"do": what, "setting": self._setting, "search": self.request.options.search}
+        return {**whole, "seconds": self.request.budget.remaining(), **task}
+
+    def _trial(self, recipe: Recipe, key: str) -> dict[str, Any]:
+        views, weights = self._told_views(recipe.cut), str(self._weights(key))
+        own = {"trial": key, "recipe": recipe.to_json(), "views": views, "weights": weights}
+        return self._task("trial", rivals=self._rivals, **own)
 
     def _surveyed(self) -> Speeds:
         found = self._asked("survey")
@@ -168,13 +181,25 @@ class Tuning:
         options = self.request.options
         where = trials.space(self._backbone, options.epochs)
         searcher = trials.searcher(options.search, where, options.seed, rule)
-
-        def attempt(recipe: Recipe) -> Outcome:
-            return self._run_one(recipe, options.search)
-
-        hunt = trials.Hunt(searcher, attempt, options.trials)
+        self._ahead = Ahead(self.executor)
+        hunt = trials.Hunt(searcher, self, options.trials)
         hunt.know(rule, self._run_one(rule, "rule"))
         return hunt.run()
+
+    def announce(self, recipes: Sequence[Recipe]) -> None:
+        """Let those that fit the time begin, where several run at a time."""
+        self._rivals = list(self._board.rivals)
+        for recipe in recipes:
+            key = self._key(recipe)
+            if key not in self.request.committed and self._fits(recipe):
+                self._ahead.begin(key, self._trial(recipe, key))
+
+    def attempt(self, recipe: Recipe) -> Outcome:
+        """What comes of a suggestion."""
+        return self._run_one(recipe, self.request.options.search)
+
+    def _fits(self, recipe: Recipe) -> bool:
+        return self._time.fits_trial(recipe, self._board.best.recipe if self._board.best else None)
 
     def _key(self, recipe: Recipe) -> str:
         request = self.request
@@ -185,8 +210,7 @@ class Tuning:
         key = self._key(recipe)
         result = self.request.committed.get(key)
         if result is None:
-            best = self._board.best.recipe if self._board.best else None
-            if kind != "rule" and not self._time.fits_trial(recipe, best):
+            if kind != "rule" and key not in self._ahead and not self._fits(recipe):
                 return Outcome(None)
             result = self._trained(recipe, key, kind)
         if result.get("score") is None:
@@ -198,17 +222,11 @@ class Tuning:
 
     def _trained(self, recipe: Recipe, key: str, kind: str) -> Mapping[str, Any]:
         """The committed result. Without memory the batch is halved, and the rate with it, and it is tried again."""
-        self._message, self._curve = f"Trial {len(self._board.rows) + 1}", []
+        self._message, self._shown = f"Trial {len(self._board.rows) + 1}", key
         started, smaller = time.monotonic(), recipe
         while True:
             try:
-                result = self._asked(
-                    "trial",
-                    recipe=smaller.to_json(),
-                    views=self._told_views(recipe.cut),
-                    rivals=self._board.rivals,
-                    weights=str(self._weights(key)),
-                )
+                result = self._ahead.result(key, self._trial(smaller, key))
                 break
             except OutOfMemory:
                 if smaller.batch // 2 < BATCH_LEAST:

@@ -28,6 +28,8 @@ class TaskFailed(Exception):
 class Executor(Protocol):
     """Runs tasks, in the order in which they come where it has one worker."""
 
+    workers: int  # tasks at a time
+
     def submit(self, task: Task) -> Future[Result]:
         """The result, later. Its `result()` raises OutOfMemory or TaskFailed."""
         ...

@@ -31,7 +31,7 @@ class LocalExecutor:
 
     def __init__(self, entry: str, tell: Tell, workers: int = 1) -> None:
         """`tell` is called from threads of this executor, with what tasks tell."""
-        self._entry, self._tell = entry, tell
+        self._entry, self._tell, self.workers = entry, tell, workers
         self._closed = False
         self._pool = ThreadPoolExecutor(workers)
         self._idle: queue.Queue[Process] = queue.Queue()

@@ -13,6 +13,8 @@ log = logging.getLogger(__name__)
 class SerialExecutor:
     """An executor without processes: nothing is isolated."""
 
+    workers = 1
+
     def __init__(self, entry: str, tell: Tell) -> None:
         self._entry, self._tell = entry, tell
 

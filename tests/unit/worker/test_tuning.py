@@ -13,6 +13,7 @@ import pytest
 from jobs.options import Options
 from tests.unit.worker import stub_trials
 from vm_worker import trials, tuning
+from vm_worker.executors import choice
 from vm_worker.executors.local import LocalExecutor
 from vm_worker.intake.dataset import Dataset
 from vm_worker.learn.budget import Budget
@@ -254,7 +255,7 @@ def test_with_time_trials_run_in_a_process_of_their_own(request_: TuneRequest, m
             super().__init__(*arguments)
             made.append(self)
 
-    monkeypatch.setattr(tuning, "LocalExecutor", Watched)
+    monkeypatch.setattr(choice, "LocalExecutor", Watched)
     tuned = run(replace(request_, options=replace(request_.options, trials=2)))
     assert tuned.better and len(made) == 1 and not stub_trials.asked
     assert all(process._process.poll() is not None for process in made[0]._all)

@@ -1,0 +1,53 @@
+"""The work of real trials, which leaves a note of where each begins and which of them is in the middle."""
+
+from __future__ import annotations
+
+import json
+import os
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from vm_worker import trials
+from vm_worker.executors.executor import Tell
+
+
+def work(task: Mapping[str, Any], tell: Tell) -> Mapping[str, Any]:
+    """What the project's own entry does."""
+    if task["do"] != "trial":
+        return trials.work(task, tell)
+    notes = Path(task["setting"]["folder"]).parent
+    note(notes, "begun", task)
+
+    def watched(told: Mapping[str, Any]) -> None:
+        if "epoch" in told:
+            note(notes, "middle", task)
+        tell(told)
+
+    return trials.work(task, watched)
+
+
+def note(folder: Path, kind: str, task: Mapping[str, Any]) -> None:
+    """A file of its own, there whole or not at all."""
+    said = {"trial": task["trial"], "pid": os.getpid(), "node": _node()}
+    part = folder / uuid.uuid4().hex
+    part.write_text(json.dumps(said), encoding="utf-8")
+    part.rename(folder / f"{kind}-{part.name}.json")
+
+
+def _node() -> str:
+    import ray
+
+    return str(ray.get_runtime_context().get_node_id()) if ray.is_initialized() else ""
+
+
+def begun(folder: Path) -> list[dict[str, Any]]:
+    """Each beginning of a trial: trial, process, node."""
+    return [json.loads(path.read_text()) for path in sorted(folder.glob("begun-*.json"))]
+
+
+def at_work(folder: Path) -> dict[str, Any] | None:
+    """A trial that has ended its first epoch and not its last."""
+    notes = [json.loads(path.read_text()) for path in sorted(folder.glob("middle-*.json"))]
+    return notes[0] if notes else None

@@ -1,0 +1,278 @@
+"""Runs tasks on a Ray cluster: processes on any of its nodes, each with the processors and GPUs that it is given.
+
+A place is an actor, not a plain Ray task: a process that has had a GPU for a plain task is ended after it
+(https://docs.ray.io/en/latest/ray-core/tasks/using-ray-with-gpus.html, "Workers not Releasing GPU Resources"), and the
+network, its graphs and the activations would be made again for each trial. Tasks are the actors' method calls.
+
+Ray repeats nothing by itself here (`max_restarts=0`, `max_task_retries=0`): it would repeat for ever what runs
+out of memory. What was lost with its process or its node is handed out again, up to LOSSES times, to whichever
+place is free; an error of the task's own is not repeated; want of memory is told as such, for a smaller task.
+
+Files: every node must see the worker's folder (`MODELMAIL_WORK`) and the weights under the same names, on NFS or
+Filestore. Photos are not put into the object store: they may be larger than the memory of a node, they are read
+once for each process, and a trial's result is a file that the caller reads. What a process caches it keeps to itself.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import socket
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, InvalidStateError, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import ray
+from ray.exceptions import OutOfMemoryError, RayError, RayTaskError
+
+from vm_worker.executors.child import held
+from vm_worker.executors.executor import OutOfMemory, Result, Task, TaskFailed, Tell, found, lacks_memory
+from vm_worker.executors.local import GROWTH, SLACK
+from vm_worker.spec import Cluster
+
+LOSSES = 3  # of its process or node, that a task outlives
+ROOM_SECONDS = 180.0  # without any place at all before tasks are refused; a cluster that grows needs minutes
+CONNECT_SECONDS = 10.0
+PULSE = 0.5  # seconds between two looks at whether it is over
+LOCAL = "local"  # the address that means: start a Ray on this machine
+
+log = logging.getLogger(__name__)
+
+
+class Hand:
+    """The actor: does one task after the other, somewhere in the cluster."""
+
+    def __init__(self, entry: str) -> None:
+        self._entry = entry
+        # One thread for all tasks, as Keras keeps state by thread.
+        self._thread = ThreadPoolExecutor(1)
+
+    def where(self) -> str:
+        """The machine's name: an answer shows that the process stands."""
+        return socket.gethostname()
+
+    def do(self, task: Task) -> Iterator[Mapping[str, Any]]:
+        """What the task tells, as it tells it, and last its end."""
+        messages: queue.SimpleQueue[Mapping[str, Any]] = queue.SimpleQueue()
+        self._thread.submit(self._work, task, messages)
+        while (message := messages.get())["event"] == "tell":
+            yield message
+        yield message
+
+    def _work(self, task: Task, messages: queue.SimpleQueue[Mapping[str, Any]]) -> None:
+        def tell(told: Mapping[str, Any]) -> None:
+            messages.put({"event": "tell", "told": told})
+
+        message: dict[str, Any]
+        try:
+            message = {"event": "result", "result": found(self._entry)(task, tell)}
+        except BaseException as error:  # the caller decides what an error means
+            event = "memory" if lacks_memory(error) else "error"
+            message = {"event": event, "message": f"{type(error).__name__}: {error}"[:500]}
+        messages.put(message | {"bytes": held()})
+
+
+@dataclass(frozen=True, order=True)
+class Ticket:
+    """A task on its way; the lower number goes first."""
+
+    number: int
+    task: Task = field(compare=False)
+    future: Future[Result] = field(compare=False)
+    begun: float = field(compare=False)  # monotonic seconds of its submission
+    losses: int = field(compare=False, default=0)
+
+    def due(self) -> Task:
+        """The task with the seconds that it has left, where it has any."""
+        waited = time.monotonic() - self.begun
+        return {**self.task, "seconds": self.task["seconds"] - waited} if "seconds" in self.task else self.task
+
+
+class RayExecutor:
+    """So many places as the setting says, or as the cluster has room for; tasks go to whichever is free."""
+
+    def __init__(self, entry: str, tell: Tell, cluster: Cluster) -> None:
+        """`tell` is called from threads of this executor. Raises ConnectionError where no cluster answers."""
+        self._entry, self._tell, self._cluster = entry, tell, cluster
+        self._connected = _connect(cluster.address)
+        self.workers = cluster.workers or _room(cluster)
+        self._tickets: queue.PriorityQueue[Ticket] = queue.PriorityQueue()
+        self._count, self._standing, self._alone_since = 0, 0, time.monotonic()
+        self._lock, self._closed = threading.Lock(), threading.Event()
+        self._threads = [threading.Thread(target=self._place, daemon=True) for _ in range(self.workers)]
+        for thread in self._threads:
+            thread.start()
+
+    def submit(self, task: Task) -> Future[Result]:
+        """In the next free place. Tasks begin in their order."""
+        future: Future[Result] = Future()
+        with self._lock:
+            self._count += 1
+            self._tickets.put(Ticket(self._count, task, future, time.monotonic()))
+        return future
+
+    def close(self) -> None:
+        """End what runs, and the Ray of this machine if it was started here. A task that has not ended fails."""
+        self._closed.set()
+        for thread in self._threads:
+            thread.join()
+        self._refuse("the executor was closed")
+        if self._connected:
+            ray.shutdown()
+
+    def _place(self) -> None:
+        """One process after the other, each until it is lost, worn or no longer needed."""
+        failures = 0
+        while not self._closed.is_set():
+            hand = self._hired()
+            if self._stands(hand):
+                failures = 0
+                self._change_standing(1)
+                try:
+                    self._employ(hand)
+                finally:
+                    self._change_standing(-1)
+            elif (failures := failures + 1) > LOSSES and not self._standing:
+                self._refuse("the processes of the cluster do not start")
+            _dismiss(hand)
+
+    def _hired(self) -> Any:
+        """A new actor; it waits until a node has room."""
+        options = {"num_cpus": self._cluster.cpus, "num_gpus": self._cluster.gpus}
+        # An error while it is made would be an actor that never stands: the entry is looked up with the first task.
+        return ray.remote(Hand).options(**options, max_restarts=0, max_task_retries=0).remote(self._entry)
+
+    def _stands(self, hand: Any) -> bool:
+        """Wait until it has a process; false: it lost it, or it is over."""
+        answer = hand.where.remote()
+        while not self._closed.is_set():
+            done, _ = ray.wait([answer], timeout=PULSE)
+            if done:
+                return _answers(answer)
+            if not self._standing and time.monotonic() - self._alone_since > ROOM_SECONDS:
+                self._refuse(f"no node of the cluster has room for a task within {ROOM_SECONDS:.0f} s")
+        return False
+
+    def _change_standing(self, by: int) -> None:
+        with self._lock:
+            self._standing += by
+            self._alone_since = time.monotonic()
+
+    def _employ(self, hand: Any) -> None:
+        first: int | None = None  # bytes after its first task
+        while not self._closed.is_set():
+            try:
+                ticket = self._tickets.get(timeout=PULSE)
+            except queue.Empty:
+                continue
+            message = self._done(hand, ticket)
+            if message is None:
+                return
+            first = first or message["bytes"]
+            if message["event"] == "memory" or message["bytes"] > GROWTH * first + SLACK:
+                return
+
+    def _done(self, hand: Any, ticket: Ticket) -> Mapping[str, Any] | None:
+        """The message of the task's end, its future settled; None: its process is gone."""
+        try:
+            message = self._heard(hand, ticket.due())
+        except OutOfMemoryError as error:
+            _settle(ticket.future, error=OutOfMemory(f"Ray ended the process for want of memory: {error}"[:500]))
+        except RayTaskError as error:  # of `Hand.do` itself, such as a task that cannot be sent
+            _settle(ticket.future, error=TaskFailed(str(error)[:500]))
+        except RayError as error:
+            self._lost(ticket, error)
+        else:
+            _settle(ticket.future, message)
+            return message
+        return None
+
+    def _heard(self, hand: Any, task: Task) -> Mapping[str, Any]:
+        """What it says until its end. Raises RayError with its process, and when it is over."""
+        answers = hand.do.options(num_returns="streaming").remote(task)
+        while not self._closed.is_set():
+            if ray.wait([answers], timeout=PULSE)[0]:
+                message: Mapping[str, Any] = ray.get(next(answers))
+                if message["event"] != "tell":
+                    return message
+                self._tell(message["told"])
+        raise RayError("the executor was closed")
+
+    def _lost(self, ticket: Ticket, error: RayError) -> None:
+        """Hand it out again, to whoever is free first."""
+        if self._closed.is_set() or ticket.losses >= LOSSES:
+            _settle(ticket.future, error=TaskFailed(f"its process or node was lost: {error}"[:500]))
+            return
+        log.warning("a task's process or node is lost, and the task begins again: %s", type(error).__name__)
+        self._tickets.put(replace(ticket, losses=ticket.losses + 1))
+
+    def _refuse(self, why: str) -> None:
+        """Fail what waits."""
+        with suppress(queue.Empty):
+            while True:
+                _settle(self._tickets.get_nowait().future, error=TaskFailed(why))
+
+
+def _settle(future: Future[Result], message: Mapping[str, Any] | None = None, error: Exception | None = None) -> None:
+    with suppress(InvalidStateError):  # cancelled by its caller
+        if message is not None and message["event"] == "result":
+            future.set_result(message["result"])
+        elif message is not None:
+            future.set_exception((OutOfMemory if message["event"] == "memory" else TaskFailed)(message["message"]))
+        else:
+            future.set_exception(error)
+
+
+def _answers(answer: Any) -> bool:
+    try:
+        log.info("a process stands on %s", ray.get(answer))
+    except RayError as error:
+        log.warning("a process of the cluster did not start: %s", str(error)[:500])
+        return False
+    return True
+
+
+def _dismiss(hand: Any) -> None:
+    with suppress(RayError, ValueError):
+        ray.kill(hand, no_restart=True)
+
+
+def _connect(address: str) -> bool:
+    """Join the cluster, or start one; whether this call did. Raises ConnectionError."""
+    if ray.is_initialized():
+        return False
+    told = {"log_to_driver": False, "logging_level": logging.WARNING}
+    if address == LOCAL:
+        _keep_to_itself()
+        ray.init(address=LOCAL, include_dashboard=False, _node_ip_address="127.0.0.1", **told)
+    else:
+        _reach(address)
+        ray.init(address=address, **told)
+    return True
+
+
+def _reach(address: str) -> None:
+    """Raises ConnectionError where nobody listens at once: Ray itself would try for ever."""
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), CONNECT_SECONDS).close()
+    except (OSError, ValueError) as error:
+        raise ConnectionError(f"no Ray answers at {address!r}; it is given as host:port") from error
+
+
+def _keep_to_itself() -> None:
+    """A Ray that is started here reports its use to nobody."""
+    from ray._private.usage import usage_lib
+
+    usage_lib.set_usage_stats_enabled_via_env_var(False)
+
+
+def _room(cluster: Cluster) -> int:
+    """How many tasks the cluster has room for as it is now; at least one."""
+    whole = ray.cluster_resources()
+    wanted = {"CPU": cluster.cpus, "GPU": cluster.gpus}
+    return max(1, int(min(whole.get(name, 0) // each for name, each in wanted.items() if each)))
