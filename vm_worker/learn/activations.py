@@ -108,6 +108,8 @@ def fill(stem: Stem, source: Source, viewing: Viewing, filling: Filling) -> Cach
     """Every view of every row through the stem, into a memory map. Raises OutOfTime."""
     count = len(source.rows)
     values = np.lib.format.open_memmap(filling.path, "w+", np.float16, (viewing.views, count, *stem.shape))
+    # Without a name it is this process's alone, and its room is free when the process ends, however that is.
+    filling.path.unlink()
     features: list[NDArray[np.float32]] = []
     for done, (view, start, images) in enumerate(_batches(source, viewing), start=1):
         if filling.budget.over():

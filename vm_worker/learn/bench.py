@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import uuid
 from collections.abc import Callable
 
 import keras
@@ -51,7 +52,7 @@ class Bench:
             self.restore()  # a tail that was trained before must not speak for the pretrained network
             stem = self._stem(cut_named(self.backbone, layer))
             viewing = Viewing(key[1], setting.mirror, setting.seed)
-            path = setting.folder / f"activations-{layer}-{key[1]}.npy"
+            path = setting.folder / f"activations-{uuid.uuid4().hex}.npy"  # others may work in this folder
             self._caches[key] = activations.fill(stem, self.source, viewing, Filling(path, budget, tell)), stem
         cache, stem = self._caches[key]
         if views.live:
