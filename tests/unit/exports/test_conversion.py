@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vm_worker.exports import conversion
 from vm_worker.exports.conversion import LATE, Conversion, calibration, convert
 
 # Stands in for the child: it makes, fails, dies or hangs as the name of the format says.
@@ -34,7 +33,7 @@ def child(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     script.write_text(CHILD)
     interpreter.write_text(f'#!/bin/sh\nexec {sys.executable} {script} "$3"\n')
     interpreter.chmod(0o755)
-    monkeypatch.setattr(conversion.sys, "executable", str(interpreter))
+    monkeypatch.setattr(sys, "executable", str(interpreter))
 
 
 def notes(folder: Path, names: list[str], seconds: float = 60.0) -> dict[str, str]:

@@ -11,10 +11,11 @@ import pytest
 
 from jobs.errors import Bug
 from jobs.options import EXPORTS
-from vm_worker.exports import delivery, formats
+from vm_worker.exports import conversion, delivery, formats
 from vm_worker.exports.conversion import Conversion, Made
 from vm_worker.exports.delivery import Order, deliver
 from vm_worker.exports.formats import Format, Pace
+from vm_worker.exports.service import base
 from vm_worker.exports.verify import Proof
 from vm_worker.learn import latency
 
@@ -39,11 +40,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     def measure(paths: Sequence[Path], seconds: float) -> dict[Path, Any]:
         return {path: {"bytes": path.stat().st_size} for path in paths}
 
-    monkeypatch.setattr(delivery.conversion, "convert", convert)
+    monkeypatch.setattr(conversion, "convert", convert)
     monkeypatch.setattr(delivery, "verify", verify)
     monkeypatch.setattr(delivery, "_keras", keras)
     monkeypatch.setattr(latency, "measure", measure)
-    monkeypatch.setattr(delivery.base, "base", lambda: tmp_path / "base.pyz")
+    monkeypatch.setattr(base, "base", lambda: tmp_path / "base.pyz")
     (tmp_path / "base.pyz").write_bytes(b"PK\x05\x06" + bytes(18))  # an empty zip
     (tmp_path / "model.h5").write_bytes(b"h5")
     return tmp_path
@@ -69,7 +70,7 @@ def test_without_a_packer_there_is_no_service(folder: Path, monkeypatch: pytest.
     def broken() -> Path:
         raise Bug("the service cannot be built here: shiv is not installed")
 
-    monkeypatch.setattr(delivery.base, "base", broken)
+    monkeypatch.setattr(base, "base", broken)
     row = delivered(folder)["service"]
     assert (row["state"], row["note"]) == ("failed", "the service cannot be built here: shiv is not installed")
 

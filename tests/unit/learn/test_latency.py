@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -35,7 +37,7 @@ def test_what_was_measured_is_remembered_for_this_machine_alone(
     assert memory.get("vgg16") is None
     memory.put("vgg16", {"bytes": 1})
     assert Memory(tmp_path).known(["vgg16", "xception"]) == {"vgg16": {"bytes": 1, "machine": latency.machine()}}
-    monkeypatch.setattr(latency.os, "cpu_count", lambda: 96)
+    monkeypatch.setattr(os, "cpu_count", lambda: 96)
     assert Memory(tmp_path).get("vgg16") is None
 
 
@@ -48,8 +50,8 @@ def test_a_broken_note_is_no_figure(tmp_path: Path) -> None:
 
 
 def test_nothing_is_begun_for_known_networks_or_without_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(latency.sys, "executable", str(tmp_path / "none"))
-    monkeypatch.setattr(latency.sys, "prefix", str(tmp_path))
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "none"))
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
     Memory().put("vgg16", {"bytes": 1})
     latency.fill(["vgg16"], tmp_path, 1000.0)
     latency.fill(["xception"], tmp_path, latency.LEAST_SECONDS - 1)
