@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox, TransformedBbox
 from numpy.typing import NDArray
 
 from jobs import wording
@@ -23,9 +25,10 @@ MISTAKES_SHOWN = 12
 PAIRS_SHOWN = 4
 CONFUSED_SHOWN, TYPICAL_SHOWN = 3, 2  # photos of a pair: those taken for the other kind, and the other kind's own
 RIGHT_SHOWN, WRONG_SHOWN = 3, 3  # photos with a map of where the model looked
-CELL = 1.78  # inches: a photo and two lines
+CELL = 1.92  # inches: a photo and three lines
 CAPTION = 8.5  # points
-NAME = 20  # characters of a class under a photo
+NAME = 15  # characters of a class under a photo, wide ones counted twice
+PAIR_NAME = 19  # and over the photos of a pair
 DARKNESS = 0.78  # of places that did not count
 
 Row = Mapping[str, Any]
@@ -110,7 +113,7 @@ def looked(path: Path, judged: Judged, places: Sequence[int], maps: NDArray[np.f
             cells = _cells(drawing, 2 * len(places))
             for number, place in enumerate(places):
                 _photo(cells[2 * number], judged.photo(place), _caption(judged, place))
-                _photo(cells[2 * number + 1], judged.photo(place), "where it looked")
+                _photo(cells[2 * number + 1], judged.photo(place), "where it looked\n\n")
                 _overlay(cells[2 * number + 1], maps[number], judged.photo(place).shape[0])
     return [judged.row(place) for place in places]
 
@@ -126,7 +129,10 @@ def _cells(drawing: Figure, count: int) -> list[Axes]:
 def _photo(axes: Axes, photo: Pictures, caption: str) -> None:
     axes.set_axis_off()
     axes.imshow(photo, interpolation="bilinear")
-    axes.set_title(caption, fontsize=CAPTION, fontweight="normal", y=-0.02, va="top", pad=0, loc="left")
+    text = axes.set_title(caption, fontsize=CAPTION, fontweight="normal", y=-0.02, va="top", pad=0, loc="left")
+    # Whatever its letters' widths are, it stays under its own photo.
+    text.set_clip_box(TransformedBbox(Bbox([[0.0, -1.0], [1.03, 1.0]]), axes.transAxes))
+    text.set_clip_on(True)
 
 
 def _overlay(axes: Axes, where: NDArray[np.float32], size: int) -> None:
@@ -138,16 +144,22 @@ def _overlay(axes: Axes, where: NDArray[np.float32], size: int) -> None:
 
 def _caption(judged: Judged, place: int) -> str:
     row = judged.row(place)
-    names = dict(zip(judged.classes, style.labels(judged.classes, NAME), strict=True))
-    sure = wording.percent(row["probability"])
+    sure = f"{wording.percent(row['probability'])} sure"
     if row["truth"] == row["said"]:
-        return f"{names[row['said']]}, {sure}\nright"
-    return f"said: {names[row['said']]}, {sure}\nwas: {names[row['truth']]}"
+        return f"{_short(judged, row['said'], NAME + 5)}\nright, {sure}\n"
+    return f"said: {_short(judged, row['said'], NAME)}\nwas: {_short(judged, row['truth'], NAME + 1)}\n{sure}"
+
+
+def _short(judged: Judged, name: str, most: int) -> str:
+    """The class's label of at most that width, in letters of which Chinese ones take two."""
+    number = list(judged.classes).index(name)
+    wide = sum(unicodedata.east_asian_width(letter) in "WF" for letter in name[:most])
+    return style.labels(judged.classes[: number + 1], most - min(wide, most // 2))[number]
 
 
 def _pair(band: Any, judged: Judged, pair: Row) -> None:
     truth, said = (list(judged.classes).index(pair[key]) for key in ("truth", "said"))
-    first, second = style.labels(judged.classes, NAME)[truth], style.labels(judged.classes, NAME)[said]
+    first, second = (_short(judged, pair[key], PAIR_NAME) for key in ("truth", "said"))
     confused = judged.surest((judged.labels == truth) & (judged.said == said))[:CONFUSED_SHOWN]
     typical = judged.surest((judged.labels == said) & (judged.said == said))[:TYPICAL_SHOWN]
     left, right = band.subfigures(1, 2, width_ratios=(CONFUSED_SHOWN, TYPICAL_SHOWN))

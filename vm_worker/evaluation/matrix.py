@@ -61,7 +61,7 @@ def _pairs(path: Path, counts: Counts, classes: Sequence[str]) -> None:
             axes.text(values[place], place, f"  {values[place]} ({share})", va="center", fontsize=8)
         axes.tick_params(axis="y", labelsize=8.5, length=0)
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-        axes.set_xlabel("test photos of the first kind that the model took for the second")
+        axes.set_xlabel("test photos (share of all of their kind)")
         axes.grid(axis="x")
         axes.set_axisbelow(True)
         if not found:

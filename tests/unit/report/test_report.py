@@ -202,7 +202,7 @@ def without(part: str) -> report.Facts:
         ("tuning", "Nothing was tuned. You get the model as it was selected"),
         ("trial", "Nothing was tuned: the time left does not allow it. You get the model as it was selected."),
         ("skipped", "Every file could be used."),
-        ("quote", "The budget was 20 minutes; it took 11 min 22 s"),
+        ("quote", "The budget was 20 minutes; it took 11 min 21 s"),
         ("exports", "Download model.h5"),
         ("measure", "so you get it."),
         ("findings", "Which networks were compared"),
