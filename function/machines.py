@@ -1,7 +1,8 @@
 """Training machines that are there only while somebody waits: the sweep sets the size of their group.
 
-It only ever grows it, up to the number of jobs that wait or run. A machine that finds nothing more to do
-takes itself away (`vm_worker/idle.py`), and one that Google takes back is made again by the group.
+It grows it, up to the number of jobs that wait or run. A machine that finds nothing more to do takes itself
+away (`vm_worker/idle.py`), and one that Google takes back is made again by the group. One that cannot take itself
+away, as its start failed, would cost money for ever: after LEFT_SECONDS without any job the group is emptied.
 https://cloud.google.com/compute/docs/reference/rest/v1/instanceGroupManagers/resize
 """
 
@@ -20,6 +21,7 @@ from google.auth.transport.requests import AuthorizedSession
 from jobs.queue import Queue
 
 SCOPES = ("https://www.googleapis.com/auth/compute",)
+LEFT_SECONDS = 1800.0  # far longer than a machine waits for more work by itself
 TIMEOUT = 10.0  # seconds; a sweep has less than a minute
 
 _log = logging.getLogger(__name__)
@@ -34,22 +36,37 @@ class MachineGroup:
         self._most = most
         self._credentials = credentials
         self._session: AuthorizedSession | None = None
+        self._quiet_since: float | None = None  # monotonic seconds; while this function has seen no job
 
     def __call__(self, queue: Queue) -> Mapping[str, Any]:
         """Let there be as many machines as jobs, if that is more than there are; `{"machines": how many}`.
 
+        None at all where there has been no job for long.
+
         A group that does not answer must not stop the sweep: the number is None then, and the next minute tries again.
         """
         wanted = min(self._most, sum(1 for _ in queue.waiting()))
+        left = self._left(queue, wanted)
         try:
-            size = self._size() if wanted else 0
-            if wanted > size:
+            size = self._size() if wanted or left else 0
+            if wanted > size or (left and size):
                 self._resize(wanted)
                 _log.info("training machines: %d, were %d", wanted, size)
         except (requests.RequestException, google.auth.exceptions.GoogleAuthError, KeyError, ValueError) as error:
             _log.error("the group of training machines does not answer: %s", type(error).__name__)
             return {"machines": None}
-        return {"machines": max(wanted, size)}
+        return {"machines": 0 if left else max(wanted, size)}
+
+    def _left(self, queue: Queue, wanted: int) -> bool:
+        """Whether nobody has needed a machine for so long that none can be there for a reason."""
+        now = queue.clock.monotonic()
+        if wanted or self._quiet_since is None:
+            self._quiet_since = None if wanted else now
+            return False
+        if now - self._quiet_since < LEFT_SECONDS:
+            return False
+        self._quiet_since = now  # the next look is as far away
+        return True
 
     def _size(self) -> int:
         answer = self._open().get(self._url, timeout=TIMEOUT)

@@ -15,7 +15,7 @@ need() { command -v "$1" >/dev/null || fail "$1 is not installed. $2"; }
 [ -n "${PROJECT:-}" ] || fail "Give PROJECT=your-project."
 [ -n "${REGION:-}" ] || fail "Give REGION=europe-west4, or another one."
 need terraform "It makes the resources."
-need gcloud "It keeps the secrets out of Terraform's state. Run 'gcloud auth application-default login' once."
+need gcloud "It keeps the secrets out of Terraform's state. Run 'gcloud auth login' and 'gcloud auth application-default login' once."
 
 BUILD=${BUILD:-build}
 PYTHON=${PYTHON:-.venv/bin/python}
@@ -47,6 +47,7 @@ quoted() {
 secret() {
   local name=$1 value=$2
   if [ -z "$(gcloud secrets versions list "$name" --project "$PROJECT" --limit 1 --format 'value(name)')" ]; then
+    [ -n "$value" ] || fail "Give SENDGRID_KEY=... for the first deployment."
     printf '%s' "$value" | gcloud secrets versions add "$name" --project "$PROJECT" --data-file -
   fi
 }
@@ -56,11 +57,14 @@ deploy() {
   [ -n "${ALLOWED:-}" ] || fail "Give ALLOWED='you@example.org,*@example.com': who may submit."
   build
   mapfile -t vars < <(variables)
+  # Terraform itself asks these; a new project has them switched off.
+  gcloud services enable cloudresourcemanager.googleapis.com iam.googleapis.com serviceusage.googleapis.com \
+    --project "$PROJECT"
   "${TERRAFORM[@]}" init -input=false
   "${TERRAFORM[@]}" apply "${STATE[@]}" "${vars[@]}" \
     -target=google_secret_manager_secret.secret -target=google_secret_manager_secret.sendgrid
   secret modelmail-secret "$("$PYTHON" -c 'import secrets; print(secrets.token_urlsafe(32), end="")')"
-  secret modelmail-sendgrid-key "${SENDGRID_KEY:?Give SENDGRID_KEY=... for the first deployment}"
+  secret modelmail-sendgrid-key "${SENDGRID_KEY:-}"
   "${TERRAFORM[@]}" apply "${STATE[@]}" "${vars[@]}"
   "${TERRAFORM[@]}" output "${STATE[@]}" -raw url
   printf '\n'

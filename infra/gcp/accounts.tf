@@ -13,6 +13,18 @@ resource "google_service_account" "scheduler" {
   display_name = "modelmail: the clock that calls the sweep"
 }
 
+# Builds the function's image. New organisations give the default account, which would do it otherwise, no rights.
+resource "google_service_account" "builder" {
+  account_id   = "${local.name}-builder"
+  display_name = "modelmail: builds the function"
+}
+
+resource "google_project_iam_member" "builder_builds" {
+  project = var.project
+  role    = "roles/cloudbuild.builds.builder"
+  member  = google_service_account.builder.member
+}
+
 # Reads, lists and deletes, and cannot write.
 resource "google_project_iam_custom_role" "remover" {
   role_id     = "modelmailRemover"

@@ -6,6 +6,8 @@ resource "google_cloudfunctions2_function" "front" {
   build_config {
     runtime     = "python312"
     entry_point = "handle"
+
+    service_account = google_service_account.builder.id
     source {
       storage_source {
         bucket = google_storage_bucket.code.name
@@ -51,6 +53,7 @@ resource "google_cloudfunctions2_function" "front" {
   }
 
   depends_on = [
+    google_project_iam_member.builder_builds,
     google_project_service.needed,
     google_secret_manager_secret_iam_member.function_secret,
     google_secret_manager_secret_iam_member.function_sendgrid,

@@ -11,6 +11,10 @@ terraform {
 provider "google" {
   project = var.project
   region  = var.region
+
+  # The budgets' API wants a project to count its calls against.
+  user_project_override = var.billing_account != ""
+  billing_project       = var.billing_account == "" ? null : var.project
 }
 
 data "google_project" "this" {

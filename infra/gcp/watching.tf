@@ -88,4 +88,5 @@ resource "google_billing_budget" "monthly" {
   threshold_rules {
     threshold_percent = 1.0
   }
+  depends_on = [google_project_service.needed]
 }

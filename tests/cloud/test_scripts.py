@@ -185,6 +185,13 @@ def test_secrets_that_are_there_are_left_alone(desk: Machine) -> None:
     assert not [call for call in desk.called() if "versions add" in call]
 
 
+def test_the_mail_providers_key_is_asked_for_once(desk: Machine) -> None:
+    ended = _desk(desk, "deploy", **WISH)
+    assert ended.returncode == 2 and "Give SENDGRID_KEY=" in ended.stderr
+    desk.program("gcloud", 'case "$*" in *"versions list"*) echo 1 ;; esac')
+    assert _desk(desk, "deploy", **WISH).returncode == 0
+
+
 @pytest.mark.parametrize("missing", list(WISH))
 def test_what_is_missing_is_asked_for_by_name(desk: Machine, missing: str) -> None:
     given = {name: value for name, value in WISH.items() if name != missing}

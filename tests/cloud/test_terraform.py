@@ -47,6 +47,7 @@ GRANTS = {
     ("worker", "project", "custom machines"),
     ("worker", "project", "roles/logging.logWriter"),
     ("worker", "project", "roles/monitoring.metricWriter"),
+    ("builder", "project", "roles/cloudbuild.builds.builder"),
     ("allUsers", "service front", "roles/run.invoker"),
 }
 CUSTOM = {

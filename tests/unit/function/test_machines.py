@@ -106,6 +106,34 @@ def test_a_job_without_photos_starts_nothing_and_asks_nobody(group: MachineGroup
     assert Compute.asked == 0
 
 
+def test_machines_that_nobody_has_needed_for_long_are_taken_away(group: MachineGroup, queue: Queue) -> None:
+    clock = queue.clock
+    assert isinstance(clock, FakeClock)
+    Compute.size = 2
+    for _ in range(30):
+        assert group(queue) == {"machines": 0}
+        clock.sleep(60)
+    assert Compute.asked == 0
+    assert group(queue) == {"machines": 0}
+    assert Compute.resized == [0]
+
+
+def test_a_job_between_keeps_the_machines(group: MachineGroup, queue: Queue) -> None:
+    clock = queue.clock
+    assert isinstance(clock, FakeClock)
+    Compute.size = 1
+    group(queue)
+    clock.sleep(1700)
+    _uploaded(queue, 1)
+    group(queue)
+    for stat in list(queue.buckets.datasets.list()):
+        queue.buckets.datasets.delete(stat.name)
+    for _ in range(29):
+        group(queue)
+        clock.sleep(60)
+    assert Compute.resized == []
+
+
 @pytest.mark.parametrize("status", [403, 404, 500, 503])
 def test_a_group_that_refuses_is_logged_and_the_sweep_goes_on(
     group: MachineGroup, queue: Queue, status: int, caplog: pytest.LogCaptureFixture
