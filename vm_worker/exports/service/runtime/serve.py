@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from vm_worker.exports.service.runtime.bundle import FOLDER, Bundle, from_zip
+from vm_worker.exports.service.runtime.bundle import FOLDER, Bundle, from_folder, from_zip
 
 MADE_FOR = "made_for.json"
 HOST, PORT = "127.0.0.1", 8080
@@ -35,8 +35,8 @@ def _elsewhere() -> str:
     return f"This service was made for {told.format(**wanted)}; this is {told.format(**here)}."
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """`python3 service.pyz [--host H] [--port P] [--threads N]`."""
+def main(arguments: Sequence[str] | None = None, folder: Path | None = None) -> int:
+    """`python3 service.pyz [--host H] [--port P] [--threads N]`; the model is in that file, or in a folder."""
     parser = argparse.ArgumentParser(prog="service.pyz", description="A trained image classifier as REST and SOAP.")
     parser.add_argument(
         "--host", default=HOST, help="address to listen on; 0.0.0.0 lets others in (default %(default)s)"
@@ -47,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if wrong := _elsewhere():
             raise ValueError(wrong)
-        bundle = from_zip(Path(sys.argv[0]))
+        bundle = from_folder(folder) if folder else from_zip(Path(sys.argv[0]))
         return run(bundle, given.host, given.port, given.threads)
     except (ValueError, OSError) as error:
         sys.stderr.write(f"{error}\n")

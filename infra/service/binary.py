@@ -1,0 +1,70 @@
+"""A program of one file from a service.pyz, by PyInstaller: for machines of the same platform without Python.
+
+    pip install pyinstaller && python -m infra.service.binary service.pyz --out service
+
+Run it with the Python that the service was made with. The program takes the same flags as the service.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+
+SITE, MODEL = "site-packages/", "modelmail/"  # in the zip: libraries, and the job's files
+# The libraries go in as they are, so that the program runs what the service runs; PyInstaller adds the interpreter
+# and, as nothing tells which parts of it they need, the whole standard library but what has a screen or tests.
+ENTRY = """import sys
+from pathlib import Path
+home = Path(sys._MEIPASS)
+sys.path.insert(0, str(home / "site-packages"))
+from vm_worker.exports.service.runtime.serve import main
+sys.exit(main(folder=home / "modelmail"))
+"""
+NEVER = ("antigravity", "idlelib", "lib2to3", "this", "tkinter", "turtle", "turtledemo")
+NOT_ANALYSED = ("vm_worker",)  # it is among the libraries already
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """`python -m infra.service.binary SERVICE [--out FILE]`; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="binary", description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("service", type=Path, help="a service.pyz")
+    parser.add_argument("--out", type=Path, default=Path("service"), help="the program (default %(default)s)")
+    given = parser.parse_args(arguments)
+    with tempfile.TemporaryDirectory(prefix="modelmail-") as scratch:
+        status = build(given.service, Path(scratch))
+        if status == 0:
+            given.out.write_bytes((Path(scratch) / "dist" / "service").read_bytes())
+            given.out.chmod(0o755)
+    return status
+
+
+def build(service: Path, scratch: Path) -> int:
+    """PyInstaller's exit status; the program is `dist/service` in `scratch`."""
+    unpacked = scratch / "unpacked"
+    with zipfile.ZipFile(service) as archive:
+        members = [name for name in archive.namelist() if name.startswith((SITE, MODEL))]
+        archive.extractall(unpacked, members)
+    (scratch / "entry.py").write_text(ENTRY, encoding="utf-8")
+    return subprocess.run(command(unpacked, scratch), check=False, cwd=scratch).returncode  # noqa: S603 (our arguments)
+
+
+def command(unpacked: Path, scratch: Path) -> list[str]:
+    """The recipe."""
+    parts = sorted(name for name in sys.stdlib_module_names if not name.startswith("_") and name not in NEVER)
+    return [
+        *(sys.executable, "-m", "PyInstaller", "--onefile", "--noconfirm", "--log-level", "WARN", "--name", "service"),
+        *("--distpath", str(scratch / "dist"), "--workpath", str(scratch / "build"), "--specpath", str(scratch)),
+        *("--add-data", f"{unpacked / SITE}:{SITE}", "--add-data", f"{unpacked / MODEL}:{MODEL}"),
+        *(argument for name in (*NEVER, *NOT_ANALYSED) for argument in ("--exclude-module", name)),
+        *(argument for name in parts for argument in ("--hidden-import", name)),
+        str(scratch / "entry.py"),
+    ]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
