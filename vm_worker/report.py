@@ -54,7 +54,7 @@ def build(facts: Facts) -> dict[str, Any]:
         "job": dict(facts.job),
         "headline": advice.headline(test, len(dataset["classes"])),
         "cautions": advice.cautions(test),
-        "next_steps": advice.next_steps(test, facts.select.get("learning_curve"), facts.select.get("suspects_count")),
+        "next_steps": _steps(facts),
         "dataset": {**dataset, "skipped": list(dataset["skipped"])[:SKIPPED_SHOWN]},
         "candidates": [_candidate(row, facts) for row in facts.select["candidates"]],
         "pruning": list(facts.select.get("pruning", ())),
@@ -131,6 +131,12 @@ def _finite(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_finite(one) for one in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _steps(facts: Facts) -> list[str]:
+    select, evaluate = facts.select, facts.evaluate
+    curve, suspects = select.get("learning_curve"), select.get("suspects_count")
+    return advice.next_steps(evaluate["test"], curve, suspects, evaluate.get("unsure"))
 
 
 def _candidate(row: Mapping[str, Any], facts: Facts) -> dict[str, Any]:

@@ -46,14 +46,26 @@ def cautions(test: Mapping[str, Any]) -> list[str]:
 
 
 def next_steps(
-    test: Mapping[str, Any], curve: Mapping[str, Any] | None = None, suspects: int | None = None
+    test: Mapping[str, Any],
+    curve: Mapping[str, Any] | None = None,
+    suspects: int | None = None,
+    unsure: Mapping[str, Any] | None = None,
 ) -> list[str]:
-    """What to do with the model, the most useful first. `suspects` counts photos that may be in the wrong folder."""
+    """What to do with the model, the most useful first.
+
+    `suspects` counts photos that may be in the wrong folder, `unsure` is the report's own key.
+    """
     steps = ["Download model.h5 and labels.txt and try the model on a few more photos of your own."]
     steps.append(
         f"Keep in mind that it knows only these {len(test['per_class'])} kinds: a photo of anything else still gets "
         "one of their names."
     )
+    if unsure and unsure["threshold"]:
+        steps.append(
+            f"Look for yourself where it is less than {wording.percent(unsure['threshold'])} sure: on the other "
+            f"{wording.percent(unsure['answered'])} of the photos it is right on "
+            f"{wording.percent(unsure['accuracy_answered'])}."
+        )
     if suspects:
         steps.append(
             f"{wording.plural(suspects, 'photo looks', 'photos look')} much more like another kind than the one of the "

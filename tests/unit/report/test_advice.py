@@ -82,3 +82,12 @@ def test_only_the_three_weakest_classes_are_named() -> None:
         matrix[row][4] += 20 - count
     (sentence,) = [step for step in advice.next_steps(figures(matrix, tuple("abcde"))) if "least well" in step]
     assert "finds a, c and d least well (10 % of the photos of a)" in sentence
+
+
+def test_where_the_model_is_not_sure_a_person_should_look() -> None:
+    test = figures([[90, 10], [10, 90]], ("cat", "dog"))
+    told = {"threshold": 0.73, "answered": 0.81, "accuracy_answered": 0.956}
+    wanted = "Look for yourself where it is less than 73 % sure: on the other 81 % of the photos it is right on 96 %."
+    assert wanted in advice.next_steps(test, unsure=told)
+    for nothing in (None, {**told, "threshold": None}):
+        assert not any("Look for yourself" in step for step in advice.next_steps(test, unsure=nothing))
