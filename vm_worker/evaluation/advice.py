@@ -78,7 +78,7 @@ def next_steps(
             f"({wording.percent(weak[0]['recall'])} of the photos of {wording.name(weak[0]['class'])}): "
             "more photos of these would help most."
         )
-    for pair in test["pairs"][:1]:
+    for pair in [] if suspects else test["pairs"][:1]:  # one list of photos to check is enough
         if pair["count"] >= 2 and pair["share"] >= OFTEN_CONFUSED:
             steps.append(
                 f"It took {wording.name(pair['truth'])} for {wording.name(pair['said'])} {pair['count']} times in "
