@@ -55,10 +55,12 @@ bench: dev ## Measure; prints tables.
 	$(BIN)/pytest tests/benchmarks -o python_files='*.py' -m "" -s
 
 cloud: dev ## The cloud files against the provider's own schema, and by checkov.
-	@test -x .venv-cloud/bin/checkov || { $(PYTHON) -m venv .venv-cloud && .venv-cloud/bin/python -m pip install \
-		--disable-pip-version-check --quiet cdktf-cdktf-provider-google checkov pytest python-hcl2; }
+	@test -x .venv-cloud/bin/pytest || { $(PYTHON) -m venv .venv-cloud && .venv-cloud/bin/python -m pip install \
+		--disable-pip-version-check --quiet cdktf-cdktf-provider-google pytest python-hcl2; }
+	@test -x .venv-checkov/bin/checkov || { $(PYTHON) -m venv .venv-checkov && .venv-checkov/bin/python -m pip install \
+		--disable-pip-version-check --quiet checkov; }  # its own hcl2 would replace the other's
 	.venv-cloud/bin/python -m pytest -c /dev/null --rootdir . --noconftest -p no:cacheprovider tests/cloud/test_schema.py
-	.venv-cloud/bin/checkov --directory infra/gcp --framework terraform --quiet --compact --skip-download
+	.venv-checkov/bin/checkov --directory infra/gcp --framework terraform --quiet --compact --skip-download
 
 deploy: dev ## Everything to your Google Cloud project: PROJECT= REGION= SENDER= ALLOWED= SENDGRID_KEY=
 	@PROJECT="$(PROJECT)" REGION="$(REGION)" SENDER="$(SENDER)" ALLOWED="$(ALLOWED)" PYTHON=$(BIN)/python infra/deploy.sh deploy

@@ -19,10 +19,27 @@ resource "google_service_account" "builder" {
   display_name = "modelmail: builds the function"
 }
 
-resource "google_project_iam_member" "builder_builds" {
+resource "google_project_iam_member" "builder_logs" {
   project = var.project
-  role    = "roles/cloudbuild.builds.builder"
+  role    = "roles/logging.logWriter"
   member  = google_service_account.builder.member
+}
+
+resource "google_project_iam_member" "builder_images" {
+  project = var.project
+  role    = "roles/artifactregistry.writer"
+  member  = google_service_account.builder.member
+}
+
+# The source lies in a bucket that Google makes when the function is first built.
+resource "google_project_iam_member" "builder_source" {
+  project = var.project
+  role    = "roles/storage.objectViewer"
+  member  = google_service_account.builder.member
+  condition {
+    title      = "the source of functions"
+    expression = "resource.name.startsWith(\"projects/_/buckets/gcf-v2-sources-\")"
+  }
 }
 
 # Reads, lists and deletes, and cannot write.

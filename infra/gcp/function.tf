@@ -53,7 +53,9 @@ resource "google_cloudfunctions2_function" "front" {
   }
 
   depends_on = [
-    google_project_iam_member.builder_builds,
+    google_project_iam_member.builder_images,
+    google_project_iam_member.builder_logs,
+    google_project_iam_member.builder_source,
     google_project_service.needed,
     google_secret_manager_secret_iam_member.function_secret,
     google_secret_manager_secret_iam_member.function_sendgrid,

@@ -47,7 +47,9 @@ GRANTS = {
     ("worker", "project", "custom machines"),
     ("worker", "project", "roles/logging.logWriter"),
     ("worker", "project", "roles/monitoring.metricWriter"),
-    ("builder", "project", "roles/cloudbuild.builds.builder"),
+    ("builder", "project", "roles/logging.logWriter"),
+    ("builder", "project", "roles/artifactregistry.writer"),
+    ("builder", "project", "roles/storage.objectViewer"),
     ("allUsers", "service front", "roles/run.invoker"),
 }
 CUSTOM = {
@@ -91,6 +93,11 @@ def test_everybody_has_exactly_the_rights_of_the_table() -> None:
     assert granted == GRANTS
     # No other way of granting is used: a binding or a policy would take rights from others.
     assert not [name for name in RESOURCES if re.search(r"_iam_(binding|policy)\.", name)]
+
+
+def test_the_builder_reads_the_source_of_functions_and_no_other_bucket() -> None:
+    (condition,) = hcl.blocks(_kind("google_project_iam_member")["builder_source"], "condition")
+    assert "gcf-v2-sources-" in condition["expression"]
 
 
 def test_custom_roles_hold_what_the_table_says() -> None:
