@@ -29,7 +29,8 @@ PATIENCE = 1500.0  # seconds
 SLEEPER = {"MODELMAIL_STUB_STEPS": "tests.faults.sleeper", "MODELMAIL_STUB_SECONDS": str(SECONDS)}
 CALM = {"MODELMAIL_LEASE_SECONDS": "60", "MODELMAIL_LIMIT_SWEEP_SECONDS": "60"}  # as on the cloud
 CALLS = {  # method and path of the storage's calls
-    "list of a bucket": ("GET", r"/b/[^/]+/o(\?|$)"),
+    "list, models": ("GET", r"-models/o(\?|$)"),
+    "list, datasets": ("GET", r"-datasets/o(\?|$)"),
     "read": ("GET", r"/b/[^/]+/o/"),
     "write": ("POST", r"^/upload/"),
     "delete": ("DELETE", r"/b/[^/]+/o/"),
@@ -113,7 +114,7 @@ def test_calls(house: House) -> None:
     print(f"\n{'calls':20}{'a job':>8}{'20 s idle':>11}   (polling 5 times a second; the job's include its submission)")
     for name, one, other in zip(CALLS, busy, idle, strict=True):
         print(f"{name:20}{one:8}{other:11}")
-    assert busy[2] > 0
+    assert busy[-2] > 0
 
 
 def test_real_workers(house: House, tmp_path: Path) -> None:
