@@ -22,7 +22,7 @@ from vm_worker.learn import contest, features, latency, prune, quote, standings
 from vm_worker.learn.backbones import CATALOGUE, Backbone
 from vm_worker.learn.budget import Budget
 from vm_worker.learn.engines import BATCH
-from vm_worker.learn.entrant import Entrant, Photos
+from vm_worker.learn.entrant import Entrant, Extract, Photos, alone
 from vm_worker.learn.findings import Findings, study
 from vm_worker.learn.heads import Head, Plan
 from vm_worker.learn.standings import Entry
@@ -51,6 +51,7 @@ class SelectRequest:
     options: Options
     budget: Budget
     folder: Path
+    extract: Extract = alone  # how photos go through a network
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,7 @@ class _Board:
         self._speeds: dict[str, float] = {}  # images a second of who has seen some
         self._first = math.inf  # images a second through the first candidate by Keras
         self._told = 0.0
-        self.photos = Photos.of(request.dataset, request.options.seed, request.folder)
+        self.photos = Photos.of(request.dataset, request.options.seed, request.folder).by(request.extract)
         self.plan = Plan(len(request.dataset.classes), request.options.epochs, request.options.seed)
 
     def entrant(self, backbone: Backbone) -> Entrant:

@@ -35,12 +35,14 @@ def select(work: Work) -> Output:
     started = time.monotonic()
     from vm_worker.selection import SelectRequest
     from vm_worker.selection import select as choose
+    from vm_worker.shards import spread
 
     work.start_seconds = max(START_LEAST, time.monotonic() - started)
     found, missing = work.weights()
     folder = work.scratch
-    request = SelectRequest(work.dataset(), found, work.spec.options, select_budget(work), folder)
-    selection = choose(request, _teller(work, Stage.SELECT))
+    with spread(work.spec.cluster, folder) as extract:
+        request = SelectRequest(work.dataset(), found, work.spec.options, select_budget(work), folder, extract)
+        selection = choose(request, _teller(work, Stage.SELECT))
     selection.head.save(work.folder / HEAD)
     absent = [_without_weights(key, reason) for key, reason in missing.items()] if work.spec.options.candidates else []
     result = {

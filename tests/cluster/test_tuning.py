@@ -28,6 +28,7 @@ from vm_worker.tuning import Tuned, TuneRequest, tune
 KEY = "efficientnet_lite0"
 ENTRY = "tests.cluster.started_trials:work"
 TRIALS = 3
+SEED = 1  # of a search whose first trials leave most of the network frozen: they are short
 ACCURACY, LOSS = 1e-5, 2e-3  # that two runs may differ by: threads add in any order
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
@@ -47,11 +48,11 @@ class Ledger:
 
 @pytest.fixture(scope="module")
 def material(tmp_path_factory: pytest.TempPathFactory) -> TuneRequest:
-    """45 photos, a head that knows nothing, three short trials."""
-    photos = textures(tmp_path_factory.mktemp("photos"), (224,), each=15)
+    """30 photos, a head that knows nothing, three short trials."""
+    photos = textures(tmp_path_factory.mktemp("photos"), (224,), each=10)
     width, classes = np.zeros(1280, np.float32), np.zeros(3, np.float32)
     head = Head(width, width + 1, np.zeros((1280, 3), np.float32), classes, strength=3.0, epochs=0)
-    options = Options(search="bayesian", trials=TRIALS, epochs=2)
+    options = Options(search="random", trials=TRIALS, epochs=2, seed=SEED)
     folder = tmp_path_factory.mktemp("work")
     return TuneRequest(photos, Chosen(weight(KEY), head), options, Budget.of(0), folder, 50.0, entry=ENTRY)
 

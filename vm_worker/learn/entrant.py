@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +17,18 @@ from vm_worker.learn.backbones import CATALOGUE, Backbone
 from vm_worker.learn.budget import Budget
 from vm_worker.learn.contest import Material
 from vm_worker.learn.engines import Engine, Sample
-from vm_worker.learn.features import Source, Target, Watch
+from vm_worker.learn.features import Pace, Source, Target, Watch
 from vm_worker.learn.prune import Scored
 from vm_worker.learn.quote import Measured
 from vm_worker.learn.weights import WeightFile
 
 Tell = Callable[[Backbone, int, float], None]  # photos seen, images a second
+Extract = Callable[[WeightFile, Engine, Source, Target, Watch], Pace]
+
+
+def alone(weight: WeightFile, engine: Engine, source: Source, target: Target, watch: Watch) -> Pace:
+    """All in this process. Raises TooSlow."""
+    return features.extract(engine, source, target, watch)
 
 
 @dataclass(frozen=True)
@@ -35,6 +41,7 @@ class Photos:
     train: int  # training rows
     seed: int
     folder: Path  # for the features
+    extract: Extract = alone
 
     @classmethod
     def of(cls, dataset: Dataset, seed: int, folder: Path) -> Photos:
@@ -42,6 +49,10 @@ class Photos:
         train, validation = dataset.rows(Part.TRAIN), dataset.rows(Part.VALIDATION)
         rows = np.concatenate([train, validation])
         return cls(dataset, rows, folds.interleaved(dataset.labels[rows], seed), len(train), seed, folder)
+
+    def by(self, extract: Extract) -> Photos:
+        """The same, to be sent through networks in this way."""
+        return replace(self, extract=extract)
 
     def first(self, count: int) -> NDArray[np.int64]:
         """Positions of the first so many of the order, ascending: training rows first."""
@@ -85,7 +96,7 @@ class Entrant:
             places = self._photos.order[before:until]
             source = Source(self._photos.dataset.pixels(self.backbone.size), self._photos.rows[places])
             watch = Watch(budget, lambda done, speed: self._tell(self.backbone, before + done, speed), least)
-            pace = features.extract(engine, source, Target(self._features, places), watch)
+            pace = self._photos.extract(self._weight, engine, source, Target(self._features, places), watch)
         finally:
             self.seconds += time.monotonic() - started
         self.seen, self.speed = before + pace.done, pace.speed

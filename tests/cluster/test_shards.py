@@ -1,0 +1,38 @@
+"""Features by shards on a cluster of two nodes, one of which is lost in the middle."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.cluster.conftest import Nodes
+from tests.unit.learn.photos import weight
+from tests.unit.worker.test_shards import KEY, ROWS, Desk
+from vm_worker import shards
+from vm_worker.learn.entrant import alone
+from vm_worker.spec import Cluster
+
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
+
+
+def test_a_node_lost_in_the_middle_changes_no_feature(
+    nodes: Nodes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shards, "LEAST", 5)
+    desk = Desk(tmp_path)
+    lost: list[str] = []
+
+    def kill(done: int, speed: float) -> None:
+        if not lost:
+            lost.append(nodes.running[0].node_id)
+            nodes.kill(lost[0])
+
+    whole, joined = desk.target(), desk.target()
+    alone(weight(KEY), desk.engine, desk.source, whole, desk.watch)
+    with shards.spread(Cluster(nodes.address), tmp_path) as extract:
+        pace = extract(weight(KEY), desk.engine, desk.source, joined, replace(desk.watch, progress=kill))
+    assert lost and pace.done == ROWS
+    np.testing.assert_allclose(joined.values, whole.values, atol=1e-4)

@@ -1,0 +1,104 @@
+"""Features by shards are the features of one process, whoever computes which."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.unit.learn.photos import textures, weight
+from vm_worker import shards
+from vm_worker.executors.serial import SerialExecutor
+from vm_worker.learn import engines, features, networks
+from vm_worker.learn.budget import Budget
+from vm_worker.learn.engines import Engine
+from vm_worker.learn.entrant import alone
+from vm_worker.learn.features import Source, Target, TooSlow, Watch
+from vm_worker.shards import Shards, ranges
+from vm_worker.spec import Cluster
+
+KEY = "efficientnet_lite0"
+ROWS = 24
+
+
+class Two(SerialExecutor):
+    """As if two processes worked."""
+
+    workers = 2
+
+
+class Desk:
+    """Photos, their network, and where features go."""
+
+    def __init__(self, folder: Path) -> None:
+        self.pixels = textures(folder, (224,), each=10).pixels(224)
+        self.engine = replace(engines.by_keras(networks.extractor(KEY, weight(KEY))), speed=1000.0)
+        self.source = Source(self.pixels, np.random.default_rng(0).permutation(30)[:ROWS].astype(np.int64))
+        self.places = np.random.default_rng(1).permutation(ROWS).astype(np.int64)
+        self.watch = Watch(Budget.of(600))
+
+    def target(self) -> Target:
+        return Target(np.zeros((ROWS, *self.engine.shape), np.float32), self.places)
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
+    return Desk(tmp_path_factory.mktemp("photos"))
+
+
+@pytest.fixture
+def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shards]:
+    monkeypatch.setattr(shards, "LEAST", 5)
+    made = Shards(tmp_path)
+    made.executor = Two(shards.ENTRY, made.hear)
+    yield made
+    shards._engines.clear()
+
+
+@pytest.mark.parametrize(("rows", "workers"), [(1000, 2), (1001, 3), (128, 4), (127, 4), (300, 1)])
+def test_ranges_hold_every_row_once_in_order(rows: int, workers: int) -> None:
+    parts = ranges(rows, workers)
+    assert [row for part in parts for row in range(rows)[part]] == list(range(rows))
+    assert len(parts) == max(1, min(2 * workers, rows // shards.LEAST))
+
+
+def test_the_parts_joined_are_the_whole(desk: Desk, work: Shards, tmp_path: Path) -> None:
+    heard: list[int] = []
+    watch = replace(desk.watch, progress=lambda done, speed: heard.append(done))
+    whole, joined = desk.target(), desk.target()
+    alone(weight(KEY), desk.engine, desk.source, whole, desk.watch)
+    pace = work.extract(weight(KEY), desk.engine, desk.source, joined, watch)
+    np.testing.assert_allclose(joined.values, whole.values, atol=1e-5)
+    assert np.abs(whole.values).sum() > 0
+    assert pace.done == ROWS and heard == sorted(heard) and heard[-1] == ROWS
+    assert not list(tmp_path.glob("shard-*"))
+
+
+def test_what_the_cluster_cannot_do_this_process_does(
+    desk: Desk, work: Shards, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(shards, "_engine", _broken)
+    target = desk.target()
+    assert work.extract(weight(KEY), desk.engine, desk.source, target, desk.watch).done == ROWS
+    assert np.abs(target.values).sum(axis=1).all() and "given up" in caplog.text
+
+
+def _broken(*arguments: object) -> Engine:
+    raise ValueError("no such luck")
+
+
+def test_shards_that_are_too_slow_are_too_slow(desk: Desk, work: Shards, monkeypatch: pytest.MonkeyPatch) -> None:
+    def slow(*arguments: object) -> features.Pace:
+        raise TooSlow(2.0)
+
+    monkeypatch.setattr(shards, "extract", slow)
+    with pytest.raises(TooSlow, match=r"4\.0 images"):
+        work.extract(weight(KEY), desk.engine, desk.source, desk.target(), desk.watch)
+
+
+def test_without_a_cluster_nothing_is_spread(tmp_path: Path) -> None:
+    with shards.spread(Cluster(), tmp_path) as extract:
+        assert extract is alone
