@@ -94,7 +94,7 @@ def test_settings_are_those_of_the_code() -> None:
 
 
 def test_commands_are_those_of_the_program() -> None:
-    assert set(re.findall(r"^modelmail ([a-z]+)", README, re.M)) == set(COMMANDS)
+    assert set(re.findall(r"^modelmail ([a-z-]+)", README, re.M)) == set(COMMANDS)
 
 
 @pytest.mark.parametrize("line", re.findall(r"^modelmail .*", README, re.M))

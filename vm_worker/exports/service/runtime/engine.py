@@ -31,7 +31,7 @@ class Prediction:
 class Engine:
     """A TFLite model of one float32 input, (1, size, size, 3) raw RGB 0..255, and its labels.
 
-    The first of several requests gets every core, the others one each.
+    A request that is alone gets every core; of several each gets one, and no more are worked on than there are cores.
     Raises ValueError for a model of another form.
     """
 
@@ -43,12 +43,14 @@ class Engine:
         self.size = _checked_size(self._wide, len(self.labels))
         self._narrow: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._alone, self._lock = threading.Lock(), threading.Lock()
-        self._made = 0
+        self._slots = threading.BoundedSemaphore(self.threads)
+        self._made = self._present = 0
 
     def predict(self, data: bytes) -> Prediction:
         """The answer for the bytes of a photo. Raises BadImage."""
-        square = read_square(io.BytesIO(data), self.size)
-        answer = self.probabilities(square)
+        with self._in_turn():
+            square = read_square(io.BytesIO(data), self.size)
+            answer = self.probabilities(square)
         best = int(answer.argmax())
         return Prediction(self.labels[best], float(answer[best]), tuple(float(value) for value in answer))
 
@@ -61,8 +63,19 @@ class Engine:
         return answer
 
     @contextmanager
+    def _in_turn(self) -> Iterator[None]:
+        with self._lock:
+            self._present += 1
+        try:
+            with self._slots:
+                yield
+        finally:
+            with self._lock:
+                self._present -= 1
+
+    @contextmanager
     def _interpreter(self) -> Iterator[Any]:
-        if self._alone.acquire(blocking=False):
+        if self._present <= 1 and self._alone.acquire(blocking=False):
             try:
                 yield self._wide
             finally:

@@ -1,0 +1,95 @@
+"""The table of Apeinans and Zukovs (2020) for any dataset: four networks at four widths, trained from nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from scipy.stats import binomtest
+
+from vm_worker.intake.dataset import Dataset, Part
+from vm_worker.learn import latency, lessons, scratch, tflite
+from vm_worker.learn.budget import Budget
+from vm_worker.learn.lessons import Pupils
+
+MEASURE_SECONDS = 4.0  # for the runs of one file
+FORMS: dict[str, Callable[[Any], bytes]] = {"float32": tflite.float32, "dynamic_range": tflite.dynamic_range}
+
+Row = dict[str, Any]
+
+
+def table(dataset: Dataset, folder: Path, budget: Budget) -> Iterator[Row]:
+    """A row for each network and width, the narrowest first, each as long as its share of the time allows.
+
+    name, title, width, parameters, validation_accuracy, test_accuracy, test_interval, epochs, and for each form of
+    TFLite its accuracy on the test photos, bytes, one_ms and all_ms (medians). The photos are 64 pixels wide.
+    """
+    plan = [(key, width) for width in reversed(scratch.WIDTHS) for key in scratch.NETWORKS]
+    for number, (key, width) in enumerate(plan):
+        keras.utils.set_random_seed(0)
+        model = scratch.NETWORKS[key](scratch.Shape(len(dataset.classes), width))
+        # Training gets what measuring, which takes about as long each time, leaves.
+        share = budget.share(0.9 / (len(plan) - number))
+        learnt = lessons.train(model, pupils(dataset, Part.TRAIN), pupils(dataset, Part.VALIDATION), share)
+        yield _row(key, width, learnt, _judged(model, dataset), model) | _forms(model, dataset, folder)
+
+
+def pupils(dataset: Dataset, part: Part) -> Pupils:
+    """The photos of one part."""
+    rows = dataset.rows(part)
+    return Pupils(dataset.pixels(scratch.SIZE)[rows], dataset.labels[rows])
+
+
+def _judged(model: keras.Model, dataset: Dataset) -> tuple[int, int]:
+    """Right ones, and all, of the test photos."""
+    test = pupils(dataset, Part.TEST)
+    said = model.predict(test.images, batch_size=lessons.BATCH, verbose=0).argmax(1)
+    return int((said == test.labels).sum()), len(said)
+
+
+def _row(key: str, width: float, learnt: lessons.Learnt, judged: tuple[int, int], model: keras.Model) -> Row:
+    right, photos = judged
+    interval = binomtest(right, photos).proportion_ci(method="wilson")
+    return {
+        "name": key,
+        "title": scratch.TITLES[key],
+        "width": width,
+        "parameters": int(model.count_params()),
+        "validation_accuracy": round(learnt.accuracy, 5),
+        "test_accuracy": round(right / photos, 5),
+        "test_interval": [round(float(interval.low), 5), round(float(interval.high), 5)],
+        "epochs": learnt.epochs,
+    }
+
+
+def _forms(model: keras.Model, dataset: Dataset, folder: Path) -> Row:
+    paths = {form: folder / f"{form}.tflite" for form in FORMS}
+    for form, path in paths.items():
+        path.write_bytes(FORMS[form](model))
+    figures = latency.measure(list(paths.values()), MEASURE_SECONDS)
+    return {
+        form: {
+            "accuracy": _accuracy(path, pupils(dataset, Part.TEST)),
+            "bytes": figures[path]["bytes"],
+            "one_ms": figures[path]["one"]["median"],
+            "all_ms": figures[path]["all"]["median"],
+        }
+        for form, path in paths.items()
+    }
+
+
+def _accuracy(path: Path, test: Pupils) -> float:
+    from ai_edge_litert.interpreter import Interpreter
+
+    network = Interpreter(str(path))
+    network.allocate_tensors()
+    given, said = network.get_input_details()[0]["index"], network.get_output_details()[0]["index"]
+    right = 0
+    for image, label in zip(test.images, test.labels, strict=True):
+        network.set_tensor(given, image[None].astype(np.float32))
+        network.invoke()
+        right += int(network.get_tensor(said)[0].argmax() == label)
+    return round(right / len(test.labels), 5)
