@@ -29,8 +29,8 @@ def run_sweep(parts: Parts, request: flask.Request) -> flask.Response:
     more = _until(parts.clock, SWEEP_SECONDS)
     swept = sweep(parts.queue, _delivery(parts), more)
     swept.strays = clear(parts.queue, more)
-    swept.deleted = retire(parts.queue, more)
     capacity = parts.capacity(parts.queue)
+    swept.deleted = retire(parts.queue, more)  # last: it lists every record, which takes long where there are many
     return answers.data({**vars(swept), "finished": more(), **capacity})
 
 
