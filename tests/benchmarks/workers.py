@@ -20,8 +20,8 @@ from jobs import job as jobs
 from jobs.options import Options
 from tests.faults.house import House, Site, open_house
 
-JOBS = 40
-SECONDS = 4.0  # that the stub's training takes; real ones take minutes
+EACH = 10  # jobs for each worker: 40 for the most
+SECONDS = 30.0  # that the stub's training takes; real ones take minutes
 COUNTS = (1, 2, 4)
 REAL_JOBS = 4
 REAL = Options(minutes=2, candidates=("efficientnet_lite0",), epochs=10, trials=0)
@@ -71,12 +71,12 @@ def measured(house: House, workers: int) -> Measured:
     """All jobs are there before the first worker; each has an address of its own, so that none waits for another."""
     site = Site(house, f"w{workers}")
     try:
-        for number in range(JOBS):
+        for number in range(EACH * workers):
             site.submit(f"a{number}@example.org", hmac=f"{number:064x}")
         for _ in range(workers):
             site.worker(**SLEEPER, **CALM)
         # Neither the start of the processes counts nor the end, when some find nothing more to do.
-        first, began = until_left(site, JOBS - 2 * workers)
+        first, began = until_left(site, (EACH - 1) * workers)
         last, ended = until_left(site, workers)
         until_left(site, 0)
         return Measured(workers, 3600 * (first - last) / (ended - began), len(list(site.stub.glob("overlap-*"))))
@@ -86,7 +86,7 @@ def measured(house: House, workers: int) -> Measured:
 
 def test_workers(house: House) -> None:
     rows = [measured(house, workers) for workers in COUNTS]
-    print(f"\n{JOBS} jobs of {SECONDS:.0f} s, a stub that sleeps")
+    print(f"\n{EACH} jobs a worker, of {SECONDS:.0f} s: a stub that sleeps")
     print(f"{'workers':>8}{'jobs/h':>9}{'of linear':>11}{'s a job besides':>17}{'done twice':>12}")
     for row in rows:
         linear = row.hourly / rows[0].hourly / row.workers
