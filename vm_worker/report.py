@@ -48,50 +48,72 @@ class Facts:
 
 def build(facts: Facts) -> dict[str, Any]:
     """report.json: every number of the job, and the sentences that page and mail share. Pure."""
+    built = {"version": VERSION, **_sayings(facts), **_learning(facts), **_judgement(facts), **_delivery(facts)}
+    return {key: _finite(value) for key, value in built.items()}
+
+
+def _sayings(facts: Facts) -> dict[str, Any]:
+    """The job, what is said of it, and how to repeat it."""
     test, dataset = facts.evaluate["test"], facts.dataset
-    built = {
-        "version": VERSION,
+    return {
         "job": dict(facts.job),
         "headline": advice.headline(test, len(dataset["classes"])),
         "cautions": advice.cautions(test),
         "next_steps": _steps(facts),
         "dataset": {**dataset, "skipped": list(dataset["skipped"])[:SKIPPED_SHOWN]},
+        "duplicates": dataset["duplicates"],
+        "undrawn": not all(map(style.drawable, dataset["classes"])),
+        "licence": dict(facts.licence),
+        "versions": dict(facts.versions),
+        "repeat": {"command": _command(facts), "seed": facts.job["options"]["seed"]},
+        "retention": {"model_days": facts.model_days, "delete_after": _delete_after(facts)},
+        "budget_minutes": facts.job["options"]["minutes"],
+    }
+
+
+def _learning(facts: Facts) -> dict[str, Any]:
+    """What was tried, in what time."""
+    return {
         "candidates": [_candidate(row, facts) for row in facts.select["candidates"]],
         "pruning": list(facts.select.get("pruning", ())),
         "winner": _winner(facts),
         "curve": [*facts.select["curve"], *facts.tune["curve"]],
         "trials": list(facts.tune["trials"]),
         "search": facts.tune.get("search"),
-        "test": test,
+        "learning_curve": facts.select.get("learning_curve"),
+        "suspects": list(facts.select.get("suspects", ())),
+        "suspects_count": facts.select.get("suspects_count"),
+        "seconds": dict(facts.seconds),
+        "total_seconds": sum(facts.seconds.values()),
+        "quoted_seconds": facts.quoted_seconds,
+        "price": _price(facts),
+    }
+
+
+def _judgement(facts: Facts) -> dict[str, Any]:
+    """What the photos kept aside say of the model."""
+    return {
+        "test": facts.evaluate["test"],
         "calibration": facts.evaluate.get("calibration"),
         "unsure": facts.evaluate.get("unsure"),
         "pictures": dict(facts.evaluate.get("pictures", {})),
         "matrix_classes": matrix.MATRIX_CLASSES,
         "shares_classes": matrix.SHARES_CLASSES,
-        "undrawn": not all(map(style.drawable, dataset["classes"])),
-        "learning_curve": facts.select.get("learning_curve"),
-        "suspects": list(facts.select.get("suspects", ())),
-        "suspects_count": facts.select.get("suspects_count"),
-        "duplicates": dataset["duplicates"],
+    }
+
+
+def _delivery(facts: Facts) -> dict[str, Any]:
+    """What is handed over."""
+    return {
         "model": facts.evaluate["model"],
         "files": list(facts.export["files"]),
         "exports": list(facts.export["exports"]),
         "pareto": pareto.rows(facts.select["candidates"], facts.export.get("costs", {})),
         "machine": facts.export.get("machine"),
-        "seconds": dict(facts.seconds),
-        "total_seconds": sum(facts.seconds.values()),
-        "quoted_seconds": facts.quoted_seconds,
-        "price": _price(facts),
-        "budget_minutes": facts.job["options"]["minutes"],
-        "licence": dict(facts.licence),
-        "versions": dict(facts.versions),
-        "repeat": {"command": _command(facts), "seed": facts.job["options"]["seed"]},
-        "retention": {"model_days": facts.model_days, "delete_after": _delete_after(facts)},
         "files_url": facts.files_url,
         "mail_pictures": list(MAIL_PICTURES),
         "snippet": render("snippet.txt", size=facts.size),
     }
-    return {key: _finite(value) for key, value in built.items()}
 
 
 def write(report: Mapping[str, Any], folder: Path) -> list[str]:

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from infra.cli.operator import operator
+
 DATA = Path("modelmail-data")
 HELP = "Photos in, model out, by email: a trained and tuned Keras model from a zip of class folders."
 
@@ -248,60 +250,7 @@ def doctor(data: Data = DATA, as_json: Json = False) -> None:
     raise typer.Exit(run(data, as_json))
 
 
-operator = typer.Typer(
-    help="""For the operator: every job with its state, age and attempts.
-
-    Reads the same MODELMAIL_* variables as the worker.
-
-    Example: `modelmail jobs cancel Xb3kQ9aZ`
-    """,
-)
 app.add_typer(operator, name="jobs")
-
-
-@operator.callback(invoke_without_command=True)
-def jobs(context: typer.Context, as_json: Json = False) -> None:
-    """List the jobs, if nothing else is asked for."""
-    if context.invoked_subcommand is None:
-        from infra.cli.operate import show
-
-        raise typer.Exit(show(False, as_json))
-
-
-@operator.command("list")
-def list_jobs(
-    everything: Annotated[bool, typer.Option("--all", help="Expired and deleted ones too.")] = False,
-    as_json: Json = False,
-) -> None:
-    """Each job with its state, age and attempts, the newest first.
-
-    Example: `modelmail jobs list --json`
-    """
-    from infra.cli.operate import show
-
-    raise typer.Exit(show(everything, as_json))
-
-
-@operator.command()
-def retry(job_id: Annotated[str, typer.Argument(metavar="ID")], as_json: Json = False) -> None:
-    """Let the next worker take a job now, its crashes forgiven. At least 8 characters of its id will do.
-
-    Example: `modelmail jobs retry Xb3kQ9aZ`
-    """
-    from infra.cli.operate import act
-
-    raise typer.Exit(act("retry", job_id, as_json))
-
-
-@operator.command()
-def cancel(job_id: Annotated[str, typer.Argument(metavar="ID")], as_json: Json = False) -> None:
-    """End a job; its user is told by mail, unless nothing has been uploaded.
-
-    Example: `modelmail jobs cancel Xb3kQ9aZ`
-    """
-    from infra.cli.operate import act
-
-    raise typer.Exit(act("cancel", job_id, as_json))
 
 
 def main() -> None:

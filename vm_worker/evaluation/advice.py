@@ -72,6 +72,18 @@ def next_steps(
             "folder: the report names the clearest. A wrong label costs more than a missing photo."
         )
     weak = _weak(test)
+    steps += _weaknesses(test, weak, bool(suspects))
+    told = curve is not None and curve["verdict"] != "unknown"
+    if told and curve is not None:
+        steps.append(curve["answer"])
+    elif not weak and (test["images"] < SMALL_TEST or test["accuracy"] < WEAK_RECALL):
+        steps.append("Send more photos of each class: both the model and the certainty of its test gain from them.")
+    return steps
+
+
+def _weaknesses(test: Mapping[str, Any], weak: list[Mapping[str, Any]], suspects: bool) -> list[str]:
+    """Which kinds need more photos, and which folders a look."""
+    steps = []
     if weak:
         steps.append(
             f"The model finds {_names([row['class'] for row in weak])} least well "
@@ -84,11 +96,6 @@ def next_steps(
                 f"It took {wording.name(pair['truth'])} for {wording.name(pair['said'])} {pair['count']} times in "
                 f"{pair['of']}: check that these photos lie in the right folder."
             )
-    told = curve is not None and curve["verdict"] != "unknown"
-    if told and curve is not None:
-        steps.append(curve["answer"])
-    elif not weak and (test["images"] < SMALL_TEST or test["accuracy"] < WEAK_RECALL):
-        steps.append("Send more photos of each class: both the model and the certainty of its test gain from them.")
     return steps
 
 
