@@ -8,11 +8,13 @@ Run it with the Python that the service was made with. The program takes the sam
 from __future__ import annotations
 
 import argparse
+import importlib.util
+import pkgutil
 import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 SITE, MODEL = "site-packages/", "modelmail/"  # in the zip: libraries, and the job's files
@@ -53,15 +55,34 @@ def build(service: Path, scratch: Path) -> int:
     return subprocess.run(command(unpacked, scratch), check=False, cwd=scratch).returncode  # noqa: S603 (our arguments)
 
 
+def standard_library() -> list[str]:
+    """The names of all its modules, packages' own included."""
+    found: list[str] = []
+    for name in sorted(sys.stdlib_module_names - set(NEVER)):
+        spec = importlib.util.find_spec(name) if not name.startswith("_") else None
+        if spec is not None:
+            found += [name, *_inside(name, spec.submodule_search_locations or ())]
+    return found
+
+
+def _inside(package: str, folders: Iterable[str]) -> Iterator[str]:
+    for module in pkgutil.iter_modules(list(folders)):
+        if module.name in ("__main__", "test", "tests", "idle_test"):
+            continue
+        name = f"{package}.{module.name}"
+        yield name
+        if module.ispkg:
+            yield from _inside(name, [str(Path(folder) / module.name) for folder in folders])
+
+
 def command(unpacked: Path, scratch: Path) -> list[str]:
     """The recipe."""
-    parts = sorted(name for name in sys.stdlib_module_names if not name.startswith("_") and name not in NEVER)
     return [
         *(sys.executable, "-m", "PyInstaller", "--onefile", "--noconfirm", "--log-level", "WARN", "--name", "service"),
         *("--distpath", str(scratch / "dist"), "--workpath", str(scratch / "build"), "--specpath", str(scratch)),
         *("--add-data", f"{unpacked / SITE}:{SITE}", "--add-data", f"{unpacked / MODEL}:{MODEL}"),
         *(argument for name in (*NEVER, *NOT_ANALYSED) for argument in ("--exclude-module", name)),
-        *(argument for name in parts for argument in ("--hidden-import", name)),
+        *(argument for name in standard_library() for argument in ("--hidden-import", name)),
         str(scratch / "entry.py"),
     ]
 

@@ -20,10 +20,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
+import psutil  # type: ignore[import-untyped]
 import pytest
+import skimage.data
 from PIL import Image
-from skimage import data
 
 from vm_worker.exports.service import base
 from vm_worker.exports.service.runtime.bundle import Bundle, add
@@ -54,7 +54,7 @@ def network() -> bytes:
 def photo(width: int, height: int) -> bytes:
     """A photograph as JPEG."""
     out = io.BytesIO()
-    Image.fromarray(data.astronaut()).resize((width, height)).save(out, "JPEG", quality=90)
+    Image.fromarray(np.asarray(skimage.data.astronaut())).resize((width, height)).save(out, "JPEG", quality=90)
     return out.getvalue()
 
 

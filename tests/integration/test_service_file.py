@@ -125,6 +125,7 @@ def test_a_taken_port_and_a_file_without_a_model_are_said_in_a_line(alone: Path,
     assert (done.returncode, done.stderr) == (2, "empty.pyz holds no model\n")
 
 
+@pytest.mark.timeout(900)  # PyInstaller reads every library's machine code
 @pytest.mark.skipif(importlib.util.find_spec("PyInstaller") is None, reason="PyInstaller is not installed")
 def test_a_binary_needs_no_python(alone: Path, tmp_path: Path) -> None:
     program = tmp_path / "program" / "service"

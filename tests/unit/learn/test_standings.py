@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -38,6 +40,18 @@ def first(count: int) -> NDArray[np.bool_]:
 )
 def test_ties_by_exact_mcnemar(right: NDArray[np.bool_], ties: bool) -> None:
     assert standings.ties(entry("vgg16", first(90)), entry("xception", right)) is ties
+
+
+def test_balanced_goes_by_measured_latency_where_all_that_tie_have_one() -> None:
+    def timed(key: str, right: int, speed: float, milliseconds: float | None) -> Entry:
+        figures = None if milliseconds is None else {"one": {"median": milliseconds}}
+        return replace(entry(key, first(right), speed=speed), figures=figures)
+
+    entries = [timed("xception", 90, 5, 80.0), timed("mobilenet", 88, 60, 9.0), timed("mobilenet_v2", 87, 50, 7.5)]
+    worse = timed("vgg16", 60, 99, 1.0)  # faster, but truly worse
+    assert standings.winner([*entries, worse], "balanced").backbone.key == "mobilenet_v2"
+    assert "7.5 ms a photo" in standings.reason([*entries, worse], "balanced")
+    assert standings.winner([*entries[:2], timed("mobilenet_v2", 87, 50, None)], "balanced").backbone.key == "mobilenet"
 
 
 @pytest.mark.parametrize(
