@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil  # type: ignore[import-untyped]
+import psutil
 import pytest
 import skimage.data
 from PIL import Image
@@ -125,7 +125,10 @@ def _single(address: str, network: bytes, photo: bytes) -> tuple[list[float], li
     run = model_alone(network)
     taken: tuple[list[float], list[float]] = ([], [])
     with closing(Client(address)) as client:
-        ways = (lambda: client.predict(photo), lambda: run(read_square(io.BytesIO(photo), SIZE)))
+        ways: tuple[Callable[[], None], ...] = (
+            lambda: client.predict(photo),
+            lambda: run(read_square(io.BytesIO(photo), SIZE)),
+        )
         for turn in range(TURNS + 1):
             for way, seconds in zip(ways, taken, strict=True):
                 began = time.perf_counter()

@@ -10,7 +10,7 @@ import time
 import urllib.parse
 from pathlib import Path
 
-import psutil  # type: ignore[import-untyped]
+import psutil
 import pytest
 
 from tests.unit.service.conftest import ABOUT, LABELS, photo
