@@ -24,6 +24,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, InvalidStateError, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from importlib import import_module
 from typing import Any
 
 import ray
@@ -265,10 +266,12 @@ def _reach(address: str) -> None:
 
 
 def _keep_to_itself() -> None:
-    """A Ray that is started here reports its use to nobody."""
-    from ray._private.usage import usage_lib
-
-    usage_lib.set_usage_stats_enabled_via_env_var(False)
+    """A Ray that is started here reports its use to nobody. It takes that from the environment alone, or from here."""
+    for module in ("ray._common.usage.usage_lib", "ray._private.usage.usage_lib"):  # of later and of earlier versions
+        with suppress(ImportError):
+            import_module(module).set_usage_stats_enabled_via_env_var(False)
+            return
+    raise ConnectionError("this version of Ray cannot be told to keep its use to itself")
 
 
 def _room(cluster: Cluster) -> int:
