@@ -10,7 +10,7 @@ from contextlib import closing
 from types import TracebackType
 from urllib.parse import urlsplit
 
-import psutil  # type: ignore[import-untyped]
+import psutil
 import requests
 from google.cloud import storage
 
