@@ -34,7 +34,7 @@ demo: dev ## The whole journey on this machine. ZIP=photos.zip EMAIL=me@example.
 
 test: dev ## The fast tests, with branch coverage.
 	@$(BIN)/coverage erase
-	$(BIN)/pytest -n 2 --dist loadfile --cov --cov-report= | tee .coverage-tests.log
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder --cov --cov-report= | tee .coverage-tests.log
 	@$(BIN)/coverage report --skip-covered
 	@$(BIN)/coverage report --include='jobs/*,vm_worker/intake/*,vm_worker/search/*' --fail-under=95
 	@tail -n 1 .coverage-tests.log

@@ -193,11 +193,11 @@ class World:
         postman = Postman(queue, self, HEAD, machine.name)
         terms = Terms(queue, self._launch, LEASE, stopping=lambda: machine.stopping)
         worker = Worker(terms, postman, machine.name, self.folder / machine.name)
-        machine.baton.start(lambda: self._poll(worker, queue))
+        machine.baton.start(lambda: self._poll(machine, worker, queue))
         return machine
 
-    def _poll(self, worker: Worker, queue: Queue) -> None:
-        while True:
+    def _poll(self, machine: Machine, worker: Worker, queue: Queue) -> None:
+        while not machine.stopping:
             try:
                 busy = worker.step()
             except Transient:
