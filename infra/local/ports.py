@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import secrets
 import socket
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 HOST = "127.0.0.1"
 TRIES = 100  # ports looked at, from the usual one on
+ANY = range(20_000, 30_000)  # below those that systems give to outgoing connections
 
 
 @dataclass(frozen=True)
@@ -23,12 +27,16 @@ class Ports:
 EPHEMERAL = Ports(0, 0, 0)
 
 
-def chosen(wanted: Ports) -> Ports:
-    """The wanted ports, each moved on to the next free one. Raises OSError when none of 100 is free."""
-    taken: list[int] = []
-    for port in asdict(wanted).values():
-        taken.append(_free(port, taken))
-    return Ports(*taken)
+@contextlib.contextmanager
+def reserved(wanted: Ports) -> Iterator[Ports]:
+    """The wanted ports, each moved on to the next free one, and no other stack's until the end.
+
+    A server binds its port only once it has started: until then another stack would find it free. So each port is
+    marked by a UDP socket of the same number, which nothing else here uses and no crash leaves behind.
+    Raises OSError when none of 100 is free.
+    """
+    with contextlib.ExitStack() as marks:
+        yield Ports(*[_reserve(port, marks) for port in asdict(wanted).values()])
 
 
 def remembered(path: Path) -> Ports:
@@ -44,19 +52,31 @@ def remember(path: Path, ports: Ports) -> None:
     path.write_text(json.dumps(asdict(ports)) + "\n", encoding="utf-8")
 
 
-def _free(port: int, taken: list[int]) -> int:
-    for candidate in range(port, port + TRIES) if port else (0,) * TRIES:
-        if candidate not in taken and (bound := _bound(candidate)) is not None and bound not in taken:
-            return bound
-    raise OSError(f"none of the ports {port} to {port + TRIES - 1} is free")
+def _reserve(port: int, marks: contextlib.ExitStack) -> int:
+    for candidate in _candidates(port):
+        if (mark := _bound(candidate, socket.SOCK_DGRAM)) is None:
+            continue
+        if (probe := _bound(candidate, socket.SOCK_STREAM)) is None:
+            mark.close()
+            continue
+        probe.close()
+        marks.enter_context(mark)
+        return candidate
+    raise OSError(f"none of the ports {port} to {port + TRIES - 1} is free" if port else "no port is free")
 
 
-def _bound(port: int) -> int | None:
-    with socket.socket() as probe:
+def _candidates(port: int) -> list[int]:
+    return list(range(port, port + TRIES)) if port else secrets.SystemRandom().sample(ANY, TRIES)
+
+
+def _bound(port: int, kind: socket.SocketKind) -> socket.socket | None:
+    probe = socket.socket(type=kind)
+    if kind is socket.SOCK_STREAM:
         # Without this a port in TIME_WAIT, from the run before, would count as taken.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError:
-            return None
-        return int(probe.getsockname()[1])
+    try:
+        probe.bind((HOST, port))
+    except OSError:
+        probe.close()
+        return None
+    return probe

@@ -16,7 +16,7 @@ import requests
 from infra.local.emulator.keys import ensure_key
 from infra.local.environment import Place, children_env
 from infra.local.lock import FolderInUseError, only_one
-from infra.local.ports import HOST, Ports, chosen, remember, remembered
+from infra.local.ports import HOST, Ports, remember, remembered, reserved
 from infra.local.processes import Children, StackError
 from jobs import gcs
 from jobs.settings import Settings
@@ -72,7 +72,7 @@ class Stack:
         with contextlib.ExitStack() as undo:
             self._make_folders()
             undo.enter_context(_only_one(self.data))
-            self.ports = chosen(self.ports or remembered(self.data / "ports.json"))
+            self.ports = undo.enter_context(reserved(self.ports or remembered(self.data / "ports.json")))
             remember(self.data / "ports.json", self.ports)
             self._children = undo.enter_context(Children(self.data / "logs"))
             self._start()

@@ -15,7 +15,7 @@ import requests
 
 from infra import package
 from infra.local.emulator.keys import ensure_key
-from infra.local.ports import EPHEMERAL, chosen
+from infra.local.ports import EPHEMERAL, reserved
 from infra.local.stack import SERVICE_ACCOUNT, make_buckets
 from jobs.settings import Settings
 from tests.servers import running_emulator
@@ -55,7 +55,8 @@ def test_the_zip_alone_in_a_fresh_environment_serves_a_request(tmp_path: Path) -
     install = [python, "-m", "pip", "install", "--quiet", "--require-hashes", "-r", "requirements.txt"]
     subprocess.run(install, cwd=unpacked, check=True, timeout=500)
     key = ensure_key(tmp_path / "key.json", SERVICE_ACCOUNT)
-    port = chosen(EPHEMERAL).function
+    with reserved(EPHEMERAL) as ports:
+        port = ports.function
     public = f"http://127.0.0.1:{port}"
     with running_emulator(tmp_path / "buckets", key) as emulator:
         make_buckets(Settings(storage_url=emulator.url, public_url=public))
