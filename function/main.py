@@ -19,7 +19,7 @@ from function.identity import GoogleIdentity
 from function.machines import MachineGroup
 from function.signing import iam_signer, key_signer
 from function.submissions import read_body
-from jobs import gcs, logformat
+from jobs import gcs, logformat, telemetry
 from jobs.clock import SystemClock
 from jobs.errors import Transient, UserError
 from jobs.letters import Letterhead
@@ -109,7 +109,9 @@ def build(settings: Settings) -> App:
     client = gcs.client(settings.storage_url)
     names = (settings.emails_bucket, settings.datasets_bucket, settings.models_bucket)
     clock = SystemClock()
-    queue = Queue(Buckets(*(gcs.GcsStore(client.bucket(name)) for name in names)), clock, settings.limits)
+    figures = telemetry.opened(settings.telemetry_url, "modelmail-function")
+    queue = Queue(Buckets(*(gcs.GcsStore(client.bucket(name)) for name in names)), clock, settings.limits, figures)
+    figures.observe(telemetry.WAITING, lambda: queue.oldest_waiting_seconds() or 0.0)
     if settings.signing_key:
         signer = key_signer(settings.signing_key, settings.storage_url)
     else:

@@ -17,6 +17,7 @@ from jobs.options import Options
 from jobs.records import Change, Record, Records, name_of
 from jobs.retries import CRASH
 from jobs.store import PreconditionFailed, Stat, Store
+from jobs.telemetry import Telemetry, note
 
 OVERDUE = "The job did not end within its deadline."
 
@@ -54,11 +55,11 @@ class Dismissal:
 class Queue:
     """The jobs of one installation."""
 
-    def __init__(self, buckets: Buckets, clock: Clock, limits: Limits) -> None:
+    def __init__(self, buckets: Buckets, clock: Clock, limits: Limits, telemetry: Telemetry | None = None) -> None:
         self.buckets = buckets
         self.clock = clock
         self.limits = limits
-        self.records = Records(buckets.emails, clock)
+        self.records = Records(buckets.emails, clock, telemetry)
 
     # The front door.
 
@@ -68,6 +69,7 @@ class Queue:
         job = Job(job_id, email, email_hmac, now, options, link_expires_at=self._link_end(now))
         self.records.create(f"open/{job_id}", b"")
         self.records.create(name_of(job_id), jobs.to_bytes(job))
+        note(self.records.telemetry, None, job)
         return job
 
     def read(self, job_id: str) -> Record | None:

@@ -19,6 +19,7 @@ from jobs.errors import LeaseLost, Transient, UserError
 from jobs.job import Job, Status
 from jobs.retries import RECORD
 from jobs.store import Blob, PreconditionFailed, Store
+from jobs.telemetry import Silent, Telemetry, note
 
 TRIES = 12  # more than the writers that one record can have at a time
 CACHED = 1000  # records kept to be read again by generation
@@ -37,9 +38,10 @@ class Record:
 class Records:
     """The records in the emails bucket."""
 
-    def __init__(self, emails: Store, clock: Clock) -> None:
+    def __init__(self, emails: Store, clock: Clock, telemetry: Telemetry | None = None) -> None:
         self._emails = emails
         self._clock = clock
+        self.telemetry = telemetry or Silent()
         self._seen: dict[str, Blob] = {}
         self._lock = threading.Lock()
 
@@ -82,7 +84,7 @@ class Records:
         except (PreconditionFailed, Transient):
             current = self.read(job.id)
             if current is not None and current.job.write_id == write_id:
-                return current
+                return self._in(record.job, current)
             raise
 
     def swapped(self, record: Record, job: Job) -> Record | None:
@@ -98,16 +100,18 @@ class Records:
         A reader has waited for a dead storage already; only the patient ones wait again and again.
         """
         write_id = _fresh()
+        before: Job | None = None  # what the last try stood on
         for tries in range(1, TRIES + 1):
             try:
                 record = self.read(job_id)
                 if record is None:
                     raise UserError("not_found", "There is no such job.")
                 if record.job.write_id == write_id:
-                    return record
+                    return self._in(before, record)
                 job = change(record.job)
                 if job is record.job:
                     return record
+                before = record.job
             except Transient:
                 if not patient:
                     raise
@@ -124,12 +128,14 @@ class Records:
         """
         write_id = _fresh()
         current: Record | None = record
+        before = record.job
         for tries in range(1, TRIES + 1):
             try:
                 current = current or self._reread(record, write_id)
                 if current.job.write_id == write_id:
-                    return current
-                return self._write(current, change(current.job), write_id)
+                    return self._in(before, current)
+                before = current.job
+                return self._write(current, change(before), write_id)
             except PreconditionFailed:
                 current = None
             except Transient:
@@ -152,7 +158,13 @@ class Records:
         generation = self._emails.put(
             name_of(job.id), jobs.to_bytes(job), if_generation=record.generation, content_type="application/json"
         )
-        return Record(job, generation)
+        return self._in(record.job, Record(job, generation))
+
+    def _in(self, before: Job | None, after: Record) -> Record:
+        """One's own write is in; it is counted here, and nowhere else."""
+        if before is not None:
+            note(self.telemetry, before, after.job)
+        return after
 
 
 def name_of(job_id: str) -> str:

@@ -46,6 +46,7 @@ class Settings:
     ray_gpus: float = 0.0  # of a task
     log_format: str = "text"  # or json, for Cloud Logging
     project: str = ""  # of the cloud, which traces in logs are named by
+    telemetry_url: str = ""  # of an OTLP/HTTP receiver of metrics; empty = none are sent
     limits: Limits = field(default_factory=Limits)
 
     @classmethod
@@ -56,6 +57,7 @@ class Settings:
             **{name: _text(env, name, default) for name, default in _TEXTS.items()},
             allowed_addresses=_globs(env.get("MODELMAIL_ALLOWED_ADDRESSES", "")),
             download_weights=env.get("MODELMAIL_DOWNLOAD_WEIGHTS", "0") == "1",
+            telemetry_url=_web_address(env, "TELEMETRY_URL"),
             work=Path(env.get("MODELMAIL_WORK", "work")),
             poll_seconds=_seconds(env, "POLL_SECONDS", 30.0),
             lease_seconds=_seconds(env, "LEASE_SECONDS", 60.0),
@@ -97,6 +99,13 @@ _TEXTS = {
 def _text(env: Mapping[str, str], name: str, default: str) -> str:
     value = env.get(f"MODELMAIL_{name.upper()}", default)
     return value.rstrip("/") if name.endswith("_url") else value
+
+
+def _web_address(env: Mapping[str, str], name: str) -> str:
+    value = env.get(f"MODELMAIL_{name}", "").rstrip("/")
+    if value and not value.startswith(("http://", "https://")):
+        raise ValueError(f"MODELMAIL_{name} must begin with http:// or https://, not {value[:40]!r}")
+    return value
 
 
 def _globs(text: str) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ import threading
 import uuid
 from pathlib import Path
 
-from jobs import gcs, logformat
+from jobs import gcs, logformat, telemetry
 from jobs.clock import SystemClock
 from jobs.letters import Letterhead
 from jobs.logs import keep_out
@@ -38,7 +38,9 @@ def build(settings: Settings, stop: threading.Event, room: Path, launch: Launch)
         gcs.GcsStore(client.bucket(name))
         for name in (settings.emails_bucket, settings.datasets_bucket, settings.models_bucket)
     )
-    queue = Queue(Buckets(emails, datasets, models), SystemClock(), settings.limits)
+    figures = telemetry.opened(settings.telemetry_url, "modelmail-worker")
+    queue = Queue(Buckets(emails, datasets, models), SystemClock(), settings.limits, figures)
+    figures.observe(telemetry.WAITING, lambda: queue.oldest_waiting_seconds() or 0.0)
     terms = Terms(
         queue,
         launch,
@@ -49,6 +51,7 @@ def build(settings: Settings, stop: threading.Event, room: Path, launch: Launch)
         settings.hourly_price,
         stop.is_set,
         Cluster(settings.ray_address, settings.ray_workers, settings.ray_cpus, settings.ray_gpus),
+        figures,
     )
     mailer = SendgridMailer(settings.sendgrid_key, settings.sendgrid_url, MAIL_TIMEOUT)
     head = Letterhead(settings.sender, settings.operator, settings.public_url, settings.secret)

@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from jobs.errors import LeaseLost, ModelmailError, Transient, UserError
-from jobs.job import Job, Progress
+from jobs.job import Job, Progress, Stage
 from jobs.queue import Dismissal, Queue
 from jobs.records import Record
+from jobs.telemetry import STAGE_SECONDS, TRIALS, Silent, Telemetry
 from vm_worker.attempt import ENDED
 from vm_worker.ledger import Ledger
 from vm_worker.renewal import Renewal
@@ -82,6 +83,7 @@ class Terms:
     hourly_price: float = 0.0
     stopping: Callable[[], bool] = field(default=lambda: False)
     cluster: Cluster = field(default_factory=Cluster)
+    telemetry: Telemetry = field(default_factory=Silent)
 
 
 class Tenure:
@@ -171,7 +173,10 @@ class Tenure:
             if kind == "progress":
                 self._progress = _progress(event)
             elif kind in ("stage", "trial"):
-                child.answer(self._await(self._pool.submit(self._ledger.commit, event)))
+                answer = self._await(self._pool.submit(self._ledger.commit, event))
+                child.answer(answer)
+                if "go" in answer:  # what is adopted was counted by who made it
+                    self._count(event)
             elif kind == "rejected":
                 error = UserError(event["code"], event["message"], file=event["file"])
                 self._write(lambda record, error=error: self._queue.reject(record, error))  # type: ignore[misc]
@@ -181,6 +186,12 @@ class Tenure:
                 self._write(lambda record: self._queue.fail(record, "internal", OUR_ERROR))
                 return
         self._end(child.wait())
+
+    def _count(self, event: Mapping[str, Any]) -> None:
+        if event["event"] == "trial":
+            self._terms.telemetry.count(TRIALS)
+        else:
+            self._terms.telemetry.took(STAGE_SECONDS, float(event["seconds"]), stage=str(Stage(event["stage"])))
 
     def _end(self, status: int) -> None:
         if status != 0 or not self._ledger.complete:

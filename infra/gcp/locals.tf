@@ -32,6 +32,7 @@ locals {
     MODELMAIL_OPERATOR        = local.operator
     MODELMAIL_LOG_FORMAT      = "json"
     MODELMAIL_PROJECT         = var.project
+    MODELMAIL_TELEMETRY_URL   = var.telemetry_url
   }
 
   group = "projects/${var.project}/zones/${local.zone}/instanceGroupManagers/${local.name}-worker"

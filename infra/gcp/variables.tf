@@ -123,6 +123,12 @@ variable "monthly_budget" {
   default     = 50
 }
 
+variable "telemetry_url" {
+  description = "An OTLP/HTTP receiver of metrics that function and training machines can reach; empty: none are sent."
+  type        = string
+  default     = ""
+}
+
 variable "ops_agent" {
   description = "Whether the training machines report memory and disk through Google's Ops Agent."
   type        = bool

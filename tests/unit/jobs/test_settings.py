@@ -35,7 +35,13 @@ def test_every_setting_can_be_given() -> None:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("POLL_SECONDS", "soon"), ("LEASE_SECONDS", "-1"), ("HOURLY_PRICE", ""), ("LIMIT_ZIP_BYTES", "2GiB")],
+    [
+        ("POLL_SECONDS", "soon"),
+        ("LEASE_SECONDS", "-1"),
+        ("HOURLY_PRICE", ""),
+        ("LIMIT_ZIP_BYTES", "2GiB"),
+        ("TELEMETRY_URL", "collector:4318"),
+    ],
 )
 def test_a_bad_value_names_its_variable(name: str, value: str) -> None:
     with pytest.raises(ValueError, match=f"MODELMAIL_{name}"):

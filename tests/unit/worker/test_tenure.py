@@ -19,6 +19,7 @@ from jobs.options import Options
 from jobs.queue import Buckets, Queue
 from jobs.records import Record
 from jobs.store import MemoryStore
+from jobs.telemetry import Tally
 from vm_worker.attempt import ENDED
 from vm_worker.spec import Spec
 from vm_worker.tenure import Preempted, Tenure, Terms
@@ -70,6 +71,7 @@ class World:
         self.queue.buckets.datasets.put(f"{self.job.id}.zip", b"PK")
         self.specs: list[Spec] = []
         self.stopping = False
+        self.tally = Tally()
         self.child: ScriptedChild | None = None
 
     def claim(self, owner: str = "w") -> Record:
@@ -84,7 +86,8 @@ class World:
             self.specs.append(spec)
             return child
 
-        terms = Terms(self.queue, launch, LEASE, public_url="http://here", stopping=lambda: self.stopping)
+        where, stopping = "http://here", lambda: self.stopping
+        terms = Terms(self.queue, launch, LEASE, public_url=where, stopping=stopping, telemetry=self.tally)
         Tenure(terms, self.claim(), self.home, self.clock.monotonic()).run()
 
     def stage(self, stage: Stage, *, result: Any = None, public: bool = True, text: str = "x") -> dict[str, Any]:
