@@ -18,7 +18,7 @@ import pytest
 import requests
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
-from infra.local.ports import EPHEMERAL, chosen
+from infra.local.ports import EPHEMERAL, reserved
 from jobs.job import Status
 from tests.faults.house import ROOT, House, Site, open_house
 
@@ -139,9 +139,9 @@ def test_a_workers_job_is_told_stage_by_stage(house: House, receiver: Receiver) 
 
 
 def test_the_function_tells_what_is_submitted_and_how_long_it_waits(house: House, receiver: Receiver) -> None:
-    with site_of(house, "front") as site:
+    with site_of(house, "front") as site, reserved(EPHEMERAL) as ports:
         site.submit("ada@example.org")  # nobody takes it
-        port = chosen(EPHEMERAL).function
+        port = ports.function
         env = site.env() | OFTEN | {
             "MODELMAIL_TELEMETRY_URL": f"{receiver.url}/",
             "MODELMAIL_SIGNING_KEY": str(house.folder / "key.json"),
