@@ -56,10 +56,13 @@ def run(source: Path, minutes: float, as_json: bool) -> int:
 
 
 def _line(row: Mapping[str, Any]) -> str:
+    name = f"{row['title']:<20}{row['width']:>6.3g}{wording.count(row['parameters']):>12}"
+    if row["test_accuracy"] is None:
+        return f"{name}   {row['note']}"
     right = f"{wording.percent(row['test_accuracy'], 1)} ({wording.interval(row['test_interval'])})"
     light, full = row["dynamic_range"], row["float32"]
     return (
-        f"{row['title']:<20}{row['width']:>6.3g}{wording.count(row['parameters']):>12}{right:>22}   "
+        f"{name}{right:>22}   "
         f"{wording.size(full['bytes']):>13}{wording.percent(full['accuracy'], 1):>8}{full['one_ms']:>7.2f}   "
         f"{wording.size(light['bytes']):>19}{wording.percent(light['accuracy'], 1):>8}{light['one_ms']:>7.2f}"
     )
