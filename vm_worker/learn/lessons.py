@@ -213,7 +213,8 @@ class _School:
             picture = picture[:, ::-1]
         down, right = self._random.integers(-most, most + 1, 2)
         places = np.arange(side)
-        return picture[np.clip(places + down, 0, side - 1)][:, np.clip(places + right, 0, side - 1)]
+        rows, columns = (np.clip(places + shift, 0, side - 1) for shift in (down, right))
+        return np.asarray(picture[np.ix_(rows, columns)])
 
 
 def _height(passed: float) -> float:
