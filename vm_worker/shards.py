@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -25,6 +26,7 @@ from vm_worker.learn.budget import Budget
 from vm_worker.learn.engines import Engine
 from vm_worker.learn.entrant import Extract, alone
 from vm_worker.learn.features import Pace, Source, Target, TooSlow, Watch, extract
+from vm_worker.learn.replacing import replacing
 from vm_worker.learn.weights import WeightFile
 from vm_worker.spec import Cluster
 
@@ -80,8 +82,10 @@ class Shards:
             return alone(weight, engine, source, target, watch)
         self._done, self._watch, self._began = {}, watch, time.monotonic()
         given = {"weight": asdict(weight) | {"path": str(weight.path)}, "way": engine.name}
+        # A candidate may be asked for more than once: what comes late of one time must not pass for the next one's.
+        name = f"shard-{weight.key}-{uuid.uuid4().hex}"
         tasks = [
-            {**given, **_shard(number, source, part), "out": str(self._folder / f"shard-{weight.key}-{number}.npy")}
+            {**given, **_shard(number, source, part), "out": str(self._folder / f"{name}-{number}.npy")}
             for number, part in enumerate(parts)
         ]
         seconds = watch.budget.remaining()
@@ -132,9 +136,8 @@ def work(task: Mapping[str, Any], tell: Tell) -> Mapping[str, Any]:
         pace = extract(engine, source, Target(values, np.arange(len(rows))), watch)
     except TooSlow as slow:
         return {"slow": slow.speed}
-    part = Path(task["out"]).with_suffix(".part.npy")
-    np.save(part, values)
-    part.replace(task["out"])
+    with replacing(Path(task["out"])) as mine:
+        np.save(mine, values)
     return {"speed": pace.speed}
 
 

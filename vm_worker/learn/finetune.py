@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vm_worker.learn import trial
 from vm_worker.learn.activations import Inputs, OutOfTime
 from vm_worker.learn.bench import Bench
 from vm_worker.learn.budget import Budget
 from vm_worker.learn.recipe import Recipe, Views, cuts
+from vm_worker.learn.replacing import replacing
 from vm_worker.learn.scores import Score, score
 from vm_worker.learn.setting import Setting
 from vm_worker.learn.trial import Epoch, Run, Trial
@@ -87,7 +89,7 @@ def prepare(desk: Desk) -> Result:
     scores = []
     for name, count in (("head", 1), ("views", None)):
         said = bench.said(bench.refit(bench.train, count))
-        np.save(bench.setting.folder / f"{name}.npy", said)
+        _save(bench.setting.folder / f"{name}.npy", said)
         scores.append(score(said, bench.labels[bench.validation]).to_json())
     return {
         "state": ENDED,
@@ -118,8 +120,8 @@ def one_trial(desk: Desk) -> Result:
         return {"state": LATE}
     best, share = (run.score, 1.0) if run.pruned else _blended(tail, lesson, before, run)
     weights = Path(desk.task["weights"])
-    bench.model.save_weights(str(weights))
-    np.save(weights.with_suffix(".npy"), trial.outputs(tail, inputs, bench.validation))
+    _save_weights(bench, weights)
+    _save(weights.with_suffix(".npy"), trial.outputs(tail, inputs, bench.validation))
     return {
         "state": PRUNED if run.pruned else ENDED,
         "score": best.to_json(),
@@ -130,6 +132,16 @@ def one_trial(desk: Desk) -> Result:
         "pace": pace,
         "seconds": time.monotonic() - started,
     }
+
+
+def _save(path: Path, said: NDArray[np.float32]) -> None:
+    with replacing(path) as part:
+        np.save(part, said)
+
+
+def _save_weights(bench: Bench, path: Path) -> None:
+    with replacing(path) as part:
+        bench.model.save_weights(str(part))
 
 
 def _blended(tail: Any, lesson: trial.Lesson, before: list[trial.Weights], run: Run) -> tuple[Score, float]:
@@ -162,7 +174,7 @@ def final(desk: Desk) -> Result:
         # The rate comes down to 0 in these epochs.
         Trial(tail, lesson, replace(desk.recipe, epochs=task["epochs"])).repeat(desk.budget)
         tail.set_weights(trial.blend(before, tail.get_weights(), task["share"]))
-    bench.model.save_weights(task["weights"])
+    _save_weights(bench, Path(task["weights"]))
     return {"state": ENDED}
 
 

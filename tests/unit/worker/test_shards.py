@@ -99,6 +99,29 @@ def test_shards_that_are_too_slow_are_too_slow(desk: Desk, work: Shards, monkeyp
         work.extract(weight(KEY), desk.engine, desk.source, desk.target(), desk.watch)
 
 
+def test_what_comes_late_of_one_time_is_not_taken_for_the_next_ones(
+    desk: Desk, work: Shards, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A node that was cut off ends its shard when another has made it long ago."""
+    asked: list[Path] = []
+    late: list[Path] = []
+
+    def disturbed(*arguments: object) -> features.Pace:
+        for out in late:
+            np.save(out, np.full((ROWS, *desk.engine.shape), 7, np.float32))
+        return features.extract(*arguments)  # type: ignore[arg-type]
+
+    submit = work.executor.submit
+    monkeypatch.setattr(shards, "extract", disturbed)
+    monkeypatch.setattr(work.executor, "submit", lambda task: asked.append(Path(task["out"])) or submit(task))
+    first, second = desk.target(), desk.target()
+    work.extract(weight(KEY), desk.engine, desk.source, first, desk.watch)
+    late = list(asked)
+    work.extract(weight(KEY), desk.engine, desk.source, second, desk.watch)
+    assert len(late) > 1 and len(asked) == 2 * len(late)
+    np.testing.assert_allclose(second.values, first.values, atol=1e-5)
+
+
 def test_without_a_cluster_nothing_is_spread(tmp_path: Path) -> None:
     with shards.spread(Cluster(), tmp_path) as extract:
         assert extract is alone
