@@ -152,6 +152,11 @@ class Job:
         return self.id[:8]
 
     @property
+    def moved_at(self) -> datetime:
+        """When it last changed its status."""
+        return datetime.fromisoformat(self.history[-1]["at"]) if self.history else self.created_at
+
+    @property
     def settled(self) -> bool:
         """Terminal, and every mail sent or given up."""
         return self.status.terminal and all(mail.state.settled for mail in self.mails.values())

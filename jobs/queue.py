@@ -99,11 +99,11 @@ class Queue:
         return sum(1 for record in found if record is not None and self._counts(record.job, now))
 
     def oldest_waiting_seconds(self) -> float | None:
-        """How long the oldest uploaded job has waited for a worker, or None."""
+        """How long a job has waited for a worker, at most: since its upload, or since one let it go. Or None."""
         unclaimed = (Status.AWAITING_UPLOAD, Status.AWAITING_WORKER)
         found = ((self._sound(_job_of(stat)), stat) for stat in self.buckets.datasets.list())
-        born = [stat.created for record, stat in found if record is not None and record.job.status in unclaimed]
-        waits = [(self.clock.now() - moment).total_seconds() for moment in born]
+        waiting = [(record.job, stat) for record, stat in found if record and record.job.status in unclaimed]
+        waits = [(self.clock.now() - max(stat.created, job.moved_at)).total_seconds() for job, stat in waiting]
         return max(waits, default=None)
 
     def delete(self, job_id: str) -> None:

@@ -37,7 +37,9 @@ JOB_SECONDS = Metric(
 STAGE_SECONDS = Metric("modelmail.stage.duration", "s", "each committed stage, by `stage`: intake, select, tune, ...")
 TRIALS = Metric("modelmail.trials", "{trial}", "committed trials of the search")
 MAILS = Metric("modelmail.mails", "{mail}", "settled mails by `kind` and `state`: sent, undeliverable, refused")
-WAITING = Metric("modelmail.waiting.age", "s", "age of the oldest upload that no worker has; 0 when there is none")
+WAITING = Metric(
+    "modelmail.waiting.age", "s", "how long the job that has waited longest has waited for a worker; 0 when none waits"
+)
 
 METRICS = (JOBS, JOB_SECONDS, STAGE_SECONDS, TRIALS, MAILS, WAITING)
 
