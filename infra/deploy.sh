@@ -66,6 +66,8 @@ deploy() {
   secret modelmail-secret "$("$PYTHON" -c 'import secrets; print(secrets.token_urlsafe(32), end="")')"
   secret modelmail-sendgrid-key "${SENDGRID_KEY:-}"
   "${TERRAFORM[@]}" apply "${STATE[@]}" "${vars[@]}"
+  [ -n "${TF_VAR_billing_account:-}" ] ||
+    printf '%s\n' "No budget alert was made: TF_VAR_billing_account names the account that pays." >&2
   "${TERRAFORM[@]}" output "${STATE[@]}" -raw url
   printf '\n'
 }

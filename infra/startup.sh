@@ -9,6 +9,7 @@ HOME_DIR=$ROOT/opt/modelmail
 WORK_DIR=$ROOT/var/lib/modelmail
 RUN_DIR=$ROOT/run/modelmail
 UNIT=$ROOT/etc/systemd/system/modelmail-worker.service
+AGENT_CONFIG=$ROOT/etc/google-cloud-ops-agent/config.yaml
 
 say() { printf 'modelmail startup: %s\n' "$*"; }
 
@@ -81,11 +82,42 @@ write_environment() {
   )
 }
 
+# Takes the worker's log to Cloud Logging, where it outlives the machine. Nothing that trains depends on it.
 install_ops_agent() {
   [ "$(attribute ops-agent)" = true ] || return 0
   say "installing the Ops Agent"
-  gcloud storage cp gs://ops-agents-public/add-google-cloud-ops-agent-repo.sh "$RUN_DIR/ops-agent.sh"
-  bash "$RUN_DIR/ops-agent.sh" --also-install || say "the Ops Agent could not be installed; going on without it"
+  if curl --fail --silent --show-error --retry 3 --max-time 60 --output "$RUN_DIR/ops-agent.sh" \
+    https://dl.google.com/cloudagents/add-google-cloud-ops-agent-repo.sh &&
+    bash "$RUN_DIR/ops-agent.sh" --also-install && write_agent_config && systemctl restart google-cloud-ops-agent; then
+    say "the Ops Agent runs"
+  else
+    say "the Ops Agent could not be installed; going on without it"
+  fi
+}
+
+write_agent_config() {
+  cat >"$AGENT_CONFIG" <<'YAML'
+logging:
+  receivers:
+    worker:
+      type: files
+      include_paths: [/var/log/modelmail-worker.log]
+  processors:
+    json:
+      type: parse_json
+      time_key: time
+      time_format: "%Y-%m-%dT%H:%M:%S.%L%z"
+    severity:
+      type: modify_fields
+      fields:
+        severity:
+          move_from: jsonPayload.severity
+  service:
+    pipelines:
+      worker:
+        receivers: [worker]
+        processors: [json, severity]
+YAML
 }
 
 check_gpu() {
@@ -103,6 +135,6 @@ start_worker() {
 install_project
 make_user
 write_environment
-install_ops_agent
 check_gpu
 start_worker
+install_ops_agent # last: no job waits for it

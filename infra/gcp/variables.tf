@@ -130,7 +130,7 @@ variable "telemetry_url" {
 }
 
 variable "ops_agent" {
-  description = "Whether the training machines report memory and disk through Google's Ops Agent."
+  description = "Whether Google's Ops Agent takes the training machines' log, memory and disk to Cloud Logging and Monitoring."
   type        = bool
-  default     = false
+  default     = true
 }

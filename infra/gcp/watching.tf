@@ -1,12 +1,12 @@
-# A job's address is the key to its model: no request log may hold it.
+# A job's address is the key to its model, and a query may hold an email address or a token: no request log may.
 resource "google_logging_project_exclusion" "requests" {
   name        = "${local.name}-requests"
-  description = "Request logs of jobs: their addresses hold the jobs' ids."
+  description = "Request logs that hold a job's id, an email address or a token."
   filter      = <<-EOT
     resource.type="cloud_run_revision"
     resource.labels.service_name="${local.name}"
     log_id("run.googleapis.com/requests")
-    httpRequest.requestUrl=~"/(jobs|refuse)/"
+    httpRequest.requestUrl=~"/(jobs|refuse)/|[?]"
   EOT
 }
 

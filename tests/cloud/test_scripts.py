@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -120,6 +121,44 @@ def test_startup_gives_the_worker_its_settings_and_secrets_and_nobody_else(vm: M
     assert "secret-value" not in ended.stdout + ended.stderr + vm.calls.read_text()
 
 
+AGENT = "add-google-cloud-ops-agent-repo.sh"
+
+
+def _with_agent(vm: Machine, installer: str) -> subprocess.CompletedProcess[str]:
+    """A boot of a machine whose log is to be kept; `installer` stands for Google's script."""
+    vm.program(
+        "curl",
+        'case "${@: -1}" in\n'
+        f"""  *{AGENT}) shift $(($# - 2)); printf '%s' '{installer}' >"$1" ;;\n"""
+        + "\n".join(
+            f"  */modelmail-{name}) printf '%s' '{value}' ;;"
+            for name, value in (METADATA | {"ops-agent": "true"}).items()
+        )
+        + "\n  *) exit 22 ;;\nesac",
+    )
+    return vm.run("startup.sh")
+
+
+def test_the_workers_log_outlives_the_machine(vm: Machine) -> None:
+    ended = _with_agent(vm, f"mkdir -p {vm.root}/etc/google-cloud-ops-agent; echo agent $* >>{vm.calls}")
+    assert ended.returncode == 0, ended.stderr
+    calls = vm.called()
+    started, installed, restarted = (
+        next(place for place, call in enumerate(calls) if wanted in call)
+        for wanted in ("enable --now modelmail-worker", "agent --also-install", "restart google-cloud-ops-agent")
+    )
+    assert started < installed < restarted  # no job waits for it
+    config = (vm.root / "etc/google-cloud-ops-agent/config.yaml").read_text()
+    (taken,) = re.findall(r"include_paths: \[(.+)\]", config)
+    assert f"StandardError=append:{taken}\n" in (INFRA / "modelmail-worker.service").read_text()
+
+
+def test_a_machine_without_the_agent_works_all_the_same(vm: Machine) -> None:
+    ended = _with_agent(vm, "exit 1")
+    assert ended.returncode == 0 and "could not be installed" in ended.stdout
+    assert "systemctl enable --now modelmail-worker.service" in vm.called()
+
+
 def test_a_second_boot_installs_nothing_again(vm: Machine) -> None:
     assert vm.run("startup.sh").returncode == 0
     vm.calls.write_text("")
@@ -175,6 +214,7 @@ def test_deploy_builds_makes_the_secrets_first_and_prints_the_address(desk: Mach
     assert "-target=google_secret_manager_secret.secret" in applies[0] and "-target" not in applies[1]
     assert '-var=allowed_addresses=["a@b.org","*@c.org"]' in applies[1]
     assert "-auto-approve" not in "".join(applies)  # a person looks at the plan
+    assert "No budget alert" in ended.stderr
     added = [call for call in desk.called() if "versions add" in call]
     assert len(added) == 2 and "key" not in " ".join(call.split("--data-file")[1] for call in added)
 

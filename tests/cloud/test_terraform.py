@@ -210,9 +210,22 @@ def test_the_startup_script_asks_for_metadata_that_is_there() -> None:
     assert "EnvironmentFile=/run/modelmail/env" in UNIT and "RUN_DIR=$ROOT/run/modelmail" in STARTUP
 
 
-def test_request_logs_of_jobs_are_excluded() -> None:
+@pytest.mark.parametrize(
+    ("url", "kept_out"),
+    [
+        ("https://front.example/jobs/AAAAAAAAAAAAAAAAAAAAAA", True),
+        ("https://front.example/jobs/AAAAAAAAAAAAAAAAAAAAAA/files/model.h5", True),
+        ("https://front.example/jobs/AAAAAAAAAAAAAAAAAAAAAA?token=secret", True),
+        ("https://front.example/refuse/secret", True),
+        ("https://front.example/?email=ada@example.org", True),  # a documented way to submit
+        ("https://front.example/", False),
+        ("https://front.example/health", False),
+    ],
+)
+def test_request_logs_that_hold_an_id_or_an_address_are_excluded(url: str, kept_out: bool) -> None:
     (exclusion,) = _kind("google_logging_project_exclusion").values()
-    assert 'httpRequest.requestUrl=~"/(jobs|refuse)/"' in exclusion["filter"]
+    pattern = re.search(r'httpRequest\.requestUrl=~"(.+)"', exclusion["filter"])
+    assert pattern and bool(re.search(pattern[1], url)) is kept_out
 
 
 def test_files_are_formatted() -> None:
