@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 
 from tests.unit.learn.photos import textures, weight
 from vm_worker import shards
+from vm_worker.executors.executor import Result, Task
 from vm_worker.executors.serial import SerialExecutor
 from vm_worker.learn import engines, features, networks
 from vm_worker.learn.budget import Budget
@@ -111,9 +113,13 @@ def test_what_comes_late_of_one_time_is_not_taken_for_the_next_ones(
             np.save(out, np.full((ROWS, *desk.engine.shape), 7, np.float32))
         return features.extract(*arguments)  # type: ignore[arg-type]
 
+    def noted(task: Task) -> Future[Result]:
+        asked.append(Path(task["out"]))
+        return submit(task)
+
     submit = work.executor.submit
     monkeypatch.setattr(shards, "extract", disturbed)
-    monkeypatch.setattr(work.executor, "submit", lambda task: asked.append(Path(task["out"])) or submit(task))
+    monkeypatch.setattr(work.executor, "submit", noted)
     first, second = desk.target(), desk.target()
     work.extract(weight(KEY), desk.engine, desk.source, first, desk.watch)
     late = list(asked)
