@@ -32,6 +32,7 @@ HEADS_SHARE = 0.1  # of the time left, kept for training a candidate's heads
 TUNE_SECONDS = 15.0  # what tuning and the rest need whatever the number of photos: graphs, files
 TUNE_PASSES = 9.0  # what they need besides, in forward passes of the best network over the photos: two views
 # of each, eight epochs above the cut, and the test. Unfreezing brings more than one more candidate does.
+TUNE_SHARE = 0.6  # of the time left, at most: on a slow machine, too, more than one candidate shall be tried
 TEST_PASSES = 1.5  # over the test photos: the test, and the proofs of files, which make do with fewer where they must
 LEAST_IMAGES = 4 * BATCH  # the first candidate sees so many, whatever the budget
 
@@ -127,9 +128,9 @@ class _Board:
     def seconds_for_all(self, images_per_second: float) -> float:
         """What is left for candidates if one of that speed by Keras is to be tuned and tested afterwards."""
         tuning = TUNE_SECONDS + TUNE_PASSES * len(self.photos.rows) / images_per_second
-        wanted = 0.0 if self.request.options.trials == 0 else tuning
-        kept = wanted + self._tests(images_per_second)
-        return max(0.0, self.request.budget.remaining() * (1 - HEADS_SHARE) - kept)
+        remaining = self.request.budget.remaining()
+        wanted = 0.0 if self.request.options.trials == 0 else min(tuning, TUNE_SHARE * remaining)
+        return max(0.0, remaining * (1 - HEADS_SHARE) - wanted - self._tests(images_per_second))
 
     def _tests(self, images_per_second: float) -> float:
         return TEST_PASSES * len(self.request.dataset.rows(Part.TEST)) / images_per_second

@@ -26,7 +26,7 @@ from vm_worker.leaderboard import Board, Contender, gain, row
 from vm_worker.learn.backbones import CATALOGUE
 from vm_worker.learn.budget import Budget
 from vm_worker.learn.recipe import Recipe
-from vm_worker.learn.rungs import Speeds, Timetable
+from vm_worker.learn.rungs import Speeds, Timetable, shorter
 from vm_worker.learn.scores import Score
 from vm_worker.learn.setting import Chosen, written
 from vm_worker.search.searcher import Outcome
@@ -109,13 +109,15 @@ class Tuning:
         self._shown = ""  # the trial that is waited for
         self._rivals: list[list[float]] = []  # of all trials of a batch, however many run at a time
         self._message = "Measuring"
+        self._outcomes: dict[str, Outcome] = {}  # of trials that were run or read, by key
         self._time: Timetable
 
     def run(self) -> Tuned:
         """Everything, in its order."""
         request = self.request
         try:
-            self._time = Timetable(self._surveyed(), request.budget)
+            counts = request.dataset.counts().values()
+            self._time = Timetable(Speeds.of(self._asked("survey"), request.images_per_second, counts), request.budget)
             recipe = self._rule()
             cut = recipe.cut if recipe else self._backbone.cuts[0].layer
             if recipe is None and not self._time.fits_preparing(cut):
@@ -153,18 +155,6 @@ class Tuning:
         own = {"trial": key, "recipe": recipe.to_json(), "views": views, "weights": weights}
         return self._task("trial", rivals=self._rivals, **own)
 
-    def _surveyed(self) -> Speeds:
-        found = self._asked("survey")
-        rows = self.request.dataset.counts().values()
-        return Speeds(
-            forward=found["forward"],
-            frozen=1 / max(self.request.images_per_second, 1e-6),
-            shares=found["shares"],
-            numbers=found["numbers"],
-            train=sum(row["train"] for row in rows),
-            validation=sum(row["validation"] for row in rows),
-        )
-
     def _told_views(self, cut: str) -> dict[str, Any]:
         views = self._time.views(cut)
         return {"count": views.count, "live": views.live}
@@ -183,36 +173,46 @@ class Tuning:
         searcher = trials.searcher(options.search, where, options.seed, rule)
         self._ahead = Ahead(self.executor)
         hunt = trials.Hunt(searcher, self, options.trials)
-        hunt.know(rule, self._run_one(rule, "rule"))
+        self._outcomes[self._key(rule)] = self._run_one(rule, "rule", rule.epochs)
+        hunt.know(rule, self._outcomes[self._key(rule)])
         return hunt.run()
 
     def announce(self, recipes: Sequence[Recipe]) -> None:
         """Let those that fit the time begin, where several run at a time."""
         self._rivals = list(self._board.rivals)
         for recipe in recipes:
-            key = self._key(recipe)
-            if key not in self.request.committed and self._fits(recipe):
-                self._ahead.begin(key, self._trial(recipe, key))
+            fitted = self._fitted(recipe)
+            if fitted and (key := self._key(fitted)) not in self.request.committed:
+                self._ahead.begin(key, self._trial(fitted, key))
 
     def attempt(self, recipe: Recipe) -> Outcome:
-        """What comes of a suggestion."""
-        return self._run_one(recipe, self.request.options.search)
+        """What comes of a suggestion, or of a shorter one where the time is short."""
+        fitted = self._fitted(recipe)
+        if fitted is None:
+            return Outcome(None)
+        key = self._key(fitted)
+        if key not in self._outcomes:
+            self._outcomes[key] = self._run_one(fitted, self.request.options.search, recipe.epochs)
+        return self._outcomes[key]
 
-    def _fits(self, recipe: Recipe) -> bool:
-        return self._time.fits_trial(recipe, self._board.best.recipe if self._board.best else None)
+    def _fitted(self, recipe: Recipe) -> Recipe | None:
+        """What was begun or committed goes before what fits the time now; None: not even with the fewest epochs."""
+        for one in shorter(recipe):
+            known = self.request.committed.get(key := self._key(one), {"suggested": None})
+            if key in self._ahead or known.get("suggested", one.epochs) == recipe.epochs:
+                return one
+        return self._time.fitted(recipe, self._board.best.recipe if self._board.best else None)
 
     def _key(self, recipe: Recipe) -> str:
         request = self.request
         return trials.key(recipe, request.dataset.sha256, self._backbone.key, request.options.seed)
 
-    def _run_one(self, recipe: Recipe, kind: str) -> Outcome:
+    def _run_one(self, recipe: Recipe, kind: str, suggested: int) -> Outcome:
         """Run a trial, or read what an earlier attempt found; its row is written down. No error: it was not tried."""
         key = self._key(recipe)
         result = self.request.committed.get(key)
         if result is None:
-            if kind != "rule" and key not in self._ahead and not self._fits(recipe):
-                return Outcome(None)
-            result = self._trained(recipe, key, kind)
+            result = self._trained(recipe, key, {"kind": kind, "suggested": suggested})
         if result.get("score") is None:
             return self._board.skip(kind, recipe, str(result.get("note", LATE)))
         contender = self._board.enter(kind, recipe, result, self._weights(key))
@@ -220,7 +220,7 @@ class Tuning:
             self._time.took(recipe, result["pace"])
         return Outcome(contender.score.error)
 
-    def _trained(self, recipe: Recipe, key: str, kind: str) -> Mapping[str, Any]:
+    def _trained(self, recipe: Recipe, key: str, facts: Mapping[str, Any]) -> Mapping[str, Any]:
         """The committed result. Without memory the batch is halved, and the rate with it, and it is tried again."""
         self._message, self._shown = f"Trial {len(self._board.rows) + 1}", key
         started, smaller = time.monotonic(), recipe
@@ -237,7 +237,7 @@ class Tuning:
         if "score" not in result:
             return result
         self._time.filled(recipe.cut)
-        result = {**result, "kind": kind, "recipe": recipe.to_json()}
+        result = {**result, **facts, "recipe": recipe.to_json()}
         if smaller is not recipe:
             result |= {"batch": smaller.batch, "rate": smaller.rate}
         return self.request.commit(key, time.monotonic() - started, result)

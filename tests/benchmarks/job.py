@@ -20,7 +20,7 @@ from typing import Any
 from function.client import Client
 from infra.local.stack import Stack
 
-STAGES = ("intake", "select", "tune", "evaluate", "export", "report")
+STAGES = ("intake", "select", "tune", "evaluate", "export")  # the report, the queue and the mail are around them
 HEADER = f"{'job':<26}{'test':>7}{'low':>7}{'high':>7}{'waited':>8}{'around':>8}  " + "".join(f"{s:>9}" for s in STAGES)
 
 

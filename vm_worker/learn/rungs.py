@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -21,6 +22,7 @@ VIEWS_MOST = 5  # the plain one included
 RATE = 3.5e-4  # at a batch of 32; the heads' is 1e-2
 BATCH_LEAST, BATCH_MOST = 16, 64  # twice the heads' within these: larger ones leave too few steps
 SLOWER_LEAST = 0.3  # no trial makes the next one look more than so many times faster than was measured
+EPOCHS = (12, 8, 4)  # of trials that must be shorter than was suggested
 JUDGED = 3  # blends that are judged besides the epochs
 
 
@@ -48,6 +50,19 @@ class Speeds:
     validation: int
     slower: float = 1.0  # than these say, as trials have shown
     cached: frozenset[str] = field(default_factory=frozenset)  # cuts whose activations are there
+
+    @classmethod
+    def of(cls, found: Mapping[str, Any], images_per_second: float, counts: Iterable[Mapping[str, int]]) -> Speeds:
+        """From a survey, the speed of selection and each class's rows."""
+        rows = list(counts)
+        return cls(
+            forward=found["forward"],
+            frozen=1 / max(images_per_second, 1e-6),
+            shares=found["shares"],
+            numbers=found["numbers"],
+            train=sum(row["train"] for row in rows),
+            validation=sum(row["validation"] for row in rows),
+        )
 
     @property
     def images(self) -> int:
@@ -99,6 +114,11 @@ def rule(backbone: Backbone, speeds: Speeds, seconds: float, epochs_most: int) -
     return None
 
 
+def shorter(recipe: Recipe) -> list[Recipe]:
+    """The recipe, and the same with fewer and fewer epochs."""
+    return [recipe, *(replace(recipe, epochs=epochs) for epochs in EPOCHS if epochs < recipe.epochs)]
+
+
 class Timetable:
     """What still fits the budget, by what was measured and what trials have shown since."""
 
@@ -124,6 +144,10 @@ class Timetable:
         """The trial, and then the training on all photos of whatever is best."""
         finals = [self._final(one, one.epochs) for one in (recipe, best) if one]
         return self._fits(self.speeds.trial(recipe, self.views(recipe.cut)) + max(finals))
+
+    def fitted(self, recipe: Recipe, best: Recipe | None) -> Recipe | None:
+        """The recipe, with fewer epochs where it would not fit the time; None where even the fewest do not."""
+        return next((one for one in shorter(recipe) if self.fits_trial(one, best)), None)
 
     def fits_final(self, recipe: Recipe, epochs: int) -> bool:
         """The training on all photos."""

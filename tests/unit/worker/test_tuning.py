@@ -18,6 +18,8 @@ from vm_worker.executors.local import LocalExecutor
 from vm_worker.intake.dataset import Dataset
 from vm_worker.learn.budget import Budget
 from vm_worker.learn.heads import Head
+from vm_worker.learn.recipe import Recipe
+from vm_worker.learn.rungs import Timetable
 from vm_worker.learn.setting import Chosen
 from vm_worker.learn.weights import WeightFile
 from vm_worker.tuning import Tuned, TuneRequest, tune
@@ -273,3 +275,21 @@ def test_a_solved_problem_ends_the_search(request_: TuneRequest, monkeypatch: py
     tuned = run(request_)
     assert [row["kind"] for row in tuned.trials] == ["rule", "views"]
     assert "nothing to gain" in tuned.search["outcome"]
+
+
+def test_where_time_is_short_a_suggestion_is_tried_with_fewer_epochs(
+    request_: TuneRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def short(self: Timetable, recipe: Recipe, best: Recipe | None) -> bool:
+        return recipe.epochs <= 8
+
+    monkeypatch.setattr(Timetable, "fits_trial", short)
+    ledger = Ledger()
+    tuned = run(replace(request_, commit=ledger.commit))
+    epochs = [row["parameters"]["epochs"] for row in tuned.trials if row["kind"] == "genetic"]
+    assert epochs and max(epochs) == 8
+    suggested = {result["suggested"] for result in ledger.kept.values()}
+    assert max(suggested) > 8  # so that it is found again
+    stub_trials.asked.clear()
+    again = run(replace(request_, committed=ledger.kept, commit=ledger.commit))
+    assert not asked("trial") and leaderboard(again) == leaderboard(tuned)
