@@ -136,6 +136,7 @@ def _options(settings: Settings) -> dict[str, str]:
         "trials": "none, or a whole number",
         "exports": f"some of {_choices(EXPORTS)}",
         "mirror": "true or false: photos may be flipped left to right in training",
+        "from_scratch": "true or false: small networks without pretrained weights are tried too",
         "seed": "a whole number; the same seed gives the same split",
     }
 

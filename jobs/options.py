@@ -44,6 +44,7 @@ class Options:
     trials: int | None = None  # None = until the budget or the patience ends
     exports: tuple[str, ...] = EXPORTS  # h5 is always made; a service is made of tflite
     mirror: bool = True  # photos may be flipped left to right in training
+    from_scratch: bool = False  # small networks without pretrained weights are candidates too
     seed: int = 0
 
     def to_json(self) -> dict[str, Any]:
@@ -144,5 +145,6 @@ _PARSERS: dict[str, Callable[[str, Any, Limits], Any]] = {
     "trials": _trials,
     "exports": _exports,
     "mirror": _truth,
+    "from_scratch": _truth,
     "seed": _whole(lambda _: 0, lambda _: SEED_MAX),
 }

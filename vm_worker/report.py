@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from jobs.options import CANDIDATES
 from jobs.render import render
 from vm_worker.evaluation import advice, gallery, matrix, pareto, plots, style, tables
 
@@ -181,6 +182,7 @@ def _winner(facts: Facts) -> dict[str, Any]:
         "title": row["title"],
         "size": facts.size,
         "tuned": facts.tune["better"],
+        "from_scratch": facts.select.get("from_scratch") is not None,
         "validation_accuracy": facts.tune["validation_accuracy"],
         "note": facts.select["note"],
     }
@@ -209,16 +211,17 @@ def _command(facts: Facts) -> str:
     flags = {
         "minutes": options["minutes"],
         "objective": options["objective"],
-        "candidates": ",".join(measured),
+        "candidates": ",".join(key for key in measured if key in CANDIDATES),  # those from scratch have a flag
         "search": options["search"],
         "epochs": options["epochs"],
         "trials": len(ran),
         "exports": ",".join(options["exports"]),
         "mirror": str(options["mirror"]).lower(),
+        "from_scratch": str(options.get("from_scratch", False)).lower(),
         "seed": options["seed"],
     }
     return "modelmail submit photos.zip --email you@example.org --url URL " + " ".join(
-        f"--{name} {value}" for name, value in flags.items()
+        f"--{name.replace('_', '-')} {value}" for name, value in flags.items() if value != ""
     )
 
 

@@ -18,14 +18,16 @@ from numpy.typing import NDArray
 
 from jobs.options import Options
 from vm_worker.intake.dataset import Dataset, Part
-from vm_worker.learn import contest, features, latency, prune, quote, standings
+from vm_worker.learn import contest, features, from_scratch, latency, prune, quote, standings
 from vm_worker.learn.backbones import CATALOGUE, Backbone
 from vm_worker.learn.budget import Budget
 from vm_worker.learn.engines import BATCH
 from vm_worker.learn.entrant import Entrant, Extract, Photos, alone
 from vm_worker.learn.findings import Findings, study
+from vm_worker.learn.from_scratch import Grown, Nursery
 from vm_worker.learn.heads import Head, Plan
 from vm_worker.learn.standings import Entry
+from vm_worker.learn.suspects import named
 from vm_worker.learn.weights import WeightFile
 
 HEADS_SHARE = 0.1  # of the time left, kept for training a candidate's heads
@@ -69,36 +71,42 @@ class Selection:
     pruning: tuple[dict[str, Any], ...]  # what a few photos said of each candidate; empty where all saw all
     findings: Findings
     suspects: tuple[dict[str, Any], ...]  # photos that may be in the wrong folder, by name
+    grown: Grown | None = None  # the winner, where it learnt from nothing
 
 
 def select(request: SelectRequest, report: Report) -> Selection:
     """Evaluate the candidates from the cheapest on, as many as the budget allows, and choose.
 
     The first one always gives a head, though of fewer photos when the time does not suffice for all.
-    Raises ValueError when there is no candidate.
+    Raises ValueError when there is no candidate. Networks from scratch, where they were asked for, come last.
     """
     wanted = [key for key in request.options.candidates or CATALOGUE if key in request.weights]
-    if not wanted:
+    if not wanted and not request.options.from_scratch:
         raise ValueError("no candidate has weights")
-    board = _Board(request, report, len(wanted))
+    nursery = Nursery(request.dataset, request.options, not wanted, request.budget)
+    request = replace(request, budget=Budget(request.budget.deadline - nursery.seconds))
+    board = _Board(request, report, len(wanted), nursery)
     rows = sorted((CATALOGUE[key] for key in wanted), key=lambda row: (row.gflops, row.key))
     entrants = [board.entrant(row) for row in rows]
-    board.quote(entrants[0], rows)
-    for entrant in _shortlist(board, entrants):
-        _evaluate(board, entrant)
+    if entrants:
+        board.quote(entrants[0], rows)
+        for entrant in _shortlist(board, entrants):
+            _evaluate(board, entrant)
+    board.grow()
     return board.selection()
 
 
 class _Board:
     """Who has been evaluated, who was dropped, and what the page shows of it."""
 
-    def __init__(self, request: SelectRequest, report: Report, expected: int) -> None:
+    def __init__(self, request: SelectRequest, report: Report, expected: int, nursery: Nursery) -> None:
         self.request = request
         self.entries: list[Entry] = []
         self.dropped: list[dict[str, Any]] = []
         self.pruning: list[dict[str, Any]] = []
         self._report = report
-        self._expected = expected
+        self._nursery = nursery
+        self._expected = expected + nursery.expected
         self._heads_seconds: dict[str, float] = {}
         self._rows: dict[str, NDArray[np.int64]] = {}  # the photos that each candidate was judged on
         self._plain: dict[str, float] = {}  # images a second by Keras
@@ -140,7 +148,10 @@ class _Board:
         options, measured = self.request.options, first.measure()
         self._first = measured.plain
         todo = quote.Todo(rows, len(self.photos.rows), self.plan.classes, quote.trials(options.search, options.trials))
-        event = {"quoted_seconds": quote.seconds(todo, measured), "plain_images_per_second": measured.plain}
+        event = {
+            "quoted_seconds": quote.seconds(todo, measured) + self._nursery.seconds,
+            "plain_images_per_second": measured.plain,
+        }
         self._report({"fraction": 0.0, "message": "Measuring", **event})
 
     def tell(self, part: float, message: str) -> None:
@@ -177,6 +188,15 @@ class _Board:
         self.entries.append(Entry(entrant.backbone, material, verdict, seconds, entrant.speed, partial, entrant.way))
         entrant.release()
 
+    def grow(self) -> None:
+        """Networks from scratch, where asked for. Raises ValueError when the time does not suffice for any at all."""
+        grown, dropped = self._nursery.grow(self.request.folder, lambda row: self.tell(0.0, f"{row.title}: learning"))
+        self._plain |= {entry.backbone.key: entry.images_per_second for entry in grown}
+        self.entries += grown
+        self.dropped += dropped
+        if not self.entries:
+            raise ValueError("there was no time for any network")
+
     def drop(self, entrant: Entrant, note: str) -> None:
         """It is out; the note says why."""
         self.dropped.append(standings.blank(entrant.backbone, "dropped", note, round(entrant.seconds, 2)))
@@ -188,11 +208,12 @@ class _Board:
         return evaluated + self.dropped
 
     def curve(self) -> list[dict[str, Any]]:
-        """The epochs of each candidate's chosen head."""
+        """The epochs of each candidate's chosen head, or of the whole network."""
         return [
             row
             for entry in self.entries
-            for row in standings.curve_rows("select", entry.backbone.key, entry.verdict.history)
+            for row in self._nursery.curve(entry)
+            or standings.curve_rows("select", entry.backbone.key, entry.verdict.history)
         ]
 
     def selection(self) -> Selection:
@@ -202,10 +223,11 @@ class _Board:
             self._measure_leaders()
         best = standings.winner(self.entries, objective)
         self.tell(0.0, f"{best.backbone.title} is the best candidate")
-        findings = self._findings(best)
+        grown = self._nursery.grown.get(best.backbone.key)
+        findings = from_scratch.findings(grown) if grown else self._findings(best)
         return Selection(
             winner=best.backbone.key,
-            head=contest.refit(best.material, self.plan, best.verdict),
+            head=grown.head if grown else contest.refit(best.material, self.plan, best.verdict),
             candidates=tuple(self.table()),
             curve=tuple(self.curve()),
             note=standings.reason(self.entries, objective),
@@ -213,7 +235,10 @@ class _Board:
             plain_images_per_second=round(self._plain[best.backbone.key], 2),
             pruning=tuple(self.pruning),
             findings=findings,
-            suspects=self._suspects(findings, self._rows[best.backbone.key]),
+            suspects=()
+            if grown
+            else named(findings.suspects or (), self.request.dataset, self._rows[best.backbone.key]),
+            grown=grown,
         )
 
     def _measure_leaders(self) -> None:
@@ -229,18 +254,6 @@ class _Board:
         if budget.remaining() < self._heads_seconds[best.backbone.key]:
             return Findings(None, None, None)
         return study(best.material, self.plan, best.verdict, budget)
-
-    def _suspects(self, findings: Findings, rows: NDArray[np.int64]) -> tuple[dict[str, Any], ...]:
-        dataset = self.request.dataset
-        return tuple(
-            {
-                "name": dataset.names[rows[one.row]],
-                "class": dataset.classes[one.label],
-                "says": dataset.classes[one.says],
-                "probability": round(one.probability, 4),
-            }
-            for one in findings.suspects or ()
-        )
 
 
 def _shortlist(board: _Board, entrants: list[Entrant]) -> Iterator[Entrant]:

@@ -20,9 +20,10 @@ from jobs.job import Stage
 from vm_worker.exports import files, formats
 from vm_worker.intake.cache import IntakeRequest, take_in
 from vm_worker.intake.dataset import Dataset, Part
+from vm_worker.learn import scratch_rows
 from vm_worker.learn.backbones import CATALOGUE, Backbone
 from vm_worker.learn.budget import Budget
-from vm_worker.learn.weights import WeightFile, find
+from vm_worker.learn.weights import OWN, WeightFile, find
 from vm_worker.spec import Spec
 
 DECODERS = 2  # processes; more gain nothing on two cores
@@ -34,6 +35,7 @@ EXTRAS_SHARE = 0.25  # of the whole budget, at most, for the formats beside .h5 
 SMALL_GFLOPS = 0.4  # of a network that is not chosen yet
 PROOF_LEAST = 50  # test images that each file is proved on, whatever the time
 PROGRESS_GAP = 0.5  # seconds between two progress events
+GROWN = "grown.weights.h5"  # all layers but the last of a network that was trained from nothing
 
 SHARES = {  # of the progress bar
     Stage.INTAKE: 0.10,
@@ -130,18 +132,25 @@ class Work:
     @property
     def winner(self) -> Backbone:
         """The selected backbone."""
-        return CATALOGUE[self.results[Stage.SELECT]["winner"]]
+        return scratch_rows.find(self.results[Stage.SELECT]["winner"])
+
+    @property
+    def from_scratch(self) -> bool:
+        """The winner is a network that this job trained from nothing."""
+        return self.winner.key in scratch_rows.ROWS
 
     def weights(self) -> tuple[dict[str, WeightFile], dict[str, str]]:
-        """The candidates with weights, and why the others have none. Raises Bug when there are none."""
+        """The candidates with weights, and why the others have none. Raises Bug when nothing can be tried at all."""
         wanted = self.spec.options.candidates or tuple(CATALOGUE)
         found, missing = find(wanted, self.spec.weights, self.spec.download_weights)
-        if not found:
+        if not found and not self.spec.options.from_scratch:
             raise Bug(f"no candidate has pretrained weights here: {missing}")
         return found, missing
 
     def weight(self) -> WeightFile:
         """The winner's weights. Raises Bug when this machine does not have them."""
+        if self.from_scratch:
+            return WeightFile(self.winner.key, self.folder / GROWN, OWN)
         found, _ = self.weights()
         if self.winner.key not in found:
             raise Bug(f"this machine has no weights for {self.winner.key}")
@@ -152,6 +161,8 @@ class Work:
         if self._dataset is None:
             found, _ = self.weights()
             sizes = {CATALOGUE[key].size for key in found}
+            if self.spec.options.from_scratch:
+                sizes.add(scratch_rows.SIZE)
             if Stage.SELECT in self.results:
                 sizes = {self.winner.size}
             request = IntakeRequest(

@@ -15,12 +15,10 @@ from jobs.job import Stage
 from vm_worker.exporting import PROBABILITIES, export
 from vm_worker.exports import files
 from vm_worker.intake.dataset import Part
-from vm_worker.stages import Output, Work, private, public, select_budget, tune_budget
+from vm_worker.repeating import JUDGED, TUNED, UNSEEN, repeat
+from vm_worker.stages import GROWN, Output, Work, private, public, select_budget, tune_budget
 
 HEAD = "head.npz"
-TUNED = "tuned.weights.h5"
-JUDGED = "judged.npz"  # what the delivered setting says of the validation part, by a model that had not seen it
-UNSEEN = "unseen.npz"  # what heads like the selected one say of train+validation, out of fold
 START_LEAST = 3.0  # seconds: what is loaded already here must still be loaded by the process that proves the files
 SUSPECTS_LISTED = 20  # photos that may be in the wrong folder, named in the report
 
@@ -60,11 +58,18 @@ def select(work: Work) -> Output:
         "suspects_count": None if selection.findings.suspects is None else len(selection.suspects),
     }
     selection.findings.save(work.folder / UNSEEN)
-    return Output(result, (private(HEAD), private(UNSEEN)))
+    own = []
+    if selection.grown is not None:
+        selection.grown.weights.replace(work.folder / GROWN)
+        result["from_scratch"] = {"epochs": selection.grown.learnt.epochs}
+        own.append(private(GROWN))
+    return Output(result, (private(HEAD), private(UNSEEN), *own))
 
 
 def tune(work: Work) -> Output:
     """The rule (lower learning rate, larger batch, last blocks unfrozen), then a search."""
+    if work.from_scratch:
+        return repeat(work)
     import numpy as np
 
     from vm_worker.learn.heads import Head

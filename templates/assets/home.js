@@ -172,6 +172,7 @@ function options() {
     objective: form.objective.value,
     search: form.search.value,
     mirror: form.mirror.checked,
+    from_scratch: form.from_scratch.checked,
   };
   const candidates = [...form.querySelectorAll("input[name=candidates]:checked")].map((box) => box.value);
   if (candidates.length > 0) chosenOptions.candidates = candidates;

@@ -66,7 +66,7 @@ def _figures(learnt: lessons.Learnt, model: keras.Model, dataset: Dataset) -> Ro
         "validation_accuracy": round(learnt.accuracy, 5),
         "test_accuracy": round(right / len(test.labels), 5),
         "test_interval": [round(float(interval.low), 5), round(float(interval.high), 5)],
-        "epochs": round(learnt.epochs, 1),
+        "epochs": learnt.epochs,
     }
 
 

@@ -8,10 +8,9 @@ import keras
 import numpy as np
 
 from vm_worker.learn import networks
+from vm_worker.learn.backbones import OUTPUT as OUTPUT
 from vm_worker.learn.heads import Head
 from vm_worker.learn.weights import WeightFile
-
-OUTPUT = "probabilities"  # the last layer's name
 
 
 def assemble(weight: WeightFile, head: Head) -> keras.Model:

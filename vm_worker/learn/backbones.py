@@ -10,6 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+POOL = "features"  # the name of the pooling layer, whose output a head takes
+OUTPUT = "probabilities"  # of the last layer
+
 
 class Preprocessing(StrEnum):
     """What happens to raw RGB 0..255 before the first layer. It differs per network and fails silently."""

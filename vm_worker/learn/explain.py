@@ -14,8 +14,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from vm_worker.learn.assemble import OUTPUT
-from vm_worker.learn.networks import POOL
+from vm_worker.learn.backbones import OUTPUT, POOL
 
 
 def grad_cam(model: keras.Model, images: NDArray[np.uint8], classes: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -31,6 +30,11 @@ def grad_cam(model: keras.Model, images: NDArray[np.uint8], classes: NDArray[np.
     speaks = np.maximum(np.einsum("nhwc,nc->nhw", maps, weights), 0.0)
     most = speaks.max(axis=(1, 2), keepdims=True)
     return np.asarray(speaks / np.where(most > 0, most, 1.0), np.float32)
+
+
+def possible(model: keras.Model) -> bool:
+    """The model has places to look at: AlexNet's dense layers mix them."""
+    return any(layer.name == POOL for layer in model.layers)
 
 
 def _features(model: keras.Model) -> Any:

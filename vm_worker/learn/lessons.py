@@ -64,13 +64,13 @@ class Lesson:
 
     @property
     def least(self) -> int:
-        """Steps of a training that is worth its time."""
-        return max(LEAST_STEPS, LEAST_EPOCHS * self.epoch)
+        """Epochs of a training that is worth its time."""
+        return max(LEAST_EPOCHS, math.ceil(LEAST_STEPS / self.epoch))
 
     @property
     def most(self) -> int:
-        """Steps after which little more is gained."""
-        return max(STEPS, EPOCHS * self.epoch)
+        """Epochs after which little more is gained."""
+        return max(EPOCHS, math.ceil(STEPS / self.epoch))
 
 
 @dataclass(frozen=True)
@@ -79,9 +79,9 @@ class Learnt:
 
     accuracy: float
     loss: float
-    steps: int  # after which it was
-    epochs: float  # the same, in times that each picture was seen
-    curve: tuple[Told, ...]  # step, loss of the smoothed labels, validation_accuracy, validation_loss
+    epochs: int  # after which it was
+    curve: tuple[Told, ...]  # epoch, accuracy, loss (of the smoothed labels), validation_accuracy, validation_loss
+    images_per_second: float  # in a plain pass
 
 
 @dataclass(frozen=True)
@@ -100,12 +100,12 @@ class Time:
 def train(model: keras.Model, lesson: Lesson, judged: Pupils, allowed: Time) -> Learnt:
     """Train while the time lasts; the model ends with the weights that had the lowest cross-entropy on the judged.
 
-    Raises TooSlow, after a few steps, where the time does not suffice for `lesson.least` of them.
+    Raises TooSlow, after a few steps, where the time does not suffice for `lesson.least` epochs.
     """
     school = _School(model, lesson)
-    planned, budget = school.plan(judged, allowed)
+    plan = school.plan(judged, allowed)
     kept, weights, curve = {"validation_loss": math.inf}, [], []
-    for told in school.course(planned, max(1, planned // LOOKS), budget):
+    for told in school.course(plan.epochs, max(1, plan.epochs // LOOKS), plan.budget):
         accuracy, loss = judge(model, judged)
         curve.append(told | {"validation_accuracy": accuracy, "validation_loss": loss})
         if loss < kept["validation_loss"]:
@@ -113,17 +113,17 @@ def train(model: keras.Model, lesson: Lesson, judged: Pupils, allowed: Time) -> 
         if loss < SOLVED:
             break
     model.set_weights(weights)
-    steps = int(kept["step"])
-    return Learnt(kept["validation_accuracy"], kept["validation_loss"], steps, steps / lesson.epoch, tuple(curve))
+    accuracy, loss = kept["validation_accuracy"], kept["validation_loss"]
+    return Learnt(accuracy, loss, int(kept["epoch"]), tuple(curve), plan.images_per_second)
 
 
-def repeat(model: keras.Model, lesson: Lesson, steps: int, budget: Budget) -> bool:
-    """Train for so many steps; False where the time ended before."""
+def repeat(model: keras.Model, lesson: Lesson, epochs: int, budget: Budget) -> bool:
+    """Train for so many epochs; False where the time does not suffice, and the model is then of no use."""
     school = _School(model, lesson)
-    if school.pace() * steps > budget.remaining():
+    if school.pace() * epochs * lesson.epoch > budget.remaining():
         return False
-    *_, last = school.course(steps, steps, budget)
-    return int(last["step"]) == steps
+    *_, last = school.course(epochs, epochs, budget)
+    return int(last["epoch"]) == epochs
 
 
 def judge(model: keras.Model, judged: Pupils) -> tuple[float, float]:
@@ -143,6 +143,15 @@ def probabilities(model: keras.Model, pupils: Pupils) -> NDArray[np.float32]:
     return np.concatenate(parts)[:count]
 
 
+@dataclass(frozen=True)
+class _Course:
+    """How long to train."""
+
+    epochs: int
+    budget: Budget
+    images_per_second: float
+
+
 class _School:
     """One network in training."""
 
@@ -154,7 +163,9 @@ class _School:
         self._truth = np.eye(classes, dtype=np.float32) * (1 - SMOOTHING) + np.float32(SMOOTHING / classes)
         # TensorFlow alone would have XLA compile the step: half a minute on two cores, more than it ever saves.
         compiled = keras.backend.backend() != "tensorflow"
-        model.compile(keras.optimizers.Adam(RATE), "categorical_crossentropy", jit_compile=compiled)
+        model.compile(
+            keras.optimizers.Adam(RATE), "categorical_crossentropy", metrics=["accuracy"], jit_compile=compiled
+        )
 
     def pace(self) -> float:
         """Seconds of a step. The steps that tell it change nothing: their rate is 0, and the weights are put back."""
@@ -163,38 +174,43 @@ class _School:
         self._step()
         taken = [_seconds(self._step) for _ in range(PACE_STEPS)]
         self._model.set_weights(before)
+        self._model.reset_metrics()
         return float(np.median(taken))
 
-    def plan(self, judged: Pupils, allowed: Time) -> tuple[int, Budget]:
-        """How many steps, and until when. Raises TooSlow."""
-        pace = self.pace()
-        looking = LOOKS * _seconds(lambda: judge(self._model, judged))
-        possible, needed = (allowed.share.remaining() - looking) / pace, self._lesson.least * pace + looking
+    def plan(self, judged: Pupils, allowed: Time) -> _Course:
+        """What fits the time. Raises TooSlow."""
+        epoch = self.pace() * self._lesson.epoch
+        judge(self._model, judged)  # builds the graph
+        look = _seconds(lambda: judge(self._model, judged))
+        speed, looking = len(judged.labels) / look, LOOKS * look
+        possible, needed = (allowed.share.remaining() - looking) / epoch, self._lesson.least * epoch + looking
         if possible >= self._lesson.least:
-            return min(self._lesson.most, int(possible)), allowed.share
+            return _Course(min(self._lesson.most, int(possible)), allowed.share, speed)
         if needed > allowed.whole.remaining():
             raise TooSlow(needed, allowed.whole.remaining())
-        return self._lesson.least, allowed.whole
+        return _Course(self._lesson.least, allowed.whole, speed)
 
-    def course(self, steps: int, gap: int, budget: Budget) -> Iterator[Told]:
-        """Train for so many steps, or until the time is up; tells how it stands after each gap and at the end."""
-        whole, losses = max(budget.remaining(), 1e-3), []
-        for step in range(1, steps + 1):
-            passed = max(step / steps, 1 - budget.remaining() / whole)
+    def course(self, epochs: int, gap: int, budget: Budget) -> Iterator[Told]:
+        """Train for so many epochs, or until the time is up; tells how it stands after each gap and at the end."""
+        whole, each = max(budget.remaining(), 1e-3), self._lesson.epoch
+        for step in range(1, epochs * each + 1):
+            passed = max(step / (epochs * each), 1 - budget.remaining() / whole)
             self._model.optimizer.learning_rate = RATE * _height(passed)
-            losses.append(self._step())
-            over = step == steps or budget.over()
-            if over or step % gap == 0:
-                yield {"step": step, "loss": float(np.mean(losses))}
-                losses = []
+            said = self._step()
+            over = step == epochs * each or budget.over()
+            if over or step % (gap * each) == 0:
+                yield {"epoch": math.ceil(step / each), **said}
+                self._model.reset_metrics()
             if over:
                 return
 
-    def _step(self) -> float:
+    def _step(self) -> Told:
+        """One batch; accuracy and loss, in the mean since the metrics were reset."""
         rows = next(self._batches)
         pictures, labels = self._lesson.pictures.images[rows], self._lesson.pictures.labels[rows]
         seen = np.stack([self._moved(picture) for picture in pictures]).astype(np.float32)
-        return float(self._model.train_on_batch(seen, self._truth[labels]))
+        said = self._model.train_on_batch(seen, self._truth[labels], return_dict=True)
+        return {name: float(said[name]) for name in ("accuracy", "loss")}
 
     def _shuffled(self) -> Iterator[NDArray[np.int64]]:
         """Rows of one batch after another: each picture once, in a new order each time. All of one size."""

@@ -8,18 +8,20 @@ import keras
 import numpy as np
 from keras import layers
 
-from vm_worker.learn import lite, torch_pickle
+from vm_worker.learn import lite, scratch, scratch_rows, torch_pickle
 from vm_worker.learn.backbones import CATALOGUE, Backbone, Cut, Preprocessing, Side
+from vm_worker.learn.backbones import POOL as POOL
 from vm_worker.learn.weights import DOWNLOAD, WeightFile
 
 IMAGENET_BGR_MEAN = (103.939, 116.779, 123.68)
 IMAGENET_MEAN = (0.485, 0.456, 0.406)  # of red, green and blue in 0..1
 IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
-POOL = "features"  # the pooling layer's name
 
 
 def extractor(key: str, weight: WeightFile | None) -> keras.Model:
     """Raw RGB (None, s, s, 3) float32 in 0..255 -> pooled features (None, d); random where `weight` is None."""
+    if key in scratch_rows.ROWS:
+        return _from_scratch(key, weight)
     row = CATALOGUE[key]
     image = keras.Input((row.size, row.size, 3), name="image")
     prepared = _prepared(row, image)
@@ -30,6 +32,13 @@ def extractor(key: str, weight: WeightFile | None) -> keras.Model:
     if weight is not None:
         lite.load_state(keras.Model(prepared, maps), key, torch_pickle.read_state(weight.path))
     return keras.Model(image, _pooled(maps), name=key)
+
+
+def _from_scratch(key: str, weight: WeightFile | None) -> keras.Model:
+    _, model = scratch.built(key)
+    if weight is not None:
+        model.load_weights(str(weight.path))
+    return model
 
 
 def _pooled(maps: Any) -> Any:

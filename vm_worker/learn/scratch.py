@@ -14,9 +14,14 @@ from typing import Any
 import keras
 from keras import layers
 
-SIZE = 64  # pixels
+from vm_worker.learn import scratch_rows
+from vm_worker.learn.backbones import OUTPUT, POOL
+from vm_worker.learn.scratch_rows import SIZE, TITLES
+
+__all__ = ["NETWORKS", "SIZE", "TITLES", "WIDTHS", "Shape", "built"]
+
 MOMENTUM = 0.9  # of batch normalisation's averages: there may be only a few hundred steps
-WIDTHS = (1.0, 0.5, 0.25, 0.125)  # of the layers, in shares of the papers' own
+WIDTHS = tuple(scratch_rows.WIDTHS)
 
 # (filters, kernel, pooled after it)
 _ALEXNET = ((96, 11, True), (256, 5, True), (384, 3, False), (384, 3, False), (256, 3, True))
@@ -54,7 +59,7 @@ def mobilenet_v1(shape: Shape) -> keras.Model:
     for filters, stride in _V1:
         maps = _normal(layers.DepthwiseConv2D(3, stride, "same", use_bias=False)(maps))
         maps = _normal(layers.Conv2D(_wide(filters, shape), 1, use_bias=False)(maps))
-    return _ended("mobilenet_v1", image, layers.GlobalAveragePooling2D()(maps), shape)
+    return _ended("mobilenet_v1", image, layers.GlobalAveragePooling2D(name=POOL)(maps), shape)
 
 
 def mobilenet_v2(shape: Shape) -> keras.Model:
@@ -65,7 +70,7 @@ def mobilenet_v2(shape: Shape) -> keras.Model:
         for number in range(repeats):
             maps = _inverted(maps, expansion, _wide(filters, shape), stride if number == 0 else 1)
     maps = _normal(layers.Conv2D(_wide(_V2_LAST, shape), 1, use_bias=False)(maps))
-    return _ended("mobilenet_v2", image, layers.GlobalAveragePooling2D()(maps), shape)
+    return _ended("mobilenet_v2", image, layers.GlobalAveragePooling2D(name=POOL)(maps), shape)
 
 
 NETWORKS: Mapping[str, Callable[[Shape], keras.Model]] = {
@@ -74,12 +79,13 @@ NETWORKS: Mapping[str, Callable[[Shape], keras.Model]] = {
     "mobilenet_v1": mobilenet_v1,
     "mobilenet_v2": mobilenet_v2,
 }
-TITLES = {
-    "alexnet": "AlexNet",
-    "alexnet_separable": "AlexNet-Separable",
-    "mobilenet_v1": "MobileNetV1",
-    "mobilenet_v2": "MobileNetV2",
-}
+
+
+def built(key: str, classes: int = 2) -> tuple[keras.Model, keras.Model]:
+    """The network of a row of scratch_rows: whole, and without its last layer; both have the same weights."""
+    network, width = scratch_rows.BUILDS[key]
+    whole = NETWORKS[network](Shape(classes, width))
+    return whole, keras.Model(whole.input, whole.layers[-1].input, name=key)
 
 
 def _alexnet(name: str, shape: Shape, convolution: Callable[..., Any]) -> keras.Model:
@@ -108,7 +114,7 @@ def _begun(shape: Shape) -> tuple[Any, Any]:
 
 
 def _ended(name: str, image: Any, features: Any, shape: Shape) -> keras.Model:
-    top = layers.Dense(shape.classes, activation="softmax", dtype="float32", name="probabilities")
+    top = layers.Dense(shape.classes, activation="softmax", dtype="float32", name=OUTPUT)
     return keras.Model(image, top(features), name=name)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.stats import binomtest
 
 from vm_worker.learn.backbones import Backbone
@@ -34,10 +35,29 @@ class Entry:
         """For one photo on one core, by LiteRT: the median."""
         return None if self.figures is None else float(self.figures["one"]["median"])
 
-    @property
-    def rank(self) -> tuple[float, float, float]:
-        """Sorts the best first: accuracy, then cross-entropy, then speed."""
-        return -self.verdict.accuracy, self.verdict.loss, -self.images_per_second
+
+def ranked(entries: Sequence[Entry]) -> list[Entry]:
+    """The best first: by accuracy, then cross-entropy, then speed.
+
+    Where some were judged on more photos than others, accuracy is that on the photos that judged all of them.
+    """
+    common = _common(entries)
+
+    def place(entry: Entry) -> tuple[float, float, float]:
+        verdict = entry.verdict
+        accuracy = verdict.accuracy if common is None else float(verdict.right[common].mean())
+        return -accuracy, verdict.loss, -entry.images_per_second
+
+    return sorted(entries, key=place)
+
+
+def _common(entries: Sequence[Entry]) -> NDArray[np.bool_] | None:
+    """The photos that judged all; None: there is nothing to choose."""
+    masks = [entry.verdict.judged for entry in entries]
+    if len({len(mask) for mask in masks}) != 1 or all(np.array_equal(mask, masks[0]) for mask in masks):
+        return None
+    common: NDArray[np.bool_] = np.logical_and.reduce(masks)
+    return common if common.any() else None
 
 
 def winner(entries: Sequence[Entry], objective: str) -> Entry:
@@ -56,7 +76,7 @@ def winner(entries: Sequence[Entry], objective: str) -> Entry:
 
 def leaders(entries: Sequence[Entry]) -> list[Entry]:
     """The most accurate one, and those that tie with it."""
-    best = min(entries, key=lambda entry: entry.rank)
+    best = ranked(entries)[0]
     return [best, *(entry for entry in entries if entry is not best and ties(entry, best))]
 
 
@@ -81,7 +101,7 @@ def ties(one: Entry, other: Entry) -> bool:
 def table(entries: Sequence[Entry], objective: str) -> list[dict[str, Any]]:
     """A row for each, the best first."""
     chosen = winner(entries, objective)
-    return [_row(entry, chosen) for entry in sorted(entries, key=lambda entry: entry.rank)]
+    return [_row(entry, chosen) for entry in ranked(entries)]
 
 
 def blank(backbone: Backbone, state: str, note: str, seconds: float | None = None) -> dict[str, Any]:
@@ -106,7 +126,7 @@ def reason(entries: Sequence[Entry], objective: str) -> str:
     if len(entries) == 1:
         return f"{title} was the only candidate that could be judged."
     others = [entry.backbone.title for entry in entries if entry is not chosen and ties(entry, chosen)]
-    best = min(entries, key=lambda entry: entry.rank)
+    best = ranked(entries)[0]
     if chosen is best:
         text = f"{title} had the highest validation accuracy: {verdict.correct} of {verdict.total} photos right."
     else:
@@ -114,6 +134,10 @@ def reason(entries: Sequence[Entry], objective: str) -> str:
         text = f"{title} is the {trait} of the candidates that {best.backbone.title}, the most accurate, ties with."
         if objective == "balanced" and chosen.milliseconds is not None:
             text += f" It takes {chosen.milliseconds:.1f} ms a photo on one core, as a TFLite model."
+    if _common(entries) is not None:
+        text += (
+            " Networks from scratch were judged on the validation photos alone, and the others beside them on these."
+        )
     if others:
         text += f" On so few photos the difference to {' and '.join(others)} may be chance."
     return text

@@ -7,10 +7,13 @@ Of these the least plausible labels are named, by the normalised margin (the sam
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from vm_worker.intake.dataset import Dataset
 from vm_worker.learn.heads import Floats
 from vm_worker.learn.unseen import Rows
 
@@ -40,3 +43,16 @@ def suspects(probabilities: Floats, labels: Rows) -> list[Suspect]:
     found = np.flatnonzero(margin >= CLEARLY)
     found = found[np.argsort(-margin[found], kind="stable")]
     return [Suspect(int(row), int(labels[row]), int(says[row]), float(probabilities[row, says[row]])) for row in found]
+
+
+def named(found: Sequence[Suspect], dataset: Dataset, rows: Rows) -> tuple[dict[str, Any], ...]:
+    """What the report says of them; `rows` are the dataset's, in the order of the probabilities."""
+    return tuple(
+        {
+            "name": dataset.names[rows[one.row]],
+            "class": dataset.classes[one.label],
+            "says": dataset.classes[one.says],
+            "probability": round(one.probability, 4),
+        }
+        for one in found
+    )

@@ -15,7 +15,7 @@ import requests
 
 from vm_worker.learn.backbones import CATALOGUE
 
-KERAS_H5, TORCH_PICKLE, DOWNLOAD = "keras_h5", "torch_pickle", "download"
+KERAS_H5, TORCH_PICKLE, DOWNLOAD, OWN = "keras_h5", "torch_pickle", "download", "own"
 
 DOWNLOAD_TEST_URL = "https://storage.googleapis.com/tensorflow/keras-applications/"  # where Keras keeps its weights
 DOWNLOAD_TEST_SECONDS = 5.0
@@ -27,7 +27,7 @@ class WeightFile:
 
     key: str
     path: Path
-    kind: str  # KERAS_H5 | TORCH_PICKLE | DOWNLOAD
+    kind: str  # KERAS_H5 | TORCH_PICKLE | DOWNLOAD | OWN: of a network that this job trained from nothing
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ GOOD: list[tuple[dict[str, Any], str, Any]] = [
     ({"exports": "keras"}, "exports", ("h5", "keras")),  # h5 is always made
     ({"mirror": "false"}, "mirror", False),
     ({"mirror": True}, "mirror", True),
+    ({"from_scratch": "true"}, "from_scratch", True),
     ({"trials": "none"}, "trials", None),
     ({"trials": None}, "trials", None),
     ({"trials": "4"}, "trials", 4),
@@ -50,6 +51,7 @@ BAD: list[dict[str, Any]] = [
     {"epochs": 41},
     {"exports": "exe"},
     {"mirror": "yes"},
+    {"from_scratch": "1"},
     {"seed": -1},
     {"trials": "many"},
 ]

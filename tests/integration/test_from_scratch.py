@@ -1,0 +1,81 @@
+"""A job that trains its networks from nothing, through the real stages, and one that is resumed after selection."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jobs.job import Stage
+from jobs.limits import Limits
+from jobs.options import Options
+from tests.unit.learn.patterns import archive
+from vm_worker.learn import lessons, scratch_rows, weights
+from vm_worker.spec import Done, Spec
+from vm_worker.stages import run_stages
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+
+class Parent:
+    """Takes whatever is offered; ends the attempt after a stage, where told so."""
+
+    def __init__(self, last: Stage | None = None) -> None:
+        self.done: dict[str, Done] = {}
+        self._last = last
+
+    def send(self, event: Mapping[str, Any]) -> None:
+        json.dumps(event)
+
+    def commit(self, event: Mapping[str, Any]) -> Mapping[str, Any]:
+        self.done[event["stage"]] = Done(json.loads(json.dumps(event["result"])), event["seconds"])
+        if event["stage"] == self._last:
+            raise InterruptedError
+        return {"go": event["stage"]}
+
+
+@pytest.fixture
+def spec(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Spec:
+    """60 pictures of each of three kinds, and no pretrained weights anywhere; short trainings."""
+    monkeypatch.setattr(weights, "PACKAGES", {})
+    for name, value in {"EPOCHS": 12, "STEPS": 50, "LEAST_EPOCHS": 6, "LEAST_STEPS": 30}.items():
+        monkeypatch.setattr(lessons, name, value)
+    options = Options(minutes=20, from_scratch=True, mirror=False, exports=("h5", "keras", "tflite"))
+    photos = archive(tmp_path / "x.zip", each=60)
+    return Spec("abcdefgh", photos, tmp_path / "out", options, Limits(), 1200.0, "2026-01-01", "2026-01-01T00:00:00")
+
+
+def test_a_network_from_scratch_is_chosen_delivered_and_told_of(spec: Spec) -> None:
+    parent = Parent()
+    run_stages(spec, parent)
+    report = json.loads((spec.folder / "report.json").read_text(encoding="utf-8"))
+    assert report["winner"]["from_scratch"] and report["winner"]["tuned"]
+    assert report["winner"]["name"] in scratch_rows.ROWS
+    tried = [row for row in report["candidates"] if "from scratch" in row["title"]]
+    assert len(tried) == 4
+    assert report["test"]["accuracy"] > 0.6  # of three kinds
+    assert {row["name"]: row["state"] for row in report["exports"]} == dict.fromkeys(
+        ("model.h5", "model.keras", "model.tflite"), "made"
+    )
+    assert report["licence"]["name"] == "yours"
+    assert "There are no pretrained weights in it" in (spec.folder / "model_card.md").read_text(encoding="utf-8")
+    assert "--from-scratch true" in report["repeat"]["command"]
+    assert "--candidates" not in report["repeat"]["command"]
+    assert "Licence of the weights: yours" in (spec.folder / "report.html").read_text(encoding="utf-8")
+
+
+def test_it_goes_on_after_a_kill_where_selection_was_committed(spec: Spec, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scratch_rows, "NETWORKS", ("alexnet",))
+    first = Parent(last=Stage.SELECT)
+    with pytest.raises(InterruptedError):
+        run_stages(spec, first)
+    second = Parent(last=Stage.EVALUATE)
+    with pytest.raises(InterruptedError):
+        run_stages(replace(spec, done=first.done), second)
+    assert list(second.done) == [Stage.TUNE, Stage.EVALUATE]
+    assert second.done[Stage.TUNE].result["better"]
+    assert second.done[Stage.EVALUATE].result["test"]["accuracy"] > 0.6
