@@ -219,7 +219,7 @@ class _Board:
     def selection(self) -> Selection:
         """The outcome."""
         objective = self.request.options.objective
-        if objective == "balanced":
+        if objective != "accuracy":
             self._measure_leaders()
         best = standings.winner(self.entries, objective)
         self.tell(0.0, f"{best.backbone.title} is the best candidate")
@@ -242,7 +242,7 @@ class _Board:
         )
 
     def _measure_leaders(self) -> None:
-        """How fast those are that tie for the first place, as TFLite models."""
+        """How fast and small those are that tie for the first place, as TFLite models."""
         seconds = self.request.budget.remaining() * LATENCY_SHARE
         latency.fill([entry.backbone.key for entry in standings.leaders(self.entries)], self.request.folder, seconds)
         memory = latency.Memory()

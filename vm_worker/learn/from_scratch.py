@@ -15,6 +15,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from jobs import wording
 from jobs.options import Options
 from vm_worker.intake.dataset import Dataset, Part
 from vm_worker.learn import lessons, scratch, scratch_rows, standings
@@ -29,7 +30,7 @@ from vm_worker.learn.unseen import Unseen
 
 SHARE = 0.3  # of the time until tuning ends, beside pretrained candidates
 SHARE_ALONE = 0.6  # without any: what is left trains the winner once more
-NOTE = "trained from scratch, {} epochs at 64 pixels"
+NOTE = "trained from scratch at 64 pixels, {}"
 
 Tell = Callable[[Backbone], None]
 
@@ -122,7 +123,7 @@ def _grown(row: Backbone, course: Course, allowed: Time) -> Grown:
         seconds=time.monotonic() - started,
         images_per_second=learnt.images_per_second,
         partial=False,
-        way=NOTE.format(learnt.epochs),
+        way=NOTE.format(wording.plural(learnt.epochs, "epoch")),
     )
     return Grown(entry, _head(whole), Unseen(said, judged.labels, ()), learnt, weights)
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binomtest
 
+from jobs import wording
 from vm_worker.learn.backbones import Backbone
 from vm_worker.learn.contest import Material, Verdict
 from vm_worker.learn.heads import History
@@ -34,6 +35,11 @@ class Entry:
     def milliseconds(self) -> float | None:
         """For one photo on one core, by LiteRT: the median."""
         return None if self.figures is None else float(self.figures["one"]["median"])
+
+    @property
+    def bytes(self) -> int | None:
+        """Of its file as a TFLite model, without a head."""
+        return None if self.figures is None else int(self.figures["bytes"])
 
 
 def ranked(entries: Sequence[Entry]) -> list[Entry]:
@@ -63,21 +69,28 @@ def _common(entries: Sequence[Entry]) -> NDArray[np.bool_] | None:
 def winner(entries: Sequence[Entry], objective: str) -> Entry:
     """The best one; under `balanced` the fastest, under `small` the smallest, of those that tie with it.
 
-    The fastest by its latency as a TFLite model where all of them were measured, else by how training went through it.
+    By latency and size as a TFLite model where all of them were measured, else by how training went through it and by
+    the number of parameters. Of equally small or fast ones the most accurate.
     """
     tied = leaders(entries)
     match objective:
         case "balanced":
             return min(tied, key=_slowness(tied))
         case "small":
-            return min(tied, key=lambda entry: entry.backbone.parameters)
+            return min(tied, key=_size(tied))
     return tied[0]
 
 
 def leaders(entries: Sequence[Entry]) -> list[Entry]:
     """The most accurate one, and those that tie with it."""
     best = ranked(entries)[0]
-    return [best, *(entry for entry in entries if entry is not best and ties(entry, best))]
+    return [best, *(entry for entry in ranked(entries)[1:] if ties(entry, best))]
+
+
+def _size(tied: Sequence[Entry]) -> Callable[[Entry], float]:
+    if all(entry.bytes is not None for entry in tied):
+        return lambda entry: entry.bytes or 0
+    return lambda entry: entry.backbone.parameters
 
 
 def _slowness(tied: Sequence[Entry]) -> Callable[[Entry], float]:
@@ -134,6 +147,8 @@ def reason(entries: Sequence[Entry], objective: str) -> str:
         text = f"{title} is the {trait} of the candidates that {best.backbone.title}, the most accurate, ties with."
         if objective == "balanced" and chosen.milliseconds is not None:
             text += f" It takes {chosen.milliseconds:.1f} ms a photo on one core, as a TFLite model."
+        if objective == "small" and chosen.bytes is not None:
+            text += f" As a TFLite model it has {wording.size(chosen.bytes)}."
     if _common(entries) is not None:
         text += (
             " Networks from scratch were judged on the validation photos alone, and the others beside them on these."

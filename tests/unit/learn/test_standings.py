@@ -54,6 +54,32 @@ def test_balanced_goes_by_measured_latency_where_all_that_tie_have_one() -> None
     assert standings.winner([*entries[:2], timed("mobilenet_v2", 87, 50, None)], "balanced").backbone.key == "mobilenet"
 
 
+def test_small_goes_by_the_measured_file_where_all_that_tie_have_one() -> None:
+    def measured(key: str, right: int, size: int | None) -> Entry:
+        return replace(entry(key, first(right)), figures=None if size is None else {"bytes": size})
+
+    # Parameters alone would choose mobilenet_v2, whose file is larger here.
+    entries = [measured("xception", 90, 80_000_000), measured("mobilenet_v2", 88, 14_000_000)]
+    entries.append(measured("efficientnet_lite0", 87, 13_000_000))
+    worse = measured("mobilenet_v3_small", 60, 4_000_000)
+    assert standings.winner([*entries, worse], "small").backbone.key == "efficientnet_lite0"
+    assert "12.4 MB" in standings.reason([*entries, worse], "small")
+    unmeasured = measured("efficientnet_lite0", 87, None)
+    assert standings.winner([*entries[:2], unmeasured], "small").backbone.key == "mobilenet_v2"
+    alike = [measured("mobilenet", 87, 13_000_000), measured("mobilenet_v2", 88, 13_000_000), entries[0]]
+    assert standings.winner(alike, "small").backbone.key == "mobilenet_v2"
+
+
+def test_those_judged_on_fewer_photos_are_compared_on_these() -> None:
+    part = np.arange(ROWS) >= 80
+    all_photos = entry("mobilenet", ~first(10))  # 90 of 100, and all of the last 20
+    some = entry("vgg16", part & (np.arange(ROWS) != 99))  # 19 of the last 20: 95 %
+    some = replace(some, verdict=replace(some.verdict, judged=part))
+    assert [one.backbone.key for one in standings.ranked([some, all_photos])] == ["mobilenet", "vgg16"]
+    assert "were judged on the validation photos alone" in standings.reason([some, all_photos], "accuracy")
+    assert [one.verdict.accuracy for one in (some, all_photos)] == [0.95, 0.9]
+
+
 @pytest.mark.parametrize(
     ("objective", "winner"),
     [
