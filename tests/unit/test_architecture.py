@@ -132,8 +132,10 @@ def test_the_wheel_holds_packages_and_templates_only(wheel: Path) -> None:
         names = archive.namelist()
     tops = {name.partition("/")[0] for name in names}
     assert {top for top in tops if not top.endswith(".dist-info")} == set(PACKAGES)
-    templates = {_name(path) for path in _tracked() if path.parts[len(ROOT.parts)] == "templates"}
-    assert templates <= set(names)
+    # What is no Python comes along too: templates, the service's page, its Dockerfile, the infrastructure.
+    ours = {_name(path) for path in _tracked() if path.parts[len(ROOT.parts)] in PACKAGES}
+    assert ours <= set(names)
+    assert "vm_worker/exports/service/runtime/page.html" in names
 
 
 MAIL = """
