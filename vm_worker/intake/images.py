@@ -18,6 +18,7 @@ from jobs.limits import Limits
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
 MAGIC = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8")  # what begins so is meant to be a picture
+BEGINNINGS = (*MAGIC, b"RIFF", b"BM")  # of every file in these formats
 WHITE = (255, 255, 255)
 GREY_16_BIT = ("I", "I;16", "I;16B", "I;16L", "I;16N")  # Pillow's modes of 16-bit PNG files
 GREY_16_MAX = 65535
@@ -30,6 +31,9 @@ UPRIGHT = {  # EXIF orientation -> what makes the picture upright
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+
+
+UNKNOWN = "is not a JPEG, PNG, WebP, GIF or BMP picture"
 
 
 class BadImage(ModelmailError):
@@ -46,6 +50,14 @@ def read_square(source: str | PathLike[str] | IO[bytes], size: int) -> NDArray[n
         with open(source, "rb") as file:
             return read_squares(file.read(), (size,))[0]
     return read_squares(source.read(), (size,))[0]
+
+
+def check_beginning(data: bytes) -> None:
+    """Refuse, at no cost, what begins like no picture at all. Raises BadImage."""
+    if not data:
+        raise BadImage("is empty")
+    if not data.startswith(BEGINNINGS):
+        raise NotAnImage(UNKNOWN)
 
 
 def read_squares(data: bytes, sizes: Sequence[int], pixels_max: int = Limits.image_pixels) -> list[NDArray[np.uint8]]:
@@ -101,7 +113,7 @@ def _opened(data: bytes, pixels_max: int) -> Image.Image:
     except UnidentifiedImageError as error:
         if data.startswith(MAGIC):
             raise BadImage("is damaged") from error
-        raise NotAnImage("is not a JPEG, PNG, WebP, GIF or BMP picture") from error
+        raise NotAnImage(UNKNOWN) from error
     if image.width * image.height > pixels_max:
         raise BadImage(f"has more than {pixels_max / 1e6:g} megapixels")
     return image

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import secrets
 from importlib import resources
@@ -40,6 +41,7 @@ def build(engine: Engine, about: dict[str, Any]) -> Starlette:
     handlers: dict[Any, Any] = {rest.Refused: refused, HTTPException: unrouted, Exception: broken}
     app = Starlette(routes=routes, exception_handlers=handlers)
     app.state.engine, app.state.about = engine, about
+    app.state.turns = asyncio.Semaphore(engine.threads)
     return app
 
 

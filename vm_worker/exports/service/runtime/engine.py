@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vm_worker.intake.images import BadImage, read_square
+from vm_worker.intake.images import BadImage, check_beginning, read_square
 
-__all__ = ["BadImage", "Engine", "Prediction"]
+__all__ = ["BadImage", "Engine", "Prediction", "check_beginning"]
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,7 @@ class Engine:
 
     def predict(self, data: bytes) -> Prediction:
         """The answer for the bytes of a photo. Raises BadImage."""
+        check_beginning(data)  # what is no photo does not wait for those that are
         with self._in_turn():
             square = read_square(io.BytesIO(data), self.size)
             answer = self.probabilities(square)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
@@ -14,8 +14,10 @@ from starlette.formparsers import MultiPartException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
-from vm_worker.exports.service.runtime.engine import BadImage, Engine, Prediction
-from vm_worker.exports.service.runtime.limits import BODY_BYTES, IMAGES
+from vm_worker.exports.service.runtime.engine import BadImage, Engine, Prediction, check_beginning
+from vm_worker.exports.service.runtime.limits import BODY_BYTES, IMAGES, LARGE
+
+Read = TypeVar("Read")
 
 FORM, JSON = "multipart/form-data", "application/json"
 
@@ -30,21 +32,32 @@ class Refused(Exception):
 
 async def predict(request: Request) -> Response:
     """`POST /predict`."""
-    engine: Engine = request.app.state.engine
     kind = _kind(request)
     photos = await _photos(request, kind)
-    answers = [await run_in_threadpool(_answer, engine, name, data) for name, data in photos]
+    answers = [await _answer(request, name, data) for name, data in photos]
     # Where several pictures may come, each has its answer in its place; a body that is none is a bad request.
     if kind not in (FORM, JSON) and "error" in answers[0]:
         raise Refused(422, "bad_image", answers[0]["error"]["message"])
     return JSONResponse({"predictions": answers})
 
 
-def _answer(engine: Engine, name: str | None, data: bytes) -> dict[str, Any]:
+async def _answer(request: Request, name: str | None, data: bytes) -> dict[str, Any]:
     try:
-        return {"name": name, **shown(engine.labels, engine.predict(data))}
+        said = await predicted(request, data)
+        return {"name": name, **shown(request.app.state.engine.labels, said)}
     except BadImage as error:
         return {"name": name, "error": {"code": "bad_image", "message": f"The picture {error}."}}
+
+
+async def predicted(request: Request, data: bytes) -> Prediction:
+    """What the model says, in turn: who waits holds no thread, and what begins like no picture never waits.
+
+    Raises BadImage.
+    """
+    check_beginning(data)
+    engine: Engine = request.app.state.engine
+    async with request.app.state.turns:
+        return await run_in_threadpool(engine.predict, data)
 
 
 def shown(labels: Sequence[str], said: Prediction) -> dict[str, Any]:
@@ -63,7 +76,7 @@ async def _photos(request: Request, kind: str) -> list[tuple[str | None, bytes]]
     if kind == FORM:
         photos = await _multipart(request)
     elif kind == JSON:
-        photos = _json(body)
+        photos = await aside(body, _json)
     else:
         photos = [(None, body)]
     if not photos or not all(data for _, data in photos):
@@ -71,6 +84,11 @@ async def _photos(request: Request, kind: str) -> list[tuple[str | None, bytes]]
     if len(photos) > IMAGES:
         raise Refused(413, "too_many", f"At most {IMAGES} pictures go into one request.")
     return photos
+
+
+async def aside(given: bytes | str, read: Callable[[Any], Read]) -> Read:
+    """Read it here, or in a thread where it is large: the others are answered meanwhile."""
+    return await run_in_threadpool(read, given) if len(given) > LARGE else read(given)
 
 
 async def read_body(request: Request, most: int) -> bytes:

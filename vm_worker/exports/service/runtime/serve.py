@@ -65,6 +65,7 @@ def run(bundle: Bundle, host: str, port: int, threads: int | None = None) -> int
     engine = Engine(bundle.model, bundle.labels, threads)
     config = uvicorn.Config(
         build(engine, bundle.about),
+        http="h11",  # the same everywhere, and it bounds the head of a request
         host=host,
         port=port,
         log_level="warning",

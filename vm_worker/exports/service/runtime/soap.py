@@ -8,19 +8,18 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 from xml.etree import ElementTree
 from xml.parsers import expat
 
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
 from vm_worker.exports.service.runtime import wsdl
 from vm_worker.exports.service.runtime.engine import BadImage, Engine
 from vm_worker.exports.service.runtime.limits import XML_BYTES
-from vm_worker.exports.service.runtime.rest import Refused, facts, read_body
+from vm_worker.exports.service.runtime.rest import Refused, aside, facts, predicted, read_body
 
 ENVELOPE = "http://schemas.xmlsoap.org/soap/envelope/"
 TYPE = "text/xml; charset=utf-8"
@@ -50,8 +49,8 @@ async def call(request: Request) -> Response:
     """`POST /soap`."""
     try:
         body = await read_body(request, XML_BYTES)
-        operation = _operation(body)
-        answer = await run_in_threadpool(_OPERATIONS[operation.tag], operation, request)
+        operation = await aside(body, _operation)
+        answer = await _OPERATIONS[operation.tag](operation, request)
         return _envelope(answer, 200)
     except Refused as error:
         return _fault(Fault("Client", error.code, error.message))
@@ -123,30 +122,34 @@ def _check_headers(root: Element) -> None:
             raise Fault("MustUnderstand", "bad_request", "A header must be understood that is not known here.")
 
 
-def _predict(operation: Element, request: Request) -> Element:
-    engine: Engine = request.app.state.engine
+async def _predict(operation: Element, request: Request) -> Element:
     given = operation.find(_ours("image"))
     if given is None or not (given.text or "").strip():
         raise Fault("Client", "no_image", "Predict holds an image, base64.")
     try:
         # Line breaks between the characters are allowed in XML.
-        data = base64.b64decode("".join((given.text or "").split()), validate=True)
-        said = engine.predict(data)
+        data = await aside(given.text or "", _decoded)
     except (binascii.Error, ValueError) as error:
         raise Fault("Client", "bad_request", "The image is not base64.") from error
+    try:
+        said = await predicted(request, data)
     except BadImage as error:
         raise Fault("Client", "bad_image", f"The picture {error}.") from error
     answer = Element(_ours("PredictResponse"))
     _add(answer, "label", said.label)
     _add(answer, "probability", repr(said.probability))
-    for label, probability in zip(engine.labels, said.probabilities, strict=True):
+    for label, probability in zip(request.app.state.engine.labels, said.probabilities, strict=True):
         one = ElementTree.SubElement(answer, _ours("probabilities"))
         _add(one, "label", label)
         _add(one, "probability", repr(probability))
     return answer
 
 
-def _info(operation: Element, request: Request) -> Element:
+def _decoded(text: str) -> bytes:
+    return base64.b64decode("".join(text.split()), validate=True)
+
+
+async def _info(operation: Element, request: Request) -> Element:
     engine: Engine = request.app.state.engine
     known = facts(engine, request.app.state.about)
     answer = Element(_ours("ServiceInfoResponse"))
@@ -163,7 +166,7 @@ def _ours(name: str) -> str:
     return f"{{{wsdl.NAMESPACE}}}{name}"
 
 
-_OPERATIONS: dict[str, Callable[[Element, Request], Element]] = {
+_OPERATIONS: dict[str, Callable[[Element, Request], Awaitable[Element]]] = {
     _ours("Predict"): _predict,
     _ours("ServiceInfo"): _info,
 }
