@@ -132,6 +132,7 @@ def test_options_go_with_the_job(page: Page, stack: Stack, photos: Path) -> None
     page.fill("#minutes", "7")
     page.select_option("#objective", "small")
     page.uncheck("input[name=mirror]")
+    page.check("input[name=from_scratch]")
     page.check("input[value=efficientnet_lite1]")
     with page.expect_request(lambda request: request.method == "POST" and request.url.endswith("/")) as asked:
         _send(page, "options@example.org")
@@ -141,6 +142,7 @@ def test_options_go_with_the_job(page: Page, stack: Stack, photos: Path) -> None
         "minutes": 7,
         "objective": "small",
         "mirror": False,
+        "from_scratch": True,
         "candidates": ["efficientnet_lite1"],
     }.items() <= options.items()
     _landed(page)

@@ -52,6 +52,7 @@ def test_build_carries_every_number_of_the_stages() -> None:
         "title": "EfficientNet-Lite0",
         "size": 224,
         "tuned": True,
+        "from_scratch": False,
         "validation_accuracy": facts.tune["validation_accuracy"],
         "note": facts.select["note"],
     }
@@ -76,6 +77,25 @@ def test_skipped_files_are_cut_but_counted() -> None:
     page = report.page(built, PICTURES)
     assert "Skipped: 50 files" in page
     assert "and 30 more." in page
+
+
+def test_a_network_from_scratch_owes_nobody_anything() -> None:
+    facts = samples.facts()
+    row = {**facts.select["candidates"][0], "name": "scratch_alexnet_25", "title": "AlexNet 1/4 from scratch"}
+    select = {**facts.select, "winner": row["name"], "candidates": [row], "from_scratch": {"epochs": 9}}
+    options = {**facts.job["options"], "from_scratch": True}
+    licence = {"name": "yours", "attribution": "Trained on your photos alone."}
+    job = {**facts.job, "options": options}
+    built = report.build(replace(facts, job=job, select=select, licence=licence))
+    assert built["winner"]["from_scratch"]
+    assert "--candidates" not in built["repeat"]["command"]
+    assert "--from-scratch true --seed 7" in built["repeat"]["command"]
+    text = Page(report.page(built, {})).text
+    assert "trained on your photos alone" in text
+    assert "this network learned your photos from scratch" in text
+    assert "pretrained weights: " not in text and "Keep this notice" not in text
+    card = report.card(built)
+    assert "trained from scratch" in card and "There are no pretrained weights in it; the licence is yours." in card
 
 
 def test_the_repeat_command_names_what_was_measured() -> None:
