@@ -16,6 +16,7 @@ import urllib.parse
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ CLASSES = ("a", "b", "c", "d", "e", "f")
 SIZE = 224
 PHOTOS = ((400, 300), (1600, 1200))  # width, height: as a web page sends them, and a small camera's
 TURNS = 60  # of one photo by either way
-CLIENTS = 8
+CLIENTS, FLOODERS = 8, 4
 ROUNDS, ROUND_SECONDS = 4, 4.0
 START_SECONDS = 120.0
 
@@ -73,6 +74,12 @@ class Client:
         answer = self._wire.getresponse()
         body = answer.read()
         assert answer.status == 200, body
+
+    def nonsense(self) -> None:
+        self._wire.request("POST", "/predict", b"no photo", {"Content-Type": "image/jpeg"})
+        answer = self._wire.getresponse()
+        answer.read()
+        assert answer.status == 422
 
 
 def model_alone(network: bytes) -> Callable[[Any], None]:
@@ -118,6 +125,25 @@ def _beside(address: str, network: bytes, size: tuple[int, int]) -> None:
     print(f"a photo of {size[0]} x {size[1]}:")
     print(f"  one: {ours:.1f} ms by the service, {bare:.1f} ms decoder and LiteRT: {ours / bare:.2f} x (1.3 allowed)")
     print(f"  {CLIENTS} clients: {by_service:.1f} a second, the model alone {alone:.1f}: {share:.2f} (0.9 wanted)")
+
+
+def test_good_photos_beside_malformed_requests(network: bytes, tmp_path: Path) -> None:
+    """Counts of both, in turns with and without the other."""
+    service = add(base.base(), Bundle(network, CLASSES, {}), tmp_path / "service.pyz")
+    with running(service, tmp_path, START_SECONDS) as address:
+        for size in PHOTOS:
+            calm, (good, bad) = _mixed(address, photo(*size), 0)[0], _mixed(address, photo(*size), FLOODERS)
+            print(f"a photo of {size[0]} x {size[1]}: {calm:.1f} a second from {CLIENTS} clients alone;")
+            print(f"  beside {FLOODERS} clients with nonsense {good:.1f}, and {bad:.1f} refusals a second")
+
+
+def _mixed(address: str, photo: bytes, flooders: int) -> tuple[float, float]:
+    """Answers and refusals a second."""
+    with ThreadPoolExecutor(CLIENTS + flooders) as pool, ExitStack() as wires:
+        clients = [wires.enter_context(closing(Client(address))) for _ in range(CLIENTS + flooders)]
+        good = [pool.submit(_many, partial(client.predict, photo)) for client in clients[:CLIENTS]]
+        bad = [pool.submit(_many, client.nonsense) for client in clients[CLIENTS:]]
+        return sum(one.result() for one in good) / ROUND_SECONDS, sum(one.result() for one in bad) / ROUND_SECONDS
 
 
 def _single(address: str, network: bytes, photo: bytes) -> tuple[list[float], list[float]]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tests.unit.intake.crafted import encoded, gap, picture
-from vm_worker.intake.images import BadImage, NotAnImage, read_square, read_squares, to_square
+from vm_worker.intake.images import FORMATS, BadImage, NotAnImage, check_beginning, read_square, read_squares, to_square
 
 SIZE = 32
 CLOSE = 3  # of 255
@@ -201,3 +201,19 @@ def test_mutants_decode_or_are_refused(kind: str) -> None:
             assert _square(bytes(mutant)).shape == (SIZE, SIZE, 3)
         except BadImage as error:
             assert str(error)
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_every_format_begins_as_a_picture(kind: str) -> None:
+    file = io.BytesIO()
+    picture(1).save(file, kind)
+    check_beginning(file.getvalue())
+
+
+@pytest.mark.parametrize("data", [b"", b"no photo", b"<svg/>", b"II*\x00", b"%PDF"])
+def test_what_begins_like_no_picture_is_refused_as_the_decoder_would(data: bytes) -> None:
+    with pytest.raises(BadImage) as early:
+        check_beginning(data)
+    with pytest.raises(BadImage) as late:
+        _square(data)
+    assert (type(early.value), str(early.value)) == (type(late.value), str(late.value))

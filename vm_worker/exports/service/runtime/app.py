@@ -39,6 +39,8 @@ def build(engine: Engine, about: dict[str, Any]) -> Starlette:
         Route("/soap", soap.call, methods=["POST"]),
     ]
     handlers: dict[Any, Any] = {rest.Refused: refused, HTTPException: unrouted, Exception: broken}
+    # A line for each malformed body would be anybody's way to fill the log.
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)
     app = Starlette(routes=routes, exception_handlers=handlers)
     app.state.engine, app.state.about = engine, about
     app.state.turns = asyncio.Semaphore(engine.threads)

@@ -1,0 +1,82 @@
+"""Photos are worked on in turn; what is no photo is refused at once, however many are waiting."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import logging
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+
+from tests.unit.service.conftest import ABOUT, LABELS, photo
+from vm_worker.exports.service.runtime import limits, rest
+from vm_worker.exports.service.runtime.app import build
+from vm_worker.exports.service.runtime.engine import BadImage, Engine
+
+SOAP = b"""<e:Envelope xmlns:e="http://schemas.xmlsoap.org/soap/envelope/"><e:Body>
+<Predict xmlns="%s"><image>%s</image></Predict></e:Body></e:Envelope>"""
+
+
+@pytest.fixture
+def busy(engine: Engine) -> Starlette:
+    """The service while nobody's turn ever comes."""
+    app = build(engine, dict(ABOUT))
+    app.state.turns = asyncio.Semaphore(0)
+    return app
+
+
+def post(app: Starlette, path: str, kind: str, body: bytes) -> httpx.Response:
+    """One request without a wire."""
+
+    async def ask() -> httpx.Response:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://here") as client:
+            return await client.post(path, content=body, headers={"content-type": kind})
+
+    return asyncio.run(ask())
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "status"),
+    [
+        (b"no photo", "image/jpeg", 422),
+        (b'{"image": "bm8gcGhvdG8="}', "application/json", 200),  # in its place among others
+        (b"--x\r\n", "multipart/form-data; boundary=x", 400),
+    ],
+)
+def test_nonsense_does_not_wait_for_photos(busy: Starlette, body: bytes, kind: str, status: int) -> None:
+    answer = post(busy, "/predict", kind, body)
+    assert answer.status_code == status
+    assert "error" in answer.text
+
+
+def test_nor_does_it_by_soap(busy: Starlette) -> None:
+    from vm_worker.exports.service.runtime import wsdl
+
+    body = SOAP % (wsdl.NAMESPACE.encode(), base64.b64encode(b"no photo"))
+    answer = post(busy, "/soap", "text/xml", body)
+    assert (answer.status_code, "bad_image" in answer.text) == (500, True)
+
+
+def test_nor_in_the_engine_itself(engine: Engine) -> None:
+    narrow = Engine(engine._model, LABELS, 1)
+    with narrow._slots, pytest.raises(BadImage):
+        narrow.predict(b"no photo")
+
+
+def test_nonsense_does_not_fill_the_log(busy: Starlette, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        assert post(busy, "/predict", "multipart/form-data; boundary=x", b"no boundary").status_code == 400
+    assert [record.name for record in caplog.records if record.name != "httpx"] == []
+
+
+def test_what_is_large_is_read_aside_and_understood_alike(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    app, kind = build(engine, dict(ABOUT)), "application/json"
+    body = json.dumps({"image": base64.b64encode(photo(5)).decode()}).encode()
+    small = post(app, "/predict", kind, body).json()
+    assert len(body) < limits.LARGE
+    monkeypatch.setattr(rest, "LARGE", 8)
+    assert post(app, "/predict", kind, body).json() == small
+    assert post(app, "/predict", kind, b"{" * 20).status_code == 400
