@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,11 +87,13 @@ class Journey:
     job_id: str
 
     @classmethod
-    def start(cls, stack: Stack, folder: Path) -> Journey:
-        """Submit the demo's photos and upload them."""
-        photos = zip_folder(make(folder / "photos"), folder / "photos.zip")
+    def start(
+        cls, stack: Stack, folder: Path, options: Mapping[str, Any] = OPTIONS, photos: Path | None = None
+    ) -> Journey:
+        """Submit a folder of photos, the demo's unless told, and upload them."""
+        photos = zip_folder(photos or make(folder / "photos"), folder / "photos.zip")
         client = Client(stack.function_url)
-        submission = client.submit("ada@example.org", OPTIONS)
+        submission = client.submit("ada@example.org", dict(options))
         client.upload(submission, photos, lambda done, total: None)
         return cls(stack, client, submission.status_url, submission.job_id)
 
@@ -103,9 +105,14 @@ class Journey:
         blob = self.models.get(f"{self.job_id}/stages/{stage}.json")
         return dict(json.loads(blob.data)) if blob else {}
 
-    def end(self) -> None:
+    def trials(self) -> list[dict[str, Any]]:
+        """The committed trials' manifests."""
+        blobs = [self.models.get(stat.name) for stat in self.models.list(f"{self.job_id}/trials/")]
+        return [dict(json.loads(blob.data)) for blob in blobs if blob]
+
+    def end(self, seconds: float = PATIENCE) -> None:
         """Wait for the outcome and its mail, and for a second mail that must not come."""
-        until(lambda: self.client.status(self.status_url)["status"] == "done")
+        until(lambda: self.client.status(self.status_url)["status"] == "done", seconds)
         until(self.mails)
         time.sleep(2)
 

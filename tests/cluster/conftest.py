@@ -6,6 +6,7 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -44,10 +45,15 @@ class Nodes:
         """The node and all its processes, at once, as when the machine loses its power."""
         node = next(one for one in self.running if one.node_id == node_id)
         self.running.remove(node)
-        for pid in _family(node.all_processes["raylet"][0].process.pid):
+        for pid in _family(_raylet(node)):
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self._cluster.remove_node(node, allow_graceful=False)
+
+    def working(self) -> str:
+        """A node on which a task runs now; empty when there is none."""
+        busy = [one.node_id for one in self.running if any(map(_works, _family(_raylet(one))))]
+        return busy[0] if busy else ""
 
     def refill(self) -> None:
         """Two nodes again."""
@@ -60,6 +66,18 @@ class Nodes:
 
         ray.shutdown()
         self._cluster.shutdown()
+
+
+def _raylet(node: Any) -> int:
+    return int(node.all_processes["raylet"][0].process.pid)
+
+
+def _works(pid: int) -> bool:
+    """Ray names a process after the method that it is in."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().startswith(b"ray::Hand.do")
+    except OSError:  # it has just ended
+        return False
 
 
 def _family(pid: int) -> list[int]:
