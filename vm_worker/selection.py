@@ -81,8 +81,6 @@ def select(request: SelectRequest, report: Report) -> Selection:
     Raises ValueError when there is no candidate. Networks from scratch, where they were asked for, come last.
     """
     wanted = [key for key in request.options.candidates or CATALOGUE if key in request.weights]
-    if not wanted and not request.options.from_scratch:
-        raise ValueError("no candidate has weights")
     nursery = Nursery(request.dataset, request.options, not wanted, request.budget)
     request = replace(request, budget=Budget(request.budget.deadline - nursery.seconds))
     board = _Board(request, report, len(wanted), nursery)
@@ -189,13 +187,12 @@ class _Board:
         entrant.release()
 
     def grow(self) -> None:
-        """Networks from scratch, where asked for. Raises ValueError when the time does not suffice for any at all."""
+        """Networks from scratch, where asked for. Raises ValueError where there is no candidate at all."""
         grown, dropped = self._nursery.grow(self.request.folder, lambda row: self.tell(0.0, f"{row.title}: learning"))
         self._plain |= {entry.backbone.key: entry.images_per_second for entry in grown}
-        self.entries += grown
-        self.dropped += dropped
+        self.entries, self.dropped = self.entries + grown, self.dropped + dropped
         if not self.entries:
-            raise ValueError("there was no time for any network")
+            raise ValueError("no candidate has weights, and none could be trained from scratch in the time")
 
     def drop(self, entrant: Entrant, note: str) -> None:
         """It is out; the note says why."""

@@ -32,6 +32,10 @@ SHARE = 0.3  # of the time until tuning ends, beside pretrained candidates
 SHARE_ALONE = 0.6  # without any: what is left trains the winner once more
 NOTE = "trained from scratch at 64 pixels, {}"
 
+START_SHARE = 0.5  # of the time that is left, for building a network's graphs
+_LAYERS = {"alexnet": 24, "alexnet_separable": 24, "mobilenet_v1": 85, "mobilenet_v2": 153}
+LAYERS = {name: _LAYERS[network] for name, (network, _) in scratch_rows.BUILDS.items()}
+
 Tell = Callable[[Backbone], None]
 
 
@@ -76,11 +80,19 @@ class Nursery:
             tell(row)
             started = time.monotonic()
             try:
+                self._check_start(row, budget)
                 self.grown[row.key] = _grown(row, course, Time(budget.share(1 / (len(rows) - number)), budget))
             except lessons.TooSlow as slow:
                 spent = round(time.monotonic() - started, 2)
                 dropped.append(standings.blank(row, "dropped", f"left out: {slow}", spent))
         return [one.entry for one in self.grown.values()], dropped
+
+    def _check_start(self, row: Backbone, budget: Budget) -> None:
+        """Building graphs cannot be broken off. Raises TooSlow where, by the others' graphs, it would take too long."""
+        starts = [one.learnt.start_seconds / LAYERS[one.entry.backbone.key] for one in self.grown.values()]
+        expected = max(starts, default=0.0) * LAYERS[row.key]
+        if expected > START_SHARE * budget.remaining():
+            raise lessons.TooSlow(expected / START_SHARE, budget.remaining())
 
     def curve(self, entry: Entry) -> list[dict[str, Any]]:
         """One plain row for each time that it was judged; none for a pretrained one."""

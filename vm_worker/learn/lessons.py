@@ -26,6 +26,7 @@ SMOOTHING = 0.05  # of the labels: nothing is gained by being ever surer of pict
 SHIFT = 0.1  # of the side, that a picture is moved at most
 EPOCHS, STEPS = 60, 1500  # at most, whichever is more: a few pictures need many epochs
 LEAST_EPOCHS, LEAST_STEPS = 8, 200  # with less of either a network hardly leaves chance
+ENOUGH = 0.8  # of the epochs, for a training that was to be repeated
 LOOKS = 30  # at the judged pictures, in a whole training
 PACE_STEPS = 3  # that tell how long one takes, after the one that builds the graph
 SOLVED = 0.02  # a cross-entropy on the judged pictures that leaves nothing to gain
@@ -82,6 +83,7 @@ class Learnt:
     epochs: int  # after which it was
     curve: tuple[Told, ...]  # epoch, accuracy, loss (of the smoothed labels), validation_accuracy, validation_loss
     images_per_second: float  # in a plain pass
+    start_seconds: float  # until it could begin: graphs
 
 
 @dataclass(frozen=True)
@@ -102,8 +104,10 @@ def train(model: keras.Model, lesson: Lesson, judged: Pupils, allowed: Time) -> 
 
     Raises TooSlow, after a few steps, where the time does not suffice for `lesson.least` epochs.
     """
+    began = time.monotonic()
     school = _School(model, lesson)
     plan = school.plan(judged, allowed)
+    start = time.monotonic() - began
     kept, weights, curve = {"validation_loss": math.inf}, [], []
     for told in school.course(plan.epochs, max(1, plan.epochs // LOOKS), plan.budget):
         accuracy, loss = judge(model, judged)
@@ -114,7 +118,7 @@ def train(model: keras.Model, lesson: Lesson, judged: Pupils, allowed: Time) -> 
             break
     model.set_weights(weights)
     accuracy, loss = kept["validation_accuracy"], kept["validation_loss"]
-    return Learnt(accuracy, loss, int(kept["epoch"]), tuple(curve), plan.images_per_second)
+    return Learnt(accuracy, loss, int(kept["epoch"]), tuple(curve), plan.images_per_second, start)
 
 
 def repeat(model: keras.Model, lesson: Lesson, epochs: int, budget: Budget) -> bool:
@@ -123,7 +127,7 @@ def repeat(model: keras.Model, lesson: Lesson, epochs: int, budget: Budget) -> b
     if school.pace() * epochs * lesson.epoch > budget.remaining():
         return False
     *_, last = school.course(epochs, epochs, budget)
-    return int(last["epoch"]) == epochs
+    return last["epoch"] >= ENOUGH * epochs  # the rate has come down with the time, too
 
 
 def judge(model: keras.Model, judged: Pupils) -> tuple[float, float]:

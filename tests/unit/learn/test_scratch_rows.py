@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
+import numpy as np
 import pytest
 
-from jobs.options import CANDIDATES
-from vm_worker.learn import explain, networks, scratch_rows
+from jobs.options import CANDIDATES, Options
+from vm_worker.learn import explain, from_scratch, lessons, networks, scratch_rows
 from vm_worker.learn.backbones import CATALOGUE, Backbone
+from vm_worker.learn.budget import Budget
 
 SMALL = [row for key, row in scratch_rows.ROWS.items() if key.endswith(("_12", "_25"))]
 
@@ -36,3 +40,21 @@ def test_both_kinds_of_keys_are_found_and_never_mixed_up() -> None:
 def test_where_it_looked_is_asked_only_of_networks_that_keep_places_apart() -> None:
     told = [explain.possible(networks.extractor(row.key, None)) for row in scratch_rows.fitting(10)]
     assert told == [False, False, True, True]
+
+
+@pytest.mark.parametrize("row", scratch_rows.fitting(10), ids=lambda row: row.key)
+def test_the_layers_that_are_counted_on_are_about_those_there_are(row: Backbone) -> None:
+    layers = len(networks.extractor(row.key, None).layers)
+    assert from_scratch.LAYERS[row.key] == pytest.approx(layers, rel=0.1)
+
+
+def test_a_network_whose_graphs_would_take_the_time_is_not_begun() -> None:
+    first, last = scratch_rows.fitting(10)[0], scratch_rows.fitting(10)[3]
+    labels = np.zeros(10, np.int64)
+    photos = SimpleNamespace(rows=lambda part: labels)
+    nursery = from_scratch.Nursery(photos, Options(from_scratch=True), True, Budget.of(100))  # type: ignore[arg-type]
+    learnt = SimpleNamespace(start_seconds=12.0)
+    nursery.grown[first.key] = SimpleNamespace(entry=SimpleNamespace(backbone=first), learnt=learnt)  # type: ignore[assignment]
+    nursery._check_start(first, Budget.of(100))
+    with pytest.raises(lessons.TooSlow, match="about 1"):
+        nursery._check_start(last, Budget.of(100))
