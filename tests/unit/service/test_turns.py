@@ -6,6 +6,7 @@ import asyncio
 import base64
 import json
 import logging
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
@@ -35,7 +36,8 @@ def post(app: Starlette, path: str, kind: str, body: bytes) -> httpx.Response:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://here") as client:
             return await client.post(path, content=body, headers={"content-type": kind})
 
-    return asyncio.run(ask())
+    with ThreadPoolExecutor(1) as aside:  # this thread may have a loop already: a browser's, of tests before
+        return aside.submit(lambda: asyncio.run(ask())).result()
 
 
 @pytest.mark.parametrize(
