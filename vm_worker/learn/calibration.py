@@ -43,6 +43,12 @@ def temperature(probabilities: Shares, labels: Labels) -> float:
     """
     if not len(labels):
         return 1.0
+    found, gain = likeliest(probabilities, labels)
+    return found if gain > CLEAR else 1.0
+
+
+def likeliest(probabilities: Shares, labels: Labels) -> tuple[float, float]:
+    """The temperature that explains the rows best, clearly or not, and by how many nats better than 1 does."""
     logs = _logs(probabilities)
     rows = np.arange(len(labels))
 
@@ -53,7 +59,7 @@ def temperature(probabilities: Shares, labels: Labels) -> float:
         return float(surprise.sum()) + log_temperature**2 / (2 * PRIOR**2)
 
     found = minimize_scalar(cost, bounds=np.log(RANGE), method="bounded", options={"xatol": 1e-5})
-    return float(np.exp(found.x)) if cost(0.0) - cost(found.x) > CLEAR else 1.0
+    return float(np.exp(found.x)), cost(0.0) - cost(found.x)
 
 
 def learnt(path: Path) -> tuple[float, int]:

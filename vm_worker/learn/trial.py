@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from vm_worker.learn.activations import Inputs, OutOfTime
 from vm_worker.learn.budget import Budget
 from vm_worker.learn.recipe import MIXED, NONE, Recipe
-from vm_worker.learn.scores import Score, score
+from vm_worker.learn.scores import Score, score, squared_errors
 
 Rows = NDArray[np.int64]
 Weights = NDArray[np.float32]
@@ -172,6 +172,11 @@ def judge(tail: keras.Model, lesson: Lesson) -> Score:
     if not len(lesson.judge):
         return Score(0.0, float("inf"))
     return score(outputs(tail, lesson.inputs, lesson.judge), lesson.labels[lesson.judge])
+
+
+def errors(tail: keras.Model, lesson: Lesson) -> NDArray[np.float64]:
+    """The calibrated squared error of each judged row: (m,)."""
+    return squared_errors(outputs(tail, lesson.inputs, lesson.judge), lesson.labels[lesson.judge])
 
 
 def outputs(model: keras.Model, inputs: Inputs, positions: Rows, view: int = 0) -> NDArray[np.float32]:
