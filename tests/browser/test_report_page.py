@@ -22,6 +22,7 @@ from jobs.queue import Buckets, Queue
 from tests.browser.conftest import DESKTOP, PHONE
 from tests.browser.contrast import WORST
 from tests.unit.report import samples
+from tests.workers import until
 from vm_worker import report
 from vm_worker.evaluation import gallery
 from vm_worker.exports.files import BYTES, CONTENT_TYPES
@@ -156,7 +157,8 @@ def test_by_keyboard_alone_the_model_is_near_and_a_table_scrolls(page: Page, don
     panorama = page.locator(".panorama").first
     panorama.focus()
     page.keyboard.press("ArrowRight")
-    page.wait_for_function("document.activeElement.scrollLeft > 0")
+    # Not wait_for_function: what it evaluates in the page again and again, the page's own policy forbids.
+    until(lambda: page.evaluate("document.activeElement.scrollLeft") > 0, seconds=20, pause=0.05)
 
 
 def test_a_report_that_cannot_be_read_leaves_the_page(page: Page, queue: Queue, done: dict[str, str]) -> None:
