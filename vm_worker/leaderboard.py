@@ -68,6 +68,12 @@ def gain(before: Score, after: Score) -> str:
     return f"{after.accuracy:.1%} on the validation photos; the selected head had {before.accuracy:.1%}"
 
 
+def again(kept: int, epochs: int) -> str:
+    """That the delivered model was trained anew, and for how many epochs where not for those that were kept."""
+    longer = f", for {epochs} epochs, as there was time" if epochs > kept else ""
+    return f"; then trained once more in the same way with the validation photos added{longer}"
+
+
 def row(number: int, kind: str, recipe: Recipe | None, score: Score | None = None) -> dict[str, Any]:
     """One line of the report's table."""
     return {

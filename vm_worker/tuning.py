@@ -22,7 +22,7 @@ from vm_worker import trials
 from vm_worker.executors.choice import Ahead, chosen
 from vm_worker.executors.executor import Executor, OutOfMemory, TaskFailed
 from vm_worker.intake.dataset import Dataset
-from vm_worker.leaderboard import Board, Contender, gain, row
+from vm_worker.leaderboard import Board, Contender, again, gain, row
 from vm_worker.learn.backbones import CATALOGUE
 from vm_worker.learn.budget import Budget
 from vm_worker.learn.recipe import Recipe
@@ -36,7 +36,6 @@ TUNED = "tuned.weights.h5"
 ISOLATED_SECONDS = 150.0  # of time; with less, starting a process (5 to 8 s) would cost more than 5 % of it
 BATCH_LEAST = 4  # half of less is no batch
 LATE = "it did not end in time"
-AGAIN = "; then trained once more in the same way with the validation photos added"
 
 log = logging.getLogger(__name__)
 
@@ -257,7 +256,7 @@ class Tuning:
             path, score = self._delivered(best, head), best.score
         if path is None and viewed.better_than(head):
             path, score, said = self._headed(cut), viewed, self._folder / "views.npy"
-            views |= {"state": "kept", "note": gain(head, viewed) + AGAIN} if path else {}
+            views |= {"state": "kept", "note": gain(head, viewed) + again(1, 1)} if path else {}
         if path is None:
             score, said = head, self._folder / "head.npy"
         points = best.result["points"] if best else []
@@ -271,9 +270,10 @@ class Tuning:
         recipe, result, target = best.recipe, best.result, self.request.folder / TUNED
         if self._time.fits_final(recipe, result["epochs"]):
             self._message = "Training once more with the validation photos"
-            task = {"recipe": recipe.to_json(), "epochs": result["epochs"], "share": result["share"]}
+            epochs = self._time.final_epochs(recipe, result["epochs"], self.request.options.epochs)
+            task = {"recipe": recipe.to_json(), "epochs": epochs, "share": result["share"]}
             if self._finished(recipe.cut, target, task):
-                best.row.update(state="kept", note=gain(head, best.score) + AGAIN)
+                best.row.update(state="kept", note=gain(head, best.score) + again(result["epochs"], epochs))
                 return target
         if best.weights.exists():
             best.row.update(state="kept", note=gain(head, best.score))

@@ -19,9 +19,10 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from vm_worker.learn import networks, trial
+from vm_worker.learn import networks
 from vm_worker.learn.backbones import CATALOGUE
 from vm_worker.learn.bench import share_above
+from vm_worker.learn.folding import folded
 from vm_worker.learn.recipe import cuts
 from vm_worker.learn.rungs import BACKWARD
 
@@ -49,7 +50,7 @@ def _rows(key: str) -> list[float]:
     ratios = []
     for cut in cuts(row)[:-1]:
         tensor = networks.tensor_at(model, cut)
-        step = _seconds(_step(keras.Model(tensor, model.output), random.random((BATCH, *tensor.shape[1:]))))
+        step = _seconds(_step(folded(keras.Model(tensor, model.output)), random.random((BATCH, *tensor.shape[1:]))))
         share, measured = share_above(model, cut), step / forward / BACKWARD
         ratios.append(share / measured)
         print(f"{key:<22}{cut.layer:<26}{share:>7.3f}{measured:>10.3f}{ratios[-1]:>7.2f}", flush=True)
@@ -57,7 +58,6 @@ def _rows(key: str) -> list[float]:
 
 
 def _step(tail: keras.Model, activations: NDArray[np.float64]) -> Callable[[], object]:
-    trial.freeze_norms(tail)
     tail.compile(optimizer=keras.optimizers.AdamW(1e-5), loss="categorical_crossentropy")
     inputs, truth = activations.astype(np.float32), np.eye(CLASSES, dtype=np.float32)[np.arange(BATCH) % CLASSES]
     return lambda: tail.train_on_batch(inputs, truth)

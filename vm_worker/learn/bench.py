@@ -16,11 +16,12 @@ from vm_worker.learn.activations import Cache, Filling, Forward, Inputs, Live, S
 from vm_worker.learn.backbones import CATALOGUE, Backbone, Cut
 from vm_worker.learn.budget import Budget
 from vm_worker.learn.features import BATCH, Source, forward
+from vm_worker.learn.folding import folded
 from vm_worker.learn.heads import Examples, Head, Plan
-from vm_worker.learn.recipe import Views, cut_named
+from vm_worker.learn.recipe import EVERYTHING, Views, cut_named
 from vm_worker.learn.setting import Setting
 from vm_worker.learn.trial import Lesson, Rows, Weights
-from vm_worker.learn.views import Viewing
+from vm_worker.learn.views import Viewing, seen
 
 FIRST_LAYERS = (layers.InputLayer, layers.Rescaling)
 ALIKE = 0.999  # least mean cosine between what two precisions make of a picture
@@ -45,7 +46,8 @@ class Bench:
         self.everything = np.arange(len(self.labels), dtype=np.int64)
         self.train, self.validation = self.everything[: len(rows.train)], self.everything[len(rows.train) :]
         self._pretrained: list[Weights] = self.model.get_weights()
-        self._caches: dict[tuple[str, int], tuple[Cache, Stem]] = {}
+        self._caches: dict[tuple[str, int], Cache] = {}
+        self._passes: dict[str, Stem] = {}  # for live views, by the cut's layer
 
     def inputs(self, layer: str, views: Views, budget: Budget, tell: Callable[[float], None]) -> Inputs:
         """What reaches the tail above this layer; computed at the first call. Raises OutOfTime."""
@@ -56,15 +58,18 @@ class Bench:
             stem = self._stem(cut_named(self.backbone, layer))
             viewing = Viewing(key[1], setting.mirror, setting.seed)
             path = setting.folder / f"activations-{uuid.uuid4().hex}.npy"  # others may work in this folder
-            self._caches[key] = activations.fill(stem, self.source, viewing, Filling(path, budget, tell)), stem
-        cache, stem = self._caches[key]
-        if views.live:
-            return Live(cache, stem, self.source, Viewing(views.count, setting.mirror, setting.seed))
-        return cache
+            self._caches[key] = activations.fill(stem, self.source, viewing, Filling(path, budget, tell))
+        cache = self._caches[key]
+        if not views.live:
+            return cache
+        if layer not in self._passes:
+            self.restore()
+            self._passes[layer] = self._pass(cut_named(self.backbone, layer))
+        return Live(cache, self._passes[layer], self.source, Viewing(views.count, setting.mirror, setting.seed))
 
     def features(self) -> NDArray[np.float32]:
         """What the pretrained network makes of the views that were computed most: (views, n, d)."""
-        return max((cache.features for cache, _ in self._caches.values()), key=len)
+        return max((cache.features for cache in self._caches.values()), key=len)
 
     def _stem(self, cut: Cut) -> Stem:
         """Pixels -> activations at the cut and pooled features, in one pass."""
@@ -72,10 +77,21 @@ class Bench:
         pooled = self.model.get_layer(networks.POOL).output
         flat = layers.Concatenate()([layers.Flatten()(tensor), pooled])
         model = keras.Model(self.model.input, flat, name="stem")
-        return Stem(self._fastest(model), tuple(tensor.shape[1:]))
+        return Stem(self._fastest(model, [-self.backbone.features]), tuple(tensor.shape[1:]))
 
-    def _fastest(self, model: keras.Model) -> Forward:
-        """The frozen model through OpenVINO in the fastest precision that says the same; else by Keras."""
+    def _pass(self, cut: Cut) -> Stem:
+        """Pixels -> activations at the cut alone."""
+        tensor = networks.tensor_at(self.model, cut)
+        if cut == EVERYTHING:
+            return Stem(lambda images: images.reshape(len(images), -1), tuple(tensor.shape[1:]))
+        model = keras.Model(self.model.input, layers.Flatten()(tensor), name="pass")
+        return Stem(self._fastest(model, []), tuple(tensor.shape[1:]))
+
+    def _fastest(self, model: keras.Model, ends: list[int]) -> Forward:
+        """The frozen model through OpenVINO in the fastest precision that says the same; else by Keras.
+
+        `ends`: where its rows come apart into what is compared by itself.
+        """
 
         def by_keras(images: NDArray[np.float32]) -> NDArray[np.float32]:
             return np.asarray(model.predict_on_batch(images), np.float32)
@@ -83,25 +99,25 @@ class Bench:
         if not openvino.available():
             return by_keras
         pictures = self.source.pixels[np.resize(self.source.rows, BATCH)].astype(np.float32)
-        expected, cut = by_keras(pictures), [-self.backbone.features]
+        expected = by_keras(pictures)
         network = openvino.Network(model, self.setting.folder)
         for precision in openvino.precisions():
             run = network.compiled(precision)
             # Each by itself: activations are so many that features would not count beside them.
             if all(
                 _alike(*parts)
-                for parts in zip(np.split(run(pictures), cut, 1), np.split(expected, cut, 1), strict=True)
+                for parts in zip(np.split(run(pictures), ends, 1), np.split(expected, ends, 1), strict=True)
             ):
                 return run
         return by_keras
 
     def tail(self, layer: str, dropout: float = 0.0) -> keras.Model:
-        """Activations at the cut -> probabilities; shares its layers with the model."""
-        tensor = networks.tensor_at(self.model, cut_named(self.backbone, layer))
-        if not dropout:
-            return keras.Model(tensor, self.model.output)
-        dropped = layers.Dropout(dropout, seed=self.setting.seed)(self.model.get_layer(networks.POOL).output)
-        return keras.Model(tensor, self.model.get_layer(assemble.OUTPUT)(dropped))
+        """Activations at the cut -> probabilities; shares its variables with the model."""
+        tensor, output = networks.tensor_at(self.model, cut_named(self.backbone, layer)), self.model.output
+        if dropout:
+            dropped = layers.Dropout(dropout, seed=self.setting.seed)(self.model.get_layer(networks.POOL).output)
+            output = self.model.get_layer(assemble.OUTPUT)(dropped)
+        return folded(keras.Model(tensor, output))
 
     def lesson(self, inputs: Inputs, train: Rows, judge: Rows) -> Lesson:
         """What a trial learns from."""
@@ -132,6 +148,16 @@ class Bench:
         rows = np.resize(self.source.rows, BATCH)
         forward(self.model, self.source.pixels, rows)  # traces the graph
         return min(self._timed(rows) for _ in range(2)) / BATCH
+
+    def seconds_a_view(self) -> float:
+        """Of making a random view of a picture."""
+        images = activations.filled(self.source, self.everything[:BATCH])
+        random = np.random.default_rng(self.setting.seed)
+        times = [time.monotonic()]
+        for _ in range(3):
+            seen(images, self.setting.mirror, random)
+            times.append(time.monotonic())
+        return float(np.diff(times).min()) / BATCH
 
     def _timed(self, rows: Rows) -> float:
         started = time.monotonic()

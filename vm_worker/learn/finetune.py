@@ -25,7 +25,7 @@ from vm_worker.learn.scores import Score, score
 from vm_worker.learn.setting import Setting
 from vm_worker.learn.trial import Epoch, Run, Trial
 
-SHARES = (0.75, 0.5, 0.25)  # of the way back to the start that are tried, besides all of it
+HALF = 0.5  # of the way back to the start: what is tried besides all of it
 ENDED, PRUNED, LATE = "ended", "pruned", "out_of_time"
 
 Tell = Callable[[Mapping[str, Any]], None]
@@ -76,6 +76,7 @@ def survey(desk: Desk) -> Result:
     return {
         "state": ENDED,
         "forward": bench.seconds_an_image(),
+        "viewing": bench.seconds_a_view(),
         "shares": {cut.layer: bench.share_above(cut) for cut in every},
         "numbers": {cut.layer: bench.numbers(cut) for cut in every},
     }
@@ -145,22 +146,20 @@ def _save_weights(bench: Bench, path: Path) -> None:
 
 
 def _blended(tail: Any, lesson: trial.Lesson, before: list[trial.Weights], run: Run) -> tuple[Score, float]:
-    """Leave the tail at the best part of the way that it went, and say which: all of it, unless less is clearly better.
+    """Leave the tail where it went, or half of the way back where that is clearly better; say which part is left.
 
     A network part of the way back has forgotten less (Wortsman et al., Robust fine-tuning, CVPR 2022), which is
-    better on some photos. On few of them it seems so by chance: less of the way must gain more than the standard
+    better on some photos. On few of them it seems so by chance: half of the way must gain more than the standard
     error of the gain, photo by photo.
     """
     assert run.score is not None  # noqa: S101 (for the type checker)
-    trained, best, share, most = tail.get_weights(), run.score, 1.0, 0.0
-    whole = trial.errors(tail, lesson)
-    for candidate in SHARES:
-        tail.set_weights(trial.blend(before, trained, candidate))
-        gains = whole - trial.errors(tail, lesson)
-        if gains.mean() > max(most, gains.std() / np.sqrt(len(gains))):
-            best, share, most = trial.judge(tail, lesson), candidate, float(gains.mean())
-    tail.set_weights(trial.blend(before, trained, share))
-    return best, share
+    trained, whole = tail.get_weights(), trial.errors(tail, lesson)
+    tail.set_weights(trial.blend(before, trained, HALF))
+    gains = whole - trial.errors(tail, lesson)
+    if gains.mean() > gains.std() / np.sqrt(len(gains)):
+        return trial.judge(tail, lesson), HALF
+    tail.set_weights(trained)
+    return run.score, 1.0
 
 
 def final(desk: Desk) -> Result:

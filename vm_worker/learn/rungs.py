@@ -22,8 +22,9 @@ VIEWS_MOST = 5  # the plain one included
 RATE = 3.5e-4  # at a batch of 32; the heads' is 1e-2
 BATCH_LEAST, BATCH_MOST = 16, 64  # twice the heads' within these: larger ones leave too few steps
 SLOWER_LEAST = 0.3  # no trial makes the next one look more than so many times faster than was measured
-EPOCHS = (12, 8, 4)  # of trials that must be shorter than was suggested
-JUDGED = 3  # blends that are judged besides the epochs
+EPOCHS = (12, 8, 4, 2)  # of trials that must be shorter than was suggested
+JUDGED = 3  # times that a trial is judged besides its epochs
+FINAL_TIMES, FINAL_MOST = 3, 30  # times a trial's epochs, and epochs, that the training on all photos has at most
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Rung:
 
 
 # The strongest first: what the budget allows is taken, with the training on all photos that follows.
-RUNGS = (Rung(2, 12), Rung(2, 8), Rung(1, 12), Rung(1, 8), Rung(0, 8), Rung(0, 4))
+RUNGS = (Rung(2, 12), Rung(2, 8), Rung(1, 12), Rung(1, 8), Rung(0, 8), Rung(0, 4), Rung(0, 2))
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ class Speeds:
     numbers: Mapping[str, int]  # activations of a picture at each cut
     train: int  # rows
     validation: int
+    viewing: float = 0.0  # seconds in which a random view of a picture is made
     slower: float = 1.0  # than these say, as trials have shown
     cached: frozenset[str] = field(default_factory=frozenset)  # cuts whose activations are there
 
@@ -57,6 +59,7 @@ class Speeds:
         rows = list(counts)
         return cls(
             forward=found["forward"],
+            viewing=found["viewing"],
             frozen=1 / max(images_per_second, 1e-6),
             shares=found["shares"],
             numbers=found["numbers"],
@@ -71,12 +74,16 @@ class Speeds:
 
     def filling(self, cut: str, views: Views) -> float:
         """Seconds until the activations are there."""
-        return 0.0 if cut in self.cached else (1 if views.live else views.count) * self.images * self.frozen
+        if cut in self.cached:
+            return 0.0
+        more = 0 if views.live else views.count - 1  # besides the pictures as they are
+        return self.images * (self.frozen + more * (self.frozen + self.viewing))
 
     def epoch(self, recipe: Recipe, views: Views, rows: int) -> float:
         """Seconds of an epoch on so many rows, without judging."""
-        live = self.frozen if views.live and recipe.augmentation != NONE else 0.0
-        return self.slower * (BACKWARD * self.forward * self.shares[recipe.cut] + live) * rows
+        above = self.shares[recipe.cut]
+        live = self.viewing + (1 - above) * self.frozen if views.live and recipe.augmentation != NONE else 0.0
+        return self.slower * (BACKWARD * self.forward * above + live) * rows
 
     def trial(self, recipe: Recipe, views: Views) -> float:
         """Seconds of a whole trial."""
@@ -90,7 +97,7 @@ class Speeds:
 
     def views(self, cut: str, seconds: float) -> Views:
         """Which views the time and the disk allow at this cut."""
-        within = CACHE_SHARE * seconds / max(self.images * self.frozen, 1e-9)
+        within = CACHE_SHARE * seconds / max(self.images * (self.frozen + self.viewing), 1e-9)
         room = CACHE_BYTES // (self.images * self.numbers[cut] * np.float16().nbytes)
         kept = int(min(within, room, VIEWS_MOST))
         return Views(kept) if kept > 1 else Views(VIEWS_MOST, live=True)
@@ -152,6 +159,16 @@ class Timetable:
     def fits_final(self, recipe: Recipe, epochs: int) -> bool:
         """The training on all photos."""
         return self._fits(self.speeds.filling(recipe.cut, self.views(recipe.cut)) + self._final(recipe, epochs))
+
+    def final_epochs(self, recipe: Recipe, kept: int, most: int) -> int:
+        """Of the training on all photos: as many as were best; where that was all of them, what the time allows.
+
+        A trial that gained to its end was short for the sake of the other trials: the delivered model need not be.
+        """
+        most = min(most, FINAL_MOST, FINAL_TIMES * kept) if kept == recipe.epochs else kept
+        left = self._budget.remaining() - self.speeds.filling(recipe.cut, self.views(recipe.cut))
+        one = self._final(recipe, 1) - self._final(recipe, 0)
+        return max(kept, min(most, int((left - self._final(recipe, 0)) / max(one, 1e-6))))
 
     def filled(self, cut: str) -> None:
         """The activations of this cut are there."""

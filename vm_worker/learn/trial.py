@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from vm_worker.learn.activations import Inputs, OutOfTime
 from vm_worker.learn.budget import Budget
+from vm_worker.learn.folding import freeze_norms
 from vm_worker.learn.recipe import MIXED, NONE, Recipe
 from vm_worker.learn.scores import Score, score, squared_errors
 
@@ -53,17 +54,6 @@ class Run:
     epochs: int  # its number
     errors: tuple[float, ...]  # of every epoch
     pruned: bool  # given up early
-
-
-def freeze_norms(model: keras.Model) -> None:
-    """BatchNormalization in inference mode for good.
-
-    `training=False` in the call does not hold in `fit` (Keras issue 20285); only `trainable = False` does,
-    and averages taken from small batches of a small set ruin the network.
-    """
-    for layer in model.layers:
-        if isinstance(layer, keras.layers.BatchNormalization):
-            layer.trainable = False
 
 
 class Trial:

@@ -41,8 +41,7 @@ def test_less_of_the_way_must_be_clearly_better(
 
     def errors(tail: Tail, lesson: Lesson) -> NDArray[np.float64]:
         at = float(tail.at[0][0])
-        best = 1 - abs(at - 0.5) if at < 1 else 0.0  # half of the way gains most
-        return 0.2 - best * gain + swing * (at < 1)
+        return 0.2 - gain * (at < 1) + swing * (at < 1)
 
     monkeypatch.setattr(trial, "errors", errors)
     monkeypatch.setattr(trial, "judge", lambda tail, lesson: LESS)

@@ -22,7 +22,7 @@ from vm_worker.learn.budget import Budget
 from vm_worker.learn.features import Source
 from vm_worker.learn.heads import Head
 from vm_worker.learn.probabilities import predict
-from vm_worker.learn.recipe import EVERYTHING, MIXED, Recipe, Views
+from vm_worker.learn.recipe import EVERYTHING, MIXED, Recipe, Views, cut_named
 from vm_worker.learn.scores import Score, score
 from vm_worker.learn.setting import Chosen, Setting, written
 from vm_worker.learn.trial import Lesson, Run, Trial
@@ -69,7 +69,7 @@ def test_every_task_in_its_order_ends_in_weights_that_load(photos: Dataset, sett
     survey = ask(setting, "survey")
     shares = list(survey["shares"].values())
     assert shares == sorted(shares) and shares[-1] == pytest.approx(1.0) and 0 < shares[0] < 0.5
-    assert survey["forward"] > 0 and survey["numbers"]["image"] == 224 * 224 * 3
+    assert survey["forward"] > 0 and survey["viewing"] > 0 and survey["numbers"]["image"] == 224 * 224 * 3
     prepared = ask(setting, "prepare", cut=CUT)
     assert prepared["seen"] == 2 and prepared["head"]["accuracy"] <= 1 / 3 + 0.1  # a head trained for 0 epochs
     weights = setting.folder / "one.weights.h5"
@@ -117,6 +117,12 @@ def test_the_two_halves_of_a_cut_make_the_whole(cut: str, photos: Dataset, tmp_p
     expected = predict(bench.model, photos.pixels(224), bench.source.rows[:10])
     np.testing.assert_allclose(found, expected, atol=0.05)  # half precision
     np.testing.assert_allclose(chosen.head.probabilities(bench.features()[0, :10]), expected, atol=0.05)
+    live = bench.inputs(cut, Views(2, live=True), Budget.of(60), lambda part: None)
+    assert live.batch(np.ones(3, np.int64), np.arange(3)).shape == inputs.batch(0, np.arange(3)).shape
+    alone = bench._pass(cut_named(bench.backbone, cut))
+    pictures = activations.filled(bench.source, np.arange(10))
+    passed = alone.split(alone.run(pictures))[0][:10]
+    assert np.corrcoef(passed.ravel(), inputs.batch(0, np.arange(10)).ravel())[0, 1] > 0.999
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,7 @@ def test_activations_that_are_there_cost_nothing() -> None:
 
 def test_live_views_cost_a_pass_an_epoch() -> None:
     difference = SPEEDS.epoch(RECIPE, Views(5, live=True), 600) - SPEEDS.epoch(RECIPE, Views(5), 600)
-    assert difference == pytest.approx(600 * SPEEDS.frozen)
+    assert difference == pytest.approx(600 * SPEEDS.frozen * (1 - SPEEDS.shares[RECIPE.cut]))  # what lies below the cut
     plain = replace(RECIPE, augmentation="none")
     assert SPEEDS.epoch(plain, Views(5, live=True), 600) == SPEEDS.epoch(plain, Views(5), 600)
 
@@ -92,6 +92,33 @@ def test_a_trial_fits_only_with_the_training_of_the_best_after_it() -> None:
     large = replace(RECIPE, cut=LAYERS[-1], epochs=20)
     assert times.fits_trial(RECIPE, None) and not times.fits_trial(RECIPE, large)
     assert times.fits_preparing(RECIPE.cut)
+
+
+def test_making_views_takes_its_time() -> None:
+    slow = replace(SPEEDS, viewing=0.002)
+    rows = slow.images
+    assert slow.filling(RECIPE.cut, Views(5)) - SPEEDS.filling(RECIPE.cut, Views(5)) == pytest.approx(4 * rows * 0.002)
+    assert slow.filling(RECIPE.cut, Views(5, live=True)) == SPEEDS.filling(RECIPE.cut, Views(5, live=True))
+    live = slow.epoch(RECIPE, Views(5, live=True), rows) - SPEEDS.epoch(RECIPE, Views(5, live=True), rows)
+    assert live == pytest.approx(rows * 0.002)
+
+
+def final_epochs(seconds: float, kept: int, most: int = 40) -> int:
+    times = Timetable(SPEEDS, Budget.of(seconds))
+    times.filled(RECIPE.cut)
+    return times.final_epochs(RECIPE, kept, most)
+
+
+def test_the_last_training_takes_what_time_is_left_where_the_trial_gained_to_its_end() -> None:
+    needed = SPEEDS.final(RECIPE, Views(5), 12)
+    assert final_epochs(needed + 1, kept=8) == 12
+    assert final_epochs(1, kept=8) == 8  # whether that fits is another question
+    assert final_epochs(1e6, kept=8) == 24  # three times those of the trial at most,
+    assert final_epochs(1e6, kept=8, most=10) == 10  # or than the job allows,
+
+
+def test_the_last_training_is_no_longer_than_was_best() -> None:
+    assert final_epochs(1e6, kept=5) == 5
 
 
 @pytest.mark.parametrize("backbone", CATALOGUE.values(), ids=lambda row: row.key)
