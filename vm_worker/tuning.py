@@ -200,7 +200,8 @@ class Tuning:
             known = self.request.committed.get(key := self._key(one), {"suggested": None})
             if key in self._ahead or known.get("suggested", one.epochs) == recipe.epochs:
                 return one
-        return self._time.fitted(recipe, self._board.best.recipe if self._board.best else None)
+        best = self._board.best
+        return self._time.fitted(recipe, replace(best.recipe, epochs=best.result["epochs"]) if best else None)
 
     def _key(self, recipe: Recipe) -> str:
         request = self.request

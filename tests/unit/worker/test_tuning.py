@@ -104,6 +104,18 @@ def test_the_best_trial_is_trained_once_more_and_kept(request_: TuneRequest) -> 
     assert tuned.validation is not None and tuned.validation.shape == (12, 3)
 
 
+def test_the_last_training_is_longer_where_time_is_left_and_says_so(request_: TuneRequest) -> None:
+    for most, times in ((40, 3), (4, 1)):
+        stub_trials.asked.clear()
+        options = replace(request_.options, search="none", epochs=most, trials=None)
+        tuned = run(replace(request_, options=options))
+        (trial,), (final,) = asked("trial"), asked("final")
+        kept = trial["recipe"]["epochs"]
+        assert final["epochs"] == min(30, times * kept)
+        note = next(row["note"] for row in tuned.trials if row["state"] == "kept")
+        assert note.endswith(f"added, for {final['epochs']} epochs, as there was time" if times > 1 else "photos added")
+
+
 def test_the_same_seed_gives_the_same_leaderboard(request_: TuneRequest, tmp_path: Path) -> None:
     one, other = run(request_), run(replace(request_, folder=tmp_path / "other"))
     another = run(replace(request_, options=replace(request_.options, seed=1), folder=tmp_path / "another"))
