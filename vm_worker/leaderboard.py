@@ -30,6 +30,7 @@ class Board:
         self.rows: list[dict[str, Any]] = []
         self.rivals: list[list[float]] = []  # errors after each epoch, of the trials that came to their end
         self.best: Contender | None = None
+        self.bar: Score | None = None  # the selected head's: a trial above it goes before all that are not
 
     def enter(self, kind: str, recipe: Recipe, result: Mapping[str, Any], weights: Path) -> Contender:
         """A trial that was judged, whole or given up early. What it was reduced to for want of memory is shown."""
@@ -48,10 +49,13 @@ class Board:
         return contender
 
     def _rank(self, contender: Contender) -> None:
-        if self.best is None or contender.score.error < self.best.score.error:
+        if self.best is None or self._place(contender) < self._place(self.best):
             contender, self.best = self.best or contender, contender
         if contender is not self.best:
             _forget(contender)
+
+    def _place(self, contender: Contender) -> tuple[bool, float]:
+        return self.bar is not None and not contender.score.better_than(self.bar), contender.score.error
 
     def skip(self, kind: str, recipe: Recipe, note: str) -> Outcome:
         """A trial that did not come to a figure, and why."""
@@ -61,6 +65,14 @@ class Board:
 
 def _forget(contender: Contender) -> None:
     contender.weights.unlink(missing_ok=True)
+
+
+def leads(trial: Score, viewed: Score, head: Score) -> bool:
+    """Whether the best trial is delivered, and not the head, or the one that has seen the views.
+
+    Where both are above the head their errors decide: a photo more or less bends them less than an accuracy.
+    """
+    return trial.better_than(head) and not (viewed.better_than(head) and viewed.error < trial.error)
 
 
 def gain(before: Score, after: Score) -> str:

@@ -22,7 +22,7 @@ from vm_worker import trials
 from vm_worker.executors.choice import Ahead, chosen
 from vm_worker.executors.executor import Executor, OutOfMemory, TaskFailed
 from vm_worker.intake.dataset import Dataset
-from vm_worker.leaderboard import Board, Contender, again, gain, row
+from vm_worker.leaderboard import Board, Contender, again, gain, leads, row
 from vm_worker.learn.backbones import CATALOGUE
 from vm_worker.learn.budget import Budget
 from vm_worker.learn.recipe import Recipe
@@ -128,6 +128,7 @@ class Tuning:
         if prepared["state"] != "ended":
             return skipped(request, LATE)
         self._time.filled(cut)
+        self._board.bar = Score.from_json(prepared["head"])
         outcome = self._searched(recipe) if recipe else "the time left did not allow a trial"
         return self._decided(cut, prepared, outcome)
 
@@ -250,9 +251,8 @@ class Tuning:
         head, viewed = Score.from_json(prepared["head"]), Score.from_json(prepared["views"])
         views = row(len(self._board.rows) + 1, "views", None, viewed)
         views |= {"parameters": {"views": prepared["seen"]}, "seconds": round(prepared["seconds"], 2)}
-        search = _search(self.request, len(self._board.rows), outcome)
         best, path, score, said = self._board.best, None, head, self._folder / "head.npy"
-        if best and all(best.score.better_than(one) for one in (head, viewed)):
+        if best and leads(best.score, viewed, head):
             said = best.weights.with_suffix(".npy")
             path, score = self._delivered(best, head), best.score
         if path is None and viewed.better_than(head):
@@ -260,10 +260,10 @@ class Tuning:
             views |= {"state": "kept", "note": gain(head, viewed) + again(1, 1)} if path else {}
         if path is None:
             score, said = head, self._folder / "head.npy"
-        points = best.result["points"] if best else []
+        points = best.result["points"] if best else ()
         curve = tuple({"name": self._backbone.key, **point} for point in points)
         judged = np.load(said) if said.exists() else None
-        rows = (*self._board.rows, views)
+        rows, search = (*self._board.rows, views), _search(self.request, len(self._board.rows), outcome)
         return Tuned(path is not None, path, rows, curve, score.accuracy, score.loss, search, judged)
 
     def _delivered(self, best: Contender, head: Score) -> Path | None:

@@ -1,0 +1,62 @@
+"""Which trial is the best of them, and whether it is delivered."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from vm_worker.leaderboard import Board, leads
+from vm_worker.learn.recipe import Recipe
+from vm_worker.learn.scores import Score
+
+RECIPE = Recipe("cut", epochs=4, rate=1e-3, batch=32)
+HEAD = Score(0.88, 0.40, 0.030)
+SURE = Score(0.87, 0.35, 0.020)  # the lowest error, and below the head
+RIGHT = Score(0.90, 0.45, 0.025)
+BOTH = Score(0.91, 0.35, 0.022)
+
+
+def entered(folder: Path, *scores: Score, bar: Score | None = HEAD) -> Board:
+    board = Board()
+    board.bar = bar
+    for number, score in enumerate(scores):
+        weights = folder / f"{number}.weights.h5"
+        weights.touch()
+        result = {"score": score.to_json(), "state": "ended", "epochs": 4, "share": 1.0, "errors": [0.1], "seconds": 1}
+        board.enter("bayesian", RECIPE, result, weights)
+    return board
+
+
+@pytest.mark.parametrize(
+    ("scores", "best"),
+    [((SURE, RIGHT), RIGHT), ((RIGHT, SURE), RIGHT), ((SURE, RIGHT, BOTH), BOTH), ((SURE, HEAD), SURE)],
+    ids=["second", "first", "third", "none above the head"],
+)
+def test_a_trial_above_the_head_goes_before_those_that_are_not(
+    scores: tuple[Score, ...], best: Score, tmp_path: Path
+) -> None:
+    board = entered(tmp_path, *scores)
+    assert board.best is not None and board.best.score == best
+    assert [path.name for path in tmp_path.iterdir()] == [board.best.weights.name]  # only its weights stay
+
+
+def test_without_a_head_to_beat_the_lowest_error_is_best(tmp_path: Path) -> None:
+    board = entered(tmp_path, RIGHT, SURE, bar=None)
+    assert board.best is not None and board.best.score == SURE
+
+
+@pytest.mark.parametrize(
+    ("trial", "viewed", "leading"),
+    [
+        (RIGHT, Score(0.87, 0.5, 0.010), True),  # the views brought nothing
+        (RIGHT, Score(0.91, 0.3, 0.024), False),
+        (RIGHT, Score(0.91, 0.3, 0.026), True),  # a photo more that it gets right, and yet less good
+        (SURE, Score(0.87, 0.5, 0.040), False),  # the head stays
+        (SURE, Score(0.91, 0.3, 0.040), False),
+    ],
+)
+def test_what_is_delivered_is_above_the_head_and_has_the_lower_error(
+    trial: Score, viewed: Score, leading: bool
+) -> None:
+    assert leads(trial, viewed, HEAD) is leading
