@@ -28,7 +28,7 @@ from tests.benchmarks.shrunk import digits, shrunk
 from vm_worker import tuning
 from vm_worker.intake.cache import IntakeRequest, take_in
 from vm_worker.intake.dataset import Dataset, Part
-from vm_worker.learn import assemble, contest, features, heads, networks
+from vm_worker.learn import assemble, features
 from vm_worker.learn.activations import Cache, Live, Stem
 from vm_worker.learn.backbones import CATALOGUE
 from vm_worker.learn.budget import Budget
@@ -38,6 +38,7 @@ from vm_worker.learn.setting import Chosen
 from vm_worker.learn.trial import Lesson, Trial
 from vm_worker.learn.views import Viewing
 from vm_worker.learn.weights import WeightFile, find
+from vm_worker.selection import SelectRequest, select
 
 NAIVE = Recipe(cut="image", epochs=6, rate=3e-4, batch=32)
 THIRD = 1 / 3
@@ -65,25 +66,14 @@ class Material:
 
 
 def material(photos: Path, weight: WeightFile, seed: int, folder: Path) -> Material:
-    """Decode, split, extract, choose the head's strength."""
+    """Decode and split, and select among one candidate, as a job does."""
     size = CATALOGUE[weight.key].size
     dataset = take_in(IntakeRequest(photos, folder / "cache", (size,), seed, Limits(), 2), lambda part, text: None)
-    rows = np.concatenate([dataset.rows(Part.TRAIN), dataset.rows(Part.VALIDATION)])
-    model, pixels = networks.extractor(weight.key, weight), dataset.pixels(size)
-    started = time.monotonic()
-    x = np.concatenate([_forward(model, pixels[rows[at : at + 32]]) for at in range(0, len(rows), 32)])
-    speed = len(rows) / (time.monotonic() - started)
-    found = contest.Material(x, dataset.labels[rows], dataset.groups[rows], len(dataset.rows(Part.TRAIN)))
-    plan = heads.Plan(len(dataset.classes), Options().epochs, seed)
-    head = contest.refit(found, plan, contest.judge(found, plan))
-    return Material(dataset, Chosen(weight, head), speed, mirror=photos.name != "digits.zip")
-
-
-def _forward(model: object, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    filled = np.zeros((32, *images.shape[1:]), np.float32)
-    filled[: len(images)] = images
-    out: NDArray[np.float32] = np.asarray(model.predict_on_batch(filled), np.float32)  # type: ignore[attr-defined]
-    return out[: len(images)]
+    options = Options(candidates=(weight.key,), seed=seed)
+    request = SelectRequest(dataset, {weight.key: weight}, options, Budget.of(7200), folder)
+    selection = select(request, lambda event: None)
+    chosen = Chosen(weight, selection.head)
+    return Material(dataset, chosen, selection.images_per_second, mirror=photos.name != "digits.zip")
 
 
 def naive(found: Material, seed: int, folder: Path) -> tuple[float, float]:
