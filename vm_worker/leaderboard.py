@@ -37,7 +37,7 @@ class Board:
         score = Score.from_json(result["score"])
         recipe = replace(recipe, batch=result.get("batch", recipe.batch), rate=result.get("rate", recipe.rate))
         entry = row(len(self.rows) + 1, kind, recipe, score) | {"seconds": round(result["seconds"], 2)}
-        entry["parameters"] |= {"epochs kept": result["epochs"], "part of the change kept": result["share"]}
+        entry["parameters"]["epochs kept"] = result["epochs"]
         self.rows.append(entry)
         contender = Contender(recipe, score, result, weights, entry)
         if result["state"] == "pruned":

@@ -272,7 +272,7 @@ class Tuning:
         if self._time.fits_final(recipe, result["epochs"]):
             self._message = "Training once more with the validation photos"
             epochs = self._time.final_epochs(recipe, result["epochs"], self.request.options.epochs)
-            task = {"recipe": recipe.to_json(), "epochs": epochs, "share": result["share"]}
+            task = {"recipe": recipe.to_json(), "epochs": epochs}
             if self._finished(recipe.cut, target, task):
                 best.row.update(state="kept", note=gain(head, best.score) + again(result["epochs"], epochs))
                 return target

@@ -21,11 +21,10 @@ from vm_worker.learn.bench import Bench
 from vm_worker.learn.budget import Budget
 from vm_worker.learn.recipe import Recipe, Views, cuts
 from vm_worker.learn.replacing import replacing
-from vm_worker.learn.scores import Score, score
+from vm_worker.learn.scores import score
 from vm_worker.learn.setting import Setting
-from vm_worker.learn.trial import Epoch, Run, Trial
+from vm_worker.learn.trial import Epoch, Trial
 
-HALF = 0.5  # of the way back to the start: what is tried besides all of it
 ENDED, PRUNED, LATE = "ended", "pruned", "out_of_time"
 
 Tell = Callable[[Mapping[str, Any]], None]
@@ -107,7 +106,7 @@ def one_trial(desk: Desk) -> Result:
     inputs = desk.inputs(recipe.cut)
     bench.reset(bench.refit(bench.train))
     tail = bench.tail(recipe.cut, recipe.dropout)
-    before, points = tail.get_weights(), []
+    points: list[dict[str, Any]] = []
 
     def tell(number: int, epoch: Epoch) -> None:
         points.append(_point(number, epoch))
@@ -119,15 +118,13 @@ def one_trial(desk: Desk) -> Result:
     pace = (time.monotonic() - training) / max(1, len(run.errors))
     if run.score is None:
         return {"state": LATE}
-    best, share = (run.score, 1.0) if run.pruned else _blended(tail, lesson, before, run)
     weights = Path(desk.task["weights"])
     _save_weights(bench, weights)
     _save(weights.with_suffix(".npy"), trial.outputs(tail, inputs, bench.validation))
     return {
         "state": PRUNED if run.pruned else ENDED,
-        "score": best.to_json(),
+        "score": run.score.to_json(),
         "epochs": run.epochs,
-        "share": share,
         "errors": [round(error, 6) for error in run.errors],
         "points": points,
         "pace": pace,
@@ -145,23 +142,6 @@ def _save_weights(bench: Bench, path: Path) -> None:
         bench.model.save_weights(str(part))
 
 
-def _blended(tail: Any, lesson: trial.Lesson, before: list[trial.Weights], run: Run) -> tuple[Score, float]:
-    """Leave the tail where it went, or half of the way back where that is clearly better; say which part is left.
-
-    A network part of the way back has forgotten less (Wortsman et al., Robust fine-tuning, CVPR 2022), which is
-    better on some photos. On few of them it seems so by chance: half of the way must gain more than the standard
-    error of the gain, photo by photo.
-    """
-    assert run.score is not None  # noqa: S101 (for the type checker)
-    trained, whole = tail.get_weights(), trial.errors(tail, lesson)
-    tail.set_weights(trial.blend(before, trained, HALF))
-    gains = whole - trial.errors(tail, lesson)
-    if gains.mean() > gains.std() / np.sqrt(len(gains)):
-        return trial.judge(tail, lesson), HALF
-    tail.set_weights(trained)
-    return run.score, 1.0
-
-
 def final(desk: Desk) -> Result:
     """Train once more in the same way on train+validation, as many epochs as were best; write the weights."""
     bench, task = desk.bench, desk.task
@@ -170,11 +150,9 @@ def final(desk: Desk) -> Result:
     bench.reset(bench.refit(bench.everything))
     if "recipe" in task:
         tail = bench.tail(layer, desk.recipe.dropout)
-        before = tail.get_weights()
         lesson = bench.lesson(inputs, bench.everything, bench.everything[:0])
         # The rate comes down to 0 in these epochs.
         Trial(tail, lesson, replace(desk.recipe, epochs=task["epochs"])).repeat(desk.budget)
-        tail.set_weights(trial.blend(before, tail.get_weights(), task["share"]))
     _save_weights(bench, Path(task["weights"]))
     return {"state": ENDED}
 

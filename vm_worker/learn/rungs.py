@@ -15,15 +15,15 @@ from vm_worker.learn.recipe import NONE, Recipe, Views, cuts
 
 CACHE_BYTES = 10 * 1024**3  # of activations at most, on disk
 CACHE_SHARE = 0.25  # of the time for tuning that may go into them
-GRAPHS_SECONDS = 8.0  # tracing of the graphs that train and judge
+GRAPHS_SECONDS = 5.0  # tracing of the graphs that train and judge
 BACKWARD = 3.1  # times a forward pass that a step of training takes (measured: 22 to 7 ms)
 MARGIN = 1.25  # a shared machine is not always as fast as when it was measured
 VIEWS_MOST = 5  # the plain one included
 RATE = 3.5e-4  # at a batch of 32; the heads' is 1e-2
 BATCH_LEAST, BATCH_MOST = 16, 64  # twice the heads' within these: larger ones leave too few steps
 SLOWER_LEAST = 0.3  # no trial makes the next one look more than so many times faster than was measured
-EPOCHS = (12, 8, 4, 2)  # of trials that must be shorter than was suggested
-JUDGED = 3  # times that a trial is judged besides its epochs
+EPOCHS = (12, 8, 4)  # of trials that must be shorter than was suggested
+JUDGED = 1  # times that a trial is judged besides its epochs
 FINAL_TIMES, FINAL_MOST = 3, 30  # times a trial's epochs, and epochs, that the training on all photos has at most
 
 
@@ -36,7 +36,7 @@ class Rung:
 
 
 # The strongest first: what the budget allows is taken, with the training on all photos that follows.
-RUNGS = (Rung(2, 12), Rung(2, 8), Rung(1, 12), Rung(1, 8), Rung(0, 8), Rung(0, 4), Rung(0, 2))
+RUNGS = (Rung(2, 12), Rung(2, 8), Rung(1, 12), Rung(1, 8), Rung(0, 8), Rung(0, 4))
 
 
 @dataclass(frozen=True)
@@ -161,11 +161,12 @@ class Timetable:
         return self._fits(self.speeds.filling(recipe.cut, self.views(recipe.cut)) + self._final(recipe, epochs))
 
     def final_epochs(self, recipe: Recipe, kept: int, most: int) -> int:
-        """Of the training on all photos: as many as were best; where that was all of them, what the time allows.
+        """Of the training on all photos: as many as were best; more where the time allows it, unless that was early.
 
-        A trial that gained to its end was short for the sake of the other trials: the delivered model need not be.
+        A trial is short for the sake of the other trials: where its second half gained, the delivered model's need not
+        be. Which epoch of that half was best is chance, on a few hundred photos.
         """
-        most = min(most, FINAL_MOST, FINAL_TIMES * kept) if kept == recipe.epochs else kept
+        most = min(most, FINAL_MOST, FINAL_TIMES * kept) if 2 * kept > recipe.epochs else kept
         left = self._budget.remaining() - self.speeds.filling(recipe.cut, self.views(recipe.cut))
         one = self._final(recipe, 1) - self._final(recipe, 0)
         return max(kept, min(most, int((left - self._final(recipe, 0)) / max(one, 1e-6))))

@@ -15,7 +15,7 @@ from vm_worker.learn.activations import Inputs, OutOfTime
 from vm_worker.learn.budget import Budget
 from vm_worker.learn.folding import freeze_norms
 from vm_worker.learn.recipe import MIXED, NONE, Recipe
-from vm_worker.learn.scores import Score, score, squared_errors
+from vm_worker.learn.scores import Score, score
 
 Rows = NDArray[np.int64]
 Weights = NDArray[np.float32]
@@ -152,21 +152,11 @@ def _ahead(batches: Iterator[Batch]) -> Iterator[Batch]:
             yield batch
 
 
-def blend(start: list[Weights], end: list[Weights], share: float) -> list[Weights]:
-    """This share of the way from one set of weights to another."""
-    return [one + np.float32(share) * (other - one) for one, other in zip(start, end, strict=True)]
-
-
 def judge(tail: keras.Model, lesson: Lesson) -> Score:
     """The tail as it is on the judged rows' plain views."""
     if not len(lesson.judge):
         return Score(0.0, float("inf"))
     return score(outputs(tail, lesson.inputs, lesson.judge), lesson.labels[lesson.judge])
-
-
-def errors(tail: keras.Model, lesson: Lesson) -> NDArray[np.float64]:
-    """The calibrated squared error of each judged row: (m,)."""
-    return squared_errors(outputs(tail, lesson.inputs, lesson.judge), lesson.labels[lesson.judge])
 
 
 def outputs(model: keras.Model, inputs: Inputs, positions: Rows, view: int = 0) -> NDArray[np.float32]:

@@ -78,7 +78,7 @@ def test_every_task_in_its_order_ends_in_weights_that_load(photos: Dataset, sett
     assert weights.exists() and np.load(setting.folder / "one.weights.npy").shape == (12, 3)
     judged = score(said_of(photos, weights, Part.VALIDATION), photos.labels[photos.rows(Part.VALIDATION)])
     assert judged.error == pytest.approx(result["score"]["error"], abs=5e-3)  # half precision below the cut
-    final = {"recipe": SMALL.to_json(), "epochs": 2, "share": 0.75, "cut": CUT}
+    final = {"recipe": SMALL.to_json(), "epochs": 2, "cut": CUT}
     assert ask(setting, "final", weights=str(weights), **final)["state"] == "ended"
     said = said_of(photos, weights, Part.TEST)
     assert (said.argmax(1) == photos.labels[photos.rows(Part.TEST)]).mean() > 0.6
@@ -90,7 +90,7 @@ def test_a_trial_says_the_same_again(setting: Setting) -> None:
     one, other = (
         ask(setting, "trial", recipe=SMALL.to_json(), weights=str(setting.folder / "x.weights.h5")) for _ in range(2)
     )
-    assert one["errors"] == pytest.approx(other["errors"], abs=1e-4) and one["share"] == other["share"]
+    assert one["errors"] == pytest.approx(other["errors"], abs=1e-4)
 
 
 def test_without_time_a_task_says_so(setting: Setting, tmp_path: Path) -> None:
@@ -229,12 +229,6 @@ def test_a_trial_stops_at_its_budget_and_leaves_the_network_as_it_was() -> None:
         np.testing.assert_array_equal(old, new)
     with pytest.raises(OutOfTime):
         Trial(model, small_lesson(), RECIPE).repeat(Budget.of(-1))
-
-
-@pytest.mark.parametrize(("share", "expected"), [(1.0, 4.0), (0.25, 1.0), (0.0, 0.0)])
-def test_a_blend_lies_on_the_way(share: float, expected: float) -> None:
-    (found,) = trial.blend([np.zeros(3, np.float32)], [np.full(3, 4.0, np.float32)], share)
-    np.testing.assert_allclose(found, expected)
 
 
 @pytest.fixture

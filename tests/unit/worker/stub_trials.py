@@ -65,7 +65,7 @@ def _trial(task: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
         tell({"epoch": points[-1]})
     Path(task["weights"]).write_text("weights")
     np.save(Path(task["weights"]).with_suffix(".npy"), np.full((12, 3), 1 / 3, np.float32))
-    result = {"state": "ended", "score": _score(found), "epochs": recipe["epochs"], "share": 1.0, "points": points}
+    result = {"state": "ended", "score": _score(found), "epochs": recipe["epochs"], "points": points}
     return {**result, "errors": [found] * recipe["epochs"], "pace": 1e-4, "seconds": 0.5}
 
 

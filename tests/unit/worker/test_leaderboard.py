@@ -23,7 +23,7 @@ def entered(folder: Path, *scores: Score, bar: Score | None = HEAD) -> Board:
     for number, score in enumerate(scores):
         weights = folder / f"{number}.weights.h5"
         weights.touch()
-        result = {"score": score.to_json(), "state": "ended", "epochs": 4, "share": 1.0, "errors": [0.1], "seconds": 1}
+        result = {"score": score.to_json(), "state": "ended", "epochs": 4, "errors": [0.1], "seconds": 1}
         board.enter("bayesian", RECIPE, result, weights)
     return board
 
