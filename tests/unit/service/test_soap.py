@@ -82,6 +82,16 @@ def test_a_wrong_envelope_is_a_fault(client: httpx.Client, text: str, code: str)
     assert time.monotonic() - began < 30  # nothing was expanded
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "cp037"])
+def test_an_encoding_hides_no_entities(client: httpx.Client, encoding: str) -> None:
+    answer = client.post("/soap", content=_envelope(INFO, start=BOMB).encode(encoding))
+    assert answer.status_code == 500 and "<mm:code>bad_request</mm:code>" in answer.text
+
+
+def test_an_envelope_in_utf_16_is_answered(client: httpx.Client) -> None:
+    assert client.post("/soap", content=_envelope(INFO).encode("utf-16")).status_code == 200
+
+
 def test_a_header_that_must_be_understood_is_not_passed_over(client: httpx.Client) -> None:
     header = '<s:Header><x s:mustUnderstand="1"/></s:Header>'
     answer = client.post("/soap", content=_envelope(INFO, header))
