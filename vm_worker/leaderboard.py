@@ -57,6 +57,12 @@ class Board:
     def _place(self, contender: Contender) -> tuple[bool, float]:
         return self.bar is not None and not contender.score.better_than(self.bar), contender.score.error
 
+    @property
+    def leader(self) -> Contender | None:
+        """The best one, if it is above the selected head: only then is it trained once more."""
+        best = self.best
+        return best if best and (self.bar is None or best.score.better_than(self.bar)) else None
+
     def skip(self, kind: str, recipe: Recipe, note: str) -> Outcome:
         """A trial that did not come to a figure, and why."""
         self.rows.append(row(len(self.rows) + 1, kind, recipe) | {"state": "skipped", "note": note})

@@ -201,7 +201,7 @@ class Tuning:
             known = self.request.committed.get(key := self._key(one), {"suggested": None})
             if key in self._ahead or known.get("suggested", one.epochs) == recipe.epochs:
                 return one
-        best = self._board.best
+        best = self._board.leader
         return self._time.fitted(recipe, replace(best.recipe, epochs=best.result["epochs"]) if best else None)
 
     def _key(self, recipe: Recipe) -> str:

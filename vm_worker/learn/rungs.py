@@ -24,6 +24,7 @@ BATCH_LEAST, BATCH_MOST = 16, 64  # twice the heads' within these: larger ones l
 SLOWER_LEAST = 0.3  # no trial makes the next one look more than so many times faster than was measured
 EPOCHS = (12, 8, 4)  # of trials that must be shorter than was suggested
 JUDGED = 1  # times that a trial is judged besides its epochs
+FINAL_RESERVED = 2  # times a trial's epochs that no further trial takes from the training on all photos
 FINAL_TIMES, FINAL_MOST = 3, 30  # times a trial's epochs, and epochs, that the training on all photos has at most
 
 
@@ -148,8 +149,12 @@ class Timetable:
         return self._fits(GRAPHS_SECONDS + self.speeds.filling(cut, self.views(cut)))
 
     def fits_trial(self, recipe: Recipe, best: Recipe | None) -> bool:
-        """The trial, and then the training on all photos of whatever is best."""
-        finals = [self._final(one, one.epochs) for one in (recipe, best) if one]
+        """The trial, and then the training on all photos of whatever is best.
+
+        Once there is a best one, that is with more epochs than it had: those gain more than a trial more does.
+        """
+        times = FINAL_RESERVED if best else 1
+        finals = [self._final(one, times * one.epochs) for one in (recipe, best) if one]
         return self._fits(self.speeds.trial(recipe, self.views(recipe.cut)) + max(finals))
 
     def fitted(self, recipe: Recipe, best: Recipe | None) -> Recipe | None:

@@ -94,6 +94,15 @@ def test_a_trial_fits_only_with_the_training_of_the_best_after_it() -> None:
     assert times.fits_preparing(RECIPE.cut)
 
 
+@pytest.mark.parametrize(("spare", "fits"), [(1, True), (-1, False)])
+def test_a_further_trial_leaves_twice_its_epochs_to_the_training_of_the_best(spare: float, fits: bool) -> None:
+    there = replace(SPEEDS, cached=frozenset({RECIPE.cut}))
+    needed = there.trial(RECIPE, Views(5)) + there.final(RECIPE, Views(5), 2 * RECIPE.epochs)
+    times = Timetable(there, Budget.of(needed + spare))
+    assert times.fits_trial(RECIPE, RECIPE) is fits
+    assert times.fits_trial(RECIPE, None)  # nothing is trained again yet: once will do
+
+
 def test_making_views_takes_its_time() -> None:
     slow = replace(SPEEDS, viewing=0.002)
     rows = slow.images

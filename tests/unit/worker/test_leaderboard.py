@@ -41,6 +41,14 @@ def test_a_trial_above_the_head_goes_before_those_that_are_not(
     assert [path.name for path in tmp_path.iterdir()] == [board.best.weights.name]  # only its weights stay
 
 
+def test_only_a_trial_above_the_head_is_going_to_be_trained_again(tmp_path: Path) -> None:
+    assert entered(tmp_path).leader is None
+    assert entered(tmp_path, SURE).leader is None
+    board = entered(tmp_path, SURE, RIGHT)
+    assert board.leader is not None and board.leader.score == RIGHT
+    assert entered(tmp_path, SURE, bar=None).leader is not None
+
+
 def test_without_a_head_to_beat_the_lowest_error_is_best(tmp_path: Path) -> None:
     board = entered(tmp_path, RIGHT, SURE, bar=None)
     assert board.best is not None and board.best.score == SURE
