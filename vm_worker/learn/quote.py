@@ -12,6 +12,7 @@ HEAD_SECONDS = 1e-7  # of a head: an image, a feature, a class (measured: 0.8 s 
 HEADS_LEAST = 1.0  # seconds of a candidate's heads
 TRIAL_PASSES = 9.0  # forward passes over the photos that a trial of a dozen epochs above a middling cut costs
 TRIAL_SECONDS = 10.0  # of a trial, whatever the number of photos: graphs, files, a process
+LAST_TRAINING = 3  # of the best trial's recipe on all photos: as many trials' time (rungs.FINAL_TIMES)
 TRIALS = 8  # until a search has brought nothing new for long enough, as a rule
 
 
@@ -60,8 +61,8 @@ def _candidate(todo: Todo, measured: Measured, backbone: Backbone) -> float:
 
 
 def _tuning(todo: Todo, measured: Measured) -> float:
-    """The winner is not known: a middling one stands for it. The best trial is repeated on all photos."""
+    """The winner is not known: a middling one stands for it. The best trial is repeated, for longer, on all photos."""
     if todo.trials == 0:
         return 0.0
     middling = sorted(relative(backbone, measured.backbone) for backbone in todo.backbones)[len(todo.backbones) // 2]
-    return (todo.trials + 1) * (TRIAL_SECONDS + TRIAL_PASSES * middling * todo.images / measured.plain)
+    return (todo.trials + LAST_TRAINING) * (TRIAL_SECONDS + TRIAL_PASSES * middling * todo.images / measured.plain)
