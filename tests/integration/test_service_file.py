@@ -99,6 +99,16 @@ def test_it_is_small_and_runs_as_a_program(alone: Path) -> None:
     assert os.access(alone, os.X_OK) and alone.read_bytes().startswith(b"#!/usr/bin/env python")
 
 
+def test_it_prints_its_dockerfile(alone: Path) -> None:
+    env = {"SHIV_ROOT": str(alone.parent / "unpacked")}
+    done = subprocess.run(
+        [sys.executable, "-I", str(alone), "--dockerfile"], capture_output=True, text=True, env=env, check=True
+    )
+    assert f"\nARG PYTHON=3.{HERE}\n" in done.stdout and "\nCOPY --chmod=555 service.pyz " in done.stdout
+    command = done.stdout.rsplit("ENTRYPOINT ", 1)[1]
+    assert json.loads(command) == ["python", "/service.pyz", "--host", "0.0.0.0", "--port", "8080"]  # noqa: S104
+
+
 @pytest.mark.parametrize("minor", [10, 12, 13])
 def test_another_python_says_so_clearly(alone: Path, minor: int) -> None:
     python = interpreter(minor) if minor != HERE else None

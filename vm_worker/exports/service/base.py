@@ -88,7 +88,7 @@ def _files() -> Iterator[tuple[str, Path]]:
                 yield inside, Path(str(found.locate_file(file)))
     for pattern in OWN:
         for path in sorted(ROOT.glob(pattern)):
-            if path.is_file() and path.suffix in (".py", ".html"):
+            if path.is_file() and (path.suffix in (".py", ".html") or path.name == "Dockerfile"):
                 yield path.relative_to(ROOT).as_posix(), path
 
 

@@ -7,6 +7,7 @@ import json
 import platform
 import sys
 from collections.abc import Sequence
+from importlib import resources
 from pathlib import Path
 from socket import IPPROTO_TCP, TCP_NODELAY
 
@@ -36,15 +37,25 @@ def _elsewhere() -> str:
     return f"This service was made for {told.format(**wanted)}; this is {told.format(**here)}."
 
 
+def dockerfile() -> str:
+    """A container's recipe, for the Python that runs this."""
+    text = (resources.files(__package__) / "Dockerfile").read_text(encoding="utf-8")
+    return text.replace("MINOR", made_for()["python"])
+
+
 def main(arguments: Sequence[str] | None = None, folder: Path | None = None) -> int:
-    """`python3 service.pyz [--host H] [--port P] [--threads N]`; the model is in that file, or in a folder."""
+    """`python3 service.pyz [--host H] [--port P] [--threads N] | --dockerfile`; the model is in it, or in a folder."""
     parser = argparse.ArgumentParser(prog="service.pyz", description="A trained image classifier as REST and SOAP.")
     parser.add_argument(
         "--host", default=HOST, help="address to listen on; 0.0.0.0 lets others in (default %(default)s)"
     )
     parser.add_argument("--port", type=int, default=PORT, help="port to listen on (default %(default)s)")
     parser.add_argument("--threads", type=int, default=None, help="processor cores to use (default: all)")
+    parser.add_argument("--dockerfile", action="store_true", help="print a Dockerfile for this service, and end")
     given = parser.parse_args(arguments)
+    if given.dockerfile:
+        sys.stdout.write(dockerfile())
+        return 0
     try:
         if wrong := _elsewhere():
             raise ValueError(wrong)
