@@ -7,7 +7,6 @@ import base64
 import json
 import logging
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 
 import httpx
 import pytest
@@ -65,11 +64,8 @@ def test_nor_does_it_by_soap(busy: Starlette) -> None:
 
 def test_nor_in_the_engine_itself(engine: Engine) -> None:
     narrow = Engine(engine._model, LABELS, 1)
-    with ExitStack() as taken:
-        for _ in range(narrow.turns):
-            taken.enter_context(narrow._slots)
-        with pytest.raises(BadImage):
-            narrow.predict(b"no photo")
+    with narrow._slots, pytest.raises(BadImage):
+        narrow.predict(b"no photo")
 
 
 def test_nonsense_does_not_fill_the_log(busy: Starlette, caplog: pytest.LogCaptureFixture) -> None:

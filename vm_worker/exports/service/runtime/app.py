@@ -43,7 +43,7 @@ def build(engine: Engine, about: dict[str, Any]) -> Starlette:
     logging.getLogger("python_multipart").setLevel(logging.ERROR)
     app = Starlette(routes=routes, exception_handlers=handlers)
     app.state.engine, app.state.about = engine, about
-    app.state.turns = asyncio.Semaphore(engine.turns)
+    app.state.turns = asyncio.Semaphore(engine.threads)
     return app
 
 

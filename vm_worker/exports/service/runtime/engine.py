@@ -16,8 +16,6 @@ from numpy.typing import NDArray
 
 from vm_worker.intake.images import BadImage, check_beginning, read_square
 
-NEXT = 2  # photos that are decoded while the cores are busy with others: none waits for its next one
-
 __all__ = ["BadImage", "Engine", "Prediction", "check_beginning"]
 
 
@@ -33,21 +31,19 @@ class Prediction:
 class Engine:
     """A TFLite model of one float32 input, (1, size, size, 3) raw RGB 0..255, and its labels.
 
-    A request that is alone gets every core; of several each gets one. No more go through the model than there are
-    cores, and few more are decoded meanwhile.
+    A request that is alone gets every core; of several each gets one, and no more are worked on than there are cores.
     Raises ValueError for a model of another form.
     """
 
     def __init__(self, model: bytes, labels: Sequence[str], threads: int | None = None) -> None:
         self.labels = tuple(labels)
         self.threads = threads or os.cpu_count() or 1
-        self.turns = self.threads + NEXT  # requests that are worked on
         self._model = model  # the interpreters read it where it lies
         self._wide = _interpreter(model, self.threads)
         self.size = _checked_size(self._wide, len(self.labels))
         self._narrow: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._alone, self._lock = threading.Lock(), threading.Lock()
-        self._slots = threading.BoundedSemaphore(self.turns)
+        self._slots = threading.BoundedSemaphore(self.threads)
         self._made = self._present = 0
 
     def predict(self, data: bytes) -> Prediction:
