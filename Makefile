@@ -52,7 +52,7 @@ slow: dev ## The tests that take minutes.
 	$(BIN)/pytest -m slow
 
 bench: dev ## Measure; prints tables.
-	$(BIN)/pytest tests/benchmarks -o python_files='*.py' -m "" -s
+	$(BIN)/pytest tests/benchmarks -o python_files='*.py' -m "" -s --timeout 7200
 
 cloud: dev ## The cloud files against the provider's own schema, and by checkov.
 	@test -x .venv-cloud/bin/pytest || { $(PYTHON) -m venv .venv-cloud && .venv-cloud/bin/python -m pip install \

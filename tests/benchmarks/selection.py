@@ -68,6 +68,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     return take_in(IntakeRequest(part, folder / "cache", sizes, 0, Limits(), 2), lambda done, text: None)
 
 
+@pytest.mark.timeout(3600)
 def test_selection_against_training_through_frozen_bases(
     photos: Dataset, weights: dict[str, WeightFile], tmp_path: Path
 ) -> None:
