@@ -25,7 +25,7 @@ from vm_worker.intake.dataset import Dataset
 from vm_worker.leaderboard import Board, Contender, again, gain, leads, row
 from vm_worker.learn.backbones import CATALOGUE
 from vm_worker.learn.budget import Budget
-from vm_worker.learn.recipe import Recipe
+from vm_worker.learn.recipe import Recipe, cuts
 from vm_worker.learn.rungs import Speeds, Timetable, shorter
 from vm_worker.learn.scores import Score
 from vm_worker.learn.setting import Chosen, written
@@ -118,7 +118,7 @@ class Tuning:
             counts = request.dataset.counts().values()
             self._time = Timetable(Speeds.of(self._asked("survey"), request.images_per_second, counts), request.budget)
             recipe = self._rule()
-            cut = recipe.cut if recipe else self._backbone.cuts[0].layer
+            cut = recipe.cut if recipe else cuts(self._backbone)[0].layer
             if recipe is None and not self._time.fits_preparing(cut):
                 return skipped(request, "the time left does not allow it")
             prepared = self._asked("prepare", cut=cut, views=self._told_views(cut))

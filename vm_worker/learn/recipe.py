@@ -59,7 +59,7 @@ class Views:
 
 def cuts(backbone: Backbone) -> tuple[Cut, ...]:
     """Where the network may be cut, the one that unfreezes least first; the last one unfreezes everything."""
-    return (*backbone.cuts, EVERYTHING)
+    return (*((backbone.shallow,) if backbone.shallow else ()), *backbone.cuts, EVERYTHING)
 
 
 def cut_named(backbone: Backbone, layer: str) -> Cut:

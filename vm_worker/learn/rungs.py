@@ -11,7 +11,7 @@ import numpy as np
 from vm_worker.learn.backbones import Backbone
 from vm_worker.learn.budget import Budget
 from vm_worker.learn.heads import batch_of
-from vm_worker.learn.recipe import NONE, Recipe, Views, cuts
+from vm_worker.learn.recipe import EVERYTHING, NONE, Recipe, Views
 
 CACHE_BYTES = 10 * 1024**3  # of activations at most, on disk
 CACHE_SHARE = 0.25  # of the time for tuning that may go into them
@@ -28,16 +28,23 @@ FINAL_RESERVED = 2  # times a trial's epochs that no further trial takes from th
 FINAL_TIMES, FINAL_MOST = 3, 30  # times a trial's epochs, and epochs, that the training on all photos has at most
 
 
+SHALLOW = -1
+
+
 @dataclass(frozen=True)
 class Rung:
     """One size of the rule trial."""
 
-    depth: int  # which of the network's cuts; 0 unfreezes least
+    depth: int  # which of the network's cuts; SHALLOW: the last block alone
     epochs: int
 
 
 # The strongest first: what the budget allows is taken, with the training on all photos that follows.
-RUNGS = (Rung(2, 12), Rung(2, 8), Rung(1, 12), Rung(1, 8), Rung(0, 8), Rung(0, 4))
+# Four epochs of more than the last block bring less than eight of that alone, and take longer.
+RUNGS = (
+    *(Rung(2, 12), Rung(2, 8), Rung(1, 12), Rung(1, 8), Rung(0, 8)),
+    *(Rung(SHALLOW, 16), Rung(SHALLOW, 8), Rung(0, 4), Rung(SHALLOW, 4)),
+)
 
 
 @dataclass(frozen=True)
@@ -98,7 +105,8 @@ class Speeds:
 
     def views(self, cut: str, seconds: float) -> Views:
         """Which views the time and the disk allow at this cut."""
-        within = CACHE_SHARE * seconds / max(self.images * (self.frozen + self.viewing), 1e-9)
+        plain, more = self.images * self.frozen, self.images * (self.frozen + self.viewing)
+        within = 1 + (CACHE_SHARE * seconds - plain) / max(more, 1e-9)
         room = CACHE_BYTES // (self.images * self.numbers[cut] * np.float16().nbytes)
         kept = int(min(within, room, VIEWS_MOST))
         return Views(kept) if kept > 1 else Views(VIEWS_MOST, live=True)
@@ -110,16 +118,25 @@ def rule(backbone: Backbone, speeds: Speeds, seconds: float, epochs_most: int) -
     rate = float(
         f"{RATE * (batch / 32) ** 0.5:.3g}"
     )  # with Adam it goes with the batch's square root (Malladi et al. 2022, section 4)
-    layers = [cut.layer for cut in cuts(backbone)]
     for repeated in (True, False):
         for rung in RUNGS:
-            cut = layers[min(rung.depth, len(layers) - 1)]
+            cut = _cut(backbone, rung.depth)
+            if cut is None:
+                continue
             views = speeds.views(cut, seconds)
             recipe = Recipe(cut, min(rung.epochs, epochs_most), rate, batch)
             needed = speeds.trial(recipe, views) + repeated * speeds.final(recipe, views, recipe.epochs)
             if needed <= seconds:
                 return recipe
     return None
+
+
+def _cut(backbone: Backbone, depth: int) -> str | None:
+    """The layer; None where the network has no such cut."""
+    if depth == SHALLOW:
+        return backbone.shallow.layer if backbone.shallow else None
+    deeper = (*backbone.cuts, EVERYTHING)
+    return deeper[min(depth, len(deeper) - 1)].layer
 
 
 def shorter(recipe: Recipe) -> list[Recipe]:

@@ -16,12 +16,12 @@ LAYERS = [cut.layer for cut in cuts(LITE)]
 SPEEDS = Speeds(
     forward=0.02,
     frozen=0.003,
-    shares=dict(zip(LAYERS, (0.1, 0.25, 0.5, 1.0), strict=True)),
+    shares=dict(zip(LAYERS, (0.04, 0.1, 0.25, 0.5, 1.0), strict=True)),
     numbers=dict.fromkeys(LAYERS, 20_000),
     train=600,
     validation=200,
 )
-RECIPE = Recipe(LAYERS[1], epochs=8, rate=3e-4, batch=32)
+RECIPE = Recipe(LAYERS[2], epochs=8, rate=3e-4, batch=32)
 
 
 @pytest.mark.parametrize("seconds", [30, 60, 120, 300, 900, 3600])
@@ -35,6 +35,23 @@ def test_more_time_unfreezes_more() -> None:
     found = [rule(LITE, SPEEDS, seconds, 40) for seconds in (5, 60, 150, 3600)]
     depths = [LAYERS.index(one.cut) if one else -1 for one in found]
     assert depths[0] == -1 and depths == sorted(depths) and depths[-1] > depths[1] >= 0
+
+
+def test_little_time_goes_into_the_last_block_alone() -> None:
+    dear = replace(SPEEDS, shares={**SPEEDS.shares, LAYERS[1]: 0.3})
+    assert [one and one.cut for one in (rule(LITE, dear, seconds, 40) for seconds in (5, 60))] == [None, LAYERS[0]]
+    vgg = CATALOGUE["vgg16"]  # has no such cut
+    assert vgg.shallow is None
+    speeds = replace(SPEEDS, shares=dict.fromkeys((cut.layer for cut in cuts(vgg)), 0.1))
+    speeds = replace(speeds, numbers=dict.fromkeys(speeds.shares, 20_000))
+    found = rule(vgg, speeds, 60, 40)
+    assert found is not None and found.cut == vgg.cuts[0].layer
+
+
+def test_a_view_costs_more_than_the_plain_pictures() -> None:
+    speeds = replace(SPEEDS, frozen=0.01, viewing=0.01)  # 800 pictures: 8 s as they are, 16 s a view
+    assert [speeds.views(LAYERS[0], 4 * quarter).count for quarter in (24.5, 40.5, 72.5)] == [2, 3, 5]
+    assert speeds.views(LAYERS[0], 4 * 23.5).live
 
 
 def test_the_rule_never_has_more_epochs_than_were_allowed() -> None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from vm_worker.executors.executor import Tell
 
-CUTS = ("block6b_expand_conv", "block6a_expand_conv", "block5a_expand_conv", "image")
+CUTS = ("block7a_expand_conv", "block6b_expand_conv", "block6a_expand_conv", "block5a_expand_conv", "image")
 asked: list[Mapping[str, Any]] = []
 memory = 1000  # a batch above this is too much
 head = 0.5  # accuracy of the selected head
@@ -33,7 +33,7 @@ def work(task: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
 
 
 def _survey(task: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
-    shares = dict(zip(CUTS, (0.1, 0.2, 0.5, 1.0), strict=True))
+    shares = dict(zip(CUTS, (0.05, 0.1, 0.2, 0.5, 1.0), strict=True))
     return {"state": "ended", "forward": 1e-4, "viewing": 1e-5, "shares": shares, "numbers": dict.fromkeys(CUTS, 1000)}
 
 
