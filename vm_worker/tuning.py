@@ -115,8 +115,8 @@ class Tuning:
         """Everything, in its order."""
         request = self.request
         try:
-            counts = request.dataset.counts().values()
-            self._time = Timetable(Speeds.of(self._asked("survey"), request.images_per_second, counts), request.budget)
+            survey = self._asked("survey", images_per_second=request.images_per_second)
+            self._time = Timetable(Speeds.of(survey, request.dataset.counts().values()), request.budget)
             recipe = self._rule()
             cut = recipe.cut if recipe else cuts(self._backbone)[0].layer
             if recipe is None and not self._time.fits_preparing(cut):

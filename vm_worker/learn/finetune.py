@@ -25,6 +25,7 @@ from vm_worker.learn.scores import score
 from vm_worker.learn.setting import Setting
 from vm_worker.learn.trial import Epoch, Trial
 
+FASTER = 1.2  # times: below it selection has not found a faster form of the network, or not looked for one
 ENDED, PRUNED, LATE = "ended", "pruned", "out_of_time"
 
 Tell = Callable[[Mapping[str, Any]], None]
@@ -72,9 +73,12 @@ def survey(desk: Desk) -> Result:
     """How fast the network trains here, and what lies above each cut."""
     bench = desk.bench
     every = cuts(bench.backbone)
+    forward, frozen = bench.seconds_an_image(), 1 / max(desk.task["images_per_second"], 1e-6)
     return {
         "state": ENDED,
-        "forward": bench.seconds_an_image(),
+        "forward": forward,
+        # Selection leaves a network to Keras where its one pass is short; here there will be several.
+        "frozen": frozen if frozen < forward / FASTER else bench.seconds_frozen(),
         "viewing": bench.seconds_a_view(),
         "shares": {cut.layer: bench.share_above(cut) for cut in every},
         "numbers": {cut.layer: bench.numbers(cut) for cut in every},

@@ -62,13 +62,13 @@ class Speeds:
     cached: frozenset[str] = field(default_factory=frozenset)  # cuts whose activations are there
 
     @classmethod
-    def of(cls, found: Mapping[str, Any], images_per_second: float, counts: Iterable[Mapping[str, int]]) -> Speeds:
-        """From a survey, the speed of selection and each class's rows."""
+    def of(cls, found: Mapping[str, Any], counts: Iterable[Mapping[str, int]]) -> Speeds:
+        """From a survey and each class's rows."""
         rows = list(counts)
         return cls(
             forward=found["forward"],
             viewing=found["viewing"],
-            frozen=1 / max(images_per_second, 1e-6),
+            frozen=found["frozen"],
             shares=found["shares"],
             numbers=found["numbers"],
             train=sum(row["train"] for row in rows),
