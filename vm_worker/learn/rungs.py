@@ -25,7 +25,8 @@ SLOWER_LEAST = 0.3  # no trial makes the next one look more than so many times f
 EPOCHS = (12, 8, 4)  # of trials that must be shorter than was suggested
 JUDGED = 1  # times that a trial is judged besides its epochs
 FINAL_RESERVED = 2  # times a trial's epochs that no further trial takes from the training on all photos
-FINAL_TIMES, FINAL_MOST = 3, 30  # times a trial's epochs, and epochs, that the training on all photos has at most
+# Of the training on all photos: times the epochs of a short trial, or so many, at most; epochs of a long one's at most.
+FINAL_TIMES, FINAL_SHORT, FINAL_MOST = 3, 16, 30
 
 
 SHALLOW = -1
@@ -188,7 +189,8 @@ class Timetable:
         A trial is short for the sake of the other trials: where its second half gained, the delivered model's need not
         be. Which epoch of that half was best is chance, on a few hundred photos.
         """
-        most = min(most, FINAL_MOST, FINAL_TIMES * kept) if 2 * kept > recipe.epochs else kept
+        longer = min(most, FINAL_MOST, max(FINAL_SHORT, FINAL_TIMES * kept))
+        most = longer if 2 * kept > recipe.epochs else kept
         left = self._budget.remaining() - self.speeds.filling(recipe.cut, self.views(recipe.cut))
         one = self._final(recipe, 1) - self._final(recipe, 0)
         return max(kept, min(most, int((left - self._final(recipe, 0)) / max(one, 1e-6))))
