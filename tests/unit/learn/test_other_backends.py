@@ -19,7 +19,12 @@ LIGHT = (
     "test_quote.py",
     "test_standings.py",
 )
-WHOLE = ("test_finetune.py", "test_selection.py", "test_backbones.py")  # networks are compiled anew for each: minutes
+WHOLE = (
+    "test_folding.py",
+    "test_finetune.py",
+    "test_selection.py",
+    "test_backbones.py",
+)  # networks are compiled anew for each: minutes
 
 
 @pytest.mark.slow
