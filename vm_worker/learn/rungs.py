@@ -190,7 +190,7 @@ class Timetable:
         be. Which epoch of that half was best is chance, on a few hundred photos.
         """
         longer = min(most, FINAL_MOST, max(FINAL_SHORT, FINAL_TIMES * kept))
-        most = longer if 2 * kept > recipe.epochs else kept
+        most = longer if 2 * kept >= recipe.epochs else kept
         left = self._budget.remaining() - self.speeds.filling(recipe.cut, self.views(recipe.cut))
         one = self._final(recipe, 1) - self._final(recipe, 0)
         return max(kept, min(most, int((left - self._final(recipe, 0)) / max(one, 1e-6))))

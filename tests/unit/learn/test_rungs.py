@@ -144,7 +144,8 @@ def test_the_last_training_takes_what_time_is_left_where_the_trial_gained_to_its
 
 
 def test_the_last_training_is_no_longer_where_the_best_came_early() -> None:
-    assert final_epochs(1e6, kept=4) == 4  # of 8: what came after it was worse
+    assert final_epochs(1e6, kept=3) == 3  # of 8: what came after it was worse
+    assert final_epochs(1e6, kept=4) == 16
     assert final_epochs(1e6, kept=5) == 16  # three times as many, or sixteen
     assert final_epochs(1e6, kept=6) == 18
 
