@@ -26,7 +26,7 @@ from vm_worker.leaderboard import Board, Contender, again, gain, leads, row
 from vm_worker.learn.backbones import CATALOGUE
 from vm_worker.learn.budget import Budget
 from vm_worker.learn.recipe import Recipe, cuts
-from vm_worker.learn.rungs import Speeds, Timetable, shorter
+from vm_worker.learn.rungs import Speeds, Timetable, shorter, worth_measuring
 from vm_worker.learn.scores import Score
 from vm_worker.learn.setting import Chosen, written
 from vm_worker.search.searcher import Outcome
@@ -35,7 +35,7 @@ from vm_worker.spec import Cluster
 TUNED = "tuned.weights.h5"
 ISOLATED_SECONDS = 150.0  # of time; with less, starting a process (5 to 8 s) would cost more than 5 % of it
 BATCH_LEAST = 4  # half of less is no batch
-LATE = "it did not end in time"
+LATE, NO_TIME = "it did not end in time", "the time left does not allow it"
 
 log = logging.getLogger(__name__)
 
@@ -77,6 +77,8 @@ def tune(request: TuneRequest, report: Report) -> Tuned:
     """Run the rule, search on, and keep the best only if it beats the selected head on the validation part."""
     if request.options.trials == 0:
         return skipped(request, "no trials were asked for")
+    if not worth_measuring(request.budget, request.images_per_second):
+        return skipped(request, NO_TIME)
     tuning = Tuning(request, report)
     isolated = request.budget.remaining() > ISOLATED_SECONDS
     tuning.executor = chosen(request.entry, tuning.hear, request.cluster, isolated)
@@ -120,7 +122,7 @@ class Tuning:
             recipe = self._rule()
             cut = recipe.cut if recipe else cuts(self._backbone)[0].layer
             if recipe is None and not self._time.fits_preparing(cut):
-                return skipped(request, "the time left does not allow it")
+                return skipped(request, NO_TIME)
             prepared = self._asked("prepare", cut=cut, views=self._told_views(cut))
         except (OutOfMemory, TaskFailed) as error:
             log.warning("tuning is given up: %s", error)
@@ -139,8 +141,8 @@ class Tuning:
             del curve[told["epoch"]["epoch"] - 1 :]  # a trial whose process was lost begins again
             curve.append({"name": self._backbone.key, **told["epoch"]})
         spent = 1 - self.request.budget.remaining() / self._whole
-        curve = list(self._curves.get(self._shown, ()))
-        self._report({"fraction": min(1.0, spent), "message": self._message, "curve": curve})
+        shown = {"message": self._message, "curve": list(self._curves.get(self._shown, ()))}
+        self._report({"fraction": min(1.0, spent), **shown})
 
     def _asked(self, what: str, **task: Any) -> Mapping[str, Any]:
         """A task's result. Raises OutOfMemory, TaskFailed."""
@@ -169,8 +171,7 @@ class Tuning:
     def _searched(self, rule: Recipe) -> str:
         """The rule, then what the searcher suggests; how it ended."""
         options = self.request.options
-        where = trials.space(self._backbone, options.epochs)
-        searcher = trials.searcher(options.search, where, options.seed, rule)
+        searcher = trials.searcher(options.search, trials.space(self._backbone, options.epochs), options.seed, rule)
         self._ahead = Ahead(self.executor)
         hunt = trials.Hunt(searcher, self, options.trials)
         self._outcomes[self._key(rule)] = self._run_one(rule, "rule", rule.epochs)
@@ -260,8 +261,7 @@ class Tuning:
             views |= {"state": "kept", "note": gain(head, viewed) + again(1, 1)} if path else {}
         if path is None:
             score, said = head, self._folder / "head.npy"
-        points = best.result["points"] if best else ()
-        curve = tuple({"name": self._backbone.key, **point} for point in points)
+        curve = tuple({"name": self._backbone.key, **point} for point in (best.result["points"] if best else ()))
         judged = np.load(said) if said.exists() else None
         rows, search = (*self._board.rows, views), _search(self.request, len(self._board.rows), outcome)
         return Tuned(path is not None, path, rows, curve, score.accuracy, score.loss, search, judged)

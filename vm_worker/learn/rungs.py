@@ -16,6 +16,7 @@ from vm_worker.learn.recipe import EVERYTHING, NONE, Recipe, Views
 CACHE_BYTES = 10 * 1024**3  # of activations at most, on disk
 CACHE_SHARE = 0.25  # of the time for tuning that may go into them
 GRAPHS_SECONDS = 5.0  # tracing of the graphs that train and judge
+SURVEY_IMAGES, SURVEY_SHARE = 128, 0.25  # that a survey sends through the network; of the time, at most, for it
 BACKWARD = 3.1  # times a forward pass that a step of training takes (measured: 22 to 7 ms)
 MARGIN = 1.25  # a shared machine is not always as fast as when it was measured
 VIEWS_MOST = 5  # the plain one included
@@ -111,6 +112,11 @@ class Speeds:
         room = CACHE_BYTES // (self.images * self.numbers[cut] * np.float16().nbytes)
         kept = int(min(within, room, VIEWS_MOST))
         return Views(kept) if kept > 1 else Views(VIEWS_MOST, live=True)
+
+
+def worth_measuring(budget: Budget, images_per_second: float) -> bool:
+    """Whether the time that is left is worth a survey, which costs some of it."""
+    return SURVEY_IMAGES / max(images_per_second, 1e-6) <= SURVEY_SHARE * budget.remaining()
 
 
 def rule(backbone: Backbone, speeds: Speeds, seconds: float, epochs_most: int) -> Recipe | None:

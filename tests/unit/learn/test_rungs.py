@@ -9,7 +9,7 @@ import pytest
 from vm_worker.learn.backbones import CATALOGUE
 from vm_worker.learn.budget import Budget
 from vm_worker.learn.recipe import Recipe, Views, cut_named, cuts
-from vm_worker.learn.rungs import VIEWS_MOST, Speeds, Timetable, rule
+from vm_worker.learn.rungs import VIEWS_MOST, Speeds, Timetable, rule, worth_measuring
 
 LITE = CATALOGUE["efficientnet_lite0"]
 LAYERS = [cut.layer for cut in cuts(LITE)]
@@ -35,6 +35,13 @@ def test_more_time_unfreezes_more() -> None:
     found = [rule(LITE, SPEEDS, seconds, 40) for seconds in (5, 60, 150, 3600)]
     depths = [LAYERS.index(one.cut) if one else -1 for one in found]
     assert depths[0] == -1 and depths == sorted(depths) and depths[-1] > depths[1] >= 0
+
+
+@pytest.mark.parametrize(
+    ("seconds", "speed", "worth"), [(6, 100, True), (5, 100, False), (-1, 1e9, False), (9, 0, False)]
+)
+def test_a_slow_network_is_not_measured_where_little_time_is_left(seconds: float, speed: float, worth: bool) -> None:
+    assert worth_measuring(Budget.of(seconds), speed) is worth
 
 
 def test_little_time_goes_into_the_last_block_alone() -> None:
