@@ -13,6 +13,7 @@ from jobs.limits import Limits
 from vm_worker.intake.dataset import Dataset
 from vm_worker.intake.decoder import Target
 from vm_worker.intake.examine import Opened, Place, Progress, examine, open_photos
+from vm_worker.intake.mapped import taken
 from vm_worker.intake.pool import Bounds, Decoders
 from vm_worker.intake.unzip import Survey, survey
 
@@ -79,10 +80,11 @@ def _keep_rows(path: Path, kept: tuple[int, ...]) -> None:
     if len(kept) == len(old):
         return
     partial = path.with_suffix(".part")
-    new = _new(partial, len(kept), old.shape[1])
-    for row, index in enumerate(kept):
-        new[row] = old[index]
-    new.flush()
+    described = np.lib.format.header_data_from_array_1_0(old) | {"shape": (len(kept), *old.shape[1:])}
+    with partial.open("wb") as file:  # not a memory map: writing to one on a full disk ends the process
+        np.lib.format.write_array_header_1_0(file, described)
+        for index in kept:
+            file.write(taken(old, [index]).tobytes())
     partial.replace(path)
 
 

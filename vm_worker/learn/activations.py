@@ -14,6 +14,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from vm_worker.intake.mapped import created, give_back, taken
 from vm_worker.learn.budget import Budget
 from vm_worker.learn.features import BATCH, Source
 from vm_worker.learn.views import Viewing, seen
@@ -64,7 +65,7 @@ class Cache:
 
     def batch(self, views: Positions | int, positions: Positions) -> NDArray[np.float32]:
         """One view of each position, or the same of all: (m, ...)."""
-        return np.asarray(self.values[views, positions], np.float32)
+        return np.asarray(taken(self.values, (views, positions)), np.float32)
 
 
 class Live:
@@ -105,9 +106,9 @@ class Filling:
 
 
 def fill(stem: Stem, source: Source, viewing: Viewing, filling: Filling) -> Cache:
-    """Every view of every row through the stem, into a memory map. Raises OutOfTime."""
+    """Every view of every row through the stem, into a memory map. Raises OutOfTime, and OSError for a full disk."""
     count = len(source.rows)
-    values = np.lib.format.open_memmap(filling.path, "w+", np.float16, (viewing.views, count, *stem.shape))
+    values = created(filling.path, np.float16, (viewing.views, count, *stem.shape))
     # Without a name it is this process's alone, and its room is free when the process ends, however that is.
     filling.path.unlink()
     features: list[NDArray[np.float32]] = []
@@ -116,6 +117,7 @@ def fill(stem: Stem, source: Source, viewing: Viewing, filling: Filling) -> Cach
             raise OutOfTime
         out, pooled = stem.split(stem.run(images)[: min(BATCH, count - start)])
         values[view, start : start + len(out)] = np.clip(out, -HALF_MAX, HALF_MAX)
+        give_back(values)
         features.append(pooled)
         filling.tell(min(1.0, done * BATCH / (viewing.views * count)))
     return Cache(values, np.concatenate(features).reshape(viewing.views, count, -1))
@@ -133,5 +135,5 @@ def _batches(source: Source, viewing: Viewing) -> Iterator[tuple[int, int, NDArr
 def filled(source: Source, positions: Positions) -> NDArray[np.float32]:
     """The pictures at these positions, filled up to BATCH: one shape, one graph."""
     images = np.zeros((BATCH, *source.pixels.shape[1:]), np.float32)
-    images[: len(positions)] = source.pixels[source.rows[positions]]
+    images[: len(positions)] = taken(source.pixels, source.rows[positions])
     return images

@@ -12,6 +12,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from vm_worker.intake.mapped import created, give_back, taken
 from vm_worker.learn.budget import Budget
 from vm_worker.learn.engines import BATCH as BATCH
 from vm_worker.learn.engines import Engine, filled
@@ -75,6 +76,7 @@ def extract(engine: Engine, source: Source, target: Target, watch: Watch) -> Pac
     started, done, speed = time.monotonic(), 0, 0.0
     for images in _ahead(source, engine.batch):
         target.values[target.places[done : done + len(images)]] = engine.run(images)
+        give_back(target.values)
         done += len(images)
         speed = done / max(time.monotonic() - started, 1e-6)
         watch.progress(done, speed)
@@ -90,10 +92,9 @@ def _ahead(source: Source, batch: int) -> Iterator[NDArray[np.uint8]]:
     """The pixels, a batch at a time; the next one is read while the network works on the last."""
     parts = [source.rows[start : start + batch] for start in range(0, len(source.rows), batch)]
     with ThreadPoolExecutor(1, thread_name_prefix="pixels") as reader:
-        # A fancy index copies: what comes back no longer depends on the memory map.
-        coming = [reader.submit(source.pixels.__getitem__, rows) for rows in parts[:1]]
+        coming = [reader.submit(taken, source.pixels, rows) for rows in parts[:1]]
         for rows in parts[1:]:
-            coming.append(reader.submit(source.pixels.__getitem__, rows))
+            coming.append(reader.submit(taken, source.pixels, rows))
             yield coming.pop(0).result()
         for last in coming:
             yield last.result()
@@ -107,11 +108,11 @@ def in_memory(engine: Engine, source: Source) -> NDArray[np.float32]:
 
 
 def on_disk(path: Path, rows: int, shape: tuple[int, ...]) -> NDArray[np.float32]:
-    """An empty memory map (rows, ...) of features: what is not in use need not stay in memory."""
-    values: NDArray[np.float32] = np.lib.format.open_memmap(path, "w+", np.float32, (rows, *shape))
+    """An empty memory map (rows, ...) of features: what is not in use need not stay in memory. Raises OSError."""
+    values: NDArray[np.float32] = created(path, np.float32, (rows, *shape))
     return values
 
 
 def forward(model: keras.Model, pixels: NDArray[np.uint8], rows: NDArray[np.int64]) -> NDArray[np.float32]:
     """One batch of at most BATCH rows, filled up to BATCH so that the graph is never traced again."""
-    return np.asarray(model.predict_on_batch(filled(pixels[rows])), np.float32)[: len(rows)]
+    return np.asarray(model.predict_on_batch(filled(taken(pixels, rows))), np.float32)[: len(rows)]

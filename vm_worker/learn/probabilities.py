@@ -6,6 +6,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from vm_worker.intake.mapped import taken
 from vm_worker.learn import features
 
 
@@ -25,5 +26,5 @@ def predict(
 
 def _batch(model: keras.Model, pixels: NDArray[np.uint8], rows: NDArray[np.int64], batch: int) -> NDArray[np.float32]:
     images = np.zeros((batch, *pixels.shape[1:]), np.float32)
-    images[: len(rows)] = pixels[rows]
+    images[: len(rows)] = taken(pixels, rows)
     return np.asarray(model.predict_on_batch(images), np.float32)[: len(rows)]
