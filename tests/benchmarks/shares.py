@@ -3,7 +3,7 @@
     python -m tests.benchmarks.shares efficientnet_lite0 mobilenet resnet50_v2
 
 Random weights: only the time counts. `share` is the part of a forward pass above the cut as reckoned, `measured` the
-step's time as a part of a forward pass and of `BACKWARD`. The step without its first runs, the fastest of four.
+step's time in forward passes, divided by `STEP`. The step without its first runs, the fastest of four.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from vm_worker.learn import networks
 from vm_worker.learn.backbones import CATALOGUE
 from vm_worker.learn.bench import share_above
 from vm_worker.learn.folding import folded
+from vm_worker.learn.precision import STEP, of_products
 from vm_worker.learn.recipe import cuts
-from vm_worker.learn.rungs import BACKWARD
 
 BATCH = 32
 CLASSES = 6
@@ -50,8 +50,9 @@ def _rows(key: str) -> list[float]:
     ratios = []
     for cut in cuts(row)[:-1]:
         tensor = networks.tensor_at(model, cut)
-        step = _seconds(_step(folded(keras.Model(tensor, model.output)), random.random((BATCH, *tensor.shape[1:]))))
-        share, measured = share_above(model, cut), step / forward / BACKWARD
+        tail = folded(keras.Model(tensor, model.output), of_products())
+        step = _seconds(_step(tail, random.random((BATCH, *tensor.shape[1:]))))
+        share, measured = share_above(model, cut), step / forward / STEP[of_products()]
         ratios.append(share / measured)
         print(f"{key:<22}{cut.layer:<26}{share:>7.3f}{measured:>10.3f}{ratios[-1]:>7.2f}", flush=True)
     return ratios

@@ -18,6 +18,7 @@ from vm_worker.learn.budget import Budget
 from vm_worker.learn.features import BATCH, Source, forward
 from vm_worker.learn.folding import folded
 from vm_worker.learn.heads import Examples, Head, Plan
+from vm_worker.learn.precision import of_products
 from vm_worker.learn.recipe import EVERYTHING, Views, cut_named, cuts
 from vm_worker.learn.setting import Setting
 from vm_worker.learn.trial import Lesson, Rows, Weights
@@ -119,7 +120,7 @@ class Bench:
         if dropout:
             dropped = layers.Dropout(dropout, seed=self.setting.seed)(self.model.get_layer(networks.POOL).output)
             output = self.model.get_layer(assemble.OUTPUT)(dropped)
-        return folded(keras.Model(tensor, output))
+        return folded(keras.Model(tensor, output), of_products())
 
     def lesson(self, inputs: Inputs, train: Rows, judge: Rows) -> Lesson:
         """What a trial learns from."""

@@ -19,6 +19,7 @@ from vm_worker.learn import trial
 from vm_worker.learn.activations import Inputs, OutOfTime
 from vm_worker.learn.bench import Bench
 from vm_worker.learn.budget import Budget
+from vm_worker.learn.precision import STEP, of_products
 from vm_worker.learn.recipe import Recipe, Views, cuts
 from vm_worker.learn.replacing import replacing
 from vm_worker.learn.scores import score
@@ -77,6 +78,7 @@ def survey(desk: Desk) -> Result:
     return {
         "state": ENDED,
         "forward": forward,
+        "step": STEP[of_products()] * forward,
         # Selection leaves a network to Keras where its one pass is short; here there will be several.
         "frozen": frozen if frozen < forward / FASTER else bench.seconds_frozen(),
         "viewing": bench.seconds_a_view(),

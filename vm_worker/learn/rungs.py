@@ -17,7 +17,6 @@ CACHE_BYTES = 10 * 1024**3  # of activations at most, on disk
 CACHE_SHARE = 0.25  # of the time for tuning that may go into them
 GRAPHS_SECONDS = 5.0  # tracing of the graphs that train and judge
 SURVEY_IMAGES, SURVEY_SHARE = 128, 0.25  # that a survey sends through the network; of the time, at most, for it
-BACKWARD = 3.1  # times a forward pass that a step of training takes (measured: 22 to 7 ms)
 MARGIN = 1.25  # a shared machine is not always as fast as when it was measured
 VIEWS_MOST = 5  # the plain one included
 RATE = 3.5e-4  # at a batch of 32; the heads' is 1e-2
@@ -53,7 +52,8 @@ RUNGS = (
 class Speeds:
     """What was measured here."""
 
-    forward: float  # seconds a picture, whole network, as training runs it
+    forward: float  # seconds a picture, whole network, as training judges it
+    step: float  # seconds a picture of a step of training, whole network
     frozen: float  # the same as features are extracted
     shares: Mapping[str, float]  # part of a forward pass above each cut
     numbers: Mapping[str, int]  # activations of a picture at each cut
@@ -69,6 +69,7 @@ class Speeds:
         rows = list(counts)
         return cls(
             forward=found["forward"],
+            step=found["step"],
             viewing=found["viewing"],
             frozen=found["frozen"],
             shares=found["shares"],
@@ -93,7 +94,7 @@ class Speeds:
         """Seconds of an epoch on so many rows, without judging."""
         above = self.shares[recipe.cut]
         live = self.viewing + (1 - above) * self.frozen if views.live and recipe.augmentation != NONE else 0.0
-        return self.slower * (BACKWARD * self.forward * above + live) * rows
+        return self.slower * (self.step * above + live) * rows
 
     def trial(self, recipe: Recipe, views: Views) -> float:
         """Seconds of a whole trial."""

@@ -12,9 +12,11 @@ from keras import layers
 from numpy.typing import NDArray
 
 from vm_worker.learn.folding import Folded, folded
+from vm_worker.learn.precision import HALF
 
 SIDE, CHANNELS, CLASSES = 9, 4, 3
 Build = Callable[[Any], Any]
+halves = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="only TensorFlow is given halves")
 
 PAIRS: dict[str, Build] = {
     "conv": lambda x: layers.BatchNormalization()(layers.Conv2D(6, 3, strides=2, use_bias=False, padding="same")(x)),
@@ -90,6 +92,49 @@ def test_a_tail_of_a_network_is_folded_from_where_it_is_cut() -> None:
     one = folded(keras.Model(below, output))
     assert [type(layer) for layer in one.layers].count(Folded) == 1
     np.testing.assert_allclose(one.predict(cut, verbose=0), whole.predict(_pictures(), verbose=0), atol=1e-6)
+
+
+LONE: dict[str, Build] = {
+    "with an activation": lambda x: layers.Conv2D(6, 3, activation="relu")(x),
+    "without a bias": lambda x: layers.Conv2D(6, 3, strides=2, use_bias=False)(x),
+    "before another's norm": _shared,
+}
+
+
+@halves
+@pytest.mark.parametrize("build", (PAIRS | LONE).values(), ids=PAIRS | LONE)
+def test_products_of_halves_say_the_same_but_for_their_rounding(build: Build) -> None:
+    plain, pictures = _network(build), _pictures()
+    expected = plain.predict(pictures, verbose=0)
+    one = folded(plain, HALF)
+    found = one.predict(pictures, verbose=0)
+    assert [type(layer) for layer in one.layers].count(Folded) == 1
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, expected, atol=0.02)
+    assert build is PAIRS["depthwise"] or build is PAIRS["depthwise, two each"] or (found != expected).any()
+
+
+@halves
+@pytest.mark.parametrize("build", (PAIRS | LONE).values(), ids=PAIRS | LONE)
+def test_training_by_products_of_halves_goes_the_same_way(build: Build) -> None:
+    """The variables stay float32, and each moves as it does without: a cosine of 0.99 and more."""
+    plain, pictures = _network(build), _pictures()
+    start = plain.get_weights()
+    _train(folded(plain), pictures)
+    expected = plain.get_weights()
+    plain.set_weights(start)
+    _train(folded(plain, HALF), pictures)
+    assert {weight.dtype for weight in plain.get_weights()} == {np.dtype(np.float32)}
+    for before, after, told in zip(start, plain.get_weights(), expected, strict=True):
+        way, other = (after - before).ravel(), (told - before).ravel()
+        lengths = np.linalg.norm(way) * np.linalg.norm(other)
+        assert lengths == 0 or way @ other / lengths > 0.99
+
+
+@halves
+def test_a_convolution_in_groups_keeps_its_precision() -> None:
+    plain = _network(lambda x: layers.Conv2D(6, 1, groups=2)(x))
+    assert Folded not in [type(layer) for layer in folded(plain, HALF).layers]
 
 
 def _network(build: Build) -> keras.Model:

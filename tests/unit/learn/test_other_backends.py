@@ -16,6 +16,7 @@ LIGHT = (
     "test_engines.py",
     "test_features.py",
     "test_heads.py",
+    "test_precision.py",
     "test_quote.py",
     "test_standings.py",
 )

@@ -15,6 +15,7 @@ LITE = CATALOGUE["efficientnet_lite0"]
 LAYERS = [cut.layer for cut in cuts(LITE)]
 SPEEDS = Speeds(
     forward=0.02,
+    step=0.062,
     frozen=0.003,
     shares=dict(zip(LAYERS, (0.04, 0.1, 0.25, 0.5, 1.0), strict=True)),
     numbers=dict.fromkeys(LAYERS, 20_000),
