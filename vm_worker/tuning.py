@@ -69,7 +69,7 @@ class Tuned:
     curve: tuple[dict[str, Any], ...]
     validation_accuracy: float | None  # None when no trial came to its end
     validation_loss: float | None
-    search: Mapping[str, Any]  # algorithm, trials, outcome
+    search: Mapping[str, Any]  # algorithm, trials, outcome; products: the dtype that convolutions multiplied in
     validation: NDArray[np.float32] | None = None  # (m, k): what the model of these figures says of the validation part
 
 
@@ -118,6 +118,7 @@ class Tuning:
         request = self.request
         try:
             survey = self._asked("survey", images_per_second=request.images_per_second)
+            self._products = survey["products"]
             self._time = Timetable(Speeds.of(survey, request.dataset.counts().values()), request.budget)
             recipe = self._rule()
             cut = recipe.cut if recipe else cuts(self._backbone)[0].layer
@@ -140,9 +141,8 @@ class Tuning:
             curve = self._curves.setdefault(told.get("trial") or self._shown, [])
             del curve[told["epoch"]["epoch"] - 1 :]  # a trial whose process was lost begins again
             curve.append({"name": self._backbone.key, **told["epoch"]})
-        spent = 1 - self.request.budget.remaining() / self._whole
         shown = {"message": self._message, "curve": list(self._curves.get(self._shown, ()))}
-        self._report({"fraction": min(1.0, spent), **shown})
+        self._report({"fraction": min(1.0, 1 - self.request.budget.remaining() / self._whole), **shown})
 
     def _asked(self, what: str, **task: Any) -> Mapping[str, Any]:
         """A task's result. Raises OutOfMemory, TaskFailed."""
@@ -263,8 +263,8 @@ class Tuning:
             score, said = head, self._folder / "head.npy"
         curve = tuple({"name": self._backbone.key, **point} for point in (best.result["points"] if best else ()))
         judged = np.load(said) if said.exists() else None
-        rows, search = (*self._board.rows, views), _search(self.request, len(self._board.rows), outcome)
-        return Tuned(path is not None, path, rows, curve, score.accuracy, score.loss, search, judged)
+        rows, search = self._board.rows, _search(self.request, len(self._board.rows), outcome, self._products)
+        return Tuned(path is not None, path, (*rows, views), curve, score.accuracy, score.loss, search, judged)
 
     def _delivered(self, best: Contender, head: Score) -> Path | None:
         """The trial's weights: of a training on all photos, or its own; None where neither can be had."""
@@ -296,5 +296,5 @@ class Tuning:
         return bool(result["state"] == "ended")
 
 
-def _search(request: TuneRequest, count: int, outcome: str) -> dict[str, Any]:
-    return {"algorithm": request.options.search, "trials": count, "outcome": outcome}
+def _search(request: TuneRequest, count: int, outcome: str, products: str = "") -> dict[str, Any]:
+    return {"algorithm": request.options.search, "trials": count, "outcome": outcome, "products": products}

@@ -79,6 +79,7 @@ def survey(desk: Desk) -> Result:
         "state": ENDED,
         "forward": forward,
         "step": STEP[of_products()] * forward,
+        "products": of_products(),
         # Selection leaves a network to Keras where its one pass is short; here there will be several.
         "frozen": frozen if frozen < forward / FASTER else bench.seconds_frozen(),
         "viewing": bench.seconds_a_view(),

@@ -27,9 +27,7 @@ JUDGED = 1  # times that a trial is judged besides its epochs
 FINAL_RESERVED = 2  # times a trial's epochs that no further trial takes from the training on all photos
 # Of the training on all photos: times the epochs of a short trial, or so many, at most; epochs of a long one's at most.
 FINAL_TIMES, FINAL_SHORT, FINAL_MOST = 3, 16, 30
-
-
-SHALLOW = -1
+SHALLOW = -1  # a depth
 
 
 @dataclass(frozen=True)
@@ -123,9 +121,8 @@ def worth_measuring(budget: Budget, images_per_second: float) -> bool:
 def rule(backbone: Backbone, speeds: Speeds, seconds: float, epochs_most: int) -> Recipe | None:
     """The strongest recipe that fits, at best with the training on all rows after it; None when none does."""
     batch = int(np.clip(1 << (2 * batch_of(speeds.train)).bit_length() - 1, BATCH_LEAST, BATCH_MOST))
-    rate = float(
-        f"{RATE * (batch / 32) ** 0.5:.3g}"
-    )  # with Adam it goes with the batch's square root (Malladi et al. 2022, section 4)
+    # With Adam it goes with the batch's square root (Malladi et al. 2022, section 4).
+    rate = float(f"{RATE * (batch / 32) ** 0.5:.3g}")
     for repeated in (True, False):
         for rung in RUNGS:
             cut = _cut(backbone, rung.depth)

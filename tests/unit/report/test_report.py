@@ -69,6 +69,16 @@ def test_what_was_not_measured_is_null_not_nan(tmp_path: Path) -> None:
     assert "NaN" not in (tmp_path / "report.json").read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize(("products", "told"), [("bfloat16", True), ("float32", False), (None, False)])
+def test_halves_in_the_trials_are_told(products: str | None, told: bool) -> None:
+    """A job of before this was measured has no such word."""
+    facts = samples.facts()
+    search = {"algorithm": "random", "trials": 3, "outcome": ""} | ({"products": products} if products else {})
+    text = Page(html(replace(facts, tune={**facts.tune, "search": search}))).text
+    assert "a random search, 3 trials in all." in text
+    assert ("products were taken in bfloat16" in text) == told
+
+
 def test_skipped_files_are_cut_but_counted() -> None:
     facts = samples.facts()
     many = [{"name": f"a/{number}.txt", "reason": "is not a photo"} for number in range(50)]
