@@ -76,7 +76,7 @@ def test_halves_in_the_trials_are_told(products: str | None, told: bool) -> None
     search = {"algorithm": "random", "trials": 3, "outcome": ""} | ({"products": products} if products else {})
     text = Page(html(replace(facts, tune={**facts.tune, "search": search}))).text
     assert "a random search, 3 trials in all." in text
-    assert ("products were taken in bfloat16" in text) == told
+    assert ("3 trials in all. In the trials the convolutions' products were taken in bfloat16" in text) == told
 
 
 def test_skipped_files_are_cut_but_counted() -> None:
