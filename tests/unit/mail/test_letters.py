@@ -12,7 +12,7 @@ from jobs.errors import CODES, Bug, Where
 from jobs.letters import compose
 from jobs.mail import Mail, cids
 from tests.unit.mail.letters import HEAD, JOB, PNG, error_mail, report_mail
-from tests.unit.report import samples
+from tests.unit.report import courses, samples
 from tests.unit.report.pages import Page
 from vm_worker import report
 
@@ -142,7 +142,7 @@ def test_a_deep_model_shows_both_its_ends() -> None:
 
 
 def test_a_skipped_trial_is_told_not_tabled() -> None:
-    mail = report_mail(report.build(replace(samples.facts(), tune=samples.SKIPPED_TRIAL)))
+    mail = report_mail(report.build(replace(samples.facts(), tune=courses.SKIPPED_TRIAL)))
     told = "Nothing was tuned: the time left does not allow it. You get the model as it was selected."
     assert told in mail.text
     assert told in Page(mail.html).text

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from jobs.options import Options
+from tests.unit.report import courses
 from vm_worker.evaluation.metrics import evaluate, wilson
 from vm_worker.report import Facts
 
@@ -42,24 +43,6 @@ CURVE = {
     "verdict": "yes",
     "answer": "More photos would probably help: with 360 training photos the selected head was right on 79.6 %.",
 }
-SKIPPED_TRIAL: dict[str, Any] = {
-    "better": False,
-    "curve": [],
-    "validation_accuracy": None,
-    "validation_loss": None,
-    "trials": [
-        {
-            "number": 1,
-            "kind": "rule",
-            "parameters": {},
-            "validation_accuracy": None,
-            "validation_loss": None,
-            "seconds": 0.0,
-            "state": "skipped",
-            "note": "the time left does not allow it",
-        }
-    ],
-}
 
 
 def many(number: int) -> tuple[str, ...]:
@@ -84,7 +67,7 @@ def facts(
         },
         dataset=_dataset(classes, photos),
         select=select,
-        tune=_tune(tuned),
+        tune=courses.tune(tuned),
         evaluate=evaluated(test, len(classes)),
         export=_export(),
         seconds={"intake": 21.4, "select": 243.0, "tune": 371.2, "evaluate": 14.9, "export": 31.0},
@@ -198,7 +181,7 @@ def _select(rng: np.random.Generator, images: int, classes: Sequence[str]) -> di
         for name, title, accuracy, parameters, state in table
     ]
     measured = [row for row in candidates if row["validation_accuracy"]]
-    curve = [row for candidate in measured for row in _curve(rng, "select", candidate, 40)]
+    curve = [row for candidate in measured for row in courses.curve(rng, "select", candidate, 40)]
     note = "EfficientNet-Lite0 had the highest validation accuracy; MobileNetV2 is as good, within chance."
     found = {"pruning": _pruning(), "learning_curve": CURVE, "suspects": _suspects(classes), "suspects_count": 31}
     return {"winner": "efficientnet_lite0", "candidates": candidates, "curve": curve, "note": note, **found}
@@ -232,54 +215,6 @@ def _calibration(test: dict[str, Any]) -> dict[str, Any]:
     after = [{**one, "accuracy": one["confidence"] + 0.01} for one in bins]
     errors = {"temperature": 0.81, "ece_before": 0.0612, "ece_after": 0.0123, "images": test["images"]}
     return {**errors, "bins_before": bins, "bins_after": after}
-
-
-def _curve(rng: np.random.Generator, phase: str, candidate: dict[str, Any], epochs: int) -> list[dict[str, Any]]:
-    best = candidate["validation_accuracy"]
-    rows = []
-    for epoch in range(1, epochs + 1):
-        rise = 1 - np.exp(-epoch / 5)
-        rows.append(
-            {
-                "phase": phase,
-                "name": candidate["name"],
-                "epoch": epoch,
-                "accuracy": float(min(1.0, 0.35 + (best - 0.29) * rise)),
-                "validation_accuracy": float(0.3 + (best - 0.3) * rise + rng.normal(0, 0.004)),
-                "loss": float(0.15 + 1.7 * np.exp(-epoch / 4)),
-                "validation_loss": float(1.2 - best + 1.6 * np.exp(-epoch / 4) + epoch * 0.001),
-            }
-        )
-    return rows
-
-
-def _tune(better: bool) -> dict[str, Any]:
-    gain = 0.004 if better else -0.003
-    curve = [
-        {
-            "phase": "tune",
-            "name": "rule",
-            "epoch": epoch,
-            "accuracy": 0.96 + 0.005 * epoch,
-            "validation_accuracy": 0.909 + gain * epoch,
-            "loss": 0.17 - 0.015 * epoch,
-            "validation_loss": 0.31 - gain * epoch * 3,
-        }
-        for epoch in range(1, 7)
-    ]
-    parameters = {"unfrozen from": "block6a_expand_conv", "epochs": 6, "learning rate": 0.0001, "batch": 64}
-    trial = {
-        "number": 1,
-        "kind": "rule",
-        "parameters": parameters,
-        "validation_accuracy": curve[-1]["validation_accuracy"],
-        "validation_loss": curve[-1]["validation_loss"],
-        "seconds": 349.0,
-        "state": "kept" if better else "not_better",
-        "note": "" if better else "its validation accuracy is lower",
-    }
-    best = curve[-1]["validation_accuracy"] if better else 0.909
-    return {"better": better, "trials": [trial], "curve": curve, "validation_accuracy": best, "validation_loss": 0.29}
 
 
 def _model(classes: int) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.report import samples
+from tests.unit.report import courses, samples
 from tests.unit.report.pages import Page
 from vm_worker import report
 from vm_worker.evaluation.matrix import MATRIX_CLASSES
@@ -213,7 +213,7 @@ def without(part: str) -> report.Facts:
     facts = samples.facts(("cat", "dog"), 20, 1.0)
     changes: dict[str, Any] = {
         "tuning": {"tune": {**facts.tune, "better": False, "trials": [], "curve": []}},
-        "trial": {"tune": samples.SKIPPED_TRIAL},
+        "trial": {"tune": courses.SKIPPED_TRIAL},
         "skipped": {"dataset": {**facts.dataset, **NONE}},
         "quote": {"quoted_seconds": None},
         "exports": {"export": {"files": [], "exports": []}},

@@ -2,87 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
-from jobs.options import Options
 from tests.unit.worker import stub_trials
-from vm_worker import trials, tuning
+from tests.unit.worker.tuned import Ledger, asked, leaderboard, run
+from vm_worker import tuning
 from vm_worker.executors import choice
 from vm_worker.executors.local import LocalExecutor
-from vm_worker.intake.dataset import Dataset
-from vm_worker.learn.budget import Budget
-from vm_worker.learn.heads import Head
-from vm_worker.learn.recipe import Recipe
-from vm_worker.learn.rungs import Timetable
-from vm_worker.learn.setting import Chosen
-from vm_worker.learn.weights import WeightFile
-from vm_worker.tuning import Tuned, TuneRequest, tune
+from vm_worker.tuning import TuneRequest, tune
 
-ENTRY = "tests.unit.worker.stub_trials:work"
-
-
-@pytest.fixture(autouse=True)
-def stub(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(tuning, "ISOLATED_SECONDS", 1e9)  # here and now: the stub's wishes are this process's
-    monkeypatch.setattr(trials, "PATIENCE", 100)
-    stub_trials.asked.clear()
-    yield
-    stub_trials.late.clear()
-    stub_trials.broken.clear()
-
-
-@pytest.fixture
-def request_(tmp_path: Path) -> TuneRequest:
-    count = 60
-    dataset = Dataset(
-        classes=("a", "b", "c"),
-        names=tuple(f"{row}.png" for row in range(count)),
-        labels=np.repeat(np.arange(3), 20).astype(np.int64),
-        parts=np.tile([0, 0, 0, 1, 2], count)[:count].astype(np.uint8),
-        groups=np.arange(count, dtype=np.int64),
-        images={224: tmp_path / "224.npy"},
-        skipped=(),
-        warnings=(),
-        ready_made_split=False,
-        sha256="0" * 64,
-    )
-    wide, classes = np.ones(4, np.float32), np.ones(3, np.float32)
-    chosen = Chosen(
-        WeightFile("efficientnet_lite0", tmp_path / "w", "keras_h5"),
-        Head(wide, wide, np.ones((4, 3), np.float32), classes),
-    )
-    options = Options(search="genetic", trials=8)
-    return TuneRequest(dataset, chosen, options, Budget.of(3000), tmp_path, 500.0, entry=ENTRY)
-
-
-class Ledger:
-    """The parent's side of commits."""
-
-    def __init__(self) -> None:
-        self.kept: dict[str, Mapping[str, Any]] = {}
-
-    def commit(self, key: str, seconds: float, result: Mapping[str, Any]) -> Mapping[str, Any]:
-        assert key not in self.kept, "a trial was offered twice"
-        self.kept[key] = result
-        return result
-
-
-def asked(what: str) -> list[Mapping[str, Any]]:
-    return [task for task in stub_trials.asked if task["do"] == what]
-
-
-def run(request: TuneRequest) -> Tuned:
-    return tune(request, lambda event: None)
-
-
-def leaderboard(tuned: Tuned) -> list[tuple[Any, ...]]:
-    return [(row["kind"], str(row["parameters"]), row["validation_accuracy"]) for row in tuned.trials]
+pytestmark = pytest.mark.usefixtures("stub")
 
 
 def test_the_rule_comes_first_then_the_search(request_: TuneRequest) -> None:
@@ -223,35 +157,6 @@ def test_only_the_best_trials_weights_stay_on_the_disk(request_: TuneRequest) ->
     assert not list((request_.folder / "trials").glob("*.weights.h5"))
 
 
-def test_the_search_ends_after_trials_without_gain(request_: TuneRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trials, "PATIENCE", 6)
-    tuned = run(replace(request_, options=replace(request_.options, trials=None)))
-    errors = [1 - row["validation_accuracy"] for row in tuned.trials if row["kind"] != "views"]
-    assert min(errors) == min(errors[:-6]) and "nothing better" in tuned.search["outcome"]
-
-
-def test_none_is_the_rule_alone(request_: TuneRequest) -> None:
-    tuned = run(replace(request_, options=Options(search="none")))
-    assert [row["kind"] for row in tuned.trials] == ["rule", "views"]
-
-
-def test_no_trials_were_asked_for(request_: TuneRequest) -> None:
-    tuned = run(replace(request_, options=Options(trials=0)))
-    assert not tuned.better and not stub_trials.asked and tuned.trials[0]["state"] == "skipped"
-
-
-def test_no_time_means_nothing_is_started(request_: TuneRequest) -> None:
-    tuned = run(replace(request_, budget=Budget.of(0.5)))
-    assert not asked("prepare") and tuned.trials[0]["note"] == "the time left does not allow it"
-
-
-def test_trials_that_do_not_fit_the_time_are_left_out(request_: TuneRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stub_trials, "delay", 1.5)
-    tuned = run(replace(request_, budget=Budget.of(8.7)))  # a trial needs 7.5 s with the training after it
-    assert [row["kind"] for row in tuned.trials] == ["rule", "views"]
-    assert "fitted the time" in tuned.search["outcome"]
-
-
 def test_progress_never_goes_back(request_: TuneRequest) -> None:
     events: list[Mapping[str, Any]] = []
     tune(request_, events.append)
@@ -273,35 +178,3 @@ def test_with_time_trials_run_in_a_process_of_their_own(request_: TuneRequest, m
     tuned = run(replace(request_, options=replace(request_.options, trials=2)))
     assert tuned.better and len(made) == 1 and not stub_trials.asked
     assert all(process._process.poll() is not None for process in made[0]._all)
-
-
-def test_the_search_begins_with_the_rule_and_its_neighbours(request_: TuneRequest) -> None:
-    run(replace(request_, options=Options(search="bayesian", trials=3)))
-    rule, deeper, mixed = (task["recipe"] for task in asked("trial"))
-    assert deeper["cut"] == "image" and deeper["rate"] == pytest.approx(rule["rate"] / 2, rel=0.01)
-    assert mixed == {**rule, "augmentation": "mixed views"}
-
-
-def test_a_solved_problem_ends_the_search(request_: TuneRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stub_trials, "error", lambda recipe: 1e-5)
-    tuned = run(request_)
-    assert [row["kind"] for row in tuned.trials] == ["rule", "views"]
-    assert "nothing to gain" in tuned.search["outcome"]
-
-
-def test_where_time_is_short_a_suggestion_is_tried_with_fewer_epochs(
-    request_: TuneRequest, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def short(self: Timetable, recipe: Recipe, best: Recipe | None) -> bool:
-        return recipe.epochs <= 8
-
-    monkeypatch.setattr(Timetable, "fits_trial", short)
-    ledger = Ledger()
-    tuned = run(replace(request_, commit=ledger.commit))
-    epochs = [row["parameters"]["epochs"] for row in tuned.trials if row["kind"] == "genetic"]
-    assert epochs and max(epochs) == 8
-    suggested = {result["suggested"] for result in ledger.kept.values()}
-    assert max(suggested) > 8  # so that it is found again
-    stub_trials.asked.clear()
-    again = run(replace(request_, committed=ledger.kept, commit=ledger.commit))
-    assert not asked("trial") and leaderboard(again) == leaderboard(tuned)

@@ -1,0 +1,55 @@
+"""A request to tune, with a stub for training."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from jobs.options import Options
+from tests.unit.worker import stub_trials
+from vm_worker import trials, tuning
+from vm_worker.intake.dataset import Dataset
+from vm_worker.learn.budget import Budget
+from vm_worker.learn.heads import Head
+from vm_worker.learn.setting import Chosen
+from vm_worker.learn.weights import WeightFile
+from vm_worker.tuning import TuneRequest
+
+ENTRY = "tests.unit.worker.stub_trials:work"
+
+
+@pytest.fixture
+def stub(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(tuning, "ISOLATED_SECONDS", 1e9)  # here and now: the stub's wishes are this process's
+    monkeypatch.setattr(trials, "PATIENCE", 100)
+    stub_trials.asked.clear()
+    yield
+    stub_trials.late.clear()
+    stub_trials.broken.clear()
+
+
+@pytest.fixture
+def request_(tmp_path: Path) -> TuneRequest:
+    count = 60
+    dataset = Dataset(
+        classes=("a", "b", "c"),
+        names=tuple(f"{row}.png" for row in range(count)),
+        labels=np.repeat(np.arange(3), 20).astype(np.int64),
+        parts=np.tile([0, 0, 0, 1, 2], count)[:count].astype(np.uint8),
+        groups=np.arange(count, dtype=np.int64),
+        images={224: tmp_path / "224.npy"},
+        skipped=(),
+        warnings=(),
+        ready_made_split=False,
+        sha256="0" * 64,
+    )
+    wide, classes = np.ones(4, np.float32), np.ones(3, np.float32)
+    chosen = Chosen(
+        WeightFile("efficientnet_lite0", tmp_path / "w", "keras_h5"),
+        Head(wide, wide, np.ones((4, 3), np.float32), classes),
+    )
+    options = Options(search="genetic", trials=8)
+    return TuneRequest(dataset, chosen, options, Budget.of(3000), tmp_path, 500.0, entry=ENTRY)
