@@ -20,18 +20,18 @@ from vm_worker.search.searcher import Outcome, Searcher
 from vm_worker.search.space import Choice, Point, Range, Space
 
 ENTRY = "vm_worker.trials:work"
-EPOCHS = (4, 8, 12, 20)
+EPOCHS = (0.5, 1.0, 1.5, 2.5)  # times the rule's
 SOLVED = 1e-3  # a mean squared error below which validation photos cannot tell trials apart
 PATIENCE = 6  # trials without a lower error, after which the search ends
 
 
-def space(backbone: Backbone, epochs_most: int) -> Space:
-    """What is tried beside the rule; the rule's own values may lie outside."""
-    epochs = tuple(sorted({min(epochs, epochs_most) for epochs in EPOCHS}))
+def space(backbone: Backbone, epochs: int, epochs_most: int) -> Space:
+    """What is tried beside a rule of so many epochs; its own other values may lie outside."""
+    choices = tuple(sorted({max(1, min(int(share * epochs), epochs_most)) for share in EPOCHS}))
     return Space(
         (
             Choice("cut", tuple(cut.layer for cut in cuts(backbone))),
-            Choice("epochs", epochs),
+            Choice("epochs", choices),
             Range("rate", 5e-5, 2e-3, log=True),
             Choice("batch", (16, 32, 64)),
             Choice("dropout", (0.0, 0.2, 0.4)),

@@ -171,8 +171,8 @@ class Tuning:
     def _searched(self, rule: Recipe) -> str:
         """The rule, then what the searcher suggests; how it ended."""
         options = self.request.options
-        searcher = trials.searcher(options.search, trials.space(self._backbone, options.epochs), options.seed, rule)
-        self._ahead = Ahead(self.executor)
+        space = trials.space(self._backbone, rule.epochs, options.epochs)
+        searcher, self._ahead = trials.searcher(options.search, space, options.seed, rule), Ahead(self.executor)
         hunt = trials.Hunt(searcher, self, options.trials)
         self._outcomes[self._key(rule)] = self._run_one(rule, "rule", rule.epochs)
         hunt.know(rule, self._outcomes[self._key(rule)])

@@ -165,7 +165,7 @@ def regrets(surrogate: Surrogate, searcher: Searcher) -> list[float]:
 
 def table(seeds: int, real: int) -> dict[str, NDArray[np.float64]]:
     """(seeds, costs) of each algorithm."""
-    where = space(CATALOGUE["efficientnet_lite0"], 40)
+    where = space(CATALOGUE["efficientnet_lite0"], 8, 40)
     surrogate = Surrogate(where, real)
     return {
         name: np.array([regrets(surrogate, make(where, seed)) for seed in range(seeds)])

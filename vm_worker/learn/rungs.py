@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -22,7 +23,9 @@ VIEWS_MOST = 5  # the plain one included
 RATE = 3.5e-4  # at a batch of 32; the heads' is 1e-2
 BATCH_LEAST, BATCH_MOST = 16, 64  # twice the heads' within these: larger ones leave too few steps
 SLOWER_LEAST = 0.3  # no trial makes the next one look more than so many times faster than was measured
-EPOCHS = (12, 8, 4)  # of trials that must be shorter than was suggested
+SHORTER = (0.75, 0.5)  # times the epochs of a suggestion that does not fit the time
+EPOCH_STEPS = 18  # of the epochs that the rungs count; of many photos each epoch has more, and fewer do
+EPOCHS_LEAST = 2  # of the rule, however many steps each has
 JUDGED = 1  # times that a trial is judged besides its epochs
 FINAL_RESERVED = 2  # times a trial's epochs that no further trial takes from the training on all photos
 # Of the training on all photos: times the epochs of a short trial, or so many, at most; epochs of a long one's at most.
@@ -35,11 +38,16 @@ class Rung:
     """One size of the rule trial."""
 
     depth: int  # which of the network's cuts; SHALLOW: the last block alone
-    epochs: int
+    epochs: int  # at most
+
+    def fitted(self, steps: int) -> int:
+        """Epochs of so many steps each: few photos are seen more often, of many fewer epochs train as far."""
+        return min(self.epochs, max(EPOCHS_LEAST, math.ceil(self.epochs * EPOCH_STEPS / max(steps, 1))))
 
 
 # The strongest first: what the budget allows is taken, with the training on all photos that follows.
-# Four epochs of more than the last block bring less than eight of that alone, and take longer.
+# Four short epochs of more than the last block bring less than eight of that alone, and take longer; of 3,000 photos
+# two of them bring more than sixteen of it: what counts are steps.
 RUNGS = (
     *(Rung(2, 12), Rung(2, 8), Rung(1, 12), Rung(1, 8), Rung(0, 8)),
     *(Rung(SHALLOW, 16), Rung(SHALLOW, 8), Rung(0, 4), Rung(SHALLOW, 4)),
@@ -129,7 +137,7 @@ def rule(backbone: Backbone, speeds: Speeds, seconds: float, epochs_most: int) -
             if cut is None:
                 continue
             views = speeds.views(cut, seconds)
-            recipe = Recipe(cut, min(rung.epochs, epochs_most), rate, batch)
+            recipe = Recipe(cut, min(rung.fitted(speeds.train // batch), epochs_most), rate, batch)
             needed = speeds.trial(recipe, views) + repeated * speeds.final(recipe, views, recipe.epochs)
             if needed <= seconds:
                 return recipe
@@ -146,7 +154,8 @@ def _cut(backbone: Backbone, depth: int) -> str | None:
 
 def shorter(recipe: Recipe) -> list[Recipe]:
     """The recipe, and the same with fewer and fewer epochs."""
-    return [recipe, *(replace(recipe, epochs=epochs) for epochs in EPOCHS if epochs < recipe.epochs)]
+    fewer = (int(share * recipe.epochs) for share in SHORTER)
+    return [recipe, *(replace(recipe, epochs=epochs) for epochs in fewer if epochs)]
 
 
 class Timetable:

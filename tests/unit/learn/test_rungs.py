@@ -9,7 +9,7 @@ import pytest
 from vm_worker.learn.backbones import CATALOGUE
 from vm_worker.learn.budget import Budget
 from vm_worker.learn.recipe import Recipe, Views, cut_named, cuts
-from vm_worker.learn.rungs import VIEWS_MOST, Speeds, Timetable, rule, worth_measuring
+from vm_worker.learn.rungs import VIEWS_MOST, Rung, Speeds, Timetable, rule, shorter, worth_measuring
 
 LITE = CATALOGUE["efficientnet_lite0"]
 LAYERS = [cut.layer for cut in cuts(LITE)]
@@ -65,6 +65,24 @@ def test_a_view_costs_more_than_the_plain_pictures() -> None:
 def test_the_rule_never_has_more_epochs_than_were_allowed() -> None:
     found = rule(LITE, SPEEDS, 3600, 3)
     assert found is not None and found.epochs == 3
+
+
+@pytest.mark.parametrize(("steps", "epochs"), [(0, 8), (5, 8), (18, 8), (19, 8), (45, 4), (72, 2), (10_000, 2)])
+def test_epochs_of_many_steps_are_fewer(steps: int, epochs: int) -> None:
+    assert Rung(1, 8).fitted(steps) == epochs
+
+
+def test_many_photos_unfreeze_more_for_fewer_epochs_rather_than_less_for_more() -> None:
+    few = rule(LITE, SPEEDS, 300, 40)
+    many = rule(LITE, replace(SPEEDS, train=3600, validation=1200), 1200, 40)  # six times as many, four times as long
+    assert few is not None and many is not None
+    assert LAYERS.index(many.cut) >= LAYERS.index(few.cut) and many.epochs < few.epochs
+
+
+def test_a_suggestion_is_made_shorter_by_shares_of_its_epochs() -> None:
+    assert [one.epochs for one in shorter(replace(RECIPE, epochs=20))] == [20, 15, 10]
+    assert [one.epochs for one in shorter(replace(RECIPE, epochs=3))] == [3, 2, 1]
+    assert [one.epochs for one in shorter(replace(RECIPE, epochs=1))] == [1]
 
 
 @pytest.mark.parametrize(("train", "batch"), [(100, 16), (500, 32), (5000, 64)])

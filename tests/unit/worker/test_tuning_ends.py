@@ -10,9 +10,11 @@ from jobs.options import Options
 from tests.unit.worker import stub_trials
 from tests.unit.worker.tuned import Ledger, asked, leaderboard, run
 from vm_worker import trials
+from vm_worker.learn.backbones import CATALOGUE
 from vm_worker.learn.budget import Budget
 from vm_worker.learn.recipe import Recipe
 from vm_worker.learn.rungs import Timetable
+from vm_worker.search.space import Choice
 from vm_worker.tuning import TuneRequest
 
 pytestmark = pytest.mark.usefixtures("stub")
@@ -65,15 +67,24 @@ def test_where_time_is_short_a_suggestion_is_tried_with_fewer_epochs(
     request_: TuneRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def short(self: Timetable, recipe: Recipe, best: Recipe | None) -> bool:
-        return recipe.epochs <= 8
+        return recipe.epochs <= 9
 
     monkeypatch.setattr(Timetable, "fits_trial", short)
     ledger = Ledger()
     tuned = run(replace(request_, commit=ledger.commit))
     epochs = [row["parameters"]["epochs"] for row in tuned.trials if row["kind"] == "genetic"]
-    assert epochs and max(epochs) == 8
+    assert epochs and max(epochs) == 9
     suggested = {result["suggested"] for result in ledger.kept.values()}
-    assert max(suggested) > 8  # so that it is found again
+    assert max(suggested) > 9  # so that it is found again
     stub_trials.asked.clear()
     again = run(replace(request_, committed=ledger.kept, commit=ledger.commit))
     assert not asked("trial") and leaderboard(again) == leaderboard(tuned)
+
+
+@pytest.mark.parametrize(
+    ("rule", "most", "choices"), [(8, 40, (4, 8, 12, 20)), (3, 40, (1, 3, 4, 7)), (12, 15, (6, 12, 15)), (1, 1, (1,))]
+)
+def test_a_search_draws_epochs_around_the_rules(rule: int, most: int, choices: tuple[int, ...]) -> None:
+    dimensions = trials.space(CATALOGUE["efficientnet_lite0"], rule, most).dimensions
+    (epochs,) = (one for one in dimensions if one.name == "epochs")
+    assert isinstance(epochs, Choice) and epochs.values == choices
