@@ -22,6 +22,15 @@ class Contender:
     weights: Path  # where its process wrote them; not there for a trial of an earlier attempt
     row: dict[str, Any]
 
+    @property
+    def start(self) -> str:
+        """The weights that the last training goes on from; empty: from the pretrained network.
+
+        That is where they are not at hand, or where the best epoch came early and more would not have helped.
+        """
+        early = 2 * self.result["epochs"] < self.recipe.epochs
+        return "" if early or not self.weights.exists() else str(self.weights)
+
 
 class Board:
     """Grows by a row a trial. Only the best trial's weights stay on the disk."""
@@ -86,9 +95,11 @@ def gain(before: Score, after: Score) -> str:
     return f"{after.accuracy:.1%} on the validation photos; the selected head had {before.accuracy:.1%}"
 
 
-def again(kept: int, epochs: int) -> str:
-    """That the delivered model was trained anew, and for how many epochs where not for those that were kept."""
-    longer = f", for {epochs} epochs, as there was time" if epochs > kept else ""
+def again(best: Contender | None = None, epochs: int = 0) -> str:
+    """What the delivered model learnt afterwards: on from the best trial, or anew; None is the head alone."""
+    if best and best.start:
+        return f"; then trained on for {epochs} epochs with the validation photos added"
+    longer = f", for {epochs} epochs, as there was time" if best and epochs > best.result["epochs"] else ""
     return f"; then trained once more in the same way with the validation photos added{longer}"
 
 

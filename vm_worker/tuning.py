@@ -1,8 +1,8 @@
-"""Tune the selected network: the rule first, then a search, within the budget; what is best is trained once more.
+"""Tune the selected network: the rule first, then a search, within the budget; what is best is trained further.
 
 Nothing here trains. Trials run in an executor, each is offered to the parent as soon as it has ended, and one
 that an earlier attempt has committed is not run again: only its result is read. A trial's weights are not
-committed. The model that is delivered is trained anew on train+validation, from the recipe alone.
+committed. The delivered model goes on from them on train+validation; where they are lost, from the recipe alone.
 """
 
 from __future__ import annotations
@@ -258,7 +258,7 @@ class Tuning:
             path, score = self._delivered(best, head), best.score
         if path is None and viewed.better_than(head):
             path, score, said = self._headed(cut), viewed, self._folder / "views.npy"
-            views |= {"state": "kept", "note": gain(head, viewed) + again(1, 1)} if path else {}
+            views |= {"state": "kept", "note": gain(head, viewed) + again()} if path else {}
         if path is None:
             score, said = head, self._folder / "head.npy"
         curve = tuple({"name": self._backbone.key, **point} for point in (best.result["points"] if best else ()))
@@ -272,9 +272,9 @@ class Tuning:
         if self._time.fits_final(recipe, result["epochs"]):
             self._message = "Training once more with the validation photos"
             epochs = self._time.final_epochs(recipe, result["epochs"], self.request.options.epochs)
-            task = {"recipe": recipe.to_json(), "epochs": epochs}
+            task = {"recipe": recipe.to_json(), "epochs": epochs, "start": best.start}
             if self._finished(recipe.cut, target, task):
-                best.row.update(state="kept", note=gain(head, best.score) + again(result["epochs"], epochs))
+                best.row.update(state="kept", note=gain(head, best.score) + again(best, epochs))
                 return target
         if best.weights.exists():
             best.row.update(state="kept", note=gain(head, best.score))

@@ -1,7 +1,8 @@
 """The tasks of tuning, each from plain values to plain values: what any executor's process does.
 
 `survey` measures, `prepare` computes activations and judges heads, `trial` trains from the head on (LP-FT:
-Kumar et al., ICLR 2022, section 3.4) and judges, `final` trains once more on train+validation and writes weights.
+Kumar et al., ICLR 2022, section 3.4) and judges, `final` trains on train+validation and writes weights. It goes on
+from a trial's weights with a warm restart of the learning rate (Loshchilov and Hutter, ICLR 2017, section 3).
 """
 
 from __future__ import annotations
@@ -150,12 +151,17 @@ def _save_weights(bench: Bench, path: Path) -> None:
 
 
 def final(desk: Desk) -> Result:
-    """Train once more in the same way on train+validation, as many epochs as were best; write the weights."""
+    """Train in the same way on train+validation; write the weights. From `task["start"]`, a trial's, where it is given.
+
+    Without a recipe, the head alone. Without a start, from the pretrained network.
+    """
     bench, task = desk.bench, desk.task
     layer = task["cut"]
     inputs = desk.inputs(layer)
     bench.reset(bench.refit(bench.everything))
     if "recipe" in task:
+        if task.get("start"):
+            bench.model.load_weights(task["start"])
         tail = bench.tail(layer, desk.recipe.dropout)
         lesson = bench.lesson(inputs, bench.everything, bench.everything[:0])
         # The rate comes down to 0 in these epochs.

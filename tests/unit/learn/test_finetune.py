@@ -80,7 +80,12 @@ def test_every_task_in_its_order_ends_in_weights_that_load(photos: Dataset, sett
     assert weights.exists() and np.load(setting.folder / "one.weights.npy").shape == (12, 3)
     judged = score(said_of(photos, weights, Part.VALIDATION), photos.labels[photos.rows(Part.VALIDATION)])
     assert judged.error == pytest.approx(result["score"]["error"], abs=5e-3)  # half precision below the cut
-    final = {"recipe": SMALL.to_json(), "epochs": 2, "cut": CUT}
+    last = setting.folder / "last.weights.h5"
+    still = {"recipe": replace(SMALL, rate=1e-9).to_json(), "epochs": 1, "cut": CUT, "start": str(weights)}
+    assert ask(setting, "final", weights=str(last), **still)["state"] == "ended"
+    gone_on = score(said_of(photos, last, Part.VALIDATION), photos.labels[photos.rows(Part.VALIDATION)])
+    assert gone_on.error == pytest.approx(judged.error, abs=1e-3)  # at no rate nothing changes
+    final = {"recipe": SMALL.to_json(), "epochs": 2, "cut": CUT, "start": ""}
     assert ask(setting, "final", weights=str(weights), **final)["state"] == "ended"
     said = said_of(photos, weights, Part.TEST)
     assert (said.argmax(1) == photos.labels[photos.rows(Part.TEST)]).mean() > 0.6

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from vm_worker.leaderboard import Board, leads
+from vm_worker.leaderboard import Board, again, leads
 from vm_worker.learn.recipe import Recipe
 from vm_worker.learn.scores import Score
 
@@ -39,6 +40,20 @@ def test_a_trial_above_the_head_goes_before_those_that_are_not(
     board = entered(tmp_path, *scores)
     assert board.best is not None and board.best.score == best
     assert [path.name for path in tmp_path.iterdir()] == [board.best.weights.name]  # only its weights stay
+
+
+@pytest.mark.parametrize(("kept", "goes_on"), [(4, True), (2, True), (1, False)])
+def test_the_last_training_goes_on_from_a_trial_unless_its_best_came_early(
+    kept: int, goes_on: bool, tmp_path: Path
+) -> None:
+    best = entered(tmp_path, RIGHT).best
+    assert best is not None
+    best = replace(best, result={**best.result, "epochs": kept})
+    assert best.start == (str(best.weights) if goes_on else "")
+    assert ("trained on for 6 epochs" in again(best, 6)) is goes_on
+    best.weights.unlink()
+    assert best.start == "" and again(best, 6).endswith("added, for 6 epochs, as there was time")
+    assert again(best, kept) == again()
 
 
 def test_only_a_trial_above_the_head_is_going_to_be_trained_again(tmp_path: Path) -> None:

@@ -47,7 +47,8 @@ def test_the_last_training_is_longer_where_time_is_left_and_says_so(request_: Tu
         kept = trial["recipe"]["epochs"]
         assert final["epochs"] == min(30, times * kept)
         note = next(row["note"] for row in tuned.trials if row["state"] == "kept")
-        assert note.endswith(f"added, for {final['epochs']} epochs, as there was time" if times > 1 else "photos added")
+        assert final["start"] == trial["weights"]
+        assert note.endswith(f"then trained on for {final['epochs']} epochs with the validation photos added")
 
 
 def test_the_same_seed_gives_the_same_leaderboard(request_: TuneRequest, tmp_path: Path) -> None:
@@ -68,6 +69,8 @@ def test_a_restarted_job_repeats_no_trial(search: str, request_: TuneRequest, tm
     )
     assert not asked("trial") and leaderboard(again) == leaderboard(first)
     assert again.better and again.weights_path is not None and again.weights_path.read_text() == "final"
+    assert asked("final")[-1]["start"] == ""  # the trial's weights were lost
+    assert "trained once more in the same way" in next(row["note"] for row in again.trials if row["state"] == "kept")
 
 
 def test_a_job_that_was_cut_off_goes_on_where_it_was(request_: TuneRequest, tmp_path: Path) -> None:
@@ -130,7 +133,7 @@ def test_a_failed_last_training_leaves_the_trials_own_weights(request_: TuneRequ
     stub_trials.late.add("final")
     tuned = run(request_)
     assert tuned.better and tuned.weights_path is not None and tuned.weights_path.read_text() == "weights"
-    assert "once more" not in next(row["note"] for row in tuned.trials if row["state"] == "kept")
+    assert "then trained" not in next(row["note"] for row in tuned.trials if row["state"] == "kept")
 
 
 def test_a_committed_winner_that_cannot_be_trained_again_is_left(request_: TuneRequest, tmp_path: Path) -> None:
