@@ -46,7 +46,7 @@ class Rung:
 
 
 # The strongest first: what the budget allows is taken, with the training on all photos that follows.
-# Four short epochs of more than the last block bring less than eight of that alone, and take longer; of 3,000 photos
+# Four short epochs of more than the last block bring less than eight of that alone, and take longer; of 4,000 photos
 # two of them bring more than sixteen of it: what counts are steps.
 RUNGS = (
     *(Rung(2, 12), Rung(2, 8), Rung(1, 12), Rung(1, 8), Rung(0, 8)),
