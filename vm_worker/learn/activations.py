@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,7 @@ class Stem:
 
     run: Forward
     shape: tuple[int, ...]  # of one picture's activations
+    features: int = 0  # pooled ones
 
     def split(self, out: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Activations (m, *shape) and features (m, d)."""
@@ -106,21 +107,27 @@ class Filling:
 
 
 def fill(stem: Stem, source: Source, viewing: Viewing, filling: Filling) -> Cache:
-    """Every view of every row through the stem, into a memory map. Raises OutOfTime, and OSError for a full disk."""
+    """Every view of every row through the stem, into memory maps. Raises OutOfTime, and OSError for a full disk."""
     count = len(source.rows)
-    values = created(filling.path, np.float16, (viewing.views, count, *stem.shape))
-    # Without a name it is this process's alone, and its room is free when the process ends, however that is.
-    filling.path.unlink()
-    features: list[NDArray[np.float32]] = []
+    values = _unnamed(filling.path, np.float16, (viewing.views, count, *stem.shape))
+    features = _unnamed(filling.path, np.float32, (viewing.views, count, stem.features))
     for done, (view, start, images) in enumerate(_batches(source, viewing), start=1):
         if filling.budget.over():
             raise OutOfTime
         out, pooled = stem.split(stem.run(images)[: min(BATCH, count - start)])
         values[view, start : start + len(out)] = np.clip(out, -HALF_MAX, HALF_MAX)
+        features[view, start : start + len(out)] = pooled
         give_back(values)
-        features.append(pooled)
+        give_back(features)
         filling.tell(min(1.0, done * BATCH / (viewing.views * count)))
-    return Cache(values, np.concatenate(features).reshape(viewing.views, count, -1))
+    return Cache(values, features)
+
+
+def _unnamed(path: Path, dtype: type[np.generic], shape: tuple[int, ...]) -> np.memmap[Any, Any]:
+    """A memory map that is this process's alone; its room is free when the process ends, however that is."""
+    values = created(path, dtype, shape)
+    path.unlink()
+    return values
 
 
 def _batches(source: Source, viewing: Viewing) -> Iterator[tuple[int, int, NDArray[np.float32]]]:

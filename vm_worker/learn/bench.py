@@ -11,6 +11,7 @@ import numpy as np
 from keras import layers
 from numpy.typing import NDArray
 
+from vm_worker.intake.mapped import taken
 from vm_worker.learn import activations, assemble, heads, networks, openvino
 from vm_worker.learn.activations import Cache, Filling, Forward, Inputs, Live, Stem
 from vm_worker.learn.backbones import CATALOGUE, Backbone, Cut
@@ -30,6 +31,8 @@ ALIKE = 0.999  # least mean cosine between what two precisions make of a picture
 # three cuts each, on a CPU (tests/benchmarks/shares.py): they are met within a factor of 1.2, without these 1.5.
 DEPTHWISE_COST = 4.0  # a multiplication of a depthwise convolution
 ELEMENT_COST = 20.0  # a number that any layer gives out
+# Pictures times their views that a head is fitted on: more views of so many pictures change it little, and take memory.
+HEAD_ROWS = 32_768
 
 
 class Bench:
@@ -48,6 +51,7 @@ class Bench:
         self.train, self.validation = self.everything[: len(rows.train)], self.everything[len(rows.train) :]
         self._pretrained: list[Weights] = self.model.get_weights()
         self._caches: dict[tuple[str, int], Cache] = {}
+        self._heads: dict[tuple[bytes, int], Head] = {}  # by rows and views
         self._passes: dict[str, Stem] = {}  # for live views, by the cut's layer
         self._timed_stem: tuple[str, Stem] | None = None  # kept for the first inputs, at the cut of this layer
 
@@ -80,7 +84,8 @@ class Bench:
         pooled = self.model.get_layer(networks.POOL).output
         flat = layers.Concatenate()([layers.Flatten()(tensor), pooled])
         model = keras.Model(self.model.input, flat, name="stem")
-        return Stem(self._fastest(model, [-self.backbone.features]), tuple(tensor.shape[1:]))
+        features = self.backbone.features
+        return Stem(self._fastest(model, [-features]), tuple(tensor.shape[1:]), features)
 
     def _pass(self, cut: Cut) -> Stem:
         """Pixels -> activations at the cut alone."""
@@ -136,11 +141,22 @@ class Bench:
         self.model.get_layer(assemble.OUTPUT).set_weights(list(head.folded()))
 
     def refit(self, rows: Rows, views: int | None = None) -> Head:
-        """A head as the selected one, on these rows and so many of their views; None: all there are."""
-        head, setting, features = self.selected, self.setting, self.features()[:views]
+        """A head as the selected one, on these rows and so many of their views; None: all that are of use."""
+        views = views or self.of_use(rows)
+        key = rows.tobytes(), views
+        if key not in self._heads:
+            self._heads[key] = self._refitted(rows, views)
+        return self._heads[key]
+
+    def of_use(self, rows: Rows) -> int:
+        """How many views a head is fitted on."""
+        return min(len(self.features()), max(1, HEAD_ROWS // len(rows)))
+
+    def _refitted(self, rows: Rows, views: int) -> Head:
+        head, setting = self.selected, self.setting
         plan = Plan(setting.classes, setting.epochs, setting.seed, (head.strength,))
-        flat = features[:, rows].reshape(-1, features.shape[-1])
-        return heads.refit(Examples(flat, np.tile(self.labels[rows], len(features))), plan, head.epochs)
+        flat = np.concatenate([taken(view, rows) for view in self.features()[:views]])
+        return heads.refit(Examples(flat, np.tile(self.labels[rows], views)), plan, head.epochs)
 
     def said(self, head: Head) -> NDArray[np.float32]:
         """(m, k): what the head says of the validation part, as the pictures are."""

@@ -103,7 +103,7 @@ def prepare(desk: Desk) -> Result:
         "state": ENDED,
         "head": scores[0],
         "views": scores[1],
-        "seen": len(bench.features()),
+        "seen": bench.of_use(bench.train),
         "seconds": time.monotonic() - started,
     }
 

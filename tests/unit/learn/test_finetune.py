@@ -17,12 +17,11 @@ from tests.unit.learn.photos import weight
 from vm_worker.intake.dataset import Dataset, Part
 from vm_worker.learn import activations, assemble, finetune, trial
 from vm_worker.learn.activations import Cache, Filling, Live, OutOfTime, Stem
-from vm_worker.learn.bench import Bench
 from vm_worker.learn.budget import Budget
 from vm_worker.learn.features import Source
 from vm_worker.learn.heads import Head
 from vm_worker.learn.probabilities import predict
-from vm_worker.learn.recipe import EVERYTHING, MIXED, Recipe, Views, cut_named
+from vm_worker.learn.recipe import MIXED, Recipe
 from vm_worker.learn.scores import Score, score
 from vm_worker.learn.setting import Chosen, Setting, written
 from vm_worker.learn.trial import Lesson, Run, Trial
@@ -112,24 +111,6 @@ def test_tuning_delivers_what_is_better(photos: Dataset, tmp_path: Path) -> None
     assert tuned.better and tuned.weights_path is not None and tuned.validation is not None
     said = said_of(photos, tuned.weights_path, Part.TEST)
     assert (said.argmax(1) == photos.labels[photos.rows(Part.TEST)]).mean() > 0.6
-
-
-@pytest.mark.parametrize("cut", [CUT, EVERYTHING.layer])
-def test_the_two_halves_of_a_cut_make_the_whole(cut: str, photos: Dataset, tmp_path: Path) -> None:
-    kernel = np.random.default_rng(0).normal(0, 0.1, (1280, 3)).astype(np.float32)
-    chosen = Chosen(weight(KEY), replace(poor_head(), kernel=kernel))
-    bench = Bench(written(photos, chosen, Options(), tmp_path))
-    inputs = bench.inputs(cut, Views(1), Budget.of(60), lambda part: None)
-    found = trial.outputs(bench.tail(cut), inputs, np.arange(10))
-    expected = predict(bench.model, photos.pixels(224), bench.source.rows[:10])
-    np.testing.assert_allclose(found, expected, atol=0.05)  # half precision
-    np.testing.assert_allclose(chosen.head.probabilities(bench.features()[0, :10]), expected, atol=0.05)
-    live = bench.inputs(cut, Views(2, live=True), Budget.of(60), lambda part: None)
-    assert live.batch(np.ones(3, np.int64), np.arange(3)).shape == inputs.batch(0, np.arange(3)).shape
-    alone = bench._pass(cut_named(bench.backbone, cut))
-    pictures = activations.filled(bench.source, np.arange(10))
-    passed = alone.split(alone.run(pictures))[0][:10]
-    assert np.corrcoef(passed.ravel(), inputs.batch(0, np.arange(10)).ravel())[0, 1] > 0.999
 
 
 @pytest.mark.parametrize(
@@ -251,7 +232,7 @@ def identity() -> Stem:
         flat = images.reshape(len(images), -1)
         return np.concatenate([flat, flat.mean(1, keepdims=True)], axis=1)
 
-    return Stem(run, (16, 16, 3))
+    return Stem(run, (16, 16, 3), 1)
 
 
 @pytest.mark.parametrize("mirror", [True, False])

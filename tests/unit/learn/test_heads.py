@@ -45,6 +45,18 @@ def test_the_best_head_is_within_half_a_point_of_logistic_regression(sets: tuple
     assert history.validation_accuracy[-1].max() >= best_regression(train, judge) - 0.005
 
 
+@pytest.mark.parametrize("block", [7, 300])
+def test_in_blocks_or_at_once_is_the_same(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    train, judge = hard_set(0)
+    mean, scale = heads.standardisation(train.features)
+    np.testing.assert_allclose(mean, train.features.mean(0, dtype=np.float64), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(scale, train.features.std(0, dtype=np.float64), rtol=1e-5)
+    at_once = heads.refit(train, Plan(4, 3, 0, (0.01,)), 3).probabilities(judge.features)
+    monkeypatch.setattr(heads, "BLOCK", block)
+    in_blocks = heads.refit(train, Plan(4, 3, 0, (0.01,)), 3).probabilities(judge.features)
+    np.testing.assert_allclose(in_blocks, at_once, atol=1e-5)
+
+
 def test_every_strength_is_trained_as_if_alone() -> None:
     train, judge = hard_set(0)
     strengths = (1e-3, 1e-1)
