@@ -26,7 +26,7 @@ from vm_worker.leaderboard import Board, Contender, again, gain, leads, row
 from vm_worker.learn.backbones import CATALOGUE
 from vm_worker.learn.budget import Budget
 from vm_worker.learn.recipe import Recipe, cuts
-from vm_worker.learn.rungs import Speeds, Timetable, shorter, worth_measuring
+from vm_worker.learn.rungs import Speeds, Timetable, worth_measuring
 from vm_worker.learn.scores import Score
 from vm_worker.learn.setting import Chosen, written
 from vm_worker.search.searcher import Outcome
@@ -198,7 +198,7 @@ class Tuning:
 
     def _fitted(self, recipe: Recipe) -> Recipe | None:
         """What was begun or committed goes before what fits the time now; None: not even with the fewest epochs."""
-        for one in shorter(recipe):
+        for one in self._time.shorter(recipe):
             known = self.request.committed.get(key := self._key(one), {"suggested": None})
             if key in self._ahead or known.get("suggested", one.epochs) == recipe.epochs:
                 return one

@@ -26,6 +26,7 @@ from vm_worker.learn.trial import Lesson, Rows, Weights
 from vm_worker.learn.views import Viewing, seen
 
 FIRST_LAYERS = (layers.InputLayer, layers.Rescaling)
+UNKEPT = (*FIRST_LAYERS, layers.BatchNormalization)  # normalisation is folded into the convolutions
 ALIKE = 0.999  # least mean cosine between what two precisions make of a picture
 # What is not a matrix product waits for memory. In multiplications of one, fitted to the steps of seven networks above
 # three cuts each, on a CPU (tests/benchmarks/shares.py): they are met within a factor of 1.2, without these 1.5.
@@ -203,6 +204,12 @@ class Bench:
         """How many activations one picture has at the cut."""
         return int(np.prod(networks.tensor_at(self.model, cut).shape[1:]))
 
+    def numbers_above(self, cut: Cut) -> int:
+        """How many activations of one picture a step of training keeps."""
+        tail = keras.Model(networks.tensor_at(self.model, cut), self.model.output)
+        shapes = [_shape(layer) for layer in tail.layers if not isinstance(layer, UNKEPT)]
+        return int(sum(np.prod(shape) for shape in shapes))
+
 
 def share_above(model: keras.Model, cut: Cut) -> float:
     """Which part of a forward pass lies above the cut, by what its layers multiply and give out: 0..1."""
@@ -221,12 +228,18 @@ def _cost(layer: layers.Layer) -> float:
     """Multiplications of one picture, roughly."""
     if isinstance(layer, FIRST_LAYERS):
         return 0.0
-    out = layer.output[0] if isinstance(layer.output, list) else layer.output
-    elements = ELEMENT_COST * float(np.prod(out.shape[1:]))
+    shape = _shape(layer)
+    elements = ELEMENT_COST * float(np.prod(shape))
     if not isinstance(layer, layers.DepthwiseConv2D | layers.Conv2D | layers.SeparableConv2D):
         return elements
-    positions = float(np.prod(out.shape[1:3]))
+    positions = float(np.prod(shape[:2]))
     if isinstance(layer, layers.DepthwiseConv2D):
         return elements + DEPTHWISE_COST * float(np.prod(layer.kernel.shape[:3])) * positions
     kernels = [weight for weight in layer.trainable_weights + layer.non_trainable_weights if weight.ndim == 4]
     return elements + float(sum(np.prod(kernel.shape) for kernel in kernels)) * positions
+
+
+def _shape(layer: layers.Layer) -> tuple[int, ...]:
+    """Of what it makes of one picture."""
+    out = layer.output[0] if isinstance(layer.output, list) else layer.output
+    return tuple(out.shape[1:])

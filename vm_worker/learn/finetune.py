@@ -86,6 +86,7 @@ def survey(desk: Desk) -> Result:
         "viewing": bench.seconds_a_view(),
         "shares": {cut.layer: bench.share_above(cut) for cut in every},
         "numbers": {cut.layer: bench.numbers(cut) for cut in every},
+        "above": {cut.layer: bench.numbers_above(cut) for cut in every},
     }
 
 

@@ -22,6 +22,8 @@ MARGIN = 1.25  # a shared machine is not always as fast as when it was measured
 VIEWS_MOST = 5  # the plain one included
 RATE = 3.5e-4  # at a batch of 32; the heads' is 1e-2
 BATCH_LEAST, BATCH_MOST = 16, 64  # twice the heads' within these: larger ones leave too few steps
+STEP_NUMBERS = 2**28  # activations that a step keeps, at most: 1 GB; a laptop has little more to spare
+HELD_LEAST = 4  # pictures of a step, however many those have
 SLOWER_LEAST = 0.3  # no trial makes the next one look more than so many times faster than was measured
 SHORTER = (0.75, 0.5)  # times the epochs of a suggestion that does not fit the time
 EPOCH_STEPS = 18  # of the epochs that the rungs count; of many photos each epoch has more, and fewer do
@@ -63,6 +65,7 @@ class Speeds:
     frozen: float  # the same as features are extracted
     shares: Mapping[str, float]  # part of a forward pass above each cut
     numbers: Mapping[str, int]  # activations of a picture at each cut
+    above: Mapping[str, int]  # and in all that is above it
     train: int  # rows
     validation: int
     viewing: float = 0.0  # seconds in which a random view of a picture is made
@@ -80,6 +83,7 @@ class Speeds:
             frozen=found["frozen"],
             shares=found["shares"],
             numbers=found["numbers"],
+            above=found["above"],
             train=sum(row["train"] for row in rows),
             validation=sum(row["validation"] for row in rows),
         )
@@ -112,6 +116,18 @@ class Speeds:
         """Seconds of training once more on all rows."""
         return GRAPHS_SECONDS / 2 + MARGIN * epochs * self.epoch(recipe, views, self.images)
 
+    def held(self, recipe: Recipe) -> Recipe:
+        """The recipe with as many pictures a step as memory holds, and the rate that goes with them.
+
+        With Adam the rate goes with the batch's square root (Malladi et al. 2022, section 4).
+        """
+        batch = recipe.batch
+        while batch > HELD_LEAST and batch * self.above[recipe.cut] > STEP_NUMBERS:
+            batch //= 2
+        if batch == recipe.batch:
+            return recipe
+        return replace(recipe, batch=batch, rate=float(f"{recipe.rate * (batch / recipe.batch) ** 0.5:.3g}"))
+
     def views(self, cut: str, seconds: float) -> Views:
         """Which views the time and the disk allow at this cut."""
         plain, more = self.images * self.frozen, self.images * (self.frozen + self.viewing)
@@ -129,7 +145,6 @@ def worth_measuring(budget: Budget, images_per_second: float) -> bool:
 def rule(backbone: Backbone, speeds: Speeds, seconds: float, epochs_most: int) -> Recipe | None:
     """The strongest recipe that fits, at best with the training on all rows after it; None when none does."""
     batch = int(np.clip(1 << (2 * batch_of(speeds.train)).bit_length() - 1, BATCH_LEAST, BATCH_MOST))
-    # With Adam it goes with the batch's square root (Malladi et al. 2022, section 4).
     rate = float(f"{RATE * (batch / 32) ** 0.5:.3g}")
     for repeated in (True, False):
         for rung in RUNGS:
@@ -137,7 +152,7 @@ def rule(backbone: Backbone, speeds: Speeds, seconds: float, epochs_most: int) -
             if cut is None:
                 continue
             views = speeds.views(cut, seconds)
-            recipe = Recipe(cut, min(rung.fitted(speeds.train // batch), epochs_most), rate, batch)
+            recipe = speeds.held(Recipe(cut, min(rung.fitted(speeds.train // batch), epochs_most), rate, batch))
             needed = speeds.trial(recipe, views) + repeated * speeds.final(recipe, views, recipe.epochs)
             if needed <= seconds:
                 return recipe
@@ -150,12 +165,6 @@ def _cut(backbone: Backbone, depth: int) -> str | None:
         return backbone.shallow.layer if backbone.shallow else None
     deeper = (*backbone.cuts, EVERYTHING)
     return deeper[min(depth, len(deeper) - 1)].layer
-
-
-def shorter(recipe: Recipe) -> list[Recipe]:
-    """The recipe, and the same with fewer and fewer epochs."""
-    fewer = (int(share * recipe.epochs) for share in SHORTER)
-    return [recipe, *(replace(recipe, epochs=epochs) for epochs in fewer if epochs)]
 
 
 class Timetable:
@@ -188,9 +197,15 @@ class Timetable:
         finals = [self._final(one, times * one.epochs) for one in (recipe, best) if one]
         return self._fits(self.speeds.trial(recipe, self.views(recipe.cut)) + max(finals))
 
+    def shorter(self, recipe: Recipe) -> list[Recipe]:
+        """The recipe as memory allows it, and the same with fewer and fewer epochs."""
+        held = self.speeds.held(recipe)
+        fewer = (int(share * held.epochs) for share in SHORTER)
+        return [held, *(replace(held, epochs=epochs) for epochs in fewer if epochs)]
+
     def fitted(self, recipe: Recipe, best: Recipe | None) -> Recipe | None:
         """The recipe, with fewer epochs where it would not fit the time; None where even the fewest do not."""
-        return next((one for one in shorter(recipe) if self.fits_trial(one, best)), None)
+        return next((one for one in self.shorter(recipe) if self.fits_trial(one, best)), None)
 
     def fits_final(self, recipe: Recipe, epochs: int) -> bool:
         """The training on all photos."""

@@ -70,6 +70,8 @@ def test_every_task_in_its_order_ends_in_weights_that_load(photos: Dataset, sett
     assert 0 < survey["frozen"] < 1.0
     shares = list(survey["shares"].values())
     assert shares == sorted(shares) and shares[-1] == pytest.approx(1.0) and 0 < shares[0] < 0.5
+    above = list(survey["above"].values())
+    assert above == sorted(above) and above[0] > 1280 and above[-1] > 10 * survey["numbers"]["image"]
     assert survey["forward"] > 0 and survey["viewing"] > 0 and survey["numbers"]["image"] == 224 * 224 * 3
     prepared = ask(setting, "prepare", cut=CUT)
     assert prepared["seen"] == 2 and prepared["head"]["accuracy"] <= 1 / 3 + 0.1  # a head trained for 0 epochs

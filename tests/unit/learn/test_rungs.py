@@ -9,7 +9,7 @@ import pytest
 from vm_worker.learn.backbones import CATALOGUE
 from vm_worker.learn.budget import Budget
 from vm_worker.learn.recipe import Recipe, Views, cut_named, cuts
-from vm_worker.learn.rungs import VIEWS_MOST, Rung, Speeds, Timetable, rule, shorter, worth_measuring
+from vm_worker.learn.rungs import STEP_NUMBERS, VIEWS_MOST, Rung, Speeds, Timetable, rule, worth_measuring
 
 LITE = CATALOGUE["efficientnet_lite0"]
 LAYERS = [cut.layer for cut in cuts(LITE)]
@@ -19,6 +19,7 @@ SPEEDS = Speeds(
     frozen=0.003,
     shares=dict(zip(LAYERS, (0.04, 0.1, 0.25, 0.5, 1.0), strict=True)),
     numbers=dict.fromkeys(LAYERS, 20_000),
+    above=dict.fromkeys(LAYERS, 200_000),
     train=600,
     validation=200,
 )
@@ -51,7 +52,7 @@ def test_little_time_goes_into_the_last_block_alone() -> None:
     vgg = CATALOGUE["vgg16"]  # has no such cut
     assert vgg.shallow is None
     speeds = replace(SPEEDS, shares=dict.fromkeys((cut.layer for cut in cuts(vgg)), 0.1))
-    speeds = replace(speeds, numbers=dict.fromkeys(speeds.shares, 20_000))
+    speeds = replace(speeds, numbers=dict.fromkeys(speeds.shares, 20_000), above=dict.fromkeys(speeds.shares, 200_000))
     found = rule(vgg, speeds, 60, 40)
     assert found is not None and found.cut == vgg.cuts[0].layer
 
@@ -80,9 +81,21 @@ def test_many_photos_unfreeze_more_for_fewer_epochs_rather_than_less_for_more() 
 
 
 def test_a_suggestion_is_made_shorter_by_shares_of_its_epochs() -> None:
-    assert [one.epochs for one in shorter(replace(RECIPE, epochs=20))] == [20, 15, 10]
-    assert [one.epochs for one in shorter(replace(RECIPE, epochs=3))] == [3, 2, 1]
-    assert [one.epochs for one in shorter(replace(RECIPE, epochs=1))] == [1]
+    time = Timetable(SPEEDS, Budget.of(60))
+    assert [one.epochs for one in time.shorter(replace(RECIPE, epochs=20))] == [20, 15, 10]
+    assert [one.epochs for one in time.shorter(replace(RECIPE, epochs=3))] == [3, 2, 1]
+    assert [one.epochs for one in time.shorter(replace(RECIPE, epochs=1))] == [1]
+
+
+@pytest.mark.parametrize(("above", "batch"), [(STEP_NUMBERS // 32, 32), (STEP_NUMBERS // 31, 16), (STEP_NUMBERS, 4)])
+def test_a_step_takes_no_more_pictures_than_memory_holds(above: int, batch: int) -> None:
+    speeds = replace(SPEEDS, above={**SPEEDS.above, RECIPE.cut: above})
+    for held in (speeds.held(RECIPE), Timetable(speeds, Budget.of(60)).shorter(RECIPE)[0]):
+        assert held == replace(RECIPE, batch=batch, rate=held.rate)
+        assert held.rate == pytest.approx(RECIPE.rate * (batch / 32) ** 0.5, rel=0.01)
+    wide = replace(SPEEDS, above=dict.fromkeys(LAYERS, above))
+    found = rule(LITE, wide, 1e6, 40)
+    assert found is not None and found.batch == batch
 
 
 @pytest.mark.parametrize(("train", "batch"), [(100, 16), (500, 32), (5000, 64)])
