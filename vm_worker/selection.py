@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from jobs.options import Options
 from vm_worker.intake.dataset import Dataset, Part
-from vm_worker.learn import contest, features, from_scratch, latency, prune, quote, standings
+from vm_worker.learn import contest, features, from_scratch, heap, latency, prune, quote, standings
 from vm_worker.learn.backbones import CATALOGUE, Backbone
 from vm_worker.learn.budget import Budget
 from vm_worker.learn.engines import BATCH
@@ -90,6 +90,7 @@ def select(request: SelectRequest, report: Report) -> Selection:
         board.quote(entrants[0], rows)
         for entrant in _shortlist(board, entrants):
             _evaluate(board, entrant)
+            heap.trim()
     board.grow()
     return board.selection()
 

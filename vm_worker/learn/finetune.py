@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vm_worker.learn import trial
+from vm_worker.learn import heap, trial
 from vm_worker.learn.activations import Inputs, OutOfTime
 from vm_worker.learn.bench import Bench
 from vm_worker.learn.budget import Budget
@@ -69,6 +69,8 @@ def work(task: Mapping[str, Any], tell: Tell, hopeless: Hopeless) -> Result:
         return TASKS[task["do"]](Desk(_benches[setting.folder], task, budget, tell, hopeless))
     except OutOfTime:
         return {"state": LATE}
+    finally:
+        heap.trim()
 
 
 def survey(desk: Desk) -> Result:
