@@ -57,6 +57,14 @@ def test_little_time_goes_into_the_last_block_alone() -> None:
     assert found is not None and found.cut == vgg.cuts[0].layer
 
 
+def test_a_few_epochs_of_more_than_the_last_block_go_before_many_of_that_alone() -> None:
+    found = [rule(LITE, SPEEDS, seconds, 40) for seconds in (90, 60)]
+    assert [(one.cut, one.epochs) for one in found if one] == [(LAYERS[1], 4), (LAYERS[0], 8)]
+    alone = SPEEDS.held(Recipe(LAYERS[0], epochs=16, rate=3e-4, batch=32))
+    views = SPEEDS.views(alone.cut, 90)
+    assert SPEEDS.trial(alone, views) + SPEEDS.final(alone, views, 16) <= 90
+
+
 def test_a_view_costs_more_than_the_plain_pictures() -> None:
     speeds = replace(SPEEDS, frozen=0.01, viewing=0.01)  # 800 pictures: 8 s as they are, 16 s a view
     assert [speeds.views(LAYERS[0], 4 * quarter).count for quarter in (24.5, 40.5, 72.5)] == [2, 3, 5]
