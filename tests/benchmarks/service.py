@@ -2,8 +2,9 @@
 
     pytest tests/benchmarks/service.py -o python_files='*.py' -m "" -s
 
-The model has the form of EfficientNet-Lite0 with a head of six classes; the photos are JPEG. Both sides are measured
-in turns within one run, so that what else the machine does hits both. Nothing here asserts a time.
+The model has the form of EfficientNet-Lite0, or of MODELMAIL_BENCH_NETWORK, with a head of six classes; the photos are
+JPEG. Both sides are measured in turns within one run, so that what else the machine does hits both. Nothing here
+asserts a time.
 """
 
 from __future__ import annotations
@@ -30,9 +31,11 @@ from vm_worker.exports.service import base
 from vm_worker.exports.service.runtime.bundle import Bundle, add
 from vm_worker.exports.service.trial import running
 from vm_worker.intake.images import read_square
+from vm_worker.learn.backbones import CATALOGUE
 
 CLASSES = ("a", "b", "c", "d", "e", "f")
-SIZE = 224
+NETWORK = os.environ.get("MODELMAIL_BENCH_NETWORK", "efficientnet_lite0")
+SIZE = CATALOGUE[NETWORK].size
 PHOTOS = ((400, 300), (1600, 1200))  # width, height: as a web page sends them, and a small camera's
 TURNS = 60  # of one photo by either way
 CLIENTS, FLOODERS = 8, 4
@@ -47,7 +50,7 @@ def network() -> bytes:
 
     from vm_worker.learn import networks, tflite
 
-    extractor = networks.extractor("efficientnet_lite0", None)
+    extractor = networks.extractor(NETWORK, None)
     head = keras.layers.Dense(len(CLASSES), activation="softmax")
     return tflite.float32(keras.Model(extractor.input, head(extractor.output)))
 
