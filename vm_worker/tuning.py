@@ -273,8 +273,8 @@ class Tuning:
             self._message = "Training once more with the validation photos"
             epochs = self._time.final_epochs(recipe, result["epochs"], self.request.options.epochs)
             task = {"recipe": recipe.to_json(), "epochs": epochs, "start": best.start}
-            if self._finished(recipe.cut, target, task):
-                best.row.update(state="kept", note=gain(head, best.score) + again(best, epochs))
+            if done := self._finished(recipe.cut, target, task):
+                best.row.update(state="kept", note=gain(head, best.score) + again(best, done["epochs"]))
                 return target
         if best.weights.exists():
             best.row.update(state="kept", note=gain(head, best.score))
@@ -287,13 +287,13 @@ class Tuning:
         target = self.request.folder / TUNED
         return target if self._finished(cut, target, {}) else None
 
-    def _finished(self, cut: str, target: Path, task: Mapping[str, Any]) -> bool:
+    def _finished(self, cut: str, target: Path, task: Mapping[str, Any]) -> Mapping[str, Any]:
         try:
             result = self._asked("final", cut=cut, views=self._told_views(cut), weights=str(target), **task)
         except (OutOfMemory, TaskFailed) as error:
             log.warning("the last training failed: %s", error)
-            return False
-        return bool(result["state"] == "ended")
+            return {}
+        return result if result["state"] == "ended" else {}
 
 
 def _search(request: TuneRequest, count: int, outcome: str, products: str = "") -> dict[str, Any]:

@@ -162,15 +162,16 @@ def final(desk: Desk) -> Result:
     layer = task["cut"]
     inputs = desk.inputs(layer)
     bench.reset(bench.refit(bench.everything))
+    epochs = 0
     if "recipe" in task:
         if task.get("start"):
             bench.model.load_weights(task["start"])
         tail = bench.tail(layer, desk.recipe.dropout)
         lesson = bench.lesson(inputs, bench.everything, bench.everything[:0])
         # The rate comes down to 0 in these epochs.
-        Trial(tail, lesson, replace(desk.recipe, epochs=task["epochs"])).repeat(desk.budget)
+        epochs = Trial(tail, lesson, replace(desk.recipe, epochs=task["epochs"])).repeat(desk.budget)
     _save_weights(bench, Path(task["weights"]))
-    return {"state": ENDED}
+    return {"state": ENDED, "epochs": epochs}
 
 
 def _point(number: int, epoch: Epoch) -> dict[str, Any]:

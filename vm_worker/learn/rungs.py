@@ -19,6 +19,7 @@ CACHE_SHARE = 0.25  # of the time for tuning that may go into them
 GRAPHS_SECONDS = 5.0  # tracing of the graphs that train and judge
 SURVEY_IMAGES, SURVEY_SHARE = 128, 0.25  # that a survey sends through the network; of the time, at most, for it
 MARGIN = 1.25  # a shared machine is not always as fast as when it was measured
+FINAL_MARGIN = 1.05  # of the last training, by the pace of its trial: should it be slower, it is made shorter
 VIEWS_MOST = 5  # the plain one included
 RATE = 3.5e-4  # at a batch of 32; the heads' is 1e-2
 BATCH_LEAST, BATCH_MOST = 16, 64  # twice the heads' within these: larger ones leave too few steps
@@ -219,7 +220,7 @@ class Timetable:
         longer = min(most, FINAL_MOST, max(FINAL_SHORT, FINAL_TIMES * kept))
         most = longer if 2 * kept >= recipe.epochs else kept
         left = self._budget.remaining() - self.speeds.filling(recipe.cut, self.views(recipe.cut))
-        one = self._final(recipe, 1) - self._final(recipe, 0)
+        one = FINAL_MARGIN / MARGIN * (self._final(recipe, 1) - self._final(recipe, 0))
         return max(kept, min(most, int((left - self._final(recipe, 0)) / max(one, 1e-6))))
 
     def filled(self, cut: str) -> None:

@@ -125,10 +125,32 @@ class Trial:
         self._tail.set_weights(kept)
         return Run(best, number, tuple(errors), pruned)
 
-    def repeat(self, budget: Budget) -> None:
-        """All epochs, unjudged; leaves the weights of the last. Raises OutOfTime."""
-        for _ in range(self._recipe.epochs):
-            self.epoch(budget)
+    def repeat(self, budget: Budget) -> int:
+        """All epochs, unjudged, or fewer where they turn out slow: how many. Raises OutOfTime.
+
+        The rate comes down to 0 in either case. In the last epoch it is so low that its end may be missed.
+        """
+        done, left = 0, self._recipe.epochs
+        while left:
+            before = budget.remaining()
+            try:
+                self.epoch(budget)
+            except OutOfTime:
+                if left > 1 or not done:
+                    raise
+                break
+            done, left = done + 1, left - 1
+            if left and done > 1:  # the first one traces the graph, and tells nothing of the others
+                left -= self._shortened(left, before - budget.remaining(), budget)
+        return done
+
+    def _shortened(self, left: int, pace: float, budget: Budget) -> int:
+        """Go on in the schedule as if those epochs had passed that would not end in time: how many."""
+        skipped = left - min(left, max(1, int(budget.remaining() / max(pace, 1e-6))))
+        if skipped:
+            iterations = self._tail.optimizer.iterations
+            iterations.assign(iterations + skipped * self.steps)
+        return skipped
 
 
 def mixed(inputs: NDArray[np.float32], truth: NDArray[np.float32], random: np.random.Generator) -> Batch:

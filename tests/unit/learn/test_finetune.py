@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +83,7 @@ def test_every_task_in_its_order_ends_in_weights_that_load(photos: Dataset, sett
     assert judged.error == pytest.approx(result["score"]["error"], abs=5e-3)  # half precision below the cut
     last = setting.folder / "last.weights.h5"
     still = {"recipe": replace(SMALL, rate=1e-9).to_json(), "epochs": 1, "cut": CUT, "start": str(weights)}
-    assert ask(setting, "final", weights=str(last), **still)["state"] == "ended"
+    assert ask(setting, "final", weights=str(last), **still) == {"state": "ended", "epochs": 1}
     gone_on = score(said_of(photos, last, Part.VALIDATION), photos.labels[photos.rows(Part.VALIDATION)])
     assert gone_on.error == pytest.approx(judged.error, abs=1e-3)  # at no rate nothing changes
     final = {"recipe": SMALL.to_json(), "epochs": 2, "cut": CUT, "start": ""}
@@ -219,6 +219,29 @@ def test_a_trial_stops_at_its_budget_and_leaves_the_network_as_it_was() -> None:
         np.testing.assert_array_equal(old, new)
     with pytest.raises(OutOfTime):
         Trial(model, small_lesson(), RECIPE).repeat(Budget.of(-1))
+
+
+@dataclass(frozen=True)
+class Steps(Budget):
+    """So many steps of training, a second each."""
+
+    begun: list[None] = field(default_factory=list)
+
+    def remaining(self) -> float:
+        return self.deadline - len(self.begun)
+
+    def over(self) -> bool:
+        self.begun.append(None)
+        return self.remaining() < 0
+
+
+@pytest.mark.parametrize(("steps", "epochs", "schedule"), [(18, 6, 18), (11, 3, 18), (8, 2, 17)])
+def test_the_last_training_is_made_shorter_where_it_is_slow(steps: int, epochs: int, schedule: int) -> None:
+    model = small_network()  # 6 epochs of 3 steps
+    assert Trial(model, small_lesson(), RECIPE).repeat(Steps(steps)) == epochs
+    assert int(model.optimizer.iterations) == schedule  # at 18 the rate is 0
+    with pytest.raises(OutOfTime):
+        Trial(model, small_lesson(), RECIPE).repeat(Steps(5))  # no two epochs: nothing tells how slow it is
 
 
 @pytest.fixture

@@ -9,7 +9,17 @@ import pytest
 from vm_worker.learn.backbones import CATALOGUE
 from vm_worker.learn.budget import Budget
 from vm_worker.learn.recipe import Recipe, Views, cut_named, cuts
-from vm_worker.learn.rungs import STEP_NUMBERS, VIEWS_MOST, Rung, Speeds, Timetable, rule, worth_measuring
+from vm_worker.learn.rungs import (
+    FINAL_MARGIN,
+    GRAPHS_SECONDS,
+    STEP_NUMBERS,
+    VIEWS_MOST,
+    Rung,
+    Speeds,
+    Timetable,
+    rule,
+    worth_measuring,
+)
 
 LITE = CATALOGUE["efficientnet_lite0"]
 LAYERS = [cut.layer for cut in cuts(LITE)]
@@ -183,7 +193,7 @@ def final_epochs(seconds: float, kept: int, most: int = 40) -> int:
 
 
 def test_the_last_training_takes_what_time_is_left_where_the_trial_gained_to_its_end() -> None:
-    needed = SPEEDS.final(RECIPE, Views(5), 12)
+    needed = 12 * FINAL_MARGIN * SPEEDS.epoch(RECIPE, Views(5), SPEEDS.images) + GRAPHS_SECONDS / 2
     assert final_epochs(needed + 1, kept=8) == 12
     assert final_epochs(1, kept=8) == 8  # whether that fits is another question
     assert final_epochs(1e6, kept=8) == 24  # three times those of the trial at most,

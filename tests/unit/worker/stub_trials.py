@@ -75,4 +75,4 @@ def _final(task: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
     if task.get("start"):
         assert Path(task["start"]).read_text() == "weights", "a trial's own"
     Path(task["weights"]).write_text("final")
-    return {"state": "ended"}
+    return {"state": "ended", "epochs": task.get("epochs", 0)}
