@@ -55,6 +55,10 @@ def test_in_blocks_or_at_once_is_the_same(block: int, monkeypatch: pytest.Monkey
     monkeypatch.setattr(heads, "BLOCK", block)
     in_blocks = heads.refit(train, Plan(4, 3, 0, (0.01,)), 3).probabilities(judge.features)
     np.testing.assert_allclose(in_blocks, at_once, atol=1e-5)
+    bank = heads.Bank(train, Plan(4, 3, 0, (0.01,)))
+    bank.epoch()
+    folded = bank.head(0).probabilities(judge.features)  # made without standardised features
+    np.testing.assert_allclose(bank.probabilities(judge.features)[:, 0], folded, atol=1e-4)
 
 
 def test_every_strength_is_trained_as_if_alone() -> None:
