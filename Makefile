@@ -24,9 +24,11 @@ $(STAMP): constraints.txt pyproject.toml
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || { echo "Making $(VENV) with $(PYTHON)"; \
 		$(PYTHON) -m venv --clear $(VENV) || { echo "On Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }; }
 	@echo "Installing $$(grep -c '^[^ #].*==' constraints.txt) packages into $(VENV) (the first time takes minutes)"
-	@$(BIN)/python -m pip install --disable-pip-version-check --progress-bar off --require-hashes -r constraints.txt \
+	@# The list is complete. To resolve it again fails with older pips once an extra's package has a newer release.
+	@$(BIN)/python -m pip install --disable-pip-version-check --progress-bar off --require-hashes --no-deps -r constraints.txt \
 		| sed -u -n 's/^Collecting \([^ ]*\).*/  \1/p; s/^Installing collected.*/  installing all of them/p'
 	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation -e .
+	@$(BIN)/python -m pip check --disable-pip-version-check
 	@touch $(STAMP)
 
 demo: dev ## The whole journey on this machine. ZIP=photos.zip EMAIL=me@example.org MINUTES=5 for your own photos.

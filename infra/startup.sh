@@ -50,7 +50,7 @@ install_project() {
   downloads=$(mktemp --directory)
   gcloud storage cp "$wheel" "$constraints" "$downloads/"
   "$python" -m venv --clear "$HOME_DIR"
-  "$HOME_DIR/bin/python" -m pip install --quiet --require-hashes --requirement "$downloads/constraints.txt"
+  "$HOME_DIR/bin/python" -m pip install --quiet --require-hashes --no-deps --requirement "$downloads/constraints.txt"
   "$HOME_DIR/bin/python" -m pip install --quiet --no-deps "$downloads"/*.whl
   rm --recursive "$downloads"
   printf '%s' "$wheel $constraints" >"$HOME_DIR/installed"

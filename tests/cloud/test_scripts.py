@@ -95,7 +95,7 @@ def test_startup_makes_a_worker_of_a_fresh_machine(vm: Machine) -> None:
         for wanted in (
             "gcloud storage cp gs://code/abc",
             "-m venv --clear",
-            "-m pip install --quiet --require-hashes",
+            "-m pip install --quiet --require-hashes --no-deps",
             "-m pip install --quiet --no-deps",
             "useradd --system",
             "gcloud secrets versions access latest --secret projects/p/secrets/modelmail-secret",

@@ -90,6 +90,13 @@ def test_constraints_are_pinned_by_hash() -> None:
     assert [pin.split()[0] for pin in pins if "--hash=sha256:" not in pin] == []
 
 
+@pytest.mark.parametrize("script", ["Makefile", "infra/startup.sh"])
+def test_a_complete_list_is_not_resolved_again(script: str) -> None:
+    """pip 23 and older, asked to, refuse an extra's package (`coverage[toml]`) as soon as it has a newer release."""
+    installs = [line for line in (ROOT / script).read_text().splitlines() if "--require-hashes" in line]
+    assert installs and all("--no-deps" in line for line in installs)
+
+
 def _loaded_by(module: str) -> set[str]:
     code = f"import sys, {module}; print(*sorted(sys.modules))"
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
