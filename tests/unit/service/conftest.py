@@ -28,6 +28,15 @@ def engine(tflite: bytes) -> Engine:
     return Engine(tflite, LABELS, 2)
 
 
+@pytest.fixture
+def occupied(tflite: bytes) -> Iterator[Engine]:
+    """The model while nobody's turn ever comes."""
+    engine, end = Engine(tflite, LABELS, 1), threading.Event()
+    engine._workers.submit(end.wait)
+    yield engine
+    end.set()
+
+
 @contextmanager
 def served(engine: Engine, about: dict[str, Any]) -> Iterator[str]:
     """The service on a free port; its address."""

@@ -23,6 +23,18 @@ def test_many_threads_get_the_answers_of_one(engine: Engine) -> None:
     )
 
 
+def test_a_photo_alone_gets_every_core_and_of_several_each_gets_one(occupied: Engine) -> None:
+    with occupied._interpreter() as first, occupied._interpreter() as second:
+        assert first is occupied._wide is not second  # it is taken
+    one, other = occupied.submit(photo(5)), occupied.submit(photo(5))
+    with occupied._interpreter() as narrow:
+        assert narrow is second
+    assert other.cancel()
+    with occupied._interpreter() as alone:
+        assert alone is occupied._wide
+    one.cancel()
+
+
 def test_a_broken_photo_breaks_nothing(engine: Engine) -> None:
     with pytest.raises(BadImage):
         engine.predict(b"no photo")

@@ -22,11 +22,9 @@ SOAP = b"""<e:Envelope xmlns:e="http://schemas.xmlsoap.org/soap/envelope/"><e:Bo
 
 
 @pytest.fixture
-def busy(engine: Engine) -> Starlette:
-    """The service while nobody's turn ever comes."""
-    app = build(engine, dict(ABOUT))
-    app.state.turns = asyncio.Semaphore(0)
-    return app
+def busy(occupied: Engine) -> Starlette:
+    """The service before it."""
+    return build(occupied, dict(ABOUT))
 
 
 def post(app: Starlette, path: str, kind: str, body: bytes) -> httpx.Response:
@@ -62,10 +60,22 @@ def test_nor_does_it_by_soap(busy: Starlette) -> None:
     assert (answer.status_code, "bad_image" in answer.text) == (500, True)
 
 
-def test_nor_in_the_engine_itself(engine: Engine) -> None:
-    narrow = Engine(engine._model, LABELS, 1)
-    with narrow._slots, pytest.raises(BadImage):
-        narrow.predict(b"no photo")
+def test_nor_in_the_engine_itself(occupied: Engine) -> None:
+    with pytest.raises(BadImage):
+        occupied.submit(b"no photo")
+    assert not occupied.submit(photo(5)).done()  # what may be one does
+
+
+def test_who_gives_up_waiting_is_not_counted_any_more(occupied: Engine) -> None:
+    waiting = [occupied.submit(photo(5)) for _ in range(3)]
+    assert waiting[1].cancel() and occupied._present == 2
+
+
+def test_the_photos_of_a_request_are_worked_on_side_by_side_and_answered_in_order(engine: Engine) -> None:
+    pictures = [photo(5), photo(250), photo(5), b"no photo", photo(250)]
+    body = json.dumps({"images": [base64.b64encode(one).decode() for one in pictures]}).encode()
+    rows = post(build(engine, dict(ABOUT)), "/predict", "application/json", body).json()["predictions"]
+    assert [row.get("label") for row in rows] == [LABELS[0], LABELS[1], LABELS[0], None, LABELS[1]]
 
 
 def test_nonsense_does_not_fill_the_log(busy: Starlette, caplog: pytest.LogCaptureFixture) -> None:

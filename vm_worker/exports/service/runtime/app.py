@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import secrets
 from importlib import resources
@@ -43,7 +42,6 @@ def build(engine: Engine, about: dict[str, Any]) -> Starlette:
     logging.getLogger("python_multipart").setLevel(logging.ERROR)
     app = Starlette(routes=routes, exception_handlers=handlers)
     app.state.engine, app.state.about = engine, about
-    app.state.turns = asyncio.Semaphore(engine.threads)
     return app
 
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import io
 import os
-import queue
 import threading
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,81 +30,80 @@ class Prediction:
 class Engine:
     """A TFLite model of one float32 input, (1, size, size, 3) raw RGB 0..255, and its labels.
 
-    A request that is alone gets every core; of several each gets one, and no more are worked on than there are cores.
-    Raises ValueError for a model of another form.
+    As many photos are worked on at a time as there are cores, the others wait in their order; a photo that is alone
+    gets every core. Raises ValueError for a model of another form.
     """
 
     def __init__(self, model: bytes, labels: Sequence[str], threads: int | None = None) -> None:
         self.labels = tuple(labels)
         self.threads = threads or os.cpu_count() or 1
         self._model = model  # the interpreters read it where it lies
-        self._wide = _interpreter(model, self.threads)
+        self._wide = _Interpreter(model, self.threads)
         self.size = _checked_size(self._wide, len(self.labels))
-        self._narrow: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._alone, self._lock = threading.Lock(), threading.Lock()
-        self._slots = threading.BoundedSemaphore(self.threads)
-        self._made = self._present = 0
+        self._present = 0  # photos that are worked on or wait
+        self._own = threading.local()
+        self._workers = ThreadPoolExecutor(self.threads, "photos")
 
     def predict(self, data: bytes) -> Prediction:
         """The answer for the bytes of a photo. Raises BadImage."""
-        check_beginning(data)  # what is no photo does not wait for those that are
-        with self._in_turn():
-            square = read_square(io.BytesIO(data), self.size)
-            answer = self.probabilities(square)
-        best = int(answer.argmax())
-        return Prediction(self.labels[best], float(answer[best]), tuple(float(value) for value in answer))
+        return self.submit(data).result()
 
-    def probabilities(self, square: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """(classes,) float32 of one (size, size, 3) square."""
-        with self._interpreter() as one:
-            one.set_tensor(one.get_input_details()[0]["index"], square[None].astype(np.float32))
-            one.invoke()
-            answer: NDArray[np.float32] = one.get_tensor(one.get_output_details()[0]["index"])[0]
+    def submit(self, data: bytes) -> Future[Prediction]:
+        """The answer for the bytes of a photo, in its turn; it may raise BadImage.
+
+        Raises BadImage itself for what begins like no photo: that does not wait for those that are.
+        """
+        check_beginning(data)
+        self._count(1)
+        answer = self._workers.submit(self._predict, data)
+        answer.add_done_callback(lambda _: self._count(-1))
         return answer
 
-    @contextmanager
-    def _in_turn(self) -> Iterator[None]:
+    def _count(self, change: int) -> None:
         with self._lock:
-            self._present += 1
-        try:
-            with self._slots:
-                yield
-        finally:
-            with self._lock:
-                self._present -= 1
+            self._present += change
+
+    def _predict(self, data: bytes) -> Prediction:
+        square = read_square(io.BytesIO(data), self.size)
+        with self._interpreter() as one:
+            answer = one.probabilities(square)
+        best = int(answer.argmax())
+        return Prediction(self.labels[best], float(answer[best]), tuple(answer.tolist()))
 
     @contextmanager
-    def _interpreter(self) -> Iterator[Any]:
+    def _interpreter(self) -> Iterator[_Interpreter]:
         if self._present <= 1 and self._alone.acquire(blocking=False):
             try:
                 yield self._wide
             finally:
                 self._alone.release()
         else:
-            yield from self._shared()
-
-    def _shared(self) -> Iterator[Any]:
-        """One of as many single-core interpreters as there are cores, made when they are first needed."""
-        with self._lock:
-            make = self._narrow.empty() and self._made < self.threads
-            self._made += make
-        one = _interpreter(self._model, 1) if make else self._narrow.get()
-        try:
-            yield one
-        finally:
-            self._narrow.put(one)
+            if not hasattr(self._own, "narrow"):  # made when it is first needed, one for each worker
+                self._own.narrow = _Interpreter(self._model, 1)
+            yield self._own.narrow
 
 
-def _interpreter(model: bytes, threads: int) -> Any:
-    from ai_edge_litert.interpreter import Interpreter
+class _Interpreter:
+    """LiteRT's own, and where its tensors are: to ask it costs as much as a good part of a request's HTTP."""
 
-    made = Interpreter(model_content=model, num_threads=threads)
-    made.allocate_tensors()
-    return made
+    def __init__(self, model: bytes, threads: int) -> None:
+        from ai_edge_litert.interpreter import Interpreter
+
+        self._wrapped = Interpreter(model_content=model, num_threads=threads)
+        self._wrapped.allocate_tensors()
+        (self.given,), (self.said,) = self._wrapped.get_input_details(), self._wrapped.get_output_details()
+
+    def probabilities(self, square: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """(classes,) float32 of one (size, size, 3) square."""
+        self._wrapped.tensor(self.given["index"])()[0] = square  # made float32 where the model reads it
+        self._wrapped.invoke()
+        answer: NDArray[np.float32] = self._wrapped.get_tensor(self.said["index"])[0]
+        return answer
 
 
-def _checked_size(interpreter: Any, classes: int) -> int:
-    (given,), (said,) = interpreter.get_input_details(), interpreter.get_output_details()
+def _checked_size(interpreter: _Interpreter, classes: int) -> int:
+    given, said = interpreter.given, interpreter.said
     shape = [int(side) for side in given["shape"]]
     right = len(shape) == 4 and shape[1] == shape[2] and shape[3] == 3 and given["dtype"] is np.float32
     if not right or int(said["shape"][-1]) != classes:
