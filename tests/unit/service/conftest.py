@@ -17,6 +17,7 @@ import uvicorn
 
 from vm_worker.exports.service.runtime.app import build
 from vm_worker.exports.service.runtime.engine import Engine
+from vm_worker.exports.service.runtime.serve import config
 
 LABELS = ("dark", "light & <bright>", "猫")
 ABOUT = {"title": "Small", "accuracy": 0.9, "interval": [0.8, 0.95]}
@@ -42,7 +43,7 @@ def served(engine: Engine, about: dict[str, Any]) -> Iterator[str]:
     """The service on a free port; its address."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
-        server = uvicorn.Server(uvicorn.Config(build(engine, about), log_level="critical", lifespan="off"))
+        server = uvicorn.Server(config(build(engine, about)))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         while not server.started:

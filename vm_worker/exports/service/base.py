@@ -36,7 +36,7 @@ PARTS: dict[str, tuple[str, ...]] = {
     "pillow": ("*/_avif*", "*/libavif*", "*/_imagingtk*"),
     "anyio": ("*/pytest_plugin.py",),
     "click": (),
-    "h11": ("*/tests/*",),
+    "httptools": ("*.pyx", "*.pxd"),
     "idna": (),
     "python-multipart": (),
     "starlette": (),

@@ -10,8 +10,13 @@ from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 from socket import IPPROTO_TCP, TCP_NODELAY
+from typing import TYPE_CHECKING
 
 from vm_worker.exports.service.runtime.bundle import FOLDER, Bundle, from_folder, from_zip
+
+if TYPE_CHECKING:
+    import uvicorn
+    from starlette.applications import Starlette
 
 MADE_FOR = "made_for.json"
 HOST, PORT = "127.0.0.1", 8080
@@ -66,6 +71,27 @@ def main(arguments: Sequence[str] | None = None, folder: Path | None = None) -> 
         return 2
 
 
+def config(app: Starlette, host: str = HOST, port: int = PORT) -> uvicorn.Config:
+    """How uvicorn serves it."""
+    import uvicorn
+
+    from vm_worker.exports.service.runtime.wire import Wire
+
+    return uvicorn.Config(
+        app,
+        http=Wire,
+        ws="none",
+        host=host,
+        port=port,
+        log_level="error",  # a line for each malformed request would be anybody's way to fill the log
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=KEEP_ALIVE,
+        limit_concurrency=CONNECTIONS,
+        lifespan="off",
+    )
+
+
 def run(bundle: Bundle, host: str, port: int, threads: int | None = None) -> int:
     """Serve until SIGTERM or Ctrl-C. Raises ValueError for a model that cannot be served, OSError for a taken port."""
     import uvicorn
@@ -73,27 +99,15 @@ def run(bundle: Bundle, host: str, port: int, threads: int | None = None) -> int
     from vm_worker.exports.service.runtime.app import build
     from vm_worker.exports.service.runtime.engine import Engine
 
-    engine = Engine(bundle.model, bundle.labels, threads)
-    config = uvicorn.Config(
-        build(engine, bundle.about),
-        http="h11",  # the same everywhere, and it bounds the head of a request
-        host=host,
-        port=port,
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        timeout_keep_alive=KEEP_ALIVE,
-        limit_concurrency=CONNECTIONS,
-        lifespan="off",
-    )
-    socket = config.bind_socket()
+    served = config(build(Engine(bundle.model, bundle.labels, threads), bundle.about), host, port)
+    socket = served.bind_socket()
     # Head and body of an answer are two packets: without this the second waits for the client's late word (40 ms).
     socket.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
-    socket.listen(config.backlog)  # so that what is said next is true: the server itself listens a moment later
+    socket.listen(served.backlog)  # so that what is said next is true: the server itself listens a moment later
     where = socket.getsockname()
     sys.stdout.write(f"listening on http://{where[0]}:{where[1]}\n")
     sys.stdout.flush()
-    uvicorn.Server(config).run(sockets=[socket])
+    uvicorn.Server(served).run(sockets=[socket])
     return 0
 
 

@@ -1,0 +1,96 @@
+"""What of a request is no body is bounded, and what is malformed ends in a plain refusal."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import urllib.parse
+from collections.abc import Iterable
+
+import pytest
+
+from tests.unit.service.conftest import photo
+from vm_worker.exports.service.runtime.limits import BODY_BYTES, HEAD_BYTES
+from vm_worker.exports.service.runtime.wire import REFUSAL
+
+PIECE = 16 * 1024
+MANY = 40 * HEAD_BYTES
+CHUNKED = b"POST /predict HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+def told(url: str, pieces: Iterable[bytes], *, to_its_end: bool = False) -> bytes:
+    """All that comes back before the connection falls silent, or ends, which it must where that is said."""
+    where, said, ended = urllib.parse.urlsplit(url), b"", False
+    with socket.create_connection((where.hostname or "", where.port or 0), timeout=2) as wire:
+        try:
+            for piece in pieces:
+                wire.sendall(piece)
+            while data := wire.recv(PIECE):
+                said += data
+            ended = True
+        except ConnectionError:  # it hung up while more was sent
+            ended = True
+        except TimeoutError:  # it waits for more
+            pass
+    assert ended or not to_its_end
+    return said
+
+
+def endless(start: bytes, piece: bytes) -> Iterable[bytes]:
+    yield start
+    for _ in range(MANY // len(piece)):
+        yield piece
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        endless(b"GET /", b"a" * PIECE),  # an address
+        endless(b"GET /health HTTP/1.1\r\nHost: x\r\nX: ", b"a" * PIECE),  # one header
+        endless(b"GET /health HTTP/1.1\r\nHost: x\r\n", b"X: a\r\n" * 1000),  # many
+        endless(CHUNKED, b"1\r\nx\r\n" * 1000),  # more frame than body
+        endless(CHUNKED + b"1;x=", b"a" * PIECE),  # an extension of a chunk
+        endless(CHUNKED + b"0\r\n", b"X: a\r\n" * 1000),  # trailers
+    ],
+    ids=["address", "header", "headers", "frames", "extension", "trailers"],
+)
+def test_what_never_ends_is_ended(url: str, pieces: Iterable[bytes]) -> None:
+    said = told(url, pieces, to_its_end=True)
+    # Whoever is still sending may see the connection reset before the answer is read.
+    assert said == b"" or said.startswith(b"HTTP/1.1 400 ")
+
+
+def test_a_large_head_is_refused_in_words(url: str) -> None:
+    said = told(url, [b"GET /health HTTP/1.1\r\nHost: x\r\nX: " + b"a" * (HEAD_BYTES - 40), b"a" * 40], to_its_end=True)
+    assert said.startswith(b"HTTP/1.1 400 ") and said.endswith(REFUSAL.encode())
+
+
+def test_what_browsers_send_is_not(url: str) -> None:
+    head = b"GET /health HTTP/1.1\r\nHost: x\r\nCookie: " + b"a" * (HEAD_BYTES // 2) + b"\r\n"
+    pieces = [head + b"\r\n", head + b"\r\n", head + b"Connection: close\r\n\r\n"]
+    assert told(url, pieces).count(b"200 OK") == 3  # of each request anew
+
+
+def test_a_photo_may_come_in_chunks(url: str) -> None:
+    data = photo(5)
+    chunks = [data[start : start + 100] for start in range(0, len(data), 100)]
+    framed = b"".join(b"%x\r\n%s\r\n" % (len(chunk), chunk) for chunk in chunks)
+    assert b'"label":"dark"' in told(url, [CHUNKED + framed + b"0\r\n\r\n"])
+
+
+def test_small_chunks_of_a_large_body_are_no_offence(url: str) -> None:
+    chunk = b"64\r\n%s\r\n" % (b"x" * 100)
+    many = 4 * 16 * HEAD_BYTES // len(chunk)  # their frames alone are several heads
+    assert many * 100 < BODY_BYTES
+    said = told(url, [CHUNKED, *([chunk * 100] * (many // 100)), b"0\r\n\r\n"])
+    assert said.startswith(b"HTTP/1.1 422 ")  # read to its end: no picture
+
+
+@pytest.mark.parametrize(
+    "request_head",
+    [b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n", b"nonsense\r\n\r\n"],
+)
+def test_the_log_stays_empty(url: str, request_head: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.DEBUG):
+        assert told(url, [request_head]).startswith(b"HTTP/1.1 ")
+    assert [record for record in caplog.records if record.name.startswith("uvicorn")] == []
