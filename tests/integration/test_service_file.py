@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import io
 import json
 import os
 import re
@@ -17,11 +18,13 @@ from typing import Any
 
 import pytest
 import zeep
+from PIL import Image
 
 from infra.service import binary
 from tests.unit.service.conftest import ABOUT, LABELS, photo
 from vm_worker.exports.service import base
 from vm_worker.exports.service.runtime.bundle import Bundle, add
+from vm_worker.intake.images import FORMATS
 
 pytestmark = pytest.mark.slow
 HERE = sys.version_info[1]
@@ -92,6 +95,16 @@ def test_the_system_python_alone_runs_it(alone: Path) -> None:
         pytest.skip(f"no other Python 3.{HERE} here")
     with running([python, "-I", "-S", str(alone)], alone.parent) as address:
         check(address)
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_it_reads_every_format_with_what_is_packed(alone: Path, kind: str) -> None:
+    """Libraries that no picture of these needs are left out of the file."""
+    with running([sys.executable, "-I", str(alone)], alone.parent) as address:
+        for mode in ("RGB", "L") if kind in ("JPEG", "WEBP") else ("RGB", "L", "P"):
+            picture = io.BytesIO()
+            Image.new("L", (40, 30), 250).convert(mode).save(picture, kind)
+            assert asked(address, "/predict", picture.getvalue())["predictions"][0]["label"] == LABELS[1]
 
 
 def test_it_is_small_and_runs_as_a_program(alone: Path) -> None:

@@ -32,8 +32,14 @@ PARTS: dict[str, tuple[str, ...]] = {
         "*/tools/*", "*/vendors/*", "*/aot/*", "*/libLiteRtWebGpuAccelerator.so", "*_pb2.py",
         "*/schema_py_generated.py",
     ),
-    "numpy": ("*/tests/*", "*/f2py/*", "*/include/*", "*.a", "*/distutils/*"),
-    "pillow": ("*/_avif*", "*/libavif*", "*/_imagingtk*"),
+    "numpy": (
+        "*/tests/*", "*/f2py/*", "*/include/*", "*.a", "*/distutils/*", "numpy/random/*", "numpy/fft/*", "numpy/ma/*",
+        "numpy/polynomial/*", "numpy/testing/*", "*/_simd.*", "*_tests.*",
+    ),
+    "pillow": (
+        "*/_avif*", "*/libavif*", "*/_imagingtk*", "*/_imagingcms*", "*/liblcms2*", "*/_imagingmath*",
+        "*/_imagingmorph*", "*/_imagingft*", "*/libfreetype*", "*/libharfbuzz*", "*/libpng*", "*/libbrotli*",
+    ),
     "anyio": ("*/pytest_plugin.py",),
     "click": (),
     "httptools": ("*.pyx", "*.pxd"),

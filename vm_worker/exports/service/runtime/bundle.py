@@ -47,7 +47,8 @@ def add(base: Path, bundle: Bundle, out: Path) -> Path:
     """A service.pyz: the base with this bundle behind its other entries."""
     out.write_bytes(base.read_bytes())
     with zipfile.ZipFile(out, "a", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr(f"{FOLDER}/{MODEL}", bundle.model)
+        # Weights hardly shrink, and every start would wait for them to grow again.
+        archive.writestr(f"{FOLDER}/{MODEL}", bundle.model, zipfile.ZIP_STORED)
         archive.writestr(f"{FOLDER}/{LABELS}", "".join(f"{label}\n" for label in bundle.labels))
         archive.writestr(f"{FOLDER}/{ABOUT}", json.dumps(bundle.about))
     out.chmod(0o755)
