@@ -19,6 +19,8 @@ from typing import Any
 
 import numpy as np
 
+from vm_worker.learn import heap
+
 OOM_SCORE = "1000"  # where memory runs out, this process is the first to go
 OPSET = 18  # of ONNX: what tools of the last three years read
 
@@ -42,6 +44,7 @@ def _convert(request: Mapping[str, Any], tell: Callable[[Mapping[str, Any]], Non
             note = ""
         except Exception as error:  # whatever a converter raises is that format's result
             note = f"{type(error).__name__}: {error}"[:300]
+        heap.trim()  # another process proves files meanwhile
         tell({"format": key, "note": note, "seconds": round(time.monotonic() - began, 2)})
 
 
@@ -50,7 +53,9 @@ class Source:
 
     def __init__(self, request: Mapping[str, Any]) -> None:
         import keras
+        import tensorflow as tf
 
+        tf.config.set_visible_devices([], "GPU")  # nothing here needs one; the proof beside it may
         self.model = keras.models.load_model(request["model"], compile=False)
         self._request = request
         self._graph: Any = None
@@ -99,9 +104,17 @@ def _onnx(source: Source, path: Path) -> None:
 
 
 def _savedmodel(source: Source, path: Path) -> None:
+    """The signatures that `model.export` gives, `serve` and `serving_default`; by that it takes three times as long,
+    and the weights are in it twice."""
+    import tensorflow as tf
+
+    model, module = source.model, tf.Module()
+    module.weights = [variable.value for variable in model.variables]  # what is to be saved, by TensorFlow's own names
+    photos = tf.TensorSpec((None, *model.input_shape[1:]), tf.float32, name="image")
+    module.serve = tf.function(lambda image: model(image, training=False), input_signature=[photos])
     folder = path.with_suffix("")  # zipped with a name of its own on top, as a folder would be copied
-    inside = folder / "model"
-    source.model.export(str(inside), format="tf_saved_model", verbose=False)
+    signatures = {"serve": module.serve, "serving_default": module.serve}
+    tf.saved_model.save(module, str(folder / "model"), signatures)
     shutil.make_archive(str(folder), "zip", folder, "model")
     shutil.rmtree(folder)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,9 +45,14 @@ def deliver(order: Order) -> list[Row]:
     """
     end = time.monotonic() + order.seconds
     chosen = formats.fitting(order.formats, order.seconds, order.pace)
-    outcome = _make(order, chosen, end)
-    there = [row for row in chosen if not outcome[row.key].note]
-    proved = {row["format"]: row for row in verify(order.proof, there, order.folder)}
+    with ThreadPoolExecutor(1) as aside:
+        # The converters use one core most of the time: what is there already is proved beside them.
+        converting = aside.submit(_converted, order, chosen, end)
+        outcome = _of_keras(order, chosen)
+        proved = _proved(order, chosen, outcome)
+        converted = converting.result()
+    proved |= _proved(order, chosen, converted)
+    outcome |= converted
     rows = [proved.get(row.key) or _absent(row, outcome.get(row.key)) for row in order.formats]
     return [row | _measures(order.folder / row["name"], row, outcome) for row in _timed(order, rows, end)]
 
@@ -57,13 +63,15 @@ def costs(keys: Sequence[str], folder: Path, seconds: float) -> dict[str, Any]:
     return {"costs": latency.Memory().known(keys), "machine": latency.machine()}
 
 
-def _make(order: Order, chosen: Sequence[Format], end: float) -> dict[str, Made]:
-    outcome = {"h5": Made()}
-    keys = [row.key for row in chosen]
-    if "keras" in keys:
-        outcome["keras"] = _keras(order.folder)
-    proving = formats.seconds(chosen, order.pace, making=False)
-    paths = {row.key: order.folder / row.file for row in chosen if row.key in formats.CONVERTED}
+def _of_keras(order: Order, chosen: Sequence[Format]) -> dict[str, Made]:
+    return {"h5": Made()} | ({"keras": _keras(order.folder)} if "keras" in {row.key for row in chosen} else {})
+
+
+def _converted(order: Order, chosen: Sequence[Format], end: float) -> dict[str, Made]:
+    """The other formats."""
+    others = [row for row in chosen if row.key not in formats.ALWAYS]
+    proving = formats.seconds(others, order.pace, making=False)
+    paths = {row.key: order.folder / row.file for row in others if row.key in formats.CONVERTED}
     request = Conversion(
         model=order.folder / files.H5,
         paths=paths,
@@ -72,10 +80,16 @@ def _make(order: Order, chosen: Sequence[Format], end: float) -> dict[str, Made]
         folder=order.proof.folder,
         seconds=end - time.monotonic() - proving,
     )
-    outcome |= conversion.convert(request) if paths else {}
-    if "service" in keys:
+    outcome = conversion.convert(request) if paths else {}
+    if "service" in {row.key for row in others}:
         outcome["service"] = _service(order, outcome["tflite"])
     return outcome
+
+
+def _proved(order: Order, chosen: Sequence[Format], outcome: Mapping[str, Made]) -> dict[str, Row]:
+    """A row for each of these that was made."""
+    there = [row for row in chosen if row.key in outcome and not outcome[row.key].note]
+    return {row["format"]: row for row in verify(order.proof, there, order.folder)}
 
 
 def _keras(folder: Path) -> Made:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +111,21 @@ def test_every_format_says_what_the_model_says(
     assert found["max_difference"] <= (row.difference or 0.05)  # of a probability
     assert found["agreement"] >= 0.95 and found["accuracy"] >= 0.95
     assert found["bytes"] == (made[1] / row.file).stat().st_size
+
+
+@pytest.mark.parametrize("endpoint", ["serve", "serving_default"])
+def test_keras_itself_takes_the_saved_model_as_one_of_its_own(
+    made: tuple[Proof, Path], delivered: object, tmp_path: Path, endpoint: str
+) -> None:
+    import keras
+
+    proof, folder = made
+    shutil.unpack_archive(folder / "model.savedmodel.zip", tmp_path)
+    layer = keras.layers.TFSMLayer(str(tmp_path / "model"), call_endpoint=endpoint)
+    photos = np.load(proof.images)[proof.rows].astype(np.float32)
+    answer = layer(photos)
+    (probabilities,) = answer.values() if isinstance(answer, dict) else (answer,)
+    np.testing.assert_allclose(probabilities, proof.expected, atol=CLOSE)
 
 
 def test_what_litert_runs_is_timed(delivered: dict[str, dict[str, Any]]) -> None:
