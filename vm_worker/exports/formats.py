@@ -26,7 +26,7 @@ class Format:
     difference: float | None  # of a probability, at most; None: any
     agreement: float  # least share of photos with the same first answer
     seconds: float  # to make it, on a quiet machine of two cores
-    passes: float  # to prove it, in forward passes of Keras over the photos
+    passes: float  # to prove it, in forward passes of its reader over the photos
 
 
 EXACT, CLOSE = 1e-5, 1e-3  # between two Keras files of one model; between float32 formats
@@ -48,7 +48,9 @@ ALWAYS = ("h5", "keras")  # made by Keras itself, in a moment
 LEFT_OUT = "left out: the time did not suffice; it needs a few minutes more"
 START_SECONDS = 8.0  # of a process that imports TensorFlow and loads the model
 LEAST_SECONDS = 5.0  # less is no time at all
-OVERLAP = 0.75  # of the sum: files are proved while others are converted, two kinds at a time; measured: 0.6
+OVERLAP = 0.85  # of the sum: files are proved while others are converted, two kinds at a time; measured: 0.8
+PACKED = 40.0  # GFLOP a second of LiteRT and ONNX Runtime, from which Keras is far with depthwise convolutions
+LEAST_SHARE = 0.4
 WORK = 16.0  # GFLOP a second that Keras does for small networks where `seconds` was measured
 
 
@@ -64,6 +66,12 @@ class Pace:
     def slowness(self) -> float:
         """How many times longer everything takes than on a quiet machine."""
         return max(1.0, WORK / (self.gflops * self.speed))
+
+    def passes(self, row: Format) -> float:
+        """To prove the file, in forward passes of Keras over the photos."""
+        if row.reader is Reader.TENSORFLOW:
+            return row.passes
+        return row.passes * min(1.0, max(LEAST_SHARE, self.gflops * self.speed / PACKED))
 
 
 def wanted(named: Sequence[str]) -> list[Format]:
@@ -84,7 +92,7 @@ def fitting(rows: Sequence[Format], allowed: float, pace: Pace) -> list[Format]:
 
 def seconds(rows: Sequence[Format], pace: Pace, making: bool = True) -> float:
     """What making and proving them takes; without `making`, the proof alone."""
-    proving = sum(row.passes for row in rows) * pace.photos / pace.speed
+    proving = sum(map(pace.passes, rows)) * pace.photos / pace.speed
     readers = {row.reader for row in rows}
     starts = START_SECONDS * (Reader.TENSORFLOW in readers) + sum(1.0 for _ in readers)
     if not making:

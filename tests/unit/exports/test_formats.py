@@ -55,3 +55,16 @@ def test_estimates_grow_with_photos_and_with_a_slow_machine() -> None:
     assert formats.seconds(rows, PACE, making=False) < quiet
     # A heavy network is slow on a quiet machine too: its conversion is not estimated by that.
     assert Pace(4.0, 15.3, 100).slowness == 1.0
+
+
+def test_what_keras_is_slow_with_other_readers_are_not() -> None:
+    tflite, keras = formats.FORMATS["tflite"], formats.FORMATS["keras"]
+    depthwise, plain = Pace(35.0, 0.4, 100), Pace(4.0, 15.3, 100)
+    assert (depthwise.passes(tflite), depthwise.passes(keras)) == (0.4, 1.0)
+    assert (plain.passes(tflite), plain.passes(keras)) == (1.0, 1.0)
+
+
+def test_what_is_converted_is_proved_meanwhile() -> None:
+    some, more = formats.wanted(("keras",)), formats.wanted(("keras", "onnx"))
+    apart = formats.seconds(some, PACE) + formats.seconds([formats.FORMATS["onnx"]], PACE)
+    assert formats.seconds(more, PACE) < apart
