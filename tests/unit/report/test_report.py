@@ -208,6 +208,19 @@ def test_the_matrix_is_explained_as_it_is_drawn(number: int) -> None:
     assert ("a full matrix cannot be read" in text) == (number > MATRIX_CLASSES)
 
 
+def test_what_litert_took_is_told_by_every_figure() -> None:
+    facts = samples.facts(("cat", "dog"))
+    figures = {"mean": 14.25, "median": 14.1, "p95": 16.93}
+    latency = {"runs": 100, "bytes": 13_386_136, "one": {"threads": 1, **figures}, "all": {"threads": 2, **figures}}
+    row = {"name": "model.tflite", "state": "made", "max_difference": 1e-6, "agreement": 1.0, "note": ""}
+    exports = [*facts.export["exports"], {**row, "latency": latency}]
+    machine = {"processor": "A fast one", "threads": 2, "litert": "2.3.0"}
+    text = Page(html(replace(facts, export={**facts.export, "exports": exports, "machine": machine}))).text
+    told = "model.tflite 1 14.2 14.1 16.9 model.tflite 2 14.2 14.1 16.9"
+    assert told in " ".join(text.split())
+    assert "100 runs each, without reading the photo, on A fast one." in " ".join(text.split())
+
+
 def without(part: str) -> report.Facts:
     """Facts of a job in which something did not happen."""
     facts = samples.facts(("cat", "dog"), 20, 1.0)
