@@ -15,6 +15,8 @@ def run(model: Path, host: str, port: int) -> int:
     """Serve until Ctrl-C; returns the exit status. `model` is a service.pyz, a job's folder, or a file in it."""
     screen = Screen()
     try:
+        if not model.exists():
+            raise ValueError(f"There is no {model}")
         bundle = from_zip(model) if model.suffix == ".pyz" else _of_folder(model if model.is_dir() else model.parent)
         return serve(bundle, host, port)
     except (ValueError, OSError) as error:
