@@ -6,7 +6,7 @@ import asyncio
 import base64
 import json
 import logging
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import httpx
 import pytest
@@ -15,7 +15,7 @@ from starlette.applications import Starlette
 from tests.unit.service.conftest import ABOUT, LABELS, photo
 from vm_worker.exports.service.runtime import limits, rest
 from vm_worker.exports.service.runtime.app import build
-from vm_worker.exports.service.runtime.engine import BadImage, Engine
+from vm_worker.exports.service.runtime.engine import BadImage, Engine, Prediction
 
 SOAP = b"""<e:Envelope xmlns:e="http://schemas.xmlsoap.org/soap/envelope/"><e:Body>
 <Predict xmlns="%s"><image>%s</image></Predict></e:Body></e:Envelope>"""
@@ -71,11 +71,25 @@ def test_who_gives_up_waiting_is_not_counted_any_more(occupied: Engine) -> None:
     assert waiting[1].cancel() and occupied._present == 2
 
 
-def test_the_photos_of_a_request_are_worked_on_side_by_side_and_answered_in_order(engine: Engine) -> None:
-    pictures = [photo(5), photo(250), photo(5), b"no photo", photo(250)]
+class Counting(Engine):
+    """How many photos were with it at a time, at most."""
+
+    most = 0
+
+    def submit(self, data: bytes) -> Future[Prediction]:
+        """As the engine's own."""
+        answer = super().submit(data)
+        self.most = max(self.most, self._present)
+        return answer
+
+
+def test_the_photos_of_a_request_are_worked_on_side_by_side_and_answered_in_order(tflite: bytes) -> None:
+    counting = Counting(tflite, LABELS, 2)
+    pictures = [photo(5), photo(250), photo(5), b"no photo", photo(250)] * 4
     body = json.dumps({"images": [base64.b64encode(one).decode() for one in pictures]}).encode()
-    rows = post(build(engine, dict(ABOUT)), "/predict", "application/json", body).json()["predictions"]
-    assert [row.get("label") for row in rows] == [LABELS[0], LABELS[1], LABELS[0], None, LABELS[1]]
+    rows = post(build(counting, dict(ABOUT)), "/predict", "application/json", body).json()["predictions"]
+    assert [row.get("label") for row in rows] == [LABELS[0], LABELS[1], LABELS[0], None, LABELS[1]] * 4
+    assert counting.most == 2  # and no more: others' photos come in between
 
 
 def test_nonsense_does_not_fill_the_log(busy: Starlette, caplog: pytest.LogCaptureFixture) -> None:
