@@ -17,9 +17,17 @@ import requests
 from google.cloud import storage
 from google.oauth2 import service_account
 
+from infra.local.ports import EPHEMERAL, remember
 from jobs import gcs
 
 ACCOUNT = "tests@local.iam.gserviceaccount.com"
+
+
+def with_own_ports(data: Path) -> Path:
+    """A data folder whose stack takes no usual port: a test beside would take that as soon as it is free again."""
+    data.mkdir()
+    remember(data / "ports.json", EPHEMERAL)
+    return data
 
 
 @dataclass(frozen=True)

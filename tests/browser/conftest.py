@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
 from skimage.io import imsave
 
+from infra.local.ports import EPHEMERAL
 from infra.local.stack import Stack
 
 DESKTOP: ViewportSize = {"width": 1200, "height": 900}
@@ -36,7 +37,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="session")
 def stack(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """The service without a worker: jobs stay where the test puts them. Asks for the browser, to skip with it."""
-    with Stack(tmp_path_factory.mktemp("stack") / "data", worker=False) as running:
+    with Stack(tmp_path_factory.mktemp("stack") / "data", EPHEMERAL, worker=False) as running:
         yield running
 
 

@@ -17,6 +17,7 @@ import pytest
 import requests
 
 from infra.local.stack import Stack
+from tests.servers import with_own_ports
 
 MODELMAIL = [sys.executable, "-P", "-m", "infra.cli.main"]
 DEMO_SECONDS = 180
@@ -42,7 +43,7 @@ def _env(**more: str) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], str, Path]:
     """One real demo: its JSON, its progress and its data folder. It trains, once for this module."""
-    data = tmp_path_factory.mktemp("demo") / "data"
+    data = with_own_ports(tmp_path_factory.mktemp("demo") / "data")
     command = [*MODELMAIL, "demo", "--json", "--data", str(data)]
     answer = subprocess.run(command, capture_output=True, text=True, timeout=DEMO_SECONDS, env=_env())
     assert answer.returncode == 0, answer.stderr

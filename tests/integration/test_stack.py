@@ -27,6 +27,7 @@ from infra.local import demo_photos
 from infra.local.ports import EPHEMERAL
 from infra.local.processes import StackError
 from infra.local.stack import Stack
+from tests.servers import with_own_ports
 
 MODELMAIL = [sys.executable, "-P", "-m", "infra.cli.main"]
 REJECTED_SECONDS = 30
@@ -197,7 +198,7 @@ def test_a_part_that_does_not_start_shows_its_log(tmp_path: Path) -> None:
 @pytest.fixture
 def up(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """`modelmail up` as a program, and what it printed."""
-    command = [*MODELMAIL, "up", "--data", str(tmp_path / "data")]
+    command = [*MODELMAIL, "up", "--data", str(with_own_ports(tmp_path / "data"))]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=_env()) as process:
         assert process.stdout
         printed = ""
@@ -247,7 +248,7 @@ def test_the_walk_with_curl(up: tuple[subprocess.Popen[str], str], tmp_path: Pat
 
 
 def test_killing_up_ends_its_children(tmp_path: Path) -> None:
-    command = [*MODELMAIL, "up", "--data", str(tmp_path / "data")]
+    command = [*MODELMAIL, "up", "--data", str(with_own_ports(tmp_path / "data"))]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=_env()) as process:
         assert process.stdout
         printed = ""

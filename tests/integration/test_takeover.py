@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from infra.local.ports import EPHEMERAL
 from infra.local.stack import Stack
 from tests.workers import Journey, child_of, runs, until, worker
 
 
 @pytest.mark.timeout(300)
 def test_a_worker_killed_in_the_middle_costs_nothing_but_time(tmp_path: Path) -> None:
-    with Stack(tmp_path / "data", worker=False) as stack:
+    with Stack(tmp_path / "data", EPHEMERAL, worker=False) as stack:
         journey = Journey.start(stack, tmp_path)
         with worker(stack, tmp_path / "first") as first:
             until(lambda: journey.manifest("select"))

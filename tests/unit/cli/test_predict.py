@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -58,7 +59,7 @@ def test_a_broken_photo_is_named_and_the_others_are_answered(
     lines = capsys.readouterr().out.splitlines()
     assert "broken.jpg" in lines[0] and "is not a JPEG, PNG, WebP, GIF or BMP picture" in lines[0]
     assert "missing.jpg" in lines[1] and "No such file" in lines[1]
-    assert lines[2].endswith("light  100.0 %")
+    assert re.search(r"light  100(\.0)? %$", lines[2])  # by the processor, 1 or all but 1
 
 
 @pytest.mark.parametrize("missing", ["model.keras", "labels.txt"])
