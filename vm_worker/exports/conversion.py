@@ -13,6 +13,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from vm_worker.learn import latency
+
 CALIBRATION = (20, 100)  # training images that show an integer model its ranges: at least, at most
 CALIBRATION_GFLOP = 200.0  # of work in all: the calibrator runs plain loops
 TOLD = "told.jsonl"  # what the child has to say, in the scratch space
@@ -73,7 +75,7 @@ def _child(conversion: Conversion, paths: Mapping[str, Path], seconds: float) ->
     }
     (conversion.folder / TOLD).unlink(missing_ok=True)
     request.write_text(json.dumps(plain), encoding="utf-8")
-    command = [sys.executable, "-m", "vm_worker.exports.convert", str(request)]
+    command = [*latency.ON_TENSORFLOW, sys.executable, "-m", "vm_worker.exports.convert", str(request)]
     try:
         done = subprocess.run(command, timeout=seconds, check=False, stdin=subprocess.DEVNULL)  # noqa: S603 (our own)
     except subprocess.TimeoutExpired:

@@ -19,6 +19,8 @@ from vm_worker.learn import stopwatch
 MODEL_SECONDS = 20.0  # for the runs of one model, at most
 START_SECONDS = 60.0  # for the clean process, on a busy machine
 
+# The converters are TensorFlow's, whatever a job learns with: what begins a command whose child converts.
+ON_TENSORFLOW = ("/usr/bin/env", "KERAS_BACKEND=tensorflow")
 LEAST_SECONDS = 15.0  # less is not enough for one network
 
 log = logging.getLogger(__name__)
@@ -52,7 +54,7 @@ def fill(keys: Sequence[str], folder: Path, seconds: float) -> None:
     missing = [key for key in keys if Memory().get(key) is None]
     if not missing or seconds < LEAST_SECONDS:
         return
-    command = [sys.executable, "-m", "vm_worker.learn.bare", str(folder), *missing]
+    command = [*ON_TENSORFLOW, sys.executable, "-m", "vm_worker.learn.bare", str(folder), *missing]
     try:
         done = subprocess.run(command, timeout=seconds, check=False, stdin=subprocess.DEVNULL)  # noqa: S603 (ours)
     except subprocess.TimeoutExpired:

@@ -22,6 +22,7 @@ with open(request["told"], "a") as told:
         if key.startswith("hangs"):
             time.sleep(60)
         note = "no such operation" if key.startswith("fails") else ""
+        note = os.environ["KERAS_BACKEND"] if key == "backend" else note
         print(json.dumps({"format": key, "note": note, "seconds": 1.0}), file=told, flush=True)
 """
 
@@ -57,6 +58,12 @@ def test_one_that_dies_takes_no_other_with_it(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("child")
 def test_what_does_not_end_in_time_is_late_and_so_is_the_rest(tmp_path: Path) -> None:
     assert notes(tmp_path, ["one", "hangs", "two"], 3.0) == {"one": "", "hangs": LATE, "two": LATE}
+
+
+@pytest.mark.usefixtures("child")
+def test_tensorflow_converts_whatever_the_job_learnt_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    assert notes(tmp_path, ["backend"]) == {"backend": "tensorflow"}
 
 
 def test_without_time_nothing_is_begun(tmp_path: Path) -> None:
