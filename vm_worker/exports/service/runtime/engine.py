@@ -85,7 +85,7 @@ class Engine:
 
 
 class _Interpreter:
-    """LiteRT's own, and where its tensors are: to ask it costs as much as a good part of a request's HTTP."""
+    """LiteRT's own, and where its tensors are, asked once: the answers are built anew each time."""
 
     def __init__(self, model: bytes, threads: int) -> None:
         from ai_edge_litert.interpreter import Interpreter
