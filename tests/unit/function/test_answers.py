@@ -242,7 +242,11 @@ def test_every_code_of_a_request_is_tested() -> None:
 def test_a_missing_setting_is_named(
     missing: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    settings = {"MODELMAIL_PUBLIC_URL": PUBLIC_URL, "MODELMAIL_SECRET": "x", "MODELMAIL_ALLOWED_ADDRESSES": "*"}
+    settings = {
+        "MODELMAIL_PUBLIC_URL": PUBLIC_URL,
+        "MODELMAIL_SECRET": "known to these tests",
+        "MODELMAIL_ALLOWED_ADDRESSES": "*",
+    }
     for name in settings:
         monkeypatch.delenv(name, raising=False)
     for name, value in settings.items():
