@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from vm_worker.exports.service.runtime import openapi, rest, soap
+from vm_worker.exports.service.runtime.bodies import Refused, Room
 from vm_worker.exports.service.runtime.engine import Engine
 
 POLICY = (
@@ -37,11 +38,11 @@ def build(engine: Engine, about: dict[str, Any]) -> Starlette:
         Route("/soap", soap.describe, methods=["GET"]),
         Route("/soap", soap.call, methods=["POST"]),
     ]
-    handlers: dict[Any, Any] = {rest.Refused: refused, HTTPException: unrouted, Exception: broken}
+    handlers: dict[Any, Any] = {Refused: refused, HTTPException: unrouted, Exception: broken}
     # A line for each malformed body would be anybody's way to fill the log.
     logging.getLogger("python_multipart").setLevel(logging.ERROR)
     app = Starlette(routes=routes, exception_handlers=handlers)
-    app.state.engine, app.state.about = engine, about
+    app.state.engine, app.state.about, app.state.room = engine, about, Room()
     return app
 
 
@@ -64,8 +65,9 @@ async def document(request: Request) -> Response:
 
 async def refused(request: Request, error: Exception) -> Response:
     """A request that cannot be answered."""
-    assert isinstance(error, rest.Refused)  # noqa: S101  (what the table above says)
-    return _error(error.status, error.code, error.message)
+    assert isinstance(error, Refused)  # noqa: S101  (what the table above says)
+    headers = {"Retry-After": str(error.again)} if error.again else None
+    return _error(error.status, error.code, error.message, headers)
 
 
 async def unrouted(request: Request, error: Exception) -> Response:

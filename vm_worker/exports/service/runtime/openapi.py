@@ -58,6 +58,7 @@ def _predict() -> dict[str, Any]:
             "400": _answer("The request cannot be read.", "Refusal"),
             "413": _answer("Too many or too large pictures.", "Refusal"),
             "422": _answer("The body is no picture that can be read.", "Refusal"),
+            "503": _answer("Too much at a time: come back in a moment.", "Refusal"),
         },
     }
 

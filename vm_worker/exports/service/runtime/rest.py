@@ -12,9 +12,10 @@ from typing import Any, TypeVar
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from vm_worker.exports.service.runtime.bodies import Refused, received
 from vm_worker.exports.service.runtime.engine import BadImage, Engine, Prediction
 from vm_worker.exports.service.runtime.limits import BODY_BYTES, IMAGES, LARGE
 
@@ -23,19 +24,11 @@ Read = TypeVar("Read")
 FORM, JSON = "multipart/form-data", "application/json"
 
 
-class Refused(Exception):
-    """A request that cannot be answered; `status` is HTTP's."""
-
-    def __init__(self, status: int, code: str, message: str) -> None:
-        super().__init__(message)
-        self.status, self.code, self.message = status, code, message
-
-
 async def predict(request: Request) -> Response:
     """`POST /predict`."""
     kind = _kind(request)
-    photos = await _photos(request, kind)
-    answers = await _answers(request, photos)
+    async with received(request, BODY_BYTES) as body:
+        answers = await _answers(request, await _photos(request, kind, body))
     # Where several pictures may come, each has its answer in its place; a body that is none is a bad request.
     if kind not in (FORM, JSON) and "error" in answers[0]:
         raise Refused(422, "bad_image", answers[0]["error"]["message"])
@@ -77,9 +70,8 @@ def _kind(request: Request) -> str:
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
-async def _photos(request: Request, kind: str) -> list[tuple[str | None, bytes]]:
+async def _photos(request: Request, kind: str, body: bytes) -> list[tuple[str | None, bytes]]:
     """Names and bytes. Raises Refused."""
-    body = await read_body(request, BODY_BYTES)
     if kind == FORM:
         photos = await _multipart(request)
     elif kind == JSON:
@@ -96,24 +88,6 @@ async def _photos(request: Request, kind: str) -> list[tuple[str | None, bytes]]
 async def aside(given: bytes | str, read: Callable[[Any], Read]) -> Read:
     """Read it here, or in a thread where it is large: the others are answered meanwhile."""
     return await run_in_threadpool(read, given) if len(given) > LARGE else read(given)
-
-
-async def read_body(request: Request, most: int) -> bytes:
-    """The whole body, kept for later readers. Raises Refused."""
-    length = request.headers.get("content-length", "0")
-    parts, size = [], 0
-    if length.isdigit() and int(length) > most:
-        raise Refused(413, "too_large", f"A request may have {most} bytes.")
-    try:
-        async for part in request.stream():
-            size += len(part)
-            if size > most:
-                raise Refused(413, "too_large", f"A request may have {most} bytes.")
-            parts.append(part)
-    except ClientDisconnect as error:
-        raise Refused(400, "bad_request", "The request broke off.") from error
-    request._body = b"".join(parts)
-    return request._body
 
 
 async def _multipart(request: Request) -> list[tuple[str | None, bytes]]:

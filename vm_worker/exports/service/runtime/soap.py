@@ -17,9 +17,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from vm_worker.exports.service.runtime import wsdl
+from vm_worker.exports.service.runtime.bodies import Refused, received
 from vm_worker.exports.service.runtime.engine import BadImage, Engine
 from vm_worker.exports.service.runtime.limits import XML_BYTES
-from vm_worker.exports.service.runtime.rest import Refused, aside, facts, predicted, read_body
+from vm_worker.exports.service.runtime.rest import aside, facts, predicted
 
 ENVELOPE = "http://schemas.xmlsoap.org/soap/envelope/"
 TYPE = "text/xml; charset=utf-8"
@@ -48,12 +49,12 @@ async def describe(request: Request) -> Response:
 async def call(request: Request) -> Response:
     """`POST /soap`."""
     try:
-        body = await read_body(request, XML_BYTES)
-        operation = await aside(body, _operation)
-        answer = await _OPERATIONS[operation.tag](operation, request)
+        async with received(request, XML_BYTES) as body:
+            operation = await aside(body, _operation)
+            answer = await _OPERATIONS[operation.tag](operation, request)
         return _envelope(answer, 200)
     except Refused as error:
-        return _fault(Fault("Client", error.code, error.message))
+        return _fault(Fault("Client" if error.status < 500 else "Server", error.code, error.message))
     except Fault as fault:
         return _fault(fault)
 

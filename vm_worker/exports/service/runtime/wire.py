@@ -1,12 +1,13 @@
-"""HTTP on the wire: uvicorn's protocol over llhttp, with a bound on what of a request is not its body."""
+"""HTTP on the wire: uvicorn's protocol over llhttp, with bounds on silence and on what of a request is no body."""
 
 from __future__ import annotations
 
+from asyncio import Transport
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from vm_worker.exports.service.runtime.limits import FRAME_SHARE, HEAD_BYTES
+from vm_worker.exports.service.runtime.limits import FRAME_SHARE, HEAD_BYTES, SILENCE_SECONDS
 
 REFUSAL = "The head of the request is too large."
 
@@ -15,15 +16,30 @@ class Wire(HttpToolsProtocol):
     """By h11 a small request takes twice as long, but h11 bounds its head: llhttp takes what comes.
 
     Counted is all that is no body: the head, the frames of chunks, what trails them. The body's bound is the
-    application's.
+    application's. Nor does uvicorn mind a client that falls silent before its request is whole: connections are
+    bounded in number, so it would keep others out.
     """
+
+    silence: float = SILENCE_SECONDS
 
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
         self._left = HEAD_BYTES
 
+    def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
+        """A client is there, and is expected to say something."""
+        super().connection_made(transport)
+        self._heard = self.loop.time()
+        self._look = self.loop.call_later(self.silence, self._listen)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The client is gone."""
+        self._look.cancel()
+        super().connection_lost(exc)
+
     def data_received(self, data: bytes) -> None:
         """Some bytes of a request, at most what the loop reads at a time. Too many end the connection, with a 400."""
+        self._heard = self.loop.time()
         self._left -= len(data)
         super().data_received(data)
         if self._left < 0 and not self.transport.is_closing():
@@ -38,3 +54,23 @@ class Wire(HttpToolsProtocol):
         """The parser's call for the end of a request: the next one begins anew."""
         self._left = HEAD_BYTES
         super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """The answer is sent: the client's turn begins."""
+        self._heard = self.loop.time()
+        super().on_response_complete()
+
+    def _listen(self) -> None:
+        """Hang up on a client that owes us something and has long said nothing; or look again later."""
+        now = self.loop.time()
+        if self._is_busy():
+            self._heard = now
+        if now - self._heard >= self.silence:
+            self.transport.close()
+        else:
+            self._look = self.loop.call_at(self._heard + self.silence, self._listen)
+
+    def _is_busy(self) -> bool:
+        """It is our turn: to answer, or to take what the client sends."""
+        answering = self.cycle is not None and not self.cycle.more_body and not self.cycle.response_complete
+        return answering or self.flow.read_paused
