@@ -9,6 +9,8 @@ from pathlib import Path
 
 from jobs.limits import Limits
 
+SECRET_LEAST = 16  # characters; 32 random bytes are advised
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -55,6 +57,7 @@ class Settings:
         env = os.environ if env is None else env
         return cls(
             **{name: _text(env, name, default) for name, default in _TEXTS.items()},
+            secret=_secret(env),
             allowed_addresses=_globs(env.get("MODELMAIL_ALLOWED_ADDRESSES", "")),
             download_weights=env.get("MODELMAIL_DOWNLOAD_WEIGHTS", "0") == "1",
             telemetry_url=_web_address(env, "TELEMETRY_URL"),
@@ -85,7 +88,6 @@ _TEXTS = {
     "operator": "",
     "scheduler": "",
     "certs_url": Settings.certs_url,
-    "secret": "",
     "log_format": "text",
     "project": "",
     "machines": "",
@@ -99,6 +101,13 @@ _TEXTS = {
 def _text(env: Mapping[str, str], name: str, default: str) -> str:
     value = env.get(f"MODELMAIL_{name.upper()}", default)
     return value.rstrip("/") if name.endswith("_url") else value
+
+
+def _secret(env: Mapping[str, str]) -> str:
+    value = env.get("MODELMAIL_SECRET", "")
+    if 0 < len(value) < SECRET_LEAST:
+        raise ValueError(f"MODELMAIL_SECRET must have at least {SECRET_LEAST} characters: who guesses it deletes jobs")
+    return value
 
 
 def _web_address(env: Mapping[str, str], name: str) -> str:

@@ -65,7 +65,7 @@ def test_the_zip_alone_in_a_fresh_environment_serves_a_request(tmp_path: Path) -
             "MODELMAIL_STORAGE_URL": emulator.url,
             "MODELMAIL_SIGNING_KEY": str(key),
             "MODELMAIL_PUBLIC_URL": public,
-            "MODELMAIL_SECRET": "secret",
+            "MODELMAIL_SECRET": "known to these tests",
             "MODELMAIL_ALLOWED_ADDRESSES": "*@example.org",
         }
         where = ["--target", "handle", "--host", "127.0.0.1", "--port", str(port)]

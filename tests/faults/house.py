@@ -119,7 +119,7 @@ class Site:
             "MODELMAIL_PUBLIC_URL": "http://127.0.0.1:1",
             "MODELMAIL_SENDER": "modelmail@example.org",
             "MODELMAIL_OPERATOR": f"operator@{self.name}.example.org",
-            "MODELMAIL_SECRET": "secret",
+            "MODELMAIL_SECRET": "known to these tests",
             "MODELMAIL_WORK": str(self.folder / "work"),
             "MODELMAIL_POLL_SECONDS": "0.2",
             "MODELMAIL_LEASE_SECONDS": str(LEASE),

@@ -56,6 +56,12 @@ def test_every_limit_has_a_unit_and_a_reason() -> None:
 
 
 def test_secrets_are_not_printed() -> None:
-    settings = Settings.from_env({"MODELMAIL_SECRET": "hush", "MODELMAIL_SENDGRID_KEY": "SG.hush"})
+    settings = Settings.from_env({"MODELMAIL_SECRET": "hush, and again hush", "MODELMAIL_SENDGRID_KEY": "SG.hush"})
     assert "hush" not in repr(settings)
-    assert (settings.secret, settings.sendgrid_key) == ("hush", "SG.hush")
+    assert (settings.secret, settings.sendgrid_key) == ("hush, and again hush", "SG.hush")
+
+
+def test_a_secret_that_could_be_guessed_is_refused() -> None:
+    with pytest.raises(ValueError, match="MODELMAIL_SECRET must have at least 16 characters"):
+        Settings.from_env({"MODELMAIL_SECRET": "x" * 15})
+    assert Settings.from_env({"MODELMAIL_SECRET": "x" * 16}).secret == "x" * 16

@@ -11,14 +11,14 @@ import requests
 from infra.local.environment import Place, children_env, keep_proxies_out
 from jobs.settings import Settings
 
-PLACE = Place("http://f", "http://b", "http://m", Path("work"), Path("key.json"), "secret")
+PLACE = Place("http://f", "http://b", "http://m", Path("work"), Path("key.json"), "the secret of this place")
 
 
 def test_the_stack_decides_where_its_parts_are() -> None:
     given = {"MODELMAIL_STORAGE_URL": "https://elsewhere", "MODELMAIL_SECRET": "another"}
     settings = Settings.from_env(children_env(PLACE, given))
     assert (settings.public_url, settings.storage_url, settings.sendgrid_url) == ("http://f", "http://b", "http://m")
-    assert (settings.secret, settings.signing_key) == ("secret", "key.json")
+    assert (settings.secret, settings.signing_key) == (PLACE.secret, "key.json")
 
 
 def test_the_user_decides_the_rest() -> None:
