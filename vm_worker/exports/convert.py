@@ -2,16 +2,16 @@
 
     python -m vm_worker.exports.convert REQUEST.json
 
-The request: {"model": "model.h5", "formats": {key: path}, "images": "x.npy", "rows": [training images], "told":
-"told.jsonl"}. It writes a line for each format that has ended: {"format", "note" (empty: it is there), "seconds"}.
+The request: {"model": "model.h5", "images": "x.npy", "rows": [training images]}. Each line that it is given,
+{"format", "path"}, it answers with one when that file has ended: {"note"}, which is empty where the file is there.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -26,26 +26,29 @@ OPSET = 18  # of ONNX: what tools of the last three years read
 
 
 def main() -> None:
-    """Make each format of the request."""
+    """Make each format that is asked for."""
     request = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text(OOM_SCORE, encoding="ascii")
-    with open(request["told"], "a", encoding="utf-8") as told:
-        _convert(request, lambda line: print(json.dumps(line), file=told, flush=True))
+    with os.fdopen(os.dup(1), "w", encoding="utf-8") as told:
+        os.dup2(2, 1)  # what libraries print does not come between the answers
+        sources: list[Source] = []
+        for line in sys.stdin:
+            print(json.dumps({"note": _converted(request, sources, **json.loads(line))}), file=told, flush=True)
+    os._exit(0)  # to take TensorFlow apart costs two seconds
 
 
-def _convert(request: Mapping[str, Any], tell: Callable[[Mapping[str, Any]], None]) -> None:
-    source: Source | None = None
-    for key, path in request["formats"].items():
-        began = time.monotonic()
-        try:
-            source = source or Source(request)
-            MAKERS[key](source, Path(path))
-            note = ""
-        except Exception as error:  # whatever a converter raises is that format's result
-            note = f"{type(error).__name__}: {error}"[:300]
+def _converted(request: Mapping[str, Any], sources: list[Source], format: str, path: str) -> str:
+    """Why there is no such file; empty: there is."""
+    try:
+        if not sources:
+            sources.append(Source(request))
+        MAKERS[format](sources[0], Path(path))
+        return ""
+    except Exception as error:  # whatever a converter raises is that format's result
+        return f"{type(error).__name__}: {error}"[:300]
+    finally:
         heap.trim()  # another process proves files meanwhile
-        tell({"format": key, "note": note, "seconds": round(time.monotonic() - began, 2)})
 
 
 class Source:

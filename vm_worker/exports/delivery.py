@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Semaphore
 from typing import Any
 
 import numpy as np
@@ -15,13 +16,16 @@ from numpy.typing import NDArray
 from jobs.errors import Bug
 from vm_worker.exports import conversion, files, formats
 from vm_worker.exports.conversion import Conversion, Made
-from vm_worker.exports.formats import Format, Pace, Reader
+from vm_worker.exports.formats import FORMATS, Format, Pace, Reader
 from vm_worker.exports.service import base
 from vm_worker.exports.service.runtime.bundle import Bundle, add
-from vm_worker.exports.verify import Proof, verify
+from vm_worker.exports.verify import Proof, prove
 from vm_worker.learn import latency
 
+LANES = 2  # processes that work at a time: much of what they do uses one core
+
 Row = dict[str, Any]
+Outcome = Mapping[str, Future[Made]]  # of each chosen format, as soon as it has ended
 
 
 @dataclass(frozen=True)
@@ -45,16 +49,20 @@ def deliver(order: Order) -> list[Row]:
     """
     end = time.monotonic() + order.seconds
     chosen = formats.fitting(order.formats, order.seconds, order.pace)
-    with ThreadPoolExecutor(1) as aside:
-        # The converters use one core most of the time: what is there already is proved beside them.
-        converting = aside.submit(_converted, order, chosen, end)
-        outcome = _of_keras(order, chosen)
-        proved = _proved(order, chosen, outcome)
-        converted = converting.result()
-    proved |= _proved(order, chosen, converted)
-    outcome |= converted
-    rows = [proved.get(row.key) or _absent(row, outcome.get(row.key)) for row in order.formats]
-    return [row | _measures(order.folder / row["name"], row, outcome) for row in _timed(order, rows, end)]
+    outcome: Outcome = {row.key: Future() for row in chosen}
+    turns = Semaphore(LANES - 1)  # the converters use one core most of the time
+    with ThreadPoolExecutor(len(Reader) + 1) as aside:
+        keras = aside.submit(_of_keras, order, outcome)
+        proofs = [aside.submit(_proved, order, reader, outcome, turns) for reader in Reader]
+        try:
+            _convert(order, chosen, end, outcome)
+        finally:
+            turns.release()
+            _settle(outcome, keras)
+    proved = {row["format"]: row for proof in proofs for row in proof.result()}
+    made = {key: future.result() for key, future in outcome.items()}
+    rows = [proved.get(row.key) or _absent(row, made.get(row.key)) for row in order.formats]
+    return [row | _measures(order.folder / row["name"], row, made) for row in _timed(order, rows, end)]
 
 
 def costs(keys: Sequence[str], folder: Path, seconds: float) -> dict[str, Any]:
@@ -63,33 +71,45 @@ def costs(keys: Sequence[str], folder: Path, seconds: float) -> dict[str, Any]:
     return {"costs": latency.Memory().known(keys), "machine": latency.machine()}
 
 
-def _of_keras(order: Order, chosen: Sequence[Format]) -> dict[str, Made]:
-    return {"h5": Made()} | ({"keras": _keras(order.folder)} if "keras" in {row.key for row in chosen} else {})
+def _of_keras(order: Order, outcome: Outcome) -> None:
+    """model.h5 is there; model.keras is made of it."""
+    outcome["h5"].set_result(Made())
+    if "keras" in outcome:
+        outcome["keras"].set_result(_keras(order.folder))
 
 
-def _converted(order: Order, chosen: Sequence[Format], end: float) -> dict[str, Made]:
-    """The other formats."""
+def _convert(order: Order, chosen: Sequence[Format], end: float, outcome: Outcome) -> None:
+    """The other formats, each said as soon as it has ended."""
+    converted = [FORMATS[key] for key in formats.CONVERTED if key in outcome]
     others = [row for row in chosen if row.key not in formats.ALWAYS]
     proving = formats.seconds(others, order.pace, making=False)
-    paths = {row.key: order.folder / row.file for row in others if row.key in formats.CONVERTED}
     request = Conversion(
         model=order.folder / files.H5,
-        paths=paths,
+        paths={row.key: order.folder / row.file for row in converted},
         images=order.proof.images,
         shown=conversion.calibration(order.train, order.pace.gflops),
         folder=order.proof.folder,
         seconds=end - time.monotonic() - proving,
     )
-    outcome = conversion.convert(request) if paths else {}
-    if "service" in {row.key for row in others}:
-        outcome["service"] = _service(order, outcome["tflite"])
-    return outcome
+    for key, made in conversion.convert(request):
+        outcome[key].set_result(made)
+        if key == "tflite" and "service" in outcome:
+            outcome["service"].set_result(_service(order, made))
 
 
-def _proved(order: Order, chosen: Sequence[Format], outcome: Mapping[str, Made]) -> dict[str, Row]:
-    """A row for each of these that was made."""
-    there = [row for row in chosen if row.key in outcome and not outcome[row.key].note]
-    return {row["format"]: row for row in verify(order.proof, there, order.folder)}
+def _settle(outcome: Outcome, keras: Future[None]) -> None:
+    """Nobody waits for what will never come."""
+    wait([keras])
+    for future in outcome.values():
+        if not future.done():
+            future.set_exception(Bug("the exports broke off"))
+
+
+def _proved(order: Order, reader: Reader, outcome: Outcome, turns: Semaphore) -> list[Row]:
+    """A row for each file of this reader that is made."""
+    rows = (row for row in order.formats if row.reader is reader and row.key in outcome)
+    there = (row for row in rows if not outcome[row.key].result().note)
+    return prove(order.proof, reader, there, order.folder, turns)
 
 
 def _keras(folder: Path) -> Made:
@@ -105,7 +125,7 @@ def _service(order: Order, tflite: Made) -> Made:
     if tflite.note:
         return Made(f"it is made of model.tflite: {tflite.note}")
     began = time.monotonic()
-    network, service = (order.folder / formats.FORMATS[key].file for key in ("tflite", "service"))
+    network, service = (order.folder / FORMATS[key].file for key in ("tflite", "service"))
     try:
         add(base.base(), Bundle(network.read_bytes(), order.classes, dict(order.about)), service)
     except (Bug, OSError) as error:
@@ -125,7 +145,7 @@ def _timed(order: Order, rows: list[Row], end: float) -> list[Row]:
     paths = [
         order.folder / row["name"]
         for row in rows
-        if row["state"] == "made" and formats.FORMATS[row["format"]].reader is Reader.LITERT
+        if row["state"] == "made" and FORMATS[row["format"]].reader is Reader.LITERT
     ]
     left = (end - time.monotonic()) / max(1, len(paths))
     found: Mapping[Path, Any] = {}
@@ -137,6 +157,6 @@ def _timed(order: Order, rows: list[Row], end: float) -> list[Row]:
     return [row | {"latency": found.get(order.folder / row["name"])} for row in rows]
 
 
-def _measures(path: Path, row: Row, outcome: Mapping[str, Made]) -> Row:
-    made = outcome.get(row["format"], Made())
-    return {"bytes": path.stat().st_size if row["state"] == "made" else None, "seconds": round(made.seconds, 2)}
+def _measures(path: Path, row: Row, made: Mapping[str, Made]) -> Row:
+    seconds = made.get(row["format"], Made()).seconds
+    return {"bytes": path.stat().st_size if row["state"] == "made" else None, "seconds": round(seconds, 2)}

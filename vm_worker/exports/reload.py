@@ -4,8 +4,8 @@
 
 It imports nothing of this project, so what it can load, a stranger's tools can. The request:
 {"reader": "tensorflow" | "litert" | "onnx", "images": "x.npy" (m, size, size, 3) uint8, "rows": [row of each
-test image], "batch": n, "models": {name: path}, "folder": "where the answers go"}. The answer to each model is
-`<name>.npy`, (m, classes) float32 probabilities, or `<name>.txt` with its error; none: it ended this process.
+test image], "batch": n}. Each line that it is given, {"model": path, "answer": path}, it answers with one when the
+model has said its (m, classes) float32 probabilities, saved as .npy: {"error"}, which is empty where it could.
 """
 
 from __future__ import annotations
@@ -26,20 +26,21 @@ Say = Callable[[Pixels], Any]  # (batch, size, size, 3) of 0..255 -> (batch, cla
 
 
 def main() -> None:
-    """Predict with each model of the request."""
+    """Predict with each model that is named."""
     with open(sys.argv[1], encoding="utf-8") as file:
         request = json.load(file)
-    images = np.load(request["images"], mmap_mode="r")
-    rows = np.asarray(request["rows"])
-    for name, path in request["models"].items():
-        answer = os.path.join(request["folder"], name)
-        try:
-            say, batch = _READERS[request["reader"]](path, request["batch"])
-            np.save(f"{answer}.part.npy", _predict(say, images, rows, batch))
-            os.replace(f"{answer}.part.npy", f"{answer}.npy")
-        except Exception as error:  # whatever a file can raise is that file's result
-            with open(f"{answer}.txt", "w", encoding="utf-8") as told:
-                told.write(f"{type(error).__name__}: {error}"[:500])
+    images, rows = np.load(request["images"], mmap_mode="r"), np.asarray(request["rows"])
+    with os.fdopen(os.dup(1), "w", encoding="utf-8") as told:
+        os.dup2(2, 1)  # what libraries print does not come between the answers
+        for line in sys.stdin:
+            asked, error = json.loads(line), ""
+            try:
+                say, batch = _READERS[request["reader"]](asked["model"], request["batch"])
+                np.save(asked["answer"], _predict(say, images, rows, batch))
+            except Exception as raised:  # whatever a file can raise is that file's result
+                error = f"{type(raised).__name__}: {raised}"[:500]
+            print(json.dumps({"error": error}), file=told, flush=True)
+    os._exit(0)  # to take TensorFlow apart costs two seconds
 
 
 def _predict(say: Say, images: NDArray[np.uint8], rows: NDArray[np.int64], batch: int) -> NDArray[np.float32]:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,13 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vm_worker.exports import reload
+from vm_worker.exports.asked import Asked
 from vm_worker.exports.formats import Format, Reader
 from vm_worker.exports.service import trial
 
 BATCH = 16  # images: 32 of them take Keras a third longer each where a processor's cache is small
-LANES = 2  # processes at a time: much of what they do uses one core
 FORGIVEN = 1  # of a few dozen photos one is more than 1 %
 LOSS_WARNED = 0.01  # of accuracy
+LATE = "the time did not suffice to prove it: the clean process did not end"
 
 Said = NDArray[np.float32]
 
@@ -36,81 +36,74 @@ class Proof:
     labels: NDArray[np.int64]  # (m,) what they are
     expected: Said  # (m, classes) probabilities of the reloaded model.h5
     folder: Path  # scratch space
-    timeout: float  # seconds, for all of them
+    timeout: float  # seconds, for all files of one reader
 
 
-def verify(proof: Proof, formats: Sequence[Format], folder: Path) -> list[dict[str, Any]]:
-    """One row a file of the folder: name, format, state (made | failed), accuracy, agreement, max_difference, note.
+def prove(
+    proof: Proof, reader: Reader, files: Iterable[Format], folder: Path, turns: AbstractContextManager[Any]
+) -> list[dict[str, Any]]:
+    """A row for each of these files, which may be made meanwhile; `turns` is held while one of them is read.
 
-    `agreement` is the share of images with the same first answer, `max_difference` is of a probability.
+    name, format, state (made | failed), accuracy, agreement, max_difference, note. `agreement` is the share of
+    images with the same first answer, `max_difference` is of a probability.
     """
-    end = time.monotonic() + proof.timeout
-    answers: dict[str, Said | str] = {}
-    # Each kind of reader has a process of its own: one imports TensorFlow, the others start at once.
-    with ThreadPoolExecutor(LANES) as lanes:
-        for found in lanes.map(lambda reader: _read(proof, reader, formats, folder, end), Reader):
-            answers |= found
-    return [judged(row, answers[row.file], proof) for row in formats]
+    found = []
+    with closing(_Clean(proof, reader)) as clean:
+        for row in files:
+            with turns:
+                answer = clean.answer(folder / row.file)
+            found.append(judged(row, answer, proof))
+    return found
 
 
-def _read(proof: Proof, reader: Reader, formats: Sequence[Format], folder: Path, end: float) -> dict[str, Said | str]:
-    """What the files of one reader say."""
-    paths = {row.file: folder / row.file for row in formats if row.reader is reader}
-    if reader is Reader.SERVICE:
-        return {name: trial.answers(path, _trial(proof, end)) for name, path in paths.items()}
-    return _answers(proof, reader, paths, end)
+class _Clean:
+    """A process for all files of a reader, so that TensorFlow is imported once; another one where that died."""
 
+    def __init__(self, proof: Proof, reader: Reader) -> None:
+        self._proof, self._reader, self._left = proof, reader, proof.timeout
+        self._process: Asked | None = None
 
-def _trial(proof: Proof, end: float) -> trial.Trial:
-    return trial.Trial(proof.images, proof.rows, proof.folder, end - time.monotonic())
+    def answer(self, path: Path) -> Said | str:
+        """What the file says, or why it says nothing."""
+        if self._left <= 0:
+            return LATE
+        began = time.monotonic()
+        try:
+            if self._reader is Reader.SERVICE:  # starts by itself, which is a part of its proof
+                proof = self._proof
+                return trial.answers(path, trial.Trial(proof.images, proof.rows, proof.folder, self._left))
+            return self._asked(path)
+        finally:
+            self._left -= time.monotonic() - began
 
+    def close(self) -> int:
+        """The process ends; its exit status."""
+        process, self._process = self._process, None
+        return process.close() if process else 0
 
-def _answers(proof: Proof, reader: Reader, paths: Mapping[str, Path], end: float) -> dict[str, Said | str]:
-    """What each file says, or why it says nothing. One that ends the process does not take the next with it."""
-    answers: dict[str, Said | str] = {}
-    while left := {name: path for name, path in paths.items() if name not in answers}:
-        died = _run(proof, reader, left, end - time.monotonic())
-        found = {name: _answer(proof.folder, name) for name in left}
-        answers |= {name: said for name, said in found.items() if said is not None}
-        guilty = next((name for name in left if name not in answers), None)
-        if guilty is not None:
-            answers[guilty] = died or "it said nothing"
-    return answers
+    def _asked(self, path: Path) -> Said | str:
+        process = self._process = self._process or self._started()
+        said = self._proof.folder / f"{path.name}.npy"
+        told = process.ask({"model": str(path), "answer": str(said)}, self._left)
+        if told is None:
+            status = self.close()
+            return LATE if process.late else f"the clean process ended with status {status}"
+        if told["error"]:
+            return str(told["error"])
+        answer: Said = np.load(said)
+        said.unlink()
+        return answer
 
-
-def _answer(folder: Path, name: str) -> Said | str | None:
-    said, error = folder / f"{name}.npy", folder / f"{name}.txt"
-    if error.exists():
-        text = error.read_text(encoding="utf-8")
-        error.unlink()
-        return text
-    if not said.exists():
-        return None
-    answer: Said = np.load(said)
-    said.unlink()
-    return answer
-
-
-def _run(proof: Proof, reader: Reader, paths: Mapping[str, Path], seconds: float) -> str:
-    """How the clean process died; empty: it did not."""
-    request = proof.folder / f"verify-{reader}.json"
-    plain = {
-        "reader": reader,
-        "images": str(proof.images),
-        "rows": proof.rows.tolist(),
-        "batch": BATCH,
-        "models": {name: str(path) for name, path in paths.items()},
-        "folder": str(proof.folder),
-    }
-    request.write_text(json.dumps(plain), encoding="utf-8")
-    command = [sys.executable, "-I", str(reload.__file__), str(request)]
-    try:
-        done = subprocess.run(command, timeout=max(0.0, seconds), check=False)  # noqa: S603 (our own file)
-    except subprocess.TimeoutExpired:
-        return "the time did not suffice to prove it: the clean process did not end"
-    finally:
-        request.unlink()
-    return f"the clean process ended with status {done.returncode}" if done.returncode else ""
+    def _started(self) -> Asked:
+        proof, request = self._proof, self._proof.folder / f"verify-{self._reader}.json"
+        plain = {
+            "reader": self._reader,
+            "images": str(proof.images),
+            "rows": proof.rows.tolist(),
+            "batch": BATCH,
+        }
+        request.write_text(json.dumps(plain), encoding="utf-8")
+        return Asked([sys.executable, "-I", str(reload.__file__), str(request)])
 
 
 def judged(row: Format, answer: Said | str, proof: Proof) -> dict[str, Any]:

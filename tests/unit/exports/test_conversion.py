@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -14,16 +15,16 @@ from vm_worker.exports.conversion import LATE, Conversion, calibration, convert
 # Stands in for the child: it makes, fails, dies or hangs as the name of the format says.
 CHILD = """
 import json, os, sys, time
-request = json.load(open(sys.argv[-1]))
-with open(request["told"], "a") as told:
-    for key, path in request["formats"].items():
-        if key.startswith("dies"):
-            os.kill(os.getpid(), 9)
-        if key.startswith("hangs"):
-            time.sleep(60)
-        note = "no such operation" if key.startswith("fails") else ""
-        note = os.environ["KERAS_BACKEND"] if key == "backend" else note
-        print(json.dumps({"format": key, "note": note, "seconds": 1.0}), file=told, flush=True)
+for line in sys.stdin:
+    key = json.loads(line)["format"]
+    if key.startswith("dies"):
+        os.kill(os.getpid(), 9)
+    if key.startswith("hangs"):
+        time.sleep(60)
+    note = "no such operation" if key.startswith("fails") else ""
+    note = os.environ["KERAS_BACKEND"] if key == "backend" else note
+    note = open(sys.argv[-1]).read() if key == "request" else note
+    print(json.dumps({"note": note}), flush=True)
 """
 
 
@@ -40,7 +41,7 @@ def child(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def notes(folder: Path, names: list[str], seconds: float = 60.0) -> dict[str, str]:
     paths = {name: folder / name for name in names}
     request = Conversion(folder / "model.h5", paths, folder / "x.npy", np.arange(3), folder, seconds)
-    return {name: made.note for name, made in convert(request).items()}
+    return {name: made.note for name, made in convert(request)}
 
 
 @pytest.mark.usefixtures("child")
@@ -73,9 +74,20 @@ def test_without_time_nothing_is_begun(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("child")
 def test_the_child_is_told_what_to_convert(tmp_path: Path) -> None:
-    notes(tmp_path, ["one"])
-    told = json.loads((tmp_path / "convert.json").read_text())
-    assert told["rows"] == [0, 1, 2] and told["formats"] == {"one": str(tmp_path / "one")}
+    told = json.loads(notes(tmp_path, ["request"])["request"])
+    assert (told["rows"], told["model"], told["images"]) == (
+        [0, 1, 2],
+        str(tmp_path / "model.h5"),
+        str(tmp_path / "x.npy"),
+    )
+
+
+@pytest.mark.usefixtures("child")
+def test_each_format_is_said_as_soon_as_it_is_made(tmp_path: Path) -> None:
+    paths = {name: tmp_path / name for name in ("one", "hangs")}
+    request = Conversion(tmp_path / "model.h5", paths, tmp_path / "x.npy", np.arange(3), tmp_path, 60.0)
+    with closing(convert(request)) as coming:
+        assert next(coming)[0] == "one"  # while the other has not begun
 
 
 @pytest.mark.parametrize(("gflops", "number"), [(0.4, 100), (4.0, 50), (15.3, 20)])

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from threading import Semaphore
 from typing import Any
 
 import numpy as np
@@ -14,7 +16,7 @@ from jobs.options import EXPORTS
 from vm_worker.exports import conversion, delivery, formats
 from vm_worker.exports.conversion import Conversion, Made
 from vm_worker.exports.delivery import Order, deliver
-from vm_worker.exports.formats import Format, Pace
+from vm_worker.exports.formats import Format, Pace, Reader
 from vm_worker.exports.service import base
 from vm_worker.exports.verify import Proof
 from vm_worker.learn import latency
@@ -24,14 +26,17 @@ from vm_worker.learn import latency
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where everything that converts, proves or measures is replaced by its word; ONNX fails."""
 
-    def convert(conversion: Conversion) -> dict[str, Made]:
+    def convert(conversion: Conversion) -> Iterator[tuple[str, Made]]:
         for key, path in conversion.paths.items():
             path.write_bytes(key.encode())
-        return {key: Made("no such operation" if key == "onnx" else "", 2.0) for key in conversion.paths}
+            yield key, Made("no such operation" if key == "onnx" else "", 2.0)
 
-    def verify(proof: Proof, rows: Sequence[Format], folder: Path) -> list[dict[str, Any]]:
-        assert all((folder / row.file).is_file() for row in rows)
-        return [{"name": row.file, "format": row.key, "state": "made", "note": ""} for row in rows]
+    def prove(
+        proof: Proof, reader: Reader, rows: Iterable[Format], folder: Path, turns: Semaphore
+    ) -> Iterator[dict[str, Any]]:
+        for row in rows:
+            assert (folder / row.file).is_file()
+            yield {"name": row.file, "format": row.key, "state": "made", "note": ""}
 
     def keras(folder: Path) -> Made:
         (folder / "model.keras").write_bytes(b"keras")
@@ -41,7 +46,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         return {path: {"bytes": path.stat().st_size} for path in paths}
 
     monkeypatch.setattr(conversion, "convert", convert)
-    monkeypatch.setattr(delivery, "verify", verify)
+    monkeypatch.setattr(delivery, "prove", lambda *given: list(prove(*given)))
     monkeypatch.setattr(delivery, "_keras", keras)
     monkeypatch.setattr(latency, "measure", measure)
     monkeypatch.setattr(base, "base", lambda: tmp_path / "base.pyz")
@@ -89,3 +94,36 @@ def test_a_model_that_cannot_be_timed_is_delivered(folder: Path, monkeypatch: py
     monkeypatch.setattr(latency, "measure", broken)
     row = delivered(folder)["tflite"]
     assert (row["state"], row["latency"]) == ("made", None)
+
+
+def test_a_file_is_proved_while_others_are_converted(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    proved = threading.Event()
+
+    def convert(conversion: Conversion) -> Iterator[tuple[str, Made]]:
+        for key, path in conversion.paths.items():
+            path.write_bytes(key.encode())
+            yield key, Made()
+            if key == "tflite":
+                assert proved.wait(30)
+
+    def prove(proof: Proof, reader: Reader, rows: Iterable[Format], *_: object) -> list[dict[str, Any]]:
+        found = []
+        for row in rows:
+            found.append({"name": row.file, "format": row.key, "state": "made", "note": ""})
+            if row.key == "tflite":
+                proved.set()
+        return found
+
+    monkeypatch.setattr(conversion, "convert", convert)
+    monkeypatch.setattr(delivery, "prove", prove)
+    assert {row["state"] for row in delivered(folder).values()} == {"made"}
+
+
+def test_an_error_of_ours_leaves_nobody_waiting(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def convert(conversion: Conversion) -> Iterator[tuple[str, Made]]:
+        yield "tflite", Made()
+        raise OSError("no space left")
+
+    monkeypatch.setattr(conversion, "convert", convert)
+    with pytest.raises(OSError, match="no space left"):
+        delivered(folder)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ from jobs.options import EXPORTS
 from vm_worker.exports import files, formats
 from vm_worker.exports.delivery import Order, deliver
 from vm_worker.exports.formats import CLOSE, EXACT, Format, Pace, Reader
-from vm_worker.exports.verify import Proof, judged, verify
+from vm_worker.exports.verify import LATE, Proof, judged, prove
 
 SIZE = 8
 CLASSES = 3
@@ -74,7 +76,8 @@ def rows(made: tuple[Proof, Path]) -> dict[str, dict[str, Any]]:
         for name in ("model.h5", "other.h5", "cut.h5", "wide.h5")
     ]
     cut = Format("cut.tflite", "cut.tflite", Reader.LITERT, CLOSE, 1.0, 0.0, 1.0)
-    return {row["name"]: row for row in verify(proof, [*of_keras, cut], folder)}
+    found = prove(proof, Reader.TENSORFLOW, of_keras, folder, nullcontext())
+    return {row["name"]: row for row in [*found, *prove(proof, Reader.LITERT, [cut], folder, nullcontext())]}
 
 
 def wide_model() -> Any:
@@ -148,8 +151,42 @@ def test_an_integer_model_takes_and_gives_what_the_others_do(made: tuple[Proof, 
 def test_a_clean_process_that_hangs_proves_nothing(tmp_path: Path) -> None:
     np.save(tmp_path / "images.npy", np.zeros((2, SIZE, SIZE, 3), np.uint8))
     proof = Proof(tmp_path / "images.npy", np.arange(2), np.arange(2), np.zeros((2, 3), np.float32), tmp_path, 0.05)
-    (row,) = verify(proof, [formats.FORMATS["h5"]], tmp_path)
-    assert row["state"] == "failed" and "did not end" in row["note"]
+    both = prove(proof, Reader.TENSORFLOW, [formats.FORMATS["h5"], formats.FORMATS["keras"]], tmp_path, nullcontext())
+    assert [(row["state"], row["note"]) for row in both] == [("failed", LATE)] * 2
+
+
+# Stands in for the clean process: it says what was expected, or dies as the name of the file says.
+READER = """
+import json, os, sys
+import numpy as np
+for line in sys.stdin:
+    asked = json.loads(line)
+    if "dies" in asked["model"]:
+        os.kill(os.getpid(), 9)
+    np.save(asked["answer"], np.load(asked["model"]))
+    print(json.dumps({"error": ""}), flush=True)
+"""
+
+
+def test_a_file_that_ends_the_clean_process_takes_no_other_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script, interpreter = tmp_path / "reader.py", tmp_path / "python"
+    script.write_text(READER)
+    interpreter.write_text(f"#!/bin/sh\nexec {sys.executable} {script}\n")
+    interpreter.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(interpreter))
+    expected = answers(0.5, 0.9)
+    for name in ("one.npy", "two.npy"):
+        np.save(tmp_path / name, expected)
+    proof = Proof(tmp_path / "x.npy", np.arange(100), np.zeros(100, np.int64), expected, tmp_path, 60.0)
+    files = [Format(name, name, Reader.ONNX, CLOSE, 1.0, 0.0, 1.0) for name in ("one.npy", "dies", "two.npy")]
+    rows = prove(proof, Reader.ONNX, files, tmp_path, nullcontext())
+    assert [(row["state"], row["note"]) for row in rows] == [
+        ("made", ""),
+        ("failed", "the clean process ended with status -9"),
+        ("made", ""),
+    ]
 
 
 def answers(share: float, sure: float) -> Any:
