@@ -6,7 +6,6 @@ and those that are clearly worse on them see no more. What was computed then is 
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -34,8 +33,9 @@ HEADS_SHARE = 0.1  # of the time left, kept for training a candidate's heads
 TUNE_SECONDS = 15.0  # what tuning and the rest need whatever the number of photos: graphs, files
 TUNE_PASSES = 9.0  # what they need besides, in forward passes of the best network over the photos: two views
 # of each, eight epochs above the cut, and the test. Unfreezing brings more than one more candidate does.
-TUNE_SHARE = 0.6  # of the time left, at most: on a slow machine, too, more than one candidate shall be tried
-TEST_PASSES = 1.5  # over the test photos: the test, and the proofs of files, which make do with fewer where they must
+TUNE_SHARE = 0.6  # of the time for both, at most
+FEW = 2  # candidates that a slow machine shall try, too: up to them that share is of the time that is left
+TEST_PASSES = 1.5  # over the test photos: the test, and the proof of model.h5
 LEAST_IMAGES = 4 * BATCH  # the first candidate sees so many, whatever the budget
 
 PROBES_SHARE = 0.35  # of the time left, for showing a few photos to every candidate
@@ -43,6 +43,7 @@ LATENCY_SHARE = 0.2  # of the time left, for the latency of those that tie, wher
 FINDINGS_SHARE = 0.15  # of the time left when the winner is known, for what its features tell about the photos
 
 Report = Callable[[Mapping[str, Any]], None]
+Finishing = Callable[[float, float], float]  # images a second by Keras, GFLOP of an image -> seconds
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,7 @@ class SelectRequest:
     budget: Budget
     folder: Path
     extract: Extract = alone  # how photos go through a network
+    finishing: Finishing | None = None  # what comes after tuning: the test, the files; None: the test alone
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,8 @@ class _Board:
         self._rows: dict[str, NDArray[np.int64]] = {}  # the photos that each candidate was judged on
         self._plain: dict[str, float] = {}  # images a second by Keras
         self._speeds: dict[str, float] = {}  # images a second of who has seen some
-        self._first = math.inf  # images a second through the first candidate by Keras
+        self._first: tuple[Backbone, float]  # the first candidate, and images a second through it by Keras
+        self._both: float  # seconds for selection and tuning, when it had been measured
         self._told = 0.0
         self.photos = Photos.of(request.dataset, request.options.seed, request.folder).by(request.extract)
         self.plan = Plan(len(request.dataset.classes), request.options.epochs, request.options.seed)
@@ -128,24 +131,28 @@ class _Board:
         """Until when the next candidate may take its images, so that the best one so far can still be tuned."""
         budget = self.request.budget
         if not self.entries:
-            return Budget.of(budget.remaining() * (1 - HEADS_SHARE) - self._tests(self._first))
+            return Budget.of(budget.remaining() * (1 - HEADS_SHARE) - self._finishing(*self._first))
         best = standings.winner(self.entries, self.request.options.objective)
-        return Budget.of(self.seconds_for_all(self._plain[best.backbone.key]))
+        return Budget.of(self.seconds_for_all(best.backbone, self._plain[best.backbone.key]))
 
-    def seconds_for_all(self, images_per_second: float) -> float:
-        """What is left for candidates if one of that speed by Keras is to be tuned and tested afterwards."""
+    def seconds_for_all(self, backbone: Backbone, images_per_second: float) -> float:
+        """What is left for candidates if this one, of that speed by Keras, is to be tuned, tested and delivered."""
         tuning = TUNE_SECONDS + TUNE_PASSES * len(self.photos.rows) / images_per_second
-        remaining = self.request.budget.remaining()
-        wanted = 0.0 if self.request.options.trials == 0 else min(tuning, TUNE_SHARE * remaining)
-        return max(0.0, remaining * (1 - HEADS_SHARE) - wanted - self._tests(images_per_second))
+        remaining = self.request.budget.remaining() - self._finishing(backbone, images_per_second)
+        both = remaining if len(self.entries) < FEW else max(self._both, remaining)
+        wanted = 0.0 if self.request.options.trials == 0 else min(tuning, TUNE_SHARE * both)
+        return max(0.0, remaining * (1 - HEADS_SHARE) - wanted)
 
-    def _tests(self, images_per_second: float) -> float:
+    def _finishing(self, backbone: Backbone, images_per_second: float) -> float:
+        if self.request.finishing:
+            return self.request.finishing(images_per_second, backbone.gflops)
         return TEST_PASSES * len(self.request.dataset.rows(Part.TEST)) / images_per_second
 
     def quote(self, first: Entrant, rows: list[Backbone]) -> None:
         """Tell how long selection and tuning will take, by the speed of the cheapest candidate."""
         options, measured = self.request.options, first.measure()
-        self._first = measured.plain
+        self._first = first.backbone, measured.plain
+        self._both = self.request.budget.remaining() - self._finishing(*self._first)
         todo = quote.Todo(rows, len(self.photos.rows), self.plan.classes, quote.trials(options.search, options.trials))
         event = {
             "quoted_seconds": quote.seconds(todo, measured) + self._nursery.seconds,
@@ -263,7 +270,7 @@ def _shortlist(board: _Board, entrants: list[Entrant]) -> Iterator[Entrant]:
     # Each candidate's beginning is the beginning of its features: nothing is computed twice.
     first = entrants[0]
     board.advance(first, prune.PROBE_IMAGES, board.budget(), LEAST_IMAGES)
-    seconds = board.seconds_for_all(first.plain)
+    seconds = board.seconds_for_all(first.backbone, first.plain)
     if first.seen == prune.PROBE_IMAGES and prune.worth_it(len(board.photos.rows), first.speed, rows, seconds):
         entrants = _probed(board, entrants)
     yield from entrants

@@ -194,10 +194,14 @@ class Work:
 
     def after_tuning(self, speed: float, gflops: float = SMALL_GFLOPS) -> float:
         """Seconds of evaluate, export and report, at so many images a second by Keras."""
+        return self.fixed_seconds + self.finishing(speed, gflops)
+
+    def finishing(self, speed: float, gflops: float) -> float:
+        """The part of them that depends on the photos and the network."""
         photos = len(self.dataset().rows(Part.TEST))
         extras = [row for row in formats.wanted(self.spec.options.exports) if row.key not in formats.ALWAYS]
         wanted = formats.seconds(extras, formats.Pace(speed, gflops, photos))
-        return self.fixed_seconds + FINISH_PASSES * photos / speed + min(wanted, self._allowed * EXTRAS_SHARE)
+        return FINISH_PASSES * photos / speed + min(wanted, self._allowed * EXTRAS_SHARE)
 
     def export_time(self) -> float:
         """Seconds that are left for making and proving files; negative when the budget is used up."""

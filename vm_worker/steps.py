@@ -39,7 +39,9 @@ def select(work: Work) -> Output:
     found, missing = work.weights()
     folder = work.scratch
     with spread(work.spec.cluster, folder) as extract:
-        request = SelectRequest(work.dataset(), found, work.spec.options, select_budget(work), folder, extract)
+        request = SelectRequest(
+            work.dataset(), found, work.spec.options, select_budget(work), folder, extract, work.finishing
+        )
         selection = choose(request, _teller(work, Stage.SELECT))
     selection.head.save(work.folder / HEAD)
     absent = [_without_weights(key, reason) for key, reason in missing.items()] if work.spec.options.candidates else []

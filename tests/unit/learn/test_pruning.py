@@ -18,7 +18,7 @@ from vm_worker.learn.backbones import CATALOGUE
 from vm_worker.learn.budget import Budget
 from vm_worker.learn.engines import Engine
 from vm_worker.learn.weights import KERAS_H5, WeightFile
-from vm_worker.selection import Selection, SelectRequest, select
+from vm_worker.selection import Finishing, Selection, SelectRequest, select
 
 OPTIONS = Options(epochs=6, trials=0)
 IMAGES, CLASSES, WIDTH = 1500, 3, 16
@@ -79,11 +79,13 @@ def dataset(world: World, folder: Path) -> Dataset:
     )
 
 
-def run(world: World, folder: Path, seconds: float, trials: int | None = 0) -> tuple[Selection, list[Any]]:
+def run(
+    world: World, folder: Path, seconds: float, trials: int | None = 0, finishing: Finishing | None = None
+) -> tuple[Selection, list[Any]]:
     events: list[Mapping[str, Any]] = []
     weights = {key: WeightFile(key, Path(), KERAS_H5) for key in SPEED}
     options = replace(OPTIONS, trials=trials)
-    request = SelectRequest(dataset(world, folder), weights, options, Budget.of(seconds), folder)
+    request = SelectRequest(dataset(world, folder), weights, options, Budget.of(seconds), folder, finishing=finishing)
     return select(request, events.append), events
 
 
@@ -138,6 +140,19 @@ def test_the_budget_is_kept_whatever_the_candidates(
     assert outcome.winner not in dropped
     assert outcome.head.kernel.shape == (WIDTH, CLASSES)
     assert set(states(outcome)) == set(SPEED)
+
+
+def test_what_the_files_need_is_left_and_so_is_time_for_tuning(world: World, tmp_path: Path) -> None:
+    asked: set[tuple[float, float]] = set()
+
+    def files(speed: float, gflops: float) -> float:
+        asked.add((speed, gflops))
+        return 200.0
+
+    run(world, tmp_path, 400, None, files)
+    left = 1400 - world.now
+    assert left >= 200 + 90  # the best of them shows 100 photos a second: tuning wants that and more
+    assert asked <= {(SPEED[key], CATALOGUE[key].gflops) for key in SPEED}
 
 
 def test_the_findings_name_photos_and_give_a_curve(world: World, tmp_path: Path) -> None:
