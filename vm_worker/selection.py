@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jobs.options import Options
+from vm_worker.allotment import Allotment, Finishing
 from vm_worker.intake.dataset import Dataset, Part
 from vm_worker.learn import contest, features, from_scratch, heap, latency, prune, quote, standings
 from vm_worker.learn.backbones import CATALOGUE, Backbone
@@ -29,12 +30,6 @@ from vm_worker.learn.standings import Entry
 from vm_worker.learn.suspects import named
 from vm_worker.learn.weights import WeightFile
 
-HEADS_SHARE = 0.1  # of the time left, kept for training a candidate's heads
-TUNE_SECONDS = 15.0  # what tuning and the rest need whatever the number of photos: graphs, files
-TUNE_PASSES = 9.0  # what they need besides, in forward passes of the best network over the photos: two views
-# of each, eight epochs above the cut, and the test. Unfreezing brings more than one more candidate does.
-TUNE_SHARE = 0.6  # of the time for both, at most
-FEW = 2  # candidates that a slow machine shall try, too: up to them that share is of the time that is left
 TEST_PASSES = 1.5  # over the test photos: the test, and the proof of model.h5
 LEAST_IMAGES = 4 * BATCH  # the first candidate sees so many, whatever the budget
 
@@ -43,7 +38,6 @@ LATENCY_SHARE = 0.2  # of the time left, for the latency of those that tie, wher
 FINDINGS_SHARE = 0.15  # of the time left when the winner is known, for what its features tell about the photos
 
 Report = Callable[[Mapping[str, Any]], None]
-Finishing = Callable[[float, float], float]  # images a second by Keras, GFLOP of an image -> seconds
 
 
 @dataclass(frozen=True)
@@ -112,10 +106,10 @@ class _Board:
         self._rows: dict[str, NDArray[np.int64]] = {}  # the photos that each candidate was judged on
         self._plain: dict[str, float] = {}  # images a second by Keras
         self._speeds: dict[str, float] = {}  # images a second of who has seen some
-        self._first: tuple[Backbone, float]  # the first candidate, and images a second through it by Keras
-        self._both: float  # seconds for selection and tuning, when it had been measured
         self._told = 0.0
         self.photos = Photos.of(request.dataset, request.options.seed, request.folder).by(request.extract)
+        finishing = request.finishing or self._tests
+        self.times = Allotment(request.budget, len(self.photos.rows), request.options.trials != 0, finishing)
         self.plan = Plan(len(request.dataset.classes), request.options.epochs, request.options.seed)
 
     def entrant(self, backbone: Backbone) -> Entrant:
@@ -129,30 +123,22 @@ class _Board:
 
     def budget(self) -> Budget:
         """Until when the next candidate may take its images, so that the best one so far can still be tuned."""
-        budget = self.request.budget
         if not self.entries:
-            return Budget.of(budget.remaining() * (1 - HEADS_SHARE) - self._finishing(*self._first))
+            return Budget.of(self.times.for_first())
         best = standings.winner(self.entries, self.request.options.objective)
         return Budget.of(self.seconds_for_all(best.backbone, self._plain[best.backbone.key]))
 
     def seconds_for_all(self, backbone: Backbone, images_per_second: float) -> float:
         """What is left for candidates if this one, of that speed by Keras, is to be tuned, tested and delivered."""
-        tuning = TUNE_SECONDS + TUNE_PASSES * len(self.photos.rows) / images_per_second
-        remaining = self.request.budget.remaining() - self._finishing(backbone, images_per_second)
-        both = remaining if len(self.entries) < FEW else max(self._both, remaining)
-        wanted = 0.0 if self.request.options.trials == 0 else min(tuning, TUNE_SHARE * both)
-        return max(0.0, remaining * (1 - HEADS_SHARE) - wanted)
+        return self.times.for_more(len(self.entries), backbone, images_per_second)
 
-    def _finishing(self, backbone: Backbone, images_per_second: float) -> float:
-        if self.request.finishing:
-            return self.request.finishing(images_per_second, backbone.gflops)
+    def _tests(self, images_per_second: float, gflops: float) -> float:
         return TEST_PASSES * len(self.request.dataset.rows(Part.TEST)) / images_per_second
 
     def quote(self, first: Entrant, rows: list[Backbone]) -> None:
         """Tell how long selection and tuning will take, by the speed of the cheapest candidate."""
         options, measured = self.request.options, first.measure()
-        self._first = first.backbone, measured.plain
-        self._both = self.request.budget.remaining() - self._finishing(*self._first)
+        self.times.begin(first.backbone, measured.plain)
         todo = quote.Todo(rows, len(self.photos.rows), self.plan.classes, quote.trials(options.search, options.trials))
         event = {
             "quoted_seconds": quote.seconds(todo, measured) + self._nursery.seconds,

@@ -159,8 +159,7 @@ class Work:
     def dataset(self) -> Dataset:
         """The decoded photos and their split; made again where the intake was another machine's."""
         if self._dataset is None:
-            found, _ = self.weights()
-            sizes = {CATALOGUE[key].size for key in found}
+            sizes = {CATALOGUE[key].size for key in self.weights()[0]}
             if self.spec.options.from_scratch:
                 sizes.add(scratch_rows.SIZE)
             if Stage.SELECT in self.results:
@@ -214,9 +213,8 @@ class Work:
 
     def quote(self, learning: float, speed: float) -> None:
         """Say how long the job will take: `learning` seconds of selection and tuning lie ahead of it."""
-        allowed = self._allowed
-        spent = allowed - self.spec.seconds + time.monotonic() - self.began
-        self.quoted_seconds = round(min(allowed, spent + learning + self.after_tuning(speed)), 1)
+        spent = self._allowed - self.spec.seconds + time.monotonic() - self.began
+        self.quoted_seconds = round(min(self._allowed, spent + learning + self.after_tuning(speed)), 1)
         price = self.quoted_seconds / 3600 * self.spec.hourly_price
         money = f", {price:.2f} of machine time" if price else ""
         message = f"It will take about {max(1, round(self.quoted_seconds / 60))} min{money}"

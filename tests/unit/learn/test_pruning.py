@@ -13,12 +13,13 @@ import pytest
 from numpy.typing import NDArray
 
 from jobs.options import Options
+from vm_worker.allotment import Finishing
 from vm_worker.intake.dataset import Dataset
 from vm_worker.learn.backbones import CATALOGUE
 from vm_worker.learn.budget import Budget
 from vm_worker.learn.engines import Engine
 from vm_worker.learn.weights import KERAS_H5, WeightFile
-from vm_worker.selection import Finishing, Selection, SelectRequest, select
+from vm_worker.selection import Selection, SelectRequest, select
 
 OPTIONS = Options(epochs=6, trials=0)
 IMAGES, CLASSES, WIDTH = 1500, 3, 16
