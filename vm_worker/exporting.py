@@ -35,6 +35,7 @@ def export(work: Work) -> Output:
         about=_about(work),
         pace=formats.Pace(work.plain_speed, backbone.gflops, len(test)),
         seconds=work.export_time(),
+        tell=lambda fraction, message: work.tell(Stage.EXPORT, fraction, message),
     )
     rows = delivery.deliver(order)
     _check_h5(rows)

@@ -24,6 +24,7 @@ from vm_worker.learn import scratch_rows
 from vm_worker.learn.backbones import CATALOGUE, Backbone
 from vm_worker.learn.budget import Budget
 from vm_worker.learn.weights import OWN, WeightFile, find
+from vm_worker.progress import MESSAGES, remaining, whole
 from vm_worker.spec import Spec
 
 DECODERS = 2  # processes; more gain nothing on two cores
@@ -36,15 +37,6 @@ SMALL_GFLOPS = 0.4  # of a network that is not chosen yet
 PROOF_LEAST = 50  # test images that each file is proved on, whatever the time
 PROGRESS_GAP = 0.5  # seconds between two progress events
 GROWN = "grown.weights.h5"  # all layers but the last of a network that was trained from nothing
-
-SHARES = {  # of the progress bar
-    Stage.INTAKE: 0.10,
-    Stage.SELECT: 0.40,
-    Stage.TUNE: 0.30,
-    Stage.EVALUATE: 0.08,
-    Stage.EXPORT: 0.08,
-    Stage.REPORT: 0.04,
-}
 
 log = logging.getLogger(__name__)
 
@@ -106,6 +98,7 @@ class Work:
     _dataset: Dataset | None = None
     _shown: dict[str, Any] = field(default_factory=dict)
     _told: float = 0.0
+    due: float = 0.0  # when the job is expected to end, on the monotonic clock; 0: not known yet
 
     @property
     def folder(self) -> Path:
@@ -234,17 +227,10 @@ class Work:
         if now - self._told < PROGRESS_GAP and fraction not in (0.0, 1.0):
             return
         self._told = now
-        whole = self._before(stage) + SHARES[stage] * min(1.0, max(0.0, fraction))
-        left = max(0.0, self.end - now)
-        guess = (now - self.began) * (1 - whole) / whole if whole > 0.02 else left
-        remaining = round(min(left, guess), 1)
-        progress = {"stage": stage, "fraction": round(whole, 4), "message": message, "remaining_seconds": remaining}
+        done = whole(stage, fraction)
+        seconds = remaining(done, now - self.began, self.end - now, self.due - now)
+        progress = {"stage": stage, "fraction": round(done, 4), "message": message, "remaining_seconds": seconds}
         self.link.send({"event": "progress", **progress, **self._shown})
-
-    @staticmethod
-    def _before(stage: Stage) -> float:
-        order = list(SHARES)
-        return sum(SHARES[one] for one in order[: order.index(stage)])
 
 
 def run_stages(spec: Spec, link: Link) -> None:
@@ -263,6 +249,8 @@ def run_stages(spec: Spec, link: Link) -> None:
 
 def _run(work: Work, stage: Stage, function: Callable[[Work], Output]) -> None:
     began = time.monotonic()
+    if stage is Stage.EVALUATE:
+        work.due = began + work.finish_seconds()
     work.tell(stage, 0.0, MESSAGES[stage])
     output = function(work)
     seconds = time.monotonic() - began
@@ -288,13 +276,3 @@ def select_budget(work: Work) -> Budget:
 def tune_budget(work: Work) -> Budget:
     """Until when tuning may train: what comes after it is paid first."""
     return Budget(work.end - work.finish_seconds())
-
-
-MESSAGES = {
-    Stage.INTAKE: "Reading your photos",
-    Stage.SELECT: "Trying the candidates",
-    Stage.TUNE: "Tuning the best one",
-    Stage.EVALUATE: "Testing on photos that it has never seen",
-    Stage.EXPORT: "Checking the model files in a clean process",
-    Stage.REPORT: "Writing the report",
-}

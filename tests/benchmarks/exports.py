@@ -79,7 +79,8 @@ def _order(network: str, photos: int, folder: Path) -> delivery.Order:
     scratch.mkdir()
     proof = Proof(folder / "images.npy", rows, expected.argmax(1), expected, scratch, 600.0)
     train = np.arange(photos, len(images))
-    return delivery.Order(folder, tuple(formats.wanted(list(formats.FORMATS))), proof, train, CLASSES, {}, pace, 600.0)
+    wanted = tuple(formats.wanted(list(formats.FORMATS)))
+    return delivery.Order(folder, wanted, proof, train, CLASSES, {}, pace, 600.0, lambda fraction, message: None)
 
 
 def _crops(number: int, size: int) -> np.ndarray:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Semaphore
+from threading import Lock, Semaphore
 from typing import Any
 
 import numpy as np
@@ -25,7 +25,7 @@ from vm_worker.learn import latency
 LANES = 2  # processes that work at a time: much of what they do uses one core
 
 Row = dict[str, Any]
-Outcome = Mapping[str, Future[Made]]  # of each chosen format, as soon as it has ended
+Tell = Callable[[float, str], None]  # how far it is, 0..1, and what was done
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,7 @@ class Order:
     about: Mapping[str, Any]  # of the service: title, accuracy, interval, made_at, licence
     pace: Pace
     seconds: float  # left for all of it; with none, .h5 and .keras are made and proved all the same
+    tell: Tell
 
 
 def deliver(order: Order) -> list[Row]:
@@ -49,7 +50,7 @@ def deliver(order: Order) -> list[Row]:
     """
     end = time.monotonic() + order.seconds
     chosen = formats.fitting(order.formats, order.seconds, order.pace)
-    outcome: Outcome = {row.key: Future() for row in chosen}
+    outcome = _Outcome(chosen, order.tell)
     turns = Semaphore(LANES - 1)  # the converters use one core most of the time
     with ThreadPoolExecutor(len(Reader) + 1) as aside:
         keras = aside.submit(_of_keras, order, outcome)
@@ -58,9 +59,10 @@ def deliver(order: Order) -> list[Row]:
             _convert(order, chosen, end, outcome)
         finally:
             turns.release()
-            _settle(outcome, keras)
+            wait([keras])
+            outcome.close()
     proved = {row["format"]: row for proof in proofs for row in proof.result()}
-    made = {key: future.result() for key, future in outcome.items()}
+    made = {row.key: outcome.of(row) for row in chosen}
     rows = [proved.get(row.key) or _absent(row, made.get(row.key)) for row in order.formats]
     return [row | _measures(order.folder / row["name"], row, made) for row in _timed(order, rows, end)]
 
@@ -71,14 +73,51 @@ def costs(keys: Sequence[str], folder: Path, seconds: float) -> dict[str, Any]:
     return {"costs": latency.Memory().known(keys), "machine": latency.machine()}
 
 
-def _of_keras(order: Order, outcome: Outcome) -> None:
+class _Outcome:
+    """What becomes of each chosen format, and how far the whole is: making a file is a step, and proving it is one."""
+
+    def __init__(self, chosen: Sequence[Format], tell: Tell) -> None:
+        self._made: dict[str, Future[Made]] = {row.key: Future() for row in chosen}
+        self._steps, self._tell = 0, tell
+        self._lock = Lock()
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._made
+
+    def of(self, row: Format) -> Made:
+        """As soon as it is known. Raises Bug where it never will be."""
+        return self._made[row.key].result()
+
+    def made(self, key: str, made: Made) -> None:
+        """This format has ended."""
+        self._made[key].set_result(made)
+        file = FORMATS[key].file
+        self._step(f"{file} could not be made" if made.note else f"Made {file}", 2 if made.note else 1)
+
+    def proved(self, row: Row) -> None:
+        """A file's proof has ended."""
+        self._step(f"Checked {row['name']} in a clean process", 1)
+
+    def close(self) -> None:
+        """Nobody waits for what will never come."""
+        for future in self._made.values():
+            if not future.done():
+                future.set_exception(Bug("the exports broke off"))
+
+    def _step(self, message: str, steps: int) -> None:
+        with self._lock:  # several threads come to an end of something
+            self._steps += steps
+            self._tell(self._steps / (2 * len(self._made)), message)
+
+
+def _of_keras(order: Order, outcome: _Outcome) -> None:
     """model.h5 is there; model.keras is made of it."""
-    outcome["h5"].set_result(Made())
+    outcome.made("h5", Made())
     if "keras" in outcome:
-        outcome["keras"].set_result(_keras(order.folder))
+        outcome.made("keras", _keras(order.folder))
 
 
-def _convert(order: Order, chosen: Sequence[Format], end: float, outcome: Outcome) -> None:
+def _convert(order: Order, chosen: Sequence[Format], end: float, outcome: _Outcome) -> None:
     """The other formats, each said as soon as it has ended."""
     converted = [FORMATS[key] for key in formats.CONVERTED if key in outcome]
     others = [row for row in chosen if row.key not in formats.ALWAYS]
@@ -92,24 +131,20 @@ def _convert(order: Order, chosen: Sequence[Format], end: float, outcome: Outcom
         seconds=end - time.monotonic() - proving,
     )
     for key, made in conversion.convert(request):
-        outcome[key].set_result(made)
+        outcome.made(key, made)
         if key == "tflite" and "service" in outcome:
-            outcome["service"].set_result(_service(order, made))
+            outcome.made("service", _service(order, made))
 
 
-def _settle(outcome: Outcome, keras: Future[None]) -> None:
-    """Nobody waits for what will never come."""
-    wait([keras])
-    for future in outcome.values():
-        if not future.done():
-            future.set_exception(Bug("the exports broke off"))
-
-
-def _proved(order: Order, reader: Reader, outcome: Outcome, turns: Semaphore) -> list[Row]:
+def _proved(order: Order, reader: Reader, outcome: _Outcome, turns: Semaphore) -> list[Row]:
     """A row for each file of this reader that is made."""
     rows = (row for row in order.formats if row.reader is reader and row.key in outcome)
-    there = (row for row in rows if not outcome[row.key].result().note)
-    return prove(order.proof, reader, there, order.folder, turns)
+    there = (row for row in rows if not outcome.of(row).note)
+    found = []
+    for row in prove(order.proof, reader, there, order.folder, turns):
+        found.append(row)
+        outcome.proved(row)
+    return found
 
 
 def _keras(folder: Path) -> Made:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,19 +41,17 @@ class Proof:
 
 def prove(
     proof: Proof, reader: Reader, files: Iterable[Format], folder: Path, turns: AbstractContextManager[Any]
-) -> list[dict[str, Any]]:
+) -> Iterator[dict[str, Any]]:
     """A row for each of these files, which may be made meanwhile; `turns` is held while one of them is read.
 
     name, format, state (made | failed), accuracy, agreement, max_difference, note. `agreement` is the share of
     images with the same first answer, `max_difference` is of a probability.
     """
-    found = []
     with closing(_Clean(proof, reader)) as clean:
         for row in files:
             with turns:
                 answer = clean.answer(folder / row.file)
-            found.append(judged(row, answer, proof))
-    return found
+            yield judged(row, answer, proof)
 
 
 class _Clean:

@@ -15,7 +15,7 @@ from jobs.errors import Bug
 from jobs.options import EXPORTS
 from vm_worker.exports import conversion, delivery, formats
 from vm_worker.exports.conversion import Conversion, Made
-from vm_worker.exports.delivery import Order, deliver
+from vm_worker.exports.delivery import Order, Tell, deliver
 from vm_worker.exports.formats import Format, Pace, Reader
 from vm_worker.exports.service import base
 from vm_worker.exports.verify import Proof
@@ -55,11 +55,15 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def delivered(folder: Path, seconds: float = 1000.0) -> dict[str, dict[str, Any]]:
+def nobody(fraction: float, message: str) -> None:
+    """Hears how far it is."""
+
+
+def delivered(folder: Path, seconds: float = 1000.0, tell: Tell = nobody) -> dict[str, dict[str, Any]]:
     rows = np.arange(4)
     proof = Proof(folder / "x.npy", rows, rows, np.zeros((4, 2), np.float32), folder, 10.0)
     wanted = tuple(formats.wanted(EXPORTS))
-    order = Order(folder, wanted, proof, rows, ("a", "b"), {"title": "Small"}, Pace(40.0, 0.4, 4), seconds)
+    order = Order(folder, wanted, proof, rows, ("a", "b"), {"title": "Small"}, Pace(40.0, 0.4, 4), seconds, tell)
     return {row["format"]: row for row in deliver(order)}
 
 
@@ -69,6 +73,15 @@ def test_a_failing_extra_is_named_and_the_others_are_there(folder: Path) -> None
     assert (rows["onnx"]["state"], rows["onnx"]["note"], rows["onnx"]["bytes"]) == ("failed", "no such operation", None)
     assert {row["state"] for key, row in rows.items() if key != "onnx"} == {"made"}
     assert rows["tflite"]["latency"] == {"bytes": 6} and rows["h5"]["latency"] is None
+
+
+def test_each_step_is_told_and_a_file_that_failed_is_behind_us_too(folder: Path) -> None:
+    told: list[tuple[float, str]] = []
+    delivered(folder, tell=lambda fraction, message: told.append((fraction, message)))
+    fractions, messages = zip(*told, strict=True)
+    assert list(fractions) == sorted(fractions) and fractions[-1] == 1.0
+    assert {"Made model.tflite", "model.onnx could not be made", "Checked model.h5 in a clean process"} < set(messages)
+    assert len(messages) == 2 * len(formats.FORMATS) - 1
 
 
 def test_without_a_packer_there_is_no_service(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -63,6 +63,7 @@ def delivered(made: tuple[Proof, Path]) -> dict[str, dict[str, Any]]:
         about={"title": "Small"},
         pace=Pace(1000.0, 0.4, PHOTOS),
         seconds=1000.0,
+        tell=lambda fraction, message: None,
     )
     return {row["format"]: row for row in deliver(order)}
 
