@@ -184,6 +184,11 @@ class Work:
         """What evaluate, export and report will need, by the speed that selection measured."""
         return self.after_tuning(self.plain_speed, self.winner.gflops)
 
+    def expect_the_end(self) -> None:
+        """Tuning is over: what comes now is known well enough to say when the job will end."""
+        self.due = time.monotonic() + self.finish_seconds()
+        self.tell(Stage.EVALUATE, 0.0, MESSAGES[Stage.EVALUATE])
+
     def after_tuning(self, speed: float, gflops: float = SMALL_GFLOPS) -> float:
         """Seconds of evaluate, export and report, at so many images a second by Keras."""
         return self.fixed_seconds + self.finishing(speed, gflops)
@@ -249,8 +254,6 @@ def run_stages(spec: Spec, link: Link) -> None:
 
 def _run(work: Work, stage: Stage, function: Callable[[Work], Output]) -> None:
     began = time.monotonic()
-    if stage is Stage.EVALUATE:
-        work.due = began + work.finish_seconds()
     work.tell(stage, 0.0, MESSAGES[stage])
     output = function(work)
     seconds = time.monotonic() - began

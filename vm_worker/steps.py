@@ -132,6 +132,7 @@ def _delivered_figures(work: Work, tuned: Any) -> dict[str, float]:
 
 def evaluate(work: Work) -> Output:
     """Write model.h5, load it again, and use the test set, once."""
+    work.expect_the_end()
     import numpy as np
 
     from vm_worker.evaluation import unsure
