@@ -50,7 +50,7 @@ def served(model: Path) -> Iterator[str]:
 
 
 def asked(address: str, path: str, data: bytes | None = None) -> Any:
-    request = urllib.request.Request(f"{address}{path}", data, {"Content-Type": "image/png"} if data else {})  # noqa: S310
+    request = urllib.request.Request(f"{address}{path}", data, {"Content-Type": "image/png"} if data else {})  # noqa: S310 (ours)
     with OPENER.open(request, timeout=60) as answer:
         return json.load(answer)
 

@@ -26,7 +26,7 @@ class Wire(HttpToolsProtocol):
         super().__init__(*given, **named)
         self._left = HEAD_BYTES
 
-    def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: Transport) -> None:  # type: ignore[override]  # uvicorn's own
         """A client is there, and is expected to say something."""
         super().connection_made(transport)
         self._heard = self.loop.time()
