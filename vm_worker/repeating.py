@@ -22,13 +22,15 @@ DONE = "trained once more in the same way with the validation photos added"
 
 def repeat(work: Work) -> Output:
     """Train the winner on train+validation for as many epochs as were best, where the time suffices."""
-    from vm_worker.learn import from_scratch
+    from vm_worker.learn.select import scratch_candidates
 
     began, select, options = time.monotonic(), work.results[Stage.SELECT], work.spec.options
     epochs = int(select["from_scratch"]["epochs"])
     work.tell(Stage.TUNE, 0.1, f"{work.winner.title}: once more, with the validation photos")
-    course = from_scratch.Course(work.dataset(), options.mirror, options.seed, tune_budget(work), work.scratch)
-    better = options.trials != 0 and from_scratch.again(work.winner.key, course, epochs, work.folder / TUNED)
+    course = scratch_candidates.ScratchRequest(
+        work.dataset(), options.mirror, options.seed, tune_budget(work), work.scratch
+    )
+    better = options.trials != 0 and scratch_candidates.again(work.winner.key, course, epochs, work.folder / TUNED)
     row = next(row for row in select["candidates"] if row["name"] == work.winner.key)
     figures = {name: row[name] for name in ("validation_accuracy", "validation_loss")}
     trial = _row(better, epochs, time.monotonic() - began) | (figures if better else {})

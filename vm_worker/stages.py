@@ -20,10 +20,10 @@ from jobs.job import Stage
 from vm_worker.exports import files, formats
 from vm_worker.intake.cache import IntakeRequest, take_in
 from vm_worker.intake.dataset import Dataset, Part
-from vm_worker.learn import scratch_rows
-from vm_worker.learn.backbones import CATALOGUE, Backbone
 from vm_worker.learn.budget import Budget
-from vm_worker.learn.weights import OWN, WeightFile, find
+from vm_worker.learn.networks import small_rows
+from vm_worker.learn.networks.catalogue import CATALOGUE, Backbone
+from vm_worker.learn.networks.weights import OWN, WeightFile, find
 from vm_worker.progress import MESSAGES, remaining, whole
 from vm_worker.spec import Spec
 
@@ -125,12 +125,12 @@ class Work:
     @property
     def winner(self) -> Backbone:
         """The selected backbone."""
-        return scratch_rows.find(self.results[Stage.SELECT]["winner"])
+        return small_rows.find(self.results[Stage.SELECT]["winner"])
 
     @property
     def from_scratch(self) -> bool:
         """The winner is a network that this job trained from nothing."""
-        return self.winner.key in scratch_rows.ROWS
+        return self.winner.key in small_rows.ROWS
 
     def weights(self) -> tuple[dict[str, WeightFile], dict[str, str]]:
         """The candidates with weights, and why the others have none. Raises Bug when nothing can be tried at all."""
@@ -154,7 +154,7 @@ class Work:
         if self._dataset is None:
             sizes = {CATALOGUE[key].size for key in self.weights()[0]}
             if self.spec.options.from_scratch:
-                sizes.add(scratch_rows.SIZE)
+                sizes.add(small_rows.SIZE)
             if Stage.SELECT in self.results:
                 sizes = {self.winner.size}
             request = IntakeRequest(

@@ -31,9 +31,9 @@ def intake(work: Work) -> Output:
 def select(work: Work) -> Output:
     """A head for each candidate; the best one."""
     started = time.monotonic()
-    from vm_worker.selection import SelectRequest
-    from vm_worker.selection import select as choose
-    from vm_worker.shards import spread
+    from vm_worker.learn.features.shards import spread
+    from vm_worker.learn.select.selection import SelectRequest
+    from vm_worker.learn.select.selection import select as choose
 
     work.start_seconds = max(START_LEAST, time.monotonic() - started)
     found, missing = work.weights()
@@ -74,14 +74,14 @@ def tune(work: Work) -> Output:
         return repeat(work)
     import numpy as np
 
-    from vm_worker.learn.heads import Head
-    from vm_worker.learn.setting import Chosen
-    from vm_worker.tuning import TuneRequest
-    from vm_worker.tuning import tune as train
+    from vm_worker.learn.heads.linear import Head
+    from vm_worker.learn.tune.tuning import TuneRequest
+    from vm_worker.learn.tune.tuning import tune as train
+    from vm_worker.learn.tune.tuning_inputs import SelectedNetwork
 
     request = TuneRequest(
         dataset=work.dataset(),
-        chosen=Chosen(work.weight(), Head.load(work.folder / HEAD)),
+        chosen=SelectedNetwork(work.weight(), Head.load(work.folder / HEAD)),
         options=work.spec.options,
         budget=tune_budget(work),
         folder=work.scratch,
@@ -137,10 +137,10 @@ def evaluate(work: Work) -> Output:
 
     from vm_worker.evaluation import unsure
     from vm_worker.evaluation.metrics import evaluate as measure
-    from vm_worker.learn import calibration
-    from vm_worker.learn.assemble import delivered
-    from vm_worker.learn.heads import Head
-    from vm_worker.learn.probabilities import predict
+    from vm_worker.learn.heads.linear import Head
+    from vm_worker.learn.judge import calibration
+    from vm_worker.learn.judge.predict import predict
+    from vm_worker.learn.networks.assemble import delivered
 
     tuned = work.folder / TUNED if work.results[Stage.TUNE]["better"] else None
     path = work.folder / files.H5
@@ -247,7 +247,7 @@ def _first(candidates: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _without_weights(key: str, reason: str) -> dict[str, Any]:
-    from vm_worker.learn.backbones import CATALOGUE
+    from vm_worker.learn.networks.catalogue import CATALOGUE
 
     nothing = dict.fromkeys(("validation_accuracy", "validation_interval", "validation_loss", "seconds"))
     row = CATALOGUE[key]

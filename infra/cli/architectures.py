@@ -42,7 +42,7 @@ def run(source: Path, minutes: float, as_json: bool) -> int:
         except (ModelmailError, OSError) as error:
             screen.say(str(error))
             return 1
-        from vm_worker.learn import architectures
+        from vm_worker.learn.scratch import architectures
 
         screen.say(f"{len(dataset.names)} photos of {len(dataset.classes)} kinds, {SIZE} x {SIZE} pixels")
         screen.say(HEADING)

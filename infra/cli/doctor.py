@@ -85,8 +85,8 @@ def _weights(settings: Settings) -> Iterator[Finding]:
     """Which networks can be candidates here."""
     if find_spec("keras") is None:
         return
-    from vm_worker.learn.backbones import CATALOGUE
-    from vm_worker.learn.weights import find
+    from vm_worker.learn.networks.catalogue import CATALOGUE
+    from vm_worker.learn.networks.weights import find
 
     found, missing = find(tuple(CATALOGUE), settings.weights, False)
     advice = ""

@@ -12,8 +12,8 @@ from typing import Any
 from infra.cli.screen import Screen
 from jobs import wording
 from vm_worker.exports.service.runtime.bundle import from_zip
-from vm_worker.learn import latency
-from vm_worker.learn.backbones import CATALOGUE
+from vm_worker.learn.latency import measurement
+from vm_worker.learn.networks.catalogue import CATALOGUE
 
 NETWORK_SECONDS = 300.0  # for converting and measuring one network, at most
 
@@ -24,10 +24,10 @@ def run(models: Sequence[Path], as_json: bool) -> int:
     with tempfile.TemporaryDirectory(prefix="modelmail-") as scratch:
         try:
             figures = _models(models, Path(scratch)) if models else _networks(Path(scratch), screen)
-        except (ValueError, OSError, latency.NotMeasured) as error:
+        except (ValueError, OSError, measurement.NotMeasured) as error:
             screen.say(f"{error}.")
             return 2
-    machine = latency.machine()
+    machine = measurement.machine()
     screen.say("{processor}, {threads} threads, LiteRT {litert}; milliseconds for one photo".format(**machine))
     screen.say(
         f"{'':<36}{'size':>9}{'one core: mean':>16}{'median':>8}{'p95':>8}{'all: mean':>11}{'median':>8}{'p95':>8}"
@@ -53,7 +53,7 @@ def _models(models: Sequence[Path], scratch: Path) -> dict[str, Any]:
         for path in _files(given, scratch / f"{len(files)}.tflite"):
             short = given.is_dir() and len(models) == 1
             files[path] = path.name if short else str(path if given.is_dir() else given)
-    return {files[path]: row for path, row in latency.measure(list(files)).items()}
+    return {files[path]: row for path, row in measurement.measure(list(files)).items()}
 
 
 def _files(given: Path, scratch: Path) -> list[Path]:
@@ -69,9 +69,9 @@ def _files(given: Path, scratch: Path) -> list[Path]:
 
 def _networks(scratch: Path, screen: Screen) -> dict[str, Any]:
     """Each network of the catalogue; what was measured before is remembered."""
-    memory = latency.Memory()
+    memory = measurement.Memory()
     for key, row in CATALOGUE.items():
         if memory.get(key) is None:
             screen.say(f"Measuring {row.title}")
-            latency.fill([key], scratch, NETWORK_SECONDS)
+            measurement.fill([key], scratch, NETWORK_SECONDS)
     return memory.known(CATALOGUE)

@@ -25,17 +25,18 @@ from sklearn.linear_model import LogisticRegression
 from jobs.limits import Limits
 from jobs.options import Options
 from tests.benchmarks.shrunk import digits, shrunk
-from vm_worker import tuning
 from vm_worker.intake.cache import IntakeRequest, take_in
 from vm_worker.intake.dataset import Dataset, Part
-from vm_worker.learn import assemble, engines, features, networks
-from vm_worker.learn.backbones import CATALOGUE
 from vm_worker.learn.budget import Budget
-from vm_worker.learn.heads import standardisation
-from vm_worker.learn.probabilities import predict
-from vm_worker.learn.setting import Chosen
-from vm_worker.learn.weights import WeightFile, find
-from vm_worker.selection import SelectRequest, select
+from vm_worker.learn.features import engines, extraction
+from vm_worker.learn.heads.linear import standardisation
+from vm_worker.learn.judge.predict import predict
+from vm_worker.learn.networks import assemble, build
+from vm_worker.learn.networks.catalogue import CATALOGUE
+from vm_worker.learn.networks.weights import WeightFile, find
+from vm_worker.learn.select.selection import SelectRequest, select
+from vm_worker.learn.tune import tuning
+from vm_worker.learn.tune.tuning_inputs import SelectedNetwork
 
 LITE0 = "efficientnet_lite0"
 SELECT_SHARE = 0.4
@@ -103,7 +104,9 @@ def _measured(source: str, each: int, seed: int, options: argparse.Namespace, fo
     )
     weight = found[chosen.winner]
     left = Budget.of(options.seconds - (time.monotonic() - started))
-    request = tuning.TuneRequest(dataset, Chosen(weight, chosen.head), asked, left, folder, chosen.images_per_second)
+    request = tuning.TuneRequest(
+        dataset, SelectedNetwork(weight, chosen.head), asked, left, folder, chosen.images_per_second
+    )
     tuned = tuning.tune(request, lambda event: None)
     seconds = time.monotonic() - started
     head, delivered = (
@@ -119,9 +122,9 @@ def _measured(source: str, each: int, seed: int, options: argparse.Namespace, fo
 
 
 def _regression(dataset: Dataset, weight: WeightFile) -> tuple[float, float]:
-    model = networks.extractor(LITE0, weight)
+    model = build.extractor(LITE0, weight)
     rows = np.arange(len(dataset.names), dtype=np.int64)
-    x = features.in_memory(engines.by_keras(model), features.Source(dataset.pixels(224), rows))
+    x = extraction.in_memory(engines.by_keras(model), extraction.Source(dataset.pixels(224), rows))
     train, validation, test = (dataset.rows(part) for part in Part)
     mean, scale = standardisation(x[train])
     x = (x - mean) / scale

@@ -20,8 +20,8 @@ import skimage.data
 
 from vm_worker.exports import delivery, files, formats
 from vm_worker.exports.verify import BATCH, Proof
-from vm_worker.learn import networks, weights
-from vm_worker.learn.backbones import CATALOGUE
+from vm_worker.learn.networks import build, weights
+from vm_worker.learn.networks.catalogue import CATALOGUE
 
 CLASSES = ("a", "b", "c", "d", "e", "f")
 TRAINED = 3  # training photos for each test photo
@@ -63,7 +63,7 @@ def _order(network: str, photos: int, folder: Path) -> delivery.Order:
 
     keras.utils.set_random_seed(0)
     found, _ = weights.find([network], "", False)
-    extractor = networks.extractor(network, found.get(network))
+    extractor = build.extractor(network, found.get(network))
     model = keras.Model(extractor.input, keras.layers.Dense(len(CLASSES), activation="softmax")(extractor.output))
     files.save(model, folder / files.H5)
     images = _crops((1 + TRAINED) * photos, CATALOGUE[network].size)

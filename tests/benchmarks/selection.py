@@ -28,12 +28,14 @@ from tests.benchmarks.shrunk import shrunk
 from tests.unit.learn.photos import textures
 from vm_worker.intake.cache import IntakeRequest, take_in
 from vm_worker.intake.dataset import Dataset, Part
-from vm_worker.learn import features, heads, networks
-from vm_worker.learn.backbones import CATALOGUE
 from vm_worker.learn.budget import Budget
-from vm_worker.learn.heads import Bank, Examples, Plan
-from vm_worker.learn.weights import WeightFile, find
-from vm_worker.selection import Selection, SelectRequest, select
+from vm_worker.learn.features import extraction
+from vm_worker.learn.heads import linear
+from vm_worker.learn.heads.linear import Bank, FeatureRows, Plan
+from vm_worker.learn.networks import build
+from vm_worker.learn.networks.catalogue import CATALOGUE
+from vm_worker.learn.networks.weights import WeightFile, find
+from vm_worker.learn.select.selection import Selection, SelectRequest, select
 
 KEYS = ("efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2", "mobilenet")
 EPOCHS = 10
@@ -104,9 +106,9 @@ def _timed(work: Callable[[], Selection]) -> tuple[Selection, float]:
 
 def _trained_through(photos: Dataset, weight: WeightFile) -> Naive:
     """Every epoch sends every photo through the base, as the usual recipe does; then the heads learn from it."""
-    model = networks.extractor(weight.key, weight)
+    model = build.extractor(weight.key, weight)
     pixels, train, validation = _parts(photos, weight.key)
-    features.forward(model, pixels, train[:1])  # traces
+    extraction.forward(model, pixels, train[:1])  # traces
     started = time.monotonic()
     plan = Plan(len(photos.classes), EPOCHS, 0)
     bank: Bank | None = None
@@ -115,10 +117,10 @@ def _trained_through(photos: Dataset, weight: WeightFile) -> Naive:
         began = time.monotonic()
         seen = _through(model, pixels, train)
         # The same features each time: only the first epoch needs to hand them to the heads.
-        bank = bank or Bank(Examples(seen, photos.labels[train]), plan)
+        bank = bank or Bank(FeatureRows(seen, photos.labels[train]), plan)
         checked = _through(model, pixels, validation)
         passes.append(time.monotonic() - began)
-        with threadpool_limits(**heads.ONE_THREAD):  # as selection's heads have it
+        with threadpool_limits(**linear.ONE_THREAD):  # as selection's heads have it
             bank.epoch()
             judged = bank.probabilities(checked)
     seconds = time.monotonic() - started
@@ -128,7 +130,8 @@ def _trained_through(photos: Dataset, weight: WeightFile) -> Naive:
 
 def _through(model: object, pixels: NDArray[np.uint8], rows: NDArray[np.int64]) -> NDArray[np.float32]:
     parts = [
-        features.forward(model, pixels, rows[at : at + features.BATCH]) for at in range(0, len(rows), features.BATCH)
+        extraction.forward(model, pixels, rows[at : at + extraction.BATCH])
+        for at in range(0, len(rows), extraction.BATCH)
     ]
     return np.concatenate(parts)
 
@@ -137,9 +140,9 @@ def _on_cached(photos: Dataset, key: str, folder: Path) -> float:
     """The same heads on the features that selection left behind."""
     found: NDArray[np.float32] = np.load(folder / f"features-{key}.npy", mmap_mode="r")
     _, train, validation = _parts(photos, key)
-    learnt = Examples(found[: len(train)], photos.labels[train])
-    unseen = Examples(found[len(train) :], photos.labels[validation])
-    history = heads.train(learnt, unseen, Plan(len(photos.classes), EPOCHS, 0), lambda said: None)
+    learnt = FeatureRows(found[: len(train)], photos.labels[train])
+    unseen = FeatureRows(found[len(train) :], photos.labels[validation])
+    history = linear.train(learnt, unseen, Plan(len(photos.classes), EPOCHS, 0), lambda said: None)
     return float(history.validation_accuracy[-1].max())
 
 

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from vm_worker import trials
 from vm_worker.executors.executor import Tell
+from vm_worker.learn.tune import trials
 
 
 def work(task: Mapping[str, Any], tell: Tell) -> Mapping[str, Any]:

@@ -20,10 +20,10 @@ from tests.cluster.conftest import Nodes
 from tests.unit.learn.photos import textures, weight
 from vm_worker.executors import ray as on_ray
 from vm_worker.learn.budget import Budget
-from vm_worker.learn.heads import Head
-from vm_worker.learn.setting import Chosen
+from vm_worker.learn.heads.linear import Head
+from vm_worker.learn.tune.tuning import Tuned, TuneRequest, tune
+from vm_worker.learn.tune.tuning_inputs import SelectedNetwork
 from vm_worker.spec import Cluster
-from vm_worker.tuning import Tuned, TuneRequest, tune
 
 KEY = "efficientnet_lite0"
 ENTRY = "tests.cluster.started_trials:work"
@@ -54,7 +54,7 @@ def material(tmp_path_factory: pytest.TempPathFactory) -> TuneRequest:
     head = Head(width, width + 1, np.zeros((1280, 3), np.float32), classes, strength=3.0, epochs=0)
     options = Options(search="random", trials=TRIALS, epochs=2, seed=SEED)
     folder = tmp_path_factory.mktemp("work")
-    return TuneRequest(photos, Chosen(weight(KEY), head), options, Budget.of(0), folder, 50.0, entry=ENTRY)
+    return TuneRequest(photos, SelectedNetwork(weight(KEY), head), options, Budget.of(0), folder, 50.0, entry=ENTRY)
 
 
 def run(material: TuneRequest, name: str, cluster: Cluster) -> tuple[Tuned, Ledger]:

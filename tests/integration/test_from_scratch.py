@@ -14,7 +14,8 @@ from jobs.job import Stage
 from jobs.limits import Limits
 from jobs.options import Options
 from tests.unit.learn.patterns import archive
-from vm_worker.learn import lessons, scratch_rows, weights
+from vm_worker.learn.networks import small_rows, weights
+from vm_worker.learn.scratch import training
 from vm_worker.spec import Done, Spec
 from vm_worker.stages import run_stages
 
@@ -43,7 +44,7 @@ def spec(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Spec:
     """60 pictures of each of three kinds, and no pretrained weights anywhere; short trainings."""
     monkeypatch.setattr(weights, "PACKAGES", {})
     for name, value in {"EPOCHS": 12, "STEPS": 50, "LEAST_EPOCHS": 6, "LEAST_STEPS": 30}.items():
-        monkeypatch.setattr(lessons, name, value)
+        monkeypatch.setattr(training, name, value)
     options = Options(minutes=20, from_scratch=True, mirror=False, exports=("h5", "keras", "tflite"))
     photos = archive(tmp_path / "x.zip", each=60)
     return Spec("abcdefgh", photos, tmp_path / "out", options, Limits(), 1200.0, "2026-01-01", "2026-01-01T00:00:00")
@@ -54,7 +55,7 @@ def test_a_network_from_scratch_is_chosen_delivered_and_told_of(spec: Spec) -> N
     run_stages(spec, parent)
     report = json.loads((spec.folder / "report.json").read_text(encoding="utf-8"))
     assert report["winner"]["from_scratch"] and report["winner"]["tuned"]
-    assert report["winner"]["name"] in scratch_rows.ROWS
+    assert report["winner"]["name"] in small_rows.ROWS
     tried = [row for row in report["candidates"] if "from scratch" in row["title"]]
     assert len(tried) == 4
     assert report["test"]["accuracy"] > 0.6  # of three kinds
@@ -69,7 +70,7 @@ def test_a_network_from_scratch_is_chosen_delivered_and_told_of(spec: Spec) -> N
 
 
 def test_it_goes_on_after_a_kill_where_selection_was_committed(spec: Spec, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scratch_rows, "NETWORKS", ("alexnet",))
+    monkeypatch.setattr(small_rows, "NETWORKS", ("alexnet",))
     first = Parent(last=Stage.SELECT)
     with pytest.raises(InterruptedError):
         run_stages(spec, first)

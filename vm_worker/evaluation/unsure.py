@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vm_worker.evaluation.metrics import wilson
-from vm_worker.learn import calibration
+from vm_worker.learn.judge import calibration
 
 WANTED = 0.5  # of the mistakes among the answered photos, at most, against answering them all
 ANSWERED_LEAST = 0.5  # a model that says "not sure" more often than it answers is of no use

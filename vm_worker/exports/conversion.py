@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vm_worker.exports.asked import Asked
-from vm_worker.learn import latency
+from vm_worker.learn.latency import measurement
 
 CALIBRATION = (20, 100)  # training images that show an integer model its ranges: at least, at most
 CALIBRATION_GFLOP = 200.0  # of work in all: the calibrator runs plain loops
@@ -76,4 +76,4 @@ def _child(conversion: Conversion) -> Asked:
         "rows": conversion.shown.tolist(),
     }
     request.write_text(json.dumps(plain), encoding="utf-8")
-    return Asked([*latency.ON_TENSORFLOW, sys.executable, "-m", "vm_worker.exports.convert", str(request)])
+    return Asked([*measurement.ON_TENSORFLOW, sys.executable, "-m", "vm_worker.exports.convert", str(request)])

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from vm_worker.learn import heap
+from vm_worker.learn import free_memory
 
 OOM_SCORE = "1000"  # where memory runs out, this process is the first to go
 OPSET = 18  # of ONNX: what tools of the last three years read
@@ -48,7 +48,7 @@ def _converted(request: Mapping[str, Any], sources: list[Source], format: str, p
     except Exception as error:  # whatever a converter raises is that format's result
         return f"{type(error).__name__}: {error}"[:300]
     finally:
-        heap.trim()  # another process proves files meanwhile
+        free_memory.give_back()  # another process proves files meanwhile
 
 
 class Source:
@@ -65,7 +65,7 @@ class Source:
 
     def converter(self) -> Any:
         """A fresh TFLite converter; the graph is traced and frozen once."""
-        from vm_worker.learn import tflite
+        from vm_worker.learn.latency import tflite
 
         if self._graph is None:
             self._graph = tflite.traced(self.model)

@@ -20,7 +20,7 @@ from vm_worker.exports.formats import FORMATS, Format, Pace, Reader
 from vm_worker.exports.service import base
 from vm_worker.exports.service.runtime.bundle import Bundle, add
 from vm_worker.exports.verify import Proof, prove
-from vm_worker.learn import latency
+from vm_worker.learn.latency import measurement
 
 BACKLOG = 0.5  # of the proofs, at most, are still to come when the last file is made; measured: 0.4
 LANES = 2  # processes that work at a time: much of what they do uses one core
@@ -70,8 +70,8 @@ def deliver(order: Order) -> list[Row]:
 
 def costs(keys: Sequence[str], folder: Path, seconds: float) -> dict[str, Any]:
     """Size and latency of these networks as TFLite models, as far as they are known or the time goes."""
-    latency.fill(keys, folder, seconds)
-    return {"costs": latency.Memory().known(keys), "machine": latency.machine()}
+    measurement.fill(keys, folder, seconds)
+    return {"costs": measurement.Memory().known(keys), "machine": measurement.machine()}
 
 
 class _Outcome:
@@ -187,8 +187,8 @@ def _timed(order: Order, rows: list[Row], end: float) -> list[Row]:
     found: Mapping[Path, Any] = {}
     if paths and left > formats.LEAST_SECONDS:
         try:
-            found = latency.measure(paths, min(latency.MODEL_SECONDS, left / 2))
-        except latency.NotMeasured:
+            found = measurement.measure(paths, min(measurement.MODEL_SECONDS, left / 2))
+        except measurement.NotMeasured:
             found = {}
     return [row | {"latency": found.get(order.folder / row["name"])} for row in rows]
 

@@ -48,10 +48,10 @@ def test_without_an_extra_it_says_what_is_missed(
 def test_without_any_weights_training_does_not_work(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from vm_worker.learn import backbones
+    from vm_worker.learn.networks import catalogue
 
-    only = {"vgg16": backbones.CATALOGUE["vgg16"]}
-    monkeypatch.setattr(backbones, "CATALOGUE", only)
+    only = {"vgg16": catalogue.CATALOGUE["vgg16"]}
+    monkeypatch.setattr(catalogue, "CATALOGUE", only)
     assert doctor.run(tmp_path, as_json=False) == 1
     assert "MODELMAIL_WEIGHTS" in capsys.readouterr().out.replace("\n", "")
 

@@ -19,7 +19,7 @@ from vm_worker.exports.delivery import Order, Tell, deliver
 from vm_worker.exports.formats import Format, Pace, Reader
 from vm_worker.exports.service import base
 from vm_worker.exports.verify import Proof
-from vm_worker.learn import latency
+from vm_worker.learn.latency import measurement
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(conversion, "convert", convert)
     monkeypatch.setattr(delivery, "prove", lambda *given: list(prove(*given)))
     monkeypatch.setattr(delivery, "_keras", keras)
-    monkeypatch.setattr(latency, "measure", measure)
+    monkeypatch.setattr(measurement, "measure", measure)
     monkeypatch.setattr(base, "base", lambda: tmp_path / "base.pyz")
     (tmp_path / "base.pyz").write_bytes(b"PK\x05\x06" + bytes(18))  # an empty zip
     (tmp_path / "model.h5").write_bytes(b"h5")
@@ -102,9 +102,9 @@ def test_what_does_not_fit_into_the_time_is_left_out_and_named(folder: Path) -> 
 
 def test_a_model_that_cannot_be_timed_is_delivered(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(paths: Sequence[Path], seconds: float) -> dict[Path, Any]:
-        raise latency.NotMeasured("no LiteRT")
+        raise measurement.NotMeasured("no LiteRT")
 
-    monkeypatch.setattr(latency, "measure", broken)
+    monkeypatch.setattr(measurement, "measure", broken)
     row = delivered(folder)["tflite"]
     assert (row["state"], row["latency"]) == ("made", None)
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from vm_worker.intake.dataset import Dataset
-from vm_worker.learn.weights import WeightFile, find
+from vm_worker.learn.networks.weights import WeightFile, find
 
 CLASSES = ("brick", "grass", "gravel")
 TILE = 48  # pixels cut out of each photograph

@@ -10,13 +10,13 @@ import pytest
 
 from jobs.options import Options
 from tests.unit.worker import stub_trials
-from vm_worker import trials, tuning
 from vm_worker.intake.dataset import Dataset
 from vm_worker.learn.budget import Budget
-from vm_worker.learn.heads import Head
-from vm_worker.learn.setting import Chosen
-from vm_worker.learn.weights import WeightFile
-from vm_worker.tuning import TuneRequest
+from vm_worker.learn.heads.linear import Head
+from vm_worker.learn.networks.weights import WeightFile
+from vm_worker.learn.tune import trials, tuning
+from vm_worker.learn.tune.tuning import TuneRequest
+from vm_worker.learn.tune.tuning_inputs import SelectedNetwork
 
 ENTRY = "tests.unit.worker.stub_trials:work"
 
@@ -47,7 +47,7 @@ def request_(tmp_path: Path) -> TuneRequest:
         sha256="0" * 64,
     )
     wide, classes = np.ones(4, np.float32), np.ones(3, np.float32)
-    chosen = Chosen(
+    chosen = SelectedNetwork(
         WeightFile("efficientnet_lite0", tmp_path / "w", "keras_h5"),
         Head(wide, wide, np.ones((4, 3), np.float32), classes),
     )

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from vm_worker.leaderboard import Board, again, leads
-from vm_worker.learn.recipe import Recipe
-from vm_worker.learn.scores import Score
+from vm_worker.learn.judge.scores import Score
+from vm_worker.learn.tune.recipe import Recipe
+from vm_worker.learn.tune.trial_table import TrialTable, again, leads
 
 RECIPE = Recipe("cut", epochs=4, rate=1e-3, batch=32)
 HEAD = Score(0.88, 0.40, 0.030)
@@ -18,8 +18,8 @@ RIGHT = Score(0.90, 0.45, 0.025)
 BOTH = Score(0.91, 0.35, 0.022)
 
 
-def entered(folder: Path, *scores: Score, bar: Score | None = HEAD) -> Board:
-    board = Board()
+def entered(folder: Path, *scores: Score, bar: Score | None = HEAD) -> TrialTable:
+    board = TrialTable()
     board.bar = bar
     for number, score in enumerate(scores):
         weights = folder / f"{number}.weights.h5"

@@ -11,10 +11,10 @@ import pytest
 
 from tests.unit.worker import stub_trials
 from tests.unit.worker.tuned import Ledger, asked, leaderboard, run
-from vm_worker import tuning
 from vm_worker.executors import choice
 from vm_worker.executors.local import LocalExecutor
-from vm_worker.tuning import TuneRequest, tune
+from vm_worker.learn.tune import tuning
+from vm_worker.learn.tune.tuning import TuneRequest, tune
 
 pytestmark = pytest.mark.usefixtures("stub")
 

@@ -9,13 +9,13 @@ import pytest
 from jobs.options import Options
 from tests.unit.worker import stub_trials
 from tests.unit.worker.tuned import Ledger, asked, leaderboard, run
-from vm_worker import trials
-from vm_worker.learn.backbones import CATALOGUE
 from vm_worker.learn.budget import Budget
-from vm_worker.learn.recipe import Recipe
-from vm_worker.learn.rungs import Timetable
+from vm_worker.learn.networks.catalogue import CATALOGUE
+from vm_worker.learn.tune import trials
+from vm_worker.learn.tune.recipe import Recipe
+from vm_worker.learn.tune.timetable import Timetable
+from vm_worker.learn.tune.tuning import TuneRequest
 from vm_worker.search.space import Choice
-from vm_worker.tuning import TuneRequest
 
 pytestmark = pytest.mark.usefixtures("stub")
 

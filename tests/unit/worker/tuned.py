@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tests.unit.worker import stub_trials
-from vm_worker.tuning import Tuned, TuneRequest, tune
+from vm_worker.learn.tune.tuning import Tuned, TuneRequest, tune
 
 
 class Ledger:
