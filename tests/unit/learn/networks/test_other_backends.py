@@ -12,19 +12,19 @@ import pytest
 ROOT = Path(__file__).parents[4]
 HERE = Path("tests/unit/learn")
 LIGHT = (
-    "test_contest.py",
-    "test_engines.py",
-    "test_features.py",
-    "test_heads.py",
-    "test_precision.py",
-    "test_quote.py",
-    "test_standings.py",
+    "heads/test_head_validation.py",
+    "features/test_engines.py",
+    "features/test_extraction.py",
+    "heads/test_linear.py",
+    "networks/test_precision.py",
+    "select/test_quote.py",
+    "select/test_ranking.py",
 )
 WHOLE = (
-    "test_folding.py",
-    "test_finetune.py",
-    "test_selection.py",
-    "test_backbones.py",
+    "networks/test_fold_batchnorm.py",
+    "tune/test_tasks.py",
+    "select/test_selection.py",
+    "networks/test_catalogue.py",
 )  # networks are compiled anew for each: minutes
 
 
