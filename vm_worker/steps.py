@@ -15,7 +15,9 @@ from jobs.job import Stage
 from vm_worker.exporting import PROBABILITIES, export
 from vm_worker.exports import files
 from vm_worker.intake.dataset import Part
+from vm_worker.learn.progress_events import LearningProgress, ProgressSink, Quote
 from vm_worker.repeating import JUDGED, TUNED, UNSEEN, repeat
+from vm_worker.results.candidates import CandidateRow
 from vm_worker.stages import GROWN, Output, Work, private, public, select_budget, tune_budget
 
 HEAD = "head.npz"
@@ -47,23 +49,23 @@ def select(work: Work) -> Output:
     absent = [_without_weights(key, reason) for key, reason in missing.items()] if work.spec.options.candidates else []
     result = {
         "winner": selection.winner,
-        "candidates": [*selection.candidates, *absent],
-        "curve": list(selection.curve),
+        "candidates": [*(row.to_json() for row in selection.candidates), *absent],
+        "curve": [point.to_json() for point in selection.curve],
         "note": selection.note,
         "images_per_second": selection.images_per_second,
         "plain_images_per_second": selection.plain_images_per_second,
         "quoted_seconds": work.quoted_seconds,
         "start_seconds": round(work.start_seconds, 1),
-        "pruning": list(selection.pruning),
-        "learning_curve": selection.findings.learning_curve,
-        "suspects": list(selection.suspects[:SUSPECTS_LISTED]),
+        "pruning": [row.to_json() for row in selection.pruning],
+        "learning_curve": selection.findings.learning_curve and selection.findings.learning_curve.to_json(),
+        "suspects": [row.to_json() for row in selection.suspects[:SUSPECTS_LISTED]],
         "suspects_count": None if selection.findings.suspects is None else len(selection.suspects),
     }
     selection.findings.save(work.folder / UNSEEN)
     own = []
     if selection.grown is not None:
         selection.grown.weights.replace(work.folder / GROWN)
-        result["from_scratch"] = {"epochs": selection.grown.learnt.epochs}
+        result["from_scratch"] = {"epochs": selection.grown.trained.epochs}
         own.append(private(GROWN))
     return Output(result, (private(HEAD), private(UNSEEN), *own))
 
@@ -78,6 +80,7 @@ def tune(work: Work) -> Output:
     from vm_worker.learn.tune.tuning import TuneRequest
     from vm_worker.learn.tune.tuning import tune as train
     from vm_worker.learn.tune.tuning_inputs import SelectedNetwork
+    from vm_worker.search.trial_runner import Committed
 
     request = TuneRequest(
         dataset=work.dataset(),
@@ -86,16 +89,15 @@ def tune(work: Work) -> Output:
         budget=tune_budget(work),
         folder=work.scratch,
         images_per_second=work.results[Stage.SELECT]["images_per_second"],
-        committed={key: done.result for key, done in work.spec.trials.items()},
-        commit=_committer(work),
+        committed=Committed({key: done.result for key, done in work.spec.trials.items()}, _committer(work)),
         cluster=work.spec.cluster,
     )
     tuned = train(request, _teller(work, Stage.TUNE))
     result = {
         "better": tuned.better,
-        "trials": list(tuned.trials),
-        "curve": list(tuned.curve),
-        "search": dict(tuned.search),
+        "trials": [row.to_json() for row in tuned.trials],
+        "curve": [point.to_json() for point in tuned.curve],
+        "search": tuned.search.to_json(),
         **_delivered_figures(work, tuned),
     }
     kept = []
@@ -223,27 +225,27 @@ STEPS: Mapping[Stage, Callable[[Work], Output]] = {
 }
 
 
-def _teller(work: Work, stage: Stage) -> Callable[[Mapping[str, Any]], None]:
+def _teller(work: Work, stage: Stage) -> ProgressSink:
     """Progress of learning, with the curve of the best candidate so far: the record must stay small."""
     before = work.results[Stage.SELECT]["curve"] if stage is Stage.TUNE else []
 
-    def tell(event: Mapping[str, Any]) -> None:
-        shown: dict[str, Any] = {}
-        if "quoted_seconds" in event:
-            work.quote(event["quoted_seconds"], event["plain_images_per_second"])
+    def tell(event: LearningProgress | Quote) -> None:
+        if isinstance(event, Quote):
+            work.quote(event.seconds, event.plain_images_per_second)
             return
-        if "candidates" in event:
-            shown["candidates"] = list(event["candidates"])
-        if "curve" in event:
-            best = work.winner.key if stage is Stage.TUNE else _first(event["candidates"])
-            shown["curve"] = [row for row in (*before, *event["curve"]) if row["name"] == best]
-        work.tell(stage, event["fraction"], event["message"], **shown)
+        shown: dict[str, Any] = {}
+        if event.candidates is not None:
+            shown["candidates"] = [row.to_json() for row in event.candidates]
+        if event.curve is not None:
+            best = work.winner.key if stage is Stage.TUNE else _first(event.candidates or ())
+            shown["curve"] = [row for row in (*before, *(one.to_json() for one in event.curve)) if row["name"] == best]
+        work.tell(stage, event.fraction, event.message, **shown)
 
     return tell
 
 
-def _first(candidates: Sequence[Mapping[str, Any]]) -> str:
-    return str(candidates[0]["name"]) if candidates else ""
+def _first(candidates: Sequence[CandidateRow]) -> str:
+    return candidates[0].name if candidates else ""
 
 
 def _without_weights(key: str, reason: str) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from sklearn.datasets import load_digits
 from sklearn.ensemble import ExtraTreesRegressor
 
 from vm_worker.learn.networks.catalogue import CATALOGUE
-from vm_worker.learn.tune.trials import space
+from vm_worker.learn.tune.fine_tuning import space
 from vm_worker.search.bayesian import BayesianSearcher
 from vm_worker.search.genetic import Genetics, GeneticSearcher
 from vm_worker.search.random import RandomSearcher

@@ -34,7 +34,7 @@ class Ahead:
         self._executor = executor
         self._begun: dict[str, Future[Result]] = {}
 
-    def __contains__(self, key: str) -> bool:
+    def __contains__(self, key: object) -> bool:
         return key in self._begun
 
     def begin(self, key: str, task: Task) -> None:

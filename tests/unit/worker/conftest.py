@@ -14,17 +14,17 @@ from vm_worker.intake.dataset import Dataset
 from vm_worker.learn.budget import Budget
 from vm_worker.learn.heads.linear import Head
 from vm_worker.learn.networks.weights import WeightFile
-from vm_worker.learn.tune import trials, tuning
-from vm_worker.learn.tune.tuning import TuneRequest
+from vm_worker.learn.tune.tuning import TuneRequest, TuningPolicy
 from vm_worker.learn.tune.tuning_inputs import SelectedNetwork
+from vm_worker.search.loop import EndPolicy
 
 ENTRY = "tests.unit.worker.stub_trials:work"
+# Here and now: the stub's wishes are this process's.
+POLICY = TuningPolicy(isolated_seconds=1e9, ending=EndPolicy(patience=100), entry=ENTRY)
 
 
 @pytest.fixture
-def stub(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(tuning, "ISOLATED_SECONDS", 1e9)  # here and now: the stub's wishes are this process's
-    monkeypatch.setattr(trials, "PATIENCE", 100)
+def stub() -> Iterator[None]:
     stub_trials.asked.clear()
     yield
     stub_trials.late.clear()
@@ -52,4 +52,4 @@ def request_(tmp_path: Path) -> TuneRequest:
         Head(wide, wide, np.ones((4, 3), np.float32), classes),
     )
     options = Options(search="genetic", trials=8)
-    return TuneRequest(dataset, chosen, options, Budget.of(3000), tmp_path, 500.0, entry=ENTRY)
+    return TuneRequest(dataset, chosen, options, Budget.of(3000), tmp_path, 500.0, policy=POLICY)

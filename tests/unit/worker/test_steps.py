@@ -17,6 +17,8 @@ from jobs.job import Stage
 from jobs.limits import Limits
 from jobs.options import Options
 from vm_worker import exporting, stages, steps
+from vm_worker.learn.progress_events import LearningProgress, Quote
+from vm_worker.results.candidates import CurvePoint
 from vm_worker.spec import Spec
 from vm_worker.stages import Work
 
@@ -68,9 +70,9 @@ def test_without_a_finished_trial_the_winners_own_figures_stand(work: Work) -> N
 
 
 def test_the_page_gets_the_winners_curve_over_select_and_tune(work: Work, parent: Parent) -> None:
-    point = {"name": "mobilenet", "epoch": 1, "phase": "tune"}
-    steps._teller(work, Stage.TUNE)({"fraction": 1.0, "message": "m", "curve": [point]})
-    assert parent.heard[-1]["curve"] == [{"name": "mobilenet", "epoch": 1}, point]
+    point = CurvePoint("tune", "mobilenet", 1)
+    steps._teller(work, Stage.TUNE)(LearningProgress(1.0, "m", curve=(point,)))
+    assert parent.heard[-1]["curve"] == [{"name": "mobilenet", "epoch": 1}, point.to_json()]
     assert 0.5 < parent.heard[-1]["fraction"] <= 0.81
 
 
@@ -99,7 +101,7 @@ def quoting(tmp_path: Path, parent: Parent, left: float, price: float = 0.0) -> 
 
 def test_the_quote_counts_from_the_claim_to_the_outcome(parent: Parent, tmp_path: Path) -> None:
     work = quoting(tmp_path, parent, left=100.0, price=36.0)
-    steps._teller(work, Stage.SELECT)({"quoted_seconds": 30.0, "plain_images_per_second": 10.0})
+    steps._teller(work, Stage.SELECT)(Quote(30.0, 10.0))
     expected = 20 + 30 + work.fixed_seconds + stages.FINISH_PASSES * 20 / 10
     assert work.quoted_seconds == pytest.approx(expected, abs=1)
     told = parent.heard[-1]

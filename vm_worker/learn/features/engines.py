@@ -13,8 +13,8 @@ from typing import Any
 import keras
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binomtest
 
+from vm_worker.learn import statistics
 from vm_worker.learn.features import openvino
 from vm_worker.learn.features.openvino import Precision, Run
 from vm_worker.learn.heads import linear
@@ -122,8 +122,7 @@ def difference(engine: Engine, sample: Sample, said: NDArray[np.float32]) -> str
         == labels[judged]
         for features in (said, found)
     )
-    only_theirs, only_ours = int(np.sum(theirs & ~ours)), int(np.sum(ours & ~theirs))
-    if only_theirs > only_ours and binomtest(only_ours, only_ours + only_theirs).pvalue <= CHANCE:
+    if theirs.sum() > ours.sum() and statistics.mcnemar(theirs, ours) <= CHANCE:
         return f"a head on its features is right on {ours.mean():.0%}, one on those of Keras on {theirs.mean():.0%}"
     return ""
 

@@ -16,6 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from vm_worker.learn import statistics
+
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
@@ -221,6 +223,5 @@ def softmax(logits: NDArray[np.floating[Any]]) -> Floats:
 
 def score(probabilities: Floats, labels: Ints) -> Scores:
     """Of (m, strengths, k) probabilities."""
-    truth = probabilities[np.arange(len(labels)), :, labels]
     right = probabilities.argmax(-1) == labels[:, None]
-    return Scores(right.mean(0), -np.log(np.maximum(truth, 1e-7), dtype=np.float64).mean(0))
+    return Scores(right.mean(0), statistics.surprise(probabilities, labels).mean(0))

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vm_worker.as_json import AsJson
+from vm_worker.learn import statistics
 from vm_worker.learn.judge import calibration
 
 
 @dataclass(frozen=True)
-class Score:
-    """On the judged rows."""
+class Score(AsJson):
+    """How good the probabilities of the judged rows are."""
 
     accuracy: float
     loss: float  # mean cross-entropy
@@ -25,22 +26,16 @@ class Score:
         """Higher accuracy, or the same and a lower cross-entropy."""
         return (self.accuracy, -self.loss) > (other.accuracy, -other.loss)
 
-    def to_json(self) -> dict[str, float]:
-        """Plain values."""
-        return {name: round(value, 6) for name, value in asdict(self).items()}
-
-    @classmethod
-    def from_json(cls, plain: Mapping[str, float]) -> Score:
-        """What `to_json` wrote."""
-        return cls(**plain)
+    def rounded(self) -> Score:
+        """The score with six decimals, as it is kept and compared: an attempt that reads it finds the same."""
+        return Score(round(self.accuracy, 6), round(self.loss, 6), round(self.error, 6))
 
 
 def score(probabilities: NDArray[np.float32], labels: NDArray[np.int64]) -> Score:
-    """Of (m, k) probabilities of rows that the model had not seen."""
-    chances = np.maximum(probabilities[np.arange(len(labels)), labels], 1e-7)
+    """Judge (m, k) probabilities of rows that the model had not seen, by their (m,) labels."""
     return Score(
         accuracy=float((probabilities.argmax(1) == labels).mean()),
-        loss=float(-np.log(chances, dtype=np.float64).mean()),
+        loss=float(statistics.surprise(probabilities, labels).mean()),
         error=float(squared_errors(probabilities, labels).mean()),
     )
 

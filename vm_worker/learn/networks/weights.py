@@ -13,6 +13,7 @@ from pathlib import Path
 
 import requests
 
+from vm_worker.as_json import AsJson
 from vm_worker.learn.networks.catalogue import CATALOGUE
 
 KERAS_H5, TORCH_PICKLE, DOWNLOAD, OWN = "keras_h5", "torch_pickle", "download", "own"
@@ -22,7 +23,7 @@ DOWNLOAD_TEST_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
-class WeightFile:
+class WeightFile(AsJson):
     """Checked weights of one network; for a download the path is empty and Keras checks its own hash."""
 
     key: str

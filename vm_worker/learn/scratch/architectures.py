@@ -8,9 +8,9 @@ from typing import Any
 
 import keras
 import numpy as np
-from scipy.stats import binomtest
 
 from vm_worker.intake.dataset import Dataset, Part
+from vm_worker.learn import statistics
 from vm_worker.learn.budget import Budget
 from vm_worker.learn.latency import measurement, tflite
 from vm_worker.learn.networks import small
@@ -63,11 +63,11 @@ def _row(key: str, width: float, model: keras.Model) -> Row:
 def _figures(learnt: training.Trained, model: keras.Model, dataset: Dataset) -> Row:
     test = examples(dataset, Part.TEST)
     right = int((training.probabilities(model, test).argmax(1) == test.labels).sum())
-    interval = binomtest(right, len(test.labels)).proportion_ci(method="wilson")
+    low, high = statistics.wilson(right, len(test.labels))
     return {
         "validation_accuracy": round(learnt.accuracy, 5),
         "test_accuracy": round(right / len(test.labels), 5),
-        "test_interval": [round(float(interval.low), 5), round(float(interval.high), 5)],
+        "test_interval": [round(low, 5), round(high, 5)],
         "epochs": learnt.epochs,
     }
 

@@ -10,13 +10,14 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from vm_worker.learn import statistics
 from vm_worker.learn.budget import Budget
 
 BATCH = 32
@@ -30,8 +31,6 @@ ENOUGH = 0.8  # of the epochs, for a training that was to be repeated
 LOOKS = 30  # at the judged pictures, in a whole training
 PACE_STEPS = 3  # that tell how long one takes, after the one that builds the graph
 SOLVED = 0.02  # a cross-entropy on the judged pictures that leaves nothing to gain
-
-Told = dict[str, float]
 
 
 class TrainingTooSlow(Exception):
@@ -75,13 +74,24 @@ class TrainingSet:
 
 
 @dataclass(frozen=True)
+class EpochFigures:
+    """How the network stood after an epoch; the loss on the training pictures is that of the smoothed labels."""
+
+    epoch: int
+    accuracy: float
+    loss: float
+    validation_accuracy: float = math.nan  # on the judged pictures
+    validation_loss: float = math.inf
+
+
+@dataclass(frozen=True)
 class Trained:
-    """How it went: figures of the judged pictures, of the state that was kept."""
+    """How a training went: figures of the judged pictures, of the state that was kept."""
 
     accuracy: float
     loss: float
     epochs: int  # after which it was
-    curve: tuple[Told, ...]  # epoch, accuracy, loss (of the smoothed labels), validation_accuracy, validation_loss
+    curve: tuple[EpochFigures, ...]
     images_per_second: float  # in a plain pass
     start_seconds: float  # until it could begin: graphs
 
@@ -99,51 +109,51 @@ class TimeAllowed:
         return cls(Budget.of(seconds), Budget.of(seconds))
 
 
-def train(model: keras.Model, lesson: TrainingSet, judged: Examples, allowed: TimeAllowed) -> Trained:
+def train(model: keras.Model, material: TrainingSet, judged: Examples, allowed: TimeAllowed) -> Trained:
     """Train while the time lasts; the model ends with the weights that had the lowest cross-entropy on the judged.
 
-    Raises TooSlow, after a few steps, where the time does not suffice for `lesson.least` epochs.
+    Raises TooSlow, after a few steps, where the time does not suffice for `material.least` epochs.
     """
     began = time.monotonic()
-    school = _Loop(model, lesson)
-    plan = school.plan(judged, allowed)
+    loop = _Loop(model, material)
+    plan = loop.plan(judged, allowed)
     start = time.monotonic() - began
-    kept, weights, curve = {"validation_loss": math.inf}, [], []
-    for told in school.course(plan.epochs, max(1, plan.epochs // LOOKS), plan.budget):
+    kept, weights, curve = EpochFigures(0, 0.0, math.inf), [], []
+    for told in loop.course(plan.epochs, max(1, plan.epochs // LOOKS), plan.budget):
         accuracy, loss = judge(model, judged)
-        curve.append(told | {"validation_accuracy": accuracy, "validation_loss": loss})
-        if loss < kept["validation_loss"]:
+        curve.append(replace(told, validation_accuracy=accuracy, validation_loss=loss))
+        if loss < kept.validation_loss:
             kept, weights = curve[-1], model.get_weights()
         if loss < SOLVED:
             break
     model.set_weights(weights)
-    accuracy, loss = kept["validation_accuracy"], kept["validation_loss"]
-    return Trained(accuracy, loss, int(kept["epoch"]), tuple(curve), plan.images_per_second, start)
+    return Trained(
+        kept.validation_accuracy, kept.validation_loss, kept.epoch, tuple(curve), plan.images_per_second, start
+    )
 
 
-def repeat(model: keras.Model, lesson: TrainingSet, epochs: int, budget: Budget) -> bool:
+def repeat(model: keras.Model, material: TrainingSet, epochs: int, budget: Budget) -> bool:
     """Train for so many epochs; False where the time does not suffice, and the model is then of no use."""
-    school = _Loop(model, lesson)
-    if school.pace() * epochs * lesson.epoch > budget.remaining():
+    loop = _Loop(model, material)
+    if loop.pace() * epochs * material.epoch > budget.remaining():
         return False
-    *_, last = school.course(epochs, epochs, budget)
-    return last["epoch"] >= ENOUGH * epochs  # the rate has come down with the time, too
+    *_, last = loop.course(epochs, epochs, budget)
+    return last.epoch >= ENOUGH * epochs  # the rate has come down with the time, too
 
 
 def judge(model: keras.Model, judged: Examples) -> tuple[float, float]:
     """Accuracy and cross-entropy."""
     said = probabilities(model, judged)
-    chances = np.maximum(said[np.arange(len(said)), judged.labels], 1e-7)
-    return float((said.argmax(1) == judged.labels).mean()), float(-np.log(chances, dtype=np.float64).mean())
+    return float((said.argmax(1) == judged.labels).mean()), float(statistics.surprise(said, judged.labels).mean())
 
 
-def probabilities(model: keras.Model, pupils: Examples) -> NDArray[np.float32]:
+def probabilities(model: keras.Model, examples: Examples) -> NDArray[np.float32]:
     """(n, classes) of the pictures, in batches of one shape: one graph."""
-    count = len(pupils.labels)
+    count = len(examples.labels)
     parts = []
     for start in range(0, count, BATCH):
         rows = np.arange(start, start + BATCH) % count
-        parts.append(np.asarray(model.predict_on_batch(pupils.images[rows].astype(np.float32))))
+        parts.append(np.asarray(model.predict_on_batch(examples.images[rows].astype(np.float32))))
     return np.concatenate(parts)[:count]
 
 
@@ -159,9 +169,9 @@ class _Plan:
 class _Loop:
     """One network in training."""
 
-    def __init__(self, model: keras.Model, lesson: TrainingSet) -> None:
-        self._model, self._lesson = model, lesson
-        self._random = np.random.default_rng(lesson.seed)
+    def __init__(self, model: keras.Model, material: TrainingSet) -> None:
+        self._model, self._material = model, material
+        self._random = np.random.default_rng(material.seed)
         self._batches = self._shuffled()
         classes = int(model.output_shape[-1])
         self._truth = np.eye(classes, dtype=np.float32) * (1 - SMOOTHING) + np.float32(SMOOTHING / classes)
@@ -183,42 +193,42 @@ class _Loop:
 
     def plan(self, judged: Examples, allowed: TimeAllowed) -> _Plan:
         """What fits the time. Raises TooSlow."""
-        epoch = self.pace() * self._lesson.epoch
+        epoch = self.pace() * self._material.epoch
         judge(self._model, judged)  # builds the graph
         look = _seconds(lambda: judge(self._model, judged))
         speed, looking = len(judged.labels) / look, LOOKS * look
-        possible, needed = (allowed.share.remaining() - looking) / epoch, self._lesson.least * epoch + looking
-        if possible >= self._lesson.least:
-            return _Plan(min(self._lesson.most, int(possible)), allowed.share, speed)
+        possible, needed = (allowed.share.remaining() - looking) / epoch, self._material.least * epoch + looking
+        if possible >= self._material.least:
+            return _Plan(min(self._material.most, int(possible)), allowed.share, speed)
         if needed > allowed.whole.remaining():
             raise TrainingTooSlow(needed, allowed.whole.remaining())
-        return _Plan(self._lesson.least, allowed.whole, speed)
+        return _Plan(self._material.least, allowed.whole, speed)
 
-    def course(self, epochs: int, gap: int, budget: Budget) -> Iterator[Told]:
+    def course(self, epochs: int, gap: int, budget: Budget) -> Iterator[EpochFigures]:
         """Train for so many epochs, or until the time is up; tells how it stands after each gap and at the end."""
-        whole, each = max(budget.remaining(), 1e-3), self._lesson.epoch
+        whole, each = max(budget.remaining(), 1e-3), self._material.epoch
         for step in range(1, epochs * each + 1):
             passed = max(step / (epochs * each), 1 - budget.remaining() / whole)
             self._model.optimizer.learning_rate = RATE * _height(passed)
             said = self._step()
             over = step == epochs * each or budget.over()
             if over or step % (gap * each) == 0:
-                yield {"epoch": math.ceil(step / each), **said}
+                yield EpochFigures(math.ceil(step / each), *said)
                 self._model.reset_metrics()
             if over:
                 return
 
-    def _step(self) -> Told:
-        """One batch; accuracy and loss, in the mean since the metrics were reset."""
+    def _step(self) -> tuple[float, float]:
+        """Learn from one batch; gives accuracy and loss, in the mean since the metrics were reset."""
         rows = next(self._batches)
-        pictures, labels = self._lesson.pictures.images[rows], self._lesson.pictures.labels[rows]
+        pictures, labels = self._material.pictures.images[rows], self._material.pictures.labels[rows]
         seen = np.stack([self._moved(picture) for picture in pictures]).astype(np.float32)
         said = self._model.train_on_batch(seen, self._truth[labels], return_dict=True)
-        return {name: float(said[name]) for name in ("accuracy", "loss")}
+        return float(said["accuracy"]), float(said["loss"])
 
     def _shuffled(self) -> Iterator[NDArray[np.int64]]:
         """Rows of one batch after another: each picture once, in a new order each time. All of one size."""
-        count, ahead = len(self._lesson.pictures.labels), np.empty(0, np.int64)
+        count, ahead = len(self._material.pictures.labels), np.empty(0, np.int64)
         while True:
             while len(ahead) < BATCH:
                 ahead = np.concatenate([ahead, self._random.permutation(count)])
@@ -229,7 +239,7 @@ class _Loop:
         """Shifted by up to SHIFT of its side, the edge repeated, and perhaps mirrored."""
         side = len(picture)
         most = round(SHIFT * side)
-        if self._lesson.mirror and self._random.random() < 0.5:
+        if self._material.mirror and self._random.random() < 0.5:
             picture = picture[:, ::-1]
         down, right = self._random.integers(-most, most + 1, 2)
         places = np.arange(side)

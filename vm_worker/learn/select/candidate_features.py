@@ -78,7 +78,7 @@ class CandidateFeatures:
 
     @property
     def rows(self) -> NDArray[np.int64]:
-        """The dataset's rows that it has seen, in the order of its material."""
+        """The dataset's rows that it has seen, in the order of its features."""
         return self._photos.rows[self._photos.first(self.seen)]
 
     def advance(self, until: int, budget: Budget, least: int | None = None) -> None:
@@ -105,8 +105,8 @@ class CandidateFeatures:
         self.seconds += time.monotonic() - started
         return Measured(self.backbone, engine.speed, engine.plain, self.seconds)
 
-    def material(self) -> FeatureTable:
-        """What it has seen, the training rows first."""
+    def table(self) -> FeatureTable:
+        """The features of the photos that it has seen, the training rows first."""
         positions, dataset = self._photos.first(self.seen), self._photos.dataset
         whole = self.seen == len(self._photos.rows)
         rows, train = self._photos.rows[positions], int(np.sum(positions < self._photos.train))
@@ -116,7 +116,7 @@ class CandidateFeatures:
     def scored(self) -> Scored:
         """What the photos so far say of it."""
         started = time.monotonic()
-        scored = pruning.score(self.backbone, self.material(), self._model, self._photos.seed)
+        scored = pruning.score(self.backbone, self.table(), self._model, self._photos.seed)
         self.seconds += time.monotonic() - started
         return scored
 

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binomtest
 from threadpoolctl import threadpool_limits
 
+from vm_worker.learn import statistics
 from vm_worker.learn.heads.head_validation import FeatureTable
 from vm_worker.learn.heads.linear import ONE_THREAD
 from vm_worker.learn.networks.catalogue import CATALOGUE, Backbone
 from vm_worker.learn.select import logme, p2l, probe
+from vm_worker.results.candidates import PruningRow
 
 PROBE_IMAGES = 400  # enough to see differences of some five points
 LEAST_CANDIDATES = 3
@@ -84,28 +84,22 @@ def losers(scored: Sequence[Scored]) -> Mapping[str, str]:
         one.backbone.key: f"left out: on {len(one.right)} photos its probe was right on {100 * one.accuracy:.0f} %, "
         f"that of {best.backbone.title} on {100 * best.accuracy:.0f} %"
         for one in scored
-        if one.accuracy < best.accuracy and chance(one.right, best.right) <= WORSE
+        if one.accuracy < best.accuracy and statistics.mcnemar(one.right, best.right) <= WORSE
     }
 
 
-def chance(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
-    """McNemar's exact p: how often chance alone makes two equal heads differ so much on the same photos."""
-    only_one, only_other = int(np.sum(one & ~other)), int(np.sum(~one & other))
-    return float(binomtest(only_one, only_one + only_other).pvalue) if only_one + only_other else 1.0
-
-
-def table(scored: Sequence[Scored], dropped: Mapping[str, str]) -> list[dict[str, Any]]:
+def table(scored: Sequence[Scored], dropped: Mapping[str, str]) -> list[PruningRow]:
     """Rows for the report, the best probe first."""
     ordered = sorted(scored, key=lambda one: (-one.accuracy, one.backbone.gflops))
     return [
-        {
-            "name": one.backbone.key,
-            "title": one.backbone.title,
-            "images": len(one.right),
-            "logme": round(one.logme, 4),
-            "p2l": None if one.p2l is None else round(one.p2l, 4),
-            "probe_accuracy": round(one.accuracy, 5),
-            "dropped": one.backbone.key in dropped,
-        }
+        PruningRow(
+            name=one.backbone.key,
+            title=one.backbone.title,
+            images=len(one.right),
+            logme=round(one.logme, 4),
+            p2l=None if one.p2l is None else round(one.p2l, 4),
+            probe_accuracy=round(one.accuracy, 5),
+            dropped=one.backbone.key in dropped,
+        )
         for one in ordered
     ]

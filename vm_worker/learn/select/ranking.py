@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binomtest
 
 from jobs import wording
+from vm_worker.learn import statistics
 from vm_worker.learn.heads.head_validation import FeatureTable, HeadResult
 from vm_worker.learn.heads.linear import History
 from vm_worker.learn.networks.catalogue import Backbone
+from vm_worker.results.candidates import CandidateRow, CurvePoint
 
 TIE = 0.05  # two candidates differ when McNemar's exact p is at most this
 
@@ -23,8 +24,8 @@ class Candidate:
     """One candidate that was evaluated."""
 
     backbone: Backbone
-    material: FeatureTable
-    verdict: HeadResult
+    features: FeatureTable
+    result: HeadResult
     seconds: float
     images_per_second: float
     partial: bool  # judged on fewer photos than there are, for want of time
@@ -42,37 +43,37 @@ class Candidate:
         return None if self.figures is None else int(self.figures["bytes"])
 
 
-def ranked(entries: Sequence[Candidate]) -> list[Candidate]:
+def ranked(candidates: Sequence[Candidate]) -> list[Candidate]:
     """The best first: by accuracy, then cross-entropy, then speed.
 
     Where some were judged on more photos than others, accuracy is that on the photos that judged all of them.
     """
-    common = _common(entries)
+    common = _common(candidates)
 
-    def place(entry: Candidate) -> tuple[float, float, float]:
-        verdict = entry.verdict
-        accuracy = verdict.accuracy if common is None else float(verdict.right[common].mean())
-        return -accuracy, verdict.loss, -entry.images_per_second
+    def place(candidate: Candidate) -> tuple[float, float, float]:
+        result = candidate.result
+        accuracy = result.accuracy if common is None else float(result.right[common].mean())
+        return -accuracy, result.loss, -candidate.images_per_second
 
-    return sorted(entries, key=place)
+    return sorted(candidates, key=place)
 
 
-def _common(entries: Sequence[Candidate]) -> NDArray[np.bool_] | None:
+def _common(candidates: Sequence[Candidate]) -> NDArray[np.bool_] | None:
     """The photos that judged all; None: there is nothing to choose."""
-    masks = [entry.verdict.judged for entry in entries]
+    masks = [candidate.result.judged for candidate in candidates]
     if len({len(mask) for mask in masks}) != 1 or all(np.array_equal(mask, masks[0]) for mask in masks):
         return None
     common: NDArray[np.bool_] = np.logical_and.reduce(masks)
     return common if common.any() else None
 
 
-def winner(entries: Sequence[Candidate], objective: str) -> Candidate:
+def winner(candidates: Sequence[Candidate], objective: str) -> Candidate:
     """The best one; under `balanced` the fastest, under `small` the smallest, of those that tie with it.
 
     By latency and size as a TFLite model where all of them were measured, else by how training went through it and by
     the number of parameters. Of equally small or fast ones the most accurate.
     """
-    tied = leaders(entries)
+    tied = leaders(candidates)
     match objective:
         case "balanced":
             return min(tied, key=_slowness(tied))
@@ -81,67 +82,48 @@ def winner(entries: Sequence[Candidate], objective: str) -> Candidate:
     return tied[0]
 
 
-def leaders(entries: Sequence[Candidate]) -> list[Candidate]:
+def leaders(candidates: Sequence[Candidate]) -> list[Candidate]:
     """The most accurate one, and those that tie with it."""
-    best = ranked(entries)[0]
-    return [best, *(entry for entry in ranked(entries)[1:] if ties(entry, best))]
+    best = ranked(candidates)[0]
+    return [best, *(candidate for candidate in ranked(candidates)[1:] if ties(candidate, best))]
 
 
 def _size(tied: Sequence[Candidate]) -> Callable[[Candidate], float]:
-    if all(entry.bytes is not None for entry in tied):
-        return lambda entry: entry.bytes or 0
-    return lambda entry: entry.backbone.parameters
+    if all(candidate.bytes is not None for candidate in tied):
+        return lambda candidate: candidate.bytes or 0
+    return lambda candidate: candidate.backbone.parameters
 
 
 def _slowness(tied: Sequence[Candidate]) -> Callable[[Candidate], float]:
-    if all(entry.milliseconds is not None for entry in tied):
-        return lambda entry: entry.milliseconds or 0.0
-    return lambda entry: -entry.images_per_second
+    if all(candidate.milliseconds is not None for candidate in tied):
+        return lambda candidate: candidate.milliseconds or 0.0
+    return lambda candidate: -candidate.images_per_second
 
 
 def ties(one: Candidate, other: Candidate) -> bool:
     """McNemar's exact test cannot tell them apart on the rows that judged both."""
-    if len(one.verdict.right) != len(other.verdict.right):
+    if len(one.result.right) != len(other.result.right):
         return False  # not the same photos
-    both = one.verdict.judged & other.verdict.judged
-    only_one = int(np.sum(one.verdict.right & ~other.verdict.right & both))
-    only_other = int(np.sum(~one.verdict.right & other.verdict.right & both))
-    if only_one + only_other == 0:
-        return True
-    return float(binomtest(only_one, only_one + only_other).pvalue) > TIE
+    both = one.result.judged & other.result.judged
+    return statistics.mcnemar(one.result.right & both, other.result.right & both) > TIE
 
 
-def table(entries: Sequence[Candidate], objective: str) -> list[dict[str, Any]]:
+def table(candidates: Sequence[Candidate], objective: str) -> list[CandidateRow]:
     """A row for each, the best first."""
-    chosen = winner(entries, objective)
-    return [_row(entry, chosen) for entry in ranked(entries)]
+    chosen = winner(candidates, objective)
+    return [_row(candidate, chosen) for candidate in ranked(candidates)]
 
 
-def blank(backbone: Backbone, state: str, note: str, seconds: float | None = None) -> dict[str, Any]:
-    """The row of a candidate that has no figures."""
-    return {
-        "name": backbone.key,
-        "title": backbone.title,
-        "validation_accuracy": None,
-        "validation_interval": None,
-        "validation_loss": None,
-        "parameters": backbone.parameters,
-        "seconds": seconds,
-        "state": state,
-        "note": note,
-    }
-
-
-def reason(entries: Sequence[Candidate], objective: str) -> str:
+def reason(candidates: Sequence[Candidate], objective: str) -> str:
     """Why the winner won, and what ties with it: one or two plain sentences."""
-    chosen = winner(entries, objective)
-    title, verdict = chosen.backbone.title, chosen.verdict
-    if len(entries) == 1:
+    chosen = winner(candidates, objective)
+    title, result = chosen.backbone.title, chosen.result
+    if len(candidates) == 1:
         return f"{title} was the only candidate that could be judged."
-    others = [entry.backbone.title for entry in entries if entry is not chosen and ties(entry, chosen)]
-    best = ranked(entries)[0]
+    others = [one.backbone.title for one in candidates if one is not chosen and ties(one, chosen)]
+    best = ranked(candidates)[0]
     if chosen is best:
-        text = f"{title} had the highest validation accuracy: {verdict.correct} of {verdict.total} photos right."
+        text = f"{title} had the highest validation accuracy: {result.correct} of {result.total} photos right."
     else:
         trait = "fastest" if objective == "balanced" else "smallest"
         text = f"{title} is the {trait} of the candidates that {best.backbone.title}, the most accurate, ties with."
@@ -149,7 +131,7 @@ def reason(entries: Sequence[Candidate], objective: str) -> str:
             text += f" It takes {chosen.milliseconds:.1f} ms a photo on one core, as a TFLite model."
         if objective == "small" and chosen.bytes is not None:
             text += f" As a TFLite model it has {wording.size(chosen.bytes)}."
-    if _common(entries) is not None:
+    if _common(candidates) is not None:
         text += (
             " Networks from scratch were judged on the validation photos alone, and the others beside them on these."
         )
@@ -158,27 +140,28 @@ def reason(entries: Sequence[Candidate], objective: str) -> str:
     return text
 
 
-def curve_rows(phase: str, name: str, history: History) -> list[dict[str, Any]]:
-    """One plain row an epoch."""
-    names = ("accuracy", "loss", "validation_accuracy", "validation_loss")
-    return [
-        {"phase": phase, "name": name, "epoch": epoch}
-        | {column: round(float(value), 5) for column, value in zip(names, values, strict=True)}
-        for epoch, values in enumerate(zip(*history.columns(), strict=True), start=1)
-    ]
+def curve_points(phase: str, name: str, history: History) -> list[CurvePoint]:
+    """The epochs of one strength as points of a curve; `history` has columns of shape (epochs,)."""
+    rows = ([round(float(value), 5) for value in row] for row in zip(*history.columns(), strict=True))
+    return [CurvePoint(phase, name, epoch, *row) for epoch, row in enumerate(rows, 1)]
 
 
-def _row(entry: Candidate, chosen: Candidate) -> dict[str, Any]:
-    verdict = entry.verdict
-    interval = binomtest(verdict.correct, verdict.total).proportion_ci(method="wilson")
-    if entry is chosen:
+def _row(candidate: Candidate, chosen: Candidate) -> CandidateRow:
+    result, backbone = candidate.result, candidate.backbone
+    low, high = statistics.wilson(result.correct, result.total)
+    if candidate is chosen:
         state = "chosen"
     else:
-        state = "tied" if ties(entry, chosen) else "evaluated"
-    partial = f"judged on {len(verdict.right)} photos: the time did not allow more" if entry.partial else ""
-    note = "; ".join(filter(None, (partial, entry.way)))
-    return blank(entry.backbone, state, note, round(entry.seconds, 2)) | {
-        "validation_accuracy": round(verdict.accuracy, 5),
-        "validation_interval": [round(float(interval.low), 5), round(float(interval.high), 5)],
-        "validation_loss": round(verdict.loss, 5),
-    }
+        state = "tied" if ties(candidate, chosen) else "evaluated"
+    partial = f"judged on {len(result.right)} photos: the time did not allow more" if candidate.partial else ""
+    return CandidateRow(
+        name=backbone.key,
+        title=backbone.title,
+        validation_accuracy=round(result.accuracy, 5),
+        validation_interval=(round(low, 5), round(high, 5)),
+        validation_loss=round(result.loss, 5),
+        parameters=backbone.parameters,
+        seconds=round(candidate.seconds, 2),
+        state=state,
+        note="; ".join(filter(None, (partial, candidate.way))),
+    )

@@ -26,9 +26,10 @@ from vm_worker.learn.judge.unseen import Unseen
 from vm_worker.learn.networks import small, small_rows
 from vm_worker.learn.networks.catalogue import OUTPUT, Backbone
 from vm_worker.learn.scratch import training
-from vm_worker.learn.scratch.training import Examples, TimeAllowed, Trained, TrainingSet
-from vm_worker.learn.select import ranking
+from vm_worker.learn.scratch.training import EpochFigures, Examples, TimeAllowed, Trained, TrainingSet
 from vm_worker.learn.select.ranking import Candidate
+from vm_worker.learn.select.selection_table import Judged, left_out
+from vm_worker.results.candidates import CandidateRow, CurvePoint
 
 SHARE = 0.3  # of the time until tuning ends, beside pretrained candidates
 SHARE_ALONE = 0.6  # without any: what is left trains the winner once more
@@ -37,8 +38,6 @@ NOTE = "trained from scratch at 64 pixels, {}"
 START_SHARE = 0.5  # of the time that is left, for building a network's graphs
 _LAYERS = {"alexnet": 24, "alexnet_separable": 24, "mobilenet_v1": 85, "mobilenet_v2": 153}
 LAYERS = {name: _LAYERS[network] for name, (network, _) in small_rows.BUILDS.items()}
-
-Tell = Callable[[Backbone], None]
 
 
 @dataclass(frozen=True)
@@ -54,12 +53,12 @@ class ScratchRequest:
 
 @dataclass(frozen=True)
 class ScratchModel:
-    """A network that has learnt."""
+    """A network that has trained."""
 
-    entry: Candidate
+    candidate: Candidate
     head: Head  # its last layer
     said: Unseen  # what it says of the validation photos
-    learnt: Trained
+    trained: Trained
     weights: Path  # of all layers but the last
 
 
@@ -70,46 +69,51 @@ class ScratchCandidates:
         share = (SHARE_ALONE if alone else SHARE) if options.from_scratch else 0.0
         self.seconds = max(0.0, budget.remaining()) * share  # that they may learn for
         self.expected = len(small_rows.NETWORKS) if options.from_scratch else 0
-        self.grown: dict[str, ScratchModel] = {}
+        self.models: dict[str, ScratchModel] = {}  # by key
         self._dataset, self._options = dataset, options
 
-    def grow(self, folder: Path, tell: Tell) -> tuple[list[Candidate], list[dict[str, Any]]]:
-        """Each in its share of the time; rows of those for which it does not suffice."""
+    def train(self, folder: Path, begins: Callable[[Backbone], None]) -> tuple[list[Judged], list[CandidateRow]]:
+        """Train each in its share of the time; rows of those for which it does not suffice."""
         budget, options, dropped = Budget.of(self.seconds), self._options, []
-        course = ScratchRequest(self._dataset, options.mirror, options.seed, budget, folder)
+        request = ScratchRequest(self._dataset, options.mirror, options.seed, budget, folder)
         rows = small_rows.fitting(len(self._dataset.rows(Part.TRAIN)))[: self.expected]
         for number, row in enumerate(rows):
-            tell(row)
+            begins(row)
             started = time.monotonic()
             try:
                 self._check_start(row, budget)
-                self.grown[row.key] = _grown(row, course, TimeAllowed(budget.share(1 / (len(rows) - number)), budget))
+                allowed = TimeAllowed(budget.share(1 / (len(rows) - number)), budget)
+                self.models[row.key] = _trained(row, request, allowed)
             except training.TrainingTooSlow as slow:
-                spent = round(time.monotonic() - started, 2)
-                dropped.append(ranking.blank(row, "dropped", f"left out: {slow}", spent))
-        return [one.entry for one in self.grown.values()], dropped
+                dropped.append(left_out(row, f"left out: {slow}", time.monotonic() - started))
+        return [self._judged(model) for model in self.models.values()], dropped
 
     def _check_start(self, row: Backbone, budget: Budget) -> None:
-        """Building graphs cannot be broken off. Raises TooSlow where, by the others' graphs, it would take too long."""
-        starts = [one.learnt.start_seconds / LAYERS[one.entry.backbone.key] for one in self.grown.values()]
+        """Building graphs cannot be broken off. Raises TrainingTooSlow where it would take too long, by the others'."""
+        starts = [one.trained.start_seconds / LAYERS[key] for key, one in self.models.items()]
         expected = max(starts, default=0.0) * LAYERS[row.key]
         if expected > START_SHARE * budget.remaining():
             raise training.TrainingTooSlow(expected / START_SHARE, budget.remaining())
 
-    def curve(self, entry: Candidate) -> list[dict[str, Any]]:
-        """One plain row for each time that it was judged; none for a pretrained one."""
-        key = entry.backbone.key
-        points = self.grown[key].learnt.curve if key in self.grown else ()
-        names = {"phase": "select", "name": key}
-        return [names | {name: round(value, 5) for name, value in told.items()} for told in points]
+    def _judged(self, model: ScratchModel) -> Judged:
+        """The model among the other candidates. Its head cost no time of its own."""
+        candidate, dataset = model.candidate, self._dataset
+        rows = np.concatenate([dataset.rows(part) for part in (Part.TRAIN, Part.VALIDATION)])
+        curve = tuple(_point(candidate.backbone.key, one) for one in model.trained.curve)
+        return Judged(candidate, rows, candidate.images_per_second, 0.0, curve)
 
 
-def again(key: str, course: ScratchRequest, epochs: int, weights: Path) -> bool:
+def _point(key: str, one: EpochFigures) -> CurvePoint:
+    figures = (one.accuracy, one.loss, one.validation_accuracy, one.validation_loss)
+    return CurvePoint("select", key, one.epoch, *(round(value, 5) for value in figures))
+
+
+def again(key: str, request: ScratchRequest, epochs: int, weights: Path) -> bool:
     """Train it from nothing once more, validation photos included, and write all its weights; False: no time."""
-    keras.utils.set_random_seed(course.seed)
-    whole, _ = small.built(key, len(course.dataset.classes))
-    lesson = TrainingSet(examples(course.dataset, Part.TRAIN, Part.VALIDATION), course.mirror, course.seed)
-    if not training.repeat(whole, lesson, epochs, course.budget):
+    keras.utils.set_random_seed(request.seed)
+    whole, _ = small.built(key, len(request.dataset.classes))
+    material = TrainingSet(examples(request.dataset, Part.TRAIN, Part.VALIDATION), request.mirror, request.seed)
+    if not training.repeat(whole, material, epochs, request.budget):
         return False
     whole.save_weights(str(weights))
     return True
@@ -121,27 +125,27 @@ def examples(dataset: Dataset, *parts: Part) -> Examples:
     return Examples(dataset.pixels(small.SIZE)[rows], dataset.labels[rows])
 
 
-def _grown(row: Backbone, course: ScratchRequest, allowed: TimeAllowed) -> ScratchModel:
-    started, dataset = time.monotonic(), course.dataset
-    keras.utils.set_random_seed(course.seed)
+def _trained(row: Backbone, request: ScratchRequest, allowed: TimeAllowed) -> ScratchModel:
+    started, dataset = time.monotonic(), request.dataset
+    keras.utils.set_random_seed(request.seed)
     whole, trunk = small.built(row.key, len(dataset.classes))
     judged = examples(dataset, Part.VALIDATION)
-    learnt = training.train(
-        whole, TrainingSet(examples(dataset, Part.TRAIN), course.mirror, course.seed), judged, allowed
+    trained = training.train(
+        whole, TrainingSet(examples(dataset, Part.TRAIN), request.mirror, request.seed), judged, allowed
     )
-    weights = course.folder / f"{row.key}.weights.h5"
+    weights = request.folder / f"{row.key}.weights.h5"
     trunk.save_weights(str(weights))
     said = training.probabilities(whole, judged)
-    entry = Candidate(
+    candidate = Candidate(
         backbone=row,
-        material=_nothing(dataset),
-        verdict=_verdict(said, dataset, learnt),
+        features=_nothing(dataset),
+        result=_result(said, dataset, trained),
         seconds=time.monotonic() - started,
-        images_per_second=learnt.images_per_second,
+        images_per_second=trained.images_per_second,
         partial=False,
-        way=NOTE.format(wording.plural(learnt.epochs, "epoch")),
+        way=NOTE.format(wording.plural(trained.epochs, "epoch")),
     )
-    return ScratchModel(entry, _head(whole), Unseen(said, judged.labels, ()), learnt, weights)
+    return ScratchModel(candidate, _head(whole), Unseen(said, judged.labels, ()), trained, weights)
 
 
 def _nothing(dataset: Dataset) -> FeatureTable:
@@ -151,14 +155,14 @@ def _nothing(dataset: Dataset) -> FeatureTable:
     return FeatureTable(np.empty((len(rows), 0), np.float32), dataset.labels[rows], dataset.groups[rows], len(train))
 
 
-def _verdict(said: Any, dataset: Dataset, learnt: Trained) -> HeadResult:
+def _result(said: Any, dataset: Dataset, trained: Trained) -> HeadResult:
     train, validation = dataset.rows(Part.TRAIN), dataset.rows(Part.VALIDATION)
     judged = np.arange(len(train) + len(validation)) >= len(train)
     right = np.zeros(len(judged), bool)
     right[judged] = said.argmax(1) == dataset.labels[validation]
     names = ("accuracy", "loss", "validation_accuracy", "validation_loss")
-    history = History(*(np.array([told[name] for told in learnt.curve]) for name in names))
-    return HeadResult(right, judged, learnt.loss, 0.0, learnt.epochs, history)
+    history = History(*(np.array([getattr(one, name) for one in trained.curve]) for name in names))
+    return HeadResult(right, judged, trained.loss, 0.0, trained.epochs, history)
 
 
 def _head(whole: keras.Model) -> Head:
@@ -167,6 +171,6 @@ def _head(whole: keras.Model) -> Head:
     return Head(np.zeros(features, np.float32), np.ones(features, np.float32), kernel, bias)
 
 
-def findings(grown: ScratchModel) -> Findings:
-    """What it says of photos that it had not seen; nothing of those that it learnt."""
-    return Findings(grown.said, None, None)
+def findings(model: ScratchModel) -> Findings:
+    """What it says of photos that it had not seen; nothing of those that it trained."""
+    return Findings(model.said, None, None)

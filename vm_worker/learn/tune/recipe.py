@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
+from vm_worker.as_json import AsJson
 from vm_worker.learn.networks.catalogue import Backbone, Cut, Side
 
 EVERYTHING = Cut("image", Side.AFTER)  # the input layer: nothing stays frozen but the normalisation
@@ -14,8 +13,8 @@ AUGMENTATIONS = (NONE, VIEWS, MIXED)  # the photos alone; some views of each; tw
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """One way of tuning."""
+class Recipe(AsJson):
+    """One way to fine-tune. Its JSON form is what a searcher knows as a point."""
 
     cut: str  # the layer where the unfrozen part begins
     epochs: int
@@ -26,17 +25,8 @@ class Recipe:
     smoothing: float = 0.1  # of the labels
     augmentation: str = VIEWS
 
-    def to_json(self) -> dict[str, Any]:
-        """Plain values; what a searcher knows as a point."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, plain: Mapping[str, Any]) -> Recipe:
-        """What `to_json` wrote."""
-        return cls(**plain)
-
-    def shown(self) -> dict[str, Any]:
-        """For the report."""
+    def shown(self) -> dict[str, float | int | str]:
+        """Name the settings as the report does."""
         return {
             "unfrozen from": self.cut,
             "augmentation": self.augmentation,
@@ -50,7 +40,7 @@ class Recipe:
 
 
 @dataclass(frozen=True)
-class Views:
+class Views(AsJson):
     """Which views of the photos a trial may learn from, and whether they are kept."""
 
     count: int  # the plain one included

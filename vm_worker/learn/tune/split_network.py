@@ -1,4 +1,4 @@
-"""A network cut in two for tuning, and the photos that it learns from. One process keeps one for all its trials."""
+"""A network cut in two for tuning, frozen below and trained above, and the photos that it learns from."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ HEAD_ROWS = 32_768
 
 
 class SplitNetwork:
-    """The network cut in two, and the rows that it learns from."""
+    """One network for all trials of a process. Where it is cut, each trial says."""
 
     def __init__(self, setting: TuningInputs) -> None:
         self.setting = setting
@@ -130,8 +130,8 @@ class SplitNetwork:
             output = self.model.get_layer(assemble.OUTPUT)(dropped)
         return folded(keras.Model(tensor, output), of_products())
 
-    def lesson(self, inputs: Inputs, train: Rows, judge: Rows) -> TailData:
-        """What a trial learns from."""
+    def data(self, inputs: Inputs, train: Rows, judge: Rows) -> TailData:
+        """Put together what a trial learns from and is judged on."""
         return TailData(inputs, self.labels, train, judge, self.setting.classes, self.setting.seed)
 
     def restore(self) -> None:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 
 from vm_worker.learn.budget import Budget
 from vm_worker.learn.heads.linear import batch_of
 from vm_worker.learn.networks.catalogue import Backbone
+from vm_worker.learn.tune.messages import Surveyed
 from vm_worker.learn.tune.recipe import EVERYTHING, NONE, Recipe, Views
 
 CACHE_BYTES = 10 * 1024**3  # of activations at most, on disk
@@ -57,6 +57,14 @@ RULE_SIZES = (
 
 
 @dataclass(frozen=True)
+class RowCounts:
+    """How many rows there are to learn from and to judge on."""
+
+    train: int
+    validation: int
+
+
+@dataclass(frozen=True)
 class Speeds:
     """What was measured here."""
 
@@ -73,19 +81,18 @@ class Speeds:
     cached: frozenset[str] = field(default_factory=frozenset)  # cuts whose activations are there
 
     @classmethod
-    def of(cls, found: Mapping[str, Any], counts: Iterable[Mapping[str, int]]) -> Speeds:
-        """From a survey and each class's rows."""
-        rows = list(counts)
+    def of(cls, surveyed: Surveyed, rows: RowCounts) -> Speeds:
+        """From a survey, for so many rows."""
         return cls(
-            forward=found["forward"],
-            step=found["step"],
-            viewing=found["viewing"],
-            frozen=found["frozen"],
-            shares=found["shares"],
-            numbers=found["numbers"],
-            above=found["above"],
-            train=sum(row["train"] for row in rows),
-            validation=sum(row["validation"] for row in rows),
+            forward=surveyed.forward,
+            step=surveyed.step,
+            viewing=surveyed.viewing,
+            frozen=surveyed.frozen,
+            shares=surveyed.shares,
+            numbers=surveyed.numbers,
+            above=surveyed.above,
+            train=rows.train,
+            validation=rows.validation,
         )
 
     @property

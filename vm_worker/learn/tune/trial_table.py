@@ -1,26 +1,29 @@
-"""The trials of one tuning: a row for each, the best one, and what pruning compares with."""
+"""The trials of one tuning: a row for each, the best one, and what later trials are compared with."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from vm_worker.learn.judge.scores import Score
+from vm_worker.learn.tune.messages import TrialResult
 from vm_worker.learn.tune.recipe import Recipe
-from vm_worker.search.searcher import Outcome
+from vm_worker.results.trials import TrialRow
 
 
 @dataclass(frozen=True)
 class JudgedTrial:
-    """A trial that was judged."""
+    """A trial that came to a score."""
 
+    number: int  # of its row
     recipe: Recipe
-    score: Score
-    result: Mapping[str, Any]
+    result: TrialResult
     weights: Path  # where its process wrote them; not there for a trial of an earlier attempt
-    row: dict[str, Any]
+
+    @property
+    def score(self) -> Score:
+        """The score of its best epoch."""
+        return self.result.score
 
     @property
     def start(self) -> str:
@@ -28,62 +31,75 @@ class JudgedTrial:
 
         That is where they are not at hand, or where the best epoch came early and more would not have helped.
         """
-        early = 2 * self.result["epochs"] < self.recipe.epochs
+        early = 2 * self.result.epochs < self.recipe.epochs
         return "" if early or not self.weights.exists() else str(self.weights)
 
 
 class TrialTable:
     """Grows by a row a trial. Only the best trial's weights stay on the disk."""
 
-    def __init__(self) -> None:
-        self.rows: list[dict[str, Any]] = []
-        self.rivals: list[list[float]] = []  # errors after each epoch, of the trials that came to their end
+    def __init__(self, bar: Score) -> None:
+        """`bar`: the selected head's score. A trial above it goes before all that are not."""
+        self.bar = bar
+        self.rows: list[TrialRow] = []
+        self.rivals: tuple[tuple[float, ...], ...] = ()  # errors after each epoch, that trials are compared with now
         self.best: JudgedTrial | None = None
-        self.bar: Score | None = None  # the selected head's: a trial above it goes before all that are not
+        self._ended: list[tuple[float, ...]] = []  # errors of the trials that came to their end
 
-    def enter(self, kind: str, recipe: Recipe, result: Mapping[str, Any], weights: Path) -> JudgedTrial:
-        """A trial that was judged, whole or given up early. What it was reduced to for want of memory is shown."""
-        score = Score.from_json(result["score"])
-        recipe = replace(recipe, batch=result.get("batch", recipe.batch), rate=result.get("rate", recipe.rate))
-        entry = row(len(self.rows) + 1, kind, recipe, score) | {"seconds": round(result["seconds"], 2)}
-        entry["parameters"]["epochs kept"] = result["epochs"]
-        self.rows.append(entry)
-        contender = JudgedTrial(recipe, score, result, weights, entry)
-        if result["state"] == "pruned":
-            entry["note"] = f"given up after {len(result['errors'])} epochs: it was behind most others"
-            _forget(contender)
+    def compare_with_ended(self) -> None:
+        """Let all trials that have ended so far be the rivals of those that come."""
+        self.rivals = tuple(self._ended)
+
+    def enter(self, kind: str, recipe: Recipe, result: TrialResult, weights: Path) -> JudgedTrial:
+        """Enter a trial that was judged, whole or given up early, as it was in the end where memory was short."""
+        batch, rate = result.batch or recipe.batch, result.rate or recipe.rate
+        trial = JudgedTrial(len(self.rows) + 1, replace(recipe, batch=batch, rate=rate), result, weights)
+        shown = {**trial.recipe.shown(), "epochs kept": result.epochs}
+        self.rows.append(judged_row(trial.number, kind, shown, result.score, result.seconds))
+        if result.pruned:
+            self.change(trial, note=f"given up after {len(result.errors)} epochs: it was behind most others")
+            _forget(trial)
         else:
-            self.rivals.append(list(result["errors"]))
-            self._rank(contender)
-        return contender
+            self._ended.append(result.errors)
+            self._rank(trial)
+        return trial
 
-    def _rank(self, contender: JudgedTrial) -> None:
-        if self.best is None or self._place(contender) < self._place(self.best):
-            contender, self.best = self.best or contender, contender
-        if contender is not self.best:
-            _forget(contender)
+    def skip(self, kind: str, recipe: Recipe, note: str) -> None:
+        """Enter a trial that did not come to a score, and why."""
+        self.rows.append(TrialRow(len(self.rows) + 1, kind, recipe.shown(), state="skipped", note=note))
 
-    def _place(self, contender: JudgedTrial) -> tuple[bool, float]:
-        return self.bar is not None and not contender.score.better_than(self.bar), contender.score.error
+    def change(self, trial: JudgedTrial, *, state: str | None = None, note: str) -> None:
+        """Say more in a trial's row."""
+        row = self.rows[trial.number - 1]
+        self.rows[trial.number - 1] = replace(row, state=state or row.state, note=note)
 
     @property
     def leader(self) -> JudgedTrial | None:
-        """The best one, if it is above the selected head: only then is it trained once more."""
-        best = self.best
-        return best if best and (self.bar is None or best.score.better_than(self.bar)) else None
+        """The best trial, if it is above the selected head: only then is it trained once more."""
+        return self.best if self.best and self.best.score.better_than(self.bar) else None
 
-    def skip(self, kind: str, recipe: Recipe, note: str) -> Outcome:
-        """A trial that did not come to a figure, and why."""
-        self.rows.append(row(len(self.rows) + 1, kind, recipe) | {"state": "skipped", "note": note})
-        return Outcome(None)
+    def _rank(self, trial: JudgedTrial) -> None:
+        if self.best is None or self._place(trial) < self._place(self.best):
+            trial, self.best = self.best or trial, trial
+        if trial is not self.best:
+            _forget(trial)
+
+    def _place(self, trial: JudgedTrial) -> tuple[bool, float]:
+        return not trial.score.better_than(self.bar), trial.score.error
 
 
-def _forget(contender: JudgedTrial) -> None:
-    contender.weights.unlink(missing_ok=True)
+def judged_row(number: int, kind: str, shown: dict[str, float | int | str], score: Score, seconds: float) -> TrialRow:
+    """The row of something that was scored; `shown` names its settings."""
+    accuracy, loss = round(score.accuracy, 5), round(score.loss, 5)
+    return TrialRow(number, kind, shown, accuracy, loss, round(seconds, 2))
+
+
+def _forget(trial: JudgedTrial) -> None:
+    trial.weights.unlink(missing_ok=True)
 
 
 def leads(trial: Score, viewed: Score, head: Score) -> bool:
-    """Whether the best trial is delivered, and not the head, or the one that has seen the views.
+    """Whether the best trial is delivered, and not the head, or the head that has seen the views.
 
     Where both are above the head their errors decide: a photo more or less bends them less than an accuracy.
     """
@@ -91,27 +107,13 @@ def leads(trial: Score, viewed: Score, head: Score) -> bool:
 
 
 def gain(before: Score, after: Score) -> str:
-    """What a trial brought, as a sentence."""
+    """Say in a sentence what a trial brought."""
     return f"{after.accuracy:.1%} on the validation photos; the selected head had {before.accuracy:.1%}"
 
 
 def again(best: JudgedTrial | None = None, epochs: int = 0) -> str:
-    """What the delivered model learnt afterwards: on from the best trial, or anew; None is the head alone."""
+    """Say what the delivered model learnt afterwards: on from the best trial, or anew; None is the head alone."""
     if best and best.start:
         return f"; then trained on for {epochs} epochs with the validation photos added"
-    longer = f", for {epochs} epochs, as there was time" if best and epochs > best.result["epochs"] else ""
+    longer = f", for {epochs} epochs, as there was time" if best and epochs > best.result.epochs else ""
     return f"; then trained once more in the same way with the validation photos added{longer}"
-
-
-def row(number: int, kind: str, recipe: Recipe | None, score: Score | None = None) -> dict[str, Any]:
-    """One line of the report's table."""
-    return {
-        "number": number,
-        "kind": kind,
-        "parameters": recipe.shown() if recipe else {},
-        "validation_accuracy": round(score.accuracy, 5) if score else None,
-        "validation_loss": round(score.loss, 5) if score else None,
-        "seconds": 0.0,
-        "state": "not_better",
-        "note": "",
-    }

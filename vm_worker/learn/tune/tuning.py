@@ -8,39 +8,50 @@ committed. The delivered model goes on from them on train+validation; where they
 from __future__ import annotations
 
 import logging
-import time
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from jobs.options import Options
-from vm_worker.executors.choice import Ahead, chosen
+from vm_worker.executors.choice import chosen
 from vm_worker.executors.executor import Executor, OutOfMemory, TaskFailed
-from vm_worker.intake.dataset import Dataset
+from vm_worker.intake.dataset import Dataset, Part
 from vm_worker.learn.budget import Budget
-from vm_worker.learn.judge.scores import Score
 from vm_worker.learn.networks.catalogue import CATALOGUE
-from vm_worker.learn.tune import trials
-from vm_worker.learn.tune.recipe import Recipe, cuts
-from vm_worker.learn.tune.timetable import Speeds, Timetable, worth_measuring
-from vm_worker.learn.tune.trial_table import JudgedTrial, TrialTable, again, gain, leads, row
+from vm_worker.learn.progress_events import ProgressSink
+from vm_worker.learn.tune.delivery import Delivered, Delivery
+from vm_worker.learn.tune.fine_tuning import FineTuning, Recipes
+from vm_worker.learn.tune.messages import TrialResult
+from vm_worker.learn.tune.plan import NO_TIME, NotTuned, Plan, Wanted, planned
+from vm_worker.learn.tune.progress import TuningProgress, curve_point
+from vm_worker.learn.tune.recipe import Recipe
+from vm_worker.learn.tune.task_runner import TaskRunner
+from vm_worker.learn.tune.tasks import ENTRY
+from vm_worker.learn.tune.timetable import RowCounts, worth_measuring
+from vm_worker.learn.tune.trial_table import TrialTable
 from vm_worker.learn.tune.tuning_inputs import SelectedNetwork, write_inputs
-from vm_worker.search.searcher import Outcome
+from vm_worker.results.candidates import CurvePoint
+from vm_worker.results.trials import SearchSummary, TrialRow
+from vm_worker.search.algorithms import SEARCHES
+from vm_worker.search.loop import EndPolicy, SearchLoop
+from vm_worker.search.trial_runner import Committed, TrialRunner
 from vm_worker.spec import Cluster
 
 TUNED = "tuned.weights.h5"
-ISOLATED_SECONDS = 150.0  # of time; with less, starting a process (5 to 8 s) would cost more than 5 % of it
-BATCH_LEAST = 4  # half of less is no batch
-LATE, NO_TIME = "it did not end in time", "the time left does not allow it"
 
 log = logging.getLogger(__name__)
 
-Report = Callable[[Mapping[str, Any]], None]
-Commit = Callable[[str, float, Mapping[str, Any]], Mapping[str, Any]]  # key, seconds, result -> what counts
+
+@dataclass(frozen=True)
+class TuningPolicy:
+    """How trials run, and when their search ends."""
+
+    # Seconds of time; with less, starting a process (5 to 8 s) would cost more than 5 % of it.
+    isolated_seconds: float = 150.0
+    ending: EndPolicy = field(default_factory=EndPolicy)
+    entry: str = ENTRY  # what an executor's process runs
 
 
 @dataclass(frozen=True)
@@ -53,248 +64,106 @@ class TuneRequest:
     budget: Budget
     folder: Path
     images_per_second: float  # through the frozen network, as selection measured it
-    committed: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # results by key
-    commit: Commit = lambda key, seconds, result: result
-    entry: str = trials.ENTRY
+    committed: Committed = field(default_factory=Committed)
     cluster: Cluster = field(default_factory=Cluster)
+    policy: TuningPolicy = field(default_factory=TuningPolicy)
 
 
 @dataclass(frozen=True)
-class Tuned:
+class FineTuned:
     """What came of it. The figures are of the fixed validation part, by models that had not seen it."""
 
     better: bool
     weights_path: Path | None  # of the whole assembled model, when better
-    trials: tuple[dict[str, Any], ...]
-    curve: tuple[dict[str, Any], ...]
+    trials: tuple[TrialRow, ...]
+    curve: tuple[CurvePoint, ...]
     validation_accuracy: float | None  # None when no trial came to its end
     validation_loss: float | None
-    search: Mapping[str, Any]  # algorithm, trials, outcome; products: the dtype that convolutions multiplied in
+    search: SearchSummary
     validation: NDArray[np.float32] | None = None  # (m, k): what the model of these figures says of the validation part
 
 
-def tune(request: TuneRequest, report: Report) -> Tuned:
+def tune(request: TuneRequest, sink: ProgressSink) -> FineTuned:
     """Run the rule, search on, and keep the best only if it beats the selected head on the validation part."""
     if request.options.trials == 0:
         return skipped(request, "no trials were asked for")
     if not worth_measuring(request.budget, request.images_per_second):
         return skipped(request, NO_TIME)
-    tuning = Tuning(request, report)
-    isolated = request.budget.remaining() > ISOLATED_SECONDS
-    tuning.executor = chosen(request.entry, tuning.hear, request.cluster, isolated)
+    progress = TuningProgress(request.chosen.weight.key, request.budget, sink)
+    isolated = request.budget.remaining() > request.policy.isolated_seconds
+    executor = chosen(request.policy.entry, progress.hear, request.cluster, isolated)
     try:
-        return tuning.run()
+        return _tuned(request, executor, progress)
+    except NotTuned as reason:
+        return skipped(request, str(reason))
     finally:
-        tuning.executor.close()
+        executor.close()
 
 
-def skipped(request: TuneRequest, note: str) -> Tuned:
+def skipped(request: TuneRequest, note: str) -> FineTuned:
     """Nothing was tuned, and why."""
-    only = row(1, "rule", None) | {"state": "skipped", "note": note}
-    return Tuned(False, None, (only,), (), None, None, _search(request, 0, note))
+    only = TrialRow(1, "rule", {}, state="skipped", note=note)
+    return FineTuned(False, None, (only,), (), None, None, _summary(request, 0, note))
 
 
-class Tuning:
-    """One tuning in progress."""
-
-    executor: Executor
-
-    def __init__(self, request: TuneRequest, report: Report) -> None:
-        self.request, self._report = request, report
-        self._backbone = CATALOGUE[request.chosen.weight.key]
-        self._folder = request.folder / "trials"
-        self._setting = write_inputs(request.dataset, request.chosen, request.options, self._folder).to_json()
-        self._whole = max(request.budget.remaining(), 1e-6)
-        self._board = TrialTable()
-        self._curves: dict[str, list[dict[str, Any]]] = {}  # by trial
-        self._shown = ""  # the trial that is waited for
-        self._rivals: list[list[float]] = []  # of all trials of a batch, however many run at a time
-        self._message = "Measuring"
-        self._outcomes: dict[str, Outcome] = {}  # of trials that were run or read, by key
-        self._time: Timetable
-
-    def run(self) -> Tuned:
-        """Everything, in its order."""
-        request = self.request
-        try:
-            survey = self._asked("survey", images_per_second=request.images_per_second)
-            self._products = survey["products"]
-            self._time = Timetable(Speeds.of(survey, request.dataset.counts().values()), request.budget)
-            recipe = self._rule()
-            cut = recipe.cut if recipe else cuts(self._backbone)[0].layer
-            if recipe is None and not self._time.fits_preparing(cut):
-                return skipped(request, NO_TIME)
-            prepared = self._asked("prepare", cut=cut, views=self._told_views(cut))
-        except (OutOfMemory, TaskFailed) as error:
-            log.warning("tuning is given up: %s", error)
-            return skipped(request, "it did not succeed on this machine")
-        if prepared["state"] != "ended":
-            return skipped(request, LATE)
-        self._time.filled(cut)
-        self._board.bar = Score.from_json(prepared["head"])
-        outcome = self._searched(recipe) if recipe else "the time left did not allow a trial"
-        return self._decided(cut, prepared, outcome)
-
-    def hear(self, told: Mapping[str, Any]) -> None:
-        """Progress from a trial's process."""
-        if "epoch" in told:
-            curve = self._curves.setdefault(told.get("trial") or self._shown, [])
-            del curve[told["epoch"]["epoch"] - 1 :]  # a trial whose process was lost begins again
-            curve.append({"name": self._backbone.key, **told["epoch"]})
-        shown = {"message": self._message, "curve": list(self._curves.get(self._shown, ()))}
-        self._report({"fraction": min(1.0, 1 - self.request.budget.remaining() / self._whole), **shown})
-
-    def _asked(self, what: str, **task: Any) -> Mapping[str, Any]:
-        """A task's result. Raises OutOfMemory, TaskFailed."""
-        return self.executor.submit(self._task(what, **task)).result()
-
-    def _task(self, what: str, **task: Any) -> dict[str, Any]:
-        whole = {"do": what, "setting": self._setting, "search": self.request.options.search}
-        return {**whole, "seconds": self.request.budget.remaining(), **task}
-
-    def _trial(self, recipe: Recipe, key: str) -> dict[str, Any]:
-        views, weights = self._told_views(recipe.cut), str(self._weights(key))
-        own = {"trial": key, "recipe": recipe.to_json(), "views": views, "weights": weights}
-        return self._task("trial", rivals=self._rivals, **own)
-
-    def _told_views(self, cut: str) -> dict[str, Any]:
-        views = self._time.views(cut)
-        return {"count": views.count, "live": views.live}
-
-    def _rule(self) -> Recipe | None:
-        """What an earlier attempt began with, so that the search is the same; else what the time allows."""
-        for result in self.request.committed.values():
-            if result.get("kind") == "rule":
-                return Recipe.from_json(result["recipe"])
-        return self._time.rule(self._backbone, self.request.options.epochs)
-
-    def _searched(self, rule: Recipe) -> str:
-        """The rule, then what the searcher suggests; how it ended."""
-        options = self.request.options
-        space = trials.space(self._backbone, rule.epochs, options.epochs)
-        searcher, self._ahead = trials.searcher(options.search, space, options.seed, rule), Ahead(self.executor)
-        hunt = trials.SearchLoop(searcher, self, options.trials)
-        self._outcomes[self._key(rule)] = self._run_one(rule, "rule", rule.epochs)
-        hunt.know(rule, self._outcomes[self._key(rule)])
-        return hunt.run()
-
-    def announce(self, recipes: Sequence[Recipe]) -> None:
-        """Let those that fit the time begin, where several run at a time."""
-        self._rivals = list(self._board.rivals)
-        for recipe in recipes:
-            fitted = self._fitted(recipe)
-            if fitted and (key := self._key(fitted)) not in self.request.committed:
-                self._ahead.begin(key, self._trial(fitted, key))
-
-    def attempt(self, recipe: Recipe) -> Outcome:
-        """What comes of a suggestion, or of a shorter one where the time is short."""
-        fitted = self._fitted(recipe)
-        if fitted is None:
-            return Outcome(None)
-        key = self._key(fitted)
-        if key not in self._outcomes:
-            self._outcomes[key] = self._run_one(fitted, self.request.options.search, recipe.epochs)
-        return self._outcomes[key]
-
-    def _fitted(self, recipe: Recipe) -> Recipe | None:
-        """What was begun or committed goes before what fits the time now; None: not even with the fewest epochs."""
-        for one in self._time.shorter(recipe):
-            known = self.request.committed.get(key := self._key(one), {"suggested": None})
-            if key in self._ahead or known.get("suggested", one.epochs) == recipe.epochs:
-                return one
-        best = self._board.leader
-        return self._time.fitted(recipe, replace(best.recipe, epochs=best.result["epochs"]) if best else None)
-
-    def _key(self, recipe: Recipe) -> str:
-        request = self.request
-        return trials.key(recipe, request.dataset.sha256, self._backbone.key, request.options.seed)
-
-    def _run_one(self, recipe: Recipe, kind: str, suggested: int) -> Outcome:
-        """Run a trial, or read what an earlier attempt found; its row is written down. No error: it was not tried."""
-        key = self._key(recipe)
-        result = self.request.committed.get(key)
-        if result is None:
-            result = self._trained(recipe, key, {"kind": kind, "suggested": suggested})
-        if result.get("score") is None:
-            return self._board.skip(kind, recipe, str(result.get("note", LATE)))
-        contender = self._board.enter(kind, recipe, result, self._weights(key))
-        if result["state"] != "pruned":
-            self._time.took(recipe, result["pace"])
-        return Outcome(contender.score.error)
-
-    def _trained(self, recipe: Recipe, key: str, facts: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The committed result. Without memory the batch is halved, and the rate with it, and it is tried again."""
-        self._message, self._shown = f"Trial {len(self._board.rows) + 1}", key
-        started, smaller = time.monotonic(), recipe
-        while True:
-            try:
-                result = self._ahead.result(key, self._trial(smaller, key))
-                break
-            except OutOfMemory:
-                if smaller.batch // 2 < BATCH_LEAST:
-                    return {"note": "it needs more memory than there is"}
-                smaller = replace(smaller, batch=smaller.batch // 2, rate=smaller.rate / 2)
-            except TaskFailed as error:
-                return {"note": f"it failed: {error}"[:200]}
-        if "score" not in result:
-            return result
-        self._time.filled(recipe.cut)
-        result = {**result, **facts, "recipe": recipe.to_json()}
-        if smaller is not recipe:
-            result |= {"batch": smaller.batch, "rate": smaller.rate}
-        return self.request.commit(key, time.monotonic() - started, result)
-
-    def _weights(self, key: str) -> Path:
-        return self._folder / f"{key}.weights.h5"
-
-    def _decided(self, cut: str, prepared: Mapping[str, Any], outcome: str) -> Tuned:
-        """Keep what is best on the validation part, trained once more with its photos where the time suffices."""
-        head, viewed = Score.from_json(prepared["head"]), Score.from_json(prepared["views"])
-        views = row(len(self._board.rows) + 1, "views", None, viewed)
-        views |= {"parameters": {"views": prepared["seen"]}, "seconds": round(prepared["seconds"], 2)}
-        best, path, score, said = self._board.best, None, head, self._folder / "head.npy"
-        if best and leads(best.score, viewed, head):
-            said = best.weights.with_suffix(".npy")
-            path, score = self._delivered(best, head), best.score
-        if path is None and viewed.better_than(head):
-            path, score, said = self._headed(cut), viewed, self._folder / "views.npy"
-            views |= {"state": "kept", "note": gain(head, viewed) + again()} if path else {}
-        if path is None:
-            score, said = head, self._folder / "head.npy"
-        curve = tuple({"name": self._backbone.key, **point} for point in (best.result["points"] if best else ()))
-        judged = np.load(said) if said.exists() else None
-        rows, search = self._board.rows, _search(self.request, len(self._board.rows), outcome, self._products)
-        return Tuned(path is not None, path, (*rows, views), curve, score.accuracy, score.loss, search, judged)
-
-    def _delivered(self, best: JudgedTrial, head: Score) -> Path | None:
-        """The trial's weights: of a training on all photos, or its own; None where neither can be had."""
-        recipe, result, target = best.recipe, best.result, self.request.folder / TUNED
-        if self._time.fits_final(recipe, result["epochs"]):
-            self._message = "Training once more with the validation photos"
-            epochs = self._time.final_epochs(recipe, result["epochs"], self.request.options.epochs)
-            task = {"recipe": recipe.to_json(), "epochs": epochs, "start": best.start}
-            if done := self._finished(recipe.cut, target, task):
-                best.row.update(state="kept", note=gain(head, best.score) + again(best, done["epochs"]))
-                return target
-        if best.weights.exists():
-            best.row.update(state="kept", note=gain(head, best.score))
-            return best.weights.replace(target)
-        best.row["note"] = "an earlier attempt found this; no time was left to train it again"
-        return None
-
-    def _headed(self, cut: str) -> Path | None:
-        """The weights with a head that has seen the views, fitted on all photos."""
-        target = self.request.folder / TUNED
-        return target if self._finished(cut, target, {}) else None
-
-    def _finished(self, cut: str, target: Path, task: Mapping[str, Any]) -> Mapping[str, Any]:
-        try:
-            result = self._asked("final", cut=cut, views=self._told_views(cut), weights=str(target), **task)
-        except (OutOfMemory, TaskFailed) as error:
-            log.warning("the last training failed: %s", error)
-            return {}
-        return result if result["state"] == "ended" else {}
+def _tuned(request: TuneRequest, executor: Executor, progress: TuningProgress) -> FineTuned:
+    """Everything, in its order. Raises NotTuned."""
+    inputs = write_inputs(request.dataset, request.chosen, request.options, request.folder / "trials")
+    runner = TaskRunner(executor, inputs, request.budget)
+    committed = {key: TrialResult.from_json(result) for key, result in request.committed.results.items()}
+    plan = _planned(request, runner, committed)
+    table = TrialTable(plan.prepared.head)
+    outcome = "the time left did not allow a trial"
+    if plan.rule:
+        recipes = _recipes(request, plan.rule)
+        study = FineTuning(recipes, plan.timetable, table, runner, progress)
+        study.remember(committed)
+        outcome = _searched(request, study, plan.rule, executor)
+    delivered = Delivery(plan, table, runner, progress, request.folder / TUNED).decide(request.options.epochs)
+    return _outcome(request, plan, table, delivered, outcome)
 
 
-def _search(request: TuneRequest, count: int, outcome: str, products: str = "") -> dict[str, Any]:
-    return {"algorithm": request.options.search, "trials": count, "outcome": outcome, "products": products}
+def _planned(request: TuneRequest, runner: TaskRunner, committed: dict[str, TrialResult]) -> Plan:
+    counts = RowCounts(*(len(request.dataset.rows(part)) for part in (Part.TRAIN, Part.VALIDATION)))
+    backbone, results = CATALOGUE[request.chosen.weight.key], tuple(committed.values())
+    wanted = Wanted(backbone, request.images_per_second, counts, request.options.epochs, results)
+    try:
+        return planned(wanted, runner)
+    except (OutOfMemory, TaskFailed) as error:
+        log.warning("tuning is given up: %s", error)
+        raise NotTuned("it did not succeed on this machine") from error
+
+
+def _recipes(request: TuneRequest, rule: Recipe) -> Recipes:
+    backbone, options = CATALOGUE[request.chosen.weight.key], request.options
+    return Recipes(backbone, rule, options.epochs, options.search, request.dataset.sha256, options.seed)
+
+
+def _searched(request: TuneRequest, study: FineTuning, rule: Recipe, executor: Executor) -> str:
+    """Try the rule, then what the searcher suggests; says how it ended."""
+    options = request.options
+    first = [point for point in study.first if study.space.holds(point)]
+    searcher = SEARCHES[options.search].make(study.space, options.seed, first)
+    trials = TrialRunner(study, study, executor, request.committed, options.search)
+    policy = replace(request.policy.ending, most=options.trials)
+    loop = SearchLoop(searcher, study.decode, trials, policy)
+    loop.know(rule, trials.run("rule", rule, rule))
+    return loop.run()
+
+
+def _outcome(request: TuneRequest, plan: Plan, table: TrialTable, delivered: Delivered, outcome: str) -> FineTuned:
+    points = table.best.result.points if table.best else ()
+    return FineTuned(
+        better=delivered.weights is not None,
+        weights_path=delivered.weights,
+        trials=delivered.rows,
+        curve=tuple(curve_point(request.chosen.weight.key, point) for point in points),
+        validation_accuracy=delivered.score.accuracy,
+        validation_loss=delivered.score.loss,
+        search=_summary(request, len(table.rows), outcome, plan.products),
+        validation=delivered.validation,
+    )
+
+
+def _summary(request: TuneRequest, count: int, outcome: str, products: str = "") -> SearchSummary:
+    return SearchSummary(request.options.search, count, outcome, products)

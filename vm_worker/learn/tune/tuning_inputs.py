@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from jobs.options import Options
+from vm_worker.as_json import AsJson
 from vm_worker.intake.dataset import Dataset, Part
 from vm_worker.learn.heads.linear import Head
 from vm_worker.learn.networks.catalogue import CATALOGUE
@@ -21,8 +20,8 @@ HEAD = "selected.npz"
 
 
 @dataclass(frozen=True)
-class TuningInputs:
-    """One job's tuning."""
+class TuningInputs(AsJson):
+    """The files and settings of one job's tuning."""
 
     weight: WeightFile
     pixels: Path  # .npy (n, s, s, 3) uint8
@@ -31,19 +30,6 @@ class TuningInputs:
     epochs: int  # of the schedule that the selected head was trained by
     mirror: bool
     seed: int
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values."""
-        weight = asdict(self.weight) | {"path": str(self.weight.path)}
-        return asdict(self) | {"weight": weight, "pixels": str(self.pixels), "folder": str(self.folder)}
-
-    @classmethod
-    def from_json(cls, plain: Mapping[str, Any]) -> TuningInputs:
-        """What `to_json` wrote."""
-        weight = WeightFile(**plain["weight"])
-        weight = replace(weight, path=Path(weight.path))
-        paths = {"weight": weight, "pixels": Path(plain["pixels"]), "folder": Path(plain["folder"])}
-        return cls(**{**plain, **paths})
 
     def rows(self) -> TuningRows:
         """Labels and rows of the photos to learn from."""

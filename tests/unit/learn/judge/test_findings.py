@@ -149,12 +149,12 @@ def test_whether_more_photos_help(signal: float, noise: int, verdict: str) -> No
     whole = FeatureTable(wide, whole.labels, whole.groups, whole.train)
     told = head_validation.validate(whole, PLAN)
     curve = learning_curve.learning_curve(whole, PLAN, told, unseen.look(whole, PLAN, told))
-    assert curve["verdict"] == verdict
-    assert [point["share"] for point in curve["points"]] == [0.25, 0.5, 1.0]
-    assert [point["images"] for point in curve["points"]] == [80, 160, 320]
+    assert curve.verdict == verdict
+    assert [point.share for point in curve.points] == [0.25, 0.5, 1.0]
+    assert [point.images for point in curve.points] == [80, 160, 320]
     assert (
-        f"with 160 training photos the selected head was right on {curve['points'][1]['accuracy'] * 100:.1f} %"
-        in (curve["answer"])
+        f"with 160 training photos the selected head was right on {curve.points[1].accuracy * 100:.1f} %"
+        in curve.answer
     )
 
 

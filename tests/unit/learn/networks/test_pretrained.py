@@ -59,8 +59,10 @@ def test_the_full_network_names_what_is_on_a_photograph(key: str) -> None:
 def test_features_are_those_of_the_original_with_its_own_preprocessing(key: str) -> None:
     row, file = CATALOGUE[key], weight(key)
     images = photographs(row.size)
-    build = getattr(keras.applications, row.application)
-    original = build(weights=str(file.path), include_top=False, pooling="avg", input_shape=(row.size, row.size, 3))
+    application = getattr(keras.applications, row.application)
+    original = application(
+        weights=str(file.path), include_top=False, pooling="avg", input_shape=(row.size, row.size, 3)
+    )
     prepare = getattr(keras.applications, row.key).preprocess_input
     expected = np.asarray(original(prepare(images.copy())))
     found = np.asarray(build.extractor(key, file)(images))

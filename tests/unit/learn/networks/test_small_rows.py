@@ -55,9 +55,9 @@ def test_a_network_whose_graphs_would_take_the_time_is_not_begun() -> None:
     first, last = small_rows.fitting(10)[0], small_rows.fitting(10)[3]
     labels = np.zeros(10, np.int64)
     photos = SimpleNamespace(rows=lambda part: labels)
-    nursery = scratch_candidates.ScratchCandidates(photos, Options(from_scratch=True), True, Budget.of(100))  # type: ignore[arg-type]
+    candidates = scratch_candidates.ScratchCandidates(photos, Options(from_scratch=True), True, Budget.of(100))  # type: ignore[arg-type]
     learnt = SimpleNamespace(start_seconds=12.0)
-    nursery.grown[first.key] = SimpleNamespace(entry=SimpleNamespace(backbone=first), learnt=learnt)  # type: ignore[assignment]
-    nursery._check_start(first, Budget.of(100))
+    candidates.models[first.key] = SimpleNamespace(trained=learnt)  # type: ignore[assignment]
+    candidates._check_start(first, Budget.of(100))
     with pytest.raises(training.TrainingTooSlow, match="about 1"):
-        nursery._check_start(last, Budget.of(100))
+        candidates._check_start(last, Budget.of(100))

@@ -59,7 +59,7 @@ def test_each_learns_and_ends_with_its_best_state(key: str, tmp_path: Path) -> N
         model, TrainingSet(architectures.examples(dataset, Part.TRAIN)), judged, TimeAllowed.of(600)
     )
     assert (learnt.accuracy, learnt.loss) == pytest.approx(training.judge(model, judged))
-    assert learnt.loss == min(told["validation_loss"] for told in learnt.curve)
+    assert learnt.loss == min(told.validation_loss for told in learnt.curve)
     assert learnt.accuracy > 0.7  # of three kinds
 
 

@@ -74,10 +74,10 @@ def test_those_judged_on_fewer_photos_are_compared_on_these() -> None:
     part = np.arange(ROWS) >= 80
     all_photos = entry("mobilenet", ~first(10))  # 90 of 100, and all of the last 20
     some = entry("vgg16", part & (np.arange(ROWS) != 99))  # 19 of the last 20: 95 %
-    some = replace(some, verdict=replace(some.verdict, judged=part))
+    some = replace(some, result=replace(some.result, judged=part))
     assert [one.backbone.key for one in ranking.ranked([some, all_photos])] == ["mobilenet", "vgg16"]
     assert "were judged on the validation photos alone" in ranking.reason([some, all_photos], "accuracy")
-    assert [one.verdict.accuracy for one in (some, all_photos)] == [0.95, 0.9]
+    assert [one.result.accuracy for one in (some, all_photos)] == [0.95, 0.9]
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_what_an_objective_chooses(objective: str, winner: str) -> None:
     if winner == "efficientnet_lite0":
         entries[1] = entry("vgg16", first(88), speed=60)
     assert ranking.winner(entries, objective).backbone.key == winner
-    states = {row["name"]: row["state"] for row in ranking.table(entries, objective)}
+    states = {row.name: row.state for row in ranking.table(entries, objective)}
     assert states[winner] == "chosen"
     assert states["mobilenet_v2"] == "evaluated"
     assert sorted(states.values()) == ["chosen", "evaluated", "tied", "tied"]
@@ -115,9 +115,9 @@ def test_equal_accuracy_goes_to_the_lower_loss_and_then_to_the_faster() -> None:
 
 def test_a_row_has_figures_and_a_wilson_interval() -> None:
     (row,) = ranking.table([entry("vgg16", first(90))], "accuracy")
-    assert row["validation_accuracy"] == 0.9
+    assert row.validation_accuracy == 0.9
     # Wilson's 95 % interval of 90 of 100, from the published formula.
-    assert row["validation_interval"] == pytest.approx([0.82564, 0.94477], abs=1e-4)
+    assert row.validation_interval == pytest.approx((0.82564, 0.94477), abs=1e-4)
 
 
 def test_the_note_names_what_ties() -> None:
@@ -129,9 +129,9 @@ def test_the_note_names_what_ties() -> None:
 
 
 def test_curve_rows_count_from_one() -> None:
-    rows = ranking.curve_rows("select", "vgg16", CURVE)
-    assert [row["epoch"] for row in rows] == [1, 2]
-    assert rows[1] == {
+    rows = ranking.curve_points("select", "vgg16", CURVE)
+    assert [row.epoch for row in rows] == [1, 2]
+    assert rows[1].to_json() == {
         "phase": "select",
         "name": "vgg16",
         "epoch": 2,

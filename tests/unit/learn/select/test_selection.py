@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,50 +12,56 @@ from jobs.options import Options
 from tests.unit.learn.photos import weight
 from vm_worker.intake.dataset import Dataset
 from vm_worker.learn.budget import Budget
-from vm_worker.learn.select import selection
-from vm_worker.learn.select.selection import Selection, SelectRequest, select
+from vm_worker.learn.progress_events import LearningProgress, Quote
+from vm_worker.learn.select.selection import Selection, SelectionPolicy, SelectRequest, select
 
 ROW = {"name", "title", "validation_accuracy", "validation_interval", "validation_loss"} | {
     "parameters",
     "seconds",
     "state",
     "note",
+    "validation_score",
+    "metric",
 }
 
 
-def run(photos: Dataset, folder: Path, seconds: float, keys: tuple[str, ...]) -> tuple[Selection, list[Any]]:
-    events: list[Mapping[str, Any]] = []
-    request = SelectRequest(photos, {key: weight(key) for key in keys}, Options(epochs=12), Budget.of(seconds), folder)
+def run(
+    photos: Dataset, folder: Path, seconds: float, keys: tuple[str, ...], policy: SelectionPolicy | None = None
+) -> tuple[Selection, list[Any]]:
+    events: list[LearningProgress | Quote] = []
+    weights, options = {key: weight(key) for key in keys}, Options(epochs=12)
+    request = SelectRequest(photos, weights, options, Budget.of(seconds), folder, policy=policy or SelectionPolicy())
     return select(request, events.append), events
 
 
 def test_all_candidates_are_judged_and_the_best_is_chosen(photos: Dataset, tmp_path: Path) -> None:
     keys = ("efficientnet_lite1", "efficientnet_lite0")
     outcome, events = run(photos, tmp_path, 300, keys)
-    assert {row["name"]: row["state"] for row in outcome.candidates}[outcome.winner] == "chosen"
-    assert {row["name"] for row in outcome.candidates} == set(keys)
+    assert {row.name: row.state for row in outcome.candidates}[outcome.winner] == "chosen"
+    assert {row.name for row in outcome.candidates} == set(keys)
     for row in outcome.candidates:
-        assert set(row) == ROW
-        low, high = row["validation_interval"]
-        assert low <= row["validation_accuracy"] <= high and row["validation_accuracy"] > 0.8
-    assert [point["epoch"] for point in outcome.curve] == [*range(1, 13)] * 2
+        assert set(row.to_json()) == ROW
+        assert row.validation_interval is not None and row.validation_accuracy is not None
+        low, high = row.validation_interval
+        assert low <= row.validation_accuracy <= high and row.validation_accuracy > 0.8
+    assert [point.epoch for point in outcome.curve] == [*range(1, 13)] * 2
     assert outcome.head.kernel.shape == (1280, 3)
     assert outcome.images_per_second > 0 and outcome.note
-    fractions = [event["fraction"] for event in events]
+    fractions = [event.fraction for event in events if isinstance(event, LearningProgress)]
     assert fractions == sorted(fractions) and fractions[-1] == 1.0
 
 
 def test_a_candidate_that_cannot_finish_is_dropped_but_the_first_gives_a_head(
     photos: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(selection, "LEAST_IMAGES", 16)
     monkeypatch.setattr("vm_worker.learn.features.extraction.SETTLED", 1)
-    outcome, _ = run(photos, tmp_path, -1, ("efficientnet_lite0", "efficientnet_lite1"))
+    keys = ("efficientnet_lite0", "efficientnet_lite1")
+    outcome, _ = run(photos, tmp_path, -1, keys, SelectionPolicy(least_images=16))
     first, second = outcome.candidates
-    assert (first["name"], first["state"]) == ("efficientnet_lite0", "chosen")
-    assert first["note"] == "judged on 32 photos: the time did not allow more"
-    assert (second["name"], second["state"]) == ("efficientnet_lite1", "dropped")
-    assert second["note"] == "left out: there was no time left" and second["validation_accuracy"] is None
+    assert (first.name, first.state) == ("efficientnet_lite0", "chosen")
+    assert first.note == "judged on 32 photos: the time did not allow more"
+    assert (second.name, second.state) == ("efficientnet_lite1", "dropped")
+    assert second.note == "left out: there was no time left" and second.validation_accuracy is None
     assert np.isfinite(outcome.head.kernel).all()
 
 

@@ -52,8 +52,14 @@ def setting(photos: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Tuning
 
 
 def ask(setting: TuningInputs, do: str, **task: Any) -> Mapping[str, Any]:
-    whole = {"do": do, "setting": setting.to_json(), "seconds": 300.0, "views": {"count": 2, "live": False}}
-    return tasks.work({**whole, **task}, lambda told: None, lambda errors: False)
+    whole: dict[str, Any] = {
+        "do": do,
+        "inputs": setting.to_json(),
+        "seconds": 300.0,
+        "views": {"count": 2, "live": False},
+    }
+    compared: dict[str, Any] = {"key": "0" * 40, "search": "none", "rivals": []}
+    return tasks.work({**whole, **compared, **task}, lambda told: None)
 
 
 def said_of(photos: Dataset, weights: Path, part: Part) -> NDArray[np.float32]:
@@ -84,12 +90,12 @@ def test_every_task_in_its_order_ends_in_weights_that_load(photos: Dataset, sett
     judged = score(said_of(photos, weights, Part.VALIDATION), photos.labels[photos.rows(Part.VALIDATION)])
     assert judged.error == pytest.approx(result["score"]["error"], abs=5e-3)  # half precision below the cut
     last = setting.folder / "last.weights.h5"
-    still = {"recipe": replace(SMALL, rate=1e-9).to_json(), "epochs": 1, "cut": CUT, "start": str(weights)}
-    assert ask(setting, "final", weights=str(last), **still) == {"state": "ended", "epochs": 1}
+    still = {"recipe": replace(SMALL, rate=1e-9).to_json(), "epochs": 1, "start": str(weights)}
+    assert ask(setting, "final", weights=str(last), cut=CUT, training=still) == {"state": "ended", "epochs": 1}
     gone_on = score(said_of(photos, last, Part.VALIDATION), photos.labels[photos.rows(Part.VALIDATION)])
     assert gone_on.error == pytest.approx(judged.error, abs=1e-3)  # at no rate nothing changes
-    final = {"recipe": SMALL.to_json(), "epochs": 2, "cut": CUT, "start": ""}
-    assert ask(setting, "final", weights=str(weights), **final)["state"] == "ended"
+    final = {"recipe": SMALL.to_json(), "epochs": 2, "start": ""}
+    assert ask(setting, "final", weights=str(weights), cut=CUT, training=final)["state"] == "ended"
     said = said_of(photos, weights, Part.TEST)
     assert (said.argmax(1) == photos.labels[photos.rows(Part.TEST)]).mean() > 0.6
     np.testing.assert_allclose(said.sum(1), 1, atol=1e-5)
