@@ -60,11 +60,12 @@ def _read(path: Path) -> Page:
     return Page(path.relative_to(ROOT).as_posix(), path.read_text(encoding="utf-8"))
 
 
-PAGES = {
-    page.name: page
-    for page in map(_read, [*(ROOT / f"{name}.md" for name in ("README", "SECURITY", "CHANGELOG")),
-                            *sorted((ROOT / "docs").glob("*.md"))])
-}  # fmt: skip
+FILES = [
+    *(ROOT / f"{name}.md" for name in ("README", "SECURITY", "CHANGELOG")),
+    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "infra").glob("*/README.md")),
+]
+PAGES = {page.name: page for page in map(_read, FILES)}
 README, SECURITY, CHANGELOG = (PAGES[f"{name}.md"] for name in ("README", "SECURITY", "CHANGELOG"))
 ALL = list(PAGES.values())
 
