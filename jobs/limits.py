@@ -1,4 +1,4 @@
-"""Every limit, its unit and its reason: one row each. README shows the same table."""
+"""Every limit, its unit and its reason: one row each. docs/limits.md shows the same table."""
 
 from __future__ import annotations
 

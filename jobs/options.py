@@ -39,7 +39,7 @@ class Options:
     minutes: int = 60  # from claim to outcome, everything included
     objective: str = "accuracy"
     candidates: tuple[str, ...] = ()  # keys; empty = all that have weights and fit the budget
-    search: str = "bayesian"  # how tuning goes on after the rule: the best of the benchmark in the README
+    search: str = "bayesian"  # how tuning goes on after its first trial: the best of those compared in docs/figures.md
     epochs: int = 40  # at most, for heads and trials; the best is kept
     trials: int | None = None  # None = until the budget or the patience ends
     exports: tuple[str, ...] = EXPORTS  # h5 is always made; a service is made of tflite

@@ -211,7 +211,7 @@ def up(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
 
 def _curl(*arguments: str) -> tuple[int, str]:
     curl = shutil.which("curl")
-    assert curl, "the README's examples need curl"
+    assert curl, "the examples of docs/using.md need curl"
     command = [curl, "--silent", "--show-error", "--write-out", "\n%{http_code}", *arguments]
     answer = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True)
     body, _, code = answer.stdout.rpartition("\n")
