@@ -25,13 +25,13 @@ def export(work: Work) -> Output:
     chosen = formats.wanted(work.spec.options.exports)
     shown = work.proof(len(expected), len(chosen))
     test = dataset.rows(Part.TEST)[shown]
-    images, labels = dataset.images[backbone.size], dataset.labels[test]
+    images, labels = dataset.images[backbone.size], dataset.truth.labels[test]
     order = delivery.Order(
         folder=work.folder,
         formats=tuple(chosen),
         proof=Proof(images, test, labels, expected[shown], work.scratch, CLEAN_SECONDS),
         train=dataset.rows(Part.TRAIN),
-        classes=dataset.classes,
+        classes=dataset.truth.classes,
         about=_about(work),
         pace=formats.Pace(work.plain_speed, backbone.gflops, len(test)),
         seconds=work.export_time(),
@@ -39,7 +39,7 @@ def export(work: Work) -> Output:
     )
     rows = delivery.deliver(order)
     _check_h5(rows)
-    files.write_labels(dataset.classes, work.folder / files.LABELS)
+    files.write_labels(dataset.truth.classes, work.folder / files.LABELS)
     made = [files.LABELS, *(row["name"] for row in rows if row["state"] == "made")]
     listed = [files.listed(work.folder / name) for name in made]
     new = tuple(public(name) for name in made if name != files.H5)

@@ -18,14 +18,15 @@ from typing import Any, Protocol
 from jobs.errors import Bug
 from jobs.job import Stage
 from vm_worker.exports import files, formats
-from vm_worker.intake.cache import IntakeRequest, take_in
 from vm_worker.intake.dataset import Dataset, Part
+from vm_worker.intake.take_in import IntakeRequest
 from vm_worker.learn.budget import Budget
 from vm_worker.learn.networks import small_rows
 from vm_worker.learn.networks.catalogue import CATALOGUE, Backbone
 from vm_worker.learn.networks.weights import OWN, WeightFile, find
 from vm_worker.progress import MESSAGES, remaining, whole
 from vm_worker.spec import Spec
+from vm_worker.tasks.uploads import take_in
 
 DECODERS = 2  # processes; more gain nothing on two cores
 FINISH_SECONDS = 4.0  # small files, plots and uploads
@@ -95,7 +96,7 @@ class Work:
     seconds: dict[str, float] = field(default_factory=dict)
     quoted_seconds: float | None = None  # from claim to outcome
     start_seconds: float | None = None  # that the learning took to start, here
-    _dataset: Dataset | None = None
+    _dataset: Dataset[Any] | None = None
     _shown: dict[str, Any] = field(default_factory=dict)
     _told: float = 0.0
     due: float = 0.0  # when the job is expected to end, on the monotonic clock; 0: not known yet
@@ -149,7 +150,7 @@ class Work:
             raise Bug(f"this machine has no weights for {self.winner.key}")
         return found[self.winner.key]
 
-    def dataset(self) -> Dataset:
+    def dataset(self) -> Dataset[Any]:
         """The decoded photos and their split; made again where the intake was another machine's."""
         if self._dataset is None:
             sizes = {CATALOGUE[key].size for key in self.weights()[0]}

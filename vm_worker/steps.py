@@ -102,7 +102,7 @@ def tune(work: Work) -> Output:
     }
     kept = []
     if tuned.validation is not None:
-        labels = work.dataset().labels[work.dataset().rows(Part.VALIDATION)]
+        labels = work.dataset().truth.labels[work.dataset().rows(Part.VALIDATION)]
         np.savez(work.folder / JUDGED, probabilities=tuned.validation, labels=labels)
         kept.append(private(JUDGED))
     if tuned.better and tuned.weights_path is not None:
@@ -155,13 +155,14 @@ def evaluate(work: Work) -> Output:
     probabilities = predict(model, dataset.pixels(work.winner.size), rows)
     names = [dataset.names[row] for row in rows]
     np.savez(work.folder / PROBABILITIES, probabilities=probabilities)
-    test = measure(probabilities, dataset.labels[rows], dataset.classes, names)
+    test = measure(probabilities, dataset.truth.labels[rows], dataset.truth.classes, names)
     pictures = _pictures(work, model, probabilities, test["pairs"])
     result = {
         "test": test,
-        "unsure": unsure.measured(*unsure.learnt(judged, temperature), probabilities, dataset.labels[rows]),
+        "unsure": unsure.measured(*unsure.learnt(judged, temperature), probabilities, dataset.truth.labels[rows]),
         "pictures": pictures,
-        "calibration": calibration.compared(probabilities, dataset.labels[rows], temperature) | {"images": photos},
+        "calibration": calibration.compared(probabilities, dataset.truth.labels[rows], temperature)
+        | {"images": photos},
         "model": {
             "layers": files.layer_rows(model),
             **files.totals(model),
@@ -182,9 +183,9 @@ def _pictures(work: Work, model: Any, probabilities: Any, pairs: Sequence[Mappin
     judged = Judged(
         pixels=dataset.pixels(work.winner.size),
         rows=rows,
-        labels=dataset.labels[rows],
+        labels=dataset.truth.labels[rows],
         probabilities=probabilities,
-        classes=dataset.classes,
+        classes=dataset.truth.classes,
         names=[dataset.names[row] for row in rows],
     )
     return insight.draw(work.folder, judged, model, pairs)

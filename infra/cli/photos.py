@@ -16,7 +16,7 @@ PROCESSES = 2
 
 def default_minutes(path: Path, limits: Limits) -> int:
     """The least that the service takes, and one minute for each 400 photos; at most what the service takes."""
-    from vm_worker.intake.unzip import survey
+    from vm_worker.tasks.uploads import survey
 
     try:
         photos = len(survey(path, limits).photos)
@@ -38,9 +38,9 @@ def one_of_the_test_set(path: Path, limits: Limits, folder: Path) -> TestPhoto:
 
     The split follows from the photos and the seed alone, so it is found again here, without the worker.
     """
-    from vm_worker.intake.cache import IntakeRequest, take_in
     from vm_worker.intake.dataset import Part
-    from vm_worker.intake.unzip import survey
+    from vm_worker.intake.take_in import IntakeRequest
+    from vm_worker.tasks.uploads import survey, take_in
 
     request = IntakeRequest(path, folder / "intake", (SIZE,), Options().seed, limits, PROCESSES)
     dataset = take_in(request, lambda fraction, message: None)

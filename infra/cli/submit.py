@@ -62,7 +62,7 @@ def _refusal(wish: Wish, screen: Screen) -> dict[str, Any] | None:
     """What the service would say against these photos, before anything is sent."""
     if not wish.check:
         return None
-    from vm_worker.intake.verdict import verdict
+    from vm_worker.tasks.uploads import verdict
 
     screen.say(f"Checking {wish.order.path}")
     said = verdict(wish.order.path, Limits())

@@ -22,14 +22,15 @@ from sklearn.model_selection import train_test_split
 
 from jobs.limits import Limits
 from tests.benchmarks.shrunk import digits
-from vm_worker.intake.cache import IntakeRequest, take_in
-from vm_worker.intake.dataset import Dataset
+from vm_worker.intake.take_in import IntakeRequest
 from vm_worker.learn.features import engines, extraction
 from vm_worker.learn.heads import head_validation, linear
 from vm_worker.learn.heads.head_validation import FeatureTable
 from vm_worker.learn.heads.linear import FeatureRows, Plan
+from vm_worker.learn.labels import LabelledPhotos
 from vm_worker.learn.networks import build
 from vm_worker.learn.networks.weights import find
+from vm_worker.tasks.uploads import take_in
 
 KEY, SIZE, EPOCHS, SEEDS = "efficientnet_lite0", 224, 40, 5
 STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)  # scikit-learn's C
@@ -59,7 +60,7 @@ def test_heads_beside_logistic_regression(tmp_path: Path) -> None:
         dataset = take_in(request, lambda part, text: None)
         found = _features(dataset)
         for count in (len(found) * 4 // 5, 240):
-            pairs = [_pair(found, dataset.labels, count, seed) for seed in range(SEEDS)]
+            pairs = [_pair(found, dataset.truth.labels, count, seed) for seed in range(SEEDS)]
             theirs, ours = (_mean([pair[side] for pair in pairs]) for side in (0, 1))
             print(
                 f"{name:<16}{count:>8}{theirs.alone:>10.4f}{theirs.both:>8.4f}{ours.alone:>12.4f}{ours.both:>8.4f}"
@@ -71,7 +72,7 @@ def test_heads_beside_logistic_regression(tmp_path: Path) -> None:
             assert ours.both >= theirs.both - LIMIT - 2 * spread
 
 
-def _features(dataset: Dataset) -> NDArray[np.float32]:
+def _features(dataset: LabelledPhotos) -> NDArray[np.float32]:
     weights, _ = find([KEY], os.environ.get("MODELMAIL_WEIGHTS", ""), download=False)
     rows = np.arange(len(dataset.names), dtype=np.int64)
     engine = engines.by_keras(build.extractor(KEY, weights[KEY]))

@@ -91,7 +91,7 @@ def _measure(photos: Path, folder: Path) -> None:
     """All stages, in this process and those that it starts."""
     from jobs.limits import Limits
     from jobs.options import Options
-    from vm_worker.intake.cache import IntakeRequest, take_in
+    from vm_worker.intake.take_in import IntakeRequest
     from vm_worker.learn.budget import Budget
     from vm_worker.learn.networks import build
     from vm_worker.learn.networks.catalogue import CATALOGUE
@@ -99,6 +99,7 @@ def _measure(photos: Path, folder: Path) -> None:
     from vm_worker.learn.select.selection import SelectRequest, select
     from vm_worker.learn.tune.tuning import TuneRequest, tune
     from vm_worker.learn.tune.tuning_inputs import SelectedNetwork
+    from vm_worker.tasks.uploads import take_in
 
     began = _begun("intake")
     request = IntakeRequest(photos, folder / "cache", (CATALOGUE[KEY].size,), 0, Limits(), 2)

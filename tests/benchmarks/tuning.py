@@ -25,13 +25,14 @@ from numpy.typing import NDArray
 from jobs.limits import Limits
 from jobs.options import Options
 from tests.benchmarks.shrunk import digits, shrunk
-from vm_worker.intake.cache import IntakeRequest, take_in
-from vm_worker.intake.dataset import Dataset, Part
+from vm_worker.intake.dataset import Part
+from vm_worker.intake.take_in import IntakeRequest
 from vm_worker.learn.budget import Budget
 from vm_worker.learn.features import extraction
 from vm_worker.learn.features.activations import Cache, Live, Stem
 from vm_worker.learn.features.views import Viewing
 from vm_worker.learn.judge.predict import predict
+from vm_worker.learn.labels import LabelledPhotos
 from vm_worker.learn.networks import assemble
 from vm_worker.learn.networks.catalogue import CATALOGUE
 from vm_worker.learn.networks.weights import WeightFile, find
@@ -40,6 +41,7 @@ from vm_worker.learn.tune import tuning
 from vm_worker.learn.tune.recipe import Recipe
 from vm_worker.learn.tune.tail_training import TailData, TailTraining
 from vm_worker.learn.tune.tuning_inputs import SelectedNetwork
+from vm_worker.tasks.uploads import take_in
 
 NAIVE = Recipe(cut="image", epochs=6, rate=3e-4, batch=32)
 THIRD = 1 / 3
@@ -49,7 +51,7 @@ THIRD = 1 / 3
 class Material:
     """One seed's photos, and the head that both begin with."""
 
-    dataset: Dataset
+    dataset: LabelledPhotos
     chosen: SelectedNetwork
     speed: float  # images a second through the frozen network
     mirror: bool
@@ -63,7 +65,7 @@ class Material:
         """Accuracy on the test photos."""
         model = assemble.delivered(self.chosen.weight, self.chosen.head, tuned)
         rows = self.dataset.rows(Part.TEST)
-        return float((predict(model, self.pixels, rows).argmax(1) == self.dataset.labels[rows]).mean())
+        return float((predict(model, self.pixels, rows).argmax(1) == self.dataset.truth.labels[rows]).mean())
 
 
 def material(photos: Path, weight: WeightFile, seed: int, folder: Path) -> Material:
@@ -90,7 +92,7 @@ def naive(found: Material, seed: int, folder: Path) -> tuple[float, float]:
     places = np.arange(len(rows))
     model = assemble.assemble(found.chosen.weight, found.chosen.head)
     lesson = TailData(
-        live, dataset.labels[rows], places[: len(train)], places[len(train) :], len(dataset.classes), seed
+        live, dataset.truth.labels[rows], places[: len(train)], places[len(train) :], len(dataset.truth.classes), seed
     )
     TailTraining(model, lesson, NAIVE).run(Budget.of(7200), lambda number, epoch: None, lambda errors: False)
     path = folder / "naive.weights.h5"

@@ -113,7 +113,9 @@ def _loaded_by(module: str) -> set[str]:
         # `modelmail --help` answers at once.
         ("infra.cli.main", {"tensorflow", "keras", "numpy", "requests", "skimage", "starlette"}),
         # Decoding runs in many processes.
-        ("vm_worker.intake.unzip", {"tensorflow", "keras", "pandas", "sklearn", "matplotlib"}),
+        ("vm_worker.intake.decoder", {"tensorflow", "keras", "pandas", "sklearn", "matplotlib"}),
+        # A dataset that is rejected never waits for what learning needs.
+        ("vm_worker.tasks.uploads", {"tensorflow", "keras", "pandas", "sklearn", "matplotlib"}),
     ],
 )
 def test_importing_stays_light(module: str, heavy: set[str]) -> None:

@@ -11,8 +11,8 @@ import pytest
 from jobs.options import Options
 from tests.unit.learn.photos import weight
 from tests.unit.learn.tune.test_tasks import CUT, SMALL, ask, poor_head
-from vm_worker.intake.dataset import Dataset
 from vm_worker.learn.atomic_files import replacing
+from vm_worker.learn.labels import LabelledPhotos
 from vm_worker.learn.tune.tuning_inputs import SelectedNetwork, write_inputs
 
 
@@ -39,7 +39,7 @@ def test_who_fails_leaves_what_was_there(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_no_task_of_tuning_writes_into_a_file_that_others_read(
-    photos: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    photos: LabelledPhotos, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     setting = write_inputs(
         photos, SelectedNetwork(weight("efficientnet_lite0"), poor_head()), Options(epochs=1), tmp_path

@@ -17,6 +17,7 @@ from vm_worker.learn.networks.weights import WeightFile
 from vm_worker.learn.tune.tuning import TuneRequest, TuningPolicy
 from vm_worker.learn.tune.tuning_inputs import SelectedNetwork
 from vm_worker.search.loop import EndPolicy
+from vm_worker.tasks.classification.truth import ClassTruth
 
 ENTRY = "tests.unit.worker.stub_trials:work"
 # Here and now: the stub's wishes are this process's.
@@ -35,9 +36,8 @@ def stub() -> Iterator[None]:
 def request_(tmp_path: Path) -> TuneRequest:
     count = 60
     dataset = Dataset(
-        classes=("a", "b", "c"),
         names=tuple(f"{row}.png" for row in range(count)),
-        labels=np.repeat(np.arange(3), 20).astype(np.int64),
+        truth=ClassTruth(("a", "b", "c"), np.repeat(np.arange(3), 20).astype(np.int64)),
         parts=np.tile([0, 0, 0, 1, 2], count)[:count].astype(np.uint8),
         groups=np.arange(count, dtype=np.int64),
         images={224: tmp_path / "224.npy"},

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vm_worker.intake.dataset import Dataset
 from vm_worker.learn.arrays import Floats, Rows
+from vm_worker.learn.labels import LabelledPhotos
 from vm_worker.results.candidates import SuspectRow
 
 CLEARLY = 0.7  # above the label's probability: heads err on hard photos too, and a long list is read by nobody
@@ -44,13 +44,13 @@ def suspects(probabilities: Floats, labels: Rows) -> list[Suspect]:
     return [Suspect(int(row), int(labels[row]), int(says[row]), float(probabilities[row, says[row]])) for row in found]
 
 
-def named(found: Sequence[Suspect], dataset: Dataset, rows: Rows) -> tuple[SuspectRow, ...]:
+def named(found: Sequence[Suspect], dataset: LabelledPhotos, rows: Rows) -> tuple[SuspectRow, ...]:
     """Name suspects for the report; `rows` are the dataset's, in the order of the probabilities."""
     return tuple(
         SuspectRow(
             name=dataset.names[rows[one.row]],
-            label=dataset.classes[one.label],
-            says=dataset.classes[one.says],
+            label=dataset.truth.classes[one.label],
+            says=dataset.truth.classes[one.says],
             probability=round(one.probability, 4),
         )
         for one in found

@@ -9,9 +9,10 @@ from typing import Any
 import keras
 import numpy as np
 
-from vm_worker.intake.dataset import Dataset, Part
+from vm_worker.intake.dataset import Part
 from vm_worker.learn import statistics
 from vm_worker.learn.budget import Budget
+from vm_worker.learn.labels import LabelledPhotos
 from vm_worker.learn.latency import measurement, tflite
 from vm_worker.learn.networks import small
 from vm_worker.learn.scratch import training
@@ -24,7 +25,7 @@ FORMS: dict[str, Callable[[Any], bytes]] = {"float32": tflite.float32, "dynamic_
 Row = dict[str, Any]
 
 
-def table(dataset: Dataset, folder: Path, budget: Budget) -> Iterator[Row]:
+def table(dataset: LabelledPhotos, folder: Path, budget: Budget) -> Iterator[Row]:
     """A row for each network and width, the narrowest first, each as long as its share of the time allows.
 
     name, title, width, parameters, validation_accuracy, test_accuracy, test_interval, epochs, note, and for each form
@@ -36,7 +37,7 @@ def table(dataset: Dataset, folder: Path, budget: Budget) -> Iterator[Row]:
     lesson, judged = TrainingSet(examples(dataset, Part.TRAIN)), examples(dataset, Part.VALIDATION)
     for number, (key, width) in enumerate(plan):
         keras.utils.set_random_seed(0)
-        model = small.NETWORKS[key](small.Shape(len(dataset.classes), width))
+        model = small.NETWORKS[key](small.Shape(len(dataset.truth.classes), width))
         row = _row(key, width, model)
         # Training gets what measuring leaves. One that needs more than its share takes it from the wider ones.
         allowed = TimeAllowed(budget.share(TRAINING / (len(plan) - number)), budget.share(TRAINING))
@@ -48,10 +49,10 @@ def table(dataset: Dataset, folder: Path, budget: Budget) -> Iterator[Row]:
         yield row | _figures(learnt, model, dataset) | _forms(model, dataset, folder)
 
 
-def examples(dataset: Dataset, part: Part) -> Examples:
+def examples(dataset: LabelledPhotos, part: Part) -> Examples:
     """The photos of one part."""
     rows = dataset.rows(part)
-    return Examples(dataset.pixels(small.SIZE)[rows], dataset.labels[rows])
+    return Examples(dataset.pixels(small.SIZE)[rows], dataset.truth.labels[rows])
 
 
 def _row(key: str, width: float, model: keras.Model) -> Row:
@@ -60,7 +61,7 @@ def _row(key: str, width: float, model: keras.Model) -> Row:
     return {**known, **nothing, "note": ""}
 
 
-def _figures(learnt: training.Trained, model: keras.Model, dataset: Dataset) -> Row:
+def _figures(learnt: training.Trained, model: keras.Model, dataset: LabelledPhotos) -> Row:
     test = examples(dataset, Part.TEST)
     right = int((training.probabilities(model, test).argmax(1) == test.labels).sum())
     low, high = statistics.wilson(right, len(test.labels))
@@ -72,7 +73,7 @@ def _figures(learnt: training.Trained, model: keras.Model, dataset: Dataset) -> 
     }
 
 
-def _forms(model: keras.Model, dataset: Dataset, folder: Path) -> Row:
+def _forms(model: keras.Model, dataset: LabelledPhotos, folder: Path) -> Row:
     paths = {form: folder / f"{form}.tflite" for form in FORMS}
     for form, path in paths.items():
         path.write_bytes(FORMS[form](model))

@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vm_worker.intake.dataset import Dataset, Part
+from vm_worker.intake.dataset import Part
 from vm_worker.learn.budget import Budget
 from vm_worker.learn.features import engines, extraction
 from vm_worker.learn.features.engines import Engine, Sample
 from vm_worker.learn.features.extraction import Extract, Source, Target, Watch, alone
 from vm_worker.learn.heads import folds
 from vm_worker.learn.heads.head_validation import FeatureTable
+from vm_worker.learn.labels import LabelledPhotos
 from vm_worker.learn.networks import build
 from vm_worker.learn.networks.catalogue import CATALOGUE, Backbone
 from vm_worker.learn.networks.weights import WeightFile
@@ -32,7 +33,7 @@ Tell = Callable[[Backbone, int, float], None]  # photos seen, images a second
 class Photos:
     """Train+validation, in an order of which every beginning is a fair sample."""
 
-    dataset: Dataset
+    dataset: LabelledPhotos
     rows: NDArray[np.int64]  # of the dataset, the training rows first
     order: NDArray[np.int64]  # of positions in `rows`
     train: int  # training rows
@@ -41,11 +42,11 @@ class Photos:
     extract: Extract = alone
 
     @classmethod
-    def of(cls, dataset: Dataset, seed: int, folder: Path) -> Photos:
+    def of(cls, dataset: LabelledPhotos, seed: int, folder: Path) -> Photos:
         """Those of a dataset."""
         train, validation = dataset.rows(Part.TRAIN), dataset.rows(Part.VALIDATION)
         rows = np.concatenate([train, validation])
-        return cls(dataset, rows, folds.interleaved(dataset.labels[rows], seed), len(train), seed, folder)
+        return cls(dataset, rows, folds.interleaved(dataset.truth.labels[rows], seed), len(train), seed, folder)
 
     def by(self, extract: Extract) -> Photos:
         """The same, to be sent through networks in this way."""
@@ -58,7 +59,7 @@ class Photos:
     def sample(self, size: int) -> Sample:
         """Some of them for comparing ways through a network."""
         rows = self.rows[self.order[: engines.sample_size(len(self.rows))]]
-        return Sample(self.dataset.pixels(size)[rows], self.dataset.labels[rows])
+        return Sample(self.dataset.pixels(size)[rows], self.dataset.truth.labels[rows])
 
 
 class CandidateFeatures:
@@ -111,7 +112,7 @@ class CandidateFeatures:
         whole = self.seen == len(self._photos.rows)
         rows, train = self._photos.rows[positions], int(np.sum(positions < self._photos.train))
         found = self._features if whole else self._features[positions]
-        return FeatureTable(found, dataset.labels[rows], dataset.groups[rows], train)
+        return FeatureTable(found, dataset.truth.labels[rows], dataset.groups[rows], train)
 
     def scored(self) -> Scored:
         """What the photos so far say of it."""

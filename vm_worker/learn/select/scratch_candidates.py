@@ -17,12 +17,13 @@ import numpy as np
 
 from jobs import wording
 from jobs.options import Options
-from vm_worker.intake.dataset import Dataset, Part
+from vm_worker.intake.dataset import Part
 from vm_worker.learn.budget import Budget
 from vm_worker.learn.heads.head_validation import FeatureTable, HeadResult
 from vm_worker.learn.heads.linear import Head, History
 from vm_worker.learn.judge.findings import Findings
 from vm_worker.learn.judge.unseen import Unseen
+from vm_worker.learn.labels import LabelledPhotos
 from vm_worker.learn.networks import small, small_rows
 from vm_worker.learn.networks.catalogue import OUTPUT, Backbone
 from vm_worker.learn.scratch import training
@@ -44,7 +45,7 @@ LAYERS = {name: _LAYERS[network] for name, (network, _) in small_rows.BUILDS.ite
 class ScratchRequest:
     """What the networks learn, and until when."""
 
-    dataset: Dataset
+    dataset: LabelledPhotos
     mirror: bool
     seed: int
     budget: Budget
@@ -65,7 +66,7 @@ class ScratchModel:
 class ScratchCandidates:
     """The four networks of one job, where it asks for them; without pretrained ones they get more of the time."""
 
-    def __init__(self, dataset: Dataset, options: Options, alone: bool, budget: Budget) -> None:
+    def __init__(self, dataset: LabelledPhotos, options: Options, alone: bool, budget: Budget) -> None:
         share = (SHARE_ALONE if alone else SHARE) if options.from_scratch else 0.0
         self.seconds = max(0.0, budget.remaining()) * share  # that they may learn for
         self.expected = len(small_rows.NETWORKS) if options.from_scratch else 0
@@ -111,7 +112,7 @@ def _point(key: str, one: EpochFigures) -> CurvePoint:
 def again(key: str, request: ScratchRequest, epochs: int, weights: Path) -> bool:
     """Train it from nothing once more, validation photos included, and write all its weights; False: no time."""
     keras.utils.set_random_seed(request.seed)
-    whole, _ = small.built(key, len(request.dataset.classes))
+    whole, _ = small.built(key, len(request.dataset.truth.classes))
     material = TrainingSet(examples(request.dataset, Part.TRAIN, Part.VALIDATION), request.mirror, request.seed)
     if not training.repeat(whole, material, epochs, request.budget):
         return False
@@ -119,16 +120,16 @@ def again(key: str, request: ScratchRequest, epochs: int, weights: Path) -> bool
     return True
 
 
-def examples(dataset: Dataset, *parts: Part) -> Examples:
+def examples(dataset: LabelledPhotos, *parts: Part) -> Examples:
     """The photos of these parts."""
     rows = np.concatenate([dataset.rows(part) for part in parts])
-    return Examples(dataset.pixels(small.SIZE)[rows], dataset.labels[rows])
+    return Examples(dataset.pixels(small.SIZE)[rows], dataset.truth.labels[rows])
 
 
 def _trained(row: Backbone, request: ScratchRequest, allowed: TimeAllowed) -> ScratchModel:
     started, dataset = time.monotonic(), request.dataset
     keras.utils.set_random_seed(request.seed)
-    whole, trunk = small.built(row.key, len(dataset.classes))
+    whole, trunk = small.built(row.key, len(dataset.truth.classes))
     judged = examples(dataset, Part.VALIDATION)
     trained = training.train(
         whole, TrainingSet(examples(dataset, Part.TRAIN), request.mirror, request.seed), judged, allowed
@@ -148,18 +149,20 @@ def _trained(row: Backbone, request: ScratchRequest, allowed: TimeAllowed) -> Sc
     return ScratchModel(candidate, _head(whole), Unseen(said, judged.labels, ()), trained, weights)
 
 
-def _nothing(dataset: Dataset) -> FeatureTable:
+def _nothing(dataset: LabelledPhotos) -> FeatureTable:
     """No features: those of photos that a network has learnt by heart tell nothing."""
     train, validation = dataset.rows(Part.TRAIN), dataset.rows(Part.VALIDATION)
     rows = np.concatenate([train, validation])
-    return FeatureTable(np.empty((len(rows), 0), np.float32), dataset.labels[rows], dataset.groups[rows], len(train))
+    return FeatureTable(
+        np.empty((len(rows), 0), np.float32), dataset.truth.labels[rows], dataset.groups[rows], len(train)
+    )
 
 
-def _result(said: Any, dataset: Dataset, trained: Trained) -> HeadResult:
+def _result(said: Any, dataset: LabelledPhotos, trained: Trained) -> HeadResult:
     train, validation = dataset.rows(Part.TRAIN), dataset.rows(Part.VALIDATION)
     judged = np.arange(len(train) + len(validation)) >= len(train)
     right = np.zeros(len(judged), bool)
-    right[judged] = said.argmax(1) == dataset.labels[validation]
+    right[judged] = said.argmax(1) == dataset.truth.labels[validation]
     names = ("accuracy", "loss", "validation_accuracy", "validation_loss")
     history = History(*(np.array([getattr(one, name) for one in trained.curve]) for name in names))
     return HeadResult(right, judged, trained.loss, 0.0, trained.epochs, history)

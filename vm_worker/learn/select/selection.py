@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from jobs.options import Options
-from vm_worker.intake.dataset import Dataset, Part
+from vm_worker.intake.dataset import Part
 from vm_worker.learn import free_memory
 from vm_worker.learn.budget import Budget
 from vm_worker.learn.features import extraction
@@ -22,6 +22,7 @@ from vm_worker.learn.heads import head_validation
 from vm_worker.learn.heads.linear import Head, Plan
 from vm_worker.learn.judge.findings import Findings, study
 from vm_worker.learn.judge.suspects import named
+from vm_worker.learn.labels import LabelledPhotos
 from vm_worker.learn.networks.catalogue import CATALOGUE, Backbone
 from vm_worker.learn.networks.weights import WeightFile
 from vm_worker.learn.progress_events import LearningProgress, ProgressSink, Quote
@@ -50,7 +51,7 @@ class SelectionPolicy:
 class SelectRequest:
     """What to choose from, for which photos, until when."""
 
-    dataset: Dataset
+    dataset: LabelledPhotos
     weights: Mapping[str, WeightFile]
     options: Options
     budget: Budget
@@ -113,7 +114,7 @@ class _Run:
         self.photos = Photos.of(request.dataset, request.options.seed, request.folder).by(request.extract)
         finishing = request.finishing or self._tests
         self.times = TimeShares(request.budget, len(self.photos.rows), request.options.trials != 0, finishing)
-        self.plan = Plan(len(request.dataset.classes), request.options.epochs, request.options.seed)
+        self.plan = Plan(len(request.dataset.truth.classes), request.options.epochs, request.options.seed)
 
     def candidate(self, backbone: Backbone) -> CandidateFeatures:
         """A candidate that has seen nothing yet."""

@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from jobs.options import Options
 from vm_worker.executors.choice import chosen
 from vm_worker.executors.executor import Executor, OutOfMemory, TaskFailed
-from vm_worker.intake.dataset import Dataset, Part
+from vm_worker.intake.dataset import Part
 from vm_worker.learn.budget import Budget
+from vm_worker.learn.labels import LabelledPhotos
 from vm_worker.learn.networks.catalogue import CATALOGUE
 from vm_worker.learn.progress_events import ProgressSink
 from vm_worker.learn.tune.delivery import Delivered, Delivery
@@ -58,7 +59,7 @@ class TuningPolicy:
 class TuneRequest:
     """What to tune, on which photos, until when."""
 
-    dataset: Dataset
+    dataset: LabelledPhotos
     chosen: SelectedNetwork
     options: Options
     budget: Budget

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from jobs.options import Options
 from vm_worker.as_json import AsJson
-from vm_worker.intake.dataset import Dataset, Part
+from vm_worker.intake.dataset import Part
 from vm_worker.learn.heads.linear import Head
+from vm_worker.learn.labels import LabelledPhotos
 from vm_worker.learn.networks.catalogue import CATALOGUE
 from vm_worker.learn.networks.weights import WeightFile
 
@@ -58,18 +59,18 @@ class SelectedNetwork:
     head: Head  # trained on train+validation
 
 
-def write_inputs(dataset: Dataset, chosen: SelectedNetwork, options: Options, folder: Path) -> TuningInputs:
+def write_inputs(dataset: LabelledPhotos, chosen: SelectedNetwork, options: Options, folder: Path) -> TuningInputs:
     """Write what trials need into the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     train, validation = dataset.rows(Part.TRAIN), dataset.rows(Part.VALIDATION)
-    labels = dataset.labels[np.concatenate([train, validation])]
+    labels = dataset.truth.labels[np.concatenate([train, validation])]
     np.savez(folder / ROWS, train=train, validation=validation, labels=labels)
     chosen.head.save(folder / HEAD)
     return TuningInputs(
         weight=chosen.weight,
         pixels=dataset.images[CATALOGUE[chosen.weight.key].size],
         folder=folder,
-        classes=len(dataset.classes),
+        classes=len(dataset.truth.classes),
         epochs=options.epochs,
         mirror=options.mirror,
         seed=options.seed,

@@ -12,10 +12,10 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.unit.learn.photos import weight
-from vm_worker.intake.dataset import Dataset
 from vm_worker.learn.features import engines, openvino
 from vm_worker.learn.features.engines import Engine, Sample
 from vm_worker.learn.features.openvino import Precision
+from vm_worker.learn.labels import LabelledPhotos
 from vm_worker.learn.networks import build
 
 needs_openvino = pytest.mark.skipif(not openvino.available(), reason="OpenVINO, or TensorFlow under Keras, is absent")
@@ -61,7 +61,7 @@ def test_openvino_says_what_keras_says(
 
 
 @needs_openvino
-def test_keeping_the_first_layers_exact_brings_the_features_nearer(photos: Dataset, tmp_path: Path) -> None:
+def test_keeping_the_first_layers_exact_brings_the_features_nearer(photos: LabelledPhotos, tmp_path: Path) -> None:
     if Precision.BF16 not in openvino.precisions():
         pytest.skip("this processor has no bfloat16 units")
     extractor = build.extractor("efficientnet_lite0", weight("efficientnet_lite0"))

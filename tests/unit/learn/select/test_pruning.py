@@ -15,11 +15,13 @@ from jobs.options import Options
 from vm_worker.intake.dataset import Dataset
 from vm_worker.learn.budget import Budget
 from vm_worker.learn.features.engines import Engine
+from vm_worker.learn.labels import LabelledPhotos
 from vm_worker.learn.networks.catalogue import CATALOGUE
 from vm_worker.learn.networks.weights import KERAS_H5, WeightFile
 from vm_worker.learn.progress_events import LearningProgress, Quote
 from vm_worker.learn.select.selection import Selection, SelectRequest, select
 from vm_worker.learn.select.time_shares import Finishing
+from vm_worker.tasks.classification.truth import ClassTruth
 
 OPTIONS = Options(epochs=6, trials=0)
 IMAGES, CLASSES, WIDTH = 1500, 3, 16
@@ -60,16 +62,15 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     return world
 
 
-def dataset(world: World, folder: Path) -> Dataset:
+def dataset(world: World, folder: Path) -> LabelledPhotos:
     """Each picture is a single pixel that tells its row."""
     rows = np.arange(IMAGES)
     pixels = np.stack([rows // 256, rows % 256, rows * 0], axis=1).astype(np.uint8).reshape(IMAGES, 1, 1, 3)
     np.save(folder / "pixels.npy", pixels)
     sizes = {CATALOGUE[key].size for key in SPEED}
     return Dataset(
-        classes=tuple("abc"),
         names=tuple(f"{row}.jpg" for row in rows),
-        labels=world.labels.astype(np.int64),
+        truth=ClassTruth(tuple("abc"), world.labels.astype(np.int64)),
         parts=np.resize(np.array([0, 0, 0, 1, 2], np.uint8), IMAGES),
         groups=rows.astype(np.int64),
         images={size: folder / "pixels.npy" for size in sizes},

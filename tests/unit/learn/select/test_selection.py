@@ -10,8 +10,8 @@ import pytest
 
 from jobs.options import Options
 from tests.unit.learn.photos import weight
-from vm_worker.intake.dataset import Dataset
 from vm_worker.learn.budget import Budget
+from vm_worker.learn.labels import LabelledPhotos
 from vm_worker.learn.progress_events import LearningProgress, Quote
 from vm_worker.learn.select.selection import Selection, SelectionPolicy, SelectRequest, select
 
@@ -26,7 +26,7 @@ ROW = {"name", "title", "validation_accuracy", "validation_interval", "validatio
 
 
 def run(
-    photos: Dataset, folder: Path, seconds: float, keys: tuple[str, ...], policy: SelectionPolicy | None = None
+    photos: LabelledPhotos, folder: Path, seconds: float, keys: tuple[str, ...], policy: SelectionPolicy | None = None
 ) -> tuple[Selection, list[Any]]:
     events: list[LearningProgress | Quote] = []
     weights, options = {key: weight(key) for key in keys}, Options(epochs=12)
@@ -34,7 +34,7 @@ def run(
     return select(request, events.append), events
 
 
-def test_all_candidates_are_judged_and_the_best_is_chosen(photos: Dataset, tmp_path: Path) -> None:
+def test_all_candidates_are_judged_and_the_best_is_chosen(photos: LabelledPhotos, tmp_path: Path) -> None:
     keys = ("efficientnet_lite1", "efficientnet_lite0")
     outcome, events = run(photos, tmp_path, 300, keys)
     assert {row.name: row.state for row in outcome.candidates}[outcome.winner] == "chosen"
@@ -52,7 +52,7 @@ def test_all_candidates_are_judged_and_the_best_is_chosen(photos: Dataset, tmp_p
 
 
 def test_a_candidate_that_cannot_finish_is_dropped_but_the_first_gives_a_head(
-    photos: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    photos: LabelledPhotos, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("vm_worker.learn.features.extraction.SETTLED", 1)
     keys = ("efficientnet_lite0", "efficientnet_lite1")
@@ -65,6 +65,6 @@ def test_a_candidate_that_cannot_finish_is_dropped_but_the_first_gives_a_head(
     assert np.isfinite(outcome.head.kernel).all()
 
 
-def test_without_weights_there_is_nothing_to_select(photos: Dataset, tmp_path: Path) -> None:
+def test_without_weights_there_is_nothing_to_select(photos: LabelledPhotos, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no candidate"):
         run(photos, tmp_path, 10, ())

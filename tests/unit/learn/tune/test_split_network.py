@@ -10,11 +10,11 @@ import pytest
 
 from jobs.options import Options
 from tests.unit.learn.photos import weight
-from vm_worker.intake.dataset import Dataset
 from vm_worker.learn.budget import Budget
 from vm_worker.learn.features import activations
 from vm_worker.learn.heads.linear import Head
 from vm_worker.learn.judge.predict import predict
+from vm_worker.learn.labels import LabelledPhotos
 from vm_worker.learn.tune import tail_training
 from vm_worker.learn.tune.recipe import EVERYTHING, Views, cut_named
 from vm_worker.learn.tune.split_network import SplitNetwork
@@ -32,7 +32,7 @@ HEAD = Head(
 
 
 @pytest.mark.parametrize("cut", [CUT, EVERYTHING.layer])
-def test_the_two_halves_of_a_cut_make_the_whole(cut: str, photos: Dataset, tmp_path: Path) -> None:
+def test_the_two_halves_of_a_cut_make_the_whole(cut: str, photos: LabelledPhotos, tmp_path: Path) -> None:
     kernel = np.random.default_rng(0).normal(0, 0.1, (1280, 3)).astype(np.float32)
     chosen = SelectedNetwork(weight(KEY), replace(HEAD, kernel=kernel))
     bench = SplitNetwork(write_inputs(photos, chosen, Options(), tmp_path))
@@ -50,7 +50,7 @@ def test_the_two_halves_of_a_cut_make_the_whole(cut: str, photos: Dataset, tmp_p
 
 
 def test_a_head_is_fitted_on_no_more_views_than_are_of_use(
-    photos: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    photos: LabelledPhotos, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bench = SplitNetwork(write_inputs(photos, SelectedNetwork(weight(KEY), HEAD), Options(epochs=4), tmp_path))
     bench.inputs(CUT, Views(3), Budget.of(60), lambda part: None)
@@ -64,7 +64,7 @@ def test_a_head_is_fitted_on_no_more_views_than_are_of_use(
     assert (both.argmax(1) == bench.labels).mean() > 0.9
 
 
-def test_activations_and_features_leave_no_file(photos: Dataset, tmp_path: Path) -> None:
+def test_activations_and_features_leave_no_file(photos: LabelledPhotos, tmp_path: Path) -> None:
     bench = SplitNetwork(write_inputs(photos, SelectedNetwork(weight(KEY), HEAD), Options(), tmp_path))
     before = set(tmp_path.iterdir())
     bench.inputs(CUT, Views(2), Budget.of(60), lambda part: None)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from jobs.options import Options
 from tests.unit.learn.photos import weight
-from vm_worker.intake.dataset import Dataset, Part
+from vm_worker.intake.dataset import Part
 from vm_worker.learn.budget import Budget
 from vm_worker.learn.features import activations
 from vm_worker.learn.features.activations import Cache, Filling, Live, OutOfTime, Stem
@@ -23,6 +23,7 @@ from vm_worker.learn.features.views import Viewing
 from vm_worker.learn.heads.linear import Head
 from vm_worker.learn.judge.predict import predict
 from vm_worker.learn.judge.scores import Score, score
+from vm_worker.learn.labels import LabelledPhotos
 from vm_worker.learn.networks import assemble
 from vm_worker.learn.tune import tail_training, tasks
 from vm_worker.learn.tune.recipe import MIXED, Recipe
@@ -46,7 +47,7 @@ def poor_head() -> Head:
 
 
 @pytest.fixture(scope="module")
-def setting(photos: Dataset, tmp_path_factory: pytest.TempPathFactory) -> TuningInputs:
+def setting(photos: LabelledPhotos, tmp_path_factory: pytest.TempPathFactory) -> TuningInputs:
     folder = tmp_path_factory.mktemp("trials")
     return write_inputs(photos, SelectedNetwork(weight(KEY), poor_head()), Options(epochs=4), folder)
 
@@ -62,7 +63,7 @@ def ask(setting: TuningInputs, do: str, **task: Any) -> Mapping[str, Any]:
     return tasks.work({**whole, **compared, **task}, lambda told: None)
 
 
-def said_of(photos: Dataset, weights: Path, part: Part) -> NDArray[np.float32]:
+def said_of(photos: LabelledPhotos, weights: Path, part: Part) -> NDArray[np.float32]:
     """By the model that these weights make."""
     model = assemble.delivered(weight(KEY), poor_head(), weights)
     return predict(model, photos.pixels(224), photos.rows(part))
@@ -72,7 +73,7 @@ CUT = "block6b_expand_conv"
 SMALL = Recipe(CUT, epochs=2, rate=1e-3, batch=16, dropout=0.2, augmentation=MIXED)
 
 
-def test_every_task_in_its_order_ends_in_weights_that_load(photos: Dataset, setting: TuningInputs) -> None:
+def test_every_task_in_its_order_ends_in_weights_that_load(photos: LabelledPhotos, setting: TuningInputs) -> None:
     assert ask(setting, "survey", images_per_second=1e6)["frozen"] == 1e-6  # believed where it is a faster form's
     survey = ask(setting, "survey", images_per_second=1.0)
     assert 0 < survey["frozen"] < 1.0
@@ -87,17 +88,17 @@ def test_every_task_in_its_order_ends_in_weights_that_load(photos: Dataset, sett
     result = ask(setting, "trial", recipe=SMALL.to_json(), weights=str(weights))
     assert result["state"] == "ended" and len(result["errors"]) == 2 == len(result["points"])
     assert weights.exists() and np.load(setting.folder / "one.weights.npy").shape == (12, 3)
-    judged = score(said_of(photos, weights, Part.VALIDATION), photos.labels[photos.rows(Part.VALIDATION)])
+    judged = score(said_of(photos, weights, Part.VALIDATION), photos.truth.labels[photos.rows(Part.VALIDATION)])
     assert judged.error == pytest.approx(result["score"]["error"], abs=5e-3)  # half precision below the cut
     last = setting.folder / "last.weights.h5"
     still = {"recipe": replace(SMALL, rate=1e-9).to_json(), "epochs": 1, "start": str(weights)}
     assert ask(setting, "final", weights=str(last), cut=CUT, training=still) == {"state": "ended", "epochs": 1}
-    gone_on = score(said_of(photos, last, Part.VALIDATION), photos.labels[photos.rows(Part.VALIDATION)])
+    gone_on = score(said_of(photos, last, Part.VALIDATION), photos.truth.labels[photos.rows(Part.VALIDATION)])
     assert gone_on.error == pytest.approx(judged.error, abs=1e-3)  # at no rate nothing changes
     final = {"recipe": SMALL.to_json(), "epochs": 2, "start": ""}
     assert ask(setting, "final", weights=str(weights), cut=CUT, training=final)["state"] == "ended"
     said = said_of(photos, weights, Part.TEST)
-    assert (said.argmax(1) == photos.labels[photos.rows(Part.TEST)]).mean() > 0.6
+    assert (said.argmax(1) == photos.truth.labels[photos.rows(Part.TEST)]).mean() > 0.6
     np.testing.assert_allclose(said.sum(1), 1, atol=1e-5)
 
 
@@ -114,13 +115,13 @@ def test_without_time_a_task_says_so(setting: TuningInputs, tmp_path: Path) -> N
     assert ask(setting, "trial", recipe=recipe, weights=str(tmp_path / "w"), seconds=-1.0) == {"state": "out_of_time"}
 
 
-def test_tuning_delivers_what_is_better(photos: Dataset, tmp_path: Path) -> None:
+def test_tuning_delivers_what_is_better(photos: LabelledPhotos, tmp_path: Path) -> None:
     chosen = SelectedNetwork(weight(KEY), poor_head())
     request = TuneRequest(photos, chosen, Options(epochs=2, trials=1), Budget.of(400), tmp_path, 1e4)
     tuned = tune(request, lambda event: None)
     assert tuned.better and tuned.weights_path is not None and tuned.validation is not None
     said = said_of(photos, tuned.weights_path, Part.TEST)
-    assert (said.argmax(1) == photos.labels[photos.rows(Part.TEST)]).mean() > 0.6
+    assert (said.argmax(1) == photos.truth.labels[photos.rows(Part.TEST)]).mean() > 0.6
 
 
 @pytest.mark.parametrize(

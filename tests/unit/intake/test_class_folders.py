@@ -15,7 +15,8 @@ from jobs.limits import Limits
 from tests.unit.intake.crafted import RawEntry, class_files, folder_of, raw_files, raw_zip, two_classes, zip_of
 from vm_worker.intake.dataset import Part, Skipped
 from vm_worker.intake.names import clean, listed, path_of, shown, suffix
-from vm_worker.intake.unzip import Survey, survey
+from vm_worker.intake.survey import Survey
+from vm_worker.tasks.uploads import survey
 
 LIMITS = Limits()
 UTF8 = 0x800
@@ -32,14 +33,14 @@ def _prefixed(prefix: str, files: dict[str, bytes]) -> dict[str, bytes]:
 @pytest.mark.parametrize("prefix", ["", "photos/", "a/b/c/", "./", "photos//"])
 def test_wrapping_folders_are_understood(prefix: str, tmp_path: Path) -> None:
     found = _survey(_prefixed(prefix, two_classes()), tmp_path)
-    assert found.classes == ("cats", "dogs")
-    assert Counter(photo.label for photo in found.photos) == {"cats": 12, "dogs": 12}
+    assert found.strata == ("cats", "dogs")
+    assert Counter(photo.stratum for photo in found.photos) == {"cats": 12, "dogs": 12}
     assert found.skipped == ()
 
 
 def test_files_beside_a_wrapper_do_not_hide_it(tmp_path: Path) -> None:
     found = _survey({"cover.jpg": b"x", "README.txt": b"x"} | _prefixed("set/", two_classes()), tmp_path)
-    assert found.classes == ("cats", "dogs")
+    assert found.strata == ("cats", "dogs")
     assert found.skipped == (
         Skipped("README.txt", "is not a photo"),
         Skipped("cover.jpg", "is not in the folder of a class"),
@@ -56,25 +57,25 @@ def test_litter_is_ignored(tmp_path: Path) -> None:
         "cats/Icon\r",
     )
     found = _survey(two_classes() | dict.fromkeys(litter, b"x"), tmp_path)
-    assert found.classes == ("cats", "dogs")
+    assert found.strata == ("cats", "dogs")
     assert len(found.photos) == 24
     assert found.skipped == ()
 
 
 def test_photos_deeper_in_a_class_count_for_it(tmp_path: Path) -> None:
     files = class_files({"cats/2023": 6, "cats/2024/summer": 6, "dogs": 12})
-    assert Counter(photo.label for photo in _survey(files, tmp_path).photos) == {"cats": 12, "dogs": 12}
+    assert Counter(photo.stratum for photo in _survey(files, tmp_path).photos) == {"cats": 12, "dogs": 12}
 
 
 def test_one_folder_with_photos_and_folders_is_a_class_not_a_wrapper(tmp_path: Path) -> None:
     files = class_files({"pets/cats": 12, "pets/dogs": 12, "pets": 12})
     files |= class_files({"birds": 12})
-    assert _survey(files, tmp_path).classes == ("birds", "pets")
+    assert _survey(files, tmp_path).strata == ("birds", "pets")
 
 
 def test_photos_come_in_the_order_of_class_and_name(tmp_path: Path) -> None:
     files = dict(reversed(class_files({"b": 10, "a": 10, "c": 10}).items()))
-    keys = [(photo.label, photo.name) for photo in _survey(files, tmp_path).photos]
+    keys = [(photo.stratum, photo.name) for photo in _survey(files, tmp_path).photos]
     assert keys == sorted(keys)
 
 
@@ -101,7 +102,7 @@ def test_ready_made_splits(folders: dict[str, Part], prefix: str, tmp_path: Path
         files |= class_files({"cats": 10, "dogs": 10}, prefix=f"{prefix}{folder}/")
     found = _survey(files, tmp_path)
     assert found.ready_made_split
-    assert found.classes == ("cats", "dogs")
+    assert found.strata == ("cats", "dogs")
     assert found.warnings == ()
     for photo in found.photos:
         folder = photo.name.removeprefix(prefix).split("/")[0]
@@ -112,7 +113,7 @@ def test_a_split_without_train_is_put_together(tmp_path: Path) -> None:
     files = class_files({"cats": 6, "dogs": 6}, prefix="val/") | class_files({"cats": 6, "dogs": 6}, prefix="test/")
     found = _survey(files, tmp_path)
     assert not found.ready_made_split
-    assert found.classes == ("cats", "dogs")
+    assert found.strata == ("cats", "dogs")
     assert {photo.part for photo in found.photos} == {None}
     assert "no train folder" in found.warnings[0]
 
@@ -120,7 +121,7 @@ def test_a_split_without_train_is_put_together(tmp_path: Path) -> None:
 def test_split_names_without_class_folders_are_classes(tmp_path: Path) -> None:
     files = class_files({"cats": 6, "dogs": 6}, prefix="train/") | class_files({"test": 12})
     found = _survey(files, tmp_path)
-    assert found.classes == ("test", "train")
+    assert found.strata == ("test", "train")
     assert not found.ready_made_split
     assert "named like a ready-made split" in found.warnings[0]
 
@@ -128,7 +129,7 @@ def test_split_names_without_class_folders_are_classes(tmp_path: Path) -> None:
 def test_other_folders_beside_train_make_classes(tmp_path: Path) -> None:
     files = class_files({"train/steam": 12, "train/cargo": 12, "bus/city": 12, "bus/coach": 12})
     found = _survey(files, tmp_path)
-    assert found.classes == ("bus", "train")
+    assert found.strata == ("bus", "train")
     assert found.warnings == ()
 
 
@@ -155,7 +156,7 @@ NAMES = [
 def test_names_in_every_encoding(name: str, encoding: str, flags: int, expected: str, tmp_path: Path) -> None:
     files = class_files({name: 10, "other": 10})
     found = survey(raw_zip(raw_files(files, flags, encoding), tmp_path / "a.zip"), LIMITS)
-    assert set(found.classes) == {expected, "other"}
+    assert set(found.strata) == {expected, "other"}
     assert all(unicodedata.is_normalized("NFC", photo.name) for photo in found.photos)
 
 
@@ -168,7 +169,7 @@ def test_unicode_path_field_of_info_zip(tmp_path: Path) -> None:
 
     files = class_files({"Ãpfel": 10, "Birnen": 10})
     found = survey(raw_zip([entry(*item) for item in files.items()], tmp_path / "a.zip"), LIMITS)
-    assert found.classes == ("Birnen", "Ãpfel")
+    assert found.strata == ("Birnen", "Ãpfel")
 
 
 def test_unicode_path_field_of_another_name_is_not_believed() -> None:
@@ -183,7 +184,7 @@ def test_backslashes_are_separators(tmp_path: Path) -> None:
     with pytest.raises(Exception, match="birds"):
         survey(raw_zip(raw_files(files), tmp_path / "a.zip"), LIMITS)
     del files["birds\\"]
-    assert survey(raw_zip(raw_files(files), tmp_path / "a.zip"), LIMITS).classes == ("cats", "dogs")
+    assert survey(raw_zip(raw_files(files), tmp_path / "a.zip"), LIMITS).strata == ("cats", "dogs")
 
 
 def test_a_folder_is_read_like_its_zip(tmp_path: Path) -> None:
@@ -192,7 +193,7 @@ def test_a_folder_is_read_like_its_zip(tmp_path: Path) -> None:
     (folder / "link.jpg").symlink_to(folder / "cats/000.jpeg")
     (folder / "birds").symlink_to(folder / "cats")
     of_folder, of_zip = survey(folder, LIMITS), _survey(files, tmp_path)
-    assert of_folder.classes == of_zip.classes
+    assert of_folder.strata == of_zip.strata
     assert of_folder.skipped == of_zip.skipped
     assert [photo.name for photo in of_folder.photos] == [photo.name for photo in of_zip.photos]
     assert [p.extent.read() for p in of_folder.photos] == [p.extent.read() for p in of_zip.photos]

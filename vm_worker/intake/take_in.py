@@ -1,21 +1,27 @@
-"""The whole of intake: survey, decode into memory maps, judge, split."""
+"""Take in an upload: survey it, decode its photos into memory maps, judge them, split them."""
 
 from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from jobs.limits import Limits
+from vm_worker.intake.annotations import Annotations
 from vm_worker.intake.dataset import Dataset
 from vm_worker.intake.decoder import Target
 from vm_worker.intake.examine import Opened, Place, Progress, examine, open_photos
 from vm_worker.intake.mapped import taken
 from vm_worker.intake.pool import Bounds, Decoders
-from vm_worker.intake.unzip import Survey, survey
+from vm_worker.intake.survey import Survey, list_upload
+from vm_worker.intake.truth import Truth
+
+S = TypeVar("S", bound=Survey)
+T = TypeVar("T", bound=Truth)
 
 CHANNELS = 3
 
@@ -32,25 +38,25 @@ class IntakeRequest:
     processes: int  # decoding processes
 
 
-def take_in(request: IntakeRequest, progress: Progress) -> Dataset:
-    """The dataset of a zip or folder; the same source and seed give the same on every machine.
+def take_in(request: IntakeRequest, annotations: Annotations[S, T], progress: Progress) -> Dataset[T]:
+    """The dataset of a zip or folder, read by the annotations of its task.
 
-    `progress` hears a fraction 0..1 and a sentence. Raises UserError with a dataset code, DecoderFault
-    where photos cannot be decoded on this machine at all, and OSError for a full disk.
+    The same source and seed give the same on every machine. `progress` hears a fraction 0..1 and a sentence.
+    Raises UserError with a dataset code, DecoderFault where photos cannot be decoded on this machine at all,
+    and OSError for a full disk.
     """
-    listing = survey(request.source, request.limits)
+    listing = annotations.survey(list_upload(request.source, request.limits), request.limits)
     request.folder.mkdir(parents=True, exist_ok=True)
     files = {size: request.folder / f"squares-{size}.npy" for size in request.sizes}
     places = [_create(path, len(listing.photos), size) for size, path in files.items()]
     with Decoders(request.processes, Bounds.of(request.limits)) as decoders:
         opened = open_photos(listing, decoders, places, request.limits, progress)
-    examined = examine(opened, request.seed, request.limits)
+    examined = examine(opened, annotations, request.seed, request.limits)
     for path in files.values():
         _keep_rows(path, examined.kept)
     return Dataset(
-        classes=listing.classes,
         names=tuple(listing.photos[index].name for index in examined.kept),
-        labels=examined.labels,
+        truth=examined.truth,
         parts=examined.split.parts,
         groups=examined.groups,
         images=files,
@@ -88,7 +94,7 @@ def _keep_rows(path: Path, kept: tuple[int, ...]) -> None:
     partial.replace(path)
 
 
-def _digest(source: Path, listing: Survey, opened: Opened) -> str:
+def _digest(source: Path, listing: Survey, opened: Opened[S]) -> str:
     """SHA-256 of the zip's bytes, or of a folder's names and contents."""
     if source.is_dir():
         pairs = [(photo.name, reply.content) for photo, reply in zip(listing.photos, opened.replies, strict=True)]

@@ -1,17 +1,31 @@
-"""What the folders of an upload mean: wrappers, ready-made splits, classes, photos."""
+"""Class folders: what the folders of an upload mean, as wrappers, ready-made splits and classes of photos."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
 
 from jobs.errors import UserError
 from jobs.limits import Limits
 from vm_worker.intake.dataset import Part, Skipped
-from vm_worker.intake.extents import Extent
 from vm_worker.intake.listing import Found
-from vm_worker.intake.names import claims_photo, clean, collision_key, is_litter, listed, may_be_photo, shown, smallest
+from vm_worker.intake.names import (
+    claims_photo,
+    clean,
+    collision_key,
+    counted,
+    is_litter,
+    listed,
+    may_be_photo,
+    shown,
+    smallest,
+)
+from vm_worker.intake.survey import Photo, Survey
+from vm_worker.tasks.classification.truth import ClassTruth
 
 SPLIT_FOLDERS = {
     "train": Part.TRAIN,
@@ -24,26 +38,45 @@ SPLIT_FOLDERS = {
 }
 
 
-@dataclass(frozen=True)
-class Photo:
-    """A file that should be a photo, not yet opened."""
+class ClassFolders:
+    """Reads an upload whose folders are the classes."""
 
-    name: str  # cleaned path in the upload
-    label: str  # its class
-    part: Part | None  # None: not said by a ready-made split
-    certain: bool  # named like a picture: if it is none, it is a broken one
-    extent: Extent
+    def recognises(self, found: Sequence[Found]) -> bool:
+        """Any upload may be meant so: what is wrong with its folders, the survey says."""
+        return True
 
+    def survey(self, found: Sequence[Found], limits: Limits) -> Survey:
+        """Classes and photos of a listing. Raises UserError with the code that tells what is wrong with the folders."""
+        return read_layout(found, limits)
 
-@dataclass(frozen=True)
-class Survey:
-    """An upload's photos by class, known from names and sizes alone."""
+    def check(self, counts: Mapping[str, int], limits: Limits) -> None:
+        """Raises UserError `class_too_small`."""
+        check_class_sizes(counts, limits)
 
-    classes: tuple[str, ...]  # sorted
-    photos: tuple[Photo, ...]  # in the order of (class, name)
-    skipped: tuple[Skipped, ...]  # files that are no photos of a class
-    warnings: tuple[str, ...]
-    ready_made_split: bool
+    def conflicts(self, survey: Survey, kept: Sequence[int], exact: NDArray[np.int64]) -> tuple[str, ...]:
+        """Pictures that lie in more than one class."""
+        groups: dict[int, list[Photo]] = defaultdict(list)
+        for index, number in zip(kept, exact.tolist(), strict=True):
+            groups[number].append(survey.photos[index])
+        mixed = [group for group in groups.values() if len({photo.stratum for photo in group}) > 1]
+        if not mixed:
+            return ()
+        names, pictures = listed([photo.name for photo in mixed[0]], most=3), counted(len(mixed), "picture")
+        return (f"In more than one class: {pictures}, such as {names}; a model cannot learn both.",)
+
+    def cautions(self, counts: Mapping[str, int], limits: Limits) -> tuple[str, ...]:
+        """Classes whose test figure is rough."""
+        few = {name: count for name, count in counts.items() if count < limits.class_images_warn}
+        if not few:
+            return ()
+        least = limits.class_images_warn
+        return (f"Fewer than {least} photos in a class make the test figure rough: {smallest(few)}.",)
+
+    def truth(self, survey: Survey, kept: Sequence[int]) -> ClassTruth:
+        """The class of each photo that is used."""
+        label_of = {name: label for label, name in enumerate(survey.strata)}
+        labels = np.array([label_of[survey.photos[index].stratum] for index in kept], dtype=np.int64)
+        return ClassTruth(survey.strata, labels)
 
 
 @dataclass(frozen=True)
@@ -125,8 +158,8 @@ def _survey(found: Sequence[Found], tree: _Tree, splits: dict[str, Part]) -> Sur
             part = splits[item.parts[tree.depth]] if split else None
             photos.append(Photo(name, _class(item.parts[level]), part, claims_photo(name), item.extent))
     return Survey(
-        classes=tuple(sorted(map(_class, _class_folders(tree, splits)))),
-        photos=tuple(sorted(photos, key=lambda photo: (photo.label, photo.name, photo.extent.offset))),
+        strata=tuple(sorted(map(_class, _class_folders(tree, splits)))),
+        photos=tuple(sorted(photos, key=lambda photo: (photo.stratum, photo.name, photo.extent.offset))),
         skipped=tuple(sorted(skipped, key=lambda skip: skip.name)),
         warnings=_warnings(tree.tops(), splits),
         ready_made_split=split,
@@ -175,15 +208,15 @@ def _check_classes(tree: _Tree, splits: dict[str, Part], limits: Limits) -> None
 def _check_counts(survey: Survey, limits: Limits) -> None:
     if not survey.photos:
         raise UserError("no_images", "The class folders hold no JPEG, PNG, WebP, GIF or BMP files.")
-    if len(survey.classes) < limits.classes_min:
-        raise UserError("one_class", f"The only class folder is {shown(survey.classes[0])}.")
-    counts = dict.fromkeys(survey.classes, 0)
+    if len(survey.strata) < limits.classes_min:
+        raise UserError("one_class", f"The only class folder is {shown(survey.strata[0])}.")
+    counts = dict.fromkeys(survey.strata, 0)
     for photo in survey.photos:
-        counts[photo.label] += 1
+        counts[photo.stratum] += 1
     check_class_sizes(counts, limits)
 
 
-def check_class_sizes(counts: dict[str, int], limits: Limits) -> None:
+def check_class_sizes(counts: Mapping[str, int], limits: Limits) -> None:
     """Raises UserError `class_too_small`, naming the smallest classes and how many photos they have."""
     small = {name: count for name, count in counts.items() if count < limits.class_images_min}
     if small:

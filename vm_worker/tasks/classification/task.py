@@ -1,0 +1,8 @@
+"""The ports of classification."""
+
+from __future__ import annotations
+
+from vm_worker.tasks.classification.class_folders import ClassFolders
+from vm_worker.tasks.task import Task
+
+TASK = Task(name="classification", annotations=ClassFolders())

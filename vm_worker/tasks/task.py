@@ -1,0 +1,40 @@
+"""A task: the ports through which the shared engine learns what is its own about one thing that a model can learn.
+
+The engine (intake, features, search, executors, exports) knows none of the tasks, and no task knows another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+from jobs.tasks import TASKS
+from vm_worker.intake.annotations import Annotations
+from vm_worker.intake.listing import Found
+
+
+@dataclass(frozen=True)
+class Task:
+    """One row's ports."""
+
+    name: str
+    annotations: Annotations[Any, Any]  # found files -> survey, truth
+
+
+def load(name: str) -> Task:
+    """The task of a row. Raises KeyError for a name that no row has."""
+    task: Task = import_module(f"{TASKS[name].package}.task").TASK
+    return task
+
+
+def recognised(found: Sequence[Found], wanted: str = "") -> Task:
+    """The task that was asked for, or the first whose annotations recognise these files.
+
+    The rows are asked in their order; the last one recognises everything.
+    """
+    if wanted:
+        return load(wanted)
+    tasks = [load(name) for name in TASKS]
+    return next((task for task in tasks if task.annotations.recognises(found)), tasks[-1])
