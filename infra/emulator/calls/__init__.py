@@ -1,0 +1,1 @@
+"""One request as a handler of either API receives it."""

@@ -1,0 +1,1 @@
+"""Contents on their way in, out, and from one object to another."""
