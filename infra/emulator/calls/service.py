@@ -1,4 +1,4 @@
-"""What handlers are given."""
+"""The call of a handler: one request together with the parts of the emulator that it may use."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from infra.emulator.transfers.resumable import Resumable
 
 @dataclass(frozen=True)
 class Service:
-    """The parts of one running emulator."""
+    """The parts of a running emulator."""
 
     store: Store
     resumable: Resumable
@@ -23,13 +23,13 @@ class Service:
 
     @property
     def owner(self) -> str:
-        """Whose everything is: the account of the first key."""
+        """The account that owns everything: that of the first key."""
         return self.keys[0].email
 
 
 @dataclass(frozen=True)
 class Call:
-    """One request with the names that its path holds, decoded."""
+    """One request, with the decoded names from its path, such as `bucket` and `object`."""
 
     service: Service
     request: Request
@@ -37,7 +37,7 @@ class Call:
 
     @property
     def base(self) -> str:
-        """What absolute links in the answer start with."""
+        """The beginning of absolute links in the answer."""
         return f"http://{self.request.host}"
 
 

@@ -1,19 +1,20 @@
-"""The JSON API's rights: a bucket's policy, and the access control lists of buckets and objects."""
+"""The JSON API's access rights: policies of buckets, and access control lists of buckets and objects."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 from infra.emulator.calls.service import Call, Handler
 from infra.emulator.calls.targets import target
 from infra.emulator.protocol.errors import INVALID, NEEDS_UNIFORM_ACCESS, NO_SUCH_ENTRY, PRECONDITION, ApiError
 from infra.emulator.protocol.messages import Response, json_response
 from infra.emulator.resources.preconditions import NONE, from_query
+from infra.emulator.resources.reading import child, objects_in
 from infra.emulator.resources.rights import (
     POLICY,
     Entry,
+    as_json,
     bucket_acl,
     check_lists_count,
     check_policy,
@@ -21,9 +22,10 @@ from infra.emulator.resources.rights import (
     default_acl,
     entry,
     object_acl,
-    uniform,
+    stored_entries,
 )
 from infra.emulator.resources.rows import BucketRow
+from jobs.json_values import Json, JsonObject
 
 _DEFAULT_BINDINGS = (
     ("roles/storage.legacyBucketOwner", ("projectEditor:local", "projectOwner:local")),
@@ -40,13 +42,14 @@ async def get_policy(call: Call) -> Response:
 async def set_policy(call: Call) -> Response:
     """PUT /b/{bucket}/iam"""
     given = await call.request.json()
-    bindings = given.get("bindings", [])
-    if not isinstance(bindings, list) or not all(isinstance(item, dict) and item.get("role") for item in bindings):
+    asked = given.get("bindings", [])
+    bindings = objects_in(asked)
+    if not isinstance(asked, list) or len(bindings) < len(asked) or not all(item.get("role") for item in bindings):
         raise ApiError(INVALID, "bindings must be a list of objects with a role.")
     version = given.get("version", 1)
-    kept = {"bindings": bindings, "version": version}
+    kept: JsonObject = {"bindings": bindings, "version": version}
 
-    def change(config: Mapping[str, Any]) -> dict[str, Any]:
+    def change(config: JsonObject) -> JsonObject:
         return {**config, POLICY: kept}
 
     index = call.service.store.index
@@ -55,7 +58,7 @@ async def set_policy(call: Call) -> Response:
         raise ApiError(PRECONDITION, "The policy has changed since it was read.")
     check_policy(bucket, bindings)
     if any("condition" in item for item in bindings):
-        if not uniform(bucket):
+        if not bucket.uniform_access:
             raise ApiError(NEEDS_UNIFORM_ACCESS)
         if version != 3:
             raise ApiError(INVALID, "Policies with conditions must have a version of at least 3.")
@@ -63,7 +66,7 @@ async def set_policy(call: Call) -> Response:
 
 
 async def test_permissions(call: Call) -> Response:
-    """GET .../iam/testPermissions: the caller owns everything here."""
+    """GET .../iam/testPermissions: every caller has every permission"""
     call.service.store.index.bucket(call.names["bucket"])
     wanted = [value for name, value in call.request.pairs if name == "permissions"]
     return json_response({"kind": "storage#testIamPermissionsResponse", "permissions": wanted})
@@ -94,14 +97,14 @@ async def put_entity(call: Call) -> Response:
 async def patch_entity(call: Call) -> Response:
     """PATCH .../acl/{entity}"""
     held = _one(_held(call), call.names["entity"])
-    return await _put(call, {**held, **await call.request.json(), "entity": held["entity"]})
+    return await _put(call, {**held.to_json(), **await call.request.json(), "entity": held.entity})
 
 
 async def delete_entity(call: Call) -> Response:
     """DELETE .../acl/{entity}"""
     name = call.names["entity"]
     _one(_held(call), name)
-    await _change(call, lambda held: [item for item in held if item["entity"] != name])
+    await _change(call, lambda held: [item for item in held if item.entity != name])
     return Response(204)
 
 
@@ -113,14 +116,14 @@ ONE_ENTITY: Mapping[str, Handler] = {
 }
 
 
-def acl_shown(call: Call, held: Sequence[Entry]) -> list[dict[str, Any]]:
-    """The list inside a resource, as `projection=full` has it."""
+def acl_shown(call: Call, held: Sequence[Entry]) -> list[JsonObject]:
+    """Write a list as resources with `projection=full` show it."""
     return [_shown(call, item) for item in held]
 
 
-def _policy(bucket: BucketRow) -> dict[str, Any]:
+def _policy(bucket: BucketRow) -> JsonObject:
     default = [{"role": role, "members": list(members)} for role, members in _DEFAULT_BINDINGS]
-    kept = bucket.config.get(POLICY, {"bindings": default, "version": 1})
+    kept = child(bucket.config, POLICY) or {"bindings": default, "version": 1}
     answer = {"kind": "storage#policy", "resourceId": f"projects/_/buckets/{bucket.name}", "etag": bucket.etags[0]}
     return {**answer, **kept}
 
@@ -138,41 +141,40 @@ def _held(call: Call) -> list[Entry]:
 
 def _one(held: Sequence[Entry], name: str) -> Entry:
     for item in held:
-        if item["entity"] == name:
+        if item.entity == name:
             return item
     raise ApiError(NO_SUCH_ENTRY, f"No ACL entry for {name[:80]}")
 
 
-async def _put(call: Call, asked: Mapping[str, Any]) -> Response:
+async def _put(call: Call, asked: JsonObject) -> Response:
     new = entry(asked)
     check_rights(call.service.store.index.bucket(call.names["bucket"]), [new])
-    await _change(call, lambda held: [*(item for item in held if item["entity"] != new["entity"]), new])
+    await _change(call, lambda held: [*(item for item in held if item.entity != new.entity), new])
     return json_response(_shown(call, new))
 
 
 async def _change(call: Call, change: Callable[[list[Entry]], list[Entry]]) -> None:
-    """Put `change(list)` in place of the list, as one step with the conditions."""
+    """Replace the list by `change(list)`, in one transaction with the conditions."""
     store, only = call.service.store, from_query(call.request)
     bucket = store.index.bucket(call.names["bucket"])
     check_lists_count(bucket)
     held = _held(call)
+    field = "acl" if _on_bucket(call) or "object" in call.names else "defaultObjectAcl"
+
+    def changed(config: JsonObject) -> JsonObject:
+        return {**config, field: as_json(change(stored_entries(config.get(field)) or held))}
+
     if "object" in call.names:
-        await asyncio.to_thread(
-            store.patch, target(call), lambda config: {**config, "acl": change(config.get("acl") or held)}, only
-        )
-        return
-    field = "acl" if _on_bucket(call) else "defaultObjectAcl"
-    await asyncio.to_thread(
-        store.index.patch_bucket, bucket.name, lambda config: {**config, field: change(config.get(field, held))}, only
-    )
+        await asyncio.to_thread(store.patch, target(call), changed, only)
+    else:
+        await asyncio.to_thread(store.index.patch_bucket, bucket.name, changed, only)
 
 
-def _shown(call: Call, item: Entry) -> dict[str, Any]:
+def _shown(call: Call, item: Entry) -> JsonObject:
     kind = "bucket" if _on_bucket(call) else "object"
-    shown: dict[str, Any] = {
-        "kind": f"storage#{kind}AccessControl", "bucket": call.names["bucket"], **item, "etag": "CAE=",
-    }  # fmt: skip
-    first, _, rest = item["entity"].partition("-")
+    place = {"kind": f"storage#{kind}AccessControl", "bucket": call.names["bucket"]}
+    shown: dict[str, Json] = {**place, **item.to_json(), "etag": "CAE="}
+    first, _, rest = item.entity.partition("-")
     if first in ("user", "group"):
         shown["email"] = rest
     elif first == "domain":

@@ -1,4 +1,4 @@
-"""What clients ask of accounts: signBlob with the emulator's keys, a token, the project's own account."""
+"""Service accounts: signBlob with the emulator's keys, access tokens, and the account of a project."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ async def sign_blob(call: Call) -> Response:
 
 
 async def token(call: Call) -> Response:
-    """POST /token: for clients that fetch one before their first call. It opens nothing that is not open."""
+    """POST /token: a token for clients that need one before their first call; it gives no rights"""
     await call.request.body()
     return json_response({"access_token": "local", "token_type": "Bearer", "expires_in": 3600})
 

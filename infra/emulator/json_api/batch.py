@@ -1,18 +1,17 @@
-"""Batches of the JSON API: several requests in one multipart/mixed body, answered one after the other."""
+"""Batches of the JSON API: several calls in one multipart/mixed body, answered one after the other."""
 
 from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable
 from email.message import Message
 from http import HTTPStatus
-from typing import Any
 
 from infra.emulator.protocol.errors import INVALID, ApiError
-from infra.emulator.protocol.messages import Request, Response
+from infra.emulator.protocol.messages import Event, Receive, Request, Response, Scope
 
-MAX_CALLS = 1000  # the service documents 100; the Python client itself allows 1,000
+MAX_CALLS = 1000  # Cloud Storage documents 100, but its Python client allows 1,000
 _BODY_BYTES = 32 * 1024 * 1024
 
 _REASONS = {status.value: status.phrase for status in HTTPStatus}
@@ -21,7 +20,7 @@ Answer = Callable[[Request], Awaitable[Response]]
 
 
 async def batch(request: Request, answer: Answer) -> Response:
-    """POST /batch/storage/v1. Raises ApiError for a body that is no batch."""
+    """POST /batch/storage/v1: answer all calls of a batch. Raises ApiError if the body is no batch."""
     message = Message()
     message["content-type"] = request.header("content-type")
     boundary = message.get_param("boundary")
@@ -38,7 +37,7 @@ async def batch(request: Request, answer: Answer) -> Response:
 
 
 async def _called(outer: Request, piece: bytes, answer: Answer) -> tuple[str, Response]:
-    """One call of the batch: the id of its part, and what it was answered."""
+    """Answer one call of the batch; returns the id of its part, and the answer."""
     head, _, inner = piece.lstrip(b"\n").partition(b"\n\n")
     name = _headers(head).get("content-id", "")
     head, _, body = inner.partition(b"\n\n")
@@ -54,15 +53,15 @@ async def _called(outer: Request, piece: bytes, answer: Answer) -> tuple[str, Re
     headers = {"host": outer.host, **_headers(rest)}
     if "content-length" in headers:
         body = body[: int(headers["content-length"])] if headers["content-length"].isdigit() else body
-    scope: MutableMapping[str, Any] = {
+    scope: Scope = {
         "method": words[0], "raw_path": path.encode("latin-1"), "query_string": query.encode("latin-1"),
         "headers": [(key.encode("latin-1"), value.encode("latin-1")) for key, value in headers.items()],
     }  # fmt: skip
     return name, await answer(Request(scope, _once(body)))
 
 
-def _once(body: bytes) -> Callable[[], Awaitable[MutableMapping[str, Any]]]:
-    async def receive() -> MutableMapping[str, Any]:
+def _once(body: bytes) -> Receive:
+    async def receive() -> Event:
         await asyncio.sleep(0)
         return {"type": "http.request", "body": body, "more_body": False}
 

@@ -1,27 +1,29 @@
-"""What clients ask of a bucket beside itself: its layout, its retention lock, its notifications."""
+"""Parts of a bucket in the JSON API: storage layout, lock of the retention policy, notifications."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from typing import Any
 
 from infra.emulator.calls.service import Call
 from infra.emulator.protocol.errors import INVALID, NO_SUCH_NOTIFICATION, REQUIRED, ApiError
 from infra.emulator.protocol.messages import Response, json_response
 from infra.emulator.resources.buckets import bucket_resource, location_type
 from infra.emulator.resources.preconditions import NONE, from_query
+from infra.emulator.resources.reading import child
+from jobs.json_values import Json, JsonObject
 
-_NOTIFICATIONS = "_notifications"  # its key in a bucket's config
+_NOTIFICATIONS = "_notifications"  # their key in a bucket's config
 
 
 async def storage_layout(call: Call) -> Response:
     """GET /b/{bucket}/storageLayout"""
     row = call.service.store.index.bucket(call.names["bucket"])
-    config = {"location": "US", **row.config}
-    answer = {"kind": "storage#storageLayout", "bucket": row.name, "location": config["location"]}
-    tree = {"enabled": bool((config.get("hierarchicalNamespace") or {}).get("enabled"))}
-    return json_response({**answer, "locationType": location_type(config), "hierarchicalNamespace": tree})
+    config: JsonObject = {"location": "US", **row.config}
+    return json_response({
+        "kind": "storage#storageLayout", "bucket": row.name, "location": config["location"],
+        "locationType": location_type(config),
+        "hierarchicalNamespace": {"enabled": bool(child(config, "hierarchicalNamespace").get("enabled"))},
+    })  # fmt: skip
 
 
 async def lock_retention(call: Call) -> Response:
@@ -30,10 +32,10 @@ async def lock_retention(call: Call) -> Response:
     if only.metageneration is None:
         raise ApiError(REQUIRED, "Required parameter: ifMetagenerationMatch")
 
-    def change(config: Mapping[str, Any]) -> dict[str, Any]:
+    def change(config: JsonObject) -> JsonObject:
         if "retentionPolicy" not in config:
             raise ApiError(INVALID, "The bucket has no retention policy.")
-        return {**config, "retentionPolicy": {**config["retentionPolicy"], "isLocked": True}}
+        return {**config, "retentionPolicy": {**child(config, "retentionPolicy"), "isLocked": True}}
 
     index = call.service.store.index
     row = await asyncio.to_thread(index.patch_bucket, call.names["bucket"], change, only)
@@ -47,16 +49,16 @@ async def list_notifications(call: Call) -> Response:
 
 
 async def insert_notification(call: Call) -> Response:
-    """POST /b/{bucket}/notificationConfigs: kept and given back; nothing is ever published."""
+    """POST /b/{bucket}/notificationConfigs: it is kept and shown, but nothing is ever published"""
     given = await call.request.json()
     topic = given.get("topic")
     if not isinstance(topic, str) or not topic:
         raise ApiError(REQUIRED, "Required: topic")
     index, bucket = call.service.store.index, call.names["bucket"]
-    new: dict[str, Any] = {}
+    new: dict[str, Json] = {}
 
-    def change(config: Mapping[str, Any]) -> dict[str, Any]:
-        held = config.get(_NOTIFICATIONS, {})
+    def change(config: JsonObject) -> JsonObject:
+        held = child(config, _NOTIFICATIONS)
         name = str(1 + max(map(int, held), default=0))
         link = f"{call.base}/storage/v1/b/{bucket}/notificationConfigs/{name}"
         new.update({**given, "kind": "storage#notification", "id": name, "etag": name, "selfLink": link})
@@ -75,8 +77,8 @@ async def delete_notification(call: Call) -> Response:
     """DELETE /b/{bucket}/notificationConfigs/{id}"""
     name = call.names["id"]
 
-    def change(config: Mapping[str, Any]) -> dict[str, Any]:
-        held = dict(config.get(_NOTIFICATIONS, {}))
+    def change(config: JsonObject) -> JsonObject:
+        held = dict(child(config, _NOTIFICATIONS))
         _one(held, name)
         del held[name]
         return {**config, _NOTIFICATIONS: held}
@@ -85,12 +87,11 @@ async def delete_notification(call: Call) -> Response:
     return Response(204)
 
 
-def _held(call: Call) -> Mapping[str, Any]:
-    found: Mapping[str, Any] = call.service.store.index.bucket(call.names["bucket"]).config.get(_NOTIFICATIONS, {})
-    return found
+def _held(call: Call) -> JsonObject:
+    return child(call.service.store.index.bucket(call.names["bucket"]).config, _NOTIFICATIONS)
 
 
-def _one(held: Mapping[str, Any], name: str) -> Any:
+def _one(held: JsonObject, name: str) -> Json:
     if name not in held:
         raise ApiError(NO_SUCH_NOTIFICATION)
     return held[name]

@@ -1,10 +1,9 @@
-"""The JSON API's buckets."""
+"""Buckets in the JSON API: make, read, list, change and delete."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable
 
 from infra.emulator.calls.service import Call
 from infra.emulator.json_api.access import acl_shown
@@ -12,9 +11,10 @@ from infra.emulator.protocol.messages import Response, json_response
 from infra.emulator.resources.buckets import bucket_change, bucket_resource, checked_bucket_name, settled
 from infra.emulator.resources.merging import merged
 from infra.emulator.resources.preconditions import from_query
-from infra.emulator.resources.rights import bucket_acl, check_rights, default_acl, predefined, uniform
+from infra.emulator.resources.rights import as_json, bucket_acl, check_rights, default_acl, predefined, stored_entries
 from infra.emulator.resources.rows import BucketRow
 from infra.emulator.store.listing import page_size
+from jobs.json_values import Json, JsonObject
 
 _LISTS = ("acl", "defaultObjectAcl")
 
@@ -45,7 +45,7 @@ async def list_buckets(call: Call) -> Response:
     count = page_size(params.get("maxResults", ""))
     rows = [row for row in call.service.store.index.buckets(params.get("prefix", "")) if row.name > after]
     page = rows[:count]
-    answer: dict[str, Any] = {"kind": "storage#buckets"}
+    answer: dict[str, Json] = {"kind": "storage#buckets"}
     if len(rows) > len(page):
         answer["nextPageToken"] = page[-1].name
     if page:
@@ -64,7 +64,7 @@ async def update_bucket(call: Call) -> Response:
     change = bucket_change(await call.request.json()) | _predefined(call)
     given = {key: value for key, value in change.items() if value is not None}
 
-    def replaced(config: Mapping[str, Any]) -> dict[str, Any]:
+    def replaced(config: JsonObject) -> JsonObject:
         kept = {key: config[key] for key in config if key.startswith("_") or key in (*_LISTS, "location")}
         return kept | given
 
@@ -78,10 +78,10 @@ async def delete_bucket(call: Call) -> Response:
     return Response(204)
 
 
-async def _changed(call: Call, change: Mapping[str, Any], new: Any) -> Response:
+async def _changed(call: Call, change: JsonObject, new: Callable[[JsonObject], JsonObject]) -> Response:
     index, name = call.service.store.index, call.names["bucket"]
-    if any(change.get(field) for field in _LISTS):
-        check_rights(index.bucket(name), [*(change.get("acl") or ()), *(change.get("defaultObjectAcl") or ())])
+    if wanted := [item for field in _LISTS for item in stored_entries(change.get(field))]:
+        check_rights(index.bucket(name), wanted)
     row = await asyncio.to_thread(
         index.patch_bucket, name, lambda config: settled(config, new(config), index.clock.now()),
         from_query(call.request),
@@ -89,16 +89,16 @@ async def _changed(call: Call, change: Mapping[str, Any], new: Any) -> Response:
     return _shown(call, row)
 
 
-def _predefined(call: Call) -> dict[str, Any]:
-    """The lists that `predefinedAcl` and `predefinedDefaultObjectAcl` stand for."""
+def _predefined(call: Call) -> dict[str, Json]:
+    """Make the fields with the lists that `predefinedAcl` and `predefinedDefaultObjectAcl` stand for."""
     params, owner = call.request.params, call.service.owner
     names = {"acl": params.get("predefinedAcl"), "defaultObjectAcl": params.get("predefinedDefaultObjectAcl")}
-    return {field: predefined(name, owner) for field, name in names.items() if name}
+    return {field: as_json(predefined(name, owner)) for field, name in names.items() if name}
 
 
-def _resource(call: Call, row: BucketRow) -> dict[str, Any]:
+def _resource(call: Call, row: BucketRow) -> JsonObject:
     shown = bucket_resource(row, call.base)
-    if call.request.params.get("projection") == "full" and not uniform(row):
+    if call.request.params.get("projection") == "full" and not row.uniform_access:
         shown["owner"] = {"entity": "project-owners-0"}
         shown["acl"] = acl_shown(call, bucket_acl(row))
         shown["defaultObjectAcl"] = acl_shown(call, default_acl(row))

@@ -1,4 +1,4 @@
-"""The JSON API's rewriteTo, copyTo, moveTo and compose."""
+"""Copies in the JSON API: rewriteTo, copyTo, moveTo and compose."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import asyncio
 import base64
 import binascii
 from dataclasses import dataclass
-from typing import Any
 
 from infra.emulator.calls.service import Call
 from infra.emulator.calls.targets import generation
@@ -16,15 +15,17 @@ from infra.emulator.protocol.messages import Response, json_response
 from infra.emulator.resources.encryption import FIELD, key_field, key_hash
 from infra.emulator.resources.objects import checked_object_name, object_config
 from infra.emulator.resources.preconditions import from_object, from_query, source_from_query
+from infra.emulator.resources.reading import child
 from infra.emulator.resources.rows import ObjectRow, Target
 from infra.emulator.transfers.copies import Source, carried, compose, copy, found
 from infra.emulator.transfers.uploads import Plan
+from jobs.json_values import Json, JsonObject
 
 _MIB = 1024 * 1024
 
 
 async def rewrite_object(call: Call) -> Response:
-    """POST /b/{bucket}/o/{object}/rewriteTo/b/{to_bucket}/o/{to_object}: in one call, or in many with a token."""
+    """POST /b/{bucket}/o/{object}/rewriteTo/b/{to_bucket}/o/{to_object}: one call, or several with a token"""
     source, plan, row = await _copying(call)
     step = _step(call, row, plan)
     if step.done < row.size:
@@ -40,7 +41,7 @@ async def copy_object(call: Call) -> Response:
 
 
 async def move_object(call: Call) -> Response:
-    """POST /b/{bucket}/o/{object}/moveTo/o/{to_object}: a new name, in one step."""
+    """POST /b/{bucket}/o/{object}/moveTo/o/{to_object}: a new name, atomically"""
     source = _source(call)
     target = Target(call.names["bucket"], checked_object_name(call.names["to_object"]))
     only = from_query(call.request)
@@ -54,7 +55,7 @@ async def compose_object(call: Call) -> Response:
     asked = await call.request.json()
     key = key_hash(call.request)
     sources = [_component(call.names["bucket"], item, key) for item in _list(asked.get("sourceObjects"))]
-    config = object_config(asked.get("destination") or {}) | _added(call)
+    config = object_config(child(asked, "destination")) | _added(call)
     target = Target(call.names["bucket"], checked_object_name(call.names["object"]))
     row = await compose(call.service.store, sources, Plan(target, config, from_query(call.request)))
     if asked.get("deleteSourceObjects") is True:
@@ -79,21 +80,21 @@ def _source(call: Call) -> Source:
     return Source(target, source_from_query(call.request), key_hash(call.request, source=True))
 
 
-def _added(call: Call) -> dict[str, Any]:
-    """What headers and parameters set of the new object."""
+def _added(call: Call) -> dict[str, Json]:
+    """Make the fields of the new object that headers and parameters set."""
     name = call.request.params.get("destinationKmsKeyName") or call.request.params.get("kmsKeyName")
-    kms = {"kmsKeyName": f"{name}/cryptoKeyVersions/1"} if name else {}
-    return key_field(call.request) | kms | rights_given(call, "destinationPredefinedAcl")
+    kms: JsonObject = {"kmsKeyName": f"{name}/cryptoKeyVersions/1"} if name else {}
+    return {**key_field(call.request), **kms, **rights_given(call, "destinationPredefinedAcl")}
 
 
-def _component(bucket: str, item: Any, key: str) -> Source:
+def _component(bucket: str, item: Json, key: str) -> Source:
     if not isinstance(item, dict) or not item.get("name"):
         raise ApiError(INVALID, "Each of sourceObjects must have a name.")
-    only = from_object(item.get("objectPreconditions") or {})
+    only = from_object(child(item, "objectPreconditions"))
     return Source(Target(bucket, str(item["name"]), generation(item.get("generation"))), only, key)
 
 
-def _list(value: Any) -> list[Any]:
+def _list(value: Json) -> list[Json]:
     if not isinstance(value, list) or not value:
         raise ApiError(INVALID, "You must provide at least one source component.")
     return value
@@ -101,12 +102,12 @@ def _list(value: Any) -> list[Any]:
 
 @dataclass(frozen=True)
 class _Step:
-    done: int  # bytes, after this call
+    done: int  # bytes that are rewritten after this call
     token: str
 
 
 def _step(call: Call, row: ObjectRow, plan: Plan) -> _Step:
-    """How far this call brings a rewrite: all the way, unless the client limits a call and the content must change."""
+    """Find how far this call rewrites: to the end, unless the client sets a limit and the content must change."""
     text = call.request.params.get("maxBytesRewrittenPerCall", "")
     token = call.request.params.get("rewriteToken", "")
     before = _read_token(token, row, plan) if token else 0
@@ -134,7 +135,7 @@ def _read_token(token: str, row: ObjectRow, plan: Plan) -> int:
     return done
 
 
-def _rewritten(done: int, size: int, **more: Any) -> Response:
-    """`more` is the token of a rewrite that goes on, or the resource of one that is done."""
+def _rewritten(done: int, size: int, **more: Json) -> Response:
+    """Make the answer; `more` is the token of an unfinished rewrite, or the resource of a finished one."""
     answer = {"kind": "storage#rewriteResponse", "totalBytesRewritten": str(done), "objectSize": str(size)}
     return json_response({**answer, "done": "resource" in more, **more})

@@ -1,23 +1,24 @@
-"""Partial answers: the JSON API's `fields` parameter, as the API's documentation of partial responses has it.
+"""The `fields` parameter of the JSON API: the part of an answer that a client wants.
 
 `a,b` are two fields, `a/b` is a field of a field, `a(b,c)` are two fields of a field, `*` is every field.
-A list is passed through: the rest of the selector goes for each of its items.
+For a list, the rest of the selector applies to each of its items.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any
 
 from infra.emulator.protocol.errors import INVALID, ApiError
+from jobs.json_values import Json
 
-Tree = Mapping[str, Any]  # field -> Tree; {} = the whole field
+Tree = Mapping[str, "Tree"]  # field -> its wanted fields; {} = the whole field
+_Growing = dict[str, "_Growing"]
 
 
 @lru_cache(maxsize=64)
 def parse_fields(text: str) -> Tree:
-    """Which fields are wanted. Raises ApiError for text that is no selector."""
+    """Parse a selector. Raises ApiError."""
     reader = _Reader(text.replace(" ", ""))
     tree = reader.fields()
     if reader.rest:
@@ -25,46 +26,47 @@ def parse_fields(text: str) -> Tree:
     return tree
 
 
-def pick(value: Any, tree: Tree) -> Any:
-    """The wanted part of a JSON value."""
+def pick(value: Json, tree: Tree) -> Json:
+    """Take the wanted part of a JSON value."""
     if not tree:
         return value
     if isinstance(value, list):
         return [pick(item, tree) for item in value]
     if not isinstance(value, dict):
         return value
-    wanted = {key: _below(tree, key) for key in value}
-    return {key: pick(item, wanted[key]) for key, item in value.items() if wanted[key] is not None}
+    wanted = ((key, item, _below(tree, key)) for key, item in value.items())
+    return {key: pick(item, below) for key, item, below in wanted if below is not None}
 
 
-def _below(tree: Tree, key: str) -> Any:
+def _below(tree: Tree, key: str) -> Tree | None:
     found = tree.get(key)
     return tree.get("*") if found is None else found
 
 
 class _Reader:
+    """Reads a selector from left to right; `rest` is what is not read yet."""
+
     def __init__(self, text: str) -> None:
         self._text = text
         self.rest = text
 
-    def fields(self) -> dict[str, Any]:
+    def fields(self) -> _Growing:
         """`path,path,...`"""
-        tree: dict[str, Any] = {}
+        tree: _Growing = {}
         while True:
             self._path(tree)
             if not self._took(","):
                 return tree
 
-    def _path(self, tree: dict[str, Any]) -> None:
+    def _path(self, tree: _Growing) -> None:
         name = self._name()
-        whole = tree.get(name) == {}  # named before without a part: it stays whole
+        whole = tree.get(name) == {}  # the whole field was wanted before: it stays whole
         below = tree.setdefault(name, {})
-        into: dict[str, Any] = {} if whole else below
+        into: _Growing = {} if whole else below
         if self._took("/"):
             self._path(into)
         elif self._took("("):
-            for key, value in self.fields().items():
-                into[key] = value
+            into.update(self.fields())
             if not self._took(")"):
                 raise _invalid(self._text)
         else:

@@ -1,18 +1,18 @@
-"""The JSON API's managed folders: names that a bucket keeps, so that tools which ask for them go on."""
+"""Managed folders in the JSON API: only their names are kept, which is enough for tools that ask for them."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from typing import Any
 
 from infra.emulator.calls.service import Call
 from infra.emulator.protocol.errors import FOLDER_EXISTS, NO_SUCH_FOLDER, REQUIRED, ApiError
 from infra.emulator.protocol.messages import Response, json_response
 from infra.emulator.resources.preconditions import NONE
+from infra.emulator.resources.reading import child
 from infra.emulator.resources.rows import BucketRow
+from jobs.json_values import JsonObject
 
-_FOLDERS = "_managedFolders"  # its key in a bucket's config: name -> creation time
+_FOLDERS = "_managedFolders"  # their key in a bucket's config: name -> creation time
 
 
 async def list_folders(call: Call) -> Response:
@@ -24,7 +24,7 @@ async def list_folders(call: Call) -> Response:
 
 
 async def list_no_folders(call: Call) -> Response:
-    """GET /b/{bucket}/folders: those of hierarchical buckets, which are like all others here."""
+    """GET /b/{bucket}/folders: always none, because hierarchical buckets are not emulated"""
     call.service.store.index.bucket(call.names["bucket"])
     return json_response({"kind": "storage#folders"})
 
@@ -37,10 +37,10 @@ async def insert_folder(call: Call) -> Response:
     name, index = name.rstrip("/") + "/", call.service.store.index
     now = index.clock.text()
 
-    def change(config: Mapping[str, Any]) -> dict[str, Any]:
-        if name in config.get(_FOLDERS, {}):
+    def change(config: JsonObject) -> JsonObject:
+        if name in child(config, _FOLDERS):
             raise ApiError(FOLDER_EXISTS)
-        return {**config, _FOLDERS: {**config.get(_FOLDERS, {}), name: now}}
+        return {**config, _FOLDERS: {**child(config, _FOLDERS), name: now}}
 
     bucket = await asyncio.to_thread(index.patch_bucket, call.names["bucket"], change, NONE)
     return json_response(_shown(bucket.name, name, now))
@@ -59,8 +59,8 @@ async def delete_folder(call: Call) -> Response:
     """DELETE /b/{bucket}/managedFolders/{folder}"""
     name = call.names["folder"].rstrip("/") + "/"
 
-    def change(config: Mapping[str, Any]) -> dict[str, Any]:
-        held = dict(config.get(_FOLDERS, {}))
+    def change(config: JsonObject) -> JsonObject:
+        held = dict(child(config, _FOLDERS))
         if held.pop(name, None) is None:
             raise ApiError(NO_SUCH_FOLDER)
         return {**config, _FOLDERS: held}
@@ -70,17 +70,17 @@ async def delete_folder(call: Call) -> Response:
 
 
 def folders_below(bucket: BucketRow, prefix: str) -> set[str]:
-    """The prefixes that managed folders make in a listing with a slash as its delimiter."""
+    """Get the common prefixes that managed folders add to a listing with the delimiter `/`."""
     found = [name for name in _held(bucket) if name.startswith(prefix) and name != prefix]
     return {name[: name.index("/", len(prefix)) + 1] for name in found}
 
 
-def _held(bucket: BucketRow) -> Mapping[str, str]:
-    found: Mapping[str, str] = bucket.config.get(_FOLDERS, {})
-    return found
+def _held(bucket: BucketRow) -> dict[str, str]:
+    """Read the names and creation times of a bucket's folders."""
+    return {name: str(created) for name, created in child(bucket.config, _FOLDERS).items()}
 
 
-def _shown(bucket: str, name: str, created: str) -> dict[str, Any]:
+def _shown(bucket: str, name: str, created: str) -> JsonObject:
     return {
         "kind": "storage#managedFolder", "id": f"{bucket}/{name}", "bucket": bucket, "name": name,
         "metageneration": "1", "createTime": created, "updateTime": created,

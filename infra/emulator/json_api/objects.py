@@ -1,9 +1,8 @@
-"""The JSON API's objects, but for their upload and their copies."""
+"""Objects in the JSON API: list, read, download, change and delete."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 from infra.emulator.calls.service import Call
 from infra.emulator.calls.targets import target
@@ -14,18 +13,19 @@ from infra.emulator.resources.objects import object_change, object_config, patch
 from infra.emulator.resources.preconditions import from_query
 from infra.emulator.store.listing import list_page, query_from
 from infra.emulator.transfers.downloads import download
+from jobs.json_values import Json
 
 
 async def list_objects(call: Call) -> Response:
     """GET /b/{bucket}/o"""
     query, index = query_from(call.request, call.names["bucket"]), call.service.store.index
     if query.glob or query.filter:
-        page = await asyncio.to_thread(list_page, index, query)  # it may read many rows that are not listed
+        page = await asyncio.to_thread(list_page, index, query)  # it may read many rows that it does not list
     else:
         page = list_page(index, query)
     if call.request.flag("includeFoldersAsPrefixes") and query.delimiter == "/" and not query.after:
         page.prefixes = sorted({*page.prefixes, *folders_below(index.bucket(query.bucket), query.prefix)})
-    answer: dict[str, Any] = {"kind": "storage#objects"}
+    answer: dict[str, Json] = {"kind": "storage#objects"}
     if page.next_token:
         answer["nextPageToken"] = page.next_token
     if page.prefixes:
@@ -36,14 +36,14 @@ async def list_objects(call: Call) -> Response:
 
 
 async def get_object(call: Call) -> Response:
-    """GET /b/{bucket}/o/{object}: the resource, or with `alt=media` the content."""
+    """GET /b/{bucket}/o/{object}: the resource, or with `alt=media` the content"""
     if call.request.params.get("alt") == "media":
         return await get_media(call)
     return object_shown(call, call.service.store.get(target(call), from_query(call.request)))
 
 
 async def get_media(call: Call) -> Response:
-    """GET /download/...: the content."""
+    """GET /download/...: the content"""
     return download(call.service.store, call.request, target(call), from_query(call.request), xml=False)
 
 

@@ -1,4 +1,4 @@
-"""The JSON API's table: path template and method -> handler."""
+"""The routes of the JSON API: a table from path template and method to handler."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ _TEMPLATES = _by_length()
 
 
 def find(raw_path: str) -> tuple[Handlers, dict[str, str]] | None:
-    """The handlers of a path as it was sent, and the names in it, decoded. Raises ApiError if not UTF-8."""
+    """Find the handlers of a path (as it was sent), and the decoded names in it. Raises ApiError if not UTF-8."""
     parts = raw_path.strip("/").split("/")
     for template, handlers in _TEMPLATES.get(len(parts), ()):
         if all(fixed == part or (fixed[0] == "{" and part) for fixed, part in zip(template, parts, strict=True)):
@@ -105,7 +105,7 @@ def find(raw_path: str) -> tuple[Handlers, dict[str, str]] | None:
 
 
 def decoded(part: str) -> str:
-    """A part of a path without its percent signs. Raises ApiError where it is not UTF-8."""
+    """Decode the percent signs in a part of a path. Raises ApiError if it is not UTF-8."""
     try:
         return unquote(part, errors="strict")
     except UnicodeDecodeError:

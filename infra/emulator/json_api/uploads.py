@@ -1,9 +1,8 @@
-"""The JSON API's three ways of uploading: media, multipart, resumable."""
+"""Uploads in the JSON API, in its three ways: media, multipart, resumable."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 from urllib.parse import quote
 
 from infra.emulator.calls.service import Call
@@ -17,6 +16,7 @@ from infra.emulator.resources.preconditions import from_query
 from infra.emulator.resources.rows import ObjectRow, Target
 from infra.emulator.transfers.resumable import upload_id
 from infra.emulator.transfers.uploads import Plan, expected_from_headers, take
+from jobs.json_values import JsonObject
 
 
 async def insert_object(call: Call) -> Response:
@@ -31,7 +31,7 @@ async def insert_object(call: Call) -> Response:
 
 
 async def go_on(call: Call) -> Response:
-    """PUT /upload/...?upload_id=: a chunk, or how far it is."""
+    """PUT /upload/...?upload_id=: a chunk, or the question how much was received"""
     found = await call.service.resumable.go_on(upload_id(call.request), call.request)
     return object_shown(call, found) if isinstance(found, ObjectRow) else found
 
@@ -66,10 +66,10 @@ async def _resumable(call: Call) -> Response:
     return Response(200, b"", [("location", path), ("x-guploader-uploadid", session)])
 
 
-def _plan(call: Call, resource: dict[str, Any], content_type: str) -> Plan:
+def _plan(call: Call, resource: JsonObject, content_type: str) -> Plan:
     params = call.request.params
     name = checked_object_name(str(resource.get("name") or params.get("name", "")))
-    config = object_config(resource) | key_field(call.request) | rights_given(call)
+    config = {**object_config(resource), **key_field(call.request), **rights_given(call)}
     check_lists(call, config)
     config.setdefault("contentType", content_type or DEFAULT_TYPE)
     if params.get("contentEncoding"):

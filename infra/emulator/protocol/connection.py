@@ -1,4 +1,4 @@
-"""The connection below ASGI: one packet for a small answer, and a hold on the connection for faults."""
+"""The server's HTTP connection: sends a small answer as one packet, and lets the fault rules break a connection."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ _HEAD_ENDS = b"\r\n\r\n"
 
 
 class Protocol(httptools_impl.HttpToolsProtocol):
-    """The server's own protocol, with its connection in the scope: ASGI does not say how to break one."""
+    """Uvicorn's protocol, with the connection put into the ASGI scope, because ASGI has no way to break one."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as the parent has it
-        """A client is here."""
-        super().connection_made(cast(asyncio.Transport, _Joined(transport)))
+        """Accept a new connection."""
+        super().connection_made(cast(asyncio.Transport, _JoiningTransport(transport)))
 
     def on_message_begin(self) -> None:
-        """A request begins."""
+        """Put the connection into the scope of a new request."""
         super().on_message_begin()
         self.scope["state"]["transport"] = self.transport
 
 
-class _Joined:
-    """Sends the head of an answer with the first piece of its body: a fifth less work for a small answer."""
+class _JoiningTransport:
+    """Sends the head of an answer together with the first piece of its body: a fifth less work for a small answer."""
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport
@@ -35,7 +35,7 @@ class _Joined:
         return getattr(self._transport, name)
 
     def write(self, data: bytes) -> None:
-        """Send, or keep a head until this turn of the loop ends at the latest."""
+        """Send the data; a head waits for its body, at most until this turn of the event loop ends."""
         if self._head:
             head, self._head = self._head, b""
             self._transport.write(head + data)
@@ -46,7 +46,7 @@ class _Joined:
             self._transport.write(data)
 
     def close(self) -> None:
-        """Close once all is sent."""
+        """Close the connection once everything is sent."""
         self._flush()
         self._transport.close()
 

@@ -1,4 +1,4 @@
-"""Every refusal, once: its HTTP status, the JSON API's reason, the XML API's code and its sentence."""
+"""All errors that clients can get: HTTP status, reason in the JSON API, code in the XML API, and message."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from xml.sax.saxutils import escape
 
 @dataclass(frozen=True)
 class Kind:
-    """One way to say no, as both APIs name it."""
+    """One kind of error, with its names in both APIs."""
 
     status: int  # HTTP
     reason: str  # JSON: error.errors[0].reason
@@ -77,7 +77,7 @@ INTERNAL = Kind(500, "backendError", "InternalError", "We encountered an interna
 
 
 class ApiError(Exception):
-    """A refusal. `details` says what exactly; `elements` are further elements of the XML body."""
+    """An error for the client. `details` says what exactly is wrong; `elements` are added to the XML body."""
 
     def __init__(self, kind: Kind, details: str = "", **elements: str) -> None:
         super().__init__(details or kind.message)
@@ -86,7 +86,7 @@ class ApiError(Exception):
         self.elements = elements
 
     def json_body(self) -> bytes:
-        """The JSON API's body."""
+        """The body of the answer in the JSON API."""
         message = self.details or self.kind.message
         first = {"message": message, "domain": self.kind.domain, "reason": self.kind.reason}
         if self.kind is PRECONDITION:
@@ -96,7 +96,7 @@ class ApiError(Exception):
         return json.dumps({"error": error}, indent=2).encode() + b"\n"
 
     def xml_body(self) -> bytes:
-        """The XML API's body."""
+        """The body of the answer in the XML API."""
         elements = {"Code": self.kind.code, "Message": self.kind.message, **self.elements}
         if self.details:
             elements["Details"] = self.details
@@ -105,15 +105,15 @@ class ApiError(Exception):
 
 
 def no_such_bucket(bucket: str) -> ApiError:
-    """404 for a bucket."""
+    """Make the 404 error for a bucket."""
     return ApiError(NO_SUCH_BUCKET, f"The specified bucket does not exist: {bucket}")
 
 
 def no_such_object(bucket: str, name: str) -> ApiError:
-    """404 for an object."""
+    """Make the 404 error for an object."""
     return ApiError(NO_SUCH_OBJECT, f"No such object: {bucket}/{name}")
 
 
 def malformed(parameter: str, details: str) -> ApiError:
-    """400 for a part of a signed URL that cannot be read; names the part."""
+    """Make the 400 error for a part of a signed request that cannot be read; the error names the part."""
     return ApiError(MALFORMED, details, ParameterName=parameter)

@@ -1,4 +1,4 @@
-"""Which bucket a host stands for: `BUCKET.storage.googleapis.com` and the like, or a host bound to a bucket."""
+"""The bucket that a Host header names: `BUCKET.storage.googleapis.com`, or a host that is bound to a bucket."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _SERVICE = ("storage.googleapis.com", "localhost")
 
 
 class Hosts:
-    """The hosts that the emulator goes by. One is written `HOST`, or `HOST=BUCKET` where it is bound to a bucket."""
+    """The host names of this emulator. Each is given as `HOST`, or as `HOST=BUCKET` to bind it to a bucket."""
 
     def __init__(self, public: Sequence[str] = ()) -> None:
         pairs = [text.lower().partition("=") for text in public]
@@ -19,7 +19,7 @@ class Hosts:
         self._virtual = tuple("." + host for host in (*_SERVICE, *bases))
 
     def bucket(self, host: str) -> str:
-        """The bucket that a Host header (lower case, with or without port) names; empty where the path names it."""
+        """Find the bucket that a Host header (lower case, with or without port) names; "" if the path names it."""
         if host in self._bound:
             return self._bound[host]
         bare = without_port(host)
@@ -32,5 +32,5 @@ class Hosts:
 
 
 def without_port(host: str) -> str:
-    """A host without its port."""
+    """Remove the port from a host."""
     return re.sub(r":[0-9]+$", "", host)

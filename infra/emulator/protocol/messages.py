@@ -1,7 +1,7 @@
-"""Request and response over ASGI.
+"""Requests and responses over ASGI.
 
-Its own small pair because signatures are verified over the path and query exactly as they were sent,
-which the usual frameworks decode first, and because the server must be listening within half a second.
+No web framework is used, for two reasons: signatures are verified over the path and the query exactly as they
+were sent, which frameworks decode first; and the server must be listening within half a second.
 """
 
 from __future__ import annotations
@@ -13,56 +13,59 @@ from typing import Any
 from urllib.parse import unquote, unquote_plus
 
 from infra.emulator.protocol.errors import INVALID, PARSE_ERROR, ApiError
+from jobs.json_values import Json, JsonObject
 
+# The types of ASGI: the server fills these mappings, with values of many types.
 Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Event = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Event]]
+Send = Callable[[Event], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 JSON_BODY_BYTES = 2 * 1024 * 1024  # a resource with all its metadata is far smaller
 
 
 class ClientGone(Exception):
-    """The client hung up before its request was whole."""
+    """The client closed the connection before the whole request had come."""
 
 
 class Request:
-    """One request: path and query as sent, headers in lower case, the body as a stream."""
+    """One request: path and query as they were sent, header names in lower case, the body as a stream."""
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         self.method: str = scope["method"]
         self.raw_path: str = scope["raw_path"].decode("latin-1")
         query = scope["query_string"].decode("latin-1")
-        self.pairs = _pairs(query, unquote)  # what was signed: a plus is a plus, a space is %20
+        self.pairs = _pairs(query, unquote)  # as signatures read them: a plus is a plus, a space is %20
         self.params = dict(reversed(_pairs(query, unquote_plus)))  # the first of equal names wins
         self.headers: list[tuple[str, str]] = [
             (name.decode("latin-1"), value.decode("latin-1").strip()) for name, value in scope["headers"]
         ]
         self._by_name = dict(reversed(self.headers))
         self._receive = receive
-        self.touched = False  # whether any of the body was asked for
+        self.touched = False  # whether a handler has begun to read the body
 
     def header(self, name: str, default: str = "") -> str:
-        """The first header of that lower-case name."""
+        """Get the first header of that name (lower case)."""
         return self._by_name.get(name, default)
 
     def flag(self, name: str) -> bool:
-        """Whether a parameter of the query is true."""
+        """Tell whether a parameter of the query is `true`."""
         return self.params.get(name, "").lower() == "true"
 
     @property
     def host(self) -> str:
-        """Host header, lower case, with the port if it was sent."""
+        """The Host header in lower case, with the port if it was sent."""
         return self.header("host", "localhost").lower()
 
     @property
     def length(self) -> int | None:
-        """Content-Length in bytes, or None where it is not given."""
+        """The Content-Length in bytes, or None if there is none."""
         text = self.header("content-length")
         return int(text) if text.isascii() and text.isdigit() else None
 
     async def stream(self) -> AsyncIterator[bytes]:
-        """The body in pieces. Raises ClientGone when it ends before its end."""
+        """Read the body in pieces. Raises ClientGone if the connection closes before the end."""
         self.touched = True
         more = True
         while more:
@@ -75,7 +78,7 @@ class Request:
                 yield body
 
     async def body(self, limit: int = JSON_BODY_BYTES) -> bytes:
-        """The whole of a small body, bytes. Raises ApiError when it is over the limit."""
+        """Read the whole of a small body. Raises ApiError if it is longer than `limit` bytes."""
         parts: list[bytes] = []
         size = 0
         async for part in self.stream():
@@ -85,32 +88,32 @@ class Request:
             parts.append(part)
         return b"".join(parts)
 
-    async def json(self) -> dict[str, Any]:
-        """The body as a JSON object; {} for an empty one. Raises ApiError."""
+    async def json(self) -> JsonObject:
+        """Read the body as a JSON object; {} if it is empty. Raises ApiError."""
         return parse_json(await self.body())
 
 
 @dataclass
 class Response:
-    """What goes back; `stream`, where given, follows `body`."""
+    """The answer to a request. If there is a `stream`, it is sent after `body`."""
 
     status: int = 200
     body: bytes = b""
     headers: list[tuple[str, str]] = field(default_factory=list)
     stream: AsyncIterator[bytes] | None = None
-    length: int | None = None  # Content-Length in bytes where it is not that of `body`
-    after: Callable[[], None] | None = None  # called once the answer is out or has failed
-    length_known: bool = True  # else the stream's end says how long it was
-    value: Any = None  # what `body` is as JSON, where it is that
+    length: int | None = None  # Content-Length in bytes, if it is not the length of `body`
+    after: Callable[[], None] | None = None  # called once the answer is sent or has failed
+    length_known: bool = True  # otherwise the answer has no Content-Length
+    value: Json = None  # the value of `body`, if that is JSON
 
-    def set_json(self, value: Any) -> None:
-        """Make that JSON value the body."""
+    def set_json(self, value: Json) -> None:
+        """Make this JSON value the body."""
         self.value = value
         self.body = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def parse_json(data: bytes) -> dict[str, Any]:
-    """A JSON object; {} for nothing and for null, which some clients send for nothing. Raises ApiError."""
+def parse_json(data: bytes) -> JsonObject:
+    """Parse a JSON object; {} for no data, and for null, which some clients send for no data. Raises ApiError."""
     if not data.strip():
         return {}
     try:
@@ -124,15 +127,15 @@ def parse_json(data: bytes) -> dict[str, Any]:
     return value
 
 
-def json_response(value: Any, status: int = 200) -> Response:
-    """A JSON answer."""
+def json_response(value: Json, status: int = 200) -> Response:
+    """Make a JSON answer."""
     response = Response(status, headers=[("content-type", "application/json; charset=UTF-8")])
     response.set_json(value)
     return response
 
 
 async def send_response(response: Response, send: Send, *, head: bool) -> None:
-    """Put it on the wire; without the body for a HEAD."""
+    """Send an answer; without its body if the request was a HEAD."""
     length = len(response.body) if response.length is None else response.length
     headers = [(name.encode("latin-1"), value.encode("utf-8")) for name, value in response.headers]
     if response.status not in (204, 304) and response.length_known:

@@ -1,19 +1,19 @@
-"""Multipart bodies, streamed: multipart/related as JSON uploads have it, multipart/form-data as pages post it."""
+"""Readers of multipart bodies: multipart/related of JSON uploads, multipart/form-data of HTML forms."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from email.message import Message
-from typing import Any
 
 from infra.emulator.protocol.errors import INVALID, ApiError
 from infra.emulator.protocol.messages import parse_json
+from jobs.json_values import JsonObject
 
 _HEAD_BYTES = 2 * 1024 * 1024  # everything before the content: metadata, fields, the headers of all parts
 
 
 class Parts:
-    """Reads such a body part by part."""
+    """Reads a multipart body part by part, as it comes in."""
 
     def __init__(self, content_type: str, pieces: AsyncIterator[bytes]) -> None:
         message = Message()
@@ -27,7 +27,7 @@ class Parts:
         self._newline = b"\r\n"  # some clients end their lines with \n alone
 
     async def first(self) -> None:
-        """Go to the first part."""
+        """Go to the first part. Raises ApiError if there is none."""
         plain = b"--" + self._delimiter[2:].strip(b"'")  # one client quotes it in the header, and not in the body
         while len(self._held) < len(self._delimiter):
             await self._more()
@@ -38,7 +38,7 @@ class Parts:
         self._newline = b"\r\n" if line.endswith(b"\r") else b"\n"
 
     async def headers(self) -> dict[str, str]:
-        """The headers of the part at hand, names in lower case."""
+        """Read the headers of the current part; names in lower case."""
         headers = {}
         while line := (await self._until(b"\n")).strip():
             name, _, value = line.decode("utf-8", "replace").partition(":")
@@ -46,13 +46,13 @@ class Parts:
         return headers
 
     async def whole(self) -> bytes:
-        """The content of a small part; then go to the next one."""
+        """Read the content of a small part, and go to the next part."""
         content = await self._until(self._newline + self._delimiter)
         await self._until(b"\n")
         return content
 
     async def stream(self) -> AsyncIterator[bytes]:
-        """The content of the part at hand in pieces; the rest of the body means nothing. Raises ApiError."""
+        """Read the content of the current part in pieces, and skip the rest of the body. Raises ApiError."""
         end = self._newline + self._delimiter
         while True:
             found = self._held.find(end)
@@ -84,14 +84,14 @@ class Parts:
 
 
 class Related:
-    """One part of JSON, one part of content. First `metadata`, then `media`."""
+    """A body with a part of JSON and a part of content. Call `metadata` first, then `media`."""
 
     def __init__(self, content_type: str, pieces: AsyncIterator[bytes]) -> None:
         self._parts = Parts(content_type, pieces)
         self.media_type = ""
 
-    async def metadata(self) -> dict[str, Any]:
-        """The first part, parsed; `media_type` is known afterwards. Raises ApiError."""
+    async def metadata(self) -> JsonObject:
+        """Parse the first part, and set `media_type`. Raises ApiError."""
         await self._parts.first()
         await self._parts.headers()
         resource = parse_json(await self._parts.whole())
@@ -99,19 +99,19 @@ class Related:
         return resource
 
     def media(self) -> AsyncIterator[bytes]:
-        """The second part's content in pieces. Raises ApiError when its end is missing."""
+        """Read the content of the second part in pieces. Raises ApiError if its end is missing."""
         return self._parts.stream()
 
 
 class Form:
-    """Fields, then a file. First `fields`, then `file`."""
+    """A form: fields, then a file. Call `fields` first, then `file`."""
 
     def __init__(self, content_type: str, pieces: AsyncIterator[bytes]) -> None:
         self._parts = Parts(content_type, pieces)
         self.filename = ""
 
     async def fields(self) -> list[tuple[str, str]]:
-        """All fields before the file, names as sent; `filename` is known afterwards. Raises ApiError."""
+        """Read all fields before the file, names as they were sent, and set `filename`. Raises ApiError."""
         found: list[tuple[str, str]] = []
         await self._parts.first()
         while True:
@@ -123,7 +123,7 @@ class Form:
             found.append((name, (await self._parts.whole()).decode("utf-8", "replace")))
 
     def file(self) -> AsyncIterator[bytes]:
-        """The file's content in pieces. Raises ApiError when its end is missing."""
+        """Read the content of the file in pieces. Raises ApiError if its end is missing."""
         return self._parts.stream()
 
 

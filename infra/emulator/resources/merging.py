@@ -1,15 +1,13 @@
-"""How a PATCH changes what is there: null removes, an object is changed key by key, anything else is put in place."""
+"""Merges a PATCH into a resource: null removes a field, an object is merged, any other value replaces the old one."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from infra.emulator.protocol.errors import INVALID, ApiError
+from jobs.json_values import Json, JsonObject
 
 
-def merged(config: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
-    """`config` with the change (RFC 7386)."""
+def merged(config: JsonObject, change: JsonObject) -> dict[str, Json]:
+    """Apply the change to `config` as RFC 7386 says; the result is a new object."""
     new = dict(config)
     for key, value in change.items():
         if value is None:
@@ -22,9 +20,7 @@ def merged(config: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, An
     return new
 
 
-def text_map(value: Any, *, nulls: bool = True) -> dict[str, Any]:
-    """Metadata or labels as a client sends them. Raises ApiError where they are no object of strings."""
-    allowed = (str, type(None)) if nulls else str
-    if not isinstance(value, dict) or not all(isinstance(item, allowed) for item in value.values()):
+def check_text_map(value: Json) -> None:
+    """Check metadata or labels of a client. Raises ApiError if they are no object of strings and nulls."""
+    if not isinstance(value, dict) or not all(item is None or isinstance(item, str) for item in value.values()):
         raise ApiError(INVALID, "Metadata and labels must be an object of strings.")
-    return value

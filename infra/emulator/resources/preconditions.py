@@ -1,37 +1,39 @@
-"""Conditions that a request puts on what is there now."""
+"""Conditions of a request on the generation, metageneration or etag of what is stored now."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from infra.emulator.protocol.errors import INVALID, NOT_MODIFIED, PRECONDITION, ApiError
 from infra.emulator.protocol.messages import Request
+from infra.emulator.resources.reading import texts_in, whole
+from jobs.json_values import JsonObject
 
 
 class Versioned(Protocol):
-    """A bucket or an object, as far as conditions go."""
+    """A bucket or an object: the values that conditions look at."""
 
     @property
     def generation(self) -> int:
-        """Changes when the content does."""
+        """A number that changes when the content does."""
         ...
 
     @property
     def metageneration(self) -> int:
-        """From 1, one more with each patch."""
+        """A number that starts at 1 and grows by 1 with each patch."""
         ...
 
     @property
     def etags(self) -> tuple[str, ...]:
-        """What If-Match may name."""
+        """The values that If-Match may name."""
         ...
 
 
 @dataclass(frozen=True)
 class Preconditions:
-    """All conditions of one request; None and () = not asked for. Generation 0 = must not exist."""
+    """All conditions of one request. None and () mean no condition; generation 0 means: must not exist."""
 
     generation: int | None = None
     not_generation: int | None = None
@@ -41,13 +43,36 @@ class Preconditions:
     not_etags: tuple[str, ...] = ()
 
     def check(self, current: Versioned | None, *, reading: bool = False) -> None:
-        """Raises ApiError: 412, or 304 where a reader already has what is there."""
+        """Check the conditions against what is stored. Raises ApiError 412, or 304 if a reader has it already."""
         if self == NONE:
             return
         if not self._match(current):
             raise ApiError(PRECONDITION)
         if self._unwanted(current):
             raise ApiError(NOT_MODIFIED if reading else PRECONDITION)
+
+    def to_json(self) -> JsonObject:
+        """Write the conditions as JSON, for the session of an upload."""
+        return {
+            "generation": self.generation,
+            "not_generation": self.not_generation,
+            "metageneration": self.metageneration,
+            "not_metageneration": self.not_metageneration,
+            "etags": list(self.etags),
+            "not_etags": list(self.not_etags),
+        }
+
+    @classmethod
+    def from_json(cls, stored: JsonObject) -> Preconditions:
+        """Read what `to_json` wrote."""
+        return cls(
+            whole(stored.get("generation")),
+            whole(stored.get("not_generation")),
+            whole(stored.get("metageneration")),
+            whole(stored.get("not_metageneration")),
+            texts_in(stored.get("etags")),
+            texts_in(stored.get("not_etags")),
+        )
 
     def _match(self, current: Versioned | None) -> bool:
         if self.generation is not None and self.generation != (current.generation if current else 0):
@@ -68,7 +93,7 @@ NONE = Preconditions()
 
 
 def from_query(request: Request) -> Preconditions:
-    """The JSON API's `ifGenerationMatch` and its kin, If-Match and If-None-Match."""
+    """Read the JSON API's conditions: `ifGenerationMatch` and the like, If-Match and If-None-Match. Raises ApiError."""
     return Preconditions(
         _number(request.params.get, "ifGenerationMatch"),
         _number(request.params.get, "ifGenerationNotMatch"),
@@ -79,7 +104,7 @@ def from_query(request: Request) -> Preconditions:
 
 
 def source_from_query(request: Request) -> Preconditions:
-    """`ifSourceGenerationMatch` and its kin: what a copy's source must be."""
+    """Read the conditions on the source of a copy: `ifSourceGenerationMatch` and the like. Raises ApiError."""
     return Preconditions(
         _number(request.params.get, "ifSourceGenerationMatch"),
         _number(request.params.get, "ifSourceGenerationNotMatch"),
@@ -89,7 +114,7 @@ def source_from_query(request: Request) -> Preconditions:
 
 
 def source_from_headers(request: Request) -> Preconditions:
-    """`x-goog-copy-source-if-generation-match` and its kin: what an XML copy's source must be."""
+    """Read the conditions on the source of an XML copy: `x-goog-copy-source-if-...`. Raises ApiError."""
     prefix = "x-goog-copy-source-if-"
     return Preconditions(
         _number(request.header, prefix + "generation-match"),
@@ -101,14 +126,14 @@ def source_from_headers(request: Request) -> Preconditions:
     )
 
 
-def from_object(fields: Mapping[str, Any]) -> Preconditions:
-    """The `objectPreconditions` of one source of a composition."""
+def from_object(fields: JsonObject) -> Preconditions:
+    """Read the `objectPreconditions` of one source of a composition. Raises ApiError."""
     given = {key: str(value) for key, value in fields.items()}
     return Preconditions(_number(given.get, "ifGenerationMatch"))
 
 
 def from_headers(request: Request) -> Preconditions:
-    """The XML API's `x-goog-if-generation-match` and its kin, If-Match and If-None-Match."""
+    """Read the XML API's conditions: `x-goog-if-...`, If-Match and If-None-Match. Raises ApiError."""
     return Preconditions(
         _number(request.header, "x-goog-if-generation-match"),
         _number(request.header, "x-goog-if-generation-not-match"),

@@ -1,37 +1,53 @@
-"""What the index holds: buckets, objects, resumable sessions."""
+"""The rows of the index: buckets, objects, upload sessions, and drafts of objects."""
 
 from __future__ import annotations
 
 import base64
 import binascii
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import format_datetime
-from typing import Any
+
+from infra.emulator.resources.reading import child, whole
+from jobs.json_values import JsonObject
 
 
 @dataclass(frozen=True)
 class BucketRow:
-    """A bucket. `config` is what its owner set: cors, lifecycle, labels, ..."""
+    """A bucket. `config` holds what its owner has set: cors, lifecycle, labels, ..."""
 
     name: str
     metageneration: int
-    created: str
-    updated: str
-    config: Mapping[str, Any]
-    generation: int = 0  # buckets have none; conditions on metageneration only
+    created: str  # RFC 3339
+    updated: str  # RFC 3339
+    config: JsonObject
+    generation: int = 0  # buckets have none; conditions can only be on the metageneration
 
     @property
     def etags(self) -> tuple[str, ...]:
-        """As the JSON API writes it."""
+        """The one etag of a bucket, as the JSON API writes it."""
         return (base64.b64encode(b"\x08" + _varint(self.metageneration)).decode(),)
+
+    @property
+    def keeps_versions(self) -> bool:
+        """Whether an object that is deleted or replaced stays as a noncurrent version."""
+        return bool(child(self.config, "versioning").get("enabled"))
+
+    @property
+    def uniform_access(self) -> bool:
+        """Whether the policy of the bucket alone decides who may do what."""
+        return bool(child(self.config, "iamConfiguration", "uniformBucketLevelAccess").get("enabled"))
+
+    @property
+    def prevents_public_access(self) -> bool:
+        """Whether nothing in the bucket may be open to everybody."""
+        return child(self.config, "iamConfiguration").get("publicAccessPrevention") == "enforced"
 
 
 @dataclass(frozen=True)
 class ObjectRow:
-    """An object. `config` is what its owner set: contentType, metadata, cacheControl, ..."""
+    """An object. `config` holds what its owner has set: contentType, metadata, cacheControl, ..."""
 
     bucket: str
     name: str
@@ -40,14 +56,14 @@ class ObjectRow:
     size: int  # bytes
     md5: str  # base64; empty for a composed object
     crc32c: str  # base64, big-endian
-    body: str  # name of the file with the content; empty where the index holds it
-    created: str
-    updated: str
-    config: Mapping[str, Any]
+    body: str  # name of the file with the content; empty if the content is in the index
+    created: str  # RFC 3339
+    updated: str  # RFC 3339
+    config: JsonObject
 
     @property
     def etags(self) -> tuple[str, ...]:
-        """The JSON API's etag, then the XML API's."""
+        """The etag of the JSON API, then that of the XML API."""
         return (self.json_etag, self.xml_etag)
 
     @property
@@ -57,30 +73,55 @@ class ObjectRow:
 
     @property
     def xml_etag(self) -> str:
-        """The MD5 in hex, without quotes; the JSON one where there is no MD5."""
+        """The MD5 in hex, without quotes; derived from the JSON API's etag if there is no MD5."""
         return binascii.hexlify(base64.b64decode(self.md5)).decode() if self.md5 else "-" + self.json_etag
 
     @property
     def http_date(self) -> str:
-        """When it last changed, as Last-Modified writes it."""
+        """The time of the last change, as Last-Modified writes it."""
         return format_datetime(datetime.fromisoformat(self.updated), usegmt=True)
+
+    @property
+    def is_live(self) -> bool:
+        """Whether this is the live version of its name."""
+        return "timeDeleted" not in self.config
+
+    @property
+    def storage_class(self) -> str:
+        """The storage class; STANDARD if none was set."""
+        return str(self.config.get("storageClass", "STANDARD"))
+
+    @property
+    def content_encoding(self) -> str:
+        """The encoding in which the content is stored; `identity` if none was set."""
+        return str(self.config.get("contentEncoding", "identity"))
+
+    @property
+    def component_count(self) -> int | None:
+        """How many objects were composed into this one; None if it was not composed."""
+        return whole(self.config.get("componentCount"))
+
+    @property
+    def metadata(self) -> JsonObject:
+        """The owner's own keys and values."""
+        return child(self.config, "metadata")
 
 
 @dataclass(frozen=True)
 class Session:
-    """A resumable upload. `spec` is what its first request asked for, as JSON values."""
+    """An upload that takes several requests. `spec` holds what its first request asked for."""
 
     id: str
     bucket: str
     name: str
     received: int  # bytes that are on disk and acknowledged
-    done: int  # the generation that it became; 0 while under way
-    spec: Mapping[str, Any]
+    done: int  # the generation of the finished object; 0 while the upload goes on
+    spec: JsonObject
 
 
 @dataclass(frozen=True)
 class Target:
-    """Which object a request means; a generation only where it names one."""
+    """The object that a request names; with a generation only if the request has one."""
 
     bucket: str
     name: str
@@ -89,20 +130,20 @@ class Target:
 
 @dataclass(frozen=True)
 class Draft:
-    """An object about to be: everything but its generation. Its content is in the file `body`, or is `content`."""
+    """An object before it has a generation. Its content is in the file `body`, or is `content`."""
 
     bucket: str
     name: str
-    size: int
-    md5: str
-    crc32c: str
-    body: str
-    config: Mapping[str, Any]
+    size: int  # bytes
+    md5: str  # base64; empty for a composed object
+    crc32c: str  # base64, big-endian
+    body: str  # name of the file with the content
+    config: JsonObject
     content: bytes | None = None
 
 
-def dump(config: Mapping[str, Any]) -> str:
-    """For a text column."""
+def dump(config: JsonObject) -> str:
+    """Write a config as compact JSON, for a text column."""
     return json.dumps(config, ensure_ascii=False, separators=(",", ":"))
 
 

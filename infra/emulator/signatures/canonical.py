@@ -1,4 +1,4 @@
-"""The canonical request of V4 signatures, as the storage service documents it, for a request that has come in."""
+"""Builds the canonical request of V4 signatures, as Cloud Storage documents it, from a received request."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ _SIGNATURE = "x-goog-signature"
 
 
 def canonical_requests(request: Request, claim: Claim, public_hosts: Sequence[str]) -> Iterator[str]:
-    """The forms that clients sign: host as sent, without its port, or a public one; query sorted either way."""
+    """Build every form that clients sign: host as sent, without port, or public; query sorted in either way."""
     for host in dict.fromkeys((request.host, without_port(request.host), *public_hosts)):
         for query in dict.fromkeys(_queries(request, claim)):
             yield _canonical(request, claim, host, query)
 
 
 def string_to_sign(claim: Claim, canonical: str) -> str:
-    """What the signature is over."""
+    """Build the text that is signed."""
     digest = hashlib.sha256(encoded(canonical)).hexdigest()
     return f"{ALGORITHM}\n{claim.date}\n{claim.scope}\n{digest}"
 
 
 def encoded(text: str) -> bytes:
-    """The bytes that were signed: those of a header that is not UTF-8 as they came."""
+    """Encode a text as it was signed; bytes of headers that are not UTF-8 are kept as they came."""
     return text.encode(errors="surrogateescape")
 
 
@@ -46,7 +46,7 @@ def _value(request: Request, name: str) -> str:
 
 
 def _queries(request: Request, claim: Claim) -> Iterator[str]:
-    """Sorted by name, as documented; then by the whole `name=value`, as the Python client does."""
+    """Build the query sorted by name, as documented, and sorted by `name=value`, as the Python client does."""
     sent = [pair for pair in request.pairs if not (claim.in_query and pair[0].lower() == _SIGNATURE)]
     pairs = [(quote(name, safe="~"), quote(value, safe="~")) for name, value in sent]
     yield "&".join(f"{name}={value}" for name, value in sorted(pairs))

@@ -1,4 +1,4 @@
-"""Service-account keys: made here for a machine that has none, read here to check signatures."""
+"""Service-account keys: reads key files, and makes one for a machine that has none."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 @dataclass(frozen=True)
 class ServiceKey:
-    """One account's key."""
+    """The RSA key of one service account."""
 
     email: str
     key_id: str
@@ -22,16 +22,16 @@ class ServiceKey:
 
     @property
     def public(self) -> rsa.RSAPublicKey:
-        """The half that signatures are checked against."""
+        """The public half, against which signatures are checked."""
         return self.private.public_key()
 
     def sign(self, message: bytes) -> bytes:
-        """RSASSA-PKCS1-v1_5 with SHA-256."""
+        """Sign a message by RSASSA-PKCS1-v1_5 with SHA-256."""
         return self.private.sign(message, padding.PKCS1v15(), hashes.SHA256())
 
 
 def load_key(path: Path) -> ServiceKey:
-    """Read a service-account JSON key. Raises ValueError that names the file."""
+    """Read a service account's JSON key file. Raises ValueError that names the file."""
     try:
         fields = json.loads(path.read_text("utf-8"))
         private = serialization.load_pem_private_key(fields["private_key"].encode(), password=None)
@@ -44,7 +44,7 @@ def load_key(path: Path) -> ServiceKey:
 
 
 def ensure_key(path: Path, email: str) -> Path:
-    """The key file at `path`, made for that address where there is none; readable by its owner alone."""
+    """Make a key file for that address at `path`, readable by its owner alone, unless there is one; returns `path`."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(f"{path.name}.{secrets.token_hex(4)}")

@@ -1,7 +1,7 @@
-"""V2 signed URLs, the older kind: `GoogleAccessId`, `Expires` and `Signature` in the query.
+"""Verifies V2 signed URLs, the older kind: `GoogleAccessId`, `Expires` and `Signature` in the query.
 
-Signed are method, Content-MD5, Content-Type, expiry, `x-goog-*` headers and the resource; of the query only what
-names a part of the resource, though some clients sign all of it.
+The signature covers method, Content-MD5, Content-Type, expiry, `x-goog-*` headers and the resource; of the query
+only the parameters that name a part of the resource, though some clients sign all of it.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ _NOT_SIGNED = frozenset(("x-goog-encryption-key", "x-goog-encryption-key-sha256"
 
 
 def is_v2(request: Request) -> bool:
-    """Whether the query has any of the three parameters."""
+    """Tell whether the query has any of the three parameters of a V2 signature."""
     return any(name in request.params for name in _PARAMETERS)
 
 
 def verify(verifier: Verifier, request: Request, bucket_of_host: str) -> None:
-    """Raises ApiError: what is wrong with the URL."""
+    """Verify a signed URL. Raises ApiError that says what is wrong."""
     values = {name: [value for key, value in request.pairs if key == name] for name in _PARAMETERS}
     for name, found in values.items():
         if len(found) != 1:

@@ -1,4 +1,4 @@
-"""V4 signatures: GOOG4-RSA-SHA256 over the canonical request, in a signed URL or in an Authorization header."""
+"""Verifies V4 signatures: GOOG4-RSA-SHA256 over the canonical request, in a URL or an Authorization header."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from infra.emulator.signatures.keys import ServiceKey
 
 
 class Verifier:
-    """Accepts what one of the keys has signed for this moment, and refuses any other."""
+    """Accepts requests that one of the keys has signed and that are valid now; refuses all others."""
 
     def __init__(
         self,
@@ -31,16 +31,15 @@ class Verifier:
         self.now = now
 
     def verify_query(self, request: Request) -> None:
-        """A signed URL. Raises ApiError: what is wrong with it."""
-        claim = from_query(request)
-        self._verify(request, claim)
+        """Verify a signed URL. Raises ApiError that says what is wrong."""
+        self._verify(request, from_query(request))
 
     def verify_header(self, request: Request) -> None:
-        """A signed Authorization header. Raises ApiError: what is wrong with it."""
+        """Verify a signed Authorization header. Raises ApiError that says what is wrong."""
         self._verify(request, from_header(request))
 
     def is_signed(self, email: str, signature: bytes, message: bytes) -> bool:
-        """Whether one of that account's keys made this signature of that message."""
+        """Tell whether a signature of a message was made by one of the account's keys."""
         for key in self._keys:
             if key.email == email:
                 try:

@@ -1,4 +1,4 @@
-"""The time as the emulator sees it: this machine's, moved by what a test asks for."""
+"""The emulator's clock: the time of this machine, plus an offset that tests may set."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from datetime import UTC, datetime, timedelta
 
 
 class Clock:
-    """Expiry of signatures, creation times and lifecycle rules all ask here. Generations do not: they only rise."""
+    """Gives the time for expiries, creation times and lifecycle rules. Generations never ask it: they only grow."""
 
     def __init__(self) -> None:
         self.offset_seconds = 0.0
 
     def now(self) -> datetime:
-        """The moment, UTC."""
+        """Get the current time, UTC."""
         return datetime.now(UTC) + timedelta(seconds=self.offset_seconds)
 
     def text(self) -> str:
-        """The moment, RFC 3339 with milliseconds, as the service writes it."""
+        """Get the current time as RFC 3339 with milliseconds, as Cloud Storage writes it."""
         return self.now().isoformat(timespec="milliseconds").replace("+00:00", "Z")

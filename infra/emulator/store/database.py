@@ -1,4 +1,4 @@
-"""One SQLite file: a writer that takes turns, a connection for each thread that reads."""
+"""One SQLite file: one connection that writes, and one for each thread that reads."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from infra.emulator.store.clock import Clock
 
 
 class Database:
-    """Safe from any thread: writers take turns, and readers never wait for them."""
+    """May be used from any thread: writers wait for each other, readers never wait for writers."""
 
     def __init__(self, path: Path, schema: str, clock: Clock | None = None) -> None:
         self.clock = clock or Clock()
@@ -31,7 +31,7 @@ class Database:
 
     @contextmanager
     def _write(self) -> Iterator[sqlite3.Connection]:
-        """One transaction: committed at the end of the block, nothing of it where the block raises."""
+        """Open a transaction: committed at the end of the block, rolled back if the block raises."""
         with self._turn:
             self._writer.execute("BEGIN IMMEDIATE")
             try:

@@ -1,4 +1,4 @@
-"""Glob patterns over object names, as the listing's `matchGlob` has them.
+"""Glob patterns over object names: the `matchGlob` parameter of listings.
 
 `*` and `?` stop at a slash, `**` does not, and `**/` may also stand for no folder at all;
 `[a-z]` and `[!a-z]` are one character, `{a,b}` is either text, a backslash takes the next character as it is.
@@ -14,7 +14,7 @@ from infra.emulator.protocol.errors import INVALID, ApiError
 
 @lru_cache(maxsize=64)
 def compile_glob(pattern: str) -> re.Pattern[str]:
-    """What `fullmatch` finds whole names with. Raises ApiError for brackets or braces that do not close."""
+    """Turn a pattern into a regular expression for `fullmatch`. Raises ApiError if a bracket or brace is not closed."""
     try:
         return re.compile(_Reader(pattern).read(), re.DOTALL)
     except (re.error, IndexError):
@@ -22,20 +22,20 @@ def compile_glob(pattern: str) -> re.Pattern[str]:
 
 
 def literal_start(pattern: str) -> str:
-    """The text that every match begins with: what a listing need not read lies outside it."""
+    """Get the text that every match begins with; a listing reads only names that begin so."""
     found = re.match(r"[^*?\[{\\]*", pattern)
     return found[0] if found else ""
 
 
 class _Reader:
-    """Reads a pattern from left to right; IndexError at an end that comes too early."""
+    """Reads a pattern from left to right. Raises IndexError if it ends too early."""
 
     def __init__(self, pattern: str) -> None:
         self._pattern = pattern
         self._at = 0
 
     def read(self) -> str:
-        """The whole pattern as a regular expression."""
+        """Turn the whole pattern into a regular expression."""
         found = self._sequence("")
         if self._at < len(self._pattern):
             raise IndexError

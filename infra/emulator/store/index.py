@@ -1,16 +1,15 @@
-"""The index: SQLite tables of buckets, objects and sessions.
+"""The index of what is stored: SQLite tables of buckets, objects and upload sessions.
 
-Every write is one transaction that reads what is there, checks the conditions, takes the next generation
-and commits: no two writers can both win. Reads use a connection of their own and never wait for a writer.
+Every write is one transaction that reads the present state, checks the conditions, takes the next generation
+and commits, so two writers can never both succeed. Readers have connections of their own and never wait for a writer.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from infra.emulator.protocol.errors import BUCKET_EXISTS, BUCKET_NOT_EMPTY, ApiError
 from infra.emulator.resources.buckets import check_replaceable, for_new_object
@@ -20,12 +19,13 @@ from infra.emulator.store import tables
 from infra.emulator.store.clock import Clock
 from infra.emulator.store.rate import Rate
 from infra.emulator.store.sessions import Sessions
+from jobs.json_values import JsonObject
 
-Change = Callable[[Mapping[str, Any]], Mapping[str, Any]]
+Change = Callable[[JsonObject], JsonObject]
 
 
 class Index(Sessions):
-    """The tables in one file. Safe from any thread: writers take turns, each reading thread has its connection."""
+    """All tables, in one file. May be used from any thread."""
 
     def __init__(self, path: Path, clock: Clock | None = None) -> None:
         super().__init__(path, tables.SCHEMA, clock)
@@ -34,15 +34,15 @@ class Index(Sessions):
     # buckets
 
     def bucket(self, name: str) -> BucketRow:
-        """Raises ApiError 404."""
+        """Read a bucket. Raises ApiError 404."""
         return tables.find_bucket(self._reader, name)
 
     def buckets(self, prefix: str = "") -> list[BucketRow]:
-        """All whose names start so, in name order."""
+        """Read all buckets whose names begin with the prefix, in the order of their names."""
         return [row for row in tables.all_buckets(self._reader) if row.name.startswith(prefix)]
 
-    def insert_bucket(self, name: str, config: Mapping[str, Any]) -> BucketRow:
-        """Raises ApiError 409 where it exists."""
+    def insert_bucket(self, name: str, config: JsonObject) -> BucketRow:
+        """Make a bucket. Raises ApiError 409 if it exists."""
         now = self.clock.text()
         row = BucketRow(name, 1, now, now, config)
         with self._write() as db:
@@ -53,7 +53,7 @@ class Index(Sessions):
         return row
 
     def patch_bucket(self, name: str, change: Change, only: Preconditions) -> BucketRow:
-        """Put `change(config)` in place of its config. Raises ApiError."""
+        """Replace the config of a bucket by `change(config)`. Raises ApiError."""
         with self._write() as db:
             old = tables.find_bucket(db, name)
             only.check(old)
@@ -64,7 +64,7 @@ class Index(Sessions):
         return new
 
     def delete_bucket(self, name: str, only: Preconditions) -> None:
-        """Raises ApiError: 404, 409 where it holds objects, 412."""
+        """Delete a bucket. Raises ApiError: 404, 409 if it holds objects, 412."""
         with self._write() as db:
             only.check(tables.find_bucket(db, name))
             if tables.holds_objects(db, name):
@@ -74,11 +74,11 @@ class Index(Sessions):
     # objects
 
     def object(self, bucket: str, name: str, generation: int | None = None) -> ObjectRow | None:
-        """What is there now, or the version of that generation, or None."""
+        """Read the live object, or the version of that generation; None if there is none."""
         return tables.find_object(self._reader, Target(bucket, name, generation))
 
     def content(self, generation: int) -> bytes:
-        """A small content that the index holds itself. Raises FileNotFoundError."""
+        """Read a small content that is kept in the index. Raises FileNotFoundError."""
         row = self._reader.execute("SELECT data FROM contents WHERE generation = ?", (generation,)).fetchone()
         if row is None:
             raise FileNotFoundError(generation)
@@ -86,16 +86,17 @@ class Index(Sessions):
         return data
 
     def names_from(self, bucket: str, start: str, after: bool, count: int) -> list[ObjectRow]:
-        """At most `count` objects from that name on (or after it), in the byte order of their names."""
+        """Read at most `count` live objects from a name on (or after it), in the byte order of names."""
         return tables.names_from(self._reader, bucket, start, after, count)
 
     def versions_from(self, bucket: str, start: tuple[str, int], count: int) -> list[ObjectRow]:
-        """At most `count` versions after that name and generation, in the order of both."""
+        """Read at most `count` versions, live ones too, after a name and generation, in the order of both."""
         return tables.versions_from(self._reader, bucket, start, count)
 
     def put_object(self, draft: Draft, only: Preconditions, session: str = "") -> tuple[ObjectRow, str]:
-        """Make or replace an object, and finish its session; the new row, and the file that is no longer named or "".
+        """Make or replace an object, and finish its session.
 
+        Returns the new row, and the name of the file that no row names any more, or "".
         Raises ApiError 403, 404, 412.
         """
         with self._write() as db:
@@ -115,8 +116,9 @@ class Index(Sessions):
     def move_object(
         self, source: Target, source_only: Preconditions, target: Target, only: Preconditions
     ) -> tuple[ObjectRow, str]:
-        """Give an object another name in its bucket; the new row, and the file that is no longer named or "".
+        """Give an object another name in its bucket.
 
+        Returns the new row, and the name of the file that no row names any more, or "".
         Raises ApiError 403, 404, 412.
         """
         with self._write() as db:
@@ -136,7 +138,7 @@ class Index(Sessions):
         return row, unnamed
 
     def patch_object(self, target: Target, change: Change, only: Preconditions) -> ObjectRow:
-        """Put `change(config)` in place of the object's config. Raises ApiError 404, 412."""
+        """Replace the config of an object by `change(config)`. Raises ApiError 404, 412."""
         with self._write() as db:
             old = tables.existing(db, target)
             only.check(old)
@@ -144,13 +146,13 @@ class Index(Sessions):
             new = replace(
                 old, config=change(old.config), updated=self.clock.text(), metageneration=old.metageneration + 1
             )
-            (tables.put_version if "timeDeleted" in old.config else tables.put_object)(db, new)
+            (tables.put_object if old.is_live else tables.put_version)(db, new)
         return new
 
     def delete_object(self, target: Target, only: Preconditions) -> str:
-        """Remove an object; the file that is no longer named or "". Raises ApiError 403, 404, 412.
+        """Delete an object. If the bucket keeps versions and the target names no generation, it becomes noncurrent.
 
-        In a bucket with versions it is kept as one that is not live, unless the generation is named.
+        Returns the name of the file that no row names any more, or "". Raises ApiError 403, 404, 412.
         """
         with self._write() as db:
             bucket = tables.find_bucket(db, target.bucket)
@@ -166,22 +168,22 @@ class Index(Sessions):
     # housekeeping
 
     def bodies(self) -> set[str]:
-        """The names of all files that objects use."""
+        """Get the names of all files that objects use."""
         rows = self._reader.execute("SELECT body FROM objects UNION SELECT body FROM versions")
         return {row[0] for row in rows}
 
     def _supersede(self, db: sqlite3.Connection, bucket: BucketRow, old: ObjectRow | None) -> str:
-        """Make way for a new object, or for none; the file that is no longer named or ""."""
+        """Remove or archive the live object; returns the name of the file that no row names any more, or ""."""
         if old is None:
             return ""
         check_replaceable(old.config, self.clock.now())
-        if (bucket.config.get("versioning") or {}).get("enabled"):
+        if bucket.keeps_versions:
             tables.archive(db, old, self.clock.text())
             return ""
         tables.remove(db, old)
         return old.body
 
-    def _new_row(self, db: sqlite3.Connection, draft: Draft, config: Mapping[str, Any]) -> ObjectRow:
+    def _new_row(self, db: sqlite3.Connection, draft: Draft, config: JsonObject) -> ObjectRow:
         now = self.clock.text()
         return ObjectRow(
             draft.bucket, draft.name, tables.next_generation(db), 1, draft.size, draft.md5, draft.crc32c, draft.body,

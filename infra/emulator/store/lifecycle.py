@@ -1,49 +1,55 @@
-"""Lifecycle rules of buckets, swept when asked for: objects that a rule says to delete are deleted."""
+"""Lifecycle rules of buckets: `sweep` deletes the objects that are due. Nothing sweeps by itself."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from infra.emulator.protocol.errors import ApiError
 from infra.emulator.resources.preconditions import Preconditions
-from infra.emulator.resources.rows import ObjectRow, Target
+from infra.emulator.resources.reading import child, objects_in
+from infra.emulator.resources.rows import BucketRow, ObjectRow, Target
 from infra.emulator.store.store import Store
+from jobs.json_values import JsonObject
 
 _PAGE = 1000  # objects read at once
 
 
 def sweep(store: Store, now: datetime) -> int:
-    """Delete what the rules of all buckets say is due at that moment; how many objects that were."""
+    """Delete all objects that are due at that time; returns how many they were."""
     deleted = 0
     for bucket in store.index.buckets():
-        rules = [rule for rule in _rules(bucket.config) if _deletes(rule)]
+        rules = deletions(bucket)
         for row in _objects(store, bucket.name) if rules else ():
-            if any(_due(row, rule["condition"], now) for rule in rules):
+            if any(rule.is_due(row, now) for rule in rules):
                 deleted += _delete(store, row)
     return deleted
 
 
-def _rules(config: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    lifecycle = config.get("lifecycle")
-    rules = lifecycle.get("rule") if isinstance(lifecycle, dict) else None
-    return [rule for rule in rules if isinstance(rule, dict)] if isinstance(rules, list) else []
+@dataclass(frozen=True)
+class Deletion:
+    """A rule that deletes the objects that meet all its conditions."""
+
+    conditions: JsonObject  # name of a condition -> its value, as the owner wrote it
+
+    def is_due(self, row: ObjectRow, now: datetime) -> bool:
+        """Tell whether the rule deletes that object at that time; never if a value cannot be understood."""
+        try:
+            return all(_CONDITIONS[name](row, wanted, now) for name, wanted in self.conditions.items())
+        except (TypeError, ValueError):
+            return False
 
 
-def _deletes(rule: Mapping[str, Any]) -> bool:
-    """Whether it is understood whole. A rule with a condition that is not known here deletes nothing."""
-    action, condition = rule.get("action"), rule.get("condition")
-    if not (isinstance(action, dict) and action.get("type") == "Delete" and isinstance(condition, dict)):
-        return False
-    return bool(condition) and condition.keys() <= _CONDITIONS.keys()
-
-
-def _due(row: ObjectRow, condition: Mapping[str, Any], now: datetime) -> bool:
-    try:
-        return all(_CONDITIONS[name](row, wanted, now) for name, wanted in condition.items())
-    except (TypeError, ValueError):
-        return False  # a value that says nothing
+def deletions(bucket: BucketRow) -> Sequence[Deletion]:
+    """Read the rules of a bucket that delete. A rule with an unknown condition is left out: it deletes nothing."""
+    found = []
+    for rule in objects_in(child(bucket.config, "lifecycle").get("rule")):
+        conditions = child(rule, "condition")
+        if child(rule, "action").get("type") == "Delete" and conditions and conditions.keys() <= _CONDITIONS.keys():
+            found.append(Deletion(conditions))
+    return found
 
 
 def _aged(row: ObjectRow, days: int, now: datetime) -> bool:
@@ -51,12 +57,8 @@ def _aged(row: ObjectRow, days: int, now: datetime) -> bool:
 
 
 def _created_before(row: ObjectRow, date: str, now: datetime) -> bool:
-    """The rule holds from midnight UTC of that date on, for what was made before."""
+    """Tell whether the object was made before midnight UTC of that date."""
     return datetime.fromisoformat(row.created) < datetime.fromisoformat(date).replace(tzinfo=UTC)
-
-
-def _lives(row: ObjectRow) -> bool:
-    return "timeDeleted" not in row.config
 
 
 _CONDITIONS: Mapping[str, Callable[[ObjectRow, Any, datetime], bool]] = {
@@ -64,12 +66,12 @@ _CONDITIONS: Mapping[str, Callable[[ObjectRow, Any, datetime], bool]] = {
     "createdBefore": _created_before,
     "matchesPrefix": lambda row, prefixes, now: row.name.startswith(tuple(prefixes)),
     "matchesSuffix": lambda row, suffixes, now: row.name.endswith(tuple(suffixes)),
-    "isLive": lambda row, live, now: bool(live) == _lives(row),
+    "isLive": lambda row, live, now: bool(live) == row.is_live,
 }
 
 
 def _objects(store: Store, bucket: str) -> Iterator[ObjectRow]:
-    """Live ones and, in a bucket with versions, those that are not."""
+    """Read all objects of a bucket, live or not."""
     start = ("", 0)
     while rows := store.index.versions_from(bucket, start, _PAGE):
         yield from rows
@@ -77,9 +79,9 @@ def _objects(store: Store, bucket: str) -> Iterator[ObjectRow]:
 
 
 def _delete(store: Store, row: ObjectRow) -> bool:
-    target = Target(row.bucket, row.name, None if _lives(row) else row.generation)
+    target = Target(row.bucket, row.name, None if row.is_live else row.generation)
     try:
         store.delete(target, Preconditions(generation=row.generation))
     except ApiError:
-        return False  # replaced or deleted meanwhile, or held
+        return False  # replaced or deleted meanwhile, or under a hold
     return True

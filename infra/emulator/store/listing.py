@@ -1,4 +1,4 @@
-"""Listing: prefix, delimiter, offsets, globs and pages over the index, without reading what a prefix passes over."""
+"""Listings of objects: prefix, delimiter, offsets, globs and pages. Rows below a common prefix are not read."""
 
 from __future__ import annotations
 
@@ -16,33 +16,33 @@ from infra.emulator.store.index import Index
 PAGE = 1000  # entries at most, objects and prefixes together
 _OBJECT, _PREFIX, _VERSION = "o", "p", "v"
 _LAST_GENERATION = 2**63 - 1
-_SCANNED = 200  # rows read at once where not each of them is listed
-_LAST = chr(0x10FFFF) * 257  # behind every name: it is longer than one may be
+_SCANNED = 200  # rows read at once if a glob or a filter leaves some out
+_LAST = chr(0x10FFFF) * 257  # sorts after every name: it is longer than a name may be
 
 
 @dataclass(frozen=True)
 class Query:
-    """What to list."""
+    """A request for one page of a listing."""
 
     bucket: str
     prefix: str = ""
     delimiter: str = ""
     start: str = ""  # first name, inclusive
-    end: str = ""  # first name that is too far; empty = none
-    trailing: bool = False  # show `a/` as an object too, beside the prefix `a/`
-    after: str = ""  # what the page token holds: the last entry of the page before, with its kind before it
+    end: str = ""  # first name that is not listed; empty = no end
+    trailing: bool = False  # list `a/` as an object too, beside the prefix `a/`
+    after: str = ""  # the last entry of the page before, preceded by its kind, as page tokens hold it
     count: int = PAGE
-    glob: str = ""  # names of objects, and of prefixes where a delimiter makes them, must match it
-    filter: str = ""  # over what is not in the name
-    versions: bool = False  # those that are no longer live too
+    glob: str = ""  # names of objects, and of common prefixes, must match it
+    filter: str = ""  # a condition on contexts: see `filters`
+    versions: bool = False  # list noncurrent versions too
 
     @property
     def must_begin(self) -> str:
-        """What every name begins with that can be listed."""
+        """The text with which every listed name begins."""
         return max(self.prefix, literal_start(self.glob), key=len)
 
     def wants(self, name: str, row: ObjectRow | None = None) -> bool:
-        """Whether an object, or a prefix, that the other parameters admit is listed."""
+        """Tell whether glob and filter let an object through; without a row, a common prefix."""
         if self.glob and not compile_glob(self.glob).fullmatch(name):
             return False
         return row is None or not self.filter or compile_filter(self.filter)(row)
@@ -50,7 +50,7 @@ class Query:
 
 @dataclass
 class Page:
-    """What was found; `next_token` is empty on the last page."""
+    """The entries of one page; `next_token` is empty on the last page."""
 
     objects: list[ObjectRow] = field(default_factory=list)
     prefixes: list[str] = field(default_factory=list)
@@ -58,7 +58,7 @@ class Page:
 
     @property
     def last(self) -> str:
-        """The name of the last entry, where there is another page."""
+        """The name of the last entry, if another page follows."""
         return read_token(self.next_token)[1:]
 
     def __len__(self) -> int:
@@ -66,7 +66,7 @@ class Page:
 
 
 def query_from(request: Request, bucket: str) -> Query:
-    """From the JSON API's parameters. Raises ApiError."""
+    """Read the parameters of the JSON API. Raises ApiError."""
     params = request.params
     return Query(
         bucket,
@@ -84,7 +84,7 @@ def query_from(request: Request, bucket: str) -> Query:
 
 
 def list_page(index: Index, query: Query) -> Page:
-    """One page, in the byte order of names. Raises ApiError 404."""
+    """List one page, in the byte order of names. Raises ApiError 404."""
     index.bucket(query.bucket)
     walk = _Walk(index, query)
     while walk.goes_on():
@@ -93,7 +93,7 @@ def list_page(index: Index, query: Query) -> Page:
 
 
 class _Walk:
-    """Goes over the names of one page. `_at` is the last name passed and its generation; -1 = the name is due."""
+    """Collects one page. `_at` is the last name read and its generation; -1 means that the name itself comes next."""
 
     def __init__(self, index: Index, query: Query) -> None:
         self._index = index
@@ -103,7 +103,7 @@ class _Walk:
         self.page = Page()
 
     def goes_on(self) -> bool:
-        """Read some rows and take what of them is listed; whether there may be more."""
+        """Read some rows and add to the page those that are listed; returns whether there may be more."""
         rows = self._rows()
         for row in rows:
             if _behind(self._query, row.name):
@@ -115,7 +115,7 @@ class _Walk:
                 return False
             if common:
                 self._take_prefix(common, row, listed)
-                return True  # go on behind all that the prefix covers
+                return True  # the next rows are read from behind the common prefix on
             self._at = row.name, row.generation
             if listed:
                 self.page.objects.append(row)
@@ -146,7 +146,7 @@ def _behind(query: Query, name: str) -> bool:
 
 
 def _first(query: Query) -> tuple[str, int]:
-    """Where to begin, and the generation that was on the page before; -1 for none."""
+    """Find where the page begins: a name, and the generation that was on the page before, or -1."""
     begin = max(query.prefix, query.must_begin, query.start, key=_order)
     kind, name = query.after[:1], query.after[1:]
     if kind == _PREFIX:
@@ -167,7 +167,7 @@ def _common(query: Query, name: str) -> str:
 
 
 def _past(prefix: str) -> str:
-    """The first name in byte order that no name with this prefix reaches."""
+    """Make the first name, in byte order, after all names with this prefix."""
     last = ord(prefix[-1]) + 1
     if 0xD800 <= last <= 0xDFFF:
         last = 0xE000  # surrogates are no characters
@@ -185,7 +185,7 @@ def _token(entry: str) -> str:
 
 
 def read_token(text: str) -> str:
-    """The entry that a page token stands for, for `Query.after`. Raises ApiError."""
+    """Decode a page token into the entry for `Query.after`. Raises ApiError."""
     try:
         return base64.b64decode(text.encode("ascii"), altchars=b"-_", validate=True).decode()
     except (binascii.Error, UnicodeError):
@@ -193,17 +193,17 @@ def read_token(text: str) -> str:
 
 
 def past_name(name: str) -> str:
-    """For `Query.after`: go on behind an object."""
+    """Make the value of `Query.after` that continues after an object."""
     return _OBJECT + name
 
 
 def past_prefix(prefix: str) -> str:
-    """For `Query.after`: go on behind all that a prefix covers."""
+    """Make the value of `Query.after` that continues after all names with a prefix."""
     return _PREFIX + prefix
 
 
 def page_size(text: str, name: str = "maxResults") -> int:
-    """How many entries that parameter allows. Raises ApiError."""
+    """Read the parameter that limits the number of entries. Raises ApiError."""
     if not text:
         return PAGE
     if not (text.isascii() and text.isdigit() and int(text) > 0):

@@ -1,4 +1,4 @@
-"""The service's limit of one write a second to one object name; off until switched on."""
+"""The limit of Cloud Storage of one write a second to one object name; off until a test turns it on."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import time
 
 from infra.emulator.protocol.errors import RATE_LIMITED, ApiError
 
-_KEPT = 10_000  # names remembered before old ones are forgotten
+_KEPT = 10_000  # at more names than this, old ones are forgotten
 
 
 class Rate:
-    """Counts writes that would be committed. Not safe from several threads: the index asks inside its transaction."""
+    """Limits the writes to each name. Not safe from several threads: the index asks it inside a transaction."""
 
     def __init__(self) -> None:
         self.writes_per_second: float | None = None
         self._last: dict[tuple[str, str], float] = {}
 
     def admit(self, bucket: str, name: str) -> None:
-        """Count a write. Raises ApiError 429 where the last one to that name is too near."""
+        """Note a write. Raises ApiError 429 if the last write to that name was too short a time ago."""
         if self.writes_per_second is None:
             return
         now, gap = time.monotonic(), 1 / self.writes_per_second

@@ -1,4 +1,4 @@
-"""The index's uploads that take more than one request: resumable sessions, and the parts of multipart uploads."""
+"""The part of the index for uploads of several requests: resumable sessions, multipart uploads, and their parts."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ _RANGE = "id >= ? AND id < ?"
 
 
 class Sessions(Database):
-    """Their rows. A row's id is the name of the file with what has come so far."""
+    """The rows of sessions. The id of a row is also the name of the file with what was received so far."""
 
     def session(self, upload_id: str) -> Session | None:
-        """A session, under way or done, or None."""
+        """Read a session, finished or not; None if there is none."""
         row = self._reader.execute(f"{_SESSION} WHERE id = ?", (upload_id,)).fetchone()
         return Session(*loaded(row)) if row else None
 
     def sessions_from(self, prefix: str) -> list[Session]:
-        """All whose ids start so, in the order of their ids."""
+        """Read all sessions whose ids begin with the prefix, in the order of their ids."""
         rows = self._reader.execute(f"{_SESSION} WHERE {_RANGE} ORDER BY id", (prefix, _past(prefix)))
         return [Session(*loaded(row)) for row in rows]
 
     def save_session(self, session: Session) -> None:
-        """Begin one, or note how far it is."""
+        """Write a session: a new one, or one that has received more."""
         with self._write() as db:
             db.execute(_PUT, self._values(session))
 
     def replace_sessions(self, prefix: str, session: Session) -> list[str]:
-        """Put one in place of all whose ids start so; the ids of those that are gone."""
+        """Replace all sessions whose ids begin with the prefix by one; return the ids of those that were removed."""
         with self._write() as db:
             values = (prefix, _past(prefix))
             gone = [row[0] for row in db.execute(_SESSION + f" WHERE {_RANGE}", values)]
@@ -39,16 +39,16 @@ class Sessions(Database):
         return gone
 
     def end_session(self, upload_id: str) -> None:
-        """Forget it."""
+        """Remove a session."""
         with self._write() as db:
             db.execute("DELETE FROM sessions WHERE id = ?", (upload_id,))
 
     def sessions_under_way(self) -> set[str]:
-        """The ids of those that are not done, which are also their files' names."""
+        """Get the ids of the sessions that are not finished, which are also the names of their files."""
         return {row[0] for row in self._reader.execute("SELECT id FROM sessions WHERE done = 0")}
 
     def end_sessions_before(self, moment: str) -> None:
-        """Forget those that nobody has touched since then (RFC 3339, UTC)."""
+        """Remove the sessions that were last written before that time (RFC 3339, UTC)."""
         with self._write() as db:
             db.execute("DELETE FROM sessions WHERE touched < ?", (moment,))
 
@@ -60,5 +60,5 @@ class Sessions(Database):
 
 
 def _past(prefix: str) -> str:
-    """Behind every id that starts so: ids are hex digits, dots and dashes."""
+    """Make a text that sorts after every id that begins with the prefix: ids are hex digits, dots and dashes."""
     return prefix + "~"

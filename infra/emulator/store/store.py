@@ -1,7 +1,7 @@
-"""Buckets and objects on disk: the index and the contents as one thing.
+"""Buckets and objects on disk: the index and the files of contents, kept consistent.
 
-A content is durable before the index names it, and the index names it before the write is acknowledged.
-What a crash leaves behind is a content without a row, which the next start removes.
+A content is on disk before the index names it, and the index names it before the write is acknowledged.
+So a crash can only leave a content without a row, which the next start removes.
 """
 
 from __future__ import annotations
@@ -21,26 +21,27 @@ from infra.emulator.resources.rows import Draft, ObjectRow, Session, Target
 from infra.emulator.store.clock import Clock
 from infra.emulator.store.files import Files, Incoming
 from infra.emulator.store.index import Change, Index
+from jobs.json_values import JsonObject
 
-SESSION_DAYS = 7  # as the service keeps them
+SESSION_DAYS = 7  # as long as Cloud Storage keeps them
 
 
 class Store:
-    """All calls block for at most a few synced writes; safe from any thread."""
+    """All that is stored. May be used from any thread; a call blocks for at most a few synced writes."""
 
     def __init__(self, folder: Path, clock: Clock | None = None) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.index = Index(folder / "index.sqlite", clock)
         self.files = Files(folder)
-        self.uploads = 0  # under way in one request each; the event loop's thread alone counts them
+        self.uploads = 0  # uploads in one request that go on now; only the event loop's thread counts them
         week_ago = datetime.now(UTC) - timedelta(days=SESSION_DAYS)
         self.index.end_sessions_before(week_ago.isoformat())
         self.files.remove_unfinished(self.index.sessions_under_way())
-        # With many objects this takes a while; nothing waits for it.
+        # With many objects this takes a while, and nothing waits for it.
         threading.Thread(target=self._remove_strays, args=(time.time(),), daemon=True).start()
 
     def get(self, target: Target, only: Preconditions = NONE) -> ObjectRow:
-        """The object's row. Raises ApiError 304, 404, 412."""
+        """Get the row of an object. Raises ApiError 304, 404, 412."""
         row = self.index.object(target.bucket, target.name, target.generation)
         if row is None:
             self.index.bucket(target.bucket)
@@ -49,22 +50,22 @@ class Store:
         return row
 
     def open(self, target: Target, only: Preconditions = NONE) -> tuple[ObjectRow, BinaryIO]:
-        """The object's row and its content. Raises ApiError as `get`."""
+        """Get the row of an object, and open its content. Raises ApiError like `get`."""
         while True:
             row = self.get(target, only)
             try:
                 return row, self._content(row)
             except FileNotFoundError:
                 if self.index.object(target.bucket, target.name, target.generation) == row:
-                    raise  # not replaced meanwhile: the content is lost
+                    raise  # it was not replaced meanwhile: its content is lost
 
     def check(self, target: Target, only: Preconditions) -> None:
-        """Refuse early a write that could not be committed now. Raises ApiError 404, 412."""
+        """Check, before an upload begins, that it could be committed now. Raises ApiError 404, 412."""
         self.index.bucket(target.bucket)
         only.check(self.index.object(target.bucket, target.name))
 
     def commit(self, incoming: Incoming, draft: Draft, only: Preconditions, session: str = "") -> ObjectRow:
-        """Make the content an object, if the conditions hold at this moment. Raises ApiError 404, 412."""
+        """Make an object of a received content, if the conditions hold now. Raises ApiError 404, 412."""
         if incoming.small is not None:
             return self.put(replace(draft, body="", content=incoming.small), only, session)
         row = self.put(replace(draft, body=self.files.keep(incoming, moved=not session)), only, session)
@@ -73,7 +74,7 @@ class Store:
         return row
 
     def put(self, draft: Draft, only: Preconditions, session: str = "") -> ObjectRow:
-        """Name a content that is on disk; where the conditions do not hold it is removed. Raises ApiError 404, 412."""
+        """Write the row of a content on disk; the content is removed if that fails. Raises ApiError 404, 412."""
         try:
             row, unnamed = self.index.put_object(draft, only, session)
         except BaseException:
@@ -83,40 +84,40 @@ class Store:
         return row
 
     def share(self, draft: Draft, row: ObjectRow) -> Draft:
-        """The draft with the row's content. Raises FileNotFoundError where the row is gone meanwhile."""
+        """Give a draft the content of a row. Raises FileNotFoundError if the row was deleted meanwhile."""
         if row.body:
             return replace(draft, body=self.files.link(row.body))
         return replace(draft, body="", content=self.index.content(row.generation))
 
     def patch(self, target: Target, change: Change, only: Preconditions) -> ObjectRow:
-        """Change what its owner set. Raises ApiError 404, 412."""
+        """Replace the config of an object by `change(config)`. Raises ApiError 404, 412."""
         return self.index.patch_object(target, change, only)
 
     def move(self, source: Target, source_only: Preconditions, target: Target, only: Preconditions) -> ObjectRow:
-        """Give an object another name in its bucket, in one step. Raises ApiError 403, 404, 412."""
+        """Give an object another name in its bucket, atomically. Raises ApiError 403, 404, 412."""
         row, unnamed = self.index.move_object(source, source_only, target, only)
         self.files.remove(unnamed)
         return row
 
     def delete(self, target: Target, only: Preconditions) -> None:
-        """Remove an object. Raises ApiError 404, 412."""
+        """Delete an object. Raises ApiError 403, 404, 412."""
         self.files.remove(self.index.delete_object(target, only))
 
-    def begin_session(self, target: Target, spec: dict[str, object]) -> Session:
-        """A resumable upload, on disk before it is answered."""
+    def begin_session(self, target: Target, spec: JsonObject) -> Session:
+        """Begin an upload of several requests; the session is on disk when this returns."""
         session = Session(secrets.token_hex(32), target.bucket, target.name, 0, 0, spec)
         self.index.save_session(session)
         return session
 
     def session(self, upload_id: str) -> Session:
-        """Raises ApiError 404."""
+        """Get a session. Raises ApiError 404."""
         found = self.index.session(upload_id)
         if found is None:
             raise ApiError(NO_SUCH_UPLOAD)
         return found
 
     def end_session(self, upload_id: str) -> None:
-        """Forget it and what it has so far."""
+        """Remove a session and what it has received."""
         self.index.end_session(upload_id)
         self.files.drop(upload_id)
 

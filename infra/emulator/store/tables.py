@@ -1,4 +1,4 @@
-"""The index's tables, and their rows as values: each function works inside whatever transaction it is called in."""
+"""The SQL of the index: its tables, and functions that read and write rows inside the caller's transaction."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _PUT_OLD = "INSERT OR REPLACE INTO versions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?
 
 
 def find_bucket(db: sqlite3.Connection, name: str) -> BucketRow:
-    """Raises ApiError 404."""
+    """Read a bucket. Raises ApiError 404."""
     row = db.execute(f"{_BUCKET} WHERE name = ?", (name,)).fetchone()
     if row is None:
         raise no_such_bucket(name)
@@ -45,12 +45,12 @@ def find_bucket(db: sqlite3.Connection, name: str) -> BucketRow:
 
 
 def all_buckets(db: sqlite3.Connection) -> list[BucketRow]:
-    """In name order."""
+    """Read all buckets, in the order of their names."""
     return [BucketRow(*loaded(row)) for row in db.execute(f"{_BUCKET} ORDER BY name")]
 
 
 def put_bucket(db: sqlite3.Connection, row: BucketRow) -> None:
-    """Put it in place of the one of its name."""
+    """Replace the bucket of that name."""
     db.execute(
         "UPDATE buckets SET metageneration = ?, updated = ?, config = ? WHERE name = ?",
         (row.metageneration, row.updated, dump(row.config), row.name),
@@ -58,7 +58,7 @@ def put_bucket(db: sqlite3.Connection, row: BucketRow) -> None:
 
 
 def find_object(db: sqlite3.Connection, target: Target) -> ObjectRow | None:
-    """The live object, or the version of that generation; None where there is none."""
+    """Read the live object, or the version of the target's generation; None if there is none."""
     row = db.execute(f"{_LIVE} WHERE bucket = ? AND name = ?", (target.bucket, target.name)).fetchone()
     if target.generation is not None and (row is None or row[2] != target.generation):
         values = (target.bucket, target.name, target.generation)
@@ -67,7 +67,7 @@ def find_object(db: sqlite3.Connection, target: Target) -> ObjectRow | None:
 
 
 def existing(db: sqlite3.Connection, target: Target) -> ObjectRow:
-    """Raises ApiError 404."""
+    """Read an object. Raises ApiError 404."""
     found = find_object(db, target)
     if found is None:
         raise no_such_object(target.bucket, target.name)
@@ -75,24 +75,24 @@ def existing(db: sqlite3.Connection, target: Target) -> ObjectRow:
 
 
 def put_object(db: sqlite3.Connection, row: ObjectRow) -> None:
-    """Put it in place of the live object of its name."""
+    """Write a live object; it replaces that of its name."""
     db.execute(_PUT_LIVE, _values(row))
 
 
 def put_version(db: sqlite3.Connection, row: ObjectRow) -> None:
-    """Put it in place of the version of its generation."""
+    """Write a noncurrent version; it replaces that of its generation."""
     db.execute(_PUT_OLD, _values(row))
 
 
 def archive(db: sqlite3.Connection, row: ObjectRow, now: str) -> None:
-    """Keep a live object as a version that is no longer live."""
+    """Turn a live object into a noncurrent version."""
     put_version(db, replace(row, config={**row.config, "timeDeleted": now}))
     db.execute("DELETE FROM objects WHERE bucket = ? AND name = ?", (row.bucket, row.name))
 
 
 def remove(db: sqlite3.Connection, row: ObjectRow) -> None:
-    """Remove a live object or a version, and its content where the index has it."""
-    table = "versions" if "timeDeleted" in row.config else "objects"
+    """Remove a live object or a version, and its content if that is in the index."""
+    table = "objects" if row.is_live else "versions"
     values = (row.bucket, row.name, row.generation)
     db.execute(f"DELETE FROM {table} WHERE bucket = ? AND name = ? AND generation = ?", values)  # noqa: S608
     if not row.body:
@@ -100,26 +100,26 @@ def remove(db: sqlite3.Connection, row: ObjectRow) -> None:
 
 
 def names_from(db: sqlite3.Connection, bucket: str, start: str, after: bool, count: int) -> list[ObjectRow]:
-    """At most `count` live objects from that name on (or after it), in the byte order of their names."""
+    """Read at most `count` live objects from a name on (or after it), in the byte order of names."""
     query = f"{_LIVE} WHERE bucket = ? AND name {'>' if after else '>='} ? ORDER BY name LIMIT ?"
     return _objects(db.execute(query, (bucket, start, count)))
 
 
 def versions_from(db: sqlite3.Connection, bucket: str, start: tuple[str, int], count: int) -> list[ObjectRow]:
-    """At most `count` versions, the live ones among them, after that name and generation, in the order of both."""
+    """Read at most `count` versions, live ones too, after a name and generation, in the order of both."""
     where = "WHERE bucket = ?1 AND name >= ?2 AND (name > ?2 OR generation > ?3)"
     query = f"{_LIVE} {where} UNION ALL {_OLD} {where} ORDER BY 2, 3 LIMIT ?4"
     return _objects(db.execute(query, (bucket, *start, count)))
 
 
 def holds_objects(db: sqlite3.Connection, bucket: str) -> bool:
-    """Whether a bucket has any object, live or not."""
+    """Tell whether a bucket has any object, live or not."""
     query = "SELECT 1 FROM objects WHERE bucket = ?1 UNION ALL SELECT 1 FROM versions WHERE bucket = ?1 LIMIT 1"
     return db.execute(query, (bucket,)).fetchone() is not None
 
 
 def next_generation(db: sqlite3.Connection) -> int:
-    """Microseconds since 1970 as the service has them, but never the same or less again."""
+    """Take the next generation: microseconds since 1970, but always more than the last one."""
     last = db.execute("SELECT generation FROM counter").fetchone()[0]
     generation: int = max(last + 1, time.time_ns() // 1000)
     db.execute("UPDATE counter SET generation = ?", (generation,))
@@ -127,7 +127,7 @@ def next_generation(db: sqlite3.Connection) -> int:
 
 
 def loaded(row: tuple[Any, ...]) -> tuple[Any, ...]:
-    """The last column is JSON."""
+    """Parse the last column of a row, which is JSON."""
     return *row[:-1], json.loads(row[-1])
 
 

@@ -1,4 +1,4 @@
-"""An object on its way out: whole or a range of it, streamed."""
+"""Downloads: the content of an object, or a range of it, as a streamed answer."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from infra.emulator.store.store import Store
 from infra.emulator.transfers.transcoding import is_gzip, is_unpacked, unpacked
 
 _PIECE_BYTES = 256 * 1024
-_OF_THE_STORED = ("content-encoding", "accept-ranges")
+_ONLY_AS_STORED = ("content-encoding", "accept-ranges")
 _OVERRIDES = {"response-content-disposition": "content-disposition", "response-content-type": "content-type"}
 
 
 def download(store: Store, request: Request, target: Target, only: Preconditions, *, xml: bool) -> Response:
-    """The answer to a GET or HEAD of an object's content. Raises ApiError."""
+    """Answer a GET or HEAD of an object's content. Raises ApiError."""
     if request.method == "HEAD":
         row, file = store.get(target, only), None
     else:
@@ -44,7 +44,7 @@ def download(store: Store, request: Request, target: Target, only: Preconditions
 
 
 def _unpacked(row: ObjectRow, request: Request, file: BinaryIO | None, xml: bool) -> Response:
-    headers = [(name, value) for name, value in _headers(row, request, xml) if name not in _OF_THE_STORED]
+    headers = [(name, value) for name, value in _headers(row, request, xml) if name not in _ONLY_AS_STORED]
     headers += [("vary", "Accept-Encoding"), ("warning", "214 UploadServer gunzipped")]
     response = Response(headers=headers, length_known=False)
     if file is not None:
@@ -55,7 +55,7 @@ def _unpacked(row: ObjectRow, request: Request, file: BinaryIO | None, xml: bool
 def _with_content(response: Response, file: BinaryIO, first: int) -> Response:
     file.seek(first)
     length = response.length or 0
-    if length <= _PIECE_BYTES:  # one read costs less than handing it to a thread
+    if length <= _PIECE_BYTES:  # one read costs less than a thread
         response.body = file.read(length)
         file.close()
         return response
@@ -65,7 +65,7 @@ def _with_content(response: Response, file: BinaryIO, first: int) -> Response:
 
 
 def _range(text: str, size: int) -> tuple[int, int] | None:
-    """First and last byte of a single range; None where none is asked for. Raises ApiError 416."""
+    """Read the first and last byte of a single range; None if there is none. Raises ApiError 416."""
     match = re.fullmatch(r"bytes=(\d*)-(\d*)", text.strip())
     if match is None or not (match[1] or match[2]):
         return None

@@ -1,4 +1,4 @@
-"""Resumable sessions: begun by one request, filled by as many as it takes, alive across restarts."""
+"""Resumable uploads: one request begins a session, others fill it, also after a restart of the emulator."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ _CONTENT_RANGE = re.compile(r"bytes (?:(\d+)-(\d+|\*)|\*)/(\d+|\*)")
 
 @dataclass(frozen=True)
 class Span:
-    """What a chunk says of itself: `first` None = no bytes, `total` None = not known yet."""
+    """The range of one chunk. `first` is None if it has no bytes, `total` if the size is not known yet."""
 
     first: int | None
     total: int | None
-    to_the_end: bool = False  # where the total is not known, it is what there is when the body ends
+    to_the_end: bool = False  # the end of the body is the end of the content
 
 
 class Resumable:
-    """All sessions of one store. One request at a time fills a session."""
+    """The sessions of one store. Each session is filled by one request at a time."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -41,20 +41,20 @@ class Resumable:
         self._locks: dict[str, asyncio.Lock] = {}
 
     async def begin(self, plan: Plan) -> str:
-        """A new session's id. Raises ApiError where the conditions fail already."""
+        """Begin a session and return its id. Raises ApiError if its conditions fail already."""
         self._store.check(plan.target, plan.only)
-        session = await asyncio.to_thread(self._store.begin_session, plan.target, plan.spec())
+        session = await asyncio.to_thread(self._store.begin_session, plan.target, plan.to_json())
         return session.id
 
     async def go_on(self, upload_id: str, request: Request) -> ObjectRow | Response:
-        """Take a chunk, or say how far it is: the object once it is whole, else the 308 answer. Raises ApiError."""
+        """Receive a chunk. Returns the finished object, or the answer 308 with what was received. Raises ApiError."""
         self._store.session(upload_id)
         async with self._locks.setdefault(upload_id, asyncio.Lock()):
             session = self._store.session(upload_id)
             if session.done:
                 return self._store.get(Target(session.bucket, session.name, session.done))
             span = _span(request)
-            plan = Plan.from_spec(Target(session.bucket, session.name), session.spec)
+            plan = Plan.from_json(Target(session.bucket, session.name), session.spec)
             plan = promised(plan, expected_from_headers(request))
             if span.total is not None:
                 plan.expected.check_length(span.total)
@@ -65,7 +65,7 @@ class Resumable:
             return await self._finish(session, plan)
 
     async def cancel(self, upload_id: str) -> None:
-        """Forget it. Raises ApiError: always, as the service does (499)."""
+        """End a session. Always raises ApiError 499, which is how Cloud Storage answers."""
         self._store.session(upload_id)
         self._forget(upload_id)
         await asyncio.to_thread(self._store.end_session, upload_id)
@@ -89,7 +89,7 @@ class Resumable:
         if span.total is not None and incoming.size > span.total:
             raise ApiError(INVALID, "More bytes came than the Content-Range header says.")
         if incoming.size == span.total:
-            return replace(session, received=incoming.size)  # on disk with the object itself
+            return replace(session, received=incoming.size)  # the commit of the object syncs it
         return await self._save(session, incoming)
 
     async def _save(self, session: Session, incoming: Incoming) -> Session:
@@ -126,7 +126,7 @@ def _span(request: Request) -> Span:
     text = request.header("content-range")
     if not text:
         length = request.length
-        return Span(0, length, length is None)  # the whole content at once
+        return Span(0, length, length is None)  # the whole content in one request
     match = _CONTENT_RANGE.fullmatch(text.strip())
     if match is None:
         raise ApiError(INVALID, "Failed to parse Content-Range header.")
@@ -137,7 +137,7 @@ def _span(request: Request) -> Span:
 
 
 async def _following(request: Request, have: int) -> AsyncIterator[bytes]:
-    """The body without the bytes that are here already."""
+    """Read the body without its first `have` bytes, which are stored already."""
     async for piece in request.stream():
         if have < len(piece):
             yield piece[have:]
@@ -153,7 +153,7 @@ def _incomplete(received: int, request: Request) -> Response:
 
 
 def upload_id(request: Request) -> str:
-    """The session that a request names. Raises ApiError 404 for what cannot be one."""
+    """Get the id of the session that a request names. Raises ApiError 404 if it cannot be an id."""
     found = request.params.get("upload_id", "")
     if not re.fullmatch(r"[0-9a-f]{64}", found):
         raise ApiError(NO_SUCH_UPLOAD)

@@ -1,6 +1,6 @@
-"""Decompressive transcoding: an object stored as gzip is unpacked on its way to a client that does not take gzip.
+"""Decompressive transcoding: an object stored as gzip is unpacked for a client that does not accept gzip.
 
-The answer then has no Content-Length and no Content-Encoding, and a Range is not honoured, as the service documents it.
+Such an answer has no Content-Length and no Content-Encoding, and a Range is ignored, as Cloud Storage documents it.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ _GZIP = 16 + zlib.MAX_WBITS
 
 
 def is_unpacked(row: ObjectRow, request: Request) -> bool:
-    """Whether this client gets the object unpacked."""
-    if row.config.get("contentEncoding") != "gzip" or "no-transform" in str(row.config.get("cacheControl", "")):
+    """Tell whether this client gets the object unpacked."""
+    if row.content_encoding != "gzip" or "no-transform" in str(row.config.get("cacheControl", "")):
         return False
     offers = [offer.partition(";") for offer in request.header("accept-encoding").lower().split(",")]
     return not any(name.strip() in ("gzip", "*") and quality.strip() != "q=0" for name, _, quality in offers)
 
 
 def is_gzip(file: BinaryIO) -> bool:
-    """Whether a content begins as gzip does; its position stays."""
+    """Tell whether a content begins like gzip; the file is left at its start."""
     start = file.read(2)
     file.seek(0)
     return start == b"\x1f\x8b"
 
 
 async def unpacked(file: BinaryIO) -> AsyncIterator[bytes]:
-    """The content, unpacked, in pieces of a bounded size. Raises zlib.error where it breaks off or is damaged."""
+    """Unpack a content, in pieces of bounded size. Raises zlib.error if it is cut off or damaged."""
     pieces = _pieces(file)
     while piece := await asyncio.to_thread(next, pieces, b""):
         yield piece
@@ -46,7 +46,7 @@ def _pieces(file: BinaryIO) -> Iterator[bytes]:
         piece = unpacker.decompress(data, PIECE_BYTES)
         if piece:
             yield piece
-        if unpacker.eof:  # several packed one after the other are one content
+        if unpacker.eof:  # several gzip members in a row are one content
             data, unpacker = unpacker.unused_data, zlib.decompressobj(_GZIP)
         else:
             data = unpacker.unconsumed_tail

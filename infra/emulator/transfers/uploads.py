@@ -1,27 +1,28 @@
-"""A content on its way in: what its sender promised of it, and how it becomes an object."""
+"""Uploads: what a client promised of a content, the content as it comes in, and the object made of it."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field, replace
 
 from infra.emulator.protocol.errors import BAD_DIGEST, INVALID, TOO_LARGE, TOO_SMALL, ApiError
 from infra.emulator.protocol.messages import ClientGone, Request
 from infra.emulator.resources.preconditions import NONE, Preconditions
+from infra.emulator.resources.reading import child, whole
 from infra.emulator.resources.rows import Draft, ObjectRow, Target
 from infra.emulator.signatures.canonical import UNSIGNED
 from infra.emulator.store.files import SMALL_BYTES, Incoming
 from infra.emulator.store.store import Store
+from jobs.json_values import JsonObject
 
-_PIECE_BYTES = 1024 * 1024  # written by a thread in pieces of this size
-_SMALL_BYTES = 64 * 1024  # cheaper to write at once than to hand to a thread
+_PIECE_BYTES = 1024 * 1024  # a thread writes pieces of this size
+_SMALL_BYTES = 64 * 1024  # up to this size, writing at once is cheaper than a thread
 
 
 @dataclass(frozen=True)
 class Expected:
-    """What a content must be. Empty = not promised."""
+    """What a content must be. An empty value means: anything."""
 
     md5: str = ""  # base64
     crc32c: str = ""  # base64
@@ -30,19 +31,19 @@ class Expected:
     most: int | None = None  # bytes
 
     def check_length(self, length: int | None) -> None:
-        """Refuse by the announced length, before any byte. Raises ApiError."""
+        """Check an announced length, before any byte comes. Raises ApiError."""
         if length is not None:
             self.check_most(length)
             if length < self.least:
                 raise ApiError(TOO_SMALL, f"Content-length {length} is below the minimum of {self.least}")
 
     def check_most(self, length: int) -> None:
-        """Refuse as soon as it is too long. Raises ApiError."""
+        """Check that a content is not too long. Raises ApiError."""
         if self.most is not None and length > self.most:
             raise ApiError(TOO_LARGE, f"Content-length {length} exceeds the upper bound of {self.most}")
 
     def check(self, incoming: Incoming) -> None:
-        """Compare with what came. Raises ApiError."""
+        """Check a received content. Raises ApiError."""
         self.check_length(incoming.size)
         for label, told, found in (
             ("MD5", self.md5, incoming.md5),
@@ -53,31 +54,41 @@ class Expected:
                 text = f'Provided {label} hash "{told}" doesn\'t match calculated {label} hash "{found}".'
                 raise ApiError(BAD_DIGEST, text)
 
+    def to_json(self) -> JsonObject:
+        """Write the promises as JSON, for the session of an upload."""
+        return {
+            "md5": self.md5, "crc32c": self.crc32c, "sha256": self.sha256, "least": self.least, "most": self.most,
+        }  # fmt: skip
+
+    @classmethod
+    def from_json(cls, stored: JsonObject) -> Expected:
+        """Read what `to_json` wrote."""
+        hashes = {name: str(stored[name]) for name in ("md5", "crc32c", "sha256")}
+        return cls(**hashes, least=whole(stored["least"]) or 0, most=whole(stored["most"]))
+
 
 @dataclass(frozen=True)
 class Plan:
-    """One upload as its first request describes it."""
+    """An upload as its first request describes it."""
 
     target: Target
-    config: Mapping[str, Any]
+    config: JsonObject
     only: Preconditions = NONE
     expected: Expected = field(default_factory=Expected)
 
-    def spec(self) -> dict[str, Any]:
-        """As JSON values, for a session."""
-        return {"config": dict(self.config), "only": asdict(self.only), "expected": asdict(self.expected)}
+    def to_json(self) -> JsonObject:
+        """Write all but the target as JSON, for a session."""
+        return {"config": self.config, "only": self.only.to_json(), "expected": self.expected.to_json()}
 
     @classmethod
-    def from_spec(cls, target: Target, spec: Mapping[str, Any]) -> Plan:
-        """The inverse of `spec`."""
-        only: dict[str, Any] = {
-            key: tuple(value) if isinstance(value, list) else value for key, value in spec["only"].items()
-        }
-        return cls(target, spec["config"], Preconditions(**only), Expected(**spec["expected"]))
+    def from_json(cls, target: Target, spec: JsonObject) -> Plan:
+        """Read what `to_json` wrote."""
+        only = Preconditions.from_json(child(spec, "only"))
+        return cls(target, child(spec, "config"), only, Expected.from_json(child(spec, "expected")))
 
 
 def expected_from_headers(request: Request) -> Expected:
-    """Content-MD5, x-goog-hash, x-goog-content-sha256 and x-goog-content-length-range. Raises ApiError."""
+    """Read Content-MD5, x-goog-hash, x-goog-content-sha256 and x-goog-content-length-range. Raises ApiError."""
     promised = {"md5": request.header("content-md5")}
     for name, value in request.headers:
         if name == "x-goog-hash":
@@ -93,7 +104,10 @@ def expected_from_headers(request: Request) -> Expected:
 
 
 async def fill(incoming: Incoming, pieces: AsyncIterator[bytes], expected: Expected) -> None:
-    """Append the stream. Raises ApiError as soon as it is too long; ClientGone with all that came written."""
+    """Append a stream to a content.
+
+    Raises ApiError as soon as it is too long, and ClientGone once everything that came is written.
+    """
     waiting = _Waiting()
     try:
         async for piece in pieces:
@@ -111,6 +125,8 @@ async def fill(incoming: Incoming, pieces: AsyncIterator[bytes], expected: Expec
 
 
 class _Waiting:
+    """Pieces that have come but are not written yet."""
+
     def __init__(self) -> None:
         self.size = 0
         self._pieces: list[bytes] = []
@@ -126,7 +142,7 @@ class _Waiting:
 
 
 async def take(store: Store, pieces: AsyncIterator[bytes], plan: Plan) -> ObjectRow:
-    """A whole upload in one request. Raises ApiError; a refused or broken one leaves nothing."""
+    """Receive a whole upload in one request. Raises ApiError; an upload that fails leaves nothing."""
     store.check(plan.target, plan.only)
     incoming = store.files.begin()
     incoming.hash_sha256 = bool(plan.expected.sha256)
@@ -142,19 +158,19 @@ async def take(store: Store, pieces: AsyncIterator[bytes], plan: Plan) -> Object
 
 
 async def commit(store: Store, incoming: Incoming, plan: Plan, session: str = "") -> ObjectRow:
-    """Check what came and make it the object. Raises ApiError."""
+    """Check a received content and make the object of it. Raises ApiError."""
     plan.expected.check(incoming)
     target = plan.target
     draft = Draft(
         target.bucket, target.name, incoming.size, incoming.md5, incoming.crc32c, incoming.path.name, plan.config
     )
     if incoming.size <= SMALL_BYTES and store.uploads == 1 and not session:
-        return store.commit(incoming, draft, plan.only, session)  # a thread would cost more than all the rest
+        return store.commit(incoming, draft, plan.only, session)  # a thread would cost more than the commit itself
     return await asyncio.to_thread(store.commit, incoming, draft, plan.only, session)
 
 
 def promised(plan: Plan, more: Expected) -> Plan:
-    """The plan with checksums that came later. Raises ApiError where they are not those that came first."""
+    """Add to a plan the checksums that a later request promises. Raises ApiError if they contradict it."""
     expected = plan.expected
     for first, later in ((expected.md5, more.md5), (expected.crc32c, more.crc32c)):
         if first and later and first != later:

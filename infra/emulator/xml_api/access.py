@@ -1,16 +1,16 @@
-"""Who may use the XML API.
+"""Decides who may use the XML API.
 
-In this order:
+The rules are tried in this order:
 
-1. A signed URL (V4, V2) is verified, whatever else the request carries: a forged one is never saved by a header.
-2. A signed Authorization header (V4) is verified. `Bearer` with any token is the owner: tokens are not checked here,
-   just as the JSON API, which is for this machine alone, asks nobody. Any other scheme is refused.
-3. A request without any of these is anonymous and may read what the bucket's policy or lists of rights open to
-   allUsers, nothing else: a link whose signature was cut off is refused.
-4. Except that official client libraries, told to talk to an emulator without credentials, read and write objects
-   through the XML API and expect to be the owner, as they are on the JSON API. They name themselves in the header
-   `x-goog-api-client`, which no browser, no form and no plain HTTP tool sends on its own. Go's clients of before
-   2022 have only `x-cloud-trace-context` on their reads, so that much lets a read pass, but no write.
+1. A signed URL (V4 or V2) is verified, whatever else the request carries. No header can save a forged URL.
+2. A signed Authorization header (V4) is verified. `Bearer` with any token is the owner: tokens are not checked,
+   as the JSON API, which is for this machine alone, checks no caller. Any other scheme is refused.
+3. An official client library that has no credentials is the owner. Such libraries, when pointed at an emulator, read
+   and write objects through the XML API and expect to be allowed to, as in the JSON API. They are recognized by the
+   header `x-goog-api-client`, which no browser, no form and no plain HTTP tool sends on its own. Go's clients from
+   before 2022 send only `x-cloud-trace-context`, and only with reads, so this header lets reads pass, but no writes.
+4. Any other request is anonymous. It may read what the policy or the access control lists open to allUsers, and
+   nothing else. So a link whose signature was cut off is refused.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _READS = ("GET", "HEAD")
 
 
 def authorize(call: Call) -> None:
-    """Let the request pass. Raises ApiError: 403 AccessDenied, or what is wrong with its signature."""
+    """Check that the request is allowed. Raises ApiError: 403 AccessDenied, or what is wrong with its signature."""
     request, verifier = call.request, call.service.verifier
     if claims.is_in_query(request):
         verifier.verify_query(request)
@@ -46,14 +46,14 @@ def _check_header(call: Call) -> None:
 
 
 def _is_client_library(request: Request) -> bool:
-    """Whether it is an official client library that was given no credentials."""
+    """Tell whether the request comes from an official client library."""
     if request.header("x-goog-api-client"):
         return True
     return request.method in _READS and bool(request.header("x-cloud-trace-context"))
 
 
 def _open_to_all(call: Call) -> bool:
-    """Whether anybody may read what the request asks for."""
+    """Tell whether anybody may read what the request asks for."""
     if call.request.method not in _READS or not call.names.get("bucket"):
         return False
     index = call.service.store.index

@@ -1,4 +1,4 @@
-"""The XML API's service and buckets: what no object is named in."""
+"""Buckets in the XML API, and the list of all buckets: requests that name no object."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _NOT_HERE = frozenset(("acl", "cors", "encryption", "lifecycle", "logging", "tag
 
 
 async def xml_service(call: Call) -> Response:
-    """/"""
+    """Any method on /, which names no bucket."""
     if _is_form(call):
-        return await post_object(call)  # its bucket is a field
+        return await post_object(call)  # a field of the form names the bucket
     authorize(call)
     if call.request.method not in ("GET", "HEAD"):
         raise ApiError(METHOD_NOT_ALLOWED)
@@ -30,9 +30,9 @@ async def xml_service(call: Call) -> Response:
 
 
 async def xml_bucket(call: Call) -> Response:
-    """/{bucket}"""
+    """Any method on /{bucket}."""
     if _is_form(call):
-        return await post_object(call)  # authorized by the policy in it
+        return await post_object(call)  # the policy in the form authorizes it
     authorize(call)
     handler = _METHODS.get(call.request.method)
     if handler is None:
@@ -57,8 +57,7 @@ async def _get(call: Call) -> Response:
         return Response(200, (head + body).encode(), [("content-type", "application/xml; charset=UTF-8")])
     if "versioning" in params:
         row = index.bucket(call.names["bucket"])
-        enabled = (row.config.get("versioning") or {}).get("enabled")
-        state = [("Status", "Enabled" if enabled else "Suspended")] if "versioning" in row.config else []
+        state = [("Status", "Enabled" if row.keeps_versions else "Suspended")] if "versioning" in row.config else []
         return xml_response("VersioningConfiguration", LISTS, state)
     return await list_bucket(call)
 

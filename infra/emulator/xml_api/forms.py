@@ -1,13 +1,13 @@
-"""Uploads by a form (POST object): what it may hold is in a policy document, which is signed instead of a request."""
+"""Uploads by an HTML form (POST object). A signed policy document in the form says what the form may contain."""
 
 from __future__ import annotations
 
 import base64
 import binascii
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 from urllib.parse import quote, urlencode
 
 from infra.emulator.calls.service import Call
@@ -16,36 +16,57 @@ from infra.emulator.protocol.messages import Response, parse_json
 from infra.emulator.protocol.multipart import Form
 from infra.emulator.resources.encryption import key_field
 from infra.emulator.resources.objects import checked_object_name, config_from_pairs
-from infra.emulator.resources.rights import canned
+from infra.emulator.resources.rights import as_json, canned
 from infra.emulator.resources.rows import ObjectRow, Target
 from infra.emulator.signatures import claims
 from infra.emulator.transfers.uploads import Expected, Plan, take
 from infra.emulator.xml_api.text import xml_response
+from jobs.json_values import Json
 
-_NOT_IN_POLICY = ("policy", "x-goog-signature", "file")  # each other field must be in it
+_NOT_IN_POLICY = ("policy", "x-goog-signature", "file")  # the policy must name every other field
 _KNOWN = re.compile(
     r"x-goog-(?:meta-.+|algorithm|credential|date|signature|acl|storage-class|custom-time|encryption-.+)"
 )
 _SIGNED = ("x-goog-algorithm", "x-goog-credential", "x-goog-date", "x-goog-signature")
 
 
+@dataclass(frozen=True)
+class Condition:
+    """One condition of a policy: a field equals a value or begins with it, or the size of the file is in a range."""
+
+    kind: str  # eq, starts-with or content-length-range
+    name: str  # of the field, or the least number of bytes
+    value: str  # of the field, or the greatest number of bytes
+
+    @property
+    def field(self) -> str:
+        """The name of the field, in lower case."""
+        return self.name.removeprefix("$").lower()
+
+    def holds(self, have: str | None) -> bool:
+        """Tell whether the value of the field meets the condition; never if there is no such field."""
+        if have is None:
+            return False
+        return have == self.value if self.kind == "eq" else have.startswith(self.value)
+
+
 async def post_object(call: Call) -> Response:
-    """POST /{bucket} with multipart/form-data."""
+    """POST /{bucket} with multipart/form-data"""
     form = Form(call.request.header("content-type"), call.request.stream())
     pairs = [(name.lower(), value) for name, value in await form.fields()]
     fields = dict(pairs)
     if len(fields) != len(pairs):
         raise ApiError(INVALID_POLICY, "A field is there twice.")
-    policy = _verified(call, fields)
+    conditions = _verified(call, fields)
     name = checked_object_name(fields.get("key", "").replace("${filename}", form.filename))
-    known = {**fields, "bucket": call.names["bucket"] or _bucket(policy), "key": name}
-    expected = _meets(policy, known, fields)
+    known = {**fields, "bucket": call.names["bucket"] or _bucket(conditions), "key": name}
+    expected = _meets(conditions, known, fields)
     row = await take(call.service.store, form.file(), _plan(call, known, expected))
     return _answer(call, row, fields)
 
 
-def _verified(call: Call, fields: Mapping[str, str]) -> Mapping[str, Any]:
-    """The policy, once its signature and its expiry hold. Raises ApiError."""
+def _verified(call: Call, fields: Mapping[str, str]) -> Sequence[Condition]:
+    """Verify the signature and the expiry of the policy; returns its conditions. Raises ApiError."""
     if "policy" not in fields:
         raise ApiError(ACCESS_DENIED, "Anonymous caller does not have access to the bucket, or it may not exist.")
     for field in _SIGNED:
@@ -66,21 +87,19 @@ def _verified(call: Call, fields: Mapping[str, str]) -> Mapping[str, Any]:
         raise ApiError(INVALID_POLICY, "The policy must be JSON in base64, with an expiration.") from None
     if ends.astimezone(UTC) <= call.service.verifier.now():
         raise ApiError(INVALID_POLICY, "The policy has expired.")
-    return policy
+    return list(_conditions(policy.get("conditions")))
 
 
-def _meets(policy: Mapping[str, Any], known: Mapping[str, str], sent: Mapping[str, str]) -> Expected:
-    """Check the form against the policy; what the file must be. Raises ApiError."""
+def _meets(conditions: Sequence[Condition], known: Mapping[str, str], sent: Mapping[str, str]) -> Expected:
+    """Check the form against the policy; returns what the file must be. Raises ApiError."""
     covered, least, most = set(_NOT_IN_POLICY), 0, None
-    for kind, name, value in _conditions(policy):
-        if kind == "content-length-range":
-            least, most = int(name), int(value)
+    for item in conditions:
+        if item.kind == "content-length-range":
+            least, most = int(item.name), int(item.value)
             continue
-        field = name.removeprefix("$").lower()
-        have = known.get(field)
-        if have is None or not (have == value if kind == "eq" else have.startswith(value)):
-            raise ApiError(INVALID_POLICY, f'Failed condition: ["{kind}", "${field}", "{value}"]')
-        covered.add(field)
+        if not item.holds(known.get(item.field)):
+            raise ApiError(INVALID_POLICY, f'Failed condition: ["{item.kind}", "${item.field}", "{item.value}"]')
+        covered.add(item.field)
     for field in sent:
         if field not in covered and not field.startswith("x-ignore-"):
             raise ApiError(INVALID_POLICY, f"The policy does not name the field: {field}")
@@ -89,29 +108,29 @@ def _meets(policy: Mapping[str, Any], known: Mapping[str, str], sent: Mapping[st
     return Expected(least=least, most=most)
 
 
-def _conditions(policy: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
-    conditions = policy.get("conditions")
+def _conditions(conditions: Json) -> Iterator[Condition]:
+    """Read the conditions of a policy. Raises ApiError."""
     for item in conditions if isinstance(conditions, list) else ():
         if isinstance(item, dict):
-            yield from (("eq", str(name), str(value)) for name, value in item.items())
+            yield from (Condition("eq", str(name), str(value)) for name, value in item.items())
         elif isinstance(item, list) and len(item) == 3 and item[0] in ("eq", "starts-with", "content-length-range"):
             if item[0] == "content-length-range" and not all(type(number) is int for number in item[1:]):
                 raise ApiError(INVALID_POLICY, "content-length-range must have two numbers.")
-            yield str(item[0]), str(item[1]), str(item[2])
+            yield Condition(str(item[0]), str(item[1]), str(item[2]))
         else:
             raise ApiError(INVALID_POLICY, f"Invalid condition: {item}")
 
 
-def _bucket(policy: Mapping[str, Any]) -> str:
-    """The bucket that the policy names: where a form is posted to no bucket, this is the one it is for."""
-    return next((value for kind, name, value in _conditions(policy) if (kind, name) == ("eq", "bucket")), "")
+def _bucket(conditions: Sequence[Condition]) -> str:
+    """Get the bucket that the policy names, for a form that is posted to no bucket; "" if it names none."""
+    return next((item.value for item in conditions if (item.kind, item.name) == ("eq", "bucket")), "")
 
 
 def _plan(call: Call, fields: Mapping[str, str], expected: Expected) -> Plan:
     target = Target(fields["bucket"], fields["key"])
-    acl = fields.get("x-goog-acl") or fields.get("acl")
-    rights = {"acl": canned(acl, call.service.owner)} if acl else {}
-    config = config_from_pairs(list(fields.items())) | key_field(call.request) | rights
+    config = config_from_pairs(list(fields.items())) | key_field(call.request)
+    if acl := fields.get("x-goog-acl") or fields.get("acl"):
+        config["acl"] = as_json(canned(acl, call.service.owner))
     return Plan(target, config, expected=expected)
 
 

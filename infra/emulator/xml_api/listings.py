@@ -1,4 +1,4 @@
-"""The XML API's listings: of buckets, of a bucket's objects in both versions, of multipart uploads under way."""
+"""Listings in the XML API: all buckets, and the objects of a bucket in versions 1 and 2 of the listing."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def _query(request: Request, bucket: str, second: bool) -> Query:
 
 
 def _shown(request: Request, query: Query, page: Page, second: bool) -> list[Node]:
-    """The elements of the answer."""
+    """Make the elements of the answer."""
     encode = quote if request.params.get("encoding-type") == "url" else str
     nodes: list[Node] = [("Name", query.bucket), ("Prefix", encode(query.prefix))]
     truncated = "true" if page.next_token else "false"
@@ -77,5 +77,5 @@ def _contents(row: ObjectRow) -> list[Node]:
         ("LastModified", row.updated),
         ("ETag", f'"{row.xml_etag}"'),
         ("Size", str(row.size)),
-        ("StorageClass", str(row.config.get("storageClass", "STANDARD"))),
+        ("StorageClass", row.storage_class),
     ]

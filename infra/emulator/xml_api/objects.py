@@ -1,4 +1,4 @@
-"""The XML API's objects: what signed URLs address."""
+"""Objects in the XML API, which is the API of signed URLs."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ async def _put(call: Call) -> Response:
 
 
 async def _copy(call: Call) -> Response:
-    """PUT with `x-goog-copy-source: BUCKET/OBJECT`, percent-encoded."""
+    """PUT with `x-goog-copy-source: BUCKET/OBJECT`, percent-encoded"""
     request = call.request
     bucket, _, name = unquote(request.header("x-goog-copy-source")).lstrip("/").partition("/")
     number = generation(request.header("x-goog-copy-source-generation"))
@@ -70,7 +70,7 @@ async def _copy(call: Call) -> Response:
 
 
 async def _compose(call: Call) -> Response:
-    """PUT ?compose with a ComposeRequest."""
+    """PUT ?compose with a ComposeRequest"""
     sources = []
     for item in read_xml(await call.request.body()).iter("Component"):
         only = from_object({"ifGenerationMatch": item.findtext("IfGenerationMatch") or ""})
@@ -97,7 +97,7 @@ async def _delete(call: Call) -> Response:
 
 
 async def _session(call: Call) -> Response:
-    """The id is the capability: whoever began the session was verified then."""
+    """Continue or cancel a session. Its id is the permission: whoever began it was verified then."""
     if call.request.method == "DELETE":
         await call.service.resumable.cancel(upload_id(call.request))
     found = await call.service.resumable.go_on(upload_id(call.request), call.request)

@@ -1,4 +1,4 @@
-"""XML bodies: written from nested pairs, read without trusting them."""
+"""XML bodies: writes answers from nested pairs, and reads requests safely."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from infra.emulator.protocol.messages import Response
 
 LISTS = "http://doc.s3.amazonaws.com/2006-03-01"
 UPLOADS = "http://s3.amazonaws.com/doc/2006-03-01/"
-_FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # no XML document has these
+_FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # no XML document may contain these
 
 Node = tuple[str, "str | Sequence[Node]"]
 
 
 def xml_response(root: str, namespace: str, children: Sequence[Node], status: int = 200) -> Response:
-    """An XML answer."""
+    """Make an XML answer."""
     attribute = f" xmlns='{namespace}'" if namespace else ""
     body = f"<?xml version='1.0' encoding='UTF-8'?><{root}{attribute}>{_inner(children)}</{root}>"
     return Response(status, body.encode(), [("content-type", "application/xml; charset=UTF-8")])
 
 
 def clean(text: str) -> str:
-    """Escaped, and with question marks for what no XML document has."""
+    """Escape a text; characters that no XML document may contain become question marks."""
     return escape(_FORBIDDEN.sub("?", text))
 
 
 def read_xml(data: bytes) -> ElementTree.Element:
-    """A client's document, names without their namespaces. Raises ApiError."""
+    """Parse a client's document; names lose their namespaces. Raises ApiError."""
     if b"\0" in data or b"<!DOCTYPE" in data or b"<!ENTITY" in data:
         raise ApiError(INVALID, "A document type is not allowed.")
     try:
