@@ -1,16 +1,11 @@
-"""A bucket server for one machine that speaks the JSON and XML APIs and truly verifies V4 signatures.
+"""A Google Cloud Storage for one machine: speaks the JSON and XML APIs, and verifies signed requests.
 
-routing    host, path and method -> handler      routes       the JSON API's table
-json_*     the JSON API                          xml_*        the XML API, what signed URLs use
-batch      several JSON calls in one             post_policy  uploads by a form
-http       request and response, raw bytes kept  hosts        which bucket a host stands for
-uploads    a body on its way in                  downloads    an object on its way out (transcoding beside it)
-access     who may use the XML API               rights       lists of rights and policies
-signatures V4 verification (claims, canonical)   cors         the bucket's own rules
-store      buckets, objects, sessions on disk    index        its SQLite tables (database, tables, sessions)
-copies     new objects from those that are there buckets      what a bucket shows, and asks of its objects
-listing    pages of names (globs, filters)       partial      the `fields` of an answer
-files      contents on disk, made durable        lifecycle    the bucket's own rules of deletion, swept on demand
-admin      routes for tests, with --admin        faults       requests that fail by order (clock, rate beside it)
-resource   rows -> resources and headers         errors       every refusal, as JSON or XML
+`README.md` tells how to use it. The rooms, each of which imports only rooms below it:
+
+__main__    the command line               server      builds all parts and serves them
+faults      requests that fail on demand   routing     finds the handler of a request, answers errors
+json_api    handlers of the JSON API       xml_api     handlers of the XML API, which signed URLs use
+calls       what a handler receives        transfers   uploads, downloads and copies of contents
+store       objects on disk, listings      signatures  keys, V4 and V2 signatures
+resources   buckets and objects as values  protocol    HTTP requests, answers and errors
 """

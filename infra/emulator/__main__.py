@@ -1,4 +1,4 @@
-"""python -m infra.emulator --data DIR [--service-account KEY.json ...]"""
+"""The command line of the emulator: python -m infra.emulator --data DIR [--service-account KEY.json ...]"""
 
 from __future__ import annotations
 
@@ -18,14 +18,17 @@ LOCAL_HOSTS = ("127.0.0.1", "::1", "localhost")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Serve until told to stop; the exit status."""
+    """Read the arguments and serve until told to stop; returns the exit status."""
     given = _parser().parse_args(arguments)
     public = tuple(given.public_host)
     return run(Config(given.data, given.service_account, given.host, given.port, public, given.admin))
 
 
 def run(config: Config) -> int:
-    """Serve until told to stop; without a key one is made. The exit status: 2 where it could not start; it says why."""
+    """Serve until told to stop. Without a key file, one is made in the data folder.
+
+    Returns the exit status: 0, or 2 with a message on stderr if it could not start.
+    """
     if config.host not in LOCAL_HOSTS:
         _say("warning: the JSON API asks nobody who they are; let no stranger reach this address")
     try:
@@ -44,19 +47,19 @@ def run(config: Config) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="emulator", description="A bucket server that verifies V4 signatures.")
     parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, default=9000, help="0 = any free one")
-    parser.add_argument("--data", type=Path, required=True, help="where buckets are kept")
+    parser.add_argument("--port", type=int, default=9000, help="0 = any free port")
+    parser.add_argument("--data", type=Path, required=True, help="folder in which buckets are kept")
     parser.add_argument(
         "--service-account", type=Path, action="append", default=[], metavar="KEY.json",
-        help="whose signatures count; repeatable; without one a key is made and its path printed",
+        help="accept signatures of this key; repeatable; without one a key is made and its path printed",
     )  # fmt: skip
     parser.add_argument(
         "--public-host",
         action="append",
         default=[],
-        help="another host that clients may have signed; HOST=BUCKET binds it to a bucket",
+        help="another host that clients may sign; HOST=BUCKET binds it to a bucket; repeatable",
     )
-    parser.add_argument("--admin", action="store_true", help="serve /_emulator/faults and its kin, for tests")
+    parser.add_argument("--admin", action="store_true", help="serve /_emulator/faults and the other routes for tests")
     return parser
 
 

@@ -1,4 +1,4 @@
-"""Path, host and method to handler, and every failure to its answer."""
+"""The emulator as an ASGI application: finds the handler of a request, and turns every error into an answer."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ _JSON_ROOTS = frozenset(("b", "batch", "storage", "upload", "resumable", "downlo
 
 
 class Emulator:
-    """The ASGI application."""
+    """The application: both APIs over one service."""
 
     def __init__(self, service: Service) -> None:
         self._service = service
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request."""
+        """Answer one request."""
         request = Request(scope, receive)
         try:
             response = await self._answer(request)

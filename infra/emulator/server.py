@@ -1,4 +1,4 @@
-"""The composition root of the emulator."""
+"""Builds all parts of the emulator and serves them until told to stop."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ from infra.local.lock import only_one
 
 @dataclass(frozen=True)
 class Config:
-    """What to serve and where; port 0 = any free one."""
+    """What to serve, and where. Port 0 takes any free port."""
 
     data: Path
     keys: Sequence[Path]
     host: str = "127.0.0.1"
     port: int = 9000
     public_hosts: Sequence[str] = ()
-    admin: bool = False  # faults on demand
+    admin: bool = False  # serve the admin routes
 
 
 def create(config: Config) -> App:
-    """The application, ready to serve. Raises ValueError for a key file that is none."""
+    """Build the application. Raises ValueError if a key file cannot be read as a key."""
     keys = [load_key(path) for path in config.keys]
     clock = Clock()
     store = Store(config.data, clock)
@@ -44,10 +44,10 @@ def create(config: Config) -> App:
 
 
 def serve(config: Config) -> None:
-    """Listen, say so on stdout, and serve until SIGTERM or SIGINT.
+    """Listen, print the address, and serve until SIGTERM or SIGINT.
 
-    Raises FolderInUseError, ValueError for a key file that is none, OSError where it cannot listen or write,
-    sqlite3.Error where the folder's index is broken.
+    Raises FolderInUseError, ValueError if a key file cannot be read as a key, OSError if the address is taken or the
+    folder cannot be written, sqlite3.Error if the index in the folder is broken.
     """
     with only_one(config.data):
         app = create(config)

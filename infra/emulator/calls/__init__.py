@@ -1,1 +1,1 @@
-"""One request as a handler of either API receives it."""
+"""What a handler receives: one request, and the parts of the emulator that it may use."""

@@ -1,4 +1,4 @@
-"""The call of a handler: one request together with the parts of the emulator that it may use."""
+"""The argument and the type of handlers: one request, and the parts of the emulator that they may use."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""The admin routes, for tests; there only with `--admin`.
+"""The admin routes, with which tests steer the emulator; served only with `--admin`.
 
-PUT GET DELETE /_emulator/faults      the rules of `faults.Rule`, as a JSON list
-PUT GET        /_emulator/clock       {"offset_seconds": n}: for expiry and creation times
-PUT GET        /_emulator/rate        {"writes_per_second": 1 or null}: for each object name; 429 beyond
-POST           /_emulator/lifecycle   {"now": RFC 3339, optional} -> {"deleted": n}
+PUT GET DELETE /_emulator/faults      a JSON list of fault rules, with the keys of `Rule`
+PUT GET        /_emulator/clock       {"offset_seconds": n}: moves expiries and creation times
+PUT GET        /_emulator/rate        {"writes_per_second": 1 or null}: limit for each object name; beyond it 429
+POST           /_emulator/lifecycle   {"now": RFC 3339, optional} -> {"deleted": n}: deletes what is due
 """
 
 from __future__ import annotations
@@ -11,25 +11,29 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from typing import Any, TypeGuard
+from typing import TypeGuard
 
-from infra.emulator.faults.rules import Faults, rules_from
+from infra.emulator.faults.injection import Faults
+from infra.emulator.faults.rules import rules_from
 from infra.emulator.protocol.errors import INVALID, METHOD_NOT_ALLOWED, ApiError
 from infra.emulator.protocol.messages import App, Receive, Request, Response, Scope, Send, json_response, send_response
 from infra.emulator.store.lifecycle import sweep
 from infra.emulator.store.store import Store
+from jobs.json_values import Json, JsonObject
 
 _MOST_OFFSET_SECONDS = 100 * 366 * 86400
 
+Route = Callable[[Request], Awaitable[Json]]
+
 
 class Admin:
-    """The emulator with its admin routes before it. They themselves never fail by a rule."""
+    """The admin routes, and the emulator behind them. No fault rule applies to the admin routes themselves."""
 
     def __init__(self, app: App, store: Store) -> None:
         self._app = app
         self._store = store
         self._faults = Faults(app)
-        self._routes: dict[str, Callable[[Request], Awaitable[Any]]] = {
+        self._routes: dict[str, Route] = {
             "/_emulator/faults": self._rules,
             "/_emulator/clock": self._clock,
             "/_emulator/rate": self._rate,
@@ -37,7 +41,7 @@ class Admin:
         }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request."""
+        """Answer one request."""
         path = scope["raw_path"].decode("latin-1")
         if route := self._routes.get(path):
             request = Request(scope, receive)
@@ -47,13 +51,13 @@ class Admin:
         else:
             await self._faults(scope, receive, send)
 
-    async def _rules(self, request: Request) -> Any:
+    async def _rules(self, request: Request) -> Json:
         _only(request, "PUT", "GET", "DELETE")
         if request.method != "GET":
             self._faults.order(rules_from(await request.body()) if request.method == "PUT" else [])
         return self._faults.shown()
 
-    async def _clock(self, request: Request) -> Any:
+    async def _clock(self, request: Request) -> JsonObject:
         _only(request, "PUT", "GET")
         clock = self._store.index.clock
         if request.method == "PUT":
@@ -63,7 +67,7 @@ class Admin:
             clock.offset_seconds = float(offset)
         return {"offset_seconds": clock.offset_seconds, "now": clock.text()}
 
-    async def _rate(self, request: Request) -> Any:
+    async def _rate(self, request: Request) -> JsonObject:
         _only(request, "PUT", "GET")
         rate = self._store.index.rate
         if request.method == "PUT":
@@ -73,14 +77,14 @@ class Admin:
             rate.writes_per_second = wanted
         return {"writes_per_second": rate.writes_per_second}
 
-    async def _lifecycle(self, request: Request) -> Any:
+    async def _lifecycle(self, request: Request) -> JsonObject:
         _only(request, "POST")
         text = (await request.json()).get("now")
         now = self._store.index.clock.now() if text is None else _moment(text)
         return {"deleted": await asyncio.to_thread(sweep, self._store, now)}
 
 
-async def _answer(route: Callable[[Request], Awaitable[Any]], request: Request) -> Response:
+async def _answer(route: Route, request: Request) -> Response:
     try:
         return json_response(await route(request))
     except ApiError as error:

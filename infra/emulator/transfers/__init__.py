@@ -1,1 +1,1 @@
-"""Contents on their way in, out, and from one object to another."""
+"""Transfers of contents: uploads, downloads, and copies from one object to another."""
