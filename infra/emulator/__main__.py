@@ -45,7 +45,9 @@ def run(config: Config) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="emulator", description="A bucket server that verifies V4 signatures.")
+    parser = argparse.ArgumentParser(
+        prog="python -m infra.emulator", description="Google Cloud Storage on this machine; verifies signed requests."
+    )
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=9000, help="0 = any free port")
     parser.add_argument("--data", type=Path, required=True, help="folder in which buckets are kept")
