@@ -23,8 +23,8 @@ from tests.emulator.big import MIB, Growth, resumable, signed_put
 from tests.emulator.racers import Ask, racers
 from tests.emulator.seeded import seed
 from tests.emulator.signed import error_code, signed_upload
-from tests.integration.test_emulator_races import ROUNDS, THREADS, insert
-from tests.integration.test_emulator_signatures import FORGED
+from tests.emulator.test_races import ROUNDS, THREADS, insert
+from tests.emulator.test_signatures import FORGED
 from tests.servers import ACCOUNT, EmulatorUnderTest, running_emulator
 
 pytestmark = pytest.mark.timeout(1200)

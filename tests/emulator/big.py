@@ -1,4 +1,4 @@
-"""Large uploads from a sender that holds none of it, and how much memory a process took for them."""
+"""Large uploads from a client that never holds the whole content, and the memory that the emulator takes for them."""
 
 from __future__ import annotations
 

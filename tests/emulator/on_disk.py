@@ -1,4 +1,4 @@
-"""What lies in an emulator's data folder, against what its index names."""
+"""Compares the files in an emulator's data folder with what its index names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Clients that all ask at the same moment, each over a connection of its own that it keeps."""
+"""Clients that all send a request at the same moment, each over its own open connection."""
 
 from __future__ import annotations
 

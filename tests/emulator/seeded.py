@@ -1,4 +1,4 @@
-"""A bucket full of small objects, put straight into an emulator's index before it starts."""
+"""Makes a bucket full of small objects, written into the emulator's index before it starts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Signed requests, to be sent as they are or after a change."""
+"""Signed requests, which tests send as they are or after a change."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who may use the XML API: signed links of both kinds, signed headers, tokens, strangers; and by which host."""
+"""Tests who may use the XML API: signed links of both kinds, signed headers, tokens, anonymous callers; and hosts."""
 
 from __future__ import annotations
 

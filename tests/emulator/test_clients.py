@@ -1,4 +1,4 @@
-"""What clients of other languages do differently: each of these stopped one of them."""
+"""Tests what clients of other languages do differently; each of these once stopped one of them."""
 
 from __future__ import annotations
 

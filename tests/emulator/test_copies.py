@@ -1,4 +1,4 @@
-"""Rewrite, copy, move, compose, and the versions that buckets may keep."""
+"""Tests rewrite, copy, move, compose, and the versions that a bucket may keep."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was acknowledged is there after any end of the process, and nothing half is."""
+"""Tests that acknowledged writes survive any end of the process, and that no partial write does."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Faults on demand: what a test orders happens to the next requests, and to nothing else."""
+"""Tests that ordered faults happen to the next matching requests, and to no others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Partial answers."""
+"""Tests partial answers: the `fields` parameter of the JSON API."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Uploads by a form with a signed policy, as pages make them."""
+"""Tests uploads by HTML forms with a signed policy."""
 
 from __future__ import annotations
 

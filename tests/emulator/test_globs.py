@@ -1,4 +1,4 @@
-"""Globs over object names."""
+"""Tests glob patterns over object names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The JSON API, through the real client where it speaks it and plain HTTP where it does not."""
+"""Tests the JSON API, through the real client or, where that does not use a method, by plain HTTP."""
 
 from __future__ import annotations
 

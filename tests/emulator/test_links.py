@@ -1,4 +1,4 @@
-"""What an honest signed link may look like: hosts, names, headers."""
+"""Tests that signed links are accepted in every form that clients make: hosts, names, headers."""
 
 from __future__ import annotations
 

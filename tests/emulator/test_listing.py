@@ -1,4 +1,4 @@
-"""Listing objects: whole and in pages, in byte order."""
+"""Tests listings of objects: whole and in pages, in byte order."""
 
 from __future__ import annotations
 

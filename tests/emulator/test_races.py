@@ -1,4 +1,4 @@
-"""Writers who meet: one wins, whoever began first."""
+"""Tests that exactly one of several simultaneous writers succeeds."""
 
 from __future__ import annotations
 

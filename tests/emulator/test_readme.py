@@ -1,4 +1,4 @@
-"""The emulator's README says what the code says, in both directions."""
+"""Tests that the emulator's README agrees with the code, in both directions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Signed URLs: every forged one refused with the right code, its honest twin accepted."""
+"""Tests that forged signed URLs are refused with the right code, and that the same URLs unforged are accepted."""
 
 from __future__ import annotations
 

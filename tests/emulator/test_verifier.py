@@ -1,4 +1,4 @@
-"""Every change to a signed request is refused: character by character, part by part."""
+"""Tests that every change to a signed request is refused: character by character, part by part."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The XML API as browsers and curl use it: signed links, resumable sessions, cross-origin rules."""
+"""Tests the XML API as browsers and curl use it: signed links, resumable sessions, cross-origin rules."""
 
 from __future__ import annotations
 

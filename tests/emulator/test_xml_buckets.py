@@ -1,4 +1,4 @@
-"""The XML API's buckets and listings, multipart uploads and copies; batches of the JSON API."""
+"""Tests buckets, listings, multipart uploads and copies in the XML API; and batches of the JSON API."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a stranger's XML may not hold, however it is encoded."""
+"""Tests that unsafe XML is refused, however it is encoded."""
 
 from __future__ import annotations
 
