@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help dev demo test check faults bench slow cloud deploy destroy
+.PHONY: help dev demo test emulator check faults bench slow cloud deploy destroy
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -40,6 +40,9 @@ test: dev ## The fast tests, with branch coverage.
 	@$(BIN)/coverage report --skip-covered
 	@$(BIN)/coverage report --include='jobs/*,vm_worker/intake/*,vm_worker/search/*' --fail-under=95
 	@tail -n 1 .coverage-tests.log
+
+emulator: dev ## The emulator's tests alone.
+	$(BIN)/pytest tests/emulator
 
 check: dev ## Lint, format, types and import rules.
 	$(BIN)/ruff check .

@@ -13,7 +13,7 @@ from typing import Any
 
 import requests
 
-from infra.local.emulator.keys import ensure_key
+from infra.emulator.signatures.keys import ensure_key
 from infra.local.environment import Place, children_env
 from infra.local.lock import FolderInUseError, only_one
 from infra.local.ports import HOST, Ports, remember, remembered, reserved
@@ -127,7 +127,7 @@ class Stack:
     def _buckets_arguments(self, key: Path) -> list[str]:
         where = ["--host", HOST, "--port", str(self._ports().buckets)]
         where += ["--data", str(self.data / "buckets"), "--service-account", str(key)]
-        return ["infra.local.emulator", *where, *self._admin_flag()]
+        return ["infra.emulator", *where, *self._admin_flag()]
 
     def _mailbox_arguments(self) -> list[str]:
         where = ["--host", HOST, "--port", str(self._ports().mailbox), "--folder", str(self.mail)]

@@ -14,7 +14,7 @@ from email.message import Message
 from email.policy import default
 from pathlib import Path
 
-from infra.local.emulator.keys import ensure_key
+from infra.emulator.signatures.keys import ensure_key
 from jobs import gcs
 from jobs import job as jobs
 from jobs.clock import SystemClock

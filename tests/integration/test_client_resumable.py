@@ -12,7 +12,7 @@ from google.cloud import storage
 
 from function.client import Client, ClientError, Resume, Submission
 from function.resumable import CHUNK
-from infra.local.emulator.keys import ensure_key
+from infra.emulator.signatures.keys import ensure_key
 from jobs.clock import FakeClock
 from tests.servers import ACCOUNT, EmulatorUnderTest, running_emulator
 
