@@ -22,11 +22,11 @@ from function.submissions import read_body
 from jobs import gcs, logformat, telemetry
 from jobs.clock import SystemClock
 from jobs.errors import Transient, UserError
-from jobs.letters import Letterhead
 from jobs.logs import keep_out
-from jobs.mails import Postman
+from jobs.mail.letters import Letterhead
+from jobs.mail.postman import Postman
+from jobs.mail.sendgrid import SendgridMailer
 from jobs.queue import Buckets, Queue
-from jobs.sendgrid import SendgridMailer
 from jobs.settings import Settings
 
 _log = logging.getLogger(__name__)

@@ -12,11 +12,11 @@ from pathlib import Path
 
 from jobs import gcs, logformat, telemetry
 from jobs.clock import SystemClock
-from jobs.letters import Letterhead
 from jobs.logs import keep_out
-from jobs.mails import Postman
+from jobs.mail.letters import Letterhead
+from jobs.mail.postman import Postman
+from jobs.mail.sendgrid import SendgridMailer
 from jobs.queue import Buckets, Queue
-from jobs.sendgrid import SendgridMailer
 from jobs.settings import Settings
 from vm_worker.attempt import Attempt
 from vm_worker.idle import Leave

@@ -17,7 +17,7 @@ from typing import Any, Protocol, TypeVar
 
 from jobs.errors import LeaseLost, ModelmailError, Transient, UserError
 from jobs.job import Job, Progress, Stage
-from jobs.queue import Dismissal, Queue
+from jobs.queue import Queue, Release
 from jobs.records import Record
 from jobs.telemetry import STAGE_SECONDS, TRIALS, Silent, Telemetry
 from vm_worker.attempt import ENDED
@@ -31,8 +31,8 @@ T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
-PREEMPTED = Dismissal("preemptions", "worker_lost", "the machine was taken back")
-CRASHED = Dismissal("crashes", "crashed", "the attempt's process died")
+PREEMPTED = Release("preemptions", "worker_lost", "the machine was taken back")
+CRASHED = Release("crashes", "crashed", "the attempt's process died")
 OUR_ERROR = "The training stopped with an error of ours."
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from jobs.errors import LeaseLost, Transient
 from jobs.job import Job, Status
-from jobs.mails import Postman
+from jobs.mail.postman import Postman
 from jobs.queue import Waiting
 from jobs.records import Record
 from jobs.retries import CRASH

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from jobs import letters
 from jobs.errors import UserError
-from jobs.mail import FileMailer, Mail
+from jobs.mail import letters
+from jobs.mail.message import FileMailer, Mail
 from tests.unit.intake.crafted import class_files, photo, raw_files, raw_zip
 from tests.unit.intake.lies import FEW
 from tests.unit.mail.letters import HEAD, JOB

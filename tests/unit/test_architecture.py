@@ -150,7 +150,7 @@ import sys
 from datetime import UTC, datetime
 import jobs
 from jobs.job import Job, Status
-from jobs.letters import Letterhead, compose
+from jobs.mail.letters import Letterhead, compose
 error = {"code": "one_class", "message": "Only cat & dog <b>", "file": ""}
 job = Job("A" * 22, "ada@example.org", "0" * 64, datetime.now(UTC), status=Status.REJECTED, error=error)
 mail = compose(job, "rejected", Letterhead("m@example.org", "o@example.org", "https://m.example.org", "s"), None, {})

@@ -8,10 +8,10 @@ import pytest
 
 from jobs.errors import Transient
 from jobs.job import MailState, PendingMail, Status
-from jobs.letters import Letterhead
-from jobs.mail import ListMailer
-from jobs.mails import Postman
-from jobs.refusals import PREFIX, is_refused
+from jobs.mail.letters import Letterhead
+from jobs.mail.message import ListMailer
+from jobs.mail.postman import Postman
+from jobs.mail.refusals import PREFIX, is_refused
 from jobs.store import MemoryStore, Stat
 from jobs.tokens import address_hmac, refusal_token, refusing
 from tests.unit.function.conftest import HTML, PUBLIC_URL, SECRET, Front

@@ -17,9 +17,9 @@ from function.main import App
 from jobs.clock import FakeClock
 from jobs.errors import Transient
 from jobs.job import PendingMail, Status
-from jobs.letters import Letterhead
-from jobs.mail import ListMailer, Mail
-from jobs.mails import Postman
+from jobs.mail.letters import Letterhead
+from jobs.mail.message import ListMailer, Mail
+from jobs.mail.postman import Postman
 from jobs.queue import Queue
 from tests.unit.function.conftest import PUBLIC_URL, SECRET, Front
 from tests.unit.function.issuer import Issuer, running_issuer

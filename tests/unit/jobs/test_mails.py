@@ -12,9 +12,9 @@ import pytest
 from jobs.clock import FakeClock
 from jobs.errors import Transient, UserError
 from jobs.job import Job, MailState, PendingMail
-from jobs.letters import Letterhead
-from jobs.mail import ListMailer, Mail
-from jobs.mails import Postman
+from jobs.mail.letters import Letterhead
+from jobs.mail.message import ListMailer, Mail
+from jobs.mail.postman import Postman
 from jobs.queue import Queue
 from tests.unit.jobs.queues import FlakyStore, claimed
 

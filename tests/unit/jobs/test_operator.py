@@ -10,11 +10,11 @@ from jobs.errors import LeaseLost, UserError
 from jobs.job import Progress, Status, new_id
 from jobs.limits import Limits
 from jobs.options import Options
-from jobs.queue import Buckets, Dismissal, Queue
+from jobs.queue import Buckets, Queue, Release
 from jobs.records import Record
 from jobs.store import MemoryStore
 
-CRASH = Dismissal("crashes", "crashed", "it died")
+CRASH = Release("crashes", "crashed", "it died")
 
 
 @pytest.fixture

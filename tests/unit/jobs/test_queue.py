@@ -11,14 +11,14 @@ from jobs.clock import FakeClock
 from jobs.errors import LeaseLost, Transient, UserError
 from jobs.job import Job, Progress, Status
 from jobs.limits import Limits
-from jobs.queue import Dismissal, Queue
+from jobs.queue import Queue, Release
 from jobs.records import Record
 from jobs.store import PreconditionFailed
 from tests.unit.jobs.queues import FlakyStore, claimed, status, submit, upload
 
 HOUR = 3600.0
-CRASH = Dismissal("crashes", "crashed", "it died")
-PREEMPTION = Dismissal("preemptions", "worker_lost", "taken back")
+CRASH = Release("crashes", "crashed", "it died")
+PREEMPTION = Release("preemptions", "worker_lost", "taken back")
 
 
 def test_a_submission_makes_a_record_and_an_open_mark(queue: Queue) -> None:

@@ -9,7 +9,7 @@ from jobs import job as jobs
 from jobs.clock import FakeClock
 from jobs.job import TRANSITIONS, Job, MailState, Status
 from jobs.limits import Limits
-from jobs.mail import Mail
+from jobs.mail.message import Mail
 
 SKEW = 60.0  # seconds between any two wall clocks, at most
 STOP = 0.75  # of the lease, after which an owner that could not renew must have stopped

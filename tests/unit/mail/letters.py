@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from jobs.job import Job, Status
-from jobs.letters import Letterhead, compose
-from jobs.mail import Mail
+from jobs.mail.letters import Letterhead, compose
+from jobs.mail.message import Mail
 
 HEAD = Letterhead(
     sender="modelmail <models@example.org>",

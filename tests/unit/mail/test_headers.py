@@ -8,9 +8,9 @@ from email.policy import default
 
 import pytest
 
-from jobs.letters import compose
-from jobs.mail import Mail, to_message
-from jobs.sendgrid import _request
+from jobs.mail.letters import compose
+from jobs.mail.message import Mail, to_message
+from jobs.mail.sendgrid import _request
 from tests.unit.mail.letters import HEAD, JOB, error_mail, report_mail
 from tests.unit.report import samples
 from vm_worker import report

@@ -17,10 +17,10 @@ from typing import Any
 
 from jobs.errors import Transient
 from jobs.job import Job, MailState, PendingMail
-from jobs.letters import Letterhead, compose
-from jobs.mail import Mail, Mailer, Undeliverable
+from jobs.mail.letters import Letterhead, compose
+from jobs.mail.message import Mail, Mailer, Undeliverable
+from jobs.mail.refusals import is_refused
 from jobs.queue import Queue
-from jobs.refusals import is_refused
 from jobs.retries import MAIL
 
 GIVE_UP = timedelta(hours=24)

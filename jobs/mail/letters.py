@@ -11,7 +11,7 @@ from typing import Any
 from jobs import tokens, wording
 from jobs.errors import CODES, Bug
 from jobs.job import Job
-from jobs.mail import Mail, Picture
+from jobs.mail.message import Mail, Picture
 from jobs.render import render
 
 # Most clients show the first 102 KB of a mail and hide the rest; long tables are cut for that.
