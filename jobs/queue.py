@@ -44,7 +44,7 @@ class Waiting:
 
 
 @dataclass(frozen=True)
-class Dismissal:
+class Release:
     """Why an owner lets a job go."""
 
     counter: str  # "preemptions" or "crashes"
@@ -182,7 +182,7 @@ class Queue:
         """The outcome `failed`: our fault, told to the user and the operator. Raises LeaseLost."""
         return self._outcome(record, Status.FAILED, ("failed", "operator"), {"error": _told(code, message)})
 
-    def let_go(self, record: Record, why: Dismissal) -> Record:
+    def let_go(self, record: Record, why: Release) -> Record:
         """Hand the job back, or fail it when this happened too often. Raises LeaseLost."""
         count = getattr(record.job, why.counter) + 1
         most = getattr(self.limits, f"{why.counter}_max")
