@@ -112,7 +112,7 @@ class Journey:
 
     def end(self, seconds: float = PATIENCE) -> None:
         """Wait for the outcome and its mail, and for a second mail that must not come."""
-        until(lambda: self.client.status(self.status_url)["status"] == "done", seconds)
+        until(lambda: self.client.status(self.status_url).status == "done", seconds)
         until(self.mails)
         time.sleep(2)
 

@@ -19,6 +19,7 @@ from jobs.errors import LeaseLost, ModelmailError, Transient, UserError
 from jobs.job import Job, Progress, Stage
 from jobs.queue import Queue, Release
 from jobs.records import Record
+from jobs.shown import CandidateShown, CurvePoint
 from jobs.telemetry import STAGE_SECONDS, TRIALS, Silent, Telemetry
 from vm_worker.attempt import ENDED
 from vm_worker.ledger import Ledger
@@ -236,6 +237,6 @@ def _progress(event: Mapping[str, Any]) -> Progress:
         message=event["message"],
         quoted_seconds=event.get("quoted_seconds"),
         remaining_seconds=event.get("remaining_seconds"),
-        candidates=tuple(event.get("candidates", ())),
-        curve=tuple(event.get("curve", ())),
+        candidates=tuple(CandidateShown.from_json(row) for row in event.get("candidates", ())),
+        curve=tuple(CurvePoint.from_json(point) for point in event.get("curve", ())),
     )

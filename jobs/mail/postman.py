@@ -53,6 +53,18 @@ class Postman:
         elif record is not None and record.job.status.terminal:
             self._queue.tidy(record.job)
 
+    def try_to_deliver(self, job_id: str) -> None:
+        """Deliver as `deliver` does, but raise nothing: a mail that waits or breaks must not stop what comes next.
+
+        A later sweep tries it again.
+        """
+        try:
+            self.deliver(job_id)
+        except Transient as error:
+            log.warning("job %s: its mail waits: %s", job_id[:8], error)
+        except Exception:
+            log.exception("job %s: its mail could not be written", job_id[:8])
+
     def _deliver_one(self, job_id: str, kind: str) -> None:
         began = self._queue.clock.monotonic()
         job = self._take(job_id, kind)
@@ -169,5 +181,5 @@ class Postman:
 
     def _file(self, job: Job, name: str) -> bytes | None:
         entry = job.files.get(name)
-        blob = self._queue.buckets.models.get(entry["object"]) if entry else None
+        blob = self._queue.buckets.models.get(entry.object) if entry else None
         return blob.data if blob else None

@@ -20,7 +20,8 @@ from jobs import job as jobs
 from jobs.clock import SystemClock
 from jobs.limits import Limits
 from jobs.options import Options
-from jobs.queue import Buckets, Queue
+from jobs.queue import Queue
+from jobs.store import Buckets
 from tests.servers import ACCOUNT, running, running_emulator
 from tests.unit.report import samples
 from vm_worker import report

@@ -19,7 +19,7 @@ def test_an_outcome_that_was_done_but_not_heard_of_counts_although_nothing_could
     emails.faults, emails.unreadable = ["lose"], 3
     done = queue.finish(record, {})
     assert done == queue.read(record.job.id)
-    assert [line["event"] for line in done.job.history] == ["claimed by w1", "done"]
+    assert [line.event for line in done.job.history] == ["claimed by w1", "done"]
 
 
 def test_a_job_that_was_let_go_without_an_answer_is_not_counted_twice(queue: Queue, emails: FlakyStore) -> None:

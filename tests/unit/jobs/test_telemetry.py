@@ -17,8 +17,8 @@ from jobs.limits import Limits
 from jobs.mail.letters import Letterhead
 from jobs.mail.message import ListMailer
 from jobs.mail.postman import Postman
-from jobs.queue import Buckets, Queue, Release
-from jobs.store import MemoryStore
+from jobs.queue import Queue, Release
+from jobs.store import Buckets, MemoryStore
 from jobs.telemetry import METRICS, Silent, Tally, opened
 from tests.unit.jobs.queues import FlakyStore, claimed, submit, upload
 

@@ -94,7 +94,7 @@ class Witness:
             self._say(age > self.limits.upload_wait_hours * 3600 - SKEW, f"expired after {age:.0f} s")
 
     def _check_failure(self, before: Job, after: Job, owned: bool) -> None:
-        code = after.error["code"] if after.error else ""
+        code = after.error.code if after.error else ""
         now = self.time.monotonic()
         if code == "deadline":
             age = now - self.uploads[after.id]

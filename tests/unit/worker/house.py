@@ -15,9 +15,9 @@ from jobs.mail.letters import Letterhead
 from jobs.mail.message import ListMailer
 from jobs.mail.postman import Postman
 from jobs.options import Options
-from jobs.queue import Buckets, Queue
+from jobs.queue import Queue
 from jobs.records import Record
-from jobs.store import MemoryStore
+from jobs.store import Buckets, MemoryStore
 from vm_worker.spec import Spec
 from vm_worker.tenure import Launch, Terms
 from vm_worker.worker import Worker
