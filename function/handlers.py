@@ -21,11 +21,11 @@ from jobs import quota
 from jobs.clock import Clock
 from jobs.errors import UserError
 from jobs.job import Job, new_id, valid_id
-from jobs.links import Download, Links
 from jobs.mail.postman import Postman
 from jobs.mail.refusals import refuse
 from jobs.queue import Queue
 from jobs.settings import Settings
+from jobs.storage.links import Download, Links
 from jobs.tokens import address_hmac, check_delete_token, client_hmac, refusing
 
 _log = logging.getLogger(__name__)

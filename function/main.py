@@ -26,7 +26,7 @@ from jobs.mail.mailers import can_mail
 from jobs.mail.postman import Postman
 from jobs.queue import Queue
 from jobs.settings import Settings
-from jobs.storage import open_links
+from jobs.storage.providers import open_links
 
 _log = logging.getLogger(__name__)
 

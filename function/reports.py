@@ -14,7 +14,7 @@ from markupsafe import Markup
 from function.addresses import JobAddresses
 from jobs.job import Job, Status
 from jobs.render import render
-from jobs.store import Store
+from jobs.storage.store import Store
 
 _log = logging.getLogger(__name__)
 

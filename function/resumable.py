@@ -14,7 +14,7 @@ from pathlib import Path
 import requests
 
 from function.wire import Upload
-from jobs.links import Link
+from jobs.storage.links import Link
 
 CHUNK = 8 * 1024 * 1024  # bytes; a multiple of 256 KiB, as the protocol asks
 GOES_ON = 308  # "resume incomplete": the storage waits for more

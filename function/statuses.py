@@ -10,7 +10,7 @@ from function.answers import stamp
 from function.wire import ErrorShown, FileShown, StatusAnswer
 from jobs.job import Job, Status
 from jobs.shown import is_finite
-from jobs.store import Stat
+from jobs.storage.store import Stat
 
 UPLOADED = "uploaded"  # a value of the answer, never of the record
 

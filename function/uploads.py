@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from function.answers import stamp
 from function.wire import Upload
 from jobs.limits import Limits
-from jobs.links import Links
+from jobs.storage.links import Links
 
 
 def offered(links: Links, job_id: str, limits: Limits, now: datetime) -> Upload:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from jobs.flat import Flat
-from jobs.links import Link
 from jobs.shown import CandidateShown, CurvePoint
+from jobs.storage.links import Link
 
 CANDIDATE_KEYS = (
     "name", "validation_accuracy", "validation_score", "metric", "validation_interval", "seconds", "state",

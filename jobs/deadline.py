@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from jobs.job import Job
 from jobs.limits import Limits
-from jobs.store import Stat
+from jobs.storage.store import Stat
 
 
 def past_deadline(job: Job, dataset: Stat | None, now: datetime, limits: Limits) -> bool:

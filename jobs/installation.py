@@ -9,7 +9,7 @@ from jobs.mail.mailers import open_mailer
 from jobs.mail.postman import Postman
 from jobs.queue import Queue
 from jobs.settings import Settings
-from jobs.storage import open_buckets
+from jobs.storage.providers import open_buckets
 from jobs.telemetry import Telemetry
 
 

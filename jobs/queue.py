@@ -18,7 +18,7 @@ from jobs.options import Options
 from jobs.outcomes import Outcome
 from jobs.records import Change, Record, Records, name_of
 from jobs.retries import CRASH
-from jobs.store import Buckets, PreconditionFailed, Stat
+from jobs.storage.store import Buckets, PreconditionFailed, Stat
 from jobs.telemetry import Telemetry, note
 
 OVERDUE = "The job did not end within its deadline."

@@ -12,7 +12,7 @@ from jobs.errors import Transient
 from jobs.job import Job, Status
 from jobs.queue import Queue
 from jobs.records import Record
-from jobs.store import Stat
+from jobs.storage.store import Stat
 
 ORPHAN = timedelta(hours=1)  # an open mark without a record: its submission died half-way
 UNTOUCHED = timedelta(days=2)  # longer than any job is written to after its end: mails are tried for a day

@@ -17,7 +17,7 @@ from jobs.errors import Bug, Transient
 from jobs.job import FileEntry, Job, Stage
 from jobs.queue import Queue
 from jobs.retries import STORAGE
-from jobs.store import PreconditionFailed
+from jobs.storage.store import PreconditionFailed
 from vm_worker.spec import Done
 
 TRIES = 5

@@ -10,10 +10,11 @@ import threading
 import uuid
 from pathlib import Path
 
-from jobs import logformat, storage, telemetry
+from jobs import logformat, telemetry
 from jobs.installation import open_postman, open_queue
 from jobs.logs import keep_out
 from jobs.settings import Settings
+from jobs.storage import providers
 from vm_worker.attempt import Attempt
 from vm_worker.idle import Leave
 from vm_worker.preemption import watch
@@ -53,7 +54,7 @@ def main(launch: Launch = Attempt) -> int:
         logging.getLogger(name).setLevel(logging.WARNING)
     try:
         settings = Settings.from_env()
-        storage.provider(settings)  # a wrong address is told as any wrong setting
+        providers.provider(settings)  # a wrong address is told as any wrong setting
         logformat.begin(settings.log_format, settings.project)
     except ValueError as error:
         logging.basicConfig()

@@ -15,11 +15,11 @@ from google.auth.credentials import Credentials
 from infra.local.ports import EPHEMERAL
 from infra.local.stack import SERVICE_ACCOUNT, Stack
 from jobs.job import new_id
-from jobs.links import Download, Link, Links
 from jobs.settings import Settings
-from jobs.signing import BlobSigner, IamCredentials, SignedLinks
-from jobs.storage import PROVIDERS, open_buckets, open_links, provider
-from jobs.store import Buckets
+from jobs.storage.links import Download, Link, Links
+from jobs.storage.providers import PROVIDERS, open_buckets, open_links, provider
+from jobs.storage.signing import BlobSigner, IamCredentials, SignedLinks
+from jobs.storage.store import Buckets
 
 ZIP = b"PK\x05\x06" + bytes(18)  # the shortest zip
 

@@ -15,8 +15,8 @@ import pytest
 from google.api_core import exceptions
 
 from jobs.errors import Transient
-from jobs.gcs import GcsStore, client
-from jobs.store import MemoryStore, PreconditionFailed, Store
+from jobs.storage.gcs import GcsStore, client
+from jobs.storage.store import MemoryStore, PreconditionFailed, Store
 from tests.servers import EmulatorUnderTest
 
 BIG = 9 * 1024 * 1024  # bytes; past the size from which the real client uploads in chunks
@@ -194,8 +194,8 @@ class _Refusing(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def refusing(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[GcsStore, ThreadingHTTPServer]]:
-    monkeypatch.setattr("jobs.gcs._RETRY", None)
-    monkeypatch.setattr("jobs.gcs._LONG_RETRY", None)
+    monkeypatch.setattr("jobs.storage.gcs._RETRY", None)
+    monkeypatch.setattr("jobs.storage.gcs._LONG_RETRY", None)
     with ThreadingHTTPServer(("127.0.0.1", 0), _Refusing) as server:
         threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()  # polls every 0.02 s
         there = client(f"http://127.0.0.1:{server.server_port}")
@@ -236,7 +236,7 @@ def test_a_service_that_forbids_is_no_transient(refusing: tuple[GcsStore, Thread
 
 
 def test_a_service_that_does_not_answer_is_transient(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("jobs.gcs._RETRY", None)
+    monkeypatch.setattr("jobs.storage.gcs._RETRY", None)
     nobody = client("http://127.0.0.1:9")  # the discard port: nothing listens
     store = GcsStore(nobody.bucket("modelmail-nobody"))
     for call in (

@@ -14,8 +14,8 @@ import pytest
 
 from function.client import Client
 from infra.local.stack import Stack
-from jobs import gcs
 from jobs.errors import CODES
+from jobs.storage import gcs
 from tests.unit.intake import bombs
 from tests.unit.intake.crafted import class_files, two_classes, zip_of
 from tests.unit.intake.hostile_zips import HOSTILE

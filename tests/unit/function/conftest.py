@@ -23,8 +23,8 @@ from jobs.errors import Transient
 from jobs.job import FileEntry, Job, Status
 from jobs.queue import Queue
 from jobs.settings import Settings
-from jobs.signing import SignedLinks, key_signer
-from jobs.store import Blob, Buckets, MemoryStore, Stat
+from jobs.storage.signing import SignedLinks, key_signer
+from jobs.storage.store import Blob, Buckets, MemoryStore, Stat
 
 PUBLIC_URL = "https://models.example.org"
 STORAGE_URL = "http://127.0.0.1:9000"

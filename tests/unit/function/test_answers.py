@@ -19,7 +19,7 @@ from jobs.errors import CODES, Where
 from jobs.job import Status, new_id
 from jobs.options import Options
 from jobs.settings import Settings
-from jobs.storage import open_links
+from jobs.storage.providers import open_links
 from tests.unit.function.conftest import HTML, PUBLIC_URL, Down, Front
 
 

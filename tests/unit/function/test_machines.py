@@ -18,7 +18,7 @@ from jobs.job import new_id
 from jobs.limits import Limits
 from jobs.options import Options
 from jobs.queue import Queue
-from jobs.store import Buckets, MemoryStore
+from jobs.storage.store import Buckets, MemoryStore
 
 GROUP = "/compute/v1/projects/p/zones/z/instanceGroupManagers/modelmail-worker"
 

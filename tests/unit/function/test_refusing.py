@@ -12,7 +12,7 @@ from jobs.mail.letters import Letterhead
 from jobs.mail.message import ListMailer
 from jobs.mail.postman import Postman
 from jobs.mail.refusals import PREFIX, is_refused
-from jobs.store import MemoryStore, Stat
+from jobs.storage.store import MemoryStore, Stat
 from jobs.tokens import address_hmac, refusal_token, refusing
 from tests.unit.function.conftest import HTML, PUBLIC_URL, SECRET, Front
 

@@ -23,9 +23,9 @@ from google.auth.credentials import Credentials
 
 from function.main import build
 from jobs.errors import Bug, Transient
-from jobs.links import Download
 from jobs.settings import Settings
-from jobs.signing import BlobSigner, IamCredentials, SignRequest, key_signer
+from jobs.storage.links import Download
+from jobs.storage.signing import BlobSigner, IamCredentials, SignRequest, key_signer
 
 EMAIL = "signer@local.iam.gserviceaccount.com"
 HEADERS = {"content-type": "application/zip", "x-goog-if-generation-match": "0"}

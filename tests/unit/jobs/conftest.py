@@ -7,7 +7,7 @@ import pytest
 from jobs.clock import FakeClock
 from jobs.limits import Limits
 from jobs.queue import Queue
-from jobs.store import Buckets, MemoryStore
+from jobs.storage.store import Buckets, MemoryStore
 from tests.unit.jobs.queues import FlakyStore
 
 

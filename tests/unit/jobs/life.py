@@ -24,7 +24,7 @@ from jobs.mail.letters import Letterhead
 from jobs.mail.message import Mail
 from jobs.mail.postman import Postman
 from jobs.queue import Queue
-from jobs.store import Blob, Buckets, MemoryStore, Stat
+from jobs.storage.store import Blob, Buckets, MemoryStore, Stat
 from tests.unit.jobs.turns import Baton, SkewedClock
 from tests.unit.jobs.witness import Witness
 from vm_worker.attempt import ENDED

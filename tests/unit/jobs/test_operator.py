@@ -12,7 +12,7 @@ from jobs.limits import Limits
 from jobs.options import Options
 from jobs.queue import Queue, Release
 from jobs.records import Record
-from jobs.store import Buckets, MemoryStore
+from jobs.storage.store import Buckets, MemoryStore
 
 CRASH = Release("crashes", "crashed", "it died")
 

@@ -13,7 +13,7 @@ from jobs.job import FileEntry, Job, Progress, Status
 from jobs.limits import Limits
 from jobs.queue import Queue, Release
 from jobs.records import Record
-from jobs.store import PreconditionFailed
+from jobs.storage.store import PreconditionFailed
 from tests.unit.jobs.queues import FlakyStore, claimed, status, submit, upload
 
 HOUR = 3600.0

@@ -18,7 +18,7 @@ from jobs.mail.letters import Letterhead
 from jobs.mail.message import ListMailer
 from jobs.mail.postman import Postman
 from jobs.queue import Queue, Release
-from jobs.store import Buckets, MemoryStore
+from jobs.storage.store import Buckets, MemoryStore
 from jobs.telemetry import METRICS, Silent, Tally, opened
 from tests.unit.jobs.queues import FlakyStore, claimed, submit, upload
 

@@ -17,7 +17,7 @@ from jobs.mail.postman import Postman
 from jobs.options import Options
 from jobs.queue import Queue
 from jobs.records import Record
-from jobs.store import Buckets, MemoryStore
+from jobs.storage.store import Buckets, MemoryStore
 from vm_worker.spec import Spec
 from vm_worker.tenure import Launch, Terms
 from vm_worker.worker import Worker

@@ -12,7 +12,7 @@ from jobs.errors import LeaseLost, Transient
 from jobs.job import Progress
 from jobs.limits import Limits
 from jobs.queue import Queue
-from jobs.store import Buckets, MemoryStore
+from jobs.storage.store import Buckets, MemoryStore
 from tests.unit.jobs.queues import claimed
 from vm_worker.renewal import Renewal
 

@@ -18,7 +18,7 @@ from jobs.limits import Limits
 from jobs.options import Options
 from jobs.queue import Queue
 from jobs.records import Record
-from jobs.store import Buckets, MemoryStore
+from jobs.storage.store import Buckets, MemoryStore
 from jobs.telemetry import Tally
 from vm_worker.attempt import ENDED
 from vm_worker.spec import Spec

@@ -13,7 +13,7 @@ from jobs.job import Status
 from jobs.mail.message import Mail
 from jobs.queue import Release, Waiting
 from jobs.records import Record
-from jobs.store import Blob
+from jobs.storage.store import Blob
 from tests.unit.worker.house import LEASE, House, Refuser
 from vm_worker.spec import Spec
 

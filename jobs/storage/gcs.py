@@ -17,7 +17,7 @@ from google.cloud.storage.exceptions import DataCorruption, InvalidResponse
 from google.cloud.storage.retry import DEFAULT_RETRY
 
 from jobs.errors import Transient
-from jobs.store import Blob, PreconditionFailed, Stat
+from jobs.storage.store import Blob, PreconditionFailed, Stat
 
 TIMEOUT = (10.0, 60.0)  # seconds to connect, and between two bytes
 _RETRY = DEFAULT_RETRY.with_timeout(20.0)  # seconds; a web request must still get its answer

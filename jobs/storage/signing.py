@@ -19,8 +19,8 @@ from google.cloud import storage
 from google.oauth2 import service_account
 
 from jobs.errors import Bug, Transient
-from jobs.links import Download, Link, UploadOffer
 from jobs.settings import Settings
+from jobs.storage.links import Download, Link, UploadOffer
 
 GOOGLE_STORAGE = "https://storage.googleapis.com"
 CLOUD_SCOPE = "https://www.googleapis.com/auth/cloud-platform"

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from jobs.links import Links
 from jobs.settings import Settings
-from jobs.store import Buckets
+from jobs.storage.links import Links
+from jobs.storage.store import Buckets
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def open_links(settings: Settings) -> Links:
 
 # Each provider's clients are imported when one is opened: an installation pays only for its own.
 def _google_buckets(settings: Settings) -> Buckets:
-    from jobs import gcs
+    from jobs.storage import gcs
 
     client = gcs.client(settings.storage_url)
     names = (settings.emails_bucket, settings.datasets_bucket, settings.models_bucket)
@@ -53,7 +53,7 @@ def _google_buckets(settings: Settings) -> Buckets:
 
 
 def _google_links(settings: Settings) -> Links:
-    from jobs import signing
+    from jobs.storage import signing
 
     return signing.links(settings)
 
