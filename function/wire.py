@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from jobs.flat import Flat
+from jobs.json_values import JsonObject
 from jobs.shown import CandidateShown, CurvePoint
 from jobs.storage.links import Link
 
@@ -29,7 +30,7 @@ class Upload:
     method: str = "PUT"
     expires_at: str | None = None  # RFC 3339, UTC
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         """Write the part `upload` of an answer; without `resumable` where there is no such upload."""
         plain = ("method", "url", "headers", "expires_at", "max_bytes")
         resumable = {"resumable": self.resumable.to_json()} if self.resumable else {}
@@ -53,7 +54,7 @@ class SubmissionAnswer:
     status_url: str
     delete_url: str
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         """Write the answer."""
         return {**vars(self), "upload": self.upload.to_json()}
 
@@ -102,7 +103,7 @@ class StatusAnswer:
     files: tuple[FileShown, ...] = ()
     delete_after: str | None = None
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         """Write the answer: of candidates and curve no other keys than those listed here leave the service."""
         return {
             **vars(self),

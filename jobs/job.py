@@ -20,6 +20,7 @@ from typing import Any
 
 from jobs.errors import Bug
 from jobs.flat import Flat
+from jobs.json_values import JsonObject
 from jobs.options import Options
 from jobs.shown import CandidateShown, CurvePoint
 
@@ -109,7 +110,7 @@ class Progress:
     candidates: tuple[CandidateShown, ...] = ()
     curve: tuple[CurvePoint, ...] = ()
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         """Write the progress as the record holds it."""
         candidates, curve = ([row.to_json() for row in rows] for rows in (self.candidates, self.curve))
         return {**vars(self), "candidates": candidates, "curve": curve}
@@ -243,8 +244,8 @@ def _moment(text: str | None) -> datetime | None:
     return None if text is None else datetime.fromisoformat(text)
 
 
-def _job_to_json(job: Job) -> dict[str, Any]:
-    data: dict[str, Any] = {name: getattr(job, name) for name in Job.__dataclass_fields__}
+def _job_to_json(job: Job) -> JsonObject:
+    data = {name: getattr(job, name) for name in Job.__dataclass_fields__}
     data["options"] = job.options.to_json()
     data["lease"] = job.lease.to_json() if job.lease else None
     data["progress"] = job.progress.to_json()
