@@ -6,8 +6,6 @@ import json
 import secrets
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any
-from urllib.parse import urlsplit
 
 import flask
 
@@ -29,7 +27,6 @@ PAGE_POLICY = (
 LIVE_POLICY = (
     PAGE_POLICY + "; script-src 'self'; worker-src 'self'; connect-src 'self' {storage}; img-src 'self' {storage}"
 )
-GOOGLE_STORAGE = "https://storage.googleapis.com"
 DATA_POLICY = "default-src 'none'; frame-ancestors 'none'"
 BUSY_SECONDS = 3600  # until the oldest idle upload link has ended
 STORAGE_SECONDS = 60
@@ -42,7 +39,7 @@ def wants_html(request: flask.Request) -> bool:
     return named and accepted["text/html"] >= _named_quality(request, "application/json")
 
 
-def data(values: Mapping[str, Any], status: int = 200) -> flask.Response:
+def data(values: Mapping[str, object], status: int = 200) -> flask.Response:
     """A JSON answer, indented: people read it in terminals."""
     text = json.dumps(values, ensure_ascii=False, indent=2) + "\n"
     response = flask.Response(text, status, mimetype="application/json")
@@ -50,7 +47,7 @@ def data(values: Mapping[str, Any], status: int = 200) -> flask.Response:
     return response
 
 
-def page(name: str, values: Mapping[str, Any], status: int = 200, policy: str = PAGE_POLICY) -> flask.Response:
+def page(name: str, values: Mapping[str, object], status: int = 200, policy: str = PAGE_POLICY) -> flask.Response:
     """An HTML answer from `templates/pages/<name>.html`."""
     nonce = secrets.token_urlsafe(16)
     response = flask.Response(render(f"pages/{name}.html", nonce=nonce, **values), status, mimetype="text/html")
@@ -58,10 +55,9 @@ def page(name: str, values: Mapping[str, Any], status: int = 200, policy: str = 
     return response
 
 
-def live_page(name: str, values: Mapping[str, Any], storage_url: str) -> flask.Response:
-    """A page with scripts, which may talk to this site and to the storage alone."""
-    parts = urlsplit(storage_url or GOOGLE_STORAGE)
-    return page(name, values, policy=LIVE_POLICY.replace("{storage}", f"{parts.scheme}://{parts.netloc}"))
+def live_page(name: str, values: Mapping[str, object], origin: str) -> flask.Response:
+    """A page with scripts, which may talk to this site and to the storage at `origin` alone."""
+    return page(name, values, policy=LIVE_POLICY.replace("{storage}", origin))
 
 
 def redirect(url: str) -> flask.Response:

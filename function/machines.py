@@ -9,8 +9,7 @@ https://cloud.google.com/compute/docs/reference/rest/v1/instanceGroupManagers/re
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
 
 import google.auth
 import google.auth.exceptions
@@ -27,6 +26,13 @@ TIMEOUT = 10.0  # seconds; a sweep has less than a minute
 _log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class Capacity:
+    """How many training machines there are; None when their group does not answer."""
+
+    machines: int | None
+
+
 class MachineGroup:
     """A managed instance group, `projects/<p>/zones/<z>/instanceGroupManagers/<name>`, of 0 to `most` machines."""
 
@@ -38,10 +44,8 @@ class MachineGroup:
         self._session: AuthorizedSession | None = None
         self._quiet_since: float | None = None  # monotonic seconds; while this function has seen no job
 
-    def __call__(self, queue: Queue) -> Mapping[str, Any]:
-        """Let there be as many machines as jobs, if that is more than there are; `{"machines": how many}`.
-
-        None at all where there has been no job for long.
+    def __call__(self, queue: Queue) -> Capacity:
+        """Let there be as many machines as jobs, if that is more than there are; none where no job came for long.
 
         A group that does not answer must not stop the sweep: the number is None then, and the next minute tries again.
         """
@@ -54,8 +58,8 @@ class MachineGroup:
                 _log.info("training machines: %d, were %d", wanted, size)
         except (requests.RequestException, google.auth.exceptions.GoogleAuthError, KeyError, ValueError) as error:
             _log.error("the group of training machines does not answer: %s", type(error).__name__)
-            return {"machines": None}
-        return {"machines": 0 if left else max(wanted, size)}
+            return Capacity(None)
+        return Capacity(0 if left else max(wanted, size))
 
     def _left(self, queue: Queue, wanted: int) -> bool:
         """Whether nobody has needed a machine for so long that none can be there for a reason."""

@@ -6,28 +6,27 @@ import logging
 import threading
 import traceback
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import flask
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, RequestEntityTooLarge
 from werkzeug.routing import Map, Rule
 
-from function import answers, handlers, tasks
+from function import answers, handlers, sweeping
 from function.handlers import Parts, no_capacity
 from function.identity import GoogleIdentity
-from function.machines import MachineGroup
-from function.signing import iam_signer, key_signer
+from function.machines import Capacity, MachineGroup
 from function.submissions import read_body
-from jobs import gcs, logformat, telemetry
-from jobs.clock import SystemClock
+from jobs import logformat, telemetry
 from jobs.errors import Transient, UserError
-from jobs.letters import Letterhead
+from jobs.installation import open_postman, open_queue
 from jobs.logs import keep_out
-from jobs.mails import Postman
-from jobs.queue import Buckets, Queue
-from jobs.sendgrid import SendgridMailer
+from jobs.mail.mailers import can_mail
+from jobs.mail.postman import Postman
+from jobs.queue import Queue
 from jobs.settings import Settings
+from jobs.storage.providers import open_links
 
 _log = logging.getLogger(__name__)
 
@@ -52,7 +51,7 @@ ROUTES = Map(
         Rule("/jobs/<job_id>/delete", methods=["POST", "DELETE"], endpoint=handlers.delete),
         Rule("/refuse/<token>", methods=["GET"], endpoint=handlers.ask_refusal),
         Rule("/refuse/<token>", methods=["POST"], endpoint=handlers.refuse_mail),
-        Rule("/tasks/sweep", methods=["POST"], endpoint=tasks.run_sweep),
+        Rule("/tasks/sweep", methods=["POST"], endpoint=sweeping.run_sweep),
     ],
     strict_slashes=False,
     merge_slashes=False,
@@ -106,22 +105,14 @@ def build(settings: Settings) -> App:
     for name in ("public_url", "secret", "allowed_addresses"):
         if not getattr(settings, name):
             raise ValueError(f"MODELMAIL_{name.upper()} must be set")
-    client = gcs.client(settings.storage_url)
-    names = (settings.emails_bucket, settings.datasets_bucket, settings.models_bucket)
-    clock = SystemClock()
-    figures = telemetry.opened(settings.telemetry_url, "modelmail-function")
-    queue = Queue(Buckets(*(gcs.GcsStore(client.bucket(name)) for name in names)), clock, settings.limits, figures)
-    figures.observe(telemetry.WAITING, lambda: queue.oldest_waiting_seconds() or 0.0)
-    if settings.signing_key:
-        signer = key_signer(settings.signing_key, settings.storage_url)
-    else:
-        signer = iam_signer(settings.iam_url, settings.storage_url)
+    queue = open_queue(settings, telemetry.opened(settings.telemetry_url, "modelmail-function"))
+    links = open_links(settings)
     audiences = (settings.public_url, f"{settings.public_url}/", f"{settings.public_url}/tasks/sweep")
     identity = GoogleIdentity(settings.certs_url, audiences)
-    return App(Parts(settings, queue, signer, clock, identity, _postman(settings, queue), _capacity(settings)))
+    return App(Parts(settings, queue, links, queue.clock, identity, _postman(settings, queue), _capacity(settings)))
 
 
-def _capacity(settings: Settings) -> Callable[[Queue], Mapping[str, Any]]:
+def _capacity(settings: Settings) -> Callable[[Queue], Capacity | None]:
     if not settings.machines:
         return no_capacity
     return MachineGroup(f"{settings.compute_url}/{settings.machines}", settings.machines_most)
@@ -129,11 +120,9 @@ def _capacity(settings: Settings) -> Callable[[Queue], Mapping[str, Any]]:
 
 def _postman(settings: Settings, queue: Queue) -> Postman | None:
     """Who sends the mails of a sweep; nobody where the function has no key: a refused mail is never tried again."""
-    if not settings.sendgrid_key or not settings.sender:
+    if not can_mail(settings):
         return None
-    mailer = SendgridMailer(settings.sendgrid_key, settings.sendgrid_url, MAIL_TIMEOUT)
-    head = Letterhead(settings.sender, settings.operator, settings.public_url, settings.secret)
-    return Postman(queue, mailer, head, f"sweep-{uuid.uuid4().hex[:6]}")
+    return open_postman(settings, queue, f"sweep-{uuid.uuid4().hex[:6]}", MAIL_TIMEOUT)
 
 
 class _Lazy:

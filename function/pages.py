@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
 
 import flask
 from markupsafe import Markup
@@ -13,6 +12,7 @@ from function import assets
 from function.answers import live_page, page
 from function.curves import chart
 from function.statuses import UPLOADED
+from function.wire import StatusAnswer
 from jobs.errors import CODES
 from jobs.job import Job, Stage, Status
 from jobs.options import CANDIDATES, EXPORTS, OBJECTIVES, SEARCHES, Options
@@ -55,7 +55,7 @@ STAGE_TITLES: Mapping[str, str] = {
 }
 
 
-def home(settings: Settings) -> flask.Response:
+def home(settings: Settings, origin: str) -> flask.Response:
     """What the service does, how to send photos, and what happens to them."""
     values = {
         "url": settings.public_url,
@@ -68,10 +68,10 @@ def home(settings: Settings) -> flask.Response:
         "config": json.dumps({"limits": {name: getattr(settings.limits, name) for name in PAGE_LIMITS}}),
         "script": assets.path("home.js"),
     }
-    return live_page("home", values, settings.storage_url)
+    return live_page("home", values, origin)
 
 
-def description(settings: Settings) -> dict[str, Any]:
+def description(settings: Settings) -> dict[str, object]:
     """The first page for programs."""
     limits = settings.limits
     return {
@@ -89,20 +89,20 @@ def description(settings: Settings) -> dict[str, Any]:
     }
 
 
-def status(settings: Settings, answer: Mapping[str, Any], report: Markup | None = None) -> flask.Response:
+def status(answer: StatusAnswer, report: Markup | None, origin: str) -> flask.Response:
     """The status page of a job, with its report's HTML; it keeps itself fresh until the job has ended."""
-    ended = answer["status"] in (Status.DONE, Status.REJECTED, Status.FAILED)
-    values = {
+    ended = answer.status in (Status.DONE, Status.REJECTED, Status.FAILED)
+    values: dict[str, object] = {
         "job": answer,
         "report": report,
-        "title": TITLES[answer["status"]],
+        "title": TITLES[answer.status],
         "stages": _stages(answer),
-        "advice": CODES[answer["error"]["code"]].advice if answer["error"] else "",
+        "advice": CODES[answer.error.code].advice if answer.error else "",
         "refresh": None if ended else REFRESH_SECONDS,
-        "chart": None if ended else chart(answer["curve"]),
+        "chart": None if ended else chart(answer.curve),
         "script": assets.path("status.js"),
     }
-    return live_page("status", values, settings.storage_url)
+    return live_page("status", values, origin)
 
 
 def ask_delete(job: Job, token: str) -> flask.Response:
@@ -145,12 +145,12 @@ def _choices(names: tuple[str, ...]) -> str:
     return ", ".join(names)
 
 
-def _stages(answer: Mapping[str, Any]) -> list[dict[str, str]]:
+def _stages(answer: StatusAnswer) -> list[dict[str, str]]:
     """Each stage with its state: "done", "now" or "later"."""
     order = [str(stage) for stage in Stage]
-    if answer["status"] == Status.DONE:
+    if answer.status == Status.DONE:
         current = len(order)
     else:
-        current = order.index(answer["stage"]) if answer["stage"] in order else -1
+        current = order.index(answer.stage) if answer.stage in order else -1
     states = ["done" if place < current else "now" if place == current else "later" for place in range(len(order))]
     return [{"title": STAGE_TITLES[name], "state": state} for name, state in zip(order, states, strict=True)]

@@ -7,12 +7,14 @@ Content-Range adds to it, and `bytes */n` asks for its state.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import requests
+
+from function.wire import Upload
+from jobs.storage.links import Link
 
 CHUNK = 8 * 1024 * 1024  # bytes; a multiple of 256 KiB, as the protocol asks
 GOES_ON = 308  # "resume incomplete": the storage waits for more
@@ -37,10 +39,13 @@ class Transfer:
         """Bytes in all."""
         return self.path.stat().st_size
 
-    def send(self, upload: Mapping[str, Any], tried: Tried) -> requests.Response:
+    def send(self, upload: Upload, tried: Tried) -> requests.Response:
         """The storage's last word: a success, or a refusal. Raises `requests.RequestException` without one."""
         if self.session is None:
-            answer = tried(lambda: self._start(upload["resumable"]))
+            start = upload.resumable
+            if start is None:
+                raise ValueError("this storage takes no upload in parts")
+            answer = tried(lambda: self._start(start))
             if not answer.ok:
                 return answer
             self.session = answer.headers["location"]
@@ -50,8 +55,8 @@ class Transfer:
             pass
         return answer
 
-    def _start(self, resumable: Mapping[str, Any]) -> requests.Response:
-        return requests.post(resumable["url"], headers=dict(resumable["headers"]), timeout=TIMEOUT)
+    def _start(self, start: Link) -> requests.Response:
+        return requests.post(start.url, headers=dict(start.headers), timeout=TIMEOUT)
 
     def _state(self) -> requests.Response:
         headers = {"Content-Range": f"bytes */{self.size}"}

@@ -7,7 +7,6 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Any
 
 import flask
 from email_validator import EmailNotValidError, validate_email
@@ -91,7 +90,7 @@ def client_address(request: flask.Request) -> str:
     return str(ipaddress.ip_network((address, IPV6_PREFIX), strict=False))
 
 
-def _body_fields(request: flask.Request, limits: Limits) -> list[tuple[str, Any]]:
+def _body_fields(request: flask.Request, limits: Limits) -> list[tuple[str, object]]:
     body = read_body(request, limits)
     # A body that looks like JSON is read as JSON: `curl -d '{...}'` calls it a form.
     if request.is_json or body.lstrip().startswith(b"{"):
@@ -104,8 +103,8 @@ def _body_fields(request: flask.Request, limits: Limits) -> list[tuple[str, Any]
         raise UserError("too_large", "The form has too many fields.") from error
 
 
-def _merged(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
-    fields: dict[str, Any] = {}
+def _merged(pairs: Iterable[tuple[str, object]]) -> dict[str, object]:
+    fields: dict[str, object] = {}
     for name, value in pairs:
         if name in fields:
             code = "bad_email" if name == "email" else "bad_option"
@@ -114,19 +113,19 @@ def _merged(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     return fields
 
 
-def _email(fields: Mapping[str, Any]) -> str:
+def _email(fields: Mapping[str, object]) -> str:
     if "email" not in fields:
         raise UserError("bad_email", "The email address is missing: send it as JSON, as a form or as ?email=.")
     return check_email(fields["email"])
 
 
-def _options(fields: Mapping[str, Any]) -> dict[str, Any]:
+def _options(fields: Mapping[str, object]) -> dict[str, object]:
     """Options come as fields of their own (minutes=2), or together in `options`, or both."""
     flat = [(name, value) for name, value in fields.items() if name not in ("email", "options")]
     return _merged([*flat, *_object(fields.get("options"), "options").items()])
 
 
-def _object(given: object, what: str) -> dict[str, Any]:
+def _object(given: object, what: str) -> dict[str, object]:
     if isinstance(given, str | bytes):
         given = _json(given, what) if given.strip() else None
     if given is None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from jobs.store import PreconditionFailed, Store
+from jobs.storage.store import PreconditionFailed, Store
 
 
 def take(store: Store, day: date, key: str, most: int) -> bool:

@@ -18,7 +18,7 @@ from jobs.clock import Clock
 from jobs.errors import LeaseLost, Transient, UserError
 from jobs.job import Job, Status
 from jobs.retries import RECORD
-from jobs.store import Blob, PreconditionFailed, Store
+from jobs.storage.store import Blob, PreconditionFailed, Store
 from jobs.telemetry import Silent, Telemetry, note
 
 TRIES = 12  # more than the writers that one record can have at a time

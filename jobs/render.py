@@ -62,6 +62,7 @@ _FILTERS = {
     "decimals": wording.decimals,
     "interval": wording.interval,
     "literal": wording.literal,
+    "metric": wording.metric,
     "millions": wording.millions,
     "minute": wording.minute,
     "name": wording.name,

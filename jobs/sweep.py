@@ -12,7 +12,7 @@ from jobs.errors import Transient
 from jobs.job import Job, Status
 from jobs.queue import Queue
 from jobs.records import Record
-from jobs.store import Stat
+from jobs.storage.store import Stat
 
 ORPHAN = timedelta(hours=1)  # an open mark without a record: its submission died half-way
 UNTOUCHED = timedelta(days=2)  # longer than any job is written to after its end: mails are tried for a day
@@ -122,7 +122,7 @@ def _settle(queue: Queue, record: Record, deliver: Callable[[str], None], done: 
             done.expired += 1
         return
     if not job.status.terminal:
-        if _overdue(queue, record) and queue.overdue(record) is not None:
+        if _overdue(queue, job) and queue.overdue(record) is not None:
             done.failed += 1
             done.delivered += 1
             deliver(job.id)
@@ -143,11 +143,6 @@ def _forgotten(queue: Queue, job: Job) -> bool:
     return now - job.created_at > timedelta(hours=queue.limits.upload_wait_hours) and not linked
 
 
-def _overdue(queue: Queue, record: Record) -> bool:
-    uploaded_at = record.job.uploaded_at
-    if uploaded_at is None:
-        stat = queue.uploaded(record.job.id)
-        if stat is None:
-            return False
-        uploaded_at = stat.created
-    return queue.clock.now() - uploaded_at > timedelta(hours=queue.limits.deadline_hours)
+def _overdue(queue: Queue, job: Job) -> bool:
+    dataset = queue.uploaded(job.id) if job.uploaded_at is None else None
+    return queue.past_deadline(job, dataset)

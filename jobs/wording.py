@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
 from datetime import datetime
 
 ELLIPSIS = "..."
@@ -56,7 +57,7 @@ def percent(share: float | None, digits: int = 0) -> str:
     return f"{shown} %"
 
 
-def interval(bounds: tuple[float, float] | list[float] | None) -> str:
+def interval(bounds: Sequence[float] | None) -> str:
     """[0.871, 0.942] as "87-94 %"."""
     if bounds is None:
         return "-"
@@ -93,6 +94,11 @@ def setting(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def metric(key: str) -> str:
+    """The name of a score in words: "accuracy" as it is, "mean_precision" as "mean precision"."""
+    return name(key.replace("_", " "))
 
 
 def seconds(duration: float | None) -> str:

@@ -18,7 +18,7 @@ from google.cloud import storage
 from google.oauth2 import service_account
 
 from infra.local.ports import EPHEMERAL, remember
-from jobs import gcs
+from jobs.storage import gcs
 
 ACCOUNT = "tests@local.iam.gserviceaccount.com"
 

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from jobs.errors import Bug, Transient
-from jobs.job import Job, Stage
+from jobs.job import FileEntry, Job, Stage
 from jobs.queue import Queue
 from jobs.retries import STORAGE
-from jobs.store import PreconditionFailed
+from jobs.storage.store import PreconditionFailed
 from vm_worker.spec import Done
 
 TRIES = 5
@@ -96,10 +96,10 @@ class Ledger:
         stage = Stage(event["stage"])
         return self._commit(event, self._stage_name(stage), self._stages, {"stage": stage})
 
-    def public_files(self) -> dict[str, dict[str, Any]]:
-        """What the user may download: name -> object, bytes, content_type."""
+    def public_files(self) -> dict[str, FileEntry]:
+        """What the user may download, by name."""
         return {
-            name: {key: entry[key] for key in ("object", "bytes", "content_type")}
+            name: FileEntry(entry["object"], entry["bytes"], entry["content_type"])
             for manifest in self._stages.values()
             for name, entry in manifest["files"].items()
             if entry["public"]

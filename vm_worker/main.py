@@ -10,14 +10,11 @@ import threading
 import uuid
 from pathlib import Path
 
-from jobs import gcs, logformat, telemetry
-from jobs.clock import SystemClock
-from jobs.letters import Letterhead
+from jobs import logformat, telemetry
+from jobs.installation import open_postman, open_queue
 from jobs.logs import keep_out
-from jobs.mails import Postman
-from jobs.queue import Buckets, Queue
-from jobs.sendgrid import SendgridMailer
 from jobs.settings import Settings
+from jobs.storage import providers
 from vm_worker.attempt import Attempt
 from vm_worker.idle import Leave
 from vm_worker.preemption import watch
@@ -33,14 +30,8 @@ log = logging.getLogger(__name__)
 
 def build(settings: Settings, stop: threading.Event, room: Path, launch: Launch) -> Worker:
     """A worker on the real clients, with its own folder for scratch files."""
-    client = gcs.client(settings.storage_url)
-    emails, datasets, models = (
-        gcs.GcsStore(client.bucket(name))
-        for name in (settings.emails_bucket, settings.datasets_bucket, settings.models_bucket)
-    )
     figures = telemetry.opened(settings.telemetry_url, "modelmail-worker")
-    queue = Queue(Buckets(emails, datasets, models), SystemClock(), settings.limits, figures)
-    figures.observe(telemetry.WAITING, lambda: queue.oldest_waiting_seconds() or 0.0)
+    queue = open_queue(settings, figures)
     terms = Terms(
         queue,
         launch,
@@ -53,9 +44,7 @@ def build(settings: Settings, stop: threading.Event, room: Path, launch: Launch)
         Cluster(settings.ray_address, settings.ray_workers, settings.ray_cpus, settings.ray_gpus),
         figures,
     )
-    mailer = SendgridMailer(settings.sendgrid_key, settings.sendgrid_url, MAIL_TIMEOUT)
-    head = Letterhead(settings.sender, settings.operator, settings.public_url, settings.secret)
-    return Worker(terms, Postman(queue, mailer, head, room.name), room.name, room)
+    return Worker(terms, open_postman(settings, queue, room.name, MAIL_TIMEOUT), room.name, room)
 
 
 def main(launch: Launch = Attempt) -> int:
@@ -65,6 +54,7 @@ def main(launch: Launch = Attempt) -> int:
         logging.getLogger(name).setLevel(logging.WARNING)
     try:
         settings = Settings.from_env()
+        providers.provider(settings)  # a wrong address is told as any wrong setting
         logformat.begin(settings.log_format, settings.project)
     except ValueError as error:
         logging.basicConfig()

@@ -17,8 +17,9 @@ from typing import Any, Protocol, TypeVar
 
 from jobs.errors import LeaseLost, ModelmailError, Transient, UserError
 from jobs.job import Job, Progress, Stage
-from jobs.queue import Dismissal, Queue
+from jobs.queue import Queue, Release
 from jobs.records import Record
+from jobs.shown import CandidateShown, CurvePoint
 from jobs.telemetry import STAGE_SECONDS, TRIALS, Silent, Telemetry
 from vm_worker.attempt import ENDED
 from vm_worker.ledger import Ledger
@@ -31,8 +32,8 @@ T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
-PREEMPTED = Dismissal("preemptions", "worker_lost", "the machine was taken back")
-CRASHED = Dismissal("crashes", "crashed", "the attempt's process died")
+PREEMPTED = Release("preemptions", "worker_lost", "the machine was taken back")
+CRASHED = Release("crashes", "crashed", "the attempt's process died")
 OUR_ERROR = "The training stopped with an error of ours."
 
 
@@ -236,6 +237,6 @@ def _progress(event: Mapping[str, Any]) -> Progress:
         message=event["message"],
         quoted_seconds=event.get("quoted_seconds"),
         remaining_seconds=event.get("remaining_seconds"),
-        candidates=tuple(event.get("candidates", ())),
-        curve=tuple(event.get("curve", ())),
+        candidates=tuple(CandidateShown.from_json(row) for row in event.get("candidates", ())),
+        curve=tuple(CurvePoint.from_json(point) for point in event.get("curve", ())),
     )

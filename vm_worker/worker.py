@@ -6,12 +6,11 @@ import logging
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 
 from jobs.errors import LeaseLost, Transient
 from jobs.job import Job, Status
-from jobs.mails import Postman
+from jobs.mail.postman import Postman
 from jobs.queue import Waiting
 from jobs.records import Record
 from jobs.retries import CRASH
@@ -68,9 +67,9 @@ class Worker:
         busy, running = set(), set()
         for one in self._queue.waiting():
             job = one.record.job
-            if self._overdue(one):
+            if self._queue.past_deadline(job, one.dataset):
                 if self._queue.overdue(one.record) is not None:
-                    self._deliver(job.id)
+                    self._postman.try_to_deliver(job.id)
                 continue
             if job.status is Status.RUNNING:
                 running.add(job.id)
@@ -80,10 +79,6 @@ class Worker:
                 yield one
                 busy.add(job.email_hmac)  # another was faster: it runs
         self._sightings = {job_id: self._sightings[job_id] for job_id in running & self._sightings.keys()}
-
-    def _overdue(self, one: Waiting) -> bool:
-        age = self._clock.now() - one.dataset.created
-        return age > timedelta(hours=self._queue.limits.deadline_hours)
 
     def _due(self, job: Job) -> bool:
         """A wait longer than any that we order comes of a clock that was wrong: it does not count."""
@@ -120,16 +115,7 @@ class Worker:
             return
         log.info("job %s: %s", after.job.short_id, after.job.status)
         if after.job.status.terminal:
-            self._deliver(job_id)
-
-    def _deliver(self, job_id: str) -> None:
-        """A mail that cannot be written must not stop the next job; the sweep tries it again."""
-        try:
-            self._postman.deliver(job_id)
-        except Transient as error:
-            log.warning("job %s: its mail waits: %s", job_id[:8], error)
-        except Exception:
-            log.exception("job %s: its mail could not be written", job_id[:8])
+            self._postman.try_to_deliver(job_id)
 
     def _keep_log(self, home: Path, short_id: str) -> None:
         """The end of the attempt's own log, for the operator: the folder goes with the job."""
@@ -143,7 +129,7 @@ class Worker:
         now = self._clock.monotonic()
         if self._swept is None or now - self._swept > self._queue.limits.sweep_seconds:
             self._swept = now
-            sweep(self._queue, self._deliver, self._goes_on)
+            sweep(self._queue, self._postman.try_to_deliver, self._goes_on)
         if self._retired is None or now - self._retired > RETIRE_SECONDS:
             self._retired = now
             retire(self._queue, self._goes_on)

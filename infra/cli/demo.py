@@ -15,14 +15,14 @@ from email import message_from_bytes
 from email.policy import default
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
 import requests
 
-from function.client import ClientError, Submission, zip_folder
+from function.client import ClientError, zip_folder
+from function.wire import StatusAnswer, SubmissionAnswer
 from infra.cli import photos
 from infra.cli.journey import Order, download, follow, send
-from infra.cli.outcome import DemoFailed, Outcome
+from infra.cli.outcome import DemoFailed, Outcome, Prediction
 from infra.cli.screen import Screen
 from infra.local import demo_photos
 from infra.local.environment import keep_proxies_out
@@ -61,7 +61,7 @@ def run(wish: Wish) -> int:
     except (DemoFailed, ModelmailError, StackError, OSError, subprocess.SubprocessError) as error:
         outcome.fail("demo_failed", str(error))
     if outcome.error:
-        screen.say(f"{outcome.error['code']}: {outcome.error['message']}")
+        screen.say(f"{outcome.error.code}: {outcome.error.message}")
     if wish.as_json:
         sys.stdout.write(json.dumps(outcome.to_json()) + "\n")
     return outcome.exit_status
@@ -101,7 +101,7 @@ def _source(wish: Wish, work: Path, screen: Screen) -> Path:
     return zip_folder(wish.photos, work / "photos.zip") if wish.photos.is_dir() else wish.photos
 
 
-def _options(wish: Wish, source: Path, limits: Limits) -> dict[str, Any]:
+def _options(wish: Wish, source: Path, limits: Limits) -> dict[str, object]:
     """The built-in photos are so few that the same rule gives them the least, 2 minutes."""
     minutes = photos.default_minutes(source, limits) if wish.minutes is None else wish.minutes
     return {"minutes": minutes, "exports": list(EXPORTS)}
@@ -113,7 +113,7 @@ def _empty(mail: Path) -> None:
             path.unlink()
 
 
-def _follow(submission: Submission, stack: Stack, screen: Screen) -> dict[str, Any]:
+def _follow(submission: SubmissionAnswer, stack: Stack, screen: Screen) -> StatusAnswer:
     try:
         return follow(stack.function_url, submission, screen, stack.check)
     except BaseException:
@@ -146,7 +146,7 @@ def _read_out(outcome: Outcome, screen: Screen) -> None:
     screen.say(f"Mail: {outcome.mail_eml}")
 
 
-def _predict(model: Path, photo: photos.TestPhoto) -> dict[str, Any]:
+def _predict(model: Path, photo: photos.TestPhoto) -> Prediction:
     """What `modelmail predict` says of the photo, in a process that knows nothing of this one."""
     command = [sys.executable, "-P", "-m", "infra.cli.main", "predict", str(model), str(photo.copy), "--json"]
     answer = subprocess.run(  # noqa: S603  our own program, no shell
@@ -154,8 +154,8 @@ def _predict(model: Path, photo: photos.TestPhoto) -> dict[str, Any]:
     )
     if answer.returncode != 0:
         raise DemoFailed(f"modelmail predict failed:\n{answer.stderr}")
-    prediction: dict[str, Any] = json.loads(answer.stdout.splitlines()[-1])["predictions"][0]
-    return {**prediction, "image": photo.name}
+    said = json.loads(answer.stdout.splitlines()[-1])["predictions"][0]
+    return Prediction(photo.name, said["class"], said["probability"])
 
 
 def _terminated(number: int, frame: FrameType | None) -> None:

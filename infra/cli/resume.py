@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import typer
 
-from function.client import Submission
+from function.wire import SubmissionAnswer
 
 LIFE = 6 * 24 * 3600.0  # seconds; the storage forgets a session after a week
 
@@ -19,7 +19,7 @@ LIFE = 6 * 24 * 3600.0  # seconds; the storage forgets a session after a week
 class Cut:
     """An upload on its way: the job, and where the rest of its zip goes."""
 
-    submission: Submission
+    submission: SubmissionAnswer
     session: str
 
 
@@ -41,7 +41,7 @@ class Memory:
             if time.time() - path.stat().st_mtime > LIFE:
                 return None
             kept = json.loads(path.read_text(encoding="utf-8"))
-            return Cut(Submission(**kept["submission"]), kept["session"])
+            return Cut(SubmissionAnswer.from_json(kept["submission"]), kept["session"])
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
@@ -51,7 +51,9 @@ class Memory:
             self.folder.mkdir(parents=True, exist_ok=True)
             path = self._path(key)
             path.touch(mode=0o600)
-            path.write_text(json.dumps(asdict(cut)), encoding="utf-8")
+            path.write_text(
+                json.dumps({"submission": cut.submission.to_json(), "session": cut.session}), encoding="utf-8"
+            )
         except OSError:
             return
 

@@ -28,10 +28,10 @@ def watch(lines: Iterable[str]) -> set[int]:
     return alive
 
 
-def end(children: Iterable[int]) -> None:
-    """SIGTERM to each child's process group, then SIGKILL to those that stay."""
+def end(children: Iterable[int], grace_seconds: float = GRACE_SECONDS) -> None:
+    """Send SIGTERM to each child's process group, then SIGKILL to those that stay."""
     left = [pid for pid in children if _signal(pid, signal.SIGTERM)]
-    deadline = time.monotonic() + GRACE_SECONDS
+    deadline = time.monotonic() + grace_seconds
     while left and time.monotonic() < deadline:
         time.sleep(0.1)
         left = [pid for pid in left if _signal(pid, 0)]

@@ -18,8 +18,8 @@ from infra.local.environment import Place, children_env
 from infra.local.lock import FolderInUseError, only_one
 from infra.local.ports import HOST, Ports, remember, remembered, reserved
 from infra.local.processes import Children, StackError
-from jobs import gcs
 from jobs.settings import Settings
+from jobs.storage import gcs
 
 SERVICE_ACCOUNT = "modelmail@local.iam.gserviceaccount.com"
 ANSWER_SECONDS = 2.0  # for one question to a server that is starting

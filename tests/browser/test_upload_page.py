@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page, Route, expect
 
 from function.client import zip_folder
 from infra.local.stack import Stack
-from jobs import gcs
+from jobs.storage import gcs
 from tests.browser.conftest import PHONE
 
 MIB = 1024 * 1024

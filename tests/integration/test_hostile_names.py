@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 
-from jobs import letters
 from jobs.errors import UserError
-from jobs.mail import FileMailer, Mail
+from jobs.job import JobError
+from jobs.mail import letters
+from jobs.mail.message import FileMailer, Mail
 from tests.unit.intake.crafted import class_files, photo, raw_files, raw_zip
 from tests.unit.intake.lies import FEW
 from tests.unit.mail.letters import HEAD, JOB
@@ -123,7 +124,7 @@ def _journey(names: tuple[str, ...], folder: Path) -> Journey:
     write_labels(dataset.truth.classes, out / "labels.txt")
     pictures = {name: (out / name).read_bytes() for name in report.PICTURES}
     error = _refused(names, folder)
-    failed = replace(JOB, error={"code": error.code, "message": error.message, "file": error.file or names[0][:80]})
+    failed = replace(JOB, error=JobError(error.code, error.message, error.file or names[0][:80]))
     mails = (
         letters.compose(JOB, "report", HEAD, json.loads((out / "report.json").read_bytes()), pictures),
         *(letters.compose(failed, kind, HEAD, None, {}) for kind in ("rejected", "failed", "operator")),

@@ -19,12 +19,12 @@ from typing import Any
 from jobs.clock import FakeClock
 from jobs.errors import Transient
 from jobs.job import MailState, Stage
-from jobs.letters import Letterhead
 from jobs.limits import Limits
-from jobs.mail import Mail
-from jobs.mails import Postman
-from jobs.queue import Buckets, Queue
-from jobs.store import Blob, MemoryStore, Stat
+from jobs.mail.letters import Letterhead
+from jobs.mail.message import Mail
+from jobs.mail.postman import Postman
+from jobs.queue import Queue
+from jobs.storage.store import Blob, Buckets, MemoryStore, Stat
 from tests.unit.jobs.turns import Baton, SkewedClock
 from tests.unit.jobs.witness import Witness
 from vm_worker.attempt import ENDED

@@ -9,8 +9,9 @@ import pytest
 
 from jobs import job as jobs
 from jobs.errors import Bug
-from jobs.job import Job, Lease, MailState, PendingMail, Progress, Status
+from jobs.job import FileEntry, HistoryLine, Job, JobError, Lease, MailState, PendingMail, Progress, Status
 from jobs.options import Options
+from jobs.shown import CandidateShown, CurvePoint
 
 NOW = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
 
@@ -35,13 +36,13 @@ def test_a_full_record_survives_json() -> None:
         make(Status.RUNNING),
         options=Options(minutes=5, candidates=("vgg16",), mirror=False, trials=3),
         lease=Lease("worker-1", 4),
-        progress=Progress("select", 0.25, "Trying", 60.0, 30.5, ({"name": "vgg16"},), ({"epoch": 1},)),
+        progress=Progress("select", 0.25, "Trying", 60.0, 30.5, (CandidateShown("vgg16"),), (CurvePoint(epoch=1),)),
         uploaded_at=NOW,
         retry_at=NOW,
-        error={"code": "one_class", "message": "m", "file": ""},
-        files={"model.h5": {"object": "x", "bytes": 3, "content_type": "t"}},
+        error=JobError("one_class", "m"),
+        files={"model.h5": FileEntry("x", 3, "t")},
         mails={"report": PendingMail(MailState.SENDING, "w", NOW, 2, NOW)},
-        history=({"at": "2026", "event": "claimed"},),
+        history=(HistoryLine("2026", "claimed"),),
         write_id="abc",
     )
     assert jobs.from_bytes(jobs.to_bytes(job)) == job
@@ -70,7 +71,7 @@ ALLOWED = [
 def test_a_move_of_the_table_writes_history(before: Status, after: Status) -> None:
     moved = jobs.moved(make(before), after, NOW, "why")
     assert moved.status is after
-    assert moved.history[-1] == {"at": "2026-03-01T12:30:00Z", "event": "why"}
+    assert moved.history[-1] == HistoryLine("2026-03-01T12:30:00Z", "why")
 
 
 FORBIDDEN = [
@@ -92,7 +93,7 @@ def test_history_is_bounded() -> None:
     for number in range(200):
         job = jobs.moved(job, Status.RUNNING, NOW, str(number))
     assert len(job.history) == jobs.HISTORY_LENGTH
-    assert job.history[-1]["event"] == "199"
+    assert job.history[-1].event == "199"
 
 
 def test_settled_means_terminal_and_every_mail_settled() -> None:

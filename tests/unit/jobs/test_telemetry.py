@@ -12,18 +12,18 @@ from jobs import operator
 from jobs.clock import FakeClock
 from jobs.errors import LeaseLost, UserError
 from jobs.job import Progress
-from jobs.letters import Letterhead
 from jobs.limits import Limits
-from jobs.mail import ListMailer
-from jobs.mails import Postman
-from jobs.queue import Buckets, Dismissal, Queue
-from jobs.store import MemoryStore
+from jobs.mail.letters import Letterhead
+from jobs.mail.message import ListMailer
+from jobs.mail.postman import Postman
+from jobs.queue import Queue, Release
+from jobs.storage.store import Buckets, MemoryStore
 from jobs.telemetry import METRICS, Silent, Tally, opened
 from tests.documents import page
 from tests.unit.jobs.queues import FlakyStore, claimed, submit, upload
 
 HEAD = Letterhead("modelmail@example.org", "operator@example.org", "http://here", "secret")
-CRASH = Dismissal("crashes", "crashed", "it died")
+CRASH = Release("crashes", "crashed", "it died")
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ import pytest
 
 from jobs import tokens
 from jobs.errors import CODES, Bug, Where
-from jobs.letters import compose
-from jobs.mail import Mail, cids
+from jobs.mail.letters import compose
+from jobs.mail.message import Mail, cids
 from tests.unit.mail.letters import HEAD, JOB, PNG, error_mail, report_mail
 from tests.unit.report import courses, samples
 from tests.unit.report.pages import Page

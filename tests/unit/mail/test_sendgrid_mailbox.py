@@ -17,8 +17,8 @@ import uvicorn
 from infra.local.listener import listen
 from infra.local.mailbox.app import Mailbox
 from infra.local.mailbox.folder import Folder
-from jobs.mail import Undeliverable
-from jobs.sendgrid import SendgridMailer
+from jobs.mail.message import Undeliverable
+from jobs.mail.sendgrid import SendgridMailer
 from tests.unit.mail.letters import error_mail, report_mail
 from tests.unit.report import samples
 from vm_worker import report

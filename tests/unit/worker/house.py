@@ -10,14 +10,14 @@ from typing import Any
 from jobs import job as jobs
 from jobs.clock import FakeClock
 from jobs.job import Status
-from jobs.letters import Letterhead
 from jobs.limits import Limits
-from jobs.mail import ListMailer
-from jobs.mails import Postman
+from jobs.mail.letters import Letterhead
+from jobs.mail.message import ListMailer
+from jobs.mail.postman import Postman
 from jobs.options import Options
-from jobs.queue import Buckets, Queue
+from jobs.queue import Queue
 from jobs.records import Record
-from jobs.store import MemoryStore
+from jobs.storage.store import Buckets, MemoryStore
 from vm_worker.spec import Spec
 from vm_worker.tenure import Launch, Terms
 from vm_worker.worker import Worker

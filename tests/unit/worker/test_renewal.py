@@ -11,8 +11,8 @@ from jobs.clock import FakeClock
 from jobs.errors import LeaseLost, Transient
 from jobs.job import Progress
 from jobs.limits import Limits
-from jobs.queue import Buckets, Queue
-from jobs.store import MemoryStore
+from jobs.queue import Queue
+from jobs.storage.store import Buckets, MemoryStore
 from tests.unit.jobs.queues import claimed
 from vm_worker.renewal import Renewal
 

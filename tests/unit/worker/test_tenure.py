@@ -13,12 +13,12 @@ import pytest
 from jobs import job as jobs
 from jobs.clock import FakeClock
 from jobs.errors import LeaseLost, Transient
-from jobs.job import Job, Progress, Stage, Status
+from jobs.job import Job, JobError, Progress, Stage, Status
 from jobs.limits import Limits
 from jobs.options import Options
-from jobs.queue import Buckets, Queue
+from jobs.queue import Queue
 from jobs.records import Record
-from jobs.store import MemoryStore
+from jobs.storage.store import Buckets, MemoryStore
 from jobs.telemetry import Tally
 from vm_worker.attempt import ENDED
 from vm_worker.spec import Spec
@@ -145,7 +145,7 @@ def test_a_child_that_was_killed_is_a_crash_although_all_was_committed(world: Wo
 def test_a_rejected_dataset_is_an_outcome_with_its_code(world: World) -> None:
     world.run({"event": "rejected", "code": "one_class", "message": "Only cats.", "file": None}, exit_status=1)
     job = world.now()
-    assert job.error == {"code": "one_class", "message": "Only cats.", "file": ""}
+    assert job.error == JobError("one_class", "Only cats.")
     assert (job.status, set(job.mails)) == (Status.REJECTED, {"rejected"})
 
 
@@ -166,7 +166,7 @@ def test_a_committed_stage_is_adopted_and_not_paid_again(world: World) -> None:
     assert spec.seconds == world.job.options.minutes * 60 - 4.0
     assert (world.home / "artifacts" / "select.txt").read_text() == "x"
     assert world.now().status is Status.DONE
-    assert world.now().files["select.txt"]["object"].startswith(f"{world.job.id}/artifacts/1/")
+    assert world.now().files["select.txt"].object.startswith(f"{world.job.id}/artifacts/1/")
 
 
 def test_a_manifest_that_another_wrote_first_is_adopted(world: World) -> None:
@@ -253,7 +253,7 @@ def test_a_job_whose_deadline_passes_while_it_runs_is_ended_by_its_own_worker(wo
     world.run(*[lambda: world.clock.advance(5)] * 60)
     job = world.now()
     assert job.error is not None
-    assert (job.status, job.error["code"], set(job.mails)) == (Status.FAILED, "deadline", {"failed", "operator"})
+    assert (job.status, job.error.code, set(job.mails)) == (Status.FAILED, "deadline", {"failed", "operator"})
 
 
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), MemoryError()])

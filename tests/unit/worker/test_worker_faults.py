@@ -10,10 +10,10 @@ import pytest
 
 from jobs.errors import Transient
 from jobs.job import Status
-from jobs.mail import Mail
-from jobs.queue import Dismissal, Waiting
+from jobs.mail.message import Mail
+from jobs.queue import Release, Waiting
 from jobs.records import Record
-from jobs.store import Blob
+from jobs.storage.store import Blob
 from tests.unit.worker.house import LEASE, House, Refuser
 from vm_worker.spec import Spec
 
@@ -34,7 +34,7 @@ def test_mail_that_another_left_pending_does_not_wait_for_a_long_queue(house: Ho
 
 def test_a_wait_that_a_wrong_clock_ordered_does_not_count(house: House) -> None:
     job_id = house.submit()
-    house.queue.let_go(house.claim_elsewhere(job_id), Dismissal("crashes", "crashed", "it died"))
+    house.queue.let_go(house.claim_elsewhere(job_id), Release("crashes", "crashed", "it died"))
     far = house.clock.now() + timedelta(days=3)
     house.queue.update(job_id, lambda job: replace(job, retry_at=far))
     assert house.worker("w").step()

@@ -1,4 +1,4 @@
-"""Signed links: V4 signatures for one object, made with a key file or by the IAM service."""
+"""Links to Google Cloud Storage: V4 signatures for one object, made with a key file or by the IAM service."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 import google.auth
 import google.auth.exceptions
@@ -18,6 +19,8 @@ from google.cloud import storage
 from google.oauth2 import service_account
 
 from jobs.errors import Bug, Transient
+from jobs.settings import Settings
+from jobs.storage.links import Download, Link, UploadOffer
 
 GOOGLE_STORAGE = "https://storage.googleapis.com"
 CLOUD_SCOPE = "https://www.googleapis.com/auth/cloud-platform"
@@ -71,6 +74,57 @@ class BlobSigner:
             )
         )
         return url
+
+
+class SignedLinks:
+    """Links to the objects of one installation, signed when they are asked for."""
+
+    def __init__(self, signer: Signer, settings: Settings) -> None:
+        self._signer = signer
+        self._datasets = settings.datasets_bucket
+        self._models = settings.models_bucket
+        self._storage = settings.storage_url or GOOGLE_STORAGE
+
+    @property
+    def origin(self) -> str:
+        """Scheme and host that all links begin with."""
+        parts = urlsplit(self._storage)
+        return f"{parts.scheme}://{parts.netloc}"
+
+    def offer_upload(self, name: str, most_bytes: int, seconds: int) -> UploadOffer:
+        """A plain PUT, or a resumable upload that starts with a POST. Raises Transient.
+
+        The precondition makes the object write-once: a second PUT is answered with 412.
+        """
+        headers = {
+            "content-type": "application/zip",
+            "x-goog-content-length-range": f"1,{most_bytes}",
+            "x-goog-if-generation-match": "0",
+        }
+        whole, start = (
+            self._signer.sign(SignRequest(method, self._datasets, name, seconds, headers))
+            for method in ("PUT", "RESUMABLE")
+        )
+        return UploadOffer(Link("PUT", whole, headers), Link("POST", start, {**headers, "x-goog-resumable": "start"}))
+
+    def download(self, wanted: Download) -> str:
+        """A link for GET. Raises Transient."""
+        request = SignRequest(
+            method="GET",
+            bucket=self._models,
+            name=wanted.name,
+            seconds=wanted.seconds,
+            disposition=wanted.disposition,
+            content_type=wanted.content_type,
+        )
+        return self._signer.sign(request)
+
+
+def links(settings: Settings) -> SignedLinks:
+    """Sign with the installation's key file, or by IAM where it has none. Raises ValueError, OSError for a bad file."""
+    if settings.signing_key:
+        return SignedLinks(key_signer(settings.signing_key, settings.storage_url), settings)
+    return SignedLinks(iam_signer(settings.iam_url, settings.storage_url), settings)
 
 
 def key_signer(key_file: str, storage_url: str) -> BlobSigner:

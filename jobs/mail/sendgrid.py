@@ -12,7 +12,7 @@ from python_http_client.exceptions import HTTPError
 from sendgrid.helpers import mail as parts
 
 from jobs.errors import Transient
-from jobs.mail import Mail, Undeliverable
+from jobs.mail.message import Mail, Undeliverable
 
 TOO_MANY_REQUESTS = 429
 SERVER_ERRORS = 500  # and above

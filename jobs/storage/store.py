@@ -79,6 +79,15 @@ class Store(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Buckets:
+    """The three buckets of an installation."""
+
+    emails: Store  # records, marks and limits
+    datasets: Store  # uploaded zips
+    models: Store  # results and manifests
+
+
 class MemoryStore:
     """A bucket in this process: same promises, no disk, no network."""
 

@@ -6,7 +6,7 @@ Its prefix is its own because those of limits, marks and records are cleared by 
 
 from __future__ import annotations
 
-from jobs.store import PreconditionFailed, Store
+from jobs.storage.store import PreconditionFailed, Store
 
 PREFIX = "refused/"
 

@@ -17,10 +17,10 @@ from typing import Any
 
 from jobs.errors import Transient
 from jobs.job import Job, MailState, PendingMail
-from jobs.letters import Letterhead, compose
-from jobs.mail import Mail, Mailer, Undeliverable
+from jobs.mail.letters import Letterhead, compose
+from jobs.mail.message import Mail, Mailer, Undeliverable
+from jobs.mail.refusals import is_refused
 from jobs.queue import Queue
-from jobs.refusals import is_refused
 from jobs.retries import MAIL
 
 GIVE_UP = timedelta(hours=24)
@@ -52,6 +52,18 @@ class Postman:
             self._queue.close(job_id)
         elif record is not None and record.job.status.terminal:
             self._queue.tidy(record.job)
+
+    def try_to_deliver(self, job_id: str) -> None:
+        """Deliver as `deliver` does, but raise nothing: a mail that waits or breaks must not stop what comes next.
+
+        A later sweep tries it again.
+        """
+        try:
+            self.deliver(job_id)
+        except Transient as error:
+            log.warning("job %s: its mail waits: %s", job_id[:8], error)
+        except Exception:
+            log.exception("job %s: its mail could not be written", job_id[:8])
 
     def _deliver_one(self, job_id: str, kind: str) -> None:
         began = self._queue.clock.monotonic()
@@ -169,5 +181,5 @@ class Postman:
 
     def _file(self, job: Job, name: str) -> bytes | None:
         entry = job.files.get(name)
-        blob = self._queue.buckets.models.get(entry["object"]) if entry else None
+        blob = self._queue.buckets.models.get(entry.object) if entry else None
         return blob.data if blob else None

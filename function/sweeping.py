@@ -6,7 +6,6 @@ address does not exist.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 
 import flask
@@ -15,10 +14,7 @@ from werkzeug.exceptions import NotFound
 from function import answers
 from function.handlers import Parts
 from jobs.clock import Clock
-from jobs.errors import Transient
 from jobs.sweep import clear, retire, sweep
-
-_log = logging.getLogger(__name__)
 
 SWEEP_SECONDS = 25.0  # no further job is begun after this; functions are ended after a minute
 
@@ -27,11 +23,12 @@ def run_sweep(parts: Parts, request: flask.Request) -> flask.Response:
     """Expire, end what is overdue, send pending mail, delete what is past its time; answers how many of each."""
     _check_caller(parts, request)
     more = _until(parts.clock, SWEEP_SECONDS)
-    swept = sweep(parts.queue, _delivery(parts), more)
+    deliver = parts.postman.try_to_deliver if parts.postman else _left_alone
+    swept = sweep(parts.queue, deliver, more)
     swept.strays = clear(parts.queue, more)
     capacity = parts.capacity(parts.queue)
     swept.deleted = retire(parts.queue, more)  # last: it lists every record, which takes long where there are many
-    return answers.data({**vars(swept), "finished": more(), **capacity})
+    return answers.data({**vars(swept), "finished": more(), **(vars(capacity) if capacity else {})})
 
 
 def _check_caller(parts: Parts, request: flask.Request) -> None:
@@ -45,20 +42,8 @@ def _check_caller(parts: Parts, request: flask.Request) -> None:
         raise NotFound
 
 
-def _delivery(parts: Parts) -> Callable[[str], None]:
-    """A mail that cannot be written must not stop the sweep; the next one tries it again."""
-
-    def deliver(job_id: str) -> None:
-        if parts.postman is None:  # this function may not mail: a worker will
-            return
-        try:
-            parts.postman.deliver(job_id)
-        except Transient as error:
-            _log.warning("job %s: its mail waits: %s", job_id[:8], error)
-        except Exception as error:
-            _log.error("job %s: its mail could not be written: %s", job_id[:8], type(error).__name__)
-
-    return deliver
+def _left_alone(job_id: str) -> None:
+    """Do nothing: this function may not send mail, and a worker will."""
 
 
 def _until(clock: Clock, seconds: float) -> Callable[[], bool]:

@@ -11,15 +11,16 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from function import tasks
+from function import sweeping
 from function.identity import GoogleIdentity
+from function.machines import Capacity
 from function.main import App
 from jobs.clock import FakeClock
 from jobs.errors import Transient
-from jobs.job import PendingMail, Status
-from jobs.letters import Letterhead
-from jobs.mail import ListMailer, Mail
-from jobs.mails import Postman
+from jobs.job import JobError, PendingMail, Status
+from jobs.mail.letters import Letterhead
+from jobs.mail.message import ListMailer, Mail
+from jobs.mail.postman import Postman
 from jobs.queue import Queue
 from tests.unit.function.conftest import PUBLIC_URL, SECRET, Front
 from tests.unit.function.issuer import Issuer, running_issuer
@@ -203,7 +204,7 @@ class Slow(ListMailer):
 def _ended(front: Front, count: int) -> None:
     for number in range(count):
         job_id = front.submitted(f"ada{number}@example.org")["job_id"]
-        error = {"code": "one_class", "message": "m", "file": ""}
+        error = JobError("one_class", "m")
         front.change(job_id, status=Status.REJECTED, error=error, mails={"rejected": PendingMail()})
 
 
@@ -214,7 +215,7 @@ def test_a_sweep_ends_in_time_and_the_next_ones_do_the_rest(front: Front, issuer
     _ended(service, 8)
     began = front.clock.monotonic()
     first = swept(service, issuer)
-    assert front.clock.monotonic() - began <= tasks.SWEEP_SECONDS + 10
+    assert front.clock.monotonic() - began <= sweeping.SWEEP_SECONDS + 10
     assert (first["finished"], first["seen"], len(slow.sent)) == (False, 3, 3)
     for _ in range(4):
         swept(service, issuer)
@@ -254,10 +255,10 @@ def test_a_function_without_a_mail_key_leaves_mail_to_the_workers(front: Front, 
 
 
 def test_a_sweep_can_bring_workers(front: Front, issuer: Issuer) -> None:
-    def capacity(queue: Queue) -> dict[str, Any]:
-        return {"started": 1 if queue.oldest_waiting_seconds() is not None else 0}
+    def capacity(queue: Queue) -> Capacity:
+        return Capacity(1 if queue.oldest_waiting_seconds() is not None else 0)
 
     service = _with(front, issuer, ListMailer(), capacity=capacity)
-    assert swept(service, issuer)["started"] == 0
+    assert swept(service, issuer)["machines"] == 0
     service.upload(service.submitted()["job_id"])
-    assert swept(service, issuer)["started"] == 1
+    assert swept(service, issuer)["machines"] == 1

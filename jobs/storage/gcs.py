@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import requests
 from google.api_core import exceptions
+from google.api_core.retry import Retry
 from google.auth import exceptions as auth_exceptions
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import storage
@@ -17,11 +19,8 @@ from google.cloud.storage.exceptions import DataCorruption, InvalidResponse
 from google.cloud.storage.retry import DEFAULT_RETRY
 
 from jobs.errors import Transient
-from jobs.store import Blob, PreconditionFailed, Stat
+from jobs.storage.store import Blob, PreconditionFailed, Stat
 
-TIMEOUT = (10.0, 60.0)  # seconds to connect, and between two bytes
-_RETRY = DEFAULT_RETRY.with_timeout(20.0)  # seconds; a web request must still get its answer
-_LONG_RETRY = DEFAULT_RETRY.with_timeout(300.0)  # seconds; whole files, by the worker
 _FIELDS = "items(name,generation,size,timeCreated),nextPageToken"
 _BUSY = (
     exceptions.TooManyRequests,
@@ -36,8 +35,20 @@ _BUSY = (
 _BUSY_STATUS = (408, 429, 500, 502, 503, 504)
 
 
+@dataclass(frozen=True)
+class GcsPolicy:
+    """How patient a store is with the service."""
+
+    timeout: tuple[float, float] = (10.0, 60.0)  # seconds to connect, and between two bytes
+    retry_seconds: float = 20.0  # for further tries; 0 = one try. A web request must still get its answer
+    file_seconds: float = 300.0  # the same for whole files, which the worker moves
+
+
+POLICY = GcsPolicy()
+
+
 def client(storage_url: str) -> storage.Client:
-    """A client for the emulator at that URL; for Google with the default credentials when it is empty."""
+    """Make a client of the storage at that URL; of Google, with the default credentials, where it is empty."""
     if not storage_url:
         return storage.Client()
     return storage.Client(
@@ -48,8 +59,11 @@ def client(storage_url: str) -> storage.Client:
 class GcsStore:
     """One bucket, through the real client. Conditional writes are tried once: their callers' loops know more."""
 
-    def __init__(self, bucket: storage.Bucket) -> None:
+    def __init__(self, bucket: storage.Bucket, policy: GcsPolicy = POLICY) -> None:
         self._bucket = bucket
+        self._timeout = policy.timeout
+        self._retry = _retry(policy.retry_seconds)
+        self._file_retry = _retry(policy.file_seconds)
 
     def get(self, name: str, known: Blob | None = None) -> Blob | None:
         """The object, or None where there is none; `known` itself when it has not changed."""
@@ -57,7 +71,7 @@ class GcsStore:
         unless = known.generation if known else None
         with _translated():
             try:
-                data = blob.download_as_bytes(if_generation_not_match=unless, timeout=TIMEOUT, retry=_RETRY)
+                data = blob.download_as_bytes(if_generation_not_match=unless, timeout=self._timeout, retry=self._retry)
             except exceptions.NotFound:
                 return None
             except exceptions.NotModified:
@@ -67,7 +81,7 @@ class GcsStore:
     def stat(self, name: str) -> Stat | None:
         """What the service knows of the object, or None."""
         with _translated():
-            blob = self._bucket.get_blob(name, timeout=TIMEOUT, retry=_RETRY)
+            blob = self._bucket.get_blob(name, timeout=self._timeout, retry=self._retry)
         return _stat(blob) if blob else None
 
     def put(
@@ -85,8 +99,8 @@ class GcsStore:
                 data,
                 content_type=content_type,
                 if_generation_match=if_generation,
-                timeout=TIMEOUT,
-                retry=_RETRY if if_generation is None else None,
+                timeout=self._timeout,
+                retry=self._retry if if_generation is None else None,
             )
             return int(blob.generation)
 
@@ -94,7 +108,9 @@ class GcsStore:
         """Write a file's content, streamed; returns the new generation."""
         blob = self._bucket.blob(name)
         with _translated():
-            blob.upload_from_filename(str(path), content_type=content_type, timeout=TIMEOUT, retry=_LONG_RETRY)
+            blob.upload_from_filename(
+                str(path), content_type=content_type, timeout=self._timeout, retry=self._file_retry
+            )
             return int(blob.generation)
 
     def download(self, name: str, path: Path) -> int:
@@ -104,7 +120,7 @@ class GcsStore:
         try:
             with _translated():
                 try:
-                    blob.download_to_filename(str(partial), timeout=TIMEOUT, retry=_LONG_RETRY)
+                    blob.download_to_filename(str(partial), timeout=self._timeout, retry=self._file_retry)
                 except exceptions.NotFound:
                     raise FileNotFoundError(name) from None
             os.replace(partial, path)
@@ -114,10 +130,10 @@ class GcsStore:
 
     def delete(self, name: str, *, if_generation: int | None = None) -> bool:
         """Remove; False when there was nothing. Raises PreconditionFailed."""
-        retry = _RETRY if if_generation is None else None
+        retry = self._retry if if_generation is None else None
         with _translated():
             try:
-                self._bucket.blob(name).delete(if_generation_match=if_generation, timeout=TIMEOUT, retry=retry)
+                self._bucket.blob(name).delete(if_generation_match=if_generation, timeout=self._timeout, retry=retry)
             except exceptions.NotFound:
                 return False
         return True
@@ -125,13 +141,19 @@ class GcsStore:
     def list(self, prefix: str = "") -> Iterator[Stat]:
         """The objects whose names start with the prefix, in name order."""
         with _translated():
-            for blob in self._bucket.list_blobs(prefix=prefix, fields=_FIELDS, timeout=TIMEOUT, retry=_RETRY):
+            for blob in self._bucket.list_blobs(
+                prefix=prefix, fields=_FIELDS, timeout=self._timeout, retry=self._retry
+            ):
                 yield _stat(blob)
+
+
+def _retry(seconds: float) -> Retry | None:
+    return DEFAULT_RETRY.with_timeout(seconds) if seconds else None
 
 
 @contextmanager
 def _translated() -> Iterator[None]:
-    """The client's many errors as our few."""
+    """Raise the client's many errors as our few."""
     try:
         yield
     except exceptions.PreconditionFailed as error:

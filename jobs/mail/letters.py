@@ -9,9 +9,9 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from jobs import tokens, wording
-from jobs.errors import CODES, Bug
-from jobs.job import Job
-from jobs.mail import Mail, Picture
+from jobs.errors import CODES, Bug, Code
+from jobs.job import Job, JobError
+from jobs.mail.message import Mail, Picture
 from jobs.render import render
 
 # Most clients show the first 102 KB of a mail and hide the rest; long tables are cut for that.
@@ -64,7 +64,7 @@ def _report(letter: Letter, to: str) -> Mail:
     )
     share = wording.percent(report["test"]["accuracy"])
     subject = f"Your model is ready: right on {share} of {wording.plural(report['test']['images'], 'new photo')}"
-    values = {
+    values: dict[str, object] = {
         "report": report,
         "links": _links(letter),
         "cids": {picture.cid for picture in shown},
@@ -83,7 +83,7 @@ def _failed(letter: Letter, to: str) -> Mail:
 
 
 def _operator(letter: Letter, to: str) -> Mail:
-    code = _error(letter)["error"]["code"]
+    code = _row(letter).code
     return _mail(letter, "operator", to, f"modelmail: job {letter.job.short_id} failed ({code})", _error(letter))
 
 
@@ -95,12 +95,16 @@ _KINDS: Mapping[str, Callable[[Letter, str], Mail]] = {
 }
 
 
-def _error(letter: Letter) -> dict[str, Any]:
-    """The job's error with its row of the table. An unknown code, from a newer worker, reads as `internal`."""
-    error = dict(letter.job.error or {})
-    row = CODES.get(str(error.get("code")), CODES["internal"])
+def _row(letter: Letter) -> Code:
+    """The error's row of the table. An unknown code, from a newer worker, reads as `internal`."""
+    return CODES.get(letter.job.error.code if letter.job.error else "", CODES["internal"])
+
+
+def _error(letter: Letter) -> dict[str, object]:
+    row = _row(letter)
+    error = letter.job.error or JobError(row.code)
     return {
-        "error": {"code": row.code, "message": error.get("message") or "", "file": error.get("file") or ""},
+        "error": replace(error, code=row.code),
         "title": row.title,
         "advice": row.advice,
         "links": _links(letter),
@@ -136,7 +140,7 @@ def _headers(letter: Letter, kind: str) -> dict[str, str]:
     }
 
 
-def _mail(letter: Letter, kind: str, to: str, subject: str, values: Mapping[str, Any]) -> Mail:
+def _mail(letter: Letter, kind: str, to: str, subject: str, values: Mapping[str, object]) -> Mail:
     return Mail(
         kind=kind,
         to=to,
