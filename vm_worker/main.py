@@ -20,11 +20,11 @@ from jobs.sendgrid import SendgridMailer
 from jobs.settings import Settings
 from vm_worker.attempt import Attempt
 from vm_worker.idle import Leave
+from vm_worker.job_run import Launch, WorkerConfig
 from vm_worker.preemption import watch
+from vm_worker.scratch_folder import scratch_folder
 from vm_worker.spec import Cluster
-from vm_worker.tenure import Launch, Terms
 from vm_worker.worker import Worker
-from vm_worker.workroom import workroom
 
 MAIL_TIMEOUT = 30.0  # seconds
 
@@ -41,7 +41,7 @@ def build(settings: Settings, stop: threading.Event, room: Path, launch: Launch)
     figures = telemetry.opened(settings.telemetry_url, "modelmail-worker")
     queue = Queue(Buckets(emails, datasets, models), SystemClock(), settings.limits, figures)
     figures.observe(telemetry.WAITING, lambda: queue.oldest_waiting_seconds() or 0.0)
-    terms = Terms(
+    config = WorkerConfig(
         queue,
         launch,
         settings.lease_seconds,
@@ -55,7 +55,7 @@ def build(settings: Settings, stop: threading.Event, room: Path, launch: Launch)
     )
     mailer = SendgridMailer(settings.sendgrid_key, settings.sendgrid_url, MAIL_TIMEOUT)
     head = Letterhead(settings.sender, settings.operator, settings.public_url, settings.secret)
-    return Worker(terms, Postman(queue, mailer, head, room.name), room.name, room)
+    return Worker(config, Postman(queue, mailer, head, room.name), room.name, room)
 
 
 def main(launch: Launch = Attempt) -> int:
@@ -77,7 +77,7 @@ def main(launch: Launch = Attempt) -> int:
     watch(settings.metadata_url, stop.set)
     leave = Leave(60 * settings.idle_minutes, settings.metadata_url, settings.compute_url)
     log.info("polling every %g s", settings.poll_seconds)
-    with workroom(settings.work, f"{socket.gethostname()}-{uuid.uuid4().hex[:6]}") as room:
+    with scratch_folder(settings.work, f"{socket.gethostname()}-{uuid.uuid4().hex[:6]}") as room:
         build(settings, stop, room, launch).forever(settings.poll_seconds, leave)
     return 0
 

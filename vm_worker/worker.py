@@ -16,7 +16,7 @@ from jobs.queue import Waiting
 from jobs.records import Record
 from jobs.retries import CRASH
 from jobs.sweep import retire, sweep
-from vm_worker.tenure import Preempted, Tenure, Terms
+from vm_worker.job_run import JobRun, Preempted, WorkerConfig
 
 RETIRE_SECONDS = 3600.0
 LONGEST_WAIT = CRASH.most * (1 + CRASH.jitter)  # seconds
@@ -35,10 +35,10 @@ class Sighting:
 class Worker:
     """One poller. Any number of them may run against the same buckets."""
 
-    def __init__(self, terms: Terms, postman: Postman, name: str, work: Path) -> None:
-        self._terms = terms
-        self._queue = terms.queue
-        self._clock = terms.queue.clock
+    def __init__(self, config: WorkerConfig, postman: Postman, name: str, work: Path) -> None:
+        self._config = config
+        self._queue = config.queue
+        self._clock = config.queue.clock
         self._postman = postman
         self._name = name
         self._work = work
@@ -98,14 +98,14 @@ class Worker:
         if before is None or before.generation != record.generation:
             self._sightings[record.job.id] = Sighting(record.generation, self._clock.monotonic())
             return False
-        return self._clock.monotonic() - before.since > self._terms.lease_seconds
+        return self._clock.monotonic() - before.since > self._config.lease_seconds
 
     def _run(self, record: Record, claimed_at: float) -> None:
         job = record.job
         home = self._work / f"{job.short_id}-{job.lease.token if job.lease else 0}"
         log.info("job %s: claimed", job.short_id)
         try:
-            Tenure(self._terms, record, home, claimed_at).run()
+            JobRun(self._config, record, home, claimed_at).run()
         except LeaseLost as error:
             log.warning("%s", error)
         finally:
@@ -149,7 +149,7 @@ class Worker:
             retire(self._queue, self._goes_on)
 
     def _goes_on(self) -> bool:
-        return not self._terms.stopping()
+        return not self._config.stopping()
 
     def forever(self, poll_seconds: float, leave: Callable[[float], bool] = lambda idle: False) -> None:
         """Poll until told to stop. Nothing that a job or the storage does ends this.
@@ -157,7 +157,7 @@ class Worker:
         `leave` is asked after each poll without work, with the seconds since the last one that had some.
         """
         worked = self._clock.monotonic()
-        while not self._terms.stopping():
+        while not self._config.stopping():
             try:
                 busy = self.step()
             except Transient as error:
@@ -178,5 +178,5 @@ class Worker:
 
     def _rest(self, seconds: float) -> None:
         end = self._clock.monotonic() + seconds
-        while not self._terms.stopping() and self._clock.monotonic() < end:
+        while not self._config.stopping() and self._clock.monotonic() < end:
             self._clock.sleep(min(0.2, seconds))

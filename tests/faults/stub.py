@@ -1,4 +1,4 @@
-"""A stage table that learns nothing: the real worker, pipes, ledger and buckets, in milliseconds.
+"""A stage table that learns nothing: the real worker, pipes, manifests and buckets, in milliseconds.
 
 `MODELMAIL_STUB` names a folder. It holds `report.json`, the report that every job gets; `made` notes each piece
 of work that a child begins; and a child that comes to the point named in `stop-at` says so in `reached` and

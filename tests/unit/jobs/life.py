@@ -28,8 +28,8 @@ from jobs.store import Blob, MemoryStore, Stat
 from tests.unit.jobs.turns import Baton, SkewedClock
 from tests.unit.jobs.witness import Witness
 from vm_worker.attempt import ENDED
+from vm_worker.job_run import Preempted, WorkerConfig
 from vm_worker.spec import Done, Spec
-from vm_worker.tenure import Preempted, Terms
 from vm_worker.worker import Worker
 
 LEASE = 60.0
@@ -191,8 +191,8 @@ class World:
         machine = Machine(f"w{self.births}", Baton(lambda: self.time.advance(TICK)))
         queue = Queue(self.buckets, SkewedClock(self.time, offset, self.pause), LIMITS)
         postman = Postman(queue, self, HEAD, machine.name)
-        terms = Terms(queue, self._launch, LEASE, stopping=lambda: machine.stopping)
-        worker = Worker(terms, postman, machine.name, self.folder / machine.name)
+        config = WorkerConfig(queue, self._launch, LEASE, stopping=lambda: machine.stopping)
+        worker = Worker(config, postman, machine.name, self.folder / machine.name)
         machine.baton.start(lambda: self._poll(machine, worker, queue))
         return machine
 

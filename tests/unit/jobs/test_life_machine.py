@@ -219,7 +219,7 @@ ENDS = {
 
 
 def test_nothing_is_lost_where_nothing_goes_wrong() -> None:
-    """Each kind of training ends as it should, in its first tenure unless it dies or hangs."""
+    """Each kind of training ends as it should, in its first run unless it dies or hangs."""
     life = Life()
     life.begin(offsets=(0.0, 30.0, 60.0), low=False, survivor=0, kinds=[])
     try:
@@ -265,7 +265,7 @@ def test_a_sender_frozen_at_any_step_is_no_second_sender(down: bool) -> None:
 @pytest.fixture(autouse=True)
 def transfers_take_turns(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The workers' transfer threads run in their own; nothing is logged."""
-    monkeypatch.setattr("vm_worker.tenure.ThreadPoolExecutor", Inline)
+    monkeypatch.setattr("vm_worker.job_run.ThreadPoolExecutor", Inline)
     logging.disable(logging.CRITICAL)
     yield
     logging.disable(logging.NOTSET)

@@ -18,8 +18,8 @@ from jobs.options import Options
 from jobs.queue import Buckets, Queue
 from jobs.records import Record
 from jobs.store import MemoryStore
+from vm_worker.job_run import Launch, WorkerConfig
 from vm_worker.spec import Spec
-from vm_worker.tenure import Launch, Terms
 from vm_worker.worker import Worker
 
 LEASE = 60.0
@@ -64,8 +64,10 @@ class House:
     def worker(self, name: str) -> Worker:
         head = Letterhead("modelmail@example.org", "operator@example.org", "http://here", "secret")
         postman = Postman(self.queue, self.mailer, head, name)
-        terms = Terms(self.queue, lambda spec, home: self.launch(spec, home), LEASE, stopping=lambda: self.stopping)
-        return Worker(terms, postman, name, self.folder / name)
+        config = WorkerConfig(
+            self.queue, lambda spec, home: self.launch(spec, home), LEASE, stopping=lambda: self.stopping
+        )
+        return Worker(config, postman, name, self.folder / name)
 
     def submit(self, hmac: str = "a" * 64) -> str:
         job_id = self.queue.submit(jobs.new_id(), "ada@example.org", hmac, Options()).id

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from jobs.job import Stage
-from tests.unit.worker.test_tenure import KEY, World
+from tests.unit.worker.test_job_run import KEY, World
 
 
 @pytest.fixture

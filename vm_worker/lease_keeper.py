@@ -27,7 +27,7 @@ LOOK = 0.2  # seconds between two looks of the guard
 log = logging.getLogger(__name__)
 
 
-class Renewal:
+class LeaseKeeper:
     """One lease, from the claim on. `record` is the newest that its owner has written.
 
     `since` (monotonic seconds) is from before the claim's write: its answer may have been long on its way.

@@ -21,8 +21,8 @@ from jobs.queue import Dismissal, Queue
 from jobs.records import Record
 from jobs.telemetry import STAGE_SECONDS, TRIALS, Silent, Telemetry
 from vm_worker.attempt import ENDED
-from vm_worker.ledger import Ledger
-from vm_worker.renewal import Renewal
+from vm_worker.lease_keeper import LeaseKeeper
+from vm_worker.manifests import Manifests
 from vm_worker.spec import Cluster, Spec
 
 PULSE = 0.1  # seconds between two looks at the clock
@@ -71,8 +71,8 @@ Launch = Callable[[Spec, Path], Child]
 
 
 @dataclass(frozen=True)
-class Terms:
-    """What holds for every tenure of a worker."""
+class WorkerConfig:
+    """What holds for every job that a worker runs."""
 
     queue: Queue
     launch: Launch
@@ -86,19 +86,19 @@ class Terms:
     telemetry: Telemetry = field(default_factory=Silent)
 
 
-class Tenure:
+class JobRun:
     """Runs one claimed job to its outcome, or lets it go."""
 
-    def __init__(self, terms: Terms, record: Record, home: Path, claimed_at: float) -> None:
+    def __init__(self, config: WorkerConfig, record: Record, home: Path, claimed_at: float) -> None:
         """`claimed_at`: monotonic seconds of the moment before the claim was written."""
-        self._terms = terms
-        self._queue = terms.queue
-        self._clock = terms.queue.clock
+        self._config = config
+        self._queue = config.queue
+        self._clock = config.queue.clock
         self._home = home
         self._began = self._clock.monotonic()
-        self._lease = Renewal(self._queue, record, terms.lease_seconds, claimed_at)
+        self._lease = LeaseKeeper(self._queue, record, config.lease_seconds, claimed_at)
         self._progress = record.job.progress
-        self._ledger = Ledger(self._queue, record.job, home / "artifacts", self._lease.check)
+        self._manifests = Manifests(self._queue, record.job, home / "artifacts", self._lease.check)
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="transfer")
 
     def run(self) -> None:
@@ -135,7 +135,7 @@ class Tenure:
     def _attempt(self) -> None:
         """The child has ended when this ends."""
         spec = self._await(self._pool.submit(self._prepare))
-        child = self._terms.launch(spec, self._home)
+        child = self._config.launch(spec, self._home)
         try:
             with self._lease.guarding(child.stop):
                 self._follow(child)
@@ -146,26 +146,33 @@ class Tenure:
         """The dataset and the files of committed stages, fetched; the spec of what is left."""
         job = self._job
         dataset = self._home / "dataset.zip"
-        self._ledger.folder.mkdir(parents=True, exist_ok=True)
-        self._ledger.fetch_dataset(dataset)
-        self._ledger.adopt_all()
+        self._manifests.folder.mkdir(parents=True, exist_ok=True)
+        self._manifests.fetch_dataset(dataset)
+        self._manifests.adopt_all()
         return Spec(
             job=job.short_id,
             dataset=dataset,
-            folder=self._ledger.folder,
+            folder=self._manifests.folder,
             options=job.options,
             limits=self._queue.limits,
-            seconds=max(0.0, job.options.minutes * 60.0 - self._ledger.seconds - self._clock.monotonic() + self._began),
+            seconds=max(
+                0.0, job.options.minutes * 60.0 - self._manifests.seconds - self._clock.monotonic() + self._began
+            ),
             created_at=job.created_at.isoformat(timespec="seconds"),
             started_at=job.started_at.isoformat(timespec="seconds") if job.started_at else "",
-            weights=self._terms.weights,
-            download_weights=self._terms.download_weights,
-            files_url=f"{self._terms.public_url}/jobs/{job.id}/files" if self._terms.public_url else "",
-            done=self._ledger.stages,
-            trials=self._ledger.trials,
-            hourly_price=self._terms.hourly_price,
-            cluster=self._terms.cluster,
+            weights=self._config.weights,
+            download_weights=self._config.download_weights,
+            files_url=f"{self._config.public_url}/jobs/{job.id}/files" if self._config.public_url else "",
+            done=self._manifests.stages,
+            trials=self._manifests.trials,
+            hourly_price=self._config.hourly_price,
+            cluster=self._config.cluster,
         )
+
+    def _seconds_left(self) -> float:
+        """What the user's budget still holds: committed work is paid, and so is the time since the claim."""
+        paid = self._manifests.seconds + self._clock.monotonic() - self._began
+        return max(0.0, self._job.options.minutes * 60.0 - paid)
 
     def _follow(self, child: Child) -> None:
         for event in self._events(child):
@@ -173,7 +180,7 @@ class Tenure:
             if kind == "progress":
                 self._progress = _progress(event)
             elif kind in ("stage", "trial"):
-                answer = self._await(self._pool.submit(self._ledger.commit, event))
+                answer = self._await(self._pool.submit(self._manifests.commit, event))
                 child.answer(answer)
                 if "go" in answer:  # what is adopted was counted by who made it
                     self._count(event)
@@ -189,17 +196,17 @@ class Tenure:
 
     def _count(self, event: Mapping[str, Any]) -> None:
         if event["event"] == "trial":
-            self._terms.telemetry.count(TRIALS)
+            self._config.telemetry.count(TRIALS)
         else:
-            self._terms.telemetry.took(STAGE_SECONDS, float(event["seconds"]), stage=str(Stage(event["stage"])))
+            self._config.telemetry.took(STAGE_SECONDS, float(event["seconds"]), stage=str(Stage(event["stage"])))
 
     def _end(self, status: int) -> None:
-        if status != 0 or not self._ledger.complete:
+        if status != 0 or not self._manifests.complete:
             self._lease.check()  # its end may be the guard's work
             log.error("job %s: the attempt's process ended with status %s", self._job.short_id, status)
             self._write(lambda record: self._queue.let_go(record, CRASHED))
             return
-        self._write(lambda record: self._queue.finish(record, self._ledger.public_files()))
+        self._write(lambda record: self._queue.finish(record, self._manifests.public_files()))
 
     def _events(self, child: Child) -> Iterator[Mapping[str, Any]]:
         while (event := child.next_event(PULSE)) != ENDED:
@@ -218,7 +225,7 @@ class Tenure:
 
     def _pulse(self) -> None:
         """Look at everything that may end the attempt from outside. Raises Preempted, LeaseLost, Overdue, Transient."""
-        if self._terms.stopping():
+        if self._config.stopping():
             raise Preempted("the worker was told to stop")
         limits = self._queue.limits
         if self._queue.past_deadline(self._job):

@@ -21,8 +21,8 @@ from jobs.records import Record
 from jobs.store import MemoryStore
 from jobs.telemetry import Tally
 from vm_worker.attempt import ENDED
+from vm_worker.job_run import JobRun, Preempted, WorkerConfig
 from vm_worker.spec import Spec
-from vm_worker.tenure import Preempted, Tenure, Terms
 
 LEASE = 60.0
 KEY, OTHER_KEY = "ab" * 20, "cd" * 20
@@ -87,8 +87,8 @@ class World:
             return child
 
         where, stopping = "http://here", lambda: self.stopping
-        terms = Terms(self.queue, launch, LEASE, public_url=where, stopping=stopping, telemetry=self.tally)
-        Tenure(terms, self.claim(), self.home, self.clock.monotonic()).run()
+        config = WorkerConfig(self.queue, launch, LEASE, public_url=where, stopping=stopping, telemetry=self.tally)
+        JobRun(config, self.claim(), self.home, self.clock.monotonic()).run()
 
     def stage(self, stage: Stage, *, result: Any = None, public: bool = True, text: str = "x") -> dict[str, Any]:
         path = self.home / "artifacts" / f"{stage}.txt"

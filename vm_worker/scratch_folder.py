@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 
 @contextmanager
-def workroom(root: Path, name: str) -> Iterator[Path]:
+def scratch_folder(root: Path, name: str) -> Iterator[Path]:
     """`<root>/<name>` until the block ends. Raises OSError where the folder cannot be made."""
     root.mkdir(parents=True, exist_ok=True)
     own = root / name

@@ -27,7 +27,7 @@ T = TypeVar("T")
 Manifest = dict[str, Any]
 
 
-class Ledger:
+class Manifests:
     """One attempt's view of its job's stages and trials. Its calls block: they belong into a transfer thread."""
 
     def __init__(self, queue: Queue, job: Job, folder: Path, check: Callable[[], None]) -> None:
