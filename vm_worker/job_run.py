@@ -7,23 +7,23 @@ delays a beat. An owner that cannot renew for three quarters of its lease stops 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NotYet
-from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import TypeVar
 
 from jobs.errors import LeaseLost, ModelmailError, Transient, UserError
-from jobs.job import Job, Progress, Stage
-from jobs.queue import Dismissal, Queue
+from jobs.job import Job, Progress
+from jobs.queue import Dismissal
 from jobs.records import Record
-from jobs.telemetry import STAGE_SECONDS, TRIALS, Silent, Telemetry
-from vm_worker.attempt import ENDED
+from jobs.telemetry import STAGE_SECONDS, TRIALS
+from vm_worker.events import Ended, Event, Failed, ProgressEvent, Rejected, StageOffer, TrialOffer
 from vm_worker.lease_keeper import LeaseKeeper
 from vm_worker.manifests import Manifests
-from vm_worker.spec import Cluster, Spec
+from vm_worker.spec import Spec
+from vm_worker.worker_config import Child, WorkerConfig
 
 PULSE = 0.1  # seconds between two looks at the clock
 
@@ -47,45 +47,6 @@ class Overdue(ModelmailError):
 LACKS = (Transient, OSError, MemoryError)  # storage, disk, processes, memory: none is the job's fault
 
 
-class Child(Protocol):
-    """What an attempt's process looks like from here."""
-
-    def next_event(self, timeout: float) -> Mapping[str, Any] | None:
-        """An event, `ENDED`, or None after `timeout` seconds."""
-        ...
-
-    def answer(self, message: Mapping[str, Any]) -> None:
-        """Tell the child that a stage or a trial is committed."""
-        ...
-
-    def stop(self) -> int:
-        """Kill; returns the exit status."""
-        ...
-
-    def wait(self) -> int:
-        """The exit status of a child that has ended."""
-        ...
-
-
-Launch = Callable[[Spec, Path], Child]
-
-
-@dataclass(frozen=True)
-class WorkerConfig:
-    """What holds for every job that a worker runs."""
-
-    queue: Queue
-    launch: Launch
-    lease_seconds: float
-    weights: str = ""
-    download_weights: bool = False
-    public_url: str = ""
-    hourly_price: float = 0.0
-    stopping: Callable[[], bool] = field(default=lambda: False)
-    cluster: Cluster = field(default_factory=Cluster)
-    telemetry: Telemetry = field(default_factory=Silent)
-
-
 class JobRun:
     """Runs one claimed job to its outcome, or lets it go."""
 
@@ -96,10 +57,10 @@ class JobRun:
         self._clock = config.queue.clock
         self._home = home
         self._began = self._clock.monotonic()
-        self._lease = LeaseKeeper(self._queue, record, config.lease_seconds, claimed_at)
+        self._lease = LeaseKeeper(self._queue, record, config.lease, claimed_at)
         self._progress = record.job.progress
         self._manifests = Manifests(self._queue, record.job, home / "artifacts", self._lease.check)
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="transfer")
+        self._transfers = config.transfers()
 
     def run(self) -> None:
         """Ends with an outcome or with the job let go. Raises LeaseLost and Preempted, after the child has ended.
@@ -123,7 +84,7 @@ class JobRun:
             log.exception("job %s failed", self._job.short_id)
             self._write(lambda record: self._queue.fail(record, "internal", OUR_ERROR))
         finally:
-            self._pool.shutdown(cancel_futures=True)
+            self._transfers.shutdown(cancel_futures=True)
 
     @property
     def _job(self) -> Job:
@@ -134,7 +95,7 @@ class JobRun:
 
     def _attempt(self) -> None:
         """The child has ended when this ends."""
-        spec = self._await(self._pool.submit(self._prepare))
+        spec = self._await(self._transfers.submit(self._prepare))
         child = self._config.launch(spec, self._home)
         try:
             with self._lease.guarding(child.stop):
@@ -175,30 +136,34 @@ class JobRun:
         return max(0.0, self._job.options.minutes * 60.0 - paid)
 
     def _follow(self, child: Child) -> None:
+        """Act on the child's events until it has ended, or until an event is the job's outcome."""
         for event in self._events(child):
-            kind = event.get("event")
-            if kind == "progress":
-                self._progress = _progress(event)
-            elif kind in ("stage", "trial"):
-                answer = self._await(self._pool.submit(self._manifests.commit, event))
-                child.answer(answer)
-                if "go" in answer:  # what is adopted was counted by who made it
-                    self._count(event)
-            elif kind == "rejected":
-                error = UserError(event["code"], event["message"], file=event["file"])
-                self._write(lambda record, error=error: self._queue.reject(record, error))  # type: ignore[misc]
-                return
-            elif kind == "failed":
-                log.error("job %s failed: %s", self._job.short_id, event["message"])
-                self._write(lambda record: self._queue.fail(record, "internal", OUR_ERROR))
-                return
+            match event:
+                case ProgressEvent():
+                    self._progress = _progress(event)
+                case StageOffer() | TrialOffer():
+                    self._commit(child, event)
+                case Rejected(code, message, file):
+                    error = UserError(code, message, file=file)
+                    self._write(lambda record, error=error: self._queue.reject(record, error))  # type: ignore[misc]
+                    return
+                case Failed(message):
+                    log.error("job %s failed: %s", self._job.short_id, message)
+                    self._write(lambda record: self._queue.fail(record, "internal", OUR_ERROR))
+                    return
         self._end(child.wait())
 
-    def _count(self, event: Mapping[str, Any]) -> None:
-        if event["event"] == "trial":
+    def _commit(self, child: Child, offer: StageOffer | TrialOffer) -> None:
+        answer = self._await(self._transfers.submit(self._manifests.commit, offer))
+        child.answer(answer)
+        if answer.go is not None:  # what is adopted was counted by the attempt that made it
+            self._count(offer)
+
+    def _count(self, offer: StageOffer | TrialOffer) -> None:
+        if isinstance(offer, TrialOffer):
             self._config.telemetry.count(TRIALS)
         else:
-            self._config.telemetry.took(STAGE_SECONDS, float(event["seconds"]), stage=str(Stage(event["stage"])))
+            self._config.telemetry.took(STAGE_SECONDS, offer.seconds, stage=str(offer.stage))
 
     def _end(self, status: int) -> None:
         if status != 0 or not self._manifests.complete:
@@ -208,8 +173,8 @@ class JobRun:
             return
         self._write(lambda record: self._queue.finish(record, self._manifests.public_files()))
 
-    def _events(self, child: Child) -> Iterator[Mapping[str, Any]]:
-        while (event := child.next_event(PULSE)) != ENDED:
+    def _events(self, child: Child) -> Iterator[Event]:
+        while not isinstance(event := child.next_event(PULSE), Ended):
             self._pulse()
             if event is not None:
                 yield event
@@ -236,13 +201,14 @@ class JobRun:
         self._lease.pulse(self._progress)
 
 
-def _progress(event: Mapping[str, Any]) -> Progress:
+def _progress(event: ProgressEvent) -> Progress:
+    """What the status page shows of a child's progress."""
     return Progress(
-        stage=event["stage"],
-        fraction=event["fraction"],
-        message=event["message"],
-        quoted_seconds=event.get("quoted_seconds"),
-        remaining_seconds=event.get("remaining_seconds"),
-        candidates=tuple(event.get("candidates", ())),
-        curve=tuple(event.get("curve", ())),
+        stage=event.stage,
+        fraction=event.fraction,
+        message=event.message,
+        quoted_seconds=event.quoted_seconds,
+        remaining_seconds=event.remaining_seconds,
+        candidates=tuple(event.candidates or ()),
+        curve=tuple(event.curve or ()),
     )

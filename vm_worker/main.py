@@ -20,11 +20,12 @@ from jobs.sendgrid import SendgridMailer
 from jobs.settings import Settings
 from vm_worker.attempt import Attempt
 from vm_worker.idle import Leave
-from vm_worker.job_run import Launch, WorkerConfig
+from vm_worker.lease_keeper import LeasePolicy
 from vm_worker.preemption import watch
 from vm_worker.scratch_folder import scratch_folder
 from vm_worker.spec import Cluster
 from vm_worker.worker import Worker
+from vm_worker.worker_config import Launch, WorkerConfig
 
 MAIL_TIMEOUT = 30.0  # seconds
 
@@ -44,7 +45,7 @@ def build(settings: Settings, stop: threading.Event, room: Path, launch: Launch)
     config = WorkerConfig(
         queue,
         launch,
-        settings.lease_seconds,
+        LeasePolicy(settings.lease_seconds),
         settings.weights,
         settings.download_weights,
         settings.public_url,

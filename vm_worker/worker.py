@@ -16,7 +16,8 @@ from jobs.queue import Waiting
 from jobs.records import Record
 from jobs.retries import CRASH
 from jobs.sweep import retire, sweep
-from vm_worker.job_run import JobRun, Preempted, WorkerConfig
+from vm_worker.job_run import JobRun, Preempted
+from vm_worker.worker_config import WorkerConfig
 
 RETIRE_SECONDS = 3600.0
 LONGEST_WAIT = CRASH.most * (1 + CRASH.jitter)  # seconds
@@ -98,7 +99,7 @@ class Worker:
         if before is None or before.generation != record.generation:
             self._sightings[record.job.id] = Sighting(record.generation, self._clock.monotonic())
             return False
-        return self._clock.monotonic() - before.since > self._config.lease_seconds
+        return self._clock.monotonic() - before.since > self._config.lease.seconds
 
     def _run(self, record: Record, claimed_at: float) -> None:
         job = record.job

@@ -18,7 +18,6 @@ from jobs.options import Options
 from tests.cluster import started_trials
 from tests.cluster.conftest import Nodes
 from tests.unit.learn.photos import textures, weight
-from vm_worker.executors import ray as on_ray
 from vm_worker.learn.budget import Budget
 from vm_worker.learn.heads import Head
 from vm_worker.learn.setting import Chosen
@@ -122,9 +121,8 @@ def first(what: Callable[[], Any]) -> Any:
 
 
 def test_a_cluster_that_does_not_answer_leaves_the_work_to_this_machine(
-    material: TuneRequest, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    material: TuneRequest, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(on_ray, "CONNECT_SECONDS", 1.0)
     skipped = replace(material, options=replace(material.options, search="none"), folder=Path(material.folder))
     tuned = tune(
         replace(

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from jobs.json_values import JsonObject
 from vm_worker.executors.executor import Tell
 
 CUTS = ("block7a_expand_conv", "block6b_expand_conv", "block6a_expand_conv", "block5a_expand_conv", "image")
@@ -63,8 +64,9 @@ def _trial(task: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
     time.sleep(delay)
     found, points = error(recipe), []
     for number in range(1, recipe["epochs"] + 1):
-        points.append({"phase": "tune", "epoch": number, "validation_accuracy": 1 - found})
-        tell({"epoch": points[-1]})
+        point: JsonObject = {"phase": "tune", "epoch": number, "validation_accuracy": 1 - found}
+        points.append(point)
+        tell({"epoch": point})
     Path(task["weights"]).write_text("weights")
     np.save(Path(task["weights"]).with_suffix(".npy"), np.full((12, 3), 1 / 3, np.float32))
     result = {"state": "ended", "score": _score(found), "epochs": recipe["epochs"], "points": points}
