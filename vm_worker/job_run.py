@@ -44,7 +44,8 @@ class Overdue(ModelmailError):
     """The job's deadline has passed while it ran."""
 
 
-LACKS = (Transient, OSError, MemoryError)  # storage, disk, processes, memory: none is the job's fault
+# Storage, disk, processes, memory: what another time or another machine may have, and no job's fault.
+LACKS = (Transient, OSError, MemoryError)
 
 
 class JobRun:
@@ -77,7 +78,7 @@ class JobRun:
         except Overdue as error:
             log.error("job %s: %s", self._job.short_id, error)
             self._write(self._queue.fail_overdue)
-        except LACKS as error:  # what another time or another machine may have
+        except LACKS as error:
             log.warning("job %s: %s: %s", self._job.short_id, type(error).__name__, error)
             self._write(lambda record: self._queue.let_go(record, CRASHED))
         except Exception:  # whatever a job does to us, the worker goes on to the next
@@ -94,7 +95,7 @@ class JobRun:
         self._lease.record = change(self._lease.record)
 
     def _attempt(self) -> None:
-        """The child has ended when this ends."""
+        """Start the child and follow it. It has ended when this returns or raises."""
         spec = self._await(self._transfers.submit(self._prepare))
         child = self._config.launch(spec, self._home)
         try:
@@ -104,7 +105,7 @@ class JobRun:
             child.stop()
 
     def _prepare(self) -> Spec:
-        """The dataset and the files of committed stages, fetched; the spec of what is left."""
+        """Fetch the dataset and the files of committed stages; the spec of what is left to do."""
         job = self._job
         dataset = self._home / "dataset.zip"
         self._manifests.folder.mkdir(parents=True, exist_ok=True)
@@ -116,9 +117,7 @@ class JobRun:
             folder=self._manifests.folder,
             options=job.options,
             limits=self._queue.limits,
-            seconds=max(
-                0.0, job.options.minutes * 60.0 - self._manifests.seconds - self._clock.monotonic() + self._began
-            ),
+            seconds=self._seconds_left(),
             created_at=job.created_at.isoformat(timespec="seconds"),
             started_at=job.started_at.isoformat(timespec="seconds") if job.started_at else "",
             weights=self._config.weights,
@@ -185,8 +184,8 @@ class JobRun:
             try:
                 return future.result(timeout=PULSE)
             except NotYet:
-                if future.done():
-                    raise  # the work itself timed out
+                if future.done():  # just now; or the work itself timed out, and its result is that error
+                    return future.result()
 
     def _pulse(self) -> None:
         """Look at everything that may end the attempt from outside. Raises Preempted, LeaseLost, Overdue, Transient."""

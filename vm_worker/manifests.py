@@ -92,7 +92,7 @@ class Manifests:
 
     @property
     def seconds(self) -> float:
-        """What is paid of the budget. Trials of the attempt that committed the tuning are part of its seconds."""
+        """Seconds of the budget that committed work has used: those of a tuning hold its own attempt's trials."""
         tuner = self._stages[Stage.TUNE].token if Stage.TUNE in self._stages else None
         trials = (trial.seconds for trial in self._trials.values() if trial.token != tuner)
         return float(sum(stage.seconds for stage in self._stages.values()) + sum(trials))

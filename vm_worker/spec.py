@@ -1,4 +1,4 @@
-"""What an attempt is told: one JSON file, all that the child process knows of the world."""
+"""The spec of an attempt: one JSON file with all that its child process is told."""
 
 from __future__ import annotations
 

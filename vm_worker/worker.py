@@ -1,4 +1,4 @@
-"""The poller: finds a job that it may take, runs it, and sweeps when there is none."""
+"""The worker: it polls for a job that it may take, runs it, and sweeps from time to time."""
 
 from __future__ import annotations
 
@@ -19,8 +19,10 @@ from jobs.sweep import retire, sweep
 from vm_worker.job_run import JobRun, Preempted
 from vm_worker.worker_config import WorkerConfig
 
-RETIRE_SECONDS = 3600.0
-LONGEST_WAIT = CRASH.most * (1 + CRASH.jitter)  # seconds
+RETIRE_SECONDS = 3600.0  # between two looks for jobs whose time is up
+LONGEST_WAIT = CRASH.most * (1 + CRASH.jitter)  # seconds that a job is ever told to wait after a crash
+REST_PAUSE = 0.2  # seconds between two looks at whether to stop
+LOG_LINES = 30  # of an attempt's own log, that go into the worker's
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +36,7 @@ class Sighting:
 
 
 class Worker:
-    """One poller. Any number of them may run against the same buckets."""
+    """One worker. Any number of them may run against the same buckets."""
 
     def __init__(self, config: WorkerConfig, postman: Postman, name: str, work: Path) -> None:
         self._config = config
@@ -62,7 +64,7 @@ class Worker:
         return False
 
     def _claimable(self) -> Iterator[Waiting]:
-        """Those that may be taken, oldest upload first; a job waits while an older one of its address runs.
+        """The jobs that may be taken, oldest upload first; a job waits while an older one of its address runs.
 
         Records are read one by one, as far as they are asked for: a long queue costs a step nothing.
         """
@@ -87,14 +89,14 @@ class Worker:
         return age > timedelta(hours=self._queue.limits.deadline_hours)
 
     def _due(self, job: Job) -> bool:
-        """A wait longer than any that we order comes of a clock that was wrong: it does not count."""
+        """Whether the job's wait is over. One longer than any that is ordered comes from a wrong clock: none at all."""
         if job.retry_at is None:
             return True
         wait = (job.retry_at - self._clock.now()).total_seconds()
         return wait <= 0 or wait > LONGEST_WAIT
 
     def _dead(self, record: Record) -> bool:
-        """The record has not changed for a whole lease on our own clock: no wall clock takes part."""
+        """Whether the record has not changed for a whole lease on this worker's own clock: no wall clock takes part."""
         before = self._sightings.get(record.job.id)
         if before is None or before.generation != record.generation:
             self._sightings[record.job.id] = Sighting(record.generation, self._clock.monotonic())
@@ -115,7 +117,7 @@ class Worker:
         self._settle(job.id)
 
     def _settle(self, job_id: str) -> None:
-        """What follows an outcome, whoever wrote it: what this worker still uploaded for a lost job goes too."""
+        """Deliver the mail of an outcome, whoever wrote it, and remove what was uploaded for a job that was lost."""
         after = self._queue.read(job_id)
         if after is None:
             return
@@ -124,7 +126,7 @@ class Worker:
             self._deliver(job_id)
 
     def _deliver(self, job_id: str) -> None:
-        """A mail that cannot be written must not stop the next job; the sweep tries it again."""
+        """Send the job's mails. One that cannot be sent must not stop the next job; the sweep tries it again."""
         try:
             self._postman.deliver(job_id)
         except Transient as error:
@@ -133,10 +135,10 @@ class Worker:
             log.exception("job %s: its mail could not be written", job_id[:8])
 
     def _keep_log(self, home: Path, short_id: str) -> None:
-        """The end of the attempt's own log, for the operator: the folder goes with the job."""
+        """Copy the end of the attempt's own log into this one, for the operator: the folder goes with the job."""
         path = home / "attempt.log"
         if path.exists():
-            lines = path.read_text(encoding="utf-8", errors="replace").splitlines()[-30:]
+            lines = path.read_text(encoding="utf-8", errors="replace").splitlines()[-LOG_LINES:]
             for line in lines:
                 log.info("job %s | %s", short_id, line)
 
@@ -153,7 +155,7 @@ class Worker:
         return not self._config.stopping()
 
     def forever(self, poll_seconds: float, leave: Callable[[float], bool] = lambda idle: False) -> None:
-        """Poll until told to stop. Nothing that a job or the storage does ends this.
+        """Poll until the worker is told to stop. Nothing that a job or the storage does ends this.
 
         `leave` is asked after each poll without work, with the seconds since the last one that had some.
         """
@@ -180,4 +182,4 @@ class Worker:
     def _rest(self, seconds: float) -> None:
         end = self._clock.monotonic() + seconds
         while not self._config.stopping() and self._clock.monotonic() < end:
-            self._clock.sleep(min(0.2, seconds))
+            self._clock.sleep(min(REST_PAUSE, seconds))

@@ -265,7 +265,9 @@ def test_a_job_whose_deadline_passes_while_it_runs_is_ended_by_its_own_worker(wo
     assert (job.status, job.error["code"], set(job.mails)) == (Status.FAILED, "deadline", {"failed", "operator"})
 
 
-@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), MemoryError()])
+@pytest.mark.parametrize(
+    "error", [OSError(28, "No space left on device"), MemoryError(), TimeoutError("a read that hung")]
+)
 def test_a_machine_without_means_is_a_crash_and_no_fault_of_the_job(
     world: World, error: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
