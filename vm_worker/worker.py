@@ -19,7 +19,7 @@ from jobs.sweep import retire, sweep
 from vm_worker.job_run import JobRun, Preempted
 from vm_worker.worker_config import WorkerConfig
 
-RETIRE_SECONDS = 3600.0  # between two looks for jobs whose time is up
+RETIRE_SECONDS = 3600.0  # between two deletions of models whose retention has ended
 LONGEST_WAIT = CRASH.most * (1 + CRASH.jitter)  # seconds that a job is ever told to wait after a crash
 REST_PAUSE = 0.2  # seconds between two looks at whether to stop
 LOG_LINES = 30  # of an attempt's own log, that go into the worker's

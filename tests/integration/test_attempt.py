@@ -11,10 +11,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
+import pytest
+
 from jobs.limits import Limits
 from jobs.options import Options
 from tests.workers import runs
-from vm_worker.attempt import Attempt
+from vm_worker.attempt import Attempt, AttemptPolicy
 from vm_worker.events import Answer, Ended, Event, Failed, ProgressEvent, Rejected
 from vm_worker.spec import Done, Spec
 
@@ -97,6 +99,25 @@ def test_memory_that_runs_out_is_the_attempts_end_and_not_the_workers(tmp_path: 
     own = int(Path("/proc/self/oom_score_adj").read_text())
     assert int(Path(f"/proc/{attempt.pid}/oom_score_adj").read_text()) > own
     attempt.stop()
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"nonsense\n",
+        b"[1, 2]\n",
+        b'{"event": "magic"}\n',
+        b'{"event": "stage", "stage": "intake"}\n',  # of a known kind, and incomplete
+        b'{"event": "failed", "message": "' + b"x" * 2000 + b'"}\n',  # longer than is read
+    ],
+)
+def test_a_child_that_writes_what_is_no_event_ends_and_harms_nobody(tmp_path: Path, said: bytes) -> None:
+    babbler = replace(spec(tmp_path, said), steps="tests.integration.babbler")
+    attempt = Attempt(babbler, tmp_path, AttemptPolicy(line_max=1000))
+    while not isinstance(event := attempt.next_event(PATIENCE), Ended):
+        assert isinstance(event, ProgressEvent) and event.message != "more"  # nothing is read after it
+    assert attempt.wait() == 1  # its next event met a closed pipe
+    assert "BrokenPipeError" in (tmp_path / "attempt.log").read_text()
 
 
 PARENT = """
