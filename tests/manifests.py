@@ -25,8 +25,8 @@ import h5py
 import numpy as np
 
 from infra.local import demo_photos
-from jobs import gcs
 from jobs.job import Stage
+from jobs.storage import gcs
 
 OPTIONS = {
     "minutes": "10",

@@ -17,11 +17,12 @@ from jobs.settings import Settings
 from jobs.storage import providers
 from vm_worker.attempt import Attempt
 from vm_worker.idle import Leave
+from vm_worker.lease_keeper import LeasePolicy
 from vm_worker.preemption import watch
+from vm_worker.scratch_folder import scratch_folder
 from vm_worker.spec import Cluster
-from vm_worker.tenure import Launch, Terms
 from vm_worker.worker import Worker
-from vm_worker.workroom import workroom
+from vm_worker.worker_config import Launch, WorkerConfig
 
 MAIL_TIMEOUT = 30.0  # seconds
 
@@ -32,10 +33,10 @@ def build(settings: Settings, stop: threading.Event, room: Path, launch: Launch)
     """A worker on the real clients, with its own folder for scratch files."""
     figures = telemetry.opened(settings.telemetry_url, "modelmail-worker")
     queue = open_queue(settings, figures)
-    terms = Terms(
+    config = WorkerConfig(
         queue,
         launch,
-        settings.lease_seconds,
+        LeasePolicy(settings.lease_seconds),
         settings.weights,
         settings.download_weights,
         settings.public_url,
@@ -44,7 +45,7 @@ def build(settings: Settings, stop: threading.Event, room: Path, launch: Launch)
         Cluster(settings.ray_address, settings.ray_workers, settings.ray_cpus, settings.ray_gpus),
         figures,
     )
-    return Worker(terms, open_postman(settings, queue, room.name, MAIL_TIMEOUT), room.name, room)
+    return Worker(config, open_postman(settings, queue, room.name, MAIL_TIMEOUT), room.name, room)
 
 
 def main(launch: Launch = Attempt) -> int:
@@ -67,7 +68,7 @@ def main(launch: Launch = Attempt) -> int:
     watch(settings.metadata_url, stop.set)
     leave = Leave(60 * settings.idle_minutes, settings.metadata_url, settings.compute_url)
     log.info("polling every %g s", settings.poll_seconds)
-    with workroom(settings.work, f"{socket.gethostname()}-{uuid.uuid4().hex[:6]}") as room:
+    with scratch_folder(settings.work, f"{socket.gethostname()}-{uuid.uuid4().hex[:6]}") as room:
         build(settings, stop, room, launch).forever(settings.poll_seconds, leave)
     return 0
 

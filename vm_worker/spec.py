@@ -1,4 +1,4 @@
-"""What an attempt is told: one JSON file, all that the child process knows of the world."""
+"""The spec of an attempt: one JSON file with all that its child process is told."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
+from jobs.json_values import JsonObject
 from jobs.limits import Limits
 from jobs.options import Options
 
@@ -16,7 +16,7 @@ from jobs.options import Options
 class Done:
     """A stage or a trial that an earlier attempt has committed: it is adopted, not made again."""
 
-    result: Mapping[str, Any]
+    result: JsonObject
     seconds: float
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import Any, Protocol
 
 from jobs.errors import Bug
 from jobs.job import Stage
+from vm_worker.events import Answer, Event, File, ProgressEvent, StageOffer, TrialOffer
 from vm_worker.exports import files, formats
 from vm_worker.intake.dataset import Dataset, Part
 from vm_worker.intake.take_in import IntakeRequest
@@ -45,26 +46,13 @@ log = logging.getLogger(__name__)
 class Link(Protocol):
     """The way to the parent."""
 
-    def send(self, event: Mapping[str, Any]) -> None:
+    def send(self, event: Event) -> None:
         """Tell it something."""
         ...
 
-    def commit(self, event: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Offer a stage or a trial; the answer is `{"go": ...}` or `{"adopt": result}`."""
+    def commit(self, offer: StageOffer | TrialOffer) -> Answer:
+        """Offer a stage or a trial, and wait for what becomes of it."""
         ...
-
-
-@dataclass(frozen=True)
-class File:
-    """One file of a stage's output, in the attempt's folder."""
-
-    name: str
-    public: bool  # the user may download it
-    content_type: str = "application/octet-stream"
-
-    def to_json(self) -> dict[str, Any]:
-        """For the parent."""
-        return {"name": self.name, "public": self.public, "content_type": self.content_type}
 
 
 def public(name: str) -> File:
@@ -235,8 +223,7 @@ class Work:
         self._told = now
         done = whole(stage, fraction)
         seconds = remaining(done, now - self.began, self.end - now, self.due - now)
-        progress = {"stage": stage, "fraction": round(done, 4), "message": message, "remaining_seconds": seconds}
-        self.link.send({"event": "progress", **progress, **self._shown})
+        self.link.send(ProgressEvent(stage, round(done, 4), message, seconds, **self._shown))
 
 
 def run_stages(spec: Spec, link: Link) -> None:
@@ -259,16 +246,8 @@ def _run(work: Work, stage: Stage, function: Callable[[Work], Output]) -> None:
     output = function(work)
     seconds = time.monotonic() - began
     log.info("%s took %.1f s", stage, seconds)
-    answer = work.link.commit(
-        {
-            "event": "stage",
-            "stage": stage,
-            "seconds": round(seconds, 2),
-            "result": output.result,
-            "files": [file.to_json() for file in output.files],
-        }
-    )
-    work.results[stage] = answer.get("adopt", output.result)
+    answer = work.link.commit(StageOffer(stage, round(seconds, 2), output.result, output.files))
+    work.results[stage] = answer.result(output.result)
     work.seconds[stage] = seconds
 
 

@@ -12,6 +12,7 @@ from importlib.metadata import version
 from typing import Any
 
 from jobs.job import Stage
+from vm_worker.events import TrialOffer
 from vm_worker.exporting import PROBABILITIES, export
 from vm_worker.exports import files
 from vm_worker.intake.dataset import Part
@@ -115,9 +116,7 @@ def _committer(work: Work) -> Callable[[str, float, Mapping[str, Any]], Mapping[
     """Offers a finished trial to the parent; the result that counts comes back."""
 
     def commit(key: str, seconds: float, result: Mapping[str, Any]) -> Mapping[str, Any]:
-        event = {"event": "trial", "key": key, "seconds": round(seconds, 2), "result": result, "files": []}
-        adopted: Mapping[str, Any] = work.link.commit(event).get("adopt", result)
-        return adopted
+        return work.link.commit(TrialOffer(key, round(seconds, 2), result)).result(result)
 
     return commit
 

@@ -19,7 +19,6 @@ from jobs.options import Options
 from tests.cluster import started_trials
 from tests.cluster.conftest import Nodes
 from tests.unit.learn.photos import textures, weight
-from vm_worker.executors import ray as on_ray
 from vm_worker.learn.budget import Budget
 from vm_worker.learn.heads.linear import Head
 from vm_worker.learn.tune.tuning import FineTuned, TuneRequest, TuningPolicy, tune
@@ -126,9 +125,8 @@ def first(what: Callable[[], Any]) -> Any:
 
 
 def test_a_cluster_that_does_not_answer_leaves_the_work_to_this_machine(
-    material: TuneRequest, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    material: TuneRequest, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(on_ray, "CONNECT_SECONDS", 1.0)
     skipped = replace(material, options=replace(material.options, search="none"), folder=Path(material.folder))
     policy = TuningPolicy(entry="tests.unit.worker.stub_trials:work")
     request = replace(skipped, policy=policy, cluster=Cluster("127.0.0.1:1"), budget=Budget.of(900))

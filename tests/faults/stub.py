@@ -1,4 +1,4 @@
-"""A stage table that learns nothing: the real worker, pipes, ledger and buckets, in milliseconds.
+"""A stage table that learns nothing: the real worker, pipes, manifests and buckets, in milliseconds.
 
 `MODELMAIL_STUB` names a folder. It holds `report.json`, the report that every job gets; `made` notes each piece
 of work that a child begins; and a child that comes to the point named in `stop-at` says so in `reached` and
@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import IO
 
 from jobs.job import Stage
-from vm_worker.stages import File, Output, Work
+from vm_worker.events import File, TrialOffer
+from vm_worker.stages import Output, Work
 
 UNZIP = "half-way through unzip"
 FEATURES = "half-way through features"
@@ -101,8 +102,7 @@ def tune(work: Work) -> Output:
         _note(work, f"trials/{key}")
         if number == 1:
             _point(TRIAL)
-        offer = {"event": "trial", "key": key, "seconds": 1.0, "result": {"loss": 0.5}, "files": []}
-        work.link.commit(offer)
+        work.link.commit(TrialOffer(key, 1.0, {"loss": 0.5}))
     _point(TRIALS)
     return Output({"better": True}, (_file(work, "tuned.weights.h5", False),))
 

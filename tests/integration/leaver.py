@@ -8,13 +8,14 @@ import subprocess
 import sys
 
 from jobs.job import Stage
+from vm_worker.events import ProgressEvent
 from vm_worker.stages import Output, Work
 
 
 def leave(work: Work) -> Output:
     """Say who is left, and die."""
     left = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
-    work.link.send({"event": "left", "pid": left.pid})
+    work.link.send(ProgressEvent(Stage.INTAKE, 0.0, f"left {left.pid}"))
     os.kill(os.getpid(), signal.SIGSEGV)
     return Output({})
 

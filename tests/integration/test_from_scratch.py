@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from jobs.job import Stage
 from jobs.limits import Limits
 from jobs.options import Options
 from tests.unit.learn.patterns import archive
+from vm_worker.events import Answer, Event, StageOffer, TrialOffer
 from vm_worker.learn.networks import small_rows, weights
 from vm_worker.learn.scratch import training
 from vm_worker.spec import Done, Spec
@@ -29,14 +29,15 @@ class Parent:
         self.done: dict[str, Done] = {}
         self._last = last
 
-    def send(self, event: Mapping[str, Any]) -> None:
-        json.dumps(event)
+    def send(self, event: Event) -> None:
+        json.dumps(event.to_json())
 
-    def commit(self, event: Mapping[str, Any]) -> Mapping[str, Any]:
-        self.done[event["stage"]] = Done(json.loads(json.dumps(event["result"])), event["seconds"])
-        if event["stage"] == self._last:
+    def commit(self, offer: StageOffer | TrialOffer) -> Answer:
+        assert isinstance(offer, StageOffer)
+        self.done[offer.stage] = Done(json.loads(json.dumps(offer.to_json()))["result"], offer.seconds)
+        if offer.stage == self._last:
             raise InterruptedError
-        return {"go": event["stage"]}
+        return Answer(go=offer.stage)
 
 
 @pytest.fixture
@@ -79,4 +80,5 @@ def test_it_goes_on_after_a_kill_where_selection_was_committed(spec: Spec, monke
         run_stages(replace(spec, done=first.done), second)
     assert list(second.done) == [Stage.TUNE, Stage.EVALUATE]
     assert second.done[Stage.TUNE].result["better"]
-    assert second.done[Stage.EVALUATE].result["test"]["accuracy"] > 0.6
+    test: Any = second.done[Stage.EVALUATE].result["test"]
+    assert test["accuracy"] > 0.6

@@ -56,7 +56,7 @@ def convert(conversion: Conversion) -> Generator[tuple[str, Made], None, None]:
                 status, late, child = child.close(), child.late, None
                 yield key, Made(LATE if late else f"the conversion ended with status {status}", taken)
             else:
-                yield key, Made(told["note"], taken)
+                yield key, Made(str(told["note"]), taken)
     finally:
         if child:
             child.close()

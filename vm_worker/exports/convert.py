@@ -13,23 +13,22 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from vm_worker.learn import free_memory
+from vm_worker.processes.child import give_way
 
-OOM_SCORE = "1000"  # where memory runs out, this process is the first to go
+OOM_SCORE = 1000  # where memory runs out, this process is the first to go
 OPSET = 18  # of ONNX: what tools of the last three years read
 
 
 def main() -> None:
     """Make each format that is asked for."""
     request = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
-    with suppress(OSError):
-        Path("/proc/self/oom_score_adj").write_text(OOM_SCORE, encoding="ascii")
+    give_way(OOM_SCORE)
     with os.fdopen(os.dup(1), "w", encoding="utf-8") as told:
         os.dup2(2, 1)  # what libraries print does not come between the answers
         sources: list[Source] = []

@@ -86,7 +86,7 @@ class Witness:
             return
         owner = before.lease.owner if before.lease and before.status is Status.RUNNING else None
         if after.status in (Status.DONE, Status.REJECTED, Status.AWAITING_WORKER):
-            self._say(owner == writer, f"{writer} ended {owner}'s tenure with {after.status}")
+            self._say(owner == writer, f"{writer} ended {owner}'s run with {after.status}")
         if after.status is Status.FAILED:
             self._check_failure(before, after, owner == writer)
         if after.status is Status.EXPIRED:

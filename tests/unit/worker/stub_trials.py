@@ -63,7 +63,7 @@ def _trial(task: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
     time.sleep(delay)
     found, points = error(recipe), []
     for number in range(1, recipe["epochs"] + 1):
-        judged = {"validation_accuracy": 1 - found, "validation_loss": found}
+        judged: dict[str, Json] = {"validation_accuracy": 1 - found, "validation_loss": found}
         points.append({"phase": "tune", "epoch": number, "accuracy": 1 - found, "loss": found, **judged})
         tell({"epoch": points[-1], "trial": task["key"]})
     Path(task["weights"]).write_text("weights")

@@ -113,7 +113,7 @@ def test_what_comes_late_of_one_time_is_not_taken_for_the_next_ones(
         return extraction.extract(*arguments)  # type: ignore[arg-type]
 
     def noted(task: Task) -> Future[Result]:
-        asked.append(Path(task["out"]))
+        asked.append(Path(str(task["out"])))
         return submit(task)
 
     submit = work.executor.submit

@@ -17,6 +17,7 @@ from jobs.job import Stage
 from jobs.limits import Limits
 from jobs.options import Options
 from vm_worker import exporting, stages, steps
+from vm_worker.events import Answer, Event, StageOffer, TrialOffer
 from vm_worker.learn.progress_events import LearningProgress, Quote
 from vm_worker.results.candidates import CurvePoint
 from vm_worker.spec import Spec
@@ -27,12 +28,12 @@ class Parent:
     """Keeps what the child says."""
 
     def __init__(self) -> None:
-        self.heard: list[Mapping[str, Any]] = []
+        self.heard: list[Mapping[str, Any]] = []  # as they go over the pipe
 
-    def send(self, event: Mapping[str, Any]) -> None:
-        self.heard.append(event)
+    def send(self, event: Event) -> None:
+        self.heard.append(event.to_json())
 
-    def commit(self, event: Mapping[str, Any]) -> Mapping[str, Any]:
+    def commit(self, offer: StageOffer | TrialOffer) -> Answer:
         raise AssertionError("no stage is run here")
 
 

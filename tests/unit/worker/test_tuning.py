@@ -182,4 +182,4 @@ def test_with_time_trials_run_in_a_process_of_their_own(request_: TuneRequest, m
     monkeypatch.setattr(choice, "LocalExecutor", Watched)
     tuned = run(replace(request_, options=replace(request_.options, trials=2), policy=policy))
     assert tuned.better and len(made) == 1 and not stub_trials.asked
-    assert all(process._process.poll() is not None for process in made[0]._all)
+    assert all(process.has_ended() for process in made[0]._all)

@@ -104,7 +104,8 @@ class Shards:
     ) -> Pace:
         results = [future.result() for future in futures]
         if any("slow" in result for result in results):
-            raise TooSlow(sum(result.get("slow", result.get("speed", 0.0)) for result in results) / EACH)
+            speeds: list[Any] = [result.get("slow", result.get("speed", 0.0)) for result in results]
+            raise TooSlow(sum(speeds) / EACH)
         for part, task in zip(parts, tasks, strict=True):
             out = Path(task["out"])
             target.values[target.places[part]] = np.load(out)

@@ -10,24 +10,55 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from jobs.errors import Bug, Transient
 from jobs.job import FileEntry, Job, Stage
+from jobs.json_values import JsonObject
 from jobs.queue import Queue
 from jobs.retries import STORAGE
 from jobs.storage.store import PreconditionFailed
+from vm_worker.as_json import AsJson, only_if_known
+from vm_worker.events import Answer, File, StageOffer, TrialOffer
 from vm_worker.spec import Done
 
 TRIES = 5
 TRIAL_KEY = re.compile(r"[0-9a-f]{40}")
 
 T = TypeVar("T")
-Manifest = dict[str, Any]
 
 
-class Ledger:
+@dataclass(frozen=True)
+class ManifestFile(AsJson):
+    """One file of a committed stage, in the bucket."""
+
+    object: str  # its name in the bucket of models
+    bytes: int
+    sha256: str
+    content_type: str
+    public: bool  # the user may download it
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest(AsJson):
+    """The record of one committed stage or trial."""
+
+    stage: Stage | None = only_if_known()
+    trial: str | None = only_if_known()  # the key, 40 hex digits
+    token: int  # of the lease under which it was written
+    seconds: float  # that the work took
+    result: JsonObject
+    files: Mapping[str, ManifestFile]  # by the name in the attempt's folder
+
+    @property
+    def done(self) -> Done:
+        """What the next attempt's child is told of it."""
+        return Done(self.result, self.seconds)
+
+
+class Manifests:
     """One attempt's view of its job's stages and trials. Its calls block: they belong into a transfer thread."""
 
     def __init__(self, queue: Queue, job: Job, folder: Path, check: Callable[[], None]) -> None:
@@ -52,19 +83,19 @@ class Ledger:
     @property
     def stages(self) -> dict[str, Done]:
         """The committed stages, by name."""
-        return {stage: _done(manifest) for stage, manifest in self._stages.items()}
+        return {stage: manifest.done for stage, manifest in self._stages.items()}
 
     @property
     def trials(self) -> dict[str, Done]:
         """The committed trials, by key."""
-        return {key: _done(manifest) for key, manifest in self._trials.items()}
+        return {key: manifest.done for key, manifest in self._trials.items()}
 
     @property
     def seconds(self) -> float:
-        """What is paid of the budget. Trials of the attempt that committed the tuning are part of its seconds."""
-        tuner = self._stages[Stage.TUNE]["token"] if Stage.TUNE in self._stages else None
-        trials = (trial["seconds"] for trial in self._trials.values() if trial["token"] != tuner)
-        return float(sum(stage["seconds"] for stage in self._stages.values()) + sum(trials))
+        """Seconds of the budget that committed work has used: those of a tuning hold its own attempt's trials."""
+        tuner = self._stages[Stage.TUNE].token if Stage.TUNE in self._stages else None
+        trials = (trial.seconds for trial in self._trials.values() if trial.token != tuner)
+        return float(sum(stage.seconds for stage in self._stages.values()) + sum(trials))
 
     def fetch_dataset(self, path: Path) -> None:
         """Download the user's zip. Raises Transient."""
@@ -83,81 +114,79 @@ class Ledger:
         for stat in self._retry(lambda: list(self._models.list(f"{self._id}/trials/"))):
             manifest = self._read(stat.name)
             if manifest is not None:
-                self._trials[manifest["trial"]] = manifest
+                self._trials[str(manifest.trial)] = manifest
 
-    def commit(self, event: Mapping[str, Any]) -> Mapping[str, Any]:
+    def commit(self, offer: StageOffer | TrialOffer) -> Answer:
         """Write a stage's or a trial's manifest once, its files first; the answer for the child.
 
-        Raises Transient, and LeaseLost.
+        Raises Transient and LeaseLost, and Bug for a trial whose key is none.
         """
-        if event["event"] == "trial":
-            key = _key(event)
-            return self._commit(event, self._trial_name(key), self._trials, {"trial": key})
-        stage = Stage(event["stage"])
-        return self._commit(event, self._stage_name(stage), self._stages, {"stage": stage})
+        if isinstance(offer, TrialOffer):
+            key = _checked_key(offer.key)
+            return self._commit(self._trial_name(key), self._manifest(offer, trial=key), self._trials)
+        return self._commit(self._stage_name(offer.stage), self._manifest(offer, stage=offer.stage), self._stages)
 
     def public_files(self) -> dict[str, FileEntry]:
         """What the user may download, by name."""
         return {
-            name: FileEntry(entry["object"], entry["bytes"], entry["content_type"])
+            name: FileEntry(file.object, file.bytes, file.content_type)
             for manifest in self._stages.values()
-            for name, entry in manifest["files"].items()
-            if entry["public"]
+            for name, file in manifest.files.items()
+            if file.public
         }
 
-    def _commit(
-        self, event: Mapping[str, Any], name: str, into: dict[str, Manifest], what: Mapping[str, str]
-    ) -> Mapping[str, Any]:
-        manifest = {
-            **what,
-            "token": self._token,
-            "seconds": event["seconds"],
-            "result": event["result"],
-            "files": {entry["name"]: self._upload(entry) for entry in event["files"]},
-        }
-        (identity,) = what.values()
+    def _manifest(
+        self, offer: StageOffer | TrialOffer, *, stage: Stage | None = None, trial: str | None = None
+    ) -> Manifest:
+        """The manifest of an offer, whose files are in the bucket by now."""
+        return Manifest(
+            stage=stage,
+            trial=trial,
+            token=self._token,
+            seconds=offer.seconds,
+            result=offer.result,
+            files={file.name: self._upload(file) for file in offer.files},
+        )
+
+    def _commit(self, name: str, manifest: Manifest, into: dict[str, Manifest]) -> Answer:
+        identity = str(manifest.stage or manifest.trial)
         there = self._create(name, manifest)
         into[identity] = there or manifest
         if there is None:
-            return {"go": identity}
+            return Answer(go=identity)
         self._adopt(there)
-        return {"adopt": there["result"]}
+        return Answer(adopt=there.result)
 
     def _create(self, name: str, manifest: Manifest) -> Manifest | None:
         """Write once; the manifest of another attempt where that was first."""
-        data = json.dumps(manifest, indent=1).encode()
+        data = json.dumps(manifest.to_json(), indent=1).encode()
         try:
             self._retry(lambda: self._models.put(name, data, if_generation=0))
         except PreconditionFailed:
             there = self._read(name)
-            if there is not None and there["token"] != self._token:
+            if there is not None and there.token != self._token:
                 return there
         return None
 
-    def _upload(self, entry: Mapping[str, Any]) -> dict[str, Any]:
-        path = self.folder / entry["name"]
-        name = f"{self._id}/artifacts/{self._token}/{entry['name']}"
-        self._retry(lambda: self._models.upload(name, path, content_type=entry["content_type"]))
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        return {
-            "object": name,
-            "bytes": path.stat().st_size,
-            "sha256": digest,
-            "content_type": entry["content_type"],
-            "public": entry["public"],
-        }
+    def _upload(self, file: File) -> ManifestFile:
+        path = self.folder / file.name
+        name = f"{self._id}/artifacts/{self._token}/{file.name}"
+        self._retry(lambda: self._models.upload(name, path, content_type=file.content_type))
+        with path.open("rb") as opened:
+            digest = hashlib.file_digest(opened, "sha256").hexdigest()
+        return ManifestFile(name, path.stat().st_size, digest, file.content_type, file.public)
 
     def _adopt(self, manifest: Manifest) -> None:
-        for name, entry in manifest["files"].items():
-            self._fetch(str(entry["object"]), self.folder / name)
+        """Fetch the files of a manifest into the attempt's folder."""
+        for name, file in manifest.files.items():
+            self._fetch(file.object, self.folder / name)
 
     def _fetch(self, name: str, path: Path) -> None:
         self._retry(lambda: self._models.download(name, path))
 
     def _read(self, name: str) -> Manifest | None:
         blob = self._retry(lambda: self._models.get(name))
-        return None if blob is None else dict(json.loads(blob.data))
+        return None if blob is None else Manifest.from_json(json.loads(blob.data))
 
     def _stage_name(self, stage: str) -> str:
         return f"{self._id}/stages/{stage}.json"
@@ -176,12 +205,8 @@ class Ledger:
         return call()
 
 
-def _done(manifest: Manifest) -> Done:
-    return Done(manifest["result"], manifest["seconds"])
-
-
-def _key(event: Mapping[str, Any]) -> str:
-    """The trial's key, which becomes part of an object's name. Raises Bug."""
-    if not TRIAL_KEY.fullmatch(str(event["key"])):
+def _checked_key(key: str) -> str:
+    """A trial's key, which becomes part of an object's name. Raises Bug for another text."""
+    if not TRIAL_KEY.fullmatch(key):
         raise Bug("a trial's key is not 40 hex digits")
-    return str(event["key"])
+    return key

@@ -1,4 +1,4 @@
-"""A worker's own scratch folder. Those of workers that were killed are emptied by the next one that starts.
+"""Makes a worker's own folder for scratch files, and removes the folders of workers that were killed.
 
 A folder belongs to a living worker as long as its lock is held; the system lets go of a lock with its process.
 """
@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 
 @contextmanager
-def workroom(root: Path, name: str) -> Iterator[Path]:
+def scratch_folder(root: Path, name: str) -> Iterator[Path]:
     """`<root>/<name>` until the block ends. Raises OSError where the folder cannot be made."""
     root.mkdir(parents=True, exist_ok=True)
     own = root / name
@@ -37,7 +37,7 @@ def workroom(root: Path, name: str) -> Iterator[Path]:
 
 
 def _clear(root: Path) -> None:
-    """Remove the folders of the dead: photos of users must not stay where nobody looks after them."""
+    """Remove the folders of workers that were killed: photos of users must not stay where nobody looks after them."""
     for lock in sorted(root.glob(f"*/{LOCK}")):
         with lock.open("w") as file:
             if _free(file):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,9 +20,11 @@ from jobs.queue import Queue
 from jobs.records import Record
 from jobs.storage.store import Buckets, MemoryStore
 from jobs.telemetry import Tally
-from vm_worker.attempt import ENDED
+from vm_worker.events import ENDED, Answer, Ended, Event, Failed, File, ProgressEvent, Rejected, StageOffer, TrialOffer
+from vm_worker.job_run import JobRun, Preempted
+from vm_worker.lease_keeper import LeasePolicy
 from vm_worker.spec import Spec
-from vm_worker.tenure import Preempted, Tenure, Terms
+from vm_worker.worker_config import WorkerConfig
 
 LEASE = 60.0
 KEY, OTHER_KEY = "ab" * 20, "cd" * 20
@@ -33,13 +35,13 @@ STAGES = [stage for stage in Stage if stage is not Stage.FINISH]
 class ScriptedChild:
     """Says its lines; a callable among them happens to the world instead."""
 
-    lines: list[Mapping[str, Any] | Callable[[], None]]
+    lines: list[Event | Callable[[], None]]
     clock: FakeClock
     exit_status: int = 0
-    answers: list[Mapping[str, Any]] = field(default_factory=list)
+    answers: list[Answer] = field(default_factory=list)
     stopped: bool = False
 
-    def next_event(self, timeout: float) -> Mapping[str, Any] | None:
+    def next_event(self, timeout: float) -> Event | Ended | None:
         self.clock.advance(timeout)
         if not self.lines:
             return ENDED
@@ -49,8 +51,8 @@ class ScriptedChild:
             return None
         return line
 
-    def answer(self, message: Mapping[str, Any]) -> None:
-        self.answers.append(message)
+    def answer(self, answer: Answer) -> None:
+        self.answers.append(answer)
 
     def stop(self) -> int:
         self.stopped = True
@@ -79,7 +81,7 @@ class World:
         assert record is not None
         return record
 
-    def run(self, *lines: Mapping[str, Any] | Callable[[], None], exit_status: int = 0) -> None:
+    def run(self, *lines: Event | Callable[[], None], exit_status: int = 0) -> None:
         child = self.child = ScriptedChild(list(lines), self.clock, exit_status)
 
         def launch(spec: Spec, home: Path) -> ScriptedChild:
@@ -87,18 +89,19 @@ class World:
             return child
 
         where, stopping = "http://here", lambda: self.stopping
-        terms = Terms(self.queue, launch, LEASE, public_url=where, stopping=stopping, telemetry=self.tally)
-        Tenure(terms, self.claim(), self.home, self.clock.monotonic()).run()
+        config = WorkerConfig(
+            self.queue, launch, LeasePolicy(LEASE), public_url=where, stopping=stopping, telemetry=self.tally
+        )
+        JobRun(config, self.claim(), self.home, self.clock.monotonic()).run()
 
-    def stage(self, stage: Stage, *, result: Any = None, public: bool = True, text: str = "x") -> dict[str, Any]:
+    def stage(self, stage: Stage, *, result: Any = None, public: bool = True, text: str = "x") -> StageOffer:
         path = self.home / "artifacts" / f"{stage}.txt"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-        entry = {"name": path.name, "public": public, "content_type": "text/plain"}
-        return {"event": "stage", "stage": stage, "seconds": 2.0, "result": result or {}, "files": [entry]}
+        return StageOffer(stage, 2.0, result or {}, (File(path.name, public, "text/plain"),))
 
-    def trial(self, key: str, *, seconds: float = 3.0, result: Any = None) -> dict[str, Any]:
-        return {"event": "trial", "key": key, "seconds": seconds, "result": result or {}, "files": []}
+    def trial(self, key: str, *, seconds: float = 3.0, result: Any = None) -> TrialOffer:
+        return TrialOffer(key, seconds, result or {})
 
     def now(self) -> Job:
         record = self.queue.read(self.job.id)
@@ -119,8 +122,8 @@ def world(tmp_path: Path) -> World:
     return World(tmp_path)
 
 
-def progress(fraction: float) -> dict[str, Any]:
-    return {"event": "progress", "stage": "select", "fraction": fraction, "message": "Trying"}
+def progress(fraction: float) -> ProgressEvent:
+    return ProgressEvent(Stage.SELECT, fraction, "Trying")
 
 
 def test_all_stages_and_a_clean_end_are_an_outcome_with_its_files(world: World) -> None:
@@ -129,7 +132,7 @@ def test_all_stages_and_a_clean_end_are_an_outcome_with_its_files(world: World) 
     assert job.status is Status.DONE
     assert set(job.files) == {f"{stage}.txt" for stage in STAGES if stage is not Stage.SELECT}
     assert set(job.mails) == {"report"}
-    assert world.child is not None and world.child.answers == [{"go": stage} for stage in STAGES]
+    assert world.child is not None and world.child.answers == [Answer(go=stage) for stage in STAGES]
 
 
 def test_an_end_without_a_report_is_a_crash(world: World) -> None:
@@ -143,14 +146,14 @@ def test_a_child_that_was_killed_is_a_crash_although_all_was_committed(world: Wo
 
 
 def test_a_rejected_dataset_is_an_outcome_with_its_code(world: World) -> None:
-    world.run({"event": "rejected", "code": "one_class", "message": "Only cats.", "file": None}, exit_status=1)
+    world.run(Rejected("one_class", "Only cats."), exit_status=1)
     job = world.now()
     assert job.error == JobError("one_class", "Only cats.")
     assert (job.status, set(job.mails)) == (Status.REJECTED, {"rejected"})
 
 
 def test_an_error_of_ours_is_told_to_the_user_and_the_operator_without_its_text(world: World) -> None:
-    world.run({"event": "failed", "message": "ZeroDivisionError: secret path"}, exit_status=1)
+    world.run(Failed("ZeroDivisionError: secret path"), exit_status=1)
     job = world.now()
     assert (job.status, set(job.mails)) == (Status.FAILED, {"failed", "operator"})
     assert "secret" not in str(job.error)
@@ -178,7 +181,7 @@ def test_a_manifest_that_another_wrote_first_is_adopted(world: World) -> None:
         world.queue.buckets.models.put(f"{world.job.id}/stages/intake.json", json.dumps(theirs).encode())
 
     world.run(other, world.stage(Stage.INTAKE, text="mine"))
-    assert world.child is not None and world.child.answers == [{"adopt": {"theirs": True}}]
+    assert world.child is not None and world.child.answers == [Answer(adopt={"theirs": True})]
     assert (world.home / "artifacts" / "intake.txt").read_text() == "theirs"
     assert world.manifest(Stage.INTAKE)["token"] == 9
 
@@ -232,8 +235,14 @@ def test_a_deleted_job_stops_its_worker(world: World) -> None:
     assert world.now().status is Status.DELETED
 
 
-def test_an_error_in_the_worker_itself_fails_the_job_and_not_the_worker(world: World) -> None:
-    world.run({"event": "stage", "stage": "magic", "files": []})
+def test_an_error_in_the_worker_itself_fails_the_job_and_not_the_worker(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*args: Any, **kwargs: Any) -> int:
+        raise KeyError("ours")
+
+    monkeypatch.setattr(world.queue.buckets.models, "upload", broken)
+    world.run(world.stage(Stage.INTAKE))
     assert world.now().status is Status.FAILED
 
 
@@ -256,7 +265,9 @@ def test_a_job_whose_deadline_passes_while_it_runs_is_ended_by_its_own_worker(wo
     assert (job.status, job.error.code, set(job.mails)) == (Status.FAILED, "deadline", {"failed", "operator"})
 
 
-@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), MemoryError()])
+@pytest.mark.parametrize(
+    "error", [OSError(28, "No space left on device"), MemoryError(), TimeoutError("a read that hung")]
+)
 def test_a_machine_without_means_is_a_crash_and_no_fault_of_the_job(
     world: World, error: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,7 +14,7 @@ from jobs.limits import Limits
 from jobs.queue import Queue
 from jobs.storage.store import Buckets, MemoryStore
 from tests.unit.jobs.queues import claimed
-from vm_worker.renewal import Renewal
+from vm_worker.lease_keeper import LeaseKeeper, LeasePolicy
 
 LEASE = 60.0
 
@@ -26,7 +26,7 @@ def queue() -> Queue:
 
 
 def test_a_lease_is_renewed_four_times_in_its_life(queue: Queue) -> None:
-    lease = Renewal(queue, claimed(queue), LEASE, queue.clock.monotonic())
+    lease = LeaseKeeper(queue, claimed(queue), LeasePolicy(LEASE), queue.clock.monotonic())
     seen = set()
     for _ in range(600):
         queue.clock.sleep(0.1)
@@ -36,7 +36,7 @@ def test_a_lease_is_renewed_four_times_in_its_life(queue: Queue) -> None:
 
 
 def test_the_child_is_ended_in_time_although_a_write_hangs(queue: Queue, monkeypatch: pytest.MonkeyPatch) -> None:
-    lease = Renewal(queue, claimed(queue), LEASE, queue.clock.monotonic())
+    lease = LeaseKeeper(queue, claimed(queue), LeasePolicy(LEASE), queue.clock.monotonic())
     ended = threading.Event()
 
     def hangs(*args: object, **kwargs: object) -> int:
@@ -53,7 +53,7 @@ def test_the_child_is_ended_in_time_although_a_write_hangs(queue: Queue, monkeyp
 
 
 def test_the_guard_lets_a_child_live_whose_lease_is_kept(queue: Queue) -> None:
-    lease = Renewal(queue, claimed(queue), LEASE, queue.clock.monotonic())
+    lease = LeaseKeeper(queue, claimed(queue), LeasePolicy(LEASE), queue.clock.monotonic())
     ended = threading.Event()
     with lease.guarding(ended.set):
         assert not ended.wait(0.5)
@@ -64,7 +64,7 @@ def test_the_guard_lets_a_child_live_whose_lease_is_kept(queue: Queue) -> None:
 def test_a_renewal_that_comes_through_after_the_child_was_ended_changes_nothing(
     queue: Queue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lease = Renewal(queue, claimed(queue), LEASE, queue.clock.monotonic())
+    lease = LeaseKeeper(queue, claimed(queue), LeasePolicy(LEASE), queue.clock.monotonic())
     ended = threading.Event()
     put = queue.buckets.emails.put
 
