@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from jobs.json_values import Json
 from vm_worker.executors.executor import Tell
 
 CUTS = ("block7a_expand_conv", "block6b_expand_conv", "block6a_expand_conv", "block5a_expand_conv", "image")
