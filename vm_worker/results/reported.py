@@ -1,0 +1,14 @@
+"""What the report stage commits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from vm_worker.as_json import AsJson
+
+
+@dataclass(frozen=True)
+class Reported(AsJson):
+    """The result of the report stage."""
+
+    headline: str  # a sentence that a person can forward
