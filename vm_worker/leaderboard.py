@@ -9,6 +9,7 @@ from typing import Any
 
 from vm_worker.learn.recipe import Recipe
 from vm_worker.learn.scores import Score
+from vm_worker.results.trials import TrialRow
 from vm_worker.search.searcher import Outcome
 
 
@@ -20,7 +21,7 @@ class Contender:
     score: Score
     result: Mapping[str, Any]
     weights: Path  # where its process wrote them; not there for a trial of an earlier attempt
-    row: dict[str, Any]
+    number: int  # of its row
 
     @property
     def start(self) -> str:
@@ -36,7 +37,7 @@ class Board:
     """Grows by a row a trial. Only the best trial's weights stay on the disk."""
 
     def __init__(self) -> None:
-        self.rows: list[dict[str, Any]] = []
+        self.rows: list[TrialRow] = []
         self.rivals: list[list[float]] = []  # errors after each epoch, of the trials that came to their end
         self.best: Contender | None = None
         self.bar: Score | None = None  # the selected head's: a trial above it goes before all that are not
@@ -45,17 +46,22 @@ class Board:
         """A trial that was judged, whole or given up early. What it was reduced to for want of memory is shown."""
         score = Score.from_json(result["score"])
         recipe = replace(recipe, batch=result.get("batch", recipe.batch), rate=result.get("rate", recipe.rate))
-        entry = row(len(self.rows) + 1, kind, recipe, score) | {"seconds": round(result["seconds"], 2)}
-        entry["parameters"]["epochs kept"] = result["epochs"]
-        self.rows.append(entry)
-        contender = Contender(recipe, score, result, weights, entry)
+        entry = row(len(self.rows) + 1, kind, recipe, score)
+        parameters = {**entry.parameters, "epochs kept": result["epochs"]}
+        self.rows.append(replace(entry, seconds=round(result["seconds"], 2), parameters=parameters))
+        contender = Contender(recipe, score, result, weights, entry.number)
         if result["state"] == "pruned":
-            entry["note"] = f"given up after {len(result['errors'])} epochs: it was behind most others"
+            self.note(contender, f"given up after {len(result['errors'])} epochs: it was behind most others")
             _forget(contender)
         else:
             self.rivals.append(list(result["errors"]))
             self._rank(contender)
         return contender
+
+    def note(self, contender: Contender, note: str, *, kept: bool = False) -> None:
+        """Write a note into a trial's row; `kept` says that its weights are delivered."""
+        before = self.rows[contender.number - 1]
+        self.rows[contender.number - 1] = replace(before, note=note, state="kept" if kept else before.state)
 
     def _rank(self, contender: Contender) -> None:
         if self.best is None or self._place(contender) < self._place(self.best):
@@ -74,7 +80,7 @@ class Board:
 
     def skip(self, kind: str, recipe: Recipe, note: str) -> Outcome:
         """A trial that did not come to a figure, and why."""
-        self.rows.append(row(len(self.rows) + 1, kind, recipe) | {"state": "skipped", "note": note})
+        self.rows.append(replace(row(len(self.rows) + 1, kind, recipe), state="skipped", note=note))
         return Outcome(None)
 
 
@@ -103,15 +109,12 @@ def again(best: Contender | None = None, epochs: int = 0) -> str:
     return f"; then trained once more in the same way with the validation photos added{longer}"
 
 
-def row(number: int, kind: str, recipe: Recipe | None, score: Score | None = None) -> dict[str, Any]:
+def row(number: int, kind: str, recipe: Recipe | None, score: Score | None = None) -> TrialRow:
     """One line of the report's table."""
-    return {
-        "number": number,
-        "kind": kind,
-        "parameters": recipe.shown() if recipe else {},
-        "validation_accuracy": round(score.accuracy, 5) if score else None,
-        "validation_loss": round(score.loss, 5) if score else None,
-        "seconds": 0.0,
-        "state": "not_better",
-        "note": "",
-    }
+    return TrialRow(
+        number=number,
+        kind=kind,
+        parameters=recipe.shown() if recipe else {},
+        validation_accuracy=round(score.accuracy, 5) if score else None,
+        validation_loss=round(score.loss, 5) if score else None,
+    )

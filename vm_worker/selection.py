@@ -29,6 +29,7 @@ from vm_worker.learn.heads import Head, Plan
 from vm_worker.learn.standings import Entry
 from vm_worker.learn.suspects import named
 from vm_worker.learn.weights import WeightFile
+from vm_worker.results.candidates import CandidateRow, CurvePoint, PruningRow, SuspectRow
 
 TEST_PASSES = 1.5  # over the test photos: the test, and the proof of model.h5
 LEAST_IMAGES = 4 * BATCH  # the first candidate sees so many, whatever the budget
@@ -59,14 +60,14 @@ class Selection:
 
     winner: str
     head: Head  # the winner's, trained on train+validation after the figures below were taken
-    candidates: tuple[dict[str, Any], ...]
-    curve: tuple[dict[str, Any], ...]
+    candidates: tuple[CandidateRow, ...]
+    curve: tuple[CurvePoint, ...]
     note: str  # why it won, and what ties with it
     images_per_second: float  # through the winner
     plain_images_per_second: float  # the same by Keras, as tests and training run it
-    pruning: tuple[dict[str, Any], ...]  # what a few photos said of each candidate; empty where all saw all
+    pruning: tuple[PruningRow, ...]  # what a few photos said of each candidate; empty where all saw all
     findings: Findings
-    suspects: tuple[dict[str, Any], ...]  # photos that may be in the wrong folder, by name
+    suspects: tuple[SuspectRow, ...]  # photos that may be in the wrong folder, by name
     grown: Grown | None = None  # the winner, where it learnt from nothing
 
 
@@ -97,8 +98,8 @@ class _Board:
     def __init__(self, request: SelectRequest, report: Report, expected: int, nursery: Nursery) -> None:
         self.request = request
         self.entries: list[Entry] = []
-        self.dropped: list[dict[str, Any]] = []
-        self.pruning: list[dict[str, Any]] = []
+        self.dropped: list[CandidateRow] = []
+        self.pruning: list[PruningRow] = []
         self._report = report
         self._nursery = nursery
         self._expected = expected + nursery.expected
@@ -190,15 +191,16 @@ class _Board:
 
     def drop(self, entrant: Entrant, note: str) -> None:
         """It is out; the note says why."""
-        self.dropped.append(standings.blank(entrant.backbone, "dropped", note, round(entrant.seconds, 2)))
+        row = CandidateRow.without_figures(entrant.backbone, "dropped", note, round(entrant.seconds, 2))
+        self.dropped.append(row)
         entrant.release()
 
-    def table(self) -> list[dict[str, Any]]:
+    def table(self) -> list[CandidateRow]:
         """A row for each candidate so far, the best first."""
         evaluated = standings.table(self.entries, self.request.options.objective) if self.entries else []
         return evaluated + self.dropped
 
-    def curve(self) -> list[dict[str, Any]]:
+    def curve(self) -> list[CurvePoint]:
         """The epochs of each candidate's chosen head, or of the whole network."""
         return [
             row

@@ -49,7 +49,7 @@ class Spec:
     trials: Mapping[str, Done] = field(default_factory=dict)  # by key, 40 hex digits
     hourly_price: float = 0.0  # of the machine; 0 = not said
     cluster: Cluster = field(default_factory=Cluster)
-    steps: str = "vm_worker.steps"  # the module whose STEPS the child runs
+    stages: str = "vm_worker.stages.table"  # the module whose STAGES the child runs
 
     def save(self, path: Path) -> None:
         """Write as JSON."""

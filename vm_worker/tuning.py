@@ -29,6 +29,8 @@ from vm_worker.learn.recipe import Recipe, cuts
 from vm_worker.learn.rungs import Speeds, Timetable, worth_measuring
 from vm_worker.learn.scores import Score
 from vm_worker.learn.setting import Chosen, written
+from vm_worker.results.candidates import CurvePoint
+from vm_worker.results.trials import SearchSummary, TrialRow
 from vm_worker.search.searcher import Outcome
 from vm_worker.spec import Cluster
 
@@ -65,11 +67,11 @@ class Tuned:
 
     better: bool
     weights_path: Path | None  # of the whole assembled model, when better
-    trials: tuple[dict[str, Any], ...]
-    curve: tuple[dict[str, Any], ...]
+    trials: tuple[TrialRow, ...]
+    curve: tuple[CurvePoint, ...]
     validation_accuracy: float | None  # None when no trial came to its end
     validation_loss: float | None
-    search: Mapping[str, Any]  # algorithm, trials, outcome; products: the dtype that convolutions multiplied in
+    search: SearchSummary
     validation: NDArray[np.float32] | None = None  # (m, k): what the model of these figures says of the validation part
 
 
@@ -90,8 +92,8 @@ def tune(request: TuneRequest, report: Report) -> Tuned:
 
 def skipped(request: TuneRequest, note: str) -> Tuned:
     """Nothing was tuned, and why."""
-    only = row(1, "rule", None) | {"state": "skipped", "note": note}
-    return Tuned(False, None, (only,), (), None, None, _search(request, 0, note))
+    only = replace(row(1, "rule", None), state="skipped", note=note)
+    return Tuned(False, None, (only,), (), None, None, SearchSummary(request.options.search, 0, note, ""))
 
 
 class Tuning:
@@ -106,7 +108,7 @@ class Tuning:
         self._setting = written(request.dataset, request.chosen, request.options, self._folder).to_json()
         self._whole = max(request.budget.remaining(), 1e-6)
         self._board = Board()
-        self._curves: dict[str, list[dict[str, Any]]] = {}  # by trial
+        self._curves: dict[str, list[CurvePoint]] = {}  # by trial
         self._shown = ""  # the trial that is waited for
         self._rivals: list[list[float]] = []  # of all trials of a batch, however many run at a time
         self._message = "Measuring"
@@ -140,7 +142,7 @@ class Tuning:
         if "epoch" in told:
             curve = self._curves.setdefault(told.get("trial") or self._shown, [])
             del curve[told["epoch"]["epoch"] - 1 :]  # a trial whose process was lost begins again
-            curve.append({"name": self._backbone.key, **told["epoch"]})
+            curve.append(CurvePoint.from_json({"name": self._backbone.key, **told["epoch"]}))
         shown = {"message": self._message, "curve": list(self._curves.get(self._shown, ()))}
         self._report({"fraction": min(1.0, 1 - self.request.budget.remaining() / self._whole), **shown})
 
@@ -251,19 +253,21 @@ class Tuning:
         """Keep what is best on the validation part, trained once more with its photos where the time suffices."""
         head, viewed = Score.from_json(prepared["head"]), Score.from_json(prepared["views"])
         views = row(len(self._board.rows) + 1, "views", None, viewed)
-        views |= {"parameters": {"views": prepared["seen"]}, "seconds": round(prepared["seconds"], 2)}
+        views = replace(views, parameters={"views": prepared["seen"]}, seconds=round(prepared["seconds"], 2))
         best, path, score, said = self._board.best, None, head, self._folder / "head.npy"
         if best and leads(best.score, viewed, head):
             said = best.weights.with_suffix(".npy")
             path, score = self._delivered(best, head), best.score
         if path is None and viewed.better_than(head):
             path, score, said = self._headed(cut), viewed, self._folder / "views.npy"
-            views |= {"state": "kept", "note": gain(head, viewed) + again()} if path else {}
+            views = replace(views, state="kept", note=gain(head, viewed) + again()) if path else views
         if path is None:
             score, said = head, self._folder / "head.npy"
-        curve = tuple({"name": self._backbone.key, **point} for point in (best.result["points"] if best else ()))
+        points = best.result["points"] if best else ()
+        curve = tuple(CurvePoint.from_json({"name": self._backbone.key, **point}) for point in points)
         judged = np.load(said) if said.exists() else None
-        rows, search = self._board.rows, _search(self.request, len(self._board.rows), outcome, self._products)
+        rows = self._board.rows
+        search = SearchSummary(self.request.options.search, len(rows), outcome, self._products)
         return Tuned(path is not None, path, (*rows, views), curve, score.accuracy, score.loss, search, judged)
 
     def _delivered(self, best: Contender, head: Score) -> Path | None:
@@ -274,12 +278,12 @@ class Tuning:
             epochs = self._time.final_epochs(recipe, result["epochs"], self.request.options.epochs)
             task = {"recipe": recipe.to_json(), "epochs": epochs, "start": best.start}
             if done := self._finished(recipe.cut, target, task):
-                best.row.update(state="kept", note=gain(head, best.score) + again(best, done["epochs"]))
+                self._board.note(best, gain(head, best.score) + again(best, done["epochs"]), kept=True)
                 return target
         if best.weights.exists():
-            best.row.update(state="kept", note=gain(head, best.score))
+            self._board.note(best, gain(head, best.score), kept=True)
             return best.weights.replace(target)
-        best.row["note"] = "an earlier attempt found this; no time was left to train it again"
+        self._board.note(best, "an earlier attempt found this; no time was left to train it again")
         return None
 
     def _headed(self, cut: str) -> Path | None:
@@ -294,7 +298,3 @@ class Tuning:
             log.warning("the last training failed: %s", error)
             return {}
         return result if result["state"] == "ended" else {}
-
-
-def _search(request: TuneRequest, count: int, outcome: str, products: str = "") -> dict[str, Any]:
-    return {"algorithm": request.options.search, "trials": count, "outcome": outcome, "products": products}

@@ -110,8 +110,8 @@ def _measured(source: str, each: int, seed: int, options: argparse.Namespace, fo
         _test(dataset, assemble.delivered(weight, chosen.head, path), CATALOGUE[weight.key].size)
         for path in (None, tuned.weights_path)
     )
-    kept = next((row for row in tuned.trials if row["state"] == "kept"), {"kind": tuned.trials[0]["state"]})
-    note = f"{chosen.winner.removeprefix('efficientnet_')} {kept['kind']} {kept.get('parameters', '')}"
+    kept = next((f"{row.kind} {row.parameters}" for row in tuned.trials if row.state == "kept"), tuned.trials[0].state)
+    note = f"{chosen.winner.removeprefix('efficientnet_')} {kept}"
     count = len(dataset.rows(Part.TEST))
     error = float(np.sqrt(regression[0] * (1 - regression[0]) / count))
     name = f"{Path(source).stem} {each or 'all'} s{seed}"

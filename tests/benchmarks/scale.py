@@ -119,7 +119,7 @@ def _measure(photos: Path, folder: Path) -> None:
     asked = TuneRequest(dataset, chosen, options, Budget.of(TUNING), folder, found.images_per_second)
     tuned = tune(asked, lambda event: None)
     _ended("tune", began)
-    rows = [f"{row['kind']} {row['parameters']} {row['state']}" for row in tuned.trials]
+    rows = [f"{row.kind} {row.parameters} {row.state}" for row in tuned.trials]
     print(json.dumps({"tried": "; ".join(rows)}), flush=True)
 
 

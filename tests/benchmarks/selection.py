@@ -82,7 +82,7 @@ def test_selection_against_training_through_frozen_bases(
     count = len(photos.rows(Part.TRAIN)) + len(photos.rows(Part.VALIDATION))
     print(f"\n{count} photos, {len(photos.classes)} classes, {EPOCHS} epochs")
     print(f"{'network':<20}{'through the base':>18}{'on features':>13}{'seconds':>9}{'one pass':>10}{'selection':>11}")
-    seconds = {row["name"]: row["seconds"] for row in chosen.candidates}
+    seconds = {row.name: row.seconds for row in chosen.candidates}
     for key in KEYS:
         one = naive[key]
         print(
@@ -148,5 +148,5 @@ def _parts(photos: Dataset, key: str) -> tuple[NDArray[np.uint8], NDArray[np.int
 
 
 def _told(chosen: Selection) -> str:
-    row = next(row for row in chosen.candidates if row["name"] == chosen.winner)
-    return f"{chosen.winner} {row['validation_accuracy']:.3f} by folds"
+    row = next(row for row in chosen.candidates if row.name == chosen.winner)
+    return f"{chosen.winner} {row.validation_accuracy or 0.0:.3f} by folds"

@@ -75,11 +75,11 @@ def local(material: TuneRequest) -> Tuned:
 
 def same(one: Tuned, other: Tuned) -> None:
     """Two leaderboards are equal, row by row."""
-    assert [row["kind"] for row in one.trials] == [row["kind"] for row in other.trials]
+    assert [row.kind for row in one.trials] == [row.kind for row in other.trials]
     for mine, theirs in zip(one.trials, other.trials, strict=True):
-        assert mine["state"] == theirs["state"] and mine["parameters"] == theirs["parameters"]
-        assert mine["validation_accuracy"] == pytest.approx(theirs["validation_accuracy"], abs=ACCURACY)
-        assert mine["validation_loss"] == pytest.approx(theirs["validation_loss"], abs=LOSS)
+        assert mine.state == theirs.state and mine.parameters == theirs.parameters
+        assert mine.validation_accuracy == pytest.approx(theirs.validation_accuracy, abs=ACCURACY)
+        assert mine.validation_loss == pytest.approx(theirs.validation_loss, abs=LOSS)
     assert one.better and other.better and one.weights_path is not None and one.weights_path.exists()
 
 

@@ -8,15 +8,17 @@ import subprocess
 import sys
 
 from jobs.job import Stage
-from vm_worker.stages import Output, Work
+from vm_worker.as_json import AsJson
+from vm_worker.stages.context import StageContext
+from vm_worker.stages.output import Output
 
 
-def leave(work: Work) -> Output:
+def leave(context: StageContext) -> Output:
     """Say who is left, and die."""
     left = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
-    work.link.send({"event": "left", "pid": left.pid})
+    context.link.send({"event": "left", "pid": left.pid})
     os.kill(os.getpid(), signal.SIGSEGV)
-    return Output({})
+    return Output(AsJson())
 
 
-STEPS = {Stage.INTAKE: leave}
+STAGES = {Stage.INTAKE: leave}

@@ -74,7 +74,7 @@ def test_a_killed_child_ends_its_events_and_has_the_signals_status(tmp_path: Pat
 
 
 def test_what_a_dead_child_left_running_ends_with_it(tmp_path: Path) -> None:
-    attempt = Attempt(replace(spec(tmp_path), steps="tests.integration.leaver"), tmp_path)
+    attempt = Attempt(replace(spec(tmp_path), stages="tests.integration.leaver"), tmp_path)
     left = next_kind(attempt, "left")["pid"]
     next_kind(attempt, "ended")
     assert attempt.wait() == -signal.SIGSEGV
@@ -116,6 +116,6 @@ def test_a_child_does_not_outlive_its_parent(tmp_path: Path) -> None:
 def test_a_spec_survives_its_file(tmp_path: Path) -> None:
     one = spec(tmp_path)
     committed = {"done": {"intake": Done({"n": 1}, 2.5)}, "trials": {"ab" * 20: Done({"loss": 0.1}, 1.5)}}
-    full = Spec(**{**vars(one), **committed, "files_url": "http://here", "steps": "another.table"})
+    full = Spec(**{**vars(one), **committed, "files_url": "http://here", "stages": "another.table"})
     full.save(tmp_path / "spec.json")
     assert Spec.load(tmp_path / "spec.json") == full

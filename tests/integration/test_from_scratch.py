@@ -16,7 +16,7 @@ from jobs.options import Options
 from tests.unit.learn.patterns import archive
 from vm_worker.learn import lessons, scratch_rows, weights
 from vm_worker.spec import Done, Spec
-from vm_worker.stages import run_stages
+from vm_worker.stages.run import run_stages
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from vm_worker.results.intake import AlikeClass, DuplicateCounts, PartCounts, SkippedRow, TakenIn
 
 SKIPPED_LISTED = 20  # skipped files that a report names; the rest is a count
 
@@ -44,15 +45,10 @@ class Duplicates:
     near_groups: int = 0  # groups with pictures that are nearly equal
     plain: tuple[tuple[str, int], ...] = ()  # (class, photos): so alike that near likeness says nothing there
 
-    def to_json(self) -> dict[str, Any]:
-        """Plain values."""
-        plain = [{"class": name, "photos": count} for name, count in self.plain]
-        return {
-            "photos": self.photos,
-            "exact_groups": self.exact_groups,
-            "near_groups": self.near_groups,
-            "fallback": plain,
-        }
+    def counted(self) -> DuplicateCounts:
+        """The counts for the report."""
+        alike = tuple(AlikeClass(photos=count, label=name) for name, count in self.plain)
+        return DuplicateCounts(self.photos, self.exact_groups, self.near_groups, alike)
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,20 +87,20 @@ class Dataset:
             for label, name in enumerate(self.classes)
         }
 
-    def to_json(self) -> dict[str, Any]:
-        """Plain values without pixels and rows: what the stage commits and the report shows."""
-        return {
-            "classes": list(self.classes),
-            "images": len(self.names),
-            "counts": self.counts(),
-            "skipped": [skip.to_json() for skip in self.skipped[:SKIPPED_LISTED]],
-            "skipped_count": len(self.skipped),
-            "duplicates": self.duplicates.to_json(),
-            "warnings": list(self.warnings),
-            "ready_made_split": self.ready_made_split,
-            "sha256": self.sha256,
-            "split_sha256": self.split_sha256(),
-        }
+    def taken_in(self) -> TakenIn:
+        """What the stage commits and the report shows: no pixels, no rows."""
+        return TakenIn(
+            classes=self.classes,
+            images=len(self.names),
+            counts={name: PartCounts(**counts) for name, counts in self.counts().items()},
+            skipped=tuple(SkippedRow(skip.name, skip.reason) for skip in self.skipped[:SKIPPED_LISTED]),
+            skipped_count=len(self.skipped),
+            duplicates=self.duplicates.counted(),
+            warnings=self.warnings,
+            ready_made_split=self.ready_made_split,
+            sha256=self.sha256,
+            split_sha256=self.split_sha256(),
+        )
 
     def split_sha256(self) -> str:
         """A digest of names, labels, parts and groups: equal on every machine that took in the same photos."""

@@ -78,9 +78,9 @@ def _forms(model: keras.Model, dataset: Dataset, folder: Path) -> Row:
     return {
         form: {
             "accuracy": _accuracy(path, pupils(dataset, Part.TEST)),
-            "bytes": figures[path]["bytes"],
-            "one_ms": figures[path]["one"]["median"],
-            "all_ms": figures[path]["all"]["median"],
+            "bytes": figures[path].bytes,
+            "one_ms": figures[path].one.median,
+            "all_ms": figures[path].all.median,
         }
         for form, path in paths.items()
     }

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -15,6 +14,7 @@ from vm_worker.learn.heads import Plan
 from vm_worker.learn.learning_curve import SHARES, learning_curve
 from vm_worker.learn.suspects import Suspect, suspects
 from vm_worker.learn.unseen import Unseen, look
+from vm_worker.results.candidates import LearningCurve
 
 CURVE_COST = 2 * sum(SHARES) + 0.5  # of the curve, in passes such as the one over the folds, and a margin
 
@@ -25,7 +25,7 @@ class Findings:
 
     unseen: Unseen | None
     suspects: tuple[Suspect, ...] | None  # rows are positions in train+validation as the winner saw it
-    learning_curve: dict[str, Any] | None
+    learning_curve: LearningCurve | None
 
     def save(self, path: Path) -> None:
         """The out-of-fold probabilities, for the calibration of a model that is not tuned."""

@@ -18,7 +18,7 @@ import numpy as np
 from jobs import wording
 from jobs.options import Options
 from vm_worker.intake.dataset import Dataset, Part
-from vm_worker.learn import lessons, scratch, scratch_rows, standings
+from vm_worker.learn import lessons, scratch, scratch_rows
 from vm_worker.learn.backbones import OUTPUT, Backbone
 from vm_worker.learn.budget import Budget
 from vm_worker.learn.contest import Material, Verdict
@@ -27,6 +27,7 @@ from vm_worker.learn.heads import Head, History
 from vm_worker.learn.lessons import Learnt, Lesson, Pupils, Time
 from vm_worker.learn.standings import Entry
 from vm_worker.learn.unseen import Unseen
+from vm_worker.results.candidates import CandidateRow, CurvePoint
 
 SHARE = 0.3  # of the time until tuning ends, beside pretrained candidates
 SHARE_ALONE = 0.6  # without any: what is left trains the winner once more
@@ -71,9 +72,10 @@ class Nursery:
         self.grown: dict[str, Grown] = {}
         self._dataset, self._options = dataset, options
 
-    def grow(self, folder: Path, tell: Tell) -> tuple[list[Entry], list[dict[str, Any]]]:
+    def grow(self, folder: Path, tell: Tell) -> tuple[list[Entry], list[CandidateRow]]:
         """Each in its share of the time; rows of those for which it does not suffice."""
-        budget, options, dropped = Budget.of(self.seconds), self._options, []
+        budget, options = Budget.of(self.seconds), self._options
+        dropped: list[CandidateRow] = []
         course = Course(self._dataset, options.mirror, options.seed, budget, folder)
         rows = scratch_rows.fitting(len(self._dataset.rows(Part.TRAIN)))[: self.expected]
         for number, row in enumerate(rows):
@@ -84,7 +86,7 @@ class Nursery:
                 self.grown[row.key] = _grown(row, course, Time(budget.share(1 / (len(rows) - number)), budget))
             except lessons.TooSlow as slow:
                 spent = round(time.monotonic() - started, 2)
-                dropped.append(standings.blank(row, "dropped", f"left out: {slow}", spent))
+                dropped.append(CandidateRow.without_figures(row, "dropped", f"left out: {slow}", spent))
         return [one.entry for one in self.grown.values()], dropped
 
     def _check_start(self, row: Backbone, budget: Budget) -> None:
@@ -94,12 +96,12 @@ class Nursery:
         if expected > START_SHARE * budget.remaining():
             raise lessons.TooSlow(expected / START_SHARE, budget.remaining())
 
-    def curve(self, entry: Entry) -> list[dict[str, Any]]:
-        """One plain row for each time that it was judged; none for a pretrained one."""
+    def curve(self, entry: Entry) -> list[CurvePoint]:
+        """One point for each time that the network was judged; none for a pretrained one."""
         key = entry.backbone.key
         points = self.grown[key].learnt.curve if key in self.grown else ()
-        names = {"phase": "select", "name": key}
-        return [names | {name: round(value, 5) for name, value in told.items()} for told in points]
+        rounded = ({name: round(value, 5) for name, value in told.items()} for told in points)
+        return [CurvePoint.from_json({"phase": "select", "name": key, **told}) for told in rounded]
 
 
 def again(key: str, course: Course, epochs: int, weights: Path) -> bool:

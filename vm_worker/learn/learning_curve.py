@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +11,7 @@ from vm_worker.learn import folds
 from vm_worker.learn.contest import Material, Verdict
 from vm_worker.learn.heads import Plan
 from vm_worker.learn.unseen import Unseen, answers
+from vm_worker.results.candidates import LearningCurve, LearningPoint
 
 SHARES = (0.25, 0.5)  # of each fold's training photos; the whole is known already
 DRAWS = 2  # of each share where photos are few: a draw of a few dozen is a matter of luck
@@ -22,28 +22,28 @@ LITTLE = 0.02  # a gain that is surely below this is little
 Scores = NDArray[np.float64]
 
 
-def learning_curve(material: Material, plan: Plan, verdict: Verdict, unseen: Unseen) -> dict[str, Any]:
-    """{"points": [{"share", "images", "accuracy", "error"}], "verdict", "answer"}: the chosen head on fewer photos.
+def learning_curve(material: Material, plan: Plan, verdict: Verdict, unseen: Unseen) -> LearningCurve:
+    """The chosen head on fewer photos, and whether more would help.
 
-    `error` is the accuracy's standard error. The answer compares half of the photos with all, photo by photo,
-    so that the luck of which photos were judged plays no part.
+    The answer compares half of the photos with all, photo by photo, so that the luck of which photos were judged
+    plays no part.
     """
     right = {share: _right(material, plan, verdict, unseen, share) for share in SHARES}
     right[1.0] = unseen.right.astype(np.float64)
     images = float(np.mean([len(train) for train, _ in unseen.splits]))
     points = [
-        {
-            "share": share,
-            "images": round(images * share),
-            "accuracy": round(float(scores.mean()), 5),
-            "error": round(_error(scores), 5),
-        }
+        LearningPoint(
+            share=share,
+            images=round(images * share),
+            accuracy=round(float(scores.mean()), 5),
+            error=round(_error(scores), 5),
+        )
         for share, scores in right.items()
     ]
     gains = right[1.0] - right[0.5]
     gain, error = float(gains.mean()), _error(gains)
     told = _verdict(gain, error)
-    return {"points": points, "verdict": told, "answer": _answer(told, points[-2:], gain, error)}
+    return LearningCurve(tuple(points), told, _answer(told, points[-2:], gain, error))
 
 
 def _right(material: Material, plan: Plan, verdict: Verdict, unseen: Unseen, share: float) -> Scores:
@@ -70,11 +70,11 @@ def _verdict(gain: float, error: float) -> str:
     return "hardly" if gain + SURE * error < LITTLE else "unknown"
 
 
-def _answer(verdict: str, points: Sequence[dict[str, Any]], gain: float, error: float) -> str:
+def _answer(verdict: str, points: Sequence[LearningPoint], gain: float, error: float) -> str:
     half, whole = points
     found = (
-        f"with {half['images']:,} training photos the selected head was right on {half['accuracy']:.1%} of photos that "
-        f"it had not seen, with {whole['images']:,} on {whole['accuracy']:.1%} "
+        f"with {half.images:,} training photos the selected head was right on {half.accuracy:.1%} of photos that "
+        f"it had not seen, with {whole.images:,} on {whole.accuracy:.1%} "
         f"({gain * 100:+.1f} points, give or take {SURE * error * 100:.1f})"
     ).replace("%", " %")
     match verdict:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import keras
 import numpy as np
@@ -16,6 +15,7 @@ from vm_worker.learn import logme, p2l, probe
 from vm_worker.learn.backbones import CATALOGUE, Backbone
 from vm_worker.learn.contest import Material
 from vm_worker.learn.heads import ONE_THREAD
+from vm_worker.results.candidates import PruningRow
 
 PROBE_IMAGES = 400  # enough to see differences of some five points
 LEAST_CANDIDATES = 3
@@ -94,18 +94,18 @@ def chance(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
     return float(binomtest(only_one, only_one + only_other).pvalue) if only_one + only_other else 1.0
 
 
-def table(scored: Sequence[Scored], dropped: Mapping[str, str]) -> list[dict[str, Any]]:
+def table(scored: Sequence[Scored], dropped: Mapping[str, str]) -> list[PruningRow]:
     """Rows for the report, the best probe first."""
     ordered = sorted(scored, key=lambda one: (-one.accuracy, one.backbone.gflops))
     return [
-        {
-            "name": one.backbone.key,
-            "title": one.backbone.title,
-            "images": len(one.right),
-            "logme": round(one.logme, 4),
-            "p2l": None if one.p2l is None else round(one.p2l, 4),
-            "probe_accuracy": round(one.accuracy, 5),
-            "dropped": one.backbone.key in dropped,
-        }
+        PruningRow(
+            name=one.backbone.key,
+            title=one.backbone.title,
+            images=len(one.right),
+            logme=round(one.logme, 4),
+            p2l=None if one.p2l is None else round(one.p2l, 4),
+            probe_accuracy=round(one.accuracy, 5),
+            dropped=one.backbone.key in dropped,
+        )
         for one in ordered
     ]

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +13,8 @@ from jobs import wording
 from vm_worker.learn.backbones import Backbone
 from vm_worker.learn.contest import Material, Verdict
 from vm_worker.learn.heads import History
+from vm_worker.results.candidates import CandidateRow, CurvePoint
+from vm_worker.results.exported import Latency
 
 TIE = 0.05  # two candidates differ when McNemar's exact p is at most this
 
@@ -29,17 +30,17 @@ class Entry:
     images_per_second: float
     partial: bool  # judged on fewer photos than there are, for want of time
     way: str = ""  # how the photos went through the network, where that is worth a word
-    figures: Mapping[str, Any] | None = None  # of the network as a TFLite model here, where it was measured
+    figures: Latency | None = None  # of the network as a TFLite model here, where it was measured
 
     @property
     def milliseconds(self) -> float | None:
         """For one photo on one core, by LiteRT: the median."""
-        return None if self.figures is None else float(self.figures["one"]["median"])
+        return None if self.figures is None else self.figures.one.median
 
     @property
     def bytes(self) -> int | None:
         """Of its file as a TFLite model, without a head."""
-        return None if self.figures is None else int(self.figures["bytes"])
+        return None if self.figures is None else self.figures.bytes
 
 
 def ranked(entries: Sequence[Entry]) -> list[Entry]:
@@ -111,25 +112,10 @@ def ties(one: Entry, other: Entry) -> bool:
     return float(binomtest(only_one, only_one + only_other).pvalue) > TIE
 
 
-def table(entries: Sequence[Entry], objective: str) -> list[dict[str, Any]]:
+def table(entries: Sequence[Entry], objective: str) -> list[CandidateRow]:
     """A row for each, the best first."""
     chosen = winner(entries, objective)
     return [_row(entry, chosen) for entry in ranked(entries)]
-
-
-def blank(backbone: Backbone, state: str, note: str, seconds: float | None = None) -> dict[str, Any]:
-    """The row of a candidate that has no figures."""
-    return {
-        "name": backbone.key,
-        "title": backbone.title,
-        "validation_accuracy": None,
-        "validation_interval": None,
-        "validation_loss": None,
-        "parameters": backbone.parameters,
-        "seconds": seconds,
-        "state": state,
-        "note": note,
-    }
 
 
 def reason(entries: Sequence[Entry], objective: str) -> str:
@@ -158,17 +144,15 @@ def reason(entries: Sequence[Entry], objective: str) -> str:
     return text
 
 
-def curve_rows(phase: str, name: str, history: History) -> list[dict[str, Any]]:
-    """One plain row an epoch."""
-    names = ("accuracy", "loss", "validation_accuracy", "validation_loss")
+def curve_rows(phase: str, name: str, history: History) -> list[CurvePoint]:
+    """One point for each epoch."""
     return [
-        {"phase": phase, "name": name, "epoch": epoch}
-        | {column: round(float(value), 5) for column, value in zip(names, values, strict=True)}
+        CurvePoint(phase, name, epoch, *(round(float(value), 5) for value in values))
         for epoch, values in enumerate(zip(*history.columns(), strict=True), start=1)
     ]
 
 
-def _row(entry: Entry, chosen: Entry) -> dict[str, Any]:
+def _row(entry: Entry, chosen: Entry) -> CandidateRow:
     verdict = entry.verdict
     interval = binomtest(verdict.correct, verdict.total).proportion_ci(method="wilson")
     if entry is chosen:
@@ -177,8 +161,14 @@ def _row(entry: Entry, chosen: Entry) -> dict[str, Any]:
         state = "tied" if ties(entry, chosen) else "evaluated"
     partial = f"judged on {len(verdict.right)} photos: the time did not allow more" if entry.partial else ""
     note = "; ".join(filter(None, (partial, entry.way)))
-    return blank(entry.backbone, state, note, round(entry.seconds, 2)) | {
-        "validation_accuracy": round(verdict.accuracy, 5),
-        "validation_interval": [round(float(interval.low), 5), round(float(interval.high), 5)],
-        "validation_loss": round(verdict.loss, 5),
-    }
+    return CandidateRow(
+        name=entry.backbone.key,
+        title=entry.backbone.title,
+        validation_accuracy=round(verdict.accuracy, 5),
+        validation_interval=(round(float(interval.low), 5), round(float(interval.high), 5)),
+        validation_loss=round(verdict.loss, 5),
+        parameters=entry.backbone.parameters,
+        seconds=round(entry.seconds, 2),
+        state=state,
+        note=note,
+    )

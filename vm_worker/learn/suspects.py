@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from vm_worker.intake.dataset import Dataset
 from vm_worker.learn.heads import Floats
 from vm_worker.learn.unseen import Rows
+from vm_worker.results.candidates import SuspectRow
 
 CLEARLY = 0.7  # above the label's probability: heads err on hard photos too, and a long list is read by nobody
 
@@ -45,14 +45,14 @@ def suspects(probabilities: Floats, labels: Rows) -> list[Suspect]:
     return [Suspect(int(row), int(labels[row]), int(says[row]), float(probabilities[row, says[row]])) for row in found]
 
 
-def named(found: Sequence[Suspect], dataset: Dataset, rows: Rows) -> tuple[dict[str, Any], ...]:
+def named(found: Sequence[Suspect], dataset: Dataset, rows: Rows) -> tuple[SuspectRow, ...]:
     """What the report says of them; `rows` are the dataset's, in the order of the probabilities."""
     return tuple(
-        {
-            "name": dataset.names[rows[one.row]],
-            "class": dataset.classes[one.label],
-            "says": dataset.classes[one.says],
-            "probability": round(one.probability, 4),
-        }
+        SuspectRow(
+            name=dataset.names[rows[one.row]],
+            label=dataset.classes[one.label],
+            says=dataset.classes[one.says],
+            probability=round(one.probability, 4),
+        )
         for one in found
     )

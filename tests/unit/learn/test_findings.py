@@ -34,9 +34,9 @@ def test_the_temperature_is_found(sharpness: float) -> None:
     found = calibration.temperature(probabilities, labels)
     assert found == pytest.approx(sharpness, rel=0.1)
     told = calibration.compared(calibration.scaled(probabilities, found), labels, found)
-    assert told["ece_after"] < 0.03
+    assert told.ece_after < 0.03
     if sharpness != 1:
-        assert told["ece_after"] < told["ece_before"] / 2
+        assert told.ece_after < told.ece_before / 2
 
 
 def test_with_many_rows_it_is_the_likeliest_one() -> None:
@@ -77,10 +77,10 @@ def test_the_calibration_error_by_hand() -> None:
     probabilities = np.array([[0.61, 0.39], [0.65, 0.35], [0.95, 0.05], [0.94, 0.06]])
     labels = np.array([0, 1, 0, 0])
     found = calibration.reliability(probabilities, labels)
-    assert [one["count"] for one in found.bins] == [2, 2]
+    assert [one.count for one in found.bins] == [2, 2]
     assert found.error == pytest.approx((2 * abs(0.5 - 0.63) + 2 * abs(1 - 0.945)) / 4)
     edge = calibration.reliability(np.array([[1.0, 0.0]]), np.array([0]))
-    assert edge.error == 0 and edge.bins[0]["count"] == 1
+    assert edge.error == 0 and edge.bins[0].count == 1
 
 
 def test_the_temperature_of_a_file(tmp_path: Path) -> None:
@@ -148,12 +148,12 @@ def test_whether_more_photos_help(signal: float, noise: int, verdict: str) -> No
     whole = Material(wide, whole.labels, whole.groups, whole.train)
     told = contest.judge(whole, PLAN)
     curve = learning_curve.learning_curve(whole, PLAN, told, unseen.look(whole, PLAN, told))
-    assert curve["verdict"] == verdict
-    assert [point["share"] for point in curve["points"]] == [0.25, 0.5, 1.0]
-    assert [point["images"] for point in curve["points"]] == [80, 160, 320]
+    assert curve.verdict == verdict
+    assert [point.share for point in curve.points] == [0.25, 0.5, 1.0]
+    assert [point.images for point in curve.points] == [80, 160, 320]
     assert (
-        f"with 160 training photos the selected head was right on {curve['points'][1]['accuracy'] * 100:.1f} %"
-        in (curve["answer"])
+        f"with 160 training photos the selected head was right on {curve.points[1].accuracy * 100:.1f} %"
+        in curve.answer
     )
 
 

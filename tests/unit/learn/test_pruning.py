@@ -91,7 +91,7 @@ def run(
 
 
 def states(outcome: Selection) -> dict[str, str]:
-    return {row["name"]: row["state"] for row in outcome.candidates}
+    return {row.name: row.state for row in outcome.candidates}
 
 
 def test_clear_losers_of_the_probe_see_few_photos_and_are_never_crowned(world: World, tmp_path: Path) -> None:
@@ -101,13 +101,13 @@ def test_clear_losers_of_the_probe_see_few_photos_and_are_never_crowned(world: W
         "mobilenet": "dropped",
         "vgg16": "dropped",
     }
-    assert {row["name"]: row["dropped"] for row in outcome.pruning} == {
+    assert {row.name: row.dropped for row in outcome.pruning} == {
         "mobilenet_v2": False,
         "xception": False,
         "efficientnet_lite0": True,
         "mobilenet": True,
     }
-    notes = {row["name"]: row["note"] for row in outcome.candidates}
+    notes = {row.name: row.note for row in outcome.candidates}
     assert "on 400 photos its probe was right on" in notes["mobilenet"]
     assert "could not finish in time" in notes["vgg16"]
     assert len(world.seen["mobilenet"]) < 450 and len(world.seen["vgg16"]) < 150
@@ -137,7 +137,7 @@ def test_the_budget_is_kept_whatever_the_candidates(
 ) -> None:
     outcome, _ = run(world, tmp_path, seconds, trials)
     assert world.now - 1000 <= seconds + 3.0  # the first candidate sees 128 photos in any case
-    dropped = {row["name"] for row in outcome.pruning if row["dropped"]}
+    dropped = {row.name for row in outcome.pruning if row.dropped}
     assert outcome.winner not in dropped
     assert outcome.head.kernel.shape == (WIDTH, CLASSES)
     assert set(states(outcome)) == set(SPEED)
@@ -166,8 +166,8 @@ def test_the_findings_name_photos_and_give_a_curve(world: World, tmp_path: Path)
     world.labels = truth  # the features still show what the photos are
     weights = {"xception": WeightFile("xception", Path(), KERAS_H5)}
     outcome = select(SelectRequest(data, weights, OPTIONS, Budget.of(20_000), tmp_path), lambda event: None)
-    assert {row["name"] for row in outcome.suspects[:10]} <= {f"{row}.jpg" for row in wrong}
+    assert {row.name for row in outcome.suspects[:10]} <= {f"{row}.jpg" for row in wrong}
     assert len(outcome.suspects) >= 10
-    assert all(row["class"] != row["says"] and row["probability"] > 0.7 for row in outcome.suspects)
+    assert all(row.label != row.says and row.probability > 0.7 for row in outcome.suspects)
     curve = outcome.findings.learning_curve
-    assert curve is not None and [point["share"] for point in curve["points"]] == [0.25, 0.5, 1.0]
+    assert curve is not None and [point.share for point in curve.points] == [0.25, 0.5, 1.0]

@@ -144,7 +144,7 @@ def test_only_clear_losers_are_dropped() -> None:
     assert set(losers) == {"vgg16"}
     assert losers["vgg16"] == ("left out: on 400 photos its probe was right on 75 %, that of Xception on 85 %")
     rows = prune.table(table, losers)
-    assert [(row["name"], row["dropped"]) for row in rows] == [
+    assert [(row.name, row.dropped) for row in rows] == [
         ("xception", False),
         ("mobilenet", False),
         ("vgg16", True),

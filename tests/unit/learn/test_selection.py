@@ -21,6 +21,8 @@ ROW = {"name", "title", "validation_accuracy", "validation_interval", "validatio
     "seconds",
     "state",
     "note",
+    "validation_score",
+    "metric",
 }
 
 
@@ -33,13 +35,14 @@ def run(photos: Dataset, folder: Path, seconds: float, keys: tuple[str, ...]) ->
 def test_all_candidates_are_judged_and_the_best_is_chosen(photos: Dataset, tmp_path: Path) -> None:
     keys = ("efficientnet_lite1", "efficientnet_lite0")
     outcome, events = run(photos, tmp_path, 300, keys)
-    assert {row["name"]: row["state"] for row in outcome.candidates}[outcome.winner] == "chosen"
-    assert {row["name"] for row in outcome.candidates} == set(keys)
+    assert {row.name: row.state for row in outcome.candidates}[outcome.winner] == "chosen"
+    assert {row.name for row in outcome.candidates} == set(keys)
     for row in outcome.candidates:
-        assert set(row) == ROW
-        low, high = row["validation_interval"]
-        assert low <= row["validation_accuracy"] <= high and row["validation_accuracy"] > 0.8
-    assert [point["epoch"] for point in outcome.curve] == [*range(1, 13)] * 2
+        assert set(row.to_json()) == ROW
+        assert row.validation_interval is not None and row.validation_accuracy is not None
+        low, high = row.validation_interval
+        assert low <= row.validation_accuracy <= high and row.validation_accuracy > 0.8
+    assert [point.epoch for point in outcome.curve] == [*range(1, 13)] * 2
     assert outcome.head.kernel.shape == (1280, 3)
     assert outcome.images_per_second > 0 and outcome.note
     fractions = [event["fraction"] for event in events]
@@ -53,10 +56,10 @@ def test_a_candidate_that_cannot_finish_is_dropped_but_the_first_gives_a_head(
     monkeypatch.setattr("vm_worker.learn.features.SETTLED", 1)
     outcome, _ = run(photos, tmp_path, -1, ("efficientnet_lite0", "efficientnet_lite1"))
     first, second = outcome.candidates
-    assert (first["name"], first["state"]) == ("efficientnet_lite0", "chosen")
-    assert first["note"] == "judged on 32 photos: the time did not allow more"
-    assert (second["name"], second["state"]) == ("efficientnet_lite1", "dropped")
-    assert second["note"] == "left out: there was no time left" and second["validation_accuracy"] is None
+    assert (first.name, first.state) == ("efficientnet_lite0", "chosen")
+    assert first.note == "judged on 32 photos: the time did not allow more"
+    assert (second.name, second.state) == ("efficientnet_lite1", "dropped")
+    assert second.note == "left out: there was no time left" and second.validation_accuracy is None
     assert np.isfinite(outcome.head.kernel).all()
 
 

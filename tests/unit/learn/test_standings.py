@@ -13,6 +13,7 @@ from vm_worker.learn.backbones import CATALOGUE
 from vm_worker.learn.contest import Material, Verdict
 from vm_worker.learn.heads import History
 from vm_worker.learn.standings import Entry
+from vm_worker.results.exported import Latency, ThreadLatency
 
 ROWS = 100
 CURVE = History(*(np.array([0.5, 0.6]) for _ in range(4)))
@@ -23,6 +24,12 @@ def entry(key: str, right: NDArray[np.bool_], loss: float = 0.5, speed: float = 
     verdict = Verdict(right, judged, loss, strength=0.1, epochs=2, history=CURVE)
     nothing = Material(np.zeros((ROWS, 1), np.float32), np.zeros(ROWS, np.int64), np.arange(ROWS), ROWS)
     return Entry(CATALOGUE[key], nothing, verdict, seconds=1.0, images_per_second=speed, partial=False)
+
+
+def measured_as(size: int, milliseconds: float) -> Latency:
+    """The figures of a network of that size and speed."""
+    threads = ThreadLatency(1, milliseconds, milliseconds, milliseconds)
+    return Latency(100, size, threads, threads)
 
 
 def first(count: int) -> NDArray[np.bool_]:
@@ -44,7 +51,7 @@ def test_ties_by_exact_mcnemar(right: NDArray[np.bool_], ties: bool) -> None:
 
 def test_balanced_goes_by_measured_latency_where_all_that_tie_have_one() -> None:
     def timed(key: str, right: int, speed: float, milliseconds: float | None) -> Entry:
-        figures = None if milliseconds is None else {"one": {"median": milliseconds}}
+        figures = None if milliseconds is None else measured_as(1, milliseconds)
         return replace(entry(key, first(right), speed=speed), figures=figures)
 
     entries = [timed("xception", 90, 5, 80.0), timed("mobilenet", 88, 60, 9.0), timed("mobilenet_v2", 87, 50, 7.5)]
@@ -56,7 +63,7 @@ def test_balanced_goes_by_measured_latency_where_all_that_tie_have_one() -> None
 
 def test_small_goes_by_the_measured_file_where_all_that_tie_have_one() -> None:
     def measured(key: str, right: int, size: int | None) -> Entry:
-        return replace(entry(key, first(right)), figures=None if size is None else {"bytes": size})
+        return replace(entry(key, first(right)), figures=None if size is None else measured_as(size, 1.0))
 
     # Parameters alone would choose mobilenet_v2, whose file is larger here.
     entries = [measured("xception", 90, 80_000_000), measured("mobilenet_v2", 88, 14_000_000)]
@@ -98,7 +105,7 @@ def test_what_an_objective_chooses(objective: str, winner: str) -> None:
     if winner == "efficientnet_lite0":
         entries[1] = entry("vgg16", first(88), speed=60)
     assert standings.winner(entries, objective).backbone.key == winner
-    states = {row["name"]: row["state"] for row in standings.table(entries, objective)}
+    states = {row.name: row.state for row in standings.table(entries, objective)}
     assert states[winner] == "chosen"
     assert states["mobilenet_v2"] == "evaluated"
     assert sorted(states.values()) == ["chosen", "evaluated", "tied", "tied"]
@@ -115,9 +122,9 @@ def test_equal_accuracy_goes_to_the_lower_loss_and_then_to_the_faster() -> None:
 
 def test_a_row_has_figures_and_a_wilson_interval() -> None:
     (row,) = standings.table([entry("vgg16", first(90))], "accuracy")
-    assert row["validation_accuracy"] == 0.9
+    assert row.validation_accuracy == 0.9
     # Wilson's 95 % interval of 90 of 100, from the published formula.
-    assert row["validation_interval"] == pytest.approx([0.82564, 0.94477], abs=1e-4)
+    assert row.validation_interval == pytest.approx([0.82564, 0.94477], abs=1e-4)
 
 
 def test_the_note_names_what_ties() -> None:
@@ -130,8 +137,8 @@ def test_the_note_names_what_ties() -> None:
 
 def test_curve_rows_count_from_one() -> None:
     rows = standings.curve_rows("select", "vgg16", CURVE)
-    assert [row["epoch"] for row in rows] == [1, 2]
-    assert rows[1] == {
+    assert [row.epoch for row in rows] == [1, 2]
+    assert rows[1].to_json() == {
         "phase": "select",
         "name": "vgg16",
         "epoch": 2,

@@ -21,17 +21,17 @@ pytestmark = pytest.mark.usefixtures("stub")
 
 def test_the_rule_comes_first_then_the_search(request_: TuneRequest) -> None:
     tuned = run(request_)
-    kinds = [row["kind"] for row in tuned.trials]
+    kinds = [row.kind for row in tuned.trials]
     assert kinds == ["rule"] + ["genetic"] * 7 + ["views"]
-    assert [row["number"] for row in tuned.trials] == list(range(1, 10))
-    assert tuned.search["algorithm"] == "genetic" and tuned.search["trials"] == 8 and tuned.search["outcome"]
+    assert [row.number for row in tuned.trials] == list(range(1, 10))
+    assert tuned.search.algorithm == "genetic" and tuned.search.trials == 8 and tuned.search.outcome
 
 
 def test_the_best_trial_is_trained_once_more_and_kept(request_: TuneRequest) -> None:
     tuned = run(request_)
-    kept = [row for row in tuned.trials if row["state"] == "kept"]
-    best = max(row["validation_accuracy"] for row in tuned.trials)
-    assert [row["validation_accuracy"] for row in kept] == [best] == [tuned.validation_accuracy]
+    kept = [row for row in tuned.trials if row.state == "kept"]
+    best = max(row.validation_accuracy or 0.0 for row in tuned.trials)
+    assert [row.validation_accuracy for row in kept] == [best] == [tuned.validation_accuracy]
     assert tuned.better and tuned.weights_path is not None and tuned.weights_path.read_text() == "final"
     (final,) = asked("final")
     assert stub_trials.error(final["recipe"]) == pytest.approx(1 - best, abs=1e-4)
@@ -46,7 +46,7 @@ def test_the_last_training_is_longer_where_time_is_left_and_says_so(request_: Tu
         (trial,), (final,) = asked("trial"), asked("final")
         kept = trial["recipe"]["epochs"]
         assert final["epochs"] == min(30, times * kept)
-        note = next(row["note"] for row in tuned.trials if row["state"] == "kept")
+        note = next(row.note for row in tuned.trials if row.state == "kept")
         assert final["start"] == trial["weights"]
         assert note.endswith(f"then trained on for {final['epochs']} epochs with the validation photos added")
 
@@ -70,7 +70,7 @@ def test_a_restarted_job_repeats_no_trial(search: str, request_: TuneRequest, tm
     assert not asked("trial") and leaderboard(again) == leaderboard(first)
     assert again.better and again.weights_path is not None and again.weights_path.read_text() == "final"
     assert asked("final")[-1]["start"] == ""  # the trial's weights were lost
-    assert "trained once more in the same way" in next(row["note"] for row in again.trials if row["state"] == "kept")
+    assert "trained once more in the same way" in next(row.note for row in again.trials if row.state == "kept")
 
 
 def test_a_job_that_was_cut_off_goes_on_where_it_was(request_: TuneRequest, tmp_path: Path) -> None:
@@ -86,7 +86,7 @@ def test_an_adopted_result_counts_instead_of_ones_own(request_: TuneRequest) -> 
         return {**result, "score": {"accuracy": 0.77, "loss": 0.1, "error": 0.01}}
 
     tuned = run(replace(request_, options=replace(request_.options, trials=1), commit=adopt))
-    assert tuned.trials[0]["validation_accuracy"] == 0.77 == tuned.validation_accuracy
+    assert tuned.trials[0].validation_accuracy == 0.77 == tuned.validation_accuracy
 
 
 def test_without_memory_the_batch_is_halved_until_it_fits(
@@ -96,22 +96,22 @@ def test_without_memory_the_batch_is_halved_until_it_fits(
     tuned = run(replace(request_, options=replace(request_.options, trials=1)))
     batches = [task["recipe"]["batch"] for task in asked("trial")]
     assert batches == [16, 8, 4]
-    assert tuned.trials[0]["parameters"]["batch"] == 4
+    assert tuned.trials[0].parameters["batch"] == 4
     assert asked("final")[0]["recipe"]["batch"] == 4
 
 
 def test_what_never_fits_the_memory_is_skipped(request_: TuneRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stub_trials, "memory", 1)
     tuned = run(replace(request_, options=replace(request_.options, trials=1)))
-    assert tuned.trials[0]["state"] == "skipped" and "memory" in tuned.trials[0]["note"]
-    assert tuned.trials[-1]["kind"] == "views" and tuned.trials[-1]["state"] == "kept"
+    assert tuned.trials[0].state == "skipped" and "memory" in tuned.trials[0].note
+    assert tuned.trials[-1].kind == "views" and tuned.trials[-1].state == "kept"
 
 
 def test_a_trial_that_fails_does_not_end_the_job(request_: TuneRequest) -> None:
     stub_trials.broken.add("trial")
     tuned = run(replace(request_, options=replace(request_.options, trials=2)))
-    assert "no such luck" in tuned.trials[0]["note"] and tuned.trials[0]["state"] == "skipped"
-    assert tuned.trials[-1]["state"] == "kept"
+    assert "no such luck" in tuned.trials[0].note and tuned.trials[0].state == "skipped"
+    assert tuned.trials[-1].state == "kept"
 
 
 @pytest.mark.parametrize(
@@ -126,14 +126,14 @@ def test_without_activations_nothing_is_tuned(late: str, broken: str, note: str,
     stub_trials.late |= {late}
     stub_trials.broken |= {broken}
     tuned = run(request_)
-    assert not tuned.better and tuned.trials[0]["state"] == "skipped" and note in tuned.trials[0]["note"]
+    assert not tuned.better and tuned.trials[0].state == "skipped" and note in tuned.trials[0].note
 
 
 def test_a_failed_last_training_leaves_the_trials_own_weights(request_: TuneRequest) -> None:
     stub_trials.late.add("final")
     tuned = run(request_)
     assert tuned.better and tuned.weights_path is not None and tuned.weights_path.read_text() == "weights"
-    assert "then trained" not in next(row["note"] for row in tuned.trials if row["state"] == "kept")
+    assert "then trained" not in next(row.note for row in tuned.trials if row.state == "kept")
 
 
 def test_a_committed_winner_that_cannot_be_trained_again_is_left(request_: TuneRequest, tmp_path: Path) -> None:
@@ -150,7 +150,7 @@ def test_a_better_head_stays(request_: TuneRequest, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(stub_trials, "gain", -0.01)
     tuned = run(request_)
     assert not tuned.better and tuned.weights_path is None
-    assert all(row["state"] == "not_better" for row in tuned.trials)
+    assert all(row.state == "not_better" for row in tuned.trials)
     assert tuned.validation is not None
 
 
@@ -165,7 +165,7 @@ def test_progress_never_goes_back(request_: TuneRequest) -> None:
     tune(request_, events.append)
     fractions = [event["fraction"] for event in events]
     assert fractions == sorted(fractions) and all(0 <= fraction <= 1 for fraction in fractions)
-    assert {point["name"] for event in events for point in event["curve"]} == {"efficientnet_lite0"}
+    assert {point.name for event in events for point in event["curve"]} == {"efficientnet_lite0"}
 
 
 def test_with_time_trials_run_in_a_process_of_their_own(request_: TuneRequest, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,30 +23,30 @@ pytestmark = pytest.mark.usefixtures("stub")
 def test_the_search_ends_after_trials_without_gain(request_: TuneRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trials, "PATIENCE", 6)
     tuned = run(replace(request_, options=replace(request_.options, trials=None)))
-    errors = [1 - row["validation_accuracy"] for row in tuned.trials if row["kind"] != "views"]
-    assert min(errors) == min(errors[:-6]) and "nothing better" in tuned.search["outcome"]
+    errors = [1 - (row.validation_accuracy or 0.0) for row in tuned.trials if row.kind != "views"]
+    assert min(errors) == min(errors[:-6]) and "nothing better" in tuned.search.outcome
 
 
 def test_none_is_the_rule_alone(request_: TuneRequest) -> None:
     tuned = run(replace(request_, options=Options(search="none")))
-    assert [row["kind"] for row in tuned.trials] == ["rule", "views"]
+    assert [row.kind for row in tuned.trials] == ["rule", "views"]
 
 
 def test_no_trials_were_asked_for(request_: TuneRequest) -> None:
     tuned = run(replace(request_, options=Options(trials=0)))
-    assert not tuned.better and not stub_trials.asked and tuned.trials[0]["state"] == "skipped"
+    assert not tuned.better and not stub_trials.asked and tuned.trials[0].state == "skipped"
 
 
 def test_no_time_means_nothing_is_started(request_: TuneRequest) -> None:
     tuned = run(replace(request_, budget=Budget.of(0.5)))
-    assert not asked("prepare") and tuned.trials[0]["note"] == "the time left does not allow it"
+    assert not asked("prepare") and tuned.trials[0].note == "the time left does not allow it"
 
 
 def test_trials_that_do_not_fit_the_time_are_left_out(request_: TuneRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stub_trials, "delay", 1.5)
     tuned = run(replace(request_, budget=Budget.of(8.7)))  # a trial needs 7.5 s with the training after it
-    assert [row["kind"] for row in tuned.trials] == ["rule", "views"]
-    assert "fitted the time" in tuned.search["outcome"]
+    assert [row.kind for row in tuned.trials] == ["rule", "views"]
+    assert "fitted the time" in tuned.search.outcome
 
 
 def test_the_search_begins_with_the_rule_and_its_neighbours(request_: TuneRequest) -> None:
@@ -59,8 +59,8 @@ def test_the_search_begins_with_the_rule_and_its_neighbours(request_: TuneReques
 def test_a_solved_problem_ends_the_search(request_: TuneRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stub_trials, "error", lambda recipe: 1e-5)
     tuned = run(request_)
-    assert [row["kind"] for row in tuned.trials] == ["rule", "views"]
-    assert "nothing to gain" in tuned.search["outcome"]
+    assert [row.kind for row in tuned.trials] == ["rule", "views"]
+    assert "nothing to gain" in tuned.search.outcome
 
 
 def test_where_time_is_short_a_suggestion_is_tried_with_fewer_epochs(
@@ -72,7 +72,7 @@ def test_where_time_is_short_a_suggestion_is_tried_with_fewer_epochs(
     monkeypatch.setattr(Timetable, "fits_trial", short)
     ledger = Ledger()
     tuned = run(replace(request_, commit=ledger.commit))
-    epochs = [row["parameters"]["epochs"] for row in tuned.trials if row["kind"] == "genetic"]
+    epochs = [int(str(row.parameters["epochs"])) for row in tuned.trials if row.kind == "genetic"]
     assert epochs and max(epochs) == 9
     suggested = {result["suggested"] for result in ledger.kept.values()}
     assert max(suggested) > 9  # so that it is found again

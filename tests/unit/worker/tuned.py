@@ -30,4 +30,4 @@ def run(request: TuneRequest) -> Tuned:
 
 
 def leaderboard(tuned: Tuned) -> list[tuple[Any, ...]]:
-    return [(row["kind"], str(row["parameters"]), row["validation_accuracy"]) for row in tuned.trials]
+    return [(row.kind, str(row.parameters), row.validation_accuracy) for row in tuned.trials]

@@ -1,0 +1,82 @@
+"""The tune stage: unfreeze the last blocks of the selected network, and search for the best way to train them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from jobs.job import Stage
+from vm_worker.intake.dataset import Part
+from vm_worker.results.candidates import Selected
+from vm_worker.results.trials import Tuned
+from vm_worker.stages.artifacts import HEAD, JUDGED, TUNED
+from vm_worker.stages.context import StageContext
+from vm_worker.stages.learning_progress import listener
+from vm_worker.stages.output import File, Output, private
+from vm_worker.stages.tune_from_scratch import train_again
+
+if TYPE_CHECKING:
+    from vm_worker import tuning
+
+
+def tune(context: StageContext) -> Output:
+    """Tune the winner; a network that was trained from nothing is trained once more in place of that."""
+    if context.inputs.from_scratch:
+        return train_again(context)
+    from vm_worker.learn.heads import Head
+    from vm_worker.learn.setting import Chosen
+    from vm_worker.tuning import TuneRequest
+    from vm_worker.tuning import tune as train
+
+    inputs, spec, selected = context.inputs, context.spec, context.results.selected
+    request = TuneRequest(
+        dataset=inputs.dataset(),
+        chosen=Chosen(inputs.weight(), Head.load(context.folder / HEAD)),
+        options=spec.options,
+        budget=context.clock.tune_budget(),
+        folder=inputs.scratch,
+        images_per_second=selected.images_per_second,
+        committed={key: done.result for key, done in spec.trials.items()},
+        commit=_committer(context),
+        cluster=spec.cluster,
+    )
+    tuned = train(request, listener(context, Stage.TUNE))
+    accuracy, loss = delivered_figures(selected, tuned.validation_accuracy, tuned.validation_loss)
+    result = Tuned(tuned.better, tuned.trials, tuned.curve, accuracy, loss, tuned.search)
+    return Output(result, _written(context, tuned))
+
+
+def delivered_figures(
+    selected: Selected, accuracy: float | None, loss: float | None
+) -> tuple[float | None, float | None]:
+    """Validation accuracy and loss of what is delivered: without a finished trial, those of the selected network."""
+    if accuracy is not None:
+        return accuracy, loss
+    return selected.best.validation_accuracy, selected.best.validation_loss
+
+
+def _committer(context: StageContext) -> Callable[[str, float, Mapping[str, Any]], Mapping[str, Any]]:
+    """Offers a finished trial to the parent; the result that counts comes back."""
+
+    def commit(key: str, seconds: float, result: Mapping[str, Any]) -> Mapping[str, Any]:
+        event = {"event": "trial", "key": key, "seconds": round(seconds, 2), "result": result, "files": []}
+        adopted: Mapping[str, Any] = context.link.commit(event).get("adopt", result)
+        return adopted
+
+    return commit
+
+
+def _written(context: StageContext, tuned: tuning.Tuned) -> tuple[File, ...]:
+    """Write what later stages need of the tuned network."""
+    import numpy as np
+
+    kept = []
+    if tuned.validation is not None:
+        dataset = context.inputs.dataset()
+        labels = dataset.labels[dataset.rows(Part.VALIDATION)]
+        np.savez(context.folder / JUDGED, probabilities=tuned.validation, labels=labels)
+        kept.append(private(JUDGED))
+    if tuned.better and tuned.weights_path is not None:
+        tuned.weights_path.replace(context.folder / TUNED)
+        kept.append(private(TUNED))
+    return tuple(kept)
