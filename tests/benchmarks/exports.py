@@ -49,10 +49,10 @@ def _turn(network: str, photos: int, folder: Path) -> None:
     taken = time.perf_counter() - began
     print(f"{'file':<24}{'state':<10}{'made in s':>10}{'MB':>8}{'agreement':>11}{'one ms':>9}{'all ms':>9}  note")
     for row in rows:
-        one, every = ((row["latency"] or {}).get(which, {}).get("median", float("nan")) for which in ("one", "all"))
-        size, same = (row["bytes"] or 0) / MB, row["agreement"]
-        print(f"{row['name']:<24}{row['state']:<10}{row['seconds']:>10.1f}{size:>8.1f}", end="")
-        print(f"{'' if same is None else f'{same:.3f}':>11}{one:>9.1f}{every:>9.1f}  {row['note']}")
+        one, every = (row.latency.one.median, row.latency.all.median) if row.latency else (float("nan"), float("nan"))
+        size, same = (row.bytes or 0) / MB, row.agreement
+        print(f"{row.name:<24}{row.state:<10}{row.seconds:>10.1f}{size:>8.1f}", end="")
+        print(f"{'' if same is None else f'{same:.3f}':>11}{one:>9.1f}{every:>9.1f}  {row.note}")
     quoted = formats.seconds(order.formats, order.pace)
     print(f"{network}, {photos} photos: {taken:.1f} s in all, {quoted:.0f} s quoted; ", end="")
     print(f"{memory.most / MB:.0f} MB at most", flush=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from vm_worker.exports import reload
 from vm_worker.exports.asked import Asked
 from vm_worker.exports.formats import Format, Reader
-from vm_worker.exports.service import trial
+from vm_worker.exports.service import probe
+from vm_worker.results.exported import ExportRow
 
 BATCH = 16  # images: 32 of them take Keras a third longer each where a processor's cache is small
 FORGIVEN = 1  # of a few dozen photos one is more than 1 %
@@ -41,11 +42,10 @@ class Proof:
 
 def prove(
     proof: Proof, reader: Reader, files: Iterable[Format], folder: Path, turns: AbstractContextManager[Any]
-) -> Iterator[dict[str, Any]]:
-    """A row for each of these files, which may be made meanwhile; `turns` is held while one of them is read.
+) -> Iterator[ExportRow]:
+    """Prove each of these files, which may be made meanwhile; `turns` is held while one of them is read.
 
-    name, format, state (made | failed), accuracy, agreement, max_difference, note. `agreement` is the share of
-    images with the same first answer, `max_difference` is of a probability.
+    The state of each row is "made" or "failed".
     """
     with closing(_Clean(proof, reader)) as clean:
         for row in files:
@@ -69,7 +69,8 @@ class _Clean:
         try:
             if self._reader is Reader.SERVICE:  # starts by itself, which is a part of its proof
                 proof = self._proof
-                return trial.answers(path, trial.Trial(proof.images, proof.rows, proof.folder, self._left))
+                wanted = probe.ServiceProbe(proof.images, proof.rows, proof.folder, self._left)
+                return probe.answers(path, wanted)
             return self._asked(path)
         finally:
             self._left -= time.monotonic() - began
@@ -104,22 +105,28 @@ class _Clean:
         return Asked([sys.executable, "-I", str(reload.__file__), str(request)])
 
 
-def judged(row: Format, answer: Said | str, proof: Proof) -> dict[str, Any]:
-    """The row of one file."""
-    told: dict[str, Any] = {"name": row.file, "format": row.key, "state": "failed", "images": len(proof.rows)}
-    told |= {"accuracy": None, "agreement": None, "max_difference": None, "note": ""}
+def judged(row: Format, answer: Said | str, proof: Proof) -> ExportRow:
+    """Compare what a file says, or why it says nothing, with what model.h5 says."""
+    failed = ExportRow(row.file, row.key, "failed", len(proof.rows), None, None, None, note="")
     if isinstance(answer, str):
-        return told | {"note": answer}
+        return replace(failed, note=answer)
     if answer.shape != proof.expected.shape or not np.isfinite(answer).all():
-        return told | {"note": f"gives {answer.shape} in place of {proof.expected.shape} probabilities"}
+        return replace(failed, note=f"gives {answer.shape} in place of {proof.expected.shape} probabilities")
     same = answer.argmax(1) == proof.expected.argmax(1)
-    told |= {
-        "accuracy": float((answer.argmax(1) == proof.labels).mean()),
-        "agreement": float(same.mean()),
-        "max_difference": float(np.abs(answer - proof.expected).max()),
-    }
-    fault = _fault(row, told["max_difference"], int(np.sum(~(same | _close(row, proof.expected)))), len(same))
-    return told | ({"note": fault} if fault else {"state": "made", "note": _warning(told, proof)})
+    accuracy, difference = (
+        float((answer.argmax(1) == proof.labels).mean()),
+        float(np.abs(answer - proof.expected).max()),
+    )
+    others = int(np.sum(~(same | _close(row, proof.expected))))
+    fault = _fault(row, difference, others, len(same))
+    return replace(
+        failed,
+        state="failed" if fault else "made",
+        accuracy=accuracy,
+        agreement=float(same.mean()),
+        max_difference=difference,
+        note=fault or _warning(accuracy, proof),
+    )
 
 
 def _close(row: Format, expected: Said) -> NDArray[np.bool_]:
@@ -135,9 +142,9 @@ def _fault(row: Format, difference: float, others: int, photos: int) -> str:
     return f"another answer than model.h5 for {others} of {photos} photos" if others > allowed else ""
 
 
-def _warning(told: Mapping[str, Any], proof: Proof) -> str:
-    """Plain words for a file that is delivered although it is worse."""
-    lost = float((proof.expected.argmax(1) == proof.labels).mean()) - told["accuracy"]
+def _warning(accuracy: float, proof: Proof) -> str:
+    """A sentence for a file that is delivered although it is less accurate than model.h5; empty where it is not."""
+    lost = float((proof.expected.argmax(1) == proof.labels).mean()) - accuracy
     if lost <= LOSS_WARNED + 1e-9:  # shares of photos are not exact numbers
         return ""
     return f"Less accurate than model.h5 by {100 * lost:.1f} points on the test photos: use another format if you can."

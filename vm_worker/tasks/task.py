@@ -5,11 +5,12 @@ The engine (intake, features, search, executors, exports) knows none of the task
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
 
+from jobs.job import Stage
 from jobs.tasks import TASKS
 from vm_worker.intake.annotations import Annotations
 from vm_worker.intake.listing import Found
@@ -21,6 +22,8 @@ class Task:
 
     name: str
     annotations: Annotations[Any, Any]  # found files -> survey, truth
+    # Functions of its own in the place of the shared ones of vm_worker/stages, as "package.module:function".
+    stages: Mapping[Stage, str] = field(default_factory=dict)
 
 
 def load(name: str) -> Task:
