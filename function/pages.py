@@ -17,6 +17,7 @@ from jobs.errors import CODES
 from jobs.job import Job, Stage, Status
 from jobs.options import CANDIDATES, EXPORTS, OBJECTIVES, SEARCHES, Options
 from jobs.settings import Settings
+from jobs.tasks import TASKS
 
 REFRESH_SECONDS = 5  # of a browser that runs no scripts
 # What the upload page warns of before anything is sent.
@@ -62,6 +63,7 @@ def home(settings: Settings, origin: str) -> flask.Response:
         "limits": settings.limits,
         "options": _options(settings),
         "objectives": {name: OBJECTIVE_WORDS[name] for name in OBJECTIVES},
+        "tasks": TASKS.values(),
         "searches": SEARCHES,
         "search": Options().search,
         "candidates": CANDIDATES,
@@ -138,6 +140,7 @@ def _options(settings: Settings) -> dict[str, str]:
         "mirror": "true or false: photos may be flipped left to right in training",
         "from_scratch": "true or false: small networks without pretrained weights are tried too",
         "seed": "a whole number; the same seed gives the same split",
+        "task": f"{_choices(tuple(TASKS))}; recognised from the zip if not given",
     }
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from jobs.errors import UserError
 from jobs.flat import Flat
 from jobs.limits import Limits
+from jobs.tasks import TASKS
 
 CANDIDATES = (
     "vgg16",
@@ -47,6 +48,7 @@ class Options(Flat):
     mirror: bool = True  # photos may be flipped left to right in training
     from_scratch: bool = False  # small networks without pretrained weights are candidates too
     seed: int = 0
+    task: str = ""  # a name of TASKS; empty = recognised from what is in the zip
 
 
 def parse_options(given: Mapping[str, object], limits: Limits) -> Options:
@@ -114,6 +116,10 @@ def _exports(name: str, value: object, limits: Limits) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*needed, *chosen)))
 
 
+def _task(name: str, value: object, limits: Limits) -> str:
+    return "" if value == "" else _one_of(tuple(TASKS))(name, value, limits)
+
+
 def _trials(name: str, value: object, limits: Limits) -> int | None:
     if value is None or value == "none":
         return None
@@ -138,4 +144,5 @@ _PARSERS: dict[str, Callable[[str, object, Limits], Any]] = {
     "mirror": _truth,
     "from_scratch": _truth,
     "seed": _whole(lambda _: 0, lambda _: SEED_MAX),
+    "task": _task,
 }
