@@ -1,4 +1,4 @@
-"""The pages, and the description of the service that a program gets in place of the first one."""
+"""The web pages, and the description of the service that a program gets in place of the first page."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ STAGE_TITLES: Mapping[str, str] = {
 
 
 def home(settings: Settings, origin: str) -> flask.Response:
-    """What the service does, how to send photos, and what happens to them."""
+    """Show what the service does, how to send photos, and what happens to them."""
     values = {
         "url": settings.public_url,
         "limits": settings.limits,
@@ -74,7 +74,7 @@ def home(settings: Settings, origin: str) -> flask.Response:
 
 
 def description(settings: Settings) -> dict[str, object]:
-    """The first page for programs."""
+    """Describe the service to programs, in place of the first page."""
     limits = settings.limits
     return {
         "service": "modelmail",
@@ -92,7 +92,7 @@ def description(settings: Settings) -> dict[str, object]:
 
 
 def status(answer: StatusAnswer, report: Markup | None, origin: str) -> flask.Response:
-    """The status page of a job, with its report's HTML; it keeps itself fresh until the job has ended."""
+    """Show the status page of a job, with its report's HTML; it keeps itself fresh until the job has ended."""
     ended = answer.status in (Status.DONE, Status.REJECTED, Status.FAILED)
     values: dict[str, object] = {
         "job": answer,
@@ -108,22 +108,22 @@ def status(answer: StatusAnswer, report: Markup | None, origin: str) -> flask.Re
 
 
 def ask_delete(job: Job, token: str) -> flask.Response:
-    """The page with the delete button."""
+    """Show the page with the delete button."""
     return page("delete", {"short_id": job.short_id, "created_at": job.created_at, "token": token})
 
 
 def deleted() -> flask.Response:
-    """What the button leads to."""
+    """Show the page that the delete button leads to."""
     return page("deleted", {})
 
 
 def ask_refusal() -> flask.Response:
-    """The page with the button that refuses further mail."""
+    """Show the page with the button that refuses further mail."""
     return page("refuse", {})
 
 
 def refused() -> flask.Response:
-    """What that button leads to."""
+    """Show the page that this button leads to."""
     return page("refused", {})
 
 
@@ -149,7 +149,7 @@ def _choices(names: tuple[str, ...]) -> str:
 
 
 def _stages(answer: StatusAnswer) -> list[dict[str, str]]:
-    """Each stage with its state: "done", "now" or "later"."""
+    """List each stage with its state: "done", "now" or "later"."""
     order = [str(stage) for stage in Stage]
     if answer.status == Status.DONE:
         current = len(order)

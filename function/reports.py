@@ -1,6 +1,6 @@
-"""The report of a finished job, for its page: read from the models bucket, shown by the same templates as the file.
+"""The report on a finished job's page: read from the models bucket, and shown by the same templates as the file.
 
-It is an extra: whatever is wrong with it, the page is shown without it.
+The page does without it: whatever is wrong with the report, the page is shown all the same.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ PICTURE_ENDS = (".png", ".jpg")
 
 
 def body(job: Job, models: Store, addresses: JobAddresses) -> Markup | None:
-    """The report's HTML with pictures and downloads of this site; None where there is none that can be shown."""
+    """Make the report's HTML with pictures and downloads of this site; None where there is none that can be shown."""
     row = job.files.get(REPORT)
     if job.status is not Status.DONE or row is None or (row.bytes or 0) > MOST_BYTES:
         return None

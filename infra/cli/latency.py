@@ -47,7 +47,7 @@ def _line(name: str, row: Mapping[str, Any]) -> str:
 
 
 def _models(models: Sequence[Path], scratch: Path) -> dict[str, Any]:
-    """Name -> figures. Raises ValueError for what holds no TFLite model."""
+    """Measure the models; returns name -> figures. Raises ValueError for what holds no TFLite model."""
     files: dict[Path, str] = {}
     for given in models:
         for path in _files(given, scratch / f"{len(files)}.tflite"):
@@ -57,7 +57,7 @@ def _models(models: Sequence[Path], scratch: Path) -> dict[str, Any]:
 
 
 def _files(given: Path, scratch: Path) -> list[Path]:
-    """The TFLite files of a folder, a service.pyz, or a file itself."""
+    """Find the TFLite files of a folder, of a service.pyz, or a file itself."""
     if given.suffix == ".pyz":
         scratch.write_bytes(from_zip(given).model)
         return [scratch]
@@ -68,7 +68,7 @@ def _files(given: Path, scratch: Path) -> list[Path]:
 
 
 def _networks(scratch: Path, screen: Screen) -> dict[str, Any]:
-    """Each network of the catalogue; what was measured before is remembered."""
+    """Measure each network of the catalogue; what was measured before is remembered."""
     memory = latency.Memory()
     for key, row in CATALOGUE.items():
         if memory.get(key) is None:
