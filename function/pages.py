@@ -20,7 +20,7 @@ from jobs.settings import Settings
 from jobs.tasks import TASKS
 
 REFRESH_SECONDS = 5  # of a browser that runs no scripts
-# What the upload page warns of before anything is sent.
+# Limits that the upload page checks before anything is sent.
 PAGE_LIMITS = (
     "class_images_min",
     "class_images_warn",

@@ -32,7 +32,7 @@ def body(job: Job, models: Store, addresses: JobAddresses) -> Markup | None:
         blob = models.get(row.object)
         return None if blob is None or len(blob.data) > MOST_BYTES else _shown(job, json.loads(blob.data), addresses)
     except Exception as error:  # an older worker's report, or a storage that does not answer now
-        # Its kind alone: what it says may hold the job's whole id.
+        # The log gets the error's kind alone: its message may hold the job's whole id.
         _log.warning("job %s: its report cannot be shown: %s", job.short_id, type(error).__name__)
         return None
 

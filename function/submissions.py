@@ -58,7 +58,7 @@ def check_email(given: object) -> str:
     """
     if not isinstance(given, str):
         raise UserError("bad_email", "The email address is one text, such as ada@example.org.")
-    # The validator refuses these too; here it is plain to see that no header can be smuggled into a mail.
+    # The validator refuses these too; here a reader sees that no header can be smuggled into a mail.
     if any(character in given for character in "\r\n\0"):
         raise UserError("bad_email", "An email address has no line breaks.")
     if len(given) > EMAIL_LENGTH:

@@ -32,9 +32,9 @@ class Otlp:
 
     def __init__(self, url: str, service: str) -> None:
         """Begin to send. `url` is without `/v1/metrics`; `service` names the program."""
-        # Of its warnings before each new try the last one, an error, is enough.
+        # The library warns before each new try; its last message, an error, is enough.
         logging.getLogger("opentelemetry").setLevel(logging.ERROR)
-        # Counters of several machines must not be taken for one: each process has a name, which tells nothing.
+        # Counters of several machines must not be taken for one: each process has a random name.
         who = Resource.create({"service.name": service, "service.instance.id": uuid.uuid4().hex})
         reader = PeriodicExportingMetricReader(OTLPMetricExporter(f"{url}/v1/metrics", timeout=SEND_SECONDS))
         self._provider = MeterProvider([reader], who, shutdown_on_exit=False)

@@ -54,7 +54,7 @@ class Queue:
         self.limits = limits
         self.records = Records(buckets.emails, clock, telemetry)
 
-    # The front door.
+    # Called by the cloud function.
 
     def submit(self, job_id: str, email: str, email_hmac: str, options: Options) -> Job:
         """Make `open/<id>`, then the record. Raises Transient."""
@@ -117,7 +117,7 @@ class Queue:
         self.remove_models(job_id, keep=lambda name: False)
         self.buckets.emails.delete(f"open/{job_id}")
 
-    # The worker.
+    # Called by workers.
 
     def waiting(self) -> Iterator[Waiting]:
         """List every uploaded dataset with its record, oldest upload first.
@@ -196,7 +196,7 @@ class Queue:
         """End as failed a job whose deadline passes while it runs. Raises LeaseLost."""
         return self.fail(record, "deadline", OVERDUE)
 
-    # Whoever sweeps.
+    # Called by a sweep, or by the operator.
 
     def expire(self, record: Record) -> Record | None:
         """End a job that was never uploaded. No mail: nothing is mailed before an upload."""
@@ -242,8 +242,6 @@ class Queue:
     def update(self, job_id: str, change: Change, *, patient: bool = False) -> Record:
         """Apply a change that needs no lease. Raises UserError `not_found`, Transient."""
         return self.records.update(job_id, change, patient=patient)
-
-    # Inside.
 
     def _sound(self, job_id: str) -> Record | None:
         """Read the record; None where there is none that can be read."""

@@ -12,7 +12,7 @@ _MINUTE = 60  # seconds
 _HOUR = 3600  # seconds
 # Format characters that turn the reading direction: "photo<RLO>gpj.exe" would read as "photoexe.jpg".
 _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff")
-# Half of a pair is no character: names from broken zips hold them, and UTF-8 refuses them.
+# Half of a surrogate pair is no character: names from broken zips hold them, and UTF-8 refuses them.
 _REPLACEMENT = "\ufffd"
 
 

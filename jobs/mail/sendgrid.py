@@ -50,7 +50,7 @@ def _request(mail: Mail) -> dict[str, object]:
         plain_text_content=mail.text,
         html_content=mail.html,
     )
-    # Not one of SendGrid's reserved headers. The same in every try, so that a mail sent twice shows once.
+    # SendGrid does not reserve this header. It is the same in every try, so that a mail sent twice shows once.
     message.add_header(parts.Header("Message-ID", mail.message_id))
     for name, value in mail.headers.items():
         message.add_header(parts.Header(name, value))
