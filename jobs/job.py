@@ -24,7 +24,7 @@ from jobs.json_values import JsonObject
 from jobs.options import Options
 from jobs.shown import CandidateShown, CurvePoint
 
-ID_BYTES = 16  # 128 random bits: the id is the capability for status and downloads
+ID_BYTES = 16  # 128 random bits: who knows the id sees the status and the downloads
 ID_PATTERN = re.compile(r"[A-Za-z0-9_-]{22}")
 HISTORY_LENGTH = 50  # entries kept in the record
 

@@ -50,6 +50,13 @@ class Options(Flat):
     seed: int = 0
     task: str = ""  # a name of TASKS; empty = recognised from what is in the zip
 
+    def to_json(self) -> dict[str, Any]:
+        """Write plain values for a record, a report or a POST.
+
+        An empty `task` is left out: workers of the version before, which know no tasks, can go on reading records.
+        """
+        return {name: value for name, value in super().to_json().items() if value or name != "task"}
+
 
 def parse_options(given: Mapping[str, object], limits: Limits) -> Options:
     """Check what a stranger sent. Strings are accepted for every value, as forms and queries send them.

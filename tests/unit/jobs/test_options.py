@@ -75,12 +75,13 @@ def test_bad_options_are_named(given: dict[str, Any]) -> None:
 
 
 def test_options_survive_json() -> None:
-    options = Options(minutes=3, candidates=("vgg16",), trials=2)
+    options = Options(minutes=3, candidates=("vgg16",), trials=2, task="classification")
     assert Options.from_json(json.loads(json.dumps(options.to_json()))) == options
 
 
 def test_an_older_or_newer_programs_options_can_be_read() -> None:
-    older = {name: value for name, value in Options(minutes=3).to_json().items() if name != "task"}
+    older = Options(minutes=3).to_json()
+    assert "task" not in older  # the version before refuses what it does not know
     assert Options.from_json(older) == Options(minutes=3)
     assert Options.from_json({**older, "colour": "blue"}) == Options(minutes=3)
 
