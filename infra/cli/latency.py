@@ -48,7 +48,7 @@ def _line(name: str, row: Latency) -> str:
 
 
 def _models(models: Sequence[Path], scratch: Path) -> dict[str, Latency]:
-    """Name -> figures. Raises ValueError for what holds no TFLite model."""
+    """Measure the models; returns name -> figures. Raises ValueError for what holds no TFLite model."""
     files: dict[Path, str] = {}
     for given in models:
         for path in _files(given, scratch / f"{len(files)}.tflite"):
@@ -58,7 +58,7 @@ def _models(models: Sequence[Path], scratch: Path) -> dict[str, Latency]:
 
 
 def _files(given: Path, scratch: Path) -> list[Path]:
-    """The TFLite files of a folder, a service.pyz, or a file itself."""
+    """Find the TFLite files of a folder, of a service.pyz, or a file itself."""
     if given.suffix == ".pyz":
         scratch.write_bytes(from_zip(given).model)
         return [scratch]
@@ -69,7 +69,7 @@ def _files(given: Path, scratch: Path) -> list[Path]:
 
 
 def _networks(scratch: Path, screen: Screen) -> dict[str, Latency]:
-    """Each network of the catalogue; what was measured before is remembered."""
+    """Measure each network of the catalogue; what was measured before is remembered."""
     memory = measurement.Memory()
     for key, row in CATALOGUE.items():
         if memory.get(key) is None:

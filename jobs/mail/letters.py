@@ -1,4 +1,4 @@
-"""What each mail says: from a job's record and its report to a Mail. Pure."""
+"""The text of each mail, made from a job's record and its report. This module sends nothing."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ROWS = {"candidates": 12, "classes": 25, "pairs": 5, "skipped": 5, "warnings": 6
 
 @dataclass(frozen=True)
 class Letterhead:
-    """What is the same in every mail of an installation."""
+    """The parts that are the same in every mail of an installation."""
 
     sender: str
     operator: str  # an address; who hears of failed jobs
@@ -30,7 +30,7 @@ class Letterhead:
 
 @dataclass(frozen=True)
 class Letter:
-    """What one kind of mail needs."""
+    """The parts that one mail is made of."""
 
     job: Job
     head: Letterhead
@@ -41,7 +41,7 @@ class Letter:
 def compose(
     job: Job, kind: str, head: Letterhead, report: Mapping[str, Any] | None, pictures: Mapping[str, bytes]
 ) -> Mail:
-    """The mail of that kind: report, rejected, failed (to the user) or operator.
+    """Write the mail of that kind: report, rejected, failed (to the user) or operator.
 
     Raises Bug for an unknown kind, a mail to nobody, or a report mail without a report.
     """
@@ -96,7 +96,7 @@ _KINDS: Mapping[str, Callable[[Letter, str], Mail]] = {
 
 
 def _row(letter: Letter) -> Code:
-    """The error's row of the table. An unknown code, from a newer worker, reads as `internal`."""
+    """Find the error's row of the table. An unknown code, from a newer worker, reads as `internal`."""
     return CODES.get(letter.job.error.code if letter.job.error else "", CODES["internal"])
 
 
@@ -113,7 +113,7 @@ def _error(letter: Letter) -> dict[str, object]:
 
 
 def _links(letter: Letter) -> dict[str, str]:
-    """Absolute addresses; `files` wants a file's name after it."""
+    """Make the absolute addresses; `files` wants a file's name after it."""
     page = f"{letter.head.public_url}/jobs/{letter.job.id}"
     token = tokens.delete_token(letter.head.secret, letter.job.id)
     return {
@@ -131,7 +131,7 @@ def _refuse_link(letter: Letter) -> str:
 
 
 def _headers(letter: Letter, kind: str) -> dict[str, str]:
-    """The "unsubscribe" button of mail programs (RFC 8058). The operator asked for theirs by a setting."""
+    """Make the "unsubscribe" button of mail programs (RFC 8058). The operator asked for their mail by a setting."""
     if kind == "operator":
         return {}
     return {
@@ -154,6 +154,6 @@ def _mail(letter: Letter, kind: str, to: str, subject: str, values: Mapping[str,
 
 
 def _message_id(job_id: str, kind: str) -> str:
-    """The same for every try, so that a mail sent twice shows once; the id itself is a capability and stays out."""
+    """Make the same id for every try, so that a mail sent twice shows once; the job's id is secret and stays out."""
     digest = hashlib.sha256(f"mail:{job_id}".encode()).hexdigest()[:32]
     return f"<{kind}.{digest}@modelmail>"
