@@ -15,6 +15,7 @@ from function.addresses import JobAddresses
 from jobs.job import Job, Status
 from jobs.render import render
 from jobs.storage.store import Store
+from jobs.tasks import row_of
 
 _log = logging.getLogger(__name__)
 
@@ -43,4 +44,4 @@ def _shown(job: Job, report: dict[str, object], addresses: JobAddresses) -> Mark
     names = [name for name in job.files if name.endswith(PICTURE_ENDS)]
     pictures = {name: urlsplit(addresses.file(job.id, name)).path for name in names}
     # Escaped by the templates themselves.
-    return Markup(render("report/body.html", report=report, pictures=pictures, heading="h2"))  # noqa: S704
+    return Markup(render(row_of(report).page, report=report, pictures=pictures, heading="h2"))  # noqa: S704

@@ -13,6 +13,7 @@ from jobs.errors import CODES, Bug, Code
 from jobs.job import Job, JobError
 from jobs.mail.message import Mail, Picture
 from jobs.render import render
+from jobs.tasks import row_of
 
 # Most clients show the first 102 KB of a mail and hide the rest; long tables are cut for that.
 ROWS = {"candidates": 12, "classes": 25, "pairs": 5, "skipped": 5, "warnings": 6, "trials": 6, "layers": 9}
@@ -36,6 +37,10 @@ class Letter:
     head: Letterhead
     report: Mapping[str, Any] | None
     pictures: Mapping[str, bytes]  # file name -> PNG
+
+    def template(self, kind: str) -> str:
+        """The template of a mail, without its ending. A report's is that of its task."""
+        return row_of(self.report).mail if kind == "report" and self.report else f"mail/{kind}"
 
 
 def compose(
@@ -62,8 +67,6 @@ def _report(letter: Letter, to: str) -> Mail:
         for name in report["mail_pictures"]
         if name in letter.pictures
     )
-    share = wording.percent(report["test"]["accuracy"])
-    subject = f"Your model is ready: right on {share} of {wording.plural(report['test']['images'], 'new photo')}"
     values: dict[str, object] = {
         "report": report,
         "links": _links(letter),
@@ -71,7 +74,16 @@ def _report(letter: Letter, to: str) -> Mail:
         "rows": ROWS,
         "delete_after": letter.job.delete_after or report["retention"]["delete_after"],
     }
-    return replace(_mail(letter, "report", to, subject, values), pictures=shown)
+    mail = _mail(letter, "report", to, _subject(report), values)
+    return replace(mail, pictures=shown)
+
+
+def _subject(report: Mapping[str, Any]) -> str:
+    """The subject that the report gives, or for a report of the version before, which gave none, the same."""
+    if "subject" in report:
+        return str(report["subject"])
+    share, photos = wording.percent(report["test"]["accuracy"]), wording.plural(report["test"]["images"], "new photo")
+    return f"Your model is ready: right on {share} of {photos}"
 
 
 def _rejected(letter: Letter, to: str) -> Mail:
@@ -146,8 +158,8 @@ def _mail(letter: Letter, kind: str, to: str, subject: str, values: Mapping[str,
         to=to,
         sender=letter.head.sender,
         subject=subject,
-        text=render(f"mail/{kind}.txt", subject=subject, **values),
-        html=render(f"mail/{kind}.html", subject=subject, **values),
+        text=render(f"{letter.template(kind)}.txt", subject=subject, **values),
+        html=render(f"{letter.template(kind)}.html", subject=subject, **values),
         message_id=_message_id(letter.job.id, kind),
         headers=_headers(letter, kind),
     )

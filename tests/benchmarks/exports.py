@@ -18,8 +18,9 @@ import numpy as np
 import psutil
 import skimage.data
 
+from tests.unit.exports.proofs import proof_of
 from vm_worker.exports import delivery, files, formats
-from vm_worker.exports.verify import BATCH, Proof
+from vm_worker.exports.verify import BATCH
 from vm_worker.learn.networks import build, weights
 from vm_worker.learn.networks.catalogue import CATALOGUE
 
@@ -77,7 +78,7 @@ def _order(network: str, photos: int, folder: Path) -> delivery.Order:
     expected = np.concatenate([*said, model.predict_on_batch(images[whole:photos].astype(np.float32))])
     scratch = folder / "scratch"
     scratch.mkdir()
-    proof = Proof(folder / "images.npy", rows, expected.argmax(1), expected, scratch, 600.0)
+    proof = proof_of(folder / "images.npy", rows, expected.argmax(1), expected, scratch, 600.0)
     train = np.arange(photos, len(images))
     wanted = tuple(formats.wanted(list(formats.FORMATS)))
     return delivery.Order(folder, wanted, proof, train, CLASSES, {}, pace, 600.0, lambda fraction, message: None)

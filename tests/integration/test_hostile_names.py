@@ -123,7 +123,7 @@ def _journey(names: tuple[str, ...], folder: Path) -> Journey:
     out.mkdir()
     report.write(facts, built, out)
     write_labels(dataset.truth.classes, out / "labels.txt")
-    pictures = {name: (out / name).read_bytes() for name in report.PICTURES}
+    pictures = {name: (out / name).read_bytes() for name in samples.PICTURES}
     error = _refused(names, folder)
     failed = replace(JOB, error=JobError(error.code, error.message, error.file or names[0][:80]))
     mails = (
@@ -210,7 +210,7 @@ def test_mails_stay_small(hostile: Journey) -> None:
 
 
 def test_every_plot_is_made(hostile: Journey, tame: Journey) -> None:
-    for name in report.PICTURES:
+    for name in samples.PICTURES:
         assert (hostile.folder / name).read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
         assert (tame.folder / name).stat().st_size > 10_000
 

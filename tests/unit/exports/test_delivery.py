@@ -12,6 +12,7 @@ import pytest
 
 from jobs.errors import Bug
 from jobs.options import EXPORTS
+from tests.unit.exports.proofs import proof_of
 from vm_worker.exports import conversion, delivery, formats
 from vm_worker.exports.conversion import Conversion, Made
 from vm_worker.exports.delivery import Order, Tell, deliver
@@ -68,7 +69,7 @@ def nobody(fraction: float, message: str) -> None:
 
 def delivered(folder: Path, seconds: float = 1000.0, tell: Tell = nobody) -> dict[str, ExportRow]:
     rows = np.arange(4)
-    proof = Proof(folder / "x.npy", rows, rows, np.zeros((4, 2), np.float32), folder, 10.0)
+    proof = proof_of(folder / "x.npy", rows, rows, np.zeros((4, 2), np.float32), folder, 10.0)
     wanted = tuple(formats.wanted(EXPORTS))
     order = Order(folder, wanted, proof, rows, ("a", "b"), {"title": "Small"}, Pace(40.0, 0.4, 4), seconds, tell)
     return {row.format: row for row in deliver(order)}
