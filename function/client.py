@@ -1,4 +1,4 @@
-"""The API from the other side: zip a folder, submit, upload, follow, download. Needs only `requests`.
+"""A client of the service: zip a folder, submit, upload, follow, download. It needs only `requests`.
 
 client = Client("https://models.example.org")
 submission = client.submit("ada@example.org", {"minutes": 30})
@@ -39,7 +39,7 @@ Progress = Callable[[int, int], None]  # bytes sent, bytes in all
 
 
 class ClientError(Exception):
-    """The service said no. `code` is one of the service's error codes, or `http_<status>`."""
+    """The service refused a request. `code` is one of the service's error codes, or `http_<status>`."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -49,7 +49,7 @@ class ClientError(Exception):
 
 @dataclass(frozen=True)
 class Resume:
-    """Where an earlier upload of the same zip stands, and who remembers a new one."""
+    """The address of an earlier upload of the same zip, and who remembers a new one."""
 
     session: str | None = None
     keep: Callable[[str], None] = lambda session: None
@@ -85,7 +85,7 @@ class Client:
     ) -> None:
         """Send the zip: a small one at once, a large one in chunks that go on after a dropped connection.
 
-        With a fresh link after the link's hour. A link's object can be made once only: when the answer to a
+        A link that has ended is replaced by a fresh one. A link's object can be made once only: when the answer to a
         whole upload was lost, the next try is refused with 412, and the job's status says that the zip is there.
         `resume` goes on with an upload of an earlier call, and hears of a new one.
         """
@@ -118,7 +118,7 @@ class Client:
         return StatusAnswer.from_json(_checked(self._tried(ask)).json())
 
     def follow(self, status_url: str, poll_seconds: float = 1.0) -> Iterator[StatusAnswer]:
-        """The status again and again; the last one is terminal."""
+        """Ask for the status again and again; the last one is terminal."""
         while True:
             status = self.status(status_url)
             yield status
@@ -153,7 +153,7 @@ class Client:
             return answer
 
     def _tried(self, call: Callable[[], requests.Response]) -> requests.Response:
-        """The call's answer, after more tries when the connection drops or the service stumbles."""
+        """Make the call, with more tries when the connection drops or the service stumbles."""
         for tries in range(1, TRIES):
             try:
                 answer = call()
@@ -221,7 +221,7 @@ def _kept(name: str) -> bool:
 
 
 def _checked(answer: requests.Response) -> requests.Response:
-    """The answer. Raises ClientError with the service's own words for a refusal."""
+    """Check the answer. Raises ClientError with the service's own words for a refusal."""
     if answer.ok:
         return answer
     try:

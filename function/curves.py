@@ -15,7 +15,7 @@ LINES_MOST = 6
 
 @dataclass(frozen=True)
 class GridLine:
-    """One horizontal line and what it stands for."""
+    """One horizontal line of the grid and its label."""
 
     y: float
     words: str

@@ -1,4 +1,4 @@
-"""What each route does: a request in, a response out, with the parts it is given."""
+"""The handlers of the routes: each takes the parts of the service and a request, and gives a response."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def no_capacity(queue: Queue) -> Capacity | None:
 
 @dataclass(frozen=True)
 class Parts:
-    """What the handlers work with; built once, in `function.main` or by a test."""
+    """The parts that the handlers work with; built once, in `function.main` or by a test."""
 
     settings: Settings
     queue: Queue
@@ -54,19 +54,19 @@ class Parts:
 
     @cached_property
     def addresses(self) -> JobAddresses:
-        """Addresses of the jobs of this installation."""
+        """The addresses of the jobs of this installation."""
         return JobAddresses(self.settings.public_url, self.settings.secret)
 
 
 def home(parts: Parts, request: flask.Request) -> flask.Response:
-    """What this service is and how it is used."""
+    """Tell what this service is and how it is used."""
     if answers.wants_html(request):
         return pages.home(parts.settings, parts.links.origin)
     return answers.data(pages.description(parts.settings))
 
 
 def submit(parts: Parts, request: flask.Request) -> flask.Response:
-    """A new job and the link that its zip goes to."""
+    """Make a new job, with the link that its zip goes to."""
     wanted = submissions.parse(request, parts.settings.limits)
     _admit(parts, wanted.email, submissions.client_address(request))
     job_id = new_id()
@@ -80,7 +80,7 @@ def submit(parts: Parts, request: flask.Request) -> flask.Response:
 
 
 def renew(parts: Parts, request: flask.Request, job_id: str) -> flask.Response:
-    """A fresh upload link for a job that still waits for its zip."""
+    """Give a fresh upload link for a job that still waits for its zip."""
     _existing(parts, job_id)
     parts.queue.renew_link(job_id)
     upload = _upload(parts, job_id).to_json()
@@ -88,7 +88,7 @@ def renew(parts: Parts, request: flask.Request, job_id: str) -> flask.Response:
 
 
 def status(parts: Parts, request: flask.Request, job_id: str) -> flask.Response:
-    """Where the job stands."""
+    """Tell where the job stands."""
     job = _existing(parts, job_id)
     # After the claim the record says all; before it, the zip's existence is the only sign of an upload.
     dataset = parts.queue.uploaded(job_id) if job.started_at is None else None
@@ -100,7 +100,7 @@ def status(parts: Parts, request: flask.Request, job_id: str) -> flask.Response:
 
 
 def file(parts: Parts, request: flask.Request, job_id: str, name: str) -> flask.Response:
-    """A link to one result, signed now."""
+    """Redirect to one result, by a link that is signed now."""
     row = _existing(parts, job_id).files.get(name)
     if row is None:
         raise UserError("not_found", "This job has no such file.")
@@ -115,7 +115,7 @@ def file(parts: Parts, request: flask.Request, job_id: str, name: str) -> flask.
 
 
 def ask_delete(parts: Parts, request: flask.Request, job_id: str) -> flask.Response:
-    """The page with the button. It changes nothing: mail programs open links on their own."""
+    """Show the page with the delete button. It changes nothing: mail programs open links on their own."""
     job = _existing(parts, job_id)
     token = request.args.get("token", "")
     _check_token(parts, job_id, token)
@@ -145,12 +145,12 @@ def delete(parts: Parts, request: flask.Request, job_id: str) -> flask.Response:
 
 
 def script(parts: Parts, request: flask.Request, version: str, name: str) -> flask.Response:
-    """One of the pages' scripts."""
+    """Serve one of the pages' scripts."""
     return assets.script(version, name)
 
 
 def ask_refusal(parts: Parts, request: flask.Request, token: str) -> flask.Response:
-    """The page with the button behind a mail's "no more mails". It changes nothing."""
+    """Show the page with the button behind a mail's "no more mails". It changes nothing."""
     _refusing(parts, token)
     if answers.wants_html(request):
         return pages.ask_refusal()
@@ -158,21 +158,21 @@ def ask_refusal(parts: Parts, request: flask.Request, token: str) -> flask.Respo
 
 
 def refuse_mail(parts: Parts, request: flask.Request, token: str) -> flask.Response:
-    """Send the token's address nothing any more: the page's button, or a mail program's (RFC 8058)."""
+    """Send the token's address no more mail: the page's button, or a mail program's (RFC 8058)."""
     refuse(parts.queue.buckets.emails, _refusing(parts, token))
     _log.info("an address refuses mail")
     return pages.refused() if answers.wants_html(request) else answers.data({"status": "refused"})
 
 
 def health(parts: Parts, request: flask.Request) -> flask.Response:
-    """Alive, able to reach the buckets, and how long the oldest upload has waited for a worker: too long?"""
+    """Tell that the service lives and reaches its buckets, and how long the oldest upload has waited for a worker."""
     waited = parts.queue.oldest_waiting_seconds()
     overdue = waited is not None and waited > OVERDUE_SECONDS
     return answers.data({"status": "ok", "oldest_waiting_seconds": waited, "overdue": overdue})
 
 
 def _admit(parts: Parts, email: str, client: str) -> None:
-    """Raises UserError `not_allowed`, `busy` or `too_many_jobs`.
+    """Check the limits. Raises UserError `not_allowed`, `busy` or `too_many_jobs`.
 
     The client's slot is taken before the address's: who has used up their own must not use up another person's.
     """
@@ -189,13 +189,13 @@ def _admit(parts: Parts, email: str, client: str) -> None:
 
 
 def _is_full(queue: Queue, most: int) -> bool:
-    """Whether so many jobs are open. Most often there are few marks: then no record need be read."""
+    """Tell whether so many jobs are open. Most often there are few marks: then no record need be read."""
     marks = sum(1 for _ in queue.buckets.emails.list("open/"))
     return marks >= most and queue.open_jobs() >= most
 
 
 def _existing(parts: Parts, job_id: str) -> Job:
-    """The job. Unknown, malformed, expired and deleted ids all raise the same UserError `not_found`."""
+    """Find the job. Unknown, malformed, expired and deleted ids all raise the same UserError `not_found`."""
     record = parts.queue.read(job_id) if valid_id(job_id) else None
     if record is None or gone(record.job, parts.clock.now()):
         raise _unknown()
@@ -212,7 +212,7 @@ def _check_token(parts: Parts, job_id: str, token: str) -> None:
 
 
 def _refusing(parts: Parts, token: str) -> str:
-    """The pseudonym of the address that the token is for. Raises UserError `not_found`."""
+    """Find the pseudonym of the address that the token is for. Raises UserError `not_found`."""
     pseudonym = refusing(parts.settings.secret, token)
     if pseudonym is None:
         raise UserError("not_found", "This link is not valid. Use the one from your mail, whole.")

@@ -1,8 +1,9 @@
-"""Training machines that are there only while somebody waits: the sweep sets the size of their group.
+"""The group of training machines, which the sweep makes as large as the number of jobs that wait.
 
-It grows it, up to the number of jobs that wait or run. A machine that finds nothing more to do takes itself
-away (`vm_worker/idle.py`), and one that Google takes back is made again by the group. One that cannot take itself
-away, as its start failed, would cost money for ever: after LEFT_SECONDS without any job the group is emptied.
+The sweep lets the group grow, up to the number of jobs that wait or run. A machine that finds nothing more to do
+takes itself away (`vm_worker/idle.py`), and one that Google takes back is made again by the group. One that cannot
+take itself away, as its start failed, would cost money for ever: after LEFT_SECONDS without any job the group is
+emptied.
 https://cloud.google.com/compute/docs/reference/rest/v1/instanceGroupManagers/resize
 """
 
@@ -37,7 +38,7 @@ class MachineGroup:
     """A managed instance group, `projects/<p>/zones/<z>/instanceGroupManagers/<name>`, of 0 to `most` machines."""
 
     def __init__(self, url: str, most: int, credentials: Credentials | None = None) -> None:
-        """`url` is the group's whole address; the credentials are those of the machine that this runs on."""
+        """Take the group's whole address; without credentials, those of the machine that this runs on are used."""
         self._url = url
         self._most = most
         self._credentials = credentials
@@ -62,7 +63,7 @@ class MachineGroup:
         return Capacity(0 if left else max(wanted, size))
 
     def _left(self, queue: Queue, wanted: int) -> bool:
-        """Whether nobody has needed a machine for so long that none can be there for a reason."""
+        """Tell whether nobody has needed a machine for so long that none can be there for a reason."""
         now = queue.clock.monotonic()
         if wanted or self._quiet_since is None:
             self._quiet_since = None if wanted else now
@@ -81,7 +82,7 @@ class MachineGroup:
         self._open().post(f"{self._url}/resize", params={"size": size}, timeout=TIMEOUT).raise_for_status()
 
     def _open(self) -> AuthorizedSession:
-        """The session, made when it is first needed: most sweeps find nobody waiting."""
+        """Give the session, made when it is first needed: most sweeps find nobody waiting."""
         if self._session is None:
             credentials = self._credentials or google.auth.default(scopes=SCOPES)[0]
             self._session = AuthorizedSession(credentials)

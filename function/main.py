@@ -1,4 +1,7 @@
-"""The front door's composition root and routes. functions-framework calls `handle`."""
+"""The cloud function's entry point: its routes, and its parts built from the settings.
+
+functions-framework calls `handle`.
+"""
 
 from __future__ import annotations
 
@@ -60,13 +63,13 @@ ROUTES = Map(
 
 
 class App:
-    """The service for one request at a time, from any thread."""
+    """The whole service: answers one request a call, from any thread."""
 
     def __init__(self, parts: Parts) -> None:
         self.parts = parts
 
     def __call__(self, request: flask.Request) -> flask.Response:
-        """Answer. Never raises and never shows a traceback."""
+        """Answer a request. Never raises and never shows a traceback."""
         logformat.trace.set(logformat.trace_of(request.headers.get("X-Cloud-Trace-Context", "")))
         try:
             response = self._routed(request)
@@ -101,7 +104,7 @@ class App:
 
 
 def build(settings: Settings) -> App:
-    """The real parts from the settings. Raises ValueError that names a setting that is missing."""
+    """Build the service from the settings. Raises ValueError that names a setting that is missing."""
     for name in ("public_url", "secret", "allowed_addresses"):
         if not getattr(settings, name):
             raise ValueError(f"MODELMAIL_{name.upper()} must be set")
@@ -119,7 +122,7 @@ def _capacity(settings: Settings) -> Callable[[Queue], Capacity | None]:
 
 
 def _postman(settings: Settings, queue: Queue) -> Postman | None:
-    """Who sends the mails of a sweep; nobody where the function has no key: a refused mail is never tried again."""
+    """Make the sender of the sweep's mails; None where the function has no key: a refused mail is never tried again."""
     if not can_mail(settings):
         return None
     return open_postman(settings, queue, f"sweep-{uuid.uuid4().hex[:6]}", MAIL_TIMEOUT)
@@ -146,7 +149,7 @@ _app = _Lazy()
 
 
 def handle(request: flask.Request) -> flask.Response:
-    """The target of functions-framework."""
+    """Answer a request: the function that functions-framework calls."""
     try:
         app = _app()
     except Exception as error:
@@ -157,7 +160,7 @@ def handle(request: flask.Request) -> flask.Response:
 
 
 def _reason(error: Exception) -> tuple[str, str]:
-    """The code and the message of an answer; an empty message stands for the code's own words."""
+    """Give the code and the message of an answer; an empty message stands for the code's own words."""
     if isinstance(error, UserError):
         return error.code, error.message
     if isinstance(error, Transient):
@@ -172,7 +175,7 @@ def _reason(error: Exception) -> tuple[str, str]:
 
 
 def _frames(error: BaseException) -> str:
-    """Where it broke, without the message: messages of clients hold URLs, and URLs hold ids and signatures."""
+    """Tell where an error was raised, without its message: clients' messages hold URLs with ids and signatures."""
     places = [f"{frame.name} ({frame.filename}:{frame.lineno})" for frame in traceback.extract_tb(error.__traceback__)]
     cause = error.__cause__ or error.__context__
     told = f"{type(error).__name__} in {' > '.join(places)}"

@@ -1,4 +1,4 @@
-"""The pages, and the description of the service that a program gets in place of the first one."""
+"""The web pages, and the description of the service that a program gets in place of the first page."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ from jobs.errors import CODES
 from jobs.job import Job, Stage, Status
 from jobs.options import CANDIDATES, EXPORTS, OBJECTIVES, SEARCHES, Options
 from jobs.settings import Settings
+from jobs.tasks import TASKS
 
 REFRESH_SECONDS = 5  # of a browser that runs no scripts
-# What the upload page warns of before anything is sent.
+# Limits that the upload page checks before anything is sent.
 PAGE_LIMITS = (
     "class_images_min",
     "class_images_warn",
@@ -56,12 +57,13 @@ STAGE_TITLES: Mapping[str, str] = {
 
 
 def home(settings: Settings, origin: str) -> flask.Response:
-    """What the service does, how to send photos, and what happens to them."""
+    """Show what the service does, how to send photos, and what happens to them."""
     values = {
         "url": settings.public_url,
         "limits": settings.limits,
         "options": _options(settings),
         "objectives": {name: OBJECTIVE_WORDS[name] for name in OBJECTIVES},
+        "tasks": TASKS.values(),
         "searches": SEARCHES,
         "search": Options().search,
         "candidates": CANDIDATES,
@@ -72,7 +74,7 @@ def home(settings: Settings, origin: str) -> flask.Response:
 
 
 def description(settings: Settings) -> dict[str, object]:
-    """The first page for programs."""
+    """Describe the service to programs, in place of the first page."""
     limits = settings.limits
     return {
         "service": "modelmail",
@@ -90,7 +92,7 @@ def description(settings: Settings) -> dict[str, object]:
 
 
 def status(answer: StatusAnswer, report: Markup | None, origin: str) -> flask.Response:
-    """The status page of a job, with its report's HTML; it keeps itself fresh until the job has ended."""
+    """Show the status page of a job, with its report's HTML; it keeps itself fresh until the job has ended."""
     ended = answer.status in (Status.DONE, Status.REJECTED, Status.FAILED)
     values: dict[str, object] = {
         "job": answer,
@@ -106,22 +108,22 @@ def status(answer: StatusAnswer, report: Markup | None, origin: str) -> flask.Re
 
 
 def ask_delete(job: Job, token: str) -> flask.Response:
-    """The page with the delete button."""
+    """Show the page with the delete button."""
     return page("delete", {"short_id": job.short_id, "created_at": job.created_at, "token": token})
 
 
 def deleted() -> flask.Response:
-    """What the button leads to."""
+    """Show the page that the delete button leads to."""
     return page("deleted", {})
 
 
 def ask_refusal() -> flask.Response:
-    """The page with the button that refuses further mail."""
+    """Show the page with the button that refuses further mail."""
     return page("refuse", {})
 
 
 def refused() -> flask.Response:
-    """What that button leads to."""
+    """Show the page that this button leads to."""
     return page("refused", {})
 
 
@@ -138,6 +140,7 @@ def _options(settings: Settings) -> dict[str, str]:
         "mirror": "true or false: photos may be flipped left to right in training",
         "from_scratch": "true or false: small networks without pretrained weights are tried too",
         "seed": "a whole number; the same seed gives the same split",
+        "task": f"{_choices(tuple(TASKS))}; recognised from the zip if not given",
     }
 
 
@@ -146,7 +149,7 @@ def _choices(names: tuple[str, ...]) -> str:
 
 
 def _stages(answer: StatusAnswer) -> list[dict[str, str]]:
-    """Each stage with its state: "done", "now" or "later"."""
+    """List each stage with its state: "done", "now" or "later"."""
     order = [str(stage) for stage in Stage]
     if answer.status == Status.DONE:
         current = len(order)

@@ -1,6 +1,6 @@
-"""The report of a finished job, for its page: read from the models bucket, shown by the same templates as the file.
+"""The report on a finished job's page: read from the models bucket, and shown by the same templates as the file.
 
-It is an extra: whatever is wrong with it, the page is shown without it.
+The page does without it: whatever is wrong with the report, the page is shown all the same.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from function.addresses import JobAddresses
 from jobs.job import Job, Status
 from jobs.render import render
 from jobs.storage.store import Store
+from jobs.tasks import row_of
 
 _log = logging.getLogger(__name__)
 
@@ -24,7 +25,7 @@ PICTURE_ENDS = (".png", ".jpg")
 
 
 def body(job: Job, models: Store, addresses: JobAddresses) -> Markup | None:
-    """The report's HTML with pictures and downloads of this site; None where there is none that can be shown."""
+    """Make the report's HTML with pictures and downloads of this site; None where there is none that can be shown."""
     row = job.files.get(REPORT)
     if job.status is not Status.DONE or row is None or (row.bytes or 0) > MOST_BYTES:
         return None
@@ -32,7 +33,7 @@ def body(job: Job, models: Store, addresses: JobAddresses) -> Markup | None:
         blob = models.get(row.object)
         return None if blob is None or len(blob.data) > MOST_BYTES else _shown(job, json.loads(blob.data), addresses)
     except Exception as error:  # an older worker's report, or a storage that does not answer now
-        # Its kind alone: what it says may hold the job's whole id.
+        # The log gets the error's kind alone: its message may hold the job's whole id.
         _log.warning("job %s: its report cannot be shown: %s", job.short_id, type(error).__name__)
         return None
 
@@ -43,4 +44,4 @@ def _shown(job: Job, report: dict[str, object], addresses: JobAddresses) -> Mark
     names = [name for name in job.files if name.endswith(PICTURE_ENDS)]
     pictures = {name: urlsplit(addresses.file(job.id, name)).path for name in names}
     # Escaped by the templates themselves.
-    return Markup(render("report/body.html", report=report, pictures=pictures, heading="h2"))  # noqa: S704
+    return Markup(render(row_of(report).page, report=report, pictures=pictures, heading="h2"))  # noqa: S704

@@ -1,4 +1,4 @@
-"""A large zip in chunks: after a dropped connection the storage says how far it came, and the rest is sent.
+"""The upload of a large zip in chunks: after a dropped connection the storage says how far it came.
 
 The protocol is that of Cloud Storage's XML API: a signed POST starts a session, each PUT with a
 Content-Range adds to it, and `bytes */n` asks for its state.
@@ -26,7 +26,7 @@ Tried = Callable[[Callable[[], requests.Response]], requests.Response]  # tries 
 
 @dataclass
 class Transfer:
-    """One zip on its way. `session` is the address of an upload that was begun; `keep` hears of a new one."""
+    """The upload of one zip. `session` is the address of an upload that was begun; `keep` hears of a new one."""
 
     path: Path
     progress: Progress
@@ -36,11 +36,14 @@ class Transfer:
 
     @property
     def size(self) -> int:
-        """Bytes in all."""
+        """The size of the zip in bytes."""
         return self.path.stat().st_size
 
     def send(self, upload: Upload, tried: Tried) -> requests.Response:
-        """The storage's last word: a success, or a refusal. Raises `requests.RequestException` without one."""
+        """Send the zip; returns the storage's last answer, a success or a refusal.
+
+        Raises `requests.RequestException` when there is no answer.
+        """
         if self.session is None:
             start = upload.resumable
             if start is None:
@@ -63,7 +66,7 @@ class Transfer:
         return requests.put(str(self.session), headers=headers, timeout=TIMEOUT, allow_redirects=False)
 
     def _chunk(self) -> requests.Response:
-        """The next chunk. After a lost answer the storage says first what it has: it may have kept the chunk."""
+        """Send the next chunk. After a lost answer the storage says first what it has: it may have kept the chunk."""
         if self._position is None:
             state = self._state()
             if state.status_code != GOES_ON:
@@ -84,6 +87,6 @@ class Transfer:
 
 
 def _after(answer: requests.Response) -> int:
-    """The first byte that the storage does not have."""
+    """Find the first byte that the storage does not have."""
     found = re.fullmatch(r"bytes=0-(\d+)", answer.headers.get("range", ""))
     return int(found[1]) + 1 if found else 0

@@ -25,7 +25,7 @@ _MESSAGES: Mapping[str, str] = {
 
 
 def gone(job: Job, now: datetime) -> bool:
-    """Whether the job answers like one that never was: expired, deleted, or past its time."""
+    """Tell whether the job answers like one that never was: expired, deleted, or past its time."""
     past = job.delete_after is not None and now >= job.delete_after
     return past or job.status in (Status.EXPIRED, Status.DELETED)
 

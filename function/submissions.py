@@ -1,4 +1,4 @@
-"""What a stranger may send: JSON, a form or a query become one checked Submission."""
+"""The reading of a request for a job: JSON, a form or a query become one checked Submission."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def parse(request: flask.Request, limits: Limits) -> Submission:
 
 
 def read_body(request: flask.Request, limits: Limits) -> bytes:
-    """The whole body, which is kept for later readers. Raises UserError `too_large`, for a long query too."""
+    """Read the whole body, which is kept for later readers. Raises UserError `too_large`, for a long query too."""
     # One byte more than allowed: a body of unknown length is cut off there without an error.
     request.max_content_length = limits.request_bytes + 1
     try:
@@ -52,10 +52,13 @@ def read_body(request: flask.Request, limits: Limits) -> bytes:
 
 
 def check_email(given: object) -> str:
-    """The address in the form that mail is sent to (an international domain in ASCII). Raises UserError `bad_email`."""
+    """Check the address; returns it in the form that mail is sent to (an international domain in ASCII).
+
+    Raises UserError `bad_email`.
+    """
     if not isinstance(given, str):
         raise UserError("bad_email", "The email address is one text, such as ada@example.org.")
-    # The validator refuses these too; here it is plain to see that no header can be smuggled into a mail.
+    # The validator refuses these too; here a reader sees that no header can be smuggled into a mail.
     if any(character in given for character in "\r\n\0"):
         raise UserError("bad_email", "An email address has no line breaks.")
     if len(given) > EMAIL_LENGTH:
@@ -68,12 +71,12 @@ def check_email(given: object) -> str:
 
 
 def allowed(email: str, globs: Iterable[str]) -> bool:
-    """Whether one of the globs matches the address, upper and lower case being equal."""
+    """Tell whether one of the globs matches the address, upper and lower case being equal."""
     return any(fnmatchcase(email.lower(), glob.lower()) for glob in globs)
 
 
 def client_address(request: flask.Request) -> str:
-    """Who counts as one client: an IPv4 address, or the /64 network of an IPv6 address.
+    """Name what counts as one client: an IPv4 address, or the /64 network of an IPv6 address.
 
     Behind Google's front end it is the last X-Forwarded-For entry: the ones before it are the client's own words.
     """
@@ -120,7 +123,7 @@ def _email(fields: Mapping[str, object]) -> str:
 
 
 def _options(fields: Mapping[str, object]) -> dict[str, object]:
-    """Options come as fields of their own (minutes=2), or together in `options`, or both."""
+    """Collect the options: they come as fields of their own (minutes=2), or together in `options`, or both."""
     flat = [(name, value) for name, value in fields.items() if name not in ("email", "options")]
     return _merged([*flat, *_object(fields.get("options"), "options").items()])
 

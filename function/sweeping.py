@@ -1,4 +1,4 @@
-"""What a scheduler brings about: the sweep, for installations whose workers are not always there.
+"""The sweep that a scheduler asks for, in installations whose workers are not always there.
 
 The caller proves by an OIDC token that it is the one named by `MODELMAIL_SCHEDULER`; to everybody else the
 address does not exist.
@@ -32,7 +32,7 @@ def run_sweep(parts: Parts, request: flask.Request) -> flask.Response:
 
 
 def _check_caller(parts: Parts, request: flask.Request) -> None:
-    """Raises NotFound, as for an address that nobody serves, unless the scheduler calls. Raises Transient."""
+    """Check that the scheduler calls. Raises NotFound, as for an address that nobody serves; Transient."""
     kind, _, token = request.headers.get("Authorization", "").partition(" ")
     wanted = parts.settings.scheduler
     if not wanted or kind.lower() != "bearer" or parts.identity is None:

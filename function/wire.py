@@ -1,4 +1,4 @@
-"""What the service answers to programs: frozen values and their JSON, read by the service and by its client alike."""
+"""The answers of the service to programs, as frozen values and JSON: the service and its client share them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CURVE_KEYS = (
 
 @dataclass(frozen=True)
 class Upload:
-    """How the zip of a job is sent: by one request, or by an upload in parts that another one starts."""
+    """The link by which the zip of a job is sent, and the one that starts an upload in parts."""
 
     url: str
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -47,7 +47,7 @@ class Upload:
 
 @dataclass(frozen=True)
 class SubmissionAnswer:
-    """What the service answers to a new job."""
+    """The answer to a new job."""
 
     job_id: str
     upload: Upload
@@ -66,7 +66,7 @@ class SubmissionAnswer:
 
 @dataclass(frozen=True)
 class ErrorShown(Flat):
-    """Why a job, or a request, was refused or has failed."""
+    """The reason why a job was refused or has failed."""
 
     code: str
     message: str = ""
@@ -83,7 +83,7 @@ class FileShown(Flat):
 
 @dataclass(frozen=True)
 class StatusAnswer:
-    """Where a job stands. Times are RFC 3339 in UTC; None where there is nothing to say yet."""
+    """The state of a job. Times are RFC 3339 in UTC; None where there is nothing to say yet."""
 
     status: str
     job_id: str = ""

@@ -1,4 +1,4 @@
-"""When a job must have ended, whoever asks: the worker that runs it, a worker that would claim it, or a sweep."""
+"""The deadline of a job: one rule for the worker that runs it, for one that would claim it, and for a sweep."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a job is and what may become of it: frozen values and one transition table. No I/O.
+"""A job as frozen values, and the table of the changes of its status. This module reads and writes no files.
 
 awaiting_upload -> running -> done | rejected | failed
 awaiting_upload -> expired
@@ -24,13 +24,13 @@ from jobs.json_values import JsonObject
 from jobs.options import Options
 from jobs.shown import CandidateShown, CurvePoint
 
-ID_BYTES = 16  # 128 random bits: the id is the capability for status and downloads
+ID_BYTES = 16  # 128 random bits: who knows the id sees the status and the downloads
 ID_PATTERN = re.compile(r"[A-Za-z0-9_-]{22}")
 HISTORY_LENGTH = 50  # entries kept in the record
 
 
 class Status(StrEnum):
-    """Where a job stands."""
+    """The states of a job."""
 
     AWAITING_UPLOAD = "awaiting_upload"
     RUNNING = "running"
@@ -43,7 +43,7 @@ class Status(StrEnum):
 
     @property
     def terminal(self) -> bool:
-        """No further training will happen."""
+        """Tell whether no further training will happen."""
         return self in TERMINAL
 
 
@@ -76,7 +76,7 @@ class Stage(StrEnum):
 
 
 class MailState(StrEnum):
-    """A mail is promised in the write of the outcome and then sent."""
+    """The states of a mail: it is promised in the write of the outcome, and then sent."""
 
     PENDING = "pending"
     SENDING = "sending"
@@ -86,13 +86,13 @@ class MailState(StrEnum):
 
     @property
     def settled(self) -> bool:
-        """Nothing more will be tried."""
+        """Tell whether nothing more will be tried."""
         return self in (MailState.SENT, MailState.UNDELIVERABLE, MailState.REFUSED)
 
 
 @dataclass(frozen=True)
 class Lease(Flat):
-    """Who owns a running job. The token grows with every claim and fences older owners off."""
+    """The ownership of a running job. The token grows with every claim and fences older owners off."""
 
     owner: str
     token: int
@@ -100,7 +100,7 @@ class Lease(Flat):
 
 @dataclass(frozen=True)
 class Progress:
-    """What the status page shows while the job runs."""
+    """The progress that the status page shows while the job runs."""
 
     stage: str = Stage.INTAKE
     fraction: float = 0.0  # 0..1 of the whole job
@@ -126,7 +126,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class JobError(Flat):
-    """Why a job was rejected or has failed."""
+    """The reason why a job was rejected or has failed."""
 
     code: str  # of the table in errors.py
     message: str = ""
@@ -190,32 +190,32 @@ class Job:
 
     @property
     def short_id(self) -> str:
-        """What a log may hold."""
+        """The first characters of the id: all that a log may hold of it."""
         return self.id[:8]
 
     @property
     def moved_at(self) -> datetime:
-        """When it last changed its status."""
+        """The time when the job last changed its status."""
         return datetime.fromisoformat(self.history[-1].at) if self.history else self.created_at
 
     @property
     def settled(self) -> bool:
-        """Terminal, and every mail sent or given up."""
+        """Tell whether the job has ended and every mail is sent or given up."""
         return self.status.terminal and all(mail.state.settled for mail in self.mails.values())
 
 
 def new_id() -> str:
-    """A fresh, unguessable job id of 22 url-safe characters."""
+    """Make a fresh, unguessable job id of 22 url-safe characters."""
     return secrets.token_urlsafe(ID_BYTES)
 
 
 def valid_id(text: str) -> bool:
-    """Whether this could be a job's id; checked before any read."""
+    """Tell whether this could be a job's id; to be asked before any read."""
     return ID_PATTERN.fullmatch(text) is not None
 
 
 def moved(job: Job, to: Status, at: datetime, event: str, **changes: Any) -> Job:
-    """The job in another status, with a line of history. Raises Bug for a move the table does not have."""
+    """Give the job in another status, with a line of history. Raises Bug for a move that the table does not have."""
     if to not in TRANSITIONS[job.status]:
         raise Bug(f"job {job.short_id} cannot go from {job.status} to {to}")
     line = HistoryLine(_stamp(at) or "", event)
@@ -224,12 +224,12 @@ def moved(job: Job, to: Status, at: datetime, event: str, **changes: Any) -> Job
 
 
 def to_bytes(job: Job) -> bytes:
-    """The record as JSON."""
+    """Write the record as JSON."""
     return json.dumps(_job_to_json(job), ensure_ascii=False, indent=1).encode()
 
 
 def from_bytes(data: bytes) -> Job:
-    """The record from JSON. Unknown keys are left out, so that an older program reads a newer record."""
+    """Read the record from JSON. Unknown keys are left out, so that an older program reads a newer record."""
     return _job_from_json(json.loads(data))
 
 

@@ -1,4 +1,4 @@
-"""What a user may ask for, and how it is checked. The command line's flags have the same names."""
+"""The options of a job and how they are checked. The command line's flags have the same names."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 from jobs.errors import UserError
 from jobs.flat import Flat
 from jobs.limits import Limits
+from jobs.tasks import TASKS
 
 CANDIDATES = (
     "vgg16",
@@ -47,6 +48,14 @@ class Options(Flat):
     mirror: bool = True  # photos may be flipped left to right in training
     from_scratch: bool = False  # small networks without pretrained weights are candidates too
     seed: int = 0
+    task: str = ""  # a name of TASKS; empty = recognised from what is in the zip
+
+    def to_json(self) -> dict[str, Any]:
+        """Write plain values for a record, a report or a POST.
+
+        An empty `task` is left out: workers of the version before, which know no tasks, can go on reading records.
+        """
+        return {name: value for name, value in super().to_json().items() if value or name != "task"}
 
 
 def parse_options(given: Mapping[str, object], limits: Limits) -> Options:
@@ -114,6 +123,10 @@ def _exports(name: str, value: object, limits: Limits) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*needed, *chosen)))
 
 
+def _task(name: str, value: object, limits: Limits) -> str:
+    return "" if value == "" else _one_of(tuple(TASKS))(name, value, limits)
+
+
 def _trials(name: str, value: object, limits: Limits) -> int | None:
     if value is None or value == "none":
         return None
@@ -138,4 +151,5 @@ _PARSERS: dict[str, Callable[[str, object, Limits], Any]] = {
     "mirror": _truth,
     "from_scratch": _truth,
     "seed": _whole(lambda _: 0, lambda _: SEED_MAX),
+    "task": _task,
 }

@@ -1,4 +1,4 @@
-"""How a job ends: its last status, what is told by mail, and how long its results are kept."""
+"""The ends of a job: its last status, what is told by mail, and how long its results are kept."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What may happen to a job, applied to the buckets: every change is one compare-and-swap."""
+"""The queue of jobs: every change of a job's record in the buckets, each as one compare-and-swap."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Waiting:
 
 @dataclass(frozen=True)
 class Release:
-    """Why an owner gives a job back before its end."""
+    """The reason why an owner gives a job back before its end."""
 
     counter: str  # "preemptions" or "crashes"
     code: str  # what the job fails with when the counter is full
@@ -54,7 +54,7 @@ class Queue:
         self.limits = limits
         self.records = Records(buckets.emails, clock, telemetry)
 
-    # The front door.
+    # Called by the cloud function.
 
     def submit(self, job_id: str, email: str, email_hmac: str, options: Options) -> Job:
         """Make `open/<id>`, then the record. Raises Transient."""
@@ -66,11 +66,11 @@ class Queue:
         return job
 
     def read(self, job_id: str) -> Record | None:
-        """The job's record, or None for an id that nobody has."""
+        """Read the job's record, or None for an id that nobody has."""
         return self.records.read(job_id)
 
     def uploaded(self, job_id: str) -> Stat | None:
-        """The uploaded dataset, or None."""
+        """Look for the uploaded dataset; None where there is none."""
         return self.buckets.datasets.stat(f"{job_id}.zip")
 
     def renew_link(self, job_id: str) -> Job:
@@ -86,13 +86,16 @@ class Queue:
         return self.update(job_id, lambda job: replace(job, link_expires_at=self._link_end(now))).job
 
     def open_jobs(self) -> int:
-        """Jobs that count against the limit: uploaded, or with a link that still works."""
+        """Count the jobs that the limit holds for: uploaded, or with a link that still works."""
         now = self.clock.now()
         found = (self._sound(stat.name.removeprefix("open/")) for stat in self.buckets.emails.list("open/"))
         return sum(1 for record in found if record is not None and self._counts(record.job, now))
 
     def oldest_waiting_seconds(self) -> float | None:
-        """How long a job has waited for a worker, at most: since its upload, or since one let it go. Or None."""
+        """Tell how long the job that has waited longest has waited for a worker; None where no job waits.
+
+        A wait begins with the upload, or when a worker lets the job go.
+        """
         unclaimed = (Status.AWAITING_UPLOAD, Status.AWAITING_WORKER)
         found = ((self._sound(_job_of(stat)), stat) for stat in self.buckets.datasets.list())
         waiting = [(record.job, stat) for record, stat in found if record and record.job.status in unclaimed]
@@ -114,10 +117,10 @@ class Queue:
         self.remove_models(job_id, keep=lambda name: False)
         self.buckets.emails.delete(f"open/{job_id}")
 
-    # The worker.
+    # Called by workers.
 
     def waiting(self) -> Iterator[Waiting]:
-        """Every uploaded dataset with its record, oldest upload first.
+        """List every uploaded dataset with its record, oldest upload first.
 
         A dataset whose job is terminal or unknown is deleted on the way.
         """
@@ -193,7 +196,7 @@ class Queue:
         """End as failed a job whose deadline passes while it runs. Raises LeaseLost."""
         return self.fail(record, "deadline", OVERDUE)
 
-    # Whoever sweeps.
+    # Called by a sweep, or by the operator.
 
     def expire(self, record: Record) -> Record | None:
         """End a job that was never uploaded. No mail: nothing is mailed before an upload."""
@@ -209,7 +212,7 @@ class Queue:
         return self._fail_unowned(record, "cancelled", "The person who runs the service stopped this job.")
 
     def past_deadline(self, job: Job, dataset: Stat | None = None) -> bool:
-        """Whether the job should have ended by now, counted from its upload.
+        """Tell whether the job should have ended by now, counted from its upload.
 
         `dataset` is the uploaded zip, which tells when it came where no worker has claimed the job yet.
         """
@@ -240,10 +243,8 @@ class Queue:
         """Apply a change that needs no lease. Raises UserError `not_found`, Transient."""
         return self.records.update(job_id, change, patient=patient)
 
-    # Inside.
-
     def _sound(self, job_id: str) -> Record | None:
-        """The record, where there is one that can be read."""
+        """Read the record; None where there is none that can be read."""
         try:
             return self.read(job_id)
         except BROKEN:
@@ -269,7 +270,7 @@ class Queue:
 
 
 def _kept(job: Job) -> Callable[[str], bool]:
-    """Whether an object of the models bucket outlives the job's end: a finished job's files and manifests."""
+    """Choose the objects of the models bucket that outlive the job's end: a finished job's files and manifests."""
     files = {entry.object for entry in job.files.values()}
     manifests = tuple(f"{job.id}/{kind}/" for kind in ("stages", "trials"))
     return lambda name: job.status is Status.DONE and (name in files or name.startswith(manifests))

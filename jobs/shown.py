@@ -1,4 +1,4 @@
-"""What people see of a job while it runs: the rows of the candidates, and the points of the learning curve.
+"""The figures that people see of a running job: the rows of the candidates, and the points of the learning curve.
 
 A worker writes them into the record, the service passes them on, and pages and terminals show them. Programs of the
 version before wrote rows without `validation_score` and `metric`; these are filled in where such a row is read.
@@ -63,6 +63,6 @@ class CurvePoint(Scored):
 
 
 def is_finite(value: object) -> bool:
-    """Whether the value, or each value of a list, is no number or a finite one."""
+    """Tell whether the value, or each value of a list, is finite or no number at all."""
     parts = value if isinstance(value, list | tuple) else (value,)
     return all(math.isfinite(part) for part in parts if isinstance(part, float))

@@ -40,7 +40,8 @@ OPTIONS = {
 }
 # They differ from run to run of one version. Notes hold speeds, the service's file holds the day it was made.
 CHANGING = {
-    "seconds", "token", "object", "images_per_second", "plain_images_per_second", "quoted_seconds", "start_seconds",
+    "seconds", "pace", "token", "object",
+    "images_per_second", "plain_images_per_second", "quoted_seconds", "start_seconds",
     "latency", "costs", "machine", "sha256", "bytes", "headline", "created_at", "started_at",
 }  # fmt: skip
 NEW = {"validation_score", "metric"}  # keys that only the newer version writes

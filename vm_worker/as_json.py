@@ -42,7 +42,7 @@ def only_if_known() -> Any:
 
 @cache
 def _converter() -> JsonConverter:
-    converter = make_converter()
+    converter = make_converter(unstruct_collection_overrides={tuple: list})
     converter.register_unstructure_hook_func(lambda kind: _is_path(kind), str)
     converter.register_structure_hook_func(lambda kind: _is_path(kind), lambda text, _: Path(text))
     converter.register_unstructure_hook_factory(is_dataclass, lambda kind: _writer(kind, converter))

@@ -126,7 +126,7 @@ class Channel:
 
 def run(spec_path: Path, channel: Channel) -> int:
     """The child: all stages that are not done, then exit status 0; 1 after `rejected` or `failed`."""
-    from vm_worker.stages import run_stages
+    from vm_worker.stages.run import run_stages
 
     try:
         run_stages(Spec.load(spec_path), channel)

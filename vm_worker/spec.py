@@ -11,6 +11,8 @@ from jobs.json_values import JsonObject
 from jobs.limits import Limits
 from jobs.options import Options
 
+USUAL_STAGES = "vm_worker.stages.table"
+
 
 @dataclass(frozen=True)
 class Done:
@@ -49,7 +51,7 @@ class Spec:
     trials: Mapping[str, Done] = field(default_factory=dict)  # by key, 40 hex digits
     hourly_price: float = 0.0  # of the machine; 0 = not said
     cluster: Cluster = field(default_factory=Cluster)
-    steps: str = "vm_worker.steps"  # the module whose STEPS the child runs
+    stages: str = USUAL_STAGES  # the module whose STAGES the child runs
 
     def save(self, path: Path) -> None:
         """Write as JSON."""

@@ -50,7 +50,7 @@ class Wish:
 
 
 def run(wish: Wish) -> int:
-    """The demo; returns the exit status: 0 only when every step worked."""
+    """Run the demo; returns the exit status: 0 only when every step worked."""
     signal.signal(signal.SIGTERM, _terminated)
     keep_proxies_out()
     screen, outcome = Screen(to_stderr=wish.as_json), Outcome()
@@ -102,7 +102,7 @@ def _source(wish: Wish, work: Path, screen: Screen) -> Path:
 
 
 def _options(wish: Wish, source: Path, limits: Limits) -> dict[str, object]:
-    """The built-in photos are so few that the same rule gives them the least, 2 minutes."""
+    """Choose the options. The built-in photos are so few that the usual rule gives them the least, 2 minutes."""
     minutes = photos.default_minutes(source, limits) if wish.minutes is None else wish.minutes
     return {"minutes": minutes, "exports": list(EXPORTS)}
 
@@ -140,14 +140,14 @@ def _text(mail: Path) -> str:
 
 
 def _read_out(outcome: Outcome, screen: Screen) -> None:
-    """What the mail says of a job that ended without a model, and where it lies."""
+    """Show what the mail says of a job that ended without a model, and where it lies."""
     if outcome.mail_eml is not None:
         screen.say(_text(outcome.mail_eml).strip())
     screen.say(f"Mail: {outcome.mail_eml}")
 
 
 def _predict(model: Path, photo: photos.TestPhoto) -> Prediction:
-    """What `modelmail predict` says of the photo, in a process that knows nothing of this one."""
+    """Ask `modelmail predict` about the photo, in a process that knows nothing of this one."""
     command = [sys.executable, "-P", "-m", "infra.cli.main", "predict", str(model), str(photo.copy), "--json"]
     answer = subprocess.run(  # noqa: S603  our own program, no shell
         command, capture_output=True, text=True, timeout=PREDICT_SECONDS

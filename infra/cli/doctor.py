@@ -25,7 +25,7 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome", "firefox")
 
 @dataclass(frozen=True)
 class Needs:
-    """What a machine is measured by."""
+    """The figures and parts that a machine is checked against."""
 
     memory: int = 3 * GIB  # bytes; a job of 20,000 photos, see the scale benchmark
     disk: int = 10 * GIB  # bytes; decoded photos and activations of a large job
@@ -100,7 +100,7 @@ def _machine(data: Path, needs: Needs) -> Iterator[Finding]:
 
 
 def _weights(settings: Settings) -> Iterator[Finding]:
-    """Which networks can be candidates here."""
+    """Tell which networks can be candidates here."""
     if find_spec("keras") is None:
         return
     from vm_worker.learn.networks.catalogue import CATALOGUE
@@ -128,7 +128,7 @@ def _extras(needs: Needs) -> Iterator[Finding]:
 
 
 def _looks() -> Iterator[Finding]:
-    """What pictures and pages need."""
+    """Look for what pictures and pages need."""
     if find_spec("matplotlib") is not None:
         from vm_worker.evaluation import style
 

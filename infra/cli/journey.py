@@ -1,4 +1,4 @@
-"""From photos to a finished job, by the service's own HTTP interface."""
+"""The steps from photos to a finished job, by the service's own HTTP interface."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from infra.cli.screen import Screen
 
 @dataclass(frozen=True)
 class Order:
-    """What is sent, by whom, to which service, with which options."""
+    """The photos to send, the address, the service and the options."""
 
     path: Path  # a zip, or a folder of class folders
     email: str
@@ -52,7 +52,7 @@ def send(order: Order, screen: Screen, memory: Memory | None = None) -> Submissi
 def follow(
     url: str, submission: SubmissionAnswer, screen: Screen, check: Callable[[], None] = lambda: None
 ) -> StatusAnswer:
-    """Show the job until it ends; its last status. `check` is called at each poll and may raise."""
+    """Show the job until it ends; returns its last status. `check` is called at each poll and may raise."""
 
     def watched() -> Iterator[StatusAnswer]:
         for status in Client(url).follow(submission.status_url):
@@ -66,7 +66,7 @@ def follow(
 
 
 def download(status: StatusAnswer, folder: Path) -> dict[str, Path]:
-    """Every file of a job that is done, by the service's links; name -> path. Raises ClientError."""
+    """Download every file of a job that is done; returns name -> path. Raises ClientError."""
     folder.mkdir(parents=True, exist_ok=True)
     files = {file.name: folder / Path(file.name).name for file in status.files}
     with Client(status.files[0].url) as client:
@@ -76,7 +76,7 @@ def download(status: StatusAnswer, folder: Path) -> dict[str, Path]:
 
 
 def _cut_off(client: Client, memory: Memory | None, key: str) -> Cut | None:
-    """The upload to go on with: its job must still wait for the zip."""
+    """Find the upload to go on with: its job must still wait for the zip."""
     cut = memory.find(key) if memory else None
     try:
         waits = cut is not None and client.status(cut.submission.status_url).status == "awaiting_upload"

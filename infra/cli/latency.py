@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from infra.cli.screen import Screen
 from jobs import wording
 from vm_worker.exports.service.runtime.bundle import from_zip
 from vm_worker.learn.latency import measurement
 from vm_worker.learn.networks.catalogue import CATALOGUE
+from vm_worker.results.exported import Latency
 
 NETWORK_SECONDS = 300.0  # for converting and measuring one network, at most
 
@@ -28,26 +28,27 @@ def run(models: Sequence[Path], as_json: bool) -> int:
             screen.say(f"{error}.")
             return 2
     machine = measurement.machine()
-    screen.say("{processor}, {threads} threads, LiteRT {litert}; milliseconds for one photo".format(**machine))
+    screen.say(f"{machine.processor}, {machine.threads} threads, LiteRT {machine.litert}; milliseconds for one photo")
     screen.say(
         f"{'':<36}{'size':>9}{'one core: mean':>16}{'median':>8}{'p95':>8}{'all: mean':>11}{'median':>8}{'p95':>8}"
     )
     for name, row in figures.items():
         screen.say(_line(name, row))
     if as_json:
-        sys.stdout.write(json.dumps({"machine": machine, "models": figures}) + "\n")
+        plain = {name: row.to_json() for name, row in figures.items()}
+        sys.stdout.write(json.dumps({"machine": machine.to_json(), "models": plain}) + "\n")
     return 0
 
 
-def _line(name: str, row: Mapping[str, Any]) -> str:
-    times = [row[threads][figure] for threads in ("one", "all") for figure in ("mean", "median", "p95")]
+def _line(name: str, row: Latency) -> str:
+    times = [figure for threads in (row.one, row.all) for figure in (threads.mean, threads.median, threads.p95)]
     widths = (16, 8, 8, 11, 8, 8)
     cells = "".join(f"{value:>{width}.1f}" for value, width in zip(times, widths, strict=True))
-    return f"{wording.shortened(name, 36):<36}{wording.size(row['bytes']):>9}{cells}"
+    return f"{wording.shortened(name, 36):<36}{wording.size(row.bytes):>9}{cells}"
 
 
-def _models(models: Sequence[Path], scratch: Path) -> dict[str, Any]:
-    """Name -> figures. Raises ValueError for what holds no TFLite model."""
+def _models(models: Sequence[Path], scratch: Path) -> dict[str, Latency]:
+    """Measure the models; returns name -> figures. Raises ValueError for what holds no TFLite model."""
     files: dict[Path, str] = {}
     for given in models:
         for path in _files(given, scratch / f"{len(files)}.tflite"):
@@ -57,7 +58,7 @@ def _models(models: Sequence[Path], scratch: Path) -> dict[str, Any]:
 
 
 def _files(given: Path, scratch: Path) -> list[Path]:
-    """The TFLite files of a folder, a service.pyz, or a file itself."""
+    """Find the TFLite files of a folder, of a service.pyz, or a file itself."""
     if given.suffix == ".pyz":
         scratch.write_bytes(from_zip(given).model)
         return [scratch]
@@ -67,8 +68,8 @@ def _files(given: Path, scratch: Path) -> list[Path]:
     return found
 
 
-def _networks(scratch: Path, screen: Screen) -> dict[str, Any]:
-    """Each network of the catalogue; what was measured before is remembered."""
+def _networks(scratch: Path, screen: Screen) -> dict[str, Latency]:
+    """Measure each network of the catalogue; what was measured before is remembered."""
     memory = measurement.Memory()
     for key, row in CATALOGUE.items():
         if memory.get(key) is None:

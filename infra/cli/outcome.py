@@ -1,4 +1,4 @@
-"""What a demo came to: its JSON, its exit status and its last words."""
+"""The outcome of a demo: its JSON, its exit status and its last lines."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class DemoFailed(Exception):
 
 @dataclass(frozen=True)
 class Prediction:
-    """What the model says of one photo of the test set."""
+    """The answer of the model for one photo of the test set."""
 
     image: str
     label: str
@@ -30,7 +30,7 @@ class Prediction:
 
 @dataclass
 class Outcome:
-    """Filled step by step, so that a demo that breaks still tells how far it came."""
+    """The outcome, filled step by step, so that a demo that breaks still tells how far it came."""
 
     job_id: str | None = None
     status: str | None = None
@@ -43,7 +43,7 @@ class Outcome:
 
     @property
     def exit_status(self) -> int:
-        """0 only for a job that is done and a demo without a fault."""
+        """The exit status: 0 only for a job that is done and a demo without a fault."""
         return 0 if self.status == "done" and self.error is None else 1
 
     def fail(self, code: str, message: str) -> None:
@@ -61,7 +61,7 @@ class Outcome:
         self.report = json.loads(files["report.json"].read_text(encoding="utf-8"))
 
     def to_json(self) -> JsonObject:
-        """Plain values; None where the demo did not come so far."""
+        """Write the outcome; None where the demo did not come so far."""
         test, winner = self.report.get("test", {}), self.report.get("winner", {})
         return {
             "job_id": self.job_id,
@@ -79,7 +79,7 @@ class Outcome:
         }
 
     def tell(self, screen: Screen) -> None:
-        """The last words to a person: a finished job's figures and where everything lies."""
+        """Show a finished job's figures and where everything lies."""
         screen.show(candidates_table([CandidateShown.from_json(row) for row in self.report["candidates"]]))
         for title, text in self._lines():
             screen.say(f"{title:<11}{text}")

@@ -41,7 +41,7 @@ class Question:
 
 @dataclass(frozen=True)
 class Prediction:
-    """What the model says of one photo; None where the photo could not be read."""
+    """The answer of the model for one photo; None where the photo could not be read."""
 
     image: str
     label: str | None = None
@@ -87,7 +87,7 @@ def run(question: Question) -> int:
 
 
 def predictions(network: Any, labels: Sequence[str], images: Iterable[Path], threshold: float) -> Iterator[Prediction]:
-    """One answer for each image, by a Keras model; it counts as sure from the threshold on."""
+    """Answer for each image, by a Keras model; an answer counts as sure from the threshold on."""
     size = network.input_shape[1]
     rest = iter(images)
     while some := list(islice(rest, BATCH)):
@@ -105,7 +105,7 @@ def predictions(network: Any, labels: Sequence[str], images: Iterable[Path], thr
 
 
 def _read(image: Path, into: npt.NDArray[np.float32]) -> str | None:
-    """Decode the photo into a square; why it cannot be read, if it cannot."""
+    """Decode the photo into a square; returns why it cannot be read, or None."""
     try:
         into[:] = read_square(image, len(into))
     except (ModelmailError, OSError) as error:
@@ -114,7 +114,7 @@ def _read(image: Path, into: npt.NDArray[np.float32]) -> str | None:
 
 
 def _photos(given: Iterable[Path]) -> Iterator[Path]:
-    """Each file as it is given; of a folder whatever is named like a photo, in the order of the names."""
+    """List each file as it is given; of a folder, whatever is named like a photo, in the order of the names."""
     for path in given:
         if not path.is_dir():
             yield path
@@ -126,7 +126,7 @@ def _photos(given: Iterable[Path]) -> Iterator[Path]:
 
 
 def _threshold(question: Question) -> float:
-    """Below this probability the model is better not believed."""
+    """Give the probability below which the model is better not believed."""
     if question.unsure is not None:
         return question.unsure
     try:

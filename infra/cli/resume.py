@@ -1,4 +1,4 @@
-"""Uploads that were cut off: what `modelmail submit` must remember to go on with one."""
+"""The memory of uploads that were cut off, by which `modelmail submit` goes on with them."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ class Memory:
 
     @classmethod
     def of_user(cls) -> Memory:
-        """Where programs of this user keep such things."""
+        """Make a memory in the folder where programs of this user keep such things."""
         return cls(Path(typer.get_app_dir("modelmail")) / "uploads")
 
     def find(self, key: str) -> Cut | None:
-        """The upload, unless it is too old or unreadable."""
+        """Find the upload; None where it is too old or unreadable."""
         path = self._path(key)
         try:
             if time.time() - path.stat().st_mtime > LIFE:
@@ -46,7 +46,7 @@ class Memory:
             return None
 
     def keep(self, key: str, cut: Cut) -> None:
-        """Remember. A disk that takes no file costs the memory, not the upload."""
+        """Remember the upload. A disk that takes no file costs the memory, not the upload."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             path = self._path(key)
@@ -58,7 +58,7 @@ class Memory:
             return
 
     def drop(self, key: str) -> None:
-        """The upload has ended."""
+        """Forget the upload: it has ended."""
         self._path(key).unlink(missing_ok=True)
 
     def _path(self, key: str) -> Path:
@@ -66,7 +66,7 @@ class Memory:
 
 
 def key_of(zip_file: Path, *more: str) -> str:
-    """Equal for equal zips with equal orders."""
+    """Make a key that is equal for equal zips with equal orders."""
     digest = hashlib.sha256()
     with zip_file.open("rb") as file:
         while block := file.read(1024 * 1024):

@@ -1,4 +1,4 @@
-"""What a person sees while a job runs: live on a terminal, as lines elsewhere."""
+"""The display of a running job: live on a terminal, as lines elsewhere."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ class Screen:
         self.console = Console(stderr=to_stderr, highlight=False)
 
     def say(self, text: str) -> None:
-        """Lines of text. Strangers' names in it are harmless: no markup, no control characters."""
+        """Show lines of text. Strangers' names in it are harmless: no markup, no control characters."""
         for line in text.splitlines():
             self.console.print(wording.clean(line), markup=False, soft_wrap=True)
 
     def show(self, what: RenderableType) -> None:
-        """A table."""
+        """Show a table."""
         self.console.print(what)
 
     @contextmanager
     def uploading(self) -> Iterator[Callable[[int, int], None]]:
-        """A bar for an upload; yields what to call with the bytes sent and the bytes in all."""
+        """Show a bar for an upload; yields what to call with the bytes sent and the bytes in all."""
         columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
         quiet = not self.console.is_terminal
         with Progress(*columns, console=self.console, transient=True, disable=quiet) as progress:

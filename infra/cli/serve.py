@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from infra.cli.screen import Screen
-from vm_worker.exports.service.runtime.bundle import MODEL, Bundle, from_folder, from_zip
+from vm_worker.exports.service.runtime.bundle import MODEL, About, Bundle, from_folder, from_zip
 from vm_worker.exports.service.runtime.serve import run as serve
 
 
@@ -29,7 +29,7 @@ def _of_folder(folder: Path) -> Bundle:
     bundle = from_folder(folder)
     try:
         report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
-        about = {
+        about: About = {
             "title": report["winner"]["title"],
             "accuracy": report["test"]["accuracy"],
             "interval": report["test"]["interval"],

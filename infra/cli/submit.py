@@ -73,7 +73,7 @@ def _journey(wish: Wish, screen: Screen) -> StatusAnswer | Refused:
 
 
 def _refusal(wish: Wish, screen: Screen) -> Refused | None:
-    """What the service would say against these photos, before anything is sent."""
+    """Ask what the service would say against these photos, before anything is sent."""
     if not wish.check:
         return None
     from vm_worker.tasks.uploads import verdict

@@ -1,4 +1,4 @@
-"""Which ports the stack listens on: the usual ones, or the next that are free."""
+"""The ports that the local stack listens on: the usual ones, or the next that are free."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ EPHEMERAL = Ports(0, 0, 0)
 
 @contextlib.contextmanager
 def reserved(wanted: Ports, tries: int = TRIES) -> Iterator[Ports]:
-    """The wanted ports, each moved on to the next free one, and no other stack's until the end.
+    """Reserve the wanted ports, each moved on to the next free one, and no other stack's until the end.
 
     A server binds its port only once it has started: until then another stack would find it free. So each port is
     marked by a UDP socket of the same number, which nothing else here uses and no crash leaves behind.
@@ -40,7 +40,7 @@ def reserved(wanted: Ports, tries: int = TRIES) -> Iterator[Ports]:
 
 
 def remembered(path: Path) -> Ports:
-    """The ports of the last run with this data, so that the links in its mails work again; else the usual ones."""
+    """Read the ports of the last run with this data, so that the links in its mails work again; else the usual ones."""
     try:
         return Ports(**json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):

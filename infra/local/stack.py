@@ -49,17 +49,17 @@ class Stack:
 
     @property
     def function_url(self) -> str:
-        """Where jobs are submitted."""
+        """The address where jobs are submitted."""
         return f"http://{HOST}:{self._ports().function}"
 
     @property
     def storage_url(self) -> str:
-        """Where the bucket emulator answers."""
+        """The address where the bucket emulator answers."""
         return f"http://{HOST}:{self._ports().buckets}"
 
     @property
     def mailbox_url(self) -> str:
-        """Where the mailbox takes mail."""
+        """The address where the mailbox takes mail."""
         return f"http://{HOST}:{self._ports().mailbox}"
 
     @property
@@ -166,7 +166,7 @@ def make_buckets(settings: Settings) -> None:
 
 @contextlib.contextmanager
 def _only_one(data: Path) -> Iterator[None]:
-    """Two stacks on one folder would write over each other."""
+    """Hold the folder: two stacks on one would write over each other."""
     try:
         with only_one(data):
             yield
@@ -175,7 +175,7 @@ def _only_one(data: Path) -> Iterator[None]:
 
 
 def _kept_secret(path: Path) -> str:
-    """The secret that delete links are made with: made once, readable by its owner alone."""
+    """Read the secret that delete links are made with: made once, readable by its owner alone."""
     if not path.exists():
         path.touch(mode=0o600)
         path.write_text(secrets.token_urlsafe(32), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""What each mail says: from a job's record and its report to a Mail. Pure."""
+"""The text of each mail, made from a job's record and its report. This module sends nothing."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from jobs.errors import CODES, Bug, Code
 from jobs.job import Job, JobError
 from jobs.mail.message import Mail, Picture
 from jobs.render import render
+from jobs.tasks import row_of
 
 # Most clients show the first 102 KB of a mail and hide the rest; long tables are cut for that.
 ROWS = {"candidates": 12, "classes": 25, "pairs": 5, "skipped": 5, "warnings": 6, "trials": 6, "layers": 9}
@@ -20,7 +21,7 @@ ROWS = {"candidates": 12, "classes": 25, "pairs": 5, "skipped": 5, "warnings": 6
 
 @dataclass(frozen=True)
 class Letterhead:
-    """What is the same in every mail of an installation."""
+    """The parts that are the same in every mail of an installation."""
 
     sender: str
     operator: str  # an address; who hears of failed jobs
@@ -30,18 +31,22 @@ class Letterhead:
 
 @dataclass(frozen=True)
 class Letter:
-    """What one kind of mail needs."""
+    """The parts that one mail is made of."""
 
     job: Job
     head: Letterhead
     report: Mapping[str, Any] | None
     pictures: Mapping[str, bytes]  # file name -> PNG
 
+    def template(self, kind: str) -> str:
+        """The template of a mail, without its ending. A report's is that of its task."""
+        return row_of(self.report).mail if kind == "report" and self.report else f"mail/{kind}"
+
 
 def compose(
     job: Job, kind: str, head: Letterhead, report: Mapping[str, Any] | None, pictures: Mapping[str, bytes]
 ) -> Mail:
-    """The mail of that kind: report, rejected, failed (to the user) or operator.
+    """Write the mail of that kind: report, rejected, failed (to the user) or operator.
 
     Raises Bug for an unknown kind, a mail to nobody, or a report mail without a report.
     """
@@ -62,8 +67,6 @@ def _report(letter: Letter, to: str) -> Mail:
         for name in report["mail_pictures"]
         if name in letter.pictures
     )
-    share = wording.percent(report["test"]["accuracy"])
-    subject = f"Your model is ready: right on {share} of {wording.plural(report['test']['images'], 'new photo')}"
     values: dict[str, object] = {
         "report": report,
         "links": _links(letter),
@@ -71,7 +74,16 @@ def _report(letter: Letter, to: str) -> Mail:
         "rows": ROWS,
         "delete_after": letter.job.delete_after or report["retention"]["delete_after"],
     }
-    return replace(_mail(letter, "report", to, subject, values), pictures=shown)
+    mail = _mail(letter, "report", to, _subject(report), values)
+    return replace(mail, pictures=shown)
+
+
+def _subject(report: Mapping[str, Any]) -> str:
+    """The subject that the report gives, or for a report of the version before, which gave none, the same."""
+    if "subject" in report:
+        return str(report["subject"])
+    share, photos = wording.percent(report["test"]["accuracy"]), wording.plural(report["test"]["images"], "new photo")
+    return f"Your model is ready: right on {share} of {photos}"
 
 
 def _rejected(letter: Letter, to: str) -> Mail:
@@ -96,7 +108,7 @@ _KINDS: Mapping[str, Callable[[Letter, str], Mail]] = {
 
 
 def _row(letter: Letter) -> Code:
-    """The error's row of the table. An unknown code, from a newer worker, reads as `internal`."""
+    """Find the error's row of the table. An unknown code, from a newer worker, reads as `internal`."""
     return CODES.get(letter.job.error.code if letter.job.error else "", CODES["internal"])
 
 
@@ -113,7 +125,7 @@ def _error(letter: Letter) -> dict[str, object]:
 
 
 def _links(letter: Letter) -> dict[str, str]:
-    """Absolute addresses; `files` wants a file's name after it."""
+    """Make the absolute addresses; `files` wants a file's name after it."""
     page = f"{letter.head.public_url}/jobs/{letter.job.id}"
     token = tokens.delete_token(letter.head.secret, letter.job.id)
     return {
@@ -131,7 +143,7 @@ def _refuse_link(letter: Letter) -> str:
 
 
 def _headers(letter: Letter, kind: str) -> dict[str, str]:
-    """The "unsubscribe" button of mail programs (RFC 8058). The operator asked for theirs by a setting."""
+    """Make the "unsubscribe" button of mail programs (RFC 8058). The operator asked for their mail by a setting."""
     if kind == "operator":
         return {}
     return {
@@ -146,14 +158,14 @@ def _mail(letter: Letter, kind: str, to: str, subject: str, values: Mapping[str,
         to=to,
         sender=letter.head.sender,
         subject=subject,
-        text=render(f"mail/{kind}.txt", subject=subject, **values),
-        html=render(f"mail/{kind}.html", subject=subject, **values),
+        text=render(f"{letter.template(kind)}.txt", subject=subject, **values),
+        html=render(f"{letter.template(kind)}.html", subject=subject, **values),
         message_id=_message_id(letter.job.id, kind),
         headers=_headers(letter, kind),
     )
 
 
 def _message_id(job_id: str, kind: str) -> str:
-    """The same for every try, so that a mail sent twice shows once; the id itself is a capability and stays out."""
+    """Make the same id for every try, so that a mail sent twice shows once; the job's id is secret and stays out."""
     digest = hashlib.sha256(f"mail:{job_id}".encode()).hexdigest()[:32]
     return f"<{kind}.{digest}@modelmail>"

@@ -1,4 +1,4 @@
-"""Which way mails leave an installation, by its settings. Today there is one: SendGrid, or what speaks its API."""
+"""The choice of the mailer by the settings. Today there is one: SendGrid, or what speaks its API."""
 
 from __future__ import annotations
 
@@ -13,5 +13,5 @@ def open_mailer(settings: Settings, timeout: float) -> Mailer:
 
 
 def can_mail(settings: Settings) -> bool:
-    """Whether this program was given all that sending takes: without it a mailer's every mail is refused for good."""
+    """Tell whether this program has a key and a sender: without them the provider refuses every mail for good."""
     return bool(settings.sendgrid_key and settings.sender)

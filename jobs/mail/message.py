@@ -1,4 +1,4 @@
-"""A mail as a value, how mails leave, and two twins that keep them instead."""
+"""A mail as a value, the port that mails leave through, and two mailers that keep mails instead of sending them."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Mail:
 
 
 class Mailer(Protocol):
-    """Something that sends mail."""
+    """A way to send mail."""
 
     def send(self, mail: Mail) -> None:
         """Hand the mail over. Raises Transient (again later) or Undeliverable (never)."""
@@ -53,18 +53,18 @@ class Mailer(Protocol):
 
 
 class ListMailer:
-    """Keeps mails in memory, in order."""
+    """A mailer that keeps mails in memory, in order."""
 
     def __init__(self) -> None:
         self.sent: list[Mail] = []
 
     def send(self, mail: Mail) -> None:
-        """Keep it."""
+        """Keep the mail."""
         self.sent.append(mail)
 
 
 class FileMailer:
-    """Writes each mail as `<n>-<kind>.eml` and `<n>-<kind>.html`, which a browser shows with its pictures."""
+    """A mailer that writes each mail as `<n>-<kind>.eml` and as `<n>-<kind>.html`, a page for browsers."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -84,7 +84,7 @@ class FileMailer:
 
 
 def to_message(mail: Mail) -> EmailMessage:
-    """The mail as MIME: text beside HTML, the pictures related to the HTML."""
+    """Write the mail as MIME: text beside HTML, the pictures related to the HTML."""
     message = EmailMessage(policy=LINES)
     message["From"] = mail.sender
     message["To"] = mail.to
@@ -104,5 +104,5 @@ def to_message(mail: Mail) -> EmailMessage:
 
 
 def cids(html: str) -> set[str]:
-    """The content ids that the HTML shows."""
+    """Find the content ids that the HTML shows."""
     return set(re.findall(r"cid:([A-Za-z0-9._-]+)", html))

@@ -1,4 +1,4 @@
-"""The mails of a record: claim one, send it, mark it. At least once, always with the same Message-ID.
+"""The delivery of the mails that records promise: at least once, always with the same Message-ID.
 
 The outcome's write promises the mails (`pending`). Whoever delivers takes one over by
 compare-and-swap (`sending`), sends it and marks it `sent`. A sender that dies between the provider's
@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 
 
 class Postman:
-    """Sends what records promise."""
+    """Sends the mails that records promise."""
 
     def __init__(self, queue: Queue, mailer: Mailer, head: Letterhead, owner: str) -> None:
         self._queue = queue
@@ -93,7 +93,7 @@ class Postman:
         return self._queue.clock.monotonic() - began > self._stale.total_seconds() / 2
 
     def _unwritten(self, job: Job, kind: str) -> None:
-        """An error of ours: a few tries, for a template may be repaired; then the log has the last word."""
+        """Postpone a mail that we could not write, a few times, for a template may be repaired; then give it up."""
         log.exception("job %s: the %s mail could not be written", job.short_id, kind)
         if job.mails[kind].tries < WRITE_TRIES:
             self._postpone(job, kind)
@@ -102,7 +102,7 @@ class Postman:
         self._give_up(job, kind)
 
     def _written(self, job: Job, kind: str) -> Mail | None:
-        """The mail; None for an address that refuses mail. Raises Transient, Undeliverable."""
+        """Write the mail; None for an address that refuses mail. Raises Transient, Undeliverable."""
         if self._recipient(job, kind) is None:
             raise Undeliverable("there is no address")
         if kind != "operator" and is_refused(self._queue.buckets.emails, job.email_hmac):
@@ -114,7 +114,7 @@ class Postman:
         return (self._head.operator or None) if kind == "operator" else job.email
 
     def _take(self, job_id: str, kind: str) -> Job | None:
-        """`pending` -> `sending`; None when it is not due or another has it."""
+        """Claim the mail, from `pending` to `sending`; None when it is not due or another has it."""
         now = self._queue.clock.now()
         taken = False
 
@@ -131,7 +131,7 @@ class Postman:
         return job if taken else None
 
     def _due(self, mail: PendingMail) -> bool:
-        """Times that lie too far ahead come of a clock that was wrong: they do not count."""
+        """Tell whether the mail may be tried now. Times too far ahead come from a wrong clock: they do not count."""
         now = self._queue.clock.now()
         if mail.state is MailState.SENDING:
             return mail.since is None or abs(now - mail.since) > self._stale

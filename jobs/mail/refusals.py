@@ -20,5 +20,5 @@ def refuse(emails: Store, email_hmac: str) -> None:
 
 
 def is_refused(emails: Store, email_hmac: str) -> bool:
-    """Whether the address wants no mail. Raises Transient."""
+    """Tell whether the address wants no mail. Raises Transient."""
     return emails.stat(f"{PREFIX}{email_hmac}") is not None

@@ -22,7 +22,7 @@ logging.getLogger("python_http_client").setLevel(logging.INFO)
 
 
 class SendgridMailer:
-    """Sends through the real client: one request a mail, with a time limit, no retries of its own."""
+    """A mailer that uses SendGrid's own client: one request a mail, with a time limit, without retries of its own."""
 
     def __init__(self, key: str, url: str = "https://api.sendgrid.com", timeout: float = 30.0) -> None:
         # Given no key at all the client would look for one in the environment.
@@ -50,7 +50,7 @@ def _request(mail: Mail) -> dict[str, object]:
         plain_text_content=mail.text,
         html_content=mail.html,
     )
-    # Not one of SendGrid's reserved headers. The same in every try, so that a mail sent twice shows once.
+    # SendGrid does not reserve this header. It is the same in every try, so that a mail sent twice shows once.
     message.add_header(parts.Header("Message-ID", mail.message_id))
     for name, value in mail.headers.items():
         message.add_header(parts.Header(name, value))
@@ -67,14 +67,14 @@ def _request(mail: Mail) -> dict[str, object]:
 
 
 def _recipient(address: str) -> parts.To:
-    """The address as it is: given to the constructor, it would be parsed as "name <address>"."""
+    """Take the address as it is: given to the constructor, it would be parsed as "name <address>"."""
     to = parts.To()
     to.email = address
     return to
 
 
 def _no_tracking() -> parts.TrackingSettings:
-    """Click tracking rewrites links: the capability in them would pass through another server.
+    """Switch tracking off. Click tracking rewrites links: the secret in them would pass through another server.
 
     Subscription tracking would put the provider's own unsubscribe link in place of ours.
     """
@@ -86,6 +86,6 @@ def _no_tracking() -> parts.TrackingSettings:
 
 
 def _reason(error: HTTPError) -> str:
-    """The provider's words, cut and without addresses: they end in a log."""
+    """Give the provider's words, cut and without addresses, for a log."""
     body = error.body if isinstance(error.body, bytes) else b""
     return re.sub(r"\S+@\S+", "(address)", body.decode(errors="replace"))[:200]

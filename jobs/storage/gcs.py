@@ -37,7 +37,7 @@ _BUSY_STATUS = (408, 429, 500, 502, 503, 504)
 
 @dataclass(frozen=True)
 class GcsPolicy:
-    """How patient a store is with the service."""
+    """How long a store waits for the service, and how long it tries again."""
 
     timeout: tuple[float, float] = (10.0, 60.0)  # seconds to connect, and between two bytes
     retry_seconds: float = 20.0  # for further tries; 0 = one try. A web request must still get its answer
@@ -66,7 +66,7 @@ class GcsStore:
         self._file_retry = _retry(policy.file_seconds)
 
     def get(self, name: str, known: Blob | None = None) -> Blob | None:
-        """The object, or None where there is none; `known` itself when it has not changed."""
+        """Read the object, or None where there is none; `known` itself when it has not changed."""
         blob = self._bucket.blob(name)
         unless = known.generation if known else None
         with _translated():
@@ -79,7 +79,7 @@ class GcsStore:
             return Blob(data, int(blob.generation))
 
     def stat(self, name: str) -> Stat | None:
-        """What the service knows of the object, or None."""
+        """Look up the object without its content; None where there is none."""
         with _translated():
             blob = self._bucket.get_blob(name, timeout=self._timeout, retry=self._retry)
         return _stat(blob) if blob else None
@@ -139,7 +139,7 @@ class GcsStore:
         return True
 
     def list(self, prefix: str = "") -> Iterator[Stat]:
-        """The objects whose names start with the prefix, in name order."""
+        """List the objects whose names start with the prefix, in name order."""
         with _translated():
             for blob in self._bucket.list_blobs(
                 prefix=prefix, fields=_FIELDS, timeout=self._timeout, retry=self._retry
@@ -153,7 +153,7 @@ def _retry(seconds: float) -> Retry | None:
 
 @contextmanager
 def _translated() -> Iterator[None]:
-    """Raise the client's many errors as our few."""
+    """Turn the client's errors into ours."""
     try:
         yield
     except exceptions.PreconditionFailed as error:

@@ -20,7 +20,7 @@ class Link(Flat):
 
 @dataclass(frozen=True)
 class UploadOffer:
-    """How one object is sent."""
+    """The ways in which a client may send one object."""
 
     whole: Link  # takes all of it as its body
     resumable: Link | None = None  # starts an upload in parts; None where the storage knows none
@@ -28,7 +28,7 @@ class UploadOffer:
 
 @dataclass(frozen=True)
 class Download:
-    """One object of the models bucket, and how its answer is to look."""
+    """One object of the models bucket, and the headers that it is to be served with."""
 
     name: str
     seconds: int  # how long the link works

@@ -1,4 +1,4 @@
-"""Which storage an installation uses: one provider for each URL scheme of `MODELMAIL_STORAGE_URL`.
+"""The choice of the storage by the settings: one provider for each URL scheme of `MODELMAIL_STORAGE_URL`.
 
 A provider opens the buckets for our own programs and makes links for clients. Today there is one: Google Cloud
 Storage, or what speaks its API at an http address, such as the bucket emulator.
@@ -39,7 +39,7 @@ def open_buckets(settings: Settings) -> Buckets:
 
 
 def open_links(settings: Settings) -> Links:
-    """Make what gives links to clients. Raises ValueError as `provider` does, or for a broken key file; OSError."""
+    """Make the object that gives links to clients. Raises ValueError as `provider` does, OSError for a lost key."""
     return provider(settings).links(settings)
 
 

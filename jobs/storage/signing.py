@@ -29,7 +29,7 @@ IAM_TIMEOUT = 10.0  # seconds
 
 @dataclass(frozen=True)
 class SignRequest:
-    """What a link may do: one method on one object, for so long, with exactly these headers."""
+    """The right that a link gives: one method on one object, for so long, with exactly these headers."""
 
     method: str  # "GET", "PUT", or "RESUMABLE": a POST that starts a resumable upload
     bucket: str
@@ -41,15 +41,15 @@ class SignRequest:
 
 
 class Signer(Protocol):
-    """Makes links that need no other credentials."""
+    """Something that signs links."""
 
     def sign(self, request: SignRequest) -> str:
-        """The link. Raises Transient when the signature cannot be had now."""
+        """Make the link. Raises Transient when the signature cannot be had now."""
         ...
 
 
 class BlobSigner:
-    """Signs with Google's own client, for Google's storage or for another endpoint."""
+    """Signs links with Google's own client, for Google's storage or for another endpoint."""
 
     def __init__(self, credentials: google_credentials.Signing, storage_url: str) -> None:
         self._credentials = credentials
@@ -58,7 +58,7 @@ class BlobSigner:
         self._client = storage.Client(project="local", credentials=google_credentials.AnonymousCredentials())
 
     def sign(self, request: SignRequest) -> str:
-        """A V4 link. Raises Transient, or Bug when IAM refuses for good."""
+        """Make a V4 link. Raises Transient, or Bug when IAM refuses for good."""
         url: str = (
             self._client.bucket(request.bucket)
             .blob(request.name)
@@ -92,7 +92,7 @@ class SignedLinks:
         return f"{parts.scheme}://{parts.netloc}"
 
     def offer_upload(self, name: str, most_bytes: int, seconds: int) -> UploadOffer:
-        """A plain PUT, or a resumable upload that starts with a POST. Raises Transient.
+        """Offer a plain PUT, or a resumable upload that starts with a POST. Raises Transient.
 
         The precondition makes the object write-once: a second PUT is answered with 412.
         """
@@ -108,7 +108,7 @@ class SignedLinks:
         return UploadOffer(Link("PUT", whole, headers), Link("POST", start, {**headers, "x-goog-resumable": "start"}))
 
     def download(self, wanted: Download) -> str:
-        """A link for GET. Raises Transient."""
+        """Make a link for GET. Raises Transient."""
         request = SignRequest(
             method="GET",
             bucket=self._models,
@@ -128,12 +128,12 @@ def links(settings: Settings) -> SignedLinks:
 
 
 def key_signer(key_file: str, storage_url: str) -> BlobSigner:
-    """Signs with a service account's key file. Raises ValueError or OSError for a bad file."""
+    """Make a signer of a service account's key file. Raises ValueError or OSError for a bad file."""
     return BlobSigner(service_account.Credentials.from_service_account_file(key_file), storage_url)
 
 
 def iam_signer(iam_url: str, storage_url: str) -> BlobSigner:
-    """Signs as the service account that this program runs as, without any key file."""
+    """Make a signer of the service account that this program runs as, without any key file."""
     source, _ = google.auth.default(scopes=[CLOUD_SCOPE])
     return BlobSigner(IamCredentials(source, iam_url), storage_url)
 
@@ -153,7 +153,7 @@ class IamCredentials(google_credentials.Signing):  # type: ignore[misc]  # googl
 
     @property
     def signer(self) -> IamCredentials:
-        """What signs: this object."""
+        """The object that signs: this one."""
         return self
 
     @property
@@ -166,7 +166,7 @@ class IamCredentials(google_credentials.Signing):  # type: ignore[misc]  # googl
         return str(email)
 
     def sign_bytes(self, message: bytes) -> bytes:
-        """The signature. Raises Transient for 429, 5xx and a lost connection, Bug for a refusal."""
+        """Sign by the IAM service. Raises Transient for 429, 5xx and a lost connection, Bug for a refusal."""
         url = f"{self._iam_url}/v1/projects/-/serviceAccounts/{self.signer_email}:signBlob"
         try:
             answer = requests.post(

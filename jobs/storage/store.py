@@ -1,4 +1,4 @@
-"""One bucket as a port, and its twin in memory.
+"""The port to one bucket of objects, and a bucket in memory for tests.
 
 Every write can carry a precondition on the object's generation, as in Google Cloud Storage: 0 means
 "must not exist". Leases, limits and write-once results all stand on these preconditions.
@@ -44,11 +44,11 @@ class Store(Protocol):
     """One bucket. Raises `Transient` when the service cannot answer now."""
 
     def get(self, name: str, known: Blob | None = None) -> Blob | None:
-        """The object, or None where there is none; `known` itself when it has not changed."""
+        """Read the object, or None where there is none; `known` itself when it has not changed."""
         ...
 
     def stat(self, name: str) -> Stat | None:
-        """What the service knows of the object, or None."""
+        """Look up the object without its content; None where there is none."""
         ...
 
     def put(
@@ -75,7 +75,7 @@ class Store(Protocol):
         ...
 
     def list(self, prefix: str = "") -> Iterator[Stat]:
-        """The objects whose names start with the prefix, in name order."""
+        """List the objects whose names start with the prefix, in name order."""
         ...
 
 
@@ -98,7 +98,7 @@ class MemoryStore:
         self._generation = 0
 
     def get(self, name: str, known: Blob | None = None) -> Blob | None:
-        """The object, or None; `known` itself when it has not changed."""
+        """Read the object, or None; `known` itself when it has not changed."""
         with self._lock:
             found = self._objects.get(name)
         if found is None:
@@ -109,7 +109,7 @@ class MemoryStore:
         return Blob(data, stat.generation)
 
     def stat(self, name: str) -> Stat | None:
-        """The object's size, generation and birth, or None."""
+        """Look up the object's size, generation and time of creation, or None."""
         with self._lock:
             found = self._objects.get(name)
         return found[1] if found else None
@@ -154,7 +154,7 @@ class MemoryStore:
             return True
 
     def list(self, prefix: str = "") -> Iterator[Stat]:
-        """The objects under a prefix, in name order."""
+        """List the objects under a prefix, in name order."""
         with self._lock:
             stats = [stat for name, (_, stat) in sorted(self._objects.items()) if name.startswith(prefix)]
         return iter(stats)

@@ -18,8 +18,9 @@ import numpy as np
 import psutil
 import skimage.data
 
+from tests.unit.exports.proofs import proof_of
 from vm_worker.exports import delivery, files, formats
-from vm_worker.exports.verify import BATCH, Proof
+from vm_worker.exports.verify import BATCH
 from vm_worker.learn.networks import build, weights
 from vm_worker.learn.networks.catalogue import CATALOGUE
 
@@ -49,10 +50,10 @@ def _turn(network: str, photos: int, folder: Path) -> None:
     taken = time.perf_counter() - began
     print(f"{'file':<24}{'state':<10}{'made in s':>10}{'MB':>8}{'agreement':>11}{'one ms':>9}{'all ms':>9}  note")
     for row in rows:
-        one, every = ((row["latency"] or {}).get(which, {}).get("median", float("nan")) for which in ("one", "all"))
-        size, same = (row["bytes"] or 0) / MB, row["agreement"]
-        print(f"{row['name']:<24}{row['state']:<10}{row['seconds']:>10.1f}{size:>8.1f}", end="")
-        print(f"{'' if same is None else f'{same:.3f}':>11}{one:>9.1f}{every:>9.1f}  {row['note']}")
+        one, every = (row.latency.one.median, row.latency.all.median) if row.latency else (float("nan"), float("nan"))
+        size, same = (row.bytes or 0) / MB, row.agreement
+        print(f"{row.name:<24}{row.state:<10}{row.seconds:>10.1f}{size:>8.1f}", end="")
+        print(f"{'' if same is None else f'{same:.3f}':>11}{one:>9.1f}{every:>9.1f}  {row.note}")
     quoted = formats.seconds(order.formats, order.pace)
     print(f"{network}, {photos} photos: {taken:.1f} s in all, {quoted:.0f} s quoted; ", end="")
     print(f"{memory.most / MB:.0f} MB at most", flush=True)
@@ -77,7 +78,7 @@ def _order(network: str, photos: int, folder: Path) -> delivery.Order:
     expected = np.concatenate([*said, model.predict_on_batch(images[whole:photos].astype(np.float32))])
     scratch = folder / "scratch"
     scratch.mkdir()
-    proof = Proof(folder / "images.npy", rows, expected.argmax(1), expected, scratch, 600.0)
+    proof = proof_of(folder / "images.npy", rows, expected.argmax(1), expected, scratch, 600.0)
     train = np.arange(photos, len(images))
     wanted = tuple(formats.wanted(list(formats.FORMATS)))
     return delivery.Order(folder, wanted, proof, train, CLASSES, {}, pace, 600.0, lambda fraction, message: None)

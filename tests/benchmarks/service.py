@@ -28,8 +28,8 @@ import skimage.data
 from PIL import Image
 
 from vm_worker.exports.service import base
+from vm_worker.exports.service.probe import running
 from vm_worker.exports.service.runtime.bundle import Bundle, add
-from vm_worker.exports.service.trial import running
 from vm_worker.intake.images import read_square
 from vm_worker.learn.networks.catalogue import CATALOGUE
 

@@ -26,7 +26,7 @@ COUNTS = (1, 2, 4)
 REAL_JOBS = 4
 REAL = Options(minutes=2, candidates=("efficientnet_lite0",), epochs=10, trials=0)
 PATIENCE = 1500.0  # seconds
-SLEEPER = {"MODELMAIL_STUB_STEPS": "tests.faults.sleeper", "MODELMAIL_STUB_SECONDS": str(SECONDS)}
+SLEEPER = {"MODELMAIL_STUB_STAGES": "tests.faults.sleeper", "MODELMAIL_STUB_SECONDS": str(SECONDS)}
 CALM = {"MODELMAIL_LEASE_SECONDS": "60", "MODELMAIL_LIMIT_SWEEP_SECONDS": "60"}  # as on the cloud
 CALLS = {  # method and path of the storage's calls
     "list, models": ("GET", r"-models/o(\?|$)"),
@@ -136,7 +136,7 @@ def trained(house: House, photos: Path, workers: int) -> float:
             site.queue.buckets.datasets.put(f"{job_id}.zip", photos.read_bytes(), if_generation=0)
         began = time.monotonic()
         for _ in range(workers):
-            site.worker(MODELMAIL_STUB_STEPS="vm_worker.steps", **CALM)
+            site.worker(MODELMAIL_STUB_STAGES="vm_worker.stages.table", **CALM)
         until_left(site, 0)
         assert site.logs().count(": done") >= REAL_JOBS, site.logs()
         return time.monotonic() - began

@@ -26,6 +26,7 @@ from tests.workers import until
 from vm_worker import report
 from vm_worker.evaluation import gallery
 from vm_worker.exports.files import BYTES, CONTENT_TYPES
+from vm_worker.results.evaluated import ConfusedPair
 
 NAMES = {
     "plain": samples.WASTE,
@@ -51,7 +52,8 @@ def photos(folder: Path, classes: Sequence[str]) -> None:
     pixels = random.integers(0, 255, (len(rows), 32, 32, 3), np.uint8)
     names = [f"{classes[label]}/{row}.jpg" for row, label in enumerate(labels.tolist())]
     judged = gallery.Judged(pixels, rows, labels, probabilities, classes, names)
-    wrong = [judged.row(int(row)) | {"count": 1, "of": 4} for row in rows if labels[row] != said[row]]
+    mistakes = [judged.row(int(row)) for row in rows if labels[row] != said[row]]
+    wrong = [ConfusedPair(one.truth, one.said, 1, 4, 0.25) for one in mistakes]
     gallery.mistakes(folder / gallery.MISTAKES, judged)
     gallery.pairs(folder / gallery.PAIRS, judged, wrong)
     places = gallery.explained(judged)
@@ -64,8 +66,8 @@ def finish(stack: Stack, queue: Queue, folder: Path, classes: Sequence[str]) -> 
         job_id = client.submit(f"{folder.name}@example.org", {"minutes": 5}).job_id
     photos(folder, classes)
     facts = samples.facts(classes, photos=20 if len(classes) < 50 else 4)
-    built = report.build(replace(facts, files_url=f"{stack.function_url}/jobs/{job_id}/files"))
-    report.write(built, folder)
+    facts = replace(facts, files_url=f"{stack.function_url}/jobs/{job_id}/files")
+    report.write(facts, report.build(facts), folder)
     for name in ("model.h5", "labels.txt"):
         (folder / name).write_bytes(b"stands for a model")
     files = {}
@@ -108,7 +110,7 @@ def test_every_picture_of_the_page_is_shown(page: Page, done: dict[str, str]) ->
     shown = page.eval_on_selector_all(
         ".report img", "all => all.map(one => [one.src.split('/').pop(), one.naturalWidth, one.alt.length])"
     )
-    assert {name for name, _, _ in shown} == {*report.PICTURES, *report.PHOTOS}
+    assert {name for name, _, _ in shown} == {*samples.PICTURES, *samples.PHOTOS}
     assert all(width >= 800 and words > 20 for _, width, words in shown), shown
 
 
@@ -176,7 +178,8 @@ def test_a_report_that_cannot_be_read_leaves_the_page(page: Page, queue: Queue, 
 
 def test_the_file_of_the_report_needs_no_server(browser: Browser, tmp_path: Path) -> None:
     photos(tmp_path, samples.WASTE)
-    report.write(report.build(samples.facts()), tmp_path)
+    facts = samples.facts()
+    report.write(facts, report.build(facts), tmp_path)
     alone = tmp_path / "alone" / "report.html"
     alone.parent.mkdir()
     (tmp_path / "report.html").rename(alone)
@@ -187,6 +190,6 @@ def test_the_file_of_the_report_needs_no_server(browser: Browser, tmp_path: Path
     page.goto(alone.as_uri())
     widths = page.eval_on_selector_all("img", "all => all.map(one => one.naturalWidth)")
     context.close()
-    assert len(widths) == len(report.PICTURES) + len(report.PHOTOS)
+    assert len(widths) == len(samples.PICTURES) + len(samples.PHOTOS)
     assert all(widths)
     assert complaints == []

@@ -13,7 +13,7 @@ from function.client import Client
 from infra.local.stack import Stack
 from jobs.clock import SystemClock
 from jobs.installation import open_queue
-from jobs.job import Job, Progress, Stage, Status
+from jobs.job import Job, JobError, Progress, Stage, Status
 from jobs.queue import Queue
 from jobs.shown import CandidateShown, CurvePoint
 from tests.browser.contrast import WORST
@@ -86,7 +86,7 @@ def test_the_page_follows_the_job_without_loading_again(page: Page, queue: Queue
     expect(page.locator("#progress")).to_have_attribute("value", "0.5")
     assert page.evaluate("window.here") is True
     ended = SystemClock().now()
-    error = {"code": "one_class", "message": "The only class folder is cats."}
+    error = JobError("one_class", "The only class folder is cats.")
     _change(queue, job_id, status=Status.REJECTED, finished_at=ended, error=error)
     expect(page.locator("h1")).to_have_text("These photos cannot be used yet")
     expect(page.locator("#head")).to_contain_text("The only class folder is cats.")

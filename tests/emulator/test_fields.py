@@ -8,9 +8,9 @@ import pytest
 
 from infra.emulator.json_api.fields import parse_fields, pick
 from infra.emulator.protocol.errors import ApiError
-from jobs.json_values import JsonObject
+from jobs.json_values import Json
 
-PAGE: JsonObject = {
+PAGE: dict[str, Json] = {
     "kind": "storage#objects",
     "nextPageToken": "t",
     "items": [{"name": "a", "size": "1", "metadata": {"k": "v", "l": "w"}}, {"name": "b", "size": "2"}],

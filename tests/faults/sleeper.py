@@ -8,12 +8,13 @@ from collections.abc import Callable
 from functools import partial
 
 from tests.faults import stub
-from vm_worker.stages import Output, Work
+from vm_worker.stages.context import StageContext
+from vm_worker.stages.output import Output
 
 
-def _slept(step: Callable[[Work], Output], work: Work) -> Output:
-    time.sleep(float(os.environ["MODELMAIL_STUB_SECONDS"]) / len(stub.STEPS))
-    return step(work)
+def _slept(step: Callable[[StageContext], Output], context: StageContext) -> Output:
+    time.sleep(float(os.environ["MODELMAIL_STUB_SECONDS"]) / len(stub.STAGES))
+    return step(context)
 
 
-STEPS = {stage: partial(_slept, step) for stage, step in stub.STEPS.items()}
+STAGES = {stage: partial(_slept, step) for stage, step in stub.STAGES.items()}

@@ -13,12 +13,15 @@ import hashlib
 import json
 import os
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 from jobs.job import Stage
+from vm_worker.as_json import AsJson
 from vm_worker.events import File, TrialOffer
-from vm_worker.stages import Output, Work
+from vm_worker.stages.context import StageContext
+from vm_worker.stages.output import Output
 
 UNZIP = "half-way through unzip"
 FEATURES = "half-way through features"
@@ -29,6 +32,33 @@ PLOTTED = "plots written"
 RENDERED = "report rendered"
 TRIAL_KEYS = tuple(hashlib.sha1(f"trial {n}".encode(), usedforsecurity=False).hexdigest() for n in range(3))
 
+
+@dataclass(frozen=True)
+class Photos(AsJson):
+    """How many photos there are said to be."""
+
+    photos: int
+
+
+@dataclass(frozen=True)
+class Winner(AsJson):
+    """What is said to be selected."""
+
+    winner: str
+
+
+@dataclass(frozen=True)
+class Better(AsJson):
+    """Whether tuning is said to have helped."""
+
+    better: bool
+
+
+@dataclass(frozen=True)
+class Nothing(AsJson):
+    """An empty result."""
+
+
 _LOCKS: list[IO[str]] = []
 
 
@@ -36,9 +66,9 @@ def _folder() -> Path:
     return Path(os.environ["MODELMAIL_STUB"])
 
 
-def _note(work: Work, what: str) -> None:
+def _note(context: StageContext, what: str) -> None:
     with (_folder() / "made").open("a", encoding="utf-8") as file:
-        file.write(f"{time.time()} {what} {work.spec.job}\n")
+        file.write(f"{time.time()} {what} {context.spec.job}\n")
 
 
 def _alone(job: str) -> None:
@@ -64,20 +94,20 @@ def _point(name: str) -> None:
             time.sleep(0.02)
 
 
-def _file(work: Work, name: str, public: bool) -> File:
-    (work.folder / name).write_text(f"{name} of {work.spec.job}", encoding="utf-8")
+def _file(context: StageContext, name: str, public: bool) -> File:
+    (context.folder / name).write_text(f"{name} of {context.spec.job}", encoding="utf-8")
     return File(name, public, "text/plain")
 
 
-def intake(work: Work) -> Output:
+def intake(context: StageContext) -> Output:
     """As if unpacked; or the end of all memory."""
-    _alone(work.spec.job)
-    _note(work, "stages/intake")
-    how = _folder() / f"eats-memory-{work.spec.job}"
+    _alone(context.spec.job)
+    _note(context, "stages/intake")
+    how = _folder() / f"eats-memory-{context.spec.job}"
     if how.exists():
         _eat(how.read_text(encoding="utf-8"))
     _point(UNZIP)
-    return Output({"photos": 40})
+    return Output(Photos(40))
 
 
 def _eat(how: str) -> None:
@@ -86,53 +116,53 @@ def _eat(how: str) -> None:
     os.kill(os.getpid(), 9)  # what the system does to the largest process
 
 
-def select(work: Work) -> Output:
+def select(context: StageContext) -> Output:
     """One private file."""
-    _note(work, "stages/select")
+    _note(context, "stages/select")
     _point(FEATURES)
-    return Output({"winner": "stub"}, (_file(work, "head.npz", False),))
+    return Output(Winner("stub"), (_file(context, "head.npz", False),))
 
 
-def tune(work: Work) -> Output:
+def tune(context: StageContext) -> Output:
     """Three trials, each recorded once."""
-    _note(work, "stages/tune")
+    _note(context, "stages/tune")
     for number, key in enumerate(TRIAL_KEYS):
-        if key in work.spec.trials:
+        if key in context.spec.trials:
             continue
-        _note(work, f"trials/{key}")
+        _note(context, f"trials/{key}")
         if number == 1:
             _point(TRIAL)
-        work.link.commit(TrialOffer(key, 1.0, {"loss": 0.5}))
+        context.link.commit(TrialOffer(key, 1.0, {"loss": 0.5}))
     _point(TRIALS)
-    return Output({"better": True}, (_file(work, "tuned.weights.h5", False),))
+    return Output(Better(True), (_file(context, "tuned.weights.h5", False),))
 
 
-def evaluate(work: Work) -> Output:
+def evaluate(context: StageContext) -> Output:
     """The model."""
-    _note(work, "stages/evaluate")
-    return Output({}, (_file(work, "model.h5", True),))
+    _note(context, "stages/evaluate")
+    return Output(Nothing(), (_file(context, "model.h5", True),))
 
 
-def export(work: Work) -> Output:
+def export(context: StageContext) -> Output:
     """Another format."""
-    _note(work, "stages/export")
-    made = _file(work, "model.keras", True)
+    _note(context, "stages/export")
+    made = _file(context, "model.keras", True)
     _point(EXPORTED)
-    return Output({}, (made,))
+    return Output(Nothing(), (made,))
 
 
-def report(work: Work) -> Output:
+def report(context: StageContext) -> Output:
     """The report that the mail is made of."""
-    _note(work, "stages/report")
-    plot = _file(work, "curves.png", True)
+    _note(context, "stages/report")
+    plot = _file(context, "curves.png", True)
     _point(PLOTTED)
     text = (_folder() / "report.json").read_text(encoding="utf-8")
-    (work.folder / "report.json").write_text(json.dumps(json.loads(text)), encoding="utf-8")
+    (context.folder / "report.json").write_text(json.dumps(json.loads(text)), encoding="utf-8")
     _point(RENDERED)
-    return Output({}, (plot, File("report.json", True, "application/json")))
+    return Output(Nothing(), (plot, File("report.json", True, "application/json")))
 
 
-STEPS = {
+STAGES = {
     Stage.INTAKE: intake,
     Stage.SELECT: select,
     Stage.TUNE: tune,

@@ -14,7 +14,7 @@ from vm_worker.spec import Spec
 
 def launch(spec: Spec, home: Path) -> Attempt:
     """An attempt at the stub's stages, or at those that the test names."""
-    return Attempt(replace(spec, steps=os.environ.get("MODELMAIL_STUB_STEPS", "tests.faults.stub")), home)
+    return Attempt(replace(spec, stages=os.environ.get("MODELMAIL_STUB_STAGES", "tests.faults.stub")), home)
 
 
 if __name__ == "__main__":

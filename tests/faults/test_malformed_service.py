@@ -15,8 +15,8 @@ import pytest
 
 from tests.unit.service.conftest import ABOUT, LABELS, photo
 from vm_worker.exports.service import base
+from vm_worker.exports.service.probe import running
 from vm_worker.exports.service.runtime.bundle import Bundle, add
-from vm_worker.exports.service.trial import running
 
 pytestmark = pytest.mark.faults
 SECONDS, CLIENTS = 10.0, 5

@@ -8,15 +8,16 @@ import time
 
 from jobs.job import Stage
 from vm_worker.events import ProgressEvent
-from vm_worker.stages import Output, Work
+from vm_worker.stages.context import StageContext
+from vm_worker.stages.output import Output
 
 
-def babble(work: Work) -> Output:
+def babble(context: StageContext) -> Output:
     """Write to the pipe past all that would keep order."""
-    os.write(int(sys.argv[3]), work.spec.dataset.read_bytes())
+    os.write(int(sys.argv[3]), context.spec.dataset.read_bytes())
     while True:
-        work.link.send(ProgressEvent(Stage.INTAKE, 0.5, "more"))
+        context.link.send(ProgressEvent(Stage.INTAKE, 0.5, "more"))
         time.sleep(0.05)
 
 
-STEPS = {Stage.INTAKE: babble}
+STAGES = {Stage.INTAKE: babble}

@@ -85,7 +85,7 @@ def test_a_killed_child_ends_its_events_and_has_the_signals_status(tmp_path: Pat
 
 
 def test_what_a_dead_child_left_running_ends_with_it(tmp_path: Path) -> None:
-    attempt = Attempt(replace(spec(tmp_path), steps="tests.integration.leaver"), tmp_path)
+    attempt = Attempt(replace(spec(tmp_path), stages="tests.integration.leaver"), tmp_path)
     left = int(next_message(attempt, "left "))
     next_of(attempt, Ended)
     assert attempt.wait() == -signal.SIGSEGV
@@ -112,7 +112,7 @@ def test_memory_that_runs_out_is_the_attempts_end_and_not_the_workers(tmp_path: 
     ],
 )
 def test_a_child_that_writes_what_is_no_event_ends_and_harms_nobody(tmp_path: Path, said: bytes) -> None:
-    babbler = replace(spec(tmp_path, said), steps="tests.integration.babbler")
+    babbler = replace(spec(tmp_path, said), stages="tests.integration.babbler")
     attempt = Attempt(babbler, tmp_path, AttemptPolicy(line_max=1000))
     while not isinstance(event := attempt.next_event(PATIENCE), Ended):
         assert isinstance(event, ProgressEvent) and event.message != "more"  # nothing is read after it
@@ -146,6 +146,6 @@ def test_a_child_does_not_outlive_its_parent(tmp_path: Path) -> None:
 def test_a_spec_survives_its_file(tmp_path: Path) -> None:
     one = spec(tmp_path)
     committed = {"done": {"intake": Done({"n": 1}, 2.5)}, "trials": {"ab" * 20: Done({"loss": 0.1}, 1.5)}}
-    full = Spec(**{**vars(one), **committed, "files_url": "http://here", "steps": "another.table"})
+    full = Spec(**{**vars(one), **committed, "files_url": "http://here", "stages": "another.table"})
     full.save(tmp_path / "spec.json")
     assert Spec.load(tmp_path / "spec.json") == full

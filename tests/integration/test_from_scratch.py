@@ -17,7 +17,7 @@ from vm_worker.events import Answer, Event, StageOffer, TrialOffer
 from vm_worker.learn.networks import small_rows, weights
 from vm_worker.learn.scratch import training
 from vm_worker.spec import Done, Spec
-from vm_worker.stages import run_stages
+from vm_worker.stages.run import run_stages
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 

@@ -117,12 +117,13 @@ def _journey(names: tuple[str, ...], folder: Path) -> Journey:
     request = IntakeRequest(_upload(names, folder / "upload.zip"), folder / "cache", (16,), 0, FEW, 1)
     dataset = take_in(request, lambda *_: None)
     facts = samples.facts(dataset.truth.classes, photos=2, right=0.5)
-    built = report.build(replace(facts, dataset=dataset.to_json()))
+    facts = replace(facts, dataset=dataset.taken_in())
+    built = report.build(facts)
     out = folder / "out"
     out.mkdir()
-    report.write(built, out)
+    report.write(facts, built, out)
     write_labels(dataset.truth.classes, out / "labels.txt")
-    pictures = {name: (out / name).read_bytes() for name in report.PICTURES}
+    pictures = {name: (out / name).read_bytes() for name in samples.PICTURES}
     error = _refused(names, folder)
     failed = replace(JOB, error=JobError(error.code, error.message, error.file or names[0][:80]))
     mails = (
@@ -209,7 +210,7 @@ def test_mails_stay_small(hostile: Journey) -> None:
 
 
 def test_every_plot_is_made(hostile: Journey, tame: Journey) -> None:
-    for name in report.PICTURES:
+    for name in samples.PICTURES:
         assert (hostile.folder / name).read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
         assert (tame.folder / name).stat().st_size > 10_000
 
@@ -228,7 +229,7 @@ def test_labels_are_one_class_a_line_for_every_reader(hostile: Journey) -> None:
 
 
 def test_what_the_stages_commit_is_plain_json_of_a_reasonable_size(hostile: Journey) -> None:
-    told = json.dumps(hostile.dataset.to_json())
+    told = json.dumps(hostile.dataset.taken_in().to_json())
     assert json.loads(told)["classes"] == list(hostile.dataset.truth.classes)
     assert len(told) < 200_000
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from jobs import wording
+from vm_worker.results.candidates import LearningCurve
+from vm_worker.results.evaluated import ClassFigures, HeldOutFigures, UnsureFigures
 
 SMALL_TEST = 100  # photos; below this the interval is some 12 points wide at 90 %
 SMALL_CLASS = 10  # test photos of one class; one mistake moves its recall by ten points
@@ -15,56 +16,56 @@ OFTEN_CONFUSED = 0.1  # of a class's photos, and at least two of them
 NAMED = 3  # names in one sentence
 
 
-def headline(test: Mapping[str, Any], classes: int) -> str:
+def headline(test: HeldOutFigures, classes: int) -> str:
     """One sentence that a person can forward; the share never comes without its interval."""
-    share, bounds = wording.percent(test["accuracy"]), wording.interval(test["interval"])
-    photos = wording.plural(test["images"], "photo")
+    share, bounds = wording.percent(test.accuracy), wording.interval(test.interval)
+    photos = wording.plural(test.images, "photo")
     return f"A model that tells {classes} kinds apart: right on {share} of {photos} that it had never seen ({bounds})"
 
 
-def cautions(test: Mapping[str, Any]) -> list[str]:
+def cautions(test: HeldOutFigures) -> list[str]:
     """What a careful reader of these figures would say."""
     found = []
-    low, high = wording.percent(test["interval"][0]), wording.percent(test["interval"][1])
-    if test["interval"][0] <= test["most_common_share"]:
+    low, high = wording.percent(test.interval[0]), wording.percent(test.interval[1])
+    if test.interval[0] <= test.most_common_share:
         found.append(
             "The model may be no better than always naming the most common class, which would be right on "
-            f"{wording.percent(test['most_common_share'])} of the test photos. Do not rely on it yet."
+            f"{wording.percent(test.most_common_share)} of the test photos. Do not rely on it yet."
         )
-    if test["images"] < SMALL_TEST:
+    if test.images < SMALL_TEST:
         found.append(
-            f"The test set is small ({wording.plural(test['images'], 'photo')}): on more photos of the same kind the "
+            f"The test set is small ({wording.plural(test.images, 'photo')}): on more photos of the same kind the "
             f"model may be right on anything from {low} to {high}."
         )
-    few = [row for row in test["per_class"] if row["support"] < SMALL_CLASS]
-    if few and test["images"] >= SMALL_TEST:
+    few = [row for row in test.per_class if row.support < SMALL_CLASS]
+    if few and test.images >= SMALL_TEST:
         found.append(
             f"{wording.plural(len(few), 'class has', 'classes have')} fewer than {SMALL_CLASS} test photos "
-            f"({_names([row['class'] for row in few])}): their own figures are rough."
+            f"({_names([row.label for row in few])}): their own figures are rough."
         )
     return found
 
 
 def next_steps(
-    test: Mapping[str, Any],
-    curve: Mapping[str, Any] | None = None,
+    test: HeldOutFigures,
+    curve: LearningCurve | None = None,
     suspects: int | None = None,
-    unsure: Mapping[str, Any] | None = None,
+    unsure: UnsureFigures | None = None,
 ) -> list[str]:
     """What to do with the model, the most useful first.
 
-    `suspects` counts photos that may be in the wrong folder, `unsure` is the report's own key.
+    `suspects` counts the photos that may be in the wrong folder.
     """
     steps = ["Download model.h5 and labels.txt and try the model on a few more photos of your own."]
     steps.append(
-        f"Keep in mind that it knows only these {len(test['per_class'])} kinds: a photo of anything else still gets "
+        f"Keep in mind that it knows only these {len(test.per_class)} kinds: a photo of anything else still gets "
         "one of their names."
     )
-    if unsure and unsure["threshold"]:
+    if unsure and unsure.threshold and unsure.accuracy_answered is not None:
         steps.append(
-            f"Look for yourself where it is less than {wording.percent(unsure['threshold'])} sure: on the other "
-            f"{wording.percent(unsure['answered'])} of the photos it is right on "
-            f"{wording.percent(unsure['accuracy_answered'])}."
+            f"Look for yourself where it is less than {wording.percent(unsure.threshold)} sure: on the other "
+            f"{wording.percent(unsure.answered)} of the photos it is right on "
+            f"{wording.percent(unsure.accuracy_answered)}."
         )
     if suspects:
         steps.append(
@@ -73,36 +74,36 @@ def next_steps(
         )
     weak = _weak(test)
     steps += _weaknesses(test, weak, bool(suspects))
-    told = curve is not None and curve["verdict"] != "unknown"
-    if told and curve is not None:
-        steps.append(curve["answer"])
-    elif not weak and (test["images"] < SMALL_TEST or test["accuracy"] < WEAK_RECALL):
+    if curve is not None and curve.verdict != "unknown":
+        steps.append(curve.answer)
+    elif not weak and (test.images < SMALL_TEST or test.accuracy < WEAK_RECALL):
         steps.append("Send more photos of each class: both the model and the certainty of its test gain from them.")
     return steps
 
 
-def _weaknesses(test: Mapping[str, Any], weak: list[Mapping[str, Any]], suspects: bool) -> list[str]:
+def _weaknesses(test: HeldOutFigures, weak: Sequence[ClassFigures], suspects: bool) -> list[str]:
     """Which kinds need more photos, and which folders a look."""
     steps = []
     if weak:
         steps.append(
-            f"The model finds {_names([row['class'] for row in weak])} least well "
-            f"({wording.percent(weak[0]['recall'])} of the photos of {wording.name(weak[0]['class'])}): "
+            f"The model finds {_names([row.label for row in weak])} least well "
+            f"({wording.percent(weak[0].recall)} of the photos of {wording.name(weak[0].label)}): "
             "more photos of these would help most."
         )
-    for pair in [] if suspects else test["pairs"][:1]:  # one list of photos to check is enough
-        if pair["count"] >= 2 and pair["share"] >= OFTEN_CONFUSED:
+    for pair in () if suspects else test.pairs[:1]:  # one list of photos to check is enough
+        if pair.count >= 2 and pair.share >= OFTEN_CONFUSED:
             steps.append(
-                f"It took {wording.name(pair['truth'])} for {wording.name(pair['said'])} {pair['count']} times in "
-                f"{pair['of']}: check that these photos lie in the right folder."
+                f"It took {wording.name(pair.truth)} for {wording.name(pair.said)} {pair.count} times in "
+                f"{pair.of}: check that these photos lie in the right folder."
             )
     return steps
 
 
-def _weak(test: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    tested = sorted((row for row in test["per_class"] if row["support"]), key=lambda row: float(row["recall"]))
-    limit = min(WEAK_RECALL, test["balanced_accuracy"] - WEAK_GAP)
-    return [row for row in tested if row["recall"] < limit][:NAMED]
+def _weak(test: HeldOutFigures) -> list[ClassFigures]:
+    """The classes that are found clearly less often than the others, the worst first."""
+    tested = sorted((row for row in test.per_class if row.support), key=lambda row: row.recall)
+    limit = min(WEAK_RECALL, test.balanced_accuracy - WEAK_GAP)
+    return [row for row in tested if row.recall < limit][:NAMED]
 
 
 def _names(names: Sequence[str]) -> str:

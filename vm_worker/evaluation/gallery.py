@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from jobs import wording
 from vm_worker.evaluation import style
+from vm_worker.results.evaluated import Answer, ConfusedPair
 
 MISTAKES = "mistakes.jpg"
 PAIRS = "pairs.jpg"
@@ -31,15 +32,14 @@ NAME = 15  # characters of a class under a photo, wide ones counted twice
 PAIR_NAME = 19  # and over the photos of a pair
 DARKNESS = 0.78  # of places that did not count
 
-Row = Mapping[str, Any]
-Pictures = NDArray[np.uint8]
+Pixels = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
 class Judged:
     """The test photos and what the delivered model says of them."""
 
-    pixels: Pictures  # (n, s, s, 3) RGB of all photos, such as a memory map
+    pixels: Pixels  # (n, s, s, 3) RGB of all photos, such as a memory map
     rows: NDArray[np.int64]  # (m,) the test photos among them
     labels: NDArray[np.int64]  # (m,)
     probabilities: NDArray[np.float32]  # (m, k)
@@ -51,19 +51,19 @@ class Judged:
         """(m,) the first answers."""
         return np.asarray(self.probabilities.argmax(axis=1), np.int64)
 
-    def photo(self, index: int) -> Pictures:
-        """(s, s, 3) of the test photo at that place."""
+    def photo(self, index: int) -> Pixels:
+        """The pixels (s, s, 3) of the test photo at that place."""
         return np.asarray(self.pixels[self.rows[index]])
 
-    def row(self, index: int) -> dict[str, Any]:
-        """name, truth, said, probability of one test photo, as plain values."""
+    def row(self, index: int) -> Answer:
+        """The model's answer for the test photo at that place."""
         said = int(self.said[index])
-        return {
-            "name": self.names[index],
-            "truth": self.classes[int(self.labels[index])],
-            "said": self.classes[said],
-            "probability": float(self.probabilities[index, said]),
-        }
+        return Answer(
+            truth=self.classes[int(self.labels[index])],
+            said=self.classes[said],
+            probability=float(self.probabilities[index, said]),
+            name=self.names[index],
+        )
 
     def surest(self, wanted: NDArray[np.bool_]) -> list[int]:
         """The places where `wanted` (m,) holds, the surest answer first."""
@@ -81,7 +81,7 @@ def explained(judged: Judged) -> list[int]:
     return [*list(kinds.values())[:RIGHT_SHOWN], *judged.surest(wrong)[:WRONG_SHOWN]]
 
 
-def mistakes(path: Path, judged: Judged) -> list[dict[str, Any]]:
+def mistakes(path: Path, judged: Judged) -> list[Answer]:
     """The surest mistakes, each with what it was, what the model said and how sure; JPEG. Empty: none, no file."""
     places = judged.surest(judged.said != judged.labels)[:MISTAKES_SHOWN]
     if places:
@@ -92,10 +92,10 @@ def mistakes(path: Path, judged: Judged) -> list[dict[str, Any]]:
     return [judged.row(place) for place in places]
 
 
-def pairs(path: Path, judged: Judged, confused: Sequence[Row]) -> list[dict[str, Any]]:
+def pairs(path: Path, judged: Judged, confused: Sequence[ConfusedPair]) -> list[ConfusedPair]:
     """For each of the most confused pairs: photos taken for the other kind, beside ones of that kind; JPEG.
 
-    `confused` has truth, said, count and of, as `metrics.confused_pairs` gives them. Empty: none, no file.
+    `confused` is ordered as `metrics.confused_pairs` gives them. Empty: none, no file.
     """
     shown = list(confused[:PAIRS_SHOWN])
     if shown:
@@ -103,10 +103,10 @@ def pairs(path: Path, judged: Judged, confused: Sequence[Row]) -> list[dict[str,
             bands = drawing.subfigures(len(shown), 1, squeeze=False)
             for band, pair in zip(bands[:, 0], shown, strict=True):
                 _pair(band, judged, pair)
-    return [dict(pair) for pair in shown]
+    return shown
 
 
-def looked(path: Path, judged: Judged, places: Sequence[int], maps: NDArray[np.float32]) -> list[dict[str, Any]]:
+def looked(path: Path, judged: Judged, places: Sequence[int], maps: NDArray[np.float32]) -> list[Answer]:
     """Photos beside themselves with `maps` (n, h, w) in 0..1 over them, brightest where the model looked; JPEG."""
     if places:
         with style.photographs(path, height=CELL * -(-len(places) * 2 // COLUMNS)) as drawing:
@@ -126,7 +126,7 @@ def _cells(drawing: Figure, count: int) -> list[Axes]:
     return list(grid[:count])
 
 
-def _photo(axes: Axes, photo: Pictures, caption: str) -> None:
+def _photo(axes: Axes, photo: Pixels, caption: str) -> None:
     axes.set_axis_off()
     axes.imshow(photo, interpolation="bilinear")
     text = axes.set_title(caption, fontsize=CAPTION, fontweight="normal", y=-0.02, va="top", pad=0, loc="left")
@@ -144,10 +144,10 @@ def _overlay(axes: Axes, where: NDArray[np.float32], size: int) -> None:
 
 def _caption(judged: Judged, place: int) -> str:
     row = judged.row(place)
-    sure = f"{wording.percent(row['probability'])} sure"
-    if row["truth"] == row["said"]:
-        return f"{_short(judged, row['said'], NAME + 5)}\nright, {sure}\n"
-    return f"said: {_short(judged, row['said'], NAME)}\nwas: {_short(judged, row['truth'], NAME + 1)}\n{sure}"
+    sure = f"{wording.percent(row.probability)} sure"
+    if row.truth == row.said:
+        return f"{_short(judged, row.said, NAME + 5)}\nright, {sure}\n"
+    return f"said: {_short(judged, row.said, NAME)}\nwas: {_short(judged, row.truth, NAME + 1)}\n{sure}"
 
 
 def _short(judged: Judged, name: str, most: int) -> str:
@@ -157,9 +157,9 @@ def _short(judged: Judged, name: str, most: int) -> str:
     return style.labels(judged.classes[: number + 1], most - min(wide, most // 2))[number]
 
 
-def _pair(band: Any, judged: Judged, pair: Row) -> None:
-    truth, said = (list(judged.classes).index(pair[key]) for key in ("truth", "said"))
-    first, second = (_short(judged, pair[key], PAIR_NAME) for key in ("truth", "said"))
+def _pair(band: Any, judged: Judged, pair: ConfusedPair) -> None:
+    truth, said = (list(judged.classes).index(name) for name in (pair.truth, pair.said))
+    first, second = (_short(judged, name, PAIR_NAME) for name in (pair.truth, pair.said))
     confused = judged.surest((judged.labels == truth) & (judged.said == said))[:CONFUSED_SHOWN]
     typical = judged.surest((judged.labels == said) & (judged.said == said))[:TYPICAL_SHOWN]
     left, right = band.subfigures(1, 2, width_ratios=(CONFUSED_SHOWN, TYPICAL_SHOWN))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,21 +11,24 @@ import numpy as np
 
 from vm_worker.evaluation import gallery
 from vm_worker.evaluation.gallery import Judged
+from vm_worker.results.evaluated import Answer, ConfusedPair, PictureRow
 
 log = logging.getLogger(__name__)
 
 
-def draw(folder: Path, judged: Judged, model: Any, confused: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """File name -> the rows that it shows, of the pictures that were drawn into the folder.
+def draw(
+    folder: Path, judged: Judged, model: Any, confused: Sequence[ConfusedPair]
+) -> dict[str, tuple[PictureRow, ...]]:
+    """Draw the pictures into the folder; file name -> the rows that the picture shows.
 
     `model` is the reloaded keras.Model; `confused` are the test's pairs. What fails is logged and left out.
     """
-    makers: dict[str, Callable[[Path], list[dict[str, Any]]]] = {
+    makers: dict[str, Callable[[Path], Sequence[PictureRow]]] = {
         gallery.MISTAKES: lambda path: gallery.mistakes(path, judged),
         gallery.PAIRS: lambda path: gallery.pairs(path, judged, confused),
         gallery.LOOKED: lambda path: _looked(path, judged, model),
     }
-    drawn = {}
+    drawn: dict[str, tuple[PictureRow, ...]] = {}
     for name, make in makers.items():
         try:
             rows = make(folder / name)
@@ -33,11 +36,11 @@ def draw(folder: Path, judged: Judged, model: Any, confused: Sequence[Mapping[st
             log.exception("%s could not be drawn", name)
             continue
         if rows:
-            drawn[name] = rows
+            drawn[name] = tuple(rows)
     return drawn
 
 
-def _looked(path: Path, judged: Judged, model: Any) -> list[dict[str, Any]]:
+def _looked(path: Path, judged: Judged, model: Any) -> list[Answer]:
     from vm_worker.learn.judge import grad_cam
 
     places = gallery.explained(judged)

@@ -3,44 +3,74 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from matplotlib.ticker import LogLocator, NullFormatter, PercentFormatter, StrMethodFormatter
 
+from vm_worker.as_json import AsJson
 from vm_worker.evaluation import style
+from vm_worker.results.candidates import CandidateRow
+from vm_worker.results.exported import Latency
 
 LEAST_POINTS = 2  # fewer are no picture
 
-Row = Mapping[str, Any]
+
+@dataclass(frozen=True)
+class ParetoPoint(AsJson):
+    """What one candidate costs and what it reaches."""
+
+    name: str
+    title: str
+    accuracy: float  # on the validation photos
+    bytes: int  # as a TFLite model
+    one_ms: float  # milliseconds for one photo on one core: the median
+    all_ms: float  # and on all cores
+    chosen: bool
+    front: bool = False  # no other one is at least as accurate, small and fast, and better in one of these
+
+    def beats(self, other: ParetoPoint) -> bool:
+        """Whether this one is at least as good in everything, and better in something."""
+        here, there = self._merits(), other._merits()
+        return here != there and all(a >= b for a, b in zip(here, there, strict=True))
+
+    def _merits(self) -> tuple[float, float, float]:
+        return self.accuracy, -float(self.bytes), -self.one_ms
 
 
-def rows(candidates: Sequence[Row], figures: Mapping[str, Row]) -> list[dict[str, Any]]:
-    """Those that were judged and measured: name, title, accuracy, bytes, one_ms, all_ms, front, chosen; fastest first.
+def rows(candidates: Sequence[CandidateRow], costs: Mapping[str, Latency]) -> list[ParetoPoint]:
+    """The candidates that were judged and measured, the fastest first.
 
-    `figures` are those of the networks as TFLite models (name -> bytes, one, all). `front`: none of the others is at
-    least as accurate, as small and as fast, and better in one of these.
+    `costs` are the figures of the networks as TFLite models, by name.
     """
-    found = [_row(row, figures[row["name"]]) for row in candidates if _known(row, figures)]
-    for one in found:
-        one["front"] = not any(_beats(other, one) for other in found)
-    return sorted(found, key=lambda row: float(row["one_ms"]))
+    found = [
+        _point(row, row.validation_accuracy, costs[row.name])
+        for row in candidates
+        if row.validation_accuracy is not None and row.name in costs
+    ]
+    marked = [replace(one, front=not any(other.beats(one) for other in found)) for one in found]
+    return sorted(marked, key=lambda one: one.one_ms)
 
 
-def draw(path: Path, found: Sequence[Row]) -> bool:
+def draw(path: Path, found: Sequence[ParetoPoint]) -> bool:
     """Accuracy by latency, the front joined; PNG. False where there is too little to show."""
     if len(found) < LEAST_POINTS:
         return False
-    front = [row for row in found if row["front"]]
+    front = [row for row in found if row.front]
     with style.figure(path, height=3.2) as drawing:
         axes = drawing.subplots()
-        axes.plot(*_places(front), color=style.VALIDATION, linewidth=1.2, zorder=2)
+        axes.plot(
+            [row.one_ms for row in front],
+            [row.accuracy for row in front],
+            color=style.VALIDATION,
+            linewidth=1.2,
+            zorder=2,
+        )
         for row in found:
-            colour = style.VALIDATION if row["front"] else style.QUIET
-            area = 20 + 6 * row["bytes"] / 2**20
-            axes.scatter(row["one_ms"], row["accuracy"], area, color=colour, alpha=0.75, zorder=3)
-            place = (row["one_ms"], row["accuracy"])
-            axes.annotate(row["title"], place, (5, 4), textcoords="offset points", fontsize=7.5)
+            colour = style.VALIDATION if row.front else style.QUIET
+            area = 20 + 6 * row.bytes / 2**20
+            axes.scatter(row.one_ms, row.accuracy, area, color=colour, alpha=0.75, zorder=3)
+            axes.annotate(row.title, (row.one_ms, row.accuracy), (5, 4), textcoords="offset points", fontsize=7.5)
         axes.set_xscale("log")
         axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5, 7)))
         axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
@@ -54,30 +84,13 @@ def draw(path: Path, found: Sequence[Row]) -> bool:
     return True
 
 
-def _known(row: Row, figures: Mapping[str, Row]) -> bool:
-    return row["validation_accuracy"] is not None and row["name"] in figures
-
-
-def _row(row: Row, figures: Row) -> dict[str, Any]:
-    return {
-        "name": row["name"],
-        "title": row["title"],
-        "accuracy": row["validation_accuracy"],
-        "bytes": figures["bytes"],
-        "one_ms": figures["one"]["median"],
-        "all_ms": figures["all"]["median"],
-        "chosen": row["state"] == "chosen",
-    }
-
-
-def _beats(other: Row, one: Row) -> bool:
-    here, there = (_merits(row) for row in (one, other))
-    return there != here and all(b >= a for a, b in zip(here, there, strict=True))
-
-
-def _merits(row: Row) -> tuple[float, float, float]:
-    return float(row["accuracy"]), -float(row["bytes"]), -float(row["one_ms"])
-
-
-def _places(found: Sequence[Row]) -> tuple[list[float], list[float]]:
-    return [row["one_ms"] for row in found], [row["accuracy"] for row in found]
+def _point(row: CandidateRow, accuracy: float, cost: Latency) -> ParetoPoint:
+    return ParetoPoint(
+        name=row.name,
+        title=row.title,
+        accuracy=accuracy,
+        bytes=cost.bytes,
+        one_ms=cost.one.median,
+        all_ms=cost.all.median,
+        chosen=row.state == "chosen",
+    )

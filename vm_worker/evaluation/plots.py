@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,12 +15,12 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from numpy.typing import NDArray
 
 from vm_worker.evaluation import style
+from vm_worker.results.candidates import CurvePoint, LearningCurve
+from vm_worker.results.evaluated import CalibrationFigures
 
 MARKED_EPOCHS = 15  # a line of few points shows its points
 LINKED = 5  # photos in a point of the reliability diagram; fewer stand alone, for their share is chance
 OTHERS = "other candidates, validation"
-
-Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -39,16 +39,15 @@ class Line:
         return float(np.nanmax(self.validation)) if np.isfinite(self.validation).any() else -math.inf
 
 
-def curves(path: Path, rows: Sequence[Row], winner: str = "") -> None:
+def curves(path: Path, points: Sequence[CurvePoint], winner: str = "") -> None:
     """Accuracy and loss by epoch, selection and tuning side by side in one picture; PNG.
 
-    `rows` are {"phase", "name", "epoch", "accuracy", "validation_accuracy", "loss", "validation_loss"}, numbers
-    may be None. The winner stands out, the other candidates are thin and grey.
+    The winner stands out, the other candidates are thin and grey.
     """
     with style.figure(path, height=2.9) as drawing:
         accuracy, loss = drawing.subplots(1, 2)
-        _panel(accuracy, rows, "accuracy", winner)
-        _panel(loss, rows, "loss", winner)
+        _panel(accuracy, points, "accuracy", winner)
+        _panel(loss, points, "loss", winner)
         accuracy.set_title("Accuracy")
         accuracy.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
         accuracy.set_ylim(top=1.005)
@@ -56,25 +55,25 @@ def curves(path: Path, rows: Sequence[Row], winner: str = "") -> None:
         _legend(drawing, accuracy)
 
 
-def reliability(path: Path, calibration: Mapping[str, Any] | None) -> None:
+def reliability(path: Path, calibration: CalibrationFigures | None) -> None:
     """How often the model was right against how sure it was, before and after calibration; PNG.
 
-    `calibration` has "bins_before" and "bins_after" of {"confidence", "accuracy", "count"}; the area of a point
-    grows with its photos, and points of very few are not joined. An empty picture where nothing was calibrated.
+    The area of a point grows with its photos, and points of very few are not joined. An empty picture where nothing
+    was calibrated.
     """
-    looks = {"before": (style.TRAINING, "--"), "after": (style.VALIDATION, "-")}
+    before, after = (calibration.bins_before, calibration.bins_after) if calibration else ((), ())
+    looks = {"before": (before, style.TRAINING, "--"), "after": (after, style.VALIDATION, "-")}
     with style.figure(path, height=3.4, width=4.4) as drawing:
         axes = drawing.subplots()
         axes.plot([0, 1], [0, 1], color=style.QUIET, linewidth=0.8, linestyle=":", label="as sure as right")
-        for when, (colour, line) in looks.items():
-            bins = calibration[f"bins_{when}"] if calibration else []
-            total = sum(one["count"] for one in bins) or 1
-            sure, right = _floats(one["confidence"] for one in bins), _floats(one["accuracy"] for one in bins)
-            enough = np.array([one["count"] >= LINKED for one in bins], dtype=bool)
+        for when, (bins, colour, line) in looks.items():
+            total = sum(one.count for one in bins) or 1
+            sure, right = _floats(one.confidence for one in bins), _floats(one.accuracy for one in bins)
+            enough = np.array([one.count >= LINKED for one in bins], dtype=bool)
             axes.plot(
                 sure[enough], right[enough], color=colour, linestyle=line, linewidth=1.3, label=f"{when} calibration"
             )
-            axes.scatter(sure, right, [300 * one["count"] / total + 6 for one in bins], color=colour, alpha=0.6)
+            axes.scatter(sure, right, [300 * one.count / total + 6 for one in bins], color=colour, alpha=0.6)
         for axis in (axes.xaxis, axes.yaxis):
             axis.set_major_formatter(PercentFormatter(1.0, decimals=0))
         axes.set_xlabel("how sure the model was")
@@ -86,15 +85,14 @@ def reliability(path: Path, calibration: Mapping[str, Any] | None) -> None:
         drawing.legend(fontsize=8.5, loc="outside lower center", ncols=3, columnspacing=1.2)
 
 
-def learning(path: Path, curve: Mapping[str, Any] | None) -> None:
+def learning(path: Path, curve: LearningCurve | None) -> None:
     """How often the selected head was right, by the number of photos that it learned from; PNG.
 
-    `curve` has "points" of {"images", "accuracy", "error"}, the bars are one standard error. An empty picture
-    where nothing was measured.
+    The bars are one standard error. An empty picture where nothing was measured.
     """
-    points = curve["points"] if curve else []
-    images, right = _floats(one["images"] for one in points), _floats(one["accuracy"] for one in points)
-    errors = _floats(one["error"] for one in points)
+    points = curve.points if curve else ()
+    images, right = _floats(one.images for one in points), _floats(one.accuracy for one in points)
+    errors = _floats(one.error for one in points)
     with style.figure(path, height=2.8, width=4.4) as drawing:
         axes = drawing.subplots()
         look: dict[str, Any] = {"marker": "o", "markersize": 5, "linewidth": 1.7, "capsize": 4, "elinewidth": 1}
@@ -112,8 +110,8 @@ def learning(path: Path, curve: Mapping[str, Any] | None) -> None:
         axes.set_axisbelow(True)
 
 
-def _panel(axes: Axes, rows: Sequence[Row], figure: str, winner: str) -> None:
-    lines = _lines(rows, figure)
+def _panel(axes: Axes, points: Sequence[CurvePoint], figure: str, winner: str) -> None:
+    lines = _lines(points, figure)
     select = [line for line in lines if line.phase == "select"]
     tune = [line for line in lines if line.phase == "tune"]
     chosen = _chosen(select, winner)
@@ -141,26 +139,29 @@ def _legend(drawing: Figure, axes: Axes) -> None:
         drawing.legend(handles, texts, loc="outside lower center", ncols=len(texts), fontsize=8.5)
 
 
-def _lines(rows: Sequence[Row], figure: str) -> list[Line]:
-    groups: dict[tuple[str, str], list[Row]] = {}
-    for row in rows:
-        groups.setdefault((row["phase"], row["name"]), []).append(row)
+def _lines(points: Sequence[CurvePoint], figure: str) -> list[Line]:
+    groups: dict[tuple[str, str], list[CurvePoint]] = {}
+    for point in points:
+        groups.setdefault((point.phase, point.name), []).append(point)
     return [_line(phase, name, group, figure) for (phase, name), group in groups.items()]
 
 
-def _line(phase: str, name: str, rows: Sequence[Row], figure: str) -> Line:
-    ordered = sorted(rows, key=lambda row: float(row["epoch"]))
+def _line(phase: str, name: str, points: Sequence[CurvePoint], figure: str) -> Line:
+    """`figure` is "accuracy" or "loss"."""
+    ordered = sorted(points, key=lambda point: point.epoch)
     return Line(
         phase,
         name,
-        _floats(row["epoch"] for row in ordered),
-        _floats(row.get(figure) for row in ordered),
-        _floats(row.get(f"validation_{figure}") for row in ordered),
+        _floats(point.epoch for point in ordered),
+        _floats(getattr(point, figure) for point in ordered),
+        _floats(getattr(point, f"validation_{figure}") for point in ordered),
     )
 
 
 def _floats(values: Iterable[float | None]) -> NDArray[np.float64]:
-    return np.array([math.nan if value is None else value for value in values], dtype=np.float64)
+    return np.array(
+        [value if value is not None and math.isfinite(value) else math.nan for value in values], dtype=np.float64
+    )
 
 
 def _chosen(lines: Sequence[Line], winner: str) -> Line | None:

@@ -2,19 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from jobs import wording
+from vm_worker.results.candidates import CandidateRow
+from vm_worker.results.trials import TrialRow
 
 # A cell that starts with one of these is a formula to a spreadsheet, and a formula can call out.
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
-def write_results(path: Path, candidates: Sequence[Mapping[str, Any]], trials: Sequence[Mapping[str, Any]]) -> None:
+# Rows for programs alone; a person compares the accuracies.
+NO_COLUMNS = ("validation_score", "metric")
+
+
+@dataclass(frozen=True)
+class CandidateCost:
+    """A candidate's row, and what its model costs."""
+
+    row: CandidateRow
+    bytes: int | None  # of its file; None: unknown
+    milliseconds: float | None  # for one photo on one core, as a TFLite model; None: not measured
+
+    def to_json(self) -> dict[str, Any]:
+        """The row with two more keys."""
+        return {**self.row.to_json(), "bytes": self.bytes, "milliseconds": self.milliseconds}
+
+
+def write_results(path: Path, candidates: Sequence[CandidateCost], trials: Sequence[TrialRow]) -> None:
     """Each candidate and each trial is a row; the first column says which it is.
 
     A trial's parameters become columns of their own, an interval two. With a byte order mark, without which
@@ -26,16 +46,17 @@ def write_results(path: Path, candidates: Sequence[Mapping[str, Any]], trials: S
     table.to_csv(path, index=False, encoding="utf-8-sig")
 
 
-def _candidate(row: Mapping[str, Any]) -> dict[str, Any]:
-    low, high = row.get("validation_interval") or (None, None)
-    flat = {key: value for key, value in row.items() if key != "validation_interval"}
+def _candidate(candidate: CandidateCost) -> dict[str, Any]:
+    low, high = candidate.row.validation_interval or (None, None)
+    flat = {key: value for key, value in candidate.to_json().items() if key not in ("validation_interval", *NO_COLUMNS)}
     return {"what": "candidate", **flat, "validation_low": low, "validation_high": high}
 
 
-def _trial(row: Mapping[str, Any]) -> dict[str, Any]:
-    flat = {key: value for key, value in row.items() if key not in ("parameters", "number")}
-    parameters = {f"parameter_{key}": value for key, value in row.get("parameters", {}).items()}
-    return {"what": "trial", "name": f"trial {row['number']}", **flat, **parameters}
+def _trial(row: TrialRow) -> dict[str, Any]:
+    left_out = ("parameters", "number", *NO_COLUMNS)
+    flat = {key: value for key, value in row.to_json().items() if key not in left_out}
+    parameters = {f"parameter_{key}": value for key, value in row.parameters.items()}
+    return {"what": "trial", "name": f"trial {row.number}", **flat, **parameters}
 
 
 def harmless(cell: Any) -> Any:

@@ -7,15 +7,15 @@ are those of the test.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vm_worker.evaluation.metrics import wilson
+from vm_worker.learn import statistics
 from vm_worker.learn.judge import calibration
+from vm_worker.results.evaluated import UnsureFigures, UnsureRow
 
 WANTED = 0.5  # of the mistakes among the answered photos, at most, against answering them all
 ANSWERED_LEAST = 0.5  # a model that says "not sure" more often than it answers is of no use
@@ -60,17 +60,24 @@ def threshold(probabilities: Shares, labels: Labels) -> float | None:
     return None
 
 
-def measured(least: float | None, photos: int, probabilities: Shares, labels: Labels) -> dict[str, Any]:
-    """The report's "unsure": the threshold, chosen on so many photos, and its figures on the test's (m, k)."""
+def measured(least: float | None, photos: int, probabilities: Shares, labels: Labels) -> UnsureFigures:
+    """The figures of the threshold `least` on the test photos' `probabilities` (m, k) and `labels` (m,).
+
+    None for a threshold that is not worth it; it was chosen on so many other photos.
+    """
     sure, right = _judged(probabilities, labels)
     at = _row(least or 0.0, sure, right)
     grid = sorted({*SHOWN, *([least] if least else [])})
-    return {
-        "threshold": least,
-        "photos": photos,
-        **{key: at[key] for key in ("answered", "accuracy_answered", "interval", "wrong", "open")},
-        "rows": [_row(one, sure, right) for one in grid],
-    }
+    return UnsureFigures(
+        threshold=least,
+        photos=photos,
+        answered=at.answered,
+        accuracy_answered=at.accuracy_answered,
+        interval=at.interval,
+        wrong=at.wrong,
+        open=at.open,
+        rows=tuple(_row(one, sure, right) for one in grid),
+    )
 
 
 def _judged(probabilities: Shares, labels: Labels) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
@@ -78,14 +85,14 @@ def _judged(probabilities: Shares, labels: Labels) -> tuple[NDArray[np.float64],
     return shares.max(axis=1), np.asarray(shares.argmax(axis=1) == labels)
 
 
-def _row(least: float, sure: NDArray[np.float64], right: NDArray[np.bool_]) -> Mapping[str, Any]:
+def _row(least: float, sure: NDArray[np.float64], right: NDArray[np.bool_]) -> UnsureRow:
     answered = sure >= least
     correct, count = int(right[answered].sum()), int(answered.sum())
-    return {
-        "threshold": least,
-        "answered": count / len(sure),
-        "accuracy_answered": correct / count if count else None,
-        "interval": list(wilson(correct, count)),
-        "wrong": count - correct,  # answered wrongly
-        "open": len(sure) - count,  # left to a person
-    }
+    return UnsureRow(
+        threshold=least,
+        answered=count / len(sure),
+        accuracy_answered=correct / count if count else None,
+        interval=statistics.wilson(correct, count),
+        wrong=count - correct,
+        open=len(sure) - count,
+    )

@@ -5,10 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Lock, Semaphore
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,14 +17,14 @@ from vm_worker.exports import conversion, files, formats
 from vm_worker.exports.conversion import Conversion, Made
 from vm_worker.exports.formats import FORMATS, Format, Pace, Reader
 from vm_worker.exports.service import base
-from vm_worker.exports.service.runtime.bundle import Bundle, add
+from vm_worker.exports.service.runtime.bundle import About, Bundle, add
 from vm_worker.exports.verify import Proof, prove
 from vm_worker.learn.latency import measurement
+from vm_worker.results.exported import ExportRow, Latency
 
 BACKLOG = 0.5  # of the proofs, at most, are still to come when the last file is made; measured: 0.4
 LANES = 2  # processes that work at a time: much of what they do uses one core
 
-Row = dict[str, Any]
 Tell = Callable[[float, str], None]  # how far it is, 0..1, and what was done
 
 
@@ -38,14 +37,14 @@ class Order:
     proof: Proof
     train: NDArray[np.int64]  # rows of the training images, class by class
     classes: tuple[str, ...]
-    about: Mapping[str, Any]  # of the service: title, accuracy, interval, made_at, licence
+    about: About  # what a service says of its model
     pace: Pace
     seconds: float  # left for all of it; with none, .h5 and .keras are made and proved all the same
     tell: Tell
 
 
-def deliver(order: Order) -> list[Row]:
-    """One row a format: name, format, state (made | failed | left_out), bytes, the figures of its proof, latency, note.
+def deliver(order: Order) -> list[ExportRow]:
+    """Make and prove the formats; a row for each.
 
     A format that fails or does not fit into the time is named, not raised; model.h5 among them.
     """
@@ -54,7 +53,7 @@ def deliver(order: Order) -> list[Row]:
     outcome = _Outcome(chosen, order.tell)
     turns = Semaphore(LANES - 1)  # the converters use one core most of the time
     with ThreadPoolExecutor(len(Reader) + 1) as aside:
-        keras = aside.submit(_of_keras, order, outcome)
+        keras = aside.submit(_make_keras_files, order, outcome)
         proofs = [aside.submit(_proved, order, reader, outcome, turns) for reader in Reader]
         try:
             _convert(order, chosen, end, outcome)
@@ -62,16 +61,16 @@ def deliver(order: Order) -> list[Row]:
             turns.release()
             wait([keras])
             outcome.close()
-    proved = {row["format"]: row for proof in proofs for row in proof.result()}
+    proved = {row.format: row for proof in proofs for row in proof.result()}
     made = {row.key: outcome.of(row) for row in chosen}
     rows = [proved.get(row.key) or _absent(row, made.get(row.key)) for row in order.formats]
-    return [row | _measures(order.folder / row["name"], row, made) for row in _timed(order, rows, end)]
+    return [_measured(order.folder / row.name, row, made) for row in _timed(order, rows, end)]
 
 
-def costs(keys: Sequence[str], folder: Path, seconds: float) -> dict[str, Any]:
+def costs(keys: Sequence[str], folder: Path, seconds: float) -> dict[str, Latency]:
     """Size and latency of these networks as TFLite models, as far as they are known or the time goes."""
     measurement.fill(keys, folder, seconds)
-    return {"costs": measurement.Memory().known(keys), "machine": measurement.machine()}
+    return measurement.Memory().known(keys)
 
 
 class _Outcome:
@@ -95,9 +94,9 @@ class _Outcome:
         file = FORMATS[key].file
         self._step(f"{file} could not be made" if made.note else f"Made {file}", 2 if made.note else 1)
 
-    def proved(self, row: Row) -> None:
+    def proved(self, row: ExportRow) -> None:
         """A file's proof has ended."""
-        self._step(f"Checked {row['name']} in a clean process", 1)
+        self._step(f"Checked {row.name} in a clean process", 1)
 
     def close(self) -> None:
         """Nobody waits for what will never come."""
@@ -111,7 +110,7 @@ class _Outcome:
             self._tell(self._steps / (2 * len(self._made)), message)
 
 
-def _of_keras(order: Order, outcome: _Outcome) -> None:
+def _make_keras_files(order: Order, outcome: _Outcome) -> None:
     """model.h5 is there; model.keras is made of it."""
     outcome.made("h5", Made())
     if "keras" in outcome:
@@ -137,8 +136,8 @@ def _convert(order: Order, chosen: Sequence[Format], end: float, outcome: _Outco
             outcome.made("service", _service(order, made))
 
 
-def _proved(order: Order, reader: Reader, outcome: _Outcome, turns: Semaphore) -> list[Row]:
-    """A row for each file of this reader that is made."""
+def _proved(order: Order, reader: Reader, outcome: _Outcome, turns: Semaphore) -> list[ExportRow]:
+    """Prove each file of this reader that is made."""
     rows = (row for row in order.formats if row.reader is reader and row.key in outcome)
     there = (row for row in rows if not outcome.of(row).note)
     found = []
@@ -163,36 +162,34 @@ def _service(order: Order, tflite: Made) -> Made:
     began = time.monotonic()
     network, service = (order.folder / FORMATS[key].file for key in ("tflite", "service"))
     try:
-        add(base.base(), Bundle(network.read_bytes(), order.classes, dict(order.about)), service)
+        add(base.base(), Bundle(network.read_bytes(), order.classes, order.about), service)
     except (Bug, OSError) as error:
         return Made(str(error))
     return Made("", time.monotonic() - began)
 
 
-def _absent(row: Format, made: Made | None) -> Row:
+def _absent(row: Format, made: Made | None) -> ExportRow:
     """The row of a file that is not there."""
-    nothing = dict.fromkeys(("accuracy", "agreement", "max_difference"))
     state, note = ("left_out", formats.LEFT_OUT) if made is None else ("failed", made.note)
-    return {"name": row.file, "format": row.key, "state": state, "images": 0, **nothing, "note": note}
+    return ExportRow(row.file, row.key, state, 0, None, None, None, note)
 
 
-def _timed(order: Order, rows: list[Row], end: float) -> list[Row]:
-    """With the latency of what LiteRT runs, while there is time."""
+def _timed(order: Order, rows: list[ExportRow], end: float) -> list[ExportRow]:
+    """The rows with the latency of what LiteRT runs, while there is time."""
     paths = [
-        order.folder / row["name"]
-        for row in rows
-        if row["state"] == "made" and FORMATS[row["format"]].reader is Reader.LITERT
+        order.folder / row.name for row in rows if row.state == "made" and FORMATS[row.format].reader is Reader.LITERT
     ]
     left = (end - time.monotonic()) / max(1, len(paths))
-    found: Mapping[Path, Any] = {}
+    found: Mapping[Path, Latency] = {}
     if paths and left > formats.LEAST_SECONDS:
         try:
             found = measurement.measure(paths, min(measurement.MODEL_SECONDS, left / 2))
         except measurement.NotMeasured:
             found = {}
-    return [row | {"latency": found.get(order.folder / row["name"])} for row in rows]
+    return [replace(row, latency=found.get(order.folder / row.name)) for row in rows]
 
 
-def _measures(path: Path, row: Row, made: Mapping[str, Made]) -> Row:
-    seconds = made.get(row["format"], Made()).seconds
-    return {"bytes": path.stat().st_size if row["state"] == "made" else None, "seconds": round(seconds, 2)}
+def _measured(path: Path, row: ExportRow, made: Mapping[str, Made]) -> ExportRow:
+    """The row with the size of its file, and the seconds that making the file took."""
+    seconds = made.get(row.format, Made()).seconds
+    return replace(row, bytes=path.stat().st_size if row.state == "made" else None, seconds=round(seconds, 2))

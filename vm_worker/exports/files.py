@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from vm_worker.results.evaluated import LayerRow, ModelFigures
+from vm_worker.results.exported import FileRow
+
 H5 = "model.h5"
 KERAS = "model.keras"
 LABELS = "labels.txt"
@@ -46,16 +49,26 @@ def write_labels(classes: Sequence[str], path: Path) -> None:
     path.write_text("".join(f"{name}\n" for name in classes), encoding="utf-8")
 
 
-def listed(path: Path) -> dict[str, Any]:
-    """What the report says of a delivered file: name, bytes, sha256."""
+def listed(path: Path) -> FileRow:
+    """What the report says of a delivered file."""
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return {"name": path.name, "bytes": path.stat().st_size, "sha256": digest}
+    return FileRow(path.name, path.stat().st_size, digest)
 
 
-def layer_rows(model: Any) -> list[dict[str, Any]]:
-    """The model summary's rows: name, type, output_shape, parameters of every layer, nested ones unfolded."""
-    rows: list[dict[str, Any]] = []
+def figures(model: Any, size: int, path: Path) -> ModelFigures:
+    """The layers and the parameters of a model that takes photos of `size` pixels; `path` is its file."""
+    return ModelFigures(
+        layers=tuple(layer_rows(model)),
+        **totals(model),
+        input=f"raw RGB 0..255, {size} x {size}",
+        bytes=path.stat().st_size,
+    )
+
+
+def layer_rows(model: Any) -> list[LayerRow]:
+    """The model summary's rows, one for every layer; nested layers are unfolded."""
+    rows: list[LayerRow] = []
     for layer in model.layers:
         if getattr(layer, "layers", None):
             rows.extend(layer_rows(layer))
@@ -65,7 +78,7 @@ def layer_rows(model: Any) -> list[dict[str, Any]]:
 
 
 def totals(model: Any) -> dict[str, int]:
-    """Parameters in all, trainable and not, as Keras' own summary counts them."""
+    """The numbers of all, of trainable and of other parameters, as Keras' own summary counts them."""
     trainable = sum(int(weight.size) if hasattr(weight, "size") else 0 for weight in _numpy(model.trainable_weights))
     everything = int(model.count_params())
     return {"total": everything, "trainable": trainable, "non_trainable": everything - trainable}
@@ -75,11 +88,11 @@ def _numpy(weights: Sequence[Any]) -> list[Any]:
     return [weight.numpy() if hasattr(weight, "numpy") else weight for weight in weights]
 
 
-def _row(layer: Any) -> dict[str, Any]:
+def _row(layer: Any) -> LayerRow:
     shape = getattr(getattr(layer, "output", None), "shape", None)
-    return {
-        "name": layer.name,
-        "type": type(layer).__name__,
-        "output_shape": "" if shape is None else str(tuple(shape)),
-        "parameters": int(layer.count_params()),
-    }
+    return LayerRow(
+        name=layer.name,
+        type=type(layer).__name__,
+        output_shape="" if shape is None else str(tuple(shape)),
+        parameters=int(layer.count_params()),
+    )

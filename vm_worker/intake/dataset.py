@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vm_worker.intake.truth import Truth
+from vm_worker.results.intake import AlikeClass, DuplicateCounts, PartCounts, SkippedRow, TakenIn
 
 T_co = TypeVar("T_co", bound=Truth, covariant=True)
 
@@ -48,15 +49,10 @@ class Duplicates:
     near_groups: int = 0  # groups with pictures that are nearly equal
     plain: tuple[tuple[str, int], ...] = ()  # (class, photos): so alike that near likeness says nothing there
 
-    def to_json(self) -> dict[str, Any]:
-        """Plain values."""
-        plain = [{"class": name, "photos": count} for name, count in self.plain]
-        return {
-            "photos": self.photos,
-            "exact_groups": self.exact_groups,
-            "near_groups": self.near_groups,
-            "fallback": plain,
-        }
+    def counted(self) -> DuplicateCounts:
+        """The counts for the report."""
+        alike = tuple(AlikeClass(photos=count, label=name) for name, count in self.plain)
+        return DuplicateCounts(self.photos, self.exact_groups, self.near_groups, alike)
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,20 +83,20 @@ class Dataset(Generic[T_co]):
         pixels: NDArray[np.uint8] = np.load(self.images[size], mmap_mode="r", allow_pickle=False)
         return pixels
 
-    def to_json(self) -> dict[str, Any]:
-        """Plain values without pixels and rows: what the stage commits and the report shows."""
-        return {
-            "classes": list(self.truth.names),
-            "images": len(self.names),
-            "counts": self.truth.counts(self.parts),
-            "skipped": [skip.to_json() for skip in self.skipped[:SKIPPED_LISTED]],
-            "skipped_count": len(self.skipped),
-            "duplicates": self.duplicates.to_json(),
-            "warnings": list(self.warnings),
-            "ready_made_split": self.ready_made_split,
-            "sha256": self.sha256,
-            "split_sha256": self.split_sha256(),
-        }
+    def taken_in(self) -> TakenIn:
+        """What the stage commits and the report shows: no pixels, no rows."""
+        return TakenIn(
+            classes=self.truth.names,
+            images=len(self.names),
+            counts={name: PartCounts(**counts) for name, counts in self.truth.counts(self.parts).items()},
+            skipped=tuple(SkippedRow(skip.name, skip.reason) for skip in self.skipped[:SKIPPED_LISTED]),
+            skipped_count=len(self.skipped),
+            duplicates=self.duplicates.counted(),
+            warnings=self.warnings,
+            ready_made_split=self.ready_made_split,
+            sha256=self.sha256,
+            split_sha256=self.split_sha256(),
+        )
 
     def split_sha256(self) -> str:
         """A digest of names, truth, parts and groups: equal on every machine that took in the same photos."""

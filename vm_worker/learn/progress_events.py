@@ -19,11 +19,11 @@ class LearningProgress:
 
 
 @dataclass(frozen=True)
-class Quote:
+class LearningQuote:
     """How long selection and tuning will take, known once the first network has been measured."""
 
     seconds: float
     plain_images_per_second: float  # through that network by Keras
 
 
-ProgressSink = Callable[[LearningProgress | Quote], None]
+ProgressSink = Callable[[LearningProgress | LearningQuote], None]

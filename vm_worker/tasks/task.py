@@ -5,14 +5,20 @@ The engine (intake, features, search, executors, exports) knows none of the task
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
 
+from jobs.job import Stage
 from jobs.tasks import TASKS
+from vm_worker.as_json import AsJson
+from vm_worker.evaluation.judge import Judge
+from vm_worker.exports.agreement import Agreement
+from vm_worker.exports.face import ServiceFace
 from vm_worker.intake.annotations import Annotations
 from vm_worker.intake.listing import Found
+from vm_worker.report_facts import Sections
 
 
 @dataclass(frozen=True)
@@ -21,6 +27,13 @@ class Task:
 
     name: str
     annotations: Annotations[Any, Any]  # found files -> survey, truth
+    judge: Judge[Any]  # answers and truth -> score
+    agreement: Agreement[Any]  # answers of an exported file, those of model.h5 -> whether it is delivered
+    face: ServiceFace[Any, Any]  # what an exported model says of itself
+    sections: Sections  # what the report says
+    evaluated: type[AsJson]  # what its evaluate stage commits; it has the model's figures as `model`
+    # Functions of its own in the place of the shared ones of vm_worker/stages, as "package.module:function".
+    stages: Mapping[Stage, str] = field(default_factory=dict)
 
 
 def load(name: str) -> Task:

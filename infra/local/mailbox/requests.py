@@ -1,4 +1,4 @@
-"""A `/v3/mail/send` body, checked as SendGrid checks it, as plain values."""
+"""The check of a `/v3/mail/send` body, as SendGrid does it, and the mails in it as plain values."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _TWICE = "Each email address in the personalization block should be unique betwe
 
 
 class BadRequest(Exception):
-    """400: what is wrong, and where."""
+    """The answer 400, with what is wrong and where."""
 
     def __init__(self, message: str, field: str | None = None, anchor: str | None = None) -> None:
         super().__init__(message)
@@ -68,7 +68,7 @@ class Letter:
 
 
 def letters(body: Any) -> list[Letter]:
-    """One letter for each personalization. Raises BadRequest."""
+    """Read one mail for each personalization. Raises BadRequest."""
     if not isinstance(body, dict):
         raise BadRequest("Bad Request")
     people = body.get("personalizations")

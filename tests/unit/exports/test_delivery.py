@@ -6,13 +6,13 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from threading import Semaphore
-from typing import Any
 
 import numpy as np
 import pytest
 
 from jobs.errors import Bug
 from jobs.options import EXPORTS
+from tests.unit.exports.proofs import proof_of
 from vm_worker.exports import conversion, delivery, formats
 from vm_worker.exports.conversion import Conversion, Made
 from vm_worker.exports.delivery import Order, Tell, deliver
@@ -20,6 +20,14 @@ from vm_worker.exports.formats import Format, Pace, Reader
 from vm_worker.exports.service import base
 from vm_worker.exports.verify import Proof
 from vm_worker.learn.latency import measurement
+from vm_worker.results.exported import ExportRow, Latency, ThreadLatency
+
+THREADS = ThreadLatency(1, 2.0, 2.0, 3.0)
+
+
+def made(row: Format) -> ExportRow:
+    """The row of a file that was proved."""
+    return ExportRow(row.file, row.key, "made", 4, 1.0, 1.0, 0.0, "")
 
 
 @pytest.fixture
@@ -33,17 +41,17 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
     def prove(
         proof: Proof, reader: Reader, rows: Iterable[Format], folder: Path, turns: Semaphore
-    ) -> Iterator[dict[str, Any]]:
+    ) -> Iterator[ExportRow]:
         for row in rows:
             assert (folder / row.file).is_file()
-            yield {"name": row.file, "format": row.key, "state": "made", "note": ""}
+            yield made(row)
 
     def keras(folder: Path) -> Made:
         (folder / "model.keras").write_bytes(b"keras")
         return Made("", 1.0)
 
-    def measure(paths: Sequence[Path], seconds: float) -> dict[Path, Any]:
-        return {path: {"bytes": path.stat().st_size} for path in paths}
+    def measure(paths: Sequence[Path], seconds: float) -> dict[Path, Latency]:
+        return {path: Latency(100, path.stat().st_size, THREADS, THREADS) for path in paths}
 
     monkeypatch.setattr(conversion, "convert", convert)
     monkeypatch.setattr(delivery, "prove", lambda *given: list(prove(*given)))
@@ -59,20 +67,20 @@ def nobody(fraction: float, message: str) -> None:
     """Hears how far it is."""
 
 
-def delivered(folder: Path, seconds: float = 1000.0, tell: Tell = nobody) -> dict[str, dict[str, Any]]:
+def delivered(folder: Path, seconds: float = 1000.0, tell: Tell = nobody) -> dict[str, ExportRow]:
     rows = np.arange(4)
-    proof = Proof(folder / "x.npy", rows, rows, np.zeros((4, 2), np.float32), folder, 10.0)
+    proof = proof_of(folder / "x.npy", rows, rows, np.zeros((4, 2), np.float32), folder, 10.0)
     wanted = tuple(formats.wanted(EXPORTS))
     order = Order(folder, wanted, proof, rows, ("a", "b"), {"title": "Small"}, Pace(40.0, 0.4, 4), seconds, tell)
-    return {row["format"]: row for row in deliver(order)}
+    return {row.format: row for row in deliver(order)}
 
 
 def test_a_failing_extra_is_named_and_the_others_are_there(folder: Path) -> None:
     rows = delivered(folder)
     assert list(rows) == list(formats.FORMATS)
-    assert (rows["onnx"]["state"], rows["onnx"]["note"], rows["onnx"]["bytes"]) == ("failed", "no such operation", None)
-    assert {row["state"] for key, row in rows.items() if key != "onnx"} == {"made"}
-    assert rows["tflite"]["latency"] == {"bytes": 6} and rows["h5"]["latency"] is None
+    assert (rows["onnx"].state, rows["onnx"].note, rows["onnx"].bytes) == ("failed", "no such operation", None)
+    assert {row.state for key, row in rows.items() if key != "onnx"} == {"made"}
+    assert rows["tflite"].latency == Latency(100, 6, THREADS, THREADS) and rows["h5"].latency is None
 
 
 def test_each_step_is_told_and_a_file_that_failed_is_behind_us_too(folder: Path) -> None:
@@ -90,23 +98,23 @@ def test_without_a_packer_there_is_no_service(folder: Path, monkeypatch: pytest.
 
     monkeypatch.setattr(base, "base", broken)
     row = delivered(folder)["service"]
-    assert (row["state"], row["note"]) == ("failed", "the service cannot be built here: shiv is not installed")
+    assert (row.state, row.note) == ("failed", "the service cannot be built here: shiv is not installed")
 
 
 def test_what_does_not_fit_into_the_time_is_left_out_and_named(folder: Path) -> None:
     rows = delivered(folder, seconds=-1.0)
-    assert {key for key, row in rows.items() if row["state"] == "made"} == {"h5", "keras"}
-    assert {row["state"] for key, row in rows.items() if key not in ("h5", "keras")} == {"left_out"}
-    assert rows["tflite"]["note"] == formats.LEFT_OUT
+    assert {key for key, row in rows.items() if row.state == "made"} == {"h5", "keras"}
+    assert {row.state for key, row in rows.items() if key not in ("h5", "keras")} == {"left_out"}
+    assert rows["tflite"].note == formats.LEFT_OUT
 
 
 def test_a_model_that_cannot_be_timed_is_delivered(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(paths: Sequence[Path], seconds: float) -> dict[Path, Any]:
+    def broken(paths: Sequence[Path], seconds: float) -> dict[Path, Latency]:
         raise measurement.NotMeasured("no LiteRT")
 
     monkeypatch.setattr(measurement, "measure", broken)
     row = delivered(folder)["tflite"]
-    assert (row["state"], row["latency"]) == ("made", None)
+    assert (row.state, row.latency) == ("made", None)
 
 
 def test_a_file_is_proved_while_others_are_converted(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,17 +127,17 @@ def test_a_file_is_proved_while_others_are_converted(folder: Path, monkeypatch: 
             if key == "tflite":
                 assert proved.wait(30)
 
-    def prove(proof: Proof, reader: Reader, rows: Iterable[Format], *_: object) -> list[dict[str, Any]]:
+    def prove(proof: Proof, reader: Reader, rows: Iterable[Format], *_: object) -> list[ExportRow]:
         found = []
         for row in rows:
-            found.append({"name": row.file, "format": row.key, "state": "made", "note": ""})
+            found.append(made(row))
             if row.key == "tflite":
                 proved.set()
         return found
 
     monkeypatch.setattr(conversion, "convert", convert)
     monkeypatch.setattr(delivery, "prove", prove)
-    assert {row["state"] for row in delivered(folder).values()} == {"made"}
+    assert {row.state for row in delivered(folder).values()} == {"made"}
 
 
 def test_an_error_of_ours_leaves_nobody_waiting(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,10 +12,12 @@ import numpy as np
 import pytest
 
 from jobs.options import EXPORTS
+from tests.unit.exports.proofs import proof_of
 from vm_worker.exports import files, formats
 from vm_worker.exports.delivery import Order, deliver
 from vm_worker.exports.formats import CLOSE, EXACT, Format, Pace, Reader
 from vm_worker.exports.verify import LATE, Proof, judged, prove
+from vm_worker.results.exported import ExportRow
 
 SIZE = 8
 CLASSES = 3
@@ -47,11 +49,11 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Proof, Path]:
     (folder / "cut.h5").write_bytes((folder / "model.h5").read_bytes()[:2000])
     (folder / "cut.tflite").write_bytes(b"no model")
     files.save(wide_model(), folder / "wide.h5")
-    return Proof(folder / "images.npy", rows, expected.argmax(1), expected, folder, 240), folder
+    return proof_of(folder / "images.npy", rows, expected.argmax(1), expected, folder, 240), folder
 
 
 @pytest.fixture(scope="module")
-def delivered(made: tuple[Proof, Path]) -> dict[str, dict[str, Any]]:
+def delivered(made: tuple[Proof, Path]) -> dict[str, ExportRow]:
     """Every format of the small model, by the real children."""
     proof, folder = made
     order = Order(
@@ -65,11 +67,11 @@ def delivered(made: tuple[Proof, Path]) -> dict[str, dict[str, Any]]:
         seconds=1000.0,
         tell=lambda fraction, message: None,
     )
-    return {row["format"]: row for row in deliver(order)}
+    return {row.format: row for row in deliver(order)}
 
 
 @pytest.fixture(scope="module")
-def rows(made: tuple[Proof, Path]) -> dict[str, dict[str, Any]]:
+def rows(made: tuple[Proof, Path]) -> dict[str, ExportRow]:
     """Files with something wrong, and one without."""
     proof, folder = made
     of_keras = [
@@ -78,7 +80,7 @@ def rows(made: tuple[Proof, Path]) -> dict[str, dict[str, Any]]:
     ]
     cut = Format("cut.tflite", "cut.tflite", Reader.LITERT, CLOSE, 1.0, 0.0, 1.0)
     found = prove(proof, Reader.TENSORFLOW, of_keras, folder, nullcontext())
-    return {row["name"]: row for row in [*found, *prove(proof, Reader.LITERT, [cut], folder, nullcontext())]}
+    return {row.name: row for row in [*found, *prove(proof, Reader.LITERT, [cut], folder, nullcontext())]}
 
 
 def wide_model() -> Any:
@@ -97,24 +99,25 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("name", "note"), WRONG)
-def test_a_wrong_file_fails_and_says_why(rows: dict[str, dict[str, Any]], name: str, note: str) -> None:
-    assert rows[name]["state"] == "failed"
-    assert note in rows[name]["note"]
+def test_a_wrong_file_fails_and_says_why(rows: dict[str, ExportRow], name: str, note: str) -> None:
+    assert rows[name].state == "failed"
+    assert note in rows[name].note
 
 
-def test_an_honest_file_is_made_among_wrong_ones(rows: dict[str, dict[str, Any]]) -> None:
-    assert (rows["model.h5"]["state"], rows["model.h5"]["agreement"]) == ("made", 1.0)
+def test_an_honest_file_is_made_among_wrong_ones(rows: dict[str, ExportRow]) -> None:
+    assert (rows["model.h5"].state, rows["model.h5"].agreement) == ("made", 1.0)
 
 
 @pytest.mark.parametrize("row", formats.FORMATS.values(), ids=lambda row: str(row.key))
 def test_every_format_says_what_the_model_says(
-    made: tuple[Proof, Path], delivered: dict[str, dict[str, Any]], row: Format
+    made: tuple[Proof, Path], delivered: dict[str, ExportRow], row: Format
 ) -> None:
     found = delivered[row.key]
-    assert (found["state"], found["note"], found["images"]) == ("made", "", PHOTOS)
-    assert found["max_difference"] <= (row.difference or 0.05)  # of a probability
-    assert found["agreement"] >= 0.95 and found["accuracy"] >= 0.95
-    assert found["bytes"] == (made[1] / row.file).stat().st_size
+    assert (found.state, found.note, found.images) == ("made", "", PHOTOS)
+    assert found.max_difference is not None and found.agreement is not None and found.accuracy is not None
+    assert found.max_difference <= (row.difference or 0.05)  # of a probability
+    assert found.agreement >= 0.95 and found.accuracy >= 0.95
+    assert found.bytes == (made[1] / row.file).stat().st_size
 
 
 @pytest.mark.parametrize("endpoint", ["serve", "serving_default"])
@@ -134,8 +137,8 @@ def test_keras_itself_takes_the_saved_model_as_one_of_its_own(
     np.testing.assert_allclose(probabilities, proof.expected, atol=CLOSE)
 
 
-def test_what_litert_runs_is_timed(delivered: dict[str, dict[str, Any]]) -> None:
-    timed = {key for key, row in delivered.items() if row["latency"] and row["latency"]["one"]["median"] > 0}
+def test_what_litert_runs_is_timed(delivered: dict[str, ExportRow]) -> None:
+    timed = {key for key, row in delivered.items() if row.latency and row.latency.one.median > 0}
     assert timed == {"tflite", "tflite_float16", "tflite_int8"}
 
 
@@ -151,9 +154,9 @@ def test_an_integer_model_takes_and_gives_what_the_others_do(made: tuple[Proof, 
 
 def test_a_clean_process_that_hangs_proves_nothing(tmp_path: Path) -> None:
     np.save(tmp_path / "images.npy", np.zeros((2, SIZE, SIZE, 3), np.uint8))
-    proof = Proof(tmp_path / "images.npy", np.arange(2), np.arange(2), np.zeros((2, 3), np.float32), tmp_path, 0.05)
+    proof = proof_of(tmp_path / "images.npy", np.arange(2), np.arange(2), np.zeros((2, 3), np.float32), tmp_path, 0.05)
     both = prove(proof, Reader.TENSORFLOW, [formats.FORMATS["h5"], formats.FORMATS["keras"]], tmp_path, nullcontext())
-    assert [(row["state"], row["note"]) for row in both] == [("failed", LATE)] * 2
+    assert [(row.state, row.note) for row in both] == [("failed", LATE)] * 2
 
 
 # Stands in for the clean process: it says what was expected, or dies as the name of the file says.
@@ -180,10 +183,10 @@ def test_a_file_that_ends_the_clean_process_takes_no_other_with_it(
     expected = answers(0.5, 0.9)
     for name in ("one.npy", "two.npy"):
         np.save(tmp_path / name, expected)
-    proof = Proof(tmp_path / "x.npy", np.arange(100), np.zeros(100, np.int64), expected, tmp_path, 60.0)
+    proof = proof_of(tmp_path / "x.npy", np.arange(100), np.zeros(100, np.int64), expected, tmp_path, 60.0)
     files = [Format(name, name, Reader.ONNX, CLOSE, 1.0, 0.0, 1.0) for name in ("one.npy", "dies", "two.npy")]
     rows = prove(proof, Reader.ONNX, files, tmp_path, nullcontext())
-    assert [(row["state"], row["note"]) for row in rows] == [
+    assert [(row.state, row.note) for row in rows] == [
         ("made", ""),
         ("failed", "the clean process ended with status -9"),
         ("made", ""),
@@ -208,16 +211,16 @@ def answers(share: float, sure: float) -> Any:
 )
 def test_what_a_format_may_lose(key: str, share: float, state: str, warned: bool) -> None:
     expected = answers(0.0, 0.0)
-    proof = Proof(Path(), np.arange(100), np.zeros(100, np.int64), expected, Path(), 1.0)
+    proof = proof_of(Path(), np.arange(100), np.zeros(100, np.int64), expected, Path(), 1.0)
     row = judged(formats.FORMATS[key], answers(share, 0.5), proof)
-    assert (row["state"], "Less accurate" in row["note"]) == (state, warned)
+    assert (row.state, "Less accurate" in row.note) == (state, warned)
 
 
 def test_two_answers_that_are_as_good_may_change_places() -> None:
     expected, said = answers(0.03, 0.0004), answers(0.03, -0.0004)
-    proof = Proof(Path(), np.arange(100), expected.argmax(1), expected, Path(), 1.0)
+    proof = proof_of(Path(), np.arange(100), expected.argmax(1), expected, Path(), 1.0)
     row = judged(formats.FORMATS["tflite"], said, proof)
-    assert (row["state"], row["agreement"]) == ("made", pytest.approx(0.97))
+    assert row.state == "made" and row.agreement == pytest.approx(0.97)
 
 
 def test_labels_are_one_a_line_in_the_models_order(tmp_path: Path) -> None:
@@ -229,7 +232,7 @@ def test_the_summary_counts_as_keras_does() -> None:
     model = tiny_model()
     model.layers[2].trainable = False
     rows = files.layer_rows(model)
-    assert [row["type"] for row in rows] == ["InputLayer", "Rescaling", "Conv2D", "GlobalAveragePooling2D", "Dense"]
-    assert rows[2]["parameters"] == 3 * 3 * 3 * 4 + 4
-    assert rows[2]["output_shape"] == "(None, 6, 6, 4)"
+    assert [row.type for row in rows] == ["InputLayer", "Rescaling", "Conv2D", "GlobalAveragePooling2D", "Dense"]
+    assert rows[2].parameters == 3 * 3 * 3 * 4 + 4
+    assert rows[2].output_shape == "(None, 6, 6, 4)"
     assert files.totals(model) == {"total": 127, "trainable": 15, "non_trainable": 112}

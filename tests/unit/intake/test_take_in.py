@@ -91,7 +91,12 @@ def test_duplicates_stay_on_one_side(tmp_path: Path) -> None:
     assert dataset.duplicates.photos == 16
     for number in np.unique(dataset.groups):
         assert len(set(dataset.parts[dataset.groups == number].tolist())) == 1
-    assert dataset.to_json()["duplicates"] == {"photos": 16, "exact_groups": 16, "near_groups": 0, "fallback": []}
+    assert dataset.taken_in().to_json()["duplicates"] == {
+        "photos": 16,
+        "exact_groups": 16,
+        "near_groups": 0,
+        "fallback": [],
+    }
 
 
 def test_recompressed_and_resized_copies_stay_on_one_side(tmp_path: Path) -> None:
@@ -151,7 +156,7 @@ def test_a_ready_made_split_is_kept(tmp_path: Path) -> None:
 
 def test_what_the_stage_commits_is_plain(tmp_path: Path) -> None:
     files = class_files({"cats": 60, "dogs": 60}) | {f"cats/{n}.txt": b"x" for n in range(25)}
-    told = json.loads(json.dumps(_take_in(files, tmp_path).to_json()))
+    told = json.loads(json.dumps(_take_in(files, tmp_path).taken_in().to_json()))
     assert told["images"] == 120
     assert told["counts"] == {name: {"train": 36, "validation": 12, "test": 12} for name in ("cats", "dogs")}
     assert (len(told["skipped"]), told["skipped_count"]) == (20, 25)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +13,7 @@ from jobs import job as jobs
 from jobs.errors import Bug
 from jobs.job import FileEntry, HistoryLine, Job, JobError, Lease, MailState, PendingMail, Progress, Status
 from jobs.options import Options
+from jobs.queue import BROKEN
 from jobs.shown import CandidateShown, CurvePoint
 
 NOW = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
@@ -52,6 +55,35 @@ def test_a_newer_programs_record_can_be_read() -> None:
     job = make()
     data = jobs.to_bytes(job).replace(b'"write_id"', b'"colour": "blue",\n "write_id"')
     assert jobs.from_bytes(data) == job
+
+
+def test_a_record_of_the_version_before_can_be_read_and_written() -> None:
+    """It has no scores and no task; what it has keeps its keys, so that the version before reads it again."""
+    data = json.loads((Path(__file__).parent / "record_before.json").read_text())
+    job = jobs.from_bytes(json.dumps(data).encode())
+    (candidate, absent), (point,) = job.progress.candidates, job.progress.curve
+    assert (candidate.validation_accuracy, candidate.validation_score, candidate.metric) == (0.975, 0.975, "accuracy")
+    assert (absent.state, absent.validation_score) == ("no_weights", None)
+    assert (point.epoch, point.validation_score, point.metric) == (3, 0.95, "accuracy")
+    assert (job.error, job.files["model.h5"].bytes, job.options.task) == (JobError("internal", "It broke."), 7, "")
+    written = json.loads(jobs.to_bytes(job))
+    scores = {"validation_score", "metric"}
+    for before, after in zip(data["progress"]["candidates"], written["progress"]["candidates"], strict=True):
+        assert {key: after[key] for key in after if key not in scores} == before
+    for before, after in zip(data["progress"]["curve"], written["progress"]["curve"], strict=True):
+        assert {key: after[key] for key in after if key not in scores} == before
+    assert written["options"] == data["options"]
+    same = set(data) - {"progress", "options"}
+    assert {key: written[key] for key in same} == {key: data[key] for key in same}
+
+
+@pytest.mark.parametrize(
+    "broken", [{"progress": 3}, {"progress": {"candidates": [1]}}, {"files": {"a": 1}}, {"lease": 1}]
+)
+def test_what_is_no_record_is_an_error_that_the_queue_knows(broken: dict[str, object]) -> None:
+    data = json.loads(jobs.to_bytes(make())) | broken
+    with pytest.raises(BROKEN):
+        jobs.from_bytes(json.dumps(data).encode())
 
 
 ALLOWED = [

@@ -15,6 +15,8 @@ from tests.unit.mail.letters import HEAD, JOB, PNG, error_mail, report_mail
 from tests.unit.report import courses, samples
 from tests.unit.report.pages import Page
 from vm_worker import report
+from vm_worker.results.evaluated import LayerRow
+from vm_worker.results.intake import SkippedRow
 
 HTML_BYTES_MAX = 90_000
 BODY_WORDS_MAX = 80
@@ -116,9 +118,10 @@ def test_mail_programs_get_only_what_they_know() -> None:
 )
 def test_the_html_stays_under_the_size_at_which_gmail_cuts(classes: tuple[str, ...]) -> None:
     facts = samples.facts(classes, photos=12, right=0.6)
-    noisy = {**facts.dataset, "warnings": [f"{name} has few photos." for name in classes]}
-    skipped = [{"name": f"{name}/a.jpg", "reason": name} for name in classes][:20]
-    mail = report_mail(report.build(replace(facts, dataset={**noisy, "skipped": skipped, "skipped_count": 900})))
+    warnings = tuple(f"{name} has few photos." for name in classes)
+    skipped = tuple(SkippedRow(f"{name}/a.jpg", name) for name in classes)[:20]
+    noisy = replace(facts.dataset, warnings=warnings, skipped=skipped, skipped_count=900)
+    mail = report_mail(report.build(replace(facts, dataset=noisy)))
     assert len(mail.html.encode()) < HTML_BYTES_MAX
     assert len(mail.text.encode()) < HTML_BYTES_MAX
 
@@ -132,9 +135,9 @@ def test_cut_tables_say_how_much_is_missing_and_where_it_is() -> None:
 
 def test_a_deep_model_shows_both_its_ends() -> None:
     facts = samples.facts()
-    layer = {"type": "Conv2D", "output_shape": "(None, 7, 7, 1280)", "parameters": 9}
-    model = {**facts.evaluate["model"], "layers": [{"name": f"layer_{number}", **layer} for number in range(1, 201)]}
-    mail = report_mail(report.build(replace(facts, evaluate={**facts.evaluate, "model": model})))
+    layers = tuple(LayerRow(f"layer_{number}", "Conv2D", "(None, 7, 7, 1280)", 9) for number in range(1, 201))
+    model = replace(facts.evaluate.model, layers=layers)
+    mail = report_mail(report.build(replace(facts, evaluate=replace(samples.evaluated_of(facts), model=model))))
     words = Page(mail.html).text
     assert "191 layers between, all in the full report" in words
     shown = [number for number in range(1, 201) if f"layer_{number} Conv2D" in words]
@@ -151,10 +154,10 @@ def test_a_skipped_trial_is_told_not_tabled() -> None:
 
 def test_the_weakest_kinds_come_first_under_their_numbers() -> None:
     facts = samples.facts(samples.many(200), photos=12, right=0.6)
-    rows = sorted(facts.evaluate["test"]["per_class"], key=lambda row: row["recall"])
-    number = facts.dataset["classes"].index(rows[0]["class"]) + 1
+    rows = sorted(samples.evaluated_of(facts).test.per_class, key=lambda row: row.recall)
+    number = facts.dataset.classes.index(rows[0].label) + 1
     words = Page(report_mail(report.build(facts)).html).text
-    assert f"test photos {number} {rows[0]['class']}" in words
+    assert f"test photos {number} {rows[0].label}" in words
 
 
 def test_hostile_names_change_no_tag_and_dirty_no_text() -> None:

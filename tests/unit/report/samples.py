@@ -9,8 +9,23 @@ import numpy as np
 
 from jobs.options import Options
 from tests.unit.report import courses
-from vm_worker.evaluation.metrics import evaluate, wilson
-from vm_worker.report import Facts
+from vm_worker.evaluation import gallery
+from vm_worker.evaluation.metrics import evaluate
+from vm_worker.learn.statistics import wilson
+from vm_worker.report_facts import Facts, JobFacts, Licence
+from vm_worker.results.candidates import LearningCurve, Selected
+from vm_worker.results.evaluated import (
+    CalibrationFigures,
+    Evaluated,
+    HeldOutFigures,
+    ModelFigures,
+    PictureRow,
+    UnsureFigures,
+    UnsureRow,
+)
+from vm_worker.results.exported import Exported, ExportRow, FileRow
+from vm_worker.results.intake import TakenIn
+from vm_worker.tasks.classification.sections import ClassSections
 
 WASTE = ("cardboard", "glass", "metal", "paper", "plastic", "trash")
 HOSTILE = (
@@ -34,15 +49,20 @@ HOSTILE = (
 CJK = ("纸板", "玻璃", "金属", "プラスチック", "종이", "垃圾桶里的其他东西")
 WORLD = ("تفاحة", "яблоко", "🍎 apple", "สับปะรด", "Äpfel", "café")
 
-CURVE = {
-    "points": [
-        {"share": 0.25, "images": 180, "accuracy": 0.758, "error": 0.013},
-        {"share": 0.5, "images": 360, "accuracy": 0.796, "error": 0.012},
-        {"share": 1.0, "images": 720, "accuracy": 0.844, "error": 0.012},
-    ],
-    "verdict": "yes",
-    "answer": "More photos would probably help: with 360 training photos the selected head was right on 79.6 %.",
-}
+CURVE = LearningCurve.from_json(
+    {
+        "points": [
+            {"share": 0.25, "images": 180, "accuracy": 0.758, "error": 0.013},
+            {"share": 0.5, "images": 360, "accuracy": 0.796, "error": 0.012},
+            {"share": 1.0, "images": 720, "accuracy": 0.844, "error": 0.012},
+        ],
+        "verdict": "yes",
+        "answer": "More photos would probably help: with 360 training photos the selected head was right on 79.6 %.",
+    }
+)
+
+PICTURES = ("curves.png", "confusion.png", "reliability.png", "learning.png")
+PHOTOS = (gallery.MISTAKES, gallery.PAIRS, gallery.LOOKED)
 
 
 def many(number: int) -> tuple[str, ...]:
@@ -57,19 +77,15 @@ def facts(
     """A job with that many test photos a class, and about that share of them right."""
     rng = np.random.default_rng(seed)
     test = _test(rng, classes, photos, right)
-    select = _select(rng, test["images"], classes)
+    select = _select(rng, test.images, classes)
     return Facts(
-        job={
-            "id_short": "Qm3xT9aZ",
-            "created_at": "2026-03-03T13:55:02Z",
-            "started_at": "2026-03-03T14:05:41Z",
-            "options": Options(minutes=20, seed=7).to_json(),
-        },
+        job=JobFacts("Qm3xT9aZ", "2026-03-03T13:55:02Z", "2026-03-03T14:05:41Z", Options(minutes=20, seed=7)),
         dataset=_dataset(classes, photos),
         select=select,
         tune=courses.tune(tuned),
         evaluate=evaluated(test, len(classes)),
         export=_export(),
+        sections=ClassSections(),
         seconds={"intake": 21.4, "select": 243.0, "tune": 371.2, "evaluate": 14.9, "export": 31.0},
         versions={
             "modelmail": "0.1.0",
@@ -79,10 +95,7 @@ def facts(
             "numpy": "2.4.1",
             "pillow": "13.0.0",
         },
-        licence={
-            "name": "Apache-2.0",
-            "attribution": "EfficientNet-Lite0 by Google (Apache-2.0), with ImageNet weights.",
-        },
+        licence=Licence("Apache-2.0", "EfficientNet-Lite0 by Google (Apache-2.0), with ImageNet weights."),
         size=224,
         quoted_seconds=700.0,
         model_days=30,
@@ -90,36 +103,36 @@ def facts(
     )
 
 
-def evaluated(test: dict[str, Any], classes: int) -> dict[str, Any]:
+def evaluated(test: HeldOutFigures, classes: int) -> Evaluated:
     """What the evaluation leaves, its photos drawn."""
-    pictures = {
-        "mistakes.jpg": test["mistakes"][:12],
-        "pairs.jpg": test["pairs"][:4],
-        "gradcam.jpg": test["mistakes"][:3],
+    pictures: dict[str, tuple[PictureRow, ...]] = {
+        "mistakes.jpg": test.mistakes[:12],
+        "pairs.jpg": test.pairs[:4],
+        "gradcam.jpg": test.mistakes[:3],
     }
-    return {
-        "test": test,
-        "model": _model(classes),
-        "calibration": _calibration(test),
-        "unsure": _unsure(test),
-        "pictures": {name: rows for name, rows in pictures.items() if rows},
-    }
+    return Evaluated(
+        test=test,
+        model=_model(classes),
+        calibration=_calibration(test),
+        unsure=_unsure(test),
+        pictures={name: rows for name, rows in pictures.items() if rows},
+    )
 
 
-def _unsure(test: dict[str, Any]) -> dict[str, Any]:
-    wrong = test["images"] - test["correct"]
+def _unsure(test: HeldOutFigures) -> UnsureFigures:
+    wrong = test.images - test.correct
     rows = []
     for threshold, answered, left in ((0.0, 1.0, 1.0), (0.72, 0.9, 0.4), (0.9, 0.6, 0.1)):
-        count = round(test["images"] * answered)
+        count = round(test.images * answered)
         missed = round(wrong * left)
-        row = {"threshold": threshold, "answered": answered, "accuracy_answered": 1 - missed / count}
-        rows.append(
-            row | {"interval": list(wilson(count - missed, count)), "wrong": missed, "open": test["images"] - count}
-        )
-    return {**rows[1], "photos": test["images"], "rows": rows}
+        interval = wilson(count - missed, count)
+        rows.append(UnsureRow(threshold, answered, 1 - missed / count, interval, missed, test.images - count))
+    return UnsureFigures.from_json(
+        {**rows[1].to_json(), "photos": test.images, "rows": [row.to_json() for row in rows]}
+    )
 
 
-def _test(rng: np.random.Generator, classes: Sequence[str], photos: int, right: float) -> dict[str, Any]:
+def _test(rng: np.random.Generator, classes: Sequence[str], photos: int, right: float) -> HeldOutFigures:
     number = len(classes)
     labels = np.repeat(np.arange(number), photos)
     wrong = rng.random(len(labels)) > right
@@ -133,13 +146,13 @@ def _test(rng: np.random.Generator, classes: Sequence[str], photos: int, right: 
     return evaluate(probabilities, labels, classes, names)
 
 
-def _dataset(classes: Sequence[str], photos: int) -> dict[str, Any]:
+def _dataset(classes: Sequence[str], photos: int) -> TakenIn:
     counts = {name: {"train": 3 * photos, "validation": photos, "test": photos} for name in classes}
     skipped = [
         {"name": f"{classes[0]}/IMG_{number}.HEIC", "reason": "is not a JPEG, PNG, WebP, GIF or BMP picture"}
         for number in range(7)
     ]
-    return {
+    plain = {
         "classes": list(classes),
         "images": 5 * photos * len(classes),
         "counts": counts,
@@ -154,10 +167,12 @@ def _dataset(classes: Sequence[str], photos: int) -> dict[str, Any]:
         "warnings": [f"{classes[1]} has fewer than 50 photos: its figures are rough."],
         "ready_made_split": False,
         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+        "split_sha256": "60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752",
     }
+    return TakenIn.from_json(plain)
 
 
-def _select(rng: np.random.Generator, images: int, classes: Sequence[str]) -> dict[str, Any]:
+def _select(rng: np.random.Generator, images: int, classes: Sequence[str]) -> Selected:
     table = (
         ("efficientnet_lite0", "EfficientNet-Lite0", 0.912, 3_421_000, "chosen"),
         ("mobilenet_v2", "MobileNetV2", 0.905, 2_266_000, "tied"),
@@ -181,10 +196,16 @@ def _select(rng: np.random.Generator, images: int, classes: Sequence[str]) -> di
         for name, title, accuracy, parameters, state in table
     ]
     measured = [row for row in candidates if row["validation_accuracy"]]
-    curve = [row for candidate in measured for row in courses.curve(rng, "select", candidate, 40)]
+    curve = [row.to_json() for candidate in measured for row in courses.curve(rng, "select", candidate, 40)]
     note = "EfficientNet-Lite0 had the highest validation accuracy; MobileNetV2 is as good, within chance."
-    found = {"pruning": _pruning(), "learning_curve": CURVE, "suspects": _suspects(classes), "suspects_count": 31}
-    return {"winner": "efficientnet_lite0", "candidates": candidates, "curve": curve, "note": note, **found}
+    found = {
+        "pruning": _pruning(),
+        "learning_curve": CURVE.to_json(),
+        "suspects": _suspects(classes),
+        "suspects_count": 31,
+    }
+    best = {"winner": "efficientnet_lite0", "candidates": candidates, "curve": curve, "note": note}
+    return Selected.from_json({**best, **found})
 
 
 def _pruning() -> list[dict[str, Any]]:
@@ -210,14 +231,14 @@ def _suspects(classes: Sequence[str]) -> list[dict[str, Any]]:
     ]
 
 
-def _calibration(test: dict[str, Any]) -> dict[str, Any]:
+def _calibration(test: HeldOutFigures) -> CalibrationFigures:
     bins = [{"confidence": sure, "accuracy": sure**0.7, "count": 10 + int(60 * sure)} for sure in (0.3, 0.5, 0.7, 0.96)]
     after = [{**one, "accuracy": one["confidence"] + 0.01} for one in bins]
-    errors = {"temperature": 0.81, "ece_before": 0.0612, "ece_after": 0.0123, "images": test["images"]}
-    return {**errors, "bins_before": bins, "bins_after": after}
+    errors = {"temperature": 0.81, "ece_before": 0.0612, "ece_after": 0.0123, "images": test.images}
+    return CalibrationFigures.from_json({**errors, "bins_before": bins, "bins_after": after})
 
 
-def _model(classes: int) -> dict[str, Any]:
+def _model(classes: int) -> ModelFigures:
     head = 1281 * classes
     layers = [
         {"name": "photo", "type": "InputLayer", "output_shape": "(None, 224, 224, 3)", "parameters": 0},
@@ -226,23 +247,30 @@ def _model(classes: int) -> dict[str, Any]:
         {"name": "pool", "type": "GlobalAveragePooling2D", "output_shape": "(None, 1280)", "parameters": 0},
         {"name": "classes", "type": "Dense", "output_shape": f"(None, {classes})", "parameters": head},
     ]
-    return {
+    plain = {
         "layers": layers,
         "total": 3_413_024 + head,
         "trainable": 729_600 + head,
         "non_trainable": 2_683_424,
-        "input": [224, 224, 3],
+        "input": "raw RGB 0..255, 224 x 224",
         "bytes": 14_022_312,
     }
+    return ModelFigures.from_json(plain)
 
 
-def _export() -> dict[str, Any]:
+def _export() -> Exported:
     digest = "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae"
     files = {"model.h5": 14_022_312, "model.keras": 13_801_776, "labels.txt": 44}
-    return {
-        "files": [{"name": name, "bytes": size, "sha256": digest, "note": ""} for name, size in files.items()],
-        "exports": [
-            {"name": "model.h5", "state": "made", "max_difference": 0.0, "agreement": 1.0, "note": "what was tested"},
-            {"name": "model.keras", "state": "made", "max_difference": 1.2e-7, "agreement": 1.0, "note": ""},
-        ],
-    }
+    return Exported(
+        files=tuple(FileRow(name, size, digest) for name, size in files.items()),
+        exports=(
+            ExportRow("model.h5", "h5", "made", 324, 0.91, 1.0, 0.0, "what was tested"),
+            ExportRow("model.keras", "keras", "made", 324, 0.91, 1.0, 1.2e-7, ""),
+        ),
+    )
+
+
+def evaluated_of(facts: Facts) -> Evaluated:
+    """The figures of the test photos, typed as classification commits them."""
+    assert isinstance(facts.evaluate, Evaluated)
+    return facts.evaluate

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from vm_worker.evaluation import advice
 from vm_worker.evaluation.metrics import evaluate
+from vm_worker.results.evaluated import HeldOutFigures, UnsureFigures
 
 
-def figures(confusion: list[list[int]], classes: tuple[str, ...]) -> dict[str, Any]:
+def figures(confusion: list[list[int]], classes: tuple[str, ...]) -> HeldOutFigures:
     """The figures of a test set with this confusion matrix."""
     counts = np.array(confusion)
     truth, said = (np.repeat(index.ravel(), counts.ravel()) for index in np.indices(counts.shape))
@@ -86,8 +87,8 @@ def test_only_the_three_weakest_classes_are_named() -> None:
 
 def test_where_the_model_is_not_sure_a_person_should_look() -> None:
     test = figures([[90, 10], [10, 90]], ("cat", "dog"))
-    told = {"threshold": 0.73, "answered": 0.81, "accuracy_answered": 0.956}
+    told = UnsureFigures(0.73, 200, 0.81, 0.956, (0.9, 1.0), 7, 38, ())
     wanted = "Look for yourself where it is less than 73 % sure: on the other 81 % of the photos it is right on 96 %."
     assert wanted in advice.next_steps(test, unsure=told)
-    for nothing in (None, {**told, "threshold": None}):
+    for nothing in (None, replace(told, threshold=None)):
         assert not any("Look for yourself" in step for step in advice.next_steps(test, unsure=nothing))

@@ -13,6 +13,7 @@ from skimage.io import imread
 from tests.unit.report import samples
 from vm_worker.evaluation import gallery, insight
 from vm_worker.evaluation.gallery import Judged
+from vm_worker.results.evaluated import ConfusedPair
 
 
 def judged(classes: tuple[str, ...] = ("cat", "dog", "owl"), wrong: int = 5) -> Judged:
@@ -29,8 +30,8 @@ def judged(classes: tuple[str, ...] = ("cat", "dog", "owl"), wrong: int = 5) -> 
 
 def test_the_surest_mistakes_come_first(tmp_path: Path) -> None:
     rows = gallery.mistakes(tmp_path / "mistakes.jpg", judged())
-    assert [row["name"] for row in rows] == ["0.jpg", "3.jpg", "6.jpg", "9.jpg", "12.jpg"]
-    assert (rows[0]["truth"], rows[0]["said"], rows[0]["probability"]) == ("cat", "dog", pytest.approx(0.99))
+    assert [row.name for row in rows] == ["0.jpg", "3.jpg", "6.jpg", "9.jpg", "12.jpg"]
+    assert (rows[0].truth, rows[0].said) == ("cat", "dog") and rows[0].probability == pytest.approx(0.99)
     picture = imread(tmp_path / "mistakes.jpg")
     assert picture.shape[1] == 1200
     assert abs(int(picture[60, 60, 0]) - 30 * 4) <= 3  # the first photo's own grey: row 30 of all photos
@@ -45,7 +46,7 @@ def test_without_mistakes_there_is_no_picture(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("shown", [1, 4])
 def test_pairs_are_drawn_for_one_and_for_many(tmp_path: Path, shown: int) -> None:
-    pair = {"truth": "cat", "said": "dog", "count": 5, "of": 10}
+    pair = ConfusedPair("cat", "dog", 5, 10, 0.5)
     assert gallery.pairs(tmp_path / "pairs.jpg", judged(), [pair] * shown) == [pair] * shown
     assert imread(tmp_path / "pairs.jpg").shape[:2] == (324 * shown, 1200)
 
@@ -53,8 +54,8 @@ def test_pairs_are_drawn_for_one_and_for_many(tmp_path: Path, shown: int) -> Non
 def test_right_ones_of_different_kinds_and_the_surest_mistakes_are_explained() -> None:
     one = judged()
     places = gallery.explained(one)
-    assert [one.row(place)["truth"] == one.row(place)["said"] for place in places] == [True] * 3 + [False] * 3
-    assert len({one.row(place)["truth"] for place in places[:3]}) == 3
+    assert [one.row(place).truth == one.row(place).said for place in places] == [True] * 3 + [False] * 3
+    assert len({one.row(place).truth for place in places[:3]}) == 3
 
 
 def test_the_map_is_a_spotlight(tmp_path: Path) -> None:
@@ -71,7 +72,7 @@ def test_the_map_is_a_spotlight(tmp_path: Path) -> None:
 @pytest.mark.parametrize("classes", [samples.HOSTILE, samples.CJK + samples.WORLD], ids=["hostile", "world"])
 def test_no_name_stops_a_picture(tmp_path: Path, classes: tuple[str, ...]) -> None:
     one = judged(classes)
-    confused = [{"truth": classes[0], "said": classes[1], "count": 1, "of": 3}]
+    confused = [ConfusedPair(classes[0], classes[1], 1, 3, 1 / 3)]
     assert gallery.mistakes(tmp_path / "mistakes.jpg", one)
     assert gallery.pairs(tmp_path / "pairs.jpg", one, confused)
 

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from vm_worker.evaluation.metrics import MISTAKES_SHOWN, confused_pairs, evaluate, wilson
+from vm_worker.evaluation.metrics import MISTAKES_SHOWN, confused_pairs, evaluate
+from vm_worker.learn.statistics import wilson
+from vm_worker.results.evaluated import Answer, ClassFigures, HeldOutFigures
 
 CLASSES = ("cat", "dog", "owl")
 
@@ -40,51 +42,50 @@ def test_figures_of_a_case_counted_by_hand() -> None:
     truth = np.array([0, 0, 0, 0, 1, 1, 1, 2])
     said = [0, 0, 0, 1, 1, 1, 0, 0]
     result = evaluate(sure(said), truth, CLASSES)
-    assert result["accuracy"] == 5 / 8
-    assert (result["correct"], result["images"]) == (5, 8)
-    assert result["confusion"] == [[3, 1, 0], [1, 2, 0], [1, 0, 0]]
-    assert result["balanced_accuracy"] == pytest.approx((3 / 4 + 2 / 3 + 0) / 3)
-    assert result["most_common_share"] == 0.5
-    assert result["loss"] == pytest.approx(-(5 * np.log(0.8) + 3 * np.log(0.1)) / 8)
-    cat, dog, owl = result["per_class"]
-    assert cat == {"class": "cat", "precision": 3 / 5, "recall": 3 / 4, "f1": pytest.approx(2 / 3), "support": 4}
-    assert dog["precision"] == pytest.approx(2 / 3)
-    assert owl == {"class": "owl", "precision": 0, "recall": 0, "f1": 0, "support": 1}  # never said: no warning
+    assert result.accuracy == 5 / 8
+    assert (result.correct, result.images) == (5, 8)
+    assert result.confusion == ((3, 1, 0), (1, 2, 0), (1, 0, 0))
+    assert result.balanced_accuracy == pytest.approx((3 / 4 + 2 / 3 + 0) / 3)
+    assert result.most_common_share == 0.5
+    assert result.loss == pytest.approx(-(5 * np.log(0.8) + 3 * np.log(0.1)) / 8)
+    cat, dog, owl = result.per_class
+    assert (cat.label, cat.precision, cat.recall, cat.support) == ("cat", 3 / 5, 3 / 4, 4)
+    assert cat.f1 == pytest.approx(2 / 3)
+    assert dog.precision == pytest.approx(2 / 3)
+    assert owl == ClassFigures(0, 0, 0, 1, label="owl")  # never said: no warning
 
 
 def test_a_class_without_test_photos_counts_for_nothing() -> None:
     result = evaluate(sure([0, 1, 2, 1]), np.array([0, 1, 0, 1]), CLASSES)
-    assert result["balanced_accuracy"] == pytest.approx((1 / 2 + 1) / 2)
-    assert result["per_class"][2]["support"] == 0
+    assert result.balanced_accuracy == pytest.approx((1 / 2 + 1) / 2)
+    assert result.per_class[2].support == 0
 
 
 def test_everything_is_plain_json() -> None:
     result = evaluate(sure([0, 1, 2]).astype(np.float32), np.array([0, 1, 1], dtype=np.int32), CLASSES, ["a", "b", "c"])
-    assert json.loads(json.dumps(result, allow_nan=False)) == result
+    plain = json.loads(json.dumps(result.to_json(), allow_nan=False))
+    assert plain == result.to_json() and HeldOutFigures.from_json(plain) == result
 
 
 def test_a_probability_of_zero_gives_a_finite_loss() -> None:
-    assert np.isfinite(evaluate(sure([0, 1], by=1.0), np.array([1, 1]), CLASSES)["loss"])
+    assert np.isfinite(evaluate(sure([0, 1], by=1.0), np.array([1, 1]), CLASSES).loss)
 
 
 def test_mistakes_are_named_surest_first() -> None:
     probabilities = np.array([[0.6, 0.4, 0], [0.9, 0.1, 0], [0.2, 0.8, 0]])
     result = evaluate(probabilities, np.array([1, 1, 1]), CLASSES, ["dim.jpg", "sure.jpg", "right.jpg"])
-    assert result["mistakes"] == [
-        {"name": "sure.jpg", "truth": "dog", "said": "cat", "probability": 0.9},
-        {"name": "dim.jpg", "truth": "dog", "said": "cat", "probability": 0.6},
-    ]
+    assert result.mistakes == (Answer("dog", "cat", 0.9, "sure.jpg"), Answer("dog", "cat", 0.6, "dim.jpg"))
 
 
 def test_mistakes_are_cut_and_nameless_without_names() -> None:
-    wrong = evaluate(sure([0] * 80), np.array([1] * 80), CLASSES)["mistakes"]
+    wrong = evaluate(sure([0] * 80), np.array([1] * 80), CLASSES).mistakes
     assert len(wrong) == MISTAKES_SHOWN
-    assert "name" not in wrong[0]
+    assert "name" not in wrong[0].to_json()
 
 
 def test_pairs_are_ordered_by_count_then_share() -> None:
     pairs = confused_pairs(np.array([[90, 5, 5], [2, 8, 0], [5, 0, 5]]), CLASSES)
-    assert [(pair["truth"], pair["said"], pair["count"], pair["of"]) for pair in pairs] == [
+    assert [(pair.truth, pair.said, pair.count, pair.of) for pair in pairs] == [
         ("owl", "cat", 5, 10),
         ("cat", "dog", 5, 100),
         ("cat", "owl", 5, 100),
@@ -94,13 +95,13 @@ def test_pairs_are_ordered_by_count_then_share() -> None:
 
 def test_no_mistakes_no_pairs() -> None:
     result = evaluate(sure([0, 1, 2]), np.array([0, 1, 2]), CLASSES)
-    assert result["pairs"] == []
-    assert result["mistakes"] == []
+    assert result.pairs == ()
+    assert result.mistakes == ()
 
 
 def test_names_that_are_half_characters_are_only_names() -> None:
     result = evaluate(sure([0, 1], 2), np.array([1, 0]), ("accuracy", "half \udc80"), ["\udc80.jpg", "b.jpg"])
-    assert [row["class"] for row in result["per_class"]] == ["accuracy", "half \udc80"]
+    assert [row.label for row in result.per_class] == ["accuracy", "half \udc80"]
 
 
 @pytest.mark.parametrize(

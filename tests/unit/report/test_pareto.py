@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from vm_worker.evaluation import pareto
+from vm_worker.results.candidates import CandidateRow
+from vm_worker.results.exported import Latency, ThreadLatency
 
 
-def candidate(name: str, accuracy: float | None, state: str = "evaluated") -> dict[str, Any]:
-    return {"name": name, "title": name.title(), "validation_accuracy": accuracy, "state": state}
+def candidate(name: str, accuracy: float | None, state: str = "evaluated") -> CandidateRow:
+    return CandidateRow(name, name.title(), accuracy, None, None, 1000, 1.0, state, "")
 
 
-def figures(size: int, milliseconds: float) -> dict[str, Any]:
-    return {"bytes": size, "one": {"median": milliseconds}, "all": {"median": milliseconds / 2}}
+def figures(size: int, milliseconds: float) -> Latency:
+    one, every = (ThreadLatency(1, value, value, value) for value in (milliseconds, milliseconds / 2))
+    return Latency(100, size, one, every)
 
 
 def test_who_is_beaten_in_everything_is_not_on_the_front() -> None:
@@ -29,14 +31,14 @@ def test_who_is_beaten_in_everything_is_not_on_the_front() -> None:
     ]
     known = {"large": figures(50, 40.0), "fast": figures(10, 5.0), "beaten": figures(10, 6.0), "twin": figures(10, 5.0)}
     rows = pareto.rows(candidates, known | {"dropped": figures(1, 1.0)})
-    assert [(row["name"], row["front"]) for row in rows] == [
+    assert [(row.name, row.front) for row in rows] == [
         ("fast", True),
         ("twin", True),
         ("beaten", False),
         ("large", True),
     ]
-    assert [row["name"] for row in rows if row["chosen"]] == ["large"]
-    assert rows[0]["all_ms"] == 2.5
+    assert [row.name for row in rows if row.chosen] == ["large"]
+    assert rows[0].all_ms == 2.5
 
 
 def test_the_front_is_that_of_the_definition() -> None:
@@ -46,9 +48,9 @@ def test_the_front_is_that_of_the_definition() -> None:
     known = {f"n{row}": figures(int(size), float(slow)) for row, (_, size, slow) in enumerate(values)}
     merits = values * [1, -1, -1]
     for row in pareto.rows(candidates, known):
-        own = merits[int(row["name"][1:])]
+        own = merits[int(row.name[1:])]
         beaten = any((other >= own).all() and (other > own).any() for other in merits)
-        assert row["front"] is not beaten
+        assert row.front is not beaten
 
 
 def test_a_picture_is_drawn_of_two_or_more(tmp_path: Path) -> None:

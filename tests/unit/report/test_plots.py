@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import struct
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 from tests.unit.report import samples
 from vm_worker.evaluation import matrix, plots, style
+from vm_worker.results.candidates import CurvePoint, LearningCurve
 
 
 def size(path: Path) -> tuple[int, int]:
@@ -44,8 +45,8 @@ def test_many_classes_without_a_mistake_are_drawn(tmp_path: Path) -> None:
     assert size(tmp_path / "confusion.png")[0] == 1200
 
 
-@pytest.mark.parametrize("curve", [samples.CURVE, {"points": []}, None])
-def test_the_learning_curve_is_drawn_or_an_empty_picture(tmp_path: Path, curve: Any) -> None:
+@pytest.mark.parametrize("curve", [samples.CURVE, LearningCurve((), "unknown", ""), None])
+def test_the_learning_curve_is_drawn_or_an_empty_picture(tmp_path: Path, curve: LearningCurve | None) -> None:
     plots.learning(tmp_path / "learning.png", curve)
     assert size(tmp_path / "learning.png")[0] == 880
 
@@ -56,24 +57,24 @@ def test_the_same_matrix_gives_the_same_file(tmp_path: Path) -> None:
     assert (tmp_path / "one.png").read_bytes() == (tmp_path / "two.png").read_bytes()
 
 
-CURVE = [*samples.facts().select["curve"], *samples.facts().tune["curve"]]
-UNMEASURED = [{**row, "accuracy": None, "loss": None} for row in CURVE]
+CURVE = [*samples.facts().select.curve, *samples.facts().tune.curve]
+UNMEASURED = [replace(point, accuracy=None, loss=None) for point in CURVE]
 
 
 @pytest.mark.parametrize(
-    "rows",
+    "points",
     [
         CURVE,
         UNMEASURED,  # no training figures
-        [row for row in CURVE if row["phase"] == "tune"],
-        [row for row in CURVE if row["epoch"] == 1],  # a budget that ended after one epoch
-        [{**row, "validation_accuracy": None, "validation_loss": None} for row in UNMEASURED],
+        [point for point in CURVE if point.phase == "tune"],
+        [point for point in CURVE if point.epoch == 1],  # a budget that ended after one epoch
+        [replace(point, validation_accuracy=None, validation_loss=None) for point in UNMEASURED],
         [],
     ],
     ids=["all", "no-training", "tune-only", "one-epoch", "nothing-measured", "empty"],
 )
-def test_curves_are_drawn_whatever_was_measured(tmp_path: Path, rows: list[dict[str, Any]]) -> None:
-    plots.curves(tmp_path / "curves.png", rows, "efficientnet_lite0")
+def test_curves_are_drawn_whatever_was_measured(tmp_path: Path, points: list[CurvePoint]) -> None:
+    plots.curves(tmp_path / "curves.png", points, "efficientnet_lite0")
     assert size(tmp_path / "curves.png") == (1200, 580)
 
 

@@ -14,17 +14,22 @@ from tests.unit.report import courses, samples
 from tests.unit.report.pages import Page
 from vm_worker import report
 from vm_worker.evaluation.matrix import MATRIX_CLASSES
+from vm_worker.report_facts import Facts, Licence
+from vm_worker.results.candidates import FromScratch
+from vm_worker.results.exported import Exported, ExportRow, Latency, MachineFacts, ThreadLatency
+from vm_worker.results.intake import DuplicateCounts, SkippedRow
+from vm_worker.results.trials import SearchSummary
 
-NONE = {
-    "skipped": [],
+NONE: dict[str, Any] = {
+    "skipped": (),
     "skipped_count": 0,
-    "duplicates": {"photos": 0, "exact_groups": 0, "near_groups": 0, "fallback": []},
-    "warnings": [],
+    "duplicates": DuplicateCounts(0, 0, 0, ()),
+    "warnings": (),
 }
-PICTURES = dict.fromkeys(report.PICTURES, "data:image/png;base64,AAAA")
+PICTURES = dict.fromkeys(samples.PICTURES, "data:image/png;base64,AAAA")
 
 
-def html(facts: report.Facts) -> str:
+def html(facts: Facts) -> str:
     return report.page(report.build(facts), PICTURES)
 
 
@@ -37,24 +42,27 @@ def test_build_changes_nothing_and_gives_the_same_again() -> None:
 
 def test_build_carries_every_number_of_the_stages() -> None:
     facts = samples.facts()
-    built = report.build(facts)
-    for told, row in zip(built["candidates"], facts.select["candidates"], strict=True):
-        assert {key: told[key] for key in row} == row
+    built, evaluate = report.build(facts), samples.evaluated_of(facts).to_json()
+    for told, row in zip(built["candidates"], facts.select.candidates, strict=True):
+        plain = row.to_json()
+        assert {key: told[key] for key in plain} == plain
     assert built["candidates"][0]["bytes"] == 14_022_312  # of the file itself
     assert built["candidates"][1]["bytes"] == 4 * 2_266_000
-    assert built["unsure"] == facts.evaluate["unsure"]
-    assert built["curve"] == [*facts.select["curve"], *facts.tune["curve"]]
-    assert built["trials"] == facts.tune["trials"]
-    assert built["test"] == facts.evaluate["test"]
-    assert built["model"] == facts.evaluate["model"]
+    assert built["unsure"] == evaluate["unsure"]
+    assert built["curve"] == [point.to_json() for point in (*facts.select.curve, *facts.tune.curve)]
+    assert built["trials"] == [trial.to_json() for trial in facts.tune.trials]
+    assert built["test"] == evaluate["test"]
+    assert built["model"] == evaluate["model"]
     assert built["winner"] == {
         "name": "efficientnet_lite0",
         "title": "EfficientNet-Lite0",
         "size": 224,
         "tuned": True,
         "from_scratch": False,
-        "validation_accuracy": facts.tune["validation_accuracy"],
-        "note": facts.select["note"],
+        "validation_accuracy": facts.tune.validation_accuracy,
+        "validation_score": facts.tune.validation_accuracy,
+        "metric": "accuracy",
+        "note": facts.select.note,
     }
     assert built["total_seconds"] == pytest.approx(681.5)
     assert built["retention"] == {"model_days": 30, "delete_after": "2026-04-02T14:05:41+00:00"}
@@ -62,10 +70,11 @@ def test_build_carries_every_number_of_the_stages() -> None:
 
 def test_what_was_not_measured_is_null_not_nan(tmp_path: Path) -> None:
     facts = samples.facts()
-    curve = [{**row, "loss": float("nan"), "accuracy": float("inf")} for row in facts.select["curve"]]
-    built = report.build(replace(facts, select={**facts.select, "curve": curve}))
+    curve = tuple(replace(point, loss=float("nan"), accuracy=float("inf")) for point in facts.select.curve)
+    facts = replace(facts, select=replace(facts.select, curve=curve))
+    built = report.build(facts)
     assert (built["curve"][0]["loss"], built["curve"][0]["accuracy"]) == (None, None)
-    report.write(built, tmp_path)
+    report.write(facts, built, tmp_path)
     assert "NaN" not in (tmp_path / "report.json").read_text(encoding="utf-8")
 
 
@@ -73,16 +82,16 @@ def test_what_was_not_measured_is_null_not_nan(tmp_path: Path) -> None:
 def test_halves_in_the_trials_are_told(products: str | None, told: bool) -> None:
     """A job of before this was measured has no such word."""
     facts = samples.facts()
-    search = {"algorithm": "random", "trials": 3, "outcome": ""} | ({"products": products} if products else {})
-    text = Page(html(replace(facts, tune={**facts.tune, "search": search}))).text
+    search = SearchSummary("random", 3, "", products)
+    text = Page(html(replace(facts, tune=replace(facts.tune, search=search)))).text
     assert "a random search, 3 trials in all." in text
     assert ("3 trials in all. In the trials the convolutions' products were taken in bfloat16" in text) == told
 
 
 def test_skipped_files_are_cut_but_counted() -> None:
     facts = samples.facts()
-    many = [{"name": f"a/{number}.txt", "reason": "is not a photo"} for number in range(50)]
-    built = report.build(replace(facts, dataset={**facts.dataset, "skipped": many, "skipped_count": 50}))
+    many = tuple(SkippedRow(f"a/{number}.txt", "is not a photo") for number in range(50))
+    built = report.build(replace(facts, dataset=replace(facts.dataset, skipped=many, skipped_count=50)))
     assert len(built["dataset"]["skipped"]) == report.SKIPPED_SHOWN
     page = report.page(built, PICTURES)
     assert "Skipped: 50 files" in page
@@ -91,11 +100,10 @@ def test_skipped_files_are_cut_but_counted() -> None:
 
 def test_a_network_from_scratch_owes_nobody_anything() -> None:
     facts = samples.facts()
-    row = {**facts.select["candidates"][0], "name": "scratch_alexnet_25", "title": "AlexNet 1/4 from scratch"}
-    select = {**facts.select, "winner": row["name"], "candidates": [row], "from_scratch": {"epochs": 9}}
-    options = {**facts.job["options"], "from_scratch": True}
-    licence = {"name": "yours", "attribution": "Trained on your photos alone."}
-    job = {**facts.job, "options": options}
+    row = replace(facts.select.candidates[0], name="scratch_alexnet_25", title="AlexNet 1/4 from scratch")
+    select = replace(facts.select, winner=row.name, candidates=(row,), from_scratch=FromScratch(9))
+    licence = Licence("yours", "Trained on your photos alone.")
+    job = replace(facts.job, options=replace(facts.job.options, from_scratch=True))
     built = report.build(replace(facts, job=job, select=select, licence=licence))
     assert built["winner"]["from_scratch"]
     assert "--candidates" not in built["repeat"]["command"]
@@ -116,20 +124,22 @@ def test_the_repeat_command_names_what_was_measured() -> None:
 
 
 def test_write_leaves_the_files_it_names(tmp_path: Path) -> None:
-    built = report.build(samples.facts())
-    names = report.write(built, tmp_path)
+    facts = samples.facts()
+    built = report.build(facts)
+    names = report.write(facts, built, tmp_path)
     assert sorted(names) == sorted(path.name for path in tmp_path.iterdir())
     assert set(built["mail_pictures"]) <= set(names)
     assert json.loads((tmp_path / "report.json").read_text(encoding="utf-8")) == built
 
 
 def test_report_html_needs_nothing_else(tmp_path: Path) -> None:
-    report.write(report.build(samples.facts()), tmp_path)
+    facts = samples.facts()
+    report.write(facts, report.build(facts), tmp_path)
     text = (tmp_path / "report.html").read_text(encoding="utf-8")
     page = Page(text)
     pictures = [address for address in page.addresses if address.startswith("data:")]
     links = [address for address in page.addresses if not address.startswith("data:")]
-    assert len(pictures) == len(report.PICTURES)
+    assert len(pictures) == len(samples.PICTURES)
     assert all(link.startswith((samples.facts().files_url + "/", "#")) for link in links)
     assert not {"script", "link", "iframe"} & {tag for tag, _ in page.tags}
     assert "default-src 'none'" in text
@@ -191,8 +201,9 @@ def test_hostile_names_change_no_tag() -> None:
 
 
 def test_hostile_names_are_written_to_every_file(tmp_path: Path) -> None:
-    built = report.build(samples.facts(samples.HOSTILE))
-    report.write(built, tmp_path)
+    facts = samples.facts(samples.HOSTILE)
+    built = report.build(facts)
+    report.write(facts, built, tmp_path)
     assert json.loads((tmp_path / "report.json").read_bytes())["dataset"]["classes"] == list(samples.HOSTILE)
     assert "\u202e" not in (tmp_path / "report.html").read_text(encoding="utf-8")
 
@@ -210,31 +221,31 @@ def test_the_matrix_is_explained_as_it_is_drawn(number: int) -> None:
 
 def test_what_litert_took_is_told_by_every_figure() -> None:
     facts = samples.facts(("cat", "dog"))
-    figures = {"mean": 14.25, "median": 14.1, "p95": 16.93}
-    latency = {"runs": 100, "bytes": 13_386_136, "one": {"threads": 1, **figures}, "all": {"threads": 2, **figures}}
-    row = {"name": "model.tflite", "state": "made", "max_difference": 1e-6, "agreement": 1.0, "note": ""}
-    exports = [*facts.export["exports"], {**row, "latency": latency}]
-    machine = {"processor": "A fast one", "threads": 2, "litert": "2.3.0"}
-    text = Page(html(replace(facts, export={**facts.export, "exports": exports, "machine": machine}))).text
+    one, every = (ThreadLatency(threads, 14.25, 14.1, 16.93) for threads in (1, 2))
+    latency = Latency(100, 13_386_136, one, every)
+    row = ExportRow("model.tflite", "tflite", "made", 324, 0.91, 1.0, 1e-6, "", latency)
+    machine = MachineFacts("A fast one", 2, "2.3.0")
+    export = replace(facts.export, exports=(*facts.export.exports, row), machine=machine)
+    text = Page(html(replace(facts, export=export))).text
     told = "model.tflite 1 14.2 14.1 16.9 model.tflite 2 14.2 14.1 16.9"
     assert told in " ".join(text.split())
     assert "100 runs each, without reading the photo, on A fast one." in " ".join(text.split())
 
 
-def without(part: str) -> report.Facts:
+def without(part: str) -> Facts:
     """Facts of a job in which something did not happen."""
     facts = samples.facts(("cat", "dog"), 20, 1.0)
     changes: dict[str, Any] = {
-        "tuning": {"tune": {**facts.tune, "better": False, "trials": [], "curve": []}},
+        "tuning": {"tune": replace(facts.tune, better=False, trials=(), curve=())},
         "trial": {"tune": courses.SKIPPED_TRIAL},
-        "skipped": {"dataset": {**facts.dataset, **NONE}},
+        "skipped": {"dataset": replace(facts.dataset, **NONE)},
         "quote": {"quoted_seconds": None},
-        "exports": {"export": {"files": [], "exports": []}},
+        "exports": {"export": Exported((), ())},
         "findings": {
-            "select": {**facts.select, "pruning": [], "learning_curve": None, "suspects": [], "suspects_count": None}
+            "select": replace(facts.select, pruning=(), learning_curve=None, suspects=(), suspects_count=None)
         },
-        "calibration": {"evaluate": {**facts.evaluate, "calibration": None}},
-        "measure": {"tune": {**facts.tune, "validation_accuracy": None}},
+        "calibration": {"evaluate": replace(samples.evaluated_of(facts), calibration=None)},
+        "measure": {"tune": replace(facts.tune, validation_accuracy=None, validation_score=None)},
     }
     return replace(facts, **changes[part])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -9,16 +10,20 @@ import pytest
 
 from tests.unit.report import samples
 from vm_worker.evaluation import tables
+from vm_worker.evaluation.tables import CandidateCost
+from vm_worker.results.candidates import CandidateRow
+from vm_worker.results.trials import TrialRow
 
 
-def written(path: Path, candidates: list[dict[str, object]], trials: list[dict[str, object]]) -> pd.DataFrame:
+def written(path: Path, candidates: Sequence[CandidateCost], trials: Sequence[TrialRow]) -> pd.DataFrame:
     tables.write_results(path, candidates, trials)
     return pd.read_csv(path, encoding="utf-8-sig")
 
 
 def test_candidates_and_trials_are_rows_with_their_numbers(tmp_path: Path) -> None:
     facts = samples.facts()
-    table = written(tmp_path / "results.csv", facts.select["candidates"], facts.tune["trials"])
+    candidates = [CandidateCost(row, 1, None) for row in facts.select.candidates]
+    table = written(tmp_path / "results.csv", candidates, facts.tune.trials)
     assert table["what"].tolist() == ["candidate"] * 5 + ["trial"]
     assert table["name"].tolist()[-2:] == ["vgg16", "trial 1"]
     assert table["validation_accuracy"][0] == 0.912
@@ -29,14 +34,14 @@ def test_candidates_and_trials_are_rows_with_their_numbers(tmp_path: Path) -> No
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
 def test_a_formula_becomes_text(tmp_path: Path, start: str) -> None:
-    row = {"name": f"{start}cmd|' /C calc'!A0", "validation_accuracy": -0.5}
-    table = written(tmp_path / "results.csv", [row], [])
+    row = CandidateRow(f"{start}cmd|' /C calc'!A0", "title", -0.5, None, None, 1, 1.0, "chosen", "")
+    table = written(tmp_path / "results.csv", [CandidateCost(row, 1, None)], [])
     assert table["name"][0].startswith("'")
     assert table["validation_accuracy"][0] == -0.5  # a number is not a formula
 
 
 def test_a_formula_as_a_parameter_name_becomes_text(tmp_path: Path) -> None:
-    trial = {"number": 1, "parameters": {"=1+1": "=2+2"}}
+    trial = TrialRow(1, "rule", {"=1+1": "=2+2"})
     table = written(tmp_path / "results.csv", [], [trial])
     assert table["parameter_=1+1"][0] == "'=2+2"
 

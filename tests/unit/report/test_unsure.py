@@ -23,8 +23,8 @@ CLEAR = said([0.95] * 80 + [0.6] * 20, [True] * 78 + [False] * 2 + [True] * 8 + 
 
 def test_the_smallest_threshold_that_halves_the_error_is_chosen() -> None:
     assert unsure.threshold(*CLEAR) == 0.61
-    assert unsure._row(0.6, *unsure._judged(*CLEAR))["wrong"] == 14
-    assert unsure._row(0.61, *unsure._judged(*CLEAR))["wrong"] == 2
+    assert unsure._row(0.6, *unsure._judged(*CLEAR)).wrong == 14
+    assert unsure._row(0.61, *unsure._judged(*CLEAR)).wrong == 2
 
 
 @pytest.mark.parametrize(
@@ -43,18 +43,18 @@ def test_no_threshold_is_better_than_a_useless_one(
 
 def test_its_figures_are_those_of_the_photos_given() -> None:
     told = unsure.measured(0.61, 325, *CLEAR)
-    assert (told["threshold"], told["photos"]) == (0.61, 325)
-    assert (told["answered"], told["wrong"], told["open"]) == (0.8, 2, 20)
-    assert told["accuracy_answered"] == pytest.approx(0.975)
-    assert told["interval"][0] < 0.975 < told["interval"][1]
-    assert [row["threshold"] for row in told["rows"]] == [0.0, 0.5, 0.6, 0.61, 0.7, 0.8, 0.9, 0.95, 0.99]
-    assert told["rows"][-1]["accuracy_answered"] is None  # nothing is that sure
+    assert (told.threshold, told.photos) == (0.61, 325)
+    assert (told.answered, told.wrong, told.open) == (0.8, 2, 20)
+    assert told.accuracy_answered == pytest.approx(0.975)
+    assert told.interval[0] < 0.975 < told.interval[1]
+    assert [row.threshold for row in told.rows] == [0.0, 0.5, 0.6, 0.61, 0.7, 0.8, 0.9, 0.95, 0.99]
+    assert told.rows[-1].accuracy_answered is None  # nothing is that sure
 
 
 def test_without_a_threshold_everything_is_answered() -> None:
     told = unsure.measured(None, 0, *CLEAR)
-    assert (told["threshold"], told["answered"], told["wrong"], told["open"]) == (None, 1.0, 14, 0)
-    assert len(told["rows"]) == len(unsure.SHOWN)
+    assert (told.threshold, told.answered, told.wrong, told.open) == (None, 1.0, 14, 0)
+    assert len(told.rows) == len(unsure.SHOWN)
 
 
 def test_it_is_chosen_on_calibrated_probabilities(tmp_path: Path) -> None:

@@ -9,18 +9,19 @@ import time
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import httpx
 import pytest
 import uvicorn
 
-from vm_worker.exports.service.runtime.app import build
+from vm_worker.exports.service.runtime.app import DEFAULT, build
+from vm_worker.exports.service.runtime.bundle import About
 from vm_worker.exports.service.runtime.engine import Engine
+from vm_worker.exports.service.runtime.limits import Patience
 from vm_worker.exports.service.runtime.serve import config
 
 LABELS = ("dark", "light & <bright>", "猫")
-ABOUT = {"title": "Small", "accuracy": 0.9, "interval": [0.8, 0.95]}
+ABOUT: About = {"title": "Small", "accuracy": 0.9, "interval": [0.8, 0.95]}
 
 
 @pytest.fixture(scope="session")
@@ -39,11 +40,11 @@ def occupied(tflite: bytes) -> Iterator[Engine]:
 
 
 @contextmanager
-def served(engine: Engine, about: dict[str, Any]) -> Iterator[str]:
+def served(engine: Engine, about: About, patience: Patience = DEFAULT) -> Iterator[str]:
     """The service on a free port; its address."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
-        server = uvicorn.Server(config(build(engine, about)))
+        server = uvicorn.Server(config(build(engine, about, patience)))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         while not server.started:

@@ -12,19 +12,21 @@ import httpx
 import pytest
 
 from tests.unit.service.conftest import ABOUT, photo, served
-from vm_worker.exports.service.runtime import bodies
 from vm_worker.exports.service.runtime.bodies import Refused, Room
 from vm_worker.exports.service.runtime.engine import Engine
+from vm_worker.exports.service.runtime.limits import Patience
 
 ROOM = 100_000
 DARK = photo(5)
 
 
 @pytest.fixture
-def narrow(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[httpx.Client]:
+def narrow(engine: Engine) -> Iterator[httpx.Client]:
     """Asks a service with little room."""
-    monkeypatch.setattr(bodies.Room.__init__, "__defaults__", (ROOM,))
-    with served(engine, ABOUT) as url, httpx.Client(base_url=url, timeout=30, trust_env=False) as client:
+    with (
+        served(engine, ABOUT, Patience(room_bytes=ROOM)) as url,
+        httpx.Client(base_url=url, timeout=30, trust_env=False) as client,
+    ):
         yield client
 
 

@@ -13,9 +13,9 @@ import pytest
 from starlette.applications import Starlette
 
 from tests.unit.service.conftest import ABOUT, LABELS, photo
-from vm_worker.exports.service.runtime import limits, rest
 from vm_worker.exports.service.runtime.app import build
 from vm_worker.exports.service.runtime.engine import BadImage, Engine, Prediction
+from vm_worker.exports.service.runtime.limits import LARGE, Patience
 
 SOAP = b"""<e:Envelope xmlns:e="http://schemas.xmlsoap.org/soap/envelope/"><e:Body>
 <Predict xmlns="%s"><image>%s</image></Predict></e:Body></e:Envelope>"""
@@ -24,7 +24,7 @@ SOAP = b"""<e:Envelope xmlns:e="http://schemas.xmlsoap.org/soap/envelope/"><e:Bo
 @pytest.fixture
 def busy(occupied: Engine) -> Starlette:
     """The service before it."""
-    return build(occupied, dict(ABOUT))
+    return build(occupied, ABOUT)
 
 
 def post(app: Starlette, path: str, kind: str, body: bytes) -> httpx.Response:
@@ -87,7 +87,7 @@ def test_the_photos_of_a_request_are_worked_on_side_by_side_and_answered_in_orde
     counting = Counting(tflite, LABELS, 2)
     pictures = [photo(5), photo(250), photo(5), b"no photo", photo(250)] * 4
     body = json.dumps({"images": [base64.b64encode(one).decode() for one in pictures]}).encode()
-    rows = post(build(counting, dict(ABOUT)), "/predict", "application/json", body).json()["predictions"]
+    rows = post(build(counting, ABOUT), "/predict", "application/json", body).json()["predictions"]
     assert [row.get("label") for row in rows] == [LABELS[0], LABELS[1], LABELS[0], None, LABELS[1]] * 4
     assert counting.most == 2  # and no more: others' photos come in between
 
@@ -98,11 +98,11 @@ def test_nonsense_does_not_fill_the_log(busy: Starlette, caplog: pytest.LogCaptu
     assert [record.name for record in caplog.records if record.name != "httpx"] == []
 
 
-def test_what_is_large_is_read_aside_and_understood_alike(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    app, kind = build(engine, dict(ABOUT)), "application/json"
+def test_what_is_large_is_read_aside_and_understood_alike(engine: Engine) -> None:
+    kind = "application/json"
     body = json.dumps({"image": base64.b64encode(photo(5)).decode()}).encode()
-    small = post(app, "/predict", kind, body).json()
-    assert len(body) < limits.LARGE
-    monkeypatch.setattr(rest, "LARGE", 8)
+    small = post(build(engine, ABOUT), "/predict", kind, body).json()
+    assert len(body) < LARGE
+    app = build(engine, ABOUT, Patience(large_bytes=8))
     assert post(app, "/predict", kind, body).json() == small
     assert post(app, "/predict", kind, b"{" * 20).status_code == 400

@@ -13,12 +13,13 @@ import pytest
 
 from tests.unit.service.conftest import ABOUT, LABELS, photo, served
 from vm_worker.exports.service.runtime.engine import Engine
-from vm_worker.exports.service.runtime.limits import BODY_BYTES, HEAD_BYTES
-from vm_worker.exports.service.runtime.wire import REFUSAL, Wire
+from vm_worker.exports.service.runtime.limits import BODY_BYTES, HEAD_BYTES, Patience
+from vm_worker.exports.service.runtime.wire import REFUSAL
 
 PIECE = 16 * 1024
 MANY = 40 * HEAD_BYTES
 SILENCE = 0.4  # seconds
+IMPATIENT = Patience(silence_seconds=SILENCE)
 CHUNKED = b"POST /predict HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
@@ -101,40 +102,38 @@ def test_the_log_stays_empty(url: str, request_head: bytes, caplog: pytest.LogCa
 
 
 @pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Connections that are made from now on."""
-    monkeypatch.setattr(Wire, "silence", SILENCE)
+def impatient(engine: Engine) -> Iterator[str]:
+    """A service that bears little silence."""
+    with served(engine, ABOUT, IMPATIENT) as address:
+        yield address
 
 
-@pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize(
     "start",
     [b"", b"GET /health HTT", b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nx", CHUNKED],
     ids=["nothing", "head", "body", "chunks"],
 )
-def test_a_client_that_falls_silent_is_hung_up_on(url: str, start: bytes) -> None:
+def test_a_client_that_falls_silent_is_hung_up_on(impatient: str, start: bytes) -> None:
     began = time.monotonic()
-    assert told(url, [start] if start else [], to_its_end=True) == b""
+    assert told(impatient, [start] if start else [], to_its_end=True) == b""
     assert time.monotonic() - began >= SILENCE
 
 
-@pytest.mark.usefixtures("impatient")
-def test_a_slow_client_is_not(url: str) -> None:
+def test_a_slow_client_is_not(impatient: str) -> None:
     def slowly() -> Iterator[bytes]:
         yield b"POST /predict HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 6\r\n\r\n"
         for _ in range(6):
             time.sleep(SILENCE / 2)
             yield b"x"
 
-    assert told(url, slowly()).startswith(b"HTTP/1.1 422 ")
+    assert told(impatient, slowly()).startswith(b"HTTP/1.1 422 ")
 
 
-@pytest.mark.usefixtures("impatient")
 def test_nor_one_whose_answer_takes_long(tflite: bytes) -> None:
     engine, go_on = Engine(tflite, LABELS, 1), threading.Event()
     engine._workers.submit(go_on.wait)
     threading.Timer(3 * SILENCE, go_on.set).start()
     data = photo(5)
     head = b"POST /predict HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(data)
-    with served(engine, ABOUT) as address:
+    with served(engine, ABOUT, IMPATIENT) as address:
         assert b'"label":"dark"' in told(address, [head + data])

@@ -57,6 +57,11 @@ def _through_json(plain: Mapping[str, Any]) -> Any:
     return json.loads(json.dumps(plain))
 
 
+def test_every_tuple_becomes_a_list() -> None:
+    plain = FULL.to_json()
+    assert plain == _through_json(plain) and plain["span"] == [0.25, 1.0]
+
+
 def test_what_goes_in_comes_out() -> None:
     assert Drawing.from_json(_through_json(FULL.to_json())) == FULL
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from jobs.job import Stage
-from vm_worker.progress import MESSAGES, SHARES, remaining, whole
+from vm_worker.stages.progress import MESSAGES, SHARES, remaining, whole
 
 
 def test_the_bar_goes_from_nothing_to_all_and_every_stage_has_its_word() -> None:

@@ -13,7 +13,7 @@ from tests.unit.worker import stub_trials
 from tests.unit.worker.tuned import Ledger, asked, leaderboard, run
 from vm_worker.executors import choice
 from vm_worker.executors.local import LocalExecutor
-from vm_worker.learn.progress_events import LearningProgress, Quote
+from vm_worker.learn.progress_events import LearningProgress, LearningQuote
 from vm_worker.learn.tune.tuning import TuneRequest, tune
 from vm_worker.search.trial_runner import Committed
 
@@ -162,7 +162,7 @@ def test_only_the_best_trials_weights_stay_on_the_disk(request_: TuneRequest) ->
 
 
 def test_progress_never_goes_back(request_: TuneRequest) -> None:
-    events: list[LearningProgress | Quote] = []
+    events: list[LearningProgress | LearningQuote] = []
     tune(request_, events.append)
     told = [event for event in events if isinstance(event, LearningProgress)]
     fractions = [event.fraction for event in told]

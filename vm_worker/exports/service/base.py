@@ -54,6 +54,7 @@ NOWHERE = ("*.pyc", "*.pyi", "../*", "*/RECORD", "*/REQUESTED", "*/INSTALLER")
 OWN = (
     "jobs/__init__.py",
     "jobs/errors.py",
+    "jobs/json_values.py",
     "jobs/limits.py",
     "vm_worker/__init__.py",
     "vm_worker/exports/__init__.py",

@@ -1,4 +1,4 @@
-"""A PNG of one square, by the standard library: the trial of a service needs photos that lose nothing.
+"""A PNG of one square, by the standard library: the proof of a service needs photos that lose nothing.
 
 Portable Network Graphics (Second Edition), W3C 2003, sections 5.3 (chunks), 9 (filters), 11.2 (critical chunks).
 """

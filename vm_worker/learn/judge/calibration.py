@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
+from vm_worker.results.evaluated import Bin, CalibrationFigures
+
 BINS = 15  # of equal width, as in the paper
 RANGE = (0.25, 4.0)  # temperatures beyond are a sign of something else being wrong
 # A few rows that are all right would drive the temperature to 0, the model to certainty. So log(temperature) gets
@@ -33,7 +35,7 @@ class Reliability:
     """How sure and how right a model is, by how sure it is."""
 
     error: float  # expected calibration error, 0..1
-    bins: tuple[dict[str, Any], ...]  # confidence, accuracy, count of each bin that is not empty
+    bins: tuple[Bin, ...]  # those that are not empty
 
 
 def temperature(probabilities: Shares, labels: Labels) -> float:
@@ -83,24 +85,28 @@ def reliability(probabilities: Shares, labels: Labels) -> Reliability:
     right = probabilities.argmax(axis=1) == labels
     place = np.clip(np.ceil(sure * BINS).astype(int) - 1, 0, BINS - 1)  # (0, 1/15], (1/15, 2/15], ...
     bins = [_bin(sure[place == number], right[place == number]) for number in np.unique(place)]
-    gap = sum(one["count"] * abs(one["accuracy"] - one["confidence"]) for one in bins)
+    gap = sum(one.count * abs(one.accuracy - one.confidence) for one in bins)
     return Reliability(gap / max(1, len(labels)), tuple(bins))
 
 
-def compared(probabilities: Shares, labels: Labels, temperature: float) -> dict[str, Any]:
-    """The report's rows: before and after, from one pass of the model that has the temperature in it."""
+def compared(probabilities: Shares, labels: Labels, temperature: float, images: int = 0) -> CalibrationFigures:
+    """Figures before and after calibration, from one pass of the model that has the temperature in it.
+
+    `probabilities` (m, k) and `labels` (m,) are those of the test photos; `images` photos chose the temperature.
+    """
     before, after = reliability(scaled(probabilities, 1 / temperature), labels), reliability(probabilities, labels)
-    return {
-        "temperature": round(temperature, 4),
-        "ece_before": round(before.error, 5),
-        "ece_after": round(after.error, 5),
-        "bins_before": list(before.bins),
-        "bins_after": list(after.bins),
-    }
+    return CalibrationFigures(
+        temperature=round(temperature, 4),
+        ece_before=round(before.error, 5),
+        ece_after=round(after.error, 5),
+        bins_before=before.bins,
+        bins_after=after.bins,
+        images=images,
+    )
 
 
-def _bin(sure: NDArray[np.float64], right: NDArray[np.bool_]) -> dict[str, Any]:
-    return {"confidence": float(sure.mean()), "accuracy": float(right.mean()), "count": len(sure)}
+def _bin(sure: NDArray[np.float64], right: NDArray[np.bool_]) -> Bin:
+    return Bin(confidence=float(sure.mean()), accuracy=float(right.mean()), count=len(sure))
 
 
 def _logs(probabilities: Shares) -> NDArray[np.float64]:

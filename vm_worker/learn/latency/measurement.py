@@ -9,12 +9,15 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+
+from cattrs import BaseValidationError
 
 from vm_worker.learn.latency import stopwatch
+from vm_worker.results.exported import Latency, MachineFacts
 
 MODEL_SECONDS = 20.0  # for the runs of one model, at most
 START_SECONDS = 60.0  # for the clean process, on a busy machine
@@ -25,14 +28,12 @@ LEAST_SECONDS = 15.0  # less is not enough for one network
 
 log = logging.getLogger(__name__)
 
-Figures = Mapping[str, Any]  # of one model: runs, bytes, one, all
-
 
 class NotMeasured(Exception):
     """The message says why."""
 
 
-def measure(models: Sequence[Path], seconds: float = MODEL_SECONDS) -> dict[Path, Figures]:
+def measure(models: Sequence[Path], seconds: float = MODEL_SECONDS) -> dict[Path, Latency]:
     """The figures of TFLite files, in a clean process. Raises NotMeasured."""
     command = [sys.executable, "-I", str(stopwatch.__file__), str(seconds), *map(str, models)]
     limit = START_SECONDS + 3 * seconds * len(models)
@@ -43,7 +44,7 @@ def measure(models: Sequence[Path], seconds: float = MODEL_SECONDS) -> dict[Path
     if done.returncode != 0:
         raise NotMeasured((done.stderr.strip().splitlines() or ["the measurement ended"])[-1][:300])
     found = json.loads(done.stdout.splitlines()[-1])
-    return {Path(path): figures for path, figures in found.items()}
+    return {Path(path): Latency.from_json(figures) for path, figures in found.items()}
 
 
 def fill(keys: Sequence[str], folder: Path, seconds: float) -> None:
@@ -64,39 +65,38 @@ def fill(keys: Sequence[str], folder: Path, seconds: float) -> None:
         log.warning("measuring %s ended with status %d", ", ".join(missing), done.returncode)
 
 
-def machine() -> dict[str, Any]:
-    """What the figures hold for."""
+def machine() -> MachineFacts:
+    """This machine: latencies hold for it alone."""
     try:
         litert = version("ai-edge-litert")
     except PackageNotFoundError:
         litert = ""
-    return {"processor": _processor(), "threads": os.cpu_count() or 1, "litert": litert}
+    return MachineFacts(processor=_processor(), threads=os.cpu_count() or 1, litert=litert)
 
 
 class Memory:
     """Figures of the catalogue's networks, kept with the installation: one small file each."""
 
     def __init__(self, folder: Path | None = None) -> None:
-        here = hashlib.sha256(json.dumps(machine(), sort_keys=True).encode()).hexdigest()[:12]
+        here = hashlib.sha256(json.dumps(machine().to_json(), sort_keys=True).encode()).hexdigest()[:12]
         self._folder = (folder or Path(sys.prefix) / "share" / "modelmail") / f"latency-{here}"
 
-    def get(self, key: str) -> Figures | None:
-        """What was measured of it here; None: nothing yet."""
+    def get(self, key: str) -> Latency | None:
+        """What was measured of this network here; None: nothing yet."""
         try:
-            figures: Figures = json.loads((self._folder / f"{key}.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            return Latency.from_json(json.loads((self._folder / f"{key}.json").read_text(encoding="utf-8")))
+        except (OSError, ValueError, BaseValidationError):
             return None
-        return figures
 
-    def known(self, keys: Iterable[str]) -> dict[str, Figures]:
-        """Of those that have been measured."""
+    def known(self, keys: Iterable[str]) -> dict[str, Latency]:
+        """The figures of those networks that have been measured."""
         return {key: figures for key in keys if (figures := self.get(key)) is not None}
 
-    def put(self, key: str, figures: Figures) -> None:
+    def put(self, key: str, figures: Latency) -> None:
         """Keep it. Raises OSError where the installation cannot be written to."""
         self._folder.mkdir(parents=True, exist_ok=True)
         part = self._folder / f"{key}.{os.getpid()}.part"
-        part.write_text(json.dumps({**figures, "machine": machine()}, indent=1), encoding="utf-8")
+        part.write_text(json.dumps(replace(figures, machine=machine()).to_json(), indent=1), encoding="utf-8")
         os.replace(part, self._folder / f"{key}.json")
 
 

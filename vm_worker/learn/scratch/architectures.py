@@ -81,9 +81,9 @@ def _forms(model: keras.Model, dataset: LabelledPhotos, folder: Path) -> Row:
     return {
         form: {
             "accuracy": _accuracy(path, examples(dataset, Part.TEST)),
-            "bytes": figures[path]["bytes"],
-            "one_ms": figures[path]["one"]["median"],
-            "all_ms": figures[path]["all"]["median"],
+            "bytes": figures[path].bytes,
+            "one_ms": figures[path].one.median,
+            "all_ms": figures[path].all.median,
         }
         for form, path in paths.items()
     }

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +14,7 @@ from vm_worker.learn.heads.head_validation import FeatureTable, HeadResult
 from vm_worker.learn.heads.linear import History
 from vm_worker.learn.networks.catalogue import Backbone
 from vm_worker.results.candidates import CandidateRow, CurvePoint
+from vm_worker.results.exported import Latency
 
 TIE = 0.05  # two candidates differ when McNemar's exact p is at most this
 
@@ -30,17 +30,17 @@ class Candidate:
     images_per_second: float
     partial: bool  # judged on fewer photos than there are, for want of time
     way: str = ""  # how the photos went through the network, where that is worth a word
-    figures: Mapping[str, Any] | None = None  # of the network as a TFLite model here, where it was measured
+    figures: Latency | None = None  # of the network as a TFLite model here, where it was measured
 
     @property
     def milliseconds(self) -> float | None:
         """For one photo on one core, by LiteRT: the median."""
-        return None if self.figures is None else float(self.figures["one"]["median"])
+        return None if self.figures is None else self.figures.one.median
 
     @property
     def bytes(self) -> int | None:
         """Of its file as a TFLite model, without a head."""
-        return None if self.figures is None else int(self.figures["bytes"])
+        return None if self.figures is None else self.figures.bytes
 
 
 def ranked(candidates: Sequence[Candidate]) -> list[Candidate]:

@@ -25,7 +25,7 @@ from vm_worker.learn.judge.suspects import named
 from vm_worker.learn.labels import LabelledPhotos
 from vm_worker.learn.networks.catalogue import CATALOGUE, Backbone
 from vm_worker.learn.networks.weights import WeightFile
-from vm_worker.learn.progress_events import LearningProgress, ProgressSink, Quote
+from vm_worker.learn.progress_events import LearningProgress, LearningQuote, ProgressSink
 from vm_worker.learn.select import pruning, quote, ranking, scratch_candidates
 from vm_worker.learn.select.candidate_features import CandidateFeatures, Photos
 from vm_worker.learn.select.ranking import Candidate
@@ -140,7 +140,7 @@ class _Run:
         options, measured = self.request.options, first.measure()
         self.times.begin(first.backbone, measured.plain)
         todo = quote.Todo(rows, len(self.photos.rows), self.plan.classes, quote.trials(options.search, options.trials))
-        self._sink(Quote(quote.seconds(todo, measured) + self._scratch.seconds, measured.plain))
+        self._sink(LearningQuote(quote.seconds(todo, measured) + self._scratch.seconds, measured.plain))
 
     def tell(self, part: float, message: str) -> None:
         """Tell that this part of the current candidate is done, 0..1. The bar never goes back."""

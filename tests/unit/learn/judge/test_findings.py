@@ -35,9 +35,9 @@ def test_the_temperature_is_found(sharpness: float) -> None:
     found = calibration.temperature(probabilities, labels)
     assert found == pytest.approx(sharpness, rel=0.1)
     told = calibration.compared(calibration.scaled(probabilities, found), labels, found)
-    assert told["ece_after"] < 0.03
+    assert told.ece_after < 0.03
     if sharpness != 1:
-        assert told["ece_after"] < told["ece_before"] / 2
+        assert told.ece_after < told.ece_before / 2
 
 
 def test_with_many_rows_it_is_the_likeliest_one() -> None:
@@ -78,10 +78,10 @@ def test_the_calibration_error_by_hand() -> None:
     probabilities = np.array([[0.61, 0.39], [0.65, 0.35], [0.95, 0.05], [0.94, 0.06]])
     labels = np.array([0, 1, 0, 0])
     found = calibration.reliability(probabilities, labels)
-    assert [one["count"] for one in found.bins] == [2, 2]
+    assert [one.count for one in found.bins] == [2, 2]
     assert found.error == pytest.approx((2 * abs(0.5 - 0.63) + 2 * abs(1 - 0.945)) / 4)
     edge = calibration.reliability(np.array([[1.0, 0.0]]), np.array([0]))
-    assert edge.error == 0 and edge.bins[0]["count"] == 1
+    assert edge.error == 0 and edge.bins[0].count == 1
 
 
 def test_the_temperature_of_a_file(tmp_path: Path) -> None:

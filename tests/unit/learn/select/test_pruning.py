@@ -18,7 +18,7 @@ from vm_worker.learn.features.engines import Engine
 from vm_worker.learn.labels import LabelledPhotos
 from vm_worker.learn.networks.catalogue import CATALOGUE
 from vm_worker.learn.networks.weights import KERAS_H5, WeightFile
-from vm_worker.learn.progress_events import LearningProgress, Quote
+from vm_worker.learn.progress_events import LearningProgress, LearningQuote
 from vm_worker.learn.select.selection import Selection, SelectRequest, select
 from vm_worker.learn.select.time_shares import Finishing
 from vm_worker.tasks.classification.truth import ClassTruth
@@ -84,7 +84,7 @@ def dataset(world: World, folder: Path) -> LabelledPhotos:
 def run(
     world: World, folder: Path, seconds: float, trials: int | None = 0, finishing: Finishing | None = None
 ) -> tuple[Selection, list[Any]]:
-    events: list[LearningProgress | Quote] = []
+    events: list[LearningProgress | LearningQuote] = []
     weights = {key: WeightFile(key, Path(), KERAS_H5) for key in SPEED}
     options = replace(OPTIONS, trials=trials)
     request = SelectRequest(dataset(world, folder), weights, options, Budget.of(seconds), folder, finishing=finishing)

@@ -13,6 +13,7 @@ from vm_worker.learn.heads.linear import History
 from vm_worker.learn.networks.catalogue import CATALOGUE
 from vm_worker.learn.select import ranking
 from vm_worker.learn.select.ranking import Candidate
+from vm_worker.results.exported import Latency, ThreadLatency
 
 ROWS = 100
 CURVE = History(*(np.array([0.5, 0.6]) for _ in range(4)))
@@ -23,6 +24,12 @@ def entry(key: str, right: NDArray[np.bool_], loss: float = 0.5, speed: float = 
     verdict = HeadResult(right, judged, loss, strength=0.1, epochs=2, history=CURVE)
     nothing = FeatureTable(np.zeros((ROWS, 1), np.float32), np.zeros(ROWS, np.int64), np.arange(ROWS), ROWS)
     return Candidate(CATALOGUE[key], nothing, verdict, seconds=1.0, images_per_second=speed, partial=False)
+
+
+def measured_as(size: int, milliseconds: float) -> Latency:
+    """The figures of a network of that size and speed."""
+    threads = ThreadLatency(1, milliseconds, milliseconds, milliseconds)
+    return Latency(100, size, threads, threads)
 
 
 def first(count: int) -> NDArray[np.bool_]:
@@ -44,7 +51,7 @@ def test_ties_by_exact_mcnemar(right: NDArray[np.bool_], ties: bool) -> None:
 
 def test_balanced_goes_by_measured_latency_where_all_that_tie_have_one() -> None:
     def timed(key: str, right: int, speed: float, milliseconds: float | None) -> Candidate:
-        figures = None if milliseconds is None else {"one": {"median": milliseconds}}
+        figures = None if milliseconds is None else measured_as(1, milliseconds)
         return replace(entry(key, first(right), speed=speed), figures=figures)
 
     entries = [timed("xception", 90, 5, 80.0), timed("mobilenet", 88, 60, 9.0), timed("mobilenet_v2", 87, 50, 7.5)]
@@ -56,7 +63,7 @@ def test_balanced_goes_by_measured_latency_where_all_that_tie_have_one() -> None
 
 def test_small_goes_by_the_measured_file_where_all_that_tie_have_one() -> None:
     def measured(key: str, right: int, size: int | None) -> Candidate:
-        return replace(entry(key, first(right)), figures=None if size is None else {"bytes": size})
+        return replace(entry(key, first(right)), figures=None if size is None else measured_as(size, 1.0))
 
     # Parameters alone would choose mobilenet_v2, whose file is larger here.
     entries = [measured("xception", 90, 80_000_000), measured("mobilenet_v2", 88, 14_000_000)]

@@ -12,7 +12,7 @@ from jobs.options import Options
 from tests.unit.learn.photos import weight
 from vm_worker.learn.budget import Budget
 from vm_worker.learn.labels import LabelledPhotos
-from vm_worker.learn.progress_events import LearningProgress, Quote
+from vm_worker.learn.progress_events import LearningProgress, LearningQuote
 from vm_worker.learn.select.selection import Selection, SelectionPolicy, SelectRequest, select
 
 ROW = {"name", "title", "validation_accuracy", "validation_interval", "validation_loss"} | {
@@ -28,7 +28,7 @@ ROW = {"name", "title", "validation_accuracy", "validation_interval", "validatio
 def run(
     photos: LabelledPhotos, folder: Path, seconds: float, keys: tuple[str, ...], policy: SelectionPolicy | None = None
 ) -> tuple[Selection, list[Any]]:
-    events: list[LearningProgress | Quote] = []
+    events: list[LearningProgress | LearningQuote] = []
     weights, options = {key: weight(key) for key in keys}, Options(epochs=12)
     request = SelectRequest(photos, weights, options, Budget.of(seconds), folder, policy=policy or SelectionPolicy())
     return select(request, events.append), events

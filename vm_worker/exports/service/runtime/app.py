@@ -15,19 +15,22 @@ from starlette.routing import Route
 
 from vm_worker.exports.service.runtime import openapi, rest, soap
 from vm_worker.exports.service.runtime.bodies import Refused, Room
+from vm_worker.exports.service.runtime.bundle import About
 from vm_worker.exports.service.runtime.engine import Engine
+from vm_worker.exports.service.runtime.limits import Patience
 
 POLICY = (
     "default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; connect-src 'self'; img-src blob:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
+DEFAULT = Patience()
 REFUSALS = {404: "not_found", 405: "method_not_allowed"}
 
 log = logging.getLogger(__name__)
 
 
-def build(engine: Engine, about: dict[str, Any]) -> Starlette:
-    """The service before one model."""
+def build(engine: Engine, about: About, patience: Patience = DEFAULT) -> Starlette:
+    """The web application that answers for one model."""
     routes = [
         Route("/", page, methods=["GET"]),
         Route("/predict", rest.predict, methods=["POST"]),
@@ -42,7 +45,8 @@ def build(engine: Engine, about: dict[str, Any]) -> Starlette:
     # A line for each malformed body would be anybody's way to fill the log.
     logging.getLogger("python_multipart").setLevel(logging.ERROR)
     app = Starlette(routes=routes, exception_handlers=handlers)
-    app.state.engine, app.state.about, app.state.room = engine, about, Room()
+    app.state.engine, app.state.about, app.state.patience = engine, about, patience
+    app.state.room = Room(patience.room_bytes)
     return app
 
 

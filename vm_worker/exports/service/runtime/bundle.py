@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 MODEL, LABELS, ABOUT = "model.tflite", "labels.txt", "about.json"
 FOLDER = "modelmail"  # of the zip
+
+
+class About(TypedDict, total=False):
+    """What is known of the model; a key may be missing."""
+
+    title: str
+    accuracy: float  # on the test photos, 0..1
+    interval: Sequence[float]  # of the accuracy, 95 %: from, to
+    job: str
+    made_at: str  # ISO 8601
+    licence: str  # of the pretrained weights
 
 
 @dataclass(frozen=True)
@@ -19,7 +30,7 @@ class Bundle:
 
     model: bytes
     labels: tuple[str, ...]
-    about: dict[str, Any]  # title, accuracy, interval, job, made_at, licence; whatever is known
+    about: About
 
 
 def from_zip(path: Path) -> Bundle:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from jobs.json_values import Json, JsonObject
 from vm_worker.exports.service.runtime.limits import IMAGES
 
 
-def document(version: str = "1.0.0") -> dict[str, Any]:
+def document(version: str = "1.0.0") -> JsonObject:
     """The whole description; it never changes with the network inside."""
     return {
         "openapi": "3.1.0",
@@ -26,19 +25,19 @@ def document(version: str = "1.0.0") -> dict[str, Any]:
     }
 
 
-def _get(name: str, summary: str, schema: str) -> dict[str, Any]:
+def _get(name: str, summary: str, schema: str) -> JsonObject:
     return {"operationId": name, "summary": summary, "responses": {"200": _answer(summary, schema)}}
 
 
-def _answer(description: str, schema: str) -> dict[str, Any]:
+def _answer(description: str, schema: str) -> JsonObject:
     content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
     return {"description": description, "content": content}
 
 
-def _predict() -> dict[str, Any]:
-    photo = {"type": "string", "format": "binary", "contentMediaType": "application/octet-stream"}
-    form = {"type": "object", "properties": {"image": photo}, "required": ["image"]}
-    raw = {"schema": {"type": "string", "format": "binary"}}
+def _predict() -> JsonObject:
+    photo: Json = {"type": "string", "format": "binary", "contentMediaType": "application/octet-stream"}
+    form: Json = {"type": "object", "properties": {"image": photo}, "required": ["image"]}
+    raw: Json = {"schema": {"type": "string", "format": "binary"}}
     kinds = ("image/jpeg", "image/png", "image/webp", "image/gif", "image/bmp")
     return {
         "operationId": "predict",
@@ -65,14 +64,14 @@ def _predict() -> dict[str, Any]:
 
 # Standard base64, padded (RFC 4648, section 4), of at least one byte.
 _QUADS = "^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{4}|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{2}==)$"
-_BASE64 = {"type": "string", "contentEncoding": "base64", "pattern": _QUADS}
-_PROBABILITY = {"type": "number", "minimum": 0, "maximum": 1.0001}
-_ERROR = {
+_BASE64: Json = {"type": "string", "contentEncoding": "base64", "pattern": _QUADS}
+_PROBABILITY: Json = {"type": "number", "minimum": 0, "maximum": 1.0001}
+_ERROR: Json = {
     "type": "object",
     "properties": {"code": {"type": "string"}, "message": {"type": "string"}},
     "required": ["code", "message"],
 }
-_SCHEMAS: dict[str, Any] = {
+_SCHEMAS: dict[str, Json] = {
     "Pictures": {
         "oneOf": [
             {

@@ -7,7 +7,7 @@ import base64
 import binascii
 import json
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypedDict, TypeVar, final
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
@@ -16,10 +16,64 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from vm_worker.exports.service.runtime.bodies import Refused, received
+from vm_worker.exports.service.runtime.bundle import About
 from vm_worker.exports.service.runtime.engine import BadImage, Engine, Prediction
-from vm_worker.exports.service.runtime.limits import BODY_BYTES, IMAGES, LARGE
+from vm_worker.exports.service.runtime.limits import BODY_BYTES, IMAGES, Patience
 
 Read = TypeVar("Read")
+
+
+class Probability(TypedDict):
+    """How sure the model is of one class."""
+
+    label: str
+    probability: float
+
+
+class Shown(TypedDict):
+    """A prediction as JSON."""
+
+    label: str
+    probability: float
+    probabilities: list[Probability]  # of every class
+
+
+class Problem(TypedDict):
+    """Why there is no prediction."""
+
+    code: str
+    message: str
+
+
+@final
+class NamedPrediction(Shown):
+    """The prediction for one photo."""
+
+    name: str | None  # the file's, where it has one
+
+
+@final
+class NamedProblem(TypedDict):
+    """Why there is none for one photo."""
+
+    name: str | None
+    error: Problem
+
+
+AnswerOfPhoto = NamedPrediction | NamedProblem
+
+
+class Facts(TypedDict):
+    """What is known of the model."""
+
+    title: str
+    input_size: int  # pixels
+    classes: int
+    accuracy: float | None
+    accuracy_interval: Sequence[float] | None
+    made_at: str | None
+    licence: str | None
+
 
 FORM, JSON = "multipart/form-data", "application/json"
 
@@ -35,18 +89,21 @@ async def predict(request: Request) -> Response:
     return JSONResponse({"predictions": answers})
 
 
-async def _answers(request: Request, photos: Sequence[tuple[str | None, bytes]]) -> list[dict[str, Any]]:
-    """In the photos' order. No more wait for the model at a time than it works on: others' photos come in between."""
+async def _answers(request: Request, photos: Sequence[tuple[str | None, bytes]]) -> list[AnswerOfPhoto]:
+    """The answers in the photos' order.
+
+    No more photos wait for the model at a time than it works on: those of other requests come in between.
+    """
     turns = asyncio.Semaphore(request.app.state.engine.threads)
 
-    async def in_turn(name: str | None, data: bytes) -> dict[str, Any]:
+    async def in_turn(name: str | None, data: bytes) -> AnswerOfPhoto:
         async with turns:
             return await _answer(request, name, data)
 
     return await asyncio.gather(*(in_turn(name, data) for name, data in photos))
 
 
-async def _answer(request: Request, name: str | None, data: bytes) -> dict[str, Any]:
+async def _answer(request: Request, name: str | None, data: bytes) -> AnswerOfPhoto:
     try:
         said = await predicted(request, data)
         return {"name": name, **shown(request.app.state.engine.labels, said)}
@@ -60,9 +117,10 @@ async def predicted(request: Request, data: bytes) -> Prediction:
     return await asyncio.wrap_future(engine.submit(data))
 
 
-def shown(labels: Sequence[str], said: Prediction) -> dict[str, Any]:
-    """A prediction as plain values."""
-    probabilities = [{"label": label, "probability": value} for label, value in zip(labels, said.probabilities)]  # noqa: B905
+def shown(labels: Sequence[str], said: Prediction) -> Shown:
+    """A prediction as JSON."""
+    pairs = zip(labels, said.probabilities, strict=True)
+    probabilities: list[Probability] = [{"label": label, "probability": value} for label, value in pairs]
     return {"label": said.label, "probability": said.probability, "probabilities": probabilities}
 
 
@@ -75,7 +133,7 @@ async def _photos(request: Request, kind: str, body: bytes) -> list[tuple[str | 
     if kind == FORM:
         photos = await _multipart(request)
     elif kind == JSON:
-        photos = await aside(body, _json)
+        photos = await aside(request, body, _json)
     else:
         photos = [(None, body)]
     if not photos or not all(data for _, data in photos):
@@ -85,9 +143,10 @@ async def _photos(request: Request, kind: str, body: bytes) -> list[tuple[str | 
     return photos
 
 
-async def aside(given: bytes | str, read: Callable[[Any], Read]) -> Read:
-    """Read it here, or in a thread where it is large: the others are answered meanwhile."""
-    return await run_in_threadpool(read, given) if len(given) > LARGE else read(given)
+async def aside(request: Request, given: bytes | str, read: Callable[[Any], Read]) -> Read:
+    """Read what was given: here, or in a thread where it is large, so that others are answered meanwhile."""
+    patience: Patience = request.app.state.patience
+    return await run_in_threadpool(read, given) if len(given) > patience.large_bytes else read(given)
 
 
 async def _multipart(request: Request) -> list[tuple[str | None, bytes]]:
@@ -134,7 +193,7 @@ async def model(request: Request) -> Response:
     return JSONResponse(facts(request.app.state.engine, request.app.state.about))
 
 
-def facts(engine: Engine, about: dict[str, Any]) -> dict[str, Any]:
+def facts(engine: Engine, about: About) -> Facts:
     """What is known of the model."""
     return {
         "title": str(about.get("title", "")),

@@ -75,11 +75,14 @@ def config(app: Starlette, host: str = HOST, port: int = PORT) -> uvicorn.Config
     """How uvicorn serves it."""
     import uvicorn
 
-    from vm_worker.exports.service.runtime.wire import Wire
+    from vm_worker.exports.service.runtime.limits import Patience
+    from vm_worker.exports.service.runtime.wire import wire
+
+    patience: Patience = app.state.patience
 
     return uvicorn.Config(
         app,
-        http=Wire,
+        http=wire(patience.silence_seconds),
         ws="none",
         host=host,
         port=port,

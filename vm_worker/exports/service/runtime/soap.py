@@ -50,7 +50,7 @@ async def call(request: Request) -> Response:
     """`POST /soap`."""
     try:
         async with received(request, XML_BYTES) as body:
-            operation = await aside(body, _operation)
+            operation = await aside(request, body, _operation)
             answer = await _OPERATIONS[operation.tag](operation, request)
         return _envelope(answer, 200)
     except Refused as error:
@@ -129,7 +129,7 @@ async def _predict(operation: Element, request: Request) -> Element:
         raise Fault("Client", "no_image", "Predict holds an image, base64.")
     try:
         # Line breaks between the characters are allowed in XML.
-        data = await aside(given.text or "", _decoded)
+        data = await aside(request, given.text or "", _decoded)
     except (binascii.Error, ValueError) as error:
         raise Fault("Client", "bad_request", "The image is not base64.") from error
     try:

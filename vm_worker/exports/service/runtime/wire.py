@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from asyncio import Transport
+from asyncio import TimerHandle, Transport
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -25,6 +25,8 @@ class Wire(HttpToolsProtocol):
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
         self._left = HEAD_BYTES
+        self._heard = 0.0  # when the client last said something, on the loop's clock
+        self._look: TimerHandle | None = None  # the next look whether it has said something since
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]  # uvicorn's own
         """A client is there, and is expected to say something."""
@@ -34,7 +36,8 @@ class Wire(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The client is gone."""
-        self._look.cancel()
+        if self._look is not None:
+            self._look.cancel()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -74,3 +77,8 @@ class Wire(HttpToolsProtocol):
         """It is our turn: to answer, or to take what the client sends."""
         answering = self.cycle is not None and not self.cycle.more_body and not self.cycle.response_complete
         return answering or self.flow.read_paused
+
+
+def wire(silence: float) -> type[Wire]:
+    """The protocol for a service that bears so many seconds of silence."""
+    return type("Wire", (Wire,), {"silence": silence})

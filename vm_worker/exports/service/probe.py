@@ -26,23 +26,23 @@ OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # nothing
 
 
 @dataclass(frozen=True)
-class Trial:
-    """What to ask it."""
+class ServiceProbe:
+    """The photos that a service is asked about, and how long that may take."""
 
     images: Path  # .npy, (n, size, size, 3) uint8
     rows: NDArray[np.int64]
-    folder: Path  # it unpacks itself here
+    folder: Path  # the service unpacks itself here
     seconds: float  # at most
 
 
-def answers(service: Path, trial: Trial) -> NDArray[np.float32] | str:
-    """(m, classes) probabilities of the images, or why there are none."""
-    images, end = np.load(trial.images, mmap_mode="r"), time.monotonic() + trial.seconds
+def answers(service: Path, probe: ServiceProbe) -> NDArray[np.float32] | str:
+    """Start the service and ask it: probabilities (m, classes) of the images, or why there are none."""
+    images, end = np.load(probe.images, mmap_mode="r"), time.monotonic() + probe.seconds
     said = []
     try:
-        with running(service, trial.folder, trial.seconds) as address:
-            for start in range(0, len(trial.rows), IMAGES):
-                squares = [images[row] for row in trial.rows[start : start + IMAGES]]
+        with running(service, probe.folder, probe.seconds) as address:
+            for start in range(0, len(probe.rows), IMAGES):
+                squares = [images[row] for row in probe.rows[start : start + IMAGES]]
                 said.extend(_ask(address, squares, end - time.monotonic()))
     except (OSError, ValueError, KeyError) as error:
         return f"{type(error).__name__}: {error}"[:300]
@@ -51,7 +51,7 @@ def answers(service: Path, trial: Trial) -> NDArray[np.float32] | str:
 
 @contextmanager
 def running(service: Path, folder: Path, seconds: float) -> Iterator[str]:
-    """Its address while it runs, unpacked into `folder`. Raises OSError when it does not start in time."""
+    """Run the service, unpacked into `folder`; gives its address. Raises OSError when it does not start in time."""
     command = [sys.executable, "-I", str(service), "--port", "0"]
     alone = {"SHIV_ROOT": str(folder / "unpacked")}  # nothing else of the environment
     with subprocess.Popen(  # noqa: S603 (what was just built)
@@ -75,7 +75,7 @@ def _line(pipe: IO[bytes], seconds: float) -> str:
 
 
 def _ask(address: str, squares: list[NDArray[np.uint8]], seconds: float) -> list[list[float]]:
-    """The probabilities of a few squares, sent as PNG: it loses nothing."""
+    """Ask for the probabilities of a few squares. They are sent as PNG, which loses nothing."""
     body = json.dumps({"images": [base64.b64encode(encoded(square)).decode() for square in squares]}).encode()
     request = urllib.request.Request(  # noqa: S310 (our own http address)
         f"{address}/predict", body, {"Content-Type": "application/json"}

@@ -1,0 +1,68 @@
+"""The results that the stages of a job have committed so far, typed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from jobs.errors import Bug
+from jobs.job import Stage
+from vm_worker.as_json import AsJson
+from vm_worker.results.candidates import Selected
+from vm_worker.results.evaluated import Evaluated
+from vm_worker.results.exported import Exported
+from vm_worker.results.intake import TakenIn
+from vm_worker.results.trials import Tuned
+
+Result = TypeVar("Result", bound=AsJson)
+
+
+class CommittedResults:
+    """Each property reads the result of one stage, and raises Bug when that stage has not run."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[Stage, float] = {}  # that each stage took
+        self._plain: dict[Stage, Mapping[str, Any]] = {}
+        self._read: dict[Stage, AsJson] = {}
+
+    def __contains__(self, stage: Stage) -> bool:
+        return stage in self._plain
+
+    def add(self, stage: Stage, result: Mapping[str, Any], seconds: float) -> None:
+        """Keep what was committed of a stage: the JSON of its result."""
+        self._plain[stage], self.seconds[stage] = result, seconds
+        self._read.pop(stage, None)
+
+    @property
+    def taken_in(self) -> TakenIn:
+        """The photos."""
+        return self.read(Stage.INTAKE, TakenIn)
+
+    @property
+    def selected(self) -> Selected:
+        """The candidates and the winner."""
+        return self.read(Stage.SELECT, Selected)
+
+    @property
+    def tuned(self) -> Tuned:
+        """The trials, and whether tuning made the winner better."""
+        return self.read(Stage.TUNE, Tuned)
+
+    @property
+    def evaluated(self) -> Evaluated:
+        """The figures of the test photos."""
+        return self.read(Stage.EVALUATE, Evaluated)
+
+    @property
+    def exported(self) -> Exported:
+        """The files."""
+        return self.read(Stage.EXPORT, Exported)
+
+    def read(self, stage: Stage, kind: type[Result]) -> Result:
+        """The result of a stage as a value of this type. Raises Bug when the stage has not run."""
+        if stage not in self._plain:
+            raise Bug(f"the stage {stage} has not run")
+        found = self._read.get(stage)
+        if not isinstance(found, kind):
+            found = self._read[stage] = kind.from_json(self._plain[stage])
+        return found

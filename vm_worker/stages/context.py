@@ -1,0 +1,43 @@
+"""What every stage is given."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from jobs.job import Stage
+from vm_worker.spec import Spec
+from vm_worker.stages.clock import JobClock
+from vm_worker.stages.committed import CommittedResults
+from vm_worker.stages.inputs import Inputs
+from vm_worker.stages.link import Link
+from vm_worker.stages.progress import ProgressTeller
+from vm_worker.stages.quote import Quote
+
+
+@dataclass(frozen=True)
+class StageContext:
+    """One attempt in progress."""
+
+    spec: Spec
+    link: Link
+    results: CommittedResults
+    progress: ProgressTeller
+    inputs: Inputs
+    clock: JobClock
+    quote: Quote
+
+    @classmethod
+    def of(cls, spec: Spec, link: Link) -> StageContext:
+        """The context of an attempt that begins now."""
+        began, results = time.monotonic(), CommittedResults()
+        progress = ProgressTeller(link, began, began + spec.seconds)
+        inputs = Inputs(spec, results, lambda fraction, text: progress.tell(Stage.INTAKE, fraction, text))
+        clock = JobClock(spec, results, inputs, began)
+        return cls(spec, link, results, progress, inputs, clock, Quote(clock, progress, spec.hourly_price))
+
+    @property
+    def folder(self) -> Path:
+        """Where the attempt's files go."""
+        return self.spec.folder

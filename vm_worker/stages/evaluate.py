@@ -1,0 +1,49 @@
+"""The evaluate stage: write model.h5, load it again, and use the test photos, once."""
+
+from __future__ import annotations
+
+from jobs.job import Stage
+from vm_worker.exports import files
+from vm_worker.intake.dataset import Part
+from vm_worker.results.evaluated import Evaluated
+from vm_worker.stages.artifacts import HEAD, JUDGED, PROBABILITIES, TUNED, UNSEEN
+from vm_worker.stages.context import StageContext
+from vm_worker.stages.output import Output, private, public
+from vm_worker.stages.progress import MESSAGES
+
+
+def evaluate(context: StageContext) -> Output:
+    """Test the delivered model."""
+    context.progress.expect_end_in(context.clock.finish_seconds())
+    context.progress.tell(Stage.EVALUATE, 0.0, MESSAGES[Stage.EVALUATE])
+    import numpy as np
+
+    from vm_worker.evaluation import insight, unsure
+    from vm_worker.evaluation.gallery import Judged
+    from vm_worker.evaluation.metrics import evaluate as measure
+    from vm_worker.learn.heads.linear import Head
+    from vm_worker.learn.judge import calibration
+    from vm_worker.learn.judge.predict import predict
+    from vm_worker.learn.networks.assemble import delivered
+
+    folder, inputs, better = context.folder, context.inputs, context.results.tuned.better
+    path, unseen = folder / files.H5, folder / (JUDGED if better else UNSEEN)
+    temperature, photos = calibration.learnt(unseen)
+    head, tuned = Head.load(folder / HEAD), folder / TUNED if better else None
+    files.save(delivered(inputs.weight(), head, tuned, temperature), path)
+    model, dataset, size = files.load(path), inputs.dataset(), inputs.winner.size
+    rows = dataset.rows(Part.TEST)
+    pixels, labels, names = dataset.pixels(size), dataset.truth.labels[rows], [dataset.names[row] for row in rows]
+    probabilities = predict(model, pixels, rows)
+    np.savez(folder / PROBABILITIES, probabilities=probabilities)
+    test = measure(probabilities, labels, dataset.truth.classes, names)
+    # The report's photos are drawn here, where photos and model are at hand.
+    judged = Judged(pixels, rows, labels, probabilities, dataset.truth.classes, names)
+    result = Evaluated(
+        test=test,
+        model=files.figures(model, size, path),
+        calibration=calibration.compared(probabilities, labels, temperature, photos),
+        unsure=unsure.measured(*unsure.learnt(unseen, temperature), probabilities, labels),
+        pictures=insight.draw(folder, judged, model, test.pairs),
+    )
+    return Output(result, (public(files.H5), *map(public, result.pictures), private(PROBABILITIES)))

@@ -1,0 +1,85 @@
+"""The export stage: the tested model as files, in every format that was asked for and that the time allows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from jobs.errors import Bug
+from jobs.job import Stage
+from vm_worker.exports import files, formats
+from vm_worker.intake.dataset import Part
+from vm_worker.results.exported import Exported, ExportRow, Latency
+from vm_worker.stages.artifacts import PROBABILITIES
+from vm_worker.stages.context import StageContext
+from vm_worker.stages.output import Output, public
+
+if TYPE_CHECKING:
+    from vm_worker.exports.service.runtime.bundle import About
+
+CLEAN_SECONDS = 300.0  # at most, for the proof: a model.h5 is proved whatever the time
+
+
+def export(context: StageContext) -> Output:
+    """Make the formats, and prove each in a clean process. Raises Bug when model.h5 does not survive there."""
+    import numpy as np
+
+    from vm_worker.exports import delivery
+    from vm_worker.exports.verify import Proof
+    from vm_worker.learn.latency import measurement
+
+    inputs, clock, task = context.inputs, context.clock, context.inputs.task
+    dataset, backbone = inputs.dataset(), inputs.winner
+    with np.load(context.folder / PROBABILITIES) as saved:
+        expected = saved["probabilities"]
+    chosen = formats.wanted(context.spec.options.exports)
+    shown = clock.proof(len(expected), len(chosen))
+    test = dataset.rows(Part.TEST)[shown]
+    images, truth, labels = dataset.images[backbone.size], dataset.truth.take(test), task.face.labels(dataset.truth)
+    order = delivery.Order(
+        folder=context.folder,
+        formats=tuple(chosen),
+        proof=Proof(images, test, truth, expected[shown], task.agreement, inputs.scratch, CLEAN_SECONDS),
+        train=dataset.rows(Part.TRAIN),
+        classes=labels,
+        about=_about(context),
+        pace=formats.Pace(clock.plain_speed, backbone.gflops, len(test)),
+        seconds=clock.export_time(),
+        tell=lambda fraction, message: context.progress.tell(Stage.EXPORT, fraction, message),
+    )
+    rows = delivery.deliver(order)
+    check_h5(rows)
+    files.write_labels(labels, context.folder / files.LABELS)
+    made = [files.LABELS, *(row.name for row in rows if row.state == "made")]
+    listed = tuple(files.listed(context.folder / name) for name in made)
+    new = tuple(public(name) for name in made if name != files.H5)
+    return Output(Exported(tuple(rows), listed, _costs(context), measurement.machine()), new)
+
+
+def check_h5(rows: Sequence[ExportRow]) -> None:
+    """Raises Bug when model.h5 is not among what could be made and proved."""
+    for row in rows:
+        if row.name == files.H5 and row.state != "made":
+            raise Bug(f"model.h5 does not survive a clean process: {row.note}")
+
+
+def _costs(context: StageContext) -> dict[str, Latency]:
+    """Size and latency of the candidates that were judged, where somebody asked for TFLite at all."""
+    from vm_worker.exports import delivery
+
+    candidates = context.results.selected.candidates
+    judged = [row.name for row in candidates if row.validation_accuracy is not None]
+    seconds = context.clock.export_time() if "tflite" in context.spec.options.exports else 0.0
+    return delivery.costs(judged, context.inputs.scratch, seconds)
+
+
+def _about(context: StageContext) -> About:
+    """What a service says of its model."""
+    task, winner = context.inputs.task, context.inputs.winner
+    return {
+        "title": winner.title,
+        **task.face.about(context.results.read(Stage.EVALUATE, task.evaluated)),
+        "job": context.spec.job,
+        "made_at": context.spec.started_at,
+        "licence": winner.licence,
+    }

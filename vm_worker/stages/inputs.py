@@ -1,0 +1,102 @@
+"""What the stages work on: the photos, the pretrained weights, and the network that was selected."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from jobs.errors import Bug
+from jobs.job import Stage
+from vm_worker.intake.dataset import Dataset
+from vm_worker.intake.survey import list_upload
+from vm_worker.intake.take_in import IntakeRequest, take_in
+from vm_worker.learn.networks import small_rows
+from vm_worker.learn.networks.catalogue import CATALOGUE, Backbone
+from vm_worker.learn.networks.weights import OWN, WeightFile, find
+from vm_worker.spec import Spec
+from vm_worker.stages.artifacts import SCRATCH_WEIGHTS
+from vm_worker.stages.committed import CommittedResults
+from vm_worker.tasks.task import Task, recognised
+
+DECODERS = 2  # processes; more gain nothing on two cores
+
+Tell = Callable[[float, str], None]  # how much of the photos is read, 0..1, and a message
+
+
+class Inputs:
+    """Photos, weights and winner of one attempt."""
+
+    def __init__(self, spec: Spec, results: CommittedResults, tell: Tell) -> None:
+        self._spec, self._results, self._tell = spec, results, tell
+        self._dataset: Dataset[Any] | None = None
+        self._task: Task | None = None
+
+    @property
+    def folder(self) -> Path:
+        """Where the attempt's files go."""
+        return self._spec.folder
+
+    @property
+    def scratch(self) -> Path:
+        """Where files go that nobody keeps."""
+        folder = self.folder / "scratch"
+        folder.mkdir(exist_ok=True)
+        return folder
+
+    @property
+    def winner(self) -> Backbone:
+        """The selected network."""
+        return small_rows.find(self._results.selected.winner)
+
+    @property
+    def from_scratch(self) -> bool:
+        """Whether the winner is a network that this job trained from nothing."""
+        return self.winner.key in small_rows.ROWS
+
+    def weights(self) -> tuple[dict[str, WeightFile], dict[str, str]]:
+        """The candidates with weights, and why the others have none. Raises Bug when nothing can be tried at all."""
+        wanted = self._spec.options.candidates or tuple(CATALOGUE)
+        found, missing = find(wanted, self._spec.weights, self._spec.download_weights)
+        if not found and not self._spec.options.from_scratch:
+            raise Bug(f"no candidate has pretrained weights here: {missing}")
+        return found, missing
+
+    def weight(self) -> WeightFile:
+        """The winner's weights. Raises Bug when this machine does not have them."""
+        if self.from_scratch:
+            return WeightFile(self.winner.key, self.folder / SCRATCH_WEIGHTS, OWN)
+        found, _ = self.weights()
+        if self.winner.key not in found:
+            raise Bug(f"this machine has no weights for {self.winner.key}")
+        return found[self.winner.key]
+
+    @property
+    def task(self) -> Task:
+        """The task that was asked for, or that recognises the upload. Raises UserError for what is no upload at all."""
+        if self._task is None:
+            found = list_upload(self._spec.dataset, self._spec.limits)
+            self._task = recognised(found, self._spec.options.task)
+        return self._task
+
+    def dataset(self) -> Dataset[Any]:
+        """The decoded photos and their split; made again where the intake was another machine's."""
+        if self._dataset is None:
+            request = IntakeRequest(
+                source=self._spec.dataset,
+                folder=self.folder / "cache",
+                sizes=tuple(sorted(self._sizes())),
+                seed=self._spec.options.seed,
+                limits=self._spec.limits,
+                processes=DECODERS,
+            )
+            request.folder.mkdir(exist_ok=True)
+            self._dataset = take_in(request, self.task.annotations, self._tell)
+        return self._dataset
+
+    def _sizes(self) -> set[int]:
+        """The sides of the squares, in pixels, that the photos are needed in."""
+        if Stage.SELECT in self._results:
+            return {self.winner.size}
+        sizes = {CATALOGUE[key].size for key in self.weights()[0]}
+        return sizes | {small_rows.SIZE} if self._spec.options.from_scratch else sizes

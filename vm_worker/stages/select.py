@@ -1,0 +1,76 @@
+"""The select stage: a head for each candidate network, and the best one."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from jobs.job import Stage
+from vm_worker.events import File
+from vm_worker.learn.networks.catalogue import CATALOGUE
+from vm_worker.results.candidates import CandidateRow, FromScratch, Selected
+from vm_worker.stages.artifacts import HEAD, SCRATCH_WEIGHTS, UNSEEN
+from vm_worker.stages.context import StageContext
+from vm_worker.stages.learning_progress import listener
+from vm_worker.stages.output import Output, private
+
+if TYPE_CHECKING:
+    from vm_worker.learn.select.selection import Selection
+
+START_LEAST = 3.0  # seconds: what is loaded already here must still be loaded by the process that proves the files
+SUSPECTS_LISTED = 20  # photos that may be in the wrong folder, named in the report
+
+
+def select(context: StageContext) -> Output:
+    """Try the candidates and choose one."""
+    started = time.monotonic()
+    from vm_worker.learn.features.shards import spread
+    from vm_worker.learn.select.selection import SelectRequest
+    from vm_worker.learn.select.selection import select as choose
+
+    inputs, clock = context.inputs, context.clock
+    clock.start_seconds = max(START_LEAST, time.monotonic() - started)
+    found, missing = inputs.weights()
+    options, folder = context.spec.options, inputs.scratch
+    with spread(context.spec.cluster, folder) as extract:
+        request = SelectRequest(
+            inputs.dataset(), found, options, clock.select_budget(), folder, extract, clock.finishing
+        )
+        selection = choose(request, listener(context, Stage.SELECT))
+    files = _written(context, selection)
+    absent = without_weights(missing) if options.candidates else []
+    return Output(_result(context, selection, absent, clock.start_seconds), files)
+
+
+def without_weights(missing: Mapping[str, str]) -> list[CandidateRow]:
+    """A row for each candidate that this machine has no weights for; `missing` says why, by the network's key."""
+    return [CandidateRow.without_figures(CATALOGUE[key], "no_weights", reason) for key, reason in missing.items()]
+
+
+def _result(context: StageContext, selection: Selection, absent: list[CandidateRow], start_seconds: float) -> Selected:
+    return Selected(
+        winner=selection.winner,
+        candidates=(*selection.candidates, *absent),
+        curve=selection.curve,
+        note=selection.note,
+        images_per_second=selection.images_per_second,
+        plain_images_per_second=selection.plain_images_per_second,
+        quoted_seconds=context.quote.seconds,
+        start_seconds=round(start_seconds, 1),
+        pruning=selection.pruning,
+        learning_curve=selection.findings.learning_curve,
+        suspects=selection.suspects[:SUSPECTS_LISTED],
+        suspects_count=None if selection.findings.suspects is None else len(selection.suspects),
+        from_scratch=None if selection.grown is None else FromScratch(selection.grown.trained.epochs),
+    )
+
+
+def _written(context: StageContext, selection: Selection) -> tuple[File, ...]:
+    """Write what later stages need of the winner."""
+    selection.head.save(context.folder / HEAD)
+    selection.findings.save(context.folder / UNSEEN)
+    if selection.grown is None:
+        return private(HEAD), private(UNSEEN)
+    selection.grown.weights.replace(context.folder / SCRATCH_WEIGHTS)
+    return private(HEAD), private(UNSEEN), private(SCRATCH_WEIGHTS)

@@ -1,0 +1,81 @@
+"""The tune stage: unfreeze the last blocks of the selected network, and search for the best way to train them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from jobs.job import Stage
+from jobs.json_values import JsonObject
+from vm_worker.events import File, TrialOffer
+from vm_worker.intake.dataset import Part
+from vm_worker.results.candidates import Selected
+from vm_worker.results.trials import Tuned
+from vm_worker.search.trial_runner import Commit, Committed
+from vm_worker.stages.artifacts import HEAD, JUDGED, TUNED
+from vm_worker.stages.context import StageContext
+from vm_worker.stages.learning_progress import listener
+from vm_worker.stages.output import Output, private
+from vm_worker.stages.tune_from_scratch import train_again
+
+if TYPE_CHECKING:
+    from vm_worker.learn.tune import tuning
+
+
+def tune(context: StageContext) -> Output:
+    """Tune the winner; a network that was trained from nothing is trained once more in place of that."""
+    if context.inputs.from_scratch:
+        return train_again(context)
+    from vm_worker.learn.heads.linear import Head
+    from vm_worker.learn.tune.tuning import TuneRequest
+    from vm_worker.learn.tune.tuning import tune as train
+    from vm_worker.learn.tune.tuning_inputs import SelectedNetwork
+
+    inputs, spec, selected = context.inputs, context.spec, context.results.selected
+    request = TuneRequest(
+        dataset=inputs.dataset(),
+        chosen=SelectedNetwork(inputs.weight(), Head.load(context.folder / HEAD)),
+        options=spec.options,
+        budget=context.clock.tune_budget(),
+        folder=inputs.scratch,
+        images_per_second=selected.images_per_second,
+        committed=Committed({key: done.result for key, done in spec.trials.items()}, _committer(context)),
+        cluster=spec.cluster,
+    )
+    tuned = train(request, listener(context, Stage.TUNE))
+    accuracy, loss = delivered_figures(selected, tuned.validation_accuracy, tuned.validation_loss)
+    result = Tuned(tuned.better, tuned.trials, tuned.curve, accuracy, loss, tuned.search)
+    return Output(result, _written(context, tuned))
+
+
+def delivered_figures(
+    selected: Selected, accuracy: float | None, loss: float | None
+) -> tuple[float | None, float | None]:
+    """Validation accuracy and loss of what is delivered: without a finished trial, those of the selected network."""
+    if accuracy is not None:
+        return accuracy, loss
+    return selected.best.validation_accuracy, selected.best.validation_loss
+
+
+def _committer(context: StageContext) -> Commit:
+    """Offers a finished trial to the worker; the result that counts comes back."""
+
+    def commit(key: str, seconds: float, result: JsonObject) -> JsonObject:
+        return context.link.commit(TrialOffer(key, round(seconds, 2), result)).result(result)
+
+    return commit
+
+
+def _written(context: StageContext, tuned: tuning.FineTuned) -> tuple[File, ...]:
+    """Write what later stages need of the tuned network."""
+    import numpy as np
+
+    kept = []
+    if tuned.validation is not None:
+        dataset = context.inputs.dataset()
+        labels = dataset.truth.labels[dataset.rows(Part.VALIDATION)]
+        np.savez(context.folder / JUDGED, probabilities=tuned.validation, labels=labels)
+        kept.append(private(JUDGED))
+    if tuned.better and tuned.weights_path is not None:
+        tuned.weights_path.replace(context.folder / TUNED)
+        kept.append(private(TUNED))
+    return tuple(kept)

@@ -1,0 +1,50 @@
+"""The tune stage of a network that was trained from nothing: the same training again, validation photos included.
+
+There is nothing pretrained to unfreeze. Its figures stay those of the first training, which had not seen the
+validation photos.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+
+from jobs.errors import Bug
+from jobs.job import Stage
+from vm_worker.results.trials import SearchSummary, TrialRow, Tuned
+from vm_worker.stages.artifacts import JUDGED, TUNED, UNSEEN
+from vm_worker.stages.context import StageContext
+from vm_worker.stages.output import Output, private
+
+LATE = "the time left does not allow it"
+DONE = "trained once more in the same way with the validation photos added"
+
+
+def train_again(context: StageContext) -> Output:
+    """Train the winner on train+validation for as many epochs as were best, where the time suffices."""
+    from vm_worker.learn.select import scratch_candidates
+
+    began, selected, options = time.monotonic(), context.results.selected, context.spec.options
+    if selected.from_scratch is None:
+        raise Bug(f"selection did not say for how many epochs {selected.winner} was trained")
+    inputs, epochs, row = context.inputs, selected.from_scratch.epochs, selected.best
+    context.progress.tell(Stage.TUNE, 0.1, f"{inputs.winner.title}: once more, with the validation photos")
+    budget = context.clock.tune_budget()
+    course = scratch_candidates.ScratchRequest(inputs.dataset(), options.mirror, options.seed, budget, inputs.scratch)
+    better = options.trials != 0 and scratch_candidates.again(inputs.winner.key, course, epochs, context.folder / TUNED)
+    trial = TrialRow(
+        number=1,
+        kind="repeat",
+        parameters={"epochs": epochs} if better else {},
+        validation_accuracy=row.validation_accuracy if better else None,
+        validation_loss=row.validation_loss if better else None,
+        seconds=round(time.monotonic() - began, 2),
+        state="kept" if better else "skipped",
+        note=DONE if better else LATE,
+    )
+    search = SearchSummary("none", 0, "")
+    result = Tuned(better, (trial,), (), row.validation_accuracy, row.validation_loss, search)
+    if not better:
+        return Output(result)
+    shutil.copyfile(context.folder / UNSEEN, context.folder / JUDGED)
+    return Output(result, (private(TUNED), private(JUDGED)))
