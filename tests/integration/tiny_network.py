@@ -1,19 +1,32 @@
-"""What the child process of a test runs: the stages of the product, over a catalogue with one network of 8 pixels.
-
-MobileNetV3-Small at 8 pixels passes a photo in microseconds, so that the stages alone take time. Only the process
-that imports this module knows the row: the product's catalogue stays as it is.
-"""
+"""A network of two convolutions at 8 pixels, and its row: with it the stages of a job alone take time."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from importlib import import_module
+from typing import Any
 
-from vm_worker.learn.networks.catalogue import CATALOGUE
-from vm_worker.spec import Spec
+from vm_worker.learn.networks.catalogue import Backbone, Cut, Preprocessing
 
-KEY, SIZE = "mobilenet_v3_small", 8  # the key is one that a job may name; the size in pixels
+KEY = "mobilenet_v2"  # one that a job may name
+ROW = Backbone(
+    key=KEY,
+    title="Tiny",
+    application=f"{__name__}:tiny",
+    size=8,
+    features=16,
+    parameters=1_392,
+    gflops=1e-4,
+    preprocessing=Preprocessing.PLUS_MINUS_ONE,
+    cuts=(Cut("upper"),),
+    licence="none",
+    attribution="Made for a test.",
+)
 
-assert isinstance(CATALOGUE, dict)
-CATALOGUE[KEY] = replace(CATALOGUE[KEY], size=SIZE, gflops=CATALOGUE[KEY].gflops * (SIZE / 224) ** 2)
-STEPS = import_module(Spec.steps).STEPS
+
+def tiny(include_top: bool, weights: None, input_tensor: Any) -> Any:
+    """The network from its input on, as keras.applications builds them; its weights are random."""
+    import keras
+
+    assert not include_top
+    maps = keras.layers.Conv2D(8, 3, activation="relu", name="lower")(input_tensor)
+    maps = keras.layers.Conv2D(16, 3, activation="relu", name="upper")(maps)
+    return keras.Model(keras.utils.get_source_inputs(input_tensor), maps)

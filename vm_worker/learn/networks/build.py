@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 import keras
@@ -71,8 +73,8 @@ def _prepared(row: Backbone, image: Any) -> Any:
 
 
 def _application(row: Backbone, weight: WeightFile | None, prepared: Any) -> Any:
-    """A keras.applications network, its layers laid flat behind the preprocessing."""
-    build = getattr(keras.applications, row.application)
+    """The network that the row names, its layers laid flat behind the preprocessing."""
+    build = _builder(row.application)
     whole = build(include_top=False, weights=None, input_tensor=prepared)
     if weight is not None:
         base = keras.Model(prepared, whole.output)  # the same layers, without the preprocessing
@@ -81,6 +83,12 @@ def _application(row: Backbone, weight: WeightFile | None, prepared: Any) -> Any
         else:
             base.load_weights(str(weight.path))
     return whole
+
+
+def _builder(name: str) -> Callable[..., Any]:
+    """The function that builds a network; one of keras.applications unless the name is "package.module:function"."""
+    module, _, function = name.rpartition(":")
+    return getattr(import_module(module) if module else keras.applications, function)
 
 
 def _mean_and_deviation(full: float, name: str) -> keras.Layer:

@@ -45,7 +45,9 @@ class Backbone:
 
     key: str
     title: str
-    application: str  # its name in keras.applications; empty = built in lite.py
+    # Its name in keras.applications, or "package.module:function" of a function that takes the same arguments;
+    # empty = built in efficientnet_lite.py.
+    application: str
     size: int  # pixels, square
     features: int  # length of the pooled feature vector
     parameters: int  # without top
