@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import IO
 
 from jobs.job import Stage
+from jobs.json_values import JsonObject
 from vm_worker.as_json import AsJson
 from vm_worker.stages.context import StageContext
 from vm_worker.stages.output import File, Output
@@ -131,7 +132,7 @@ def tune(context: StageContext) -> Output:
         _note(context, f"trials/{key}")
         if number == 1:
             _point(TRIAL)
-        offer = {"event": "trial", "key": key, "seconds": 1.0, "result": {"loss": 0.5}, "files": []}
+        offer: JsonObject = {"event": "trial", "key": key, "seconds": 1.0, "result": {"loss": 0.5}, "files": []}
         context.link.commit(offer)
     _point(TRIALS)
     return Output(Better(True), (_file(context, "tuned.weights.h5", False),))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -97,9 +97,10 @@ def _name_axes(axes: Axes, classes: Sequence[str]) -> None:
 
 
 def _fill_cells(axes: Axes, counts: Counts, shares: NDArray[np.float64]) -> None:
-    look: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": _text_size(len(counts)), "linespacing": 1.15}
+    size = _text_size(len(counts))
+    write = partial(axes.text, ha="center", va="center", fontsize=size, linespacing=1.15)
     for row, column in zip(*np.nonzero(counts), strict=True):
         # The lightest and the darkest shades; in between, the ink reads best.
         colour = "white" if row == column and shares[row, column] > 0.45 else style.INK
         share = f"\n{wording.percent(shares[row, column])}" if len(counts) <= SHARES_CLASSES else ""
-        axes.text(column, row, f"{counts[row, column]}{share}", color=colour, **look)
+        write(column, row, f"{counts[row, column]}{share}", color=colour)

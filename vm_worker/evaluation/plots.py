@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -95,8 +95,8 @@ def learning(path: Path, curve: LearningCurve | None) -> None:
     errors = _floats(one.error for one in points)
     with style.figure(path, height=2.8, width=4.4) as drawing:
         axes = drawing.subplots()
-        look: dict[str, Any] = {"marker": "o", "markersize": 5, "linewidth": 1.7, "capsize": 4, "elinewidth": 1}
-        axes.errorbar(images, right, yerr=errors, color=style.VALIDATION, **look)
+        draw = partial(axes.errorbar, color=style.VALIDATION, marker="o", markersize=5, linewidth=1.7)
+        draw(images, right, yerr=errors, capsize=4, elinewidth=1)
         for x, y in zip(images, right, strict=True):
             axes.annotate(f"{y:.0%}", (x, y), (6, -13), textcoords="offset points", fontsize=8.5)
         axes.set_xticks(images, [f"{x:,.0f}" for x in images])
@@ -173,11 +173,11 @@ def _chosen(lines: Sequence[Line], winner: str) -> Line | None:
 def _draw(axes: Axes, line: Line, offset: float, *, labelled: bool) -> None:
     marker = "o" if len(line.epochs) <= MARKED_EPOCHS else ""
     where = line.epochs + offset
-    look: dict[str, Any] = {"marker": marker, "markersize": 3, "linewidth": 1.7, "zorder": 3}
+    draw = partial(axes.plot, where, marker=marker, markersize=3, linewidth=1.7, zorder=3)
     if np.isfinite(line.training).any():
         label = "training" if labelled else None
-        axes.plot(where, line.training, color=style.TRAINING, linestyle="--", label=label, **look)
-    axes.plot(where, line.validation, color=style.VALIDATION, label="validation" if labelled else None, **look)
+        draw(line.training, color=style.TRAINING, linestyle="--", label=label)
+    draw(line.validation, color=style.VALIDATION, label="validation" if labelled else None)
 
 
 def _draw_others(axes: Axes, lines: Sequence[Line], offset: float) -> None:
@@ -191,10 +191,10 @@ def _mark_phases(axes: Axes, offset: float, select: bool, tune: bool) -> None:
     if not (select and tune):
         return
     axes.axvline(offset + 0.5, color=style.QUIET, linewidth=0.8, linestyle=":")
-    look: dict[str, Any] = {"fontsize": 8, "color": style.QUIET, "va": "bottom"}
-    look["transform"] = axes.get_xaxis_transform()  # height in shares of the panel: above it, beside the title
-    axes.text(offset, 1.01, "select ", ha="right", **look)
-    axes.text(offset + 1, 1.01, " tune", ha="left", **look)
+    above = axes.get_xaxis_transform()  # height in shares of the panel: above it, beside the title
+    write = partial(axes.text, fontsize=8, color=style.QUIET, va="bottom", transform=above)
+    write(offset, 1.01, "select ", ha="right")
+    write(offset + 1, 1.01, " tune", ha="left")
 
 
 def _limit(axes: Axes, lines: Sequence[Line], figure: str) -> None:

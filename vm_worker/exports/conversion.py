@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vm_worker.exports.asked import Asked
+from vm_worker.exports.convert import ConversionRequest
 from vm_worker.learn import latency
 
 CALIBRATION = (20, 100)  # training images that show an integer model its ranges: at least, at most
@@ -70,10 +71,6 @@ def calibration(train: NDArray[np.int64], gflops: float) -> NDArray[np.int64]:
 
 def _child(conversion: Conversion) -> Asked:
     request = conversion.folder / "convert.json"
-    plain = {
-        "model": str(conversion.model),
-        "images": str(conversion.images),
-        "rows": conversion.shown.tolist(),
-    }
-    request.write_text(json.dumps(plain), encoding="utf-8")
+    told = ConversionRequest(conversion.model, conversion.images, tuple(conversion.shown.tolist()))
+    request.write_text(json.dumps(told.to_json()), encoding="utf-8")
     return Asked([*latency.ON_TENSORFLOW, sys.executable, "-m", "vm_worker.exports.convert", str(request)])

@@ -2,8 +2,8 @@
 
     python -m vm_worker.exports.convert REQUEST.json
 
-The request: {"model": "model.h5", "images": "x.npy", "rows": [training images]}. Each line that it is given,
-{"format", "path"}, it answers with one when that file has ended: {"note"}, which is empty where the file is there.
+The request is a `ConversionRequest`. Each line that the child is given, {"format", "path"}, it answers with one when
+that file has ended: {"note"}, which is empty where the file is there.
 """
 
 from __future__ import annotations
@@ -14,20 +14,31 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from vm_worker.as_json import AsJson
 from vm_worker.learn import heap
 
 OOM_SCORE = "1000"  # where memory runs out, this process is the first to go
 OPSET = 18  # of ONNX: what tools of the last three years read
 
 
+@dataclass(frozen=True)
+class ConversionRequest(AsJson):
+    """What the child is told when it starts."""
+
+    model: Path  # model.h5
+    images: Path  # .npy (n, s, s, 3) uint8
+    rows: tuple[int, ...]  # the training images that show an integer model its ranges
+
+
 def main() -> None:
     """Make each format that is asked for."""
-    request = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
+    request = ConversionRequest.from_json(json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")))
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text(OOM_SCORE, encoding="ascii")
     with os.fdopen(os.dup(1), "w", encoding="utf-8") as told:
@@ -38,7 +49,7 @@ def main() -> None:
     os._exit(0)  # to take TensorFlow apart costs two seconds
 
 
-def _converted(request: Mapping[str, Any], sources: list[Source], format: str, path: str) -> str:
+def _converted(request: ConversionRequest, sources: list[Source], format: str, path: str) -> str:
     """Why there is no such file; empty: there is."""
     try:
         if not sources:
@@ -54,12 +65,12 @@ def _converted(request: Mapping[str, Any], sources: list[Source], format: str, p
 class Source:
     """The finished model, read once for all formats."""
 
-    def __init__(self, request: Mapping[str, Any]) -> None:
+    def __init__(self, request: ConversionRequest) -> None:
         import keras
         import tensorflow as tf
 
         tf.config.set_visible_devices([], "GPU")  # nothing here needs one; the proof beside it may
-        self.model = keras.models.load_model(request["model"], compile=False)
+        self.model = keras.models.load_model(request.model, compile=False)
         self._request = request
         self._graph: Any = None
 
@@ -73,8 +84,8 @@ class Source:
 
     def photos(self) -> Iterator[list[Any]]:
         """The training images that show an integer model its ranges: (1, s, s, 3) float32 in 0..255."""
-        images = np.load(self._request["images"], mmap_mode="r")
-        for row in self._request["rows"]:
+        images = np.load(self._request.images, mmap_mode="r")
+        for row in self._request.rows:
             yield [images[row][None].astype(np.float32)]
 
 

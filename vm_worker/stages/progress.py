@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from jobs.job import Stage
+from jobs.json_values import JsonObject
 from vm_worker.as_json import AsJson, only_if_known
 from vm_worker.results.candidates import CandidateRow, CurvePoint
 from vm_worker.stages.link import Link
@@ -66,7 +67,12 @@ class ProgressTeller:
         self._told = now
         done = whole(stage, fraction)
         seconds = remaining(done, now - self._began, self._end - now, self._due - now)
-        progress = {"stage": stage, "fraction": round(done, 4), "message": message, "remaining_seconds": seconds}
+        progress: JsonObject = {
+            "stage": stage,
+            "fraction": round(done, 4),
+            "message": message,
+            "remaining_seconds": seconds,
+        }
         self._link.send({"event": "progress", **progress, **self._shown.to_json()})
 
 

@@ -10,7 +10,7 @@ from importlib import import_module
 from jobs.job import Stage
 from vm_worker.spec import Spec
 from vm_worker.stages.context import StageContext
-from vm_worker.stages.link import Link
+from vm_worker.stages.link import Link, adopted
 from vm_worker.stages.output import Output
 from vm_worker.stages.progress import MESSAGES
 
@@ -51,4 +51,4 @@ def _run(context: StageContext, stage: Stage, function: StageFunction) -> None:
             "files": [file.to_json() for file in output.files],
         }
     )
-    context.results.add(stage, answer.get("adopt", result), seconds)
+    context.results.add(stage, adopted(answer, result), seconds)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from jobs.job import Stage
+from jobs.json_values import JsonObject
 from vm_worker.intake.dataset import Part
 from vm_worker.results.candidates import Selected
 from vm_worker.results.trials import Tuned
 from vm_worker.stages.artifacts import HEAD, JUDGED, TUNED
 from vm_worker.stages.context import StageContext
 from vm_worker.stages.learning_progress import listener
+from vm_worker.stages.link import adopted
 from vm_worker.stages.output import File, Output, private
 from vm_worker.stages.tune_from_scratch import train_again
 
@@ -55,13 +57,12 @@ def delivered_figures(
     return selected.best.validation_accuracy, selected.best.validation_loss
 
 
-def _committer(context: StageContext) -> Callable[[str, float, Mapping[str, Any]], Mapping[str, Any]]:
+def _committer(context: StageContext) -> Callable[[str, float, JsonObject], JsonObject]:
     """Offers a finished trial to the parent; the result that counts comes back."""
 
-    def commit(key: str, seconds: float, result: Mapping[str, Any]) -> Mapping[str, Any]:
-        event = {"event": "trial", "key": key, "seconds": round(seconds, 2), "result": result, "files": []}
-        adopted: Mapping[str, Any] = context.link.commit(event).get("adopt", result)
-        return adopted
+    def commit(key: str, seconds: float, result: JsonObject) -> JsonObject:
+        event: JsonObject = {"event": "trial", "key": key, "seconds": round(seconds, 2), "result": result, "files": []}
+        return adopted(context.link.commit(event), result)
 
     return commit
 

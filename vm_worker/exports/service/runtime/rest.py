@@ -7,7 +7,7 @@ import base64
 import binascii
 import json
 from collections.abc import Callable, Sequence
-from typing import Any, TypedDict, TypeVar
+from typing import Any, TypedDict, TypeVar, final
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
@@ -45,12 +45,14 @@ class Problem(TypedDict):
     message: str
 
 
+@final
 class NamedPrediction(Shown):
     """The prediction for one photo."""
 
     name: str | None  # the file's, where it has one
 
 
+@final
 class NamedProblem(TypedDict):
     """Why there is none for one photo."""
 
