@@ -87,7 +87,7 @@ def build(facts: Facts) -> dict[str, Any]:
 
 
 def _sayings(facts: Facts) -> JsonObject:
-    """The job, what is said of it, and how to repeat it."""
+    """The part about the job itself: what is said of it, and how to repeat it."""
     test, dataset = facts.evaluate.test, facts.dataset
     return {
         "job": facts.job.to_json(),
@@ -106,7 +106,7 @@ def _sayings(facts: Facts) -> JsonObject:
 
 
 def _learning(facts: Facts) -> JsonObject:
-    """What was tried, in what time."""
+    """The part about learning: what was tried, in what time."""
     select, tune = facts.select.to_json(), facts.tune.to_json()
     return {
         "candidates": [one.to_json() for one in _candidates(facts)],
@@ -126,14 +126,14 @@ def _learning(facts: Facts) -> JsonObject:
 
 
 def _judgement(facts: Facts) -> JsonObject:
-    """What the test photos say of the model."""
+    """The part about quality: what the test photos say of the model."""
     evaluate = facts.evaluate.to_json()
     shown = {key: evaluate[key] for key in ("test", "calibration", "unsure", "pictures")}
     return {**shown, "matrix_classes": matrix.MATRIX_CLASSES, "shares_classes": matrix.SHARES_CLASSES}
 
 
 def _delivery(facts: Facts) -> JsonObject:
-    """What is handed over."""
+    """The part about the files that are handed over."""
     export = facts.export.to_json()
     return {
         "model": facts.evaluate.model.to_json(),
@@ -244,7 +244,7 @@ def _delete_after(facts: Facts) -> str:
 
 
 def _command(facts: Facts) -> str:
-    """The same run again: what was measured is named, so that other weights or another speed change nothing."""
+    """The command that repeats the run. It names what was measured: other weights or speeds change nothing."""
     options = facts.job.options
     measured = [row.name for row in facts.select.candidates if row.validation_accuracy is not None]
     ran = [row for row in facts.tune.trials if row.state != "skipped" and row.kind != "views"]

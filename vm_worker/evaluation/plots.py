@@ -40,7 +40,7 @@ class Line:
 
 
 def curves(path: Path, points: Sequence[CurvePoint], winner: str = "") -> None:
-    """Accuracy and loss by epoch, selection and tuning side by side in one picture; PNG.
+    """Draw accuracy and loss by epoch, selection and tuning side by side in one picture; PNG.
 
     The winner stands out, the other candidates are thin and grey.
     """
@@ -56,7 +56,7 @@ def curves(path: Path, points: Sequence[CurvePoint], winner: str = "") -> None:
 
 
 def reliability(path: Path, calibration: CalibrationFigures | None) -> None:
-    """How often the model was right against how sure it was, before and after calibration; PNG.
+    """Draw how often the model was right against how sure it was, before and after calibration; PNG.
 
     The area of a point grows with its photos, and points of very few are not joined. An empty picture where nothing
     was calibrated.
@@ -86,7 +86,7 @@ def reliability(path: Path, calibration: CalibrationFigures | None) -> None:
 
 
 def learning(path: Path, curve: LearningCurve | None) -> None:
-    """How often the selected head was right, by the number of photos that it learned from; PNG.
+    """Draw how often the selected head was right, by the number of photos that it learned from; PNG.
 
     The bars are one standard error. An empty picture where nothing was measured.
     """
@@ -132,7 +132,7 @@ def _panel(axes: Axes, points: Sequence[CurvePoint], figure: str, winner: str) -
 
 
 def _legend(drawing: Figure, axes: Axes) -> None:
-    """One for both panels, the winner's lines first."""
+    """Draw one legend for both panels, the winner's lines first."""
     entries = sorted(zip(*axes.get_legend_handles_labels(), strict=True), key=lambda entry: entry[1] == OTHERS)
     if entries:
         handles, texts = zip(*entries, strict=True)
@@ -147,7 +147,7 @@ def _lines(points: Sequence[CurvePoint], figure: str) -> list[Line]:
 
 
 def _line(phase: str, name: str, points: Sequence[CurvePoint], figure: str) -> Line:
-    """`figure` is "accuracy" or "loss"."""
+    """The line of one model; `figure` is "accuracy" or "loss"."""
     ordered = sorted(points, key=lambda point: point.epoch)
     return Line(
         phase,
@@ -198,7 +198,7 @@ def _mark_phases(axes: Axes, offset: float, select: bool, tune: bool) -> None:
 
 
 def _limit(axes: Axes, lines: Sequence[Line], figure: str) -> None:
-    """The winner's lines fill the picture; a hopeless candidate's loss must not flatten them."""
+    """Let the winner's lines fill the picture: a hopeless candidate's loss must not flatten them."""
     values = np.concatenate([np.concatenate([line.training, line.validation]) for line in lines] or [np.array([])])
     values = values[np.isfinite(values)]
     if figure == "loss" and len(values):

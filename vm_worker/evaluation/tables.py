@@ -35,7 +35,7 @@ class CandidateCost:
 
 
 def write_results(path: Path, candidates: Sequence[CandidateCost], trials: Sequence[TrialRow]) -> None:
-    """Each candidate and each trial is a row; the first column says which it is.
+    """Write a row for each candidate and each trial; the first column says which it is.
 
     A trial's parameters become columns of their own, an interval two. With a byte order mark, without which
     Excel reads UTF-8 as something else.

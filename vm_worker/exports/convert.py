@@ -29,7 +29,7 @@ OPSET = 18  # of ONNX: what tools of the last three years read
 
 @dataclass(frozen=True)
 class ConversionRequest(AsJson):
-    """What the child is told when it starts."""
+    """The order that the child reads when it starts."""
 
     model: Path  # model.h5
     images: Path  # .npy (n, s, s, 3) uint8
@@ -50,7 +50,7 @@ def main() -> None:
 
 
 def _converted(request: ConversionRequest, sources: list[Source], format: str, path: str) -> str:
-    """Why there is no such file; empty: there is."""
+    """Convert to one format; returns why that failed, or an empty text."""
     try:
         if not sources:
             sources.append(Source(request))
@@ -103,7 +103,7 @@ def _float16(source: Source, path: Path) -> None:
 
 
 def _int8(source: Source, path: Path) -> None:
-    """Weights and activations in 8 bits; what goes in and comes out stays float32, as of the other formats."""
+    """Weights and activations in 8 bits; what goes in and comes out stays float32, as in the other formats."""
     import tensorflow as tf
 
     converter = source.converter()

@@ -30,7 +30,7 @@ Said = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Proof:
-    """What to prove, and against what."""
+    """The photos that prove a file, and what model.h5 says of them."""
 
     images: Path  # .npy, (n, size, size, 3) uint8
     rows: NDArray[np.int64]  # the test images
@@ -76,7 +76,7 @@ class _Clean:
             self._left -= time.monotonic() - began
 
     def close(self) -> int:
-        """The process ends; its exit status."""
+        """End the process; returns its exit status."""
         process, self._process = self._process, None
         return process.close() if process else 0
 
@@ -130,7 +130,7 @@ def judged(row: Format, answer: Said | str, proof: Proof) -> ExportRow:
 
 
 def _close(row: Format, expected: Said) -> NDArray[np.bool_]:
-    """(m,) where the two best answers are nearer to each other than the format may differ."""
+    """Where the two best answers are nearer to each other than the format may differ: (m,)."""
     best = np.sort(expected, axis=1)[:, -2:]
     return np.asarray(best[:, 1] - best[:, 0] <= 2 * (row.difference or 0.0))
 

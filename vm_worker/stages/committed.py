@@ -18,7 +18,7 @@ Result = TypeVar("Result", bound=AsJson)
 
 
 class CommittedResults:
-    """Each property reads the result of one stage, and raises Bug when that stage has not run."""
+    """The results of the stages that have run. Each property raises Bug when its stage has not."""
 
     def __init__(self) -> None:
         self.seconds: dict[Stage, float] = {}  # that each stage took

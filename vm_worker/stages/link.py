@@ -9,7 +9,7 @@ from jobs.json_values import JsonObject
 
 
 class Link(Protocol):
-    """Events go to the parent as JSON objects."""
+    """The child's end of the way: events go to the parent as JSON objects."""
 
     def send(self, event: JsonObject) -> None:
         """Tell the parent something."""
