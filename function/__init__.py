@@ -1,1 +1,1 @@
-"""The front door: HTTP in, signed links and status out."""
+"""The cloud function: the web interface where jobs are submitted, followed and deleted."""

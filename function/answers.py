@@ -6,8 +6,6 @@ import json
 import secrets
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any
-from urllib.parse import urlsplit
 
 import flask
 
@@ -29,50 +27,48 @@ PAGE_POLICY = (
 LIVE_POLICY = (
     PAGE_POLICY + "; script-src 'self'; worker-src 'self'; connect-src 'self' {storage}; img-src 'self' {storage}"
 )
-GOOGLE_STORAGE = "https://storage.googleapis.com"
 DATA_POLICY = "default-src 'none'; frame-ancestors 'none'"
 BUSY_SECONDS = 3600  # until the oldest idle upload link has ended
 STORAGE_SECONDS = 60
 
 
 def wants_html(request: flask.Request) -> bool:
-    """Whether Accept names text/html, and does not like JSON better. `*/*` alone gets JSON."""
+    """Tell whether Accept names text/html and does not prefer JSON. `*/*` alone gets JSON."""
     accepted = request.accept_mimetypes
     named = any(value.lower() == "text/html" and quality > 0 for value, quality in accepted)
     return named and accepted["text/html"] >= _named_quality(request, "application/json")
 
 
-def data(values: Mapping[str, Any], status: int = 200) -> flask.Response:
-    """A JSON answer, indented: people read it in terminals."""
+def data(values: Mapping[str, object], status: int = 200) -> flask.Response:
+    """Make a JSON answer, indented: people read it in terminals."""
     text = json.dumps(values, ensure_ascii=False, indent=2) + "\n"
     response = flask.Response(text, status, mimetype="application/json")
     response.headers["Content-Security-Policy"] = DATA_POLICY
     return response
 
 
-def page(name: str, values: Mapping[str, Any], status: int = 200, policy: str = PAGE_POLICY) -> flask.Response:
-    """An HTML answer from `templates/pages/<name>.html`."""
+def page(name: str, values: Mapping[str, object], status: int = 200, policy: str = PAGE_POLICY) -> flask.Response:
+    """Make an HTML answer from `templates/pages/<name>.html`."""
     nonce = secrets.token_urlsafe(16)
     response = flask.Response(render(f"pages/{name}.html", nonce=nonce, **values), status, mimetype="text/html")
     response.headers["Content-Security-Policy"] = policy.replace("{nonce}", nonce)
     return response
 
 
-def live_page(name: str, values: Mapping[str, Any], storage_url: str) -> flask.Response:
-    """A page with scripts, which may talk to this site and to the storage alone."""
-    parts = urlsplit(storage_url or GOOGLE_STORAGE)
-    return page(name, values, policy=LIVE_POLICY.replace("{storage}", f"{parts.scheme}://{parts.netloc}"))
+def live_page(name: str, values: Mapping[str, object], origin: str) -> flask.Response:
+    """Make a page with scripts, which may talk to this site and to the storage at `origin` alone."""
+    return page(name, values, policy=LIVE_POLICY.replace("{storage}", origin))
 
 
 def redirect(url: str) -> flask.Response:
-    """A 302 to a link that was signed just now."""
+    """Make a 302 to a link that was signed just now."""
     response = data({"url": url}, 302)
     response.headers["Location"] = url
     return response
 
 
 def error(request: flask.Request, code: str, message: str = "") -> flask.Response:
-    """The answer of an error code: a page for a browser, else `{"error": {"code", "message"}}`."""
+    """Make the answer of an error code: a page for a browser, else `{"error": {"code", "message"}}`."""
     row = CODES[code]
     if wants_html(request):
         return page("error", {"row": row, "message": message}, row.http_status)
@@ -81,7 +77,7 @@ def error(request: flask.Request, code: str, message: str = "") -> flask.Respons
 
 
 def retry_after(code: str, now: datetime) -> int | None:
-    """Seconds until it makes sense to try again; None where that depends on the caller."""
+    """Give the seconds until it makes sense to try again; None where that depends on the caller."""
     if code == "too_many_jobs":  # the slots are those of a UTC day
         tomorrow = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
         return int((tomorrow - now).total_seconds()) + 1
@@ -89,14 +85,14 @@ def retry_after(code: str, now: datetime) -> int | None:
 
 
 def finished(response: flask.Response) -> flask.Response:
-    """The response with the headers that every answer carries."""
+    """Add the headers that every answer carries."""
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
     return response
 
 
 def stamp(moment: datetime | None) -> str | None:
-    """A time as RFC 3339 in UTC, to the second."""
+    """Write a time as RFC 3339 in UTC, to the second."""
     return None if moment is None else f"{moment:%Y-%m-%dT%H:%M:%SZ}"
 
 

@@ -1,4 +1,4 @@
-"""The pages' scripts: served from the package, named by what is in them, so that browsers may keep them."""
+"""The pages' scripts: served under addresses that change with their content, so that browsers may keep them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def _scripts() -> dict[str, bytes]:
 
 @cache
 def version() -> str:
-    """Changes whenever one of the scripts does: they import each other, so they change together."""
+    """Give a text that changes whenever one of the scripts does: they import each other, so they change together."""
     digest = hashlib.sha256()
     for name, data in sorted(_scripts().items()):
         digest.update(f"{name} {len(data)} ".encode() + data)
@@ -28,12 +28,12 @@ def version() -> str:
 
 
 def path(name: str) -> str:
-    """Where a page finds a script."""
+    """Give the address where a page finds a script."""
     return f"/assets/{version()}/{name}"
 
 
 def script(given: str, name: str) -> flask.Response:
-    """One script. Raises NotFound for a name that is not there; an older version's address gets today's, unkept."""
+    """Serve one script; an older version's address gets today's, not to be kept. Raises NotFound."""
     found = _scripts().get(name)
     if found is None:
         raise NotFound

@@ -1,4 +1,4 @@
-"""The API from the other side: zip a folder, submit, upload, follow, download. Needs only `requests`.
+"""A client of the service: zip a folder, submit, upload, follow, download. It needs only `requests`.
 
 client = Client("https://models.example.org")
 submission = client.submit("ada@example.org", {"minutes": 30})
@@ -15,12 +15,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import IO
 
 import requests
 
 from function.resumable import CHUNK as RESUMABLE_CHUNK
 from function.resumable import Transfer
+from function.wire import StatusAnswer, SubmissionAnswer, Upload
 from jobs.clock import Clock, SystemClock
 from jobs.retries import STORAGE
 
@@ -38,7 +39,7 @@ Progress = Callable[[int, int], None]  # bytes sent, bytes in all
 
 
 class ClientError(Exception):
-    """The service said no. `code` is one of the service's error codes, or `http_<status>`."""
+    """The service refused a request. `code` is one of the service's error codes, or `http_<status>`."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -47,18 +48,8 @@ class ClientError(Exception):
 
 
 @dataclass(frozen=True)
-class Submission:
-    """What the service answers to a new job."""
-
-    job_id: str
-    upload: Mapping[str, Any]
-    status_url: str
-    delete_url: str
-
-
-@dataclass(frozen=True)
 class Resume:
-    """Where an earlier upload of the same zip stands, and who remembers a new one."""
+    """The address of an earlier upload of the same zip, and who remembers a new one."""
 
     session: str | None = None
     keep: Callable[[str], None] = lambda session: None
@@ -83,29 +74,28 @@ class Client:
         """Close the connections."""
         self._session.close()
 
-    def submit(self, email: str, options: Mapping[str, Any]) -> Submission:
+    def submit(self, email: str, options: Mapping[str, object]) -> SubmissionAnswer:
         """Ask for a job. Not tried again after a lost answer: a second job would count against the day's limit."""
         body = {"email": email, "options": dict(options)}
         answer = self._session.post(f"{self._url}/", json=body, timeout=TIMEOUT)
-        given = _checked(answer).json()
-        return Submission(given["job_id"], given["upload"], given["status_url"], given["delete_url"])
+        return SubmissionAnswer.from_json(_checked(answer).json())
 
-    def upload(self, submission: Submission, path: Path, progress: Progress, resume: Resume | None = None) -> None:
+    def upload(
+        self, submission: SubmissionAnswer, path: Path, progress: Progress, resume: Resume | None = None
+    ) -> None:
         """Send the zip: a small one at once, a large one in chunks that go on after a dropped connection.
 
-        With a fresh link after the link's hour. A link's object can be made once only: when the answer to a
+        A link that has ended is replaced by a fresh one. A link's object can be made once only: when the answer to a
         whole upload was lost, the next try is refused with 412, and the job's status says that the zip is there.
         `resume` goes on with an upload of an earlier call, and hears of a new one.
         """
         size = path.stat().st_size
-        if size > submission.upload["max_bytes"]:
-            raise ClientError(
-                "too_large_zip", f"The zip has {size} bytes; {submission.upload['max_bytes']} may be sent."
-            )
+        if size > submission.upload.max_bytes:
+            raise ClientError("too_large_zip", f"The zip has {size} bytes; {submission.upload.max_bytes} may be sent.")
         upload, resume = submission.upload, resume or Resume()
         session = resume.session
         for _ in range(LINKS):
-            if size > RESUMABLE_CHUNK or session:
+            if session or (size > RESUMABLE_CHUNK and upload.resumable):
                 answer = Transfer(path, progress, session, resume.keep).send(upload, self._tried)
             else:
                 answer = self._tried(partial(self._put, upload, path, progress))
@@ -122,17 +112,17 @@ class Client:
                 raise
         raise ClientError("upload_failed", f"{LINKS} upload links ended before the zip was through.")
 
-    def status(self, status_url: str) -> dict[str, Any]:
-        """Where the job stands: the answer of `GET /jobs/<id>`."""
+    def status(self, status_url: str) -> StatusAnswer:
+        """Ask where the job stands, by `GET /jobs/<id>`."""
         ask = partial(self._session.get, status_url, headers={"Accept": "application/json"}, timeout=TIMEOUT)
-        return dict(_checked(self._tried(ask)).json())
+        return StatusAnswer.from_json(_checked(self._tried(ask)).json())
 
-    def follow(self, status_url: str, poll_seconds: float = 1.0) -> Iterator[dict[str, Any]]:
-        """The status again and again; the last one is terminal."""
+    def follow(self, status_url: str, poll_seconds: float = 1.0) -> Iterator[StatusAnswer]:
+        """Ask for the status again and again; the last one is terminal."""
         while True:
             status = self.status(status_url)
             yield status
-            if status["status"] in TERMINAL:
+            if status.status in TERMINAL:
                 return
             self._clock.sleep(poll_seconds)
 
@@ -142,18 +132,18 @@ class Client:
         _checked(self._tried(partial(self._fetch, url, unfinished)))
         unfinished.replace(path)
 
-    def _put(self, upload: Mapping[str, Any], path: Path, progress: Progress) -> requests.Response:
+    def _put(self, upload: Upload, path: Path, progress: Progress) -> requests.Response:
         with path.open("rb") as file:
             body = _Watched(file, path.stat().st_size, progress)
             # Not through the session: a link is its own credential, and its host is another one.
-            return requests.put(upload["url"], data=body, headers=dict(upload["headers"]), timeout=UPLOAD_TIMEOUT)
+            return requests.put(upload.url, data=body, headers=dict(upload.headers), timeout=UPLOAD_TIMEOUT)
 
-    def _arrived(self, submission: Submission) -> bool:
-        return self.status(submission.status_url)["status"] in ARRIVED
+    def _arrived(self, submission: SubmissionAnswer) -> bool:
+        return self.status(submission.status_url).status in ARRIVED
 
-    def _renewed(self, submission: Submission) -> Mapping[str, Any]:
+    def _renewed(self, submission: SubmissionAnswer) -> Upload:
         answer = _checked(self._session.post(f"{submission.status_url}/upload", timeout=TIMEOUT))
-        return dict(answer.json()["upload"])
+        return Upload.from_json(answer.json()["upload"])
 
     def _fetch(self, url: str, path: Path) -> requests.Response:
         with self._session.get(url, timeout=TIMEOUT, stream=True) as answer:
@@ -163,7 +153,7 @@ class Client:
             return answer
 
     def _tried(self, call: Callable[[], requests.Response]) -> requests.Response:
-        """The call's answer, after more tries when the connection drops or the service stumbles."""
+        """Make the call, with more tries when the connection drops or the service stumbles."""
         for tries in range(1, TRIES):
             try:
                 answer = call()
@@ -178,7 +168,7 @@ class Client:
 class _Watched:
     """A file as a request body of known length that tells how much of it was handed over."""
 
-    def __init__(self, file: Any, size: int, progress: Progress) -> None:
+    def __init__(self, file: IO[bytes], size: int, progress: Progress) -> None:
         self._file = file
         self._size = size
         self._progress = progress
@@ -231,7 +221,7 @@ def _kept(name: str) -> bool:
 
 
 def _checked(answer: requests.Response) -> requests.Response:
-    """The answer. Raises ClientError with the service's own words for a refusal."""
+    """Check the answer. Raises ClientError with the service's own words for a refusal."""
     if answer.ok:
         return answer
     try:

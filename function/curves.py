@@ -1,54 +1,80 @@
-"""The accuracy curve of a running job as a drawing: plain numbers for an SVG, no picture to fetch."""
+"""The learning curve of a running job as a drawing: plain numbers for an SVG, no picture to fetch."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
-from jobs.wording import percent
+from jobs.shown import ACCURACY, CurvePoint
+from jobs.wording import metric, percent
 
 WIDTH, HEIGHT, LEFT, PAD = 640, 220, 48, 10  # SVG units
 STEPS = (0.05, 0.1, 0.25)  # between the grid's lines; the first that gives few enough
 LINES_MOST = 6
 
-Rows = Sequence[Mapping[str, Any]]
+
+@dataclass(frozen=True)
+class GridLine:
+    """One horizontal line of the grid and its label."""
+
+    y: float
+    words: str
 
 
-def chart(rows: Rows) -> dict[str, Any] | None:
-    """Lines for validation and training accuracy over the epochs so far; None before there are two."""
-    shown = [row for row in rows if row["validation_accuracy"] is not None]
+@dataclass(frozen=True)
+class Line:
+    """One curve."""
+
+    name: str  # training or validation
+    points: str  # of an SVG polyline
+
+
+@dataclass(frozen=True)
+class Chart:
+    """The whole drawing, in SVG units."""
+
+    grid: Sequence[GridLine]
+    lines: Sequence[Line]
+    words: str  # for those who cannot see it
+    width: int = WIDTH
+    height: int = HEIGHT
+    left: int = LEFT
+
+
+def chart(points: Iterable[CurvePoint]) -> Chart | None:
+    """Draw the scores of validation and training photos over the epochs so far; None before there are two epochs."""
+    shown = [point for point in points if point.validation_score is not None]
     if len(shown) < 2:
         return None
-    values = [row[key] for row in shown for key in ("validation_accuracy", "accuracy") if row[key] is not None]
-    low, step = _scale(min(values))
-    marks = round((1 - low) / step)
-    return {
-        "width": WIDTH,
-        "height": HEIGHT,
-        "left": LEFT,
-        "grid": [
-            {"y": round(_y(low + place * step, low), 1), "words": percent(low + place * step)}
-            for place in range(marks + 1)
-        ],
-        "lines": [
-            {"name": "training", "points": _points(shown, "accuracy", low)},
-            {"name": "validation", "points": _points(shown, "validation_accuracy", low)},
-        ],
-        "words": f"after {len(shown)} epochs {percent(shown[-1]['validation_accuracy'], 1)} of them are right",
-    }
+    validation, training = [point.validation_score for point in shown], [point.accuracy for point in shown]
+    low, step = _scale(min(value for value in (*validation, *training) if value is not None))
+    marks = [low + place * step for place in range(round((1 - low) / step) + 1)]
+    return Chart(
+        grid=[GridLine(round(_y(mark, low), 1), percent(mark)) for mark in marks],
+        lines=[Line("training", _points(training, low)), Line("validation", _points(validation, low))],
+        words=_words(shown),
+    )
+
+
+def _words(shown: Sequence[CurvePoint]) -> str:
+    last = shown[-1]
+    reached = percent(last.validation_score, 1)
+    if last.metric == ACCURACY:
+        return f"after {len(shown)} epochs {reached} of them are right"
+    return f"after {len(shown)} epochs their {metric(last.metric)} is {reached}"
 
 
 def _scale(least: float) -> tuple[float, float]:
-    """The lowest line of the grid and the distance of its lines: the top is always 100 %."""
+    """Choose the lowest line of the grid and the distance of its lines: the top is always 100 %."""
     step = next((step for step in STEPS if (1 - least) / step < LINES_MOST), STEPS[-1])
     below = max(0.0, least // step * step)
     return round(below, 2), step
 
 
-def _points(rows: Rows, key: str, low: float) -> str:
-    wide = (WIDTH - LEFT - PAD) / (len(rows) - 1)
+def _points(values: Sequence[float | None], low: float) -> str:
+    wide = (WIDTH - LEFT - PAD) / (len(values) - 1)
     return " ".join(
-        f"{LEFT + place * wide:.1f},{_y(row[key], low):.1f}" for place, row in enumerate(rows) if row[key] is not None
+        f"{LEFT + place * wide:.1f},{_y(value, low):.1f}" for place, value in enumerate(values) if value is not None
     )
 
 

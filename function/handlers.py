@@ -1,30 +1,31 @@
-"""What each route does: a request in, a response out, with the parts it is given."""
+"""The handlers of the routes: each takes the parts of the service and a request, and gives a response."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import flask
 from werkzeug.http import dump_options_header
 
 from function import answers, assets, pages, reports, submissions
+from function.addresses import JobAddresses
 from function.identity import Identity
-from function.links import Links
-from function.signing import Signer, SignRequest
+from function.machines import Capacity
 from function.statuses import gone, status_answer
-from function.uploads import upload_answer
+from function.uploads import offered
+from function.wire import SubmissionAnswer, Upload
 from jobs import quota
 from jobs.clock import Clock
 from jobs.errors import UserError
 from jobs.job import Job, new_id, valid_id
-from jobs.mails import Postman
+from jobs.mail.postman import Postman
+from jobs.mail.refusals import refuse
 from jobs.queue import Queue
-from jobs.refusals import refuse
 from jobs.settings import Settings
+from jobs.storage.links import Download, Links
 from jobs.tokens import address_hmac, check_delete_token, client_hmac, refusing
 
 _log = logging.getLogger(__name__)
@@ -33,39 +34,39 @@ OVERDUE_SECONDS = 1800.0  # the operator's alert looks for it
 SHOWN_INLINE = ("text/html", "text/plain", "image/png", "image/jpeg")  # other results are saved, not opened
 
 
-def no_capacity(queue: Queue) -> Mapping[str, Any]:
-    """An installation whose workers are started by somebody else."""
-    return {}
+def no_capacity(queue: Queue) -> Capacity | None:
+    """Start no machine: the installation's workers are started by somebody else."""
+    return None
 
 
 @dataclass(frozen=True)
 class Parts:
-    """What the handlers work with; built once, in `function.main` or by a test."""
+    """The parts that the handlers work with; built once, in `function.main` or by a test."""
 
     settings: Settings
     queue: Queue
-    signer: Signer
+    links: Links
     clock: Clock
     identity: Identity | None = None  # None: nobody may call the tasks
     postman: Postman | None = None  # None: mails are left to the workers
     # Called at the end of a sweep: starts workers where jobs wait; what it gives goes into the answer.
-    capacity: Callable[[Queue], Mapping[str, Any]] = no_capacity
+    capacity: Callable[[Queue], Capacity | None] = no_capacity
 
     @cached_property
-    def links(self) -> Links:
-        """Links of this installation."""
-        return Links(self.settings.public_url, self.settings.secret)
+    def addresses(self) -> JobAddresses:
+        """The addresses of the jobs of this installation."""
+        return JobAddresses(self.settings.public_url, self.settings.secret)
 
 
 def home(parts: Parts, request: flask.Request) -> flask.Response:
-    """What this service is and how it is used."""
+    """Tell what this service is and how it is used."""
     if answers.wants_html(request):
-        return pages.home(parts.settings)
+        return pages.home(parts.settings, parts.links.origin)
     return answers.data(pages.description(parts.settings))
 
 
 def submit(parts: Parts, request: flask.Request) -> flask.Response:
-    """A new job and the link that its zip goes to."""
+    """Make a new job, with the link that its zip goes to."""
     wanted = submissions.parse(request, parts.settings.limits)
     _admit(parts, wanted.email, submissions.client_address(request))
     job_id = new_id()
@@ -74,47 +75,47 @@ def submit(parts: Parts, request: flask.Request) -> flask.Response:
     pseudonym = address_hmac(parts.settings.secret, wanted.email)
     parts.queue.submit(job_id, wanted.email, pseudonym, wanted.options)
     _log.info("job %s submitted", job_id[:8])
-    return answers.data({"job_id": job_id, "upload": upload, **_addresses(parts, job_id)}, 201)
+    answer = SubmissionAnswer(job_id, upload, parts.addresses.status(job_id), parts.addresses.delete(job_id))
+    return answers.data(answer.to_json(), 201)
 
 
 def renew(parts: Parts, request: flask.Request, job_id: str) -> flask.Response:
-    """A fresh upload link for a job that still waits for its zip."""
+    """Give a fresh upload link for a job that still waits for its zip."""
     _existing(parts, job_id)
     parts.queue.renew_link(job_id)
-    return answers.data({"job_id": job_id, "upload": _upload(parts, job_id), "status_url": parts.links.status(job_id)})
+    upload = _upload(parts, job_id).to_json()
+    return answers.data({"job_id": job_id, "upload": upload, "status_url": parts.addresses.status(job_id)})
 
 
 def status(parts: Parts, request: flask.Request, job_id: str) -> flask.Response:
-    """Where the job stands."""
+    """Tell where the job stands."""
     job = _existing(parts, job_id)
     # After the claim the record says all; before it, the zip's existence is the only sign of an upload.
     dataset = parts.queue.uploaded(job_id) if job.started_at is None else None
-    answer = status_answer(job, dataset, parts.links)
+    answer = status_answer(job, dataset, parts.addresses)
     if not answers.wants_html(request):
-        return answers.data(answer)
-    return pages.status(parts.settings, answer, reports.body(job, parts.queue.buckets.models, parts.links))
+        return answers.data(answer.to_json())
+    report = reports.body(job, parts.queue.buckets.models, parts.addresses)
+    return pages.status(answer, report, parts.links.origin)
 
 
 def file(parts: Parts, request: flask.Request, job_id: str, name: str) -> flask.Response:
-    """A link to one result, signed now."""
+    """Redirect to one result, by a link that is signed now."""
     row = _existing(parts, job_id).files.get(name)
     if row is None:
         raise UserError("not_found", "This job has no such file.")
-    content_type = str(row.get("content_type", "application/octet-stream"))
-    shown = "inline" if content_type.partition(";")[0] in SHOWN_INLINE else "attachment"
-    wanted = SignRequest(
-        method="GET",
-        bucket=parts.settings.models_bucket,
-        name=str(row["object"]),
+    shown = "inline" if row.content_type.partition(";")[0] in SHOWN_INLINE else "attachment"
+    wanted = Download(
+        name=row.object,
         seconds=parts.settings.limits.download_seconds,
         disposition=dump_options_header(shown, {"filename": name.rpartition("/")[2]}),
-        content_type=content_type,
+        content_type=row.content_type,
     )
-    return answers.redirect(parts.signer.sign(wanted))
+    return answers.redirect(parts.links.download(wanted))
 
 
 def ask_delete(parts: Parts, request: flask.Request, job_id: str) -> flask.Response:
-    """The page with the button. It changes nothing: mail programs open links on their own."""
+    """Show the page with the delete button. It changes nothing: mail programs open links on their own."""
     job = _existing(parts, job_id)
     token = request.args.get("token", "")
     _check_token(parts, job_id, token)
@@ -144,12 +145,12 @@ def delete(parts: Parts, request: flask.Request, job_id: str) -> flask.Response:
 
 
 def script(parts: Parts, request: flask.Request, version: str, name: str) -> flask.Response:
-    """One of the pages' scripts."""
+    """Serve one of the pages' scripts."""
     return assets.script(version, name)
 
 
 def ask_refusal(parts: Parts, request: flask.Request, token: str) -> flask.Response:
-    """The page with the button behind a mail's "no more mails". It changes nothing."""
+    """Show the page with the button behind a mail's "no more mails". It changes nothing."""
     _refusing(parts, token)
     if answers.wants_html(request):
         return pages.ask_refusal()
@@ -157,21 +158,21 @@ def ask_refusal(parts: Parts, request: flask.Request, token: str) -> flask.Respo
 
 
 def refuse_mail(parts: Parts, request: flask.Request, token: str) -> flask.Response:
-    """Send the token's address nothing any more: the page's button, or a mail program's (RFC 8058)."""
+    """Send the token's address no more mail: the page's button, or a mail program's (RFC 8058)."""
     refuse(parts.queue.buckets.emails, _refusing(parts, token))
     _log.info("an address refuses mail")
     return pages.refused() if answers.wants_html(request) else answers.data({"status": "refused"})
 
 
 def health(parts: Parts, request: flask.Request) -> flask.Response:
-    """Alive, able to reach the buckets, and how long the oldest upload has waited for a worker: too long?"""
+    """Tell that the service lives and reaches its buckets, and how long the oldest upload has waited for a worker."""
     waited = parts.queue.oldest_waiting_seconds()
     overdue = waited is not None and waited > OVERDUE_SECONDS
     return answers.data({"status": "ok", "oldest_waiting_seconds": waited, "overdue": overdue})
 
 
 def _admit(parts: Parts, email: str, client: str) -> None:
-    """Raises UserError `not_allowed`, `busy` or `too_many_jobs`.
+    """Check the limits. Raises UserError `not_allowed`, `busy` or `too_many_jobs`.
 
     The client's slot is taken before the address's: who has used up their own must not use up another person's.
     """
@@ -188,13 +189,13 @@ def _admit(parts: Parts, email: str, client: str) -> None:
 
 
 def _is_full(queue: Queue, most: int) -> bool:
-    """Whether so many jobs are open. Most often there are few marks: then no record need be read."""
+    """Tell whether so many jobs are open. Most often there are few marks: then no record need be read."""
     marks = sum(1 for _ in queue.buckets.emails.list("open/"))
     return marks >= most and queue.open_jobs() >= most
 
 
 def _existing(parts: Parts, job_id: str) -> Job:
-    """The job. Unknown, malformed, expired and deleted ids all raise the same UserError `not_found`."""
+    """Find the job. Unknown, malformed, expired and deleted ids all raise the same UserError `not_found`."""
     record = parts.queue.read(job_id) if valid_id(job_id) else None
     if record is None or gone(record.job, parts.clock.now()):
         raise _unknown()
@@ -211,17 +212,12 @@ def _check_token(parts: Parts, job_id: str, token: str) -> None:
 
 
 def _refusing(parts: Parts, token: str) -> str:
-    """The pseudonym of the address that the token is for. Raises UserError `not_found`."""
+    """Find the pseudonym of the address that the token is for. Raises UserError `not_found`."""
     pseudonym = refusing(parts.settings.secret, token)
     if pseudonym is None:
         raise UserError("not_found", "This link is not valid. Use the one from your mail, whole.")
     return pseudonym
 
 
-def _upload(parts: Parts, job_id: str) -> dict[str, Any]:
-    settings = parts.settings
-    return upload_answer(parts.signer, settings.datasets_bucket, job_id, settings.limits, parts.clock.now())
-
-
-def _addresses(parts: Parts, job_id: str) -> dict[str, str]:
-    return {"status_url": parts.links.status(job_id), "delete_url": parts.links.delete(job_id)}
+def _upload(parts: Parts, job_id: str) -> Upload:
+    return offered(parts.links, job_id, parts.settings.limits, parts.clock.now())

@@ -1,4 +1,4 @@
-"""Who calls: the verified address behind an OIDC token, as Google's scheduler sends one with each call."""
+"""The identity of a caller: the verified address behind an OIDC token, as Google's scheduler sends with each call."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ SKEW_SECONDS = 30  # between the issuer's clock and ours
 
 
 class Identity(Protocol):
-    """Something that knows callers by their tokens."""
+    """A check of callers by their tokens."""
 
     def caller(self, token: str) -> str | None:
-        """The caller's verified email address; None for a token that proves nothing. Raises Transient."""
+        """Give the caller's verified email address; None for a token that proves nothing. Raises Transient."""
         ...
 
 
 class GoogleIdentity:
-    """Tokens that Google signed, for one of these audiences.
+    """A check of tokens that Google signed, for one of these audiences.
 
     `certs_url` answers with `{key id: certificate in PEM}`, as Google's own address does.
     """
@@ -40,7 +40,7 @@ class GoogleIdentity:
         self._certs = _KeptCerts()
 
     def caller(self, token: str) -> str | None:
-        """The caller's address. Raises Transient when the certificates cannot be had."""
+        """Give the caller's address. Raises Transient when the certificates cannot be had."""
         try:
             claims = id_token.verify_token(
                 token,

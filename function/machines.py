@@ -1,16 +1,16 @@
-"""Training machines that are there only while somebody waits: the sweep sets the size of their group.
+"""The group of training machines, which the sweep makes as large as the number of jobs that wait.
 
-It grows it, up to the number of jobs that wait or run. A machine that finds nothing more to do takes itself
-away (`vm_worker/idle.py`), and one that Google takes back is made again by the group. One that cannot take itself
-away, as its start failed, would cost money for ever: after LEFT_SECONDS without any job the group is emptied.
+The sweep lets the group grow, up to the number of jobs that wait or run. A machine that finds nothing more to do
+takes itself away (`vm_worker/idle.py`), and one that Google takes back is made again by the group. One that cannot
+take itself away, as its start failed, would cost money for ever: after LEFT_SECONDS without any job the group is
+emptied.
 https://cloud.google.com/compute/docs/reference/rest/v1/instanceGroupManagers/resize
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
 
 import google.auth
 import google.auth.exceptions
@@ -27,21 +27,26 @@ TIMEOUT = 10.0  # seconds; a sweep has less than a minute
 _log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class Capacity:
+    """How many training machines there are; None when their group does not answer."""
+
+    machines: int | None
+
+
 class MachineGroup:
     """A managed instance group, `projects/<p>/zones/<z>/instanceGroupManagers/<name>`, of 0 to `most` machines."""
 
     def __init__(self, url: str, most: int, credentials: Credentials | None = None) -> None:
-        """`url` is the group's whole address; the credentials are those of the machine that this runs on."""
+        """Take the group's whole address; without credentials, those of the machine that this runs on are used."""
         self._url = url
         self._most = most
         self._credentials = credentials
         self._session: AuthorizedSession | None = None
         self._quiet_since: float | None = None  # monotonic seconds; while this function has seen no job
 
-    def __call__(self, queue: Queue) -> Mapping[str, Any]:
-        """Let there be as many machines as jobs, if that is more than there are; `{"machines": how many}`.
-
-        None at all where there has been no job for long.
+    def __call__(self, queue: Queue) -> Capacity:
+        """Let there be as many machines as jobs, if that is more than there are; none where no job came for long.
 
         A group that does not answer must not stop the sweep: the number is None then, and the next minute tries again.
         """
@@ -54,11 +59,11 @@ class MachineGroup:
                 _log.info("training machines: %d, were %d", wanted, size)
         except (requests.RequestException, google.auth.exceptions.GoogleAuthError, KeyError, ValueError) as error:
             _log.error("the group of training machines does not answer: %s", type(error).__name__)
-            return {"machines": None}
-        return {"machines": 0 if left else max(wanted, size)}
+            return Capacity(None)
+        return Capacity(0 if left else max(wanted, size))
 
     def _left(self, queue: Queue, wanted: int) -> bool:
-        """Whether nobody has needed a machine for so long that none can be there for a reason."""
+        """Tell whether nobody has needed a machine for so long that none can be there for a reason."""
         now = queue.clock.monotonic()
         if wanted or self._quiet_since is None:
             self._quiet_since = None if wanted else now
@@ -77,7 +82,7 @@ class MachineGroup:
         self._open().post(f"{self._url}/resize", params={"size": size}, timeout=TIMEOUT).raise_for_status()
 
     def _open(self) -> AuthorizedSession:
-        """The session, made when it is first needed: most sweeps find nobody waiting."""
+        """Give the session, made when it is first needed: most sweeps find nobody waiting."""
         if self._session is None:
             credentials = self._credentials or google.auth.default(scopes=SCOPES)[0]
             self._session = AuthorizedSession(credentials)

@@ -1,4 +1,7 @@
-"""The front door's composition root and routes. functions-framework calls `handle`."""
+"""The cloud function's entry point: its routes, and its parts built from the settings.
+
+functions-framework calls `handle`.
+"""
 
 from __future__ import annotations
 
@@ -6,28 +9,27 @@ import logging
 import threading
 import traceback
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import flask
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, RequestEntityTooLarge
 from werkzeug.routing import Map, Rule
 
-from function import answers, handlers, tasks
+from function import answers, handlers, sweeping
 from function.handlers import Parts, no_capacity
 from function.identity import GoogleIdentity
-from function.machines import MachineGroup
-from function.signing import iam_signer, key_signer
+from function.machines import Capacity, MachineGroup
 from function.submissions import read_body
-from jobs import gcs, logformat, telemetry
-from jobs.clock import SystemClock
+from jobs import logformat, telemetry
 from jobs.errors import Transient, UserError
-from jobs.letters import Letterhead
+from jobs.installation import open_postman, open_queue
 from jobs.logs import keep_out
-from jobs.mails import Postman
-from jobs.queue import Buckets, Queue
-from jobs.sendgrid import SendgridMailer
+from jobs.mail.mailers import can_mail
+from jobs.mail.postman import Postman
+from jobs.queue import Queue
 from jobs.settings import Settings
+from jobs.storage.providers import open_links
 
 _log = logging.getLogger(__name__)
 
@@ -52,7 +54,7 @@ ROUTES = Map(
         Rule("/jobs/<job_id>/delete", methods=["POST", "DELETE"], endpoint=handlers.delete),
         Rule("/refuse/<token>", methods=["GET"], endpoint=handlers.ask_refusal),
         Rule("/refuse/<token>", methods=["POST"], endpoint=handlers.refuse_mail),
-        Rule("/tasks/sweep", methods=["POST"], endpoint=tasks.run_sweep),
+        Rule("/tasks/sweep", methods=["POST"], endpoint=sweeping.run_sweep),
     ],
     strict_slashes=False,
     merge_slashes=False,
@@ -61,13 +63,13 @@ ROUTES = Map(
 
 
 class App:
-    """The service for one request at a time, from any thread."""
+    """The whole service: answers one request a call, from any thread."""
 
     def __init__(self, parts: Parts) -> None:
         self.parts = parts
 
     def __call__(self, request: flask.Request) -> flask.Response:
-        """Answer. Never raises and never shows a traceback."""
+        """Answer a request. Never raises and never shows a traceback."""
         logformat.trace.set(logformat.trace_of(request.headers.get("X-Cloud-Trace-Context", "")))
         try:
             response = self._routed(request)
@@ -102,38 +104,28 @@ class App:
 
 
 def build(settings: Settings) -> App:
-    """The real parts from the settings. Raises ValueError that names a setting that is missing."""
+    """Build the service from the settings. Raises ValueError that names a setting that is missing."""
     for name in ("public_url", "secret", "allowed_addresses"):
         if not getattr(settings, name):
             raise ValueError(f"MODELMAIL_{name.upper()} must be set")
-    client = gcs.client(settings.storage_url)
-    names = (settings.emails_bucket, settings.datasets_bucket, settings.models_bucket)
-    clock = SystemClock()
-    figures = telemetry.opened(settings.telemetry_url, "modelmail-function")
-    queue = Queue(Buckets(*(gcs.GcsStore(client.bucket(name)) for name in names)), clock, settings.limits, figures)
-    figures.observe(telemetry.WAITING, lambda: queue.oldest_waiting_seconds() or 0.0)
-    if settings.signing_key:
-        signer = key_signer(settings.signing_key, settings.storage_url)
-    else:
-        signer = iam_signer(settings.iam_url, settings.storage_url)
+    queue = open_queue(settings, telemetry.opened(settings.telemetry_url, "modelmail-function"))
+    links = open_links(settings)
     audiences = (settings.public_url, f"{settings.public_url}/", f"{settings.public_url}/tasks/sweep")
     identity = GoogleIdentity(settings.certs_url, audiences)
-    return App(Parts(settings, queue, signer, clock, identity, _postman(settings, queue), _capacity(settings)))
+    return App(Parts(settings, queue, links, queue.clock, identity, _postman(settings, queue), _capacity(settings)))
 
 
-def _capacity(settings: Settings) -> Callable[[Queue], Mapping[str, Any]]:
+def _capacity(settings: Settings) -> Callable[[Queue], Capacity | None]:
     if not settings.machines:
         return no_capacity
     return MachineGroup(f"{settings.compute_url}/{settings.machines}", settings.machines_most)
 
 
 def _postman(settings: Settings, queue: Queue) -> Postman | None:
-    """Who sends the mails of a sweep; nobody where the function has no key: a refused mail is never tried again."""
-    if not settings.sendgrid_key or not settings.sender:
+    """Make the sender of the sweep's mails; None where the function has no key: a refused mail is never tried again."""
+    if not can_mail(settings):
         return None
-    mailer = SendgridMailer(settings.sendgrid_key, settings.sendgrid_url, MAIL_TIMEOUT)
-    head = Letterhead(settings.sender, settings.operator, settings.public_url, settings.secret)
-    return Postman(queue, mailer, head, f"sweep-{uuid.uuid4().hex[:6]}")
+    return open_postman(settings, queue, f"sweep-{uuid.uuid4().hex[:6]}", MAIL_TIMEOUT)
 
 
 class _Lazy:
@@ -157,7 +149,7 @@ _app = _Lazy()
 
 
 def handle(request: flask.Request) -> flask.Response:
-    """The target of functions-framework."""
+    """Answer a request: the function that functions-framework calls."""
     try:
         app = _app()
     except Exception as error:
@@ -168,7 +160,7 @@ def handle(request: flask.Request) -> flask.Response:
 
 
 def _reason(error: Exception) -> tuple[str, str]:
-    """The code and the message of an answer; an empty message stands for the code's own words."""
+    """Give the code and the message of an answer; an empty message stands for the code's own words."""
     if isinstance(error, UserError):
         return error.code, error.message
     if isinstance(error, Transient):
@@ -183,7 +175,7 @@ def _reason(error: Exception) -> tuple[str, str]:
 
 
 def _frames(error: BaseException) -> str:
-    """Where it broke, without the message: messages of clients hold URLs, and URLs hold ids and signatures."""
+    """Tell where an error was raised, without its message: clients' messages hold URLs with ids and signatures."""
     places = [f"{frame.name} ({frame.filename}:{frame.lineno})" for frame in traceback.extract_tb(error.__traceback__)]
     cause = error.__cause__ or error.__context__
     told = f"{type(error).__name__} in {' > '.join(places)}"

@@ -1,10 +1,9 @@
-"""The pages, and the description of the service that a program gets in place of the first one."""
+"""The web pages, and the description of the service that a program gets in place of the first page."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
 
 import flask
 from markupsafe import Markup
@@ -13,13 +12,15 @@ from function import assets
 from function.answers import live_page, page
 from function.curves import chart
 from function.statuses import UPLOADED
+from function.wire import StatusAnswer
 from jobs.errors import CODES
 from jobs.job import Job, Stage, Status
 from jobs.options import CANDIDATES, EXPORTS, OBJECTIVES, SEARCHES, Options
 from jobs.settings import Settings
+from jobs.tasks import TASKS
 
 REFRESH_SECONDS = 5  # of a browser that runs no scripts
-# What the upload page warns of before anything is sent.
+# Limits that the upload page checks before anything is sent.
 PAGE_LIMITS = (
     "class_images_min",
     "class_images_warn",
@@ -55,24 +56,25 @@ STAGE_TITLES: Mapping[str, str] = {
 }
 
 
-def home(settings: Settings) -> flask.Response:
-    """What the service does, how to send photos, and what happens to them."""
+def home(settings: Settings, origin: str) -> flask.Response:
+    """Show what the service does, how to send photos, and what happens to them."""
     values = {
         "url": settings.public_url,
         "limits": settings.limits,
         "options": _options(settings),
         "objectives": {name: OBJECTIVE_WORDS[name] for name in OBJECTIVES},
+        "tasks": TASKS.values(),
         "searches": SEARCHES,
         "search": Options().search,
         "candidates": CANDIDATES,
         "config": json.dumps({"limits": {name: getattr(settings.limits, name) for name in PAGE_LIMITS}}),
         "script": assets.path("home.js"),
     }
-    return live_page("home", values, settings.storage_url)
+    return live_page("home", values, origin)
 
 
-def description(settings: Settings) -> dict[str, Any]:
-    """The first page for programs."""
+def description(settings: Settings) -> dict[str, object]:
+    """Describe the service to programs, in place of the first page."""
     limits = settings.limits
     return {
         "service": "modelmail",
@@ -89,39 +91,39 @@ def description(settings: Settings) -> dict[str, Any]:
     }
 
 
-def status(settings: Settings, answer: Mapping[str, Any], report: Markup | None = None) -> flask.Response:
-    """The status page of a job, with its report's HTML; it keeps itself fresh until the job has ended."""
-    ended = answer["status"] in (Status.DONE, Status.REJECTED, Status.FAILED)
-    values = {
+def status(answer: StatusAnswer, report: Markup | None, origin: str) -> flask.Response:
+    """Show the status page of a job, with its report's HTML; it keeps itself fresh until the job has ended."""
+    ended = answer.status in (Status.DONE, Status.REJECTED, Status.FAILED)
+    values: dict[str, object] = {
         "job": answer,
         "report": report,
-        "title": TITLES[answer["status"]],
+        "title": TITLES[answer.status],
         "stages": _stages(answer),
-        "advice": CODES[answer["error"]["code"]].advice if answer["error"] else "",
+        "advice": CODES[answer.error.code].advice if answer.error else "",
         "refresh": None if ended else REFRESH_SECONDS,
-        "chart": None if ended else chart(answer["curve"]),
+        "chart": None if ended else chart(answer.curve),
         "script": assets.path("status.js"),
     }
-    return live_page("status", values, settings.storage_url)
+    return live_page("status", values, origin)
 
 
 def ask_delete(job: Job, token: str) -> flask.Response:
-    """The page with the delete button."""
+    """Show the page with the delete button."""
     return page("delete", {"short_id": job.short_id, "created_at": job.created_at, "token": token})
 
 
 def deleted() -> flask.Response:
-    """What the button leads to."""
+    """Show the page that the delete button leads to."""
     return page("deleted", {})
 
 
 def ask_refusal() -> flask.Response:
-    """The page with the button that refuses further mail."""
+    """Show the page with the button that refuses further mail."""
     return page("refuse", {})
 
 
 def refused() -> flask.Response:
-    """What that button leads to."""
+    """Show the page that this button leads to."""
     return page("refused", {})
 
 
@@ -138,6 +140,7 @@ def _options(settings: Settings) -> dict[str, str]:
         "mirror": "true or false: photos may be flipped left to right in training",
         "from_scratch": "true or false: small networks without pretrained weights are tried too",
         "seed": "a whole number; the same seed gives the same split",
+        "task": f"{_choices(tuple(TASKS))}; recognised from the zip if not given",
     }
 
 
@@ -145,12 +148,12 @@ def _choices(names: tuple[str, ...]) -> str:
     return ", ".join(names)
 
 
-def _stages(answer: Mapping[str, Any]) -> list[dict[str, str]]:
-    """Each stage with its state: "done", "now" or "later"."""
+def _stages(answer: StatusAnswer) -> list[dict[str, str]]:
+    """List each stage with its state: "done", "now" or "later"."""
     order = [str(stage) for stage in Stage]
-    if answer["status"] == Status.DONE:
+    if answer.status == Status.DONE:
         current = len(order)
     else:
-        current = order.index(answer["stage"]) if answer["stage"] in order else -1
+        current = order.index(answer.stage) if answer.stage in order else -1
     states = ["done" if place < current else "now" if place == current else "later" for place in range(len(order))]
     return [{"title": STAGE_TITLES[name], "state": state} for name, state in zip(order, states, strict=True)]

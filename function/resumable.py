@@ -1,4 +1,4 @@
-"""A large zip in chunks: after a dropped connection the storage says how far it came, and the rest is sent.
+"""The upload of a large zip in chunks: after a dropped connection the storage says how far it came.
 
 The protocol is that of Cloud Storage's XML API: a signed POST starts a session, each PUT with a
 Content-Range adds to it, and `bytes */n` asks for its state.
@@ -7,12 +7,14 @@ Content-Range adds to it, and `bytes */n` asks for its state.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import requests
+
+from function.wire import Upload
+from jobs.storage.links import Link
 
 CHUNK = 8 * 1024 * 1024  # bytes; a multiple of 256 KiB, as the protocol asks
 GOES_ON = 308  # "resume incomplete": the storage waits for more
@@ -24,7 +26,7 @@ Tried = Callable[[Callable[[], requests.Response]], requests.Response]  # tries 
 
 @dataclass
 class Transfer:
-    """One zip on its way. `session` is the address of an upload that was begun; `keep` hears of a new one."""
+    """The upload of one zip. `session` is the address of an upload that was begun; `keep` hears of a new one."""
 
     path: Path
     progress: Progress
@@ -34,13 +36,19 @@ class Transfer:
 
     @property
     def size(self) -> int:
-        """Bytes in all."""
+        """The size of the zip in bytes."""
         return self.path.stat().st_size
 
-    def send(self, upload: Mapping[str, Any], tried: Tried) -> requests.Response:
-        """The storage's last word: a success, or a refusal. Raises `requests.RequestException` without one."""
+    def send(self, upload: Upload, tried: Tried) -> requests.Response:
+        """Send the zip; returns the storage's last answer, a success or a refusal.
+
+        Raises `requests.RequestException` when there is no answer.
+        """
         if self.session is None:
-            answer = tried(lambda: self._start(upload["resumable"]))
+            start = upload.resumable
+            if start is None:
+                raise ValueError("this storage takes no upload in parts")
+            answer = tried(lambda: self._start(start))
             if not answer.ok:
                 return answer
             self.session = answer.headers["location"]
@@ -50,15 +58,15 @@ class Transfer:
             pass
         return answer
 
-    def _start(self, resumable: Mapping[str, Any]) -> requests.Response:
-        return requests.post(resumable["url"], headers=dict(resumable["headers"]), timeout=TIMEOUT)
+    def _start(self, start: Link) -> requests.Response:
+        return requests.post(start.url, headers=dict(start.headers), timeout=TIMEOUT)
 
     def _state(self) -> requests.Response:
         headers = {"Content-Range": f"bytes */{self.size}"}
         return requests.put(str(self.session), headers=headers, timeout=TIMEOUT, allow_redirects=False)
 
     def _chunk(self) -> requests.Response:
-        """The next chunk. After a lost answer the storage says first what it has: it may have kept the chunk."""
+        """Send the next chunk. After a lost answer the storage says first what it has: it may have kept the chunk."""
         if self._position is None:
             state = self._state()
             if state.status_code != GOES_ON:
@@ -79,6 +87,6 @@ class Transfer:
 
 
 def _after(answer: requests.Response) -> int:
-    """The first byte that the storage does not have."""
+    """Find the first byte that the storage does not have."""
     found = re.fullmatch(r"bytes=0-(\d+)", answer.headers.get("range", ""))
     return int(found[1]) + 1 if found else 0

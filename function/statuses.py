@@ -1,20 +1,18 @@
-"""A job's record as the answer that its owner sees: only the keys listed here ever leave the service."""
+"""The answer that a job's owner sees, made from the job's record."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
+from function.addresses import JobAddresses
 from function.answers import stamp
-from function.links import Links
+from function.wire import ErrorShown, FileShown, StatusAnswer
 from jobs.job import Job, Status
-from jobs.store import Stat
+from jobs.shown import is_finite
+from jobs.storage.store import Stat
 
 UPLOADED = "uploaded"  # a value of the answer, never of the record
-CANDIDATE_KEYS = ("name", "validation_accuracy", "validation_interval", "seconds", "state")
-CURVE_KEYS = ("phase", "epoch", "accuracy", "validation_accuracy", "loss", "validation_loss")
 
 _MESSAGES: Mapping[str, str] = {
     Status.AWAITING_UPLOAD: "Waiting for the zip.",
@@ -27,52 +25,41 @@ _MESSAGES: Mapping[str, str] = {
 
 
 def gone(job: Job, now: datetime) -> bool:
-    """Whether the job answers like one that never was: expired, deleted, or past its time."""
+    """Tell whether the job answers like one that never was: expired, deleted, or past its time."""
     past = job.delete_after is not None and now >= job.delete_after
     return past or job.status in (Status.EXPIRED, Status.DELETED)
 
 
-def status_answer(job: Job, dataset: Stat | None, links: Links) -> dict[str, Any]:
-    """The status of a job. `dataset` is the uploaded zip, None where there is none."""
+def status_answer(job: Job, dataset: Stat | None, addresses: JobAddresses) -> StatusAnswer:
+    """Make the answer. `dataset` is the uploaded zip, None where there is none."""
     waiting = job.status is Status.AWAITING_UPLOAD
     status = UPLOADED if waiting and dataset is not None else str(job.status)
-    uploaded_at = job.uploaded_at or (dataset.created if dataset else None)
-    return {
-        "job_id": job.id,
-        "status": status,
-        "stage": str(job.progress.stage) if job.started_at else None,
-        "progress": 1.0 if job.status is Status.DONE else _number(job.progress.fraction),
-        "message": _message(job, status),
-        "created_at": stamp(job.created_at),
-        "uploaded_at": stamp(uploaded_at),
-        "started_at": stamp(job.started_at),
-        "finished_at": stamp(job.finished_at),
-        "minutes": job.options.minutes,
-        "quoted_seconds": _number(job.progress.quoted_seconds),
-        "remaining_seconds": 0.0 if job.status.terminal else _number(job.progress.remaining_seconds),
-        "candidates": _rows(job.progress.candidates, CANDIDATE_KEYS),
-        "curve": _rows(job.progress.curve, CURVE_KEYS),
-        "error": {"code": job.error["code"], "message": job.error["message"]} if job.error else None,
-        "files": [
-            {"name": name, "url": links.file(job.id, name), "bytes": row.get("bytes")}
-            for name, row in job.files.items()
-        ],
-        "delete_after": stamp(job.delete_after),
-    }
+    return StatusAnswer(
+        job_id=job.id,
+        status=status,
+        stage=str(job.progress.stage) if job.started_at else None,
+        progress=1.0 if job.status is Status.DONE else _number(job.progress.fraction),
+        message=_message(job, status),
+        created_at=stamp(job.created_at),
+        uploaded_at=stamp(job.uploaded_at or (dataset.created if dataset else None)),
+        started_at=stamp(job.started_at),
+        finished_at=stamp(job.finished_at),
+        minutes=job.options.minutes,
+        quoted_seconds=_number(job.progress.quoted_seconds),
+        remaining_seconds=0.0 if job.status.terminal else _number(job.progress.remaining_seconds),
+        candidates=tuple(row.finite() for row in job.progress.candidates),
+        curve=tuple(point.finite() for point in job.progress.curve),
+        error=ErrorShown(job.error.code, job.error.message) if job.error else None,
+        files=tuple(FileShown(name, addresses.file(job.id, name), entry.bytes) for name, entry in job.files.items()),
+        delete_after=stamp(job.delete_after),
+    )
 
 
 def _message(job: Job, status: str) -> str:
     if job.error:
-        return job.error["message"]
+        return job.error.message
     return _MESSAGES.get(status) or job.progress.message
 
 
-def _rows(rows: Iterable[Mapping[str, Any]], keys: tuple[str, ...]) -> list[dict[str, Any]]:
-    return [{key: _number(row.get(key)) for key in keys} for row in rows]
-
-
-def _number(value: Any) -> Any:
-    """The value; None for a loss or an interval that is not finite, because JSON has no NaN."""
-    parts = value if isinstance(value, list | tuple) else (value,)
-    finite = all(math.isfinite(part) for part in parts if isinstance(part, float))
-    return value if finite else None
+def _number(value: float | None) -> float | None:
+    return value if is_finite(value) else None

@@ -1,4 +1,4 @@
-"""What a stranger may send: JSON, a form or a query become one checked Submission."""
+"""The reading of a request for a job: JSON, a form or a query become one checked Submission."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Any
 
 import flask
 from email_validator import EmailNotValidError, validate_email
@@ -36,7 +35,7 @@ def parse(request: flask.Request, limits: Limits) -> Submission:
 
 
 def read_body(request: flask.Request, limits: Limits) -> bytes:
-    """The whole body, which is kept for later readers. Raises UserError `too_large`, for a long query too."""
+    """Read the whole body, which is kept for later readers. Raises UserError `too_large`, for a long query too."""
     # One byte more than allowed: a body of unknown length is cut off there without an error.
     request.max_content_length = limits.request_bytes + 1
     try:
@@ -53,10 +52,13 @@ def read_body(request: flask.Request, limits: Limits) -> bytes:
 
 
 def check_email(given: object) -> str:
-    """The address in the form that mail is sent to (an international domain in ASCII). Raises UserError `bad_email`."""
+    """Check the address; returns it in the form that mail is sent to (an international domain in ASCII).
+
+    Raises UserError `bad_email`.
+    """
     if not isinstance(given, str):
         raise UserError("bad_email", "The email address is one text, such as ada@example.org.")
-    # The validator refuses these too; here it is plain to see that no header can be smuggled into a mail.
+    # The validator refuses these too; here a reader sees that no header can be smuggled into a mail.
     if any(character in given for character in "\r\n\0"):
         raise UserError("bad_email", "An email address has no line breaks.")
     if len(given) > EMAIL_LENGTH:
@@ -69,12 +71,12 @@ def check_email(given: object) -> str:
 
 
 def allowed(email: str, globs: Iterable[str]) -> bool:
-    """Whether one of the globs matches the address, upper and lower case being equal."""
+    """Tell whether one of the globs matches the address, upper and lower case being equal."""
     return any(fnmatchcase(email.lower(), glob.lower()) for glob in globs)
 
 
 def client_address(request: flask.Request) -> str:
-    """Who counts as one client: an IPv4 address, or the /64 network of an IPv6 address.
+    """Name what counts as one client: an IPv4 address, or the /64 network of an IPv6 address.
 
     Behind Google's front end it is the last X-Forwarded-For entry: the ones before it are the client's own words.
     """
@@ -91,7 +93,7 @@ def client_address(request: flask.Request) -> str:
     return str(ipaddress.ip_network((address, IPV6_PREFIX), strict=False))
 
 
-def _body_fields(request: flask.Request, limits: Limits) -> list[tuple[str, Any]]:
+def _body_fields(request: flask.Request, limits: Limits) -> list[tuple[str, object]]:
     body = read_body(request, limits)
     # A body that looks like JSON is read as JSON: `curl -d '{...}'` calls it a form.
     if request.is_json or body.lstrip().startswith(b"{"):
@@ -104,8 +106,8 @@ def _body_fields(request: flask.Request, limits: Limits) -> list[tuple[str, Any]
         raise UserError("too_large", "The form has too many fields.") from error
 
 
-def _merged(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
-    fields: dict[str, Any] = {}
+def _merged(pairs: Iterable[tuple[str, object]]) -> dict[str, object]:
+    fields: dict[str, object] = {}
     for name, value in pairs:
         if name in fields:
             code = "bad_email" if name == "email" else "bad_option"
@@ -114,19 +116,19 @@ def _merged(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     return fields
 
 
-def _email(fields: Mapping[str, Any]) -> str:
+def _email(fields: Mapping[str, object]) -> str:
     if "email" not in fields:
         raise UserError("bad_email", "The email address is missing: send it as JSON, as a form or as ?email=.")
     return check_email(fields["email"])
 
 
-def _options(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Options come as fields of their own (minutes=2), or together in `options`, or both."""
+def _options(fields: Mapping[str, object]) -> dict[str, object]:
+    """Collect the options: they come as fields of their own (minutes=2), or together in `options`, or both."""
     flat = [(name, value) for name, value in fields.items() if name not in ("email", "options")]
     return _merged([*flat, *_object(fields.get("options"), "options").items()])
 
 
-def _object(given: object, what: str) -> dict[str, Any]:
+def _object(given: object, what: str) -> dict[str, object]:
     if isinstance(given, str | bytes):
         given = _json(given, what) if given.strip() else None
     if given is None:

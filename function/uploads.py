@@ -1,38 +1,23 @@
-"""The upload part of an answer: signed links for one object, and the headers that they stand for."""
+"""The part `upload` of an answer: how and until when the zip of a job can be sent."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
 
 from function.answers import stamp
-from function.signing import Signer, SignRequest
+from function.wire import Upload
 from jobs.limits import Limits
+from jobs.storage.links import Links
 
 
-def upload_answer(signer: Signer, bucket: str, job_id: str, limits: Limits, now: datetime) -> dict[str, Any]:
-    """How the zip is sent: a plain PUT, or a resumable upload that starts with a POST. Raises Transient.
-
-    The precondition makes the object write-once: a second PUT is answered with 412.
-    """
-    headers = {
-        "content-type": "application/zip",
-        "x-goog-content-length-range": f"1,{limits.zip_bytes}",
-        "x-goog-if-generation-match": "0",
-    }
-
-    def link(method: str) -> str:
-        return signer.sign(SignRequest(method, bucket, f"{job_id}.zip", limits.upload_seconds, headers))
-
-    return {
-        "method": "PUT",
-        "url": link("PUT"),
-        "headers": headers,
-        "expires_at": stamp(now + timedelta(seconds=limits.upload_seconds)),
-        "max_bytes": limits.zip_bytes,
-        "resumable": {
-            "method": "POST",
-            "url": link("RESUMABLE"),
-            "headers": {**headers, "x-goog-resumable": "start"},
-        },
-    }
+def offered(links: Links, job_id: str, limits: Limits, now: datetime) -> Upload:
+    """Offer the upload of the job's zip, once. Raises Transient when there can be no link now."""
+    offer = links.offer_upload(f"{job_id}.zip", limits.zip_bytes, limits.upload_seconds)
+    return Upload(
+        method=offer.whole.method,
+        url=offer.whole.url,
+        headers=offer.whole.headers,
+        expires_at=stamp(now + timedelta(seconds=limits.upload_seconds)),
+        max_bytes=limits.zip_bytes,
+        resumable=offer.resumable,
+    )

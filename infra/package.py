@@ -1,4 +1,4 @@
-"""The function's zip: `python -m infra.package OUT.zip`. Equal sources make equal zips, byte for byte."""
+"""Writes the cloud function's zip: `python -m infra.package OUT.zip`. Equal sources make equal zips, byte for byte."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MODE = 0o644 << 16
 
 
 def members() -> Iterator[tuple[str, bytes]]:
-    """Names and contents, in the order of the names within each package."""
+    """List names and contents, in the order of the names within each package."""
     yield "main.py", MAIN.encode()
     yield "requirements.txt", REQUIREMENTS.read_bytes()
     for package in PACKAGES:
@@ -28,7 +28,7 @@ def members() -> Iterator[tuple[str, bytes]]:
 
 
 def write(out: Path) -> Path:
-    """Write the zip; its path. Raises OSError where it cannot be written."""
+    """Write the zip; returns its path. Raises OSError where it cannot be written."""
     out.parent.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(out, "w") as archive:
         for name, data in members():
@@ -40,7 +40,7 @@ def write(out: Path) -> Path:
 
 
 def main(arguments: list[str]) -> int:
-    """The command; its exit status."""
+    """Run the command; returns its exit status."""
     if len(arguments) != 1:
         sys.stderr.write("usage: python -m infra.package OUT.zip\n")
         return 2

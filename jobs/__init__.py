@@ -1,1 +1,1 @@
-"""What the function and the worker agree on: the job, its record, its limits, its mails."""
+"""The job, its record, its limits and its mails: all that the cloud function and the worker agree on."""

@@ -1,4 +1,4 @@
-"""Time as a port, so that leases and deadlines can be tested without waiting."""
+"""Clocks as objects that are passed in, so that leases and deadlines can be tested without waiting."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ class Clock(Protocol):
     """Wall time for records and people, monotonic time for leases, and sleep."""
 
     def now(self) -> datetime:
-        """Wall time, UTC and aware."""
+        """Give the wall time, UTC and aware."""
         ...
 
     def monotonic(self) -> float:
-        """Seconds on this process's own clock; never goes back."""
+        """Give the seconds on this process's own clock, which never goes back."""
         ...
 
     def sleep(self, seconds: float) -> None:
-        """Wait."""
+        """Wait so many seconds."""
         ...
 
 
@@ -27,15 +27,15 @@ class SystemClock:
     """The machine's clock."""
 
     def now(self) -> datetime:
-        """Wall time, UTC and aware."""
+        """Give the wall time, UTC and aware."""
         return datetime.now(UTC)
 
     def monotonic(self) -> float:
-        """Seconds since some moment; never goes back."""
+        """Give the seconds since some moment; they never go back."""
         return time.monotonic()
 
     def sleep(self, seconds: float) -> None:
-        """Wait."""
+        """Wait so many seconds."""
         time.sleep(seconds)
 
 
@@ -47,11 +47,11 @@ class FakeClock:
         self._elapsed = 0.0
 
     def now(self) -> datetime:
-        """The start plus what has passed."""
+        """Give the start plus what has passed."""
         return self._start + timedelta(seconds=self._elapsed)
 
     def monotonic(self) -> float:
-        """What has passed, in seconds."""
+        """Give what has passed, in seconds."""
         return self._elapsed
 
     def sleep(self, seconds: float) -> None:

@@ -1,4 +1,4 @@
-"""Every way in which modelmail says no, as one tree and one table of codes.
+"""All errors that modelmail raises on purpose, as one tree, and the table of the codes that users see.
 
 ModelmailError
 ├── UserError    the request's or the dataset's fault; its code picks the answer and the mail
@@ -14,7 +14,7 @@ from enum import StrEnum
 
 
 class Where(StrEnum):
-    """Which answer a code belongs to."""
+    """The place where a code shows."""
 
     REQUEST = "request"  # an HTTP answer
     DATASET = "dataset"  # a rejected job and its mail
@@ -248,7 +248,7 @@ class UserError(ModelmailError):
 
 
 class Transient(ModelmailError):
-    """It may work again later."""
+    """A service or a resource is not there now; the same call may work later."""
 
 
 class LeaseLost(ModelmailError):
@@ -256,4 +256,4 @@ class LeaseLost(ModelmailError):
 
 
 class Bug(ModelmailError):
-    """Something that cannot happen happened."""
+    """Our own program is wrong: something happened that cannot happen."""

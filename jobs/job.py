@@ -1,4 +1,4 @@
-"""What a job is and what may become of it: frozen values and one transition table. No I/O.
+"""A job as frozen values, and the table of the changes of its status. This module reads and writes no files.
 
 awaiting_upload -> running -> done | rejected | failed
 awaiting_upload -> expired
@@ -19,15 +19,18 @@ from enum import StrEnum
 from typing import Any
 
 from jobs.errors import Bug
+from jobs.flat import Flat
+from jobs.json_values import JsonObject
 from jobs.options import Options
+from jobs.shown import CandidateShown, CurvePoint
 
-ID_BYTES = 16  # 128 random bits: the id is the capability for status and downloads
+ID_BYTES = 16  # 128 random bits: who knows the id sees the status and the downloads
 ID_PATTERN = re.compile(r"[A-Za-z0-9_-]{22}")
 HISTORY_LENGTH = 50  # entries kept in the record
 
 
 class Status(StrEnum):
-    """Where a job stands."""
+    """The states of a job."""
 
     AWAITING_UPLOAD = "awaiting_upload"
     RUNNING = "running"
@@ -40,7 +43,7 @@ class Status(StrEnum):
 
     @property
     def terminal(self) -> bool:
-        """No further training will happen."""
+        """Tell whether no further training will happen."""
         return self in TERMINAL
 
 
@@ -73,7 +76,7 @@ class Stage(StrEnum):
 
 
 class MailState(StrEnum):
-    """A mail is promised in the write of the outcome and then sent."""
+    """The states of a mail: it is promised in the write of the outcome, and then sent."""
 
     PENDING = "pending"
     SENDING = "sending"
@@ -83,13 +86,13 @@ class MailState(StrEnum):
 
     @property
     def settled(self) -> bool:
-        """Nothing more will be tried."""
+        """Tell whether nothing more will be tried."""
         return self in (MailState.SENT, MailState.UNDELIVERABLE, MailState.REFUSED)
 
 
 @dataclass(frozen=True)
-class Lease:
-    """Who owns a running job. The token grows with every claim and fences older owners off."""
+class Lease(Flat):
+    """The ownership of a running job. The token grows with every claim and fences older owners off."""
 
     owner: str
     token: int
@@ -97,15 +100,54 @@ class Lease:
 
 @dataclass(frozen=True)
 class Progress:
-    """What the status page shows while the job runs. All plain values."""
+    """The progress that the status page shows while the job runs."""
 
     stage: str = Stage.INTAKE
     fraction: float = 0.0  # 0..1 of the whole job
     message: str = ""
     quoted_seconds: float | None = None
     remaining_seconds: float | None = None
-    candidates: tuple[Mapping[str, Any], ...] = ()
-    curve: tuple[Mapping[str, Any], ...] = ()
+    candidates: tuple[CandidateShown, ...] = ()
+    curve: tuple[CurvePoint, ...] = ()
+
+    def to_json(self) -> JsonObject:
+        """Write the progress as the record holds it."""
+        candidates, curve = ([row.to_json() for row in rows] for rows in (self.candidates, self.curve))
+        return {**vars(self), "candidates": candidates, "curve": curve}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Progress:
+        """Read what `to_json` of this version or of the one before wrote; unknown keys are left out."""
+        known = {name: value for name, value in dict(data).items() if name in cls.__dataclass_fields__}
+        known["candidates"] = tuple(CandidateShown.from_json(row) for row in known.get("candidates", ()))
+        known["curve"] = tuple(CurvePoint.from_json(point) for point in known.get("curve", ()))
+        return cls(**known)
+
+
+@dataclass(frozen=True)
+class JobError(Flat):
+    """The reason why a job was rejected or has failed."""
+
+    code: str  # of the table in errors.py
+    message: str = ""
+    file: str = ""  # the file at fault; empty where none is
+
+
+@dataclass(frozen=True)
+class FileEntry(Flat):
+    """One file that a finished job's user may download."""
+
+    object: str  # its name in the models bucket
+    bytes: int | None = None
+    content_type: str = "application/octet-stream"
+
+
+@dataclass(frozen=True)
+class HistoryLine(Flat):
+    """One change of a job's status."""
+
+    at: str  # RFC 3339, UTC
+    event: str
 
 
 @dataclass(frozen=True)
@@ -140,54 +182,54 @@ class Job:
     takeovers: int = 0
     preemptions: int = 0
     crashes: int = 0
-    error: Mapping[str, str] | None = None  # code, message, file
-    files: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # name -> object, bytes, content_type
+    error: JobError | None = None
+    files: Mapping[str, FileEntry] = field(default_factory=dict)  # by the name that the user sees
     mails: Mapping[str, PendingMail] = field(default_factory=dict)
-    history: tuple[Mapping[str, str], ...] = ()
+    history: tuple[HistoryLine, ...] = ()
     write_id: str = ""
 
     @property
     def short_id(self) -> str:
-        """What a log may hold."""
+        """The first characters of the id: all that a log may hold of it."""
         return self.id[:8]
 
     @property
     def moved_at(self) -> datetime:
-        """When it last changed its status."""
-        return datetime.fromisoformat(self.history[-1]["at"]) if self.history else self.created_at
+        """The time when the job last changed its status."""
+        return datetime.fromisoformat(self.history[-1].at) if self.history else self.created_at
 
     @property
     def settled(self) -> bool:
-        """Terminal, and every mail sent or given up."""
+        """Tell whether the job has ended and every mail is sent or given up."""
         return self.status.terminal and all(mail.state.settled for mail in self.mails.values())
 
 
 def new_id() -> str:
-    """A fresh, unguessable job id of 22 url-safe characters."""
+    """Make a fresh, unguessable job id of 22 url-safe characters."""
     return secrets.token_urlsafe(ID_BYTES)
 
 
 def valid_id(text: str) -> bool:
-    """Whether this could be a job's id; checked before any read."""
+    """Tell whether this could be a job's id; to be asked before any read."""
     return ID_PATTERN.fullmatch(text) is not None
 
 
 def moved(job: Job, to: Status, at: datetime, event: str, **changes: Any) -> Job:
-    """The job in another status, with a line of history. Raises Bug for a move the table does not have."""
+    """Give the job in another status, with a line of history. Raises Bug for a move that the table does not have."""
     if to not in TRANSITIONS[job.status]:
         raise Bug(f"job {job.short_id} cannot go from {job.status} to {to}")
-    line = {"at": _stamp(at) or "", "event": event}
+    line = HistoryLine(_stamp(at) or "", event)
     history = (*job.history, line)[-HISTORY_LENGTH:]
     return replace(job, status=to, history=history, **changes)
 
 
 def to_bytes(job: Job) -> bytes:
-    """The record as JSON."""
+    """Write the record as JSON."""
     return json.dumps(_job_to_json(job), ensure_ascii=False, indent=1).encode()
 
 
 def from_bytes(data: bytes) -> Job:
-    """The record from JSON. Unknown keys are left out, so that an older program reads a newer record."""
+    """Read the record from JSON. Unknown keys are left out, so that an older program reads a newer record."""
     return _job_from_json(json.loads(data))
 
 
@@ -202,11 +244,14 @@ def _moment(text: str | None) -> datetime | None:
     return None if text is None else datetime.fromisoformat(text)
 
 
-def _job_to_json(job: Job) -> dict[str, Any]:
-    data: dict[str, Any] = {name: getattr(job, name) for name in Job.__dataclass_fields__}
+def _job_to_json(job: Job) -> JsonObject:
+    data = {name: getattr(job, name) for name in Job.__dataclass_fields__}
     data["options"] = job.options.to_json()
-    data["lease"] = vars(job.lease) if job.lease else None
-    data["progress"] = {**vars(job.progress), "candidates": list(job.progress.candidates)}
+    data["lease"] = job.lease.to_json() if job.lease else None
+    data["progress"] = job.progress.to_json()
+    data["error"] = job.error.to_json() if job.error else None
+    data["files"] = {name: entry.to_json() for name, entry in job.files.items()}
+    data["history"] = [line.to_json() for line in job.history]
     data["mails"] = {
         kind: {**vars(mail), "since": _stamp(mail.since), "retry_at": _stamp(mail.retry_at)}
         for kind, mail in job.mails.items()
@@ -219,13 +264,12 @@ def _job_from_json(data: Mapping[str, Any]) -> Job:
     known: dict[str, Any] = {name: data[name] for name in Job.__dataclass_fields__ if name in data}
     known["status"] = Status(data["status"])
     known["options"] = Options.from_json(data["options"])
-    known["lease"] = Lease(**data["lease"]) if data.get("lease") else None
-    progress = dict(data["progress"])
-    progress["candidates"] = tuple(progress["candidates"])
-    progress["curve"] = tuple(progress["curve"])
-    known["progress"] = Progress(**progress)
+    known["lease"] = Lease.from_json(data["lease"]) if data.get("lease") else None
+    known["progress"] = Progress.from_json(data["progress"])
+    known["error"] = JobError.from_json(data["error"]) if data.get("error") else None
+    known["files"] = {name: FileEntry.from_json(entry) for name, entry in data.get("files", {}).items()}
     known["mails"] = {kind: _mail_from_json(mail) for kind, mail in data["mails"].items()}
-    known["history"] = tuple(data["history"])
+    known["history"] = tuple(HistoryLine.from_json(line) for line in data["history"])
     known.update({name: _moment(data.get(name)) for name in _TIMES})
     return Job(**known)
 

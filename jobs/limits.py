@@ -1,4 +1,4 @@
-"""Every limit, its unit and its reason: one row each. README shows the same table."""
+"""The table of limits, each with its unit and its reason. The documents show the same table."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Limits:
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Limits:
-        """The defaults, overridden by `MODELMAIL_LIMIT_<NAME>`; raises ValueError for a non-number."""
+        """Take the defaults, overridden by `MODELMAIL_LIMIT_<NAME>`; raises ValueError for a non-number."""
         given = {}
         for row in rows():
             text = env.get(f"MODELMAIL_LIMIT_{row.name.upper()}")
@@ -71,5 +71,5 @@ class Limits:
 
 
 def rows() -> tuple[Field[int], ...]:
-    """The table's rows: each has `name`, `default`, `metadata["unit"]` and `metadata["because"]`."""
+    """List the table's rows: each has `name`, `default`, `metadata["unit"]` and `metadata["because"]`."""
     return fields(Limits)

@@ -30,20 +30,23 @@ def begin(form: str, project: str = "") -> None:
 
 
 def trace_of(header: str) -> str:
-    """The trace in an `X-Cloud-Trace-Context` header, `<trace>/<span>;o=1`; empty where there is none."""
+    """Find the trace in an `X-Cloud-Trace-Context` header, `<trace>/<span>;o=1`; empty where there is none."""
     found = header.partition("/")[0]
     return found if _TRACE.fullmatch(found) else ""
 
 
 class Structured(logging.Formatter):
-    """One JSON object: severity, message, time, the job's short id where the line names one, the request's trace."""
+    """A formatter that writes one JSON object a line.
+
+    It holds severity, message, time, the job's short id where the line names one, and the request's trace.
+    """
 
     def __init__(self, project: str = "") -> None:
         super().__init__()
         self._project = project
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line, without line breaks."""
+        """Write the line, without line breaks."""
         message = record.getMessage()
         if record.exc_info and not record.exc_text:
             record.exc_text = self.formatException(record.exc_info)

@@ -1,4 +1,4 @@
-"""Keeps capabilities and addresses out of every log line, whichever program or library writes it.
+"""A filter that keeps secret links and addresses out of every log line, whichever program or library writes it.
 
 Our own lines hold a job's first eight characters and nothing else of it. Libraries know nothing of that: their
 errors quote whole URLs, and a URL of ours is a key. So each record is cleaned where it is made.
@@ -29,7 +29,7 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = (
 
 
 def cleaned(text: str, secrets: tuple[str, ...] = ()) -> str:
-    """The text without these secrets, and without what looks like a link's signature, a token, an id or an address."""
+    """Remove these secrets, and whatever looks like a link's signature, a token, an id or an address."""
     for secret in secrets:
         text = text.replace(secret, "(secret)")
     for pattern, instead in _RULES:
@@ -40,7 +40,7 @@ def cleaned(text: str, secrets: tuple[str, ...] = ()) -> str:
 def keep_out(*secrets: str) -> None:
     """Clean every log record of this process from now on; these texts go wherever they stand.
 
-    Called by the composition roots. A record factory, not a formatter: servers bring handlers of their own.
+    Each program calls it where it starts. A record factory, not a formatter: servers bring handlers of their own.
     """
     before = logging.getLogRecordFactory()
     kept = tuple(secret for secret in secrets if secret)

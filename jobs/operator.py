@@ -1,4 +1,4 @@
-"""What the operator may do to jobs: see them, hand one to the next worker now, stop one."""
+"""The operator's actions: list the jobs, hand one to the next worker now, stop one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SHORT = 8  # characters of an id that logs and lists hold
 
 
 def everything(queue: Queue) -> Iterator[Record]:
-    """Every record, in no order. A record that cannot be read is passed over."""
+    """Read every record, in no order. A record that cannot be read is passed over."""
     for stat in queue.buckets.emails.list("jobs/"):
         record = queue.read(stat.name.removeprefix("jobs/").removesuffix(".json"))
         if record is not None:
@@ -23,7 +23,7 @@ def everything(queue: Queue) -> Iterator[Record]:
 
 
 def find(queue: Queue, given: str) -> Record:
-    """The job of an id, or of the beginning of one. Raises UserError `not_found`, also where several begin so."""
+    """Find the job of an id, or of the beginning of one. Raises UserError `not_found`, also where several begin so."""
     if valid_id(given):
         found = [record for record in [queue.read(given)] if record is not None]
     elif len(given) >= SHORT:

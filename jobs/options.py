@@ -1,13 +1,15 @@
-"""What a user may ask for, and how it is checked. The command line's flags have the same names."""
+"""The options of a job and how they are checked. The command line's flags have the same names."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from jobs.errors import UserError
+from jobs.flat import Flat
 from jobs.limits import Limits
+from jobs.tasks import TASKS
 
 CANDIDATES = (
     "vgg16",
@@ -33,32 +35,30 @@ SEED_MAX = 2**31 - 1
 
 
 @dataclass(frozen=True)
-class Options:
-    """One job's options; the defaults are what a POST without options gets."""
+class Options(Flat):
+    """One job's options; the defaults are what a POST without options gets, and what an older record lacks."""
 
     minutes: int = 60  # from claim to outcome, everything included
     objective: str = "accuracy"
     candidates: tuple[str, ...] = ()  # keys; empty = all that have weights and fit the budget
-    search: str = "bayesian"  # how tuning goes on after the rule: the best of the benchmark in the README
+    search: str = "bayesian"  # how tuning goes on after its first trial: the best of those compared in docs/figures.md
     epochs: int = 40  # at most, for heads and trials; the best is kept
     trials: int | None = None  # None = until the budget or the patience ends
     exports: tuple[str, ...] = EXPORTS  # h5 is always made; a service is made of tflite
     mirror: bool = True  # photos may be flipped left to right in training
     from_scratch: bool = False  # small networks without pretrained weights are candidates too
     seed: int = 0
+    task: str = ""  # a name of TASKS; empty = recognised from what is in the zip
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values for a record, a report or a POST."""
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+        """Write plain values for a record, a report or a POST.
 
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Options:
-        """What `to_json` wrote; trusted, not checked."""
-        values: dict[str, Any] = {k: tuple(value) if isinstance(value, list) else value for k, value in data.items()}
-        return cls(**values)
+        An empty `task` is left out: workers of the version before, which know no tasks, can go on reading records.
+        """
+        return {name: value for name, value in super().to_json().items() if value or name != "task"}
 
 
-def parse_options(given: Mapping[str, Any], limits: Limits) -> Options:
+def parse_options(given: Mapping[str, object], limits: Limits) -> Options:
     """Check what a stranger sent. Strings are accepted for every value, as forms and queries send them.
 
     Raises UserError `bad_option`, which names the option and what it may be.
@@ -77,12 +77,12 @@ def _shown(value: object) -> str:
     return repr(text if len(text) <= 40 else text[:40] + "...")
 
 
-def _listed(values: Any) -> str:
+def _listed(values: Iterable[str]) -> str:
     return ", ".join(values)
 
 
-def _whole(low: Callable[[Limits], int], high: Callable[[Limits], int]) -> Callable[[str, Any, Limits], int]:
-    def parse(name: str, value: Any, limits: Limits) -> int:
+def _whole(low: Callable[[Limits], int], high: Callable[[Limits], int]) -> Callable[[str, object, Limits], int]:
+    def parse(name: str, value: object, limits: Limits) -> int:
         least, most = low(limits), high(limits)
         text = str(value).strip()
         # isdecimal alone lets other alphabets' digits through; int() of a huge text is slow.
@@ -94,8 +94,8 @@ def _whole(low: Callable[[Limits], int], high: Callable[[Limits], int]) -> Calla
     return parse
 
 
-def _one_of(choices: tuple[str, ...]) -> Callable[[str, Any, Limits], str]:
-    def parse(name: str, value: Any, limits: Limits) -> str:
+def _one_of(choices: tuple[str, ...]) -> Callable[[str, object, Limits], str]:
+    def parse(name: str, value: object, limits: Limits) -> str:
         if value not in choices:
             raise UserError("bad_option", f"{name} is one of {_listed(choices)}, not {_shown(value)}.")
         return str(value)
@@ -103,8 +103,8 @@ def _one_of(choices: tuple[str, ...]) -> Callable[[str, Any, Limits], str]:
     return parse
 
 
-def _some_of(choices: tuple[str, ...]) -> Callable[[str, Any, Limits], tuple[str, ...]]:
-    def parse(name: str, value: Any, limits: Limits) -> tuple[str, ...]:
+def _some_of(choices: tuple[str, ...]) -> Callable[[str, object, Limits], tuple[str, ...]]:
+    def parse(name: str, value: object, limits: Limits) -> tuple[str, ...]:
         parts = value.split(",") if isinstance(value, str) else value
         if not isinstance(parts, list | tuple) or not parts:
             raise UserError("bad_option", f"{name} is a list of {_listed(choices)}.")
@@ -117,26 +117,30 @@ def _some_of(choices: tuple[str, ...]) -> Callable[[str, Any, Limits], tuple[str
     return parse
 
 
-def _exports(name: str, value: Any, limits: Limits) -> tuple[str, ...]:
+def _exports(name: str, value: object, limits: Limits) -> tuple[str, ...]:
     chosen = _some_of(EXPORTS)(name, value, limits)
     needed = ("h5", "tflite") if "service" in chosen else ("h5",)
     return tuple(dict.fromkeys((*needed, *chosen)))
 
 
-def _trials(name: str, value: Any, limits: Limits) -> int | None:
+def _task(name: str, value: object, limits: Limits) -> str:
+    return "" if value == "" else _one_of(tuple(TASKS))(name, value, limits)
+
+
+def _trials(name: str, value: object, limits: Limits) -> int | None:
     if value is None or value == "none":
         return None
     return _whole(lambda _: 0, lambda _: 1000)(name, value, limits)
 
 
-def _truth(name: str, value: Any, limits: Limits) -> bool:
+def _truth(name: str, value: object, limits: Limits) -> bool:
     text = str(value).lower()
     if text not in ("true", "false"):
         raise UserError("bad_option", f"{name} is true or false, not {_shown(value)}.")
     return text == "true"
 
 
-_PARSERS: dict[str, Callable[[str, Any, Limits], Any]] = {
+_PARSERS: dict[str, Callable[[str, object, Limits], Any]] = {
     "minutes": _whole(lambda limits: limits.minutes_min, lambda limits: limits.minutes_max),
     "objective": _one_of(OBJECTIVES),
     "candidates": _some_of(CANDIDATES),
@@ -147,4 +151,5 @@ _PARSERS: dict[str, Callable[[str, Any, Limits], Any]] = {
     "mirror": _truth,
     "from_scratch": _truth,
     "seed": _whole(lambda _: 0, lambda _: SEED_MAX),
+    "task": _task,
 }

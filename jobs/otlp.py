@@ -31,10 +31,10 @@ class Otlp:
     """Telemetry that goes to a receiver."""
 
     def __init__(self, url: str, service: str) -> None:
-        """`url` without `/v1/metrics`; `service` names the program."""
-        # Of its warnings before each new try the last one, an error, is enough.
+        """Begin to send. `url` is without `/v1/metrics`; `service` names the program."""
+        # The library warns before each new try; its last message, an error, is enough.
         logging.getLogger("opentelemetry").setLevel(logging.ERROR)
-        # Counters of several machines must not be taken for one: each process has a name, which tells nothing.
+        # Counters of several machines must not be taken for one: each process has a random name.
         who = Resource.create({"service.name": service, "service.instance.id": uuid.uuid4().hex})
         reader = PeriodicExportingMetricReader(OTLPMetricExporter(f"{url}/v1/metrics", timeout=SEND_SECONDS))
         self._provider = MeterProvider([reader], who, shutdown_on_exit=False)
@@ -49,11 +49,11 @@ class Otlp:
         atexit.register(self.close)
 
     def count(self, metric: Metric, **attributes: str) -> None:
-        """One more."""
+        """Count one more."""
         self._counters[metric].add(1, attributes)
 
     def took(self, metric: Metric, seconds: float, **attributes: str) -> None:
-        """It took so long."""
+        """Record how long something took."""
         self._histograms[metric].record(seconds, attributes)
 
     def observe(self, metric: Metric, value: Callable[[], float]) -> None:

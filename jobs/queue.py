@@ -1,4 +1,4 @@
-"""What may happen to a job, applied to the buckets: every change is one compare-and-swap."""
+"""The queue of jobs: every change of a job's record in the buckets, each as one compare-and-swap."""
 
 from __future__ import annotations
 
@@ -6,33 +6,26 @@ import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
 
 from jobs import job as jobs
+from jobs import outcomes
 from jobs.clock import Clock
+from jobs.deadline import past_deadline
 from jobs.errors import Transient, UserError
-from jobs.job import Job, Lease, PendingMail, Progress, Status
+from jobs.job import FileEntry, Job, JobError, Lease, Progress, Status
 from jobs.limits import Limits
 from jobs.options import Options
+from jobs.outcomes import Outcome
 from jobs.records import Change, Record, Records, name_of
 from jobs.retries import CRASH
-from jobs.store import PreconditionFailed, Stat, Store
+from jobs.storage.store import Buckets, PreconditionFailed, Stat
 from jobs.telemetry import Telemetry, note
 
 OVERDUE = "The job did not end within its deadline."
 
-BROKEN = (KeyError, TypeError, ValueError)  # what a record raises that is none
+BROKEN = (AttributeError, KeyError, TypeError, ValueError)  # what a record raises that is none
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Buckets:
-    """The three buckets."""
-
-    emails: Store
-    datasets: Store
-    models: Store
 
 
 @dataclass(frozen=True)
@@ -44,8 +37,8 @@ class Waiting:
 
 
 @dataclass(frozen=True)
-class Dismissal:
-    """Why an owner lets a job go."""
+class Release:
+    """The reason why an owner gives a job back before its end."""
 
     counter: str  # "preemptions" or "crashes"
     code: str  # what the job fails with when the counter is full
@@ -61,7 +54,7 @@ class Queue:
         self.limits = limits
         self.records = Records(buckets.emails, clock, telemetry)
 
-    # The front door.
+    # Called by the cloud function.
 
     def submit(self, job_id: str, email: str, email_hmac: str, options: Options) -> Job:
         """Make `open/<id>`, then the record. Raises Transient."""
@@ -73,11 +66,11 @@ class Queue:
         return job
 
     def read(self, job_id: str) -> Record | None:
-        """The job's record, or None for an id that nobody has."""
+        """Read the job's record, or None for an id that nobody has."""
         return self.records.read(job_id)
 
     def uploaded(self, job_id: str) -> Stat | None:
-        """The uploaded dataset, or None."""
+        """Look for the uploaded dataset; None where there is none."""
         return self.buckets.datasets.stat(f"{job_id}.zip")
 
     def renew_link(self, job_id: str) -> Job:
@@ -93,13 +86,16 @@ class Queue:
         return self.update(job_id, lambda job: replace(job, link_expires_at=self._link_end(now))).job
 
     def open_jobs(self) -> int:
-        """Jobs that count against the limit: uploaded, or with a link that still works."""
+        """Count the jobs that the limit holds for: uploaded, or with a link that still works."""
         now = self.clock.now()
         found = (self._sound(stat.name.removeprefix("open/")) for stat in self.buckets.emails.list("open/"))
         return sum(1 for record in found if record is not None and self._counts(record.job, now))
 
     def oldest_waiting_seconds(self) -> float | None:
-        """How long a job has waited for a worker, at most: since its upload, or since one let it go. Or None."""
+        """Tell how long the job that has waited longest has waited for a worker; None where no job waits.
+
+        A wait begins with the upload, or when a worker lets the job go.
+        """
         unclaimed = (Status.AWAITING_UPLOAD, Status.AWAITING_WORKER)
         found = ((self._sound(_job_of(stat)), stat) for stat in self.buckets.datasets.list())
         waiting = [(record.job, stat) for record, stat in found if record and record.job.status in unclaimed]
@@ -113,18 +109,18 @@ class Queue:
         def change(job: Job) -> Job:
             if job.status is Status.DELETED:
                 return job
-            gone: dict[str, Any] = {"email": None, "files": {}, "mails": {}, "error": None, "progress": Progress()}
-            return jobs.moved(job, Status.DELETED, now, "deleted", lease=None, **gone)
+            bare = replace(job, email=None, files={}, mails={}, error=None, progress=Progress(), lease=None)
+            return jobs.moved(bare, Status.DELETED, now, "deleted")
 
         self.update(job_id, change)
         self.buckets.datasets.delete(f"{job_id}.zip")
         self.remove_models(job_id, keep=lambda name: False)
         self.buckets.emails.delete(f"open/{job_id}")
 
-    # The worker.
+    # Called by workers.
 
     def waiting(self) -> Iterator[Waiting]:
-        """Every uploaded dataset with its record, oldest upload first.
+        """List every uploaded dataset with its record, oldest upload first.
 
         A dataset whose job is terminal or unknown is deleted on the way.
         """
@@ -168,21 +164,19 @@ class Queue:
         """Renew the lease, carrying the progress. Raises LeaseLost; Transient at once, for the owner keeps the time."""
         return self.records.owned(record, lambda job: replace(job, progress=progress), patient=False)
 
-    def finish(self, record: Record, files: Mapping[str, Mapping[str, Any]]) -> Record:
-        """The outcome `done`: files and the promise of the report's mail in one write. Raises LeaseLost."""
-        return self._outcome(record, Status.DONE, ("report",), {"files": dict(files)})
+    def finish(self, record: Record, files: Mapping[str, FileEntry]) -> Record:
+        """End the job as `done`: files and the promise of the report's mail in one write. Raises LeaseLost."""
+        return self._end(record, outcomes.done(files))
 
     def reject(self, record: Record, error: UserError) -> Record:
-        """The outcome `rejected`: the dataset cannot be used. Raises LeaseLost."""
-        return self._outcome(
-            record, Status.REJECTED, ("rejected",), {"error": _told(error.code, error.message, error.file)}
-        )
+        """End the job as `rejected`: the dataset cannot be used. Raises LeaseLost."""
+        return self._end(record, outcomes.rejected(JobError(error.code, error.message, error.file or "")))
 
     def fail(self, record: Record, code: str, message: str) -> Record:
-        """The outcome `failed`: our fault, told to the user and the operator. Raises LeaseLost."""
-        return self._outcome(record, Status.FAILED, ("failed", "operator"), {"error": _told(code, message)})
+        """End the job as `failed`: our fault, told to the user and the operator. Raises LeaseLost."""
+        return self._end(record, outcomes.failed(code, message))
 
-    def let_go(self, record: Record, why: Dismissal) -> Record:
+    def let_go(self, record: Record, why: Release) -> Record:
         """Hand the job back, or fail it when this happened too often. Raises LeaseLost."""
         count = getattr(record.job, why.counter) + 1
         most = getattr(self.limits, f"{why.counter}_max")
@@ -191,15 +185,18 @@ class Queue:
             return self.fail(record, why.code, why.message)
         crashed = why.counter == "crashes"
         retry_at = now + timedelta(seconds=CRASH.wait(count)) if crashed else None
-        changes: dict[str, Any] = {why.counter: count, "retry_at": retry_at}
-        to = Status.AWAITING_WORKER
-        return self.records.owned(record, lambda job: jobs.moved(job, to, now, why.message, **changes))
+
+        def released(job: Job) -> Job:
+            counted = replace(job, retry_at=retry_at, **{why.counter: count})
+            return jobs.moved(counted, Status.AWAITING_WORKER, now, why.message)
+
+        return self.records.owned(record, released)
 
     def fail_overdue(self, record: Record) -> Record:
-        """The outcome of a job whose deadline passes while it runs. Raises LeaseLost."""
+        """End as failed a job whose deadline passes while it runs. Raises LeaseLost."""
         return self.fail(record, "deadline", OVERDUE)
 
-    # Whoever sweeps.
+    # Called by a sweep, or by the operator.
 
     def expire(self, record: Record) -> Record | None:
         """End a job that was never uploaded. No mail: nothing is mailed before an upload."""
@@ -214,9 +211,12 @@ class Queue:
         """End a job on the operator's word, whoever owns it; None when its record has changed."""
         return self._fail_unowned(record, "cancelled", "The person who runs the service stopped this job.")
 
-    def past_deadline(self, job: Job) -> bool:
-        """Whether a job that has been claimed once should have ended by now."""
-        return job.uploaded_at is not None and self.clock.now() - job.uploaded_at > self._deadline()
+    def past_deadline(self, job: Job, dataset: Stat | None = None) -> bool:
+        """Tell whether the job should have ended by now, counted from its upload.
+
+        `dataset` is the uploaded zip, which tells when it came where no worker has claimed the job yet.
+        """
+        return past_deadline(job, dataset, self.clock.now(), self.limits)
 
     def tidy(self, job: Job) -> None:
         """Remove what an ended job leaves behind: the dataset, and of the models all that no user can have."""
@@ -243,18 +243,13 @@ class Queue:
         """Apply a change that needs no lease. Raises UserError `not_found`, Transient."""
         return self.records.update(job_id, change, patient=patient)
 
-    # Inside.
-
     def _sound(self, job_id: str) -> Record | None:
-        """The record, where there is one that can be read."""
+        """Read the record; None where there is none that can be read."""
         try:
             return self.read(job_id)
         except BROKEN:
             log.exception("the record of job %s cannot be read", job_id[:8])
             return None
-
-    def _deadline(self) -> timedelta:
-        return timedelta(hours=self.limits.deadline_hours)
 
     def _link_end(self, now: datetime) -> datetime:
         return now + timedelta(seconds=self.limits.upload_seconds)
@@ -265,36 +260,21 @@ class Queue:
         young = job.link_expires_at is not None and job.link_expires_at > now
         return young or job.status is not Status.AWAITING_UPLOAD or self.uploaded(job.id) is not None
 
-    def _outcome(self, record: Record, to: Status, mails: tuple[str, ...], changes: dict[str, Any]) -> Record:
+    def _end(self, record: Record, outcome: Outcome) -> Record:
         now = self.clock.now()
-        changes |= self._ending(now, mails)
-        return self.records.owned(record, lambda job: jobs.moved(job, to, now, str(to), **changes))
-
-    def _ending(self, now: datetime, mails: tuple[str, ...]) -> dict[str, Any]:
-        return {
-            "finished_at": now,
-            "delete_after": now + timedelta(days=self.limits.model_days),
-            "mails": {kind: PendingMail() for kind in mails},
-            "retry_at": None,
-        }
+        return self.records.owned(record, lambda job: outcomes.ended(job, outcome, now, self.limits))
 
     def _fail_unowned(self, record: Record, code: str, message: str) -> Record | None:
-        now = self.clock.now()
-        changes = self._ending(now, ("failed", "operator")) | {"error": _told(code, message)}
-        job = jobs.moved(record.job, Status.FAILED, now, "failed", **changes)
-        return self.records.swapped(record, job)
+        ended = outcomes.ended(record.job, outcomes.failed(code, message), self.clock.now(), self.limits)
+        return self.records.swapped(record, ended)
 
 
 def _kept(job: Job) -> Callable[[str], bool]:
-    """Whether an object of the models bucket outlives the job's end: a finished job's files and manifests."""
-    files = {str(entry["object"]) for entry in job.files.values()}
+    """Choose the objects of the models bucket that outlive the job's end: a finished job's files and manifests."""
+    files = {entry.object for entry in job.files.values()}
     manifests = tuple(f"{job.id}/{kind}/" for kind in ("stages", "trials"))
     return lambda name: job.status is Status.DONE and (name in files or name.startswith(manifests))
 
 
 def _job_of(dataset: Stat) -> str:
     return dataset.name.removesuffix(".zip")
-
-
-def _told(code: str, message: str, file: str | None = None) -> dict[str, str]:
-    return {"code": code, "message": message, "file": file or ""}

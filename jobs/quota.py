@@ -1,4 +1,4 @@
-"""A daily count without a database: each use is an object that only one caller can create.
+"""A limit of uses a day, without a database: each use is an object that only one caller can create.
 
 `limits/<yyyymmdd>/<key>/<n>` is made with `if_generation=0`, so racing callers can never take more
 slots than there are. The key is a pseudonym, never an address. The bucket's lifecycle removes old days.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from jobs.store import PreconditionFailed, Store
+from jobs.storage.store import PreconditionFailed, Store
 
 
 def take(store: Store, day: date, key: str, most: int) -> bool:

@@ -1,4 +1,4 @@
-"""Reading and writing the records of jobs: every change is a compare-and-swap on the generation.
+"""The records of jobs in their bucket: every change is a compare-and-swap on the generation.
 
 An answer can be lost although the write was done. So each write carries a random `write_id`, and
 whoever meets a failed precondition or a dead connection reads again: its own `write_id` there means
@@ -18,7 +18,7 @@ from jobs.clock import Clock
 from jobs.errors import LeaseLost, Transient, UserError
 from jobs.job import Job, Status
 from jobs.retries import RECORD
-from jobs.store import Blob, PreconditionFailed, Store
+from jobs.storage.store import Blob, PreconditionFailed, Store
 from jobs.telemetry import Silent, Telemetry, note
 
 TRIES = 12  # more than the writers that one record can have at a time
@@ -46,7 +46,7 @@ class Records:
         self._lock = threading.Lock()
 
     def read(self, job_id: str) -> Record | None:
-        """The job's record, or None for an id that nobody has. An unchanged one is not sent again."""
+        """Read the job's record, or None for an id that nobody has. An unchanged one is not sent again."""
         with self._lock:
             known = self._seen.get(job_id)
         blob = self._emails.get(name_of(job_id), known)
@@ -60,7 +60,7 @@ class Records:
         return Record(jobs.from_bytes(blob.data), blob.generation)
 
     def forget(self, job_id: str) -> None:
-        """Keep the record in memory no longer."""
+        """Drop the record from this process's memory."""
         with self._lock:
             self._seen.pop(job_id, None)
 
@@ -77,7 +77,7 @@ class Records:
         raise Transient("the storage does not answer")
 
     def swap(self, record: Record, job: Job) -> Record:
-        """One write. Raises PreconditionFailed when the record has changed, Transient when nobody knows."""
+        """Write once. Raises PreconditionFailed when the record has changed, Transient when nobody knows."""
         write_id = _fresh()
         try:
             return self._write(record, job, write_id)
@@ -88,7 +88,7 @@ class Records:
             raise
 
     def swapped(self, record: Record, job: Job) -> Record | None:
-        """One write; None when another was faster."""
+        """Write once; None when another was faster."""
         try:
             return self.swap(record, job)
         except PreconditionFailed:
@@ -122,7 +122,7 @@ class Records:
         raise Transient(f"the record of job {job_id[:8]} is too busy")
 
     def owned(self, record: Record, change: Change, *, patient: bool = True) -> Record:
-        """A write of the lease's owner. Raises LeaseLost when the lease is another's.
+        """Write as the lease's owner. Raises LeaseLost when the lease is another's.
 
         Raises Transient when the storage does not answer: at once, or for the patient after many tries.
         """
@@ -145,7 +145,7 @@ class Records:
         raise Transient(f"the record of job {record.job.short_id} cannot be written")
 
     def _reread(self, record: Record, write_id: str) -> Record:
-        """The record that was in the way: one's own write, or another's that left one the lease."""
+        """Read the record that was in the way: one's own write, or another's that left one the lease."""
         current = self.read(record.job.id)
         if current is not None and current.job.write_id == write_id:
             return current
@@ -161,14 +161,14 @@ class Records:
         return self._in(record.job, Record(job, generation))
 
     def _in(self, before: Job | None, after: Record) -> Record:
-        """One's own write is in; it is counted here, and nowhere else."""
+        """Count one's own write, which has been done; nothing else counts it."""
         if before is not None:
             note(self.telemetry, before, after.job)
         return after
 
 
 def name_of(job_id: str) -> str:
-    """The record's object name."""
+    """Name the record's object."""
     return f"jobs/{job_id}.json"
 
 

@@ -1,4 +1,4 @@
-"""The only jinja2 environment: every mail, page and report is made here.
+"""The templates of every mail, page and report, and how they are filled.
 
 HTML is escaped, text is not; in both, each value that a template shows loses its control and
 direction-changing characters first, so that no class or file name can rewrite what stands around it.
@@ -16,7 +16,7 @@ from jobs import wording
 
 
 def render(name: str, **values: Any) -> str:
-    """The template `name` (such as `mail/report.html`) with these values.
+    """Fill the template `name` (such as `mail/report.html`) with these values.
 
     Raises jinja2.UndefinedError where a value is missing: a mail with holes must not be sent.
     """
@@ -40,7 +40,7 @@ def _environment() -> Environment:
 
 
 def _is_markup(name: str | None) -> bool:
-    """All but text templates are escaped: a name that nobody foresaw is safe rather than handsome."""
+    """Tell whether values are escaped: in all but text templates: an unforeseen name is rather safe than handsome."""
     return name is None or not name.endswith(".txt")
 
 
@@ -51,7 +51,7 @@ def _shown(value: Any) -> Any:
 
 
 def _code(text: str) -> Markup:
-    """Our own program text, its line ends kept; escaped."""
+    """Escape our own program text, its line ends kept."""
     return escape(text)
 
 
@@ -62,6 +62,7 @@ _FILTERS = {
     "decimals": wording.decimals,
     "interval": wording.interval,
     "literal": wording.literal,
+    "metric": wording.metric,
     "millions": wording.millions,
     "minute": wording.minute,
     "name": wording.name,

@@ -1,4 +1,4 @@
-"""When to try again: rows of waits, each with its reason."""
+"""The waits before another try: rows of figures, each with its reason."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Backoff:
     because: str
 
     def wait(self, tries: int) -> float:
-        """Seconds to wait after this many failed tries (1 = the first)."""
+        """Give the seconds to wait after this many failed tries (1 = the first)."""
         plain = min(self.most, self.first * self.factor ** min(tries - 1, 30))
         # Not for security: the spread only keeps workers from trying in step.
         return plain * random.uniform(1 - self.jitter, 1 + self.jitter)  # noqa: S311

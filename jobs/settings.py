@@ -1,4 +1,4 @@
-"""The one place where the environment is read."""
+"""The settings of an installation: the one place where environment variables are read."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SECRET_LEAST = 16  # characters; 32 random bytes are advised
 
 @dataclass(frozen=True)
 class Settings:
-    """What an installation is told, once, at its composition root."""
+    """The settings of an installation, read once where a program starts."""
 
     emails_bucket: str = "modelmail-emails"
     datasets_bucket: str = "modelmail-datasets"

@@ -1,4 +1,4 @@
-"""What anyone idle does: expire, end what is overdue, send pending mail, delete what is past its time."""
+"""The sweep over all jobs: expire, end what is overdue, send pending mail, delete what is past its time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from jobs.errors import Transient
 from jobs.job import Job, Status
 from jobs.queue import Queue
 from jobs.records import Record
-from jobs.store import Stat
+from jobs.storage.store import Stat
 
 ORPHAN = timedelta(hours=1)  # an open mark without a record: its submission died half-way
 UNTOUCHED = timedelta(days=2)  # longer than any job is written to after its end: mails are tried for a day
@@ -37,12 +37,12 @@ class Swept:
 
 
 def always() -> bool:
-    """For whoever has all the time."""
+    """Say that there is always time for one job more."""
     return True
 
 
 def sweep(queue: Queue, deliver: Callable[[str], None], more: More = always) -> Swept:
-    """Over the open jobs, once, as long as there is time. Raises Transient when the storage does not answer."""
+    """Go over the open jobs once, as long as there is time. Raises Transient when the storage does not answer."""
     done = Swept()
     marks = list(queue.buckets.emails.list("open/"))
     random.shuffle(marks)  # those that a short sweep leaves over must not be the same ones each time
@@ -68,7 +68,7 @@ def _sweep_one(queue: Queue, mark: Stat, deliver: Callable[[str], None], done: S
 
 
 def retire(queue: Queue, more: More = always) -> int:
-    """Delete the models of jobs whose retention has ended; how many. Lists every record: for once an hour."""
+    """Delete the models of jobs whose retention has ended; returns how many. Lists every record: for once an hour."""
     now = queue.clock.now()
     ids = [_job_of(stat) for stat in queue.buckets.emails.list("jobs/") if _may_be_past(queue, stat, now)]
     random.shuffle(ids)
@@ -86,7 +86,7 @@ def retire(queue: Queue, more: More = always) -> int:
 
 
 def clear(queue: Queue, more: More = always) -> int:
-    """Delete uploads whose job has ended or never was; how many. Each poll of a worker does the same."""
+    """Delete uploads whose job has ended or never was; returns how many. Each poll of a worker does the same."""
     deleted = 0
     for stat in list(queue.buckets.datasets.list()):
         if not more():
@@ -102,7 +102,7 @@ def _job_of(record: Stat) -> str:
 
 
 def _may_be_past(queue: Queue, record: Stat, now: datetime) -> bool:
-    """A record that was written lately has its retention before it: it need not be read to know that."""
+    """Tell by the time of the last write whether a record may be past its retention, without reading it."""
     return now - record.created >= timedelta(days=queue.limits.model_days) - UNTOUCHED
 
 
@@ -122,7 +122,7 @@ def _settle(queue: Queue, record: Record, deliver: Callable[[str], None], done: 
             done.expired += 1
         return
     if not job.status.terminal:
-        if _overdue(queue, record) and queue.overdue(record) is not None:
+        if _overdue(queue, job) and queue.overdue(record) is not None:
             done.failed += 1
             done.delivered += 1
             deliver(job.id)
@@ -137,17 +137,12 @@ def _settle(queue: Queue, record: Record, deliver: Callable[[str], None], done: 
 
 
 def _forgotten(queue: Queue, job: Job) -> bool:
-    """Whether no photos will come: the wait is over, and so is the last link that was given."""
+    """Tell whether no photos will come: the wait is over, and so is the last link that was given."""
     now = queue.clock.now()
     linked = job.link_expires_at is not None and now < job.link_expires_at
     return now - job.created_at > timedelta(hours=queue.limits.upload_wait_hours) and not linked
 
 
-def _overdue(queue: Queue, record: Record) -> bool:
-    uploaded_at = record.job.uploaded_at
-    if uploaded_at is None:
-        stat = queue.uploaded(record.job.id)
-        if stat is None:
-            return False
-        uploaded_at = stat.created
-    return queue.clock.now() - uploaded_at > timedelta(hours=queue.limits.deadline_hours)
+def _overdue(queue: Queue, job: Job) -> bool:
+    dataset = queue.uploaded(job.id) if job.uploaded_at is None else None
+    return queue.past_deadline(job, dataset)

@@ -1,4 +1,4 @@
-"""What an operator can count: a small port, and what a change of a job's record means in figures.
+"""Metrics for the operator: the port that they go through, and how a change of a job's record is counted.
 
 All status changes and all mails go through one compare-and-swap on the record, so they are counted there, once,
 by whoever made the change. Attributes are words of fixed lists: no id, address, file or class name is ever one.
@@ -55,14 +55,14 @@ _OUTCOMES = (Status.DONE, Status.REJECTED, Status.FAILED)
 
 
 class Telemetry(Protocol):
-    """Where figures go. Returns at once and never raises, whether anybody receives them or not."""
+    """A receiver of figures. Each call returns at once and never raises, whether anybody receives them or not."""
 
     def count(self, metric: Metric, **attributes: str) -> None:
-        """One more."""
+        """Count one more."""
         ...
 
     def took(self, metric: Metric, seconds: float, **attributes: str) -> None:
-        """It took so long."""
+        """Record how long something took."""
         ...
 
     def observe(self, metric: Metric, value: Callable[[], float]) -> None:
@@ -71,16 +71,16 @@ class Telemetry(Protocol):
 
 
 class Silent:
-    """No telemetry: the default."""
+    """Telemetry that drops every figure: the default."""
 
     def count(self, metric: Metric, **attributes: str) -> None:
-        """Nothing."""
+        """Drop it."""
 
     def took(self, metric: Metric, seconds: float, **attributes: str) -> None:
-        """Nothing."""
+        """Drop it."""
 
     def observe(self, metric: Metric, value: Callable[[], float]) -> None:
-        """Nothing."""
+        """Drop it."""
 
 
 class Tally:
@@ -93,17 +93,17 @@ class Tally:
         self._lock = threading.Lock()
 
     def count(self, metric: Metric, **attributes: str) -> None:
-        """One more."""
+        """Count one more."""
         with self._lock:
             self.counts[_words(metric, attributes)] += 1
 
     def took(self, metric: Metric, seconds: float, **attributes: str) -> None:
-        """It took so long."""
+        """Record how long something took."""
         with self._lock:
             self.seconds.setdefault(_words(metric, attributes), []).append(seconds)
 
     def observe(self, metric: Metric, value: Callable[[], float]) -> None:
-        """To be asked by a test."""
+        """Keep the question, for a test to ask."""
         self.observed[metric.name] = value
 
 
@@ -112,7 +112,7 @@ def _words(metric: Metric, attributes: Mapping[str, str]) -> str:
 
 
 def opened(url: str, service: str) -> Telemetry:
-    """Figures to the OTLP receiver at that URL; silence for an empty one, or where OpenTelemetry is not installed.
+    """Send figures to the OTLP receiver at that URL; drop them for an empty one, or without OpenTelemetry installed.
 
     A service that works must not stop for want of what counts its work.
     """
@@ -142,7 +142,7 @@ def note(telemetry: Telemetry, before: Job | None, after: Job) -> None:
 
 
 def _event(before: Job, after: Job) -> str:
-    """What became of the job; empty for a beat and the like. A takeover is a claim."""
+    """Name what became of the job; empty for a write that changes no status. A takeover is a claim."""
     if after.status is Status.RUNNING:
         token = before.lease.token if before.lease else 0
         return "claimed" if after.lease and after.lease.token != token else ""

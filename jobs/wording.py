@@ -1,8 +1,9 @@
-"""Numbers, times and strangers' names in plain words: the one way in which mails, pages and reports write them."""
+"""Numbers, times and strangers' names in words, in the one way that mails, pages and reports write them."""
 
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
 from datetime import datetime
 
 ELLIPSIS = "..."
@@ -11,17 +12,17 @@ _MINUTE = 60  # seconds
 _HOUR = 3600  # seconds
 # Format characters that turn the reading direction: "photo<RLO>gpj.exe" would read as "photoexe.jpg".
 _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff")
-# Half of a pair is no character: names from broken zips hold them, and UTF-8 refuses them.
+# Half of a surrogate pair is no character: names from broken zips hold them, and UTF-8 refuses them.
 _REPLACEMENT = "\ufffd"
 
 
 def clean(text: str) -> str:
-    """One line without control, direction-changing or half characters; safe in a text mail."""
+    """Make one line without control, direction-changing or half characters; safe in a text mail."""
     return "".join(_harmless(character) for character in text)
 
 
 def name(text: str, most: int = 48) -> str:
-    """A stranger's name of a class or file, at most `most` characters, cut in the middle, never a live link.
+    """Show a stranger's name of a class or file: at most `most` characters, cut in the middle, never a live link.
 
     Anyone can have a mail sent to an address that is not theirs, and mail programs make links of whatever
     looks like one.
@@ -33,12 +34,12 @@ def name(text: str, most: int = 48) -> str:
 
 
 def literal(text: str) -> str:
-    """A stranger's name in Markdown, as code: nothing in it is a link, a tag or the end of a table's cell."""
+    """Show a stranger's name in Markdown, as code: nothing in it is a link, a tag or the end of a table's cell."""
     return "`" + name(text).replace("`", "'").replace("|", "/") + "`"
 
 
 def shortened(text: str, most: int) -> str:
-    """At most `most` characters; the middle goes, as both ends of a name tell it from its neighbours."""
+    """Cut to at most `most` characters; the middle goes, as both ends of a name tell it from its neighbours."""
     if len(text) <= most:
         return text
     kept = most - len(ELLIPSIS)
@@ -47,7 +48,7 @@ def shortened(text: str, most: int) -> str:
 
 
 def percent(share: float | None, digits: int = 0) -> str:
-    """0.914 as "91 %". Never rounds up to 100 % or down to 0 % what is neither."""
+    """Write 0.914 as "91 %". Never rounds up to 100 % or down to 0 % what is neither."""
     if share is None:
         return "-"
     shown = f"{share * 100:.{digits}f}"
@@ -56,8 +57,8 @@ def percent(share: float | None, digits: int = 0) -> str:
     return f"{shown} %"
 
 
-def interval(bounds: tuple[float, float] | list[float] | None) -> str:
-    """[0.871, 0.942] as "87-94 %"."""
+def interval(bounds: Sequence[float] | None) -> str:
+    """Write [0.871, 0.942] as "87-94 %"."""
     if bounds is None:
         return "-"
     low, high = (f"{bound * 100:.0f}" for bound in bounds)
@@ -65,22 +66,22 @@ def interval(bounds: tuple[float, float] | list[float] | None) -> str:
 
 
 def count(number: float | None) -> str:
-    """3520000 as "3,520,000"."""
+    """Write 3520000 as "3,520,000"."""
     return "-" if number is None else f"{number:,.0f}"
 
 
 def millions(number: float | None) -> str:
-    """3413024 as "3.4 M"; for columns that must be narrow."""
+    """Write 3413024 as "3.4 M"; for columns that must be narrow."""
     return "-" if number is None else f"{number / 1e6:.1f} M"
 
 
 def plural(number: int, one: str, many: str = "") -> str:
-    """ "1 photo", "2 photos", "2 classes"."""
+    """Write a number with its noun: "1 photo", "2 photos", "2 classes"."""
     return f"{count(number)} {one if number == 1 else many or one + 's'}"
 
 
 def decimals(number: float | None, digits: int = 3) -> str:
-    """A loss or a learning rate: fixed digits, or an exponent where those would show only zeros."""
+    """Write a loss or a learning rate: fixed digits, or an exponent where those would show only zeros."""
     if number is None:
         return "-"
     if number and abs(number) < 10**-digits:
@@ -89,14 +90,19 @@ def decimals(number: float | None, digits: int = 3) -> str:
 
 
 def setting(value: object) -> str:
-    """A trial's parameter: 0.00031622776 as "0.000316", True as "yes", the rest as it is."""
+    """Write a trial's parameter: 0.00031622776 as "0.000316", True as "yes", the rest as it is."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
+def metric(key: str) -> str:
+    """Write the name of a score in words: "accuracy" as it is, "mean_precision" as "mean precision"."""
+    return name(key.replace("_", " "))
+
+
 def seconds(duration: float | None) -> str:
-    """4.2 as "4.2 s", 95 as "1 min 35 s", 4000 as "1 h 7 min"."""
+    """Write 4.2 as "4.2 s", 95 as "1 min 35 s", 4000 as "1 h 7 min"."""
     if duration is None:
         return "-"
     if duration < 9.95:  # else it would be shown as 10.0
@@ -110,7 +116,7 @@ def seconds(duration: float | None) -> str:
 
 
 def size(number: int | None) -> str:
-    """Bytes as "5.4 MB" (of 1,024 x 1,024, as file managers of phones and desktops say)."""
+    """Write bytes as "5.4 MB" (of 1,024 x 1,024, as file managers of phones and desktops say)."""
     if number is None:
         return "-"
     if number < _KIB:
@@ -124,7 +130,7 @@ def size(number: int | None) -> str:
 
 
 def day(moment: datetime | str | None) -> str:
-    """A moment (or its ISO text) as "3 March 2026"; the month in letters, as 03/04 is two different days."""
+    """Write a moment (or its ISO text) as "3 March 2026"; the month in letters, as 03/04 is two different days."""
     if moment is None:
         return "-"
     if isinstance(moment, str):
@@ -133,7 +139,7 @@ def day(moment: datetime | str | None) -> str:
 
 
 def minute(moment: datetime | str | None) -> str:
-    """A moment as "3 March 2026, 14:05 UTC"."""
+    """Write a moment as "3 March 2026, 14:05 UTC"."""
     if moment is None:
         return "-"
     if isinstance(moment, str):

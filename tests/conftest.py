@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from infra.local.emulator.keys import ensure_key
+from infra.emulator.signatures.keys import ensure_key
 from tests.servers import ACCOUNT, EmulatorUnderTest, running_emulator
 
 

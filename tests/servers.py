@@ -18,7 +18,7 @@ from google.cloud import storage
 from google.oauth2 import service_account
 
 from infra.local.ports import EPHEMERAL, remember
-from jobs import gcs
+from jobs.storage import gcs
 
 ACCOUNT = "tests@local.iam.gserviceaccount.com"
 
@@ -91,7 +91,7 @@ def running(arguments: Sequence[str]) -> Iterator[tuple[str, subprocess.Popen[st
 @contextmanager
 def running_emulator(data: Path, key: Path, *more: str) -> Iterator[EmulatorUnderTest]:
     """An emulator on a free port."""
-    arguments = ["infra.local.emulator", "--port", "0", "--data", str(data), "--service-account", str(key), *more]
+    arguments = ["infra.emulator", "--port", "0", "--data", str(data), "--service-account", str(key), *more]
     with running(arguments) as (url, process):
         client = gcs.client(url)
         try:

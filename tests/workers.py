@@ -16,7 +16,7 @@ from function.client import Client, zip_folder
 from infra.local.demo_photos import make
 from infra.local.environment import Place, children_env
 from infra.local.stack import Stack
-from jobs import gcs
+from jobs.storage import gcs
 
 LEASE = 6.0  # seconds
 PATIENCE = 400.0  # seconds for the whole job: its two minutes and the ends of them, on a crowded machine
@@ -112,7 +112,7 @@ class Journey:
 
     def end(self, seconds: float = PATIENCE) -> None:
         """Wait for the outcome and its mail, and for a second mail that must not come."""
-        until(lambda: self.client.status(self.status_url)["status"] == "done", seconds)
+        until(lambda: self.client.status(self.status_url).status == "done", seconds)
         until(self.mails)
         time.sleep(2)
 

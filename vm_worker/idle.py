@@ -1,4 +1,4 @@
-"""A machine that finds no more work takes itself away: out of its group, so that the group does not make it again.
+"""Removes the machine of an idle worker: from its group, so that the group does not make it again.
 
 What it must know is in its metadata (`name`, `zone`, the attribute `created-by` that names the group), and so is
 the token that it asks with. https://cloud.google.com/compute/docs/reference/rest/v1/instanceGroupManagers/deleteInstances
@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Leave:
-    """Called with the seconds without work; true when the machine is going away."""
+    """The rule by which an idle machine goes: called with the seconds without work, true when the machine is going."""
 
     after_seconds: float  # 0: never
     metadata_url: str

@@ -10,21 +10,19 @@ import threading
 import uuid
 from pathlib import Path
 
-from jobs import gcs, logformat, telemetry
-from jobs.clock import SystemClock
-from jobs.letters import Letterhead
+from jobs import logformat, telemetry
+from jobs.installation import open_postman, open_queue
 from jobs.logs import keep_out
-from jobs.mails import Postman
-from jobs.queue import Buckets, Queue
-from jobs.sendgrid import SendgridMailer
 from jobs.settings import Settings
+from jobs.storage import providers
 from vm_worker.attempt import Attempt
 from vm_worker.idle import Leave
+from vm_worker.lease_keeper import LeasePolicy
 from vm_worker.preemption import watch
+from vm_worker.scratch_folder import scratch_folder
 from vm_worker.spec import Cluster
-from vm_worker.tenure import Launch, Terms
 from vm_worker.worker import Worker
-from vm_worker.workroom import workroom
+from vm_worker.worker_config import Launch, WorkerConfig
 
 MAIL_TIMEOUT = 30.0  # seconds
 
@@ -33,18 +31,12 @@ log = logging.getLogger(__name__)
 
 def build(settings: Settings, stop: threading.Event, room: Path, launch: Launch) -> Worker:
     """A worker on the real clients, with its own folder for scratch files."""
-    client = gcs.client(settings.storage_url)
-    emails, datasets, models = (
-        gcs.GcsStore(client.bucket(name))
-        for name in (settings.emails_bucket, settings.datasets_bucket, settings.models_bucket)
-    )
     figures = telemetry.opened(settings.telemetry_url, "modelmail-worker")
-    queue = Queue(Buckets(emails, datasets, models), SystemClock(), settings.limits, figures)
-    figures.observe(telemetry.WAITING, lambda: queue.oldest_waiting_seconds() or 0.0)
-    terms = Terms(
+    queue = open_queue(settings, figures)
+    config = WorkerConfig(
         queue,
         launch,
-        settings.lease_seconds,
+        LeasePolicy(settings.lease_seconds),
         settings.weights,
         settings.download_weights,
         settings.public_url,
@@ -53,9 +45,7 @@ def build(settings: Settings, stop: threading.Event, room: Path, launch: Launch)
         Cluster(settings.ray_address, settings.ray_workers, settings.ray_cpus, settings.ray_gpus),
         figures,
     )
-    mailer = SendgridMailer(settings.sendgrid_key, settings.sendgrid_url, MAIL_TIMEOUT)
-    head = Letterhead(settings.sender, settings.operator, settings.public_url, settings.secret)
-    return Worker(terms, Postman(queue, mailer, head, room.name), room.name, room)
+    return Worker(config, open_postman(settings, queue, room.name, MAIL_TIMEOUT), room.name, room)
 
 
 def main(launch: Launch = Attempt) -> int:
@@ -65,6 +55,7 @@ def main(launch: Launch = Attempt) -> int:
         logging.getLogger(name).setLevel(logging.WARNING)
     try:
         settings = Settings.from_env()
+        providers.provider(settings)  # a wrong address is told as any wrong setting
         logformat.begin(settings.log_format, settings.project)
     except ValueError as error:
         logging.basicConfig()
@@ -77,7 +68,7 @@ def main(launch: Launch = Attempt) -> int:
     watch(settings.metadata_url, stop.set)
     leave = Leave(60 * settings.idle_minutes, settings.metadata_url, settings.compute_url)
     log.info("polling every %g s", settings.poll_seconds)
-    with workroom(settings.work, f"{socket.gethostname()}-{uuid.uuid4().hex[:6]}") as room:
+    with scratch_folder(settings.work, f"{socket.gethostname()}-{uuid.uuid4().hex[:6]}") as room:
         build(settings, stop, room, launch).forever(settings.poll_seconds, leave)
     return 0
 

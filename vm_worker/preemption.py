@@ -1,4 +1,4 @@
-"""Word from the metadata server that a Spot machine is taken back, up to 30 s before it stops.
+"""Asks the metadata server whether this Spot machine is being taken back; it says so up to 30 s before the end.
 
 https://cloud.google.com/compute/docs/instances/create-use-preemptible, "Detect preemption": the value
 `instance/preempted` turns TRUE; a request with `wait_for_change` is answered when it does.

@@ -6,94 +6,45 @@ import base64
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from jobs.json_values import JsonObject
-from jobs.options import CANDIDATES, Options
+from jobs.options import CANDIDATES
 from jobs.render import render
-from vm_worker.as_json import AsJson
-from vm_worker.evaluation import advice, gallery, matrix, pareto, plots, style, tables
+from jobs.tasks import row_of
+from vm_worker.evaluation import pareto, plots, style, tables
 from vm_worker.evaluation.tables import CandidateCost
-from vm_worker.results.candidates import CandidateRow, Selected
-from vm_worker.results.evaluated import Evaluated
-from vm_worker.results.exported import Exported
-from vm_worker.results.intake import TakenIn
-from vm_worker.results.trials import Tuned
+from vm_worker.report_facts import Facts
+from vm_worker.results.candidates import CandidateRow
 
 VERSION = 1
 SKIPPED_SHOWN = 20
-MAIL_PICTURES = ("curves.png", "confusion.png")  # none of the photos: a mail cannot be deleted afterwards
+CURVES = "curves.png"
 PARETO = "pareto.png"  # where there is more than one candidate to show
 CARD = "model_card.md"
-PICTURES = (*MAIL_PICTURES, "reliability.png", "learning.png")
-PHOTOS = (gallery.MISTAKES, gallery.PAIRS, gallery.LOOKED)  # drawn while the photos were there, where there were any
 BYTES_A_PARAMETER = 4
-
-
-@dataclass(frozen=True)
-class JobFacts:
-    """The job itself."""
-
-    id_short: str
-    created_at: str  # ISO 8601
-    started_at: str
-    options: Options
-
-    def to_json(self) -> JsonObject:
-        """The fields as JSON values."""
-        return {
-            "id_short": self.id_short,
-            "created_at": self.created_at,
-            "started_at": self.started_at,
-            "options": self.options.to_json(),
-        }
-
-
-@dataclass(frozen=True)
-class Licence(AsJson):
-    """The licence of the winner's pretrained weights."""
-
-    name: str
-    attribution: str
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What the stages committed, and what the report says of the job besides."""
-
-    job: JobFacts
-    dataset: TakenIn
-    select: Selected
-    tune: Tuned
-    evaluate: Evaluated
-    export: Exported
-    seconds: Mapping[str, float]  # by stage, of the stages that ended so far
-    versions: Mapping[str, str]  # of Python and of the packages
-    licence: Licence
-    size: int  # pixels: the side of the picture that the winner takes
-    quoted_seconds: float | None = None  # told before the training, everything included
-    hourly_price: float = 0.0  # of the machine; 0 = not said
-    model_days: int = 30  # how long the model can be downloaded
-    files_url: str = ""  # absolute, such as https://.../jobs/<id>/files; empty: links to files that lie beside
 
 
 def build(facts: Facts) -> dict[str, Any]:
     """report.json: every number of the job, and the sentences that page and mail share. Pure."""
-    built = {"version": VERSION, **_sayings(facts), **_learning(facts), **_judgement(facts), **_delivery(facts)}
+    figures = {"pictures": {}, **facts.sections.figures(facts)}
+    built = {"version": VERSION, **_sayings(facts), **_learning(facts), **figures, **_delivery(facts)}
     return {key: _finite(value) for key, value in built.items()}
 
 
 def _sayings(facts: Facts) -> JsonObject:
     """The part about the job itself: what is said of it, and how to repeat it."""
-    test, dataset = facts.evaluate.test, facts.dataset
+    dataset, sections = facts.dataset, facts.sections
     return {
+        "task": sections.task,
         "job": facts.job.to_json(),
-        "headline": advice.headline(test, len(dataset.classes)),
-        "cautions": advice.cautions(test),
-        "next_steps": _next_steps(facts),
+        "subject": sections.subject(facts),
+        "headline": sections.headline(facts),
+        "cautions": sections.cautions(facts),
+        "next_steps": sections.next_steps(facts),
         "dataset": replace(dataset, skipped=dataset.skipped[:SKIPPED_SHOWN]).to_json(),
         "duplicates": dataset.duplicates.to_json(),
         "undrawn": not all(map(style.drawable, dataset.classes)),
@@ -125,13 +76,6 @@ def _learning(facts: Facts) -> JsonObject:
     }
 
 
-def _judgement(facts: Facts) -> JsonObject:
-    """The part about quality: what the test photos say of the model."""
-    evaluate = facts.evaluate.to_json()
-    shown = {key: evaluate[key] for key in ("test", "calibration", "unsure", "pictures")}
-    return {**shown, "matrix_classes": matrix.MATRIX_CLASSES, "shares_classes": matrix.SHARES_CLASSES}
-
-
 def _delivery(facts: Facts) -> JsonObject:
     """The part about the files that are handed over."""
     export = facts.export.to_json()
@@ -142,7 +86,7 @@ def _delivery(facts: Facts) -> JsonObject:
         "pareto": [point.to_json() for point in _pareto(facts)],
         "machine": export["machine"],
         "files_url": facts.files_url,
-        "mail_pictures": list(MAIL_PICTURES),
+        "mail_pictures": [CURVES, *facts.sections.mail_pictures],
         "snippet": render("snippet.txt", size=facts.size),
     }
 
@@ -152,17 +96,16 @@ def write(facts: Facts, built: Mapping[str, Any], folder: Path) -> list[str]:
 
     report.html is self-contained, `built` becomes report.json, results.csv has the candidates and the trials.
     """
-    plots.curves(folder / "curves.png", [*facts.select.curve, *facts.tune.curve], facts.select.winner)
-    matrix.confusion(folder / "confusion.png", facts.evaluate.test.confusion, facts.dataset.classes)
-    plots.reliability(folder / "reliability.png", facts.evaluate.calibration)
-    plots.learning(folder / "learning.png", facts.select.learning_curve)
-    drawn = [*PICTURES, *([PARETO] if pareto.draw(folder / PARETO, _pareto(facts)) else [])]
+    plots.curves(folder / CURVES, [*facts.select.curve, *facts.tune.curve], facts.select.winner)
+    drawn = [CURVES, *facts.sections.draw(facts, folder)]
+    if pareto.draw(folder / PARETO, _pareto(facts)):
+        drawn.append(PARETO)
     (folder / CARD).write_text(card(built), encoding="utf-8")
     tables.write_results(folder / "results.csv", _candidates(facts), facts.tune.trials)
     # Half characters of broken names have no UTF-8; a JSON escape keeps them as they were.
     text = json.dumps(built, ensure_ascii=False, indent=1, allow_nan=False)
     (folder / "report.json").write_bytes(text.encode("utf-8", "backslashreplace"))
-    photos = [name for name in PHOTOS if name in facts.evaluate.pictures and (folder / name).exists()]
+    photos = [name for name in facts.sections.shown(facts) if (folder / name).exists()]
     pictures = {name: _data_uri(folder / name) for name in (*drawn, *photos)}
     (folder / "report.html").write_text(page(built, pictures), encoding="utf-8")
     return ["report.html", "report.json", "results.csv", CARD, *drawn]
@@ -170,14 +113,13 @@ def write(facts: Facts, built: Mapping[str, Any], folder: Path) -> list[str]:
 
 def page(report: Mapping[str, Any], pictures: Mapping[str, str]) -> str:
     """report.html, with the pictures (name -> address) in it."""
-    return render("report.html", report=report, pictures=pictures)
+    return render("report.html", report=report, pictures=pictures, body=row_of(report).page)
 
 
 def card(report: Mapping[str, Any]) -> str:
     """model_card.md, after Mitchell et al. (2019), "Model Cards for Model Reporting"."""
     made = [row for row in report["exports"] if row["state"] == "made" and row.get("accuracy") is not None]
-    values = {"data": report["dataset"], "test": report["test"], "calibration": report["calibration"], "made": made}
-    return render("model_card.txt", report=report, **values)
+    return render(row_of(report).card, report=report, data=report["dataset"], made=made)
 
 
 def _finite(value: Any) -> Any:
@@ -187,11 +129,6 @@ def _finite(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_finite(one) for one in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _next_steps(facts: Facts) -> list[str]:
-    select, evaluate = facts.select, facts.evaluate
-    return advice.next_steps(evaluate.test, select.learning_curve, select.suspects_count, evaluate.unsure)
 
 
 def _candidates(facts: Facts) -> list[CandidateCost]:

@@ -1,4 +1,4 @@
-"""What an attempt is told: one JSON file, all that the child process knows of the world."""
+"""The spec of an attempt: one JSON file with all that its child process is told."""
 
 from __future__ import annotations
 
@@ -6,17 +6,19 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
+from jobs.json_values import JsonObject
 from jobs.limits import Limits
 from jobs.options import Options
+
+USUAL_STAGES = "vm_worker.stages.table"
 
 
 @dataclass(frozen=True)
 class Done:
     """A stage or a trial that an earlier attempt has committed: it is adopted, not made again."""
 
-    result: Mapping[str, Any]
+    result: JsonObject
     seconds: float
 
 
@@ -49,7 +51,7 @@ class Spec:
     trials: Mapping[str, Done] = field(default_factory=dict)  # by key, 40 hex digits
     hourly_price: float = 0.0  # of the machine; 0 = not said
     cluster: Cluster = field(default_factory=Cluster)
-    stages: str = "vm_worker.stages.table"  # the module whose STAGES the child runs
+    stages: str = USUAL_STAGES  # the module whose STAGES the child runs
 
     def save(self, path: Path) -> None:
         """Write as JSON."""

@@ -1,4 +1,4 @@
-"""The poller: finds a job that it may take, runs it, and sweeps when there is none."""
+"""The worker: it polls for a job that it may take, runs it, and sweeps from time to time."""
 
 from __future__ import annotations
 
@@ -6,20 +6,22 @@ import logging
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 
 from jobs.errors import LeaseLost, Transient
 from jobs.job import Job, Status
-from jobs.mails import Postman
+from jobs.mail.postman import Postman
 from jobs.queue import Waiting
 from jobs.records import Record
 from jobs.retries import CRASH
 from jobs.sweep import retire, sweep
-from vm_worker.tenure import Preempted, Tenure, Terms
+from vm_worker.job_run import JobRun, Preempted
+from vm_worker.worker_config import WorkerConfig
 
-RETIRE_SECONDS = 3600.0
-LONGEST_WAIT = CRASH.most * (1 + CRASH.jitter)  # seconds
+RETIRE_SECONDS = 3600.0  # between two deletions of models whose retention has ended
+LONGEST_WAIT = CRASH.most * (1 + CRASH.jitter)  # seconds that a job is ever told to wait after a crash
+REST_PAUSE = 0.2  # seconds between two looks at whether to stop
+LOG_LINES = 30  # of an attempt's own log, that go into the worker's
 
 log = logging.getLogger(__name__)
 
@@ -33,12 +35,12 @@ class Sighting:
 
 
 class Worker:
-    """One poller. Any number of them may run against the same buckets."""
+    """One worker. Any number of them may run against the same buckets."""
 
-    def __init__(self, terms: Terms, postman: Postman, name: str, work: Path) -> None:
-        self._terms = terms
-        self._queue = terms.queue
-        self._clock = terms.queue.clock
+    def __init__(self, config: WorkerConfig, postman: Postman, name: str, work: Path) -> None:
+        self._config = config
+        self._queue = config.queue
+        self._clock = config.queue.clock
         self._postman = postman
         self._name = name
         self._work = work
@@ -61,16 +63,16 @@ class Worker:
         return False
 
     def _claimable(self) -> Iterator[Waiting]:
-        """Those that may be taken, oldest upload first; a job waits while an older one of its address runs.
+        """The jobs that may be taken, oldest upload first; a job waits while an older one of its address runs.
 
         Records are read one by one, as far as they are asked for: a long queue costs a step nothing.
         """
         busy, running = set(), set()
         for one in self._queue.waiting():
             job = one.record.job
-            if self._overdue(one):
+            if self._queue.past_deadline(job, one.dataset):
                 if self._queue.overdue(one.record) is not None:
-                    self._deliver(job.id)
+                    self._postman.try_to_deliver(job.id)
                 continue
             if job.status is Status.RUNNING:
                 running.add(job.id)
@@ -81,31 +83,27 @@ class Worker:
                 busy.add(job.email_hmac)  # another was faster: it runs
         self._sightings = {job_id: self._sightings[job_id] for job_id in running & self._sightings.keys()}
 
-    def _overdue(self, one: Waiting) -> bool:
-        age = self._clock.now() - one.dataset.created
-        return age > timedelta(hours=self._queue.limits.deadline_hours)
-
     def _due(self, job: Job) -> bool:
-        """A wait longer than any that we order comes of a clock that was wrong: it does not count."""
+        """Whether the job's wait is over. One longer than any that is ordered comes from a wrong clock: none at all."""
         if job.retry_at is None:
             return True
         wait = (job.retry_at - self._clock.now()).total_seconds()
         return wait <= 0 or wait > LONGEST_WAIT
 
     def _dead(self, record: Record) -> bool:
-        """The record has not changed for a whole lease on our own clock: no wall clock takes part."""
+        """Whether the record has not changed for a whole lease on this worker's own clock: no wall clock takes part."""
         before = self._sightings.get(record.job.id)
         if before is None or before.generation != record.generation:
             self._sightings[record.job.id] = Sighting(record.generation, self._clock.monotonic())
             return False
-        return self._clock.monotonic() - before.since > self._terms.lease_seconds
+        return self._clock.monotonic() - before.since > self._config.lease.seconds
 
     def _run(self, record: Record, claimed_at: float) -> None:
         job = record.job
         home = self._work / f"{job.short_id}-{job.lease.token if job.lease else 0}"
         log.info("job %s: claimed", job.short_id)
         try:
-            Tenure(self._terms, record, home, claimed_at).run()
+            JobRun(self._config, record, home, claimed_at).run()
         except LeaseLost as error:
             log.warning("%s", error)
         finally:
@@ -114,28 +112,19 @@ class Worker:
         self._settle(job.id)
 
     def _settle(self, job_id: str) -> None:
-        """What follows an outcome, whoever wrote it: what this worker still uploaded for a lost job goes too."""
+        """Deliver the mail of an outcome, whoever wrote it, and remove what was uploaded for a job that was lost."""
         after = self._queue.read(job_id)
         if after is None:
             return
         log.info("job %s: %s", after.job.short_id, after.job.status)
         if after.job.status.terminal:
-            self._deliver(job_id)
-
-    def _deliver(self, job_id: str) -> None:
-        """A mail that cannot be written must not stop the next job; the sweep tries it again."""
-        try:
-            self._postman.deliver(job_id)
-        except Transient as error:
-            log.warning("job %s: its mail waits: %s", job_id[:8], error)
-        except Exception:
-            log.exception("job %s: its mail could not be written", job_id[:8])
+            self._postman.try_to_deliver(job_id)
 
     def _keep_log(self, home: Path, short_id: str) -> None:
-        """The end of the attempt's own log, for the operator: the folder goes with the job."""
+        """Copy the end of the attempt's own log into this one, for the operator: the folder goes with the job."""
         path = home / "attempt.log"
         if path.exists():
-            lines = path.read_text(encoding="utf-8", errors="replace").splitlines()[-30:]
+            lines = path.read_text(encoding="utf-8", errors="replace").splitlines()[-LOG_LINES:]
             for line in lines:
                 log.info("job %s | %s", short_id, line)
 
@@ -143,21 +132,21 @@ class Worker:
         now = self._clock.monotonic()
         if self._swept is None or now - self._swept > self._queue.limits.sweep_seconds:
             self._swept = now
-            sweep(self._queue, self._deliver, self._goes_on)
+            sweep(self._queue, self._postman.try_to_deliver, self._goes_on)
         if self._retired is None or now - self._retired > RETIRE_SECONDS:
             self._retired = now
             retire(self._queue, self._goes_on)
 
     def _goes_on(self) -> bool:
-        return not self._terms.stopping()
+        return not self._config.stopping()
 
     def forever(self, poll_seconds: float, leave: Callable[[float], bool] = lambda idle: False) -> None:
-        """Poll until told to stop. Nothing that a job or the storage does ends this.
+        """Poll until the worker is told to stop. Nothing that a job or the storage does ends this.
 
         `leave` is asked after each poll without work, with the seconds since the last one that had some.
         """
         worked = self._clock.monotonic()
-        while not self._terms.stopping():
+        while not self._config.stopping():
             try:
                 busy = self.step()
             except Transient as error:
@@ -178,5 +167,5 @@ class Worker:
 
     def _rest(self, seconds: float) -> None:
         end = self._clock.monotonic() + seconds
-        while not self._terms.stopping() and self._clock.monotonic() < end:
-            self._clock.sleep(min(0.2, seconds))
+        while not self._config.stopping() and self._clock.monotonic() < end:
+            self._clock.sleep(min(REST_PAUSE, seconds))

@@ -14,8 +14,9 @@ from infra.local.environment import hush_tensorflow
 from jobs import wording
 from jobs.errors import ModelmailError
 from jobs.settings import Settings
-from vm_worker.intake.cache import IntakeRequest, take_in
+from vm_worker.intake.take_in import IntakeRequest
 from vm_worker.learn.budget import Budget
+from vm_worker.tasks.uploads import take_in
 
 SIZE = 64  # pixels, as scratch.py builds them
 DECODERS = 2
@@ -42,9 +43,9 @@ def run(source: Path, minutes: float, as_json: bool) -> int:
         except (ModelmailError, OSError) as error:
             screen.say(str(error))
             return 1
-        from vm_worker.learn import architectures
+        from vm_worker.learn.scratch import architectures
 
-        screen.say(f"{len(dataset.names)} photos of {len(dataset.classes)} kinds, {SIZE} x {SIZE} pixels")
+        screen.say(f"{len(dataset.names)} photos of {len(dataset.truth.classes)} kinds, {SIZE} x {SIZE} pixels")
         screen.say(HEADING)
         for row in architectures.table(dataset, folder, Budget.of(60 * minutes)):
             rows.append(row)

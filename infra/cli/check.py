@@ -14,7 +14,8 @@ from jobs.limits import Limits
 from jobs.settings import Settings
 from vm_worker.intake.names import clean
 from vm_worker.intake.pool import Bounds, DecoderFault, Decoders
-from vm_worker.intake.verdict import Verdict, verdict
+from vm_worker.intake.verdict import Verdict
+from vm_worker.tasks.uploads import verdict
 
 SKIPPED_SHOWN = 20  # lines a path, for people; --json has them all
 WRONG = 2  # exit status: nothing can be checked here

@@ -15,14 +15,14 @@ from email import message_from_bytes
 from email.policy import default
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
 import requests
 
-from function.client import ClientError, Submission, zip_folder
+from function.client import ClientError, zip_folder
+from function.wire import StatusAnswer, SubmissionAnswer
 from infra.cli import photos
 from infra.cli.journey import Order, download, follow, send
-from infra.cli.outcome import DemoFailed, Outcome
+from infra.cli.outcome import DemoFailed, Outcome, Prediction
 from infra.cli.screen import Screen
 from infra.local import demo_photos
 from infra.local.environment import keep_proxies_out
@@ -50,7 +50,7 @@ class Wish:
 
 
 def run(wish: Wish) -> int:
-    """The demo; returns the exit status: 0 only when every step worked."""
+    """Run the demo; returns the exit status: 0 only when every step worked."""
     signal.signal(signal.SIGTERM, _terminated)
     keep_proxies_out()
     screen, outcome = Screen(to_stderr=wish.as_json), Outcome()
@@ -61,7 +61,7 @@ def run(wish: Wish) -> int:
     except (DemoFailed, ModelmailError, StackError, OSError, subprocess.SubprocessError) as error:
         outcome.fail("demo_failed", str(error))
     if outcome.error:
-        screen.say(f"{outcome.error['code']}: {outcome.error['message']}")
+        screen.say(f"{outcome.error.code}: {outcome.error.message}")
     if wish.as_json:
         sys.stdout.write(json.dumps(outcome.to_json()) + "\n")
     return outcome.exit_status
@@ -101,8 +101,8 @@ def _source(wish: Wish, work: Path, screen: Screen) -> Path:
     return zip_folder(wish.photos, work / "photos.zip") if wish.photos.is_dir() else wish.photos
 
 
-def _options(wish: Wish, source: Path, limits: Limits) -> dict[str, Any]:
-    """The built-in photos are so few that the same rule gives them the least, 2 minutes."""
+def _options(wish: Wish, source: Path, limits: Limits) -> dict[str, object]:
+    """Choose the options. The built-in photos are so few that the usual rule gives them the least, 2 minutes."""
     minutes = photos.default_minutes(source, limits) if wish.minutes is None else wish.minutes
     return {"minutes": minutes, "exports": list(EXPORTS)}
 
@@ -113,7 +113,7 @@ def _empty(mail: Path) -> None:
             path.unlink()
 
 
-def _follow(submission: Submission, stack: Stack, screen: Screen) -> dict[str, Any]:
+def _follow(submission: SubmissionAnswer, stack: Stack, screen: Screen) -> StatusAnswer:
     try:
         return follow(stack.function_url, submission, screen, stack.check)
     except BaseException:
@@ -140,22 +140,22 @@ def _text(mail: Path) -> str:
 
 
 def _read_out(outcome: Outcome, screen: Screen) -> None:
-    """What the mail says of a job that ended without a model, and where it lies."""
+    """Show what the mail says of a job that ended without a model, and where it lies."""
     if outcome.mail_eml is not None:
         screen.say(_text(outcome.mail_eml).strip())
     screen.say(f"Mail: {outcome.mail_eml}")
 
 
-def _predict(model: Path, photo: photos.TestPhoto) -> dict[str, Any]:
-    """What `modelmail predict` says of the photo, in a process that knows nothing of this one."""
+def _predict(model: Path, photo: photos.TestPhoto) -> Prediction:
+    """Ask `modelmail predict` about the photo, in a process that knows nothing of this one."""
     command = [sys.executable, "-P", "-m", "infra.cli.main", "predict", str(model), str(photo.copy), "--json"]
     answer = subprocess.run(  # noqa: S603  our own program, no shell
         command, capture_output=True, text=True, timeout=PREDICT_SECONDS
     )
     if answer.returncode != 0:
         raise DemoFailed(f"modelmail predict failed:\n{answer.stderr}")
-    prediction: dict[str, Any] = json.loads(answer.stdout.splitlines()[-1])["predictions"][0]
-    return {**prediction, "image": photo.name}
+    said = json.loads(answer.stdout.splitlines()[-1])["predictions"][0]
+    return Prediction(photo.name, said["class"], said["probability"])
 
 
 def _terminated(number: int, frame: FrameType | None) -> None:

@@ -7,8 +7,8 @@ import os
 import shutil
 import socket
 import sys
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -20,14 +20,26 @@ from jobs import wording
 from jobs.settings import Settings
 
 GIB = 1024**3
-MEMORY_NEEDED = 3 * GIB  # a job of 20,000 photos; see the scale benchmark
-DISK_NEEDED = 10 * GIB  # decoded photos and activations of a large job
-EXTRAS = {  # extra: (its module, what it is for)
-    "fast": ("openvino", "frozen networks run several times faster on CPUs with bf16 units"),
-    "exports": ("ai_edge_litert", "TFLite, ONNX and the self-contained service"),
-    "ray": ("ray", "candidates and trials over a cluster"),
-}
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "firefox")
+
+
+@dataclass(frozen=True)
+class Needs:
+    """The figures and parts that a machine is checked against."""
+
+    memory: int = 3 * GIB  # bytes; a job of 20,000 photos, see the scale benchmark
+    disk: int = 10 * GIB  # bytes; decoded photos and activations of a large job
+    ports: Ports = field(default_factory=Ports)
+    extras: Mapping[str, tuple[str, str]] = field(  # extra -> its module, and what it is for
+        default_factory=lambda: {
+            "fast": ("openvino", "frozen networks run several times faster on CPUs with bf16 units"),
+            "exports": ("ai_edge_litert", "TFLite, ONNX and the self-contained service"),
+            "ray": ("ray", "candidates and trials over a cluster"),
+        }
+    )
+
+
+NEEDS = Needs()
 
 
 @dataclass(frozen=True)
@@ -40,7 +52,7 @@ class Finding:
     advice: str = ""
 
 
-def run(data: Path, as_json: bool) -> int:
+def run(data: Path, as_json: bool, needs: Needs = NEEDS) -> int:
     """Print the findings; returns the exit status: 0 when training works here."""
     screen = Screen(to_stderr=as_json)
     try:
@@ -48,14 +60,20 @@ def run(data: Path, as_json: bool) -> int:
     except ValueError as error:
         screen.say(str(error))
         return 1
-    findings = [*_machine(data), *_weights(settings), *_extras(), *_looks(), *_ports()]
+    findings = [
+        *_machine(data, needs),
+        *_weights(settings),
+        *_extras(needs),
+        *_looks(),
+        *_ports(needs.ports),
+    ]
     _show(screen, findings)
     if as_json:
         sys.stdout.write(json.dumps({"findings": [asdict(one) for one in findings]}) + "\n")
     return 1 if any(one.state == "bad" for one in findings) else 0
 
 
-def _machine(data: Path) -> Iterator[Finding]:
+def _machine(data: Path, needs: Needs) -> Iterator[Finding]:
     version = ".".join(map(str, sys.version_info[:3]))
     yield Finding("Python", "good", version)
     for module in ("tensorflow", "keras", "PIL"):
@@ -63,12 +81,12 @@ def _machine(data: Path) -> Iterator[Finding]:
             yield Finding(module, "bad", "not installed", "Install the extra `worker`.")
     yield Finding("Processor cores", "good" if (os.cpu_count() or 1) > 1 else "poor", str(os.cpu_count()))
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    enough = memory >= MEMORY_NEEDED
+    enough = memory >= needs.memory
     advice = "" if enough else "Small sets work; thousands of photos may not."
     yield Finding("Memory", "good" if enough else "poor", wording.size(memory), advice)
     folder = next(path for path in (data.resolve(), *data.resolve().parents) if path.exists())
     free = shutil.disk_usage(folder).free
-    roomy = free >= DISK_NEEDED
+    roomy = free >= needs.disk
     yield Finding(
         "Free disk", "good" if roomy else "poor", wording.size(free), "" if roomy else "Large sets need more."
     )
@@ -82,11 +100,11 @@ def _machine(data: Path) -> Iterator[Finding]:
 
 
 def _weights(settings: Settings) -> Iterator[Finding]:
-    """Which networks can be candidates here."""
+    """Tell which networks can be candidates here."""
     if find_spec("keras") is None:
         return
-    from vm_worker.learn.backbones import CATALOGUE
-    from vm_worker.learn.weights import find
+    from vm_worker.learn.networks.catalogue import CATALOGUE
+    from vm_worker.learn.networks.weights import find
 
     found, missing = find(tuple(CATALOGUE), settings.weights, False)
     advice = ""
@@ -98,8 +116,8 @@ def _weights(settings: Settings) -> Iterator[Finding]:
     )
 
 
-def _extras() -> Iterator[Finding]:
-    for extra, (module, purpose) in EXTRAS.items():
+def _extras(needs: Needs) -> Iterator[Finding]:
+    for extra, (module, purpose) in needs.extras.items():
         there = find_spec(module) is not None
         yield Finding(
             f"Extra `{extra}`",
@@ -110,7 +128,7 @@ def _extras() -> Iterator[Finding]:
 
 
 def _looks() -> Iterator[Finding]:
-    """What pictures and pages need."""
+    """Look for what pictures and pages need."""
     if find_spec("matplotlib") is not None:
         from vm_worker.evaluation import style
 
@@ -127,8 +145,7 @@ def _looks() -> Iterator[Finding]:
     )
 
 
-def _ports() -> Iterator[Finding]:
-    wanted = Ports()
+def _ports(wanted: Ports) -> Iterator[Finding]:
     taken = [str(port) for port in asdict(wanted).values() if _taken(port)]
     advice = "The next free ones are taken instead." if taken else ""
     yield Finding("Ports", "poor" if taken else "good", f"in use: {', '.join(taken)}" if taken else "free", advice)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from infra.local.emulator.__main__ import run
-from infra.local.emulator.server import Config
+from infra.emulator.__main__ import run
+from infra.emulator.server import Config
 
 __all__ = ["Config", "run"]

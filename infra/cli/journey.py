@@ -1,4 +1,4 @@
-"""From photos to a finished job, by the service's own HTTP interface."""
+"""The steps from photos to a finished job, by the service's own HTTP interface."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from function.client import Client, ClientError, Resume, Submission, zip_folder
+from function.client import Client, ClientError, Resume, zip_folder
+from function.wire import StatusAnswer, SubmissionAnswer
 from infra.cli.resume import Cut, Memory, key_of
 from infra.cli.screen import Screen
 
 
 @dataclass(frozen=True)
 class Order:
-    """What is sent, by whom, to which service, with which options."""
+    """The photos to send, the address, the service and the options."""
 
     path: Path  # a zip, or a folder of class folders
     email: str
     url: str
-    options: Mapping[str, Any]
+    options: Mapping[str, object]
 
 
-def send(order: Order, screen: Screen, memory: Memory | None = None) -> Submission:
+def send(order: Order, screen: Screen, memory: Memory | None = None) -> SubmissionAnswer:
     """Submit and upload; with a memory, go on with an upload of the same order that was cut off.
 
     Raises ClientError with the service's code and message.
@@ -50,36 +50,36 @@ def send(order: Order, screen: Screen, memory: Memory | None = None) -> Submissi
 
 
 def follow(
-    url: str, submission: Submission, screen: Screen, check: Callable[[], None] = lambda: None
-) -> dict[str, Any]:
-    """Show the job until it ends; its last status. `check` is called at each poll and may raise."""
+    url: str, submission: SubmissionAnswer, screen: Screen, check: Callable[[], None] = lambda: None
+) -> StatusAnswer:
+    """Show the job until it ends; returns its last status. `check` is called at each poll and may raise."""
 
-    def watched() -> Iterator[dict[str, Any]]:
+    def watched() -> Iterator[StatusAnswer]:
         for status in Client(url).follow(submission.status_url):
             check()
             yield status
 
     started = time.monotonic()
     last = screen.follow(watched())
-    screen.say(f"{str(last['status']).capitalize()} after {time.monotonic() - started:.0f} s")
+    screen.say(f"{last.status.capitalize()} after {time.monotonic() - started:.0f} s")
     return last
 
 
-def download(status: Mapping[str, Any], folder: Path) -> dict[str, Path]:
-    """Every file of a job that is done, by the service's links; name -> path. Raises ClientError."""
+def download(status: StatusAnswer, folder: Path) -> dict[str, Path]:
+    """Download every file of a job that is done; returns name -> path. Raises ClientError."""
     folder.mkdir(parents=True, exist_ok=True)
-    files = {file["name"]: folder / Path(file["name"]).name for file in status["files"]}
-    with Client(status["files"][0]["url"]) as client:
-        for file in status["files"]:
-            client.download(file["url"], files[file["name"]])
+    files = {file.name: folder / Path(file.name).name for file in status.files}
+    with Client(status.files[0].url) as client:
+        for file in status.files:
+            client.download(file.url, files[file.name])
     return files
 
 
 def _cut_off(client: Client, memory: Memory | None, key: str) -> Cut | None:
-    """The upload to go on with: its job must still wait for the zip."""
+    """Find the upload to go on with: its job must still wait for the zip."""
     cut = memory.find(key) if memory else None
     try:
-        waits = cut is not None and client.status(cut.submission.status_url)["status"] == "awaiting_upload"
+        waits = cut is not None and client.status(cut.submission.status_url).status == "awaiting_upload"
     except ClientError:  # the job is gone
         waits = False
     return cut if waits else None

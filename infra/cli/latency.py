@@ -11,8 +11,8 @@ from pathlib import Path
 from infra.cli.screen import Screen
 from jobs import wording
 from vm_worker.exports.service.runtime.bundle import from_zip
-from vm_worker.learn import latency
-from vm_worker.learn.backbones import CATALOGUE
+from vm_worker.learn.latency import measurement
+from vm_worker.learn.networks.catalogue import CATALOGUE
 from vm_worker.results.exported import Latency
 
 NETWORK_SECONDS = 300.0  # for converting and measuring one network, at most
@@ -24,10 +24,10 @@ def run(models: Sequence[Path], as_json: bool) -> int:
     with tempfile.TemporaryDirectory(prefix="modelmail-") as scratch:
         try:
             figures = _models(models, Path(scratch)) if models else _networks(Path(scratch), screen)
-        except (ValueError, OSError, latency.NotMeasured) as error:
+        except (ValueError, OSError, measurement.NotMeasured) as error:
             screen.say(f"{error}.")
             return 2
-    machine = latency.machine()
+    machine = measurement.machine()
     screen.say(f"{machine.processor}, {machine.threads} threads, LiteRT {machine.litert}; milliseconds for one photo")
     screen.say(
         f"{'':<36}{'size':>9}{'one core: mean':>16}{'median':>8}{'p95':>8}{'all: mean':>11}{'median':>8}{'p95':>8}"
@@ -48,17 +48,17 @@ def _line(name: str, row: Latency) -> str:
 
 
 def _models(models: Sequence[Path], scratch: Path) -> dict[str, Latency]:
-    """Name -> figures. Raises ValueError for what holds no TFLite model."""
+    """Measure the models; returns name -> figures. Raises ValueError for what holds no TFLite model."""
     files: dict[Path, str] = {}
     for given in models:
         for path in _files(given, scratch / f"{len(files)}.tflite"):
             short = given.is_dir() and len(models) == 1
             files[path] = path.name if short else str(path if given.is_dir() else given)
-    return {files[path]: row for path, row in latency.measure(list(files)).items()}
+    return {files[path]: row for path, row in measurement.measure(list(files)).items()}
 
 
 def _files(given: Path, scratch: Path) -> list[Path]:
-    """The TFLite files of a folder, a service.pyz, or a file itself."""
+    """Find the TFLite files of a folder, of a service.pyz, or a file itself."""
     if given.suffix == ".pyz":
         scratch.write_bytes(from_zip(given).model)
         return [scratch]
@@ -69,10 +69,10 @@ def _files(given: Path, scratch: Path) -> list[Path]:
 
 
 def _networks(scratch: Path, screen: Screen) -> dict[str, Latency]:
-    """Each network of the catalogue; what was measured before is remembered."""
-    memory = latency.Memory()
+    """Measure each network of the catalogue; what was measured before is remembered."""
+    memory = measurement.Memory()
     for key, row in CATALOGUE.items():
         if memory.get(key) is None:
             screen.say(f"Measuring {row.title}")
-            latency.fill([key], scratch, NETWORK_SECONDS)
+            measurement.fill([key], scratch, NETWORK_SECONDS)
     return memory.known(CATALOGUE)

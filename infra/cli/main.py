@@ -128,6 +128,9 @@ def submit(  # noqa: PLR0913  one parameter for each option of a job, which is w
         str | None, typer.Option(help="true or false: whether small networks without pretrained weights are tried too.")
     ] = None,
     seed: Annotated[int | None, typer.Option(help="The same seed gives the same order of trials.")] = None,
+    task: Annotated[
+        str | None, typer.Option(help="What the model is for: classification; default: recognised from the zip.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder that the model and the report are downloaded to.")] = None,
     check_first: Annotated[
         bool, typer.Option("--check/--no-check", help="Look at the photos first, by the rules of the service.")
@@ -148,7 +151,7 @@ def submit(  # noqa: PLR0913  one parameter for each option of a job, which is w
     given = {
         "minutes": minutes, "objective": objective, "candidates": candidates, "search": search, "epochs": epochs,
         "trials": trials, "exports": exports, "mirror": mirror, "from_scratch": from_scratch,
-        "seed": seed,
+        "seed": seed, "task": task,
     }  # fmt: skip
     options = {name: value for name, value in given.items() if value is not None}
     raise typer.Exit(run(Wish(Order(path, email, url, options), out, check_first, as_json)))

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from rich.table import Table
 
 from infra.cli.screen import Screen
-from jobs import gcs, operator, wording
-from jobs.clock import SystemClock
+from jobs import operator, wording
 from jobs.errors import ModelmailError, UserError
+from jobs.installation import open_queue
 from jobs.job import Job, Status
-from jobs.queue import Buckets, Queue
+from jobs.queue import Queue
 from jobs.settings import Settings
 
 ENDED = (Status.EXPIRED, Status.DELETED)  # shown with --all alone
@@ -29,7 +29,7 @@ def show(everything: bool, as_json: bool) -> int:
         rows = [_row(job, queue.clock.now()) for job in reversed(jobs) if everything or job.status not in ENDED]
         screen.show(_table(rows))
         if as_json:
-            sys.stdout.write(json.dumps({"jobs": rows}) + "\n")
+            sys.stdout.write(json.dumps({"jobs": [vars(row) for row in rows]}) + "\n")
         return 0
 
     return _with_queue(work, as_json)
@@ -44,7 +44,7 @@ def act(action: str, job_id: str, as_json: bool) -> int:
         job = actions[action](queue, found.id)
         screen.say(f"Job {job.short_id} is {job.status}.")
         if as_json:
-            sys.stdout.write(json.dumps(_row(job, queue.clock.now())) + "\n")
+            sys.stdout.write(json.dumps(vars(_row(job, queue.clock.now()))) + "\n")
         return 0
 
     return _with_queue(work, as_json)
@@ -53,7 +53,7 @@ def act(action: str, job_id: str, as_json: bool) -> int:
 def _with_queue(work: Callable[[Queue, Screen], int], as_json: bool) -> int:
     screen = Screen(to_stderr=as_json)
     try:
-        return work(_queue(Settings.from_env()), screen)
+        return work(open_queue(Settings.from_env()), screen)
     except UserError as error:
         screen.say(f"{error.code}: {error.message}")
         return 1
@@ -62,39 +62,49 @@ def _with_queue(work: Callable[[Queue, Screen], int], as_json: bool) -> int:
         return 2
 
 
-def _queue(settings: Settings) -> Queue:
-    client = gcs.client(settings.storage_url)
-    names = (settings.emails_bucket, settings.datasets_bucket, settings.models_bucket)
-    stores = (gcs.GcsStore(client.bucket(name)) for name in names)
-    return Queue(Buckets(*stores), SystemClock(), settings.limits)
+@dataclass(frozen=True)
+class JobRow:
+    """One line of the list. It holds no address and no whole id: what is on a screen may be seen."""
+
+    job: str
+    status: str
+    stage: str | None
+    age_seconds: int
+    running_seconds: int | None
+    owner: str | None
+    takeovers: int
+    preemptions: int
+    crashes: int
+    error: str | None  # its code
+    mails: Mapping[str, str]  # kind -> state
 
 
-def _row(job: Job, now: datetime) -> dict[str, Any]:
-    """No address and no whole id: what is on a screen may be seen."""
+def _row(job: Job, now: datetime) -> JobRow:
     ended = job.finished_at or now
-    return {
-        "job": job.short_id,
-        "status": str(job.status),
-        "stage": str(job.progress.stage) if job.status is Status.RUNNING else None,
-        "age_seconds": round((now - job.created_at).total_seconds()),
-        "running_seconds": round((ended - job.started_at).total_seconds()) if job.started_at else None,
-        "owner": job.lease.owner if job.lease and job.status is Status.RUNNING else None,
-        "takeovers": job.takeovers,
-        "preemptions": job.preemptions,
-        "crashes": job.crashes,
-        "error": job.error["code"] if job.error else None,
-        "mails": {kind: str(mail.state) for kind, mail in job.mails.items()},
-    }
+    running = job.status is Status.RUNNING
+    return JobRow(
+        job=job.short_id,
+        status=str(job.status),
+        stage=str(job.progress.stage) if running else None,
+        age_seconds=round((now - job.created_at).total_seconds()),
+        running_seconds=round((ended - job.started_at).total_seconds()) if job.started_at else None,
+        owner=job.lease.owner if job.lease and running else None,
+        takeovers=job.takeovers,
+        preemptions=job.preemptions,
+        crashes=job.crashes,
+        error=job.error.code if job.error else None,
+        mails={kind: str(mail.state) for kind, mail in job.mails.items()},
+    )
 
 
-def _table(rows: Iterable[dict[str, Any]]) -> Table:
+def _table(rows: Iterable[JobRow]) -> Table:
     table = Table(box=None, pad_edge=False)
     for title in ("Job", "Status", "Stage", "Age", "Ran for", "Attempts lost", "Error", "Mails"):
         table.add_column(title, overflow="fold")
     for row in rows:
-        lost = row["takeovers"] + row["preemptions"] + row["crashes"]
-        mails = ", ".join(f"{kind} {state}" for kind, state in row["mails"].items())
-        cells = (row["job"], row["status"], row["stage"] or "", wording.seconds(row["age_seconds"]))
-        ran = wording.seconds(row["running_seconds"]) if row["running_seconds"] is not None else ""
-        table.add_row(*cells, ran, str(lost or ""), row["error"] or "", mails)
+        lost = row.takeovers + row.preemptions + row.crashes
+        mails = ", ".join(f"{kind} {state}" for kind, state in row.mails.items())
+        ran = wording.seconds(row.running_seconds) if row.running_seconds is not None else ""
+        age = wording.seconds(row.age_seconds)
+        table.add_row(row.job, row.status, row.stage or "", age, ran, str(lost or ""), row.error or "", mails)
     return table

@@ -1,4 +1,4 @@
-"""What a demo came to: its JSON, its exit status and its last words."""
+"""The outcome of a demo: its JSON, its exit status and its last lines."""
 
 from __future__ import annotations
 
@@ -8,53 +8,65 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from function.wire import ErrorShown, StatusAnswer
 from infra.cli.screen import Screen, candidates_table
 from jobs import wording
+from jobs.json_values import JsonObject
+from jobs.shown import ACCURACY, CandidateShown
 
 
 class DemoFailed(Exception):
     """A step of the demo did not work; the message says which and why."""
 
 
+@dataclass(frozen=True)
+class Prediction:
+    """The answer of the model for one photo of the test set."""
+
+    image: str
+    label: str
+    probability: float  # 0..1
+
+
 @dataclass
 class Outcome:
-    """Filled step by step, so that a demo that breaks still tells how far it came."""
+    """The outcome, filled step by step, so that a demo that breaks still tells how far it came."""
 
     job_id: str | None = None
     status: str | None = None
-    error: dict[str, str] | None = None
+    error: ErrorShown | None = None
     files: dict[str, Path] = field(default_factory=dict)
     mail_eml: Path | None = None
     mail_html: Path | None = None
     report: Mapping[str, Any] = field(default_factory=dict)
-    prediction: Mapping[str, Any] = field(default_factory=dict)
+    prediction: Prediction | None = None
 
     @property
     def exit_status(self) -> int:
-        """0 only for a job that is done and a demo without a fault."""
+        """The exit status: 0 only for a job that is done and a demo without a fault."""
         return 0 if self.status == "done" and self.error is None else 1
 
     def fail(self, code: str, message: str) -> None:
         """Note what went wrong; the first fault is the one that counts."""
-        self.error = self.error or {"code": code, "message": message}
+        self.error = self.error or ErrorShown(code, message)
 
-    def take_status(self, status: Mapping[str, Any]) -> None:
+    def take_status(self, status: StatusAnswer) -> None:
         """Note how the job ended."""
-        self.status = status["status"]
-        self.error = status["error"]
+        self.status = status.status
+        self.error = status.error
 
     def take_files(self, files: dict[str, Path]) -> None:
         """Note the downloads, and read the report among them."""
         self.files = files
         self.report = json.loads(files["report.json"].read_text(encoding="utf-8"))
 
-    def to_json(self) -> dict[str, Any]:
-        """Plain values; None where the demo did not come so far."""
+    def to_json(self) -> JsonObject:
+        """Write the outcome; None where the demo did not come so far."""
         test, winner = self.report.get("test", {}), self.report.get("winner", {})
         return {
             "job_id": self.job_id,
             "status": self.status,
-            "error": self.error,
+            "error": self.error.to_json() if self.error else None,
             "winner": winner.get("name"),
             "candidates": self.report.get("candidates", []),
             "test_accuracy": test.get("accuracy"),
@@ -67,8 +79,8 @@ class Outcome:
         }
 
     def tell(self, screen: Screen) -> None:
-        """The last words to a person: a finished job's figures and where everything lies."""
-        screen.show(candidates_table(self.report["candidates"]))
+        """Show a finished job's figures and where everything lies."""
+        screen.show(candidates_table([CandidateShown.from_json(row) for row in self.report["candidates"]]))
         for title, text in self._lines():
             screen.say(f"{title:<11}{text}")
 
@@ -77,7 +89,10 @@ class Outcome:
         accuracy = (
             f"accuracy {wording.percent(test['accuracy'], 1)}, 95 % interval {wording.interval(test['interval'])}"
         )
-        validation = f"validation accuracy {wording.percent(winner['validation_accuracy'], 1)}"
+        validation = (
+            f"validation {wording.metric(winner.get('metric', ACCURACY))} "
+            f"{wording.percent(winner.get('validation_score', winner.get('validation_accuracy')), 1)}"
+        )
         return [
             ("Winner", f"{winner['title']} ({winner['name']}), {validation}"),
             ("Test", f"{accuracy}, on {wording.plural(test['images'], 'photo')} kept aside"),
@@ -90,8 +105,10 @@ class Outcome:
         ]
 
 
-def _said(row: Mapping[str, Any]) -> str:
-    return f"{wording.name(row['class'])}, {wording.percent(row['probability'], 1)}, for {row['image']} of the test set"
+def _said(answer: Prediction | None) -> str:
+    if answer is None:
+        return "none"
+    return f"{wording.name(answer.label)}, {wording.percent(answer.probability, 1)}, for {answer.image} of the test set"
 
 
 def _text(path: Path | None) -> str | None:

@@ -1,4 +1,4 @@
-"""A zip of photos, before and after its job: how long to train, and one photo to test the model with."""
+"""Two looks at a zip of photos: how long to train on it, and one photo to try the model with."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ PROCESSES = 2
 
 
 def default_minutes(path: Path, limits: Limits) -> int:
-    """The least that the service takes, and one minute for each 400 photos; at most what the service takes."""
-    from vm_worker.intake.unzip import survey
+    """Choose the minutes: the least that the service takes, and one more for each 400 photos, up to its most."""
+    from vm_worker.tasks.uploads import survey
 
     try:
         photos = len(survey(path, limits).photos)
@@ -34,13 +34,13 @@ class TestPhoto:
 
 
 def one_of_the_test_set(path: Path, limits: Limits, folder: Path) -> TestPhoto:
-    """A photo that the training did not see.
+    """Find a photo that the training did not see.
 
     The split follows from the photos and the seed alone, so it is found again here, without the worker.
     """
-    from vm_worker.intake.cache import IntakeRequest, take_in
     from vm_worker.intake.dataset import Part
-    from vm_worker.intake.unzip import survey
+    from vm_worker.intake.take_in import IntakeRequest
+    from vm_worker.tasks.uploads import survey, take_in
 
     request = IntakeRequest(path, folder / "intake", (SIZE,), Options().seed, limits, PROCESSES)
     dataset = take_in(request, lambda fraction, message: None)

@@ -6,13 +6,14 @@ import csv
 import io
 import json
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from infra.cli.screen import Screen
 from infra.local.environment import hush_tensorflow
@@ -38,6 +39,27 @@ class Question:
     as_csv: bool = False
 
 
+@dataclass(frozen=True)
+class Prediction:
+    """The answer of the model for one photo; None where the photo could not be read."""
+
+    image: str
+    label: str | None = None
+    probability: float | None = None  # 0..1
+    sure: bool | None = None
+    error: str | None = None
+
+    def to_json(self) -> dict[str, str | float | None]:
+        """Write a row of the answer."""
+        return {
+            "image": self.image,
+            "class": self.label,
+            "probability": self.probability,
+            "error": self.error,
+            "sure": self.sure,
+        }
+
+
 def run(question: Question) -> int:
     """Print a line for each photo; returns the exit status: 0 when all could be read, 1 else, 2 without a model."""
     screen = Screen(to_stderr=question.as_json or question.as_csv)
@@ -55,43 +77,44 @@ def run(question: Question) -> int:
     names = labels.read_text(encoding="utf-8").split("\n")
     threshold = _threshold(question)
     rows = []
-    for row in predictions(network, names, _photos(question.images)):
-        row["sure"] = None if row["error"] else row["probability"] >= threshold
+    for row in predictions(network, names, _photos(question.images), threshold):
         rows.append(row)
-        screen.say(f"{row['image']}  {_answer(row)}")
+        screen.say(f"{row.image}  {_answer(row)}")
     if not rows:
         screen.say("No photos were found there.")
     _print(question, rows)
-    return 1 if not rows or any(row["error"] for row in rows) else 0
+    return 1 if not rows or any(row.error for row in rows) else 0
 
 
-def predictions(network: Any, labels: list[str], images: Iterable[Path]) -> Iterator[dict[str, Any]]:
-    """One row for each image, by a Keras model.
-
-    `image`, `class`, `probability` (0..1) and `error`; None where there is nothing to say.
-    """
+def predictions(network: Any, labels: Sequence[str], images: Iterable[Path], threshold: float) -> Iterator[Prediction]:
+    """Answer for each image, by a Keras model; an answer counts as sure from the threshold on."""
     size = network.input_shape[1]
     rest = iter(images)
     while some := list(islice(rest, BATCH)):
-        rows, squares = [], np.zeros((BATCH, size, size, 3), np.float32)
-        for place, image in enumerate(some):
-            row: dict[str, Any] = {"image": str(image), "class": None, "probability": None, "error": None}
-            try:
-                squares[place] = read_square(image, size)
-            except (ModelmailError, OSError) as error:
-                row["error"] = str(error)
-            rows.append(row)
+        squares = np.zeros((BATCH, size, size, 3), np.float32)
+        errors = [_read(image, squares[place]) for place, image in enumerate(some)]
         # A single photo needs no full batch: what is filled up is thrown away.
         answers = network.predict_on_batch(squares if len(some) > 1 else squares[:1])
-        for row, answer in zip(rows, answers, strict=False):
-            if row["error"] is None:
-                best = int(answer.argmax())
-                row |= {"class": labels[best], "probability": float(answer[best])}
-            yield row
+        for image, error, answer in zip(some, errors, answers, strict=False):
+            if error is not None:
+                yield Prediction(str(image), error=error)
+                continue
+            best = int(answer.argmax())
+            probability = float(answer[best])
+            yield Prediction(str(image), labels[best], probability, probability >= threshold)
+
+
+def _read(image: Path, into: npt.NDArray[np.float32]) -> str | None:
+    """Decode the photo into a square; returns why it cannot be read, or None."""
+    try:
+        into[:] = read_square(image, len(into))
+    except (ModelmailError, OSError) as error:
+        return str(error)
+    return None
 
 
 def _photos(given: Iterable[Path]) -> Iterator[Path]:
-    """Each file as it is given; of a folder whatever is named like a photo, in the order of the names."""
+    """List each file as it is given; of a folder, whatever is named like a photo, in the order of the names."""
     for path in given:
         if not path.is_dir():
             yield path
@@ -103,7 +126,7 @@ def _photos(given: Iterable[Path]) -> Iterator[Path]:
 
 
 def _threshold(question: Question) -> float:
-    """Below this probability the model is better not believed."""
+    """Give the probability below which the model is better not believed."""
     if question.unsure is not None:
         return question.unsure
     try:
@@ -113,20 +136,20 @@ def _threshold(question: Question) -> float:
         return 0.0
 
 
-def _print(question: Question, rows: list[dict[str, Any]]) -> None:
+def _print(question: Question, rows: Sequence[Prediction]) -> None:
     if question.as_json:
-        sys.stdout.write(json.dumps({"predictions": rows}) + "\n")
+        sys.stdout.write(json.dumps({"predictions": [row.to_json() for row in rows]}) + "\n")
     if question.as_csv:
         out = io.StringIO()
-        table = csv.DictWriter(out, COLUMNS, lineterminator="\n")
-        table.writeheader()
+        table = csv.writer(out, lineterminator="\n")
+        table.writerow(COLUMNS)
         # A file may be named like a formula.
-        table.writerows({key: harmless(row[key]) for key in COLUMNS} for row in rows)
+        table.writerows([harmless(cells[key]) for key in COLUMNS] for cells in (row.to_json() for row in rows))
         sys.stdout.write(out.getvalue())
 
 
-def _answer(row: Mapping[str, Any]) -> str:
-    if row["error"]:
-        return str(row["error"])
-    said = f"{wording.name(row['class'])}  {wording.percent(row['probability'], 1)}"
-    return said if row["sure"] else f"not sure (perhaps {said})"
+def _answer(row: Prediction) -> str:
+    if row.label is None:
+        return str(row.error)
+    said = f"{wording.name(row.label)}  {wording.percent(row.probability, 1)}"
+    return said if row.sure else f"not sure (perhaps {said})"

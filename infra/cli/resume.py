@@ -1,16 +1,16 @@
-"""Uploads that were cut off: what `modelmail submit` must remember to go on with one."""
+"""The memory of uploads that were cut off, by which `modelmail submit` goes on with them."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import typer
 
-from function.client import Submission
+from function.wire import SubmissionAnswer
 
 LIFE = 6 * 24 * 3600.0  # seconds; the storage forgets a session after a week
 
@@ -19,7 +19,7 @@ LIFE = 6 * 24 * 3600.0  # seconds; the storage forgets a session after a week
 class Cut:
     """An upload on its way: the job, and where the rest of its zip goes."""
 
-    submission: Submission
+    submission: SubmissionAnswer
     session: str
 
 
@@ -31,32 +31,34 @@ class Memory:
 
     @classmethod
     def of_user(cls) -> Memory:
-        """Where programs of this user keep such things."""
+        """Make a memory in the folder where programs of this user keep such things."""
         return cls(Path(typer.get_app_dir("modelmail")) / "uploads")
 
     def find(self, key: str) -> Cut | None:
-        """The upload, unless it is too old or unreadable."""
+        """Find the upload; None where it is too old or unreadable."""
         path = self._path(key)
         try:
             if time.time() - path.stat().st_mtime > LIFE:
                 return None
             kept = json.loads(path.read_text(encoding="utf-8"))
-            return Cut(Submission(**kept["submission"]), kept["session"])
+            return Cut(SubmissionAnswer.from_json(kept["submission"]), kept["session"])
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
     def keep(self, key: str, cut: Cut) -> None:
-        """Remember. A disk that takes no file costs the memory, not the upload."""
+        """Remember the upload. A disk that takes no file costs the memory, not the upload."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             path = self._path(key)
             path.touch(mode=0o600)
-            path.write_text(json.dumps(asdict(cut)), encoding="utf-8")
+            path.write_text(
+                json.dumps({"submission": cut.submission.to_json(), "session": cut.session}), encoding="utf-8"
+            )
         except OSError:
             return
 
     def drop(self, key: str) -> None:
-        """The upload has ended."""
+        """Forget the upload: it has ended."""
         self._path(key).unlink(missing_ok=True)
 
     def _path(self, key: str) -> Path:
@@ -64,7 +66,7 @@ class Memory:
 
 
 def key_of(zip_file: Path, *more: str) -> str:
-    """Equal for equal zips with equal orders."""
+    """Make a key that is equal for equal zips with equal orders."""
     digest = hashlib.sha256()
     with zip_file.open("rb") as file:
         while block := file.read(1024 * 1024):

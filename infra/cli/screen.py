@@ -1,19 +1,18 @@
-"""What a person sees while a job runs: live on a terminal, as lines elsewhere."""
+"""The display of a running job: live on a terminal, as lines elsewhere."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskProgressColumn, TextColumn, TransferSpeedColumn
 from rich.table import Table
 
+from function.wire import StatusAnswer
 from jobs import wording
-
-Status = Mapping[str, Any]
+from jobs.shown import ACCURACY, CandidateShown
 
 
 class Screen:
@@ -23,17 +22,17 @@ class Screen:
         self.console = Console(stderr=to_stderr, highlight=False)
 
     def say(self, text: str) -> None:
-        """Lines of text. Strangers' names in it are harmless: no markup, no control characters."""
+        """Show lines of text. Strangers' names in it are harmless: no markup, no control characters."""
         for line in text.splitlines():
             self.console.print(wording.clean(line), markup=False, soft_wrap=True)
 
     def show(self, what: RenderableType) -> None:
-        """A table."""
+        """Show a table."""
         self.console.print(what)
 
     @contextmanager
     def uploading(self) -> Iterator[Callable[[int, int], None]]:
-        """A bar for an upload; yields what to call with the bytes sent and the bytes in all."""
+        """Show a bar for an upload; yields what to call with the bytes sent and the bytes in all."""
         columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
         quiet = not self.console.is_terminal
         with Progress(*columns, console=self.console, transient=True, disable=quiet) as progress:
@@ -44,14 +43,14 @@ class Screen:
 
             yield moved
 
-    def follow(self, statuses: Iterable[Status]) -> dict[str, Any]:
+    def follow(self, statuses: Iterable[StatusAnswer]) -> StatusAnswer:
         """Show each status as it comes; returns the last one. Raises ValueError when there was none."""
         last = self._live(statuses) if self.console.is_terminal else self._lines(statuses)
         if last is None:
             raise ValueError("the job has no status")
-        return dict(last)
+        return last
 
-    def _live(self, statuses: Iterable[Status]) -> Status | None:
+    def _live(self, statuses: Iterable[StatusAnswer]) -> StatusAnswer | None:
         last = None
         columns = (
             TextColumn("{task.description}"),
@@ -63,43 +62,39 @@ class Screen:
         task = bar.add_task("Waiting", total=1.0, left="")
         with Live(bar, console=self.console, refresh_per_second=8) as live:
             for last in statuses:
-                bar.update(task, completed=last["progress"], description=_where(last), left=_left(last))
-                live.update(Group(bar, candidates_table(last["candidates"])) if last["candidates"] else bar)
+                bar.update(task, completed=last.progress, description=_where(last), left=_left(last))
+                live.update(Group(bar, candidates_table(last.candidates)) if last.candidates else bar)
         return last
 
-    def _lines(self, statuses: Iterable[Status]) -> Status | None:
+    def _lines(self, statuses: Iterable[StatusAnswer]) -> StatusAnswer | None:
         last, shown = None, ""
         for last in statuses:
             line = _where(last)
             if line != shown:
-                self.say(f"{last['progress']:4.0%}  {line}  {_left(last)}".rstrip())
+                self.say(f"{last.progress or 0:4.0%}  {line}  {_left(last)}".rstrip())
                 shown = line
         return last
 
 
-def candidates_table(candidates: Iterable[Mapping[str, Any]]) -> Table:
-    """The networks that were tried, with their validation accuracy and its 95 % interval."""
+def candidates_table(candidates: Sequence[CandidateShown]) -> Table:
+    """Show the networks that were tried, with their validation score and its 95 % interval."""
+    measure = candidates[0].metric if candidates else ACCURACY
     table = Table(box=None, pad_edge=False)
     table.add_column("Candidate")
-    for title in ("Validation accuracy", "95 % interval", "Time"):
+    for title in (f"Validation {wording.metric(measure)}", "95 % interval", "Time"):
         table.add_column(title, justify="right")
     table.add_column("")
     for row in candidates:
-        accuracy, interval = (
-            wording.percent(row["validation_accuracy"], 1),
-            wording.interval(row["validation_interval"]),
-        )
-        state = str(row["state"]).replace("_", " ")
-        table.add_row(row["name"], accuracy, interval, wording.seconds(row["seconds"]), state)
+        score, interval = wording.percent(row.validation_score, 1), wording.interval(row.validation_interval)
+        table.add_row(row.name, score, interval, wording.seconds(row.seconds), row.state.replace("_", " "))
     return table
 
 
-def _where(status: Status) -> str:
-    stage = status["stage"] if status["status"] == "running" else status["status"].replace("_", " ")
-    message = status["message"]
-    return f"{stage}: {message}" if message and status["status"] == "running" else str(stage)
+def _where(status: StatusAnswer) -> str:
+    stage = status.stage if status.status == "running" else status.status.replace("_", " ")
+    return f"{stage}: {status.message}" if status.message and status.status == "running" else str(stage)
 
 
-def _left(status: Status) -> str:
-    seconds = status["remaining_seconds"]
+def _left(status: StatusAnswer) -> str:
+    seconds = status.remaining_seconds
     return f"about {wording.seconds(round(seconds))} left" if seconds else ""

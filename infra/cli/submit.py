@@ -6,12 +6,13 @@ import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from function.client import ClientError
+from function.wire import ErrorShown, StatusAnswer
 from infra.cli.journey import Order, download, follow, send
 from infra.cli.resume import Memory
 from infra.cli.screen import Screen, candidates_table
+from jobs.json_values import JsonObject
 from jobs.limits import Limits
 
 __all__ = ["Order", "Wish", "run"]
@@ -29,6 +30,18 @@ class Wish:
     as_json: bool = False
 
 
+@dataclass(frozen=True)
+class Refused:
+    """A submission that came to no job, or whose job is out of reach."""
+
+    error: ErrorShown
+    status: None = None
+
+    def to_json(self) -> JsonObject:
+        """Write what `--json` prints in place of a job's status."""
+        return {"status": None, "error": self.error.to_json()}
+
+
 def run(wish: Wish) -> int:
     """Check, submit, upload, follow, download; returns the exit status."""
     screen = Screen(to_stderr=wish.as_json)
@@ -37,32 +50,33 @@ def run(wish: Wish) -> int:
         return WRONG
     status = _refusal(wish, screen) or _journey(wish, screen)
     if wish.as_json:
-        sys.stdout.write(json.dumps(status) + "\n")
+        sys.stdout.write(json.dumps(status.to_json()) + "\n")
     _tell(status, screen)
-    if status["status"] == "done":
+    if status.status == "done":
         return DONE
-    return BROKEN_OFF if status["error"] and status["error"]["code"] == "unreachable" else NOT_DONE
+    return BROKEN_OFF if status.error and status.error.code == "unreachable" else NOT_DONE
 
 
-def _journey(wish: Wish, screen: Screen) -> dict[str, Any]:
+def _journey(wish: Wish, screen: Screen) -> StatusAnswer | Refused:
     try:
         submission = send(wish.order, screen, Memory.of_user())
         status = follow(wish.order.url, submission, screen)
-        if wish.out is not None and status["status"] == "done":
+        if wish.out is not None and status.status == "done":
             for path in download(status, wish.out).values():
                 screen.say(str(path))
     except ClientError as error:
-        return _refused(error.code, error.message)
+        return Refused(ErrorShown(error.code, error.message))
     except OSError as error:  # the service, or the bucket, stayed out of reach
-        return _refused("unreachable", f"{error}. Run the same command again: an upload goes on where it stopped.")
+        message = f"{error}. Run the same command again: an upload goes on where it stopped."
+        return Refused(ErrorShown("unreachable", message))
     return status
 
 
-def _refusal(wish: Wish, screen: Screen) -> dict[str, Any] | None:
-    """What the service would say against these photos, before anything is sent."""
+def _refusal(wish: Wish, screen: Screen) -> Refused | None:
+    """Ask what the service would say against these photos, before anything is sent."""
     if not wish.check:
         return None
-    from vm_worker.intake.verdict import verdict
+    from vm_worker.tasks.uploads import verdict
 
     screen.say(f"Checking {wish.order.path}")
     said = verdict(wish.order.path, Limits())
@@ -70,17 +84,13 @@ def _refusal(wish: Wish, screen: Screen) -> dict[str, Any] | None:
         screen.say(warning)
     if said.skipped:
         screen.say(f"{len(said.skipped)} files will be left out, such as {said.skipped[0].name}")
-    return None if said.accepted else _refused(said.code or "not_a_zip", said.message)
+    return None if said.accepted else Refused(ErrorShown(said.code or "not_a_zip", said.message))
 
 
-def _tell(status: dict[str, Any], screen: Screen) -> None:
-    if status["error"]:
-        screen.say(f"{status['error']['code']}: {status['error']['message']}")
-    if status["status"] == "done":
-        screen.show(candidates_table(status["candidates"]))
-        for file in status["files"]:
-            screen.say(f"{file['name']}  {file['url']}")
-
-
-def _refused(code: str, message: str) -> dict[str, Any]:
-    return {"status": None, "error": {"code": code, "message": message}}
+def _tell(status: StatusAnswer | Refused, screen: Screen) -> None:
+    if status.error:
+        screen.say(f"{status.error.code}: {status.error.message}")
+    if isinstance(status, StatusAnswer) and status.status == "done":
+        screen.show(candidates_table(status.candidates))
+        for file in status.files:
+            screen.say(f"{file.name}  {file.url}")

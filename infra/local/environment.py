@@ -1,4 +1,4 @@
-"""The environment of local programs: what the stack's children get, and two habits of this machine.
+"""The environment variables of local programs: what the stack's children get, and two settings of this process.
 
 Children inherit this process's environment (PATH, HOME, the locale, a coverage run's variables), so
 it has to be read once outside `Settings.from_env`, and here is where. What the stack decides itself
@@ -30,7 +30,7 @@ UNBUFFERED: Mapping[str, str] = {"PYTHONUNBUFFERED": "1"}  # a log that is read 
 
 @dataclass(frozen=True)
 class Place:
-    """Where the stack's parts are."""
+    """The addresses and folders of the stack's parts."""
 
     function_url: str
     storage_url: str
@@ -41,7 +41,7 @@ class Place:
 
 
 def children_env(place: Place, given: Mapping[str, str] | None = None) -> dict[str, str]:
-    """What each child gets: the given environment (this process's own by default), then the stack's settings."""
+    """Make the environment of each child: the given one (this process's own by default), then the stack's settings."""
     inherited = os.environ if given is None else given
     decided = {
         "MODELMAIL_PUBLIC_URL": place.function_url,

@@ -1,4 +1,4 @@
-"""Ends the stack's children when the stack itself dies, however it dies.
+"""A guard process that ends the stack's children when the stack itself dies, however it dies.
 
 Runs as `python -m infra.local.guard`, in a session of its own. The stack writes `+<pid>` for each child
 that it starts and `-<pid>` for each that it has ended. Its end of the pipe closes with it, even on a
@@ -17,7 +17,7 @@ GRACE_SECONDS = 5.0  # between asking and killing
 
 
 def watch(lines: Iterable[str]) -> set[int]:
-    """Read until the pipe ends; the children that are left then."""
+    """Read until the pipe ends; returns the children that are left then."""
     alive: set[int] = set()
     for line in lines:
         sign, pid = line[0], int(line[1:])
@@ -28,10 +28,10 @@ def watch(lines: Iterable[str]) -> set[int]:
     return alive
 
 
-def end(children: Iterable[int]) -> None:
-    """SIGTERM to each child's process group, then SIGKILL to those that stay."""
+def end(children: Iterable[int], grace_seconds: float = GRACE_SECONDS) -> None:
+    """Send SIGTERM to each child's process group, then SIGKILL to those that stay."""
     left = [pid for pid in children if _signal(pid, signal.SIGTERM)]
-    deadline = time.monotonic() + GRACE_SECONDS
+    deadline = time.monotonic() + grace_seconds
     while left and time.monotonic() < deadline:
         time.sleep(0.1)
         left = [pid for pid in left if _signal(pid, 0)]
@@ -40,7 +40,7 @@ def end(children: Iterable[int]) -> None:
 
 
 def _signal(pid: int, number: int) -> bool:
-    """Whether there was a group to send it to."""
+    """Send a signal to a group; returns whether there was one."""
     try:
         os.killpg(pid, number)
     except (ProcessLookupError, PermissionError):

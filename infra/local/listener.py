@@ -1,4 +1,4 @@
-"""A listening socket that says where it is."""
+"""A listening socket that prints its address."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One program for one data folder."""
+"""A lock that lets only one program use a data folder."""
 
 from __future__ import annotations
 

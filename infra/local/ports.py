@@ -1,4 +1,4 @@
-"""Which ports the stack listens on: the usual ones, or the next that are free."""
+"""The ports that the local stack listens on: the usual ones, or the next that are free."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ EPHEMERAL = Ports(0, 0, 0)
 
 
 @contextlib.contextmanager
-def reserved(wanted: Ports) -> Iterator[Ports]:
-    """The wanted ports, each moved on to the next free one, and no other stack's until the end.
+def reserved(wanted: Ports, tries: int = TRIES) -> Iterator[Ports]:
+    """Reserve the wanted ports, each moved on to the next free one, and no other stack's until the end.
 
     A server binds its port only once it has started: until then another stack would find it free. So each port is
     marked by a UDP socket of the same number, which nothing else here uses and no crash leaves behind.
-    Raises OSError when none of 100 is free.
+    Raises OSError when none of so many, from the wanted one on, is free.
     """
     with contextlib.ExitStack() as marks:
-        yield Ports(*[_reserve(port, marks) for port in asdict(wanted).values()])
+        yield Ports(*[_reserve(port, tries, marks) for port in asdict(wanted).values()])
 
 
 def remembered(path: Path) -> Ports:
-    """The ports of the last run with this data, so that the links in its mails work again; else the usual ones."""
+    """Read the ports of the last run with this data, so that the links in its mails work again; else the usual ones."""
     try:
         return Ports(**json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
@@ -52,8 +52,8 @@ def remember(path: Path, ports: Ports) -> None:
     path.write_text(json.dumps(asdict(ports)) + "\n", encoding="utf-8")
 
 
-def _reserve(port: int, marks: contextlib.ExitStack) -> int:
-    for candidate in _candidates(port):
+def _reserve(port: int, tries: int, marks: contextlib.ExitStack) -> int:
+    for candidate in _candidates(port, tries):
         if (mark := _bound(candidate, socket.SOCK_DGRAM)) is None:
             continue
         if (probe := _bound(candidate, socket.SOCK_STREAM)) is None:
@@ -62,11 +62,11 @@ def _reserve(port: int, marks: contextlib.ExitStack) -> int:
         probe.close()
         marks.enter_context(mark)
         return candidate
-    raise OSError(f"none of the ports {port} to {port + TRIES - 1} is free" if port else "no port is free")
+    raise OSError(f"none of the ports {port} to {port + tries - 1} is free" if port else "no port is free")
 
 
-def _candidates(port: int) -> list[int]:
-    return list(range(port, port + TRIES)) if port else secrets.SystemRandom().sample(ANY, TRIES)
+def _candidates(port: int, tries: int) -> list[int]:
+    return list(range(port, port + tries)) if port else secrets.SystemRandom().sample(ANY, tries)
 
 
 def _bound(port: int, kind: socket.SocketKind) -> socket.socket | None:

@@ -13,13 +13,13 @@ from typing import Any
 
 import requests
 
-from infra.local.emulator.keys import ensure_key
+from infra.emulator.signatures.keys import ensure_key
 from infra.local.environment import Place, children_env
 from infra.local.lock import FolderInUseError, only_one
 from infra.local.ports import HOST, Ports, remember, remembered, reserved
 from infra.local.processes import Children, StackError
-from jobs import gcs
 from jobs.settings import Settings
+from jobs.storage import gcs
 
 SERVICE_ACCOUNT = "modelmail@local.iam.gserviceaccount.com"
 ANSWER_SECONDS = 2.0  # for one question to a server that is starting
@@ -49,17 +49,17 @@ class Stack:
 
     @property
     def function_url(self) -> str:
-        """Where jobs are submitted."""
+        """The address where jobs are submitted."""
         return f"http://{HOST}:{self._ports().function}"
 
     @property
     def storage_url(self) -> str:
-        """Where the bucket emulator answers."""
+        """The address where the bucket emulator answers."""
         return f"http://{HOST}:{self._ports().buckets}"
 
     @property
     def mailbox_url(self) -> str:
-        """Where the mailbox takes mail."""
+        """The address where the mailbox takes mail."""
         return f"http://{HOST}:{self._ports().mailbox}"
 
     @property
@@ -127,7 +127,7 @@ class Stack:
     def _buckets_arguments(self, key: Path) -> list[str]:
         where = ["--host", HOST, "--port", str(self._ports().buckets)]
         where += ["--data", str(self.data / "buckets"), "--service-account", str(key)]
-        return ["infra.local.emulator", *where, *self._admin_flag()]
+        return ["infra.emulator", *where, *self._admin_flag()]
 
     def _mailbox_arguments(self) -> list[str]:
         where = ["--host", HOST, "--port", str(self._ports().mailbox), "--folder", str(self.mail)]
@@ -166,7 +166,7 @@ def make_buckets(settings: Settings) -> None:
 
 @contextlib.contextmanager
 def _only_one(data: Path) -> Iterator[None]:
-    """Two stacks on one folder would write over each other."""
+    """Hold the folder: two stacks on one would write over each other."""
     try:
         with only_one(data):
             yield
@@ -175,7 +175,7 @@ def _only_one(data: Path) -> Iterator[None]:
 
 
 def _kept_secret(path: Path) -> str:
-    """The secret that delete links are made with: made once, readable by its owner alone."""
+    """Read the secret that delete links are made with: made once, readable by its owner alone."""
     if not path.exists():
         path.touch(mode=0o600)
         path.write_text(secrets.token_urlsafe(32), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""A program of one file from a service.pyz, by PyInstaller: for machines of the same platform without Python.
+"""Makes a program of one file from a service.pyz, by PyInstaller, for machines of the same platform without Python.
 
     pip install pyinstaller && python -m infra.service.binary service.pyz --out service
 
@@ -32,7 +32,7 @@ NOT_ANALYSED = ("vm_worker",)  # it is among the libraries already
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """`python -m infra.service.binary SERVICE [--out FILE]`; returns the exit status."""
+    """Run `python -m infra.service.binary SERVICE [--out FILE]`; returns the exit status."""
     parser = argparse.ArgumentParser(prog="binary", description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("service", type=Path, help="a service.pyz")
     parser.add_argument("--out", type=Path, default=Path("service"), help="the program (default %(default)s)")
@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def build(service: Path, scratch: Path) -> int:
-    """PyInstaller's exit status; the program is `dist/service` in `scratch`."""
+    """Run PyInstaller; returns its exit status. The program is `dist/service` in `scratch`."""
     unpacked = scratch / "unpacked"
     with zipfile.ZipFile(service) as archive:
         members = [name for name in archive.namelist() if name.startswith((SITE, MODEL))]
@@ -56,7 +56,7 @@ def build(service: Path, scratch: Path) -> int:
 
 
 def standard_library() -> list[str]:
-    """The names of all its modules, packages' own included."""
+    """List the modules of the standard library, those inside its packages included."""
     found: list[str] = []
     for name in sorted(sys.stdlib_module_names - set(NEVER)):
         spec = importlib.util.find_spec(name) if not name.startswith("_") else None
@@ -76,7 +76,7 @@ def _inside(package: str, folders: Iterable[str]) -> Iterator[str]:
 
 
 def command(unpacked: Path, scratch: Path) -> list[str]:
-    """The recipe."""
+    """Make PyInstaller's command line."""
     return [
         *(sys.executable, "-m", "PyInstaller", "--onefile", "--noconfirm", "--log-level", "WARN", "--name", "service"),
         *("--distpath", str(scratch / "dist"), "--workpath", str(scratch / "build"), "--specpath", str(scratch)),

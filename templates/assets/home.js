@@ -169,6 +169,7 @@ function options() {
   const form = $("send");
   const chosenOptions = {
     minutes: Number(form.minutes.value),
+    task: form.task.value,
     objective: form.objective.value,
     search: form.search.value,
     mirror: form.mirror.checked,

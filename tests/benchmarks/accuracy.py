@@ -25,17 +25,20 @@ from sklearn.linear_model import LogisticRegression
 from jobs.limits import Limits
 from jobs.options import Options
 from tests.benchmarks.shrunk import digits, shrunk
-from vm_worker import tuning
-from vm_worker.intake.cache import IntakeRequest, take_in
-from vm_worker.intake.dataset import Dataset, Part
-from vm_worker.learn import assemble, engines, features, networks
-from vm_worker.learn.backbones import CATALOGUE
+from vm_worker.intake.dataset import Part
+from vm_worker.intake.take_in import IntakeRequest
 from vm_worker.learn.budget import Budget
-from vm_worker.learn.heads import standardisation
-from vm_worker.learn.probabilities import predict
-from vm_worker.learn.setting import Chosen
-from vm_worker.learn.weights import WeightFile, find
-from vm_worker.selection import SelectRequest, select
+from vm_worker.learn.features import engines, extraction
+from vm_worker.learn.heads.linear import standardisation
+from vm_worker.learn.judge.predict import predict
+from vm_worker.learn.labels import LabelledPhotos
+from vm_worker.learn.networks import assemble, build
+from vm_worker.learn.networks.catalogue import CATALOGUE
+from vm_worker.learn.networks.weights import WeightFile, find
+from vm_worker.learn.select.selection import SelectRequest, select
+from vm_worker.learn.tune import tuning
+from vm_worker.learn.tune.tuning_inputs import SelectedNetwork
+from vm_worker.tasks.uploads import take_in
 
 LITE0 = "efficientnet_lite0"
 SELECT_SHARE = 0.4
@@ -103,7 +106,9 @@ def _measured(source: str, each: int, seed: int, options: argparse.Namespace, fo
     )
     weight = found[chosen.winner]
     left = Budget.of(options.seconds - (time.monotonic() - started))
-    request = tuning.TuneRequest(dataset, Chosen(weight, chosen.head), asked, left, folder, chosen.images_per_second)
+    request = tuning.TuneRequest(
+        dataset, SelectedNetwork(weight, chosen.head), asked, left, folder, chosen.images_per_second
+    )
     tuned = tuning.tune(request, lambda event: None)
     seconds = time.monotonic() - started
     head, delivered = (
@@ -118,25 +123,25 @@ def _measured(source: str, each: int, seed: int, options: argparse.Namespace, fo
     return Result(name, len(dataset.names), regression, head, delivered, error, seconds, note)
 
 
-def _regression(dataset: Dataset, weight: WeightFile) -> tuple[float, float]:
-    model = networks.extractor(LITE0, weight)
+def _regression(dataset: LabelledPhotos, weight: WeightFile) -> tuple[float, float]:
+    model = build.extractor(LITE0, weight)
     rows = np.arange(len(dataset.names), dtype=np.int64)
-    x = features.in_memory(engines.by_keras(model), features.Source(dataset.pixels(224), rows))
+    x = extraction.in_memory(engines.by_keras(model), extraction.Source(dataset.pixels(224), rows))
     train, validation, test = (dataset.rows(part) for part in Part)
     mean, scale = standardisation(x[train])
     x = (x - mean) / scale
 
     def score(c: float, learnt: NDArray[np.int64], judged: NDArray[np.int64]) -> float:
-        fit = LogisticRegression(C=c, max_iter=300).fit(x[learnt], dataset.labels[learnt])
-        return float(fit.score(x[judged], dataset.labels[judged]))
+        fit = LogisticRegression(C=c, max_iter=300).fit(x[learnt], dataset.truth.labels[learnt])
+        return float(fit.score(x[judged], dataset.truth.labels[judged]))
 
     best = max((1e-4, 1e-3, 1e-2, 1e-1, 1.0), key=lambda c: score(c, train, validation))
     return score(best, train, test), score(best, np.concatenate([train, validation]), test)
 
 
-def _test(dataset: Dataset, model: object, size: int) -> float:
+def _test(dataset: LabelledPhotos, model: object, size: int) -> float:
     rows = dataset.rows(Part.TEST)
-    return float((predict(model, dataset.pixels(size), rows).argmax(1) == dataset.labels[rows]).mean())
+    return float((predict(model, dataset.pixels(size), rows).argmax(1) == dataset.truth.labels[rows]).mean())
 
 
 if __name__ == "__main__":

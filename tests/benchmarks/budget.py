@@ -21,7 +21,8 @@ from jobs.job import Stage
 from jobs.limits import Limits
 from jobs.options import Options
 from tests.benchmarks.shrunk import digits
-from vm_worker.attempt import ENDED, Attempt
+from vm_worker.attempt import Attempt
+from vm_worker.events import Answer, Ended, Event, ProgressEvent, StageOffer, TrialOffer
 from vm_worker.spec import Spec
 
 LITES = ("efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2")
@@ -77,7 +78,7 @@ def _run(source: Path, home: Path, minutes: int, candidates: tuple[str, ...]) ->
     )
     child, run = Attempt(spec, home), Run()
     try:
-        while (event := child.next_event(0.2)) != ENDED:
+        while not isinstance(event := child.next_event(0.2), Ended):
             if event is not None:
                 _hear(run, child, event)
     finally:
@@ -87,14 +88,14 @@ def _run(source: Path, home: Path, minutes: int, candidates: tuple[str, ...]) ->
     return run
 
 
-def _hear(run: Run, child: Attempt, event: Mapping[str, Any]) -> None:
-    match event["event"]:
-        case "progress":
-            run.quoted = event.get("quoted_seconds", run.quoted)
-        case "stage":
-            run.seconds[event["stage"]], run.results[event["stage"]] = event["seconds"], event["result"]
-            child.answer({"go": True})
-        case "trial":
-            child.answer({"go": True})
+def _hear(run: Run, child: Attempt, event: Event) -> None:
+    match event:
+        case ProgressEvent():
+            run.quoted = event.quoted_seconds or run.quoted
+        case StageOffer():
+            run.seconds[event.stage], run.results[event.stage] = event.seconds, event.result
+            child.answer(Answer(go=event.stage))
+        case TrialOffer():
+            child.answer(Answer(go=event.key))
         case _:
             run.failure = str(event)

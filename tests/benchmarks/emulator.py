@@ -18,14 +18,14 @@ from urllib.parse import urlsplit
 import psutil
 import pytest
 
-from infra.local.emulator.keys import ensure_key
-from tests.big import MIB, Growth, resumable, signed_put
-from tests.integration.test_emulator_races import ROUNDS, THREADS, insert
-from tests.integration.test_emulator_signatures import FORGED
-from tests.racers import Ask, racers
-from tests.seeded import seed
+from infra.emulator.signatures.keys import ensure_key
+from tests.emulator.big import MIB, Growth, resumable, signed_put
+from tests.emulator.racers import Ask, racers
+from tests.emulator.seeded import seed
+from tests.emulator.signed import error_code, signed_upload
+from tests.emulator.test_races import ROUNDS, THREADS, insert
+from tests.emulator.test_signatures import FORGED
 from tests.servers import ACCOUNT, EmulatorUnderTest, running_emulator
-from tests.signed import error_code, signed_upload
 
 pytestmark = pytest.mark.timeout(1200)
 
@@ -77,7 +77,7 @@ def a_sync(folder: Path) -> float:
 def test_startup(tmp_path: Path, key: Path) -> None:
     """From the start of the process to the line that says it listens."""
     print("\nstartup                           seconds   processor seconds")
-    for module in (["infra.local.emulator"], ["infra.cli.main", "emulator"]):
+    for module in (["infra.emulator"], ["infra.cli.main", "emulator"]):
         for _ in range(3):
             began = time.perf_counter()
             where = ["--port", "0", "--data", str(tmp_path / "data"), "--service-account", str(key)]

@@ -18,10 +18,11 @@ import numpy as np
 import psutil
 import skimage.data
 
+from tests.unit.exports.proofs import proof_of
 from vm_worker.exports import delivery, files, formats
-from vm_worker.exports.verify import BATCH, Proof
-from vm_worker.learn import networks, weights
-from vm_worker.learn.backbones import CATALOGUE
+from vm_worker.exports.verify import BATCH
+from vm_worker.learn.networks import build, weights
+from vm_worker.learn.networks.catalogue import CATALOGUE
 
 CLASSES = ("a", "b", "c", "d", "e", "f")
 TRAINED = 3  # training photos for each test photo
@@ -63,7 +64,7 @@ def _order(network: str, photos: int, folder: Path) -> delivery.Order:
 
     keras.utils.set_random_seed(0)
     found, _ = weights.find([network], "", False)
-    extractor = networks.extractor(network, found.get(network))
+    extractor = build.extractor(network, found.get(network))
     model = keras.Model(extractor.input, keras.layers.Dense(len(CLASSES), activation="softmax")(extractor.output))
     files.save(model, folder / files.H5)
     images = _crops((1 + TRAINED) * photos, CATALOGUE[network].size)
@@ -77,7 +78,7 @@ def _order(network: str, photos: int, folder: Path) -> delivery.Order:
     expected = np.concatenate([*said, model.predict_on_batch(images[whole:photos].astype(np.float32))])
     scratch = folder / "scratch"
     scratch.mkdir()
-    proof = Proof(folder / "images.npy", rows, expected.argmax(1), expected, scratch, 600.0)
+    proof = proof_of(folder / "images.npy", rows, expected.argmax(1), expected, scratch, 600.0)
     train = np.arange(photos, len(images))
     wanted = tuple(formats.wanted(list(formats.FORMATS)))
     return delivery.Order(folder, wanted, proof, train, CLASSES, {}, pace, 600.0, lambda fraction, message: None)

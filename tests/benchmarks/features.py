@@ -21,12 +21,13 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from vm_worker.learn import engines, features, networks, openvino
-from vm_worker.learn.backbones import CATALOGUE
 from vm_worker.learn.budget import Budget
-from vm_worker.learn.engines import Engine
-from vm_worker.learn.features import Source, Target, Watch
-from vm_worker.learn.weights import WeightFile, find
+from vm_worker.learn.features import engines, extraction, openvino
+from vm_worker.learn.features.engines import Engine
+from vm_worker.learn.features.extraction import Source, Target, Watch
+from vm_worker.learn.networks import build
+from vm_worker.learn.networks.catalogue import CATALOGUE
+from vm_worker.learn.networks.weights import WeightFile, find
 
 NETWORKS = ("efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2", "mobilenet", "xception", "vgg16")
 IMAGES = 128
@@ -61,16 +62,16 @@ def test_ways_through_a_network() -> None:
     print(f"\n{'network':<22}{'way':<46}{'images/s':>10}{'x Keras':>9}{'cosine: mean':>14}{'least':>9}")
     for key in NETWORKS:
         with tempfile.TemporaryDirectory() as folder:
-            model = networks.extractor(key, _weight(key))
+            model = build.extractor(key, _weight(key))
             _print_ways(key, _engines(model, Path(folder)), Path(folder))
 
 
 def _print_stream(key: str, folder: Path) -> None:
-    model = networks.extractor(key, _weight(key))
+    model = build.extractor(key, _weight(key))
     engine = replace(engines.by_keras(model), speed=1.0)  # measured, as a job's are: it is not traced again
     pixels, count = _pixels(key, engine, folder)
     rows = np.arange(count, dtype=np.int64)
-    target = Target(features.on_disk(folder / "features.npy", count, engine.shape), rows)
+    target = Target(extraction.on_disk(folder / "features.npy", count, engine.shape), rows)
     ready = np.asarray(pixels[: engines.BATCH], np.float32)
     ways = {
         "bare": Way(lambda: _bare(model, ready, count), [], []),
@@ -88,7 +89,7 @@ def _print_ways(key: str, found: Mapping[str, Engine], folder: Path) -> None:
 
     def passing(name: str, engine: Engine) -> Callable[[], None]:
         def run() -> None:
-            said[name] = features.in_memory(engine, Source(pixels, np.arange(count, dtype=np.int64)))
+            said[name] = extraction.in_memory(engine, Source(pixels, np.arange(count, dtype=np.int64)))
 
         return run
 
@@ -114,7 +115,7 @@ def _bare(model: keras.Model, ready: NDArray[np.float32], count: int) -> None:
 
 
 def _stream(engine: Engine, source: Source, target: Target) -> None:
-    features.extract(engine, source, target, Watch(Budget.of(3600)))
+    extraction.extract(engine, source, target, Watch(Budget.of(3600)))
 
 
 def _race(ways: Mapping[str, Way]) -> None:

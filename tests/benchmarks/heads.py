@@ -22,12 +22,15 @@ from sklearn.model_selection import train_test_split
 
 from jobs.limits import Limits
 from tests.benchmarks.shrunk import digits
-from vm_worker.intake.cache import IntakeRequest, take_in
-from vm_worker.intake.dataset import Dataset
-from vm_worker.learn import contest, engines, features, heads, networks
-from vm_worker.learn.contest import Material
-from vm_worker.learn.heads import Examples, Plan
-from vm_worker.learn.weights import find
+from vm_worker.intake.take_in import IntakeRequest
+from vm_worker.learn.features import engines, extraction
+from vm_worker.learn.heads import head_validation, linear
+from vm_worker.learn.heads.head_validation import FeatureTable
+from vm_worker.learn.heads.linear import FeatureRows, Plan
+from vm_worker.learn.labels import LabelledPhotos
+from vm_worker.learn.networks import build
+from vm_worker.learn.networks.weights import find
+from vm_worker.tasks.uploads import take_in
 
 KEY, SIZE, EPOCHS, SEEDS = "efficientnet_lite0", 224, 40, 5
 STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)  # scikit-learn's C
@@ -57,7 +60,7 @@ def test_heads_beside_logistic_regression(tmp_path: Path) -> None:
         dataset = take_in(request, lambda part, text: None)
         found = _features(dataset)
         for count in (len(found) * 4 // 5, 240):
-            pairs = [_pair(found, dataset.labels, count, seed) for seed in range(SEEDS)]
+            pairs = [_pair(found, dataset.truth.labels, count, seed) for seed in range(SEEDS)]
             theirs, ours = (_mean([pair[side] for pair in pairs]) for side in (0, 1))
             print(
                 f"{name:<16}{count:>8}{theirs.alone:>10.4f}{theirs.both:>8.4f}{ours.alone:>12.4f}{ours.both:>8.4f}"
@@ -69,11 +72,11 @@ def test_heads_beside_logistic_regression(tmp_path: Path) -> None:
             assert ours.both >= theirs.both - LIMIT - 2 * spread
 
 
-def _features(dataset: Dataset) -> NDArray[np.float32]:
+def _features(dataset: LabelledPhotos) -> NDArray[np.float32]:
     weights, _ = find([KEY], os.environ.get("MODELMAIL_WEIGHTS", ""), download=False)
     rows = np.arange(len(dataset.names), dtype=np.int64)
-    engine = engines.by_keras(networks.extractor(KEY, weights[KEY]))
-    return features.in_memory(engine, features.Source(dataset.pixels(SIZE), rows))
+    engine = engines.by_keras(build.extractor(KEY, weights[KEY]))
+    return extraction.in_memory(engine, extraction.Source(dataset.pixels(SIZE), rows))
 
 
 def _pair(found: NDArray[np.float32], labels: NDArray[np.int64], count: int, seed: int) -> tuple[Row, Row]:
@@ -88,7 +91,7 @@ Parts = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
 def _regression(found: NDArray[np.float32], labels: NDArray[np.int64], parts: Parts) -> Row:
     train, validation, test = parts
     started = time.process_time()
-    mean, scale = heads.standardisation(found[train])
+    mean, scale = linear.standardisation(found[train])
     x = (found - mean) / scale
     fits = [LogisticRegression(C=c, max_iter=1000).fit(x[train], labels[train]) for c in STRENGTHS]
     best = max(fits, key=lambda fit: fit.score(x[validation], labels[validation]))
@@ -102,13 +105,13 @@ def _ours(found: NDArray[np.float32], labels: NDArray[np.int64], parts: Parts, s
     train, validation, test = parts
     started = time.process_time()
     known = np.concatenate([train, validation])
-    material = Material(found[known], labels[known], np.arange(len(known)), len(train))
+    material = FeatureTable(found[known], labels[known], np.arange(len(known)), len(train))
     plan = Plan(int(labels.max()) + 1, EPOCHS, seed)
-    verdict = contest.judge(material, plan)
-    head = contest.refit(material, plan, verdict)
+    verdict = head_validation.validate(material, plan)
+    head = head_validation.refit(material, plan, verdict)
     seconds = time.process_time() - started
     strength = Plan(plan.classes, EPOCHS, seed, (verdict.strength,))
-    alone = heads.refit(Examples(found[train], labels[train]), strength, verdict.epochs)
+    alone = linear.refit(FeatureRows(found[train], labels[train]), strength, verdict.epochs)
     scores = (float((one.probabilities(found[test]).argmax(1) == labels[test]).mean()) for one in (alone, head))
     return Row(next(scores), next(scores), seconds)
 

@@ -61,8 +61,8 @@ def _job(photos: Path, asked: dict[str, Any], folder: Path) -> tuple[float, dict
             time.sleep(0.2)
         waited = time.monotonic() - began
         status = client.status(submission.status_url)
-        assert status["status"] == "done", status
-        (url,) = [row["url"] for row in status["files"] if row["name"] == "report.json"]
+        assert status.status == "done", status
+        (url,) = [row.url for row in status.files if row.name == "report.json"]
         client.download(url, folder / "report.json")
         return waited, json.loads((folder / "report.json").read_text())
 

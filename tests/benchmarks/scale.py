@@ -91,14 +91,15 @@ def _measure(photos: Path, folder: Path) -> None:
     """All stages, in this process and those that it starts."""
     from jobs.limits import Limits
     from jobs.options import Options
-    from vm_worker.intake.cache import IntakeRequest, take_in
-    from vm_worker.learn import networks
-    from vm_worker.learn.backbones import CATALOGUE
+    from vm_worker.intake.take_in import IntakeRequest
     from vm_worker.learn.budget import Budget
-    from vm_worker.learn.setting import Chosen
-    from vm_worker.learn.weights import KERAS_H5, WeightFile, find
-    from vm_worker.selection import SelectRequest, select
-    from vm_worker.tuning import TuneRequest, tune
+    from vm_worker.learn.networks import build
+    from vm_worker.learn.networks.catalogue import CATALOGUE
+    from vm_worker.learn.networks.weights import KERAS_H5, WeightFile, find
+    from vm_worker.learn.select.selection import SelectRequest, select
+    from vm_worker.learn.tune.tuning import TuneRequest, tune
+    from vm_worker.learn.tune.tuning_inputs import SelectedNetwork
+    from vm_worker.tasks.uploads import take_in
 
     began = _begun("intake")
     request = IntakeRequest(photos, folder / "cache", (CATALOGUE[KEY].size,), 0, Limits(), 2)
@@ -108,14 +109,14 @@ def _measure(photos: Path, folder: Path) -> None:
     weight = find((KEY,), os.environ.get("MODELMAIL_WEIGHTS", ""), download=False)[0].get(KEY)
     if weight is None:
         weight = WeightFile(KEY, folder / f"{KEY}.weights.h5", KERAS_H5)
-        networks.extractor(KEY, None).save_weights(weight.path)
+        build.extractor(KEY, None).save_weights(weight.path)
     options = Options(candidates=(KEY,))
     began = _begun("select")
     found = select(SelectRequest(dataset, {KEY: weight}, options, Budget.of(7000), folder), lambda event: None)
     _ended("select", began)
 
     began = _begun("tune")
-    chosen = Chosen(weight, found.head)
+    chosen = SelectedNetwork(weight, found.head)
     asked = TuneRequest(dataset, chosen, options, Budget.of(TUNING), folder, found.images_per_second)
     tuned = tune(asked, lambda event: None)
     _ended("tune", began)

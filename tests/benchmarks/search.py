@@ -20,13 +20,13 @@ from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 from sklearn.ensemble import ExtraTreesRegressor
 
-from vm_worker.learn.backbones import CATALOGUE
+from vm_worker.learn.networks.catalogue import CATALOGUE
+from vm_worker.learn.tune.fine_tuning import space
 from vm_worker.search.bayesian import BayesianSearcher
 from vm_worker.search.genetic import Genetics, GeneticSearcher
 from vm_worker.search.random import RandomSearcher
 from vm_worker.search.searcher import Outcome, Searcher
 from vm_worker.search.space import Choice, Point, Space
-from vm_worker.trials import space
 
 REAL = 250  # trials
 TRAIN, VALIDATION = 200, 100  # digits

@@ -26,14 +26,18 @@ from jobs.limits import Limits
 from jobs.options import Options
 from tests.benchmarks.shrunk import shrunk
 from tests.unit.learn.photos import textures
-from vm_worker.intake.cache import IntakeRequest, take_in
-from vm_worker.intake.dataset import Dataset, Part
-from vm_worker.learn import features, heads, networks
-from vm_worker.learn.backbones import CATALOGUE
+from vm_worker.intake.dataset import Part
+from vm_worker.intake.take_in import IntakeRequest
 from vm_worker.learn.budget import Budget
-from vm_worker.learn.heads import Bank, Examples, Plan
-from vm_worker.learn.weights import WeightFile, find
-from vm_worker.selection import Selection, SelectRequest, select
+from vm_worker.learn.features import extraction
+from vm_worker.learn.heads import linear
+from vm_worker.learn.heads.linear import Bank, FeatureRows, Plan
+from vm_worker.learn.labels import LabelledPhotos
+from vm_worker.learn.networks import build
+from vm_worker.learn.networks.catalogue import CATALOGUE
+from vm_worker.learn.networks.weights import WeightFile, find
+from vm_worker.learn.select.selection import Selection, SelectRequest, select
+from vm_worker.tasks.uploads import take_in
 
 KEYS = ("efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2", "mobilenet")
 EPOCHS = 10
@@ -58,7 +62,7 @@ def weights() -> dict[str, WeightFile]:
 
 
 @pytest.fixture(scope="module")
-def photos(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+def photos(tmp_path_factory: pytest.TempPathFactory) -> LabelledPhotos:
     folder = tmp_path_factory.mktemp("photos")
     sizes = tuple(sorted({CATALOGUE[key].size for key in KEYS}))
     source = os.environ.get("MODELMAIL_PHOTOS")
@@ -70,7 +74,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
 
 @pytest.mark.timeout(3600)
 def test_selection_against_training_through_frozen_bases(
-    photos: Dataset, weights: dict[str, WeightFile], tmp_path: Path
+    photos: LabelledPhotos, weights: dict[str, WeightFile], tmp_path: Path
 ) -> None:
     """Prints one table; the accuracies are of the same fixed validation part."""
     options = Options(candidates=KEYS, epochs=EPOCHS, trials=0)
@@ -80,7 +84,7 @@ def test_selection_against_training_through_frozen_bases(
     naive = {key: _trained_through(photos, weights[key]) for key in KEYS}
     cached = {key: _on_cached(photos, key, tmp_path) for key in KEYS}
     count = len(photos.rows(Part.TRAIN)) + len(photos.rows(Part.VALIDATION))
-    print(f"\n{count} photos, {len(photos.classes)} classes, {EPOCHS} epochs")
+    print(f"\n{count} photos, {len(photos.truth.classes)} classes, {EPOCHS} epochs")
     print(f"{'network':<20}{'through the base':>18}{'on features':>13}{'seconds':>9}{'one pass':>10}{'selection':>11}")
     seconds = {row.name: row.seconds for row in chosen.candidates}
     for key in KEYS:
@@ -102,51 +106,52 @@ def _timed(work: Callable[[], Selection]) -> tuple[Selection, float]:
     return work(), time.monotonic() - started
 
 
-def _trained_through(photos: Dataset, weight: WeightFile) -> Naive:
+def _trained_through(photos: LabelledPhotos, weight: WeightFile) -> Naive:
     """Every epoch sends every photo through the base, as the usual recipe does; then the heads learn from it."""
-    model = networks.extractor(weight.key, weight)
+    model = build.extractor(weight.key, weight)
     pixels, train, validation = _parts(photos, weight.key)
-    features.forward(model, pixels, train[:1])  # traces
+    extraction.forward(model, pixels, train[:1])  # traces
     started = time.monotonic()
-    plan = Plan(len(photos.classes), EPOCHS, 0)
+    plan = Plan(len(photos.truth.classes), EPOCHS, 0)
     bank: Bank | None = None
     passes = []
     for _ in range(EPOCHS):
         began = time.monotonic()
         seen = _through(model, pixels, train)
         # The same features each time: only the first epoch needs to hand them to the heads.
-        bank = bank or Bank(Examples(seen, photos.labels[train]), plan)
+        bank = bank or Bank(FeatureRows(seen, photos.truth.labels[train]), plan)
         checked = _through(model, pixels, validation)
         passes.append(time.monotonic() - began)
-        with threadpool_limits(**heads.ONE_THREAD):  # as selection's heads have it
+        with threadpool_limits(**linear.ONE_THREAD):  # as selection's heads have it
             bank.epoch()
             judged = bank.probabilities(checked)
     seconds = time.monotonic() - started
-    right = (judged.argmax(-1) == photos.labels[validation][:, None]).mean(axis=0)
+    right = (judged.argmax(-1) == photos.truth.labels[validation][:, None]).mean(axis=0)
     return Naive(float(right.max()), seconds, float(np.median(passes)))
 
 
 def _through(model: object, pixels: NDArray[np.uint8], rows: NDArray[np.int64]) -> NDArray[np.float32]:
     parts = [
-        features.forward(model, pixels, rows[at : at + features.BATCH]) for at in range(0, len(rows), features.BATCH)
+        extraction.forward(model, pixels, rows[at : at + extraction.BATCH])
+        for at in range(0, len(rows), extraction.BATCH)
     ]
     return np.concatenate(parts)
 
 
-def _on_cached(photos: Dataset, key: str, folder: Path) -> float:
+def _on_cached(photos: LabelledPhotos, key: str, folder: Path) -> float:
     """The same heads on the features that selection left behind."""
     found: NDArray[np.float32] = np.load(folder / f"features-{key}.npy", mmap_mode="r")
     _, train, validation = _parts(photos, key)
-    learnt = Examples(found[: len(train)], photos.labels[train])
-    unseen = Examples(found[len(train) :], photos.labels[validation])
-    history = heads.train(learnt, unseen, Plan(len(photos.classes), EPOCHS, 0), lambda said: None)
+    learnt = FeatureRows(found[: len(train)], photos.truth.labels[train])
+    unseen = FeatureRows(found[len(train) :], photos.truth.labels[validation])
+    history = linear.train(learnt, unseen, Plan(len(photos.truth.classes), EPOCHS, 0), lambda said: None)
     return float(history.validation_accuracy[-1].max())
 
 
-def _parts(photos: Dataset, key: str) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64]]:
+def _parts(photos: LabelledPhotos, key: str) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64]]:
     return photos.pixels(CATALOGUE[key].size), photos.rows(Part.TRAIN), photos.rows(Part.VALIDATION)
 
 
 def _told(chosen: Selection) -> str:
     row = next(row for row in chosen.candidates if row.name == chosen.winner)
-    return f"{chosen.winner} {row.validation_accuracy or 0.0:.3f} by folds"
+    return f"{chosen.winner} {row.validation_accuracy:.3f} by folds"

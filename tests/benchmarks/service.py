@@ -31,7 +31,7 @@ from vm_worker.exports.service import base
 from vm_worker.exports.service.probe import running
 from vm_worker.exports.service.runtime.bundle import Bundle, add
 from vm_worker.intake.images import read_square
-from vm_worker.learn.backbones import CATALOGUE
+from vm_worker.learn.networks.catalogue import CATALOGUE
 
 CLASSES = ("a", "b", "c", "d", "e", "f")
 NETWORK = os.environ.get("MODELMAIL_BENCH_NETWORK", "efficientnet_lite0")
@@ -48,9 +48,10 @@ def network() -> bytes:
     """The TFLite model, float32."""
     import keras
 
-    from vm_worker.learn import networks, tflite
+    from vm_worker.learn.latency import tflite
+    from vm_worker.learn.networks import build
 
-    extractor = networks.extractor(NETWORK, None)
+    extractor = build.extractor(NETWORK, None)
     head = keras.layers.Dense(len(CLASSES), activation="softmax")
     return tflite.float32(keras.Model(extractor.input, head(extractor.output)))
 

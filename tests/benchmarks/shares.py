@@ -19,12 +19,12 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from vm_worker.learn import networks
-from vm_worker.learn.backbones import CATALOGUE
-from vm_worker.learn.bench import share_above
-from vm_worker.learn.folding import folded
-from vm_worker.learn.precision import STEP, of_products
-from vm_worker.learn.recipe import cuts
+from vm_worker.learn.networks import build
+from vm_worker.learn.networks.catalogue import CATALOGUE
+from vm_worker.learn.networks.fold_batchnorm import folded
+from vm_worker.learn.networks.precision import STEP, of_products
+from vm_worker.learn.tune.recipe import cuts
+from vm_worker.learn.tune.split_network import share_above
 
 BATCH = 32
 CLASSES = 6
@@ -42,14 +42,14 @@ def main() -> None:
 
 def _rows(key: str) -> list[float]:
     row = CATALOGUE[key]
-    base = networks.extractor(key, None)
+    base = build.extractor(key, None)
     model = keras.Model(base.input, keras.layers.Dense(CLASSES, activation="softmax")(base.output))
     random = np.random.default_rng(0)
     pictures = random.integers(0, 255, (BATCH, row.size, row.size, 3)).astype(np.float32)
     forward = _seconds(lambda: model.predict_on_batch(pictures))
     ratios = []
     for cut in cuts(row)[:-1]:
-        tensor = networks.tensor_at(model, cut)
+        tensor = build.tensor_at(model, cut)
         tail = folded(keras.Model(tensor, model.output), of_products())
         step = _seconds(_step(tail, random.random((BATCH, *tensor.shape[1:]))))
         share, measured = share_above(model, cut), step / forward / STEP[of_products()]

@@ -25,20 +25,23 @@ from numpy.typing import NDArray
 from jobs.limits import Limits
 from jobs.options import Options
 from tests.benchmarks.shrunk import digits, shrunk
-from vm_worker import tuning
-from vm_worker.intake.cache import IntakeRequest, take_in
-from vm_worker.intake.dataset import Dataset, Part
-from vm_worker.learn import assemble, features
-from vm_worker.learn.activations import Cache, Live, Stem
-from vm_worker.learn.backbones import CATALOGUE
+from vm_worker.intake.dataset import Part
+from vm_worker.intake.take_in import IntakeRequest
 from vm_worker.learn.budget import Budget
-from vm_worker.learn.probabilities import predict
-from vm_worker.learn.recipe import Recipe
-from vm_worker.learn.setting import Chosen
-from vm_worker.learn.trial import Lesson, Trial
-from vm_worker.learn.views import Viewing
-from vm_worker.learn.weights import WeightFile, find
-from vm_worker.selection import SelectRequest, select
+from vm_worker.learn.features import extraction
+from vm_worker.learn.features.activations import Cache, Live, Stem
+from vm_worker.learn.features.views import Viewing
+from vm_worker.learn.judge.predict import predict
+from vm_worker.learn.labels import LabelledPhotos
+from vm_worker.learn.networks import assemble
+from vm_worker.learn.networks.catalogue import CATALOGUE
+from vm_worker.learn.networks.weights import WeightFile, find
+from vm_worker.learn.select.selection import SelectRequest, select
+from vm_worker.learn.tune import tuning
+from vm_worker.learn.tune.recipe import Recipe
+from vm_worker.learn.tune.tail_training import TailData, TailTraining
+from vm_worker.learn.tune.tuning_inputs import SelectedNetwork
+from vm_worker.tasks.uploads import take_in
 
 NAIVE = Recipe(cut="image", epochs=6, rate=3e-4, batch=32)
 THIRD = 1 / 3
@@ -48,8 +51,8 @@ THIRD = 1 / 3
 class Material:
     """One seed's photos, and the head that both begin with."""
 
-    dataset: Dataset
-    chosen: Chosen
+    dataset: LabelledPhotos
+    chosen: SelectedNetwork
     speed: float  # images a second through the frozen network
     mirror: bool
 
@@ -62,7 +65,7 @@ class Material:
         """Accuracy on the test photos."""
         model = assemble.delivered(self.chosen.weight, self.chosen.head, tuned)
         rows = self.dataset.rows(Part.TEST)
-        return float((predict(model, self.pixels, rows).argmax(1) == self.dataset.labels[rows]).mean())
+        return float((predict(model, self.pixels, rows).argmax(1) == self.dataset.truth.labels[rows]).mean())
 
 
 def material(photos: Path, weight: WeightFile, seed: int, folder: Path) -> Material:
@@ -72,7 +75,7 @@ def material(photos: Path, weight: WeightFile, seed: int, folder: Path) -> Mater
     options = Options(candidates=(weight.key,), seed=seed)
     request = SelectRequest(dataset, {weight.key: weight}, options, Budget.of(7200), folder)
     selection = select(request, lambda event: None)
-    chosen = Chosen(weight, selection.head)
+    chosen = SelectedNetwork(weight, selection.head)
     return Material(dataset, chosen, selection.images_per_second, mirror=photos.name != "digits.zip")
 
 
@@ -83,13 +86,15 @@ def naive(found: Material, seed: int, folder: Path) -> tuple[float, float]:
     train, judge = dataset.rows(Part.TRAIN), dataset.rows(Part.VALIDATION)
     rows = np.concatenate([train, judge])
     stem = Stem(lambda images: images.reshape(len(images), -1), (size, size, 3))
-    source = features.Source(found.pixels, rows)
+    source = extraction.Source(found.pixels, rows)
     plain = Cache(found.pixels[rows][None], np.zeros((1, len(rows), 1), np.float32))
     live = Live(plain, stem, source, Viewing(2, found.mirror, seed))
     places = np.arange(len(rows))
     model = assemble.assemble(found.chosen.weight, found.chosen.head)
-    lesson = Lesson(live, dataset.labels[rows], places[: len(train)], places[len(train) :], len(dataset.classes), seed)
-    Trial(model, lesson, NAIVE).run(Budget.of(7200), lambda number, epoch: None, lambda errors: False)
+    lesson = TailData(
+        live, dataset.truth.labels[rows], places[: len(train)], places[len(train) :], len(dataset.truth.classes), seed
+    )
+    TailTraining(model, lesson, NAIVE).run(Budget.of(7200), lambda number, epoch: None, lambda errors: False)
     path = folder / "naive.weights.h5"
     model.save_weights(str(path))
     seconds = time.monotonic() - started

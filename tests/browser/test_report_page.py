@@ -15,10 +15,10 @@ from playwright.sync_api import Browser, Page, expect
 
 from function.client import Client
 from infra.local.stack import Stack
-from jobs import gcs
 from jobs.clock import SystemClock
-from jobs.job import Job, Status
-from jobs.queue import Buckets, Queue
+from jobs.installation import open_queue
+from jobs.job import FileEntry, Job, Status
+from jobs.queue import Queue
 from tests.browser.conftest import DESKTOP, PHONE
 from tests.browser.contrast import WORST
 from tests.unit.report import samples
@@ -38,9 +38,7 @@ NAMES = {
 @pytest.fixture(scope="module")
 def queue(stack: Stack) -> Iterator[Queue]:
     """The stack's records and buckets, to end jobs as a worker would."""
-    client = gcs.client(stack.storage_url)
-    names = (stack.settings.emails_bucket, stack.settings.datasets_bucket, stack.settings.models_bucket)
-    yield Queue(Buckets(*(gcs.GcsStore(client.bucket(name)) for name in names)), SystemClock(), stack.settings.limits)
+    yield open_queue(stack.settings)
 
 
 def photos(folder: Path, classes: Sequence[str]) -> None:
@@ -76,7 +74,7 @@ def finish(stack: Stack, queue: Queue, folder: Path, classes: Sequence[str]) -> 
     for path in sorted(folder.iterdir()):
         target, kind = f"{job_id}/artifacts/t/{path.name}", CONTENT_TYPES.get(path.suffix, BYTES)
         queue.buckets.models.upload(target, path, content_type=kind)
-        files[path.name] = {"object": target, "bytes": path.stat().st_size, "content_type": kind}
+        files[path.name] = FileEntry(target, path.stat().st_size, kind)
     now = SystemClock().now()
 
     def ended(job: Job) -> Job:
@@ -112,7 +110,7 @@ def test_every_picture_of_the_page_is_shown(page: Page, done: dict[str, str]) ->
     shown = page.eval_on_selector_all(
         ".report img", "all => all.map(one => [one.src.split('/').pop(), one.naturalWidth, one.alt.length])"
     )
-    assert {name for name, _, _ in shown} == {*report.PICTURES, *report.PHOTOS}
+    assert {name for name, _, _ in shown} == {*samples.PICTURES, *samples.PHOTOS}
     assert all(width >= 800 and words > 20 for _, width, words in shown), shown
 
 
@@ -167,7 +165,7 @@ def test_a_report_that_cannot_be_read_leaves_the_page(page: Page, queue: Queue, 
     job_id = done["200"]
     record = queue.read(job_id)
     assert record is not None
-    name = record.job.files["report.json"]["object"]
+    name = record.job.files["report.json"].object
     whole = queue.buckets.models.get(name)
     assert whole is not None
     queue.buckets.models.put(name, b'{"version": 1}')
@@ -192,6 +190,6 @@ def test_the_file_of_the_report_needs_no_server(browser: Browser, tmp_path: Path
     page.goto(alone.as_uri())
     widths = page.eval_on_selector_all("img", "all => all.map(one => one.naturalWidth)")
     context.close()
-    assert len(widths) == len(report.PICTURES) + len(report.PHOTOS)
+    assert len(widths) == len(samples.PICTURES) + len(samples.PHOTOS)
     assert all(widths)
     assert complaints == []

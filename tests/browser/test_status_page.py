@@ -11,10 +11,11 @@ from playwright.sync_api import Browser, Page, expect
 
 from function.client import Client
 from infra.local.stack import Stack
-from jobs import gcs
 from jobs.clock import SystemClock
-from jobs.job import Job, Progress, Stage, Status
-from jobs.queue import Buckets, Queue
+from jobs.installation import open_queue
+from jobs.job import Job, JobError, Progress, Stage, Status
+from jobs.queue import Queue
+from jobs.shown import CandidateShown, CurvePoint
 from tests.browser.contrast import WORST
 
 CURVE = [
@@ -41,9 +42,7 @@ CANDIDATE = {
 @pytest.fixture
 def queue(stack: Stack) -> Iterator[Queue]:
     """The stack's records, to change them as a worker would."""
-    client = gcs.client(stack.storage_url)
-    names = (stack.settings.emails_bucket, stack.settings.datasets_bucket, stack.settings.models_bucket)
-    yield Queue(Buckets(*(gcs.GcsStore(client.bucket(name)) for name in names)), SystemClock(), stack.settings.limits)
+    yield open_queue(stack.settings)
 
 
 @pytest.fixture
@@ -67,8 +66,8 @@ def _running(queue: Queue, job_id: str, fraction: float, message: str = "Reading
         message=message,
         quoted_seconds=240.0,
         remaining_seconds=100.0,
-        candidates=(CANDIDATE,),
-        curve=tuple(CURVE),
+        candidates=(CandidateShown.from_json(CANDIDATE),),
+        curve=tuple(CurvePoint.from_json(point) for point in CURVE),
     )
     _change(queue, job_id, status=Status.RUNNING, started_at=SystemClock().now(), progress=progress)
 
@@ -87,7 +86,7 @@ def test_the_page_follows_the_job_without_loading_again(page: Page, queue: Queue
     expect(page.locator("#progress")).to_have_attribute("value", "0.5")
     assert page.evaluate("window.here") is True
     ended = SystemClock().now()
-    error = {"code": "one_class", "message": "The only class folder is cats."}
+    error = JobError("one_class", "The only class folder is cats.")
     _change(queue, job_id, status=Status.REJECTED, finished_at=ended, error=error)
     expect(page.locator("h1")).to_have_text("These photos cannot be used yet")
     expect(page.locator("#head")).to_contain_text("The only class folder is cats.")

@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page, Route, expect
 
 from function.client import zip_folder
 from infra.local.stack import Stack
-from jobs import gcs
+from jobs.storage import gcs
 from tests.browser.conftest import PHONE
 
 MIB = 1024 * 1024
@@ -130,6 +130,7 @@ def test_options_go_with_the_job(page: Page, stack: Stack, photos: Path) -> None
     _pick(page, photos)
     page.get_by_text("Options", exact=True).first.click()
     page.fill("#minutes", "7")
+    page.select_option("#task", "classification")
     page.select_option("#objective", "small")
     page.uncheck("input[name=mirror]")
     page.check("input[name=from_scratch]")
@@ -140,6 +141,7 @@ def test_options_go_with_the_job(page: Page, stack: Stack, photos: Path) -> None
     options: dict[str, Any] = body["options"]
     assert {
         "minutes": 7,
+        "task": "classification",
         "objective": "small",
         "mirror": False,
         "from_scratch": True,

@@ -14,7 +14,7 @@ import pytest
 import requests
 
 from infra import package
-from infra.local.emulator.keys import ensure_key
+from infra.emulator.signatures.keys import ensure_key
 from infra.local.ports import EPHEMERAL, reserved
 from infra.local.stack import SERVICE_ACCOUNT, make_buckets
 from jobs.settings import Settings

@@ -12,12 +12,12 @@ import pytest
 from infra.local.stack import make_buckets
 from jobs.settings import Settings
 from tests.cloud import hcl
+from tests.documents import page
 
 RESOURCES = hcl.load()
 TEXT = "\n".join(path.read_text() for path in sorted(hcl.FOLDER.glob("*.tf")))
 STARTUP = (hcl.FOLDER.parent / "startup.sh").read_text()
 UNIT = (hcl.FOLDER.parent / "modelmail-worker.service").read_text()
-README = (hcl.FOLDER.parents[1] / "README.md").read_text()
 
 
 def _kind(kind: str) -> dict[str, dict[str, Any]]:
@@ -145,10 +145,10 @@ def test_the_page_may_upload_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -
     assert not [name for name, body in _kind("google_storage_bucket").items() if "cors" in body and name != "datasets"]
 
 
-def test_settings_of_the_cloud_are_settings_of_the_code_and_of_the_readme() -> None:
+def test_settings_of_the_cloud_are_settings_of_the_code_and_of_the_page() -> None:
     known = {f"MODELMAIL_{name.upper()}" for name in Settings.__dataclass_fields__}
     assert _told() <= known
-    assert all(f"`{name}`" in README for name in _told())
+    assert _told() <= set(page("limits").first_cells("| variable |"))
     # What has no default that works on the cloud must be told.
     needed = {"PUBLIC_URL", "SENDER", "OPERATOR", "SECRET", "SENDGRID_KEY", "ALLOWED_ADDRESSES", "SCHEDULER"}
     needed |= {"MACHINES", "METADATA_URL", "IDLE_MINUTES", "EMAILS_BUCKET", "DATASETS_BUCKET", "MODELS_BUCKET"}

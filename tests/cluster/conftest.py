@@ -75,7 +75,7 @@ def _raylet(node: Any) -> int:
 def _works(pid: int) -> bool:
     """Ray names a process after the method that it is in."""
     try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes().startswith(b"ray::Hand.do")
+        return Path(f"/proc/{pid}/cmdline").read_bytes().startswith(b"ray::TaskActor.do")
     except OSError:  # it has just ended
         return False
 

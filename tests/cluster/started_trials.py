@@ -9,15 +9,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from vm_worker import trials
 from vm_worker.executors.executor import Tell
+from vm_worker.learn.tune import tasks
 
 
 def work(task: Mapping[str, Any], tell: Tell) -> Mapping[str, Any]:
     """What the project's own entry does."""
     if task["do"] != "trial":
-        return trials.work(task, tell)
-    notes = Path(task["setting"]["folder"]).parent
+        return tasks.work(task, tell)
+    notes = Path(task["inputs"]["folder"]).parent
     note(notes, "begun", task)
 
     def watched(told: Mapping[str, Any]) -> None:
@@ -25,12 +25,12 @@ def work(task: Mapping[str, Any], tell: Tell) -> Mapping[str, Any]:
             note(notes, "middle", task)
         tell(told)
 
-    return trials.work(task, watched)
+    return tasks.work(task, watched)
 
 
 def note(folder: Path, kind: str, task: Mapping[str, Any]) -> None:
     """A file of its own, there whole or not at all."""
-    said = {"trial": task["trial"], "pid": os.getpid(), "node": _node()}
+    said = {"trial": task["key"], "pid": os.getpid(), "node": _node()}
     part = folder / uuid.uuid4().hex
     part.write_text(json.dumps(said), encoding="utf-8")
     part.rename(folder / f"{kind}-{part.name}.json")

@@ -12,13 +12,12 @@ from typing import Any
 import pytest
 
 from tests.cluster.conftest import Nodes
-from vm_worker.executors import ray as on_ray
-from vm_worker.executors.executor import OutOfMemory, TaskFailed
-from vm_worker.executors.ray import RayExecutor
+from vm_worker.executors.executor import OutOfMemory, Task, TaskFailed
+from vm_worker.executors.ray import RayExecutor, RayPolicy
 from vm_worker.spec import Cluster
 
 ENTRY = "tests.cluster.tasks:work"
-ADD = {"do": "add", "numbers": [1, 2]}
+ADD: Task = {"do": "add", "numbers": [1, 2]}
 PATIENCE = 150.0  # seconds
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -92,7 +91,7 @@ def test_a_task_whose_process_is_killed_begins_again(
     until(lambda: len(told) == 1)
     go.touch()
     os.kill(told[0]["pid"], number)
-    result = future.result(PATIENCE)
+    result: Mapping[str, Any] = future.result(PATIENCE)
     assert result["pid"] != told[0]["pid"] and len(told) == 2
     assert result["seconds"] < 1000  # what the lost one took is gone
 
@@ -128,9 +127,9 @@ def test_closing_ends_a_task_in_the_middle(nodes: Nodes, told: Told) -> None:
     until(lambda: not Path(f"/proc/{told[0]['pid']}").exists())
 
 
-def test_without_room_tasks_are_refused(nodes: Nodes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(on_ray, "ROOM_SECONDS", 3.0)
-    executor = RayExecutor(ENTRY, lambda told: None, Cluster(nodes.address, gpus=1, workers=1))
+def test_without_room_tasks_are_refused(nodes: Nodes) -> None:
+    cluster = Cluster(nodes.address, gpus=1, workers=1)
+    executor = RayExecutor(ENTRY, lambda told: None, cluster, RayPolicy(room_seconds=3.0))
     with pytest.raises(TaskFailed, match="no node of the cluster has room"):
         executor.submit(ADD).result(PATIENCE)
     executor.close()

@@ -11,8 +11,8 @@ import pytest
 from tests.cluster.conftest import Nodes
 from tests.unit.learn.photos import weight
 from tests.unit.worker.test_shards import KEY, ROWS, Desk
-from vm_worker import shards
-from vm_worker.learn.entrant import alone
+from vm_worker.learn.features import shards
+from vm_worker.learn.features.extraction import alone
 from vm_worker.spec import Cluster
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]

@@ -14,16 +14,17 @@ from typing import Any
 import numpy as np
 import pytest
 
+from jobs.json_values import JsonObject
 from jobs.options import Options
 from tests.cluster import started_trials
 from tests.cluster.conftest import Nodes
 from tests.unit.learn.photos import textures, weight
-from vm_worker.executors import ray as on_ray
 from vm_worker.learn.budget import Budget
-from vm_worker.learn.heads import Head
-from vm_worker.learn.setting import Chosen
+from vm_worker.learn.heads.linear import Head
+from vm_worker.learn.tune.tuning import FineTuned, TuneRequest, TuningPolicy, tune
+from vm_worker.learn.tune.tuning_inputs import SelectedNetwork
+from vm_worker.search.trial_runner import Committed
 from vm_worker.spec import Cluster
-from vm_worker.tuning import Tuned, TuneRequest, tune
 
 KEY = "efficientnet_lite0"
 ENTRY = "tests.cluster.started_trials:work"
@@ -38,9 +39,9 @@ pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
 class Ledger:
     """The parent's side: write once."""
 
-    kept: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    kept: dict[str, JsonObject] = field(default_factory=dict)
 
-    def commit(self, key: str, seconds: float, result: Mapping[str, Any]) -> Mapping[str, Any]:
+    def commit(self, key: str, seconds: float, result: JsonObject) -> JsonObject:
         assert key not in self.kept, "a trial was offered twice"
         self.kept[key] = result
         return result
@@ -54,26 +55,28 @@ def material(tmp_path_factory: pytest.TempPathFactory) -> TuneRequest:
     head = Head(width, width + 1, np.zeros((1280, 3), np.float32), classes, strength=3.0, epochs=0)
     options = Options(search="random", trials=TRIALS, epochs=2, seed=SEED)
     folder = tmp_path_factory.mktemp("work")
-    return TuneRequest(photos, Chosen(weight(KEY), head), options, Budget.of(0), folder, 50.0, entry=ENTRY)
+    selected, policy = SelectedNetwork(weight(KEY), head), TuningPolicy(entry=ENTRY)
+    return TuneRequest(photos, selected, options, Budget.of(0), folder, 50.0, policy=policy)
 
 
-def run(material: TuneRequest, name: str, cluster: Cluster) -> tuple[Tuned, Ledger]:
+def run(material: TuneRequest, name: str, cluster: Cluster) -> tuple[FineTuned, Ledger]:
     """A tuning of its own folder; each trial is committed once."""
     ledger, folder = Ledger(), material.folder / name
     folder.mkdir()
-    request = replace(material, folder=folder, commit=ledger.commit, cluster=cluster, budget=Budget.of(3000))
+    committed, budget = Committed({}, ledger.commit), Budget.of(3000)
+    request = replace(material, folder=folder, committed=committed, cluster=cluster, budget=budget)
     tuned = tune(request, lambda event: None)
     assert len(ledger.kept) == TRIALS
     return tuned, ledger
 
 
 @pytest.fixture(scope="module")
-def local(material: TuneRequest) -> Tuned:
+def local(material: TuneRequest) -> FineTuned:
     """What this machine makes of it without a cluster."""
     return run(material, "local", Cluster())[0]
 
 
-def same(one: Tuned, other: Tuned) -> None:
+def same(one: FineTuned, other: FineTuned) -> None:
     """Two leaderboards are equal, row by row."""
     assert [row.kind for row in one.trials] == [row.kind for row in other.trials]
     for mine, theirs in zip(one.trials, other.trials, strict=True):
@@ -83,7 +86,7 @@ def same(one: Tuned, other: Tuned) -> None:
     assert one.better and other.better and one.weights_path is not None and one.weights_path.exists()
 
 
-def test_two_nodes_make_what_one_machine_makes(material: TuneRequest, local: Tuned, nodes: Nodes) -> None:
+def test_two_nodes_make_what_one_machine_makes(material: TuneRequest, local: FineTuned, nodes: Nodes) -> None:
     tuned, _ = run(material, "calm", Cluster(nodes.address))
     same(tuned, local)
     begun = started_trials.begun(material.folder / "calm")
@@ -92,7 +95,7 @@ def test_two_nodes_make_what_one_machine_makes(material: TuneRequest, local: Tun
 
 @pytest.mark.parametrize("what", ["process", "node"])
 def test_a_trial_that_is_killed_in_the_middle_is_made_again(
-    what: str, material: TuneRequest, local: Tuned, nodes: Nodes
+    what: str, material: TuneRequest, local: FineTuned, nodes: Nodes
 ) -> None:
     folder = material.folder / what
     killed: list[Mapping[str, Any]] = []
@@ -122,14 +125,10 @@ def first(what: Callable[[], Any]) -> Any:
 
 
 def test_a_cluster_that_does_not_answer_leaves_the_work_to_this_machine(
-    material: TuneRequest, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    material: TuneRequest, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(on_ray, "CONNECT_SECONDS", 1.0)
     skipped = replace(material, options=replace(material.options, search="none"), folder=Path(material.folder))
-    tuned = tune(
-        replace(
-            skipped, entry="tests.unit.worker.stub_trials:work", cluster=Cluster("127.0.0.1:1"), budget=Budget.of(900)
-        ),
-        lambda event: None,
-    )
+    policy = TuningPolicy(entry="tests.unit.worker.stub_trials:work")
+    request = replace(skipped, policy=policy, cluster=Cluster("127.0.0.1:1"), budget=Budget.of(900))
+    tuned = tune(request, lambda event: None)
     assert tuned.better and "this machine works alone" in caplog.text

@@ -15,10 +15,11 @@ import pytest
 from google.api_core import exceptions
 
 from jobs.errors import Transient
-from jobs.gcs import GcsStore, client
-from jobs.store import MemoryStore, PreconditionFailed, Store
+from jobs.storage.gcs import GcsPolicy, GcsStore, client
+from jobs.storage.store import MemoryStore, PreconditionFailed, Store
 from tests.servers import EmulatorUnderTest
 
+ONE_TRY = GcsPolicy(retry_seconds=0, file_seconds=0)
 BIG = 9 * 1024 * 1024  # bytes; past the size from which the real client uploads in chunks
 
 
@@ -193,13 +194,11 @@ class _Refusing(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def refusing(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[GcsStore, ThreadingHTTPServer]]:
-    monkeypatch.setattr("jobs.gcs._RETRY", None)
-    monkeypatch.setattr("jobs.gcs._LONG_RETRY", None)
+def refusing() -> Iterator[tuple[GcsStore, ThreadingHTTPServer]]:
     with ThreadingHTTPServer(("127.0.0.1", 0), _Refusing) as server:
         threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()  # polls every 0.02 s
         there = client(f"http://127.0.0.1:{server.server_port}")
-        yield GcsStore(there.bucket("modelmail-busy")), server
+        yield GcsStore(there.bucket("modelmail-busy"), ONE_TRY), server
         there.close()
         server.shutdown()
 
@@ -235,10 +234,9 @@ def test_a_service_that_forbids_is_no_transient(refusing: tuple[GcsStore, Thread
         store.put("a", b"", if_generation=0)
 
 
-def test_a_service_that_does_not_answer_is_transient(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("jobs.gcs._RETRY", None)
+def test_a_service_that_does_not_answer_is_transient() -> None:
     nobody = client("http://127.0.0.1:9")  # the discard port: nothing listens
-    store = GcsStore(nobody.bucket("modelmail-nobody"))
+    store = GcsStore(nobody.bucket("modelmail-nobody"), ONE_TRY)
     for call in (
         lambda: store.get("a"),
         lambda: store.stat("a"),

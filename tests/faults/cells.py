@@ -147,14 +147,14 @@ class Cell:
 
     def _broken_promises(self) -> list[str]:
         job, site = self._job(), self._site
-        kept = {str(entry["object"]) for entry in job.files.values()}
+        kept = {entry.object for entry in job.files.values()}
         manifests = {f"{self._job_id}/stages/{stage}.json" for stage in STAGES}
         manifests |= {f"{self._job_id}/trials/{key}.json" for key in stub.TRIAL_KEYS}
         objects = {stat.name for stat in site.queue.buckets.models.list()}
         mails = site.house.mails(self._address)
         promises = {
             f"ended as {job.status}: {job.error}": job.status is Status.DONE,
-            "more than one outcome": sum(line["event"] in ("done", "rejected", "failed") for line in job.history) == 1,
+            "more than one outcome": sum(line.event in ("done", "rejected", "failed") for line in job.history) == 1,
             f"{len(mails)} mails": 1 <= len(mails) <= self._point.mails,
             "mails with several Message-IDs": len({mail["Message-ID"] for mail in mails}) == 1,
             f"objects {sorted(objects ^ (kept | manifests))}": objects == kept | manifests,

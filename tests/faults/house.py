@@ -14,13 +14,14 @@ from email.message import Message
 from email.policy import default
 from pathlib import Path
 
-from infra.local.emulator.keys import ensure_key
-from jobs import gcs
+from infra.emulator.signatures.keys import ensure_key
 from jobs import job as jobs
 from jobs.clock import SystemClock
 from jobs.limits import Limits
 from jobs.options import Options
-from jobs.queue import Buckets, Queue
+from jobs.queue import Queue
+from jobs.storage import gcs
+from jobs.storage.store import Buckets
 from tests.servers import ACCOUNT, running, running_emulator
 from tests.unit.report import samples
 from vm_worker import report

@@ -1,4 +1,4 @@
-"""A stage table that learns nothing: the real worker, pipes, ledger and buckets, in milliseconds.
+"""A stage table that learns nothing: the real worker, pipes, manifests and buckets, in milliseconds.
 
 `MODELMAIL_STUB` names a folder. It holds `report.json`, the report that every job gets; `made` notes each piece
 of work that a child begins; and a child that comes to the point named in `stop-at` says so in `reached` and
@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import IO
 
 from jobs.job import Stage
-from jobs.json_values import JsonObject
 from vm_worker.as_json import AsJson
+from vm_worker.events import File, TrialOffer
 from vm_worker.stages.context import StageContext
-from vm_worker.stages.output import File, Output
+from vm_worker.stages.output import Output
 
 UNZIP = "half-way through unzip"
 FEATURES = "half-way through features"
@@ -132,8 +132,7 @@ def tune(context: StageContext) -> Output:
         _note(context, f"trials/{key}")
         if number == 1:
             _point(TRIAL)
-        offer: JsonObject = {"event": "trial", "key": key, "seconds": 1.0, "result": {"loss": 0.5}, "files": []}
-        context.link.commit(offer)
+        context.link.commit(TrialOffer(key, 1.0, {"loss": 0.5}))
     _point(TRIALS)
     return Output(Better(True), (_file(context, "tuned.weights.h5", False),))
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from infra.local.emulator.keys import ensure_key
+from infra.emulator.signatures.keys import ensure_key
+from tests.emulator.on_disk import missing, strays
 from tests.faults.writers import Connection, Writer
-from tests.on_disk import missing, strays
 from tests.servers import ACCOUNT, running_emulator
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(1200)]
@@ -66,7 +66,7 @@ def _write_until_killed(
 
 
 def _kill_while_starting(data: Path, key: Path, seconds: float) -> None:
-    command = [sys.executable, "-m", "infra.local.emulator", "--port", "0", "--data", str(data)]
+    command = [sys.executable, "-m", "infra.emulator", "--port", "0", "--data", str(data)]
     with subprocess.Popen([*command, "--service-account", str(key)], stdout=subprocess.DEVNULL) as process:
         time.sleep(seconds)
         process.kill()

@@ -19,7 +19,7 @@ from tests.unit.intake.mutants import mutate
 from tests.unit.intake.systems import SYSTEMS, with_litter
 from tests.unit.intake.test_pictures import REASONS, decoded
 from vm_worker.intake.pool import Decoders
-from vm_worker.intake.verdict import verdict
+from vm_worker.tasks.uploads import verdict
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
 

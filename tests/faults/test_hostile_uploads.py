@@ -14,8 +14,8 @@ import pytest
 
 from function.client import Client
 from infra.local.stack import Stack
-from jobs import gcs
 from jobs.errors import CODES
+from jobs.storage import gcs
 from tests.unit.intake import bombs
 from tests.unit.intake.crafted import class_files, two_classes, zip_of
 from tests.unit.intake.hostile_zips import HOSTILE
@@ -113,9 +113,9 @@ def test_every_hostile_upload_is_rejected_with_its_code_and_one_mail(tmp_path: P
 def _end(client: Client, url: str) -> tuple[str, str] | None:
     """Status and code of a job that has ended."""
     status = client.status(url)
-    if status["status"] not in ("rejected", "failed", "done"):
+    if status.status not in ("rejected", "failed", "done"):
         return None
-    return status["status"], (status["error"] or {}).get("code", "")
+    return status.status, status.error.code if status.error else ""
 
 
 def _check_mails(mails: Mapping[str, EmailMessage]) -> None:

@@ -50,7 +50,7 @@ def test_a_poison_job_ends_after_three_attempts_and_the_queue_goes_on(site: Site
     assert not job_of(site, poison).status.terminal  # they did not wait for it
     until(lambda: job_of(site, poison).settled)
     job = job_of(site, poison)
-    assert (job.status, job.error and job.error["code"]) == (Status.FAILED, "crashed")
+    assert (job.status, job.error and job.error.code) == (Status.FAILED, "crashed")
     assert (site.stub / "made").read_text().count(f"stages/intake {poison[:8]}") == 3
     assert [mail["Subject"] for mail in site.house.mails("poison@example.org")] == ["Your model could not be trained"]
     assert len(site.house.mails("operator@poison.example.org")) == 1
@@ -63,5 +63,5 @@ def test_a_poison_job_ends_after_three_attempts_and_the_queue_goes_on(site: Site
 
 def gaps(job: Job) -> list[float]:
     """Seconds between the lines of the job's history."""
-    times = [datetime.fromisoformat(line["at"]) for line in job.history]
+    times = [datetime.fromisoformat(line.at) for line in job.history]
     return [(after - before).total_seconds() for before, after in pairwise(times)]

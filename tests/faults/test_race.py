@@ -39,7 +39,7 @@ def test_the_race(site: Site) -> None:
     jobs = ended(site, list(raced.ids.values()))
     show(raced, submitted, time.monotonic() - began, jobs)
     assert Counter(job.status for job in jobs) == {Status.DONE: JOBS}
-    assert [job.history for job in jobs if sum(line["event"] == "done" for line in job.history) != 1] == []
+    assert [job.history for job in jobs if sum(line.event == "done" for line in job.history) != 1] == []
     assert [job.takeovers for job in jobs if job.takeovers] == []
     assert stub.overlaps(site.stub) == []
     assert sorted(mail["To"] for mail in site.house.all_mails()) == sorted(raced.ids)

@@ -29,7 +29,7 @@ def test_a_worker_told_to_stop_hands_the_job_over_at_once(journey: Journey, tmp_
         os.kill(first.pid, signal.SIGTERM)
         assert first.wait(timeout=10) == 0
         assert not runs(child)
-    assert journey.client.status(journey.status_url)["status"] == "awaiting_worker"
+    assert journey.client.status(journey.status_url).status == "awaiting_worker"
     with worker(journey.stack, tmp_path / "second"):
         journey.end()
     assert journey.mails() == ["1-report.eml"]
@@ -42,7 +42,7 @@ def test_an_attempt_that_dies_is_tried_again_by_the_same_worker(journey: Journey
     with worker(journey.stack, tmp_path / "only") as only:
         until(lambda: journey.manifest("select"))
         os.kill(child_of(only.pid), signal.SIGKILL)
-        until(lambda: journey.client.status(journey.status_url)["status"] == "awaiting_worker")
+        until(lambda: journey.client.status(journey.status_url).status == "awaiting_worker")
         journey.end()
         assert only.poll() is None
     assert journey.mails() == ["1-report.eml"]

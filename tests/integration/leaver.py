@@ -9,6 +9,7 @@ import sys
 
 from jobs.job import Stage
 from vm_worker.as_json import AsJson
+from vm_worker.events import ProgressEvent
 from vm_worker.stages.context import StageContext
 from vm_worker.stages.output import Output
 
@@ -16,7 +17,7 @@ from vm_worker.stages.output import Output
 def leave(context: StageContext) -> Output:
     """Say who is left, and die."""
     left = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
-    context.link.send({"event": "left", "pid": left.pid})
+    context.link.send(ProgressEvent(Stage.INTAKE, 0.0, f"left {left.pid}"))
     os.kill(os.getpid(), signal.SIGSEGV)
     return Output(AsJson())
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from google.cloud import storage
 
-from function.client import Client, ClientError, Resume, Submission
+from function.client import Client, ClientError, Resume
 from function.resumable import CHUNK
-from infra.local.emulator.keys import ensure_key
+from function.wire import SubmissionAnswer, Upload
+from infra.emulator.signatures.keys import ensure_key
 from jobs.clock import FakeClock
 from tests.servers import ACCOUNT, EmulatorUnderTest, running_emulator
 
@@ -46,7 +48,7 @@ def zip_file(tmp_path: Path) -> Path:
     return path
 
 
-def _submission(faulty: EmulatorUnderTest, blob: storage.Blob) -> Submission:
+def _submission(faulty: EmulatorUnderTest, blob: storage.Blob) -> SubmissionAnswer:
     start = {**HEADERS, "x-goog-resumable": "start"}
     upload = {
         "url": faulty.sign(blob, "PUT", headers=dict(HEADERS)),
@@ -54,7 +56,7 @@ def _submission(faulty: EmulatorUnderTest, blob: storage.Blob) -> Submission:
         "max_bytes": 10**8,
         "resumable": {"url": faulty.sign(blob, "RESUMABLE", headers=dict(HEADERS)), "headers": start},
     }
-    return Submission("id", upload, f"{faulty.url}/nothing", "")
+    return SubmissionAnswer("id", Upload.from_json(upload), f"{faulty.url}/nothing", "")
 
 
 def _rule(method: str, path: str, **more: Any) -> dict[str, Any]:
@@ -107,8 +109,10 @@ def test_a_link_that_is_no_link_is_a_clear_refusal(
     faulty: EmulatorUnderTest, blob: storage.Blob, zip_file: Path
 ) -> None:
     submission = _submission(faulty, blob)
-    spoilt = dict(submission.upload["resumable"], url=submission.upload["resumable"]["url"][:-2] + "00")
-    wrong = Submission("id", {**submission.upload, "resumable": spoilt}, "", "")
+    start = submission.upload.resumable
+    assert start is not None
+    spoilt = replace(start, url=start.url[:-2] + "00")
+    wrong = SubmissionAnswer("id", replace(submission.upload, resumable=spoilt), "", "")
     with Client(faulty.url, FakeClock()) as client, pytest.raises(ClientError, match="upload link is not valid"):
         client.upload(wrong, zip_file, lambda sent, total: None)
     assert not blob.exists()

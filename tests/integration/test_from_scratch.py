@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,9 @@ from jobs.job import Stage
 from jobs.limits import Limits
 from jobs.options import Options
 from tests.unit.learn.patterns import archive
-from vm_worker.learn import lessons, scratch_rows, weights
+from vm_worker.events import Answer, Event, StageOffer, TrialOffer
+from vm_worker.learn.networks import small_rows, weights
+from vm_worker.learn.scratch import training
 from vm_worker.spec import Done, Spec
 from vm_worker.stages.run import run_stages
 
@@ -28,14 +29,15 @@ class Parent:
         self.done: dict[str, Done] = {}
         self._last = last
 
-    def send(self, event: Mapping[str, Any]) -> None:
-        json.dumps(event)
+    def send(self, event: Event) -> None:
+        json.dumps(event.to_json())
 
-    def commit(self, event: Mapping[str, Any]) -> Mapping[str, Any]:
-        self.done[event["stage"]] = Done(json.loads(json.dumps(event["result"])), event["seconds"])
-        if event["stage"] == self._last:
+    def commit(self, offer: StageOffer | TrialOffer) -> Answer:
+        assert isinstance(offer, StageOffer)
+        self.done[offer.stage] = Done(json.loads(json.dumps(offer.to_json()))["result"], offer.seconds)
+        if offer.stage == self._last:
             raise InterruptedError
-        return {"go": event["stage"]}
+        return Answer(go=offer.stage)
 
 
 @pytest.fixture
@@ -43,7 +45,7 @@ def spec(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Spec:
     """60 pictures of each of three kinds, and no pretrained weights anywhere; short trainings."""
     monkeypatch.setattr(weights, "PACKAGES", {})
     for name, value in {"EPOCHS": 12, "STEPS": 50, "LEAST_EPOCHS": 6, "LEAST_STEPS": 30}.items():
-        monkeypatch.setattr(lessons, name, value)
+        monkeypatch.setattr(training, name, value)
     options = Options(minutes=20, from_scratch=True, mirror=False, exports=("h5", "keras", "tflite"))
     photos = archive(tmp_path / "x.zip", each=60)
     return Spec("abcdefgh", photos, tmp_path / "out", options, Limits(), 1200.0, "2026-01-01", "2026-01-01T00:00:00")
@@ -54,7 +56,7 @@ def test_a_network_from_scratch_is_chosen_delivered_and_told_of(spec: Spec) -> N
     run_stages(spec, parent)
     report = json.loads((spec.folder / "report.json").read_text(encoding="utf-8"))
     assert report["winner"]["from_scratch"] and report["winner"]["tuned"]
-    assert report["winner"]["name"] in scratch_rows.ROWS
+    assert report["winner"]["name"] in small_rows.ROWS
     tried = [row for row in report["candidates"] if "from scratch" in row["title"]]
     assert len(tried) == 4
     assert report["test"]["accuracy"] > 0.6  # of three kinds
@@ -69,7 +71,7 @@ def test_a_network_from_scratch_is_chosen_delivered_and_told_of(spec: Spec) -> N
 
 
 def test_it_goes_on_after_a_kill_where_selection_was_committed(spec: Spec, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scratch_rows, "NETWORKS", ("alexnet",))
+    monkeypatch.setattr(small_rows, "NETWORKS", ("alexnet",))
     first = Parent(last=Stage.SELECT)
     with pytest.raises(InterruptedError):
         run_stages(spec, first)
@@ -78,4 +80,5 @@ def test_it_goes_on_after_a_kill_where_selection_was_committed(spec: Spec, monke
         run_stages(replace(spec, done=first.done), second)
     assert list(second.done) == [Stage.TUNE, Stage.EVALUATE]
     assert second.done[Stage.TUNE].result["better"]
-    assert second.done[Stage.EVALUATE].result["test"]["accuracy"] > 0.6
+    test: Any = second.done[Stage.EVALUATE].result["test"]
+    assert test["accuracy"] > 0.6

@@ -13,8 +13,8 @@ import requests
 
 from infra.local.ports import EPHEMERAL
 from infra.local.stack import Stack
-from jobs import gcs
 from jobs.limits import Limits
+from jobs.storage import gcs
 
 SPELLINGS: tuple[Callable[[str, int], str], ...] = (
     lambda name, number: f"{name}@example.org",

@@ -8,24 +8,22 @@ import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import functions_framework
 import pytest
 import requests
-from google.auth.credentials import Credentials
 
 from function import main
 from function.client import Client, zip_folder
-from function.signing import BlobSigner, IamCredentials, SignRequest
+from function.wire import Upload
 from infra.local.ports import EPHEMERAL
-from infra.local.stack import SERVICE_ACCOUNT, Stack
-from jobs import gcs
-from jobs.clock import SystemClock
-from jobs.job import Status
-from jobs.queue import Buckets, Queue
+from infra.local.stack import Stack
+from jobs.installation import open_queue
+from jobs.job import FileEntry, Status
+from jobs.queue import Queue
 
 ZIP = b"PK\x05\x06" + bytes(18)  # the shortest zip
 
@@ -39,9 +37,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 @pytest.fixture
 def queue(stack: Stack) -> Queue:
     """The buckets as a worker sees them."""
-    client, names = gcs.client(stack.storage_url), stack.settings
-    stores = [gcs.GcsStore(client.bucket(n)) for n in (names.emails_bucket, names.datasets_bucket, names.models_bucket)]
-    return Queue(Buckets(*stores), SystemClock(), stack.settings.limits)
+    return open_queue(stack.settings)
 
 
 def submit(stack: Stack, **options: Any) -> dict[str, Any]:
@@ -188,12 +184,14 @@ def test_the_client_replaces_a_link_that_has_ended(stack: Stack, short_lived: An
     (tmp_path / "photos" / "cats" / "1.jpg").write_bytes(os.urandom(3_000_000))
     with Client(stack.function_url) as client:
         submission = client.submit("ada@example.org", {})
-        ended = replace(submission, job_id=job["job_id"], upload=job["upload"], status_url=job["status_url"])
+        ended = replace(
+            submission, job_id=job["job_id"], upload=Upload.from_json(job["upload"]), status_url=job["status_url"]
+        )
         told: list[int] = []
         path = zip_folder(tmp_path / "photos", tmp_path / "photos.zip")
         client.upload(ended, path, lambda sent, total: told.append(sent))
         client.upload(ended, path, lambda sent, total: None)  # the zip is there: nothing more to do
-        assert client.status(job["status_url"])["status"] == "uploaded"
+        assert client.status(job["status_url"]).status == "uploaded"
     assert told[-1] == path.stat().st_size
 
 
@@ -204,7 +202,7 @@ def done(stack: Stack, queue: Queue) -> dict[str, Any]:
     put(job["upload"])
     name = f"{job['job_id']}/artifacts/1/model.h5"
     queue.buckets.models.put(name, b"weights", content_type="application/x-hdf5")
-    files = {"model.h5": {"object": name, "bytes": 7, "content_type": "application/x-hdf5"}}
+    files = {"model.h5": FileEntry(name, 7, "application/x-hdf5")}
     now = datetime.now(UTC)
     queue.update(job["job_id"], lambda one: replace(one, status=Status.DONE, started_at=now, files=files))
     return job
@@ -251,25 +249,6 @@ def test_the_delete_link_deletes(stack: Stack, queue: Queue, done: dict[str, Any
         assert [stat.name for stat in store.list() if done["job_id"] in stat.name] == []
     record = queue.read(done["job_id"])
     assert record is not None and record.job.email is None
-
-
-class MachineCredentials(Credentials):  # type: ignore[misc]  # google.auth is untyped
-    """What a machine of Google's gives: its email reads "default" until the first refresh."""
-
-    service_account_email = "default"
-
-    def refresh(self, request: Any) -> None:
-        self.token = "token"
-        self.expiry = datetime.now(UTC).replace(tzinfo=None) + timedelta(hours=1)
-        self.service_account_email = SERVICE_ACCOUNT
-
-
-def test_links_signed_by_the_iam_service_work(stack: Stack, queue: Queue) -> None:
-    signer = BlobSigner(IamCredentials(MachineCredentials(), stack.storage_url), stack.storage_url)
-    headers = {"content-type": "application/zip", "x-goog-if-generation-match": "0"}
-    url = signer.sign(SignRequest("PUT", stack.settings.datasets_bucket, "signed-by-iam.zip", 60, headers))
-    assert put({"url": url, "headers": headers}).status_code == 200
-    assert queue.buckets.datasets.delete("signed-by-iam.zip")
 
 
 def test_the_log_of_the_function_tells_no_secret(stack: Stack) -> None:

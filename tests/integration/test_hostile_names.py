@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 
-from jobs import letters
 from jobs.errors import UserError
-from jobs.mail import FileMailer, Mail
+from jobs.job import JobError
+from jobs.mail import letters
+from jobs.mail.message import FileMailer, Mail
 from tests.unit.intake.crafted import class_files, photo, raw_files, raw_zip
 from tests.unit.intake.lies import FEW
 from tests.unit.mail.letters import HEAD, JOB
@@ -23,9 +24,10 @@ from tests.unit.report import samples
 from vm_worker import report
 from vm_worker.evaluation.tables import FORMULA_STARTS
 from vm_worker.exports.files import write_labels
-from vm_worker.intake.cache import IntakeRequest, take_in
-from vm_worker.intake.dataset import Dataset
 from vm_worker.intake.names import SHOWN_LENGTH
+from vm_worker.intake.take_in import IntakeRequest
+from vm_worker.learn.labels import LabelledPhotos
+from vm_worker.tasks.uploads import take_in
 
 UTF8 = 0x800
 PHOTOS = 6  # a class
@@ -79,7 +81,7 @@ class _Tags(HTMLParser):
 class Journey:
     """Everything that people get to read of one upload."""
 
-    dataset: Dataset
+    dataset: LabelledPhotos
     page: str
     mails: tuple[Mail, ...]
     folder: Path
@@ -114,16 +116,16 @@ def _journey(names: tuple[str, ...], folder: Path) -> Journey:
     folder.mkdir()
     request = IntakeRequest(_upload(names, folder / "upload.zip"), folder / "cache", (16,), 0, FEW, 1)
     dataset = take_in(request, lambda *_: None)
-    facts = samples.facts(dataset.classes, photos=2, right=0.5)
+    facts = samples.facts(dataset.truth.classes, photos=2, right=0.5)
     facts = replace(facts, dataset=dataset.taken_in())
     built = report.build(facts)
     out = folder / "out"
     out.mkdir()
     report.write(facts, built, out)
-    write_labels(dataset.classes, out / "labels.txt")
-    pictures = {name: (out / name).read_bytes() for name in report.PICTURES}
+    write_labels(dataset.truth.classes, out / "labels.txt")
+    pictures = {name: (out / name).read_bytes() for name in samples.PICTURES}
     error = _refused(names, folder)
-    failed = replace(JOB, error={"code": error.code, "message": error.message, "file": error.file or names[0][:80]})
+    failed = replace(JOB, error=JobError(error.code, error.message, error.file or names[0][:80]))
     mails = (
         letters.compose(JOB, "report", HEAD, json.loads((out / "report.json").read_bytes()), pictures),
         *(letters.compose(failed, kind, HEAD, None, {}) for kind in ("rejected", "failed", "operator")),
@@ -144,10 +146,10 @@ def tame(tmp_path_factory: pytest.TempPathFactory) -> Journey:
 
 
 def test_each_name_is_a_class(hostile: Journey) -> None:
-    assert len(hostile.dataset.classes) == len(STRINGS)
+    assert len(hostile.dataset.truth.classes) == len(STRINGS)
     assert hostile.dataset.skipped[0].name.endswith(".png")
     assert len(hostile.dataset.skipped) == 1 + len(STRINGS)
-    assert max(map(len, hostile.dataset.classes)) > 10_000
+    assert max(map(len, hostile.dataset.truth.classes)) > 10_000
 
 
 def test_page_and_mails_have_the_same_tags_as_with_plain_names(hostile: Journey, tame: Journey) -> None:
@@ -208,7 +210,7 @@ def test_mails_stay_small(hostile: Journey) -> None:
 
 
 def test_every_plot_is_made(hostile: Journey, tame: Journey) -> None:
-    for name in report.PICTURES:
+    for name in samples.PICTURES:
         assert (hostile.folder / name).read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
         assert (tame.folder / name).stat().st_size > 10_000
 
@@ -222,13 +224,13 @@ def test_cells_of_the_table_are_harmless(hostile: Journey) -> None:
 
 def test_labels_are_one_class_a_line_for_every_reader(hostile: Journey) -> None:
     text = (hostile.folder / "labels.txt").read_text(encoding="utf-8")
-    assert text.splitlines() == list(hostile.dataset.classes)
-    assert text.split("\n")[:-1] == list(hostile.dataset.classes)
+    assert text.splitlines() == list(hostile.dataset.truth.classes)
+    assert text.split("\n")[:-1] == list(hostile.dataset.truth.classes)
 
 
 def test_what_the_stages_commit_is_plain_json_of_a_reasonable_size(hostile: Journey) -> None:
     told = json.dumps(hostile.dataset.taken_in().to_json())
-    assert json.loads(told)["classes"] == list(hostile.dataset.classes)
+    assert json.loads(told)["classes"] == list(hostile.dataset.truth.classes)
     assert len(told) < 200_000
 
 

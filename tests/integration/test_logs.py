@@ -16,7 +16,8 @@ from urllib.parse import quote, urlsplit
 import pytest
 import requests
 
-from function.client import Client, Submission, zip_folder
+from function.client import Client, zip_folder
+from function.wire import SubmissionAnswer
 from infra.local import demo_photos
 from infra.local.ports import EPHEMERAL
 from infra.local.stack import Stack
@@ -36,7 +37,7 @@ def _logs(folder: Path) -> dict[str, str]:
     return {path.name: path.read_text(errors="replace") for path in sorted(folder.rglob("*.log"))}
 
 
-def secrets_of(stack: Stack, submission: Submission) -> dict[str, str]:
+def secrets_of(stack: Stack, submission: SubmissionAnswer) -> dict[str, str]:
     """Everything of a job that a log must not hold."""
     secret = stack.settings.secret
     pseudonym = address_hmac(secret, EMAIL)
@@ -53,7 +54,7 @@ def secrets_of(stack: Stack, submission: Submission) -> dict[str, str]:
         "refusal token": refusal_token(secret, pseudonym),
         "pseudonym": pseudonym,
         "signature": "X-Goog-Signature",
-        "this link's signature": urlsplit(submission.upload["url"]).query.rpartition("=")[2][:40],
+        "this link's signature": urlsplit(submission.upload.url).query.rpartition("=")[2][:40],
         "secret": secret,
         "mail key": SENDGRID_KEY,
         "bearer": "Bearer ",
@@ -61,14 +62,14 @@ def secrets_of(stack: Stack, submission: Submission) -> dict[str, str]:
     }
 
 
-def leaks(stack: Stack, submission: Submission) -> set[tuple[str, str]]:
+def leaks(stack: Stack, submission: SubmissionAnswer) -> set[tuple[str, str]]:
     """Which log tells what."""
     secrets = secrets_of(stack, submission).items()
     logs = _logs(stack.data / "logs").items()
     return {(file, what) for file, text in logs for what, secret in secrets if secret in text}
 
 
-def check_logs(stack: Stack, submission: Submission) -> None:
+def check_logs(stack: Stack, submission: SubmissionAnswer) -> None:
     """No secret in any log, and the job is there by its first characters."""
     logs = _logs(stack.data / "logs")
     assert {"buckets.log", "function.log", "mailbox.log", "worker.log"} <= set(logs)
@@ -77,8 +78,8 @@ def check_logs(stack: Stack, submission: Submission) -> None:
         assert submission.job_id[:8] in logs[file]
 
 
-def _ended(client: Client, submission: Submission) -> str:
-    return str([status for status in client.follow(submission.status_url, 0.2)][-1]["status"])
+def _ended(client: Client, submission: SubmissionAnswer) -> str:
+    return str([status for status in client.follow(submission.status_url, 0.2)][-1].status)
 
 
 def _until(what: Callable[[], Any]) -> None:
@@ -97,13 +98,13 @@ def _raw(url: str, request: str) -> bytes:
         return connection.recv(65536)
 
 
-def _knock(stack: Stack, job: Submission) -> None:
+def _knock(stack: Stack, job: SubmissionAnswer) -> None:
     """Requests of every kind, good and bad, that carry all there is to carry."""
     pages = {"Accept": "text/html"}
     token = job.delete_url.rpartition("=")[2]
     refuse = f"{stack.function_url}/refuse/{secrets_of(stack, job)['refusal token']}"
     path = f"/jobs/{job.job_id}/delete?token={token}&email={EMAIL}"
-    for url in (job.status_url, job.delete_url, refuse, f"{job.status_url}/files/none", job.upload["url"]):
+    for url in (job.status_url, job.delete_url, refuse, f"{job.status_url}/files/none", job.upload.url):
         for headers in (pages, {"Authorization": f"Bearer {token}", "Referer": job.delete_url}):
             requests.get(url, headers=headers, timeout=10)
         requests.put(url, data=b"no zip", timeout=10)
@@ -140,7 +141,7 @@ def test_no_log_of_a_run_without_training_tells_a_secret(tmp_path: Path) -> None
         _check_the_search_itself(stack, job)
 
 
-def _check_the_search_itself(stack: Stack, job: Submission) -> None:
+def _check_the_search_itself(stack: Stack, job: SubmissionAnswer) -> None:
     """Each secret would be found."""
     for what, secret in secrets_of(stack, job).items():
         (stack.data / "logs" / "planted.log").write_text(f"x{secret}x")
@@ -164,8 +165,8 @@ def test_no_log_of_a_whole_run_tells_a_secret(tmp_path: Path) -> None:
         client.upload(job, photos, lambda sent, total: None)
         assert _ended(client, job) == "done"
         _until(lambda: any(stack.mail.glob("*.eml")))
-        for row in client.status(job.status_url)["files"]:
-            requests.get(row["url"], timeout=30)
+        for row in client.status(job.status_url).files:
+            requests.get(row.url, timeout=30)
         _knock(stack, job)
         check_logs(stack, job)
 

@@ -21,6 +21,7 @@ import pytest
 import requests
 
 from function.client import Client
+from function.wire import ErrorShown
 from infra.cli.journey import Order, follow, send
 from infra.cli.screen import Screen
 from infra.local import demo_photos
@@ -110,14 +111,14 @@ def test_a_bad_dataset_is_rejected_with_one_mail(
     submission = send(Order(tmp_path / "photos.zip", email, stack.function_url, {"minutes": 2}), screen)
     status = follow(stack.function_url, submission, screen, stack.check)
     assert time.monotonic() - began < REJECTED_SECONDS
-    assert status["status"] == "rejected"
-    assert status["error"]["code"] == code
-    assert status["files"] == []
+    assert status.status == "rejected"
+    assert status.error is not None and status.error.code == code
+    assert status.files == ()
     mails = _mails_to(stack, email)
     assert len(mails) == 1
     text = mails[0].get_body(("plain",))
     assert text is not None
-    assert status["error"]["message"].split()[0] in text.get_content()
+    assert status.error.message.split()[0] in text.get_content()
     assert not list((stack.data / "buckets").rglob(f"*{submission.job_id}.zip"))
 
 
@@ -211,7 +212,7 @@ def up(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
 
 def _curl(*arguments: str) -> tuple[int, str]:
     curl = shutil.which("curl")
-    assert curl, "the README's examples need curl"
+    assert curl, "the examples of docs/using.md need curl"
     command = [curl, "--silent", "--show-error", "--write-out", "\n%{http_code}", *arguments]
     answer = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True)
     body, _, code = answer.stdout.rpartition("\n")
@@ -243,7 +244,7 @@ def test_the_walk_with_curl(up: tuple[subprocess.Popen[str], str], tmp_path: Pat
     assert _curl("-T", str(tmp_path / "photos.zip"), *headers, job["upload"]["url"])[0] in (403, 412)
 
     statuses = list(Client(url).follow(job["status_url"], 0.2))
-    assert statuses[-1]["error"]["code"] == "not_a_zip"
+    assert statuses[-1].error == ErrorShown("not_a_zip", statuses[-1].message)
     assert json.loads(_curl(job["status_url"])[1])["status"] == "rejected"
 
 

@@ -34,7 +34,7 @@ def _modelmail(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def _jobs(stack: Stack) -> int:
-    from jobs import gcs
+    from jobs.storage import gcs
 
     bucket = gcs.client(stack.storage_url).bucket(stack.settings.emails_bucket)
     return len(list(gcs.GcsStore(bucket).list("jobs/")))

@@ -113,7 +113,9 @@ def _loaded_by(module: str) -> set[str]:
         # `modelmail --help` answers at once.
         ("infra.cli.main", {"tensorflow", "keras", "numpy", "requests", "skimage", "starlette"}),
         # Decoding runs in many processes.
-        ("vm_worker.intake.unzip", {"tensorflow", "keras", "pandas", "sklearn", "matplotlib"}),
+        ("vm_worker.intake.decoder", {"tensorflow", "keras", "pandas", "sklearn", "matplotlib"}),
+        # A dataset that is rejected never waits for what learning needs.
+        ("vm_worker.tasks.uploads", {"tensorflow", "keras", "pandas", "sklearn", "matplotlib"}),
     ],
 )
 def test_importing_stays_light(module: str, heavy: set[str]) -> None:
@@ -149,9 +151,9 @@ MAIL = """
 import sys
 from datetime import UTC, datetime
 import jobs
-from jobs.job import Job, Status
-from jobs.letters import Letterhead, compose
-error = {"code": "one_class", "message": "Only cat & dog <b>", "file": ""}
+from jobs.job import Job, JobError, Status
+from jobs.mail.letters import Letterhead, compose
+error = JobError("one_class", "Only cat & dog <b>")
 job = Job("A" * 22, "ada@example.org", "0" * 64, datetime.now(UTC), status=Status.REJECTED, error=error)
 mail = compose(job, "rejected", Letterhead("m@example.org", "o@example.org", "https://m.example.org", "s"), None, {})
 assert "&amp; dog &lt;b&gt;" in mail.html, mail.html

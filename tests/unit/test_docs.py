@@ -1,11 +1,12 @@
-"""README says what the code says, in both directions."""
+"""The documents say what the code says, in both directions."""
 
 from __future__ import annotations
 
 import re
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
+import click
 import pytest
 import typer.main
 
@@ -16,11 +17,12 @@ from jobs.errors import CODES
 from jobs.limits import GIB, MIB, rows
 from jobs.options import Options
 from jobs.settings import Settings
+from tests.documents import ALL, README, ROOT, SECURITY, Page, page
 
-ROOT = Path(__file__).parents[2]
-SECURITY = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
-README = (ROOT / "README.md").read_text(encoding="utf-8")
 COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]  # a group has them
+SETTINGS = {f"MODELMAIL_{name.upper()}" for name in Settings.__dataclass_fields__ if name != "limits"}
+LIMITS = {f"MODELMAIL_LIMIT_{row.name.upper()}" for row in rows()}
+BENCHMARKS = ROOT / "tests" / "benchmarks"
 
 
 def _amount(value: Any, unit: str) -> str:
@@ -32,36 +34,25 @@ def _amount(value: Any, unit: str) -> str:
 
 
 def limits_table() -> list[str]:
-    """The table as README has it."""
+    """The table as docs/limits.md has it."""
     return [
         f"| `{row.name}` | {_amount(row.default, row.metadata['unit'])} | {row.metadata['because']} |" for row in rows()
     ]
 
 
 def codes_table() -> list[str]:
-    """The table as README has it."""
+    """The table as docs/limits.md has it."""
     return [
         f"| `{row.code}` | {row.where} | {row.http_status} | {row.title} | {row.advice} |" for row in CODES.values()
     ]
 
 
-def _table_after(heading: str) -> list[str]:
-    """The rows of the first table under a line that holds `heading`."""
-    table = re.search(r"^\|.*\n\|[-|]+\n((?:\|.*\n)+)", README[README.index(heading) :], re.M)
-    assert table, f"README has no table after {heading!r}"
-    return table[1].splitlines()
-
-
-def _first_cells(heading: str) -> list[str]:
-    return [row.split("|")[1].strip().strip("`") for row in _table_after(heading)]
-
-
 def test_limits_are_those_of_the_code() -> None:
-    assert _table_after("## Limits") == limits_table()
+    assert page("limits").table_after("## Limits") == limits_table()
 
 
 def test_codes_are_those_of_the_code() -> None:
-    assert _table_after("refused with a code") == codes_table()
+    assert page("limits").table_after("refused with a code") == codes_table()
 
 
 def test_routes_are_those_of_the_function() -> None:
@@ -70,38 +61,95 @@ def test_routes_are_those_of_the_function() -> None:
         for rule in ROUTES.iter_rules()
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
     }
-    assert set(_first_cells("| route | does |")) == served
+    assert set(page("using").first_cells("| route | does |")) == served
 
 
 def test_options_and_their_defaults_are_those_of_the_code() -> None:
-    shown = {row.split("|")[1].strip(" `"): row.split("|")[2].strip() for row in _table_after("| option |")}
+    table = page("using").table_after("| option |")
+    shown = {row.split("|")[1].strip(" `"): row.split("|")[2].strip() for row in table}
     defaults = {
-        name: {"()": "all", "True": "true", "False": "false", "None": "none"}.get(str(value), str(value))
+        name: {"": "by the zip", "()": "all", "True": "true", "False": "false", "None": "none"}.get(
+            str(value), str(value)
+        )
         for name, value in vars(Options()).items()
     } | {"exports": ", ".join(options.EXPORTS)}
     assert shown == defaults
 
 
 def test_options_name_every_candidate() -> None:
-    row = next(row for row in _table_after("| option |") if "`candidates`" in row)
+    row = next(row for row in page("using").table_after("| option |") if "`candidates`" in row)
     assert ", ".join(options.CANDIDATES) in row
 
 
+def test_formats_are_those_of_the_option() -> None:
+    assert page("formats").first_cells("| option | file |") == list(options.EXPORTS)
+
+
 def test_settings_are_those_of_the_code() -> None:
-    fields = {f"MODELMAIL_{name.upper()}" for name in Settings.__dataclass_fields__ if name != "limits"}
-    assert set(_first_cells("| variable |")) == fields
-    assert set(re.findall(r"MODELMAIL_[A-Z_]+\b", README)) - {"MODELMAIL_LIMIT_"} == fields
+    shown = set(page("limits").first_cells("| variable |"))
+    assert shown == SETTINGS
+
+
+@pytest.mark.parametrize("document", ALL, ids=lambda document: document.name)
+def test_every_variable_that_a_page_names_is_one(document: Page) -> None:
+    named = set(re.findall(r"MODELMAIL_[A-Z_]+\b", document.text)) - {"MODELMAIL_LIMIT_"}
+    measured = re.findall(r"MODELMAIL_[A-Z_]+", "".join(path.read_text() for path in BENCHMARKS.glob("*.py")))
+    assert named - SETTINGS - LIMITS <= (set(measured) if document.name == "docs/figures.md" else set())
+
+
+@pytest.mark.parametrize("document", ALL, ids=lambda document: document.name)
+def test_every_cloud_variable_that_a_page_names_is_one(document: Page) -> None:
+    text = (ROOT / "infra" / "gcp" / "variables.tf").read_text(encoding="utf-8")
+    assert set(re.findall(r"TF_VAR_([a-z_]+)", document.text)) <= set(re.findall(r'^variable "(\w+)"', text, re.M))
 
 
 def test_commands_are_those_of_the_program() -> None:
-    assert set(re.findall(r"^modelmail ([a-z-]+)", README, re.M)) == set(COMMANDS)
+    assert page("using").text.count("## Commands") == 1
+    table = page("using").text.partition("## Commands")[2]
+    assert re.findall(r"^modelmail ([a-z-]+) ", table, re.M) == _in_the_tables_order(table)
 
 
-@pytest.mark.parametrize("line", re.findall(r"^modelmail .*", README, re.M))
-def test_flags_of_a_documented_command_exist(line: str) -> None:
-    command = COMMANDS[line.split()[1]]
-    flags = {flag for parameter in command.params for flag in parameter.opts}
-    assert set(re.findall(r"--[a-z-]+", line)) <= flags
+def _in_the_tables_order(table: str) -> list[str]:
+    """All commands of the program, each once, in the order of the list: so a missing and a doubled one are seen."""
+    return sorted(COMMANDS, key=lambda name: table.find(f"\nmodelmail {name} "))
+
+
+def _calls() -> Iterator[tuple[str, str]]:
+    """Each line of code that calls `modelmail`, with the page that it is on."""
+    for document in ALL:
+        for line in document.code_lines:
+            if re.match(r"(?:\w+=\S+ )*modelmail(?: |$)", line):
+                yield document.name, line
+
+
+@pytest.mark.parametrize(("name", "line"), sorted(set(_calls())))
+def test_a_documented_call_exists(name: str, line: str) -> None:
+    call = re.split(r"\s{2,}", line)[0]  # behind the gap the list says what the command does
+    words = call.partition("modelmail")[2].split()
+    command = COMMANDS.get(words[0]) if words else None
+    if command is None:
+        # Words that stand for a command, and the flags that Typer adds to the program itself.
+        assert not words or words[0] in {"COMMAND", "--install-completion"}, (name, line)
+        return
+    commands = [command, *_named(command, words)]
+    flags = {flag for one in commands for parameter in one.params for flag in parameter.opts + parameter.secondary_opts}
+    assert set(re.findall(r"(?<![\w-])--[a-z-]+", call)) <= flags | {"--help"}, (name, line)
+
+
+def _named(command: click.Command, words: list[str]) -> list[click.Command]:
+    """The commands below a group that the call names, such as `list` of `jobs [list|retry ID]`; KeyError for others."""
+    below = getattr(command, "commands", {})
+    offered = re.findall(r"(?:^|[\[|])([a-z]+)", " ".join(words[1:])) if below else []
+    return [below[name] for name in offered]
+
+
+def test_groups_of_commands_are_documented_whole() -> None:
+    table = page("using").text.partition("## Commands")[2]
+    for name, command in COMMANDS.items():
+        below = set(getattr(command, "commands", {}))
+        if below:
+            shown = re.search(rf"^modelmail {name} \[([^\]]+)\]", table, re.M)
+            assert shown and {part.split()[0] for part in shown[1].split("|")} == below
 
 
 def test_submit_has_a_flag_for_each_option() -> None:
@@ -113,18 +161,29 @@ def test_every_command_helps_with_an_example() -> None:
     assert [name for name, command in COMMANDS.items() if "Example:" not in (command.help or "")] == []
 
 
+def _targets() -> set[str]:
+    return set(re.findall(r"^([a-z]+):.*##", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M))
+
+
 def test_make_targets_are_those_of_the_makefile() -> None:
-    targets = set(re.findall(r"^([a-z]+):.*##", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M))
-    assert set(re.findall(r"^make ([a-z]+)", README, re.M)) == targets - {"help"}
+    develop = README.text.partition("## Develop")[2]
+    assert set(re.findall(r"^make ([a-z]+)", develop, re.M)) == _targets() - {"help"}
 
 
-PROMISES = re.findall(r"^\| (?!with|promise|---)(.+?) \| `(tests/[^`:]+)(?:::([a-z0-9_]+))?` \|$", SECURITY, re.M)
+@pytest.mark.parametrize("document", ALL, ids=lambda document: document.name)
+def test_every_make_target_that_a_page_names_is_one(document: Page) -> None:
+    named = {match[1] for line in document.code_lines if (match := re.match(r"make ([a-z]+)", line))}
+    assert named <= _targets()
+
+
+PROMISES = re.findall(r"^\| (?!with|promise|---)(.+?) \| `(tests/[^`:]+)(?:::([a-z0-9_]+))?` \|$", SECURITY.text, re.M)
 
 
 def test_each_promise_names_its_test() -> None:
-    promised = SECURITY[SECURITY.index("## What is promised") : SECURITY.index("## What is not promised")]
-    rows = re.findall(r"^\| (?!promise)[^|-].*\|$", promised, re.M)
-    assert len(rows) == len(PROMISES) >= 30
+    text = SECURITY.text
+    promised = text[text.index("## What is promised") : text.index("## What is not promised")]
+    found = re.findall(r"^\| (?!promise)[^|-].*\|$", promised, re.M)
+    assert len(found) == len(PROMISES) >= 30
 
 
 @pytest.mark.parametrize(("promise", "file", "test"), PROMISES)

@@ -7,15 +7,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binomtest
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
+from vm_worker.learn import statistics
 from vm_worker.results.evaluated import Answer, ClassFigures, ConfusedPair, HeldOutFigures
 
-CONFIDENCE = 0.95
 MISTAKES_SHOWN = 50  # the surest ones: what a person should look at first
 PAIRS_SHOWN = 20
-LEAST_PROBABILITY = 1e-7  # as Keras clips before the logarithm
 
 
 def evaluate(
@@ -38,28 +36,17 @@ def evaluate(
     per_class = _per_class(truth, said, classes)
     return HeldOutFigures(
         accuracy=correct / len(truth),
-        interval=wilson(correct, len(truth)),
+        interval=statistics.wilson(correct, len(truth)),
         balanced_accuracy=_balanced_accuracy(per_class),
         images=len(truth),
         correct=correct,
-        loss=_cross_entropy(shares, truth),
+        loss=float(statistics.surprise(shares, truth).mean()),
         most_common_share=float(matrix.sum(axis=1).max() / len(truth)),
         per_class=tuple(per_class),
         confusion=tuple(map(tuple, matrix.tolist())),
         pairs=tuple(confused_pairs(matrix, classes)),
         mistakes=tuple(_mistakes(shares, truth, classes, names)),
     )
-
-
-def wilson(correct: int, total: int) -> tuple[float, float]:
-    """The 95 % score interval of Wilson (1927) for `correct` of `total`; (0, 1) when nothing was counted.
-
-    Unlike the textbook's p +- 1.96 s it stays inside 0..1 and says something at 0 and at 100 %.
-    """
-    if total == 0:
-        return 0.0, 1.0
-    bounds = binomtest(correct, total).proportion_ci(CONFIDENCE, method="wilson")
-    return float(bounds.low), float(bounds.high)
 
 
 def confused_pairs(matrix: NDArray[np.integer[Any]], classes: Sequence[str]) -> list[ConfusedPair]:
@@ -95,11 +82,6 @@ def _per_class(truth: NDArray[np.int64], said: NDArray[np.int64], classes: Seque
 def _balanced_accuracy(per_class: Sequence[ClassFigures]) -> float:
     """The mean recall of the classes that the test set has; scikit-learn's own warns when one is missing."""
     return float(np.mean([row.recall for row in per_class if row.support]))
-
-
-def _cross_entropy(shares: NDArray[np.float64], truth: NDArray[np.int64]) -> float:
-    of_truth = shares[np.arange(len(truth)), truth]
-    return float(-np.log(of_truth.clip(LEAST_PROBABILITY, 1)).mean())
 
 
 def _mistakes(

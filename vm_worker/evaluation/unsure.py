@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vm_worker.evaluation.metrics import wilson
-from vm_worker.learn import calibration
+from vm_worker.learn import statistics
+from vm_worker.learn.judge import calibration
 from vm_worker.results.evaluated import UnsureFigures, UnsureRow
 
 WANTED = 0.5  # of the mistakes among the answered photos, at most, against answering them all
@@ -92,7 +92,7 @@ def _row(least: float, sure: NDArray[np.float64], right: NDArray[np.bool_]) -> U
         threshold=least,
         answered=count / len(sure),
         accuracy_answered=correct / count if count else None,
-        interval=wilson(correct, count),
+        interval=statistics.wilson(correct, count),
         wrong=count - correct,
         open=len(sure) - count,
     )

@@ -1,11 +1,9 @@
-"""Where tasks run: a cluster if there is one, a process of this machine, or here."""
+"""Chooses where tasks run: on a cluster if there is one, in a process of this machine, or in this process."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from concurrent.futures import Future
-from typing import Any
 
 from vm_worker.executors.executor import Executor, Result, Task, Tell
 from vm_worker.executors.local import LocalExecutor
@@ -16,7 +14,10 @@ log = logging.getLogger(__name__)
 
 
 def chosen(entry: str, tell: Tell, cluster: Cluster, isolated: bool) -> Executor:
-    """On the cluster; on this machine where there is none or it does not answer, `isolated` in another process."""
+    """The executor of a cluster, or of this machine where there is none or it does not answer.
+
+    `isolated`: in another process; else in this one, and on no cluster.
+    """
     if cluster.address and isolated:
         try:
             from vm_worker.executors.ray import RayExecutor
@@ -34,15 +35,15 @@ class Ahead:
         self._executor = executor
         self._begun: dict[str, Future[Result]] = {}
 
-    def __contains__(self, key: str) -> bool:
+    def __contains__(self, key: object) -> bool:
         return key in self._begun
 
     def begin(self, key: str, task: Task) -> None:
-        """Let it begin; a single place takes tasks only when they are asked for, as not all may be."""
+        """Let the task begin; a single place takes tasks only when they are asked for, as not all may be."""
         if self._executor.workers > 1 and key not in self._begun:
             self._begun[key] = self._executor.submit(task)
 
-    def result(self, key: str, task: Task) -> Mapping[str, Any]:
-        """Of the task that has begun, or of this one, from now on. Raises OutOfMemory, TaskFailed."""
+    def result(self, key: str, task: Task) -> Result:
+        """Wait for the result of the task that has begun, or else of this one. Raises OutOfMemory, TaskFailed."""
         future = self._begun.pop(key, None) or self._executor.submit(task)
         return future.result()

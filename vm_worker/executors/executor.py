@@ -1,19 +1,22 @@
-"""The port: a task in plain JSON values goes in, a result in plain JSON values comes out.
+"""What an executor is: a task in plain JSON values goes in, a result in plain JSON values comes out.
 
-What does the work is named by an entry, "package.module:function", that takes a task and a function to
+The function that does the work is named by an entry, "package.module:function"; it takes a task and a function to
 tell of progress. Files lie in a folder that both sides see, and are named in task and result.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import dataclass
 from importlib import import_module
-from typing import Any, Protocol
+from typing import Protocol
 
-Task = Mapping[str, Any]
-Result = Mapping[str, Any]
-Tell = Callable[[Mapping[str, Any]], None]
+from jobs.json_values import JsonObject
+
+Task = JsonObject
+Result = JsonObject
+Tell = Callable[[JsonObject], None]
 Work = Callable[[Task, Tell], Result]
 
 
@@ -31,12 +34,27 @@ class Executor(Protocol):
     workers: int  # tasks at a time
 
     def submit(self, task: Task) -> Future[Result]:
-        """The result, later. Its `result()` raises OutOfMemory or TaskFailed."""
+        """Begin a task; its result comes later. The future's `result()` raises OutOfMemory or TaskFailed."""
         ...
 
     def close(self) -> None:
         """End every process that it started."""
         ...
+
+
+@dataclass(frozen=True)
+class Growth:
+    """How much memory a process may come to hold before another takes its place."""
+
+    times: float = 1.5  # what it held after its first task: allocators keep some of what was freed
+    slack: int = 512 * 1024**2  # bytes besides
+
+    def too_much(self, held: int, first: int) -> bool:
+        """Whether a process that holds so many bytes now, and held so many after its first task, is replaced."""
+        return held > self.times * first + self.slack
+
+
+GROWTH = Growth()
 
 
 def found(entry: str) -> Work:

@@ -6,32 +6,27 @@ network some more. One process is the default: training uses all cores by itself
 
 from __future__ import annotations
 
-import json
 import logging
-import os
 import queue
 import signal
-import subprocess
 import sys
-from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from typing import Any
 
-from vm_worker.executors.executor import OutOfMemory, Result, Task, TaskFailed, Tell
-
-GROWTH = 1.5  # times what a process held after its first task, and
-SLACK = 512 * 1024**2  # bytes besides: then it is replaced. Allocators keep some of what was freed
+from jobs.json_values import JsonObject
+from vm_worker.executors.ending import Ending
+from vm_worker.executors.executor import GROWTH, Growth, OutOfMemory, Result, Task, TaskFailed, Tell
+from vm_worker.processes.line_process import LineProcess
 
 log = logging.getLogger(__name__)
 
 
 class LocalExecutor:
-    """Worker processes; the first ones start at once, so that their imports run beside the caller's work."""
+    """Child processes; the first ones start at once, so that their imports run beside the caller's work."""
 
-    def __init__(self, entry: str, tell: Tell, workers: int = 1) -> None:
+    def __init__(self, entry: str, tell: Tell, workers: int = 1, growth: Growth = GROWTH) -> None:
         """`tell` is called from threads of this executor, with what tasks tell."""
-        self._entry, self._tell, self.workers = entry, tell, workers
+        self._entry, self._tell, self.workers, self._growth = entry, tell, workers, growth
         self._closed = False
         self._pool = ThreadPoolExecutor(workers)
         self._idle: queue.Queue[Process] = queue.Queue()
@@ -40,7 +35,7 @@ class LocalExecutor:
             self._start()
 
     def submit(self, task: Task) -> Future[Result]:
-        """In the next free process."""
+        """Run the task in the next free process."""
         return self._pool.submit(self._run, task)
 
     def close(self) -> None:
@@ -51,7 +46,7 @@ class LocalExecutor:
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def _start(self) -> None:
-        process = Process(self._entry)
+        process = Process(self._entry, self._growth)
         self._all.append(process)
         self._idle.put(process)
 
@@ -69,57 +64,52 @@ class LocalExecutor:
 
 
 class Process:
-    """One worker process and its two pipes."""
+    """One child process that does tasks."""
 
-    def __init__(self, entry: str) -> None:
-        results, child_results = os.pipe()
-        child_tasks, tasks = os.pipe()
+    def __init__(self, entry: str, growth: Growth) -> None:
         # In this process's group, which is what ends with the job.
-        self._process = subprocess.Popen(  # noqa: S603 (our own module, our own interpreter)
-            [sys.executable, "-m", "vm_worker.executors.child", entry, str(child_tasks), str(child_results)],
-            stdin=subprocess.DEVNULL,
-            pass_fds=(child_tasks, child_results),
-        )
-        os.close(child_tasks)
-        os.close(child_results)
-        self._tasks = os.fdopen(tasks, "wb", buffering=0)
-        self._results = os.fdopen(results, "rb")
-        self._held: int | None = None  # bytes after its first task
+        self._child = LineProcess([sys.executable, "-m", "vm_worker.executors.child", entry])
+        self._growth = growth
+        self._first_held: int | None = None  # bytes after its first task
         self.worn = False  # dead, or grown too much
 
     def run(self, task: Task, tell: Tell) -> Result:
         """Wait for the task's result. Raises OutOfMemory, TaskFailed."""
         with suppress(BrokenPipeError):  # it died while idle: the end of its other pipe says so
-            self._tasks.write(json.dumps(task).encode() + b"\n")
-        for line in self._results:
-            message = json.loads(line)
+            self._child.send(task)
+        while (message := self._child.receive()) is not None:
             if message["event"] != "tell":
-                return self._ended(message)
-            tell(message["told"])
+                return self._value(Ending.from_json(message))
+            tell(_told(message))
         self.worn = True
-        status = self._process.wait()
+        status = self._child.wait()
         # The kernel ends what it has no memory for by this signal, without a word.
         if status == -signal.SIGKILL:
             raise OutOfMemory("the process was killed, as happens when memory runs out")
         raise TaskFailed(f"the process ended with status {status}")
 
+    def has_ended(self) -> bool:
+        """Whether the process does no more tasks, because it ended or was killed."""
+        return self._child.has_ended()
+
     def kill(self) -> None:
         """End it, whatever it does."""
-        self._process.kill()
-        self._process.wait()
-        for pipe in (self._tasks, self._results):
-            with suppress(OSError, ValueError):
-                pipe.close()
+        self._child.end()
+        self._child.close_reading()
 
-    def _ended(self, message: Mapping[str, Any]) -> Result:
-        self._held = self._held or message["bytes"]
-        self.worn = message["bytes"] > GROWTH * self._held + SLACK
+    def _value(self, ending: Ending) -> Result:
+        """The task's result. Raises OutOfMemory, TaskFailed; notes when the process must be replaced."""
+        self._first_held = self._first_held or ending.bytes
+        self.worn = self._growth.too_much(ending.bytes, self._first_held)
         if self.worn:
-            log.info("a process holds %d MB and is replaced", message["bytes"] // 1024**2)
-        if message["event"] == "memory":
-            self.worn = True
-            raise OutOfMemory(message["message"])
-        if message["event"] == "error":
-            raise TaskFailed(message["message"])
-        result: Result = message["result"]
-        return result
+            log.info("a process holds %d MB and is replaced", ending.bytes // 1024**2)
+        self.worn = self.worn or ending.event == "memory"
+        return ending.value()
+
+
+def _told(message: JsonObject) -> JsonObject:
+    """What a task tells in the middle of its work."""
+    told = message["told"]
+    if not isinstance(told, dict):
+        raise TypeError("a task tells no JSON object")
+    return told

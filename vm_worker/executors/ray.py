@@ -1,12 +1,12 @@
 """Runs tasks on a Ray cluster: processes on any of its nodes, each with the processors and GPUs that it is given.
 
-A place is an actor, not a plain Ray task: a process that has had a GPU for a plain task is ended after it
+A task runs in an actor, not a plain Ray task: a process that has had a GPU for a plain task is ended after it
 (https://docs.ray.io/en/latest/ray-core/tasks/using-ray-with-gpus.html, "Workers not Releasing GPU Resources"), and the
 network, its graphs and the activations would be made again for each trial. Tasks are the actors' method calls.
 
 Ray repeats nothing by itself here (`max_restarts=0`, `max_task_retries=0`): it would repeat for ever what runs
-out of memory. What was lost with its process or its node is handed out again, up to LOSSES times, to whichever
-place is free; an error of the task's own is not repeated; want of memory is told as such, for a smaller task.
+out of memory. What was lost with its process or its node is queued again, a few times, for whichever
+actor is free; an error of the task's own is not repeated; want of memory is told as such, for a smaller task.
 
 Files: every node must see the worker's folder (`MODELMAIL_WORK`) and the weights under the same names, on NFS or
 Filestore. Photos are not put into the object store: they may be larger than the memory of a node, they are read
@@ -20,7 +20,7 @@ import queue
 import socket
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import Future, InvalidStateError, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -30,22 +30,31 @@ from typing import Any
 import ray
 from ray.exceptions import OutOfMemoryError, RayError, RayTaskError
 
-from vm_worker.executors.child import held
-from vm_worker.executors.executor import OutOfMemory, Result, Task, TaskFailed, Tell, found, lacks_memory
-from vm_worker.executors.local import GROWTH, SLACK
+from jobs.json_values import JsonObject
+from vm_worker.executors.ending import Ending
+from vm_worker.executors.executor import GROWTH, OutOfMemory, Result, Task, TaskFailed, Tell, found
 from vm_worker.spec import Cluster
 
-LOSSES = 3  # of its process or node, that a task outlives
-ROOM_SECONDS = 180.0  # without any place at all before tasks are refused; a cluster that grows needs minutes
-CONNECT_SECONDS = 10.0
-PULSE = 0.5  # seconds between two looks at whether it is over
 LOCAL = "local"  # the address that means: start a Ray on this machine
 
 log = logging.getLogger(__name__)
 
 
-class Hand:
-    """The actor: does one task after the other, somewhere in the cluster."""
+@dataclass(frozen=True)
+class RayPolicy:
+    """How long a cluster is waited for, and what losses are borne."""
+
+    losses: int = 3  # of its process or node, that a task outlives
+    room_seconds: float = 180.0  # without any actor before tasks are refused; a cluster that grows needs minutes
+    connect_seconds: float = 10.0
+    pulse: float = 0.5  # seconds between two looks at whether the executor is closed
+
+
+POLICY = RayPolicy()
+
+
+class TaskActor:
+    """The Ray actor that does one task after the other, somewhere in the cluster."""
 
     def __init__(self, entry: str) -> None:
         self._entry = entry
@@ -56,30 +65,28 @@ class Hand:
         """The machine's name: an answer shows that the process stands."""
         return socket.gethostname()
 
-    def do(self, task: Task) -> Iterator[Mapping[str, Any]]:
-        """What the task tells, as it tells it, and last its end."""
-        messages: queue.SimpleQueue[Mapping[str, Any]] = queue.SimpleQueue()
+    def do(self, task: Task) -> Iterator[JsonObject]:
+        """Do the task: yields what it tells, as it tells it, and last how it ended."""
+        messages: queue.SimpleQueue[JsonObject] = queue.SimpleQueue()
         self._thread.submit(self._work, task, messages)
         while (message := messages.get())["event"] == "tell":
             yield message
         yield message
 
-    def _work(self, task: Task, messages: queue.SimpleQueue[Mapping[str, Any]]) -> None:
-        def tell(told: Mapping[str, Any]) -> None:
+    def _work(self, task: Task, messages: queue.SimpleQueue[JsonObject]) -> None:
+        def tell(told: JsonObject) -> None:
             messages.put({"event": "tell", "told": told})
 
-        message: dict[str, Any]
         try:
-            message = {"event": "result", "result": found(self._entry)(task, tell)}
+            ending = Ending.with_result(found(self._entry)(task, tell))
         except BaseException as error:  # the caller decides what an error means
-            event = "memory" if lacks_memory(error) else "error"
-            message = {"event": event, "message": f"{type(error).__name__}: {error}"[:500]}
-        messages.put(message | {"bytes": held()})
+            ending = Ending.with_error(error)
+        messages.put(ending.to_json())
 
 
 @dataclass(frozen=True, order=True)
 class Ticket:
-    """A task on its way; the lower number goes first."""
+    """A task that waits for an actor; the lower number goes first."""
 
     number: int
     task: Task = field(compare=False)
@@ -89,27 +96,29 @@ class Ticket:
 
     def due(self) -> Task:
         """The task with the seconds that it has left, where it has any."""
-        waited = time.monotonic() - self.begun
-        return {**self.task, "seconds": self.task["seconds"] - waited} if "seconds" in self.task else self.task
+        seconds = self.task.get("seconds")
+        if not isinstance(seconds, int | float):
+            return self.task
+        return {**self.task, "seconds": seconds - (time.monotonic() - self.begun)}
 
 
 class RayExecutor:
-    """So many places as the setting says, or as the cluster has room for; tasks go to whichever is free."""
+    """As many actors as the setting says, or as the cluster has room for; tasks go to whichever is free."""
 
-    def __init__(self, entry: str, tell: Tell, cluster: Cluster) -> None:
+    def __init__(self, entry: str, tell: Tell, cluster: Cluster, policy: RayPolicy = POLICY) -> None:
         """`tell` is called from threads of this executor. Raises ConnectionError where no cluster answers."""
-        self._entry, self._tell, self._cluster = entry, tell, cluster
-        self._connected = _connect(cluster.address)
+        self._entry, self._tell, self._cluster, self._policy = entry, tell, cluster, policy
+        self._connected = _connect(cluster.address, policy.connect_seconds)
         self.workers = cluster.workers or _room(cluster)
         self._tickets: queue.PriorityQueue[Ticket] = queue.PriorityQueue()
         self._count, self._standing, self._alone_since = 0, 0, time.monotonic()
         self._lock, self._closed = threading.Lock(), threading.Event()
-        self._threads = [threading.Thread(target=self._place, daemon=True) for _ in range(self.workers)]
+        self._threads = [threading.Thread(target=self._keep_an_actor, daemon=True) for _ in range(self.workers)]
         for thread in self._threads:
             thread.start()
 
     def submit(self, task: Task) -> Future[Result]:
-        """In the next free place. Tasks begin in their order."""
+        """Do the task in the next free actor. Tasks begin in their order."""
         future: Future[Result] = Future()
         with self._lock:
             self._count += 1
@@ -125,37 +134,37 @@ class RayExecutor:
         if self._connected:
             ray.shutdown()
 
-    def _place(self) -> None:
-        """One process after the other, each until it is lost, worn or no longer needed."""
+    def _keep_an_actor(self) -> None:
+        """One actor after the other, each until it is lost, worn or no longer needed."""
         failures = 0
         while not self._closed.is_set():
-            hand = self._hired()
-            if self._stands(hand):
+            actor = self._new_actor()
+            if self._stands(actor):
                 failures = 0
                 self._change_standing(1)
                 try:
-                    self._employ(hand)
+                    self._do_tasks(actor)
                 finally:
                     self._change_standing(-1)
-            elif (failures := failures + 1) > LOSSES and not self._standing:
+            elif (failures := failures + 1) > self._policy.losses and not self._standing:
                 self._refuse("the processes of the cluster do not start")
-            _dismiss(hand)
+            _kill_actor(actor)
 
-    def _hired(self) -> Any:
+    def _new_actor(self) -> Any:
         """A new actor; it waits until a node has room."""
         options = {"num_cpus": self._cluster.cpus, "num_gpus": self._cluster.gpus}
         # An error while it is made would be an actor that never stands: the entry is looked up with the first task.
-        return ray.remote(Hand).options(**options, max_restarts=0, max_task_retries=0).remote(self._entry)
+        return ray.remote(TaskActor).options(**options, max_restarts=0, max_task_retries=0).remote(self._entry)
 
-    def _stands(self, hand: Any) -> bool:
-        """Wait until it has a process; false: it lost it, or it is over."""
-        answer = hand.where.remote()
+    def _stands(self, actor: Any) -> bool:
+        """Wait until the actor has a process; false when it lost it, or when the executor is closed."""
+        answer = actor.where.remote()
         while not self._closed.is_set():
-            done, _ = ray.wait([answer], timeout=PULSE)
+            done, _ = ray.wait([answer], timeout=self._policy.pulse)
             if done:
                 return _answers(answer)
-            if not self._standing and time.monotonic() - self._alone_since > ROOM_SECONDS:
-                self._refuse(f"no node of the cluster has room for a task within {ROOM_SECONDS:.0f} s")
+            if not self._standing and time.monotonic() - self._alone_since > self._policy.room_seconds:
+                self._refuse(f"no node of the cluster has room for a task within {self._policy.room_seconds:.0f} s")
         return False
 
     def _change_standing(self, by: int) -> None:
@@ -163,69 +172,74 @@ class RayExecutor:
             self._standing += by
             self._alone_since = time.monotonic()
 
-    def _employ(self, hand: Any) -> None:
+    def _do_tasks(self, actor: Any) -> None:
+        """Give the actor one task after the other, until it is lost, holds too much memory, or all is over."""
         first: int | None = None  # bytes after its first task
         while not self._closed.is_set():
             try:
-                ticket = self._tickets.get(timeout=PULSE)
+                ticket = self._tickets.get(timeout=self._policy.pulse)
             except queue.Empty:
                 continue
-            message = self._done(hand, ticket)
-            if message is None:
+            ending = self._done(actor, ticket)
+            if ending is None:
                 return
-            first = first or message["bytes"]
-            if message["event"] == "memory" or message["bytes"] > GROWTH * first + SLACK:
+            first = first or ending.bytes
+            if ending.event == "memory" or GROWTH.too_much(ending.bytes, first):
                 return
 
-    def _done(self, hand: Any, ticket: Ticket) -> Mapping[str, Any] | None:
-        """The message of the task's end, its future settled; None: its process is gone."""
+    def _done(self, actor: Any, ticket: Ticket) -> Ending | None:
+        """How the task has ended, its future settled; None when the actor is gone."""
         try:
-            message = self._heard(hand, ticket.due())
+            ending = self._heard(actor, ticket.due())
         except OutOfMemoryError as error:
-            _settle(ticket.future, error=OutOfMemory(f"Ray ended the process for want of memory: {error}"[:500]))
-        except RayTaskError as error:  # of `Hand.do` itself, such as a task that cannot be sent
-            _settle(ticket.future, error=TaskFailed(str(error)[:500]))
+            _settle(ticket.future, OutOfMemory(f"Ray ended the process for want of memory: {error}"[:500]))
+        except RayTaskError as error:  # of `TaskActor.do` itself, such as a task that cannot be sent
+            _settle(ticket.future, TaskFailed(str(error)[:500]))
         except RayError as error:
             self._lost(ticket, error)
         else:
-            _settle(ticket.future, message)
-            return message
+            _settle(ticket.future, ending)
+            return ending
         return None
 
-    def _heard(self, hand: Any, task: Task) -> Mapping[str, Any]:
-        """What it says until its end. Raises RayError with its process, and when it is over."""
-        answers = hand.do.options(num_returns="streaming").remote(task)
+    def _heard(self, actor: Any, task: Task) -> Ending:
+        """Pass on what the task tells until its end. Raises RayError when its actor is lost, or all is over."""
+        answers = actor.do.options(num_returns="streaming").remote(task)
         while not self._closed.is_set():
-            if ray.wait([answers], timeout=PULSE)[0]:
-                message: Mapping[str, Any] = ray.get(next(answers))
+            if ray.wait([answers], timeout=self._policy.pulse)[0]:
+                message = ray.get(next(answers))
                 if message["event"] != "tell":
-                    return message
+                    return Ending.from_json(message)
                 self._tell(message["told"])
         raise RayError("the executor was closed")
 
     def _lost(self, ticket: Ticket, error: RayError) -> None:
-        """Hand it out again, to whoever is free first."""
-        if self._closed.is_set() or ticket.losses >= LOSSES:
-            _settle(ticket.future, error=TaskFailed(f"its process or node was lost: {error}"[:500]))
+        """Queue a task again whose actor was lost: the first actor that is free takes it."""
+        if self._closed.is_set() or ticket.losses >= self._policy.losses:
+            _settle(ticket.future, TaskFailed(f"its process or node was lost: {error}"[:500]))
             return
         log.warning("a task's process or node is lost, and the task begins again: %s", type(error).__name__)
         self._tickets.put(replace(ticket, losses=ticket.losses + 1))
 
     def _refuse(self, why: str) -> None:
-        """Fail what waits."""
+        """Fail every task that waits."""
         with suppress(queue.Empty):
             while True:
-                _settle(self._tickets.get_nowait().future, error=TaskFailed(why))
+                _settle(self._tickets.get_nowait().future, TaskFailed(why))
 
 
-def _settle(future: Future[Result], message: Mapping[str, Any] | None = None, error: Exception | None = None) -> None:
+def _settle(future: Future[Result], end: Ending | Exception) -> None:
+    """Give a future its result or its error."""
     with suppress(InvalidStateError):  # cancelled by its caller
-        if message is not None and message["event"] == "result":
-            future.set_result(message["result"])
-        elif message is not None:
-            future.set_exception((OutOfMemory if message["event"] == "memory" else TaskFailed)(message["message"]))
-        else:
+        if isinstance(end, Exception):
+            future.set_exception(end)
+            return
+        try:
+            result = end.value()
+        except (OutOfMemory, TaskFailed) as error:
             future.set_exception(error)
+        else:
+            future.set_result(result)
 
 
 def _answers(answer: Any) -> bool:
@@ -237,12 +251,12 @@ def _answers(answer: Any) -> bool:
     return True
 
 
-def _dismiss(hand: Any) -> None:
+def _kill_actor(actor: Any) -> None:
     with suppress(RayError, ValueError):
-        ray.kill(hand, no_restart=True)
+        ray.kill(actor, no_restart=True)
 
 
-def _connect(address: str) -> bool:
+def _connect(address: str, seconds: float) -> bool:
     """Join the cluster, or start one; whether this call did. Raises ConnectionError."""
     if ray.is_initialized():
         return False
@@ -251,16 +265,16 @@ def _connect(address: str) -> bool:
         _keep_to_itself()
         ray.init(address=LOCAL, include_dashboard=False, _node_ip_address="127.0.0.1", **told)
     else:
-        _reach(address)
+        _reach(address, seconds)
         ray.init(address=address, **told)
     return True
 
 
-def _reach(address: str) -> None:
+def _reach(address: str, seconds: float) -> None:
     """Raises ConnectionError where nobody listens at once: Ray itself would try for ever."""
     host, _, port = address.rpartition(":")
     try:
-        socket.create_connection((host, int(port)), CONNECT_SECONDS).close()
+        socket.create_connection((host, int(port)), seconds).close()
     except (OSError, ValueError) as error:
         raise ConnectionError(f"no Ray answers at {address!r}; it is given as host:port") from error
 

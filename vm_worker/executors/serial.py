@@ -1,4 +1,4 @@
-"""Runs each task here and now: for tests, and where there is no time to start a process."""
+"""Runs each task at once, in this process: for tests, and where there is no time to start a process."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ log = logging.getLogger(__name__)
 
 
 class SerialExecutor:
-    """An executor without processes: nothing is isolated."""
+    """An executor without processes: a task that crashes ends its caller too."""
 
     workers = 1
 
@@ -19,7 +19,7 @@ class SerialExecutor:
         self._entry, self._tell = entry, tell
 
     def submit(self, task: Task) -> Future[Result]:
-        """The result is there when this returns."""
+        """Do the task; the result is there when this returns."""
         future: Future[Result] = Future()
         try:
             future.set_result(found(self._entry)(task, self._tell))

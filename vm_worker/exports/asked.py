@@ -1,47 +1,40 @@
-"""A process of ours that takes lines of JSON and answers each with one, as often as it is asked. It may die of it."""
+"""A child process that answers questions, each with one line of JSON. A question may kill it."""
 
 from __future__ import annotations
 
-import json
-import subprocess
 import threading
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+
+from jobs.json_values import JsonObject
+from vm_worker.processes.line_process import LineProcess, Start
 
 END_SECONDS = 10.0  # for a process that is asked nothing more
 
 
 class Asked:
-    """Started at once."""
+    """One process that is asked questions, started at once."""
 
-    def __init__(self, command: Sequence[str]) -> None:
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)  # noqa: S603
+    def __init__(self, command: Sequence[str], end_seconds: float = END_SECONDS) -> None:
+        self._child = LineProcess(command, Start(standard=True))
+        self._end_seconds = end_seconds
         self.late = False
 
-    def ask(self, question: Mapping[str, Any], seconds: float) -> Mapping[str, Any] | None:
-        """The answer; None: it died of the question, or is `late` and was killed."""
-        assert self._process.stdin and self._process.stdout  # noqa: S101  (pipes, as told above)
+    def ask(self, question: JsonObject, seconds: float) -> JsonObject | None:
+        """The answer; None when the process died of the question, or is `late` and was killed."""
         watch = threading.Timer(max(0.0, seconds), self._expire)
         watch.start()
         try:
-            print(json.dumps(question), file=self._process.stdin, flush=True)
-            line = self._process.stdout.readline()
+            self._child.send(question)
+            return self._child.receive()
         except BrokenPipeError:
             return None
         finally:
             watch.cancel()
-        answer: Mapping[str, Any] | None = json.loads(line) if line.endswith("\n") else None
-        return answer
 
     def close(self) -> int:
-        """Its exit status: it ends when nothing more is asked."""
-        try:
-            self._process.communicate(timeout=END_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.communicate()
-        return self._process.returncode
+        """The exit status of the process: it ends when nothing more is asked, or is killed after a while."""
+        return self._child.finish(self._end_seconds)
 
     def _expire(self) -> None:
         self.late = True
-        self._process.kill()
+        self._child.end()

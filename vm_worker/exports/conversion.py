@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from vm_worker.exports.asked import Asked
 from vm_worker.exports.convert import ConversionRequest
-from vm_worker.learn import latency
+from vm_worker.learn.latency import measurement
 
 CALIBRATION = (20, 100)  # training images that show an integer model its ranges: at least, at most
 CALIBRATION_GFLOP = 200.0  # of work in all: the calibrator runs plain loops
@@ -57,7 +57,7 @@ def convert(conversion: Conversion) -> Generator[tuple[str, Made], None, None]:
                 status, late, child = child.close(), child.late, None
                 yield key, Made(LATE if late else f"the conversion ended with status {status}", taken)
             else:
-                yield key, Made(told["note"], taken)
+                yield key, Made(str(told["note"]), taken)
     finally:
         if child:
             child.close()
@@ -73,4 +73,4 @@ def _child(conversion: Conversion) -> Asked:
     request = conversion.folder / "convert.json"
     told = ConversionRequest(conversion.model, conversion.images, tuple(conversion.shown.tolist()))
     request.write_text(json.dumps(told.to_json()), encoding="utf-8")
-    return Asked([*latency.ON_TENSORFLOW, sys.executable, "-m", "vm_worker.exports.convert", str(request)])
+    return Asked([*measurement.ON_TENSORFLOW, sys.executable, "-m", "vm_worker.exports.convert", str(request)])

@@ -13,7 +13,6 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,9 +20,10 @@ from typing import Any
 import numpy as np
 
 from vm_worker.as_json import AsJson
-from vm_worker.learn import heap
+from vm_worker.learn import free_memory
+from vm_worker.processes.child import give_way
 
-OOM_SCORE = "1000"  # where memory runs out, this process is the first to go
+OOM_SCORE = 1000  # where memory runs out, this process is the first to go
 OPSET = 18  # of ONNX: what tools of the last three years read
 
 
@@ -39,8 +39,7 @@ class ConversionRequest(AsJson):
 def main() -> None:
     """Make each format that is asked for."""
     request = ConversionRequest.from_json(json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")))
-    with suppress(OSError):
-        Path("/proc/self/oom_score_adj").write_text(OOM_SCORE, encoding="ascii")
+    give_way(OOM_SCORE)
     with os.fdopen(os.dup(1), "w", encoding="utf-8") as told:
         os.dup2(2, 1)  # what libraries print does not come between the answers
         sources: list[Source] = []
@@ -59,7 +58,7 @@ def _converted(request: ConversionRequest, sources: list[Source], format: str, p
     except Exception as error:  # whatever a converter raises is that format's result
         return f"{type(error).__name__}: {error}"[:300]
     finally:
-        heap.trim()  # another process proves files meanwhile
+        free_memory.give_back()  # another process proves files meanwhile
 
 
 class Source:
@@ -76,7 +75,7 @@ class Source:
 
     def converter(self) -> Any:
         """A fresh TFLite converter; the graph is traced and frozen once."""
-        from vm_worker.learn import tflite
+        from vm_worker.learn.latency import tflite
 
         if self._graph is None:
             self._graph = tflite.traced(self.model)

@@ -19,7 +19,7 @@ from vm_worker.exports.formats import FORMATS, Format, Pace, Reader
 from vm_worker.exports.service import base
 from vm_worker.exports.service.runtime.bundle import About, Bundle, add
 from vm_worker.exports.verify import Proof, prove
-from vm_worker.learn import latency
+from vm_worker.learn.latency import measurement
 from vm_worker.results.exported import ExportRow, Latency
 
 BACKLOG = 0.5  # of the proofs, at most, are still to come when the last file is made; measured: 0.4
@@ -69,8 +69,8 @@ def deliver(order: Order) -> list[ExportRow]:
 
 def costs(keys: Sequence[str], folder: Path, seconds: float) -> dict[str, Latency]:
     """Size and latency of these networks as TFLite models, as far as they are known or the time goes."""
-    latency.fill(keys, folder, seconds)
-    return latency.Memory().known(keys)
+    measurement.fill(keys, folder, seconds)
+    return measurement.Memory().known(keys)
 
 
 class _Outcome:
@@ -183,8 +183,8 @@ def _timed(order: Order, rows: list[ExportRow], end: float) -> list[ExportRow]:
     found: Mapping[Path, Latency] = {}
     if paths and left > formats.LEAST_SECONDS:
         try:
-            found = latency.measure(paths, min(latency.MODEL_SECONDS, left / 2))
-        except latency.NotMeasured:
+            found = measurement.measure(paths, min(measurement.MODEL_SECONDS, left / 2))
+        except measurement.NotMeasured:
             found = {}
     return [replace(row, latency=found.get(order.folder / row.name)) for row in rows]
 

@@ -15,17 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vm_worker.exports import reload
+from vm_worker.exports.agreement import Agreement, Answers
 from vm_worker.exports.asked import Asked
 from vm_worker.exports.formats import Format, Reader
 from vm_worker.exports.service import probe
+from vm_worker.intake.truth import Truth
 from vm_worker.results.exported import ExportRow
 
 BATCH = 16  # images: 32 of them take Keras a third longer each where a processor's cache is small
-FORGIVEN = 1  # of a few dozen photos one is more than 1 %
-LOSS_WARNED = 0.01  # of accuracy
 LATE = "the time did not suffice to prove it: the clean process did not end"
-
-Said = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -34,8 +32,9 @@ class Proof:
 
     images: Path  # .npy, (n, size, size, 3) uint8
     rows: NDArray[np.int64]  # the test images
-    labels: NDArray[np.int64]  # (m,) what they are
-    expected: Said  # (m, classes) probabilities of the reloaded model.h5
+    truth: Truth  # what is known of them
+    expected: Answers  # (m, ...) what the reloaded model.h5 says of them
+    agreement: Agreement[Any]  # how the answers are compared
     folder: Path  # scratch space
     timeout: float  # seconds, for all files of one reader
 
@@ -61,7 +60,7 @@ class _Clean:
         self._proof, self._reader, self._left = proof, reader, proof.timeout
         self._process: Asked | None = None
 
-    def answer(self, path: Path) -> Said | str:
+    def answer(self, path: Path) -> Answers | str:
         """What the file says, or why it says nothing."""
         if self._left <= 0:
             return LATE
@@ -80,7 +79,7 @@ class _Clean:
         process, self._process = self._process, None
         return process.close() if process else 0
 
-    def _asked(self, path: Path) -> Said | str:
+    def _asked(self, path: Path) -> Answers | str:
         process = self._process = self._process or self._started()
         said = self._proof.folder / f"{path.name}.npy"
         told = process.ask({"model": str(path), "answer": str(said)}, self._left)
@@ -89,7 +88,7 @@ class _Clean:
             return LATE if process.late else f"the clean process ended with status {status}"
         if told["error"]:
             return str(told["error"])
-        answer: Said = np.load(said)
+        answer: Answers = np.load(said)
         said.unlink()
         return answer
 
@@ -105,46 +104,17 @@ class _Clean:
         return Asked([sys.executable, "-I", str(reload.__file__), str(request)])
 
 
-def judged(row: Format, answer: Said | str, proof: Proof) -> ExportRow:
+def judged(row: Format, answer: Answers | str, proof: Proof) -> ExportRow:
     """Compare what a file says, or why it says nothing, with what model.h5 says."""
     failed = ExportRow(row.file, row.key, "failed", len(proof.rows), None, None, None, note="")
     if isinstance(answer, str):
         return replace(failed, note=answer)
-    if answer.shape != proof.expected.shape or not np.isfinite(answer).all():
-        return replace(failed, note=f"gives {answer.shape} in place of {proof.expected.shape} probabilities")
-    same = answer.argmax(1) == proof.expected.argmax(1)
-    accuracy, difference = (
-        float((answer.argmax(1) == proof.labels).mean()),
-        float(np.abs(answer - proof.expected).max()),
-    )
-    others = int(np.sum(~(same | _close(row, proof.expected))))
-    fault = _fault(row, difference, others, len(same))
+    found = proof.agreement.compare(row, answer, proof.expected, proof.truth)
     return replace(
         failed,
-        state="failed" if fault else "made",
-        accuracy=accuracy,
-        agreement=float(same.mean()),
-        max_difference=difference,
-        note=fault or _warning(accuracy, proof),
+        state="failed" if found.fault else "made",
+        accuracy=found.accuracy,
+        agreement=found.agreement,
+        max_difference=found.max_difference,
+        note=found.fault or found.warning,
     )
-
-
-def _close(row: Format, expected: Said) -> NDArray[np.bool_]:
-    """Where the two best answers are nearer to each other than the format may differ: (m,)."""
-    best = np.sort(expected, axis=1)[:, -2:]
-    return np.asarray(best[:, 1] - best[:, 0] <= 2 * (row.difference or 0.0))
-
-
-def _fault(row: Format, difference: float, others: int, photos: int) -> str:
-    if row.difference is not None and difference > row.difference:
-        return f"differs by more than {row.difference:g}"
-    allowed = 0 if row.agreement == 1 else max(FORGIVEN, round((1 - row.agreement) * photos))
-    return f"another answer than model.h5 for {others} of {photos} photos" if others > allowed else ""
-
-
-def _warning(accuracy: float, proof: Proof) -> str:
-    """A sentence for a file that is delivered although it is less accurate than model.h5; empty where it is not."""
-    lost = float((proof.expected.argmax(1) == proof.labels).mean()) - accuracy
-    if lost <= LOSS_WARNED + 1e-9:  # shares of photos are not exact numbers
-        return ""
-    return f"Less accurate than model.h5 by {100 * lost:.1f} points on the test photos: use another format if you can."

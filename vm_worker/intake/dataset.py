@@ -7,11 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
+from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vm_worker.intake.truth import Truth
 from vm_worker.results.intake import AlikeClass, DuplicateCounts, PartCounts, SkippedRow, TakenIn
+
+T_co = TypeVar("T_co", bound=Truth, covariant=True)
 
 SKIPPED_LISTED = 20  # skipped files that a report names; the rest is a count
 
@@ -52,16 +56,15 @@ class Duplicates:
 
 
 @dataclass(frozen=True, eq=False)
-class Dataset:
-    """Usable photos, one a row, in the order of (class, name).
+class Dataset(Generic[T_co]):
+    """Usable photos, one a row, in the order of (stratum, name).
 
-    Every class has at least 1 validation and 2 test rows. The pixels are uint8 RGB squares, one .npy
+    Every stratum has at least 1 validation and 2 test rows. The pixels are uint8 RGB squares, one .npy
     file for each size.
     """
 
-    classes: tuple[str, ...]  # sorted
     names: tuple[str, ...]  # path in the zip, one a row
-    labels: NDArray[np.int64]  # (n,) indices into classes
+    truth: T_co  # what is known of each photo; in classification its class
     parts: NDArray[np.uint8]  # (n,) values of Part
     groups: NDArray[np.int64]  # (n,) equal = copies or near copies of each other, always in one part
     images: Mapping[int, Path]  # size in pixels -> .npy of shape (n, size, size, 3)
@@ -80,19 +83,12 @@ class Dataset:
         pixels: NDArray[np.uint8] = np.load(self.images[size], mmap_mode="r", allow_pickle=False)
         return pixels
 
-    def counts(self) -> dict[str, dict[str, int]]:
-        """Photos of each class in each part: {class: {"train", "validation", "test"}}."""
-        return {
-            name: {part.name.lower(): int(np.sum((self.labels == label) & (self.parts == part))) for part in Part}
-            for label, name in enumerate(self.classes)
-        }
-
     def taken_in(self) -> TakenIn:
         """What the stage commits and the report shows: no pixels, no rows."""
         return TakenIn(
-            classes=self.classes,
+            classes=self.truth.names,
             images=len(self.names),
-            counts={name: PartCounts(**counts) for name, counts in self.counts().items()},
+            counts={name: PartCounts(**counts) for name, counts in self.truth.counts(self.parts).items()},
             skipped=tuple(SkippedRow(skip.name, skip.reason) for skip in self.skipped[:SKIPPED_LISTED]),
             skipped_count=len(self.skipped),
             duplicates=self.duplicates.counted(),
@@ -103,8 +99,9 @@ class Dataset:
         )
 
     def split_sha256(self) -> str:
-        """A digest of names, labels, parts and groups: equal on every machine that took in the same photos."""
-        digest = hashlib.sha256("\n".join((*self.classes, *self.names)).encode())
-        for column in (self.labels, self.parts, self.groups):
+        """A digest of names, truth, parts and groups: equal on every machine that took in the same photos."""
+        digest = hashlib.sha256("\n".join((*self.truth.names, *self.names)).encode())
+        digest.update(self.truth.digest())
+        for column in (self.parts, self.groups):
             digest.update(np.ascontiguousarray(column).tobytes())
         return digest.hexdigest()

@@ -3,36 +3,40 @@
 from __future__ import annotations
 
 import time
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from jobs.errors import UserError
 from jobs.limits import Limits
+from vm_worker.intake.annotations import Annotations
 from vm_worker.intake.dataset import Duplicates, Skipped
 from vm_worker.intake.decoder import Reply, Target, Task
 from vm_worker.intake.groups import Seen, group
-from vm_worker.intake.layout import Photo, Survey, check_class_sizes
 from vm_worker.intake.listing import too_large
-from vm_worker.intake.names import FOREIGN_SUFFIXES, SHOWN_LENGTH, counted, listed, shown, smallest, suffix
+from vm_worker.intake.names import FOREIGN_SUFFIXES, SHOWN_LENGTH, counted, listed, shown, suffix
 from vm_worker.intake.pool import Decoders
-from vm_worker.intake.split import Rows, Split, divide
+from vm_worker.intake.split import Split, SplitRows, divide
+from vm_worker.intake.survey import Photo, Survey
+from vm_worker.intake.truth import Truth
 
 TOLD = 100  # progress is told at most so many times
 BROKEN_TOLD = 5  # broken photos named in a refusal; the report names more
 
+S = TypeVar("S", bound=Survey)
+T = TypeVar("T", bound=Truth)
 Progress = Callable[[float, str], None]
 Place = Callable[[int], Target]  # where the square of a photo goes, by its index
 
 
 @dataclass(frozen=True)
-class Opened:
+class Opened(Generic[S]):
     """A survey and what became of each of its photos."""
 
-    survey: Survey
+    survey: S
     replies: tuple[Reply, ...]  # one a photo
 
     def usable(self) -> list[int]:
@@ -56,19 +60,19 @@ class Opened:
         return first + self.survey.skipped
 
     def counts(self) -> dict[str, int]:
-        """Usable photos of each class."""
-        counts = dict.fromkeys(self.survey.classes, 0)
+        """Usable photos of each stratum."""
+        counts = dict.fromkeys(self.survey.strata, 0)
         for index in self.usable():
-            counts[self.survey.photos[index].label] += 1
+            counts[self.survey.photos[index].stratum] += 1
         return counts
 
 
 @dataclass(frozen=True)
-class Examined:
+class Examined(Generic[T]):
     """A set that can be trained on; the columns have one row a usable photo."""
 
     kept: tuple[int, ...]  # indices into the survey's photos
-    labels: NDArray[np.int64]
+    truth: T
     groups: NDArray[np.int64]
     split: Split
     warnings: tuple[str, ...]
@@ -76,12 +80,12 @@ class Examined:
 
 
 def open_photos(
-    survey: Survey,
+    survey: S,
     decoders: Decoders,
     places: Sequence[Place],
     limits: Limits,
     progress: Progress,
-) -> Opened:
+) -> Opened[S]:
     """Decode every photo, into a square at each place. Raises UserError `too_large_zip`, DecoderFault and OSError."""
     tasks = [
         Task(photo.extent, tuple(place(index) for place in places), limits.image_pixels)
@@ -99,28 +103,29 @@ def open_photos(
     return Opened(survey, tuple(replies))
 
 
-def examine(opened: Opened, seed: int, limits: Limits) -> Examined:
+def examine(opened: Opened[S], annotations: Annotations[S, T], seed: int, limits: Limits) -> Examined[T]:
     """Judge, group and split. Raises UserError: no_images, too_many_broken, class_too_small."""
     _check_broken(opened, limits)
-    check_class_sizes(opened.counts(), limits)
+    counts = opened.counts()
+    annotations.check(counts, limits)
     survey, kept = opened.survey, opened.usable()
-    label_of = {name: label for label, name in enumerate(survey.classes)}
-    seen = [_seen(label_of[survey.photos[index].label], opened.replies[index]) for index in kept]
+    number_of = {name: number for number, name in enumerate(survey.strata)}
+    seen = [_seen(number_of[survey.photos[index].stratum], opened.replies[index]) for index in kept]
     groups = group(seen)
-    duplicates = groups.duplicates(survey.classes)
+    duplicates = groups.duplicates(survey.strata)
     split = divide(
-        Rows(survey.classes, seen, groups.numbers, [survey.photos[index].part for index in kept]), seed, limits
+        SplitRows(survey.strata, seen, groups.numbers, [survey.photos[index].part for index in kept]), seed, limits
     )
-    labels = np.array([photo.label for photo in seen], dtype=np.int64)
-    told = (*_mixed(opened, kept, groups.exact), *_plain(duplicates), *_few(opened, limits))
-    return Examined(tuple(kept), labels, groups.numbers, split, (*survey.warnings, *split.warnings, *told), duplicates)
+    conflicts, cautions = annotations.conflicts(survey, kept, groups.exact), annotations.cautions(counts, limits)
+    warnings = (*survey.warnings, *split.warnings, *conflicts, *_plain(duplicates), *cautions)
+    return Examined(tuple(kept), annotations.truth(survey, kept), groups.numbers, split, warnings, duplicates)
 
 
-def _seen(label: int, reply: Reply) -> Seen:
-    return Seen(label, reply.content, reply.pixels, reply.thumbnail)
+def _seen(stratum: int, reply: Reply) -> Seen:
+    return Seen(stratum, reply.content, reply.pixels, reply.thumbnail)
 
 
-def _check_broken(opened: Opened, limits: Limits) -> None:
+def _check_broken(opened: Opened[S], limits: Limits) -> None:
     usable = opened.usable()
     broken = opened.broken() if usable else range(len(opened.replies))
     told = [_skipped(opened.survey.photos[index], opened.replies[index]) for index in broken[:BROKEN_TOLD]]
@@ -144,28 +149,9 @@ def _skipped(photo: Photo, reply: Reply) -> Skipped:
     return Skipped(photo.name, reason)
 
 
-def _mixed(opened: Opened, kept: Sequence[int], groups: NDArray[np.int64]) -> list[str]:
-    """A sentence about pictures that lie in more than one class."""
-    photos: dict[int, list[Photo]] = defaultdict(list)
-    for index, number in zip(kept, groups.tolist(), strict=True):
-        photos[number].append(opened.survey.photos[index])
-    mixed = [group for group in photos.values() if len({photo.label for photo in group}) > 1]
-    if not mixed:
-        return []
-    names = listed([photo.name for photo in mixed[0]], most=3)
-    return [f"In more than one class: {counted(len(mixed), 'picture')}, such as {names}; a model cannot learn both."]
-
-
 def _plain(duplicates: Duplicates) -> list[str]:
     if not duplicates.plain:
         return []
     classes, photos = zip(*duplicates.plain, strict=True)
     alike = f"{counted(sum(photos), 'photo')} of {listed(classes)} look so alike"
     return [f"{alike}, as before a plain background, that only exact copies could be kept on one side of the split."]
-
-
-def _few(opened: Opened, limits: Limits) -> list[str]:
-    few = {name: count for name, count in opened.counts().items() if count < limits.class_images_warn}
-    if not few:
-        return []
-    return [f"Fewer than {limits.class_images_warn} photos in a class make the test figure rough: {smallest(few)}."]

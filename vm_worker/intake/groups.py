@@ -23,7 +23,7 @@ Numbers = NDArray[np.int64]
 class Seen:
     """A usable photo, as far as grouping and splitting need to know it."""
 
-    label: int  # index into the classes
+    stratum: int  # index into the names of the strata
     content: str  # SHA-256 of the file's bytes, hex
     pixels: str  # digest of the decoded picture, hex
     thumbnail: bytes = b""  # 32 x 32 grey; empty: only exact copies of it are known
@@ -64,7 +64,7 @@ def exact_pairs(photos: Sequence[Seen]) -> Iterator[tuple[int, int]]:
 
 def _near_pairs(photos: Sequence[Seen], exact: Numbers) -> tuple[list[tuple[int, int]], dict[int, int]]:
     """Pairs of rows that near likeness joins, and the classes in which too much of it was found."""
-    labels = np.array([photo.label for photo in photos], dtype=np.int64)
+    labels = np.array([photo.stratum for photo in photos], dtype=np.int64)
     known = np.array([len(photo.thumbnail) == SIDE * SIDE for photo in photos], dtype=bool)
     mixed = _mixed(labels, exact)
     pairs: list[tuple[int, int]] = []

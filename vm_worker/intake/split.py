@@ -25,10 +25,10 @@ LEAST = {Part.TEST: 2, Part.VALIDATION: 1}  # photos a class
 
 
 @dataclass(frozen=True)
-class Rows:
+class SplitRows:
     """The usable photos as columns."""
 
-    classes: tuple[str, ...]
+    strata: tuple[str, ...]  # their names
     photos: Sequence[Seen]
     groups: NDArray[np.int64]  # (n,)
     given: Sequence[Part | None]  # what a ready-made split says
@@ -42,18 +42,18 @@ class Split:
     warnings: tuple[str, ...]
 
 
-def divide(rows: Rows, seed: int, limits: Limits) -> Split:
+def divide(rows: SplitRows, seed: int, limits: Limits) -> Split:
     """Deal the rows out. Raises UserError `class_too_small` where a class has too few different photos."""
     labels_of: dict[int, set[int]] = defaultdict(set)
     for photo, number in zip(rows.photos, rows.groups.tolist(), strict=True):
-        labels_of[number].add(photo.label)
+        labels_of[number].add(photo.stratum)
     dealer = _Dealer(rows, _order(rows, seed), {number for number, labels in labels_of.items() if len(labels) > 1})
     return dealer.ready_made(limits) if any(part is not None for part in rows.given) else dealer.fresh()
 
 
-def _order(rows: Rows, seed: int) -> dict[int, str]:
+def _order(rows: SplitRows, seed: int) -> dict[int, str]:
     """Each group's place in the deal: a hash of its content, salted by the whole set and the seed."""
-    pairs = sorted((rows.classes[photo.label], photo.content) for photo in rows.photos)
+    pairs = sorted((rows.strata[photo.stratum], photo.content) for photo in rows.photos)
     salt = hashlib.sha256(repr((seed, pairs)).encode()).hexdigest()
     content: dict[int, str] = {}
     for photo, number in zip(rows.photos, rows.groups.tolist(), strict=True):
@@ -64,11 +64,11 @@ def _order(rows: Rows, seed: int) -> dict[int, str]:
 class _Dealer:
     """Deals one class after the other."""
 
-    def __init__(self, rows: Rows, order: Mapping[int, str], mixed: set[int]) -> None:
+    def __init__(self, rows: SplitRows, order: Mapping[int, str], mixed: set[int]) -> None:
         self._rows = rows
         self._order = order
         self._mixed = mixed  # groups in more than one class: to learn from only, their label is in doubt
-        self._labels = np.array([photo.label for photo in rows.photos], dtype=np.int64)
+        self._labels = np.array([photo.stratum for photo in rows.photos], dtype=np.int64)
         self._parts = np.full(len(rows.photos), Part.TRAIN, dtype=np.uint8)
         self._members: dict[int, list[int]] = defaultdict(list)  # group -> rows
         for row, number in enumerate(rows.groups.tolist()):
@@ -77,7 +77,7 @@ class _Dealer:
     def fresh(self) -> Split:
         """60/20/20 of every class."""
         hands_of = self._hands()
-        for label, name in enumerate(self._rows.classes):
+        for label, name in enumerate(self._rows.strata):
             hands = hands_of[label]
             if len(hands) < DISTINCT_LEAST:
                 raise _too_alike(name, len(hands))
@@ -92,12 +92,12 @@ class _Dealer:
         warnings = self._reunite()
         cut: dict[Part, list[str]] = defaultdict(list)
         hands_of = self._hands()
-        for label, name in enumerate(self._rows.classes):
+        for label, name in enumerate(self._rows.strata):
             for part in self._fill(label, hands_of[label]):
                 cut[part].append(name)
             self._check(label, name, limits)
         for part, names in sorted(cut.items()):
-            every = len(names) == len(self._rows.classes)
+            every = len(names) == len(self._rows.strata)
             told = "all classes" if every else listed(names)
             warnings.append(f"Photos for {part.name.lower()} were cut from train, as too few were given for {told}.")
         return Split(self._parts, tuple(warnings))

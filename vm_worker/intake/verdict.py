@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from jobs.errors import UserError
 from jobs.limits import Limits
+from vm_worker.intake.annotations import Annotations
 from vm_worker.intake.dataset import Skipped
 from vm_worker.intake.examine import examine, open_photos
+from vm_worker.intake.listing import Found
 from vm_worker.intake.pool import Bounds, Decoders
-from vm_worker.intake.unzip import survey
+from vm_worker.intake.survey import Survey, list_upload
+from vm_worker.intake.truth import Truth
+
+Reader = Callable[[Sequence[Found]], Annotations[Survey, Truth]]
 
 SEED = 0  # any: a set that can be split at all can be split with every seed
 
@@ -45,32 +51,34 @@ class Verdict:
         }
 
 
-def verdict(path: Path, limits: Limits, decoders: Decoders | None = None) -> Verdict:
-    """Survey, open every photo, judge. Never raises for bad input; DecoderFault where this machine cannot
-    start decoding processes.
+def verdict(path: Path, limits: Limits, read: Reader, decoders: Decoders | None = None) -> Verdict:
+    """Survey, open every photo, judge. Never raises for bad input.
 
-    `decoders` saves starting processes for each of many paths.
+    `read` finds the annotations for the files of an upload; `decoders` saves starting processes for each of many paths.
+    Raises DecoderFault where this machine cannot start decoding processes.
     """
     if decoders is not None:
-        return _verdict(path, limits, decoders)
+        return _verdict(path, limits, read, decoders)
     with Decoders(1, Bounds.of(limits)) as own:
-        return _verdict(path, limits, own)
+        return _verdict(path, limits, read, own)
 
 
-def _verdict(path: Path, limits: Limits, decoders: Decoders) -> Verdict:
+def _verdict(path: Path, limits: Limits, read: Reader, decoders: Decoders) -> Verdict:
     known = Verdict()
     try:
-        listing = survey(path, limits)
-        counts = Counter(photo.label for photo in listing.photos)
-        known = replace(known, classes=tuple((name, counts[name]) for name in listing.classes), skipped=listing.skipped)
+        found = list_upload(path, limits)
+        annotations = read(found)
+        listing = annotations.survey(found, limits)
+        counts = Counter(photo.stratum for photo in listing.photos)
+        known = replace(known, classes=tuple((name, counts[name]) for name in listing.strata), skipped=listing.skipped)
         opened = open_photos(listing, decoders, [], limits, lambda *_: None)
         known = replace(known, classes=tuple(opened.counts().items()), skipped=opened.skipped())
-        examined = examine(opened, SEED, limits)
+        examined = examine(opened, annotations, SEED, limits)
     except UserError as error:
         return replace(known, code=error.code, message=f"{error.message} {error.row.advice}")
     except (OSError, ValueError) as error:  # ValueError: a null byte in the path
         reason = getattr(error, "strerror", None) or str(error)
         return replace(known, code="not_a_zip", message=f"The file cannot be opened: {reason}.")
     total = len(examined.kept)
-    message = " ".join([f"{total:,} photos in {len(listing.classes)} classes.", *examined.warnings])
+    message = " ".join([f"{total:,} photos in {len(listing.strata)} classes.", *examined.warnings])
     return replace(known, verdict="accepted", message=message, warnings=examined.warnings)

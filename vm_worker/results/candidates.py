@@ -1,4 +1,4 @@
-"""What the select stage commits: a row for each candidate network, and what features tell of the photos."""
+"""What the select stage commits: a row for each candidate network, and what the winner tells of the photos."""
 
 from __future__ import annotations
 

@@ -36,29 +36,30 @@ class CommittedResults:
     @property
     def taken_in(self) -> TakenIn:
         """The photos."""
-        return self._result(Stage.INTAKE, TakenIn)
+        return self.read(Stage.INTAKE, TakenIn)
 
     @property
     def selected(self) -> Selected:
         """The candidates and the winner."""
-        return self._result(Stage.SELECT, Selected)
+        return self.read(Stage.SELECT, Selected)
 
     @property
     def tuned(self) -> Tuned:
         """The trials, and whether tuning made the winner better."""
-        return self._result(Stage.TUNE, Tuned)
+        return self.read(Stage.TUNE, Tuned)
 
     @property
     def evaluated(self) -> Evaluated:
         """The figures of the test photos."""
-        return self._result(Stage.EVALUATE, Evaluated)
+        return self.read(Stage.EVALUATE, Evaluated)
 
     @property
     def exported(self) -> Exported:
         """The files."""
-        return self._result(Stage.EXPORT, Exported)
+        return self.read(Stage.EXPORT, Exported)
 
-    def _result(self, stage: Stage, kind: type[Result]) -> Result:
+    def read(self, stage: Stage, kind: type[Result]) -> Result:
+        """The result of a stage as a value of this type. Raises Bug when the stage has not run."""
         if stage not in self._plain:
             raise Bug(f"the stage {stage} has not run")
         found = self._read.get(stage)

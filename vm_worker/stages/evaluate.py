@@ -21,10 +21,10 @@ def evaluate(context: StageContext) -> Output:
     from vm_worker.evaluation import insight, unsure
     from vm_worker.evaluation.gallery import Judged
     from vm_worker.evaluation.metrics import evaluate as measure
-    from vm_worker.learn import calibration
-    from vm_worker.learn.assemble import delivered
-    from vm_worker.learn.heads import Head
-    from vm_worker.learn.probabilities import predict
+    from vm_worker.learn.heads.linear import Head
+    from vm_worker.learn.judge import calibration
+    from vm_worker.learn.judge.predict import predict
+    from vm_worker.learn.networks.assemble import delivered
 
     folder, inputs, better = context.folder, context.inputs, context.results.tuned.better
     path, unseen = folder / files.H5, folder / (JUDGED if better else UNSEEN)
@@ -33,12 +33,12 @@ def evaluate(context: StageContext) -> Output:
     files.save(delivered(inputs.weight(), head, tuned, temperature), path)
     model, dataset, size = files.load(path), inputs.dataset(), inputs.winner.size
     rows = dataset.rows(Part.TEST)
-    pixels, labels, names = dataset.pixels(size), dataset.labels[rows], [dataset.names[row] for row in rows]
+    pixels, labels, names = dataset.pixels(size), dataset.truth.labels[rows], [dataset.names[row] for row in rows]
     probabilities = predict(model, pixels, rows)
     np.savez(folder / PROBABILITIES, probabilities=probabilities)
-    test = measure(probabilities, labels, dataset.classes, names)
+    test = measure(probabilities, labels, dataset.truth.classes, names)
     # The report's photos are drawn here, where photos and model are at hand.
-    judged = Judged(pixels, rows, labels, probabilities, dataset.classes, names)
+    judged = Judged(pixels, rows, labels, probabilities, dataset.truth.classes, names)
     result = Evaluated(
         test=test,
         model=files.figures(model, size, path),

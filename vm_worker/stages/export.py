@@ -26,22 +26,22 @@ def export(context: StageContext) -> Output:
 
     from vm_worker.exports import delivery
     from vm_worker.exports.verify import Proof
-    from vm_worker.learn import latency
+    from vm_worker.learn.latency import measurement
 
-    inputs, clock = context.inputs, context.clock
+    inputs, clock, task = context.inputs, context.clock, context.inputs.task
     dataset, backbone = inputs.dataset(), inputs.winner
     with np.load(context.folder / PROBABILITIES) as saved:
         expected = saved["probabilities"]
     chosen = formats.wanted(context.spec.options.exports)
     shown = clock.proof(len(expected), len(chosen))
     test = dataset.rows(Part.TEST)[shown]
-    images, labels = dataset.images[backbone.size], dataset.labels[test]
+    images, truth, labels = dataset.images[backbone.size], dataset.truth.take(test), task.face.labels(dataset.truth)
     order = delivery.Order(
         folder=context.folder,
         formats=tuple(chosen),
-        proof=Proof(images, test, labels, expected[shown], inputs.scratch, CLEAN_SECONDS),
+        proof=Proof(images, test, truth, expected[shown], task.agreement, inputs.scratch, CLEAN_SECONDS),
         train=dataset.rows(Part.TRAIN),
-        classes=dataset.classes,
+        classes=labels,
         about=_about(context),
         pace=formats.Pace(clock.plain_speed, backbone.gflops, len(test)),
         seconds=clock.export_time(),
@@ -49,11 +49,11 @@ def export(context: StageContext) -> Output:
     )
     rows = delivery.deliver(order)
     check_h5(rows)
-    files.write_labels(dataset.classes, context.folder / files.LABELS)
+    files.write_labels(labels, context.folder / files.LABELS)
     made = [files.LABELS, *(row.name for row in rows if row.state == "made")]
     listed = tuple(files.listed(context.folder / name) for name in made)
     new = tuple(public(name) for name in made if name != files.H5)
-    return Output(Exported(tuple(rows), listed, _costs(context), latency.machine()), new)
+    return Output(Exported(tuple(rows), listed, _costs(context), measurement.machine()), new)
 
 
 def check_h5(rows: Sequence[ExportRow]) -> None:
@@ -75,11 +75,10 @@ def _costs(context: StageContext) -> dict[str, Latency]:
 
 def _about(context: StageContext) -> About:
     """What a service says of its model."""
-    test, winner = context.results.evaluated.test, context.inputs.winner
+    task, winner = context.inputs.task, context.inputs.winner
     return {
         "title": winner.title,
-        "accuracy": test.accuracy,
-        "interval": test.interval,
+        **task.face.about(context.results.read(Stage.EVALUATE, task.evaluated)),
         "job": context.spec.job,
         "made_at": context.spec.started_at,
         "licence": winner.licence,

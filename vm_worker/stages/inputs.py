@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from jobs.errors import Bug
 from jobs.job import Stage
-from vm_worker.intake.cache import IntakeRequest, take_in
 from vm_worker.intake.dataset import Dataset
-from vm_worker.learn import scratch_rows
-from vm_worker.learn.backbones import CATALOGUE, Backbone
-from vm_worker.learn.weights import OWN, WeightFile, find
+from vm_worker.intake.survey import list_upload
+from vm_worker.intake.take_in import IntakeRequest, take_in
+from vm_worker.learn.networks import small_rows
+from vm_worker.learn.networks.catalogue import CATALOGUE, Backbone
+from vm_worker.learn.networks.weights import OWN, WeightFile, find
 from vm_worker.spec import Spec
 from vm_worker.stages.artifacts import SCRATCH_WEIGHTS
 from vm_worker.stages.committed import CommittedResults
+from vm_worker.tasks.task import Task, recognised
 
 DECODERS = 2  # processes; more gain nothing on two cores
 
@@ -26,7 +29,8 @@ class Inputs:
 
     def __init__(self, spec: Spec, results: CommittedResults, tell: Tell) -> None:
         self._spec, self._results, self._tell = spec, results, tell
-        self._dataset: Dataset | None = None
+        self._dataset: Dataset[Any] | None = None
+        self._task: Task | None = None
 
     @property
     def folder(self) -> Path:
@@ -43,12 +47,12 @@ class Inputs:
     @property
     def winner(self) -> Backbone:
         """The selected network."""
-        return scratch_rows.find(self._results.selected.winner)
+        return small_rows.find(self._results.selected.winner)
 
     @property
     def from_scratch(self) -> bool:
         """Whether the winner is a network that this job trained from nothing."""
-        return self.winner.key in scratch_rows.ROWS
+        return self.winner.key in small_rows.ROWS
 
     def weights(self) -> tuple[dict[str, WeightFile], dict[str, str]]:
         """The candidates with weights, and why the others have none. Raises Bug when nothing can be tried at all."""
@@ -67,7 +71,15 @@ class Inputs:
             raise Bug(f"this machine has no weights for {self.winner.key}")
         return found[self.winner.key]
 
-    def dataset(self) -> Dataset:
+    @property
+    def task(self) -> Task:
+        """The task that was asked for, or that recognises the upload. Raises UserError for what is no upload at all."""
+        if self._task is None:
+            found = list_upload(self._spec.dataset, self._spec.limits)
+            self._task = recognised(found, self._spec.options.task)
+        return self._task
+
+    def dataset(self) -> Dataset[Any]:
         """The decoded photos and their split; made again where the intake was another machine's."""
         if self._dataset is None:
             request = IntakeRequest(
@@ -79,7 +91,7 @@ class Inputs:
                 processes=DECODERS,
             )
             request.folder.mkdir(exist_ok=True)
-            self._dataset = take_in(request, self._tell)
+            self._dataset = take_in(request, self.task.annotations, self._tell)
         return self._dataset
 
     def _sizes(self) -> set[int]:
@@ -87,4 +99,4 @@ class Inputs:
         if Stage.SELECT in self._results:
             return {self.winner.size}
         sizes = {CATALOGUE[key].size for key in self.weights()[0]}
-        return sizes | {scratch_rows.SIZE} if self._spec.options.from_scratch else sizes
+        return sizes | {small_rows.SIZE} if self._spec.options.from_scratch else sizes

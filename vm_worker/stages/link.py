@@ -1,26 +1,19 @@
-"""The way from an attempt's child process to its parent."""
+"""The way from an attempt's child process to the worker."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Protocol
 
-from jobs.json_values import JsonObject
+from vm_worker.events import Answer, Event, StageOffer, TrialOffer
 
 
 class Link(Protocol):
-    """The child's end of the way: events go to the parent as JSON objects."""
+    """Sends events to the worker, and hears its answers to offers."""
 
-    def send(self, event: JsonObject) -> None:
-        """Tell the parent something."""
+    def send(self, event: Event) -> None:
+        """Tell the worker something."""
         ...
 
-    def commit(self, event: JsonObject) -> JsonObject:
-        """Offer a stage or a trial; the answer is `{"go": ...}` or `{"adopt": result}`."""
+    def commit(self, offer: StageOffer | TrialOffer) -> Answer:
+        """Offer a stage or a trial; the answer says whose result counts."""
         ...
-
-
-def adopted(answer: JsonObject, own: JsonObject) -> JsonObject:
-    """The result that counts: what another attempt committed before, if the parent says so, else our own."""
-    earlier = answer.get("adopt")
-    return earlier if isinstance(earlier, Mapping) else own

@@ -6,16 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vm_worker.as_json import AsJson
+from vm_worker.events import File
 from vm_worker.exports import files
-
-
-@dataclass(frozen=True)
-class File(AsJson):
-    """One file of a stage's output, in the attempt's folder."""
-
-    name: str
-    public: bool  # the user may download it
-    content_type: str = files.BYTES
 
 
 def public(name: str) -> File:

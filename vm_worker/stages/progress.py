@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from jobs.job import Stage
-from jobs.json_values import JsonObject
 from vm_worker.as_json import AsJson, only_if_known
+from vm_worker.events import ProgressEvent
 from vm_worker.results.candidates import CandidateRow, CurvePoint
 from vm_worker.stages.link import Link
 
@@ -67,13 +67,7 @@ class ProgressTeller:
         self._told = now
         done = whole(stage, fraction)
         seconds = remaining(done, now - self._began, self._end - now, self._due - now)
-        progress: JsonObject = {
-            "stage": stage,
-            "fraction": round(done, 4),
-            "message": message,
-            "remaining_seconds": seconds,
-        }
-        self._link.send({"event": "progress", **progress, **self._shown.to_json()})
+        self._link.send(ProgressEvent(stage, round(done, 4), message, seconds, **self._shown.to_json()))
 
 
 def whole(stage: Stage, fraction: float) -> float:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import platform
 from importlib.metadata import version
+from typing import cast
 
+from jobs.job import Stage
+from vm_worker.report_facts import Facts, JobFacts, Licence, TestedModel
 from vm_worker.results.reported import Reported
 from vm_worker.stages.context import StageContext
 from vm_worker.stages.output import Output, public
@@ -16,17 +19,18 @@ def report(context: StageContext) -> Output:
     """Write the report."""
     from vm_worker import report as reports
 
-    spec, results, winner = context.spec, context.results, context.inputs.winner
-    facts = reports.Facts(
-        job=reports.JobFacts(spec.job, spec.created_at, spec.started_at, spec.options),
+    spec, results, winner, task = context.spec, context.results, context.inputs.winner, context.inputs.task
+    facts = Facts(
+        job=JobFacts(spec.job, spec.created_at, spec.started_at, spec.options),
         dataset=results.taken_in,
         select=results.selected,
         tune=results.tuned,
-        evaluate=results.evaluated,
+        evaluate=cast(TestedModel, results.read(Stage.EVALUATE, task.evaluated)),
         export=results.exported,
+        sections=task.sections,
         seconds={stage: round(seconds, 1) for stage, seconds in results.seconds.items()},
         versions={"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
-        licence=reports.Licence(winner.licence, winner.attribution),
+        licence=Licence(winner.licence, winner.attribution),
         size=winner.size,
         model_days=spec.limits.model_days,
         files_url=spec.files_url,

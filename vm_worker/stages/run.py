@@ -8,9 +8,10 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 
 from jobs.job import Stage
-from vm_worker.spec import Spec
+from vm_worker.events import StageOffer
+from vm_worker.spec import USUAL_STAGES, Spec
 from vm_worker.stages.context import StageContext
-from vm_worker.stages.link import Link, adopted
+from vm_worker.stages.link import Link
 from vm_worker.stages.output import Output
 from vm_worker.stages.progress import MESSAGES
 
@@ -24,16 +25,30 @@ def run_stages(spec: Spec, link: Link) -> None:
 
     Raises UserError for a dataset that cannot be used, anything else for our faults.
     """
-    stages: Mapping[Stage, StageFunction] = import_module(spec.stages).STAGES
     spec.folder.mkdir(parents=True, exist_ok=True)
     context = StageContext.of(spec, link)
-    for stage, function in stages.items():
+    for stage, function in _functions(context).items():
         if stage in spec.done:
             context.results.add(stage, dict(spec.done[stage].result), spec.done[stage].seconds)
             if stage is Stage.SELECT:
-                context.quote.adopt(spec.done[stage].result.get("quoted_seconds"))
+                context.quote.adopt(context.results.selected.quoted_seconds)
         else:
             _run(context, stage, function)
+
+
+def _functions(context: StageContext) -> Mapping[Stage, StageFunction]:
+    """The table that the spec names; in the usual one a task puts its own functions in place of the shared ones."""
+    stages: Mapping[Stage, StageFunction] = import_module(context.spec.stages).STAGES
+    if context.spec.stages != USUAL_STAGES:
+        return stages
+    return {**stages, **{stage: named(name) for stage, name in context.inputs.task.stages.items()}}
+
+
+def named(name: str) -> StageFunction:
+    """The function that "package.module:function" names. Raises ImportError, AttributeError, ValueError."""
+    module, function = name.split(":")
+    found: StageFunction = getattr(import_module(module), function)
+    return found
 
 
 def _run(context: StageContext, stage: Stage, function: StageFunction) -> None:
@@ -42,13 +57,5 @@ def _run(context: StageContext, stage: Stage, function: StageFunction) -> None:
     output = function(context)
     seconds, result = time.monotonic() - began, output.result.to_json()
     log.info("%s took %.1f s", stage, seconds)
-    answer = context.link.commit(
-        {
-            "event": "stage",
-            "stage": stage,
-            "seconds": round(seconds, 2),
-            "result": result,
-            "files": [file.to_json() for file in output.files],
-        }
-    )
-    context.results.add(stage, adopted(answer, result), seconds)
+    answer = context.link.commit(StageOffer(stage, round(seconds, 2), result, output.files))
+    context.results.add(stage, answer.result(result), seconds)

@@ -7,15 +7,16 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from jobs.job import Stage
-from vm_worker.learn.backbones import CATALOGUE
+from vm_worker.events import File
+from vm_worker.learn.networks.catalogue import CATALOGUE
 from vm_worker.results.candidates import CandidateRow, FromScratch, Selected
 from vm_worker.stages.artifacts import HEAD, SCRATCH_WEIGHTS, UNSEEN
 from vm_worker.stages.context import StageContext
 from vm_worker.stages.learning_progress import listener
-from vm_worker.stages.output import File, Output, private
+from vm_worker.stages.output import Output, private
 
 if TYPE_CHECKING:
-    from vm_worker.selection import Selection
+    from vm_worker.learn.select.selection import Selection
 
 START_LEAST = 3.0  # seconds: what is loaded already here must still be loaded by the process that proves the files
 SUSPECTS_LISTED = 20  # photos that may be in the wrong folder, named in the report
@@ -24,9 +25,9 @@ SUSPECTS_LISTED = 20  # photos that may be in the wrong folder, named in the rep
 def select(context: StageContext) -> Output:
     """Try the candidates and choose one."""
     started = time.monotonic()
-    from vm_worker.selection import SelectRequest
-    from vm_worker.selection import select as choose
-    from vm_worker.shards import spread
+    from vm_worker.learn.features.shards import spread
+    from vm_worker.learn.select.selection import SelectRequest
+    from vm_worker.learn.select.selection import select as choose
 
     inputs, clock = context.inputs, context.clock
     clock.start_seconds = max(START_LEAST, time.monotonic() - started)
@@ -61,7 +62,7 @@ def _result(context: StageContext, selection: Selection, absent: list[CandidateR
         learning_curve=selection.findings.learning_curve,
         suspects=selection.suspects[:SUSPECTS_LISTED],
         suspects_count=None if selection.findings.suspects is None else len(selection.suspects),
-        from_scratch=None if selection.grown is None else FromScratch(selection.grown.learnt.epochs),
+        from_scratch=None if selection.grown is None else FromScratch(selection.grown.trained.epochs),
     )
 
 

@@ -2,44 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from jobs.job import Stage
 from jobs.json_values import JsonObject
+from vm_worker.events import File, TrialOffer
 from vm_worker.intake.dataset import Part
 from vm_worker.results.candidates import Selected
 from vm_worker.results.trials import Tuned
+from vm_worker.search.trial_runner import Commit, Committed
 from vm_worker.stages.artifacts import HEAD, JUDGED, TUNED
 from vm_worker.stages.context import StageContext
 from vm_worker.stages.learning_progress import listener
-from vm_worker.stages.link import adopted
-from vm_worker.stages.output import File, Output, private
+from vm_worker.stages.output import Output, private
 from vm_worker.stages.tune_from_scratch import train_again
 
 if TYPE_CHECKING:
-    from vm_worker import tuning
+    from vm_worker.learn.tune import tuning
 
 
 def tune(context: StageContext) -> Output:
     """Tune the winner; a network that was trained from nothing is trained once more in place of that."""
     if context.inputs.from_scratch:
         return train_again(context)
-    from vm_worker.learn.heads import Head
-    from vm_worker.learn.setting import Chosen
-    from vm_worker.tuning import TuneRequest
-    from vm_worker.tuning import tune as train
+    from vm_worker.learn.heads.linear import Head
+    from vm_worker.learn.tune.tuning import TuneRequest
+    from vm_worker.learn.tune.tuning import tune as train
+    from vm_worker.learn.tune.tuning_inputs import SelectedNetwork
 
     inputs, spec, selected = context.inputs, context.spec, context.results.selected
     request = TuneRequest(
         dataset=inputs.dataset(),
-        chosen=Chosen(inputs.weight(), Head.load(context.folder / HEAD)),
+        chosen=SelectedNetwork(inputs.weight(), Head.load(context.folder / HEAD)),
         options=spec.options,
         budget=context.clock.tune_budget(),
         folder=inputs.scratch,
         images_per_second=selected.images_per_second,
-        committed={key: done.result for key, done in spec.trials.items()},
-        commit=_committer(context),
+        committed=Committed({key: done.result for key, done in spec.trials.items()}, _committer(context)),
         cluster=spec.cluster,
     )
     tuned = train(request, listener(context, Stage.TUNE))
@@ -57,24 +56,23 @@ def delivered_figures(
     return selected.best.validation_accuracy, selected.best.validation_loss
 
 
-def _committer(context: StageContext) -> Callable[[str, float, JsonObject], JsonObject]:
-    """Offers a finished trial to the parent; the result that counts comes back."""
+def _committer(context: StageContext) -> Commit:
+    """Offers a finished trial to the worker; the result that counts comes back."""
 
     def commit(key: str, seconds: float, result: JsonObject) -> JsonObject:
-        event: JsonObject = {"event": "trial", "key": key, "seconds": round(seconds, 2), "result": result, "files": []}
-        return adopted(context.link.commit(event), result)
+        return context.link.commit(TrialOffer(key, round(seconds, 2), result)).result(result)
 
     return commit
 
 
-def _written(context: StageContext, tuned: tuning.Tuned) -> tuple[File, ...]:
+def _written(context: StageContext, tuned: tuning.FineTuned) -> tuple[File, ...]:
     """Write what later stages need of the tuned network."""
     import numpy as np
 
     kept = []
     if tuned.validation is not None:
         dataset = context.inputs.dataset()
-        labels = dataset.labels[dataset.rows(Part.VALIDATION)]
+        labels = dataset.truth.labels[dataset.rows(Part.VALIDATION)]
         np.savez(context.folder / JUDGED, probabilities=tuned.validation, labels=labels)
         kept.append(private(JUDGED))
     if tuned.better and tuned.weights_path is not None:

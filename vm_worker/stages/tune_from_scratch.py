@@ -22,7 +22,7 @@ DONE = "trained once more in the same way with the validation photos added"
 
 def train_again(context: StageContext) -> Output:
     """Train the winner on train+validation for as many epochs as were best, where the time suffices."""
-    from vm_worker.learn import from_scratch
+    from vm_worker.learn.select import scratch_candidates
 
     began, selected, options = time.monotonic(), context.results.selected, context.spec.options
     if selected.from_scratch is None:
@@ -30,8 +30,8 @@ def train_again(context: StageContext) -> Output:
     inputs, epochs, row = context.inputs, selected.from_scratch.epochs, selected.best
     context.progress.tell(Stage.TUNE, 0.1, f"{inputs.winner.title}: once more, with the validation photos")
     budget = context.clock.tune_budget()
-    course = from_scratch.Course(inputs.dataset(), options.mirror, options.seed, budget, inputs.scratch)
-    better = options.trials != 0 and from_scratch.again(inputs.winner.key, course, epochs, context.folder / TUNED)
+    course = scratch_candidates.ScratchRequest(inputs.dataset(), options.mirror, options.seed, budget, inputs.scratch)
+    better = options.trials != 0 and scratch_candidates.again(inputs.winner.key, course, epochs, context.folder / TUNED)
     trial = TrialRow(
         number=1,
         kind="repeat",

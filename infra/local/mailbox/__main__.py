@@ -1,4 +1,4 @@
-"""python -m infra.local.mailbox --folder DIR"""
+"""The program of the local mailbox: `python -m infra.local.mailbox --folder DIR`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SendGrid's endpoint over a folder."""
+"""The HTTP server of the local mailbox: SendGrid's endpoint, which writes mails to a folder."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MAX_BYTES = 30 * 1024 * 1024  # SendGrid's limit for a whole message
 
 @dataclass
 class Mailbox:
-    """The handlers. `key` empty = any Bearer key counts. `admin` = failures can be ordered."""
+    """The server's handlers. `key` empty = any Bearer key counts. `admin` = failures can be ordered."""
 
     folder: Folder
     key: str = ""
@@ -29,7 +29,7 @@ class Mailbox:
     _orders: list[int] = field(default_factory=list)  # statuses of the next answers
 
     def app(self) -> Starlette:
-        """The ASGI application."""
+        """Make the ASGI application."""
         routes = [
             Route("/v3/mail/send", self.send, methods=["POST"]),
             Route("/_mailbox/health", self.health, methods=["GET"]),
@@ -39,17 +39,17 @@ class Mailbox:
         return Starlette(routes=routes)
 
     async def health(self, request: Request) -> Response:
-        """200 once it serves."""
+        """Answer 200 once it serves."""
         return JSONResponse({"status": "ok"})
 
     async def order(self, request: Request) -> Response:
-        """`{"status": 503, "count": 2}`: the next two mails are refused so."""
+        """Order failures: by `{"status": 503, "count": 2}` the next two mails are refused so."""
         wish = await request.json()
         self._orders += [int(wish["status"])] * int(wish.get("count", 1))
         return JSONResponse({"waiting": len(self._orders)})
 
     async def send(self, request: Request) -> Response:
-        """POST /v3/mail/send"""
+        """Take one request of `POST /v3/mail/send`, as SendGrid does."""
         if self._orders:
             status = self._orders.pop(0)
             return _refused(status, f"Ordered: {status}", {"retry-after": "1"} if status == 429 else None)

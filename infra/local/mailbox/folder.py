@@ -1,4 +1,4 @@
-"""Letters as files: a MIME message for mail programs, a page for browsers."""
+"""The folder of received mails: each as a MIME message for mail programs and as a page for browsers."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Folder:
         self._turn = threading.Lock()
 
     def add(self, letter: Letter) -> Path:
-        """Write one; the `.eml`, which appears last and whole."""
+        """Write one mail; returns the `.eml`, which appears last and whole."""
         with self._turn:
             stem = f"{self._next()}-{letter.kind}"
             pictures = self._pictures(letter, stem)
@@ -56,7 +56,7 @@ class Folder:
 
 
 def message(letter: Letter) -> EmailMessage:
-    """multipart/alternative of text and HTML, the HTML with its pictures as multipart/related."""
+    """Write the mail as multipart/alternative of text and HTML, the HTML with its pictures as multipart/related."""
     mail = EmailMessage(policy=LINES)
     mail["From"] = letter.sender
     mail["To"] = ", ".join(letter.to)

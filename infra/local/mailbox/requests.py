@@ -1,4 +1,4 @@
-"""A `/v3/mail/send` body, checked as SendGrid checks it, as plain values."""
+"""The check of a `/v3/mail/send` body, as SendGrid does it, and the mails in it as plain values."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _TWICE = "Each email address in the personalization block should be unique betwe
 
 
 class BadRequest(Exception):
-    """400: what is wrong, and where."""
+    """The answer 400, with what is wrong and where."""
 
     def __init__(self, message: str, field: str | None = None, anchor: str | None = None) -> None:
         super().__init__(message)
@@ -68,7 +68,7 @@ class Letter:
 
 
 def letters(body: Any) -> list[Letter]:
-    """One letter for each personalization. Raises BadRequest."""
+    """Read one mail for each personalization. Raises BadRequest."""
     if not isinstance(body, dict):
         raise BadRequest("Bad Request")
     people = body.get("personalizations")
@@ -86,7 +86,7 @@ def letters(body: Any) -> list[Letter]:
     ]
 
 
-def _personalized(body: dict[str, Any], people: list[Any]) -> Iterator[tuple[list[str], str, dict[str, str]]]:
+def _personalized(body: Mapping[str, object], people: list[Any]) -> Iterator[tuple[list[str], str, dict[str, str]]]:
     for i, person in enumerate(people):
         field = f"personalizations.{i}"
         if not isinstance(person, dict):
@@ -99,7 +99,7 @@ def _personalized(body: dict[str, Any], people: list[Any]) -> Iterator[tuple[lis
         yield _recipients(person.get("to"), field), subject, _headers({**_dict(body), **_dict(person)})
 
 
-def _sender(body: dict[str, Any]) -> str:
+def _sender(body: Mapping[str, object]) -> str:
     sender = body.get("from")
     if not isinstance(sender, dict):
         raise BadRequest(_NO_FROM, "from", "from")
@@ -159,7 +159,7 @@ def _attachment(item: Any, field: str) -> Attachment:
     return Attachment(item["filename"], kind, data, disposition == "inline", str(item.get("content_id") or ""))
 
 
-def _headers(fields: Mapping[str, Any]) -> dict[str, str]:
+def _headers(fields: Mapping[str, object]) -> dict[str, str]:
     headers = fields.get("headers") or {}
     if not isinstance(headers, dict) or not all(isinstance(value, str) for value in headers.values()):
         raise BadRequest("The headers parameter must be an object of strings.", "headers", "headers")
@@ -182,7 +182,7 @@ def _kind(categories: Any) -> str:
     return re.sub(r"[^a-z0-9_]+", "-", categories[0].lower()).strip("-")[:40] or "mail"
 
 
-def _dict(value: dict[str, Any]) -> dict[str, Any]:
+def _dict(value: Mapping[str, object]) -> dict[str, object]:
     return {"headers": value["headers"]} if value.get("headers") else {}
 
 
@@ -190,6 +190,6 @@ def _valid(entry: Any) -> bool:
     return isinstance(entry, dict) and isinstance(entry.get("email"), str) and bool(_ADDRESS.fullmatch(entry["email"]))
 
 
-def _address(entry: dict[str, Any]) -> str:
+def _address(entry: Mapping[str, object]) -> str:
     name = re.sub(r'[\r\n"\\]', " ", str(entry.get("name") or ""))
     return f'"{name}" <{entry["email"]}>' if name else str(entry["email"])

@@ -12,9 +12,10 @@ from function.client import zip_folder
 from infra.cli.photos import default_minutes, one_of_the_test_set
 from infra.local import demo_photos
 from jobs.limits import Limits
-from vm_worker.intake.cache import IntakeRequest, take_in
 from vm_worker.intake.dataset import Part
 from vm_worker.intake.images import read_square
+from vm_worker.intake.take_in import IntakeRequest
+from vm_worker.tasks.uploads import take_in
 
 
 def _zip_of(path: Path, photos: int) -> Path:

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from function.client import Submission
+from function.wire import SubmissionAnswer, Upload
 from infra.cli.resume import LIFE, Cut, Memory, key_of
 
-CUT = Cut(Submission("id", {"url": "u", "headers": {}}, "s", "d"), "session")
+CUT = Cut(SubmissionAnswer("id", Upload("u"), "s", "d"), "session")
 
 
 def test_what_is_kept_is_found_again_by_its_owner_alone(tmp_path: Path) -> None:

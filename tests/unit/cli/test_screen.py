@@ -8,15 +8,18 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from function.wire import StatusAnswer
 from infra.cli.screen import Screen, candidates_table
+from jobs.shown import CandidateShown
 
 
-def _status(**more: Any) -> dict[str, Any]:
+def _status(**more: Any) -> StatusAnswer:
     running = {"status": "running", "stage": "select", "progress": 0.3, "message": "EfficientNet-Lite0"}
-    return {**running, "remaining_seconds": 42.0, "candidates": [], **more}
+    return StatusAnswer.from_json({**running, "remaining_seconds": 42.0, "candidates": [], **more})
 
 
 def _row(name: str, accuracy: float | None = 0.975, state: str = "chosen") -> dict[str, Any]:
+    """A row as a service of the version before answers it."""
     interval = None if accuracy is None else [0.91, 0.99]
     return {
         "name": name,
@@ -60,8 +63,15 @@ def test_a_terminal_shows_bar_time_and_candidates() -> None:
         "97.5 %",
         "91-99 %",
         "no weights",
+        "Validation accuracy",
     ):
         assert text in shown
+
+
+def test_the_score_is_called_by_its_metric() -> None:
+    screen, out = _screen(terminal=True)
+    screen.show(candidates_table([CandidateShown("yolo", validation_score=0.5, metric="mean_precision")]))
+    assert "Validation mean precision" in out.getvalue() and "50.0 %" in out.getvalue()
 
 
 def test_no_status_is_an_error() -> None:
@@ -78,7 +88,7 @@ def test_strangers_names_do_nothing_to_the_terminal() -> None:
 def test_json_leaves_stdout_alone(capsys: pytest.CaptureFixture[str]) -> None:
     screen = Screen(to_stderr=True)
     screen.say("hello")
-    screen.show(candidates_table([_row("vgg16")]))
+    screen.show(candidates_table([CandidateShown.from_json(_row("vgg16"))]))
     captured = capsys.readouterr()
     assert captured.out == ""
     assert "hello" in captured.err and "vgg16" in captured.err

@@ -13,13 +13,12 @@ from typing import Any
 
 import pytest
 
-from vm_worker.executors import local
-from vm_worker.executors.executor import Executor, OutOfMemory, TaskFailed, found, lacks_memory
+from vm_worker.executors.executor import Executor, Growth, OutOfMemory, Result, Task, TaskFailed, found, lacks_memory
 from vm_worker.executors.local import LocalExecutor
 from vm_worker.executors.serial import SerialExecutor
 
 ENTRY = "tests.unit.executors.tasks:work"
-ADD = {"do": "add", "numbers": [1, 2]}
+ADD: Task = {"do": "add", "numbers": [1, 2]}
 
 Told = list[Mapping[str, Any]]
 
@@ -41,6 +40,10 @@ def processes(told: Told) -> Iterator[LocalExecutor]:
     made = LocalExecutor(ENTRY, told.append)
     yield made
     made.close()
+
+
+def pid(result: Result) -> int:
+    return int(str(result["pid"]))
 
 
 def alive(pid: int) -> bool:
@@ -96,12 +99,13 @@ def test_a_process_that_died_is_replaced(
     assert processes.submit(ADD).result()["sum"] == 3
 
 
-def test_a_process_that_grew_is_replaced(processes: LocalExecutor, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(local, "SLACK", 0)
+def test_a_process_that_grew_is_replaced(told: Told) -> None:
+    processes = LocalExecutor(ENTRY, told.append, growth=Growth(slack=0))
     small = [processes.submit({"do": "leak", "megabytes": 1}).result()["pid"] for _ in range(2)]
-    large = processes.submit({"do": "leak", "megabytes": 200}).result()["pid"]
+    large = pid(processes.submit({"do": "leak", "megabytes": 200}).result())
     after = processes.submit(ADD).result()["pid"]
     assert small == [large, large] and after != large and gone(large)
+    processes.close()
 
 
 def test_closing_ends_a_task_in_the_middle(told: Told) -> None:

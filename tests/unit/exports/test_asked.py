@@ -5,9 +5,6 @@ from __future__ import annotations
 import sys
 import time
 
-import pytest
-
-from vm_worker.exports import asked
 from vm_worker.exports.asked import Asked
 
 ECHO = """
@@ -56,6 +53,5 @@ def test_one_that_takes_too_long_is_killed() -> None:
     assert process.close() == -9
 
 
-def test_one_that_does_not_end_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(asked, "END_SECONDS", 0.5)
-    assert Asked([sys.executable, "-c", SULK]).close() == -9
+def test_one_that_does_not_end_is_ended() -> None:
+    assert Asked([sys.executable, "-c", SULK], end_seconds=0.5).close() == -9

@@ -12,13 +12,14 @@ import pytest
 
 from jobs.errors import Bug
 from jobs.options import EXPORTS
+from tests.unit.exports.proofs import proof_of
 from vm_worker.exports import conversion, delivery, formats
 from vm_worker.exports.conversion import Conversion, Made
 from vm_worker.exports.delivery import Order, Tell, deliver
 from vm_worker.exports.formats import Format, Pace, Reader
 from vm_worker.exports.service import base
 from vm_worker.exports.verify import Proof
-from vm_worker.learn import latency
+from vm_worker.learn.latency import measurement
 from vm_worker.results.exported import ExportRow, Latency, ThreadLatency
 
 THREADS = ThreadLatency(1, 2.0, 2.0, 3.0)
@@ -55,7 +56,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(conversion, "convert", convert)
     monkeypatch.setattr(delivery, "prove", lambda *given: list(prove(*given)))
     monkeypatch.setattr(delivery, "_keras", keras)
-    monkeypatch.setattr(latency, "measure", measure)
+    monkeypatch.setattr(measurement, "measure", measure)
     monkeypatch.setattr(base, "base", lambda: tmp_path / "base.pyz")
     (tmp_path / "base.pyz").write_bytes(b"PK\x05\x06" + bytes(18))  # an empty zip
     (tmp_path / "model.h5").write_bytes(b"h5")
@@ -68,7 +69,7 @@ def nobody(fraction: float, message: str) -> None:
 
 def delivered(folder: Path, seconds: float = 1000.0, tell: Tell = nobody) -> dict[str, ExportRow]:
     rows = np.arange(4)
-    proof = Proof(folder / "x.npy", rows, rows, np.zeros((4, 2), np.float32), folder, 10.0)
+    proof = proof_of(folder / "x.npy", rows, rows, np.zeros((4, 2), np.float32), folder, 10.0)
     wanted = tuple(formats.wanted(EXPORTS))
     order = Order(folder, wanted, proof, rows, ("a", "b"), {"title": "Small"}, Pace(40.0, 0.4, 4), seconds, tell)
     return {row.format: row for row in deliver(order)}
@@ -109,9 +110,9 @@ def test_what_does_not_fit_into_the_time_is_left_out_and_named(folder: Path) -> 
 
 def test_a_model_that_cannot_be_timed_is_delivered(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(paths: Sequence[Path], seconds: float) -> dict[Path, Latency]:
-        raise latency.NotMeasured("no LiteRT")
+        raise measurement.NotMeasured("no LiteRT")
 
-    monkeypatch.setattr(latency, "measure", broken)
+    monkeypatch.setattr(measurement, "measure", broken)
     row = delivered(folder)["tflite"]
     assert (row.state, row.latency) == ("made", None)
 

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from jobs.options import EXPORTS
+from tests.unit.exports.proofs import proof_of
 from vm_worker.exports import files, formats
 from vm_worker.exports.delivery import Order, deliver
 from vm_worker.exports.formats import CLOSE, EXACT, Format, Pace, Reader
@@ -48,7 +49,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Proof, Path]:
     (folder / "cut.h5").write_bytes((folder / "model.h5").read_bytes()[:2000])
     (folder / "cut.tflite").write_bytes(b"no model")
     files.save(wide_model(), folder / "wide.h5")
-    return Proof(folder / "images.npy", rows, expected.argmax(1), expected, folder, 240), folder
+    return proof_of(folder / "images.npy", rows, expected.argmax(1), expected, folder, 240), folder
 
 
 @pytest.fixture(scope="module")
@@ -153,7 +154,7 @@ def test_an_integer_model_takes_and_gives_what_the_others_do(made: tuple[Proof, 
 
 def test_a_clean_process_that_hangs_proves_nothing(tmp_path: Path) -> None:
     np.save(tmp_path / "images.npy", np.zeros((2, SIZE, SIZE, 3), np.uint8))
-    proof = Proof(tmp_path / "images.npy", np.arange(2), np.arange(2), np.zeros((2, 3), np.float32), tmp_path, 0.05)
+    proof = proof_of(tmp_path / "images.npy", np.arange(2), np.arange(2), np.zeros((2, 3), np.float32), tmp_path, 0.05)
     both = prove(proof, Reader.TENSORFLOW, [formats.FORMATS["h5"], formats.FORMATS["keras"]], tmp_path, nullcontext())
     assert [(row.state, row.note) for row in both] == [("failed", LATE)] * 2
 
@@ -182,7 +183,7 @@ def test_a_file_that_ends_the_clean_process_takes_no_other_with_it(
     expected = answers(0.5, 0.9)
     for name in ("one.npy", "two.npy"):
         np.save(tmp_path / name, expected)
-    proof = Proof(tmp_path / "x.npy", np.arange(100), np.zeros(100, np.int64), expected, tmp_path, 60.0)
+    proof = proof_of(tmp_path / "x.npy", np.arange(100), np.zeros(100, np.int64), expected, tmp_path, 60.0)
     files = [Format(name, name, Reader.ONNX, CLOSE, 1.0, 0.0, 1.0) for name in ("one.npy", "dies", "two.npy")]
     rows = prove(proof, Reader.ONNX, files, tmp_path, nullcontext())
     assert [(row.state, row.note) for row in rows] == [
@@ -210,14 +211,14 @@ def answers(share: float, sure: float) -> Any:
 )
 def test_what_a_format_may_lose(key: str, share: float, state: str, warned: bool) -> None:
     expected = answers(0.0, 0.0)
-    proof = Proof(Path(), np.arange(100), np.zeros(100, np.int64), expected, Path(), 1.0)
+    proof = proof_of(Path(), np.arange(100), np.zeros(100, np.int64), expected, Path(), 1.0)
     row = judged(formats.FORMATS[key], answers(share, 0.5), proof)
     assert (row.state, "Less accurate" in row.note) == (state, warned)
 
 
 def test_two_answers_that_are_as_good_may_change_places() -> None:
     expected, said = answers(0.03, 0.0004), answers(0.03, -0.0004)
-    proof = Proof(Path(), np.arange(100), expected.argmax(1), expected, Path(), 1.0)
+    proof = proof_of(Path(), np.arange(100), expected.argmax(1), expected, Path(), 1.0)
     row = judged(formats.FORMATS["tflite"], said, proof)
     assert row.state == "made" and row.agreement == pytest.approx(0.97)
 

@@ -18,13 +18,13 @@ from werkzeug.test import Client, TestResponse
 
 from function.handlers import Parts
 from function.main import App
-from function.signing import key_signer
 from jobs.clock import FakeClock
 from jobs.errors import Transient
-from jobs.job import Job, Status
-from jobs.queue import Buckets, Queue
+from jobs.job import FileEntry, Job, Status
+from jobs.queue import Queue
 from jobs.settings import Settings
-from jobs.store import Blob, MemoryStore, Stat
+from jobs.storage.signing import SignedLinks, key_signer
+from jobs.storage.store import Blob, Buckets, MemoryStore, Stat
 
 PUBLIC_URL = "https://models.example.org"
 STORAGE_URL = "http://127.0.0.1:9000"
@@ -75,7 +75,7 @@ class Front:
 
     def token(self, job_id: str) -> str:
         """The job's delete token."""
-        return self.app.parts.links.delete(job_id).rpartition("token=")[2]
+        return self.app.parts.addresses.delete(job_id).rpartition("token=")[2]
 
     def on(self, emails: MemoryStore) -> Front:
         """The same service with another bucket of records."""
@@ -126,7 +126,8 @@ def front(key_file: Path) -> Front:
     clock = FakeClock()
     buckets = Buckets(MemoryStore(clock), MemoryStore(clock), MemoryStore(clock))
     queue = Queue(buckets, clock, settings.limits)
-    return Front(App(Parts(settings, queue, key_signer(str(key_file), STORAGE_URL), clock)), clock, buckets)
+    links = SignedLinks(key_signer(str(key_file), STORAGE_URL), settings)
+    return Front(App(Parts(settings, queue, links, clock)), clock, buckets)
 
 
 @pytest.fixture
@@ -135,8 +136,8 @@ def done(front: Front) -> Iterator[str]:
     job_id = front.submitted()["job_id"]
     front.buckets.models.put(f"{job_id}/artifacts/1/model.h5", b"weights")
     files = {
-        "model.h5": {"object": f"{job_id}/artifacts/1/model.h5", "bytes": 7, "content_type": "application/x-hdf5"},
-        "report.html": {"object": f"{job_id}/artifacts/1/report.html", "bytes": 9, "content_type": "text/html"},
+        "model.h5": FileEntry(f"{job_id}/artifacts/1/model.h5", 7, "application/x-hdf5"),
+        "report.html": FileEntry(f"{job_id}/artifacts/1/report.html", 9, "text/html"),
     }
     now = front.clock.now()
     front.change(job_id, status=Status.DONE, started_at=now, finished_at=now, files=files)

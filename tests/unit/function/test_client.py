@@ -6,6 +6,7 @@ import os
 import threading
 import zipfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,8 @@ from typing import Any
 import pytest
 import requests
 
-from function.client import CHUNK, TRIES, Client, ClientError, Submission, zip_folder
+from function.client import CHUNK, TRIES, Client, ClientError, zip_folder
+from function.wire import SubmissionAnswer, Upload
 from jobs.clock import FakeClock
 
 Answer = tuple[int, bytes]
@@ -82,9 +84,9 @@ def path(tmp_path: Path) -> Path:
     return file
 
 
-def submission(script: Script) -> Submission:
+def submission(script: Script) -> SubmissionAnswer:
     upload = {"url": f"{script.url}/put", "headers": {"x-goog-if-generation-match": "0"}, "max_bytes": 10**7}
-    return Submission("id", upload, f"{script.url}/jobs/id", f"{script.url}/jobs/id/delete")
+    return SubmissionAnswer("id", Upload.from_json(upload), f"{script.url}/jobs/id", f"{script.url}/jobs/id/delete")
 
 
 def nothing(sent: int, total: int) -> None:
@@ -93,7 +95,7 @@ def nothing(sent: int, total: int) -> None:
 
 def test_submit_posts_email_and_options(script: Script, client: Client) -> None:
     script.answers["/"] = [(201, b'{"job_id": "id", "upload": {"url": "u"}, "status_url": "s", "delete_url": "d"}')]
-    assert client.submit("ada@example.org", {"minutes": 2}) == Submission("id", {"url": "u"}, "s", "d")
+    assert client.submit("ada@example.org", {"minutes": 2}) == SubmissionAnswer("id", Upload("u"), "s", "d")
     assert script.headers[0]["content-type"] == "application/json"
 
 
@@ -203,7 +205,7 @@ def test_a_job_that_was_deleted_while_it_was_sent(script: Script, client: Client
 
 
 def test_a_zip_over_the_limit_is_not_sent(script: Script, client: Client, path: Path) -> None:
-    small = Submission("id", {**submission(script).upload, "max_bytes": 10}, "", "")
+    small = SubmissionAnswer("id", replace(submission(script).upload, max_bytes=10), "", "")
     with pytest.raises(ClientError) as error:
         client.upload(small, path, nothing)
     assert error.value.code == "too_large_zip"
@@ -214,7 +216,7 @@ def test_a_zip_over_the_limit_is_not_sent(script: Script, client: Client, path: 
 def test_follow_ends_with_the_job(script: Script, client: Client, last: str) -> None:
     states = ("awaiting_upload", "running", last)
     script.answers["/jobs/id"] = [(503, b""), DROP, *((200, b'{"status": "%s"}' % one.encode()) for one in states)]
-    assert [status["status"] for status in client.follow(f"{script.url}/jobs/id")] == list(states)
+    assert [status.status for status in client.follow(f"{script.url}/jobs/id")] == list(states)
 
 
 def test_follow_of_a_deleted_job(script: Script, client: Client) -> None:

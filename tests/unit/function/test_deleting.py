@@ -11,10 +11,10 @@ import pytest
 
 from jobs.errors import LeaseLost, UserError
 from jobs.job import MailState, PendingMail, Status
-from jobs.letters import Letterhead
-from jobs.mail import ListMailer
-from jobs.mails import Postman
-from jobs.queue import Dismissal
+from jobs.mail.letters import Letterhead
+from jobs.mail.message import ListMailer
+from jobs.mail.postman import Postman
+from jobs.queue import Release
 from jobs.sweep import clear
 from tests.unit.function.conftest import HTML, Down, Front
 
@@ -99,7 +99,7 @@ def _handed_back(front: Front, job_id: str) -> None:
     _running(front, job_id)
     record = front.queue.read(job_id)
     assert record is not None
-    front.queue.let_go(record, Dismissal("crashes", "crashed", "it died"))
+    front.queue.let_go(record, Release("crashes", "crashed", "it died"))
 
 
 def _mail_pending(front: Front, job_id: str) -> None:

@@ -12,13 +12,13 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from google.oauth2.credentials import Credentials
 
-from function.machines import MachineGroup
+from function.machines import Capacity, MachineGroup
 from jobs.clock import FakeClock
 from jobs.job import new_id
 from jobs.limits import Limits
 from jobs.options import Options
-from jobs.queue import Buckets, Queue
-from jobs.store import MemoryStore
+from jobs.queue import Queue
+from jobs.storage.store import Buckets, MemoryStore
 
 GROUP = "/compute/v1/projects/p/zones/z/instanceGroupManagers/modelmail-worker"
 
@@ -96,13 +96,13 @@ def test_there_are_as_many_machines_as_jobs(
 ) -> None:
     Compute.size = before
     _uploaded(queue, jobs)
-    assert group(queue) == {"machines": max(before, min(jobs, 3))}
+    assert group(queue) == Capacity(max(before, min(jobs, 3)))
     assert Compute.resized == resized
 
 
 def test_a_job_without_photos_starts_nothing_and_asks_nobody(group: MachineGroup, queue: Queue) -> None:
     queue.submit(new_id(), "ada@example.org", "hmac", Options())
-    assert group(queue) == {"machines": 0}
+    assert group(queue) == Capacity(0)
     assert Compute.asked == 0
 
 
@@ -111,10 +111,10 @@ def test_machines_that_nobody_has_needed_for_long_are_taken_away(group: MachineG
     assert isinstance(clock, FakeClock)
     Compute.size = 2
     for _ in range(30):
-        assert group(queue) == {"machines": 0}
+        assert group(queue) == Capacity(0)
         clock.sleep(60)
     assert Compute.asked == 0
-    assert group(queue) == {"machines": 0}
+    assert group(queue) == Capacity(0)
     assert Compute.resized == [0]
 
 
@@ -140,13 +140,13 @@ def test_a_group_that_refuses_is_logged_and_the_sweep_goes_on(
 ) -> None:
     _uploaded(queue, 1)
     Compute.status = status
-    assert group(queue) == {"machines": None}
+    assert group(queue) == Capacity(None)
     assert "does not answer" in caplog.text and "token" not in caplog.text
     Compute.status = 200
-    assert group(queue) == {"machines": 1}
+    assert group(queue) == Capacity(1)
 
 
 def test_a_group_out_of_reach_is_none(queue: Queue) -> None:
     _uploaded(queue, 1)
     credentials = Credentials(token="token")
-    assert MachineGroup("http://127.0.0.1:9/group", 1, credentials)(queue) == {"machines": None}
+    assert MachineGroup("http://127.0.0.1:9/group", 1, credentials)(queue) == Capacity(None)

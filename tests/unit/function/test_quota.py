@@ -10,7 +10,7 @@ import pytest
 
 from jobs import quota
 from jobs.errors import Transient
-from jobs.store import MemoryStore, Stat
+from jobs.storage.store import MemoryStore, Stat
 
 DAY = date(2026, 3, 1)
 

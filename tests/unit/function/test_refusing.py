@@ -7,19 +7,19 @@ import base64
 import pytest
 
 from jobs.errors import Transient
-from jobs.job import MailState, PendingMail, Status
-from jobs.letters import Letterhead
-from jobs.mail import ListMailer
-from jobs.mails import Postman
-from jobs.refusals import PREFIX, is_refused
-from jobs.store import MemoryStore, Stat
+from jobs.job import JobError, MailState, PendingMail, Status
+from jobs.mail.letters import Letterhead
+from jobs.mail.message import ListMailer
+from jobs.mail.postman import Postman
+from jobs.mail.refusals import PREFIX, is_refused
+from jobs.storage.store import MemoryStore, Stat
 from jobs.tokens import address_hmac, refusal_token, refusing
 from tests.unit.function.conftest import HTML, PUBLIC_URL, SECRET, Front
 
 HMAC = address_hmac(SECRET, "ada@example.org")
 TOKEN = refusal_token(SECRET, HMAC)
 PATH = f"/refuse/{TOKEN}"
-ERROR = {"code": "one_class", "message": "There is only one.", "file": ""}
+ERROR = JobError("one_class", "There is only one.")
 ENDS = {"rejected": Status.REJECTED, "failed": Status.FAILED}
 
 

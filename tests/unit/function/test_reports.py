@@ -10,7 +10,7 @@ import pytest
 
 from function import reports
 from function.main import App
-from jobs.job import Status
+from jobs.job import FileEntry, JobError, Status
 from jobs.queue import Queue
 from tests.unit.function.conftest import HTML, PUBLIC_URL, Down, Front
 from tests.unit.report import samples
@@ -22,13 +22,13 @@ PICTURES = ("confusion.png", "mistakes.jpg")
 
 def with_report(front: Front, job_id: str, data: bytes, size: int | None = None) -> None:
     """Put a report.json and some pictures beside the job's files."""
-    files: dict[str, Any] = dict(front.change(job_id).files)
+    files = dict(front.change(job_id).files)
     for name, content in {"report.json": data, **dict.fromkeys(PICTURES, b"picture")}.items():
         target = f"{job_id}/artifacts/1/{name}"
         front.buckets.models.put(target, content)
-        files[name] = {"object": target, "bytes": len(content), "content_type": "application/octet-stream"}
+        files[name] = FileEntry(target, len(content))
     if size is not None:
-        files["report.json"]["bytes"] = size
+        files["report.json"] = replace(files["report.json"], bytes=size)
     front.change(job_id, files=files)
 
 
@@ -91,5 +91,5 @@ def test_a_storage_that_does_not_answer_costs_the_report_alone(front: Front, don
 
 def test_a_job_that_is_not_done_shows_none(front: Front, done: str) -> None:
     with_report(front, done, built())
-    front.change(done, status=Status.FAILED, error={"code": "internal", "message": "It broke."})
+    front.change(done, status=Status.FAILED, error=JobError("internal", "It broke."))
     assert "What to do next" not in front.call("GET", f"/jobs/{done}", headers=HTML).text

@@ -22,9 +22,10 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from google.auth.credentials import Credentials
 
 from function.main import build
-from function.signing import BlobSigner, IamCredentials, SignRequest, key_signer
 from jobs.errors import Bug, Transient
 from jobs.settings import Settings
+from jobs.storage.links import Download
+from jobs.storage.signing import BlobSigner, IamCredentials, SignRequest, key_signer
 
 EMAIL = "signer@local.iam.gserviceaccount.com"
 HEADERS = {"content-type": "application/zip", "x-goog-if-generation-match": "0"}
@@ -164,7 +165,7 @@ def test_without_a_key_file_the_machine_s_own_account_signs(
     settings = Settings(public_url="https://m.example.org", secret="x", allowed_addresses=("*",), iam_url=iam.url)
     app = build(replace(settings, storage_url="http://127.0.0.1:9"))
     with pytest.raises(Transient, match="access token"):
-        app.parts.signer.sign(SignRequest("GET", "models", "a", 600))
+        app.parts.links.download(Download("a", 600))
     assert iam.asked == []
 
 

@@ -8,7 +8,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from jobs.errors import CODES
-from jobs.job import Lease, Progress, Status
+from jobs.job import JobError, Lease, Progress, Status
+from jobs.shown import CandidateShown, CurvePoint
 from tests.unit.function.conftest import HTML, PUBLIC_URL, Front
 
 STATUS_KEYS = {
@@ -44,7 +45,9 @@ def test_status_of_a_running_job(front: Front) -> None:
     }
     point = {"phase": "select", "name": "mobilenet", "epoch": 1, "accuracy": 0.5, "validation_accuracy": 0.4}
     point |= {"loss": float("inf"), "validation_loss": 1.5}
-    progress = Progress("tune", 0.4, "Tuning", 100.0, 60.0, (candidate,), (point,))
+    progress = Progress(
+        "tune", 0.4, "Tuning", 100.0, 60.0, (CandidateShown.from_json(candidate),), (CurvePoint.from_json(point),)
+    )
     front.change(job_id, status=Status.RUNNING, started_at=now, lease=Lease("w", 1), progress=progress)
     answer = front.call("GET", f"/jobs/{job_id}").get_json()
     shown = {"status": "running", "stage": "tune", "progress": 0.4, "message": "Tuning", "minutes": 60}
@@ -52,13 +55,16 @@ def test_status_of_a_running_job(front: Front) -> None:
     assert {key: answer[key] for key in shown} == shown
     keys = ("name", "validation_accuracy", "seconds", "state")
     # What is not finite is not JSON: it is told as null.
-    assert answer["candidates"] == [{**{k: candidate[k] for k in keys}, "validation_interval": None}]
+    score = {"validation_score": 0.9, "metric": "accuracy"}
+    assert answer["candidates"] == [{**{k: candidate[k] for k in keys}, "validation_interval": None, **score}]
     assert answer["curve"] == [
         {
             "phase": "select",
             "epoch": 1,
             "accuracy": 0.5,
             "validation_accuracy": 0.4,
+            "validation_score": 0.4,
+            "metric": "accuracy",
             "loss": None,
             "validation_loss": 1.5,
         }
@@ -70,7 +76,7 @@ def test_status_of_a_running_job(front: Front) -> None:
 
 def test_status_of_a_rejected_job_shows_code_and_message_only(front: Front) -> None:
     job_id = front.submitted()["job_id"]
-    error = {"code": "one_class", "message": "There is only <b>one</b> folder.", "file": "cats/1.jpg"}
+    error = JobError("one_class", "There is only <b>one</b> folder.", "cats/1.jpg")
     front.change(job_id, status=Status.REJECTED, started_at=front.clock.now(), error=error)
     answer = front.call("GET", f"/jobs/{job_id}").get_json()
     assert answer["error"] == {"code": "one_class", "message": "There is only <b>one</b> folder."}

@@ -14,7 +14,7 @@ from jobs.limits import Limits
 from tests.unit.intake.bombs import BOMBS, just_below, nested_as_photos
 from tests.unit.intake.lies import FEW
 from vm_worker.intake.pool import Bounds, Decoders
-from vm_worker.intake.verdict import verdict
+from vm_worker.tasks.uploads import verdict
 
 ROOT = Path(__file__).parents[3]
 MEMORY = 100_000_000  # bytes
@@ -23,7 +23,7 @@ CHILD = """
 import json, resource, sys
 from pathlib import Path
 from jobs.limits import Limits
-from vm_worker.intake.verdict import verdict
+from vm_worker.tasks.uploads import verdict
 
 if __name__ == "__main__":
     spent = resource.getrusage(resource.RUSAGE_SELF)

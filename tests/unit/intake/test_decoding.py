@@ -241,7 +241,7 @@ def _alive(pid: int) -> bool:
 
 
 def test_decoding_processes_stay_light() -> None:
-    code = "import sys, vm_worker.intake.decoder, vm_worker.intake.cache; print(*sys.modules)"
+    code = "import sys, vm_worker.intake.decoder, vm_worker.intake.take_in; print(*sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=_environment(), timeout=60
     )

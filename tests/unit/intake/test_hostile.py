@@ -10,7 +10,7 @@ from tests.unit.intake.hostile_zips import ACCEPTED, HOSTILE
 from tests.unit.intake.lies import FEW
 from vm_worker.intake.names import clean
 from vm_worker.intake.pool import Decoders
-from vm_worker.intake.verdict import verdict
+from vm_worker.tasks.uploads import verdict
 
 
 @pytest.mark.parametrize("case", HOSTILE)

@@ -16,7 +16,7 @@ from jobs.errors import CODES
 from jobs.limits import Limits
 from tests.unit.intake.crafted import SIGNED, class_files, folder_of, raw_files, raw_zip, zip_of
 from vm_worker.intake.pool import Decoders
-from vm_worker.intake.verdict import verdict
+from vm_worker.tasks.uploads import verdict
 
 LIMITS = Limits()
 FILES = class_files({"Äpfel": 10, "pears": 10})

@@ -24,7 +24,7 @@ from tests.unit.intake.crafted import (
     zip_of,
 )
 from vm_worker.intake.archives import refusal
-from vm_worker.intake.unzip import survey
+from vm_worker.tasks.uploads import survey
 
 LIMITS = Limits()
 

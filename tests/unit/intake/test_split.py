@@ -16,7 +16,7 @@ from jobs.errors import UserError
 from jobs.limits import Limits
 from vm_worker.intake.dataset import Part
 from vm_worker.intake.groups import DISTINCT_LEAST, Seen, group
-from vm_worker.intake.split import LEAST, Rows, Split, divide
+from vm_worker.intake.split import LEAST, Split, SplitRows, divide
 
 LIMITS = Limits()
 
@@ -25,7 +25,7 @@ def _digest(*parts: object) -> str:
     return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
-def _rows(copies: Sequence[Sequence[int]], given: Sequence[Part | None] | None = None) -> Rows:
+def _rows(copies: Sequence[Sequence[int]], given: Sequence[Part | None] | None = None) -> SplitRows:
     """For each class the sizes of its groups of equal photos."""
     photos = [
         Seen(label, _digest(label, number), _digest("pixels", label, number))
@@ -36,19 +36,19 @@ def _rows(copies: Sequence[Sequence[int]], given: Sequence[Part | None] | None =
     return _named(photos, given)
 
 
-def _named(photos: Sequence[Seen], given: Sequence[Part | None] | None = None) -> Rows:
-    classes = tuple(f"class {n}" for n in range(1 + max(photo.label for photo in photos)))
-    return Rows(classes, photos, group(photos).numbers, given or [None] * len(photos))
+def _named(photos: Sequence[Seen], given: Sequence[Part | None] | None = None) -> SplitRows:
+    classes = tuple(f"class {n}" for n in range(1 + max(photo.stratum for photo in photos)))
+    return SplitRows(classes, photos, group(photos).numbers, given or [None] * len(photos))
 
 
-def _counts(rows: Rows, split: Split, label: int) -> dict[Part, int]:
+def _counts(rows: SplitRows, split: Split, label: int) -> dict[Part, int]:
     counter = Counter(
-        Part(part) for part, photo in zip(split.parts.tolist(), rows.photos, strict=True) if photo.label == label
+        Part(part) for part, photo in zip(split.parts.tolist(), rows.photos, strict=True) if photo.stratum == label
     )
     return {part: counter[part] for part in Part}
 
 
-def _sides(rows: Rows, split: Split) -> dict[int, set[int]]:
+def _sides(rows: SplitRows, split: Split) -> dict[int, set[int]]:
     sides: dict[int, set[int]] = {}
     for number, part in zip(rows.groups.tolist(), split.parts.tolist(), strict=True):
         sides.setdefault(number, set()).add(part)

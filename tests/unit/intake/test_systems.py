@@ -10,7 +10,7 @@ from tests.unit.intake.crafted import class_files
 from tests.unit.intake.lies import FEW
 from tests.unit.intake.systems import PROGRAMS, SYSTEMS, by_program, with_litter
 from vm_worker.intake.pool import Decoders
-from vm_worker.intake.verdict import verdict
+from vm_worker.tasks.uploads import verdict
 
 FILES = class_files({"Äpfel": 6, "pears": 6})
 WORLD = class_files({"猫": 6, "собаки": 6, "كلب": 6, "🐈 cats": 6})

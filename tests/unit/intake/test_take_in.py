@@ -14,17 +14,18 @@ from PIL import Image
 from jobs.errors import UserError
 from jobs.limits import Limits
 from tests.unit.intake.crafted import class_files, encoded, folder_of, photo, picture, two_classes, zip_of
-from vm_worker.intake.cache import IntakeRequest, take_in
-from vm_worker.intake.dataset import Dataset, Part
+from vm_worker.intake.dataset import Part
 from vm_worker.intake.images import read_square
 from vm_worker.intake.pool import Decoders
-from vm_worker.intake.verdict import verdict
+from vm_worker.intake.take_in import IntakeRequest
+from vm_worker.learn.labels import LabelledPhotos
+from vm_worker.tasks.uploads import take_in, verdict
 
 LIMITS = Limits()
 TRASHNET = "trashnet.zip"
 
 
-def _take_in(files: dict[str, bytes], folder: Path, sizes: tuple[int, ...] = (16,), seed: int = 0) -> Dataset:
+def _take_in(files: dict[str, bytes], folder: Path, sizes: tuple[int, ...] = (16,), seed: int = 0) -> LabelledPhotos:
     folder.mkdir(exist_ok=True)
     source = zip_of(files, folder / "upload.zip")
     return take_in(IntakeRequest(source, folder / "cache", sizes, seed, LIMITS, 1), lambda fraction, message: None)
@@ -37,10 +38,10 @@ def _rotten(files: dict[str, bytes], *names: str) -> dict[str, bytes]:
 def test_rows_columns_and_pixels_belong_together(tmp_path: Path) -> None:
     files = class_files({"dogs": 12, "cats": 11}, kind="PNG")
     dataset = _take_in(files, tmp_path, sizes=(16, 24))
-    assert dataset.classes == ("cats", "dogs")
+    assert dataset.truth.classes == ("cats", "dogs")
     assert dataset.names == tuple(sorted(files))
-    assert dataset.labels.tolist() == [0] * 11 + [1] * 12
-    columns = (dataset.labels, dataset.parts, dataset.groups)
+    assert dataset.truth.labels.tolist() == [0] * 11 + [1] * 12
+    columns = (dataset.truth.labels, dataset.parts, dataset.groups)
     assert [column.dtype.name for column in columns] == ["int64", "uint8", "int64"]
     for size in (16, 24):
         pixels = dataset.pixels(size)
@@ -122,7 +123,7 @@ def test_a_class_of_one_plain_picture_is_split_and_told(tmp_path: Path) -> None:
     dataset = _take_in(files, tmp_path)
     assert dataset.duplicates.plain == (("walls", 15),)
     assert any('15 photos of "walls" look so alike' in warning for warning in dataset.warnings)
-    assert dataset.counts()["walls"] == {"train": 9, "validation": 3, "test": 3}
+    assert dataset.truth.counts(dataset.parts)["walls"] == {"train": 9, "validation": 3, "test": 3}
 
 
 def test_a_picture_in_two_classes_is_warned_of(tmp_path: Path) -> None:
@@ -149,7 +150,7 @@ def test_a_ready_made_split_is_kept(tmp_path: Path) -> None:
     for row in dataset.rows(Part.TEST):
         assert dataset.names[row].startswith("set/test/")
     assert len(dataset.rows(Part.TEST)) == 8
-    assert dataset.counts()["cats"] == {"train": 8, "validation": 2, "test": 4}
+    assert dataset.truth.counts(dataset.parts)["cats"] == {"train": 8, "validation": 2, "test": 4}
     assert any("cut from train" in warning for warning in dataset.warnings)
 
 
@@ -283,7 +284,7 @@ def test_real_photos(tmp_path: Path) -> None:
     request = IntakeRequest(_trashnet(), tmp_path, (224,), 0, LIMITS, 2)
     dataset = take_in(request, lambda fraction, message: None)
     assert len(dataset.names) == 1624
-    assert dataset.counts()["trash"] == {"train": 74, "validation": 25, "test": 25}
+    assert dataset.truth.counts(dataset.parts)["trash"] == {"train": 74, "validation": 25, "test": 25}
     assert (dataset.skipped, dataset.warnings) == ((), ())
     means = dataset.pixels(224).mean(axis=(1, 2))
     assert 100 < means.mean() < 220

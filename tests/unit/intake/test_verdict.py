@@ -13,7 +13,7 @@ from infra.cli.check import check
 from jobs.limits import Limits
 from tests.unit.intake.crafted import class_files, two_classes, zip_of
 from vm_worker.intake.pool import Decoders
-from vm_worker.intake.verdict import verdict
+from vm_worker.tasks.uploads import verdict
 
 LIMITS = Limits()
 

@@ -6,8 +6,8 @@ import pytest
 
 from jobs.clock import FakeClock
 from jobs.limits import Limits
-from jobs.queue import Buckets, Queue
-from jobs.store import MemoryStore
+from jobs.queue import Queue
+from jobs.storage.store import Buckets, MemoryStore
 from tests.unit.jobs.queues import FlakyStore
 
 

@@ -9,8 +9,8 @@ give equal histories.
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Mapping
-from concurrent.futures import Future
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -19,18 +19,20 @@ from typing import Any
 from jobs.clock import FakeClock
 from jobs.errors import Transient
 from jobs.job import MailState, Stage
-from jobs.letters import Letterhead
 from jobs.limits import Limits
-from jobs.mail import Mail
-from jobs.mails import Postman
-from jobs.queue import Buckets, Queue
-from jobs.store import Blob, MemoryStore, Stat
+from jobs.mail.letters import Letterhead
+from jobs.mail.message import Mail
+from jobs.mail.postman import Postman
+from jobs.queue import Queue
+from jobs.storage.store import Blob, Buckets, MemoryStore, Stat
 from tests.unit.jobs.turns import Baton, SkewedClock
 from tests.unit.jobs.witness import Witness
-from vm_worker.attempt import ENDED
+from vm_worker.events import ENDED, Answer, Ended, Event, Failed, File, Rejected, StageOffer
+from vm_worker.job_run import Preempted
+from vm_worker.lease_keeper import LeasePolicy
 from vm_worker.spec import Done, Spec
-from vm_worker.tenure import Preempted, Terms
 from vm_worker.worker import Worker
+from vm_worker.worker_config import WorkerConfig
 
 LEASE = 60.0
 LIMITS = Limits(deadline_hours=6, upload_wait_hours=3)  # shorter than a day, so that a history reaches its end
@@ -75,21 +77,18 @@ class WatchedStore(MemoryStore):
         return super().delete(name, if_generation=if_generation)
 
 
-class Inline:
+class Inline(Executor):
     """Transfers in the worker's own thread, so that they take their turns too."""
 
-    def __init__(self, *_: object, **__: object) -> None:
-        """As an executor is made."""
-
-    def submit(self, call: Callable[..., Any], *arguments: Any) -> Future[Any]:
+    def submit(self, call: Callable[..., Any], /, *arguments: Any, **more: Any) -> Future[Any]:
         future: Future[Any] = Future()
         try:
-            future.set_result(call(*arguments))
+            future.set_result(call(*arguments, **more))
         except Exception as error:
             future.set_exception(error)
         return future
 
-    def shutdown(self, **_: object) -> None:
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Nothing is under way."""
 
 
@@ -105,7 +104,7 @@ class StubChild:
     said: bool = False
     polls: int = 0
 
-    def next_event(self, timeout: float) -> Mapping[str, Any] | None:
+    def next_event(self, timeout: float) -> Event | Ended | None:
         self.polled()
         self.rest(40.0 if self.kind == "hangs" else 4.0)
         self.polls += 1
@@ -117,27 +116,21 @@ class StubChild:
             return ENDED
         self.said = True
         if self.kind == "refuses":
-            return {"event": "rejected", "code": "one_class", "message": "There is only one class.", "file": ""}
-        return {"event": "failed", "message": "KeyError"}
+            return Rejected("one_class", "There is only one class.", "")
+        return Failed("KeyError")
 
-    def _next_stage(self) -> Mapping[str, Any]:
+    def _next_stage(self) -> Event | Ended:
         left = [stage for stage in MADE if stage not in self.spec.done]
         if not left:
             return ENDED
-        files = []
+        files: tuple[File, ...] = ()
         if left[0] is Stage.REPORT:
             self.spec.folder.mkdir(parents=True, exist_ok=True)
             (self.spec.folder / "report.json").write_bytes(self.report)
-            files = [{"name": "report.json", "content_type": "application/json", "public": True}]
-        return {
-            "event": "stage",
-            "stage": str(left[0]),
-            "seconds": 4.0,
-            "result": {"by": self.spec.job},
-            "files": files,
-        }
+            files = (File("report.json", True, "application/json"),)
+        return StageOffer(left[0], 4.0, {"by": self.spec.job}, files)
 
-    def answer(self, message: Mapping[str, Any]) -> None:
+    def answer(self, answer: Answer) -> None:
         stage = next(stage for stage in MADE if stage not in self.spec.done)
         self.spec = replace(self.spec, done={**self.spec.done, stage: Done({}, 4.0)})
 
@@ -191,8 +184,10 @@ class World:
         machine = Machine(f"w{self.births}", Baton(lambda: self.time.advance(TICK)))
         queue = Queue(self.buckets, SkewedClock(self.time, offset, self.pause), LIMITS)
         postman = Postman(queue, self, HEAD, machine.name)
-        terms = Terms(queue, self._launch, LEASE, stopping=lambda: machine.stopping)
-        worker = Worker(terms, postman, machine.name, self.folder / machine.name)
+        config = WorkerConfig(
+            queue, self._launch, LeasePolicy(LEASE), stopping=lambda: machine.stopping, transfers=Inline
+        )
+        worker = Worker(config, postman, machine.name, self.folder / machine.name)
         machine.baton.start(lambda: self._poll(machine, worker, queue))
         return machine
 

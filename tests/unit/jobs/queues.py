@@ -9,7 +9,7 @@ from jobs.job import Job, Status
 from jobs.options import Options
 from jobs.queue import Queue, Waiting
 from jobs.records import Record
-from jobs.store import Blob, MemoryStore
+from jobs.storage.store import Blob, MemoryStore
 
 
 class FlakyStore(MemoryStore):

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
 from jobs import job as jobs
 from jobs.errors import Bug
-from jobs.job import Job, Lease, MailState, PendingMail, Progress, Status
+from jobs.job import FileEntry, HistoryLine, Job, JobError, Lease, MailState, PendingMail, Progress, Status
 from jobs.options import Options
+from jobs.queue import BROKEN
+from jobs.shown import CandidateShown, CurvePoint
 
 NOW = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
 
@@ -35,13 +39,13 @@ def test_a_full_record_survives_json() -> None:
         make(Status.RUNNING),
         options=Options(minutes=5, candidates=("vgg16",), mirror=False, trials=3),
         lease=Lease("worker-1", 4),
-        progress=Progress("select", 0.25, "Trying", 60.0, 30.5, ({"name": "vgg16"},), ({"epoch": 1},)),
+        progress=Progress("select", 0.25, "Trying", 60.0, 30.5, (CandidateShown("vgg16"),), (CurvePoint(epoch=1),)),
         uploaded_at=NOW,
         retry_at=NOW,
-        error={"code": "one_class", "message": "m", "file": ""},
-        files={"model.h5": {"object": "x", "bytes": 3, "content_type": "t"}},
+        error=JobError("one_class", "m"),
+        files={"model.h5": FileEntry("x", 3, "t")},
         mails={"report": PendingMail(MailState.SENDING, "w", NOW, 2, NOW)},
-        history=({"at": "2026", "event": "claimed"},),
+        history=(HistoryLine("2026", "claimed"),),
         write_id="abc",
     )
     assert jobs.from_bytes(jobs.to_bytes(job)) == job
@@ -51,6 +55,35 @@ def test_a_newer_programs_record_can_be_read() -> None:
     job = make()
     data = jobs.to_bytes(job).replace(b'"write_id"', b'"colour": "blue",\n "write_id"')
     assert jobs.from_bytes(data) == job
+
+
+def test_a_record_of_the_version_before_can_be_read_and_written() -> None:
+    """It has no scores and no task; what it has keeps its keys, so that the version before reads it again."""
+    data = json.loads((Path(__file__).parent / "record_before.json").read_text())
+    job = jobs.from_bytes(json.dumps(data).encode())
+    (candidate, absent), (point,) = job.progress.candidates, job.progress.curve
+    assert (candidate.validation_accuracy, candidate.validation_score, candidate.metric) == (0.975, 0.975, "accuracy")
+    assert (absent.state, absent.validation_score) == ("no_weights", None)
+    assert (point.epoch, point.validation_score, point.metric) == (3, 0.95, "accuracy")
+    assert (job.error, job.files["model.h5"].bytes, job.options.task) == (JobError("internal", "It broke."), 7, "")
+    written = json.loads(jobs.to_bytes(job))
+    scores = {"validation_score", "metric"}
+    for before, after in zip(data["progress"]["candidates"], written["progress"]["candidates"], strict=True):
+        assert {key: after[key] for key in after if key not in scores} == before
+    for before, after in zip(data["progress"]["curve"], written["progress"]["curve"], strict=True):
+        assert {key: after[key] for key in after if key not in scores} == before
+    assert written["options"] == data["options"]
+    same = set(data) - {"progress", "options"}
+    assert {key: written[key] for key in same} == {key: data[key] for key in same}
+
+
+@pytest.mark.parametrize(
+    "broken", [{"progress": 3}, {"progress": {"candidates": [1]}}, {"files": {"a": 1}}, {"lease": 1}]
+)
+def test_what_is_no_record_is_an_error_that_the_queue_knows(broken: dict[str, object]) -> None:
+    data = json.loads(jobs.to_bytes(make())) | broken
+    with pytest.raises(BROKEN):
+        jobs.from_bytes(json.dumps(data).encode())
 
 
 ALLOWED = [
@@ -70,7 +103,7 @@ ALLOWED = [
 def test_a_move_of_the_table_writes_history(before: Status, after: Status) -> None:
     moved = jobs.moved(make(before), after, NOW, "why")
     assert moved.status is after
-    assert moved.history[-1] == {"at": "2026-03-01T12:30:00Z", "event": "why"}
+    assert moved.history[-1] == HistoryLine("2026-03-01T12:30:00Z", "why")
 
 
 FORBIDDEN = [
@@ -92,7 +125,7 @@ def test_history_is_bounded() -> None:
     for number in range(200):
         job = jobs.moved(job, Status.RUNNING, NOW, str(number))
     assert len(job.history) == jobs.HISTORY_LENGTH
-    assert job.history[-1]["event"] == "199"
+    assert job.history[-1].event == "199"
 
 
 def test_settled_means_terminal_and_every_mail_settled() -> None:

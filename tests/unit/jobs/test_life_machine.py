@@ -29,7 +29,7 @@ from jobs.errors import Transient
 from jobs.job import Job, Status
 from jobs.options import Options
 from jobs.sweep import retire, sweep
-from tests.unit.jobs.life import LIMITS, Inline, World
+from tests.unit.jobs.life import LIMITS, World
 from tests.unit.report import samples
 from vm_worker import report
 
@@ -219,7 +219,7 @@ ENDS = {
 
 
 def test_nothing_is_lost_where_nothing_goes_wrong() -> None:
-    """Each kind of training ends as it should, in its first tenure unless it dies or hangs."""
+    """Each kind of training ends as it should, in its first run unless it dies or hangs."""
     life = Life()
     life.begin(offsets=(0.0, 30.0, 60.0), low=False, survivor=0, kinds=[])
     try:
@@ -263,9 +263,7 @@ def test_a_sender_frozen_at_any_step_is_no_second_sender(down: bool) -> None:
 
 
 @pytest.fixture(autouse=True)
-def transfers_take_turns(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The workers' transfer threads run in their own; nothing is logged."""
-    monkeypatch.setattr("vm_worker.tenure.ThreadPoolExecutor", Inline)
+def nothing_is_logged() -> Iterator[None]:
     logging.disable(logging.CRITICAL)
     yield
     logging.disable(logging.NOTSET)

@@ -31,7 +31,7 @@ SIGNED = "http://127.0.0.1:9000/modelmail-datasets/x.zip?X-Goog-Algorithm=GOOG4&
         (f"/refuse/{refusal_token('s', 'ab' * 32)}", "/refuse/" + refusal_token("s", "ab" * 32)[:4] + "..."),
         # What an operator needs stays.
         ("job Qm3xT9aZ: claimed", "job Qm3xT9aZ: claimed"),
-        ('File "/app/vm_worker/tenure.py", line 12, in run', 'File "/app/vm_worker/tenure.py", line 12, in run'),
+        ('File "/app/vm_worker/job_run.py", line 12, in run', 'File "/app/vm_worker/job_run.py", line 12, in run'),
         ("2026-11-22 07:00:00,123 INFO polling every 30 s", "2026-11-22 07:00:00,123 INFO polling every 30 s"),
         ("the_record_of_the_jobs", "the_record_of_the_jobs"),
         ("a trial 0123456789abcdef0123456789abcdef01234567", "a trial 0123456789abcdef0123456789abcdef01234567"),

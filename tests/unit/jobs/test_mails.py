@@ -11,10 +11,10 @@ import pytest
 
 from jobs.clock import FakeClock
 from jobs.errors import Transient, UserError
-from jobs.job import Job, MailState, PendingMail
-from jobs.letters import Letterhead
-from jobs.mail import ListMailer, Mail
-from jobs.mails import Postman
+from jobs.job import FileEntry, Job, MailState, PendingMail
+from jobs.mail.letters import Letterhead
+from jobs.mail.message import ListMailer, Mail
+from jobs.mail.postman import Postman
 from jobs.queue import Queue
 from tests.unit.jobs.queues import FlakyStore, claimed
 
@@ -97,7 +97,7 @@ def test_a_mark_waits_through_an_outage_so_that_the_mail_goes_once(
 def test_storage_that_fails_before_the_mail_is_written_costs_no_ten_minutes(
     queue: Queue, mailer: EventfulMailer, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    job_id = queue.finish(claimed(queue), {"report.json": {"object": "gone"}}).job.id
+    job_id = queue.finish(claimed(queue), {"report.json": FileEntry("gone")}).job.id
 
     def down(*args: object) -> None:
         raise Transient("503")

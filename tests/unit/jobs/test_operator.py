@@ -10,11 +10,11 @@ from jobs.errors import LeaseLost, UserError
 from jobs.job import Progress, Status, new_id
 from jobs.limits import Limits
 from jobs.options import Options
-from jobs.queue import Buckets, Dismissal, Queue
+from jobs.queue import Queue, Release
 from jobs.records import Record
-from jobs.store import MemoryStore
+from jobs.storage.store import Buckets, MemoryStore
 
-CRASH = Dismissal("crashes", "crashed", "it died")
+CRASH = Release("crashes", "crashed", "it died")
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ def test_cancel_ends_a_running_job_with_a_mail_that_says_so(queue: Queue) -> Non
     record = _claimed(queue)
     job = operator.cancel(queue, record.job.id)
     assert job.status is Status.FAILED and set(job.mails) == {"failed", "operator"}
-    assert job.error is not None and job.error["code"] == "cancelled"
+    assert job.error is not None and job.error.code == "cancelled"
     with pytest.raises(LeaseLost):
         queue.finish(record, {})
     with pytest.raises(UserError, match="failed already"):

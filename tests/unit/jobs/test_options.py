@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from jobs.errors import UserError
 from jobs.limits import Limits
 from jobs.options import Options, parse_options
+from jobs.tasks import TASKS
 
 GOOD: list[tuple[dict[str, Any], str, Any]] = [
     ({}, "minutes", 60),
@@ -25,6 +27,9 @@ GOOD: list[tuple[dict[str, Any], str, Any]] = [
     ({"trials": None}, "trials", None),
     ({"trials": "4"}, "trials", 4),
     ({"seed": 7}, "seed", 7),
+    ({}, "task", ""),
+    ({"task": ""}, "task", ""),  # as a form sends it
+    ({"task": "classification"}, "task", "classification"),
 ]
 
 
@@ -54,6 +59,9 @@ BAD: list[dict[str, Any]] = [
     {"from_scratch": "1"},
     {"seed": -1},
     {"trials": "many"},
+    {"task": "detective work"},
+    {"task": None},
+    {"task": ["classification"]},
 ]
 
 
@@ -67,5 +75,17 @@ def test_bad_options_are_named(given: dict[str, Any]) -> None:
 
 
 def test_options_survive_json() -> None:
-    options = Options(minutes=3, candidates=("vgg16",), trials=2)
-    assert Options.from_json(options.to_json()) == options
+    options = Options(minutes=3, candidates=("vgg16",), trials=2, task="classification")
+    assert Options.from_json(json.loads(json.dumps(options.to_json()))) == options
+
+
+def test_an_older_or_newer_programs_options_can_be_read() -> None:
+    older = Options(minutes=3).to_json()
+    assert "task" not in older  # the version before refuses what it does not know
+    assert Options.from_json(older) == Options(minutes=3)
+    assert Options.from_json({**older, "colour": "blue"}) == Options(minutes=3)
+
+
+def test_each_task_has_its_row() -> None:
+    assert {name: row.name for name, row in TASKS.items()} == {name: name for name in TASKS}
+    assert all(row.title and row.package.startswith("vm_worker.tasks.") for row in TASKS.values())

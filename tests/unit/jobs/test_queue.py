@@ -9,16 +9,16 @@ import pytest
 from jobs import job as jobs
 from jobs.clock import FakeClock
 from jobs.errors import LeaseLost, Transient, UserError
-from jobs.job import Job, Progress, Status
+from jobs.job import FileEntry, Job, Progress, Status
 from jobs.limits import Limits
-from jobs.queue import Dismissal, Queue
+from jobs.queue import Queue, Release
 from jobs.records import Record
-from jobs.store import PreconditionFailed
+from jobs.storage.store import PreconditionFailed
 from tests.unit.jobs.queues import FlakyStore, claimed, status, submit, upload
 
 HOUR = 3600.0
-CRASH = Dismissal("crashes", "crashed", "it died")
-PREEMPTION = Dismissal("preemptions", "worker_lost", "taken back")
+CRASH = Release("crashes", "crashed", "it died")
+PREEMPTION = Release("preemptions", "worker_lost", "taken back")
 
 
 def test_a_submission_makes_a_record_and_an_open_mark(queue: Queue) -> None:
@@ -73,7 +73,7 @@ def test_the_eleventh_takeover_is_a_lost_worker(queue: Queue) -> None:
     assert queue.claim(next(queue.waiting()), "w") is None
     record = queue.read(job_id)
     assert record is not None and record.job.error is not None
-    assert (record.job.status, record.job.error["code"]) == (Status.FAILED, "worker_lost")
+    assert (record.job.status, record.job.error.code) == (Status.FAILED, "worker_lost")
     assert set(record.job.mails) == {"failed", "operator"}
 
 
@@ -81,10 +81,10 @@ def test_the_eleventh_takeover_is_a_lost_worker(queue: Queue) -> None:
 def test_an_outcome_goes_in_once_through_hiccups(queue: Queue, emails: FlakyStore, faults: list[str]) -> None:
     record = claimed(queue)
     emails.faults = faults
-    done = queue.finish(record, {"model.h5": {"object": "o", "bytes": 1, "content_type": "t"}})
+    done = queue.finish(record, {"model.h5": FileEntry("o", 1, "t")})
     assert queue.read(record.job.id) == done
     assert set(done.job.mails) == {"report"}
-    assert len([line for line in done.job.history if line["event"] == "done"]) == 1
+    assert len([line for line in done.job.history if line.event == "done"]) == 1
 
 
 def test_a_beat_does_not_wait_for_a_dead_storage(queue: Queue, emails: FlakyStore, clock: FakeClock) -> None:
@@ -113,7 +113,7 @@ def test_the_third_crash_fails_the_job(queue: Queue) -> None:
         record = again
     failed = queue.let_go(record, CRASH).job
     assert failed.error is not None
-    assert (failed.status, failed.error["code"]) == (Status.FAILED, "crashed")
+    assert (failed.status, failed.error.code) == (Status.FAILED, "crashed")
 
 
 def test_a_terminal_or_unknown_dataset_is_deleted(queue: Queue) -> None:

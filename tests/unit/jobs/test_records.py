@@ -8,7 +8,7 @@ import pytest
 
 from jobs.errors import Transient
 from jobs.job import Job, Progress, Status
-from jobs.queue import Dismissal, Queue
+from jobs.queue import Queue, Release
 from tests.unit.jobs.queues import FlakyStore, claimed, submit
 
 
@@ -19,13 +19,13 @@ def test_an_outcome_that_was_done_but_not_heard_of_counts_although_nothing_could
     emails.faults, emails.unreadable = ["lose"], 3
     done = queue.finish(record, {})
     assert done == queue.read(record.job.id)
-    assert [line["event"] for line in done.job.history] == ["claimed by w1", "done"]
+    assert [line.event for line in done.job.history] == ["claimed by w1", "done"]
 
 
 def test_a_job_that_was_let_go_without_an_answer_is_not_counted_twice(queue: Queue, emails: FlakyStore) -> None:
     record = claimed(queue)
     emails.faults = ["lose", "refuse"]
-    after = queue.let_go(record, Dismissal("crashes", "crashed", "it died")).job
+    after = queue.let_go(record, Release("crashes", "crashed", "it died")).job
     assert (after.status, after.crashes) == (Status.AWAITING_WORKER, 1)
 
 

@@ -7,7 +7,7 @@ import pytest
 from jobs.clock import FakeClock
 from jobs.errors import UserError
 from jobs.job import Status
-from jobs.queue import Dismissal, Queue
+from jobs.queue import Queue, Release
 from jobs.sweep import retire, sweep
 from tests.unit.jobs.queues import claimed, status, submit, upload
 
@@ -92,6 +92,6 @@ def test_models_are_deleted_after_the_retention(queue: Queue, clock: FakeClock) 
 def test_a_job_that_was_let_go_waits_from_then_on(queue: Queue, clock: FakeClock) -> None:
     record = claimed(queue)
     clock.advance(7200)
-    queue.let_go(record, Dismissal("preemptions", "worker_lost", "the machine was taken back"))
+    queue.let_go(record, Release("preemptions", "worker_lost", "the machine was taken back"))
     clock.advance(60)
     assert queue.oldest_waiting_seconds() == 60

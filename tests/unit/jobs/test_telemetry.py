@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import sys
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
@@ -13,17 +12,18 @@ from jobs import operator
 from jobs.clock import FakeClock
 from jobs.errors import LeaseLost, UserError
 from jobs.job import Progress
-from jobs.letters import Letterhead
 from jobs.limits import Limits
-from jobs.mail import ListMailer
-from jobs.mails import Postman
-from jobs.queue import Buckets, Dismissal, Queue
-from jobs.store import MemoryStore
+from jobs.mail.letters import Letterhead
+from jobs.mail.message import ListMailer
+from jobs.mail.postman import Postman
+from jobs.queue import Queue, Release
+from jobs.storage.store import Buckets, MemoryStore
 from jobs.telemetry import METRICS, Silent, Tally, opened
+from tests.documents import page
 from tests.unit.jobs.queues import FlakyStore, claimed, submit, upload
 
 HEAD = Letterhead("modelmail@example.org", "operator@example.org", "http://here", "secret")
-CRASH = Dismissal("crashes", "crashed", "it died")
+CRASH = Release("crashes", "crashed", "it died")
 
 
 @pytest.fixture
@@ -124,7 +124,6 @@ def test_a_receiver_without_the_package_is_an_error_in_the_log_and_no_more(
     assert "modelmail[telemetry]" in caplog.text
 
 
-def test_the_readme_has_the_table() -> None:
-    readme = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
-    for metric in METRICS:
-        assert f"| `{metric.name}` | {metric.unit.strip('{}')} | {metric.told} |" in readme
+def test_the_page_for_operators_has_the_table() -> None:
+    table = page("cloud").table_after("| metric |")
+    assert table == [f"| `{metric.name}` | {metric.unit.strip('{}')} | {metric.told} |" for metric in METRICS]

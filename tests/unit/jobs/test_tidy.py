@@ -8,7 +8,7 @@ import pytest
 
 from jobs.clock import FakeClock
 from jobs.errors import UserError
-from jobs.job import Status
+from jobs.job import FileEntry, Status
 from jobs.queue import Queue, Waiting
 from jobs.records import Record
 from jobs.sweep import sweep
@@ -32,7 +32,7 @@ def left(queue: Queue, record: Record) -> set[str]:
 
 
 def done(queue: Queue, record: Record) -> Record:
-    entry = {"object": f"{record.job.id}/{FILE}", "bytes": 1, "content_type": "t"}
+    entry = FileEntry(f"{record.job.id}/{FILE}", 1, "t")
     return queue.finish(record, {"model.h5": entry})
 
 

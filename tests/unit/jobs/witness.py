@@ -9,7 +9,7 @@ from jobs import job as jobs
 from jobs.clock import FakeClock
 from jobs.job import TRANSITIONS, Job, MailState, Status
 from jobs.limits import Limits
-from jobs.mail import Mail
+from jobs.mail.message import Mail
 
 SKEW = 60.0  # seconds between any two wall clocks, at most
 STOP = 0.75  # of the lease, after which an owner that could not renew must have stopped
@@ -86,7 +86,7 @@ class Witness:
             return
         owner = before.lease.owner if before.lease and before.status is Status.RUNNING else None
         if after.status in (Status.DONE, Status.REJECTED, Status.AWAITING_WORKER):
-            self._say(owner == writer, f"{writer} ended {owner}'s tenure with {after.status}")
+            self._say(owner == writer, f"{writer} ended {owner}'s run with {after.status}")
         if after.status is Status.FAILED:
             self._check_failure(before, after, owner == writer)
         if after.status is Status.EXPIRED:
@@ -94,7 +94,7 @@ class Witness:
             self._say(age > self.limits.upload_wait_hours * 3600 - SKEW, f"expired after {age:.0f} s")
 
     def _check_failure(self, before: Job, after: Job, owned: bool) -> None:
-        code = after.error["code"] if after.error else ""
+        code = after.error.code if after.error else ""
         now = self.time.monotonic()
         if code == "deadline":
             age = now - self.uploads[after.id]

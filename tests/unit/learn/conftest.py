@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from tests.unit.learn.photos import textures
-from vm_worker.intake.dataset import Dataset
+from vm_worker.learn.labels import LabelledPhotos
 
 
 @pytest.fixture(scope="session")
-def photos(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+def photos(tmp_path_factory: pytest.TempPathFactory) -> LabelledPhotos:
     """3 x 20 tiles at the sizes of Lite0 and Lite1."""
     return textures(tmp_path_factory.mktemp("photos"), (224, 240), each=20)

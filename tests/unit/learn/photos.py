@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from vm_worker.intake.dataset import Dataset
-from vm_worker.learn.weights import WeightFile, find
+from vm_worker.learn.labels import LabelledPhotos
+from vm_worker.learn.networks.weights import WeightFile, find
+from vm_worker.tasks.classification.truth import ClassTruth
 
 CLASSES = ("brick", "grass", "gravel")
 TILE = 48  # pixels cut out of each photograph
@@ -27,7 +29,7 @@ def weight(key: str) -> WeightFile:
     return found[key]
 
 
-def textures(folder: Path, sizes: Sequence[int], each: int) -> Dataset:
+def textures(folder: Path, sizes: Sequence[int], each: int) -> LabelledPhotos:
     """`each` tiles of three photographs; 60 % train, 20 % validation, 20 % test."""
     import skimage.data
 
@@ -35,9 +37,8 @@ def textures(folder: Path, sizes: Sequence[int], each: int) -> Dataset:
     tiles = [_tile(getattr(skimage.data, name)(), random) for name in CLASSES for _ in range(each)]
     count = len(tiles)
     return Dataset(
-        classes=CLASSES,
         names=tuple(f"{CLASSES[row // each]}/{row}.png" for row in range(count)),
-        labels=np.repeat(np.arange(len(CLASSES)), each).astype(np.int64),
+        truth=ClassTruth(CLASSES, np.repeat(np.arange(len(CLASSES)), each).astype(np.int64)),
         parts=np.tile([0, 0, 0, 1, 2], count)[:count].astype(np.uint8),
         groups=np.arange(count, dtype=np.int64),
         images={size: _stored(folder / f"{size}.npy", tiles, size) for size in sizes},

@@ -28,14 +28,13 @@ def test_watch_knows_who_is_left(lines: list[str], left: set[int]) -> None:
     assert guard.watch(lines) == left
 
 
-def test_end_kills_a_child_that_does_not_listen(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(guard, "GRACE_SECONDS", 0.3)
+def test_end_kills_a_child_that_does_not_listen() -> None:
     command = [sys.executable, "-c", STUBBORN]
     with subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True) as child:
         assert child.stdout
         child.stdout.readline()
         began = time.monotonic()
-        guard.end({child.pid})
+        guard.end({child.pid}, grace_seconds=0.3)
         assert child.wait(5) == -9
         assert time.monotonic() - began < 5
 
@@ -43,4 +42,4 @@ def test_end_kills_a_child_that_does_not_listen(monkeypatch: pytest.MonkeyPatch)
 def test_end_of_a_process_that_is_gone_does_nothing() -> None:
     with subprocess.Popen([sys.executable, "-c", ""], start_new_session=True) as child:
         child.wait(10)
-    guard.end({child.pid})
+    guard.end({child.pid}, grace_seconds=0.3)

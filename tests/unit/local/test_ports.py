@@ -31,10 +31,9 @@ def test_another_stacks_ports_are_taken_although_its_servers_still_start() -> No
         assert again == first
 
 
-def test_no_free_port_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("infra.local.ports.TRIES", 1)
+def test_no_free_port_is_an_error() -> None:
     with socket.create_server((HOST, 0)) as server, pytest.raises(OSError, match="is free"):
-        with reserved(Ports(server.getsockname()[1], 0, 0)):
+        with reserved(Ports(server.getsockname()[1], 0, 0), tries=1):
             pass
 
 

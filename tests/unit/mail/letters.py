@@ -7,9 +7,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from jobs.job import Job, Status
-from jobs.letters import Letterhead, compose
-from jobs.mail import Mail
+from jobs.job import Job, JobError, Status
+from jobs.mail.letters import Letterhead, compose
+from jobs.mail.message import Mail
 
 HEAD = Letterhead(
     sender="modelmail <models@example.org>",
@@ -36,5 +36,5 @@ def report_mail(report: Mapping[str, Any], pictures: Mapping[str, bytes] | None 
 
 def error_mail(kind: str, code: str, message: str, file: str | None = None) -> Mail:
     """The mail of a job that was rejected or failed."""
-    job = replace(JOB, status=Status.FAILED, error={"code": code, "message": message, "file": file or ""})
+    job = replace(JOB, status=Status.FAILED, error=JobError(code, message, file or ""))
     return compose(job, kind, HEAD, None, {})

@@ -8,9 +8,10 @@ from email.policy import default
 
 import pytest
 
-from jobs.letters import compose
-from jobs.mail import Mail, to_message
-from jobs.sendgrid import _request
+from jobs.job import JobError
+from jobs.mail.letters import compose
+from jobs.mail.message import Mail, to_message
+from jobs.mail.sendgrid import _request
 from tests.unit.mail.letters import HEAD, JOB, error_mail, report_mail
 from tests.unit.report import samples
 from vm_worker import report
@@ -54,7 +55,7 @@ def test_the_provider_gets_one_recipient_and_our_headers(mail: Mail) -> None:
 )
 def test_an_address_that_slipped_through_makes_no_second_recipient(field: dict[str, str]) -> None:
     """The front door refuses such addresses; a record that holds one all the same must not mail two people."""
-    job = replace(JOB, error={"code": "one_class", "message": "m", "file": ""}, **field)  # type: ignore[arg-type]
+    job = replace(JOB, error=JobError("one_class", "m"), **field)  # type: ignore[arg-type]
     mail = compose(job, "rejected", HEAD, None, {})
     people = _request(mail)["personalizations"]
     assert people == [{"to": [{"email": field["email"]}]}]  # which the provider refuses, as one address that is none

@@ -9,8 +9,8 @@ import pytest
 
 from jobs import tokens
 from jobs.errors import CODES, Bug, Where
-from jobs.letters import compose
-from jobs.mail import Mail, cids
+from jobs.mail.letters import compose
+from jobs.mail.message import Mail, cids
 from tests.unit.mail.letters import HEAD, JOB, PNG, error_mail, report_mail
 from tests.unit.report import courses, samples
 from tests.unit.report.pages import Page
@@ -137,7 +137,7 @@ def test_a_deep_model_shows_both_its_ends() -> None:
     facts = samples.facts()
     layers = tuple(LayerRow(f"layer_{number}", "Conv2D", "(None, 7, 7, 1280)", 9) for number in range(1, 201))
     model = replace(facts.evaluate.model, layers=layers)
-    mail = report_mail(report.build(replace(facts, evaluate=replace(facts.evaluate, model=model))))
+    mail = report_mail(report.build(replace(facts, evaluate=replace(samples.evaluated_of(facts), model=model))))
     words = Page(mail.html).text
     assert "191 layers between, all in the full report" in words
     shown = [number for number in range(1, 201) if f"layer_{number} Conv2D" in words]
@@ -154,7 +154,7 @@ def test_a_skipped_trial_is_told_not_tabled() -> None:
 
 def test_the_weakest_kinds_come_first_under_their_numbers() -> None:
     facts = samples.facts(samples.many(200), photos=12, right=0.6)
-    rows = sorted(facts.evaluate.test.per_class, key=lambda row: row.recall)
+    rows = sorted(samples.evaluated_of(facts).test.per_class, key=lambda row: row.recall)
     number = facts.dataset.classes.index(rows[0].label) + 1
     words = Page(report_mail(report.build(facts)).html).text
     assert f"test photos {number} {rows[0].label}" in words

@@ -7,7 +7,7 @@ from email.message import EmailMessage
 from email.policy import default
 from pathlib import Path
 
-from jobs.mail import FileMailer, ListMailer, to_message
+from jobs.mail.message import FileMailer, ListMailer, to_message
 from tests.unit.mail.letters import PNG, report_mail
 from tests.unit.report import samples
 from vm_worker import report

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from jobs.errors import Transient
-from jobs.mail import Undeliverable
-from jobs.sendgrid import SendgridMailer
+from jobs.mail.message import Undeliverable
+from jobs.mail.sendgrid import SendgridMailer
 from tests.unit.mail.letters import PNG, report_mail
 from tests.unit.report import samples
 from vm_worker import report

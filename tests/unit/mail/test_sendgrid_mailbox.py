@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import email
-import threading
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from email.message import EmailMessage
@@ -12,14 +10,11 @@ from email.policy import default
 from pathlib import Path
 
 import pytest
-import uvicorn
 
-from infra.local.listener import listen
-from infra.local.mailbox.app import Mailbox
-from infra.local.mailbox.folder import Folder
-from jobs.mail import Undeliverable
-from jobs.sendgrid import SendgridMailer
+from jobs.mail.message import Undeliverable
+from jobs.mail.sendgrid import SendgridMailer
 from tests.unit.mail.letters import error_mail, report_mail
+from tests.unit.mail.mailboxes import KEY, running_mailbox
 from tests.unit.report import samples
 from vm_worker import report
 
@@ -27,23 +22,13 @@ from vm_worker import report
 @pytest.fixture
 def mailbox(tmp_path: Path) -> Iterator[str]:
     """The address of a mailbox that writes to `tmp_path`."""
-    listener = listen("127.0.0.1", 0)
-    app = Mailbox(Folder(tmp_path), "SG.right", False).app()
-    config = uvicorn.Config(app, ws="none", lifespan="off", access_log=False, log_level="error")
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    server.should_exit = True
-    thread.join()
-    listener.close()
+    with running_mailbox(tmp_path) as url:
+        yield url
 
 
 def test_a_report_arrives_whole(mailbox: str, tmp_path: Path) -> None:
     mail = report_mail(report.build(samples.facts(samples.HOSTILE)))
-    SendgridMailer("SG.right", mailbox, 5).send(mail)
+    SendgridMailer(KEY, mailbox, 5).send(mail)
     message = email.message_from_bytes((tmp_path / "1-report.eml").read_bytes(), policy=default)
     assert isinstance(message, EmailMessage)
     assert message["Message-ID"] == mail.message_id
@@ -55,7 +40,7 @@ def test_a_report_arrives_whole(mailbox: str, tmp_path: Path) -> None:
 
 
 def test_each_kind_is_filed_under_its_name(mailbox: str, tmp_path: Path) -> None:
-    mailer = SendgridMailer("SG.right", mailbox, 5)
+    mailer = SendgridMailer(KEY, mailbox, 5)
     for kind in ("rejected", "failed", "operator"):
         mailer.send(error_mail(kind, "internal", "Something broke."))
     assert sorted(path.name for path in tmp_path.glob("*.eml")) == ["1-rejected.eml", "2-failed.eml", "3-operator.eml"]
@@ -66,5 +51,5 @@ def test_a_wrong_key_or_address_is_final(mailbox: str, tmp_path: Path) -> None:
     with pytest.raises(Undeliverable, match="401"):
         SendgridMailer("SG.wrong", mailbox, 5).send(mail)
     with pytest.raises(Undeliverable, match="400"):
-        SendgridMailer("SG.right", mailbox, 5).send(replace(mail, to="nobody"))
+        SendgridMailer(KEY, mailbox, 5).send(replace(mail, to="nobody"))
     assert list(tmp_path.glob("*.eml")) == []

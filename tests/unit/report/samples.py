@@ -9,8 +9,10 @@ import numpy as np
 
 from jobs.options import Options
 from tests.unit.report import courses
-from vm_worker.evaluation.metrics import evaluate, wilson
-from vm_worker.report import Facts, JobFacts, Licence
+from vm_worker.evaluation import gallery
+from vm_worker.evaluation.metrics import evaluate
+from vm_worker.learn.statistics import wilson
+from vm_worker.report_facts import Facts, JobFacts, Licence
 from vm_worker.results.candidates import LearningCurve, Selected
 from vm_worker.results.evaluated import (
     CalibrationFigures,
@@ -23,6 +25,7 @@ from vm_worker.results.evaluated import (
 )
 from vm_worker.results.exported import Exported, ExportRow, FileRow
 from vm_worker.results.intake import TakenIn
+from vm_worker.tasks.classification.sections import ClassSections
 
 WASTE = ("cardboard", "glass", "metal", "paper", "plastic", "trash")
 HOSTILE = (
@@ -58,6 +61,9 @@ CURVE = LearningCurve.from_json(
     }
 )
 
+PICTURES = ("curves.png", "confusion.png", "reliability.png", "learning.png")
+PHOTOS = (gallery.MISTAKES, gallery.PAIRS, gallery.LOOKED)
+
 
 def many(number: int) -> tuple[str, ...]:
     """So many class names, as a bird guide has them."""
@@ -79,6 +85,7 @@ def facts(
         tune=courses.tune(tuned),
         evaluate=evaluated(test, len(classes)),
         export=_export(),
+        sections=ClassSections(),
         seconds={"intake": 21.4, "select": 243.0, "tune": 371.2, "evaluate": 14.9, "export": 31.0},
         versions={
             "modelmail": "0.1.0",
@@ -261,3 +268,9 @@ def _export() -> Exported:
             ExportRow("model.keras", "keras", "made", 324, 0.91, 1.0, 1.2e-7, ""),
         ),
     )
+
+
+def evaluated_of(facts: Facts) -> Evaluated:
+    """The figures of the test photos, typed as classification commits them."""
+    assert isinstance(facts.evaluate, Evaluated)
+    return facts.evaluate

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from vm_worker.evaluation.metrics import MISTAKES_SHOWN, confused_pairs, evaluate, wilson
+from vm_worker.evaluation.metrics import MISTAKES_SHOWN, confused_pairs, evaluate
+from vm_worker.learn.statistics import wilson
 from vm_worker.results.evaluated import Answer, ClassFigures, HeldOutFigures
 
 CLASSES = ("cat", "dog", "owl")

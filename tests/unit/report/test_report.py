@@ -14,6 +14,7 @@ from tests.unit.report import courses, samples
 from tests.unit.report.pages import Page
 from vm_worker import report
 from vm_worker.evaluation.matrix import MATRIX_CLASSES
+from vm_worker.report_facts import Facts, Licence
 from vm_worker.results.candidates import FromScratch
 from vm_worker.results.exported import Exported, ExportRow, Latency, MachineFacts, ThreadLatency
 from vm_worker.results.intake import DuplicateCounts, SkippedRow
@@ -25,10 +26,10 @@ NONE: dict[str, Any] = {
     "duplicates": DuplicateCounts(0, 0, 0, ()),
     "warnings": (),
 }
-PICTURES = dict.fromkeys(report.PICTURES, "data:image/png;base64,AAAA")
+PICTURES = dict.fromkeys(samples.PICTURES, "data:image/png;base64,AAAA")
 
 
-def html(facts: report.Facts) -> str:
+def html(facts: Facts) -> str:
     return report.page(report.build(facts), PICTURES)
 
 
@@ -41,7 +42,7 @@ def test_build_changes_nothing_and_gives_the_same_again() -> None:
 
 def test_build_carries_every_number_of_the_stages() -> None:
     facts = samples.facts()
-    built, evaluate = report.build(facts), facts.evaluate.to_json()
+    built, evaluate = report.build(facts), samples.evaluated_of(facts).to_json()
     for told, row in zip(built["candidates"], facts.select.candidates, strict=True):
         plain = row.to_json()
         assert {key: told[key] for key in plain} == plain
@@ -101,7 +102,7 @@ def test_a_network_from_scratch_owes_nobody_anything() -> None:
     facts = samples.facts()
     row = replace(facts.select.candidates[0], name="scratch_alexnet_25", title="AlexNet 1/4 from scratch")
     select = replace(facts.select, winner=row.name, candidates=(row,), from_scratch=FromScratch(9))
-    licence = report.Licence("yours", "Trained on your photos alone.")
+    licence = Licence("yours", "Trained on your photos alone.")
     job = replace(facts.job, options=replace(facts.job.options, from_scratch=True))
     built = report.build(replace(facts, job=job, select=select, licence=licence))
     assert built["winner"]["from_scratch"]
@@ -138,7 +139,7 @@ def test_report_html_needs_nothing_else(tmp_path: Path) -> None:
     page = Page(text)
     pictures = [address for address in page.addresses if address.startswith("data:")]
     links = [address for address in page.addresses if not address.startswith("data:")]
-    assert len(pictures) == len(report.PICTURES)
+    assert len(pictures) == len(samples.PICTURES)
     assert all(link.startswith((samples.facts().files_url + "/", "#")) for link in links)
     assert not {"script", "link", "iframe"} & {tag for tag, _ in page.tags}
     assert "default-src 'none'" in text
@@ -231,7 +232,7 @@ def test_what_litert_took_is_told_by_every_figure() -> None:
     assert "100 runs each, without reading the photo, on A fast one." in " ".join(text.split())
 
 
-def without(part: str) -> report.Facts:
+def without(part: str) -> Facts:
     """Facts of a job in which something did not happen."""
     facts = samples.facts(("cat", "dog"), 20, 1.0)
     changes: dict[str, Any] = {
@@ -243,7 +244,7 @@ def without(part: str) -> report.Facts:
         "findings": {
             "select": replace(facts.select, pruning=(), learning_curve=None, suspects=(), suspects_count=None)
         },
-        "calibration": {"evaluate": replace(facts.evaluate, calibration=None)},
+        "calibration": {"evaluate": replace(samples.evaluated_of(facts), calibration=None)},
         "measure": {"tune": replace(facts.tune, validation_accuracy=None, validation_score=None)},
     }
     return replace(facts, **changes[part])

@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from jobs import job as jobs
 from jobs.clock import FakeClock
 from jobs.job import Status
-from jobs.letters import Letterhead
 from jobs.limits import Limits
-from jobs.mail import ListMailer
-from jobs.mails import Postman
+from jobs.mail.letters import Letterhead
+from jobs.mail.message import ListMailer
+from jobs.mail.postman import Postman
 from jobs.options import Options
-from jobs.queue import Buckets, Queue
+from jobs.queue import Queue
 from jobs.records import Record
-from jobs.store import MemoryStore
+from jobs.storage.store import Buckets, MemoryStore
+from vm_worker.events import Answer, Rejected
+from vm_worker.lease_keeper import LeasePolicy
 from vm_worker.spec import Spec
-from vm_worker.tenure import Launch, Terms
 from vm_worker.worker import Worker
+from vm_worker.worker_config import Launch, WorkerConfig
 
 LEASE = 60.0
-REJECTION = {"event": "rejected", "code": "one_class", "message": "There is only the class cats.", "file": "cats/"}
+REJECTION = Rejected("one_class", "There is only the class cats.", "cats/")
 
 
 @dataclass
@@ -32,10 +32,10 @@ class Refuser:
 
     said: bool = False
 
-    def next_event(self, timeout: float) -> Mapping[str, Any] | None:
+    def next_event(self, timeout: float) -> Rejected:
         return REJECTION
 
-    def answer(self, message: Mapping[str, Any]) -> None:
+    def answer(self, answer: Answer) -> None:
         raise AssertionError("there is no stage to answer")
 
     def stop(self) -> int:
@@ -64,8 +64,10 @@ class House:
     def worker(self, name: str) -> Worker:
         head = Letterhead("modelmail@example.org", "operator@example.org", "http://here", "secret")
         postman = Postman(self.queue, self.mailer, head, name)
-        terms = Terms(self.queue, lambda spec, home: self.launch(spec, home), LEASE, stopping=lambda: self.stopping)
-        return Worker(terms, postman, name, self.folder / name)
+        config = WorkerConfig(
+            self.queue, lambda spec, home: self.launch(spec, home), LeasePolicy(LEASE), stopping=lambda: self.stopping
+        )
+        return Worker(config, postman, name, self.folder / name)
 
     def submit(self, hmac: str = "a" * 64) -> str:
         job_id = self.queue.submit(jobs.new_id(), "ada@example.org", hmac, Options()).id

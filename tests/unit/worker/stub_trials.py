@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from jobs.json_values import Json
 from vm_worker.executors.executor import Tell
 
 CUTS = ("block7a_expand_conv", "block6b_expand_conv", "block6a_expand_conv", "block5a_expand_conv", "image")
@@ -40,7 +41,7 @@ def _survey(task: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
 
 
 def _prepare(task: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
-    folder = Path(task["setting"]["folder"])
+    folder = Path(task["inputs"]["folder"])
     for name in ("head", "views"):
         np.save(folder / f"{name}.npy", np.full((12, 3), 1 / 3, np.float32))
     plain, viewed = _score(1 - head), _score(1 - head - gain)
@@ -63,8 +64,9 @@ def _trial(task: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
     time.sleep(delay)
     found, points = error(recipe), []
     for number in range(1, recipe["epochs"] + 1):
-        points.append({"phase": "tune", "epoch": number, "validation_accuracy": 1 - found})
-        tell({"epoch": points[-1]})
+        judged: dict[str, Json] = {"validation_accuracy": 1 - found, "validation_loss": found}
+        points.append({"phase": "tune", "epoch": number, "accuracy": 1 - found, "loss": found, **judged})
+        tell({"epoch": points[-1], "trial": task["key"]})
     Path(task["weights"]).write_text("weights")
     np.save(Path(task["weights"]).with_suffix(".npy"), np.full((12, 3), 1 / 3, np.float32))
     result = {"state": "ended", "score": _score(found), "epochs": recipe["epochs"], "points": points}
@@ -72,7 +74,8 @@ def _trial(task: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
 
 
 def _final(task: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
-    if task.get("start"):
-        assert Path(task["start"]).read_text() == "weights", "a trial's own"
+    training = task["training"] or {"start": "", "epochs": 0}
+    if training["start"]:
+        assert Path(training["start"]).read_text() == "weights", "a trial's own"
     Path(task["weights"]).write_text("final")
-    return {"state": "ended", "epochs": task.get("epochs", 0)}
+    return {"state": "ended", "epochs": training["epochs"]}

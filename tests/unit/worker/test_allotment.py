@@ -6,9 +6,9 @@ import time
 
 import pytest
 
-from vm_worker.allotment import Allotment
-from vm_worker.learn.backbones import CATALOGUE
 from vm_worker.learn.budget import Budget
+from vm_worker.learn.networks.catalogue import CATALOGUE
+from vm_worker.learn.select.time_shares import TimeShares
 
 LITE = CATALOGUE["efficientnet_lite0"]
 HEAVY = CATALOGUE["vgg16"]
@@ -22,9 +22,9 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> dict[str, float]:
     return now
 
 
-def allotment(finishing: float = 0.0, tuned: bool = True) -> Allotment:
+def allotment(finishing: float = 0.0, tuned: bool = True) -> TimeShares:
     """1,000 seconds for 1,000 photos."""
-    return Allotment(Budget(1000.0), 1000, tuned, lambda speed, gflops: finishing)
+    return TimeShares(Budget(1000.0), 1000, tuned, lambda speed, gflops: finishing)
 
 
 def test_the_first_may_take_all_but_what_its_heads_and_its_files_need(clock: dict[str, float]) -> None:
@@ -55,7 +55,7 @@ def test_two_are_tried_on_a_slow_machine_and_then_tuning_has_its_share(clock: di
 
 
 def test_files_are_those_of_the_network_that_would_be_delivered(clock: dict[str, float]) -> None:
-    times = Allotment(Budget(1000.0), 1000, False, lambda speed, gflops: 100 * gflops)
+    times = TimeShares(Budget(1000.0), 1000, False, lambda speed, gflops: 100 * gflops)
     times.begin(LITE, SLOW)
     assert times.for_more(1, LITE, SLOW) > times.for_more(1, HEAVY, SLOW) == 0.0
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from jobs.job import Stage
-from tests.unit.worker.test_tenure import KEY, World
+from tests.unit.worker.test_job_run import KEY, World
+from vm_worker.events import Answer
 
 
 @pytest.fixture
@@ -30,5 +31,5 @@ def test_what_is_adopted_was_counted_by_another(world: World) -> None:
         world.queue.buckets.models.put(name, json.dumps(theirs).encode(), if_generation=0)
 
     world.run(win, world.stage(Stage.INTAKE))
-    assert world.child is not None and world.child.answers == [{"adopt": {}}]
+    assert world.child is not None and world.child.answers == [Answer(adopt={})]
     assert world.tally.seconds == {}

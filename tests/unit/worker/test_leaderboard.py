@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from vm_worker.leaderboard import Board, again, leads
-from vm_worker.learn.recipe import Recipe
-from vm_worker.learn.scores import Score
+from vm_worker.learn.judge.scores import Score
+from vm_worker.learn.tune.messages import TrialResult
+from vm_worker.learn.tune.recipe import Recipe
+from vm_worker.learn.tune.trial_table import TrialTable, again, leads
 
 RECIPE = Recipe("cut", epochs=4, rate=1e-3, batch=32)
 HEAD = Score(0.88, 0.40, 0.030)
@@ -18,13 +19,12 @@ RIGHT = Score(0.90, 0.45, 0.025)
 BOTH = Score(0.91, 0.35, 0.022)
 
 
-def entered(folder: Path, *scores: Score, bar: Score | None = HEAD) -> Board:
-    board = Board()
-    board.bar = bar
+def entered(folder: Path, *scores: Score, bar: Score = HEAD) -> TrialTable:
+    board = TrialTable(bar)
     for number, score in enumerate(scores):
         weights = folder / f"{number}.weights.h5"
         weights.touch()
-        result = {"score": score.to_json(), "state": "ended", "epochs": 4, "errors": [0.1], "seconds": 1}
+        result = TrialResult("ended", score, epochs=4, errors=(0.1,), points=(), pace=0.1, seconds=1.0)
         board.enter("bayesian", RECIPE, result, weights)
     return board
 
@@ -48,7 +48,7 @@ def test_the_last_training_goes_on_from_a_trial_unless_its_best_came_early(
 ) -> None:
     best = entered(tmp_path, RIGHT).best
     assert best is not None
-    best = replace(best, result={**best.result, "epochs": kept})
+    best = replace(best, result=replace(best.result, epochs=kept))
     assert best.start == (str(best.weights) if goes_on else "")
     assert ("trained on for 6 epochs" in again(best, 6)) is goes_on
     best.weights.unlink()
@@ -61,11 +61,11 @@ def test_only_a_trial_above_the_head_is_going_to_be_trained_again(tmp_path: Path
     assert entered(tmp_path, SURE).leader is None
     board = entered(tmp_path, SURE, RIGHT)
     assert board.leader is not None and board.leader.score == RIGHT
-    assert entered(tmp_path, SURE, bar=None).leader is not None
+    assert entered(tmp_path, SURE, bar=Score(0.5, 1.0)).leader is not None
 
 
-def test_without_a_head_to_beat_the_lowest_error_is_best(tmp_path: Path) -> None:
-    board = entered(tmp_path, RIGHT, SURE, bar=None)
+def test_above_the_head_the_lowest_error_is_best(tmp_path: Path) -> None:
+    board = entered(tmp_path, RIGHT, SURE, bar=Score(0.5, 1.0))
     assert board.best is not None and board.best.score == SURE
 
 

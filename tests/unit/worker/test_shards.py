@@ -11,15 +11,14 @@ import numpy as np
 import pytest
 
 from tests.unit.learn.photos import textures, weight
-from vm_worker import shards
 from vm_worker.executors.executor import Result, Task
 from vm_worker.executors.serial import SerialExecutor
-from vm_worker.learn import engines, features, networks
 from vm_worker.learn.budget import Budget
-from vm_worker.learn.engines import Engine
-from vm_worker.learn.entrant import alone
-from vm_worker.learn.features import Source, Target, TooSlow, Watch
-from vm_worker.shards import Shards, ranges
+from vm_worker.learn.features import engines, extraction, shards
+from vm_worker.learn.features.engines import Engine
+from vm_worker.learn.features.extraction import Source, Target, TooSlow, Watch, alone
+from vm_worker.learn.features.shards import Shards, ranges
+from vm_worker.learn.networks import build
 from vm_worker.spec import Cluster
 
 KEY = "efficientnet_lite0"
@@ -37,7 +36,7 @@ class Desk:
 
     def __init__(self, folder: Path) -> None:
         self.pixels = textures(folder, (224,), each=10).pixels(224)
-        self.engine = replace(engines.by_keras(networks.extractor(KEY, weight(KEY))), speed=1000.0)
+        self.engine = replace(engines.by_keras(build.extractor(KEY, weight(KEY))), speed=1000.0)
         self.source = Source(self.pixels, np.random.default_rng(0).permutation(30)[:ROWS].astype(np.int64))
         self.places = np.random.default_rng(1).permutation(ROWS).astype(np.int64)
         self.watch = Watch(Budget.of(600))
@@ -93,7 +92,7 @@ def _broken(*arguments: object) -> Engine:
 
 
 def test_shards_that_are_too_slow_are_too_slow(desk: Desk, work: Shards, monkeypatch: pytest.MonkeyPatch) -> None:
-    def slow(*arguments: object) -> features.Pace:
+    def slow(*arguments: object) -> extraction.Pace:
         raise TooSlow(2.0)
 
     monkeypatch.setattr(shards, "extract", slow)
@@ -108,13 +107,13 @@ def test_what_comes_late_of_one_time_is_not_taken_for_the_next_ones(
     asked: list[Path] = []
     late: list[Path] = []
 
-    def disturbed(*arguments: object) -> features.Pace:
+    def disturbed(*arguments: object) -> extraction.Pace:
         for out in late:
             np.save(out, np.full((ROWS, *desk.engine.shape), 7, np.float32))
-        return features.extract(*arguments)  # type: ignore[arg-type]
+        return extraction.extract(*arguments)  # type: ignore[arg-type]
 
     def noted(task: Task) -> Future[Result]:
-        asked.append(Path(task["out"]))
+        asked.append(Path(str(task["out"])))
         return submit(task)
 
     submit = work.executor.submit

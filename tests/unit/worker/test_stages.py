@@ -17,7 +17,9 @@ from jobs.job import Stage
 from jobs.limits import Limits
 from jobs.options import Options
 from vm_worker.as_json import AsJson
+from vm_worker.events import Answer, Event, StageOffer, TrialOffer
 from vm_worker.intake.dataset import Dataset
+from vm_worker.learn.progress_events import LearningProgress, LearningQuote
 from vm_worker.results.candidates import CandidateRow, CurvePoint, Selected
 from vm_worker.results.exported import ExportRow
 from vm_worker.spec import Done, Spec
@@ -37,12 +39,12 @@ class Parent:
     def __init__(self) -> None:
         self.heard: list[Mapping[str, Any]] = []
 
-    def send(self, event: Mapping[str, Any]) -> None:
-        self.heard.append(event)
+    def send(self, event: Event) -> None:
+        self.heard.append(event.to_json())
 
-    def commit(self, event: Mapping[str, Any]) -> Mapping[str, Any]:
-        assert event["stage"] == Stage.TUNE, "no other stage is run here"
-        return {"go": True}
+    def commit(self, offer: StageOffer | TrialOffer) -> Answer:
+        assert isinstance(offer, StageOffer) and offer.stage is Stage.TUNE, "no other stage is run here"
+        return Answer(go="tune")
 
 
 @pytest.fixture
@@ -92,7 +94,7 @@ def test_without_a_finished_trial_the_winners_own_figures_stand() -> None:
 
 def test_the_page_gets_the_winners_curve_over_select_and_tune(context: StageContext, parent: Parent) -> None:
     point = CurvePoint("tune", "mobilenet", 1)
-    listener(context, Stage.TUNE)({"fraction": 1.0, "message": "m", "curve": [point]})
+    listener(context, Stage.TUNE)(LearningProgress(1.0, "m", curve=(point,)))
     assert parent.heard[-1]["curve"] == [SELECTED.curve[1].to_json(), point.to_json()]
     assert 0.5 < parent.heard[-1]["fraction"] <= 0.81
 
@@ -131,13 +133,13 @@ def quoting(tmp_path: Path, parent: Parent, left: float, price: float = 0.0) -> 
     )
     parts = np.array([0] * 60 + [1] * 20 + [2] * 20, np.uint8)
     context = StageContext.of(replace(spec, hourly_price=price), parent)
-    context.inputs._dataset = cast(Dataset, SimpleNamespace(rows=lambda part: np.flatnonzero(parts == part)))
+    context.inputs._dataset = cast(Dataset[Any], SimpleNamespace(rows=lambda part: np.flatnonzero(parts == part)))
     return context
 
 
 def test_the_quote_counts_from_the_claim_to_the_outcome(parent: Parent, tmp_path: Path) -> None:
     context = quoting(tmp_path, parent, left=100.0, price=36.0)
-    listener(context, Stage.SELECT)({"quoted_seconds": 30.0, "plain_images_per_second": 10.0})
+    listener(context, Stage.SELECT)(LearningQuote(30.0, 10.0))
     expected = 20 + 30 + context.clock.fixed_seconds + clock.FINISH_PASSES * 20 / 10
     assert context.quote.seconds == pytest.approx(expected, abs=1)
     told = parent.heard[-1]

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from jobs.job import Stage, Status
-from tests.unit.worker.test_tenure import KEY, OTHER_KEY, STAGES, World
+from tests.unit.worker.test_job_run import KEY, OTHER_KEY, STAGES, World
+from vm_worker.events import Answer
 
 
 @pytest.fixture
@@ -18,7 +19,7 @@ def world(tmp_path: Path) -> World:
 
 def test_a_committed_trial_comes_back_in_the_next_attempt_and_is_paid(world: World) -> None:
     world.run(world.stage(Stage.INTAKE), world.trial(KEY, result={"loss": 0.5}))
-    assert world.child is not None and world.child.answers[-1] == {"go": KEY}
+    assert world.child is not None and world.child.answers[-1] == Answer(go=KEY)
     world.run(world.stage(Stage.SELECT))
     spec = world.specs[1]
     assert {key: (done.result, done.seconds) for key, done in spec.trials.items()} == {KEY: ({"loss": 0.5}, 3.0)}
@@ -39,13 +40,13 @@ def test_a_trial_that_another_recorded_first_is_adopted(world: World) -> None:
         world.queue.buckets.models.put(f"{world.job.id}/trials/{KEY}.json", json.dumps(theirs).encode())
 
     world.run(other, world.trial(KEY))
-    assert world.child is not None and world.child.answers == [{"adopt": {"theirs": True}}]
+    assert world.child is not None and world.child.answers == [Answer(adopt={"theirs": True})]
     assert world.read(f"trials/{KEY}.json")["token"] == 9
 
 
 def test_ones_own_trial_whose_answer_was_lost_counts(world: World) -> None:
     world.run(world.trial(KEY, result={"n": 1}), world.trial(KEY, result={"n": 1}))
-    assert world.child is not None and world.child.answers == [{"go": KEY}, {"go": KEY}]
+    assert world.child is not None and world.child.answers == [Answer(go=KEY), Answer(go=KEY)]
 
 
 def test_trials_stay_with_a_finished_job_until_its_models_go(world: World) -> None:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from jobs.json_values import JsonObject
 from tests.unit.worker import stub_trials
 from tests.unit.worker.tuned import Ledger, asked, leaderboard, run
-from vm_worker import tuning
 from vm_worker.executors import choice
 from vm_worker.executors.local import LocalExecutor
-from vm_worker.tuning import TuneRequest, tune
+from vm_worker.learn.progress_events import LearningProgress, LearningQuote
+from vm_worker.learn.tune.tuning import TuneRequest, tune
+from vm_worker.search.trial_runner import Committed
 
 pytestmark = pytest.mark.usefixtures("stub")
 
@@ -34,7 +35,7 @@ def test_the_best_trial_is_trained_once_more_and_kept(request_: TuneRequest) -> 
     assert [row.validation_accuracy for row in kept] == [best] == [tuned.validation_accuracy]
     assert tuned.better and tuned.weights_path is not None and tuned.weights_path.read_text() == "final"
     (final,) = asked("final")
-    assert stub_trials.error(final["recipe"]) == pytest.approx(1 - best, abs=1e-4)
+    assert stub_trials.error(final["training"]["recipe"]) == pytest.approx(1 - best, abs=1e-4)
     assert tuned.validation is not None and tuned.validation.shape == (12, 3)
 
 
@@ -45,10 +46,12 @@ def test_the_last_training_is_longer_where_time_is_left_and_says_so(request_: Tu
         tuned = run(replace(request_, options=options))
         (trial,), (final,) = asked("trial"), asked("final")
         kept = trial["recipe"]["epochs"]
-        assert final["epochs"] == min(30, times * kept)
+        assert final["training"]["epochs"] == min(30, times * kept)
         note = next(row.note for row in tuned.trials if row.state == "kept")
-        assert final["start"] == trial["weights"]
-        assert note.endswith(f"then trained on for {final['epochs']} epochs with the validation photos added")
+        assert final["training"]["start"] == trial["weights"]
+        assert note.endswith(
+            f"then trained on for {final['training']['epochs']} epochs with the validation photos added"
+        )
 
 
 def test_the_same_seed_gives_the_same_leaderboard(request_: TuneRequest, tmp_path: Path) -> None:
@@ -61,31 +64,29 @@ def test_the_same_seed_gives_the_same_leaderboard(request_: TuneRequest, tmp_pat
 def test_a_restarted_job_repeats_no_trial(search: str, request_: TuneRequest, tmp_path: Path) -> None:
     ledger = Ledger()
     options = replace(request_.options, search=search)
-    first = run(replace(request_, options=options, commit=ledger.commit))
+    first = run(replace(request_, options=options, committed=ledger.anew))
     assert len(ledger.kept) == 8
     stub_trials.asked.clear()
-    again = run(
-        replace(request_, options=options, committed=ledger.kept, commit=ledger.commit, folder=tmp_path / "elsewhere")
-    )
+    again = run(replace(request_, options=options, committed=ledger.again, folder=tmp_path / "elsewhere"))
     assert not asked("trial") and leaderboard(again) == leaderboard(first)
     assert again.better and again.weights_path is not None and again.weights_path.read_text() == "final"
-    assert asked("final")[-1]["start"] == ""  # the trial's weights were lost
+    assert asked("final")[-1]["training"]["start"] == ""  # the trial's weights were lost
     assert "trained once more in the same way" in next(row.note for row in again.trials if row.state == "kept")
 
 
 def test_a_job_that_was_cut_off_goes_on_where_it_was(request_: TuneRequest, tmp_path: Path) -> None:
     ledger, whole = Ledger(), run(request_)
-    run(replace(request_, options=replace(request_.options, trials=3), commit=ledger.commit, folder=tmp_path / "one"))
+    run(replace(request_, options=replace(request_.options, trials=3), committed=ledger.anew, folder=tmp_path / "one"))
     stub_trials.asked.clear()
-    rest = run(replace(request_, committed=dict(ledger.kept), commit=ledger.commit, folder=tmp_path / "two"))
+    rest = run(replace(request_, committed=ledger.again, folder=tmp_path / "two"))
     assert len(asked("trial")) == 5 and leaderboard(rest) == leaderboard(whole)
 
 
 def test_an_adopted_result_counts_instead_of_ones_own(request_: TuneRequest) -> None:
-    def adopt(key: str, seconds: float, result: Mapping[str, Any]) -> Mapping[str, Any]:
+    def adopt(key: str, seconds: float, result: JsonObject) -> JsonObject:
         return {**result, "score": {"accuracy": 0.77, "loss": 0.1, "error": 0.01}}
 
-    tuned = run(replace(request_, options=replace(request_.options, trials=1), commit=adopt))
+    tuned = run(replace(request_, options=replace(request_.options, trials=1), committed=Committed({}, adopt)))
     assert tuned.trials[0].validation_accuracy == 0.77 == tuned.validation_accuracy
 
 
@@ -97,7 +98,7 @@ def test_without_memory_the_batch_is_halved_until_it_fits(
     batches = [task["recipe"]["batch"] for task in asked("trial")]
     assert batches == [16, 8, 4]
     assert tuned.trials[0].parameters["batch"] == 4
-    assert asked("final")[0]["recipe"]["batch"] == 4
+    assert asked("final")[0]["training"]["recipe"]["batch"] == 4
 
 
 def test_what_never_fits_the_memory_is_skipped(request_: TuneRequest, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -138,9 +139,9 @@ def test_a_failed_last_training_leaves_the_trials_own_weights(request_: TuneRequ
 
 def test_a_committed_winner_that_cannot_be_trained_again_is_left(request_: TuneRequest, tmp_path: Path) -> None:
     ledger = Ledger()
-    run(replace(request_, commit=ledger.commit))
+    run(replace(request_, committed=ledger.anew))
     stub_trials.late.add("final")
-    tuned = run(replace(request_, committed=ledger.kept, folder=tmp_path / "elsewhere"))
+    tuned = run(replace(request_, committed=Committed(ledger.kept), folder=tmp_path / "elsewhere"))
     assert not tuned.better and tuned.weights_path is None
     assert tuned.validation_accuracy == stub_trials.head
 
@@ -161,15 +162,16 @@ def test_only_the_best_trials_weights_stay_on_the_disk(request_: TuneRequest) ->
 
 
 def test_progress_never_goes_back(request_: TuneRequest) -> None:
-    events: list[Mapping[str, Any]] = []
+    events: list[LearningProgress | LearningQuote] = []
     tune(request_, events.append)
-    fractions = [event["fraction"] for event in events]
+    told = [event for event in events if isinstance(event, LearningProgress)]
+    fractions = [event.fraction for event in told]
     assert fractions == sorted(fractions) and all(0 <= fraction <= 1 for fraction in fractions)
-    assert {point.name for event in events for point in event["curve"]} == {"efficientnet_lite0"}
+    assert {point.name for event in told for point in event.curve or ()} == {"efficientnet_lite0"}
 
 
 def test_with_time_trials_run_in_a_process_of_their_own(request_: TuneRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tuning, "ISOLATED_SECONDS", 0.0)
+    policy = replace(request_.policy, isolated_seconds=0.0)
     made: list[LocalExecutor] = []
 
     class Watched(LocalExecutor):
@@ -178,6 +180,6 @@ def test_with_time_trials_run_in_a_process_of_their_own(request_: TuneRequest, m
             made.append(self)
 
     monkeypatch.setattr(choice, "LocalExecutor", Watched)
-    tuned = run(replace(request_, options=replace(request_.options, trials=2)))
+    tuned = run(replace(request_, options=replace(request_.options, trials=2), policy=policy))
     assert tuned.better and len(made) == 1 and not stub_trials.asked
-    assert all(process._process.poll() is not None for process in made[0]._all)
+    assert all(process.has_ended() for process in made[0]._all)

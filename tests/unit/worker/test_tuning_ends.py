@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import cast
 
 import pytest
 
 from jobs.options import Options
 from tests.unit.worker import stub_trials
 from tests.unit.worker.tuned import Ledger, asked, leaderboard, run
-from vm_worker import trials
-from vm_worker.learn.backbones import CATALOGUE
 from vm_worker.learn.budget import Budget
-from vm_worker.learn.recipe import Recipe
-from vm_worker.learn.rungs import Timetable
+from vm_worker.learn.networks.catalogue import CATALOGUE
+from vm_worker.learn.tune.fine_tuning import space
+from vm_worker.learn.tune.recipe import Recipe
+from vm_worker.learn.tune.timetable import Timetable
+from vm_worker.learn.tune.tuning import TuneRequest
+from vm_worker.search.loop import EndPolicy
 from vm_worker.search.space import Choice
-from vm_worker.tuning import TuneRequest
 
 pytestmark = pytest.mark.usefixtures("stub")
 
 
-def test_the_search_ends_after_trials_without_gain(request_: TuneRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trials, "PATIENCE", 6)
-    tuned = run(replace(request_, options=replace(request_.options, trials=None)))
+def test_the_search_ends_after_trials_without_gain(request_: TuneRequest) -> None:
+    policy = replace(request_.policy, ending=EndPolicy(patience=6))
+    tuned = run(replace(request_, options=replace(request_.options, trials=None), policy=policy))
     errors = [1 - (row.validation_accuracy or 0.0) for row in tuned.trials if row.kind != "views"]
     assert min(errors) == min(errors[:-6]) and "nothing better" in tuned.search.outcome
 
@@ -71,13 +73,13 @@ def test_where_time_is_short_a_suggestion_is_tried_with_fewer_epochs(
 
     monkeypatch.setattr(Timetable, "fits_trial", short)
     ledger = Ledger()
-    tuned = run(replace(request_, commit=ledger.commit))
-    epochs = [int(str(row.parameters["epochs"])) for row in tuned.trials if row.kind == "genetic"]
+    tuned = run(replace(request_, committed=ledger.anew))
+    epochs = [cast(int, row.parameters["epochs"]) for row in tuned.trials if row.kind == "genetic"]
     assert epochs and max(epochs) == 9
-    suggested = {result["suggested"] for result in ledger.kept.values()}
+    suggested = {cast(int, result["suggested"]) for result in ledger.kept.values()}
     assert max(suggested) > 9  # so that it is found again
     stub_trials.asked.clear()
-    again = run(replace(request_, committed=ledger.kept, commit=ledger.commit))
+    again = run(replace(request_, committed=ledger.again))
     assert not asked("trial") and leaderboard(again) == leaderboard(tuned)
 
 
@@ -85,6 +87,6 @@ def test_where_time_is_short_a_suggestion_is_tried_with_fewer_epochs(
     ("rule", "most", "choices"), [(8, 40, (4, 8, 12, 20)), (3, 40, (1, 3, 4, 7)), (12, 15, (6, 12, 15)), (1, 1, (1,))]
 )
 def test_a_search_draws_epochs_around_the_rules(rule: int, most: int, choices: tuple[int, ...]) -> None:
-    dimensions = trials.space(CATALOGUE["efficientnet_lite0"], rule, most).dimensions
+    dimensions = space(CATALOGUE["efficientnet_lite0"], rule, most).dimensions
     (epochs,) = (one for one in dimensions if one.name == "epochs")
     assert isinstance(epochs, Choice) and epochs.values == choices

@@ -9,8 +9,8 @@ import pytest
 
 from jobs.errors import Transient
 from jobs.job import Progress, Status
-from jobs.mail import ListMailer
-from jobs.queue import Dismissal
+from jobs.mail.message import ListMailer
+from jobs.queue import Release
 from tests.unit.worker.house import LEASE, House
 
 
@@ -75,7 +75,7 @@ def test_one_address_has_one_running_job(house: House) -> None:
 
 def test_a_crashed_job_waits_for_its_time(house: House) -> None:
     record = house.claim_elsewhere(house.submit())
-    house.queue.let_go(record, Dismissal("crashes", "crashed", "it died"))
+    house.queue.let_go(record, Release("crashes", "crashed", "it died"))
     worker = house.worker("w")
     assert not worker.step()
     house.clock.advance(60)

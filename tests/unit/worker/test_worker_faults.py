@@ -10,11 +10,12 @@ import pytest
 
 from jobs.errors import Transient
 from jobs.job import Status
-from jobs.mail import Mail
-from jobs.queue import Dismissal, Waiting
+from jobs.mail.message import Mail
+from jobs.queue import Release, Waiting
 from jobs.records import Record
-from jobs.store import Blob
+from jobs.storage.store import Blob
 from tests.unit.worker.house import LEASE, House, Refuser
+from vm_worker.events import Answer, Rejected
 from vm_worker.spec import Spec
 
 
@@ -34,7 +35,7 @@ def test_mail_that_another_left_pending_does_not_wait_for_a_long_queue(house: Ho
 
 def test_a_wait_that_a_wrong_clock_ordered_does_not_count(house: House) -> None:
     job_id = house.submit()
-    house.queue.let_go(house.claim_elsewhere(job_id), Dismissal("crashes", "crashed", "it died"))
+    house.queue.let_go(house.claim_elsewhere(job_id), Release("crashes", "crashed", "it died"))
     far = house.clock.now() + timedelta(days=3)
     house.queue.update(job_id, lambda job: replace(job, retry_at=far))
     assert house.worker("w").step()
@@ -44,7 +45,6 @@ def test_nothing_that_a_job_does_ends_the_worker(house: House, monkeypatch: pyte
     house.submit()
     worker = house.worker("w")
     errors: list[Exception] = [RuntimeError("ours"), KeyError("ours"), Transient("theirs")]
-    monkeypatch.setattr(worker, "_rest", lambda seconds: None)
 
     def claim(waiting: object, owner: str) -> None:
         if errors:
@@ -117,3 +117,70 @@ def test_a_worker_that_is_asked_to_stop_sweeps_no_further(house: House) -> None:
     house.mailer.send = stops  # type: ignore[method-assign]
     worker.forever(1.0)
     assert len(house.mailer.sent) == 2  # to the user and the operator of the job in hand
+
+
+@pytest.mark.parametrize("error", [KeyError("a template of ours"), Transient("the provider")])
+def test_a_mail_that_cannot_be_written_does_not_stop_the_next_job(house: House, error: Exception) -> None:
+    def broken(mail: Mail) -> None:
+        raise error
+
+    house.mailer.send = broken  # type: ignore[method-assign]
+    jobs = [house.submit("a" * 64), house.submit("b" * 64)]
+    worker = house.worker("w")
+    assert [worker.step(), worker.step()] == [True, True]
+    assert [house.status(job) for job in jobs] == [Status.REJECTED] * 2
+
+
+def test_a_worker_whose_machine_goes_hands_its_job_back_and_ends(house: House) -> None:
+    job_id = house.submit()
+
+    class Stopped(Refuser):
+        def answer(self, answer: Answer) -> None:
+            raise AssertionError("nothing was offered")
+
+        def next_event(self, timeout: float) -> Rejected:
+            house.stopping = True
+            return super().next_event(timeout)
+
+    house.launch = lambda spec, home: Stopped()
+    house.worker("w").forever(1.0)
+    assert house.status(job_id) is Status.AWAITING_WORKER
+
+
+def test_an_idle_worker_leaves_when_it_is_told_so(house: House) -> None:
+    idle: list[float] = []
+
+    def leave(seconds: float) -> bool:
+        idle.append(seconds)
+        return seconds > 3
+
+    house.submit()
+    house.worker("w").forever(1.0, leave)
+    assert len(house.launched) == 1
+    assert idle == sorted(idle) and idle[-1] > 3 >= idle[-2]
+
+
+def test_the_end_of_an_attempts_log_is_kept_for_the_operator(house: House, caplog: pytest.LogCaptureFixture) -> None:
+    def writes(spec: Spec, home: Path) -> Refuser:
+        (home / "attempt.log").write_bytes(b"".join(b"line %d \xff\n" % n for n in range(100)))
+        return Refuser()
+
+    house.launch = writes
+    house.submit()
+    with caplog.at_level("INFO"):
+        house.worker("w").step()
+    kept = [line for line in caplog.messages if "| line" in line]
+    assert len(kept) == 30 and "line 99" in kept[-1]
+
+
+def test_a_record_that_is_gone_after_its_run_needs_no_mail(house: House) -> None:
+    job_id = house.submit()
+
+    def vanishes(spec: Spec, home: Path) -> Refuser:
+        for stat in list(house.queue.buckets.emails.list()):
+            house.queue.buckets.emails.delete(stat.name)
+        return Refuser()
+
+    house.launch = vanishes
+    assert house.worker("w").step()
+    assert house.queue.read(job_id) is None and house.mailer.sent == []

@@ -5,17 +5,29 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from jobs.json_values import JsonObject
 from tests.unit.worker import stub_trials
-from vm_worker.tuning import Tuned, TuneRequest, tune
+from vm_worker.learn.tune.tuning import FineTuned, TuneRequest, tune
+from vm_worker.search.trial_runner import Committed
 
 
 class Ledger:
     """The parent's side of commits."""
 
     def __init__(self) -> None:
-        self.kept: dict[str, Mapping[str, Any]] = {}
+        self.kept: dict[str, JsonObject] = {}
 
-    def commit(self, key: str, seconds: float, result: Mapping[str, Any]) -> Mapping[str, Any]:
+    @property
+    def anew(self) -> Committed:
+        """What a first attempt gets."""
+        return Committed({}, self.commit)
+
+    @property
+    def again(self) -> Committed:
+        """What a later attempt gets."""
+        return Committed(dict(self.kept), self.commit)
+
+    def commit(self, key: str, seconds: float, result: JsonObject) -> JsonObject:
         assert key not in self.kept, "a trial was offered twice"
         self.kept[key] = result
         return result
@@ -25,9 +37,9 @@ def asked(what: str) -> list[Mapping[str, Any]]:
     return [task for task in stub_trials.asked if task["do"] == what]
 
 
-def run(request: TuneRequest) -> Tuned:
+def run(request: TuneRequest) -> FineTuned:
     return tune(request, lambda event: None)
 
 
-def leaderboard(tuned: Tuned) -> list[tuple[Any, ...]]:
+def leaderboard(tuned: FineTuned) -> list[tuple[Any, ...]]:
     return [(row.kind, str(row.parameters), row.validation_accuracy) for row in tuned.trials]

@@ -84,9 +84,8 @@ async def predict(request: Request) -> Response:
     async with received(request, BODY_BYTES) as body:
         answers = await _answers(request, await _photos(request, kind, body))
     # Where several pictures may come, each has its answer in its place; a body that is none is a bad request.
-    first = answers[0]
-    if kind not in (FORM, JSON) and "error" in first:
-        raise Refused(422, "bad_image", first["error"]["message"])
+    if kind not in (FORM, JSON) and "error" in answers[0]:
+        raise Refused(422, "bad_image", answers[0]["error"]["message"])
     return JSONResponse({"predictions": answers})
 
 

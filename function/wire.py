@@ -1,0 +1,127 @@
+"""The answers of the service to programs, as frozen values and JSON: the service and its client share them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from jobs.flat import Flat
+from jobs.json_values import JsonObject
+from jobs.shown import CandidateShown, CurvePoint
+from jobs.storage.links import Link
+
+CANDIDATE_KEYS = (
+    "name", "validation_accuracy", "validation_score", "metric", "validation_interval", "seconds", "state",
+)  # fmt: skip
+CURVE_KEYS = (
+    "phase", "epoch", "accuracy", "validation_accuracy", "validation_score", "metric", "loss", "validation_loss",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Upload:
+    """The link by which the zip of a job is sent, and the one that starts an upload in parts."""
+
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    max_bytes: int = 0
+    resumable: Link | None = None  # starts an upload in parts
+    method: str = "PUT"
+    expires_at: str | None = None  # RFC 3339, UTC
+
+    def to_json(self) -> JsonObject:
+        """Write the part `upload` of an answer; without `resumable` where there is no such upload."""
+        plain = ("method", "url", "headers", "expires_at", "max_bytes")
+        resumable = {"resumable": self.resumable.to_json()} if self.resumable else {}
+        return {name: getattr(self, name) for name in plain} | resumable
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Upload:
+        """Read the part `upload` of an answer. Raises KeyError, TypeError for what is none."""
+        known = {one.name: data[one.name] for one in fields(cls) if one.name in data}
+        if known.get("resumable"):
+            known["resumable"] = Link.from_json({"method": "POST", **known["resumable"]})
+        return cls(**known)
+
+
+@dataclass(frozen=True)
+class SubmissionAnswer:
+    """The answer to a new job."""
+
+    job_id: str
+    upload: Upload
+    status_url: str
+    delete_url: str
+
+    def to_json(self) -> JsonObject:
+        """Write the answer."""
+        return {**vars(self), "upload": self.upload.to_json()}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> SubmissionAnswer:
+        """Read the answer. Raises KeyError, TypeError for what is none."""
+        return cls(data["job_id"], Upload.from_json(data["upload"]), data["status_url"], data["delete_url"])
+
+
+@dataclass(frozen=True)
+class ErrorShown(Flat):
+    """The reason why a job was refused or has failed."""
+
+    code: str
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class FileShown(Flat):
+    """One result that can be downloaded."""
+
+    name: str
+    url: str
+    bytes: int | None = None
+
+
+@dataclass(frozen=True)
+class StatusAnswer:
+    """The state of a job. Times are RFC 3339 in UTC; None where there is nothing to say yet."""
+
+    status: str
+    job_id: str = ""
+    stage: str | None = None
+    progress: float | None = 0.0  # 0..1
+    message: str = ""
+    created_at: str | None = None
+    uploaded_at: str | None = None
+    started_at: str | None = None
+    finished_at: str | None = None
+    minutes: int | None = None
+    quoted_seconds: float | None = None
+    remaining_seconds: float | None = None
+    candidates: tuple[CandidateShown, ...] = ()
+    curve: tuple[CurvePoint, ...] = ()
+    error: ErrorShown | None = None
+    files: tuple[FileShown, ...] = ()
+    delete_after: str | None = None
+
+    def to_json(self) -> JsonObject:
+        """Write the answer: of candidates and curve no other keys than those listed here leave the service."""
+        return {
+            **vars(self),
+            "candidates": [{key: getattr(row, key) for key in CANDIDATE_KEYS} for row in self.candidates],
+            "curve": [{key: getattr(point, key) for key in CURVE_KEYS} for point in self.curve],
+            "error": self.error.to_json() if self.error else None,
+            "files": [file.to_json() for file in self.files],
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> StatusAnswer:
+        """Read the answer of a service of this version, of the one before or of a later one.
+
+        Raises KeyError, TypeError for what is none.
+        """
+        known = {one.name: data[one.name] for one in fields(cls) if one.name in data}
+        known["candidates"] = tuple(CandidateShown.from_json(row) for row in data.get("candidates", ()))
+        known["curve"] = tuple(CurvePoint.from_json(point) for point in data.get("curve", ()))
+        known["error"] = ErrorShown.from_json(data["error"]) if data.get("error") else None
+        known["files"] = tuple(FileShown.from_json(file) for file in data.get("files", ()))
+        return cls(**known)

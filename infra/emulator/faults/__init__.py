@@ -1,0 +1,1 @@
+"""Requests that fail on demand, and the other routes that only tests use."""

@@ -1,0 +1,108 @@
+"""The admin routes, with which tests steer the emulator; served only with `--admin`.
+
+PUT GET DELETE /_emulator/faults      a JSON list of fault rules, with the keys of `Rule`
+PUT GET        /_emulator/clock       {"offset_seconds": n}: moves expiries and creation times
+PUT GET        /_emulator/rate        {"writes_per_second": 1 or null}: limit for each object name; beyond it 429
+POST           /_emulator/lifecycle   {"now": RFC 3339, optional} -> {"deleted": n}: deletes what is due
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import TypeGuard
+
+from infra.emulator.faults.injection import Faults
+from infra.emulator.faults.rules import rules_from
+from infra.emulator.protocol.errors import INVALID, METHOD_NOT_ALLOWED, ApiError
+from infra.emulator.protocol.messages import App, Receive, Request, Response, Scope, Send, json_response, send_response
+from infra.emulator.store.lifecycle import sweep
+from infra.emulator.store.store import Store
+from jobs.json_values import Json, JsonObject
+
+_MOST_OFFSET_SECONDS = 100 * 366 * 86400
+
+Route = Callable[[Request], Awaitable[Json]]
+
+
+class Admin:
+    """The admin routes, and the emulator behind them. No fault rule applies to the admin routes themselves."""
+
+    def __init__(self, app: App, store: Store) -> None:
+        self._app = app
+        self._store = store
+        self._faults = Faults(app)
+        self._routes: dict[str, Route] = {
+            "/_emulator/faults": self._rules,
+            "/_emulator/clock": self._clock,
+            "/_emulator/rate": self._rate,
+            "/_emulator/lifecycle": self._lifecycle,
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        path = scope["raw_path"].decode("latin-1")
+        if route := self._routes.get(path):
+            request = Request(scope, receive)
+            await send_response(await _answer(route, request), send, head=False)
+        elif path.startswith("/_emulator/"):
+            await self._app(scope, receive, send)
+        else:
+            await self._faults(scope, receive, send)
+
+    async def _rules(self, request: Request) -> Json:
+        _only(request, "PUT", "GET", "DELETE")
+        if request.method != "GET":
+            self._faults.order(rules_from(await request.body()) if request.method == "PUT" else [])
+        return self._faults.shown()
+
+    async def _clock(self, request: Request) -> JsonObject:
+        _only(request, "PUT", "GET")
+        clock = self._store.index.clock
+        if request.method == "PUT":
+            offset = (await request.json()).get("offset_seconds")
+            if not _is_number(offset) or abs(offset) > _MOST_OFFSET_SECONDS:
+                raise ApiError(INVALID, "offset_seconds must be a number of at most a hundred years.")
+            clock.offset_seconds = float(offset)
+        return {"offset_seconds": clock.offset_seconds, "now": clock.text()}
+
+    async def _rate(self, request: Request) -> JsonObject:
+        _only(request, "PUT", "GET")
+        rate = self._store.index.rate
+        if request.method == "PUT":
+            wanted = (await request.json()).get("writes_per_second")
+            if wanted is not None and not (_is_number(wanted) and wanted > 0):
+                raise ApiError(INVALID, "writes_per_second must be a number above 0, or null.")
+            rate.writes_per_second = wanted
+        return {"writes_per_second": rate.writes_per_second}
+
+    async def _lifecycle(self, request: Request) -> JsonObject:
+        _only(request, "POST")
+        text = (await request.json()).get("now")
+        now = self._store.index.clock.now() if text is None else _moment(text)
+        return {"deleted": await asyncio.to_thread(sweep, self._store, now)}
+
+
+async def _answer(route: Route, request: Request) -> Response:
+    try:
+        return json_response(await route(request))
+    except ApiError as error:
+        return Response(error.kind.status, error.json_body(), [("content-type", "application/json; charset=UTF-8")])
+
+
+def _only(request: Request, *methods: str) -> None:
+    if request.method not in methods:
+        raise ApiError(METHOD_NOT_ALLOWED)
+
+
+def _is_number(value: object) -> TypeGuard[float]:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _moment(text: object) -> datetime:
+    try:
+        moment = datetime.fromisoformat(str(text))
+    except ValueError:
+        raise ApiError(INVALID, "now must be a time as RFC 3339 writes it.") from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -1,0 +1,99 @@
+"""Injection of faults: makes the requests that a rule hits fail, as networks and services do."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import socket
+import struct
+from collections.abc import Sequence
+
+from infra.emulator.faults.rules import CountedRule, Rule
+from infra.emulator.protocol.errors import INTERNAL, INVALID, RATE_LIMITED, ApiError, Kind
+from infra.emulator.protocol.messages import App, Event, Receive, Response, Scope, Send, send_response
+from jobs.json_values import JsonObject
+
+_JSON_PATH = re.compile(r"(/storage/v1|/upload|/download|/resumable|/batch|/b|/v1)(/|$)")
+_KINDS = {
+    400: INVALID,
+    401: Kind(401, "authError", "AuthenticationRequired", "Invalid Credentials"),
+    403: Kind(403, "forbidden", "AccessDenied", "Access denied."),
+    408: Kind(408, "requestTimeout", "RequestTimeout", "The request timed out."),
+    429: RATE_LIMITED,
+    500: INTERNAL,
+    502: Kind(502, "backendError", "BadGateway", "Bad Gateway"),
+    503: Kind(503, "backendError", "ServiceUnavailable", "Service Unavailable"),
+    504: Kind(504, "gatewayTimeout", "GatewayTimeout", "Gateway Timeout"),
+}
+_RESET = struct.pack("ii", 1, 0)  # SO_LINGER: close by RST
+
+
+class Faults:
+    """An ASGI application before another one: it lets requests through unless a rule strikes. The first rule wins."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+        self._rules: list[CountedRule] = []
+
+    def order(self, rules: Sequence[Rule]) -> None:
+        """Put these rules in force, and no others; they count from now on."""
+        self._rules = [CountedRule(rule) for rule in rules]
+
+    def shown(self) -> list[JsonObject]:
+        """Write every rule with its keys `left` and `hit`."""
+        return [counted.to_json() for counted in self._rules]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, or make it fail."""
+        rule = self._struck(scope) if self._rules else None
+        if rule is None:
+            await self._app(scope, receive, send)
+        elif rule.action == "status":
+            await send_response(_refusal(scope, rule.status), send, head=scope["method"] == "HEAD")
+        elif rule.action == "slow":
+            await self._app(scope, receive, _late(send, rule.seconds))
+        else:
+            if rule.action == "lose_answer":
+                await self._app(scope, receive, _drop)
+            await _hang_up(scope, receive, reset=rule.action == "reset")
+
+    def _struck(self, scope: Scope) -> Rule | None:
+        path = f"{scope['raw_path'].decode('latin-1')}?{scope['query_string'].decode('latin-1')}"
+        for counted in self._rules:
+            if counted.rule.matches(scope["method"], path) and counted.strikes():
+                return counted.rule
+        return None
+
+
+def _late(send: Send, seconds: float) -> Send:
+    async def later(event: Event) -> None:
+        if event["type"] == "http.response.start":
+            await asyncio.sleep(seconds)
+        await send(event)
+
+    return later
+
+
+async def _drop(event: Event) -> None:
+    """Send nothing: the answer is lost."""
+
+
+async def _hang_up(scope: Scope, receive: Receive, *, reset: bool) -> None:
+    """End the connection without an answer: by RST if `reset`, else as a process that ends does."""
+    transport: asyncio.Transport = scope["state"]["transport"]
+    if reset and (connection := transport.get_extra_info("socket")) is not None:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+    transport.abort()
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def _refusal(scope: Scope, status: int) -> Response:
+    kind = _KINDS.get(status) or Kind(status, "backendError" if status >= 500 else "invalid", "Ordered", "As ordered.")
+    error = ApiError(kind)
+    json_api = _JSON_PATH.match(scope["raw_path"].decode("latin-1"))
+    body, label = (error.json_body(), "json") if json_api else (error.xml_body(), "xml")
+    headers = [("content-type", f"application/{label}; charset=UTF-8")]
+    if any(name == b"expect" for name, _ in scope["headers"]):
+        headers.append(("connection", "close"))  # the body that it announced will not come
+    return Response(status, body, headers)

@@ -1,0 +1,112 @@
+"""The routes of the JSON API: a table from path template and method to handler."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from urllib.parse import unquote
+
+from infra.emulator.calls.service import Call, Handler
+from infra.emulator.json_api import (
+    access,
+    accounts,
+    bucket_parts,
+    buckets,
+    copies,
+    folders,
+    objects,
+    uploads,
+)
+from infra.emulator.protocol.errors import INVALID, ApiError
+from infra.emulator.protocol.messages import Response, json_response
+
+Handlers = Mapping[str, Handler]
+
+
+async def _health(call: Call) -> Response:
+    return json_response({"status": "ok"})
+
+
+_STORAGE: Mapping[str, Handlers] = {
+    "b": {"GET": buckets.list_buckets, "POST": buckets.insert_bucket},
+    "b/{bucket}": {
+        "GET": buckets.get_bucket, "PATCH": buckets.patch_bucket,
+        "PUT": buckets.update_bucket, "DELETE": buckets.delete_bucket,
+    },
+    "b/{bucket}/o": {"GET": objects.list_objects},
+    "b/{bucket}/o/{object}": {
+        "GET": objects.get_object, "PATCH": objects.patch_object,
+        "PUT": objects.update_object, "DELETE": objects.delete_object,
+    },
+    "b/{bucket}/o/{object}/rewriteTo/b/{to_bucket}/o/{to_object}": {"POST": copies.rewrite_object},
+    "b/{bucket}/o/{object}/copyTo/b/{to_bucket}/o/{to_object}": {"POST": copies.copy_object},
+    "b/{bucket}/o/{object}/moveTo/o/{to_object}": {"POST": copies.move_object},
+    "b/{bucket}/o/{object}/compose": {"POST": copies.compose_object},
+    "b/{bucket}/iam": {"GET": access.get_policy, "PUT": access.set_policy},
+    "b/{bucket}/iam/testPermissions": {"GET": access.test_permissions},
+    "b/{bucket}/o/{object}/iam/testPermissions": {"GET": access.test_permissions},
+    "b/{bucket}/acl": {"GET": access.list_acl, "POST": access.insert_acl},
+    "b/{bucket}/acl/{entity}": access.ONE_ENTITY,
+    "b/{bucket}/defaultObjectAcl": {"GET": access.list_acl, "POST": access.insert_acl},
+    "b/{bucket}/defaultObjectAcl/{entity}": access.ONE_ENTITY,
+    "b/{bucket}/o/{object}/acl": {"GET": access.list_acl, "POST": access.insert_acl},
+    "b/{bucket}/o/{object}/acl/{entity}": access.ONE_ENTITY,
+    "b/{bucket}/storageLayout": {"GET": bucket_parts.storage_layout},
+    "b/{bucket}/lockRetentionPolicy": {"POST": bucket_parts.lock_retention},
+    "b/{bucket}/notificationConfigs": {
+        "GET": bucket_parts.list_notifications, "POST": bucket_parts.insert_notification,
+    },
+    "b/{bucket}/notificationConfigs/{id}": {
+        "GET": bucket_parts.get_notification, "DELETE": bucket_parts.delete_notification,
+    },
+    "b/{bucket}/managedFolders": {"GET": folders.list_folders, "POST": folders.insert_folder},
+    "b/{bucket}/managedFolders/{folder}": {"GET": folders.get_folder, "DELETE": folders.delete_folder},
+    "b/{bucket}/folders": {"GET": folders.list_no_folders},
+    "projects/{project}/serviceAccount": {"GET": accounts.service_account},
+}  # fmt: skip
+_TABLE: Mapping[str, Handlers] = {
+    **{prefix + path: handlers for path, handlers in _STORAGE.items() for prefix in ("", "storage/v1/")},
+    **{
+        f"{upload}/{prefix}b/{{bucket}}/o": {
+            "POST": uploads.insert_object, "PUT": uploads.insert_object, "DELETE": uploads.cancel,
+        }
+        for upload in ("upload", "resumable/upload")
+        for prefix in ("", "storage/v1/")
+    },
+    **{
+        f"download/{prefix}b/{{bucket}}/o/{{object}}": {"GET": objects.get_media, "HEAD": objects.get_media}
+        for prefix in ("", "storage/v1/")
+    },
+    "v1/projects/-/serviceAccounts/{email_and_verb}": {"POST": accounts.sign_blob},
+    "token": {"POST": accounts.token},
+    "_emulator/health": {"GET": _health},
+}  # fmt: skip
+
+
+def _by_length() -> dict[int, list[tuple[list[str], Handlers]]]:
+    found: dict[int, list[tuple[list[str], Handlers]]] = {}
+    for template, handlers in _TABLE.items():
+        parts = template.split("/")
+        found.setdefault(len(parts), []).append((parts, handlers))
+    return found
+
+
+_TEMPLATES = _by_length()
+
+
+def find(raw_path: str) -> tuple[Handlers, dict[str, str]] | None:
+    """Find the handlers of a path (as it was sent), and the decoded names in it. Raises ApiError if not UTF-8."""
+    parts = raw_path.strip("/").split("/")
+    for template, handlers in _TEMPLATES.get(len(parts), ()):
+        if all(fixed == part or (fixed[0] == "{" and part) for fixed, part in zip(template, parts, strict=True)):
+            return handlers, {
+                fixed[1:-1]: decoded(part) for fixed, part in zip(template, parts, strict=True) if fixed[0] == "{"
+            }
+    return None
+
+
+def decoded(part: str) -> str:
+    """Decode the percent signs in a part of a path. Raises ApiError if it is not UTF-8."""
+    try:
+        return unquote(part, errors="strict")
+    except UnicodeDecodeError:
+        raise ApiError(INVALID, "The path is not UTF-8.") from None

@@ -1,0 +1,166 @@
+"""Conditions of a request on the generation, metageneration or etag of what is stored now."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from infra.emulator.protocol.errors import INVALID, NOT_MODIFIED, PRECONDITION, ApiError
+from infra.emulator.protocol.messages import Request
+from infra.emulator.resources.reading import texts_in, whole
+from jobs.json_values import JsonObject
+
+
+class Versioned(Protocol):
+    """A bucket or an object: the values that conditions look at."""
+
+    @property
+    def generation(self) -> int:
+        """A number that changes when the content does."""
+        ...
+
+    @property
+    def metageneration(self) -> int:
+        """A number that starts at 1 and grows by 1 with each patch."""
+        ...
+
+    @property
+    def etags(self) -> tuple[str, ...]:
+        """The values that If-Match may name."""
+        ...
+
+
+@dataclass(frozen=True)
+class Preconditions:
+    """All conditions of one request. None and () mean no condition; generation 0 means: must not exist."""
+
+    generation: int | None = None
+    not_generation: int | None = None
+    metageneration: int | None = None
+    not_metageneration: int | None = None
+    etags: tuple[str, ...] = ()
+    not_etags: tuple[str, ...] = ()
+
+    def check(self, current: Versioned | None, *, reading: bool = False) -> None:
+        """Check the conditions against what is stored. Raises ApiError 412, or 304 if a reader has it already."""
+        if self == NONE:
+            return
+        if not self._match(current):
+            raise ApiError(PRECONDITION)
+        if self._unwanted(current):
+            raise ApiError(NOT_MODIFIED if reading else PRECONDITION)
+
+    def to_json(self) -> JsonObject:
+        """Write the conditions as JSON, for the session of an upload."""
+        return {
+            "generation": self.generation,
+            "not_generation": self.not_generation,
+            "metageneration": self.metageneration,
+            "not_metageneration": self.not_metageneration,
+            "etags": list(self.etags),
+            "not_etags": list(self.not_etags),
+        }
+
+    @classmethod
+    def from_json(cls, stored: JsonObject) -> Preconditions:
+        """Read what `to_json` wrote."""
+        return cls(
+            whole(stored.get("generation")),
+            whole(stored.get("not_generation")),
+            whole(stored.get("metageneration")),
+            whole(stored.get("not_metageneration")),
+            texts_in(stored.get("etags")),
+            texts_in(stored.get("not_etags")),
+        )
+
+    def _match(self, current: Versioned | None) -> bool:
+        if self.generation is not None and self.generation != (current.generation if current else 0):
+            return False
+        if self.metageneration is not None and self.metageneration != (current.metageneration if current else None):
+            return False
+        return not self.etags or _named(self.etags, current)
+
+    def _unwanted(self, current: Versioned | None) -> bool:
+        if self.not_generation is not None and self.not_generation == (current.generation if current else 0):
+            return True
+        if current and self.not_metageneration == current.metageneration:
+            return True
+        return _named(self.not_etags, current)
+
+
+NONE = Preconditions()
+
+
+def from_query(request: Request) -> Preconditions:
+    """Read the JSON API's conditions: `ifGenerationMatch` and the like, If-Match and If-None-Match. Raises ApiError."""
+    return Preconditions(
+        _number(request.params.get, "ifGenerationMatch"),
+        _number(request.params.get, "ifGenerationNotMatch"),
+        _number(request.params.get, "ifMetagenerationMatch"),
+        _number(request.params.get, "ifMetagenerationNotMatch"),
+        *_etags(request),
+    )
+
+
+def source_from_query(request: Request) -> Preconditions:
+    """Read the conditions on the source of a copy: `ifSourceGenerationMatch` and the like. Raises ApiError."""
+    return Preconditions(
+        _number(request.params.get, "ifSourceGenerationMatch"),
+        _number(request.params.get, "ifSourceGenerationNotMatch"),
+        _number(request.params.get, "ifSourceMetagenerationMatch"),
+        _number(request.params.get, "ifSourceMetagenerationNotMatch"),
+    )
+
+
+def source_from_headers(request: Request) -> Preconditions:
+    """Read the conditions on the source of an XML copy: `x-goog-copy-source-if-...`. Raises ApiError."""
+    prefix = "x-goog-copy-source-if-"
+    return Preconditions(
+        _number(request.header, prefix + "generation-match"),
+        None,
+        _number(request.header, prefix + "metageneration-match"),
+        None,
+        _tags(request.header(prefix + "match")),
+        _tags(request.header(prefix + "none-match")),
+    )
+
+
+def from_object(fields: JsonObject) -> Preconditions:
+    """Read the `objectPreconditions` of one source of a composition. Raises ApiError."""
+    given = {key: str(value) for key, value in fields.items()}
+    return Preconditions(_number(given.get, "ifGenerationMatch"))
+
+
+def from_headers(request: Request) -> Preconditions:
+    """Read the XML API's conditions: `x-goog-if-...`, If-Match and If-None-Match. Raises ApiError."""
+    return Preconditions(
+        _number(request.header, "x-goog-if-generation-match"),
+        _number(request.header, "x-goog-if-generation-not-match"),
+        _number(request.header, "x-goog-if-metageneration-match"),
+        _number(request.header, "x-goog-if-metageneration-not-match"),
+        *_etags(request),
+    )
+
+
+def _number(get: Callable[[str], str | None], name: str) -> int | None:
+    text = get(name)
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) < 20):
+        raise ApiError(INVALID, f"Invalid value for {name}: it must be a whole number.")
+    return int(text)
+
+
+def _etags(request: Request) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    return _tags(request.header("if-match")), _tags(request.header("if-none-match"))
+
+
+def _tags(text: str) -> tuple[str, ...]:
+    return tuple(tag.strip().removeprefix("W/").strip('"') for tag in text.split(",") if tag.strip())
+
+
+def _named(tags: tuple[str, ...], current: Versioned | None) -> bool:
+    if not tags or current is None:
+        return False
+    return "*" in tags or any(tag in tags for tag in current.etags)

@@ -1,0 +1,1 @@
+"""Verification of signed requests: service-account keys, V4 and V2 signatures."""

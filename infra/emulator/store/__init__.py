@@ -1,0 +1,1 @@
+"""Buckets, objects and upload sessions on disk, and the searches over them."""

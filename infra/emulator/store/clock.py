@@ -1,0 +1,20 @@
+"""The emulator's clock: the time of this machine, plus an offset that tests may set."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+
+class Clock:
+    """Gives the time for expiries, creation times and lifecycle rules. Generations never ask it: they only grow."""
+
+    def __init__(self) -> None:
+        self.offset_seconds = 0.0
+
+    def now(self) -> datetime:
+        """Get the current time, UTC."""
+        return datetime.now(UTC) + timedelta(seconds=self.offset_seconds)
+
+    def text(self) -> str:
+        """Get the current time as RFC 3339 with milliseconds, as Cloud Storage writes it."""
+        return self.now().isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,1 @@
+"""Transfers of contents: uploads, downloads, and copies from one object to another."""

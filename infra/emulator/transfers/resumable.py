@@ -1,0 +1,160 @@
+"""Resumable uploads: one request begins a session, others fill it, also after a restart of the emulator."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+
+from infra.emulator.protocol.errors import (
+    CANCELLED,
+    INVALID,
+    NO_SUCH_UPLOAD,
+    RANGE_NOT_CONTIGUOUS,
+    ApiError,
+)
+from infra.emulator.protocol.messages import ClientGone, Request, Response
+from infra.emulator.resources.rows import ObjectRow, Session, Target
+from infra.emulator.store.files import Incoming
+from infra.emulator.store.store import Store
+from infra.emulator.transfers.uploads import Plan, commit, expected_from_headers, fill, promised
+
+_CONTENT_RANGE = re.compile(r"bytes (?:(\d+)-(\d+|\*)|\*)/(\d+|\*)")
+
+
+@dataclass(frozen=True)
+class Span:
+    """The range of one chunk. `first` is None if it has no bytes, `total` if the size is not known yet."""
+
+    first: int | None
+    total: int | None
+    to_the_end: bool = False  # the end of the body is the end of the content
+
+
+class Resumable:
+    """The sessions of one store. Each session is filled by one request at a time."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._open: dict[str, Incoming] = {}
+        self._locks: dict[str, asyncio.Lock] = {}
+
+    async def begin(self, plan: Plan) -> str:
+        """Begin a session and return its id. Raises ApiError if its conditions fail already."""
+        self._store.check(plan.target, plan.only)
+        session = await asyncio.to_thread(self._store.begin_session, plan.target, plan.to_json())
+        return session.id
+
+    async def go_on(self, upload_id: str, request: Request) -> ObjectRow | Response:
+        """Receive a chunk. Returns the finished object, or the answer 308 with what was received. Raises ApiError."""
+        self._store.session(upload_id)
+        async with self._locks.setdefault(upload_id, asyncio.Lock()):
+            session = self._store.session(upload_id)
+            if session.done:
+                return self._store.get(Target(session.bucket, session.name, session.done))
+            span = _span(request)
+            plan = Plan.from_json(Target(session.bucket, session.name), session.spec)
+            plan = promised(plan, expected_from_headers(request))
+            if span.total is not None:
+                plan.expected.check_length(span.total)
+            session = await self._receive(session, request, span, plan)
+            total = session.received if span.to_the_end else span.total
+            if total is None or session.received < total:
+                return _incomplete(session.received, request)
+            return await self._finish(session, plan)
+
+    async def cancel(self, upload_id: str) -> None:
+        """End a session. Always raises ApiError 499, which is how Cloud Storage answers."""
+        self._store.session(upload_id)
+        self._forget(upload_id)
+        await asyncio.to_thread(self._store.end_session, upload_id)
+        raise ApiError(CANCELLED)
+
+    async def _receive(self, session: Session, request: Request, span: Span, plan: Plan) -> Session:
+        if span.first is None:
+            return session
+        if span.first > session.received:
+            raise ApiError(RANGE_NOT_CONTIGUOUS)
+        incoming = self._incoming(session)
+        try:
+            await fill(incoming, _following(request, session.received - span.first), plan.expected)
+        except ClientGone:
+            await self._save(session, incoming)
+            raise
+        except ApiError:
+            self._forget(session.id)
+            await asyncio.to_thread(self._store.end_session, session.id)
+            raise
+        if span.total is not None and incoming.size > span.total:
+            raise ApiError(INVALID, "More bytes came than the Content-Range header says.")
+        if incoming.size == span.total:
+            return replace(session, received=incoming.size)  # the commit of the object syncs it
+        return await self._save(session, incoming)
+
+    async def _save(self, session: Session, incoming: Incoming) -> Session:
+        saved = replace(session, received=incoming.size)
+        await asyncio.to_thread(incoming.sync)
+        await asyncio.to_thread(self._store.index.save_session, saved)
+        return saved
+
+    async def _finish(self, session: Session, plan: Plan) -> ObjectRow:
+        incoming = self._incoming(session)
+        try:
+            row = await commit(self._store, incoming, plan, session.id)
+        except ApiError:
+            await asyncio.to_thread(self._store.end_session, session.id)
+            raise
+        finally:
+            self._forget(session.id)
+        return row
+
+    def _incoming(self, session: Session) -> Incoming:
+        found = self._open.get(session.id)
+        if found is None or found.size != session.received:
+            self._forget(session.id)
+            found = self._open[session.id] = self._store.files.resume(session.id, session.received)
+        return found
+
+    def _forget(self, upload_id: str) -> None:
+        if incoming := self._open.pop(upload_id, None):
+            incoming.close()
+        self._locks.pop(upload_id, None)
+
+
+def _span(request: Request) -> Span:
+    text = request.header("content-range")
+    if not text:
+        length = request.length
+        return Span(0, length, length is None)  # the whole content in one request
+    match = _CONTENT_RANGE.fullmatch(text.strip())
+    if match is None:
+        raise ApiError(INVALID, "Failed to parse Content-Range header.")
+    total = None if match[3] == "*" else int(match[3])
+    if match[1] is None:
+        return Span(None, total)
+    return Span(int(match[1]), total, total is None and match[2] == "*")
+
+
+async def _following(request: Request, have: int) -> AsyncIterator[bytes]:
+    """Read the body without its first `have` bytes, which are stored already."""
+    async for piece in request.stream():
+        if have < len(piece):
+            yield piece[have:]
+        have = max(0, have - len(piece))
+
+
+def _incomplete(received: int, request: Request) -> Response:
+    headers = [("range", f"bytes=0-{received - 1}")] if received else []
+    headers.append(("x-guploader-uploadid", "local"))
+    if request.header("x-guploader-no-308") == "yes":  # a client whose HTTP library would follow a 308
+        return Response(200, b"", [*headers, ("x-http-status-code-override", "308")])
+    return Response(308, b"", headers)
+
+
+def upload_id(request: Request) -> str:
+    """Get the id of the session that a request names. Raises ApiError 404 if it cannot be an id."""
+    found = request.params.get("upload_id", "")
+    if not re.fullmatch(r"[0-9a-f]{64}", found):
+        raise ApiError(NO_SUCH_UPLOAD)
+    return found

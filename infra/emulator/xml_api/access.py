@@ -1,0 +1,65 @@
+"""Decides who may use the XML API.
+
+The rules are tried in this order:
+
+1. A signed URL (V4 or V2) is verified, whatever else the request carries. No header can save a forged URL.
+2. A signed Authorization header (V4) is verified. `Bearer` with any token is the owner: tokens are not checked,
+   as the JSON API, which is for this machine alone, checks no caller. Any other scheme is refused.
+3. An official client library that has no credentials is the owner. Such libraries, when pointed at an emulator, read
+   and write objects through the XML API and expect to be allowed to, as in the JSON API. They are recognized by the
+   header `x-goog-api-client`, which no browser, no form and no plain HTTP tool sends on its own. Go's clients from
+   before 2022 send only `x-cloud-trace-context`, and only with reads, so this header lets reads pass, but no writes.
+4. Any other request is anonymous. It may read what the policy or the access control lists open to allUsers, and
+   nothing else. So a link whose signature was cut off is refused.
+"""
+
+from __future__ import annotations
+
+from infra.emulator.calls.service import Call
+from infra.emulator.protocol.errors import ACCESS_DENIED, ApiError, malformed
+from infra.emulator.protocol.messages import Request
+from infra.emulator.resources.rights import anybody_reads
+from infra.emulator.signatures import claims, v2
+
+_READS = ("GET", "HEAD")
+
+
+def authorize(call: Call) -> None:
+    """Check that the request is allowed. Raises ApiError: 403 AccessDenied, or what is wrong with its signature."""
+    request, verifier = call.request, call.service.verifier
+    if claims.is_in_query(request):
+        verifier.verify_query(request)
+    elif v2.is_v2(request):
+        v2.verify(verifier, request, verifier.hosts.bucket(request.host))
+    elif request.header("authorization"):
+        _check_header(call)
+    elif not _is_client_library(request) and not _open_to_all(call):
+        raise ApiError(ACCESS_DENIED, "Anonymous caller does not have access to the object, or it may not exist.")
+
+
+def _check_header(call: Call) -> None:
+    scheme = call.request.header("authorization").split(" ", 1)[0]
+    if claims.is_in_header(call.request):
+        call.service.verifier.verify_header(call.request)
+    elif scheme.lower() != "bearer":
+        raise malformed("Authorization", f"Unsupported Authorization scheme: {scheme[:40]}")
+
+
+def _is_client_library(request: Request) -> bool:
+    """Tell whether the request comes from an official client library."""
+    if request.header("x-goog-api-client"):
+        return True
+    return request.method in _READS and bool(request.header("x-cloud-trace-context"))
+
+
+def _open_to_all(call: Call) -> bool:
+    """Tell whether anybody may read what the request asks for."""
+    if call.request.method not in _READS or not call.names.get("bucket"):
+        return False
+    index = call.service.store.index
+    try:
+        bucket = index.bucket(call.names["bucket"])
+    except ApiError:
+        return False
+    name = call.names.get("object")
+    return anybody_reads(bucket, index.object(bucket.name, name) if name else None)

@@ -1,0 +1,93 @@
+"""Buckets in the XML API, and the list of all buckets: requests that name no object."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from infra.emulator.calls.service import Call
+from infra.emulator.protocol.errors import METHOD_NOT_ALLOWED, NOT_IMPLEMENTED, ApiError
+from infra.emulator.protocol.messages import Response
+from infra.emulator.resources.buckets import bucket_change, checked_bucket_name, settled
+from infra.emulator.resources.preconditions import from_headers
+from infra.emulator.xml_api.access import authorize
+from infra.emulator.xml_api.forms import post_object
+from infra.emulator.xml_api.listings import list_all_buckets, list_bucket
+from infra.emulator.xml_api.multipart_uploads import list_uploads
+from infra.emulator.xml_api.text import LISTS, read_xml, xml_response
+
+_NOT_HERE = frozenset(("acl", "cors", "encryption", "lifecycle", "logging", "tagging", "website", "billing"))
+
+
+async def xml_service(call: Call) -> Response:
+    """Any method on /, which names no bucket."""
+    if _is_form(call):
+        return await post_object(call)  # a field of the form names the bucket
+    authorize(call)
+    if call.request.method not in ("GET", "HEAD"):
+        raise ApiError(METHOD_NOT_ALLOWED)
+    return await list_all_buckets(call)
+
+
+async def xml_bucket(call: Call) -> Response:
+    """Any method on /{bucket}."""
+    if _is_form(call):
+        return await post_object(call)  # the policy in the form authorizes it
+    authorize(call)
+    handler = _METHODS.get(call.request.method)
+    if handler is None:
+        raise ApiError(METHOD_NOT_ALLOWED)
+    if not _NOT_HERE.isdisjoint(call.request.params):
+        raise ApiError(NOT_IMPLEMENTED, "Use the JSON API for this part of a bucket.")
+    return await handler(call)
+
+
+def _is_form(call: Call) -> bool:
+    return call.request.method == "POST" and call.request.header("content-type").startswith("multipart/form-data")
+
+
+async def _get(call: Call) -> Response:
+    params, index = call.request.params, call.service.store.index
+    if "uploads" in params:
+        return await list_uploads(call)
+    if "location" in params:
+        row = index.bucket(call.names["bucket"])
+        body = f"<LocationConstraint xmlns='{LISTS}'>{row.config.get('location', 'US')}</LocationConstraint>"
+        head = "<?xml version='1.0' encoding='UTF-8'?>"
+        return Response(200, (head + body).encode(), [("content-type", "application/xml; charset=UTF-8")])
+    if "versioning" in params:
+        row = index.bucket(call.names["bucket"])
+        state = [("Status", "Enabled" if row.keeps_versions else "Suspended")] if "versioning" in row.config else []
+        return xml_response("VersioningConfiguration", LISTS, state)
+    return await list_bucket(call)
+
+
+async def _head(call: Call) -> Response:
+    row = call.service.store.index.bucket(call.names["bucket"])
+    from_headers(call.request).check(row, reading=True)
+    return Response(200, b"", [("x-goog-metageneration", str(row.metageneration))])
+
+
+async def _put(call: Call) -> Response:
+    data = await call.request.body()
+    root = read_xml(data) if data.strip() else None
+    found = {element.tag: (element.text or "").strip() for element in root.iter()} if root is not None else {}
+    asked = {"location": found.get("LocationConstraint"), "storageClass": found.get("StorageClass")}
+    config = bucket_change({key: value for key, value in asked.items() if value})
+    name, index = checked_bucket_name(call.names["bucket"]), call.service.store.index
+    await asyncio.to_thread(index.insert_bucket, name, settled({}, config, index.clock.now()))
+    return Response(200)
+
+
+async def _delete(call: Call) -> Response:
+    index = call.service.store.index
+    await asyncio.to_thread(index.delete_bucket, call.names["bucket"], from_headers(call.request))
+    return Response(204)
+
+
+_METHODS: dict[str, Callable[[Call], Awaitable[Response]]] = {
+    "GET": _get,
+    "HEAD": _head,
+    "PUT": _put,
+    "DELETE": _delete,
+}

@@ -1,0 +1,149 @@
+"""Uploads by an HTML form (POST object). A signed policy document in the form says what the form may contain."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from urllib.parse import quote, urlencode
+
+from infra.emulator.calls.service import Call
+from infra.emulator.protocol.errors import ACCESS_DENIED, INVALID, INVALID_POLICY, WRONG_SIGNATURE, ApiError, malformed
+from infra.emulator.protocol.messages import Response, parse_json
+from infra.emulator.protocol.multipart import Form
+from infra.emulator.resources.encryption import key_field
+from infra.emulator.resources.objects import checked_object_name, config_from_pairs
+from infra.emulator.resources.rights import as_json, canned
+from infra.emulator.resources.rows import ObjectRow, Target
+from infra.emulator.signatures import claims
+from infra.emulator.transfers.uploads import Expected, Plan, take
+from infra.emulator.xml_api.text import xml_response
+from jobs.json_values import Json
+
+_NOT_IN_POLICY = ("policy", "x-goog-signature", "file")  # the policy must name every other field
+_KNOWN = re.compile(
+    r"x-goog-(?:meta-.+|algorithm|credential|date|signature|acl|storage-class|custom-time|encryption-.+)"
+)
+_SIGNED = ("x-goog-algorithm", "x-goog-credential", "x-goog-date", "x-goog-signature")
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One condition of a policy: a field equals a value or begins with it, or the size of the file is in a range."""
+
+    kind: str  # eq, starts-with or content-length-range
+    name: str  # of the field, or the least number of bytes
+    value: str  # of the field, or the greatest number of bytes
+
+    @property
+    def field(self) -> str:
+        """The name of the field, in lower case."""
+        return self.name.removeprefix("$").lower()
+
+    def holds(self, have: str | None) -> bool:
+        """Tell whether the value of the field meets the condition; never if there is no such field."""
+        if have is None:
+            return False
+        return have == self.value if self.kind == "eq" else have.startswith(self.value)
+
+
+async def post_object(call: Call) -> Response:
+    """POST /{bucket} with multipart/form-data"""
+    form = Form(call.request.header("content-type"), call.request.stream())
+    pairs = [(name.lower(), value) for name, value in await form.fields()]
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        raise ApiError(INVALID_POLICY, "A field is there twice.")
+    conditions = _verified(call, fields)
+    name = checked_object_name(fields.get("key", "").replace("${filename}", form.filename))
+    known = {**fields, "bucket": call.names["bucket"] or _bucket(conditions), "key": name}
+    expected = _meets(conditions, known, fields)
+    row = await take(call.service.store, form.file(), _plan(call, known, expected))
+    return _answer(call, row, fields)
+
+
+def _verified(call: Call, fields: Mapping[str, str]) -> Sequence[Condition]:
+    """Verify the signature and the expiry of the policy; returns its conditions. Raises ApiError."""
+    if "policy" not in fields:
+        raise ApiError(ACCESS_DENIED, "Anonymous caller does not have access to the bucket, or it may not exist.")
+    for field in _SIGNED:
+        if field not in fields:
+            raise malformed(field, "The form must have this field.")
+    if fields["x-goog-algorithm"] != claims.ALGORITHM:
+        raise malformed("x-goog-algorithm", f"The algorithm must be {claims.ALGORITHM}.")
+    claims.moment(fields["x-goog-date"], "x-goog-date")
+    email, _ = claims.credential(fields["x-goog-credential"], fields["x-goog-date"], "x-goog-credential")
+    signature = claims.hexadecimal(fields["x-goog-signature"], "x-goog-signature")
+    text = fields["policy"]
+    if not call.service.verifier.is_signed(email, signature, text.encode()):
+        raise ApiError(WRONG_SIGNATURE, StringToSign=text)
+    try:
+        policy = parse_json(base64.b64decode(text, validate=True))
+        ends = datetime.fromisoformat(str(policy.get("expiration")))
+    except (binascii.Error, ValueError):
+        raise ApiError(INVALID_POLICY, "The policy must be JSON in base64, with an expiration.") from None
+    if ends.astimezone(UTC) <= call.service.verifier.now():
+        raise ApiError(INVALID_POLICY, "The policy has expired.")
+    return list(_conditions(policy.get("conditions")))
+
+
+def _meets(conditions: Sequence[Condition], known: Mapping[str, str], sent: Mapping[str, str]) -> Expected:
+    """Check the form against the policy; returns what the file must be. Raises ApiError."""
+    covered, least, most = set(_NOT_IN_POLICY), 0, None
+    for item in conditions:
+        if item.kind == "content-length-range":
+            least, most = int(item.name), int(item.value)
+            continue
+        if not item.holds(known.get(item.field)):
+            raise ApiError(INVALID_POLICY, f'Failed condition: ["{item.kind}", "${item.field}", "{item.value}"]')
+        covered.add(item.field)
+    for field in sent:
+        if field not in covered and not field.startswith("x-ignore-"):
+            raise ApiError(INVALID_POLICY, f"The policy does not name the field: {field}")
+        if field.startswith("x-goog-") and not _KNOWN.fullmatch(field):
+            raise ApiError(INVALID, f"Unknown field: {field}")
+    return Expected(least=least, most=most)
+
+
+def _conditions(conditions: Json) -> Iterator[Condition]:
+    """Read the conditions of a policy. Raises ApiError."""
+    for item in conditions if isinstance(conditions, list) else ():
+        if isinstance(item, dict):
+            yield from (Condition("eq", str(name), str(value)) for name, value in item.items())
+        elif isinstance(item, list) and len(item) == 3 and item[0] in ("eq", "starts-with", "content-length-range"):
+            if item[0] == "content-length-range" and not all(type(number) is int for number in item[1:]):
+                raise ApiError(INVALID_POLICY, "content-length-range must have two numbers.")
+            yield Condition(str(item[0]), str(item[1]), str(item[2]))
+        else:
+            raise ApiError(INVALID_POLICY, f"Invalid condition: {item}")
+
+
+def _bucket(conditions: Sequence[Condition]) -> str:
+    """Get the bucket that the policy names, for a form that is posted to no bucket; "" if it names none."""
+    return next((item.value for item in conditions if (item.kind, item.name) == ("eq", "bucket")), "")
+
+
+def _plan(call: Call, fields: Mapping[str, str], expected: Expected) -> Plan:
+    target = Target(fields["bucket"], fields["key"])
+    config = config_from_pairs(list(fields.items())) | key_field(call.request)
+    if acl := fields.get("x-goog-acl") or fields.get("acl"):
+        config["acl"] = as_json(canned(acl, call.service.owner))
+    return Plan(target, config, expected=expected)
+
+
+def _answer(call: Call, row: ObjectRow, fields: Mapping[str, str]) -> Response:
+    place = f"{call.base}/{row.bucket}/{quote(row.name)}"
+    headers = [("location", place), ("etag", f'"{row.xml_etag}"'), ("x-goog-generation", str(row.generation))]
+    if where := fields.get("success_action_redirect") or fields.get("redirect"):
+        told = urlencode({"bucket": row.bucket, "key": row.name, "etag": f'"{row.xml_etag}"'})
+        return Response(303, b"", [*headers[1:], ("location", f"{where}{'&' if '?' in where else '?'}{told}")])
+    status = fields.get("success_action_status", "204")
+    if status != "201":
+        return Response(200 if status == "200" else 204, b"", headers)
+    shown = [("Location", place), ("Bucket", row.bucket), ("Key", row.name), ("ETag", f'"{row.xml_etag}"')]
+    answer = xml_response("PostResponse", "", shown, 201)
+    answer.headers += headers
+    return answer

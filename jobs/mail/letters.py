@@ -1,0 +1,171 @@
+"""The text of each mail, made from a job's record and its report. This module sends nothing."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
+from typing import Any
+
+from jobs import tokens, wording
+from jobs.errors import CODES, Bug, Code
+from jobs.job import Job, JobError
+from jobs.mail.message import Mail, Picture
+from jobs.render import render
+from jobs.tasks import row_of
+
+# Most clients show the first 102 KB of a mail and hide the rest; long tables are cut for that.
+ROWS = {"candidates": 12, "classes": 25, "pairs": 5, "skipped": 5, "warnings": 6, "trials": 6, "layers": 9}
+
+
+@dataclass(frozen=True)
+class Letterhead:
+    """The parts that are the same in every mail of an installation."""
+
+    sender: str
+    operator: str  # an address; who hears of failed jobs
+    public_url: str  # without a slash at its end
+    secret: str  # signs the links that delete, and that refuse further mail
+
+
+@dataclass(frozen=True)
+class Letter:
+    """The parts that one mail is made of."""
+
+    job: Job
+    head: Letterhead
+    report: Mapping[str, Any] | None
+    pictures: Mapping[str, bytes]  # file name -> PNG
+
+    def template(self, kind: str) -> str:
+        """The template of a mail, without its ending. A report's is that of its task."""
+        return row_of(self.report).mail if kind == "report" and self.report else f"mail/{kind}"
+
+
+def compose(
+    job: Job, kind: str, head: Letterhead, report: Mapping[str, Any] | None, pictures: Mapping[str, bytes]
+) -> Mail:
+    """Write the mail of that kind: report, rejected, failed (to the user) or operator.
+
+    Raises Bug for an unknown kind, a mail to nobody, or a report mail without a report.
+    """
+    if kind not in _KINDS:
+        raise Bug(f"there is no mail of kind {kind}")
+    to = head.operator if kind == "operator" else job.email
+    if not to:
+        raise Bug(f"the {kind} mail of job {job.short_id} has no address")
+    return _KINDS[kind](Letter(job, head, report, pictures), to)
+
+
+def _report(letter: Letter, to: str) -> Mail:
+    report = letter.report
+    if report is None:
+        raise Bug(f"job {letter.job.short_id} is done but has no report")
+    shown = tuple(
+        Picture(PurePosixPath(name).stem, name, letter.pictures[name])
+        for name in report["mail_pictures"]
+        if name in letter.pictures
+    )
+    values: dict[str, object] = {
+        "report": report,
+        "links": _links(letter),
+        "cids": {picture.cid for picture in shown},
+        "rows": ROWS,
+        "delete_after": letter.job.delete_after or report["retention"]["delete_after"],
+    }
+    mail = _mail(letter, "report", to, _subject(report), values)
+    return replace(mail, pictures=shown)
+
+
+def _subject(report: Mapping[str, Any]) -> str:
+    """The subject that the report gives, or for a report of the version before, which gave none, the same."""
+    if "subject" in report:
+        return str(report["subject"])
+    share, photos = wording.percent(report["test"]["accuracy"]), wording.plural(report["test"]["images"], "new photo")
+    return f"Your model is ready: right on {share} of {photos}"
+
+
+def _rejected(letter: Letter, to: str) -> Mail:
+    return _mail(letter, "rejected", to, "Your photos could not be used", _error(letter))
+
+
+def _failed(letter: Letter, to: str) -> Mail:
+    return _mail(letter, "failed", to, "Your model could not be trained", _error(letter))
+
+
+def _operator(letter: Letter, to: str) -> Mail:
+    code = _row(letter).code
+    return _mail(letter, "operator", to, f"modelmail: job {letter.job.short_id} failed ({code})", _error(letter))
+
+
+_KINDS: Mapping[str, Callable[[Letter, str], Mail]] = {
+    "report": _report,
+    "rejected": _rejected,
+    "failed": _failed,
+    "operator": _operator,
+}
+
+
+def _row(letter: Letter) -> Code:
+    """Find the error's row of the table. An unknown code, from a newer worker, reads as `internal`."""
+    return CODES.get(letter.job.error.code if letter.job.error else "", CODES["internal"])
+
+
+def _error(letter: Letter) -> dict[str, object]:
+    row = _row(letter)
+    error = letter.job.error or JobError(row.code)
+    return {
+        "error": replace(error, code=row.code),
+        "title": row.title,
+        "advice": row.advice,
+        "links": _links(letter),
+        "short_id": letter.job.short_id,
+    }
+
+
+def _links(letter: Letter) -> dict[str, str]:
+    """Make the absolute addresses; `files` wants a file's name after it."""
+    page = f"{letter.head.public_url}/jobs/{letter.job.id}"
+    token = tokens.delete_token(letter.head.secret, letter.job.id)
+    return {
+        "home": f"{letter.head.public_url}/",
+        "page": page,
+        "files": f"{page}/files/",
+        "delete": f"{page}/delete?token={token}",
+        "refuse": _refuse_link(letter),
+    }
+
+
+def _refuse_link(letter: Letter) -> str:
+    token = tokens.refusal_token(letter.head.secret, letter.job.email_hmac)
+    return f"{letter.head.public_url}/refuse/{token}"
+
+
+def _headers(letter: Letter, kind: str) -> dict[str, str]:
+    """Make the "unsubscribe" button of mail programs (RFC 8058). The operator asked for their mail by a setting."""
+    if kind == "operator":
+        return {}
+    return {
+        "List-Unsubscribe": f"<{_refuse_link(letter)}>",
+        "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
+    }
+
+
+def _mail(letter: Letter, kind: str, to: str, subject: str, values: Mapping[str, object]) -> Mail:
+    return Mail(
+        kind=kind,
+        to=to,
+        sender=letter.head.sender,
+        subject=subject,
+        text=render(f"{letter.template(kind)}.txt", subject=subject, **values),
+        html=render(f"{letter.template(kind)}.html", subject=subject, **values),
+        message_id=_message_id(letter.job.id, kind),
+        headers=_headers(letter, kind),
+    )
+
+
+def _message_id(job_id: str, kind: str) -> str:
+    """Make the same id for every try, so that a mail sent twice shows once; the job's id is secret and stays out."""
+    digest = hashlib.sha256(f"mail:{job_id}".encode()).hexdigest()[:32]
+    return f"<{kind}.{digest}@modelmail>"

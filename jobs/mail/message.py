@@ -1,0 +1,108 @@
+"""A mail as a value, the port that mails leave through, and two mailers that keep mails instead of sending them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from email.message import EmailMessage
+from email.policy import SMTP
+from pathlib import Path
+from typing import Protocol
+
+from jobs.errors import ModelmailError
+
+# Folded at 78 characters, a long List-Unsubscribe becomes an encoded word, which no mail program reads as a link.
+LINES = SMTP.clone(max_line_length=998)
+
+
+class Undeliverable(ModelmailError):
+    """The mail provider will not take this mail, now or later."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One picture of a mail; the HTML shows it as `cid:<cid>`."""
+
+    cid: str
+    filename: str
+    data: bytes  # PNG
+
+
+@dataclass(frozen=True)
+class Mail:
+    """One mail, ready to go."""
+
+    kind: str  # report | rejected | failed | operator
+    to: str
+    sender: str  # "modelmail <models@example.org>" or a bare address
+    subject: str  # no user text
+    text: str
+    html: str
+    message_id: str  # with its angle brackets; the same for every try
+    pictures: tuple[Picture, ...] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)  # further ones
+
+
+class Mailer(Protocol):
+    """A way to send mail."""
+
+    def send(self, mail: Mail) -> None:
+        """Hand the mail over. Raises Transient (again later) or Undeliverable (never)."""
+        ...
+
+
+class ListMailer:
+    """A mailer that keeps mails in memory, in order."""
+
+    def __init__(self) -> None:
+        self.sent: list[Mail] = []
+
+    def send(self, mail: Mail) -> None:
+        """Keep the mail."""
+        self.sent.append(mail)
+
+
+class FileMailer:
+    """A mailer that writes each mail as `<n>-<kind>.eml` and as `<n>-<kind>.html`, a page for browsers."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def send(self, mail: Mail) -> None:
+        """Write both files and the pictures beside them."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        number = 1 + len(list(self._folder.glob("*.eml")))
+        stem = f"{number}-{mail.kind}"
+        html = mail.html
+        for picture in mail.pictures:
+            beside = f"{stem}-{Path(picture.filename).name}"
+            (self._folder / beside).write_bytes(picture.data)
+            html = html.replace(f'"cid:{picture.cid}"', f'"{beside}"')
+        (self._folder / f"{stem}.html").write_text(html, encoding="utf-8")
+        (self._folder / f"{stem}.eml").write_bytes(to_message(mail).as_bytes())
+
+
+def to_message(mail: Mail) -> EmailMessage:
+    """Write the mail as MIME: text beside HTML, the pictures related to the HTML."""
+    message = EmailMessage(policy=LINES)
+    message["From"] = mail.sender
+    message["To"] = mail.to
+    message["Subject"] = mail.subject
+    message["Message-ID"] = mail.message_id
+    for name, value in mail.headers.items():
+        message[name] = value
+    message.set_content(mail.text)
+    message.add_alternative(mail.html, subtype="html")
+    html = message.get_payload(1)
+    if not isinstance(html, EmailMessage):  # cannot be: the line above made it
+        raise TypeError("an alternative is a message of its own")
+    for picture in mail.pictures:
+        cid = f"<{picture.cid}>"
+        html.add_related(picture.data, "image", "png", cid=cid, filename=picture.filename, disposition="inline")
+    return message
+
+
+def cids(html: str) -> set[str]:
+    """Find the content ids that the HTML shows."""
+    return set(re.findall(r"cid:([A-Za-z0-9._-]+)", html))

@@ -1,0 +1,185 @@
+"""The delivery of the mails that records promise: at least once, always with the same Message-ID.
+
+The outcome's write promises the mails (`pending`). Whoever delivers takes one over by
+compare-and-swap (`sending`), sends it and marks it `sent`. A sender that dies between the provider's
+yes and the mark is the one ambiguous window: after `mail_stale_seconds` another sends the same mail again.
+An address that refuses mail gets none of any kind; its result stands on the status page.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from jobs.errors import Transient
+from jobs.job import Job, MailState, PendingMail
+from jobs.mail.letters import Letterhead, compose
+from jobs.mail.message import Mail, Mailer, Undeliverable
+from jobs.mail.refusals import is_refused
+from jobs.queue import Queue
+from jobs.retries import MAIL
+
+GIVE_UP = timedelta(hours=24)
+WRITE_TRIES = 3  # at a mail that cannot be composed: more would not help, and each is an error in the log
+LONGEST_WAIT = MAIL.most * (1 + MAIL.jitter)  # seconds
+
+log = logging.getLogger(__name__)
+
+
+class Postman:
+    """Sends the mails that records promise."""
+
+    def __init__(self, queue: Queue, mailer: Mailer, head: Letterhead, owner: str) -> None:
+        self._queue = queue
+        self._mailer = mailer
+        self._head = head
+        self._owner = owner
+        self._stale = timedelta(seconds=queue.limits.mail_stale_seconds)
+
+    def deliver(self, job_id: str) -> None:
+        """Send every mail of the job that is due, and clean up after it. Raises Transient."""
+        record = self._queue.read(job_id)
+        if record is None:
+            return
+        for kind in record.job.mails:
+            self._deliver_one(job_id, kind)
+        record = self._queue.read(job_id)
+        if record is not None and record.job.settled:
+            self._queue.close(job_id)
+        elif record is not None and record.job.status.terminal:
+            self._queue.tidy(record.job)
+
+    def try_to_deliver(self, job_id: str) -> None:
+        """Deliver as `deliver` does, but raise nothing: a mail that waits or breaks must not stop what comes next.
+
+        A later sweep tries it again.
+        """
+        try:
+            self.deliver(job_id)
+        except Transient as error:
+            log.warning("job %s: its mail waits: %s", job_id[:8], error)
+        except Exception:
+            log.exception("job %s: its mail could not be written", job_id[:8])
+
+    def _deliver_one(self, job_id: str, kind: str) -> None:
+        began = self._queue.clock.monotonic()
+        job = self._take(job_id, kind)
+        if job is None:
+            return
+        try:
+            mail = self._written(job, kind)
+            if self._late(began):
+                raise Transient("its sender was held up for so long that another may have taken it over")
+            if mail is not None:
+                self._mailer.send(mail)
+        except Transient as error:
+            log.warning("job %s: the %s mail waits: %s", job.short_id, kind, error)
+            self._postpone(job, kind)
+        except Undeliverable as error:
+            log.error("job %s: the %s mail cannot be delivered: %s", job.short_id, kind, error)
+            self._give_up(job, kind)
+        except Exception:
+            self._unwritten(job, kind)
+        else:
+            state = MailState.SENT if mail is not None else MailState.REFUSED
+            log.info("job %s: the %s mail is %s", job.short_id, kind, state)
+            self._mark(job, kind, state)
+
+    def _late(self, began: float) -> bool:
+        return self._queue.clock.monotonic() - began > self._stale.total_seconds() / 2
+
+    def _unwritten(self, job: Job, kind: str) -> None:
+        """Postpone a mail that we could not write, a few times, for a template may be repaired; then give it up."""
+        log.exception("job %s: the %s mail could not be written", job.short_id, kind)
+        if job.mails[kind].tries < WRITE_TRIES:
+            self._postpone(job, kind)
+            return
+        log.error("job %s: the %s mail is given up; its user hears nothing by mail", job.short_id, kind)
+        self._give_up(job, kind)
+
+    def _written(self, job: Job, kind: str) -> Mail | None:
+        """Write the mail; None for an address that refuses mail. Raises Transient, Undeliverable."""
+        if self._recipient(job, kind) is None:
+            raise Undeliverable("there is no address")
+        if kind != "operator" and is_refused(self._queue.buckets.emails, job.email_hmac):
+            return None
+        report = self._report(job)
+        return compose(job, kind, self._head, report, self._pictures(job, report))
+
+    def _recipient(self, job: Job, kind: str) -> str | None:
+        return (self._head.operator or None) if kind == "operator" else job.email
+
+    def _take(self, job_id: str, kind: str) -> Job | None:
+        """Claim the mail, from `pending` to `sending`; None when it is not due or another has it."""
+        now = self._queue.clock.now()
+        taken = False
+
+        def change(job: Job) -> Job:
+            nonlocal taken
+            mail = job.mails.get(kind)
+            taken = mail is not None and self._due(mail)
+            if mail is None or not taken:
+                return job
+            mine = replace(mail, state=MailState.SENDING, owner=self._owner, since=now, tries=mail.tries + 1)
+            return replace(job, mails={**job.mails, kind: mine})
+
+        job = self._queue.update(job_id, change).job
+        return job if taken else None
+
+    def _due(self, mail: PendingMail) -> bool:
+        """Tell whether the mail may be tried now. Times too far ahead come from a wrong clock: they do not count."""
+        now = self._queue.clock.now()
+        if mail.state is MailState.SENDING:
+            return mail.since is None or abs(now - mail.since) > self._stale
+        if mail.state is not MailState.PENDING:
+            return False
+        wait = 0.0 if mail.retry_at is None else (mail.retry_at - now).total_seconds()
+        return wait <= 0 or wait > LONGEST_WAIT
+
+    def _mark(self, job: Job, kind: str, state: MailState) -> None:
+        """Settle a mail that went, or was not wanted: that is so whoever has taken it over by now."""
+        self._change(job, kind, lambda mail: mail if mail.state.settled else replace(mail, state=state))
+
+    def _give_up(self, job: Job, kind: str) -> None:
+        self._change_mine(job, kind, lambda mail: replace(mail, state=MailState.UNDELIVERABLE))
+
+    def _postpone(self, job: Job, kind: str) -> None:
+        now = self._queue.clock.now()
+        if job.finished_at is not None and now - job.finished_at > GIVE_UP:
+            log.error("job %s: the %s mail is given up after a day", job.short_id, kind)
+            self._give_up(job, kind)
+            return
+        retry_at = now + timedelta(seconds=MAIL.wait(job.mails[kind].tries))
+        self._change_mine(job, kind, lambda mail: replace(mail, state=MailState.PENDING, retry_at=retry_at))
+
+    def _change_mine(self, taken: Job, kind: str, change: Callable[[PendingMail], PendingMail]) -> None:
+        """Change a mail unless another has taken it over since: that one may have sent it."""
+        self._change(taken, kind, lambda mail: change(mail) if mail == taken.mails[kind] else mail)
+
+    def _change(self, taken: Job, kind: str, change: Callable[[PendingMail], PendingMail]) -> None:
+        def changed(job: Job) -> Job:
+            if kind not in job.mails or change(job.mails[kind]) == job.mails[kind]:
+                return job  # deleted, or settled by another
+            after = replace(job, mails={**job.mails, kind: change(job.mails[kind])})
+            # The address is needed no longer; its hmac stays, for the limits.
+            return replace(after, email=None) if after.settled else after
+
+        self._queue.update(taken.id, changed, patient=True)
+
+    def _report(self, job: Job) -> Mapping[str, Any] | None:
+        data = self._file(job, "report.json")
+        return None if data is None else json.loads(data)
+
+    def _pictures(self, job: Job, report: Mapping[str, Any] | None) -> dict[str, bytes]:
+        names = report["mail_pictures"] if report is not None else []
+        found = {name: self._file(job, name) for name in names}
+        return {name: data for name, data in found.items() if data is not None}
+
+    def _file(self, job: Job, name: str) -> bytes | None:
+        entry = job.files.get(name)
+        blob = self._queue.buckets.models.get(entry.object) if entry else None
+        return blob.data if blob else None

@@ -1,0 +1,91 @@
+"""Mails through SendGrid, or through whatever speaks its API at the given address."""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import logging
+import re
+
+import sendgrid
+from python_http_client.exceptions import HTTPError
+from sendgrid.helpers import mail as parts
+
+from jobs.errors import Transient
+from jobs.mail.message import Mail, Undeliverable
+
+TOO_MANY_REQUESTS = 429
+SERVER_ERRORS = 500  # and above
+
+# At debug level the client logs the address, the body and the key.
+logging.getLogger("python_http_client").setLevel(logging.INFO)
+
+
+class SendgridMailer:
+    """A mailer that uses SendGrid's own client: one request a mail, with a time limit, without retries of its own."""
+
+    def __init__(self, key: str, url: str = "https://api.sendgrid.com", timeout: float = 30.0) -> None:
+        # Given no key at all the client would look for one in the environment.
+        api = sendgrid.SendGridAPIClient(key or "no-key", host=url.rstrip("/"))
+        self._client = api.client
+        self._timeout = timeout  # seconds
+
+    def send(self, mail: Mail) -> None:
+        """Hand the mail over. Raises Transient for 429, 5xx and a lost connection, else Undeliverable."""
+        try:
+            self._client.mail.send.post(request_body=_request(mail), timeout=self._timeout)
+        except HTTPError as error:
+            if error.status_code == TOO_MANY_REQUESTS or error.status_code >= SERVER_ERRORS:
+                raise Transient(f"the mail provider answered {error.status_code}") from None
+            raise Undeliverable(f"the mail provider answered {error.status_code}: {_reason(error)}") from None
+        except (OSError, http.client.HTTPException) as error:  # URLError and timeouts are OSErrors
+            raise Transient(f"the mail provider cannot be reached: {type(error).__name__}") from None
+
+
+def _request(mail: Mail) -> dict[str, object]:
+    message = parts.Mail(
+        from_email=parts.From(mail.sender),
+        to_emails=_recipient(mail.to),
+        subject=mail.subject,
+        plain_text_content=mail.text,
+        html_content=mail.html,
+    )
+    # SendGrid does not reserve this header. It is the same in every try, so that a mail sent twice shows once.
+    message.add_header(parts.Header("Message-ID", mail.message_id))
+    for name, value in mail.headers.items():
+        message.add_header(parts.Header(name, value))
+    message.add_category(parts.Category(mail.kind))
+    message.tracking_settings = _no_tracking()
+    for picture in mail.pictures:
+        message.add_attachment(
+            parts.Attachment(
+                base64.b64encode(picture.data).decode(), picture.filename, "image/png", "inline", picture.cid
+            )
+        )
+    request: dict[str, object] = message.get()
+    return request
+
+
+def _recipient(address: str) -> parts.To:
+    """Take the address as it is: given to the constructor, it would be parsed as "name <address>"."""
+    to = parts.To()
+    to.email = address
+    return to
+
+
+def _no_tracking() -> parts.TrackingSettings:
+    """Switch tracking off. Click tracking rewrites links: the secret in them would pass through another server.
+
+    Subscription tracking would put the provider's own unsubscribe link in place of ours.
+    """
+    tracking = parts.TrackingSettings()
+    tracking.subscription_tracking = parts.SubscriptionTracking(enable=False)
+    tracking.click_tracking = parts.ClickTracking(enable=False, enable_text=False)
+    tracking.open_tracking = parts.OpenTracking(enable=False)
+    return tracking
+
+
+def _reason(error: HTTPError) -> str:
+    """Give the provider's words, cut and without addresses, for a log."""
+    body = error.body if isinstance(error.body, bytes) else b""
+    return re.sub(r"\S+@\S+", "(address)", body.decode(errors="replace"))[:200]

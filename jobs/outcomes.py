@@ -1,0 +1,51 @@
+"""The ends of a job: its last status, what is told by mail, and how long its results are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from jobs.job import FileEntry, Job, JobError, PendingMail, Status, moved
+from jobs.limits import Limits
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One end of a job, with the kinds of mail that it promises."""
+
+    status: Status
+    mails: tuple[str, ...]
+    error: JobError | None = None
+    files: Mapping[str, FileEntry] = field(default_factory=dict)
+
+
+def done(files: Mapping[str, FileEntry]) -> Outcome:
+    """Describe the end of a job whose model is ready."""
+    return Outcome(Status.DONE, ("report",), files=dict(files))
+
+
+def rejected(error: JobError) -> Outcome:
+    """Describe the end of a job whose photos cannot be used."""
+    return Outcome(Status.REJECTED, ("rejected",), error)
+
+
+def failed(code: str, message: str) -> Outcome:
+    """Describe the end of a job by our fault: its user and the operator are told."""
+    return Outcome(Status.FAILED, ("failed", "operator"), JobError(code, message))
+
+
+def ended(job: Job, outcome: Outcome, now: datetime, limits: Limits) -> Job:
+    """Give the job at its end, with its mails promised. Raises Bug for a job that cannot end so."""
+    return moved(
+        job,
+        outcome.status,
+        now,
+        str(outcome.status),
+        error=outcome.error,
+        files=outcome.files,
+        finished_at=now,
+        delete_after=now + timedelta(days=limits.model_days),
+        mails={kind: PendingMail() for kind in outcome.mails},
+        retry_at=None,
+    )

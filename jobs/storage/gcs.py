@@ -1,0 +1,175 @@
+"""A bucket in Google Cloud Storage, or in anything that speaks its API."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import requests
+from google.api_core import exceptions
+from google.api_core.retry import Retry
+from google.auth import exceptions as auth_exceptions
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import storage
+from google.cloud.storage.exceptions import DataCorruption, InvalidResponse
+from google.cloud.storage.retry import DEFAULT_RETRY
+
+from jobs.errors import Transient
+from jobs.storage.store import Blob, PreconditionFailed, Stat
+
+_FIELDS = "items(name,generation,size,timeCreated),nextPageToken"
+_BUSY = (
+    exceptions.TooManyRequests,
+    exceptions.ServerError,
+    exceptions.RetryError,
+    auth_exceptions.TransportError,
+    auth_exceptions.RefreshError,
+    requests.RequestException,
+    DataCorruption,
+    ConnectionError,
+)
+_BUSY_STATUS = (408, 429, 500, 502, 503, 504)
+
+
+@dataclass(frozen=True)
+class GcsPolicy:
+    """How long a store waits for the service, and how long it tries again."""
+
+    timeout: tuple[float, float] = (10.0, 60.0)  # seconds to connect, and between two bytes
+    retry_seconds: float = 20.0  # for further tries; 0 = one try. A web request must still get its answer
+    file_seconds: float = 300.0  # the same for whole files, which the worker moves
+
+
+POLICY = GcsPolicy()
+
+
+def client(storage_url: str) -> storage.Client:
+    """Make a client of the storage at that URL; of Google, with the default credentials, where it is empty."""
+    if not storage_url:
+        return storage.Client()
+    return storage.Client(
+        project="local", credentials=AnonymousCredentials(), client_options={"api_endpoint": storage_url}
+    )
+
+
+class GcsStore:
+    """One bucket, through the real client. Conditional writes are tried once: their callers' loops know more."""
+
+    def __init__(self, bucket: storage.Bucket, policy: GcsPolicy = POLICY) -> None:
+        self._bucket = bucket
+        self._timeout = policy.timeout
+        self._retry = _retry(policy.retry_seconds)
+        self._file_retry = _retry(policy.file_seconds)
+
+    def get(self, name: str, known: Blob | None = None) -> Blob | None:
+        """Read the object, or None where there is none; `known` itself when it has not changed."""
+        blob = self._bucket.blob(name)
+        unless = known.generation if known else None
+        with _translated():
+            try:
+                data = blob.download_as_bytes(if_generation_not_match=unless, timeout=self._timeout, retry=self._retry)
+            except exceptions.NotFound:
+                return None
+            except exceptions.NotModified:
+                return known
+            return Blob(data, int(blob.generation))
+
+    def stat(self, name: str) -> Stat | None:
+        """Look up the object without its content; None where there is none."""
+        with _translated():
+            blob = self._bucket.get_blob(name, timeout=self._timeout, retry=self._retry)
+        return _stat(blob) if blob else None
+
+    def put(
+        self,
+        name: str,
+        data: bytes,
+        *,
+        if_generation: int | None = None,
+        content_type: str = "application/octet-stream",
+    ) -> int:
+        """Write; returns the new generation. Raises PreconditionFailed."""
+        blob = self._bucket.blob(name)
+        with _translated():
+            blob.upload_from_string(
+                data,
+                content_type=content_type,
+                if_generation_match=if_generation,
+                timeout=self._timeout,
+                retry=self._retry if if_generation is None else None,
+            )
+            return int(blob.generation)
+
+    def upload(self, name: str, path: Path, *, content_type: str = "application/octet-stream") -> int:
+        """Write a file's content, streamed; returns the new generation."""
+        blob = self._bucket.blob(name)
+        with _translated():
+            blob.upload_from_filename(
+                str(path), content_type=content_type, timeout=self._timeout, retry=self._file_retry
+            )
+            return int(blob.generation)
+
+    def download(self, name: str, path: Path) -> int:
+        """Read into a file, by way of a temporary name; returns the generation. Raises FileNotFoundError."""
+        partial = path.with_name(path.name + ".part")
+        blob = self._bucket.blob(name)
+        try:
+            with _translated():
+                try:
+                    blob.download_to_filename(str(partial), timeout=self._timeout, retry=self._file_retry)
+                except exceptions.NotFound:
+                    raise FileNotFoundError(name) from None
+            os.replace(partial, path)
+        finally:
+            partial.unlink(missing_ok=True)
+        return int(blob.generation)
+
+    def delete(self, name: str, *, if_generation: int | None = None) -> bool:
+        """Remove; False when there was nothing. Raises PreconditionFailed."""
+        retry = self._retry if if_generation is None else None
+        with _translated():
+            try:
+                self._bucket.blob(name).delete(if_generation_match=if_generation, timeout=self._timeout, retry=retry)
+            except exceptions.NotFound:
+                return False
+        return True
+
+    def list(self, prefix: str = "") -> Iterator[Stat]:
+        """List the objects whose names start with the prefix, in name order."""
+        with _translated():
+            for blob in self._bucket.list_blobs(
+                prefix=prefix, fields=_FIELDS, timeout=self._timeout, retry=self._retry
+            ):
+                yield _stat(blob)
+
+
+def _retry(seconds: float) -> Retry | None:
+    return DEFAULT_RETRY.with_timeout(seconds) if seconds else None
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Turn the client's errors into ours."""
+    try:
+        yield
+    except exceptions.PreconditionFailed as error:
+        raise PreconditionFailed("the object is not at the expected generation") from error
+    except _BUSY as error:
+        raise Transient(f"storage: {type(error).__name__}") from error
+    except (exceptions.GoogleAPICallError, InvalidResponse) as error:
+        if _status(error) in _BUSY_STATUS:
+            raise Transient(f"storage: {type(error).__name__}") from error
+        raise
+
+
+def _status(error: Any) -> int:
+    response = getattr(error, "response", None)
+    return int(getattr(error, "code", None) or getattr(response, "status_code", 0) or 0)
+
+
+def _stat(blob: Any) -> Stat:
+    return Stat(blob.name, int(blob.generation), int(blob.size), blob.time_created)

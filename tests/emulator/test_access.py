@@ -1,0 +1,146 @@
+"""Tests who may use the XML API: signed links of both kinds, signed headers, tokens, anonymous callers; and hosts."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import requests
+from google.cloud import storage
+from google.cloud.storage import _signing
+
+from infra.emulator.signatures.keys import load_key
+from tests.emulator.signed import error_code
+from tests.servers import EmulatorUnderTest, credentials_of, running_emulator
+
+
+@pytest.fixture(scope="module")
+def bucket(emulator: EmulatorUnderTest) -> storage.Bucket:
+    bucket = emulator.bucket()
+    bucket.blob("there.txt").upload_from_string("there")
+    return bucket
+
+
+def url_of(emulator: EmulatorUnderTest, bucket: storage.Bucket, name: str = "there.txt") -> str:
+    return f"{emulator.url}/{bucket.name}/{name}"
+
+
+@pytest.mark.parametrize(
+    ("method", "headers", "status", "code"),
+    [
+        ("GET", {}, 403, "AccessDenied"),  # a link without its signature
+        ("PUT", {}, 403, "AccessDenied"),
+        ("DELETE", {}, 403, "AccessDenied"),
+        ("GET", {"authorization": "Bearer anything"}, 200, ""),
+        ("GET", {"authorization": "Basic YTpi"}, 400, "MalformedSecurityHeader"),
+        ("GET", {"authorization": "GOOG4-HMAC-SHA256 Credential=a"}, 400, "MalformedSecurityHeader"),
+        ("GET", {"x-goog-api-client": "gl-go/1.22 gccl/20240101"}, 200, ""),  # a client library without credentials
+        ("GET", {"x-cloud-trace-context": "1/1;o=0"}, 200, ""),  # an older one
+        ("PUT", {"x-cloud-trace-context": "1/1;o=0"}, 403, "AccessDenied"),
+    ],
+)
+def test_unsigned_requests(
+    emulator: EmulatorUnderTest, bucket: storage.Bucket, method: str, headers: dict[str, str], status: int, code: str
+) -> None:
+    answer = requests.request(method, url_of(emulator, bucket), headers=headers, timeout=10)
+    assert (answer.status_code, error_code(answer)) == (status, code)
+
+
+@pytest.mark.parametrize("header", ["x-goog-api-client", "authorization"])
+def test_no_header_saves_a_forged_link(emulator: EmulatorUnderTest, bucket: storage.Bucket, header: str) -> None:
+    forged = emulator.sign(bucket.blob("there.txt"))[:-4] + "0000"
+    answer = requests.get(forged, headers={header: "Bearer x"}, timeout=10)
+    assert answer.status_code in (400, 403)
+
+
+def test_strangers_read_what_is_public_and_nothing_else(emulator: EmulatorUnderTest) -> None:
+    bucket = emulator.bucket()
+    for name in ("open", "closed"):
+        bucket.blob(name).upload_from_string(name)
+    bucket.blob("open").make_public()
+    assert requests.get(url_of(emulator, bucket, "open"), timeout=10).content == b"open"
+    assert requests.get(url_of(emulator, bucket, "closed"), timeout=10).status_code == 403
+    assert requests.put(url_of(emulator, bucket, "open"), data=b"x", timeout=10).status_code == 403
+    policy = bucket.get_iam_policy()
+    policy.bindings.append({"role": "roles/storage.objectViewer", "members": {"allUsers"}})
+    bucket.set_iam_policy(policy)
+    assert requests.get(url_of(emulator, bucket, "closed"), timeout=10).content == b"closed"
+    bucket.iam_configuration.public_access_prevention = "enforced"
+    bucket.patch()
+    assert requests.get(url_of(emulator, bucket, "open"), timeout=10).status_code == 403
+
+
+def signed_header(
+    emulator: EmulatorUnderTest, url: str, method: str = "GET", *, late: int = 0, more: str = ""
+) -> dict[str, str]:
+    """Headers that sign a request as the service documents it, written out by hand."""
+    key, moment = load_key(emulator.key), datetime.now(UTC) - timedelta(seconds=late)
+    date, host = moment.strftime("%Y%m%dT%H%M%SZ"), emulator.url.removeprefix("http://")
+    path, payload = url.removeprefix(emulator.url), hashlib.sha256(b"").hexdigest()
+    scope = f"{date[:8]}/auto/storage/goog4_request"
+    names = "host;x-goog-content-sha256;x-goog-date"
+    head = f"host:{host}\nx-goog-content-sha256:{payload}\nx-goog-date:{date}\n"
+    canonical = f"{method}\n{path}\n\n{head}\n{names}\n{payload}"
+    text = f"GOOG4-RSA-SHA256\n{date}\n{scope}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
+    value = f"Credential={key.email}/{scope}, SignedHeaders={names}, Signature={key.sign(text.encode()).hex()}"
+    return {
+        "x-goog-date": date, "x-goog-content-sha256": payload, "authorization": f"GOOG4-RSA-SHA256 {value}{more}",
+    }  # fmt: skip
+
+
+def test_a_signed_header(emulator: EmulatorUnderTest, bucket: storage.Bucket) -> None:
+    url = url_of(emulator, bucket)
+    assert requests.get(url, headers=signed_header(emulator, url), timeout=10).content == b"there"
+    for headers, code in (
+        (signed_header(emulator, url, "DELETE"), "SignatureDoesNotMatch"),
+        (signed_header(emulator, url + "x"), "SignatureDoesNotMatch"),
+        (signed_header(emulator, url, late=16 * 60), "RequestTimeTooSkewed"),
+        (signed_header(emulator, url, late=-16 * 60), "RequestTimeTooSkewed"),
+        (signed_header(emulator, url, more=", Signature=00"), "MalformedSecurityHeader"),
+        ({**signed_header(emulator, url), "x-goog-date": "today"}, "MalformedSecurityHeader"),
+        ({**signed_header(emulator, url), "x-goog-meta-a": "b"}, "MalformedSecurityHeader"),
+    ):
+        assert error_code(requests.get(url, headers=headers, timeout=10)) == code
+
+
+def test_a_link_of_the_older_kind(emulator: EmulatorUnderTest, bucket: storage.Bucket) -> None:
+    def link(method: str = "GET", seconds: int = 60) -> str:
+        return str(
+            _signing.generate_signed_url_v2(
+                credentials_of(emulator.key), resource=f"/{bucket.name}/there.txt", method=method,
+                expiration=timedelta(seconds=seconds), api_access_endpoint=emulator.url,
+            )
+        )  # fmt: skip
+
+    assert requests.get(link(), timeout=10).content == b"there"
+    for url, code in (
+        (link("PUT"), "SignatureDoesNotMatch"),
+        (link().replace("there", "their"), "SignatureDoesNotMatch"),
+        (link(seconds=-5), "ExpiredToken"),
+        (link().replace("Expires=", "Expires=9"), "SignatureDoesNotMatch"),
+        (link() + "&Expires=1", "MalformedSecurityHeader"),
+        (link().split("&Signature")[0], "MalformedSecurityHeader"),
+    ):
+        assert error_code(requests.get(url, timeout=10)) == code
+
+
+def test_a_bucket_named_by_its_host(emulator: EmulatorUnderTest, bucket: storage.Bucket) -> None:
+    endpoint = "https://storage.googleapis.com"
+    link = emulator.sign(bucket.blob("there.txt"), api_access_endpoint=endpoint, virtual_hosted_style=True)
+    host, _, path = link.removeprefix("https://").partition("/")
+    assert host == f"{bucket.name}.storage.googleapis.com"
+    assert requests.get(f"{emulator.url}/{path}", headers={"host": host}, timeout=10).content == b"there"
+    other = requests.get(f"{emulator.url}/{path}", headers={"host": "x" + host}, timeout=10)
+    assert error_code(other) == "SignatureDoesNotMatch"
+
+
+def test_a_host_that_is_bound_to_a_bucket(tmp_path: Path, emulator: EmulatorUnderTest) -> None:
+    with running_emulator(tmp_path / "data", emulator.key, "--public-host", "photos.example.org=bound") as running:
+        bucket = running.client.create_bucket("bound")
+        bucket.blob("a b").upload_from_string("there")
+        link = running.sign(bucket.blob("a b"), api_access_endpoint=None, bucket_bound_hostname="photos.example.org")
+        path = link.removeprefix("http://photos.example.org")
+        answer = requests.get(running.url + path, headers={"host": "photos.example.org"}, timeout=10)
+        assert answer.content == b"there"

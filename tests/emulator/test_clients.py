@@ -1,0 +1,127 @@
+"""Tests what clients of other languages do differently; each of these once stopped one of them."""
+
+from __future__ import annotations
+
+import gzip
+
+import pytest
+import requests
+from google.cloud import storage
+
+from tests.servers import EmulatorUnderTest, api
+
+CONTENT = b"zipped " * 50_000
+
+
+@pytest.fixture(scope="module")
+def bucket(emulator: EmulatorUnderTest) -> storage.Bucket:
+    return emulator.bucket()
+
+
+def begun(emulator: EmulatorUnderTest, bucket: storage.Bucket, name: str, prefix: str = "/upload") -> str:
+    """A resumable session's address."""
+    url = api(bucket, f"/o?uploadType=resumable&name={name}", prefix=f"{prefix}/storage/v1")
+    return requests.post(url, timeout=10).headers["location"]
+
+
+def test_an_upload_whose_end_is_its_body_s(emulator: EmulatorUnderTest, bucket: storage.Bucket) -> None:
+    session = begun(emulator, bucket, "open-ended", prefix="/resumable/upload")
+    answer = requests.put(session, data=iter([b"ab", b"cd"]), headers={"content-range": "bytes 0-*/*"}, timeout=10)
+    assert (answer.status_code, answer.json()["size"]) == (200, "4")
+
+
+def test_a_client_that_cannot_take_a_308(emulator: EmulatorUnderTest, bucket: storage.Bucket) -> None:
+    session = begun(emulator, bucket, "no-308")
+    headers = {"content-range": "bytes 0-262143/*", "x-guploader-no-308": "yes"}
+    answer = requests.put(session, data=b"x" * 262144, headers=headers, timeout=10)
+    assert (answer.status_code, answer.headers["x-http-status-code-override"]) == (200, "308")
+    assert answer.headers["range"] == "bytes=0-262143"
+
+
+def test_null_is_no_body(bucket: storage.Bucket) -> None:
+    bucket.blob("source").upload_from_string("x")
+    path = api(bucket, f"/o/source/rewriteTo/b/{bucket.name}/o/target")
+    answer = requests.post(path, data="null\n", headers={"content-type": "application/json"}, timeout=10)
+    assert answer.json()["done"] is True
+
+
+def test_a_boundary_that_is_quoted_in_the_header_alone(bucket: storage.Bucket) -> None:
+    body = b'--==b==\nContent-Type: application/json\n\n{"name": "quoted"}\n--==b==\n\ncontent\n--==b==--'
+    url = api(bucket, "/o?uploadType=multipart", prefix="/upload/storage/v1")
+    headers = {"content-type": "multipart/related; boundary='==b=='"}
+    assert requests.post(url, data=body, headers=headers, timeout=10).status_code == 200
+    assert bucket.blob("quoted").download_as_bytes() == b"content"
+
+
+@pytest.mark.parametrize("range_", ["", "bytes=0-9"])
+@pytest.mark.parametrize(
+    ("accepts", "cache", "unpacked"),
+    [
+        ("gzip", None, False),
+        ("identity", None, True),
+        ("gzip;q=0", None, True),
+        ("", None, True),
+        ("identity", "no-transform", False),  # the owner forbids it
+    ],
+)
+def test_gzip_is_unpacked_for_who_does_not_take_it(
+    bucket: storage.Bucket, accepts: str, cache: str | None, unpacked: bool, range_: str
+) -> None:
+    blob = bucket.blob("packed")
+    blob.content_encoding, blob.cache_control = "gzip", cache
+    packed = gzip.compress(CONTENT) + gzip.compress(b"and more")
+    blob.upload_from_string(packed, content_type="text/plain")
+    headers = {"accept-encoding": accepts} | ({"range": range_} if range_ else {})
+    answer = requests.get(api(bucket, "/o/packed?alt=media"), headers=headers, stream=True, timeout=10)
+    content = answer.raw.read(decode_content=False)
+    assert answer.headers["x-goog-stored-content-encoding"] == "gzip"
+    if unpacked:
+        assert (content, answer.status_code) == (CONTENT + b"and more", 200)
+        assert not {"content-length", "content-encoding"} & {name.lower() for name in answer.headers}
+    else:
+        assert content == (packed[:10] if range_ else packed)
+        assert answer.headers["content-encoding"] == "gzip"
+
+
+def test_what_is_called_gzip_and_is_not(bucket: storage.Bucket) -> None:
+    blob = bucket.blob("not packed")
+    blob.content_encoding = "gzip"
+    blob.upload_from_string(b"plain")
+    answer = requests.get(
+        api(bucket, "/o/not%20packed?alt=media"), headers={"accept-encoding": "identity"}, stream=True, timeout=10
+    )
+    assert answer.raw.read(decode_content=False) == b"plain"
+
+
+def test_rights_and_what_else_tools_ask_of_a_bucket(emulator: EmulatorUnderTest) -> None:
+    bucket = emulator.bucket()
+    bucket.acl.group("g@example.org").grant_read()
+    bucket.acl.save()
+    bucket.acl.reload()
+    assert bucket.acl.group("g@example.org").get_roles() == {"READER"}
+    assert bucket.test_iam_permissions(["storage.objects.get"]) == ["storage.objects.get"]
+    assert list(bucket.list_notifications()) == []
+    layout = requests.get(api(bucket, "/storageLayout"), timeout=10).json()
+    assert layout["locationType"] == "multi-region"
+    bucket.retention_period = 60
+    bucket.patch()
+    blob = bucket.blob("kept")
+    blob.upload_from_string("x")
+    assert requests.delete(api(bucket, "/o/kept"), timeout=10).status_code == 403
+    folders = api(bucket, "/managedFolders")
+    assert requests.post(folders, json={"name": "f"}, timeout=10).status_code == 200
+    listed = requests.get(api(bucket, "/o?delimiter=/&includeFoldersAsPrefixes=true"), timeout=10).json()
+    assert listed["prefixes"] == ["f/"]
+    assert requests.delete(folders + "/f", timeout=10).status_code == 204
+    assert requests.delete(folders + "/f", timeout=10).status_code == 404
+
+
+def test_lists_of_rights_do_not_count_where_access_is_uniform(emulator: EmulatorUnderTest) -> None:
+    bucket = emulator.bucket()
+    bucket.iam_configuration.uniform_bucket_level_access_enabled = True
+    bucket.patch()
+    assert requests.get(api(bucket, "/acl"), timeout=10).status_code == 400
+    given = {"acl": [{"entity": "allUsers", "role": "READER"}]}
+    assert requests.patch(api(bucket), json=given, timeout=10).status_code == 400
+    upload = api(bucket, "/o?uploadType=media&name=a&predefinedAcl=publicRead", prefix="/upload/storage/v1")
+    assert requests.post(upload, data=b"x", timeout=10).status_code == 400

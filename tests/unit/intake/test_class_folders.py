@@ -1,0 +1,206 @@
+"""Which folders are classes, which are wrappers, which are a split; and which names are shown."""
+
+from __future__ import annotations
+
+import struct
+import unicodedata
+import zipfile
+import zlib
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from jobs.limits import Limits
+from tests.unit.intake.crafted import RawEntry, class_files, folder_of, raw_files, raw_zip, two_classes, zip_of
+from vm_worker.intake.dataset import Part, Skipped
+from vm_worker.intake.names import clean, listed, path_of, shown, suffix
+from vm_worker.intake.survey import Survey
+from vm_worker.tasks.uploads import survey
+
+LIMITS = Limits()
+UTF8 = 0x800
+
+
+def _survey(files: dict[str, bytes], tmp_path: Path) -> Survey:
+    return survey(zip_of(files, tmp_path / "a.zip"), LIMITS)
+
+
+def _prefixed(prefix: str, files: dict[str, bytes]) -> dict[str, bytes]:
+    return {prefix + name: data for name, data in files.items()}
+
+
+@pytest.mark.parametrize("prefix", ["", "photos/", "a/b/c/", "./", "photos//"])
+def test_wrapping_folders_are_understood(prefix: str, tmp_path: Path) -> None:
+    found = _survey(_prefixed(prefix, two_classes()), tmp_path)
+    assert found.strata == ("cats", "dogs")
+    assert Counter(photo.stratum for photo in found.photos) == {"cats": 12, "dogs": 12}
+    assert found.skipped == ()
+
+
+def test_files_beside_a_wrapper_do_not_hide_it(tmp_path: Path) -> None:
+    found = _survey({"cover.jpg": b"x", "README.txt": b"x"} | _prefixed("set/", two_classes()), tmp_path)
+    assert found.strata == ("cats", "dogs")
+    assert found.skipped == (
+        Skipped("README.txt", "is not a photo"),
+        Skipped("cover.jpg", "is not in the folder of a class"),
+    )
+
+
+def test_litter_is_ignored(tmp_path: Path) -> None:
+    litter = (
+        "__MACOSX/cats/._000.jpg",
+        "cats/.DS_Store",
+        "cats/Thumbs.db",
+        "desktop.ini",
+        ".git/config",
+        "cats/Icon\r",
+    )
+    found = _survey(two_classes() | dict.fromkeys(litter, b"x"), tmp_path)
+    assert found.strata == ("cats", "dogs")
+    assert len(found.photos) == 24
+    assert found.skipped == ()
+
+
+def test_photos_deeper_in_a_class_count_for_it(tmp_path: Path) -> None:
+    files = class_files({"cats/2023": 6, "cats/2024/summer": 6, "dogs": 12})
+    assert Counter(photo.stratum for photo in _survey(files, tmp_path).photos) == {"cats": 12, "dogs": 12}
+
+
+def test_one_folder_with_photos_and_folders_is_a_class_not_a_wrapper(tmp_path: Path) -> None:
+    files = class_files({"pets/cats": 12, "pets/dogs": 12, "pets": 12})
+    files |= class_files({"birds": 12})
+    assert _survey(files, tmp_path).strata == ("birds", "pets")
+
+
+def test_photos_come_in_the_order_of_class_and_name(tmp_path: Path) -> None:
+    files = dict(reversed(class_files({"b": 10, "a": 10, "c": 10}).items()))
+    keys = [(photo.stratum, photo.name) for photo in _survey(files, tmp_path).photos]
+    assert keys == sorted(keys)
+
+
+def test_of_a_name_that_comes_twice_the_last_one_stands(tmp_path: Path) -> None:
+    entries = raw_files(two_classes())
+    again = RawEntry(entries[0].name, b"newer")
+    found = survey(raw_zip([*entries, again], tmp_path / "a.zip"), LIMITS)
+    assert len(found.photos) == 24
+    assert found.photos[0].extent.read() == b"newer"
+
+
+SPLITS = [
+    ({"train": Part.TRAIN, "val": Part.VALIDATION, "test": Part.TEST}),
+    ({"Training": Part.TRAIN, "validation": Part.VALIDATION, "TESTING": Part.TEST}),
+    ({"train": Part.TRAIN, "valid": Part.VALIDATION}),
+]
+
+
+@pytest.mark.parametrize("folders", SPLITS)
+@pytest.mark.parametrize("prefix", ["", "data/"])
+def test_ready_made_splits(folders: dict[str, Part], prefix: str, tmp_path: Path) -> None:
+    files: dict[str, bytes] = {}
+    for folder in folders:
+        files |= class_files({"cats": 10, "dogs": 10}, prefix=f"{prefix}{folder}/")
+    found = _survey(files, tmp_path)
+    assert found.ready_made_split
+    assert found.strata == ("cats", "dogs")
+    assert found.warnings == ()
+    for photo in found.photos:
+        folder = photo.name.removeprefix(prefix).split("/")[0]
+        assert photo.part == folders[folder]
+
+
+def test_a_split_without_train_is_put_together(tmp_path: Path) -> None:
+    files = class_files({"cats": 6, "dogs": 6}, prefix="val/") | class_files({"cats": 6, "dogs": 6}, prefix="test/")
+    found = _survey(files, tmp_path)
+    assert not found.ready_made_split
+    assert found.strata == ("cats", "dogs")
+    assert {photo.part for photo in found.photos} == {None}
+    assert "no train folder" in found.warnings[0]
+
+
+def test_split_names_without_class_folders_are_classes(tmp_path: Path) -> None:
+    files = class_files({"cats": 6, "dogs": 6}, prefix="train/") | class_files({"test": 12})
+    found = _survey(files, tmp_path)
+    assert found.strata == ("test", "train")
+    assert not found.ready_made_split
+    assert "named like a ready-made split" in found.warnings[0]
+
+
+def test_other_folders_beside_train_make_classes(tmp_path: Path) -> None:
+    files = class_files({"train/steam": 12, "train/cargo": 12, "bus/city": 12, "bus/coach": 12})
+    found = _survey(files, tmp_path)
+    assert found.strata == ("bus", "train")
+    assert found.warnings == ()
+
+
+def test_a_photo_beside_the_class_folders_of_a_part_is_named(tmp_path: Path) -> None:
+    files = class_files({"train/cats": 10, "train/dogs": 10, "test/cats": 10, "test/dogs": 10}) | {"test/a.jpg": b"x"}
+    assert _survey(files, tmp_path).skipped == (Skipped("test/a.jpg", "is not in the folder of a class"),)
+
+
+NAMES = [
+    ("café", "utf-8", UTF8, "café"),  # 7-Zip, Explorer of today
+    ("café", "utf-8", 0, "café"),  # macOS: UTF-8 without the flag
+    ("café", "cp437", 0, "café"),  # Explorer of yesterday
+    ("cafe\u0301", "utf-8", 0, "café"),  # macOS decomposes
+    ("猫", "utf-8", UTF8, "猫"),
+    ("a\u202eb", "utf-8", UTF8, "a\ufffdb"),  # would turn the line around
+    ("a\x07b", "utf-8", 0, "a\ufffdb"),
+    ("שלום", "utf-8", UTF8, "שלום"),  # right to left by nature
+    ("<b>$$=1+1", "utf-8", 0, "<b>$$=1+1"),
+    ("x" * 10_000, "utf-8", 0, "x" * 10_000),
+]
+
+
+@pytest.mark.parametrize(("name", "encoding", "flags", "expected"), NAMES)
+def test_names_in_every_encoding(name: str, encoding: str, flags: int, expected: str, tmp_path: Path) -> None:
+    files = class_files({name: 10, "other": 10})
+    found = survey(raw_zip(raw_files(files, flags, encoding), tmp_path / "a.zip"), LIMITS)
+    assert set(found.strata) == {expected, "other"}
+    assert all(unicodedata.is_normalized("NFC", photo.name) for photo in found.photos)
+
+
+def test_unicode_path_field_of_info_zip(tmp_path: Path) -> None:
+    def entry(name: str, data: bytes) -> RawEntry:
+        raw = name.encode("cp850")
+        field = struct.pack("<BL", 1, zlib.crc32(raw)) + name.encode()
+        other = struct.pack("<HHL", 0x5455, 4, 0)
+        return RawEntry(raw, data, extra=other + struct.pack("<HH", 0x7075, len(field)) + field)
+
+    files = class_files({"Ãpfel": 10, "Birnen": 10})
+    found = survey(raw_zip([entry(*item) for item in files.items()], tmp_path / "a.zip"), LIMITS)
+    assert found.strata == ("Birnen", "Ãpfel")
+
+
+def test_unicode_path_field_of_another_name_is_not_believed() -> None:
+    info = zipfile.ZipInfo("caf\u2592")
+    field = struct.pack("<BL", 1, 0) + b"evil"
+    info.extra = struct.pack("<HH", 0x7075, len(field)) + field
+    assert path_of(info) == "caf\u2592"
+
+
+def test_backslashes_are_separators(tmp_path: Path) -> None:
+    files = {name.replace("/", "\\"): data for name, data in two_classes().items()} | {"birds\\": b""}
+    with pytest.raises(Exception, match="birds"):
+        survey(raw_zip(raw_files(files), tmp_path / "a.zip"), LIMITS)
+    del files["birds\\"]
+    assert survey(raw_zip(raw_files(files), tmp_path / "a.zip"), LIMITS).strata == ("cats", "dogs")
+
+
+def test_a_folder_is_read_like_its_zip(tmp_path: Path) -> None:
+    files = two_classes() | {"notes.txt": b"x"}
+    folder = folder_of(files, tmp_path / "folder")
+    (folder / "link.jpg").symlink_to(folder / "cats/000.jpeg")
+    (folder / "birds").symlink_to(folder / "cats")
+    of_folder, of_zip = survey(folder, LIMITS), _survey(files, tmp_path)
+    assert of_folder.strata == of_zip.strata
+    assert of_folder.skipped == of_zip.skipped
+    assert [photo.name for photo in of_folder.photos] == [photo.name for photo in of_zip.photos]
+    assert [p.extent.read() for p in of_folder.photos] == [p.extent.read() for p in of_zip.photos]
+
+
+def test_names_for_people_are_short_and_harmless() -> None:
+    assert clean("a\r\nb\ud800\u200e") == "a\ufffd\ufffdb\ufffd\ufffd"
+    assert shown("x" * 500) == '"' + "x" * 80 + '..."'
+    assert listed(["a", "b", "c"], most=2) == '"a", "b" and 1 more'
+    assert (suffix("a.JPG"), suffix("a"), suffix(".jpg"), suffix("a.b.png")) == ("jpg", "", "", "png")

@@ -1,0 +1,127 @@
+"""Other ways through a frozen network: the same features, or not used, and why."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from tests.unit.learn.photos import weight
+from vm_worker.learn.features import engines, openvino
+from vm_worker.learn.features.engines import Engine, Sample
+from vm_worker.learn.features.openvino import Precision
+from vm_worker.learn.labels import LabelledPhotos
+from vm_worker.learn.networks import build
+
+needs_openvino = pytest.mark.skipif(not openvino.available(), reason="OpenVINO, or TensorFlow under Keras, is absent")
+CLASSES = 4
+
+
+def colours(count: int) -> Sample:
+    """Pictures of one colour each, a class each."""
+    random = np.random.default_rng(0)
+    labels = np.arange(count, dtype=np.int64) % CLASSES
+    shades = random.integers(60, 195, (CLASSES, 3))
+    images = shades[labels][:, None, None, :] + random.integers(-60, 60, (count, 16, 16, 3))
+    return Sample(images.astype(np.uint8), labels)
+
+
+@pytest.fixture(scope="module")
+def model() -> keras.Model:
+    keras.utils.set_random_seed(0)
+    image = keras.Input((16, 16, 3))
+    x = keras.layers.Rescaling(1 / 255)(image)
+    for width in (16, 32, 64):
+        x = keras.layers.Conv2D(width, 3, activation="relu", padding="same")(x)
+    return keras.Model(image, keras.layers.GlobalAveragePooling2D()(x), name="small")
+
+
+@pytest.fixture(scope="module")
+def plain(model: keras.Model) -> Engine:
+    return engines.by_keras(model)
+
+
+@needs_openvino
+@pytest.mark.parametrize(
+    ("precision", "least"), [(Precision.F32, 0.99999), (Precision.MIXED, 0.999), (Precision.BF16, 0.999)]
+)
+def test_openvino_says_what_keras_says(
+    model: keras.Model, plain: Engine, tmp_path: Path, precision: Precision, least: float
+) -> None:
+    run = openvino.Network(model, tmp_path).compiled(precision)
+    images = colours(21).images
+    assert engines.cosines(run(images), plain.run(images)).min() > least
+    np.testing.assert_array_equal(run(images), run(images.astype(np.float32)))
+    assert not list(tmp_path.iterdir())
+
+
+@needs_openvino
+def test_keeping_the_first_layers_exact_brings_the_features_nearer(photos: LabelledPhotos, tmp_path: Path) -> None:
+    if Precision.BF16 not in openvino.precisions():
+        pytest.skip("this processor has no bfloat16 units")
+    extractor = build.extractor("efficientnet_lite0", weight("efficientnet_lite0"))
+    images = photos.pixels(224)[::10]
+    network = openvino.Network(extractor, tmp_path)
+    exact, mixed, half = (network.compiled(one)(images) for one in (Precision.F32, Precision.MIXED, Precision.BF16))
+    assert engines.cosines(half, exact).mean() < engines.cosines(mixed, exact).mean() < 1
+
+
+@needs_openvino
+def test_few_images_are_not_worth_another_form(model: keras.Model, tmp_path: Path) -> None:
+    assert engines.fastest(model, colours(64), 64, tmp_path).name == engines.KERAS
+
+
+@needs_openvino
+@pytest.mark.parametrize(
+    ("faster", "alike", "expected"),
+    [
+        (0.0, 0.9, "OpenVINO in "),  # whatever its speed here: it says the same
+        (1e9, 0.9, "no faster"),
+        (0.0, 1.1, "cosine"),  # more than any two features can have
+    ],
+)
+def test_another_form_must_be_faster_and_say_the_same(
+    model: keras.Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, faster: float, alike: float, expected: str
+) -> None:
+    monkeypatch.setattr(engines, "FASTER", faster)
+    monkeypatch.setattr(engines, "ALIKE", alike)
+    monkeypatch.setattr(engines, "WORTH_SECONDS", 0.0)
+    found = engines.fastest(model, colours(64), 64, tmp_path)
+    assert expected in found.way and found.speed > 0
+    assert (found.name == engines.KERAS) == (not expected.startswith("OpenVINO"))
+
+
+def test_without_the_extra_keras_does_it(model: keras.Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(openvino, "available", lambda: False)
+    found = engines.fastest(model, colours(64), 10**6, tmp_path)
+    assert (found.name, found.way) == (engines.KERAS, "")
+
+
+def test_features_that_teach_another_head_are_refused(plain: Engine) -> None:
+    sample = colours(128)
+    said = plain.run(sample.images[:32])
+    said = np.concatenate([said, *(plain.run(sample.images[at : at + 32]) for at in (32, 64, 96))])
+
+    def swapped(images: NDArray[Any]) -> NDArray[np.float32]:
+        """Nearly the same direction, but what tells the classes apart is turned round."""
+        centre: NDArray[np.float32] = said.mean(0)
+        return 2 * centre - plain.run(images)
+
+    assert engines.difference(plain, sample, said) == ""
+    assert "a head on its features" in _lax(replace(plain, run=swapped), sample, said)
+
+
+def _lax(engine: Engine, sample: Sample, said: NDArray[np.float32]) -> str:
+    """The difference, where any cosine is alike."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(engines, "ALIKE", -1.0)
+        return engines.difference(engine, sample, said)
+
+
+def test_a_sample_is_a_part_of_the_images_within_bounds() -> None:
+    assert [engines.sample_size(count) for count in (10, 1600, 10**5)] == [32, 100, 128]

@@ -1,0 +1,90 @@
+"""Judging features: folds keep duplicates together, and figures come from rows that no head has seen."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from vm_worker.learn.heads import folds, head_validation
+from vm_worker.learn.heads.head_validation import FeatureTable
+from vm_worker.learn.heads.linear import Plan
+
+
+@pytest.mark.parametrize(
+    ("counts", "expected"),
+    [
+        ((100, 100), 5),  # the usual small set
+        ((200, 9), 3),  # a class with fewer than ten
+        ((500, 500), 1),  # enough for the fixed validation part
+    ],
+)
+def test_how_many_folds(counts: tuple[int, ...], expected: int) -> None:
+    assert folds.count(np.repeat(np.arange(len(counts)), counts)) == expected
+
+
+def test_folds_cover_every_row_once_and_keep_groups_together() -> None:
+    labels = np.repeat(np.arange(3), (30, 25, 20)).astype(np.int64)
+    groups = np.arange(75) // 2  # pairs of duplicates
+    judged = []
+    for train, validation in folds.cut(labels, groups, 5, seed=3):
+        assert not set(groups[train]) & set(groups[validation])
+        assert set(labels[train]) == {0, 1, 2}
+        judged.append(validation)
+    assert sorted(np.concatenate(judged)) == list(range(75))
+
+
+def test_a_class_smaller_than_the_folds_is_still_cut() -> None:
+    labels = np.array([0] * 20 + [1] * 2)
+    assert len(list(folds.cut(labels, np.arange(22), 3, seed=0))) == 3
+
+
+def test_every_beginning_of_the_interleaved_order_is_a_fair_sample() -> None:
+    labels = np.repeat(np.arange(3), (60, 30, 10)).astype(np.int64)
+    order = folds.interleaved(labels, seed=1)
+    assert sorted(order) == list(range(100))
+    for length in (20, 50, 80):
+        shares = np.bincount(labels[order[:length]], minlength=3) / length
+        np.testing.assert_allclose(shares, (0.6, 0.3, 0.1), atol=0.1)
+
+
+def material(random: np.random.Generator, rows: int, signal: float, train: int | None = None) -> FeatureTable:
+    labels = random.integers(0, 4, rows)
+    features = random.normal(size=(rows, 64)).astype(np.float32)
+    features[:, :4] += signal * np.eye(4, dtype=np.float32)[labels]
+    return FeatureTable(features, labels, np.arange(rows), rows * 3 // 4 if train is None else train)
+
+
+@pytest.mark.parametrize("rows", [240, 1200], ids=["folds", "fixed part"])
+def test_noise_is_judged_as_noise(rows: int) -> None:
+    """A leak of judged rows into training would show here: 64 random features can learn 240 rows by heart."""
+    verdict = head_validation.validate(material(np.random.default_rng(0), rows, signal=0.0), Plan(4, 20, 0))
+    assert 0.15 < verdict.accuracy < 0.36
+    assert verdict.history.accuracy.max() > verdict.accuracy
+
+
+def test_duplicates_across_the_folds_do_not_help() -> None:
+    one = material(np.random.default_rng(0), 120, signal=0.0)
+    twice = FeatureTable(np.tile(one.features, (2, 1)), np.tile(one.labels, 2), np.tile(one.groups, 2), 180)
+    assert head_validation.validate(twice, Plan(4, 20, 0)).accuracy < 0.4
+
+
+def test_a_signal_is_found_and_every_row_is_judged() -> None:
+    found = material(np.random.default_rng(0), 240, signal=4.0)
+    verdict = head_validation.validate(found, Plan(4, 20, 0))
+    assert verdict.accuracy > 0.9
+    assert verdict.total == 240 and verdict.correct == verdict.right.sum()
+    assert verdict.history.validation_accuracy.shape == (20,)
+
+
+def test_only_the_fixed_validation_part_judges_a_large_set() -> None:
+    verdict = head_validation.validate(material(np.random.default_rng(0), 1200, signal=2.0), Plan(4, 10, 0))
+    assert np.flatnonzero(verdict.judged).tolist() == list(range(900, 1200))
+
+
+def test_the_final_head_has_learnt_from_training_and_validation() -> None:
+    found = material(np.random.default_rng(0), 240, signal=2.0)
+    plan = Plan(4, 20, 0)
+    verdict = head_validation.validate(found, plan)
+    head = head_validation.refit(found, plan, verdict)
+    assert (head.strength, head.epochs) == (verdict.strength, verdict.epochs)
+    np.testing.assert_allclose(head.mean, found.features.mean(0), atol=1e-5)

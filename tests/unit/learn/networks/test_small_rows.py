@@ -1,0 +1,63 @@
+"""The rows of the networks from scratch say what the networks are."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from jobs.options import CANDIDATES, Options
+from vm_worker.learn.budget import Budget
+from vm_worker.learn.judge import grad_cam
+from vm_worker.learn.networks import build, small_rows
+from vm_worker.learn.networks.catalogue import CATALOGUE, Backbone
+from vm_worker.learn.scratch import training
+from vm_worker.learn.select import scratch_candidates
+
+SMALL = [row for key, row in small_rows.ROWS.items() if key.endswith(("_12", "_25"))]
+
+
+@pytest.mark.parametrize("row", SMALL, ids=lambda row: row.key)
+def test_a_row_has_the_networks_own_figures(row: Backbone) -> None:
+    model = build.extractor(row.key, None)
+    assert (model.count_params(), model.output_shape) == (row.parameters, (None, row.features))
+    assert model.input_shape == (None, row.size, row.size, 3)
+
+
+@pytest.mark.parametrize(
+    ("photos", "width"), [(60, "1/4"), (3_000, "1/4"), (3_001, "1/2"), (10**6, "MobileNetV1 from")]
+)
+def test_more_photos_get_a_wider_network(photos: int, width: str) -> None:
+    titles = [row.title for row in small_rows.fitting(photos)]
+    assert len(titles) == 4
+    assert width in titles[2]
+
+
+def test_both_kinds_of_keys_are_found_and_never_mixed_up() -> None:
+    assert not set(CANDIDATES) & set(small_rows.ROWS)
+    assert small_rows.find("vgg16") is CATALOGUE["vgg16"]
+    assert small_rows.find("scratch_mobilenet_v2_25").licence == "yours"
+
+
+def test_where_it_looked_is_asked_only_of_networks_that_keep_places_apart() -> None:
+    told = [grad_cam.possible(build.extractor(row.key, None)) for row in small_rows.fitting(10)]
+    assert told == [False, False, True, True]
+
+
+@pytest.mark.parametrize("row", small_rows.fitting(10), ids=lambda row: row.key)
+def test_the_layers_that_are_counted_on_are_about_those_there_are(row: Backbone) -> None:
+    layers = len(build.extractor(row.key, None).layers)
+    assert scratch_candidates.LAYERS[row.key] == pytest.approx(layers, rel=0.1)
+
+
+def test_a_network_whose_graphs_would_take_the_time_is_not_begun() -> None:
+    first, last = small_rows.fitting(10)[0], small_rows.fitting(10)[3]
+    labels = np.zeros(10, np.int64)
+    photos = SimpleNamespace(rows=lambda part: labels)
+    candidates = scratch_candidates.ScratchCandidates(photos, Options(from_scratch=True), True, Budget.of(100))  # type: ignore[arg-type]
+    learnt = SimpleNamespace(start_seconds=12.0)
+    candidates.models[first.key] = SimpleNamespace(trained=learnt)  # type: ignore[assignment]
+    candidates._check_start(first, Budget.of(100))
+    with pytest.raises(training.TrainingTooSlow, match="about 1"):
+        candidates._check_start(last, Budget.of(100))

@@ -1,0 +1,112 @@
+"""Networks from nothing: their size is that of the papers, and they learn."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from tests.unit.learn.photos import textures
+from vm_worker.intake.dataset import Part
+from vm_worker.learn.budget import Budget
+from vm_worker.learn.networks import small
+from vm_worker.learn.networks.catalogue import CATALOGUE
+from vm_worker.learn.networks.small import Shape
+from vm_worker.learn.scratch import architectures, training
+from vm_worker.learn.scratch.training import Examples, TimeAllowed, TrainingSet
+
+
+@pytest.mark.parametrize(("key", "known"), [("mobilenet_v1", "mobilenet"), ("mobilenet_v2", "mobilenet_v2")])
+def test_at_full_width_they_are_those_of_keras(key: str, known: str) -> None:
+    row = CATALOGUE[known]
+    head = (row.features + 1) * 5
+    assert small.NETWORKS[key](Shape(5)).count_params() == row.parameters + head
+
+
+@pytest.mark.parametrize("key", small.NETWORKS)
+def test_half_the_width_is_about_a_quarter_of_the_size(key: str) -> None:
+    half, quarter = (small.NETWORKS[key](Shape(3, width)).count_params() for width in (0.5, 0.25))
+    assert 0.2 < quarter / half < 0.35
+
+
+def test_separable_convolutions_are_what_makes_the_difference() -> None:
+    kinds = [
+        [type(layer).__name__ for layer in build(Shape(3, 0.125)).layers]
+        for build in (small.alexnet, small.alexnet_separable)
+    ]
+    assert [kind.replace("SeparableConv2D", "Conv2D") for kind in kinds[1]] == kinds[0]
+    assert "Conv2D" not in kinds[1]
+
+
+@pytest.fixture
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trainings as short as they may be at all."""
+    for name, value in {"EPOCHS": 1, "STEPS": 160, "LEAST_EPOCHS": 1, "LEAST_STEPS": 100}.items():
+        monkeypatch.setattr(training, name, value)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("short")
+@pytest.mark.parametrize("key", small.NETWORKS)
+def test_each_learns_and_ends_with_its_best_state(key: str, tmp_path: Path) -> None:
+    keras.utils.set_random_seed(0)
+    dataset = textures(tmp_path, (small.SIZE,), each=80)
+    model = small.NETWORKS[key](Shape(3, 0.25))
+    judged = architectures.examples(dataset, Part.VALIDATION)
+    learnt = training.train(
+        model, TrainingSet(architectures.examples(dataset, Part.TRAIN)), judged, TimeAllowed.of(600)
+    )
+    assert (learnt.accuracy, learnt.loss) == pytest.approx(training.judge(model, judged))
+    assert learnt.loss == min(told.validation_loss for told in learnt.curve)
+    assert learnt.accuracy > 0.7  # of three kinds
+
+
+@pytest.mark.slow
+def test_without_time_nothing_is_trained() -> None:
+    model = small.mobilenet_v1(Shape(2, 0.125))
+    before = model.get_weights()
+    with pytest.raises(training.TrainingTooSlow):
+        training.train(model, TrainingSet(halves()), halves(), TimeAllowed.of(1))
+    assert all(np.array_equal(one, other) for one, other in zip(before, model.get_weights(), strict=True))
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("short")
+def test_what_a_share_does_not_allow_may_be_borrowed() -> None:
+    model = small.alexnet(Shape(2, 0.125))
+    learnt = training.train(model, TrainingSet(halves()), halves(), TimeAllowed(Budget.of(0), Budget.of(600)))
+    assert learnt.accuracy == 1.0
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("short")
+def test_the_table_names_what_it_leaves_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(small, "WIDTHS", (0.25, 0.125))
+    monkeypatch.setattr(small, "NETWORKS", {"alexnet": small.alexnet})
+    dataset = textures(tmp_path, (small.SIZE,), each=30)
+    rows = architectures.table(dataset, tmp_path, Budget.of(400))
+    first = next(rows)
+    monkeypatch.setattr(training, "LEAST_STEPS", 10**6)
+    (left_out,) = rows
+    assert (first["width"], first["note"], left_out["width"]) == (0.125, "", 0.25)
+    assert first["test_accuracy"] > 0.5
+    assert first["dynamic_range"]["bytes"] < 0.4 * first["float32"]["bytes"]
+    assert left_out["note"].startswith("left out: its training needs about ")
+    assert (left_out["test_accuracy"], left_out["epochs"]) == (None, None)
+
+
+def test_probabilities_are_in_the_order_of_the_pictures() -> None:
+    images = np.stack([np.full((64, 64, 3), shade, np.uint8) for shade in range(0, 240, 6)])  # not whole batches
+    pupils = Examples(images, np.zeros(len(images), np.int64))
+    light = keras.Sequential([keras.Input((64, 64, 3)), keras.layers.GlobalAveragePooling2D()])
+    assert training.probabilities(light, pupils)[:, 0] == pytest.approx(np.arange(0, 240, 6))
+
+
+def halves() -> Examples:
+    """Pictures that are light above or below."""
+    labels = np.arange(40, dtype=np.int64) % 2
+    images = np.zeros((40, 64, 64, 3), np.uint8)
+    images[labels == 0, :32], images[labels == 1, 32:] = 200, 200
+    return Examples(images, labels)

@@ -1,0 +1,149 @@
+"""Who wins, what a tie means, and under which objective it is acted on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from vm_worker.learn.heads.head_validation import FeatureTable, HeadResult
+from vm_worker.learn.heads.linear import History
+from vm_worker.learn.networks.catalogue import CATALOGUE
+from vm_worker.learn.select import ranking
+from vm_worker.learn.select.ranking import Candidate
+from vm_worker.results.exported import Latency, ThreadLatency
+
+ROWS = 100
+CURVE = History(*(np.array([0.5, 0.6]) for _ in range(4)))
+
+
+def entry(key: str, right: NDArray[np.bool_], loss: float = 0.5, speed: float = 10.0) -> Candidate:
+    judged = np.ones(ROWS, bool)
+    verdict = HeadResult(right, judged, loss, strength=0.1, epochs=2, history=CURVE)
+    nothing = FeatureTable(np.zeros((ROWS, 1), np.float32), np.zeros(ROWS, np.int64), np.arange(ROWS), ROWS)
+    return Candidate(CATALOGUE[key], nothing, verdict, seconds=1.0, images_per_second=speed, partial=False)
+
+
+def measured_as(size: int, milliseconds: float) -> Latency:
+    """The figures of a network of that size and speed."""
+    threads = ThreadLatency(1, milliseconds, milliseconds, milliseconds)
+    return Latency(100, size, threads, threads)
+
+
+def first(count: int) -> NDArray[np.bool_]:
+    return np.arange(ROWS) < count
+
+
+@pytest.mark.parametrize(
+    ("right", "ties"),
+    [
+        (first(90), True),  # the same rows
+        (first(85), True),  # 5 against 0: p = 0.0625
+        (first(84), False),  # 6 against 0: p = 0.03125
+        (np.roll(first(90), 5), True),  # 5 against 5
+    ],
+)
+def test_ties_by_exact_mcnemar(right: NDArray[np.bool_], ties: bool) -> None:
+    assert ranking.ties(entry("vgg16", first(90)), entry("xception", right)) is ties
+
+
+def test_balanced_goes_by_measured_latency_where_all_that_tie_have_one() -> None:
+    def timed(key: str, right: int, speed: float, milliseconds: float | None) -> Candidate:
+        figures = None if milliseconds is None else measured_as(1, milliseconds)
+        return replace(entry(key, first(right), speed=speed), figures=figures)
+
+    entries = [timed("xception", 90, 5, 80.0), timed("mobilenet", 88, 60, 9.0), timed("mobilenet_v2", 87, 50, 7.5)]
+    worse = timed("vgg16", 60, 99, 1.0)  # faster, but truly worse
+    assert ranking.winner([*entries, worse], "balanced").backbone.key == "mobilenet_v2"
+    assert "7.5 ms a photo" in ranking.reason([*entries, worse], "balanced")
+    assert ranking.winner([*entries[:2], timed("mobilenet_v2", 87, 50, None)], "balanced").backbone.key == "mobilenet"
+
+
+def test_small_goes_by_the_measured_file_where_all_that_tie_have_one() -> None:
+    def measured(key: str, right: int, size: int | None) -> Candidate:
+        return replace(entry(key, first(right)), figures=None if size is None else measured_as(size, 1.0))
+
+    # Parameters alone would choose mobilenet_v2, whose file is larger here.
+    entries = [measured("xception", 90, 80_000_000), measured("mobilenet_v2", 88, 14_000_000)]
+    entries.append(measured("efficientnet_lite0", 87, 13_000_000))
+    worse = measured("mobilenet_v3_small", 60, 4_000_000)
+    assert ranking.winner([*entries, worse], "small").backbone.key == "efficientnet_lite0"
+    assert "12.4 MB" in ranking.reason([*entries, worse], "small")
+    unmeasured = measured("efficientnet_lite0", 87, None)
+    assert ranking.winner([*entries[:2], unmeasured], "small").backbone.key == "mobilenet_v2"
+    alike = [measured("mobilenet", 87, 13_000_000), measured("mobilenet_v2", 88, 13_000_000), entries[0]]
+    assert ranking.winner(alike, "small").backbone.key == "mobilenet_v2"
+
+
+def test_those_judged_on_fewer_photos_are_compared_on_these() -> None:
+    part = np.arange(ROWS) >= 80
+    all_photos = entry("mobilenet", ~first(10))  # 90 of 100, and all of the last 20
+    some = entry("vgg16", part & (np.arange(ROWS) != 99))  # 19 of the last 20: 95 %
+    some = replace(some, result=replace(some.result, judged=part))
+    assert [one.backbone.key for one in ranking.ranked([some, all_photos])] == ["mobilenet", "vgg16"]
+    assert "were judged on the validation photos alone" in ranking.reason([some, all_photos], "accuracy")
+    assert [one.result.accuracy for one in (some, all_photos)] == [0.95, 0.9]
+
+
+@pytest.mark.parametrize(
+    ("objective", "winner"),
+    [
+        ("accuracy", "xception"),  # the highest, though others tie with it
+        ("balanced", "mobilenet"),  # the fastest of those that tie
+        ("small", "efficientnet_lite0"),  # the smallest of those that tie
+    ],
+)
+def test_what_an_objective_chooses(objective: str, winner: str) -> None:
+    entries = [
+        entry("xception", first(90), speed=5),
+        entry("mobilenet", first(88), speed=60),
+        entry("efficientnet_lite0", first(87), speed=50),
+        entry("mobilenet_v2", first(60), speed=99),  # fast and small, but truly worse
+    ]
+    if winner == "efficientnet_lite0":
+        entries[1] = entry("vgg16", first(88), speed=60)
+    assert ranking.winner(entries, objective).backbone.key == winner
+    states = {row.name: row.state for row in ranking.table(entries, objective)}
+    assert states[winner] == "chosen"
+    assert states["mobilenet_v2"] == "evaluated"
+    assert sorted(states.values()) == ["chosen", "evaluated", "tied", "tied"]
+
+
+def test_equal_accuracy_goes_to_the_lower_loss_and_then_to_the_faster() -> None:
+    entries = [
+        entry("vgg16", first(90), loss=0.4, speed=5),
+        entry("xception", first(90), loss=0.3, speed=5),
+        entry("mobilenet", first(90), loss=0.3, speed=60),
+    ]
+    assert ranking.winner(entries, "accuracy").backbone.key == "mobilenet"
+
+
+def test_a_row_has_figures_and_a_wilson_interval() -> None:
+    (row,) = ranking.table([entry("vgg16", first(90))], "accuracy")
+    assert row.validation_accuracy == 0.9
+    # Wilson's 95 % interval of 90 of 100, from the published formula.
+    assert row.validation_interval == pytest.approx((0.82564, 0.94477), abs=1e-4)
+
+
+def test_the_note_names_what_ties() -> None:
+    entries = [entry("xception", first(90)), entry("mobilenet", first(88)), entry("vgg16", first(50))]
+    text = ranking.reason(entries, "accuracy")
+    assert "Xception" in text and "90 of 100" in text and "MobileNet" in text and "VGG16" not in text
+    assert "smallest" in ranking.reason(entries, "small")
+    assert "only candidate" in ranking.reason(entries[:1], "accuracy")
+
+
+def test_curve_rows_count_from_one() -> None:
+    rows = ranking.curve_points("select", "vgg16", CURVE)
+    assert [row.epoch for row in rows] == [1, 2]
+    assert rows[1].to_json() == {
+        "phase": "select",
+        "name": "vgg16",
+        "epoch": 2,
+        "accuracy": 0.6,
+        "loss": 0.6,
+        "validation_accuracy": 0.6,
+        "validation_loss": 0.6,
+    }

@@ -1,0 +1,70 @@
+"""Selection as a whole: who is asked, who is dropped, what comes out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from jobs.options import Options
+from tests.unit.learn.photos import weight
+from vm_worker.learn.budget import Budget
+from vm_worker.learn.labels import LabelledPhotos
+from vm_worker.learn.progress_events import LearningProgress, LearningQuote
+from vm_worker.learn.select.selection import Selection, SelectionPolicy, SelectRequest, select
+
+ROW = {"name", "title", "validation_accuracy", "validation_interval", "validation_loss"} | {
+    "parameters",
+    "seconds",
+    "state",
+    "note",
+    "validation_score",
+    "metric",
+}
+
+
+def run(
+    photos: LabelledPhotos, folder: Path, seconds: float, keys: tuple[str, ...], policy: SelectionPolicy | None = None
+) -> tuple[Selection, list[Any]]:
+    events: list[LearningProgress | LearningQuote] = []
+    weights, options = {key: weight(key) for key in keys}, Options(epochs=12)
+    request = SelectRequest(photos, weights, options, Budget.of(seconds), folder, policy=policy or SelectionPolicy())
+    return select(request, events.append), events
+
+
+def test_all_candidates_are_judged_and_the_best_is_chosen(photos: LabelledPhotos, tmp_path: Path) -> None:
+    keys = ("efficientnet_lite1", "efficientnet_lite0")
+    outcome, events = run(photos, tmp_path, 300, keys)
+    assert {row.name: row.state for row in outcome.candidates}[outcome.winner] == "chosen"
+    assert {row.name for row in outcome.candidates} == set(keys)
+    for row in outcome.candidates:
+        assert set(row.to_json()) == ROW
+        assert row.validation_interval is not None and row.validation_accuracy is not None
+        low, high = row.validation_interval
+        assert low <= row.validation_accuracy <= high and row.validation_accuracy > 0.8
+    assert [point.epoch for point in outcome.curve] == [*range(1, 13)] * 2
+    assert outcome.head.kernel.shape == (1280, 3)
+    assert outcome.images_per_second > 0 and outcome.note
+    fractions = [event.fraction for event in events if isinstance(event, LearningProgress)]
+    assert fractions == sorted(fractions) and fractions[-1] == 1.0
+
+
+def test_a_candidate_that_cannot_finish_is_dropped_but_the_first_gives_a_head(
+    photos: LabelledPhotos, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vm_worker.learn.features.extraction.SETTLED", 1)
+    keys = ("efficientnet_lite0", "efficientnet_lite1")
+    outcome, _ = run(photos, tmp_path, -1, keys, SelectionPolicy(least_images=16))
+    first, second = outcome.candidates
+    assert (first.name, first.state) == ("efficientnet_lite0", "chosen")
+    assert first.note == "judged on 32 photos: the time did not allow more"
+    assert (second.name, second.state) == ("efficientnet_lite1", "dropped")
+    assert second.note == "left out: there was no time left" and second.validation_accuracy is None
+    assert np.isfinite(outcome.head.kernel).all()
+
+
+def test_without_weights_there_is_nothing_to_select(photos: LabelledPhotos, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="no candidate"):
+        run(photos, tmp_path, 10, ())

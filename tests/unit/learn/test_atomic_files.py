@@ -1,0 +1,62 @@
+"""Two that write one file at a time, as when a node that is cut off goes on working."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import pytest
+
+from jobs.options import Options
+from tests.unit.learn.photos import weight
+from tests.unit.learn.tune.test_tasks import CUT, SMALL, ask, poor_head
+from vm_worker.learn.atomic_files import replacing
+from vm_worker.learn.labels import LabelledPhotos
+from vm_worker.learn.tune.tuning_inputs import SelectedNetwork, write_inputs
+
+
+def test_who_is_in_the_middle_disturbs_nobody(tmp_path: Path) -> None:
+    path = tmp_path / "a.weights.h5"
+    with replacing(path) as slow:
+        slow.write_text("ha")
+        with replacing(path) as quick:
+            assert quick != slow and quick.name.endswith(".weights.h5")
+            quick.write_text("theirs, whole")
+        assert path.read_text() == "theirs, whole"
+        slow.write_text("mine, whole")
+    assert path.read_text() == "mine, whole" and list(tmp_path.iterdir()) == [path]
+
+
+def test_who_fails_leaves_what_was_there(tmp_path: Path) -> None:
+    path = tmp_path / "a.npy"
+    path.write_text("whole")
+    with pytest.raises(OSError, match="disk"), replacing(path) as part:
+        part.write_text("ha")
+        raise OSError("disk full")
+    assert path.read_text() == "whole" and list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.slow
+def test_no_task_of_tuning_writes_into_a_file_that_others_read(
+    photos: LabelledPhotos, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    setting = write_inputs(
+        photos, SelectedNetwork(weight("efficientnet_lite0"), poor_head()), Options(epochs=1), tmp_path
+    )
+    target, seen = tmp_path / "one.weights.h5", []
+    save = keras.Model.save_weights
+
+    def watched(model: keras.Model, path: str, **more: Any) -> None:
+        seen.append(path)
+        assert not target.exists() or target.read_text() == "another's, whole"
+        target.write_text("another's, whole")
+        save(model, path, **more)
+        assert target.read_text() == "another's, whole"
+
+    monkeypatch.setattr(keras.Model, "save_weights", watched)
+    ask(setting, "trial", recipe=SMALL.to_json(), weights=str(target))
+    target.unlink()
+    ask(setting, "final", weights=str(target), cut=CUT)
+    assert len(set(seen)) == 2 and str(target) not in seen
+    assert target.stat().st_size > 1000 and not list(tmp_path.glob("part-*"))

@@ -1,0 +1,72 @@
+"""The network cut in two: its halves make the whole, and heads are fitted on what its lower half gave."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from jobs.options import Options
+from tests.unit.learn.photos import weight
+from vm_worker.learn.budget import Budget
+from vm_worker.learn.features import activations
+from vm_worker.learn.heads.linear import Head
+from vm_worker.learn.judge.predict import predict
+from vm_worker.learn.labels import LabelledPhotos
+from vm_worker.learn.tune import tail_training
+from vm_worker.learn.tune.recipe import EVERYTHING, Views, cut_named
+from vm_worker.learn.tune.split_network import SplitNetwork
+from vm_worker.learn.tune.tuning_inputs import SelectedNetwork, write_inputs
+
+KEY, CUT = "efficientnet_lite0", "block6b_expand_conv"
+HEAD = Head(
+    np.zeros(1280, np.float32),
+    np.ones(1280, np.float32),
+    np.zeros((1280, 3), np.float32),
+    np.zeros(3, np.float32),
+    strength=0.01,
+    epochs=4,
+)
+
+
+@pytest.mark.parametrize("cut", [CUT, EVERYTHING.layer])
+def test_the_two_halves_of_a_cut_make_the_whole(cut: str, photos: LabelledPhotos, tmp_path: Path) -> None:
+    kernel = np.random.default_rng(0).normal(0, 0.1, (1280, 3)).astype(np.float32)
+    chosen = SelectedNetwork(weight(KEY), replace(HEAD, kernel=kernel))
+    bench = SplitNetwork(write_inputs(photos, chosen, Options(), tmp_path))
+    inputs = bench.inputs(cut, Views(1), Budget.of(60), lambda part: None)
+    found = tail_training.outputs(bench.tail(cut), inputs, np.arange(10))
+    expected = predict(bench.model, photos.pixels(224), bench.source.rows[:10])
+    np.testing.assert_allclose(found, expected, atol=0.05)  # half precision
+    np.testing.assert_allclose(chosen.head.probabilities(bench.features()[0, :10]), expected, atol=0.05)
+    live = bench.inputs(cut, Views(2, live=True), Budget.of(60), lambda part: None)
+    assert live.batch(np.ones(3, np.int64), np.arange(3)).shape == inputs.batch(0, np.arange(3)).shape
+    alone = bench._pass(cut_named(bench.backbone, cut))
+    pictures = activations.filled(bench.source, np.arange(10))
+    passed = alone.split(alone.run(pictures))[0][:10]
+    assert np.corrcoef(passed.ravel(), inputs.batch(0, np.arange(10)).ravel())[0, 1] > 0.999
+
+
+def test_a_head_is_fitted_on_no_more_views_than_are_of_use(
+    photos: LabelledPhotos, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = SplitNetwork(write_inputs(photos, SelectedNetwork(weight(KEY), HEAD), Options(epochs=4), tmp_path))
+    bench.inputs(CUT, Views(3), Budget.of(60), lambda part: None)
+    assert bench.of_use(bench.train) == 3
+    monkeypatch.setattr("vm_worker.learn.tune.split_network.HEAD_ROWS", 3 * len(bench.train) - 1)
+    assert bench.of_use(bench.train) == 2
+    kernels = [bench.refit(bench.train, views).kernel for views in (1, 2, None)]
+    assert kernels[1] is kernels[2]  # it is fitted once
+    assert np.abs(kernels[0] - kernels[1]).max() > 1e-3
+    both = bench.refit(bench.everything).probabilities(bench.features()[0])
+    assert (both.argmax(1) == bench.labels).mean() > 0.9
+
+
+def test_activations_and_features_leave_no_file(photos: LabelledPhotos, tmp_path: Path) -> None:
+    bench = SplitNetwork(write_inputs(photos, SelectedNetwork(weight(KEY), HEAD), Options(), tmp_path))
+    before = set(tmp_path.iterdir())
+    bench.inputs(CUT, Views(2), Budget.of(60), lambda part: None)
+    assert set(tmp_path.iterdir()) == before
+    assert isinstance(bench.features(), np.memmap) and bench.features().shape == (2, len(bench.labels), 1280)

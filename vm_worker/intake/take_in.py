@@ -1,0 +1,103 @@
+"""Take in an upload: survey it, decode its photos into memory maps, judge them, split them."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jobs.limits import Limits
+from vm_worker.intake.annotations import Annotations
+from vm_worker.intake.dataset import Dataset
+from vm_worker.intake.decoder import Target
+from vm_worker.intake.examine import Opened, Place, Progress, examine, open_photos
+from vm_worker.intake.mapped import taken
+from vm_worker.intake.pool import Bounds, Decoders
+from vm_worker.intake.survey import Survey, list_upload
+from vm_worker.intake.truth import Truth
+
+S = TypeVar("S", bound=Survey)
+T = TypeVar("T", bound=Truth)
+
+CHANNELS = 3
+
+
+@dataclass(frozen=True)
+class IntakeRequest:
+    """What to take in, and how."""
+
+    source: Path  # a zip or a folder
+    folder: Path  # where the memory maps go
+    sizes: tuple[int, ...]  # pixels; they change nothing but the memory maps
+    seed: int
+    limits: Limits
+    processes: int  # decoding processes
+
+
+def take_in(request: IntakeRequest, annotations: Annotations[S, T], progress: Progress) -> Dataset[T]:
+    """The dataset of a zip or folder, read by the annotations of its task.
+
+    The same source and seed give the same on every machine. `progress` hears a fraction 0..1 and a sentence.
+    Raises UserError with a dataset code, DecoderFault where photos cannot be decoded on this machine at all,
+    and OSError for a full disk.
+    """
+    listing = annotations.survey(list_upload(request.source, request.limits), request.limits)
+    request.folder.mkdir(parents=True, exist_ok=True)
+    files = {size: request.folder / f"squares-{size}.npy" for size in request.sizes}
+    places = [_create(path, len(listing.photos), size) for size, path in files.items()]
+    with Decoders(request.processes, Bounds.of(request.limits)) as decoders:
+        opened = open_photos(listing, decoders, places, request.limits, progress)
+    examined = examine(opened, annotations, request.seed, request.limits)
+    for path in files.values():
+        _keep_rows(path, examined.kept)
+    return Dataset(
+        names=tuple(listing.photos[index].name for index in examined.kept),
+        truth=examined.truth,
+        parts=examined.split.parts,
+        groups=examined.groups,
+        images=files,
+        skipped=opened.skipped(),
+        warnings=examined.warnings,
+        ready_made_split=listing.ready_made_split,
+        sha256=_digest(request.source, listing, opened),
+        duplicates=examined.duplicates,
+    )
+
+
+def _create(path: Path, rows: int, size: int) -> Place:
+    """An empty .npy file of (rows, size, size, 3) uint8, and where each row's square goes."""
+    array = _new(path, rows, size)
+    start, square = array.offset, size * size * CHANNELS
+    return lambda row: Target(str(path), start + row * square, size)
+
+
+def _new(path: Path, rows: int, size: int) -> np.memmap[tuple[int, ...], np.dtype[np.uint8]]:
+    shape = (rows, size, size, CHANNELS)
+    return np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
+
+
+def _keep_rows(path: Path, kept: tuple[int, ...]) -> None:
+    """Close the gaps that broken photos left."""
+    old: NDArray[np.uint8] = np.load(path, mmap_mode="r", allow_pickle=False)
+    if len(kept) == len(old):
+        return
+    partial = path.with_suffix(".part")
+    described = np.lib.format.header_data_from_array_1_0(old) | {"shape": (len(kept), *old.shape[1:])}
+    with partial.open("wb") as file:  # not a memory map: writing to one on a full disk ends the process
+        np.lib.format.write_array_header_1_0(file, described)
+        for index in kept:
+            file.write(taken(old, [index]).tobytes())
+    partial.replace(path)
+
+
+def _digest(source: Path, listing: Survey, opened: Opened[S]) -> str:
+    """SHA-256 of the zip's bytes, or of a folder's names and contents."""
+    if source.is_dir():
+        pairs = [(photo.name, reply.content) for photo, reply in zip(listing.photos, opened.replies, strict=True)]
+        return hashlib.sha256(repr(pairs).encode()).hexdigest()
+    with source.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,1 @@
+"""Photos through a frozen network, by the fastest engine: pooled features and activations."""

@@ -1,0 +1,127 @@
+"""Each image once through the frozen network: the features that heads are trained on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from vm_worker.intake.mapped import created, give_back, taken
+from vm_worker.learn.budget import Budget
+from vm_worker.learn.features.engines import BATCH as BATCH
+from vm_worker.learn.features.engines import Engine, filled
+from vm_worker.learn.networks.weights import WeightFile
+
+SETTLED = 3 * BATCH  # images after which a measured speed is believed
+
+
+@dataclass(frozen=True)
+class Source:
+    """Rows of a pixel map."""
+
+    pixels: NDArray[np.uint8]  # (n, s, s, 3) uint8, usually a memory map
+    rows: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where features go: an array, usually a memory map, and the place in it of each row of the source."""
+
+    values: NDArray[np.float32]  # (n, ...)
+    places: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How far it went, and how fast."""
+
+    done: int  # images, from the first row on
+    speed: float  # images a second, without the tracing
+
+
+class TooSlow(Exception):
+    """The images do not go through this network within the budget."""
+
+    def __init__(self, speed: float) -> None:
+        super().__init__(f"{speed:.1f} images a second")
+        self.speed = speed  # images a second
+
+
+Progress = Callable[[int, float], None]  # images done, images a second
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Until when, who hears of it, and how many rows are wanted whatever the time; None = all or nothing."""
+
+    budget: Budget
+    progress: Progress = lambda done, speed: None
+    least: int | None = None
+
+
+def extract(engine: Engine, source: Source, target: Target, watch: Watch) -> Pace:
+    """The engine's output for each row, into its place.
+
+    Raises TooSlow as soon as the measured speed says that the budget does not suffice. With a least number
+    it does not: it stops at the budget, but not before so many rows.
+    """
+    total, budget, least = len(source.rows), watch.budget, watch.least
+    if not engine.speed:
+        engine.run(source.pixels[source.rows[:1]])  # traces the graph; not part of the speed
+    started, done, speed = time.monotonic(), 0, 0.0
+    for images in _ahead(source, engine.batch):
+        target.values[target.places[done : done + len(images)]] = engine.run(images)
+        give_back(target.values)
+        done += len(images)
+        speed = done / max(time.monotonic() - started, 1e-6)
+        watch.progress(done, speed)
+        if least is not None and done >= least and budget.over():
+            break
+        settled = done < total and (done >= SETTLED or budget.over())
+        if least is None and settled and (total - done) / speed > budget.remaining():
+            raise TooSlow(speed)
+    return Pace(done, speed)
+
+
+Extract = Callable[[WeightFile, Engine, Source, Target, Watch], Pace]  # how the photos go through a network
+
+
+def alone(weight: WeightFile, engine: Engine, source: Source, target: Target, watch: Watch) -> Pace:
+    """Extract in this process alone, as `extract` does. Raises TooSlow."""
+    return extract(engine, source, target, watch)
+
+
+def _ahead(source: Source, batch: int) -> Iterator[NDArray[np.uint8]]:
+    """The pixels, a batch at a time; the next one is read while the network works on the last."""
+    parts = [source.rows[start : start + batch] for start in range(0, len(source.rows), batch)]
+    with ThreadPoolExecutor(1, thread_name_prefix="pixels") as reader:
+        coming = [reader.submit(taken, source.pixels, rows) for rows in parts[:1]]
+        for rows in parts[1:]:
+            coming.append(reader.submit(taken, source.pixels, rows))
+            yield coming.pop(0).result()
+        for last in coming:
+            yield last.result()
+
+
+def in_memory(engine: Engine, source: Source) -> NDArray[np.float32]:
+    """The features of all rows, in their order, however long it takes: (m, ...)."""
+    values = np.empty((len(source.rows), *engine.shape), np.float32)
+    extract(engine, source, Target(values, np.arange(len(values))), Watch(Budget.of(float("inf"))))
+    return values
+
+
+def on_disk(path: Path, rows: int, shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """An empty memory map (rows, ...) of features: what is not in use need not stay in memory. Raises OSError."""
+    values: NDArray[np.float32] = created(path, np.float32, (rows, *shape))
+    return values
+
+
+def forward(model: keras.Model, pixels: NDArray[np.uint8], rows: NDArray[np.int64]) -> NDArray[np.float32]:
+    """One batch of at most BATCH rows, filled up to BATCH so that the graph is never traced again."""
+    return np.asarray(model.predict_on_batch(filled(taken(pixels, rows))), np.float32)[: len(rows)]

@@ -1,0 +1,1 @@
+"""Pretrained and small networks: what there is, their weights, and how they are built."""

@@ -1,0 +1,139 @@
+"""Build what a catalogue row describes: raw RGB in, pooled features out, as one flat Keras model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import layers
+
+from vm_worker.learn.networks import efficientnet_lite, small, small_rows, torch_pickle
+from vm_worker.learn.networks.catalogue import CATALOGUE, Backbone, Cut, Preprocessing, Side
+from vm_worker.learn.networks.catalogue import POOL as POOL
+from vm_worker.learn.networks.weights import DOWNLOAD, WeightFile
+
+IMAGENET_BGR_MEAN = (103.939, 116.779, 123.68)
+IMAGENET_MEAN = (0.485, 0.456, 0.406)  # of red, green and blue in 0..1
+IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
+
+
+def extractor(key: str, weight: WeightFile | None) -> keras.Model:
+    """Raw RGB (None, s, s, 3) float32 in 0..255 -> pooled features (None, d); random where `weight` is None."""
+    if key in small_rows.ROWS:
+        return _from_scratch(key, weight)
+    row = CATALOGUE[key]
+    image = keras.Input((row.size, row.size, 3), name="image")
+    prepared = _prepared(row, image)
+    if row.application:
+        base = _only_built_in(_application(row, weight, prepared))
+        return keras.Model(base.inputs[0], _pooled(base.output), name=key)
+    maps = efficientnet_lite.extend(key, prepared)
+    if weight is not None:
+        efficientnet_lite.load_state(keras.Model(prepared, maps), key, torch_pickle.read_state(weight.path))
+    return keras.Model(image, _pooled(maps), name=key)
+
+
+def _from_scratch(key: str, weight: WeightFile | None) -> keras.Model:
+    _, model = small.built(key)
+    if weight is not None:
+        model.load_weights(str(weight.path))
+    return model
+
+
+def _pooled(maps: Any) -> Any:
+    return layers.GlobalAveragePooling2D(name=POOL)(maps)
+
+
+def tensor_at(model: keras.Model, cut: Cut) -> Any:
+    """The symbolic tensor at a cut."""
+    layer = model.get_layer(cut.layer)
+    return layer.input if cut.side is Side.BEFORE else layer.output
+
+
+def _prepared(row: Backbone, image: Any) -> Any:
+    """Preprocessing from built-in layers alone, so that every loader understands the delivered file."""
+    match row.preprocessing:
+        case Preprocessing.PLUS_MINUS_ONE:
+            return layers.Rescaling(1 / 127.5, offset=-1.0, name="preprocessing")(image)
+        case Preprocessing.LITE:
+            return layers.Rescaling(1 / 128, offset=-127 / 128, name="preprocessing")(image)
+        case Preprocessing.BGR_MINUS_MEAN:
+            flip = layers.Conv2D(3, 1, trainable=False, name="preprocessing")
+            prepared = flip(image)
+            kernel = np.eye(3, dtype=np.float32)[::-1].reshape(1, 1, 3, 3)
+            flip.set_weights([kernel, -np.array(IMAGENET_BGR_MEAN, np.float32)])
+            return prepared
+        case Preprocessing.MEAN_AND_DEVIATION:
+            return _mean_and_deviation(255.0, "preprocessing")(image)
+        case Preprocessing.BUILT_IN:
+            return image
+
+
+def _application(row: Backbone, weight: WeightFile | None, prepared: Any) -> Any:
+    """A keras.applications network, its layers laid flat behind the preprocessing."""
+    build = getattr(keras.applications, row.application)
+    whole = build(include_top=False, weights=None, input_tensor=prepared)
+    if weight is not None:
+        base = keras.Model(prepared, whole.output)  # the same layers, without the preprocessing
+        if weight.kind == DOWNLOAD:
+            base.set_weights(build(include_top=False, weights="imagenet").get_weights())
+        else:
+            base.load_weights(str(weight.path))
+    return whole
+
+
+def _mean_and_deviation(full: float, name: str) -> keras.Layer:
+    """Standardises each channel as ImageNet's; `full` is the input's largest value."""
+    scale = [1 / (full * deviation) for deviation in IMAGENET_DEVIATION]
+    offset = [-mean / deviation for mean, deviation in zip(IMAGENET_MEAN, IMAGENET_DEVIATION, strict=True)]
+    return layers.Rescaling(scale, offset, name=name)
+
+
+def _only_built_in(model: keras.Model) -> keras.Model:
+    """The model without what keeps a file from standing alone.
+
+    InceptionResNetV2's own scaling layer, which no plain loader knows, becomes a plain sum. MobileNetV3's bare
+    sums and products with a number, which do not come back from an .h5, become layers. EfficientNetB0's
+    normalization, which keras.applications completes only while it downloads its weights, becomes constants.
+    """
+    if not any(_scales(op) or _normalises(op) or _is_bare(op) for op in model.operations):
+        return model
+    plain = keras.models.clone_model(model, clone_function=_plain, call_function=_call)
+    for layer in model.layers:
+        if not _normalises(layer):
+            plain.get_layer(layer.name).set_weights(layer.get_weights())
+    for scaling in filter(_scales, model.layers):
+        # x + scale * (kernel * y + bias): the scale moves into the convolution that makes the second summand.
+        summand = plain.get_layer(scaling.input[1]._keras_history.operation.name)
+        summand.set_weights([scaling.scale * value for value in summand.get_weights()])
+    return plain
+
+
+def _scales(op: Any) -> bool:
+    return type(op).__name__ == "CustomScaleLayer"
+
+
+def _normalises(op: Any) -> bool:
+    return isinstance(op, layers.Normalization) and op.input_mean is None
+
+
+def _is_bare(op: Any) -> bool:
+    return not isinstance(op, keras.Layer)
+
+
+def _plain(op: Any) -> Any:
+    if _scales(op):
+        return layers.Add(name=op.name)
+    if _normalises(op):
+        return _mean_and_deviation(1.0, op.name)  # behind the network's own division by 255
+    if _is_bare(op):
+        number = float(op._inbound_nodes[0].arguments.args[1])
+        change = {"Add": {"scale": 1.0, "offset": number}, "Multiply": {"scale": number}}[type(op).__name__]
+        return layers.Rescaling(**change, name=op.name)
+    return type(op).from_config(op.get_config())
+
+
+def _call(layer: Any, first: Any, *more: Any, **named: Any) -> Any:
+    """Without the number of a bare sum or product, which its layer has in itself."""
+    return layer(first) if isinstance(layer, layers.Rescaling) else layer(first, *more, **named)

@@ -1,0 +1,127 @@
+"""Frozen batch normalisation, folded into the convolution before it: the same function, learnt from in fewer steps.
+
+With averages that never move, normalisation is a product and a sum for each channel. The product can be had by the
+kernel and the sum by a bias (Jacob et al., CVPR 2018, section 3.2), which are small, in place of the activations,
+which are large. The kernels stay what is trained: their gradients are the same but for rounding.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+from keras import layers, ops
+
+from vm_worker.learn.networks.precision import SINGLE
+
+CONVOLUTIONS = (layers.Conv2D, layers.DepthwiseConv2D, layers.SeparableConv2D)
+
+
+def freeze_norms(model: keras.Model) -> None:
+    """BatchNormalization in inference mode for good.
+
+    `training=False` in the call does not hold in `fit` (Keras issue 20285); only `trainable = False` does,
+    and averages taken from small batches of a small set ruin the network.
+    """
+    for layer in model.layers:
+        if isinstance(layer, layers.BatchNormalization):
+            layer.trainable = False
+
+
+def folded(model: keras.Model, products: str = SINGLE) -> keras.Model:
+    """The same function of the same variables; the norms of what it is made of are frozen. To be trained, not saved.
+
+    `products`: the dtype that convolutions multiply in; what goes in and comes out of them is float32.
+    """
+    freeze_norms(model)
+    norms = _behind_convolutions(model)
+    folds = {norm.name for norm in norms.values()}
+
+    def call(layer: Any, *inputs: Any, **more: Any) -> Any:
+        if layer.name in norms or (products != SINGLE and type(layer) is layers.Conv2D and _plain(layer)):
+            return Folded(layer, norms.get(layer.name), products)(*inputs)
+        return inputs[0] if layer.name in folds else layer(*inputs, **more)
+
+    return keras.models.clone_model(model, clone_function=lambda layer: layer, call_function=call)
+
+
+class Folded(layers.Layer):  # type: ignore[misc]  # keras has no types
+    """A convolution and the frozen normalisation behind it, where there is one, as one convolution."""
+
+    def __init__(self, convolution: Any, norm: layers.BatchNormalization | None, products: str) -> None:
+        super().__init__(name=f"{convolution.name}_folded")
+        self._convolution, self._norm, self._products = convolution, norm, products
+
+    def call(self, images: Any) -> Any:
+        """(m, h, w, c) -> (m, h', w', c')."""
+        one, (scale, shift) = self._convolution, self._affine()
+        maps = _Convolving(one, self._products).maps(images, scale)
+        # Such a sum becomes part of the convolution in TensorFlow's graphs.
+        return one.activation(maps if shift is None else ops.add(maps, ops.reshape(shift, (1, 1, 1, -1))))
+
+    def _affine(self) -> tuple[Any, Any]:
+        """What the convolution's channels are multiplied by, and what is added to them; None: nothing."""
+        one, norm = self._convolution, self._norm
+        bias = one.bias if one.use_bias else None
+        if norm is None:
+            return None, bias
+        scale = ops.rsqrt(norm.moving_variance + norm.epsilon)
+        if norm.scale:
+            scale = scale * norm.gamma
+        shift = -norm.moving_mean * scale
+        if norm.center:
+            shift = shift + norm.beta
+        return scale, shift if bias is None else shift + bias * scale
+
+
+@dataclass(frozen=True)
+class _Convolving:
+    """One convolution without its bias."""
+
+    layer: Any
+    products: str
+
+    def maps(self, images: Any, scale: Any) -> Any:
+        """(m, h', w', c'), each channel times its scale."""
+        one = self.layer
+        if isinstance(one, layers.SeparableConv2D):
+            between = ops.depthwise_conv(images, one.depthwise_kernel, **self._options)
+            return self._product(between, one.pointwise_kernel * scale, {"padding": "valid"})
+        if isinstance(one, layers.DepthwiseConv2D):  # no product of matrices: halves make it no faster
+            channels, multiplier = one.kernel.shape[2:]
+            return ops.depthwise_conv(images, one.kernel * ops.reshape(scale, (channels, multiplier)), **self._options)
+        return self._product(images, one.kernel if scale is None else one.kernel * scale, self._options)
+
+    @property
+    def _options(self) -> dict[str, Any]:
+        one = self.layer
+        return {"strides": tuple(one.strides), "padding": one.padding, "dilation_rate": one.dilation_rate}
+
+    def _product(self, images: Any, kernel: Any, options: dict[str, Any]) -> Any:
+        return ops.cast(ops.conv(ops.cast(images, self.products), ops.cast(kernel, self.products), **options), SINGLE)
+
+
+def _plain(one: Any) -> bool:
+    """What `Folded` can do in its place."""
+    return one.data_format == "channels_last" and getattr(one, "groups", 1) == 1
+
+
+def _behind_convolutions(model: keras.Model) -> dict[str, layers.BatchNormalization]:
+    """By the name of a convolution: the norm that alone takes what it gives."""
+    inner = [layer for layer in model.layers if not isinstance(layer, layers.InputLayer)]
+    taken = Counter(tensor._keras_history.operation.name for layer in inner for tensor in _inputs(layer))
+    found = {}
+    for norm in inner:
+        before = _inputs(norm)[0]._keras_history.operation
+        if not isinstance(norm, layers.BatchNormalization) or not isinstance(before, CONVOLUTIONS):
+            continue
+        alone = taken[before.name] == 1 and norm.axis in (-1, 3) and before in inner
+        if alone and _plain(before) and before.activation is keras.activations.linear:
+            found[before.name] = norm
+    return found
+
+
+def _inputs(layer: Any) -> list[Any]:
+    return list(layer.input) if isinstance(layer.input, list) else [layer.input]

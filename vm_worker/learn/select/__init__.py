@@ -1,0 +1,1 @@
+"""Which network suits the photos: candidates, their validation, their ranking."""

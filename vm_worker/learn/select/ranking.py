@@ -1,0 +1,167 @@
+"""Who is ahead among the candidates, who ties, and the rows that tell it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jobs import wording
+from vm_worker.learn import statistics
+from vm_worker.learn.heads.head_validation import FeatureTable, HeadResult
+from vm_worker.learn.heads.linear import History
+from vm_worker.learn.networks.catalogue import Backbone
+from vm_worker.results.candidates import CandidateRow, CurvePoint
+from vm_worker.results.exported import Latency
+
+TIE = 0.05  # two candidates differ when McNemar's exact p is at most this
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One candidate that was evaluated."""
+
+    backbone: Backbone
+    features: FeatureTable
+    result: HeadResult
+    seconds: float
+    images_per_second: float
+    partial: bool  # judged on fewer photos than there are, for want of time
+    way: str = ""  # how the photos went through the network, where that is worth a word
+    figures: Latency | None = None  # of the network as a TFLite model here, where it was measured
+
+    @property
+    def milliseconds(self) -> float | None:
+        """For one photo on one core, by LiteRT: the median."""
+        return None if self.figures is None else self.figures.one.median
+
+    @property
+    def bytes(self) -> int | None:
+        """Of its file as a TFLite model, without a head."""
+        return None if self.figures is None else self.figures.bytes
+
+
+def ranked(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """The best first: by accuracy, then cross-entropy, then speed.
+
+    Where some were judged on more photos than others, accuracy is that on the photos that judged all of them.
+    """
+    common = _common(candidates)
+
+    def place(candidate: Candidate) -> tuple[float, float, float]:
+        result = candidate.result
+        accuracy = result.accuracy if common is None else float(result.right[common].mean())
+        return -accuracy, result.loss, -candidate.images_per_second
+
+    return sorted(candidates, key=place)
+
+
+def _common(candidates: Sequence[Candidate]) -> NDArray[np.bool_] | None:
+    """The photos that judged all; None: there is nothing to choose."""
+    masks = [candidate.result.judged for candidate in candidates]
+    if len({len(mask) for mask in masks}) != 1 or all(np.array_equal(mask, masks[0]) for mask in masks):
+        return None
+    common: NDArray[np.bool_] = np.logical_and.reduce(masks)
+    return common if common.any() else None
+
+
+def winner(candidates: Sequence[Candidate], objective: str) -> Candidate:
+    """The best one; under `balanced` the fastest, under `small` the smallest, of those that tie with it.
+
+    By latency and size as a TFLite model where all of them were measured, else by how training went through it and by
+    the number of parameters. Of equally small or fast ones the most accurate.
+    """
+    tied = leaders(candidates)
+    match objective:
+        case "balanced":
+            return min(tied, key=_slowness(tied))
+        case "small":
+            return min(tied, key=_size(tied))
+    return tied[0]
+
+
+def leaders(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """The most accurate one, and those that tie with it."""
+    best = ranked(candidates)[0]
+    return [best, *(candidate for candidate in ranked(candidates)[1:] if ties(candidate, best))]
+
+
+def _size(tied: Sequence[Candidate]) -> Callable[[Candidate], float]:
+    if all(candidate.bytes is not None for candidate in tied):
+        return lambda candidate: candidate.bytes or 0
+    return lambda candidate: candidate.backbone.parameters
+
+
+def _slowness(tied: Sequence[Candidate]) -> Callable[[Candidate], float]:
+    if all(candidate.milliseconds is not None for candidate in tied):
+        return lambda candidate: candidate.milliseconds or 0.0
+    return lambda candidate: -candidate.images_per_second
+
+
+def ties(one: Candidate, other: Candidate) -> bool:
+    """McNemar's exact test cannot tell them apart on the rows that judged both."""
+    if len(one.result.right) != len(other.result.right):
+        return False  # not the same photos
+    both = one.result.judged & other.result.judged
+    return statistics.mcnemar(one.result.right & both, other.result.right & both) > TIE
+
+
+def table(candidates: Sequence[Candidate], objective: str) -> list[CandidateRow]:
+    """A row for each, the best first."""
+    chosen = winner(candidates, objective)
+    return [_row(candidate, chosen) for candidate in ranked(candidates)]
+
+
+def reason(candidates: Sequence[Candidate], objective: str) -> str:
+    """Why the winner won, and what ties with it: one or two plain sentences."""
+    chosen = winner(candidates, objective)
+    title, result = chosen.backbone.title, chosen.result
+    if len(candidates) == 1:
+        return f"{title} was the only candidate that could be judged."
+    others = [one.backbone.title for one in candidates if one is not chosen and ties(one, chosen)]
+    best = ranked(candidates)[0]
+    if chosen is best:
+        text = f"{title} had the highest validation accuracy: {result.correct} of {result.total} photos right."
+    else:
+        trait = "fastest" if objective == "balanced" else "smallest"
+        text = f"{title} is the {trait} of the candidates that {best.backbone.title}, the most accurate, ties with."
+        if objective == "balanced" and chosen.milliseconds is not None:
+            text += f" It takes {chosen.milliseconds:.1f} ms a photo on one core, as a TFLite model."
+        if objective == "small" and chosen.bytes is not None:
+            text += f" As a TFLite model it has {wording.size(chosen.bytes)}."
+    if _common(candidates) is not None:
+        text += (
+            " Networks from scratch were judged on the validation photos alone, and the others beside them on these."
+        )
+    if others:
+        text += f" On so few photos the difference to {' and '.join(others)} may be chance."
+    return text
+
+
+def curve_points(phase: str, name: str, history: History) -> list[CurvePoint]:
+    """The epochs of one strength as points of a curve; `history` has columns of shape (epochs,)."""
+    rows = ([round(float(value), 5) for value in row] for row in zip(*history.columns(), strict=True))
+    return [CurvePoint(phase, name, epoch, *row) for epoch, row in enumerate(rows, 1)]
+
+
+def _row(candidate: Candidate, chosen: Candidate) -> CandidateRow:
+    result, backbone = candidate.result, candidate.backbone
+    low, high = statistics.wilson(result.correct, result.total)
+    if candidate is chosen:
+        state = "chosen"
+    else:
+        state = "tied" if ties(candidate, chosen) else "evaluated"
+    partial = f"judged on {len(result.right)} photos: the time did not allow more" if candidate.partial else ""
+    return CandidateRow(
+        name=backbone.key,
+        title=backbone.title,
+        validation_accuracy=round(result.accuracy, 5),
+        validation_interval=(round(low, 5), round(high, 5)),
+        validation_loss=round(result.loss, 5),
+        parameters=backbone.parameters,
+        seconds=round(candidate.seconds, 2),
+        state=state,
+        note="; ".join(filter(None, (partial, candidate.way))),
+    )

@@ -1,0 +1,60 @@
+"""What a tuning begins with: the network measured, the rule that the time allows, activations and heads prepared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from vm_worker.learn.networks.catalogue import Backbone
+from vm_worker.learn.tune.messages import Prepared, TrialResult
+from vm_worker.learn.tune.recipe import Recipe, cuts
+from vm_worker.learn.tune.task_runner import TaskRunner
+from vm_worker.learn.tune.timetable import RowCounts, Speeds, Timetable
+
+LATE, NO_TIME = "it did not end in time", "the time left does not allow it"
+
+
+class NotTuned(Exception):
+    """Nothing can be tuned. The message says why, for the report."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that is known before the first trial."""
+
+    products: str  # the dtype that convolutions multiply in
+    timetable: Timetable
+    rule: Recipe | None  # the first trial; None: the time does not allow one
+    cut: str  # where the heads were prepared
+    prepared: Prepared
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a plan is made for."""
+
+    backbone: Backbone
+    images_per_second: float  # through the frozen network, as selection measured it
+    counts: RowCounts
+    epochs_most: int
+    committed: tuple[TrialResult, ...]  # of earlier attempts
+
+
+def planned(wanted: Wanted, runner: TaskRunner) -> Plan:
+    """Measure and prepare. Raises NotTuned, and OutOfMemory or TaskFailed where a task does not succeed."""
+    surveyed = runner.survey(wanted.images_per_second)
+    timetable = Timetable(Speeds.of(surveyed, wanted.counts), runner.budget)
+    rule = _committed_rule(wanted.committed) or timetable.rule(wanted.backbone, wanted.epochs_most)
+    cut = rule.cut if rule else cuts(wanted.backbone)[0].layer
+    if rule is None and not timetable.fits_preparing(cut):
+        raise NotTuned(NO_TIME)
+    prepared = runner.prepare(cut, timetable.views(cut))
+    if prepared is None:
+        raise NotTuned(LATE)
+    timetable.filled(cut)
+    return Plan(surveyed.products, timetable, rule, cut, prepared)
+
+
+def _committed_rule(results: Iterable[TrialResult]) -> Recipe | None:
+    """The rule of an earlier attempt, so that the search is the same as there."""
+    return next((result.recipe for result in results if result.kind == "rule"), None)

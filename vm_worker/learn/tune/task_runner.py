@@ -1,0 +1,48 @@
+"""The tasks of one tuning, handed to its executor one at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from vm_worker.executors.executor import Executor
+from vm_worker.learn.budget import Budget
+from vm_worker.learn.tune.messages import (
+    FinalTask,
+    Finished,
+    LastTraining,
+    Prepared,
+    PrepareTask,
+    Surveyed,
+    SurveyTask,
+    Task,
+    late,
+)
+from vm_worker.learn.tune.recipe import Views
+from vm_worker.learn.tune.tuning_inputs import TuningInputs
+
+
+class TaskRunner:
+    """Asks an executor, and waits for what comes back."""
+
+    def __init__(self, executor: Executor, inputs: TuningInputs, budget: Budget) -> None:
+        self.executor, self.inputs, self.budget = executor, inputs, budget
+
+    def survey(self, images_per_second: float) -> Surveyed:
+        """Measure the network. Raises OutOfMemory, TaskFailed."""
+        task = SurveyTask(self.inputs, self.budget.remaining(), images_per_second)
+        return Surveyed.from_json(self._ask(task))
+
+    def prepare(self, cut: str, views: Views) -> Prepared | None:
+        """Compute activations and judge heads; None: not in time. Raises OutOfMemory, TaskFailed."""
+        result = self._ask(PrepareTask(self.inputs, self.budget.remaining(), cut, views))
+        return None if late(result) else Prepared.from_json(result)
+
+    def final(self, cut: str, views: Views, weights: Path, training: LastTraining | None) -> Finished | None:
+        """Train on all photos, or fit the head alone; None: not in time. Raises OutOfMemory, TaskFailed."""
+        result = self._ask(FinalTask(self.inputs, self.budget.remaining(), cut, views, weights, training))
+        return None if late(result) else Finished.from_json(result)
+
+    def _ask(self, task: Task) -> Mapping[str, Any]:
+        return self.executor.submit(task.message()).result()

@@ -1,0 +1,203 @@
+"""What an executor's process does for tuning: measure, prepare, train a trial, train the delivered model.
+
+A trial trains from the selected head on (LP-FT: Kumar et al., ICLR 2022, section 3.4). The last training goes on from a
+trial's weights with a warm restart of the learning rate (Loshchilov and Hutter, ICLR 2017, section 3).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Generic, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jobs.json_values import JsonObject
+from vm_worker.executors.executor import Tell
+from vm_worker.learn import free_memory
+from vm_worker.learn.atomic_files import replacing
+from vm_worker.learn.budget import Budget
+from vm_worker.learn.features.activations import Inputs, OutOfTime
+from vm_worker.learn.judge.scores import score
+from vm_worker.learn.networks.precision import STEP, of_products
+from vm_worker.learn.tune import tail_training
+from vm_worker.learn.tune.messages import (
+    ENDED,
+    LATE,
+    PRUNED,
+    EpochPoint,
+    FinalTask,
+    Finished,
+    Prepared,
+    PrepareTask,
+    Surveyed,
+    SurveyTask,
+    Task,
+    TrialResult,
+    TrialTask,
+)
+from vm_worker.learn.tune.recipe import Views, cuts
+from vm_worker.learn.tune.split_network import SplitNetwork
+from vm_worker.learn.tune.tail_training import Epoch, TailTraining
+from vm_worker.search.algorithms import SEARCHES
+
+ENTRY = "vm_worker.learn.tune.tasks:work"
+FASTER = 1.6  # times: OpenVINO gains more (1.9 and up, tests/benchmarks/features.py); below it selection did without
+
+T = TypeVar("T", bound=Task)
+
+
+@dataclass(frozen=True)
+class TaskContext(Generic[T]):
+    """What a task works with."""
+
+    network: SplitNetwork
+    task: T
+    budget: Budget
+    tell: Tell
+
+    def activations(self, layer: str, views: Views) -> Inputs:
+        """What reaches the layers above the cut. Raises OutOfTime."""
+        return self.network.inputs(layer, views, self.budget, lambda part: self.tell({"preparing": part}))
+
+
+_networks: dict[Path, SplitNetwork] = {}  # the network of the last task: a process serves one job
+
+
+def work(message: JsonObject, tell: Tell) -> JsonObject:
+    """Do what the message asks for. That the time ended is a result, not an error."""
+    kind, function = TASKS[str(message["do"])]
+    task = kind.from_json(message)
+    try:
+        return function(TaskContext(_network(task), task, Budget.of(task.seconds), tell))
+    except OutOfTime:
+        return {"state": LATE}
+    finally:
+        free_memory.give_back()
+
+
+def _network(task: Task) -> SplitNetwork:
+    folder = task.inputs.folder
+    if folder not in _networks:
+        _networks.clear()
+        _networks[folder] = SplitNetwork(task.inputs)
+    return _networks[folder]
+
+
+def survey(context: TaskContext[SurveyTask]) -> JsonObject:
+    """Measure how fast the network trains here, and reckon what lies above each cut."""
+    network = context.network
+    every = cuts(network.backbone)
+    forward, frozen = network.seconds_an_image(), 1 / max(context.task.images_per_second, 1e-6)
+    return Surveyed(
+        forward=forward,
+        step=STEP[of_products()] * forward,
+        products=of_products(),
+        # Selection leaves a network to Keras where its one pass is short; here there will be several.
+        frozen=frozen if frozen < forward / FASTER else network.seconds_frozen(),
+        viewing=network.seconds_a_view(),
+        shares={cut.layer: network.share_above(cut) for cut in every},
+        numbers={cut.layer: network.numbers(cut) for cut in every},
+        above={cut.layer: network.numbers_above(cut) for cut in every},
+    ).to_json()
+
+
+def prepare(context: TaskContext[PrepareTask]) -> JsonObject:
+    """Compute the activations at the cut. Judge the selected head, and one that has seen views, on unseen photos."""
+    started = time.monotonic()
+    context.activations(context.task.cut, context.task.views)
+    network = context.network
+    scores = {}
+    for name, count in (("head", 1), ("views", None)):
+        said = network.said(network.refit(network.train, count))
+        _save(network.setting.folder / f"{name}.npy", said)
+        scores[name] = score(said, network.labels[network.validation]).rounded()
+    seen = network.of_use(network.train)
+    return Prepared(scores["head"], scores["views"], seen, time.monotonic() - started).to_json()
+
+
+def one_trial(context: TaskContext[TrialTask]) -> JsonObject:
+    """Train on training rows, judge on validation rows, write the weights. A hopeless trial is given up early."""
+    started, network, task = time.monotonic(), context.network, context.task
+    recipe = task.recipe
+    inputs = context.activations(recipe.cut, task.views)
+    network.reset(network.refit(network.train))
+    tail = network.tail(recipe.cut, recipe.dropout)
+    points: list[EpochPoint] = []
+
+    def tell(number: int, epoch: Epoch) -> None:
+        points.append(_point(number, epoch))
+        context.tell({"epoch": points[-1].to_json(), "trial": task.key})
+
+    def hopeless(errors: Sequence[float]) -> bool:
+        return SEARCHES[task.search].hopeless(task.rivals, errors)
+
+    data = network.data(inputs, network.train, network.validation)
+    training = time.monotonic()
+    run = TailTraining(tail, data, recipe).run(context.budget, tell, hopeless)
+    pace = (time.monotonic() - training) / max(1, len(run.errors))
+    if run.score is None:
+        return {"state": LATE}
+    _save_weights(network, task.weights)
+    _save(task.weights.with_suffix(".npy"), tail_training.outputs(tail, inputs, network.validation))
+    return TrialResult(
+        state=PRUNED if run.pruned else ENDED,
+        score=run.score.rounded(),
+        epochs=run.epochs,
+        errors=tuple(round(error, 6) for error in run.errors),
+        points=tuple(points),
+        pace=pace,
+        seconds=time.monotonic() - started,
+    ).to_json()
+
+
+def final(context: TaskContext[FinalTask]) -> JsonObject:
+    """Train on train+validation by the recipe and write the weights; without a training the head alone.
+
+    It goes on from a trial's weights where the task names some, else from the pretrained network.
+    """
+    network, task, epochs = context.network, context.task, 0
+    inputs = context.activations(task.cut, task.views)
+    network.reset(network.refit(network.everything))
+    if training := task.training:
+        if training.start:
+            network.model.load_weights(training.start)
+        tail = network.tail(task.cut, training.recipe.dropout)
+        data = network.data(inputs, network.everything, network.everything[:0])
+        # The rate comes down to 0 in these epochs.
+        recipe = replace(training.recipe, epochs=training.epochs)
+        epochs = TailTraining(tail, data, recipe).repeat(context.budget)
+    _save_weights(network, task.weights)
+    return Finished(epochs).to_json()
+
+
+def _save(path: Path, said: NDArray[np.float32]) -> None:
+    with replacing(path) as part:
+        np.save(part, said)
+
+
+def _save_weights(network: SplitNetwork, path: Path) -> None:
+    with replacing(path) as part:
+        network.model.save_weights(str(part))
+
+
+def _point(number: int, epoch: Epoch) -> EpochPoint:
+    return EpochPoint(
+        phase="tune",
+        epoch=number,
+        accuracy=round(epoch.accuracy, 5),
+        loss=round(epoch.loss, 5),
+        validation_accuracy=round(epoch.judged.accuracy, 5),
+        validation_loss=round(epoch.judged.loss, 5),
+    )
+
+
+TASKS: Mapping[str, tuple[type[Task], Callable[[TaskContext], JsonObject]]] = {  # type: ignore[type-arg]  # each its own
+    SurveyTask.do: (SurveyTask, survey),
+    PrepareTask.do: (PrepareTask, prepare),
+    TrialTask.do: (TrialTask, one_trial),
+    FinalTask.do: (FinalTask, final),
+}

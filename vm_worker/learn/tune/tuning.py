@@ -1,0 +1,170 @@
+"""Tune the selected network: the rule first, then a search, within the budget; what is best is trained further.
+
+Nothing here trains. Trials run in an executor, each is offered to the parent as soon as it has ended, and one
+that an earlier attempt has committed is not run again: only its result is read. A trial's weights are not
+committed. The delivered model goes on from them on train+validation; where they are lost, from the recipe alone.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jobs.options import Options
+from vm_worker.executors.choice import chosen
+from vm_worker.executors.executor import Executor, OutOfMemory, TaskFailed
+from vm_worker.intake.dataset import Part
+from vm_worker.learn.budget import Budget
+from vm_worker.learn.labels import LabelledPhotos
+from vm_worker.learn.networks.catalogue import CATALOGUE
+from vm_worker.learn.progress_events import ProgressSink
+from vm_worker.learn.tune.delivery import Delivered, Delivery
+from vm_worker.learn.tune.fine_tuning import FineTuning, Recipes
+from vm_worker.learn.tune.messages import TrialResult
+from vm_worker.learn.tune.plan import NO_TIME, NotTuned, Plan, Wanted, planned
+from vm_worker.learn.tune.progress import TuningProgress, curve_point
+from vm_worker.learn.tune.recipe import Recipe
+from vm_worker.learn.tune.task_runner import TaskRunner
+from vm_worker.learn.tune.tasks import ENTRY
+from vm_worker.learn.tune.timetable import RowCounts, worth_measuring
+from vm_worker.learn.tune.trial_table import TrialTable
+from vm_worker.learn.tune.tuning_inputs import SelectedNetwork, write_inputs
+from vm_worker.results.candidates import CurvePoint
+from vm_worker.results.trials import SearchSummary, TrialRow
+from vm_worker.search.algorithms import SEARCHES
+from vm_worker.search.loop import EndPolicy, SearchLoop
+from vm_worker.search.trial_runner import Committed, TrialRunner
+from vm_worker.spec import Cluster
+
+TUNED = "tuned.weights.h5"
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class TuningPolicy:
+    """How trials run, and when their search ends."""
+
+    # Seconds of time; with less, starting a process (5 to 8 s) would cost more than 5 % of it.
+    isolated_seconds: float = 150.0
+    ending: EndPolicy = field(default_factory=EndPolicy)
+    entry: str = ENTRY  # what an executor's process runs
+
+
+@dataclass(frozen=True)
+class TuneRequest:
+    """What to tune, on which photos, until when."""
+
+    dataset: LabelledPhotos
+    chosen: SelectedNetwork
+    options: Options
+    budget: Budget
+    folder: Path
+    images_per_second: float  # through the frozen network, as selection measured it
+    committed: Committed = field(default_factory=Committed)
+    cluster: Cluster = field(default_factory=Cluster)
+    policy: TuningPolicy = field(default_factory=TuningPolicy)
+
+
+@dataclass(frozen=True)
+class FineTuned:
+    """What came of it. The figures are of the fixed validation part, by models that had not seen it."""
+
+    better: bool
+    weights_path: Path | None  # of the whole assembled model, when better
+    trials: tuple[TrialRow, ...]
+    curve: tuple[CurvePoint, ...]
+    validation_accuracy: float | None  # None when no trial came to its end
+    validation_loss: float | None
+    search: SearchSummary
+    validation: NDArray[np.float32] | None = None  # (m, k): what the model of these figures says of the validation part
+
+
+def tune(request: TuneRequest, sink: ProgressSink) -> FineTuned:
+    """Run the rule, search on, and keep the best only if it beats the selected head on the validation part."""
+    if request.options.trials == 0:
+        return skipped(request, "no trials were asked for")
+    if not worth_measuring(request.budget, request.images_per_second):
+        return skipped(request, NO_TIME)
+    progress = TuningProgress(request.chosen.weight.key, request.budget, sink)
+    isolated = request.budget.remaining() > request.policy.isolated_seconds
+    executor = chosen(request.policy.entry, progress.hear, request.cluster, isolated)
+    try:
+        return _tuned(request, executor, progress)
+    except NotTuned as reason:
+        return skipped(request, str(reason))
+    finally:
+        executor.close()
+
+
+def skipped(request: TuneRequest, note: str) -> FineTuned:
+    """Nothing was tuned, and why."""
+    only = TrialRow(1, "rule", {}, state="skipped", note=note)
+    return FineTuned(False, None, (only,), (), None, None, _summary(request, 0, note))
+
+
+def _tuned(request: TuneRequest, executor: Executor, progress: TuningProgress) -> FineTuned:
+    """Everything, in its order. Raises NotTuned."""
+    inputs = write_inputs(request.dataset, request.chosen, request.options, request.folder / "trials")
+    runner = TaskRunner(executor, inputs, request.budget)
+    committed = {key: TrialResult.from_json(result) for key, result in request.committed.results.items()}
+    plan = _planned(request, runner, committed)
+    table = TrialTable(plan.prepared.head)
+    outcome = "the time left did not allow a trial"
+    if plan.rule:
+        recipes = _recipes(request, plan.rule)
+        study = FineTuning(recipes, plan.timetable, table, runner, progress)
+        study.remember(committed)
+        outcome = _searched(request, study, plan.rule, executor)
+    delivered = Delivery(plan, table, runner, progress, request.folder / TUNED).decide(request.options.epochs)
+    return _outcome(request, plan, table, delivered, outcome)
+
+
+def _planned(request: TuneRequest, runner: TaskRunner, committed: dict[str, TrialResult]) -> Plan:
+    counts = RowCounts(*(len(request.dataset.rows(part)) for part in (Part.TRAIN, Part.VALIDATION)))
+    backbone, results = CATALOGUE[request.chosen.weight.key], tuple(committed.values())
+    wanted = Wanted(backbone, request.images_per_second, counts, request.options.epochs, results)
+    try:
+        return planned(wanted, runner)
+    except (OutOfMemory, TaskFailed) as error:
+        log.warning("tuning is given up: %s", error)
+        raise NotTuned("it did not succeed on this machine") from error
+
+
+def _recipes(request: TuneRequest, rule: Recipe) -> Recipes:
+    backbone, options = CATALOGUE[request.chosen.weight.key], request.options
+    return Recipes(backbone, rule, options.epochs, options.search, request.dataset.sha256, options.seed)
+
+
+def _searched(request: TuneRequest, study: FineTuning, rule: Recipe, executor: Executor) -> str:
+    """Try the rule, then what the searcher suggests; says how it ended."""
+    options = request.options
+    first = [point for point in study.first if study.space.holds(point)]
+    searcher = SEARCHES[options.search].make(study.space, options.seed, first)
+    trials = TrialRunner(study, study, executor, request.committed, options.search)
+    policy = replace(request.policy.ending, most=options.trials)
+    loop = SearchLoop(searcher, study.decode, trials, policy)
+    loop.know(rule, trials.run("rule", rule, rule))
+    return loop.run()
+
+
+def _outcome(request: TuneRequest, plan: Plan, table: TrialTable, delivered: Delivered, outcome: str) -> FineTuned:
+    points = table.best.result.points if table.best else ()
+    return FineTuned(
+        better=delivered.weights is not None,
+        weights_path=delivered.weights,
+        trials=delivered.rows,
+        curve=tuple(curve_point(request.chosen.weight.key, point) for point in points),
+        validation_accuracy=delivered.score.accuracy,
+        validation_loss=delivered.score.loss,
+        search=_summary(request, len(table.rows), outcome, plan.products),
+        validation=delivered.validation,
+    )
+
+
+def _summary(request: TuneRequest, count: int, outcome: str, products: str = "") -> SearchSummary:
+    return SearchSummary(request.options.search, count, outcome, products)

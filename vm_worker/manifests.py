@@ -1,0 +1,212 @@
+"""The write-once manifests of a job's stages and trials, and the files that they name.
+
+A stage is committed by creating `<id>/stages/<stage>.json`, a trial by creating `<id>/trials/<key>.json`.
+A manifest that exists is adopted: its files replace one's own, and its work is not done again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from jobs.errors import Bug, Transient
+from jobs.job import FileEntry, Job, Stage
+from jobs.json_values import JsonObject
+from jobs.queue import Queue
+from jobs.retries import STORAGE
+from jobs.storage.store import PreconditionFailed
+from vm_worker.as_json import AsJson, only_if_known
+from vm_worker.events import Answer, File, StageOffer, TrialOffer
+from vm_worker.spec import Done
+
+TRIES = 5
+TRIAL_KEY = re.compile(r"[0-9a-f]{40}")
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class ManifestFile(AsJson):
+    """One file of a committed stage, in the bucket."""
+
+    object: str  # its name in the bucket of models
+    bytes: int
+    sha256: str
+    content_type: str
+    public: bool  # the user may download it
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest(AsJson):
+    """The record of one committed stage or trial."""
+
+    stage: Stage | None = only_if_known()
+    trial: str | None = only_if_known()  # the key, 40 hex digits
+    token: int  # of the lease under which it was written
+    seconds: float  # that the work took
+    result: JsonObject
+    files: Mapping[str, ManifestFile]  # by the name in the attempt's folder
+
+    @property
+    def done(self) -> Done:
+        """What the next attempt's child is told of it."""
+        return Done(self.result, self.seconds)
+
+
+class Manifests:
+    """One attempt's view of its job's stages and trials. Its calls block: they belong into a transfer thread."""
+
+    def __init__(self, queue: Queue, job: Job, folder: Path, check: Callable[[], None]) -> None:
+        """`check` raises LeaseLost for an owner that must write nothing more."""
+        if job.lease is None:
+            raise Bug(f"job {job.short_id} has no owner")
+        self.folder = folder
+        self._check = check
+        self._id = job.id
+        self._token = job.lease.token
+        self._clock = queue.clock
+        self._models = queue.buckets.models
+        self._datasets = queue.buckets.datasets
+        self._stages: dict[str, Manifest] = {}
+        self._trials: dict[str, Manifest] = {}
+
+    @property
+    def complete(self) -> bool:
+        """Whether every stage that the child makes is committed."""
+        return Stage.REPORT in self._stages
+
+    @property
+    def stages(self) -> dict[str, Done]:
+        """The committed stages, by name."""
+        return {stage: manifest.done for stage, manifest in self._stages.items()}
+
+    @property
+    def trials(self) -> dict[str, Done]:
+        """The committed trials, by key."""
+        return {key: manifest.done for key, manifest in self._trials.items()}
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of the budget that committed work has used: those of a tuning hold its own attempt's trials."""
+        tuner = self._stages[Stage.TUNE].token if Stage.TUNE in self._stages else None
+        trials = (trial.seconds for trial in self._trials.values() if trial.token != tuner)
+        return float(sum(stage.seconds for stage in self._stages.values()) + sum(trials))
+
+    def fetch_dataset(self, path: Path) -> None:
+        """Download the user's zip. Raises Transient."""
+        try:
+            self._retry(lambda: self._datasets.download(f"{self._id}.zip", path))
+        except FileNotFoundError:
+            raise Transient("the dataset is gone: its job was deleted, or another worker has ended it") from None
+
+    def adopt_all(self) -> None:
+        """Take over what earlier attempts have committed, their files fetched. Raises Transient."""
+        for stage in Stage:
+            manifest = self._read(self._stage_name(stage))
+            if manifest is not None:
+                self._adopt(manifest)
+                self._stages[stage] = manifest
+        for stat in self._retry(lambda: list(self._models.list(f"{self._id}/trials/"))):
+            manifest = self._read(stat.name)
+            if manifest is not None:
+                self._trials[str(manifest.trial)] = manifest
+
+    def commit(self, offer: StageOffer | TrialOffer) -> Answer:
+        """Write a stage's or a trial's manifest once, its files first; the answer for the child.
+
+        Raises Transient and LeaseLost, and Bug for a trial whose key is none.
+        """
+        if isinstance(offer, TrialOffer):
+            key = _checked_key(offer.key)
+            return self._commit(self._trial_name(key), self._manifest(offer, trial=key), self._trials)
+        return self._commit(self._stage_name(offer.stage), self._manifest(offer, stage=offer.stage), self._stages)
+
+    def public_files(self) -> dict[str, FileEntry]:
+        """What the user may download, by name."""
+        return {
+            name: FileEntry(file.object, file.bytes, file.content_type)
+            for manifest in self._stages.values()
+            for name, file in manifest.files.items()
+            if file.public
+        }
+
+    def _manifest(
+        self, offer: StageOffer | TrialOffer, *, stage: Stage | None = None, trial: str | None = None
+    ) -> Manifest:
+        """The manifest of an offer, whose files are in the bucket by now."""
+        return Manifest(
+            stage=stage,
+            trial=trial,
+            token=self._token,
+            seconds=offer.seconds,
+            result=offer.result,
+            files={file.name: self._upload(file) for file in offer.files},
+        )
+
+    def _commit(self, name: str, manifest: Manifest, into: dict[str, Manifest]) -> Answer:
+        identity = str(manifest.stage or manifest.trial)
+        there = self._create(name, manifest)
+        into[identity] = there or manifest
+        if there is None:
+            return Answer(go=identity)
+        self._adopt(there)
+        return Answer(adopt=there.result)
+
+    def _create(self, name: str, manifest: Manifest) -> Manifest | None:
+        """Write once; the manifest of another attempt where that was first."""
+        data = json.dumps(manifest.to_json(), indent=1).encode()
+        try:
+            self._retry(lambda: self._models.put(name, data, if_generation=0))
+        except PreconditionFailed:
+            there = self._read(name)
+            if there is not None and there.token != self._token:
+                return there
+        return None
+
+    def _upload(self, file: File) -> ManifestFile:
+        path = self.folder / file.name
+        name = f"{self._id}/artifacts/{self._token}/{file.name}"
+        self._retry(lambda: self._models.upload(name, path, content_type=file.content_type))
+        with path.open("rb") as opened:
+            digest = hashlib.file_digest(opened, "sha256").hexdigest()
+        return ManifestFile(name, path.stat().st_size, digest, file.content_type, file.public)
+
+    def _adopt(self, manifest: Manifest) -> None:
+        """Fetch the files of a manifest into the attempt's folder."""
+        for name, file in manifest.files.items():
+            self._fetch(file.object, self.folder / name)
+
+    def _fetch(self, name: str, path: Path) -> None:
+        self._retry(lambda: self._models.download(name, path))
+
+    def _read(self, name: str) -> Manifest | None:
+        blob = self._retry(lambda: self._models.get(name))
+        return None if blob is None else Manifest.from_json(json.loads(blob.data))
+
+    def _stage_name(self, stage: str) -> str:
+        return f"{self._id}/stages/{stage}.json"
+
+    def _trial_name(self, key: str) -> str:
+        return f"{self._id}/trials/{key}.json"
+
+    def _retry(self, call: Callable[[], T]) -> T:
+        for tries in range(1, TRIES):
+            self._check()
+            try:
+                return call()
+            except Transient:
+                self._clock.sleep(STORAGE.wait(tries))
+        self._check()
+        return call()
+
+
+def _checked_key(key: str) -> str:
+    """A trial's key, which becomes part of an object's name. Raises Bug for another text."""
+    if not TRIAL_KEY.fullmatch(key):
+        raise Bug("a trial's key is not 40 hex digits")
+    return key

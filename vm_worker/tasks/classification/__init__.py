@@ -1,0 +1,1 @@
+"""Telling kinds of photos apart: a folder of photos for each kind."""

@@ -1,0 +1,37 @@
+"""How classification counts: the share of photos whose most probable class is theirs."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vm_worker.evaluation.judge import Answers
+from vm_worker.tasks.classification.truth import ClassTruth
+
+
+class ClassJudge:
+    """Judges probabilities (photos, classes) by accuracy."""
+
+    metric = "accuracy"
+    better: Literal["higher", "lower"] = "higher"
+
+    def score(self, answers: Answers, truth: ClassTruth) -> float:
+        """Accuracy, 0..1. Raises ValueError for shapes that do not fit, or without photos."""
+        return float(_right(answers, truth).mean())
+
+    def ties(self, one: Answers, other: Answers, truth: ClassTruth) -> bool:
+        """McNemar's exact test cannot tell them apart."""
+        from vm_worker.learn import statistics
+        from vm_worker.learn.select.ranking import TIE
+
+        return statistics.mcnemar(_right(one, truth), _right(other, truth)) > TIE
+
+
+def _right(answers: Answers, truth: ClassTruth) -> NDArray[np.bool_]:
+    """(photos,) which photos are right. Raises ValueError."""
+    if answers.shape != (len(truth.labels), len(truth.classes)) or not len(answers):
+        wanted = f"{len(truth.labels)} photos of {len(truth.classes)} classes"
+        raise ValueError(f"{answers.shape} probabilities for {wanted}")
+    return np.asarray(answers.argmax(axis=1) == truth.labels)

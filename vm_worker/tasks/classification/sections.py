@@ -1,0 +1,73 @@
+"""What the report of a classification says: how often the model is right, what it confuses, how sure it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from jobs import wording
+from jobs.json_values import JsonObject
+from vm_worker.report_facts import Facts
+from vm_worker.results.evaluated import Evaluated
+
+CONFUSION, RELIABILITY, LEARNING = "confusion.png", "reliability.png", "learning.png"
+
+
+class ClassSections:
+    """The parts of the report that only classification has. Plots are drawn by modules that are loaded when needed."""
+
+    task = "classification"
+    mail_pictures = (CONFUSION,)
+
+    def subject(self, facts: Facts) -> str:
+        """How often the model is right."""
+        test = _evaluated(facts).test
+        photos = wording.plural(test.images, "new photo")
+        return f"Your model is ready: right on {wording.percent(test.accuracy)} of {photos}"
+
+    def headline(self, facts: Facts) -> str:
+        """How many kinds it tells apart, how often it is right, and the interval."""
+        from vm_worker.evaluation import advice
+
+        return advice.headline(_evaluated(facts).test, len(facts.dataset.classes))
+
+    def cautions(self, facts: Facts) -> list[str]:
+        """Small test sets, and models that are no better than the most common class."""
+        from vm_worker.evaluation import advice
+
+        return advice.cautions(_evaluated(facts).test)
+
+    def next_steps(self, facts: Facts) -> list[str]:
+        """More photos, doubtful labels, answers that are not sure."""
+        from vm_worker.evaluation import advice
+
+        evaluated, select = _evaluated(facts), facts.select
+        return advice.next_steps(evaluated.test, select.learning_curve, select.suspects_count, evaluated.unsure)
+
+    def figures(self, facts: Facts) -> JsonObject:
+        """The keys `test`, `calibration`, `unsure`, `pictures`, and how many classes a matrix shows."""
+        from vm_worker.evaluation import matrix
+
+        evaluate = _evaluated(facts).to_json()
+        shown = {key: evaluate[key] for key in ("test", "calibration", "unsure", "pictures")}
+        return {**shown, "matrix_classes": matrix.MATRIX_CLASSES, "shares_classes": matrix.SHARES_CLASSES}
+
+    def draw(self, facts: Facts, folder: Path) -> list[str]:
+        """The confusion matrix, how sure it is against how right, and what more photos would bring."""
+        from vm_worker.evaluation import matrix, plots
+
+        evaluated = _evaluated(facts)
+        matrix.confusion(folder / CONFUSION, evaluated.test.confusion, facts.dataset.classes)
+        plots.reliability(folder / RELIABILITY, evaluated.calibration)
+        plots.learning(folder / LEARNING, facts.select.learning_curve)
+        return [CONFUSION, RELIABILITY, LEARNING]
+
+    def shown(self, facts: Facts) -> tuple[str, ...]:
+        """The photos that it got wrong, what it confuses, where it looked."""
+        return tuple(_evaluated(facts).pictures)
+
+
+def _evaluated(facts: Facts) -> Evaluated:
+    """The figures as classification commits them. Raises TypeError for those of another task."""
+    if not isinstance(facts.evaluate, Evaluated):
+        raise TypeError(f"{type(facts.evaluate).__name__} are no figures of a classification")
+    return facts.evaluate

@@ -1,0 +1,21 @@
+"""The ports of classification."""
+
+from __future__ import annotations
+
+from vm_worker.results.evaluated import Evaluated
+from vm_worker.tasks.classification.agreement import SameClass
+from vm_worker.tasks.classification.class_folders import ClassFolders
+from vm_worker.tasks.classification.face import ClassFace
+from vm_worker.tasks.classification.judge import ClassJudge
+from vm_worker.tasks.classification.sections import ClassSections
+from vm_worker.tasks.task import Task
+
+TASK = Task(
+    name="classification",
+    annotations=ClassFolders(),
+    judge=ClassJudge(),
+    agreement=SameClass(),
+    face=ClassFace(),
+    sections=ClassSections(),
+    evaluated=Evaluated,
+)

@@ -1,0 +1,53 @@
+"""A task: the ports through which the shared engine learns what is its own about one thing that a model can learn.
+
+The engine (intake, features, search, executors, exports) knows none of the tasks, and no task knows another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any
+
+from jobs.job import Stage
+from jobs.tasks import TASKS
+from vm_worker.as_json import AsJson
+from vm_worker.evaluation.judge import Judge
+from vm_worker.exports.agreement import Agreement
+from vm_worker.exports.face import ServiceFace
+from vm_worker.intake.annotations import Annotations
+from vm_worker.intake.listing import Found
+from vm_worker.report_facts import Sections
+
+
+@dataclass(frozen=True)
+class Task:
+    """One row's ports."""
+
+    name: str
+    annotations: Annotations[Any, Any]  # found files -> survey, truth
+    judge: Judge[Any]  # answers and truth -> score
+    agreement: Agreement[Any]  # answers of an exported file, those of model.h5 -> whether it is delivered
+    face: ServiceFace[Any, Any]  # what an exported model says of itself
+    sections: Sections  # what the report says
+    evaluated: type[AsJson]  # what its evaluate stage commits; it has the model's figures as `model`
+    # Functions of its own in the place of the shared ones of vm_worker/stages, as "package.module:function".
+    stages: Mapping[Stage, str] = field(default_factory=dict)
+
+
+def load(name: str) -> Task:
+    """The task of a row. Raises KeyError for a name that no row has."""
+    task: Task = import_module(f"{TASKS[name].package}.task").TASK
+    return task
+
+
+def recognised(found: Sequence[Found], wanted: str = "") -> Task:
+    """The task that was asked for, or the first whose annotations recognise these files.
+
+    The rows are asked in their order; the last one recognises everything.
+    """
+    if wanted:
+        return load(wanted)
+    tasks = [load(name) for name in TASKS]
+    return next((task for task in tasks if task.annotations.recognises(found)), tasks[-1])

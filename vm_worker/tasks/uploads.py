@@ -1,0 +1,38 @@
+"""Read an upload by the task that recognises it: its survey, its dataset, and what the service would say of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from jobs.limits import Limits
+from vm_worker.intake import take_in as intake
+from vm_worker.intake import verdict as verdicts
+from vm_worker.intake.dataset import Dataset
+from vm_worker.intake.examine import Progress
+from vm_worker.intake.pool import Decoders
+from vm_worker.intake.survey import Survey, list_upload
+from vm_worker.intake.take_in import IntakeRequest
+from vm_worker.intake.verdict import Verdict
+from vm_worker.tasks.task import recognised
+
+
+def survey(path: Path, limits: Limits, task: str = "") -> Survey:
+    """The photos of a zip or folder, by names and sizes alone.
+
+    Raises UserError with a dataset code, and OSError where the file itself cannot be read.
+    """
+    found = list_upload(path, limits)
+    listing: Survey = recognised(found, task).annotations.survey(found, limits)
+    return listing
+
+
+def take_in(request: IntakeRequest, progress: Progress, task: str = "") -> Dataset[Any]:
+    """The dataset of a zip or folder. Raises what `survey` and `intake.take_in` raise."""
+    found = list_upload(request.source, request.limits)
+    return intake.take_in(request, recognised(found, task).annotations, progress)
+
+
+def verdict(path: Path, limits: Limits, decoders: Decoders | None = None, task: str = "") -> Verdict:
+    """What the service would say of a zip or folder, without training. Never raises for bad input."""
+    return verdicts.verdict(path, limits, lambda found: recognised(found, task).annotations, decoders)
