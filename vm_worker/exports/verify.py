@@ -113,7 +113,7 @@ def judged(row: Format, answer: Answers | str, proof: Proof) -> ExportRow:
     return replace(
         failed,
         state="failed" if found.fault else "made",
-        accuracy=found.accuracy,
+        accuracy=found.score,
         agreement=found.agreement,
         max_difference=found.max_difference,
         note=found.fault or found.warning,
