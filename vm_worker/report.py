@@ -183,7 +183,7 @@ def _delete_after(facts: Facts) -> str:
 def _command(facts: Facts) -> str:
     """The command that repeats the run. It names what was measured: other weights or speeds change nothing."""
     options = facts.job.options
-    measured = [row.name for row in facts.select.candidates if row.validation_accuracy is not None]
+    measured = [row.name for row in facts.select.candidates if row.validation_score is not None]
     ran = [row for row in facts.tune.trials if row.state != "skipped" and row.kind != "views"]
     flags = {
         "minutes": options.minutes,

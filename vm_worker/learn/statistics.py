@@ -39,5 +39,6 @@ def surprise(probabilities: NDArray[np.floating[Any]], labels: NDArray[np.int64]
 
     `probabilities` (m, ..., k) and `labels` (m,) give (m, ...), float64.
     """
-    truth = np.take_along_axis(probabilities, labels.reshape(-1, *[1] * (probabilities.ndim - 1)), -1)[..., 0]
+    place: tuple[Any, ...] = (np.arange(len(labels)), *[slice(None)] * (probabilities.ndim - 2), labels)
+    truth = probabilities[place]
     return np.asarray(-np.log(np.clip(truth, LEAST_PROBABILITY, 1), dtype=np.float64))
