@@ -16,4 +16,4 @@ KEY, SIZE = "mobilenet_v3_small", 8  # the key is one that a job may name; the s
 
 assert isinstance(CATALOGUE, dict)
 CATALOGUE[KEY] = replace(CATALOGUE[KEY], size=SIZE, gflops=CATALOGUE[KEY].gflops * (SIZE / 224) ** 2)
-STEPS = import_module(Spec.steps).STEPS
+STAGES = import_module(Spec.stages).STAGES
