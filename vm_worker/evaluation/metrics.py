@@ -40,7 +40,7 @@ def evaluate(
         balanced_accuracy=_balanced_accuracy(per_class),
         images=len(truth),
         correct=correct,
-        loss=float(statistics.surprise(shares, truth).mean()),
+        loss=float(statistics.cross_entropy(shares, truth).mean()),
         most_common_share=float(matrix.sum(axis=1).max() / len(truth)),
         per_class=tuple(per_class),
         confusion=tuple(map(tuple, matrix.tolist())),
