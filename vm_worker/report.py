@@ -36,7 +36,7 @@ def build(facts: Facts) -> dict[str, Any]:
 
 
 def _sayings(facts: Facts) -> JsonObject:
-    """The job, what is said of it, and how to repeat it."""
+    """The part about the job itself: what is said of it, and how to repeat it."""
     dataset, sections = facts.dataset, facts.sections
     return {
         "task": sections.task,
@@ -57,7 +57,7 @@ def _sayings(facts: Facts) -> JsonObject:
 
 
 def _learning(facts: Facts) -> JsonObject:
-    """What was tried, in what time."""
+    """The part about learning: what was tried, in what time."""
     select, tune = facts.select.to_json(), facts.tune.to_json()
     return {
         "candidates": [one.to_json() for one in _candidates(facts)],
@@ -77,7 +77,7 @@ def _learning(facts: Facts) -> JsonObject:
 
 
 def _delivery(facts: Facts) -> JsonObject:
-    """What is handed over."""
+    """The part about the files that are handed over."""
     export = facts.export.to_json()
     return {
         "model": facts.evaluate.model.to_json(),
@@ -181,9 +181,9 @@ def _delete_after(facts: Facts) -> str:
 
 
 def _command(facts: Facts) -> str:
-    """The same run again: what was measured is named, so that other weights or another speed change nothing."""
+    """The command that repeats the run. It names what was measured: other weights or speeds change nothing."""
     options = facts.job.options
-    measured = [row.name for row in facts.select.candidates if row.validation_accuracy is not None]
+    measured = [row.name for row in facts.select.candidates if row.validation_score is not None]
     ran = [row for row in facts.tune.trials if row.state != "skipped" and row.kind != "views"]
     flags = {
         "minutes": options.minutes,

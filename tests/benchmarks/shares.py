@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from vm_worker.learn.networks import build
 from vm_worker.learn.networks.catalogue import CATALOGUE
 from vm_worker.learn.networks.fold_batchnorm import folded
-from vm_worker.learn.networks.precision import STEP, of_products
+from vm_worker.learn.networks.precision import STEP, product_dtype
 from vm_worker.learn.tune.recipe import cuts
 from vm_worker.learn.tune.split_network import share_above
 
@@ -50,9 +50,9 @@ def _rows(key: str) -> list[float]:
     ratios = []
     for cut in cuts(row)[:-1]:
         tensor = build.tensor_at(model, cut)
-        tail = folded(keras.Model(tensor, model.output), of_products())
+        tail = folded(keras.Model(tensor, model.output), product_dtype())
         step = _seconds(_step(tail, random.random((BATCH, *tensor.shape[1:]))))
-        share, measured = share_above(model, cut), step / forward / STEP[of_products()]
+        share, measured = share_above(model, cut), step / forward / STEP[product_dtype()]
         ratios.append(share / measured)
         print(f"{key:<22}{cut.layer:<26}{share:>7.3f}{measured:>10.3f}{ratios[-1]:>7.2f}", flush=True)
     return ratios

@@ -29,7 +29,7 @@ from vm_worker.intake.dataset import Part
 from vm_worker.intake.take_in import IntakeRequest
 from vm_worker.learn.budget import Budget
 from vm_worker.learn.features import extraction
-from vm_worker.learn.features.activations import Cache, Live, Stem
+from vm_worker.learn.features.activations import ActivationCache, FrozenPart, LiveActivations
 from vm_worker.learn.features.views import Viewing
 from vm_worker.learn.judge.predict import predict
 from vm_worker.learn.labels import LabelledPhotos
@@ -85,16 +85,16 @@ def naive(found: Material, seed: int, folder: Path) -> tuple[float, float]:
     dataset, size = found.dataset, found.pixels.shape[1]
     train, judge = dataset.rows(Part.TRAIN), dataset.rows(Part.VALIDATION)
     rows = np.concatenate([train, judge])
-    stem = Stem(lambda images: images.reshape(len(images), -1), (size, size, 3))
+    part = FrozenPart(lambda images: images.reshape(len(images), -1), (size, size, 3))
     source = extraction.Source(found.pixels, rows)
-    plain = Cache(found.pixels[rows][None], np.zeros((1, len(rows), 1), np.float32))
-    live = Live(plain, stem, source, Viewing(2, found.mirror, seed))
+    plain = ActivationCache(found.pixels[rows][None], np.zeros((1, len(rows), 1), np.float32))
+    live = LiveActivations(plain, part, source, Viewing(2, found.mirror, seed))
     places = np.arange(len(rows))
     model = assemble.assemble(found.chosen.weight, found.chosen.head)
-    lesson = TailData(
+    data = TailData(
         live, dataset.truth.labels[rows], places[: len(train)], places[len(train) :], len(dataset.truth.classes), seed
     )
-    TailTraining(model, lesson, NAIVE).run(Budget.of(7200), lambda number, epoch: None, lambda errors: False)
+    TailTraining(model, data, NAIVE).run(Budget.of(7200), lambda number, epoch: None, lambda errors: False)
     path = folder / "naive.weights.h5"
     model.save_weights(str(path))
     seconds = time.monotonic() - started

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -122,3 +124,12 @@ def test_an_unknown_storage_is_refused_by_the_name_of_its_setting(url: str) -> N
         open_buckets(Settings(storage_url=url))
     with pytest.raises(ValueError, match="MODELMAIL_STORAGE_URL"):
         open_links(Settings(storage_url=url))
+
+
+def test_a_worker_with_an_unknown_storage_does_not_start() -> None:
+    env = {**os.environ, "MODELMAIL_STORAGE_URL": "s3://bucket"}
+    answer = subprocess.run(
+        [sys.executable, "-m", "vm_worker.main"], env=env, capture_output=True, text=True, timeout=60
+    )
+    assert answer.returncode == 2
+    assert "MODELMAIL_STORAGE_URL" in answer.stderr and "Traceback" not in answer.stderr

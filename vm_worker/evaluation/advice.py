@@ -82,7 +82,7 @@ def next_steps(
 
 
 def _weaknesses(test: HeldOutFigures, weak: Sequence[ClassFigures], suspects: bool) -> list[str]:
-    """Which kinds need more photos, and which folders a look."""
+    """Sentences about kinds that need more photos, and folders that need a look."""
     steps = []
     if weak:
         steps.append(

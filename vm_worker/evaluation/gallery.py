@@ -48,7 +48,7 @@ class Judged:
 
     @property
     def said(self) -> NDArray[np.int64]:
-        """(m,) the first answers."""
+        """The first answers (m,), as numbers of classes."""
         return np.asarray(self.probabilities.argmax(axis=1), np.int64)
 
     def photo(self, index: int) -> Pixels:
@@ -73,7 +73,7 @@ class Judged:
 
 
 def explained(judged: Judged) -> list[int]:
-    """Which photos to explain: the surest right ones, each of another kind, then the surest mistakes."""
+    """Choose the photos to explain: the surest right ones, each of another kind, then the surest mistakes."""
     wrong = judged.said != judged.labels
     kinds: dict[int, int] = {}
     for place in judged.surest(~wrong):
@@ -82,7 +82,7 @@ def explained(judged: Judged) -> list[int]:
 
 
 def mistakes(path: Path, judged: Judged) -> list[Answer]:
-    """The surest mistakes, each with what it was, what the model said and how sure; JPEG. Empty: none, no file."""
+    """Draw the surest mistakes, each with its class, the answer and how sure it was; JPEG. Empty: none, no file."""
     places = judged.surest(judged.said != judged.labels)[:MISTAKES_SHOWN]
     if places:
         with style.photographs(path, height=CELL * -(-len(places) // COLUMNS)) as drawing:
@@ -93,7 +93,7 @@ def mistakes(path: Path, judged: Judged) -> list[Answer]:
 
 
 def pairs(path: Path, judged: Judged, confused: Sequence[ConfusedPair]) -> list[ConfusedPair]:
-    """For each of the most confused pairs: photos taken for the other kind, beside ones of that kind; JPEG.
+    """Draw the most confused pairs: photos that were taken for the other kind, beside ones of that kind; JPEG.
 
     `confused` is ordered as `metrics.confused_pairs` gives them. Empty: none, no file.
     """
@@ -107,7 +107,7 @@ def pairs(path: Path, judged: Judged, confused: Sequence[ConfusedPair]) -> list[
 
 
 def looked(path: Path, judged: Judged, places: Sequence[int], maps: NDArray[np.float32]) -> list[Answer]:
-    """Photos beside themselves with `maps` (n, h, w) in 0..1 over them, brightest where the model looked; JPEG."""
+    """Draw each photo twice, plain and under its map of `maps` (n, h, w), 1 where the model looked most; JPEG."""
     if places:
         with style.photographs(path, height=CELL * -(-len(places) * 2 // COLUMNS)) as drawing:
             cells = _cells(drawing, 2 * len(places))
@@ -119,7 +119,7 @@ def looked(path: Path, judged: Judged, places: Sequence[int], maps: NDArray[np.f
 
 
 def _cells(drawing: Figure, count: int) -> list[Axes]:
-    """That many empty axes, in rows of COLUMNS."""
+    """Make so many empty axes, in rows of COLUMNS."""
     grid = np.atleast_1d(drawing.subplots(-(-count // COLUMNS), COLUMNS)).ravel()
     for axes in grid:
         axes.set_axis_off()
@@ -136,7 +136,7 @@ def _photo(axes: Axes, photo: Pixels, caption: str) -> None:
 
 
 def _overlay(axes: Axes, where: NDArray[np.float32], size: int) -> None:
-    """Dark where the model did not look: like a spotlight it needs no colour, and the photo stays to be seen."""
+    """Darken where the model did not look: that needs no colour, and the photo stays to be seen."""
     colours = np.zeros((*where.shape, 4))
     colours[..., 3] = DARKNESS * (1 - where)
     axes.imshow(colours, extent=(-0.5, size - 0.5, size - 0.5, -0.5), interpolation="bicubic")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -23,7 +23,7 @@ Counts = NDArray[np.int64]
 
 
 def confusion(path: Path, matrix: Sequence[Sequence[int]], classes: Sequence[str]) -> None:
-    """Rows are what a photo was, columns what the model said; PNG.
+    """Draw the matrix: rows are what a photo was, columns what the model said; PNG.
 
     Right ones are blue and mistakes orange, the darker the larger their share of the row. Each cell has its
     count, up to 12 classes its share too. Past 30 classes the picture shows the most confused pairs instead.
@@ -44,7 +44,7 @@ def confusion(path: Path, matrix: Sequence[Sequence[int]], classes: Sequence[str
 
 
 def _pairs(path: Path, counts: Counts, classes: Sequence[str]) -> None:
-    """A bar for each of the most frequent mistakes, the share of its kind's photos beside it."""
+    """Draw a bar for each of the most frequent mistakes, the share of its kind's photos beside it."""
     wrong = counts * (1 - np.eye(len(counts), dtype=np.int64))
     places = [int(place) for place in np.argsort(-wrong, axis=None, kind="stable")[:PAIRS_DRAWN]]
     found = [divmod(place, len(counts)) for place in places if wrong.flat[place]]
@@ -69,7 +69,7 @@ def _pairs(path: Path, counts: Counts, classes: Sequence[str]) -> None:
 
 
 def _colours(shares: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(k, k) shares -> (k, k, 4) RGBA. Mistakes are few, so the square root lifts the small shares."""
+    """Colours (k, k, 4), RGBA, of shares (k, k). Mistakes are few, so the square root lifts the small shares."""
     right = np.eye(len(shares), dtype=bool)[:, :, None]
     colours = np.where(right, style.RIGHT(shares), style.WRONG(np.sqrt(shares)))
     return np.asarray(np.where(shares[:, :, None] > 0, colours, to_rgba(style.EMPTY)))
@@ -97,9 +97,10 @@ def _name_axes(axes: Axes, classes: Sequence[str]) -> None:
 
 
 def _fill_cells(axes: Axes, counts: Counts, shares: NDArray[np.float64]) -> None:
-    look: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": _text_size(len(counts)), "linespacing": 1.15}
+    size = _text_size(len(counts))
+    write = partial(axes.text, ha="center", va="center", fontsize=size, linespacing=1.15)
     for row, column in zip(*np.nonzero(counts), strict=True):
         # The lightest and the darkest shades; in between, the ink reads best.
         colour = "white" if row == column and shares[row, column] > 0.45 else style.INK
         share = f"\n{wording.percent(shares[row, column])}" if len(counts) <= SHARES_CLASSES else ""
-        axes.text(column, row, f"{counts[row, column]}{share}", color=colour, **look)
+        write(column, row, f"{counts[row, column]}{share}", color=colour)

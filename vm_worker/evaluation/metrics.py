@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
@@ -41,7 +40,7 @@ def evaluate(
         balanced_accuracy=_balanced_accuracy(per_class),
         images=len(truth),
         correct=correct,
-        loss=float(statistics.surprise(shares, truth).mean()),
+        loss=float(statistics.cross_entropy(shares, truth).mean()),
         most_common_share=float(matrix.sum(axis=1).max() / len(truth)),
         per_class=tuple(per_class),
         confusion=tuple(map(tuple, matrix.tolist())),
@@ -52,20 +51,13 @@ def evaluate(
 
 def confused_pairs(matrix: NDArray[np.integer[Any]], classes: Sequence[str]) -> list[ConfusedPair]:
     """The off-diagonal cells that are not empty, most frequent first, with their share of the true class."""
-    counts = np.asarray(matrix)
-    rows, columns = np.nonzero(counts * (1 - np.eye(len(classes), dtype=counts.dtype)))
-    totals = counts.sum(axis=1)
-    table = pd.DataFrame(
-        {
-            "truth": [classes[row] for row in rows.tolist()],
-            "said": [classes[column] for column in columns.tolist()],
-            "count": counts[rows, columns],
-            "of": totals[rows],
-            "share": counts[rows, columns] / totals[rows],
-        }
-    )
-    table = table.sort_values(["count", "share"], ascending=False, kind="stable").head(PAIRS_SHOWN)
-    return [ConfusedPair(**row) for row in _plain(table)]
+    totals = np.asarray(matrix).sum(axis=1)
+    found = [
+        ConfusedPair(classes[row], classes[column], int(count), int(totals[row]), float(count / totals[row]))
+        for (row, column), count in np.ndenumerate(matrix)
+        if count and row != column
+    ]
+    return sorted(found, key=lambda pair: (-pair.count, -pair.share))[:PAIRS_SHOWN]
 
 
 def _check(shares: NDArray[np.float64], truth: NDArray[np.int64], classes: Sequence[str]) -> None:
@@ -107,13 +99,3 @@ def _mistakes(
         )
         for row in surest.tolist()
     ]
-
-
-def _plain(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """The table's rows with Python's own numbers."""
-    rows = table.to_dict("records")
-    return [{str(key): _number(value) for key, value in row.items()} for row in rows]
-
-
-def _number(value: Any) -> Any:
-    return value.item() if isinstance(value, np.generic) else value

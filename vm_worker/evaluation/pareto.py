@@ -53,7 +53,7 @@ def rows(candidates: Sequence[CandidateRow], costs: Mapping[str, Latency]) -> li
 
 
 def draw(path: Path, found: Sequence[ParetoPoint]) -> bool:
-    """Accuracy by latency, the front joined; PNG. False where there is too little to show."""
+    """Draw accuracy by latency, the front joined; PNG. False where there is too little to show."""
     if len(found) < LEAST_POINTS:
         return False
     front = [row for row in found if row.front]

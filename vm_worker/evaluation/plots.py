@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -40,7 +40,7 @@ class Line:
 
 
 def curves(path: Path, points: Sequence[CurvePoint], winner: str = "") -> None:
-    """Accuracy and loss by epoch, selection and tuning side by side in one picture; PNG.
+    """Draw accuracy and loss by epoch, selection and tuning side by side in one picture; PNG.
 
     The winner stands out, the other candidates are thin and grey.
     """
@@ -56,7 +56,7 @@ def curves(path: Path, points: Sequence[CurvePoint], winner: str = "") -> None:
 
 
 def reliability(path: Path, calibration: CalibrationFigures | None) -> None:
-    """How often the model was right against how sure it was, before and after calibration; PNG.
+    """Draw how often the model was right against how sure it was, before and after calibration; PNG.
 
     The area of a point grows with its photos, and points of very few are not joined. An empty picture where nothing
     was calibrated.
@@ -86,7 +86,7 @@ def reliability(path: Path, calibration: CalibrationFigures | None) -> None:
 
 
 def learning(path: Path, curve: LearningCurve | None) -> None:
-    """How often the selected head was right, by the number of photos that it learned from; PNG.
+    """Draw how often the selected head was right, by the number of photos that it learned from; PNG.
 
     The bars are one standard error. An empty picture where nothing was measured.
     """
@@ -95,8 +95,8 @@ def learning(path: Path, curve: LearningCurve | None) -> None:
     errors = _floats(one.error for one in points)
     with style.figure(path, height=2.8, width=4.4) as drawing:
         axes = drawing.subplots()
-        look: dict[str, Any] = {"marker": "o", "markersize": 5, "linewidth": 1.7, "capsize": 4, "elinewidth": 1}
-        axes.errorbar(images, right, yerr=errors, color=style.VALIDATION, **look)
+        draw = partial(axes.errorbar, color=style.VALIDATION, marker="o", markersize=5, linewidth=1.7)
+        draw(images, right, yerr=errors, capsize=4, elinewidth=1)
         for x, y in zip(images, right, strict=True):
             axes.annotate(f"{y:.0%}", (x, y), (6, -13), textcoords="offset points", fontsize=8.5)
         axes.set_xticks(images, [f"{x:,.0f}" for x in images])
@@ -132,7 +132,7 @@ def _panel(axes: Axes, points: Sequence[CurvePoint], figure: str, winner: str) -
 
 
 def _legend(drawing: Figure, axes: Axes) -> None:
-    """One for both panels, the winner's lines first."""
+    """Draw one legend for both panels, the winner's lines first."""
     entries = sorted(zip(*axes.get_legend_handles_labels(), strict=True), key=lambda entry: entry[1] == OTHERS)
     if entries:
         handles, texts = zip(*entries, strict=True)
@@ -147,7 +147,7 @@ def _lines(points: Sequence[CurvePoint], figure: str) -> list[Line]:
 
 
 def _line(phase: str, name: str, points: Sequence[CurvePoint], figure: str) -> Line:
-    """`figure` is "accuracy" or "loss"."""
+    """The line of one model; `figure` is "accuracy" or "loss"."""
     ordered = sorted(points, key=lambda point: point.epoch)
     return Line(
         phase,
@@ -173,11 +173,11 @@ def _chosen(lines: Sequence[Line], winner: str) -> Line | None:
 def _draw(axes: Axes, line: Line, offset: float, *, labelled: bool) -> None:
     marker = "o" if len(line.epochs) <= MARKED_EPOCHS else ""
     where = line.epochs + offset
-    look: dict[str, Any] = {"marker": marker, "markersize": 3, "linewidth": 1.7, "zorder": 3}
+    draw = partial(axes.plot, where, marker=marker, markersize=3, linewidth=1.7, zorder=3)
     if np.isfinite(line.training).any():
         label = "training" if labelled else None
-        axes.plot(where, line.training, color=style.TRAINING, linestyle="--", label=label, **look)
-    axes.plot(where, line.validation, color=style.VALIDATION, label="validation" if labelled else None, **look)
+        draw(line.training, color=style.TRAINING, linestyle="--", label=label)
+    draw(line.validation, color=style.VALIDATION, label="validation" if labelled else None)
 
 
 def _draw_others(axes: Axes, lines: Sequence[Line], offset: float) -> None:
@@ -191,14 +191,14 @@ def _mark_phases(axes: Axes, offset: float, select: bool, tune: bool) -> None:
     if not (select and tune):
         return
     axes.axvline(offset + 0.5, color=style.QUIET, linewidth=0.8, linestyle=":")
-    look: dict[str, Any] = {"fontsize": 8, "color": style.QUIET, "va": "bottom"}
-    look["transform"] = axes.get_xaxis_transform()  # height in shares of the panel: above it, beside the title
-    axes.text(offset, 1.01, "select ", ha="right", **look)
-    axes.text(offset + 1, 1.01, " tune", ha="left", **look)
+    above = axes.get_xaxis_transform()  # height in shares of the panel: above it, beside the title
+    write = partial(axes.text, fontsize=8, color=style.QUIET, va="bottom", transform=above)
+    write(offset, 1.01, "select ", ha="right")
+    write(offset + 1, 1.01, " tune", ha="left")
 
 
 def _limit(axes: Axes, lines: Sequence[Line], figure: str) -> None:
-    """The winner's lines fill the picture; a hopeless candidate's loss must not flatten them."""
+    """Let the winner's lines fill the picture: a hopeless candidate's loss must not flatten them."""
     values = np.concatenate([np.concatenate([line.training, line.validation]) for line in lines] or [np.array([])])
     values = values[np.isfinite(values)]
     if figure == "loss" and len(values):

@@ -63,7 +63,7 @@ def figure(path: Path, height: float, width: float = WIDTH) -> Iterator[Figure]:
 
 @contextmanager
 def photographs(path: Path, height: float) -> Iterator[Figure]:
-    """The same for photos, written as JPEG: as PNG they would be ten times the size."""
+    """A figure for photos, written as JPEG: as PNG it would have ten times the size."""
     with matplotlib.rc_context(_settings()):
         drawing = Figure(figsize=(WIDTH, height), layout="constrained", facecolor="white")
         FigureCanvasAgg(drawing)
@@ -109,13 +109,13 @@ def _settings() -> Any:  # matplotlib types its keys one by one
 
 @cache
 def _families() -> tuple[str, ...]:
-    """Those of our fonts that this machine has: matplotlib warns of each that is missing."""
+    """The fonts of FONTS that this machine has: matplotlib warns of each that is missing."""
     return tuple(name for name in FONTS if name in _installed())
 
 
 @cache
 def _installed() -> dict[str, str]:
-    """Family -> file. Fonts installed after matplotlib wrote its font cache count too."""
+    """The file of each installed family. Fonts that came after matplotlib wrote its font cache count too."""
     known = {entry.fname for entry in fontManager.ttflist}
     for path in findSystemFonts():
         if path not in known:

@@ -35,7 +35,7 @@ class CandidateCost:
 
 
 def write_results(path: Path, candidates: Sequence[CandidateCost], trials: Sequence[TrialRow]) -> None:
-    """Each candidate and each trial is a row; the first column says which it is.
+    """Write a row for each candidate and each trial; the first column says which it is.
 
     A trial's parameters become columns of their own, an interval two. With a byte order mark, without which
     Excel reads UTF-8 as something else.
@@ -46,13 +46,13 @@ def write_results(path: Path, candidates: Sequence[CandidateCost], trials: Seque
     table.to_csv(path, index=False, encoding="utf-8-sig")
 
 
-def _candidate(candidate: CandidateCost) -> dict[str, Any]:
+def _candidate(candidate: CandidateCost) -> dict[str, object]:
     low, high = candidate.row.validation_interval or (None, None)
     flat = {key: value for key, value in candidate.to_json().items() if key not in ("validation_interval", *NO_COLUMNS)}
     return {"what": "candidate", **flat, "validation_low": low, "validation_high": high}
 
 
-def _trial(row: TrialRow) -> dict[str, Any]:
+def _trial(row: TrialRow) -> dict[str, object]:
     left_out = ("parameters", "number", *NO_COLUMNS)
     flat = {key: value for key, value in row.to_json().items() if key not in left_out}
     parameters = {f"parameter_{key}": value for key, value in row.parameters.items()}
@@ -60,7 +60,7 @@ def _trial(row: TrialRow) -> dict[str, Any]:
 
 
 def harmless(cell: Any) -> Any:
-    """Numbers stay numbers; a text that a spreadsheet would run gets a quote before it."""
+    """The cell as a spreadsheet may have it: a text that it would run gets a quote before it, numbers stay."""
     if not isinstance(cell, str):
         return cell
     if cell.startswith(FORMULA_STARTS):

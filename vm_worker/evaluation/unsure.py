@@ -27,7 +27,7 @@ Labels = NDArray[np.integer[Any]]
 
 
 def learnt(path: Path, temperature: float) -> tuple[float | None, int]:
-    """The threshold for a calibrated model, and from how many photos.
+    """Choose the threshold for a calibrated model; returns it, and from how many photos it was chosen.
 
     `path` is an .npz with probabilities (m, k) of photos that the model had not seen, before calibration, and
     labels (m,); None and 0 where there is no file.

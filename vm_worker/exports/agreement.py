@@ -21,7 +21,7 @@ class Compared:
     """How far an exported file agrees."""
 
     fault: str = ""  # why the file is not delivered; empty: it is
-    accuracy: float | None = None  # the task's score on the photos
+    score: float | None = None  # by the judge of the task
     agreement: float | None = None  # share of photos with the same answer, 0..1
     max_difference: float | None = None  # of a number in the answers
     warning: str = ""  # a sentence for a file that is delivered although it is worse

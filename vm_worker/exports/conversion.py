@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vm_worker.exports.asked import Asked
+from vm_worker.exports.convert import ConversionRequest
 from vm_worker.learn.latency import measurement
 
 CALIBRATION = (20, 100)  # training images that show an integer model its ranges: at least, at most
@@ -22,7 +23,7 @@ LATE = "the time did not suffice to make it"
 
 @dataclass(frozen=True)
 class Conversion:
-    """What to convert, and until when."""
+    """One order for the converting child: the model, the files wanted, and the time for them."""
 
     model: Path  # model.h5
     paths: Mapping[str, Path]  # format -> where it goes, in the order of making
@@ -34,14 +35,14 @@ class Conversion:
 
 @dataclass(frozen=True)
 class Made:
-    """What became of one format."""
+    """The outcome of making one format."""
 
     note: str = ""  # why it failed; empty: it is there
     seconds: float = 0.0
 
 
 def convert(conversion: Conversion) -> Generator[tuple[str, Made], None, None]:
-    """Each format as it is made. A child that dies takes one with it; the next child makes the others."""
+    """Convert; gives each format as it ends. A child that dies takes one with it, the next child makes the others."""
     end, child = time.monotonic() + conversion.seconds, None
     try:
         for key, path in conversion.paths.items():
@@ -63,17 +64,13 @@ def convert(conversion: Conversion) -> Generator[tuple[str, Made], None, None]:
 
 
 def calibration(train: NDArray[np.int64], gflops: float) -> NDArray[np.int64]:
-    """Evenly spread over the rows of the training images, and so over the classes; fewer for a heavy network."""
+    """Choose training images that show the ranges, evenly over the classes; fewer for a heavy network."""
     number = min(len(train), int(np.clip(CALIBRATION_GFLOP / gflops, *CALIBRATION)))
     return np.asarray(train[np.linspace(0, len(train) - 1, number).astype(np.int64)], np.int64)
 
 
 def _child(conversion: Conversion) -> Asked:
     request = conversion.folder / "convert.json"
-    plain = {
-        "model": str(conversion.model),
-        "images": str(conversion.images),
-        "rows": conversion.shown.tolist(),
-    }
-    request.write_text(json.dumps(plain), encoding="utf-8")
+    told = ConversionRequest(conversion.model, conversion.images, tuple(conversion.shown.tolist()))
+    request.write_text(json.dumps(told.to_json()), encoding="utf-8")
     return Asked([*measurement.ON_TENSORFLOW, sys.executable, "-m", "vm_worker.exports.convert", str(request)])

@@ -2,8 +2,8 @@
 
     python -m vm_worker.exports.convert REQUEST.json
 
-The request: {"model": "model.h5", "images": "x.npy", "rows": [training images]}. Each line that it is given,
-{"format", "path"}, it answers with one when that file has ended: {"note"}, which is empty where the file is there.
+The request is a `ConversionRequest`. Each line that the child is given, {"format", "path"}, it answers with one when
+that file has ended: {"note"}, which is empty where the file is there.
 """
 
 from __future__ import annotations
@@ -13,11 +13,13 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from vm_worker.as_json import AsJson
 from vm_worker.learn import free_memory
 from vm_worker.processes.child import give_way
 
@@ -25,9 +27,18 @@ OOM_SCORE = 1000  # where memory runs out, this process is the first to go
 OPSET = 18  # of ONNX: what tools of the last three years read
 
 
+@dataclass(frozen=True)
+class ConversionRequest(AsJson):
+    """The order that the child reads when it starts."""
+
+    model: Path  # model.h5
+    images: Path  # .npy (n, s, s, 3) uint8
+    rows: tuple[int, ...]  # the training images that show an integer model its ranges
+
+
 def main() -> None:
     """Make each format that is asked for."""
-    request = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
+    request = ConversionRequest.from_json(json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")))
     give_way(OOM_SCORE)
     with os.fdopen(os.dup(1), "w", encoding="utf-8") as told:
         os.dup2(2, 1)  # what libraries print does not come between the answers
@@ -37,8 +48,8 @@ def main() -> None:
     os._exit(0)  # to take TensorFlow apart costs two seconds
 
 
-def _converted(request: Mapping[str, Any], sources: list[Source], format: str, path: str) -> str:
-    """Why there is no such file; empty: there is."""
+def _converted(request: ConversionRequest, sources: list[Source], format: str, path: str) -> str:
+    """Convert to one format; returns why that failed, or an empty text."""
     try:
         if not sources:
             sources.append(Source(request))
@@ -53,12 +64,12 @@ def _converted(request: Mapping[str, Any], sources: list[Source], format: str, p
 class Source:
     """The finished model, read once for all formats."""
 
-    def __init__(self, request: Mapping[str, Any]) -> None:
+    def __init__(self, request: ConversionRequest) -> None:
         import keras
         import tensorflow as tf
 
         tf.config.set_visible_devices([], "GPU")  # nothing here needs one; the proof beside it may
-        self.model = keras.models.load_model(request["model"], compile=False)
+        self.model = keras.models.load_model(request.model, compile=False)
         self._request = request
         self._graph: Any = None
 
@@ -72,8 +83,8 @@ class Source:
 
     def photos(self) -> Iterator[list[Any]]:
         """The training images that show an integer model its ranges: (1, s, s, 3) float32 in 0..255."""
-        images = np.load(self._request["images"], mmap_mode="r")
-        for row in self._request["rows"]:
+        images = np.load(self._request.images, mmap_mode="r")
+        for row in self._request.rows:
             yield [images[row][None].astype(np.float32)]
 
 
@@ -91,7 +102,7 @@ def _float16(source: Source, path: Path) -> None:
 
 
 def _int8(source: Source, path: Path) -> None:
-    """Weights and activations in 8 bits; what goes in and comes out stays float32, as of the other formats."""
+    """Weights and activations in 8 bits; what goes in and comes out stays float32, as in the other formats."""
     import tensorflow as tf
 
     converter = source.converter()

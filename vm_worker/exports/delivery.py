@@ -62,7 +62,7 @@ def deliver(order: Order) -> list[ExportRow]:
             wait([keras])
             outcome.close()
     proved = {row.format: row for proof in proofs for row in proof.result()}
-    made = {row.key: outcome.of(row) for row in chosen}
+    made = {row.key: outcome.wait_for(row) for row in chosen}
     rows = [proved.get(row.key) or _absent(row, made.get(row.key)) for row in order.formats]
     return [_measured(order.folder / row.name, row, made) for row in _timed(order, rows, end)]
 
@@ -74,7 +74,7 @@ def costs(keys: Sequence[str], folder: Path, seconds: float) -> dict[str, Latenc
 
 
 class _Outcome:
-    """What becomes of each chosen format, and how far the whole is: making a file is a step, and proving it is one."""
+    """The outcome of each chosen format, and how far the whole is: to make a file is a step, to prove it another."""
 
     def __init__(self, chosen: Sequence[Format], tell: Tell) -> None:
         self._made: dict[str, Future[Made]] = {row.key: Future() for row in chosen}
@@ -84,22 +84,22 @@ class _Outcome:
     def __contains__(self, key: str) -> bool:
         return key in self._made
 
-    def of(self, row: Format) -> Made:
-        """As soon as it is known. Raises Bug where it never will be."""
+    def wait_for(self, row: Format) -> Made:
+        """Wait until this format has been made or has failed. Raises Bug where neither will happen."""
         return self._made[row.key].result()
 
     def made(self, key: str, made: Made) -> None:
-        """This format has ended."""
+        """Note that this format has been made or has failed."""
         self._made[key].set_result(made)
         file = FORMATS[key].file
         self._step(f"{file} could not be made" if made.note else f"Made {file}", 2 if made.note else 1)
 
     def proved(self, row: ExportRow) -> None:
-        """A file's proof has ended."""
+        """Note that a file's proof has ended."""
         self._step(f"Checked {row.name} in a clean process", 1)
 
     def close(self) -> None:
-        """Nobody waits for what will never come."""
+        """End the waiting for formats that will never come."""
         for future in self._made.values():
             if not future.done():
                 future.set_exception(Bug("the exports broke off"))
@@ -111,14 +111,14 @@ class _Outcome:
 
 
 def _make_keras_files(order: Order, outcome: _Outcome) -> None:
-    """model.h5 is there; model.keras is made of it."""
+    """Make model.keras of model.h5, which is there."""
     outcome.made("h5", Made())
     if "keras" in outcome:
         outcome.made("keras", _keras(order.folder))
 
 
 def _convert(order: Order, chosen: Sequence[Format], end: float, outcome: _Outcome) -> None:
-    """The other formats, each said as soon as it has ended."""
+    """Make the other formats; the outcome hears of each as soon as it has ended."""
     converted = [FORMATS[key] for key in formats.CONVERTED if key in outcome]
     others = [row for row in chosen if row.key not in formats.ALWAYS]
     proving = BACKLOG * formats.seconds(others, order.pace, making=False)
@@ -139,7 +139,7 @@ def _convert(order: Order, chosen: Sequence[Format], end: float, outcome: _Outco
 def _proved(order: Order, reader: Reader, outcome: _Outcome, turns: Semaphore) -> list[ExportRow]:
     """Prove each file of this reader that is made."""
     rows = (row for row in order.formats if row.reader is reader and row.key in outcome)
-    there = (row for row in rows if not outcome.of(row).note)
+    there = (row for row in rows if not outcome.wait_for(row).note)
     found = []
     for row in prove(order.proof, reader, there, order.folder, turns):
         found.append(row)

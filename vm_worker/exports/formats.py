@@ -1,4 +1,4 @@
-"""What a job can deliver: one frozen row each, the most wanted first."""
+"""The formats that a job can deliver: a frozen row for each, the most wanted first."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from enum import StrEnum
 
 
 class Reader(StrEnum):
-    """What loads the file in the clean process; each kind has a process of its own."""
+    """The library that loads the file in the clean process; each has a process of its own."""
 
     TENSORFLOW = "tensorflow"
     LITERT = "litert"
@@ -69,20 +69,20 @@ class Pace:
         return max(1.0, WORK / (self.gflops * self.speed))
 
     def passes(self, row: Format) -> float:
-        """To prove the file, in forward passes of Keras over the photos."""
+        """The cost of proving the file, in forward passes of Keras over the photos."""
         if row.reader is Reader.TENSORFLOW:
             return row.passes
         return row.passes * min(1.0, max(LEAST_SHARE, self.gflops * self.speed / PACKED))
 
 
 def wanted(named: Sequence[str]) -> list[Format]:
-    """Those that were asked for and what they are made of, model.h5 first."""
+    """The formats that were asked for and what they are made of, model.h5 first."""
     keys = {"h5", *named, *(NEEDS[key] for key in named if key in NEEDS)}
     return [row for row in _ROWS if row.key in keys]
 
 
 def fitting(rows: Sequence[Format], allowed: float, pace: Pace) -> list[Format]:
-    """Those that can be made and proved in so many seconds, the most wanted first; model.h5 and .keras always."""
+    """The formats that can be made and proved in so many seconds, in their order; model.h5 and .keras always."""
     chosen = [row for row in rows if row.key in ALWAYS]
     for row in rows:
         ready = NEEDS.get(row.key, "h5") in {one.key for one in chosen}
@@ -92,7 +92,7 @@ def fitting(rows: Sequence[Format], allowed: float, pace: Pace) -> list[Format]:
 
 
 def seconds(rows: Sequence[Format], pace: Pace, making: bool = True) -> float:
-    """What making and proving them takes; without `making`, the proof alone."""
+    """Seconds that making and proving these formats takes; without `making`, the proof alone."""
     proving = sum(map(pace.passes, rows)) * pace.photos / pace.speed
     readers = {row.reader for row in rows}
     starts = START_SECONDS * (Reader.TENSORFLOW in readers) + sum(1.0 for _ in readers)

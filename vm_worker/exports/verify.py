@@ -28,7 +28,7 @@ LATE = "the time did not suffice to prove it: the clean process did not end"
 
 @dataclass(frozen=True)
 class Proof:
-    """What to prove, and against what."""
+    """The photos that prove a file, and what model.h5 says of them."""
 
     images: Path  # .npy, (n, size, size, 3) uint8
     rows: NDArray[np.int64]  # the test images
@@ -75,7 +75,7 @@ class _Clean:
             self._left -= time.monotonic() - began
 
     def close(self) -> int:
-        """The process ends; its exit status."""
+        """End the process; returns its exit status."""
         process, self._process = self._process, None
         return process.close() if process else 0
 
@@ -113,7 +113,7 @@ def judged(row: Format, answer: Answers | str, proof: Proof) -> ExportRow:
     return replace(
         failed,
         state="failed" if found.fault else "made",
-        accuracy=found.accuracy,
+        accuracy=found.score,
         agreement=found.agreement,
         max_difference=found.max_difference,
         note=found.fault or found.warning,

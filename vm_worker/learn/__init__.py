@@ -1,1 +1,1 @@
-"""The learning itself: pretrained networks, features, heads, fine-tuning, and one model out of them."""
+"""Learning: choose a pretrained network, train heads on its features, fine-tune it, assemble one Keras model."""

@@ -1,9 +1,11 @@
-"""Names of the array types that many modules share."""
+"""Names of the array types that many modules of learning share."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-Rows = NDArray[np.int64]  # positions of photos, or their labels or groups
-Floats = NDArray[np.float32]
+from vm_worker.intake.arrays import Rows as Rows
+
+Floats = NDArray[np.float32]  # pixels, features, activations or probabilities
+Flags = NDArray[np.bool_]  # one answer a photo, such as whether a model was right

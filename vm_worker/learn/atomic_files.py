@@ -1,6 +1,6 @@
-"""Files that are there whole or not at all, whoever else writes them at the same time.
+"""Write a file so that readers find it whole or not at all, whoever else writes it at the same time.
 
-A task of a cluster may run twice at a time: a node that the network has cut off is given up, and goes on working.
+On a cluster a task may run twice at the same time: a node that the network has cut off is given up, but works on.
 """
 
 from __future__ import annotations
@@ -13,7 +13,10 @@ from pathlib import Path
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A name of one's own beside `path`, with its ending, which takes its place once the block has ended well."""
+    """Yield a temporary path beside `path`, with the same ending. It replaces `path` once the block has ended well.
+
+    Where the block raises, the temporary file is removed and `path` stays as it was.
+    """
     part = path.with_name(f"part-{uuid.uuid4().hex}-{path.name}")
     try:
         yield part

@@ -1,4 +1,4 @@
-"""The time that a stage may take."""
+"""The time that a stage of a job may take, as a deadline."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ class Budget:
 
     @classmethod
     def of(cls, seconds: float) -> Budget:
-        """The budget that ends so many seconds from now."""
+        """Return the budget that ends so many seconds from now."""
         return cls(time.monotonic() + seconds)
 
     def remaining(self) -> float:
-        """Seconds left; negative once the deadline has passed."""
+        """Return the seconds left; negative once the deadline has passed."""
         return self.deadline - time.monotonic()
 
     def over(self) -> bool:
-        """The deadline has passed."""
+        """Return whether the deadline has passed."""
         return self.remaining() <= 0
 
     def share(self, fraction: float) -> Budget:
-        """The budget that ends when this fraction of what is left now is spent."""
+        """Return the budget that ends when this fraction (0..1) of the time left now is spent."""
         return Budget.of(self.remaining() * fraction)

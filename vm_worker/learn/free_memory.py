@@ -1,4 +1,4 @@
-"""Memory that was freed, given back to the system."""
+"""Give memory that this process has freed back to the operating system."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from functools import cache
 
 
 def give_back() -> None:
-    """Call it when a network is done with: glibc keeps freed pieces for later, here some hundred megabytes.
+    """Give freed memory back; to be called when a network is no longer needed.
 
-    malloc_trim(3), https://man7.org/linux/man-pages/man3/malloc_trim.3.html. With another C library nothing happens.
+    The C library glibc keeps freed pieces for later, here some hundred megabytes. malloc_trim(3) returns them:
+    https://man7.org/linux/man-pages/man3/malloc_trim.3.html. With another C library nothing happens.
     """
     gc.collect()
     if library := _glibc():

@@ -1,4 +1,4 @@
-"""What learning needs to know of the photos of a classification: the classes, and which of them each photo shows."""
+"""The class labels that learning reads from a dataset in which each photo shows one class."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from vm_worker.learn.arrays import Rows
 
 
 class ClassLabels(Truth, Protocol):
-    """The truth of a dataset whose photos have one class each."""
+    """The true answers of a dataset whose photos have one class each."""
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -19,7 +19,7 @@ class ClassLabels(Truth, Protocol):
 
     @property
     def labels(self) -> Rows:
-        """(n,) the class of each photo, an index into the names."""
+        """(n,) int64: the class of each photo, an index into `classes`."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""What selection and tuning tell while they work, for the status page."""
+"""Progress reports that selection and tuning send to the status page while they work."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from vm_worker.results.candidates import CandidateRow, CurvePoint
 
 @dataclass(frozen=True)
 class LearningProgress:
-    """How far the stage is."""
+    """How far a stage has come."""
 
     fraction: float  # of the stage, 0..1
     message: str
-    candidates: tuple[CandidateRow, ...] | None = None  # None: as told before
-    curve: tuple[CurvePoint, ...] | None = None  # None: as told before
+    candidates: tuple[CandidateRow, ...] | None = None  # None: unchanged since the last report
+    curve: tuple[CurvePoint, ...] | None = None  # None: unchanged since the last report
 
 
 @dataclass(frozen=True)
 class LearningQuote:
-    """How long selection and tuning will take, known once the first network has been measured."""
+    """The estimated time of selection and tuning, known once the first network has been measured."""
 
     seconds: float
     plain_images_per_second: float  # through that network by Keras

@@ -10,21 +10,21 @@ from vm_worker.results.scores import ACCURACY, Interval, fill_score
 
 
 class Network(Protocol):
-    """What a row tells of a network itself."""
+    """A network, as far as a row tells of it."""
 
     @property
     def key(self) -> str:
-        """Its name in options, files and reports."""
+        """The network's name in options, files and reports."""
         ...
 
     @property
     def title(self) -> str:
-        """Its name for people."""
+        """The network's name for people."""
         ...
 
     @property
     def parameters(self) -> int:
-        """How many it has, without a head."""
+        """The number of its parameters, without a head."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""What the report stage commits."""
+"""What the report stage commits: the headline."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ class Scored(Protocol):
 
     @property
     def validation_score(self) -> float | None:
-        """By the row's metric."""
+        """The score by the row's metric; higher is better."""
         ...
 
     @property

@@ -1,1 +1,1 @@
-"""What to try next: algorithms that know plain values alone, nothing of training."""
+"""Search algorithms that suggest what to try next. They handle plain values and know nothing of training."""

@@ -1,4 +1,4 @@
-"""The search algorithms by name: how each begins, and by which rule it gives up a trial early."""
+"""A table of the search algorithms by name, each with its pruning rule."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from vm_worker.search.rule import RuleSearcher
 from vm_worker.search.searcher import Searcher
 from vm_worker.search.space import Point, Space
 
-# Errors after each epoch of the completed trials, and of the running one so far; true: it is not worth going on.
+# A pruning rule. It takes the errors after each epoch of the completed trials, and those of the running trial so far;
+# True: the running trial is given up.
 Hopeless = Callable[[Sequence[Sequence[float]], Sequence[float]], bool]
 
 
 @dataclass(frozen=True)
 class Algorithm:
-    """One way to search."""
+    """A search algorithm: how a searcher is made, and the rule that gives up a hopeless trial."""
 
     make: Callable[[Space, int, Sequence[Point]], Searcher]  # the space, a seed, points to begin with
     hopeless: Hopeless

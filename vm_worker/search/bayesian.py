@@ -1,4 +1,4 @@
-"""Bayesian search: Optuna's tree-structured Parzen estimators, asked and told, and Optuna's pruner.
+"""Bayesian search by Optuna's tree-structured Parzen estimators (TPE), with Optuna's median pruner.
 
 TPE: Bergstra et al., Algorithms for Hyper-Parameter Optimization, NeurIPS 2011, section 4.
 """
@@ -12,15 +12,15 @@ from vm_worker.search import median
 from vm_worker.search.searcher import Outcome, checked
 from vm_worker.search.space import Choice, Point, Range, Space
 
-BATCH = 4  # points a batch; those asked for together do not know of each other
-STARTUP = 5  # random points before the estimators say something
+BATCH = 4  # points a batch; none of them depends on the outcome of another
+STARTUP = 5  # random points before the estimators are used
 
 
 class BayesianSearcher:
-    """One study in memory. Its constructor imports Optuna."""
+    """A searcher with an Optuna study in memory. Its constructor imports Optuna."""
 
     def __init__(self, space: Space, seed: int, first: Sequence[Point] = ()) -> None:
-        """`first`: points to ask for before any other."""
+        """`first` are points to suggest before any other."""
         import optuna
 
         self._optuna = optuna
@@ -31,15 +31,15 @@ class BayesianSearcher:
         for point in first:
             self._study.enqueue_trial(dict(point))
         self._asked: list[Any] = []
-        self._told = 0
+        self._scored = 0  # points with an error
 
     def ask(self) -> list[Point]:
-        """BATCH points."""
+        """Suggest BATCH points."""
         self._asked = [self._study.ask() for _ in range(BATCH)]
         return [{one.name: _suggested(trial, one) for one in self._space.dimensions} for trial in self._asked]
 
     def tell(self, outcomes: Sequence[Outcome]) -> None:
-        """Errors go to the study. Raises ValueError for a wrong number."""
+        """Pass the errors on to Optuna. Raises ValueError for a wrong number of outcomes."""
         checked(len(self._asked), outcomes)
         failed = self._optuna.trial.TrialState.FAIL
         for trial, outcome in zip(self._asked, outcomes, strict=True):
@@ -47,13 +47,13 @@ class BayesianSearcher:
                 self._study.tell(trial, state=failed)
             else:
                 self._study.tell(trial, outcome.error)
-            self._told += outcome.error is not None
+            self._scored += outcome.error is not None
         self._asked = []
 
     @property
     def outcome(self) -> str:
-        """How it stands."""
-        return f"{self._told} settings were tried; the search was still going on"
+        """The state of the search, as a sentence."""
+        return f"{self._scored} settings were tried; the search was still going on"
 
 
 def _suggested(trial: Any, dimension: Choice | Range) -> Any:
@@ -63,7 +63,10 @@ def _suggested(trial: Any, dimension: Choice | Range) -> Any:
 
 
 def hopeless(rivals: Sequence[Sequence[float]], curve: Sequence[float]) -> bool:
-    """Optuna's median pruner would give up this curve, after the completed rivals."""
+    """Return whether Optuna's median pruner gives up a trial.
+
+    `rivals` are the errors after each epoch of the completed trials, `curve` those of the running trial so far.
+    """
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)

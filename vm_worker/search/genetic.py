@@ -1,12 +1,11 @@
-"""The genetic search of Sobolevskii (2020): M parents, children by random crossover, survivors by roulette.
+"""The genetic search of Sobolevskii (2020): parents, children by random crossover, survivors by roulette.
 
-M random parents are tried. Each generation adds N_d children, whose parameters come at random from two
-random parents, and N_r random points. Fitness is f = 1 / RMSE between the predicted probabilities and the
-one-hot truth; p_i = f_i / sum f; M survivors are drawn by these p (or the M largest are taken: `top`).
-It stops when the mean squared error falls below the goal. A generation that brings nothing new (no point that
-is not known, or none that survives) makes it start over from fresh parents; after I restarts it reports "not
-solvable within these settings", with the best found. The paper takes the error on the test set; here it is
-that of validation data.
+M random parents are tried. Each generation adds N_d children, whose parameters come at random from two random
+parents, and N_r random points. Fitness is f = 1 / RMSE between the predicted probabilities and the one-hot truth. The
+M survivors are drawn with the chances p_i = f_i / sum f, or the M fittest are taken (`top`). The search stops when
+the mean squared error falls below the goal. It starts over from fresh parents when a generation has no new point, or
+when none of its points survives. After I restarts it reports "not solvable within these settings", with the best point
+found. The paper takes the error on the test set; here it is the error on the validation photos.
 """
 
 from __future__ import annotations
@@ -21,19 +20,19 @@ from vm_worker.search.searcher import Outcome, checked
 from vm_worker.search.space import Point, Space, crossed, identity
 
 UNSOLVABLE = "not solvable within these settings"
-PERFECT = 1e-12  # a mean squared error below this counts as this: fitness stays finite
+PERFECT = 1e-12  # least mean squared error that is reckoned with: fitness stays finite
 
 
 @dataclass(frozen=True)
 class Genetics:
-    """The algorithm's settings, with the paper's names."""
+    """The algorithm's settings, with the paper's names. Raises ValueError for settings that make no search."""
 
     parents: int = 6  # M
-    children: int = 6  # N_d, of a generation
-    strangers: int = 2  # N_r, random points of a generation
+    children: int = 6  # N_d, in a generation
+    strangers: int = 2  # N_r, random points in a generation
     restarts: int = 3  # I
-    goal: float = 0.0  # mean squared error below which the search is over; 0 = off
-    top: bool = False  # the fittest survive, instead of a roulette
+    goal: float = 0.0  # mean squared error below which the search ends; 0: off
+    top: bool = False  # True: the fittest survive; False: a roulette decides
 
     def __post_init__(self) -> None:
         if self.parents < 2 or self.children < 0 or self.strangers < 0 or self.restarts < 0:
@@ -44,28 +43,29 @@ class Genetics:
 
 @dataclass(frozen=True)
 class Individual:
-    """A point that was tried."""
+    """A point that was tried, and its error."""
 
     point: Point
     error: float  # mean squared error
 
     @property
     def fitness(self) -> float:
-        """1 / RMSE."""
+        """The fitness 1 / RMSE."""
         return float(max(self.error, PERFECT) ** -0.5)
 
 
 def chances(fitness: Sequence[float]) -> NDArray[np.float64]:
-    """p_i = f_i / sum f."""
+    """Return each one's chance p_i = f_i / sum f, (n,)."""
     values: NDArray[np.float64] = np.asarray(fitness, np.float64)
     shares: NDArray[np.float64] = values / values.sum()
     return shares
 
 
 def roulette(fitness: Sequence[float], count: int, random: np.random.Generator) -> list[int]:
-    """Which `count` survive: the wheel is turned until so many different ones were hit; fewer where there are fewer.
+    """Draw `count` different survivors, by index, with chances in proportion to fitness; fewer where there are fewer.
 
-    A wheel turned again after a hit on the same one is a wheel without those already chosen.
+    The paper turns a roulette wheel again when it hits one that is already chosen. That is the same as a wheel without
+    those already chosen.
     """
     left = list(range(len(fitness)))
     chosen: list[int] = []
@@ -76,24 +76,24 @@ def roulette(fitness: Sequence[float], count: int, random: np.random.Generator) 
 
 
 class GeneticSearcher:
-    """One search. The seed alone decides what is asked, given the same outcomes."""
+    """A searcher by the genetic algorithm. With equal outcomes, its suggestions depend on the seed alone."""
 
     def __init__(self, space: Space, seed: int, genetics: Genetics | None = None, first: Sequence[Point] = ()) -> None:
-        """`first`: points among the first parents, such as a rule that has been tried already."""
+        """`first` are points among the first parents, such as a rule that has been tried already."""
         self._space = space
         self._genetics = genetics or Genetics()
         self._random = np.random.default_rng(seed)
         self._first = list(first)
         self._parents: list[Individual] = []
-        self._known: set[object] = set()  # identities of all that was told
+        self._known: set[object] = set()  # identities of all points with an outcome
         self._batch: list[Point] = []
         self._restarts = 0
-        self._stale = False  # the last generation brought nothing new
+        self._stale = False  # no point of the last generation survived
         self._best: Individual | None = None
         self._over = ""
 
     def ask(self) -> list[Point]:
-        """The first parents, or a generation without what is known already. Empty: the search is over."""
+        """Suggest the first parents, or a generation without points that are known. Empty: the search is over."""
         if self._over:
             return []
         if self._stale:
@@ -105,7 +105,7 @@ class GeneticSearcher:
         return list(self._batch)
 
     def _fresh(self) -> list[Point]:
-        """M parents that are new, with the given ones among the first."""
+        """Draw M parents that are new, with the given points among the first."""
         drawn = [*self._first, *(self._space.draw(self._random) for _ in range(self._genetics.parents))]
         self._first = []
         return self._new(drawn)[: self._genetics.parents]
@@ -123,12 +123,12 @@ class GeneticSearcher:
         return crossed([points[int(index)] for index in pair], self._space, self._random)
 
     def _new(self, points: Sequence[Point]) -> list[Point]:
-        """Each point once, and none that has been asked for before."""
+        """Return each point once, and none whose outcome is known."""
         unique = {identity(point): point for point in points}
         return [point for key, point in unique.items() if key not in self._known]
 
     def _start_over(self) -> None:
-        """Fresh parents, or the end after so many restarts."""
+        """Begin with fresh parents, or end the search after so many restarts."""
         if self._restarts >= self._genetics.restarts:
             self._over, self._batch = UNSOLVABLE, []
             return
@@ -138,29 +138,29 @@ class GeneticSearcher:
         self._batch = self._fresh()
 
     def tell(self, outcomes: Sequence[Outcome]) -> None:
-        """Survivors become the parents. Raises ValueError for a wrong number."""
+        """Make the survivors the parents. Raises ValueError for a wrong number of outcomes."""
         checked(len(self._batch), outcomes)
-        brood = []
+        tried = []
         for point, outcome in zip(self._batch, outcomes, strict=True):
             self._known.add(identity(point))
             if outcome.error is not None:
-                brood.append(Individual(point, outcome.error))
-        everybody = [*self._parents, *brood]
-        survivors = self._survivors(everybody)
-        self._stale = bool(self._parents) and not any(one in survivors for one in brood)
+                tried.append(Individual(point, outcome.error))
+        population = [*self._parents, *tried]
+        survivors = self._survivors(population)
+        self._stale = bool(self._parents) and not any(one in survivors for one in tried)
         self._parents = survivors
-        self._remember(everybody)
+        self._remember(population)
 
-    def _survivors(self, everybody: list[Individual]) -> list[Individual]:
-        fitness = [one.fitness for one in everybody]
+    def _survivors(self, population: list[Individual]) -> list[Individual]:
+        fitness = [one.fitness for one in population]
         if self._genetics.top:
-            chosen = sorted(range(len(everybody)), key=lambda index: -fitness[index])[: self._genetics.parents]
+            chosen = sorted(range(len(population)), key=lambda index: -fitness[index])[: self._genetics.parents]
         else:
             chosen = roulette(fitness, self._genetics.parents, self._random)
-        return [everybody[index] for index in chosen]
+        return [population[index] for index in chosen]
 
-    def _remember(self, everybody: list[Individual]) -> None:
-        for one in everybody:
+    def _remember(self, population: list[Individual]) -> None:
+        for one in population:
             if self._best is None or one.error < self._best.error:
                 self._best = one
         if self._best is not None and self._best.error < self._genetics.goal:
@@ -168,6 +168,6 @@ class GeneticSearcher:
 
     @property
     def outcome(self) -> str:
-        """How it stands: the goal, "not solvable within these settings", or still going on."""
+        """The state of the search, as a sentence: goal reached, not solvable within these settings, or going on."""
         found = f"; best mean squared error {self._best.error:.4f}" if self._best else ""
         return (self._over or "the search was still going on") + found

@@ -1,4 +1,4 @@
-"""The loop of a search: ask for designs, have them tried, tell what came of them, until it is enough."""
+"""Run a search: ask a searcher for designs, try them, tell it the outcomes, until a condition ends it."""
 
 from __future__ import annotations
 
@@ -14,28 +14,31 @@ Contra = TypeVar("Contra", contravariant=True)
 
 
 class Trials(Protocol[Contra]):
-    """Who tries designs."""
+    """The port to whoever tries designs."""
 
     def announce(self, designs: Sequence[Contra]) -> None:
-        """Hear which designs are asked for next, in this order, unless the search ends before: they may begin."""
+        """Begin these designs early, where several run at a time.
+
+        They are attempted next, in this order, unless the search ends before.
+        """
         ...
 
     def attempt(self, design: Contra) -> Outcome:
-        """Try a design. An outcome without an error: it was not tried."""
+        """Try a design and return its outcome; one without an error: it was not tried."""
         ...
 
 
 @dataclass(frozen=True)
 class EndPolicy:
-    """When a search ends."""
+    """The conditions that end a search."""
 
     most: int | None = None  # trials; None: no limit
     patience: int = 6  # trials without a lower error
-    solved: float = 1e-3  # a mean squared error below which validation photos cannot tell trials apart
+    solved: float = 1e-3  # a mean squared error below which the validation photos cannot tell trials apart
 
 
 class SearchLoop(Generic[D]):
-    """Ends after so many trials, when patience ends, or when nothing more fits the time."""
+    """A search in progress. It ends after so many trials, when patience ends, or when no trial fits the time."""
 
     def __init__(
         self, searcher: Searcher, decode: Callable[[Point], D], trials: Trials[D], policy: EndPolicy | None = None
@@ -46,7 +49,7 @@ class SearchLoop(Generic[D]):
         self._count, self._patience, self._best = 0, self._policy.patience, 1.0
 
     def know(self, design: D, outcome: Outcome) -> None:
-        """Take note of a trial. A suggestion that is known already is answered without one."""
+        """Note a trial's outcome. A design that is suggested again is not tried again."""
         self._seen[design] = outcome
         if outcome.error is not None:
             self._count += 1
@@ -54,7 +57,7 @@ class SearchLoop(Generic[D]):
             self._best = min(self._best, outcome.error)
 
     def run(self) -> str:
-        """Try what the searcher suggests; says how it ended."""
+        """Try the searcher's suggestions until the search ends; return how it ended, as a sentence."""
         while batch := self._searcher.ask():
             designs, before = [self._decode(point) for point in batch], self._count
             if not self._over():
@@ -70,12 +73,12 @@ class SearchLoop(Generic[D]):
         return self._searcher.outcome
 
     def _coming(self, designs: Sequence[D]) -> list[D]:
-        """The designs that are new, as many as are still allowed."""
+        """Return the designs that are new, as many as are still allowed."""
         new = [design for design in dict.fromkeys(designs) if design not in self._seen]
         return new if self._policy.most is None else new[: self._policy.most - self._count]
 
     def _over(self) -> str:
-        """Why the search ends now; empty: it goes on."""
+        """Return why the search ends now; empty: it goes on."""
         if self._best < self._policy.solved:
             return "the validation photos leave nothing to gain"
         if self._count == self._policy.most:

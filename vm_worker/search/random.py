@@ -1,4 +1,4 @@
-"""Random search: every point is drawn anew (Bergstra and Bengio, JMLR 2012)."""
+"""Random search: every point is drawn at random (Bergstra and Bengio, JMLR 2012)."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from vm_worker.search.searcher import Outcome, checked
 from vm_worker.search.space import Plain, Point, Space, identity
 
 BATCH = 4  # points a batch
-DRAWS = 100  # tries to find a point that has not been handed out
+DRAWS = 100  # tries to find a point that has not been suggested before
 
 
 class RandomSearcher:
-    """Points that were not handed out before, as long as there are such."""
+    """A searcher that suggests random points, none of them twice."""
 
     def __init__(self, space: Space, seed: int) -> None:
         self._space = space
@@ -23,7 +23,7 @@ class RandomSearcher:
         self._asked = 0
 
     def ask(self) -> list[Point]:
-        """Up to BATCH new points; none once the space seems to be used up."""
+        """Suggest up to BATCH new points; none once the space seems to be used up."""
         batch = [point for point in (self._new() for _ in range(BATCH)) if point is not None]
         self._asked = len(batch)
         return list(batch)
@@ -37,10 +37,10 @@ class RandomSearcher:
         return None
 
     def tell(self, outcomes: Sequence[Outcome]) -> None:
-        """Nothing is learnt from it. Raises ValueError for a wrong number."""
+        """Check the number of outcomes; nothing is learnt from them. Raises ValueError for a wrong number."""
         checked(self._asked, outcomes)
 
     @property
     def outcome(self) -> str:
-        """How it stands."""
+        """The state of the search, as a sentence."""
         return f"{len(self._seen)} random settings were handed out"

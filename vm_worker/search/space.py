@@ -1,4 +1,4 @@
-"""What may be varied: named dimensions, each with the values that it may take. Plain values throughout."""
+"""Spaces of settings to search in: named dimensions, each with the values that it may take."""
 
 from __future__ import annotations
 
@@ -14,23 +14,26 @@ Point = Mapping[str, Plain]  # one value for each dimension
 
 @dataclass(frozen=True)
 class Choice:
-    """One of a few values, in no order that matters."""
+    """A dimension with a few values, without an order. Equal values of different types differ: True is not 1."""
 
     name: str
     values: tuple[Plain, ...]
 
     def draw(self, random: np.random.Generator) -> Plain:
-        """Each value is equally likely."""
+        """Draw one of the values, all equally likely."""
         return self.values[int(random.integers(len(self.values)))]
 
     def holds(self, value: Plain) -> bool:
-        """The value is one of them, of the same type: True is not 1."""
+        """Return whether the value is one of these, of the same type."""
         return any(value == one and type(value) is type(one) for one in self.values)
 
 
 @dataclass(frozen=True)
 class Range:
-    """Numbers from low to high, both included; drawn evenly, or evenly in their logarithm. Raises ValueError."""
+    """A dimension of numbers from low to high, both included, drawn evenly or evenly in their logarithm.
+
+    Raises ValueError where low is not below high, a bound is not finite, or a logarithmic range starts at 0 or below.
+    """
 
     name: str
     low: float
@@ -44,7 +47,7 @@ class Range:
             raise ValueError(f"{self.name}: a logarithmic range starts above 0, not at {self.low}")
 
     def draw(self, random: np.random.Generator) -> float:
-        """A number of the range, rounded to 3 digits: a report shows what was really tried."""
+        """Draw a number of the range, rounded to 3 digits, so that a report shows exactly what was tried."""
         if self.log:
             value = math.exp(random.uniform(math.log(self.low), math.log(self.high)))
         else:
@@ -52,11 +55,11 @@ class Range:
         return self.rounded(value)
 
     def rounded(self, value: float) -> float:
-        """Three significant digits, still in the range."""
+        """Round to three significant digits, within the range."""
         return min(self.high, max(self.low, float(f"{value:.3g}")))
 
     def holds(self, value: Plain) -> bool:
-        """The value is a float within the bounds."""
+        """Return whether the value is a float within the bounds."""
         return isinstance(value, float) and self.low <= value <= self.high
 
 
@@ -65,7 +68,7 @@ Dimension = Choice | Range
 
 @dataclass(frozen=True)
 class Space:
-    """All dimensions, in a fixed order. Raises ValueError when two have one name or a choice is empty."""
+    """All dimensions of a search, in a fixed order. Raises ValueError when two share a name or a choice is empty."""
 
     dimensions: tuple[Dimension, ...]
 
@@ -77,22 +80,22 @@ class Space:
             raise ValueError("a choice without values")
 
     def draw(self, random: np.random.Generator) -> dict[str, Plain]:
-        """A random point; the generator's state alone decides."""
+        """Draw a random point; it depends on the generator's state alone."""
         return {dimension.name: dimension.draw(random) for dimension in self.dimensions}
 
     def holds(self, point: Point) -> bool:
-        """The point has a legal value for each dimension, and nothing else."""
+        """Return whether the point has a legal value for each dimension, and nothing else."""
         names = {dimension.name for dimension in self.dimensions}
         return set(point) == names and all(dimension.holds(point[dimension.name]) for dimension in self.dimensions)
 
 
 def identity(point: Point) -> tuple[tuple[str, Plain], ...]:
-    """Equal for equal points, and hashable."""
+    """Return a hashable form of a point, equal for equal points."""
     return tuple(sorted(point.items()))
 
 
 def crossed(parents: Sequence[Point], space: Space, random: np.random.Generator) -> dict[str, Plain]:
-    """A child: each value comes from one of the parents, at random."""
+    """Return a child point: each value comes from one of the parents, at random."""
     return {
         dimension.name: parents[int(random.integers(len(parents)))][dimension.name] for dimension in space.dimensions
     }

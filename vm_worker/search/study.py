@@ -1,6 +1,6 @@
-"""The ports of a search over trials: what is searched, and who keeps what the trials found.
+"""The ports of a search over trials: `Study`, the space that is searched, and `Results`, which keeps the outcomes.
 
-Fine-tuning is one study, its designs are recipes. Another may search architectures. A search needs to know neither.
+Fine-tuning is a study whose designs are recipes. Another study may search architectures. A search knows neither.
 """
 
 from __future__ import annotations
@@ -17,70 +17,70 @@ D = TypeVar("D", bound=Hashable)
 
 
 class Study(Protocol[D]):
-    """What is searched: a space of points, each of which stands for a design that a trial can try."""
+    """The port to the subject of a search: a space of points, each of which stands for a design that can be tried."""
 
     @property
     def space(self) -> Space:
-        """The points that may be asked for."""
+        """The space of the points that may be suggested."""
         ...
 
     @property
     def first(self) -> Sequence[Point]:
-        """Points to begin with. Those outside the space are left out."""
+        """The points to begin with. Points outside the space are left out."""
         ...
 
     def decode(self, point: Point) -> D:
-        """The design that a point stands for."""
+        """Return the design that a point stands for."""
         ...
 
     def key(self, design: D) -> str:
-        """A name for the trial of this design, 40 hex digits: equal where equal results are to be expected."""
+        """Return a name for the trial of this design, 40 hex digits; equal where equal results are to be expected."""
         ...
 
     def task(self, design: D, key: str) -> JsonObject:
-        """What an executor is asked to do for the trial."""
+        """Return the task that an executor runs for the trial."""
         ...
 
     def fits(self, design: D, begun: Container[str]) -> D | None:
-        """The design, or a smaller one in its place, that can be tried in the time that is left; None: not even that.
+        """Return the design, or a smaller one, that can be tried in the time left; None where not even that fits.
 
-        What has `begun` (by key) or is known already goes before what fits now.
+        A variant that has `begun` (by key) or whose result is known is preferred to one that fits now.
         """
         ...
 
     def smaller(self, design: D) -> D | None:
-        """A design to try in the place of one that needed too much memory; None: there is no smaller one."""
+        """Return a design to try in place of one that needed too much memory; None: there is no smaller one."""
         ...
 
 
 @dataclass(frozen=True)
-class Ran(Generic[D]):
-    """How a trial came about."""
+class TrialRun(Generic[D]):
+    """The origin of a trial: who suggested it, and which design was tried in the end."""
 
-    kind: str  # the search that suggested it
+    kind: str  # "rule", or the search that suggested it
     suggested: D
-    design: D  # what was tried of it
-    as_: D  # what it was reduced to for want of memory
+    design: D  # the suggestion, or a smaller design that fits the time
+    reduced: D  # the design, or a smaller one that fits the memory
 
 
 class Results(Protocol[D]):
-    """Who keeps what the trials found."""
+    """The port to the keeper of the trials' results."""
 
     def batch_begins(self) -> None:
-        """Hear that a batch of suggestions begins. Its trials are compared with those that have ended before it.
+        """Note that a batch of suggestions begins. Its trials are compared with those that have ended before it.
 
-        So it changes nothing how many of them run at a time.
+        So the result does not depend on how many of them run at a time.
         """
         ...
 
     def started(self, key: str) -> None:
-        """This trial is waited for now."""
+        """Note that the search now waits for this trial."""
         ...
 
-    def committable(self, ran: Ran[D], result: JsonObject) -> JsonObject | None:
-        """What is to be kept of a result for later attempts; None: the trial did not come to its end."""
+    def committable(self, run: TrialRun[D], result: JsonObject) -> JsonObject | None:
+        """Return the result in the form that later attempts read; None: the trial did not come to its end."""
         ...
 
     def record(self, kind: str, design: D, result: JsonObject) -> Outcome:
-        """Enter a committed result. An outcome without an error: the trial found nothing."""
+        """Enter a committed result and return its outcome; one without an error: the trial found nothing."""
         ...

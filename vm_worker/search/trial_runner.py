@@ -1,4 +1,4 @@
-"""Trials of a study, run by an executor; a trial that an earlier attempt committed is read instead."""
+"""Run the trials of a study by an executor, or read those that an earlier attempt has committed."""
 
 from __future__ import annotations
 
@@ -11,36 +11,36 @@ from jobs.json_values import JsonObject
 from vm_worker.executors.choice import Ahead
 from vm_worker.executors.executor import Executor, OutOfMemory, TaskFailed
 from vm_worker.search.searcher import Outcome
-from vm_worker.search.study import Ran, Results, Study
+from vm_worker.search.study import Results, Study, TrialRun
 
 D = TypeVar("D", bound=Hashable)
 
-Commit = Callable[[str, float, JsonObject], JsonObject]  # key, seconds, result -> the result that counts
+Commit = Callable[[str, float, JsonObject], JsonObject]  # key, seconds, result -> the result that is committed
 
 NO_MEMORY = "it needs more memory than there is"
 
 
 @dataclass(frozen=True)
 class Committed:
-    """What earlier attempts found, and where a new result is offered."""
+    """The committed results of earlier attempts, and the function that commits a new one."""
 
     results: Mapping[str, JsonObject] = field(default_factory=dict)  # by key
     offer: Commit = lambda key, seconds, result: result
 
 
 class TrialRunner(Generic[D]):
-    """Tries designs of one study. Each trial is run once, whoever asks for it."""
+    """A runner of one study's trials. Each trial is run only once."""
 
     def __init__(
         self, study: Study[D], results: Results[D], executor: Executor, committed: Committed, search: str
     ) -> None:
-        """`search`: the name of the algorithm that suggests the designs."""
+        """`search` is the name of the algorithm that suggests the designs."""
         self._study, self._results, self._committed, self._search = study, results, committed, search
         self._ahead = Ahead(executor)
         self._outcomes: dict[str, Outcome] = {}
 
     def announce(self, designs: Sequence[D]) -> None:
-        """Let those that fit the time begin, where several run at a time."""
+        """Begin the designs that fit the time, where several run at a time."""
         self._results.batch_begins()
         for design in designs:
             fitting = self._study.fits(design, self._ahead)
@@ -48,12 +48,12 @@ class TrialRunner(Generic[D]):
                 self._ahead.begin(key, self._study.task(fitting, key))
 
     def attempt(self, design: D) -> Outcome:
-        """Try a suggestion, or a smaller one in its place where the time is short."""
+        """Try a suggestion, or a smaller design in its place where the time is short."""
         fitting = self._study.fits(design, self._ahead)
         return Outcome(None) if fitting is None else self.run(self._search, design, fitting)
 
     def run(self, kind: str, suggested: D, design: D) -> Outcome:
-        """Try exactly this design, or read what an earlier attempt found; the result is recorded."""
+        """Try exactly this design, or read an earlier attempt's result, and record it. Each key is run once."""
         key = self._study.key(design)
         if key not in self._outcomes:
             result = self._committed.results.get(key)
@@ -63,7 +63,7 @@ class TrialRunner(Generic[D]):
         return self._outcomes[key]
 
     def _tried(self, key: str, kind: str, suggested: D, design: D) -> JsonObject:
-        """The committed result. Where memory is short, a smaller design is tried under the same key."""
+        """Run the trial and return the committed result. Where memory is short, try smaller designs under its key."""
         self._results.started(key)
         started, tried = time.monotonic(), design
         while True:
@@ -77,7 +77,7 @@ class TrialRunner(Generic[D]):
                 tried = smaller
             except TaskFailed as error:
                 return {"note": f"it failed: {error}"[:200]}
-        kept = self._results.committable(Ran(kind, suggested, design, tried), result)
+        kept = self._results.committable(TrialRun(kind, suggested, design, tried), result)
         if kept is None:
             return result
         return self._committed.offer(key, time.monotonic() - started, kept)

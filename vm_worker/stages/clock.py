@@ -1,4 +1,4 @@
-"""When the budget of a job ends, and what each part of the job may take of it."""
+"""The clock of an attempt: when its budget ends, and how much time each part may take."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class JobClock:
 
     @property
     def fixed_seconds(self) -> float:
-        """What the end of a job needs whatever the photos; longer on a busy machine, as the learning's start was."""
+        """Seconds that the end of a job needs whatever the photos; more on a busy machine, as the start has shown."""
         selected = self._results.selected.start_seconds if Stage.SELECT in self._results else None
         return FINISH_SECONDS + STARTS * (self.start_seconds or selected or START_SECONDS)
 
@@ -66,7 +66,7 @@ class JobClock:
         return Budget(self.end - self.finish_seconds())
 
     def finish_seconds(self) -> float:
-        """What evaluate, export and report will need, by the speed that selection measured."""
+        """Seconds that evaluate, export and report will need, by the speed that selection measured."""
         return self.after_tuning(self.plain_speed, self._inputs.winner.gflops)
 
     def after_tuning(self, speed: float, gflops: float = SMALL_GFLOPS) -> float:

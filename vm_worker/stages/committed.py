@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from jobs.errors import Bug
 from jobs.job import Stage
+from jobs.json_values import JsonObject
 from vm_worker.as_json import AsJson
 from vm_worker.results.candidates import Selected
 from vm_worker.results.evaluated import Evaluated
@@ -18,17 +18,17 @@ Result = TypeVar("Result", bound=AsJson)
 
 
 class CommittedResults:
-    """Each property reads the result of one stage, and raises Bug when that stage has not run."""
+    """The results of the stages that have run. Each property raises Bug when its stage has not."""
 
     def __init__(self) -> None:
         self.seconds: dict[Stage, float] = {}  # that each stage took
-        self._plain: dict[Stage, Mapping[str, Any]] = {}
+        self._plain: dict[Stage, JsonObject] = {}
         self._read: dict[Stage, AsJson] = {}
 
     def __contains__(self, stage: Stage) -> bool:
         return stage in self._plain
 
-    def add(self, stage: Stage, result: Mapping[str, Any], seconds: float) -> None:
+    def add(self, stage: Stage, result: JsonObject, seconds: float) -> None:
         """Keep what was committed of a stage: the JSON of its result."""
         self._plain[stage], self.seconds[stage] = result, seconds
         self._read.pop(stage, None)

@@ -1,4 +1,4 @@
-"""What every stage is given."""
+"""The context of an attempt: everything that each stage is given."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ def _costs(context: StageContext) -> dict[str, Latency]:
     from vm_worker.exports import delivery
 
     candidates = context.results.selected.candidates
-    judged = [row.name for row in candidates if row.validation_accuracy is not None]
+    judged = [row.name for row in candidates if row.validation_score is not None]
     seconds = context.clock.export_time() if "tflite" in context.spec.options.exports else 0.0
     return delivery.costs(judged, context.inputs.scratch, seconds)
 

@@ -1,4 +1,4 @@
-"""What the page shows while networks learn: the candidates so far, and the curve of the best one."""
+"""Progress while networks learn: the page shows the candidates so far, and the curve of the best one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from vm_worker.stages.context import StageContext
 
 
 def listener(context: StageContext, stage: Stage) -> ProgressSink:
-    """What selection and tuning report to. The record must stay small: only the best candidate's curve is shown."""
+    """A function that selection and tuning report to. Only the best candidate's curve is shown: records stay small."""
     before = context.results.selected.curve if stage is Stage.TUNE else ()
 
     def hear(event: LearningProgress | LearningQuote) -> None:

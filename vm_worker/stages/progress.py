@@ -34,7 +34,7 @@ GAP_SECONDS = 0.5  # between two events of progress
 
 @dataclass(frozen=True)
 class Shown(AsJson):
-    """What the page shows beside the bar; None: nothing yet."""
+    """The facts that the page shows beside the bar; None: nothing yet."""
 
     quoted_seconds: float | None = only_if_known()  # from claim to outcome
     candidates: tuple[CandidateRow, ...] | None = only_if_known()
@@ -71,7 +71,7 @@ class ProgressTeller:
 
 
 def whole(stage: Stage, fraction: float) -> float:
-    """How much of the job is done when so much of the stage is, 0..1."""
+    """The share of the whole job, 0..1, that is done when this share of the stage is."""
     order = list(SHARES)
     before = sum(SHARES[one] for one in order[: order.index(stage)])
     return before + SHARES[stage] * min(1.0, max(0.0, fraction))

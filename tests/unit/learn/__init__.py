@@ -1,1 +1,1 @@
-"""The learning engine's own tests."""
+"""Tests of learning."""

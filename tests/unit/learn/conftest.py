@@ -1,4 +1,4 @@
-"""Shared by the learning engine's tests: one small network and its photographs."""
+"""Fixtures for the tests of learning: a small set of photographs."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ from vm_worker.learn.labels import LabelledPhotos
 
 @pytest.fixture(scope="session")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> LabelledPhotos:
-    """3 x 20 tiles at the sizes of Lite0 and Lite1."""
+    """Return 3 x 20 tiles at the sizes of EfficientNet-Lite0 and Lite1."""
     return textures(tmp_path_factory.mktemp("photos"), (224, 240), each=20)

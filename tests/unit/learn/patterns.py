@@ -1,4 +1,4 @@
-"""Pictures that no photograph resembles: gratings in noise, 32 pixels wide, told apart by their slope."""
+"""Make pictures unlike any photograph: gratings in noise, 32 pixels wide, whose class is their slope."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SIDE = 32  # pixels
 
 
 def archive(path: Path, each: int) -> Path:
-    """A zip with a folder for each slope."""
+    """Write a zip with a folder for each slope, and return its path."""
     random = np.random.default_rng(0)
     with zipfile.ZipFile(path, "w") as out:
         for name, slope in SLOPES.items():

@@ -1,4 +1,4 @@
-"""Small photo sets out of pictures that scikit-image ships, and where ImageNet weights may be found."""
+"""Make small sets of photos from pictures that scikit-image ships, and find ImageNet weights for tests."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TILE = 48  # pixels cut out of each photograph
 
 
 def weight(key: str) -> WeightFile:
-    """ImageNet weights of this network, or a skip that says why there are none."""
+    """Return ImageNet weights of this network; skip the test, with the reason, where there are none."""
     folder = os.environ.get("MODELMAIL_WEIGHTS") or str(Path(__file__).parents[3].parent / "shared" / "weights")
     found, missing = find([key], folder if Path(folder).is_dir() else "", download=False)
     if key not in found:
@@ -30,7 +30,7 @@ def weight(key: str) -> WeightFile:
 
 
 def textures(folder: Path, sizes: Sequence[int], each: int) -> LabelledPhotos:
-    """`each` tiles of three photographs; 60 % train, 20 % validation, 20 % test."""
+    """Make a dataset of `each` tiles from each of three photographs: 60 % train, 20 % validation, 20 % test."""
     import skimage.data
 
     random = np.random.default_rng(0)

@@ -1,4 +1,4 @@
-"""Two that write one file at a time, as when a node that is cut off goes on working."""
+"""Two writers of one file at the same time, as when a node that is cut off goes on working."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from vm_worker.learn.labels import LabelledPhotos
 from vm_worker.learn.tune.tuning_inputs import SelectedNetwork, write_inputs
 
 
-def test_who_is_in_the_middle_disturbs_nobody(tmp_path: Path) -> None:
+def test_an_unfinished_write_changes_nothing(tmp_path: Path) -> None:
     path = tmp_path / "a.weights.h5"
     with replacing(path) as slow:
         slow.write_text("ha")
@@ -28,7 +28,7 @@ def test_who_is_in_the_middle_disturbs_nobody(tmp_path: Path) -> None:
     assert path.read_text() == "mine, whole" and list(tmp_path.iterdir()) == [path]
 
 
-def test_who_fails_leaves_what_was_there(tmp_path: Path) -> None:
+def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "a.npy"
     path.write_text("whole")
     with pytest.raises(OSError, match="disk"), replacing(path) as part:
@@ -41,7 +41,7 @@ def test_who_fails_leaves_what_was_there(tmp_path: Path) -> None:
 def test_no_task_of_tuning_writes_into_a_file_that_others_read(
     photos: LabelledPhotos, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    setting = write_inputs(
+    tuning_inputs = write_inputs(
         photos, SelectedNetwork(weight("efficientnet_lite0"), poor_head()), Options(epochs=1), tmp_path
     )
     target, seen = tmp_path / "one.weights.h5", []
@@ -55,8 +55,8 @@ def test_no_task_of_tuning_writes_into_a_file_that_others_read(
         assert target.read_text() == "another's, whole"
 
     monkeypatch.setattr(keras.Model, "save_weights", watched)
-    ask(setting, "trial", recipe=SMALL.to_json(), weights=str(target))
+    ask(tuning_inputs, "trial", recipe=SMALL.to_json(), weights=str(target))
     target.unlink()
-    ask(setting, "final", weights=str(target), cut=CUT)
+    ask(tuning_inputs, "final", weights=str(target), cut=CUT)
     assert len(set(seen)) == 2 and str(target) not in seen
     assert target.stat().st_size > 1000 and not list(tmp_path.glob("part-*"))

@@ -77,4 +77,5 @@ def test_the_winner_has_its_row_and_a_network_from_scratch_its_epochs() -> None:
     pretrained, scratch = (Selected.from_json(committed(job, Stage.SELECT)) for job in JOBS)
     assert pretrained.best.state == "chosen" and pretrained.from_scratch is None
     assert "from_scratch" not in pretrained.to_json()
-    assert scratch.winner.startswith("scratch_") == (scratch.from_scratch is not None)
+    assert scratch.winner.startswith("scratch_")
+    assert scratch.from_scratch is not None and scratch.from_scratch.epochs > 0

@@ -86,7 +86,7 @@ def base(folder: Path | None = None) -> Path:
 
 
 def _files() -> Iterator[tuple[str, Path]]:
-    """Name in the base -> where it is now."""
+    """The files of the base: the name there, and where the file is now."""
     for name, left_out in PARTS.items():
         found = distribution(name)
         for file in found.files or ():
@@ -100,7 +100,7 @@ def _files() -> Iterator[tuple[str, Path]]:
 
 
 def _fingerprint(files: dict[str, Path]) -> str:
-    """Of the libraries' versions and our own sources."""
+    """A digest of the libraries' versions and our own sources."""
     digest = hashlib.sha256(sys.version.encode())
     for name in PARTS:
         digest.update(f"{name}=={distribution(name).version}\n".encode())

@@ -17,7 +17,7 @@ LEVEL = 1  # of compression: it goes over the loopback once
 
 
 def encoded(square: NDArray[np.uint8]) -> bytes:
-    """The file of (height, width, 3) RGB."""
+    """The bytes of a PNG of RGB pixels (height, width, 3)."""
     height, width, _ = square.shape
     rows = np.zeros((height, 1 + 3 * width), np.uint8)  # each row begins with its filter: 0, none
     rows[:, 1:] = square.reshape(height, -1)

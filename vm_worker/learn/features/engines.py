@@ -1,6 +1,6 @@
-"""The ways to send images through a frozen network, and the choice of the fastest one that says the same.
+"""Engines that run a frozen network, Keras or OpenVINO, and the choice of the fastest one with equal answers.
 
-Whatever runs the images for selection and tuning, the test figures come from the delivered file by Keras.
+The engine serves selection and tuning only: the test figures always come from the delivered file, run by Keras.
 """
 
 from __future__ import annotations
@@ -15,25 +15,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vm_worker.learn import statistics
+from vm_worker.learn.arrays import Floats, Rows
 from vm_worker.learn.features import openvino
 from vm_worker.learn.features.openvino import Precision, Run
 from vm_worker.learn.heads import linear
 from vm_worker.learn.heads.linear import FeatureRows, Plan
 
-BATCH = 32  # images; one shape, so one graph. Larger batches are no faster on a CPU and need more memory
+BATCH = 32  # images; always padded to this, so one graph suffices. Larger ones are no faster on a CPU, and need memory
 KERAS = "Keras"
 
-WORTH_SECONDS = 15.0  # of passes by Keras, below which the other form does not pay for its making
-SAMPLE, SAMPLE_SHARE = (32, 128), 1 / 16  # images that both ways are shown: at least, at most; of those to come
-FASTER = 1.2  # times: less is not worth another form of the network
-ALIKE = 0.999  # mean cosine between the features of an image by either way
-CHANCE = 0.05  # exact p of McNemar's test: below it two heads' answers differ by more than chance
+WORTH_SECONDS = 15.0  # of work by Keras; with less, converting the network takes longer than it saves
+SAMPLE = (32, 128)  # images that two engines are compared on, at least and at most
+SAMPLE_SHARE = 1 / 16  # of the images to come, between these bounds
+FASTER = 1.2  # times; an engine that gains less is not worth its conversion
+ALIKE = 0.999  # least mean cosine between the features of an image by two engines
+CHANCE = 0.05  # exact p of McNemar's test; below it two heads' answers differ by more than chance
 HEAD = Plan(classes=0, epochs=20, seed=0, strengths=(0.1,))
 
 
 @dataclass(frozen=True)
 class Engine:
-    """One way through the network."""
+    """A frozen network, ready to run."""
 
     name: str
     run: Run  # (m, s, s, 3) uint8 or float32 in 0..255 -> (m, ...) float32; m at most `batch`
@@ -45,101 +47,109 @@ class Engine:
 
     @property
     def way(self) -> str:
-        """For the report: how the features came, and what was refused for it."""
+        """The report's note: which engine computed the features, and which ones were refused."""
         used = "" if self.name == KERAS else f"features by {self.name}"
         return "; ".join(filter(None, (used, self.refused)))
 
 
 @dataclass(frozen=True)
 class Sample:
-    """Some of the job's own images."""
+    """Some of the job's own images, on which engines are compared."""
 
     images: NDArray[np.uint8]  # (n, s, s, 3)
-    labels: NDArray[np.int64]  # (n,)
+    labels: Rows  # (n,)
 
 
 def by_keras(model: keras.Model) -> Engine:
-    """Keras itself, on whatever backend."""
+    """Make the engine that runs the model by Keras, on any backend."""
 
-    def run(images: NDArray[Any]) -> NDArray[np.float32]:
-        return np.asarray(model.predict_on_batch(filled(images)), np.float32)[: len(images)]
+    def run(images: NDArray[Any]) -> Floats:
+        return np.asarray(model.predict_on_batch(padded(images)), np.float32)[: len(images)]
 
     return Engine(KERAS, run, tuple(model.output.shape[1:]), BATCH)
 
 
 def compiled(network: openvino.Network, precision: Precision, plain: Engine) -> Engine:
-    """By OpenVINO what `plain` does by Keras."""
+    """Make the engine that runs a network by OpenVINO; `plain` is the same network by Keras."""
     run = network.compiled(precision)
     return Engine(f"OpenVINO in {precision}", run, plain.shape, max(BATCH, 8 * run.streams))
 
 
-def filled(images: NDArray[Any]) -> NDArray[np.float32]:
-    """At most BATCH images as float32, filled up to BATCH so that a graph is never traced again."""
+def padded(images: NDArray[Any]) -> Floats:
+    """Return at most BATCH images as float32, padded with zeros to (BATCH, ...) so that one graph suffices."""
     batch = np.zeros((BATCH, *images.shape[1:]), np.float32)
     batch[: len(images)] = images
     return batch
 
 
 def sample_size(expected: int) -> int:
-    """How many images tell whether another way says the same, where so many are to come."""
+    """Return how many images engines are compared on, where `expected` images are to come."""
     return int(np.clip(expected * SAMPLE_SHARE, *SAMPLE))
 
 
 def fastest(model: keras.Model, sample: Sample, expected: int, folder: Path) -> Engine:
-    """The fastest way for so many images that says what Keras says of the sample, with its measured speed."""
+    """Return the fastest engine with the answers of Keras on the sample, and its measured speed.
+
+    `expected` is the number of images to come: with few of them Keras is kept. `folder` holds the converted network.
+    """
     plain = by_keras(model)
     speed = _speed(plain, sample.images[:BATCH])
     plain = replace(plain, speed=speed, plain=speed)
     if not openvino.available() or expected / plain.speed < WORTH_SECONDS:
         return plain
-    said = _through(plain, sample.images)
+    expected_features = _through(plain, sample.images)
     network = openvino.Network(model, folder)
     notes: list[str] = []
     for precision in openvino.precisions():
         engine = compiled(network, precision, plain)
         engine = replace(engine, plain=speed, speed=_speed(engine, sample.images[: engine.batch]))
-        fault = "no faster" if engine.speed < FASTER * plain.speed else difference(engine, sample, said)
+        slow = engine.speed < FASTER * plain.speed
+        fault = "no faster" if slow else difference(engine, sample, expected_features)
         if not fault:
             return replace(engine, refused="; ".join(notes))
         notes.append(f"not by {engine.name}: {fault}")
     return replace(plain, refused="; ".join(notes))
 
 
-def difference(engine: Engine, sample: Sample, said: NDArray[np.float32]) -> str:
-    """What tells the engine's features of the sample from those of Keras; empty where nothing does."""
+def difference(engine: Engine, sample: Sample, expected: Floats) -> str:
+    """Describe how the engine's features of the sample differ from those of Keras, `expected` (n, ...); "" if alike.
+
+    They are alike where their mean cosine is high, and a head that learns from the engine's features is not
+    significantly worse, by McNemar's test, than one that learns from those of Keras.
+    """
     found = _through(engine, sample.images)
-    cosine = float(cosines(found, said).mean())
+    cosine = float(cosines(found, expected).mean())
     if not cosine >= ALIKE:
         return f"cosine {cosine:.4f} to what Keras says"
     labels = sample.labels
     learnt, judged = np.array_split(np.random.default_rng(0).permutation(len(labels)), 2)
     plan = replace(HEAD, classes=int(labels.max()) + 1)
-    # The delivered network runs by Keras under a head that has learnt from the engine's features.
+    # Both heads are judged on features by Keras: the delivered network runs by Keras, too.
     theirs, ours = (
         linear.refit(FeatureRows(features[learnt], labels[learnt]), plan, plan.epochs)
-        .probabilities(said[judged])
+        .probabilities(expected[judged])
         .argmax(1)
         == labels[judged]
-        for features in (said, found)
+        for features in (expected, found)
     )
     if theirs.sum() > ours.sum() and statistics.mcnemar(theirs, ours) <= CHANCE:
         return f"a head on its features is right on {ours.mean():.0%}, one on those of Keras on {theirs.mean():.0%}"
     return ""
 
 
-def cosines(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Between the rows of two (m, ...) arrays: (m,)."""
+def cosines(one: Floats, other: Floats) -> NDArray[np.float64]:
+    """Return the cosines (m,) between the rows of two arrays (m, ...)."""
     flat = [values.reshape(len(values), -1).astype(np.float64) for values in (one, other)]
     lengths = np.linalg.norm(flat[0], axis=1) * np.linalg.norm(flat[1], axis=1)
     return np.asarray(np.sum(flat[0] * flat[1], axis=1) / np.maximum(lengths, 1e-30), np.float64)
 
 
-def _through(engine: Engine, images: NDArray[Any]) -> NDArray[np.float32]:
+def _through(engine: Engine, images: NDArray[Any]) -> Floats:
     return np.concatenate([engine.run(images[at : at + engine.batch]) for at in range(0, len(images), engine.batch)])
 
 
 def _speed(engine: Engine, images: NDArray[Any]) -> float:
-    """Images a second, of the second run: the first one traces or compiles."""
+    """Measure images a second in a second run: the first one traces or compiles."""
     engine.run(images[:2])
     started = time.monotonic()
     engine.run(images)

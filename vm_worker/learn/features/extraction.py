@@ -1,4 +1,4 @@
-"""Each image once through the frozen network: the features that heads are trained on."""
+"""Send each image once through a frozen network, for the features that heads are trained on."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vm_worker.intake.mapped import created, give_back, taken
+from vm_worker.learn.arrays import Floats, Rows
 from vm_worker.learn.budget import Budget
 from vm_worker.learn.features.engines import BATCH as BATCH
-from vm_worker.learn.features.engines import Engine, filled
+from vm_worker.learn.features.engines import Engine, padded
 from vm_worker.learn.networks.weights import WeightFile
 
 SETTLED = 3 * BATCH  # images after which a measured speed is believed
@@ -23,30 +24,30 @@ SETTLED = 3 * BATCH  # images after which a measured speed is believed
 
 @dataclass(frozen=True)
 class Source:
-    """Rows of a pixel map."""
+    """The images to send: some rows of an array of pixels."""
 
-    pixels: NDArray[np.uint8]  # (n, s, s, 3) uint8, usually a memory map
-    rows: NDArray[np.int64]
+    pixels: NDArray[np.uint8]  # (n, s, s, 3), usually a memory map
+    rows: Rows  # (m,)
 
 
 @dataclass(frozen=True)
 class Target:
-    """Where features go: an array, usually a memory map, and the place in it of each row of the source."""
+    """The array that features are written to, and the place in it of each row of the source."""
 
-    values: NDArray[np.float32]  # (n, ...)
-    places: NDArray[np.int64]
+    values: Floats  # (n, ...), usually a memory map
+    places: Rows  # (m,)
 
 
 @dataclass(frozen=True)
 class Pace:
-    """How far it went, and how fast."""
+    """How many images were sent, and how fast."""
 
     done: int  # images, from the first row on
-    speed: float  # images a second, without the tracing
+    speed: float  # images a second, without the tracing of the graph
 
 
 class TooSlow(Exception):
-    """The images do not go through this network within the budget."""
+    """The images cannot all be sent through this network within the budget."""
 
     def __init__(self, speed: float) -> None:
         super().__init__(f"{speed:.1f} images a second")
@@ -58,18 +59,18 @@ Progress = Callable[[int, float], None]  # images done, images a second
 
 @dataclass(frozen=True)
 class Watch:
-    """Until when, who hears of it, and how many rows are wanted whatever the time; None = all or nothing."""
+    """The time that an extraction may take, and a listener for its progress."""
 
     budget: Budget
     progress: Progress = lambda done, speed: None
-    least: int | None = None
+    least: int | None = None  # rows that are needed even past the budget; None: all rows, or TooSlow
 
 
 def extract(engine: Engine, source: Source, target: Target, watch: Watch) -> Pace:
-    """The engine's output for each row, into its place.
+    """Write the engine's output for each row of the source to its place in the target.
 
-    Raises TooSlow as soon as the measured speed says that the budget does not suffice. With a least number
-    it does not: it stops at the budget, but not before so many rows.
+    Raises TooSlow as soon as the measured speed shows that the budget does not suffice. Where `watch.least` is
+    given, it stops at the end of the budget instead, but not before so many rows.
     """
     total, budget, least = len(source.rows), watch.budget, watch.least
     if not engine.speed:
@@ -89,7 +90,7 @@ def extract(engine: Engine, source: Source, target: Target, watch: Watch) -> Pac
     return Pace(done, speed)
 
 
-Extract = Callable[[WeightFile, Engine, Source, Target, Watch], Pace]  # how the photos go through a network
+Extract = Callable[[WeightFile, Engine, Source, Target, Watch], Pace]  # sends the images through a network
 
 
 def alone(weight: WeightFile, engine: Engine, source: Source, target: Target, watch: Watch) -> Pace:
@@ -98,7 +99,7 @@ def alone(weight: WeightFile, engine: Engine, source: Source, target: Target, wa
 
 
 def _ahead(source: Source, batch: int) -> Iterator[NDArray[np.uint8]]:
-    """The pixels, a batch at a time; the next one is read while the network works on the last."""
+    """Yield the pixels a batch at a time; the next batch is read while the network works on this one."""
     parts = [source.rows[start : start + batch] for start in range(0, len(source.rows), batch)]
     with ThreadPoolExecutor(1, thread_name_prefix="pixels") as reader:
         coming = [reader.submit(taken, source.pixels, rows) for rows in parts[:1]]
@@ -109,19 +110,19 @@ def _ahead(source: Source, batch: int) -> Iterator[NDArray[np.uint8]]:
             yield last.result()
 
 
-def in_memory(engine: Engine, source: Source) -> NDArray[np.float32]:
-    """The features of all rows, in their order, however long it takes: (m, ...)."""
+def in_memory(engine: Engine, source: Source) -> Floats:
+    """Return the features (m, ...) of all rows, in their order, however long it takes."""
     values = np.empty((len(source.rows), *engine.shape), np.float32)
     extract(engine, source, Target(values, np.arange(len(values))), Watch(Budget.of(float("inf"))))
     return values
 
 
-def on_disk(path: Path, rows: int, shape: tuple[int, ...]) -> NDArray[np.float32]:
-    """An empty memory map (rows, ...) of features: what is not in use need not stay in memory. Raises OSError."""
-    values: NDArray[np.float32] = created(path, np.float32, (rows, *shape))
+def on_disk(path: Path, rows: int, shape: tuple[int, ...]) -> Floats:
+    """Create a memory map (rows, *shape) float32 for features. Raises OSError where the disk has no room for it."""
+    values: Floats = created(path, np.float32, (rows, *shape))
     return values
 
 
-def forward(model: keras.Model, pixels: NDArray[np.uint8], rows: NDArray[np.int64]) -> NDArray[np.float32]:
-    """One batch of at most BATCH rows, filled up to BATCH so that the graph is never traced again."""
-    return np.asarray(model.predict_on_batch(filled(taken(pixels, rows))), np.float32)[: len(rows)]
+def forward(model: keras.Model, pixels: NDArray[np.uint8], rows: Rows) -> Floats:
+    """Return the model's output (m, ...) for at most BATCH rows, padded to BATCH so that one graph suffices."""
+    return np.asarray(model.predict_on_batch(padded(taken(pixels, rows))), np.float32)[: len(rows)]

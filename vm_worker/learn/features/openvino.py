@@ -1,7 +1,7 @@
-"""Frozen networks through OpenVINO: the same layers, faster on CPUs, most of all on those with bfloat16 units.
+"""Run frozen networks by OpenVINO: faster than Keras on CPUs, most of all on those with bfloat16 units.
 
-An extra (`fast`); nothing here is imported before it is asked for. The graph is handed over as a frozen file
-and read by the runtime: the package's own converter would report its use to its maker.
+OpenVINO is an optional package (the extra `fast`), imported only when it is used. The runtime reads the network from
+a frozen graph file: the package's own converter would report its use to its maker.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ KEEP = {"name": "precise", "version": "0"}  # the graph format's mark for layers
 
 
 class Precision(StrEnum):
-    """What the network's numbers are rounded to between its layers, the fastest first."""
+    """The format to which activations are rounded between layers, the fastest first."""
 
     BF16 = "bfloat16"
     MIXED = "bfloat16 behind the first layers"  # where most of the rounding error comes from
@@ -35,20 +35,20 @@ class Precision(StrEnum):
 
 
 def available() -> bool:
-    """OpenVINO is installed, and Keras runs on the backend whose graphs it reads."""
+    """Return whether OpenVINO is installed and Keras runs on TensorFlow, whose graphs it reads."""
     return importlib.util.find_spec("openvino") is not None and keras.backend.backend() == "tensorflow"
 
 
 def precisions() -> tuple[Precision, ...]:
-    """Those that gain something on this processor, the fastest first."""
+    """Return the precisions that gain something on this processor, the fastest first."""
     return tuple(Precision) if "BF16" in _core().get_property(DEVICE, "OPTIMIZATION_CAPABILITIES") else (Precision.F32,)
 
 
 class Network:
-    """A frozen network in OpenVINO's form, to be compiled in any precision."""
+    """A frozen network in OpenVINO's form, which can be compiled in any precision."""
 
     def __init__(self, model: keras.Model, folder: Path) -> None:
-        """Hand over the model with its weights as they are now; `folder` holds the graph for a moment."""
+        """Convert the model with its weights as they are now; `folder` holds the graph's file for a moment."""
         path = Path(tempfile.mkdtemp(dir=folder)) / "network.pb"
         path.write_bytes(_frozen(model))
         self._folder = folder
@@ -59,7 +59,7 @@ class Network:
         self._model.reshape({0: [1, *self._shape]})
 
     def compiled(self, precision: Precision) -> Compiled:
-        """The network as a function."""
+        """Compile the network in this precision."""
         model = _first_kept(self._model, self._folder) if precision is Precision.MIXED else self._model
         hint = "f32" if precision is Precision.F32 else "bf16"
         hints = {"PERFORMANCE_HINT": "THROUGHPUT", "INFERENCE_PRECISION_HINT": hint}
@@ -67,10 +67,10 @@ class Network:
 
 
 class Compiled:
-    """A function from a batch to the network's output, of whatever length.
+    """A compiled network: a function from a batch of any length to the network's output.
 
-    Images go through one by one, as many at a time as there are processor cores: one image's
-    intermediate results stay in the caches, those of a batch do not.
+    Images are sent one by one, as many at a time as there are processor cores: the intermediate results of one image
+    stay in the processor's caches, those of a batch do not.
     """
 
     def __init__(self, network: Any, shape: tuple[int, ...]) -> None:
@@ -81,11 +81,11 @@ class Compiled:
 
     @property
     def streams(self) -> int:
-        """Images at a time."""
+        """The number of images that run at a time."""
         return len(self._queue)
 
     def __call__(self, batch: NDArray[Any]) -> NDArray[np.float32]:
-        """(m, ...) uint8 or float32 -> (m, ...)."""
+        """Run a batch: (m, s, s, 3) uint8 or float32 in 0..255 -> (m, ...) float32."""
         out = np.empty((len(batch), *self._shape), np.float32)
 
         def store(request: Any, row: int) -> None:
@@ -105,7 +105,7 @@ def _core() -> Any:
 
 
 def _frozen(model: keras.Model) -> bytes:
-    """The graph with the weights in it as constants."""
+    """Serialise the model's graph, with its weights as constants."""
     import tensorflow as tf
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
@@ -116,7 +116,7 @@ def _frozen(model: keras.Model) -> bytes:
 
 
 def _first_kept(model: Any, folder: Path) -> Any:
-    """The network with its first convolutions, and what lies between them, marked to be kept in float32."""
+    """Mark the network's first convolutions, and the layers between them, to be kept in float32."""
     import openvino
 
     # A folder of its own: the runtime keeps the files of earlier networks mapped.

@@ -1,7 +1,7 @@
-"""Features by shards: the photos of one candidate, cut into ranges that a cluster's processes send through the network.
+"""Compute one network's features on a cluster: its processes take shards, which are ranges of the photos.
 
-Each shard is a file beside the features, joined in the order of the photos, so that who computed which changes
-nothing but rounding: every process takes the way through the network that was chosen on this machine.
+Each shard's features are a file, and the files are joined in the order of the photos. So it changes nothing but
+rounding which process computed which shard: all use the engine that was chosen on this machine.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from vm_worker.learn.networks.weights import WeightFile
 from vm_worker.spec import Cluster
 
 ENTRY = "vm_worker.learn.features.shards:work"
-LEAST = 128  # photos of a shard: less is not worth its way
+LEAST = 128  # photos of a shard; a smaller one is not worth its transport
 EACH = 2  # shards for each process, so that a lost one costs less
 
 log = logging.getLogger(__name__)
@@ -39,7 +39,10 @@ log = logging.getLogger(__name__)
 
 @contextmanager
 def spread(cluster: Cluster, folder: Path) -> Iterator[Extract]:
-    """How features are extracted: by the cluster, if there is one; `folder` is seen by all of its nodes."""
+    """Yield the function that extracts features: by the cluster, if there is one, else by this process alone.
+
+    `folder` is a folder that all nodes of the cluster share.
+    """
     if not cluster.address:
         yield alone
         return
@@ -52,14 +55,14 @@ def spread(cluster: Cluster, folder: Path) -> Iterator[Extract]:
 
 
 def ranges(rows: int, workers: int) -> list[slice]:
-    """Equal parts of so many rows, in order."""
+    """Cut so many rows into equal parts, in order: EACH for each worker, but none below LEAST rows."""
     count = max(1, min(EACH * workers, rows // LEAST))
     ends = [rows * number // count for number in range(count + 1)]
     return [slice(start, end) for start, end in pairwise(ends)]
 
 
 class Shards:
-    """One selection's."""
+    """The extraction of features by a cluster's processes, for one selection."""
 
     executor: Executor
 
@@ -68,21 +71,24 @@ class Shards:
         self._done: dict[int, int] = {}  # photos, by shard
         self._watch, self._began = Watch(Budget.of(0)), 0.0
 
-    def hear(self, told: Mapping[str, Any]) -> None:
-        """Progress of a shard."""
-        self._done[told["shard"]] = told["done"]
+    def hear(self, progress: Mapping[str, Any]) -> None:
+        """Take a shard's report of its progress, and pass on the sum of all."""
+        self._done[progress["shard"]] = progress["done"]
         done = sum(self._done.values())
         self._watch.progress(done, done / max(time.monotonic() - self._began, 1e-6))
 
     def extract(self, weight: WeightFile, engine: Engine, source: Source, target: Target, watch: Watch) -> Pace:
-        """As `features.extract`, by all processes. What they cannot do, this one does alone."""
+        """Extract as `extraction.extract` does, by all processes; where they fail, by this process alone.
+
+        Raises TooSlow.
+        """
         parts = ranges(len(source.rows), self.executor.workers)
         late = len(source.rows) > engine.speed * self.executor.workers * watch.budget.remaining()
         if len(parts) == 1 or late:
             return alone(weight, engine, source, target, watch)
         self._done, self._watch, self._began = {}, watch, time.monotonic()
         given = {"weight": asdict(weight) | {"path": str(weight.path)}, "way": engine.name}
-        # A candidate may be asked for more than once: what comes late of one time must not pass for the next one's.
+        # A network's features may be asked for twice: late files of the first time must not pass for the second's.
         name = f"shard-{weight.key}-{uuid.uuid4().hex}"
         tasks = [
             {**given, **_shard(number, source, part), "out": str(self._folder / f"{name}-{number}.npy")}
@@ -115,15 +121,15 @@ class Shards:
 
 
 def _shard(number: int, source: Source, part: slice) -> dict[str, Any]:
-    pixels: Any = source.pixels  # a memory map of a file that every node sees
+    pixels: Any = source.pixels  # a memory map of a file in the shared folder
     return {"shard": number, "pixels": str(pixels.filename), "rows": source.rows[part].tolist()}
 
 
-_engines: dict[tuple[str, str], Engine] = {}  # the one of the last task
+_engines: dict[tuple[str, str], Engine] = {}  # the last task's engine, by network and engine name
 
 
 def work(task: Mapping[str, Any], tell: Tell) -> Mapping[str, Any]:
-    """One shard, in a process of its own: its features go into the file that the task names."""
+    """Compute one shard in an executor's process: its features go into the file that the task names."""
     engine = _engine(WeightFile(**task["weight"] | {"path": Path(task["weight"]["path"])}), task["way"], task["out"])
     rows = np.asarray(task["rows"], np.int64)
     source = Source(np.load(task["pixels"], mmap_mode="r", allow_pickle=False), rows)

@@ -1,4 +1,4 @@
-"""Random views of pictures: a window of each, perhaps mirrored. Float pixels in, float pixels out."""
+"""Random views of pictures, for augmentation: a random window of each, perhaps mirrored."""
 
 from __future__ import annotations
 
@@ -6,23 +6,27 @@ from dataclasses import dataclass
 
 import keras
 import numpy as np
-from numpy.typing import NDArray
 
-ZOOM = (0.8, 1.05)  # how much of the picture's side a view shows
-SHIFT = 0.08  # of the side, either way
+from vm_worker.learn.arrays import Floats
+
+ZOOM = (0.8, 1.05)  # the share of the picture's side that a view shows
+SHIFT = 0.08  # largest shift of a view's centre, as a share of the side, either way
 
 
 @dataclass(frozen=True)
 class Viewing:
-    """Which views to make."""
+    """The views to make of each picture."""
 
-    views: int  # the plain one included
-    mirror: bool
+    views: int  # the unchanged picture included
+    mirror: bool  # whether views may be mirrored
     seed: int
 
 
-def transforms(count: int, size: int, mirror: bool, random: np.random.Generator) -> NDArray[np.float32]:
-    """Random windows, half of them mirrored where that is allowed: (count, 8), from output to input pixels."""
+def transforms(count: int, size: int, mirror: bool, random: np.random.Generator) -> Floats:
+    """Draw random windows, half of them mirrored where that is allowed.
+
+    The result (count, 8) float32 has Keras's affine coefficients, which map output pixels to input pixels.
+    """
     zoom = random.uniform(*ZOOM, count)
     flip = np.where(random.random(count) < 0.5, -1.0, 1.0) if mirror else np.ones(count)
     centre = size / 2 + random.uniform(-SHIFT, SHIFT, (2, count)) * size
@@ -33,7 +37,7 @@ def transforms(count: int, size: int, mirror: bool, random: np.random.Generator)
     return rows
 
 
-def seen(images: NDArray[np.float32], mirror: bool, random: np.random.Generator) -> NDArray[np.float32]:
-    """A random view of each of (m, s, s, 3) pictures."""
+def random_views(images: Floats, mirror: bool, random: np.random.Generator) -> Floats:
+    """Return a random view of each of the pictures (m, s, s, 3)."""
     rows = transforms(len(images), images.shape[1], mirror, random)
     return np.asarray(keras.ops.image.affine_transform(images, rows, fill_mode="reflect"), np.float32)

@@ -1,4 +1,4 @@
-"""Cut train+validation into folds, duplicates together, for the selection of small sets."""
+"""Cut the training and validation photos of a small set into folds, duplicates always together."""
 
 from __future__ import annotations
 
@@ -6,35 +6,37 @@ import warnings
 from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedGroupKFold
 
-Rows = NDArray[np.int64]
+from vm_worker.learn.arrays import Rows
 
 ENOUGH = 1000  # images in train+validation: from here on the fixed validation part is precise enough
 FOLDS, FEW_FOLDS = 5, 3
-FEW_IMAGES = 10  # a class with fewer than this gets FEW_FOLDS
+FEW_IMAGES = 10  # images of a class; with fewer in any class there are only FEW_FOLDS folds
 
 
 def count(labels: Rows) -> int:
-    """How many folds these labels should be cut into; 1 = use the fixed validation part."""
+    """Return how many folds rows with these labels (n,) are cut into; 1: use the fixed validation part."""
     if len(labels) >= ENOUGH:
         return 1
     return FEW_FOLDS if np.bincount(labels).min() < FEW_IMAGES else FOLDS
 
 
 def cut(labels: Rows, groups: Rows, folds: int, seed: int) -> Iterator[tuple[Rows, Rows]]:
-    """Positions (train, validation) of each fold; rows of one group never lie on both sides."""
+    """Yield the positions (train, validation) of each fold; rows of one group never lie on both sides.
+
+    `labels` and `groups` are (n,). Raises ValueError where there are fewer groups than folds.
+    """
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
     with warnings.catch_warnings():
-        # A class with fewer members than folds is legal here: some folds simply do not judge it.
+        # A class with fewer members than folds is legal here: in some folds no row of it is judged.
         warnings.filterwarnings("ignore", message="The least populated class", category=UserWarning)
         for train, validation in splitter.split(np.zeros(len(labels)), labels, groups):
             yield train.astype(np.int64), validation.astype(np.int64)
 
 
 def interleaved(labels: Rows, seed: int) -> Rows:
-    """An order of positions in which every beginning holds the classes in their proportions."""
+    """Return an order (n,) of positions: its first m, for any m, hold the classes in about their proportions."""
     random = np.random.default_rng(seed)
     place = np.empty(len(labels))
     for label in np.unique(labels):

@@ -1,4 +1,4 @@
-"""How good a network's features are for these photos: heads judged on rows that they have not seen."""
+"""Validate a network's features: train heads on some of the photos and judge them on photos they have not seen."""
 
 from __future__ import annotations
 
@@ -6,69 +6,67 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from vm_worker.learn.arrays import Flags, Floats, Rows
 from vm_worker.learn.heads import folds, linear
 from vm_worker.learn.heads.linear import FeatureRows, Head, History, Plan
-
-Rows = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class FeatureTable:
-    """One network's features of train+validation, the training rows first."""
+    """One network's features of the training and validation photos, one row a photo, the training rows first."""
 
-    features: linear.Floats  # (n, d)
+    features: Floats  # (n, d)
     labels: Rows  # (n,)
-    groups: Rows  # (n,) equal = duplicates
-    train: int  # how many of the rows are training rows
+    groups: Rows  # (n,) equal for duplicates
+    train: int  # number of training rows
 
     def examples(self, rows: Rows) -> FeatureRows:
-        """Some of the rows."""
+        """Return features and labels of these rows."""
         return FeatureRows(self.features[rows], self.labels[rows])
 
     @property
     def everything(self) -> Rows:
-        """The positions of all rows."""
+        """(n,) the positions of all rows."""
         return np.arange(len(self.labels), dtype=np.int64)
 
 
 @dataclass(frozen=True)
 class HeadResult:
-    """What a network reached on rows that its heads had not seen."""
+    """The validation figures of a network: its heads judged on rows that they had not seen."""
 
-    right: NDArray[np.bool_]  # (n,) of the material's rows; False where not judged
-    judged: NDArray[np.bool_]  # (n,)
-    loss: float
-    strength: float
-    epochs: int  # after which the chosen strength was best
-    history: History  # of the chosen strength alone: (epochs,), mean of the folds
+    right: Flags  # (n,) for each row of the table; False where it was not judged
+    judged: Flags  # (n,)
+    loss: float  # cross-entropy in nats, mean of the judged rows
+    strength: float  # the L2 strength that was best
+    epochs: int  # after which this strength was best
+    history: History  # of this strength alone: (epochs,), mean of the folds
 
     @property
     def correct(self) -> int:
-        """Rows judged right."""
+        """The number of rows judged right."""
         return int(self.right.sum())
 
     @property
     def total(self) -> int:
-        """Rows judged."""
+        """The number of rows judged."""
         return int(self.judged.sum())
 
     @property
     def accuracy(self) -> float:
-        """Of all judged rows together."""
+        """The share of the judged rows that are right, 0..1."""
         return self.correct / self.total
 
 
-def validate(material: FeatureTable, plan: Plan) -> HeadResult:
+def validate(table: FeatureTable, plan: Plan) -> HeadResult:
     """Train on folds, or on the fixed split where that is precise enough, and choose strength and epoch."""
-    rounds = [_round(material, plan, *parts) for parts in _splits(material, plan.seed)]
-    history = _mean([one.history for one in rounds], [float(len(one.rows)) for one in rounds])
+    runs = [_run(table, plan, *parts) for parts in _splits(table, plan.seed)]
+    history = _mean([run.history for run in runs], [float(len(run.rows)) for run in runs])
     epoch, strength = _best(history)
-    right, judged = np.zeros((2, len(material.labels)), bool)
-    for one in rounds:
-        judged[one.rows] = True
-        right[one.rows] = one.right[epoch, :, strength]
+    right, judged = np.zeros((2, len(table.labels)), bool)
+    for run in runs:
+        judged[run.rows] = True
+        right[run.rows] = run.right[epoch, :, strength]
     return HeadResult(
         right=right,
         judged=judged,
@@ -79,42 +77,44 @@ def validate(material: FeatureTable, plan: Plan) -> HeadResult:
     )
 
 
-def refit(material: FeatureTable, plan: Plan, verdict: HeadResult) -> Head:
-    """The head of the chosen strength on every row, training and validation."""
-    alone = replace(plan, strengths=(verdict.strength,))
-    return linear.refit(material.examples(material.everything), alone, verdict.epochs)
+def refit(table: FeatureTable, plan: Plan, result: HeadResult) -> Head:
+    """Train a head once more with the chosen strength and epochs, on every row, training and validation."""
+    alone = replace(plan, strengths=(result.strength,))
+    return linear.refit(table.examples(table.everything), alone, result.epochs)
 
 
 @dataclass(frozen=True)
-class _Round:
-    rows: Rows
-    right: NDArray[np.bool_]  # (epochs, rows, strengths)
+class _Run:
+    """One training of heads, on a fold or on the fixed split."""
+
+    rows: Rows  # (m,) the positions that were judged
+    right: Flags  # (epochs, m, strengths)
     history: History
 
 
-def _splits(material: FeatureTable, seed: int) -> Iterable[tuple[Rows, Rows]]:
-    number = folds.count(material.labels)
+def _splits(table: FeatureTable, seed: int) -> Iterable[tuple[Rows, Rows]]:
+    number = folds.count(table.labels)
     if number > 1:
-        return folds.cut(material.labels, material.groups, number, seed)
-    return [(material.everything[: material.train], material.everything[material.train :])]
+        return folds.cut(table.labels, table.groups, number, seed)
+    return [(table.everything[: table.train], table.everything[table.train :])]
 
 
-def _round(material: FeatureTable, plan: Plan, train: Rows, validation: Rows) -> _Round:
-    unseen = material.examples(validation)
-    right: list[NDArray[np.bool_]] = []
+def _run(table: FeatureTable, plan: Plan, train: Rows, validation: Rows) -> _Run:
+    unseen = table.examples(validation)
+    right: list[Flags] = []
 
-    def watch(said: linear.Floats) -> None:
-        right.append(said.argmax(-1) == unseen.labels[:, None])
+    def watch(probabilities: Floats) -> None:
+        right.append(probabilities.argmax(-1) == unseen.labels[:, None])
 
-    history = linear.train(material.examples(train), unseen, plan, watch)
-    return _Round(validation, np.stack(right), history)
+    history = linear.train(table.examples(train), unseen, plan, watch)
+    return _Run(validation, np.stack(right), history)
 
 
 def _best(history: History) -> tuple[int, int]:
-    """Epoch and strength with the lowest validation cross-entropy, once the rate has come down.
+    """Choose the epoch and strength with the lowest validation cross-entropy, in the second half of the epochs.
 
-    Accuracy on a few dozen rows jumps from epoch to epoch and would crown a lucky, half-trained head;
-    and a head refitted on more rows must be as far along as the one that was judged.
+    The accuracy on a few dozen rows jumps from epoch to epoch: it would choose a lucky, half-trained head. In the
+    second half the learning rate is low, so a head that is refitted on more rows is trained about as far.
     """
     settled = len(history.validation_loss) // 2
     loss = history.validation_loss[settled:]

@@ -1,8 +1,7 @@
-"""Linear heads on cached features: softmax regression, several L2 strengths trained together.
+"""Linear heads on a network's features: softmax regression, with several L2 strengths trained together.
 
-The whole bank of heads is one matrix product a step: the same batch of features times the kernels of
-all strengths side by side. Plain NumPy: the gradient is two lines, nothing is traced, and it runs the
-same under every Keras backend.
+All heads take one matrix product a step: a batch of features times the kernels of all strengths side by side. It is
+plain NumPy: the gradient is two lines, no graph is traced, and it runs alike under every Keras backend.
 """
 
 from __future__ import annotations
@@ -17,53 +16,51 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from vm_worker.learn import statistics
-
-Floats = NDArray[np.float32]
-Ints = NDArray[np.int64]
+from vm_worker.learn.arrays import Floats, Rows
 
 # L2 strengths: weight of half the squared kernel against the mean cross-entropy, on standardised features. Spans
 # scikit-learn's C from 3e-4 to 1 at 1,000 images (strength = 1 / (C n)).
 STRENGTHS = (1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1.0, 3.0)
-STEPS_PER_EPOCH = 24  # at least so many, also of few images: heads must converge within the epochs
+STEPS_PER_EPOCH = 24  # at least, even with few images: heads must converge within the epochs
 BATCH_MAX = 256
-RATE = 0.01  # Adam's, falling to 0 by a cosine
-ADAM = (0.9, 0.99, 1e-8)
-BLOCK = 1024  # examples that are standardised at a time: of 20,000 a second copy of all would be 100 MB and more
+RATE = 0.01  # Adam's learning rate, falling to 0 by a cosine
+ADAM = (0.9, 0.99, 1e-8)  # beta 1, beta 2, epsilon
+BLOCK = 1024  # examples standardised at a time: a second copy of 20,000 examples would take 100 MB and more
 
-# The matrices are small: a second thread of the BLAS gains nothing, and waits for the first one in a busy loop
-# (measured on a loaded machine: 14 s of processor time for 0.75 s of work).
+# The matrices are small: a second thread of the BLAS gains nothing, and waits for the first one in a busy loop.
+# Measured on a loaded machine without this limit: 14 s of processor time for 0.75 s of work.
 ONE_THREAD = {"limits": 1, "user_api": "blas"}
 
 
 @dataclass(frozen=True)
 class Head:
-    """Standardisation, kernel and bias: probabilities = softmax(((x - mean) / scale) @ kernel + bias)."""
+    """A linear classifier with its standardisation: probabilities = softmax(((x - mean) / scale) @ kernel + bias)."""
 
     mean: Floats  # (d,)
     scale: Floats  # (d,)
     kernel: Floats  # (d, k)
     bias: Floats  # (k,)
     strength: float = 0.0  # the L2 strength that it was trained with
-    epochs: int = 0  # for so many epochs
+    epochs: int = 0  # that it was trained for
 
     def probabilities(self, features: Floats) -> Floats:
-        """(m, d) -> (m, k)."""
+        """Return the probabilities (m, k) of features (m, d)."""
         kernel, bias = self.folded()
         return softmax(features @ kernel + bias)
 
     def folded(self) -> tuple[Floats, Floats]:
-        """Kernel and bias that do the same to raw features."""
+        """Return the kernel (d, k) and bias (k,) that give the same logits from features that are not standardised."""
         kernel: Floats = self.kernel / self.scale[:, None]
         bias: Floats = self.bias - self.mean @ kernel
         return kernel, bias
 
     def save(self, path: Path) -> None:
-        """Write an .npz."""
+        """Write the head to an .npz file."""
         np.savez(path, **asdict(self))
 
     @classmethod
     def load(cls, path: Path) -> Head:
-        """What `save` wrote."""
+        """Read a head that `save` wrote."""
         with np.load(path) as data:
             return cls(
                 data["mean"], data["scale"], data["kernel"], data["bias"], float(data["strength"]), int(data["epochs"])
@@ -72,15 +69,15 @@ class Head:
 
 @dataclass(frozen=True)
 class FeatureRows:
-    """Features with their labels."""
+    """Some rows of features with their labels."""
 
     features: Floats  # (n, d)
-    labels: Ints  # (n,)
+    labels: Rows  # (n,)
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How heads are trained."""
+    """The settings of a training of heads."""
 
     classes: int
     epochs: int
@@ -90,7 +87,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Scores:
-    """Accuracy and cross-entropy of each strength: (strengths,)."""
+    """The accuracy and cross-entropy of each strength: (strengths,)."""
 
     accuracy: NDArray[np.float64]
     loss: NDArray[np.float64]
@@ -98,7 +95,7 @@ class Scores:
 
 @dataclass(frozen=True)
 class History:
-    """What each strength reached after each epoch: (epochs, strengths)."""
+    """The scores of each strength after each epoch: (epochs, strengths)."""
 
     accuracy: NDArray[np.float64]
     loss: NDArray[np.float64]
@@ -106,12 +103,12 @@ class History:
     validation_loss: NDArray[np.float64]
 
     def columns(self) -> tuple[NDArray[np.float64], ...]:
-        """Accuracy, loss, validation accuracy, validation loss."""
+        """Return accuracy, loss, validation accuracy and validation loss."""
         return self.accuracy, self.loss, self.validation_accuracy, self.validation_loss
 
 
 class Bank:
-    """Heads of several strengths on the same examples, trained epoch by epoch."""
+    """Heads of several L2 strengths, trained together on the same examples, epoch by epoch."""
 
     def __init__(self, examples: FeatureRows, plan: Plan) -> None:
         self._plan = plan
@@ -127,22 +124,22 @@ class Bank:
         self._step = 0
 
     def epoch(self) -> None:
-        """One pass over the examples in a fresh order."""
+        """Train for one pass over the examples, in a fresh order."""
         order = self._order.permutation(len(self._y))
         for start in range(0, len(order), self._batch):
             rows = order[start : start + self._batch]
             self._descend(self._x[rows], self._y[rows])
 
     def probabilities(self, features: Floats) -> Floats:
-        """Of every strength: (m, strengths, k)."""
+        """Return the probabilities of every strength for features (m, d): (m, strengths, k)."""
         return self._softmax(self._standardised(features))
 
     def scores(self) -> Scores:
-        """On the training examples."""
+        """Return the scores on the training examples."""
         return score(self._softmax(self._x), self._y)
 
     def head(self, strength: int) -> Head:
-        """The head of the strength with this number, as it is now."""
+        """Return the head of the strength with this number, as it is now."""
         columns = slice(strength * self._plan.classes, (strength + 1) * self._plan.classes)
         kernel, bias = self._weights[:-1, columns].copy(), self._weights[-1, columns].copy()
         return Head(self._mean, self._scale, kernel, bias, self._plan.strengths[strength])
@@ -156,7 +153,7 @@ class Bank:
     def _softmax(self, x: Floats) -> Floats:
         return softmax((x @ self._weights).reshape(len(x), -1, self._plan.classes))
 
-    def _descend(self, x: Floats, y: Ints) -> None:
+    def _descend(self, x: Floats, y: Rows) -> None:
         error = self._softmax(x)
         error[np.arange(len(y)), :, y] -= 1
         gradient = x.T @ (error.reshape(len(y), -1) / np.float32(len(y)))
@@ -176,21 +173,21 @@ class Bank:
 
 
 def train(train: FeatureRows, validation: FeatureRows, plan: Plan, watch: Callable[[Floats], None]) -> History:
-    """All epochs, and what was reached after each; `watch` gets the validation probabilities (m, strengths, k)."""
+    """Train all epochs; after each, `watch` gets the validation probabilities (m, strengths, k)."""
     rows = []
     with threadpool_limits(**ONE_THREAD):
         bank = Bank(train, plan)
         for _ in range(plan.epochs):
             bank.epoch()
-            said = bank.probabilities(validation.features)
-            watch(said)
-            seen, unseen = bank.scores(), score(said, validation.labels)
+            probabilities = bank.probabilities(validation.features)
+            watch(probabilities)
+            seen, unseen = bank.scores(), score(probabilities, validation.labels)
             rows.append((seen.accuracy, seen.loss, unseen.accuracy, unseen.loss))
     return History(*np.stack(rows, axis=1))
 
 
 def refit(examples: FeatureRows, plan: Plan, epochs: int) -> Head:
-    """The plan's only strength, stopped after so many epochs of the plan's schedule."""
+    """Train a head of the plan's only strength, and stop after so many epochs of the plan's schedule."""
     with threadpool_limits(**ONE_THREAD):
         bank = Bank(examples, plan)
         for _ in range(epochs):
@@ -199,12 +196,12 @@ def refit(examples: FeatureRows, plan: Plan, epochs: int) -> Head:
 
 
 def batch_of(examples: int) -> int:
-    """How many of so many examples make a step of a head."""
+    """Return the batch size for so many examples."""
     return int(np.clip(examples // STEPS_PER_EPOCH, 4, BATCH_MAX))
 
 
 def standardisation(features: Floats) -> tuple[Floats, Floats]:
-    """Mean and scale of each feature; features that never change keep their size."""
+    """Return mean and scale (d,) of features (n, d); a feature that never changes gets the scale 1."""
     mean = features.mean(0, dtype=np.float64)
     squares = sum(np.square(features[rows] - mean).sum(0) for rows in _blocks(len(features)))
     scale = np.sqrt(squares / len(features))
@@ -216,12 +213,12 @@ def _blocks(count: int) -> Iterator[slice]:
 
 
 def softmax(logits: NDArray[np.floating[Any]]) -> Floats:
-    """Along the last axis."""
+    """Return the softmax of logits (..., k) along the last axis."""
     exponents = np.exp(logits - logits.max(-1, keepdims=True))
     return np.asarray(exponents / exponents.sum(-1, keepdims=True), np.float32)
 
 
-def score(probabilities: Floats, labels: Ints) -> Scores:
-    """Of (m, strengths, k) probabilities."""
+def score(probabilities: Floats, labels: Rows) -> Scores:
+    """Return the scores of probabilities (m, strengths, k) for labels (m,)."""
     right = probabilities.argmax(-1) == labels[:, None]
-    return Scores(right.mean(0), statistics.surprise(probabilities, labels).mean(0))
+    return Scores(right.mean(0), statistics.cross_entropy(probabilities, labels).mean(0))

@@ -35,7 +35,7 @@ def score(probabilities: NDArray[np.float32], labels: NDArray[np.int64]) -> Scor
     """Judge (m, k) probabilities of rows that the model had not seen, by their (m,) labels."""
     return Score(
         accuracy=float((probabilities.argmax(1) == labels).mean()),
-        loss=float(statistics.surprise(probabilities, labels).mean()),
+        loss=float(statistics.cross_entropy(probabilities, labels).mean()),
         error=float(squared_errors(probabilities, labels).mean()),
     )
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from vm_worker.learn.arrays import Floats
 from vm_worker.learn.heads import folds, linear
 from vm_worker.learn.heads.head_validation import FeatureTable, HeadResult
 from vm_worker.learn.heads.linear import Plan
@@ -18,7 +19,7 @@ Rows = NDArray[np.int64]
 class Unseen:
     """Out-of-fold probabilities, and the folds that they come from."""
 
-    probabilities: linear.Floats  # (n, k)
+    probabilities: Floats  # (n, k)
     labels: Rows  # (n,)
     splits: tuple[tuple[Rows, Rows], ...]  # positions that were learnt from, positions that were judged
 
@@ -38,7 +39,7 @@ def look(material: FeatureTable, plan: Plan, verdict: HeadResult) -> Unseen:
     return Unseen(said, material.labels, splits)
 
 
-def answers(material: FeatureTable, plan: Plan, verdict: HeadResult, train: Rows, judged: Rows) -> linear.Floats:
+def answers(material: FeatureTable, plan: Plan, verdict: HeadResult, train: Rows, judged: Rows) -> Floats:
     """(m, k) probabilities of the judged rows, by a head trained on the others."""
     alone = replace(plan, strengths=(verdict.strength,))
     head = linear.refit(material.examples(train), alone, verdict.epochs)

@@ -1,1 +1,1 @@
-"""Pretrained and small networks: what there is, their weights, and how they are built."""
+"""Pretrained and small networks: a catalogue of them, their weights, and how Keras builds them."""

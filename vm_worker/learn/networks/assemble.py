@@ -1,4 +1,4 @@
-"""One plain Keras model out of a pretrained network and a head."""
+"""Assemble one plain Keras model from a pretrained network and a trained head."""
 
 from __future__ import annotations
 
@@ -14,15 +14,16 @@ from vm_worker.learn.networks.weights import WeightFile
 
 
 def assemble(weight: WeightFile, head: Head) -> keras.Model:
-    """Raw RGB (None, s, s, 3) float32 in 0..255 -> probabilities (None, k).
+    """Build a network with a head: raw RGB (None, s, s, 3) float32 in 0..255 -> probabilities (None, k) float32.
 
-    Preprocessing lies in built-in layers, standardisation in the last Dense: the file needs no code of ours.
+    Preprocessing lies in built-in layers and standardisation in the last Dense layer. So Keras loads the file
+    without any code of ours.
     """
-    return crowned(build.extractor(weight.key, weight), head)
+    return with_head(build.extractor(weight.key, weight), head)
 
 
-def crowned(extractor: keras.Model, head: Head) -> keras.Model:
-    """The extractor with the head on top."""
+def with_head(extractor: keras.Model, head: Head) -> keras.Model:
+    """Put the head on top of an extractor, which gives features (None, d)."""
     kernel, bias = head.folded()
     top = keras.layers.Dense(len(bias), activation="softmax", dtype="float32", name=OUTPUT)
     model = keras.Model(extractor.input, top(extractor.output), name=extractor.name)
@@ -31,10 +32,10 @@ def crowned(extractor: keras.Model, head: Head) -> keras.Model:
 
 
 def delivered(weight: WeightFile, head: Head, tuned: Path | None, temperature: float = 1.0) -> keras.Model:
-    """The model of the job: the assembled one, with the tuned weights (`.weights.h5`) where there are some.
+    """Build the model that the job delivers: the assembled one, with tuned weights (`.weights.h5`) where there are any.
 
-    The logits are divided by the temperature, in the last layer's own weights: no answer changes, only how
-    sure the model says it is.
+    The logits are divided by the temperature (Guo et al., ICML 2017), inside the last layer's own weights. This
+    changes no answer, only the probabilities.
     """
     model = assemble(weight, head)
     if tuned is not None:

@@ -1,4 +1,4 @@
-"""Build what a catalogue row describes: raw RGB in, pooled features out, as one flat Keras model."""
+"""Build the network of a catalogue row as one flat Keras model: raw RGB in, pooled features out."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
 
 
 def extractor(key: str, weight: WeightFile | None) -> keras.Model:
-    """Raw RGB (None, s, s, 3) float32 in 0..255 -> pooled features (None, d); random where `weight` is None."""
+    """Build the network of this key: raw RGB (None, s, s, 3) float32 in 0..255 -> pooled features (None, d).
+
+    Its weights are random where `weight` is None. Raises KeyError for a key that no row has.
+    """
     if key in small_rows.ROWS:
         return _from_scratch(key, weight)
     row = CATALOGUE[key]
@@ -48,13 +51,13 @@ def _pooled(maps: Any) -> Any:
 
 
 def tensor_at(model: keras.Model, cut: Cut) -> Any:
-    """The symbolic tensor at a cut."""
+    """Return the symbolic tensor at a cut. Raises ValueError where the model has no such layer."""
     layer = model.get_layer(cut.layer)
     return layer.input if cut.side is Side.BEFORE else layer.output
 
 
 def _prepared(row: Backbone, image: Any) -> Any:
-    """Preprocessing from built-in layers alone, so that every loader understands the delivered file."""
+    """Preprocess with built-in layers alone, so that every loader understands the delivered file."""
     match row.preprocessing:
         case Preprocessing.PLUS_MINUS_ONE:
             return layers.Rescaling(1 / 127.5, offset=-1.0, name="preprocessing")(image)
@@ -73,7 +76,7 @@ def _prepared(row: Backbone, image: Any) -> Any:
 
 
 def _application(row: Backbone, weight: WeightFile | None, prepared: Any) -> Any:
-    """The network that the row names, its layers laid flat behind the preprocessing."""
+    """Build the network that the row names, its layers directly behind the preprocessing and not in a nested model."""
     build = _builder(row.application)
     whole = build(include_top=False, weights=None, input_tensor=prepared)
     if weight is not None:
@@ -86,26 +89,27 @@ def _application(row: Backbone, weight: WeightFile | None, prepared: Any) -> Any
 
 
 def _builder(name: str) -> Callable[..., Any]:
-    """The function that builds a network; one of keras.applications unless the name is "package.module:function"."""
+    """Find the function that builds a network: one of keras.applications unless the name is "package.module:function"."""
     module, _, function = name.rpartition(":")
     return getattr(import_module(module) if module else keras.applications, function)
 
 
 def _mean_and_deviation(full: float, name: str) -> keras.Layer:
-    """Standardises each channel as ImageNet's; `full` is the input's largest value."""
+    """Make the layer that standardises each channel as ImageNet's; `full` is the input's largest value."""
     scale = [1 / (full * deviation) for deviation in IMAGENET_DEVIATION]
     offset = [-mean / deviation for mean, deviation in zip(IMAGENET_MEAN, IMAGENET_DEVIATION, strict=True)]
     return layers.Rescaling(scale, offset, name=name)
 
 
 def _only_built_in(model: keras.Model) -> keras.Model:
-    """The model without what keeps a file from standing alone.
+    """Replace what a loader without keras.applications could not read by built-in layers.
 
-    InceptionResNetV2's own scaling layer, which no plain loader knows, becomes a plain sum. MobileNetV3's bare
-    sums and products with a number, which do not come back from an .h5, become layers. EfficientNetB0's
-    normalization, which keras.applications completes only while it downloads its weights, becomes constants.
+    InceptionResNetV2 has a scaling layer of its own, which no plain loader knows: it becomes a plain sum.
+    MobileNetV3 has sums and products with a number that are no layers, and an .h5 file loses them: they become
+    layers. EfficientNetB0 has a normalisation that keras.applications completes only while it downloads its
+    weights: it becomes constants.
     """
-    if not any(_scales(op) or _normalises(op) or _is_bare(op) for op in model.operations):
+    if not any(_scales(op) or _normalises(op) or _is_no_layer(op) for op in model.operations):
         return model
     plain = keras.models.clone_model(model, clone_function=_plain, call_function=_call)
     for layer in model.layers:
@@ -126,7 +130,7 @@ def _normalises(op: Any) -> bool:
     return isinstance(op, layers.Normalization) and op.input_mean is None
 
 
-def _is_bare(op: Any) -> bool:
+def _is_no_layer(op: Any) -> bool:
     return not isinstance(op, keras.Layer)
 
 
@@ -135,7 +139,7 @@ def _plain(op: Any) -> Any:
         return layers.Add(name=op.name)
     if _normalises(op):
         return _mean_and_deviation(1.0, op.name)  # behind the network's own division by 255
-    if _is_bare(op):
+    if _is_no_layer(op):
         number = float(op._inbound_nodes[0].arguments.args[1])
         change = {"Add": {"scale": 1.0, "offset": number}, "Multiply": {"scale": number}}[type(op).__name__]
         return layers.Rescaling(**change, name=op.name)
@@ -143,5 +147,5 @@ def _plain(op: Any) -> Any:
 
 
 def _call(layer: Any, first: Any, *more: Any, **named: Any) -> Any:
-    """Without the number of a bare sum or product, which its layer has in itself."""
+    """Call a layer; the number of a former sum or product is left out, as its layer now holds it."""
     return layer(first) if isinstance(layer, layers.Rescaling) else layer(first, *more, **named)

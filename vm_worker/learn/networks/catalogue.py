@@ -1,7 +1,7 @@
-"""The pretrained networks that a job may choose from: one frozen row each.
+"""The pretrained networks that a job may choose from: one row of figures and licences each.
 
-Rows are data. Importing this module does not import keras, so that the parent process can look up
-sizes and licences; `networks.py` builds what a row describes.
+Rows are data. This module does not import keras, so that the parent process can look up sizes and licences;
+`build.py` builds the network that a row describes.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ OUTPUT = "probabilities"  # of the last layer
 
 
 class Preprocessing(StrEnum):
-    """What happens to raw RGB 0..255 before the first layer. It differs per network and fails silently."""
+    """The preprocessing of raw RGB 0..255 before the first layer. A wrong one raises no error, only answers suffer."""
 
     PLUS_MINUS_ONE = "x / 127.5 - 1"
     LITE = "(x - 127) / 128"
@@ -33,7 +33,7 @@ class Side(StrEnum):
 
 @dataclass(frozen=True)
 class Cut:
-    """A place where one tensor carries everything: below it frozen, above it trained."""
+    """A place where one tensor carries everything: the layers below it are frozen, those above it are trained."""
 
     layer: str
     side: Side = Side.BEFORE
@@ -41,22 +41,23 @@ class Cut:
 
 @dataclass(frozen=True)
 class Backbone:
-    """One network without its top, with global average pooling."""
+    """A network without its top layer, with global average pooling."""
 
     key: str
     title: str
     # Its name in keras.applications, or "package.module:function" of a function that takes the same arguments;
-    # empty = built in efficientnet_lite.py.
+    # empty: built by efficientnet_lite.py.
     application: str
     size: int  # pixels, square
     features: int  # length of the pooled feature vector
-    parameters: int  # without top
+    parameters: int  # number of them, without the top layer
     gflops: float  # multiply-adds of one forward pass, in 1e9: its relative cost
     preprocessing: Preprocessing
     cuts: tuple[Cut, ...]  # the one that unfreezes least first
     licence: str
     attribution: str  # one sentence for report and mail
-    shallow: Cut | None = None  # above it the last block alone, about a tenth of a pass: for minutes that allow no more
+    # Above it lies the last block alone, about a tenth of a forward pass: for jobs of a few minutes.
+    shallow: Cut | None = None
 
 
 _KERAS = "{} with ImageNet weights from keras.applications ({})."

@@ -1,7 +1,7 @@
-"""EfficientNet-Lite0/1/2 in Keras, and their weights from a PyTorch state dict.
+"""The networks EfficientNet-Lite0, 1 and 2 in Keras, and their weights from a PyTorch state dict.
 
-Like EfficientNet-B0/1/2 but without squeeze-and-excitation, with ReLU6, and with stem (32) and head
-(1280) not scaled. Padding is TensorFlow's "same"; BatchNorm's epsilon is 1e-3.
+They are EfficientNet-B0, 1 and 2 (Tan and Le, ICML 2019) without squeeze-and-excitation, with ReLU6, and with the
+first (32) and last (1280) convolution not scaled. Padding is TensorFlow's "same"; BatchNorm's epsilon is 1e-3.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ STEM, HEAD, CLASSES = 32, 1280, 1000  # channels; ImageNet's classes
 
 @dataclass(frozen=True)
 class Scale:
-    """How much wider and deeper than Lite0."""
+    """How many times wider and deeper a network is than Lite0."""
 
     width: float
     depth: float
@@ -30,7 +30,7 @@ class Scale:
 
 @dataclass(frozen=True)
 class Stage:
-    """A run of like blocks; only the first one strides."""
+    """A row of equal blocks; only the first one has a stride."""
 
     repeats: int
     kernel: int
@@ -68,7 +68,7 @@ STAGES = (
 
 
 def extend(key: str, x: Any) -> Any:
-    """The convolutional part on top of a (None, s, s, 3) tensor in (x - 127) / 128: -> (None, s/32, s/32, 1280)."""
+    """Put the convolutional part on a (None, s, s, 3) tensor of (x - 127) / 128: -> (None, s/32, s/32, 1280)."""
     x = layers.Conv2D(STEM, 3, strides=2, padding="same", use_bias=False, name="stem_conv")(x)
     x = _norm(x, "stem_bn", relu=True)
     for block in blocks(SCALES[key]):
@@ -78,12 +78,12 @@ def extend(key: str, x: Any) -> Any:
 
 
 def classifier(x: Any) -> Any:
-    """ImageNet's own top, for the proof that the weights are right: pooled (None, 1280) -> (None, 1000)."""
+    """Put ImageNet's own top layer on pooled features, for tests of the weights: (None, 1280) -> (None, 1000)."""
     return layers.Dense(CLASSES, activation="softmax", name="imagenet")(x)
 
 
 def blocks(scale: Scale) -> Iterator[Block]:
-    """The blocks of one size, in order. The first and last stage are never repeated."""
+    """Yield the blocks of a network of this scale, in order. The first and last stage are never repeated."""
     number = 0
     for index, stage in enumerate(STAGES):
         inner = 0 < index < len(STAGES) - 1
@@ -100,7 +100,7 @@ def blocks(scale: Scale) -> Iterator[Block]:
 
 
 def rounded(channels: float) -> int:
-    """The nearest multiple of 8 that is not more than 10 % below."""
+    """Round to the nearest multiple of 8 that is not more than 10 % below."""
     nearest = max(8, int(channels + 4) // 8 * 8)
     return nearest + 8 if nearest < 0.9 * channels else nearest
 
@@ -127,7 +127,7 @@ def _norm(x: Any, name: str, *, relu: bool) -> Any:
 
 
 def load_state(model: keras.Model, key: str, state: Mapping[str, NDArray[Any]]) -> None:
-    """Put a PyTorch state dict into a model that `extend` made. Raises KeyError or ValueError when they do not fit."""
+    """Load a PyTorch state dict into a model that `extend` made. Raises KeyError or ValueError when they do not fit."""
     names = _names(key)
     for layer in model.layers:
         if layer.weights:
@@ -135,7 +135,7 @@ def load_state(model: keras.Model, key: str, state: Mapping[str, NDArray[Any]]) 
 
 
 def _names(key: str) -> dict[str, str]:
-    """Layer name -> name in the checkpoint."""
+    """Map each layer's name to its name in the checkpoint."""
     names = {"stem_conv": "_conv_stem", "stem_bn": "_bn0"}
     names |= {"head_conv": "_conv_head", "head_bn": "_bn1", "imagenet": "_fc"}
     for block in blocks(SCALES[key]):

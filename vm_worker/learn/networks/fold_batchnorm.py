@@ -1,8 +1,8 @@
-"""Frozen batch normalisation, folded into the convolution before it: the same function, learnt from in fewer steps.
+"""Fold frozen batch normalisation into the convolution before it: the same function, faster to train.
 
-With averages that never move, normalisation is a product and a sum for each channel. The product can be had by the
-kernel and the sum by a bias (Jacob et al., CVPR 2018, section 3.2), which are small, in place of the activations,
-which are large. The kernels stay what is trained: their gradients are the same but for rounding.
+With frozen averages, normalisation is a product and a sum for each channel. The product can be applied to the kernel
+and the sum to a bias (Jacob et al., CVPR 2018, section 3.2). Both are small, while the activations are large.
+The kernels are still what is trained: their gradients are the same, apart from rounding.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ CONVOLUTIONS = (layers.Conv2D, layers.DepthwiseConv2D, layers.SeparableConv2D)
 
 
 def freeze_norms(model: keras.Model) -> None:
-    """BatchNormalization in inference mode for good.
+    """Keep every BatchNormalization layer in inference mode for good.
 
     `training=False` in the call does not hold in `fit` (Keras issue 20285); only `trainable = False` does,
     and averages taken from small batches of a small set ruin the network.
@@ -31,9 +31,10 @@ def freeze_norms(model: keras.Model) -> None:
 
 
 def folded(model: keras.Model, products: str = SINGLE) -> keras.Model:
-    """The same function of the same variables; the norms of what it is made of are frozen. To be trained, not saved.
+    """Rebuild the model with folded norms: the same function of the same variables. For training, not for saving.
 
-    `products`: the dtype that convolutions multiply in; what goes in and comes out of them is float32.
+    The model's own norms are frozen, too. `products` is the dtype that convolutions multiply in; their inputs and
+    outputs are float32.
     """
     freeze_norms(model)
     norms = _behind_convolutions(model)
@@ -48,21 +49,21 @@ def folded(model: keras.Model, products: str = SINGLE) -> keras.Model:
 
 
 class Folded(layers.Layer):  # type: ignore[misc]  # keras has no types
-    """A convolution and the frozen normalisation behind it, where there is one, as one convolution."""
+    """One convolution in place of a convolution and the frozen normalisation behind it, where there is one."""
 
     def __init__(self, convolution: Any, norm: layers.BatchNormalization | None, products: str) -> None:
         super().__init__(name=f"{convolution.name}_folded")
         self._convolution, self._norm, self._products = convolution, norm, products
 
     def call(self, images: Any) -> Any:
-        """(m, h, w, c) -> (m, h', w', c')."""
+        """Apply the convolution: (m, h, w, c) -> (m, h', w', c')."""
         one, (scale, shift) = self._convolution, self._affine()
         maps = _Convolving(one, self._products).maps(images, scale)
         # Such a sum becomes part of the convolution in TensorFlow's graphs.
         return one.activation(maps if shift is None else ops.add(maps, ops.reshape(shift, (1, 1, 1, -1))))
 
     def _affine(self) -> tuple[Any, Any]:
-        """What the convolution's channels are multiplied by, and what is added to them; None: nothing."""
+        """Compute the factor and the summand of each channel, (c',) each; None: nothing to multiply or to add."""
         one, norm = self._convolution, self._norm
         bias = one.bias if one.use_bias else None
         if norm is None:
@@ -78,18 +79,18 @@ class Folded(layers.Layer):  # type: ignore[misc]  # keras has no types
 
 @dataclass(frozen=True)
 class _Convolving:
-    """One convolution without its bias."""
+    """A convolution without its bias."""
 
     layer: Any
     products: str
 
     def maps(self, images: Any, scale: Any) -> Any:
-        """(m, h', w', c'), each channel times its scale."""
+        """Convolve, and multiply each channel by its scale: (m, h', w', c')."""
         one = self.layer
         if isinstance(one, layers.SeparableConv2D):
             between = ops.depthwise_conv(images, one.depthwise_kernel, **self._options)
             return self._product(between, one.pointwise_kernel * scale, {"padding": "valid"})
-        if isinstance(one, layers.DepthwiseConv2D):  # no product of matrices: halves make it no faster
+        if isinstance(one, layers.DepthwiseConv2D):  # no product of matrices: half precision makes it no faster
             channels, multiplier = one.kernel.shape[2:]
             return ops.depthwise_conv(images, one.kernel * ops.reshape(scale, (channels, multiplier)), **self._options)
         return self._product(images, one.kernel if scale is None else one.kernel * scale, self._options)
@@ -104,12 +105,12 @@ class _Convolving:
 
 
 def _plain(one: Any) -> bool:
-    """What `Folded` can do in its place."""
+    """Return whether `Folded` can take the convolution's place."""
     return one.data_format == "channels_last" and getattr(one, "groups", 1) == 1
 
 
 def _behind_convolutions(model: keras.Model) -> dict[str, layers.BatchNormalization]:
-    """By the name of a convolution: the norm that alone takes what it gives."""
+    """Find the convolutions whose output goes to one norm and nowhere else: {convolution's name: norm}."""
     inner = [layer for layer in model.layers if not isinstance(layer, layers.InputLayer)]
     taken = Counter(tensor._keras_history.operation.name for layer in inner for tensor in _inputs(layer))
     found = {}

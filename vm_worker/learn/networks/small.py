@@ -1,8 +1,9 @@
-"""Small networks that are trained from nothing: for pictures that ImageNet does not help, and for tiny devices.
+"""Small networks that are trained from scratch: for pictures unlike ImageNet's, and for small devices.
 
-The four of Apeinans and Zukovs (2020) at any width: AlexNet (Krizhevsky et al., NIPS 2012, section 3.5), the same
-with separable convolutions, MobileNetV1 (Howard et al., 2017, table 1) and MobileNetV2 (Sandler et al., CVPR 2018,
-table 2). Made for 64 pixels: AlexNet's first layer steps half as far, and there is batch normalisation everywhere.
+They are the four networks of Apeinans and Zukovs (2020) at any width: AlexNet (Krizhevsky et al., NIPS 2012, section
+3.5), AlexNet with separable convolutions, MobileNetV1 (Howard et al., 2017, table 1) and MobileNetV2 (Sandler et al.,
+CVPR 2018, table 2). They are made for 64 pixels: AlexNet's first layer has half the stride, and batch normalisation
+follows every convolution.
 """
 
 from __future__ import annotations
@@ -35,25 +36,25 @@ _V2_LAST = 1280
 
 @dataclass(frozen=True)
 class Shape:
-    """What a network is built for."""
+    """The number of classes, the width and the input size that a network is built for."""
 
     classes: int
-    width: float = 1.0
-    size: int = SIZE
+    width: float = 1.0  # share of the paper's own number of filters
+    size: int = SIZE  # pixels a side
 
 
 def alexnet(shape: Shape) -> keras.Model:
-    """Five convolutions and two dense layers."""
+    """Build AlexNet: five convolutions and two dense layers."""
     return _alexnet("alexnet", shape, layers.Conv2D)
 
 
 def alexnet_separable(shape: Shape) -> keras.Model:
-    """The same, each convolution replaced by a separable one."""
+    """Build AlexNet with a separable convolution in the place of each convolution."""
     return _alexnet("alexnet_separable", shape, layers.SeparableConv2D)
 
 
 def mobilenet_v1(shape: Shape) -> keras.Model:
-    """Separable blocks: a depthwise convolution of 3 x 3, then one of 1 x 1."""
+    """Build MobileNetV1 of separable blocks: a depthwise convolution of 3 x 3, then one of 1 x 1."""
     image, maps = _begun(shape)
     maps = _normal(layers.Conv2D(_wide(32, shape), 3, 2, "same", use_bias=False)(maps))
     for filters, stride in _V1:
@@ -63,7 +64,7 @@ def mobilenet_v1(shape: Shape) -> keras.Model:
 
 
 def mobilenet_v2(shape: Shape) -> keras.Model:
-    """Inverted residuals: narrow, widened inside, narrow again."""
+    """Build MobileNetV2 of inverted residual blocks: narrow, widened inside, narrow again."""
     image, maps = _begun(shape)
     maps = _normal(layers.Conv2D(_wide(32, shape), 3, 2, "same", use_bias=False)(maps))
     for expansion, filters, repeats, stride in _V2:
@@ -82,7 +83,10 @@ NETWORKS: Mapping[str, Callable[[Shape], keras.Model]] = {
 
 
 def built(key: str, classes: int = 2) -> tuple[keras.Model, keras.Model]:
-    """The network of a row of scratch_rows: whole, and without its last layer; both have the same weights."""
+    """Build the network of a key of small_rows.py: whole, and without its last layer. Both share their weights.
+
+    The whole takes raw RGB (None, 64, 64, 3) in 0..255 and gives probabilities (None, classes). Raises KeyError.
+    """
     network, width = small_rows.BUILDS[key]
     whole = NETWORKS[network](Shape(classes, width))
     return whole, keras.Model(whole.input, whole.layers[-1].input, name=key)

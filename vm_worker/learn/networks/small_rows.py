@@ -1,6 +1,6 @@
-"""The small networks that are trained from nothing, as rows like those of the pretrained ones.
+"""Rows of figures for the small networks that are trained from scratch, like those of the pretrained networks.
 
-Rows are data, and importing this module does not import keras; `scratch.py` builds what a row describes.
+Rows are data, and this module does not import keras; `small.py` builds the network that a row describes.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ TITLES = {
     "mobilenet_v2": "MobileNetV2",
 }
 WIDTHS = {1.0: "", 0.5: " 1/2", 0.25: " 1/4", 0.125: " 1/8"}  # of the layers, in shares of the papers' own
-# Photos to learn from, at most, that a width is for: a wider network learns them by heart before it learns the kinds,
-# and takes four times as long for each of them.
+# Each width and the largest number of training photos that it is for. A wider network would learn so few photos by
+# heart, and each step up in width takes about four times as long.
 _MOST_PHOTOS = {0.25: 3_000, 0.5: 30_000}
 # For each width in the order above: features, parameters without the top layer, 1e9 multiply-adds.
 _FIGURES: Mapping[str, tuple[tuple[int, int, float], ...]] = {
@@ -36,7 +36,7 @@ _FIGURES: Mapping[str, tuple[tuple[int, int, float], ...]] = {
 
 
 def key(network: str, width: float) -> str:
-    """What a network of this width is called in files and reports."""
+    """Return the name of a network of this width in files and reports."""
     return f"scratch_{network}_{round(100 * width)}"
 
 
@@ -67,11 +67,11 @@ ROWS: Mapping[str, Backbone] = {
 
 
 def fitting(photos: int) -> list[Backbone]:
-    """The four, at a width that suits so many photos to learn from."""
+    """Return the rows of the four networks, at the width that suits so many training photos."""
     width = next((width for width, most in _MOST_PHOTOS.items() if photos <= most), 1.0)
     return [ROWS[key(network, width)] for network in NETWORKS]
 
 
 def find(name: str) -> Backbone:
-    """The row of a key, pretrained or not. Raises KeyError."""
+    """Return the row of a key, pretrained or small. Raises KeyError."""
     return ROWS[name] if name in ROWS else CATALOGUE[name]

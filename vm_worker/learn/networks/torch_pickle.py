@@ -21,7 +21,7 @@ DTYPES: Mapping[str, np.dtype[Any]] = {"FloatStorage": np.dtype("<f4"), "LongSto
 
 
 def read_state(path: Path) -> dict[str, NDArray[Any]]:
-    """The state dict as arrays by name. Raises pickle.UnpicklingError for anything but plain tensors."""
+    """Return the state dict as arrays by name. Raises pickle.UnpicklingError for anything but plain tensors."""
     with path.open("rb") as file:
         if _Restricted(file).load() != MAGIC:
             raise pickle.UnpicklingError(f"{path.name} is no legacy PyTorch checkpoint")
@@ -35,7 +35,7 @@ def read_state(path: Path) -> dict[str, NDArray[Any]]:
 
 
 class Storage:
-    """A flat run of numbers, filled after the pickles have been read."""
+    """A flat array of numbers, filled after the pickles have been read."""
 
     def __init__(self, dtype: np.dtype[Any], length: int) -> None:
         self.dtype = dtype
@@ -43,13 +43,13 @@ class Storage:
 
 
 class View:
-    """A tensor: a window on a storage."""
+    """A tensor: a part of a storage, seen by shape and strides."""
 
     def __init__(self, storage: Storage, offset: int, shape: tuple[int, ...], strides: tuple[int, ...]) -> None:
         self._storage, self._offset, self._shape, self._strides = storage, offset, shape, strides
 
     def array(self) -> NDArray[Any]:
-        """A copy of what the window shows. Raises pickle.UnpicklingError for one that looks outside."""
+        """Copy the tensor's numbers. Raises pickle.UnpicklingError where it reaches outside its storage."""
         last = self._offset + sum((size - 1) * stride for size, stride in zip(self._shape, self._strides, strict=True))
         inside = self._offset >= 0 and min((0, *self._strides)) >= 0 and last < self._storage.data.size
         if not inside or 0 in self._shape:
@@ -64,7 +64,7 @@ def _rebuild(storage: Storage, offset: int, shape: Any, strides: Any, *_: Any) -
 
 
 class _Restricted(pickle.Unpickler):
-    """Knows tensors, float and long storages and ordered dicts; nothing else."""
+    """An unpickler that knows tensors, float and long storages and ordered dicts, and refuses everything else."""
 
     def __init__(self, file: IO[bytes]) -> None:
         super().__init__(file, encoding="ascii")

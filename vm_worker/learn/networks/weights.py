@@ -1,4 +1,4 @@
-"""Where pretrained weights come from, in order: a folder, a pip package, the Keras download.
+"""Find pretrained weights: first in a folder, then in a pip package, then by the Keras download.
 
 Nothing here imports keras. A `gs://` prefix is not read yet: copy it to a folder.
 """
@@ -24,11 +24,11 @@ DOWNLOAD_TEST_SECONDS = 5.0
 
 @dataclass(frozen=True)
 class WeightFile(AsJson):
-    """Checked weights of one network; for a download the path is empty and Keras checks its own hash."""
+    """The checked weights of one network. For a download the path is empty, and Keras checks the hash itself."""
 
     key: str
     path: Path
-    kind: str  # KERAS_H5 | TORCH_PICKLE | DOWNLOAD | OWN: of a network that this job trained from nothing
+    kind: str  # KERAS_H5 | TORCH_PICKLE | DOWNLOAD | OWN (this job trained the network from scratch)
 
 
 @dataclass(frozen=True)
@@ -60,10 +60,10 @@ PACKAGES: Mapping[str, Package] = {
 
 
 def find(keys: Sequence[str], folder: str, download: bool) -> tuple[dict[str, WeightFile], dict[str, str]]:
-    """The weights of these networks, and for the others the reason in plain words.
+    """Return the weights of these networks by key, and for the others the reason in plain words.
 
-    `folder` holds `<key>.weights.h5` without top, checked against its SHA256SUMS where it has one;
-    empty = none. `download` allows the Keras download, tried only after one connection test.
+    `folder` holds `<key>.weights.h5` without top layer, checked against its SHA256SUMS where it has one; empty: no
+    folder. `download` allows the Keras download, which is tried only after one connection test.
     """
     found: dict[str, WeightFile] = {}
     missing: dict[str, str] = {}
@@ -128,7 +128,7 @@ def _from_keras(found: dict[str, WeightFile], missing: dict[str, str]) -> None:
 
 
 def reachable(url: str) -> bool:
-    """Anything at all answers there within five seconds."""
+    """Return whether anything at all answers at the address within five seconds."""
     try:
         requests.head(url, timeout=DOWNLOAD_TEST_SECONDS)
     except requests.RequestException:

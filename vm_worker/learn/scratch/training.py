@@ -144,7 +144,7 @@ def repeat(model: keras.Model, material: TrainingSet, epochs: int, budget: Budge
 def judge(model: keras.Model, judged: Examples) -> tuple[float, float]:
     """Accuracy and cross-entropy."""
     said = probabilities(model, judged)
-    return float((said.argmax(1) == judged.labels).mean()), float(statistics.surprise(said, judged.labels).mean())
+    return float((said.argmax(1) == judged.labels).mean()), float(statistics.cross_entropy(said, judged.labels).mean())
 
 
 def probabilities(model: keras.Model, examples: Examples) -> NDArray[np.float32]:

@@ -1,1 +1,1 @@
-"""Fine-tuning of the selected network: the trials, the search over them, the last training."""
+"""Fine-tuning of the selected network: trials of recipes, the search over them, and the last training."""

@@ -1,4 +1,4 @@
-"""Fine-tuning as a study: which recipes a search may try, what a trial of one is, and what becomes of its result."""
+"""Fine-tuning as a study for the search: the space of recipes, the trial of a recipe, and the use of its result."""
 
 from __future__ import annotations
 
@@ -19,66 +19,66 @@ from vm_worker.learn.tune.timetable import Timetable
 from vm_worker.learn.tune.trial_table import TrialTable
 from vm_worker.search.searcher import Outcome
 from vm_worker.search.space import Choice, Point, Range, Space
-from vm_worker.search.study import Ran
+from vm_worker.search.study import TrialRun
 
-EPOCHS = (0.5, 1.0, 1.5, 2.5)  # times the rule's
-BATCH_LEAST = 4  # half of less is no batch
+EPOCHS = (0.5, 1.0, 1.5, 2.5)  # times the epochs of the rule
+BATCH_LEAST = 4  # photos; the smallest batch that is tried where memory is short
 
 
 @dataclass(frozen=True)
 class Recipes:
-    """What a search of one job varies, and how its trials are named."""
+    """The facts of a job on which the space of recipes and the names of trials depend."""
 
     backbone: Backbone
-    rule: Recipe
+    rule: Recipe  # the first recipe that is tried
     epochs_most: int
     search: str  # the algorithm's name
-    fingerprint: str  # of the photos
+    fingerprint: str  # SHA-256 of the photos
     seed: int
 
 
 class FineTuning:
-    """The study. Its designs are recipes; it is the keeper of its results, too."""
+    """The study of recipes: it implements the ports `Study` and `Results` of the search."""
 
     def __init__(
         self, recipes: Recipes, timetable: Timetable, table: TrialTable, runner: TaskRunner, progress: TuningProgress
     ) -> None:
         self._recipes, self._timetable, self._table = recipes, timetable, table
         self._runner, self._progress = runner, progress
-        self._known: dict[str, int] = {}  # epochs of the suggestion, by the key of a committed trial
+        self._committed: dict[str, int] = {}  # epochs of the suggestion, by the key of a committed trial
 
     def remember(self, committed: dict[str, TrialResult]) -> None:
-        """Let these results of earlier attempts, by key, be found again whatever fits the time now."""
-        self._known |= {key: one.suggested for key, one in committed.items() if one.suggested is not None}
+        """Note the results of earlier attempts, by key: they are found again whatever fits the time now."""
+        self._committed |= {key: one.suggested for key, one in committed.items() if one.suggested is not None}
 
     @property
     def space(self) -> Space:
-        """What is tried beside the rule; the rule's own other values may lie outside."""
+        """The recipes that a search may suggest; the rule's own values may lie outside."""
         return space(self._recipes.backbone, self._recipes.rule.epochs, self._recipes.epochs_most)
 
     @property
     def first(self) -> Sequence[Point]:
-        """The rule, and the rule with one thing changed that helps where it does not suffice.
+        """The first points to try: the rule, the rule with everything unfrozen, and the rule with mixed photos.
 
-        Photos unlike ImageNet's gain when everything is unfrozen, at a lower rate; few photos gain from being mixed.
+        Photos unlike ImageNet's gain when everything is unfrozen, at a lower rate. Small sets gain from mixing.
         """
         rule = self._recipes.rule
         deeper = replace(rule, cut=EVERYTHING.layer, rate=float(f"{rule.rate / 2:.3g}"))
         return [one.to_json() for one in (rule, deeper, replace(rule, augmentation=MIXED))]
 
     def decode(self, point: Point) -> Recipe:
-        """The recipe of a point."""
+        """Return the recipe of a point."""
         return Recipe.from_json(point)
 
     def key(self, design: Recipe) -> str:
-        """The first 40 digits of the SHA-256 of all that a result depends on, as canonical JSON."""
+        """Return the first 40 hex digits of the SHA-256 of all that a result depends on, as canonical JSON."""
         recipes = self._recipes
         whole = {"recipe": design.to_json(), "dataset": recipes.fingerprint, "backbone": recipes.backbone.key}
         text = json.dumps({**whole, "seed": recipes.seed}, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:40]
 
     def task(self, design: Recipe, key: str) -> JsonObject:
-        """Train with this recipe and judge."""
+        """Return the task message: train with this recipe and judge."""
         return TrialTask(
             inputs=self._runner.inputs,
             seconds=self._runner.budget.remaining(),
@@ -91,41 +91,44 @@ class FineTuning:
         ).message()
 
     def fits(self, design: Recipe, begun: Container[str]) -> Recipe | None:
-        """The recipe, or the same with fewer epochs; what has begun or is committed goes first."""
+        """Return the recipe, or the same with fewer epochs, that fits the time; None where none does.
+
+        A variant whose trial has begun (its key is in `begun`) or is committed is preferred.
+        """
         for one in self._timetable.shorter(design):
             key = self.key(one)
-            if key in begun or self._known.get(key) == design.epochs:
+            if key in begun or self._committed.get(key) == design.epochs:
                 return one
         leader = self._table.leader
         best = replace(leader.recipe, epochs=leader.result.epochs) if leader else None
         return self._timetable.fitted(design, best)
 
     def smaller(self, design: Recipe) -> Recipe | None:
-        """Half the batch, and half the rate with it."""
+        """Return the recipe with half the batch and half the learning rate; None below the smallest batch."""
         batch = design.batch // 2
         return None if batch < BATCH_LEAST else replace(design, batch=batch, rate=design.rate / 2)
 
     def batch_begins(self) -> None:
-        """Compare the trials of this batch with those that have ended."""
+        """Compare the trials that come now with all that have ended before."""
         self._table.compare_with_ended()
 
     def started(self, key: str) -> None:
-        """Show this trial on the page."""
+        """Show this trial on the status page."""
         self._progress.show(key, f"Trial {len(self._table.rows) + 1}")
 
-    def committable(self, ran: Ran[Recipe], result: JsonObject) -> JsonObject | None:
-        """The result with what it was a trial of; None where the time ended before the first epoch did."""
+    def committable(self, run: TrialRun[Recipe], result: JsonObject) -> JsonObject | None:
+        """Add the recipe and its origin to the result; None where the time ended before the first epoch did."""
         if "score" not in result:
             return None
-        self._timetable.filled(ran.design.cut)
-        found = TrialResult.from_json(result)
-        found = replace(found, kind=ran.kind, suggested=ran.suggested.epochs, recipe=ran.design)
-        if ran.as_ != ran.design:
-            found = replace(found, batch=ran.as_.batch, rate=ran.as_.rate)
-        return found.to_json()
+        self._timetable.filled(run.design.cut)
+        trial = TrialResult.from_json(result)
+        trial = replace(trial, kind=run.kind, suggested=run.suggested.epochs, recipe=run.design)
+        if run.reduced != run.design:
+            trial = replace(trial, batch=run.reduced.batch, rate=run.reduced.rate)
+        return trial.to_json()
 
     def record(self, kind: str, design: Recipe, result: JsonObject) -> Outcome:
-        """Enter the row, and believe the trial's pace from now on."""
+        """Enter the trial's row, and reckon with its pace from now on."""
         if result.get("score") is None:
             self._table.skip(kind, design, str(result.get("note", LATE)))
             return Outcome(None)
@@ -140,7 +143,7 @@ class FineTuning:
 
 
 def space(backbone: Backbone, epochs: int, epochs_most: int) -> Space:
-    """The space around a rule of so many epochs."""
+    """Return the space of recipes around a rule of so many epochs."""
     choices = tuple(sorted({max(1, min(int(share * epochs), epochs_most)) for share in EPOCHS}))
     return Space(
         (

@@ -1,6 +1,6 @@
-"""What tuning asks an executor's process to do, and what comes back, as frozen values with a JSON form.
+"""Messages between tuning and an executor's process: tasks and results, as frozen values with a JSON form.
 
-A task names what to do under "do". A result tells under "state" whether it came to its end.
+A task's key "do" names its kind. A result's key "state" says whether the task came to its end.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ ENDED, PRUNED, LATE = "ended", "pruned", "out_of_time"  # states of a result
 
 @dataclass(frozen=True)
 class Task(AsJson):
-    """What every task has."""
+    """The part that all tasks share."""
 
     do: ClassVar[str]
 
     inputs: TuningInputs
-    seconds: float  # that it may take
+    seconds: float  # the time that the task may take
 
     def message(self) -> JsonObject:
-        """The task as an executor takes it."""
+        """Return the task as JSON, with its kind."""
         return {"do": self.do, **self.to_json()}
 
 
 @dataclass(frozen=True)
 class SurveyTask(Task):
-    """Measure how fast the network runs and trains here."""
+    """A task: measure how fast the network runs and trains on this machine."""
 
     do = "survey"
 
@@ -44,7 +44,7 @@ class SurveyTask(Task):
 
 @dataclass(frozen=True)
 class PrepareTask(Task):
-    """Compute the activations at a cut, and judge heads."""
+    """A task: compute the activations at a cut, and judge heads."""
 
     do = "prepare"
 
@@ -54,68 +54,68 @@ class PrepareTask(Task):
 
 @dataclass(frozen=True)
 class TrialTask(Task):
-    """Train above a cut on the training rows, judge on the validation rows, write the weights."""
+    """A task: train above a cut on the training rows, judge on the validation rows, write the weights."""
 
     do = "trial"
 
     key: str
     recipe: Recipe
     views: Views
-    weights: Path  # where they go
-    search: str  # the algorithm, whose rule gives up a hopeless trial
-    rivals: tuple[tuple[float, ...], ...]  # errors after each epoch, of the trials that it is compared with
+    weights: Path  # the file that they are written to
+    search: str  # the search algorithm, whose pruning rule gives up a hopeless trial
+    rivals: tuple[tuple[float, ...], ...]  # the errors after each epoch of the trials that it is compared with
 
 
 @dataclass(frozen=True)
 class LastTraining(AsJson):
-    """How the delivered model is trained."""
+    """The settings of the last training, which makes the delivered model."""
 
     recipe: Recipe
     epochs: int
-    start: str  # a trial's weights to go on from; empty: the pretrained network
+    start: str  # the file of a trial's weights to continue from; empty: start from the pretrained network
 
 
 @dataclass(frozen=True)
 class FinalTask(Task):
-    """Train on train+validation and write the weights; without a training the head alone."""
+    """A task: train on train+validation and write the weights; without `training`, train the head alone."""
 
     do = "final"
 
     cut: str
     views: Views
-    weights: Path  # where they go
+    weights: Path  # the file that they are written to
     training: LastTraining | None = None
 
 
 @dataclass(frozen=True)
 class Surveyed(AsJson):
-    """What a survey measured."""
+    """The result of a survey: speeds and sizes of the network."""
 
-    forward: float  # seconds a picture, whole network, as training judges it
-    step: float  # seconds a picture of a step of training, whole network
+    forward: float  # seconds a picture: forward pass of the whole network by Keras
+    step: float  # seconds a picture: step of training of the whole network
     products: str  # the dtype that convolutions multiply in
-    frozen: float  # seconds a picture through the frozen network, as activations are computed
-    viewing: float  # seconds in which a random view of a picture is made
-    shares: Mapping[str, float]  # the part of a forward pass above each cut
-    numbers: Mapping[str, int]  # activations of a picture at each cut
-    above: Mapping[str, int]  # activations of a picture that a step of training keeps above each cut
+    frozen: float  # seconds a picture: pass through the frozen network by the fastest engine
+    view_seconds: float  # seconds to make a random view of a picture
+    share_above: Mapping[str, float]  # by cut: the share of a forward pass above it, 0..1
+    activations_at: Mapping[str, int]  # by cut: activations of a picture at it
+    activations_above: Mapping[str, int]  # by cut: activations of a picture that a step keeps above it
     state: str = ENDED
 
 
 @dataclass(frozen=True)
 class Prepared(AsJson):
-    """The scores of two heads that have not seen the validation rows."""
+    """The result of preparing: scores of two heads that have not seen the validation rows."""
 
-    head: Score  # of the selected one
-    views: Score  # of one that has seen the views
-    seen: int  # views that it has seen
+    head: Score  # of the selected head
+    views: Score  # of a head trained on views of the photos
+    seen: int  # number of views of each photo that this head was trained on
     seconds: float
     state: str = ENDED
 
 
 @dataclass(frozen=True)
 class EpochPoint(AsJson):
-    """One epoch of a trial, as the curve shows it."""
+    """One epoch of a trial, a point of its curve."""
 
     phase: str
     epoch: int
@@ -127,35 +127,35 @@ class EpochPoint(AsJson):
 
 @dataclass(frozen=True)
 class TrialResult(AsJson):
-    """What a trial found. With what the parent adds it is committed, for later attempts to read."""
+    """The result of a trial. The parent adds the last five fields and commits it, for later attempts to read."""
 
     state: str
     score: Score  # of the best epoch
-    epochs: int  # its number
+    epochs: int  # the best epoch's number, from 1
     errors: tuple[float, ...]  # of every epoch
     points: tuple[EpochPoint, ...]
     pace: float  # seconds an epoch
     seconds: float
-    kind: str | None = only_if_known()  # the search that suggested it
+    kind: str | None = only_if_known()  # "rule", or the search that suggested it
     suggested: int | None = only_if_known()  # epochs of the suggestion
     recipe: Recipe | None = only_if_known()
-    batch: int | None = only_if_known()  # what it was reduced to for want of memory
+    batch: int | None = only_if_known()  # batch and rate that it was reduced to where memory was short
     rate: float | None = only_if_known()
 
     @property
     def pruned(self) -> bool:
-        """Whether it was given up early."""
+        """Whether the trial was given up early."""
         return self.state == PRUNED
 
 
 @dataclass(frozen=True)
 class Finished(AsJson):
-    """What the last training did."""
+    """The result of the last training."""
 
     epochs: int
     state: str = ENDED
 
 
 def late(result: JsonObject) -> bool:
-    """Whether the time ended before the task did."""
+    """Return whether the time ended before the task did."""
     return result["state"] == LATE

@@ -1,4 +1,4 @@
-"""What a tuning begins with: the network measured, the rule that the time allows, activations and heads prepared."""
+"""Plan a tuning: measure the network, choose the first recipe (the rule), prepare activations and heads."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ LATE, NO_TIME = "it did not end in time", "the time left does not allow it"
 
 
 class NotTuned(Exception):
-    """Nothing can be tuned. The message says why, for the report."""
+    """The network cannot be tuned. The message says why, for the report."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything that is known before the first trial."""
+    """The facts and decisions before the first trial."""
 
     products: str  # the dtype that convolutions multiply in
     timetable: Timetable
@@ -30,8 +30,8 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What a plan is made for."""
+class PlanRequest:
+    """The network, the photos' counts and the limits that a plan is made for."""
 
     backbone: Backbone
     images_per_second: float  # through the frozen network, as selection measured it
@@ -40,12 +40,12 @@ class Wanted:
     committed: tuple[TrialResult, ...]  # of earlier attempts
 
 
-def planned(wanted: Wanted, runner: TaskRunner) -> Plan:
-    """Measure and prepare. Raises NotTuned, and OutOfMemory or TaskFailed where a task does not succeed."""
-    surveyed = runner.survey(wanted.images_per_second)
-    timetable = Timetable(Speeds.of(surveyed, wanted.counts), runner.budget)
-    rule = _committed_rule(wanted.committed) or timetable.rule(wanted.backbone, wanted.epochs_most)
-    cut = rule.cut if rule else cuts(wanted.backbone)[0].layer
+def make_plan(request: PlanRequest, runner: TaskRunner) -> Plan:
+    """Measure the network and prepare. Raises NotTuned, and OutOfMemory or TaskFailed where a task fails."""
+    surveyed = runner.survey(request.images_per_second)
+    timetable = Timetable(Speeds.of(surveyed, request.counts), runner.budget)
+    rule = _committed_rule(request.committed) or timetable.rule(request.backbone, request.epochs_most)
+    cut = rule.cut if rule else cuts(request.backbone)[0].layer
     if rule is None and not timetable.fits_preparing(cut):
         raise NotTuned(NO_TIME)
     prepared = runner.prepare(cut, timetable.views(cut))
@@ -56,5 +56,5 @@ def planned(wanted: Wanted, runner: TaskRunner) -> Plan:
 
 
 def _committed_rule(results: Iterable[TrialResult]) -> Recipe | None:
-    """The rule of an earlier attempt, so that the search is the same as there."""
+    """Find the rule of an earlier attempt, so that the search goes the same way as there."""
     return next((result.recipe for result in results if result.kind == "rule"), None)

@@ -1,4 +1,4 @@
-"""What the page hears while a network is tuned: a message, how much of the time has passed, and a trial's curve."""
+"""Report the progress of tuning to the status page: a message, the share of time passed, and a trial's curve."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from vm_worker.results.candidates import CurvePoint
 
 
 class TuningProgress:
-    """Hears what trials tell, and tells the page of the one that is waited for."""
+    """A listener to the trials that reports the current one to the status page."""
 
     def __init__(self, name: str, budget: Budget, sink: ProgressSink) -> None:
-        """`name`: the key of the network."""
+        """`name` is the key of the network."""
         self.message = "Measuring"
         self._name, self._budget, self._sink = name, budget, sink
         self._whole = max(budget.remaining(), 1e-6)  # seconds
-        self._curves: dict[str, list[CurvePoint]] = {}  # by trial
-        self._shown = ""  # the trial that is waited for
+        self._curves: dict[str, list[CurvePoint]] = {}  # by the key of the trial
+        self._shown = ""  # the key of the current trial
 
     def show(self, key: str, message: str) -> None:
-        """Wait for this trial now."""
+        """Make this trial the current one."""
         self._shown, self.message = key, message
 
-    def hear(self, told: Mapping[str, Any]) -> None:
-        """Take what a task tells, and pass it on. Any thread may call."""
-        if "epoch" in told:
-            point = curve_point(self._name, EpochPoint.from_json(told["epoch"]))
-            curve = self._curves.setdefault(told.get("trial") or self._shown, [])
+    def hear(self, report: Mapping[str, Any]) -> None:
+        """Take a task's report of its progress, and pass it on. Any thread may call."""
+        if "epoch" in report:
+            point = curve_point(self._name, EpochPoint.from_json(report["epoch"]))
+            curve = self._curves.setdefault(report.get("trial") or self._shown, [])
             del curve[point.epoch - 1 :]  # a trial whose process was lost begins again
             curve.append(point)
         fraction = min(1.0, 1 - self._budget.remaining() / self._whole)
@@ -38,7 +38,7 @@ class TuningProgress:
 
 
 def curve_point(name: str, point: EpochPoint) -> CurvePoint:
-    """A trial's epoch as a point of the curve of this network."""
+    """Return a trial's epoch as a point of this network's curve."""
     return CurvePoint(
         phase=point.phase,
         name=name,

@@ -1,4 +1,4 @@
-"""How the unfrozen part of a network is trained, as plain values; nothing here imports keras."""
+"""Recipes: the settings of a fine-tuning, as plain values without keras."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from vm_worker.as_json import AsJson
 from vm_worker.learn.networks.catalogue import Backbone, Cut, Side
 
-EVERYTHING = Cut("image", Side.AFTER)  # the input layer: nothing stays frozen but the normalisation
+EVERYTHING = Cut("image", Side.AFTER)  # behind the input layer: all layers are trained, except for normalisation
 NONE, VIEWS, MIXED = "none", "views", "mixed views"
-AUGMENTATIONS = (NONE, VIEWS, MIXED)  # the photos alone; some views of each; two photos laid over each other, too
+AUGMENTATIONS = (NONE, VIEWS, MIXED)  # the photos alone; random views of each; views, and pairs mixed by mixup
 
 
 @dataclass(frozen=True)
 class Recipe(AsJson):
-    """One way to fine-tune. Its JSON form is what a searcher knows as a point."""
+    """The settings of one fine-tuning. Their JSON form is a point of the search's space."""
 
     cut: str  # the layer where the unfrozen part begins
     epochs: int
@@ -22,11 +22,11 @@ class Recipe(AsJson):
     batch: int
     dropout: float = 0.0  # of the pooled features
     decay: float = 0.01  # AdamW's weight decay
-    smoothing: float = 0.1  # of the labels
+    smoothing: float = 0.1  # label smoothing
     augmentation: str = VIEWS
 
     def shown(self) -> dict[str, float | int | str]:
-        """Name the settings as the report does."""
+        """Return the settings under the names that the report shows."""
         return {
             "unfrozen from": self.cut,
             "augmentation": self.augmentation,
@@ -41,19 +41,19 @@ class Recipe(AsJson):
 
 @dataclass(frozen=True)
 class Views(AsJson):
-    """Which views of the photos a trial may learn from, and whether they are kept."""
+    """The number of views of each photo that a trial learns from, and whether they are cached."""
 
-    count: int  # the plain one included
-    live: bool = False  # made anew while the trial runs
+    count: int  # the unchanged photo included
+    live: bool = False  # True: made anew in each epoch; False: made once and cached
 
 
 def cuts(backbone: Backbone) -> tuple[Cut, ...]:
-    """Where the network may be cut, the one that unfreezes least first; the last one unfreezes everything."""
+    """Return the network's cuts: the first one unfreezes least, the last one everything."""
     return (*((backbone.shallow,) if backbone.shallow else ()), *backbone.cuts, EVERYTHING)
 
 
 def cut_named(backbone: Backbone, layer: str) -> Cut:
-    """The cut at this layer. Raises ValueError when the network has none there."""
+    """Return the cut at this layer. Raises ValueError when the network has none there."""
     for cut in cuts(backbone):
         if cut.layer == layer:
             return cut

@@ -1,4 +1,4 @@
-"""A network cut in two for tuning, frozen below and trained above, and the photos that it learns from."""
+"""A network split in two for tuning, frozen below the cut and trained above it, and the photos it learns from."""
 
 from __future__ import annotations
 
@@ -9,112 +9,124 @@ from collections.abc import Callable
 import keras
 import numpy as np
 from keras import layers
-from numpy.typing import NDArray
 
 from vm_worker.intake.mapped import taken
+from vm_worker.learn.arrays import Floats, Rows
 from vm_worker.learn.budget import Budget
 from vm_worker.learn.features import activations, openvino
-from vm_worker.learn.features.activations import Cache, Filling, Forward, Inputs, Live, Stem
+from vm_worker.learn.features.activations import (
+    ActivationCache,
+    Filling,
+    Forward,
+    FrozenPart,
+    LiveActivations,
+    TailInputs,
+)
 from vm_worker.learn.features.extraction import BATCH, Source, forward
-from vm_worker.learn.features.views import Viewing, seen
+from vm_worker.learn.features.views import Viewing, random_views
 from vm_worker.learn.heads import linear
 from vm_worker.learn.heads.linear import FeatureRows, Head, Plan
 from vm_worker.learn.networks import assemble, build
 from vm_worker.learn.networks.catalogue import CATALOGUE, Backbone, Cut
 from vm_worker.learn.networks.fold_batchnorm import folded
-from vm_worker.learn.networks.precision import of_products
+from vm_worker.learn.networks.precision import product_dtype
 from vm_worker.learn.tune.recipe import EVERYTHING, Views, cut_named, cuts
-from vm_worker.learn.tune.tail_training import Rows, TailData, Weights
+from vm_worker.learn.tune.tail_training import TailData
 from vm_worker.learn.tune.tuning_inputs import TuningInputs
 
 FIRST_LAYERS = (layers.InputLayer, layers.Rescaling)
 UNKEPT = (*FIRST_LAYERS, layers.BatchNormalization)  # normalisation is folded into the convolutions
-ALIKE = 0.999  # least mean cosine between what two precisions make of a picture
-# What is not a matrix product waits for memory. In multiplications of one, fitted to the steps of seven networks above
-# three cuts each, on a CPU (tests/benchmarks/shares.py): they are met within a factor of 1.2, without these 1.5.
-DEPTHWISE_COST = 4.0  # a multiplication of a depthwise convolution
-ELEMENT_COST = 20.0  # a number that any layer gives out
-# Pictures times their views that a head is fitted on: more views of so many pictures change it little, and take memory.
+ALIKE = 0.999  # least mean cosine between the outputs of two precisions for a picture
+# Operations other than matrix products wait for memory. Their costs, in multiplications of a matrix product, are fitted
+# to the training steps of seven networks above three cuts each, on a CPU (tests/benchmarks/shares.py). With them the
+# estimates are right within a factor of 1.2, without them within 1.5.
+DEPTHWISE_COST = 4.0  # of a multiplication in a depthwise convolution
+ELEMENT_COST = 20.0  # of an element of any layer's output
+# Pictures times views that a head is fitted on, at most: more views change the head little, and take memory.
 HEAD_ROWS = 32_768
 
 
 class SplitNetwork:
-    """One network for all trials of a process. Where it is cut, each trial says."""
+    """The network for all trials of a process; each trial chooses its own cut."""
 
-    def __init__(self, setting: TuningInputs) -> None:
-        self.setting = setting
-        self.backbone: Backbone = CATALOGUE[setting.weight.key]
-        self.selected = setting.head()
-        self.model = assemble.assemble(setting.weight, self.selected)
-        rows = setting.rows()
-        pixels = np.load(setting.pixels, mmap_mode="r", allow_pickle=False)
+    def __init__(self, tuning: TuningInputs) -> None:
+        self.tuning = tuning
+        self.backbone: Backbone = CATALOGUE[tuning.weight.key]
+        self.selected = tuning.head()
+        self.model = assemble.assemble(tuning.weight, self.selected)
+        rows = tuning.rows()
+        pixels = np.load(tuning.pixels, mmap_mode="r", allow_pickle=False)
         self.source = Source(pixels, np.concatenate([rows.train, rows.validation]))
         self.labels: Rows = rows.labels
         self.everything = np.arange(len(self.labels), dtype=np.int64)
         self.train, self.validation = self.everything[: len(rows.train)], self.everything[len(rows.train) :]
-        self._pretrained: list[Weights] = self.model.get_weights()
-        self._caches: dict[tuple[str, int], Cache] = {}
-        self._heads: dict[tuple[bytes, int], Head] = {}  # by rows and views
-        self._passes: dict[str, Stem] = {}  # for live views, by the cut's layer
-        self._timed_stem: tuple[str, Stem] | None = None  # kept for the first inputs, at the cut of this layer
+        self._pretrained: list[Floats] = self.model.get_weights()
+        self._caches: dict[tuple[str, int], ActivationCache] = {}  # by the cut's layer and the number of views
+        self._heads: dict[tuple[bytes, int], Head] = {}  # by rows and number of views
+        self._live_parts: dict[str, FrozenPart] = {}  # for live views, by the cut's layer
+        self._timed_part: tuple[str, FrozenPart] | None = None  # layer and frozen part, kept for the first inputs
 
-    def inputs(self, layer: str, views: Views, budget: Budget, tell: Callable[[float], None]) -> Inputs:
-        """What reaches the tail above this layer; computed at the first call. Raises OutOfTime."""
-        setting = self.setting
+    def inputs(self, layer: str, views: Views, budget: Budget, tell: Callable[[float], None]) -> TailInputs:
+        """Return the activations at this layer's cut, computed at the first call.
+
+        `tell` hears the part done, 0..1. Raises OutOfTime, and OSError for a full disk.
+        """
+        tuning = self.tuning
         key = layer, 1 if views.live else views.count
         if key not in self._caches:
-            self.restore()  # a tail that was trained before must not speak for the pretrained network
-            kept, self._timed_stem = self._timed_stem, None
-            stem = kept[1] if kept and kept[0] == layer else self._stem(cut_named(self.backbone, layer))
-            viewing = Viewing(key[1], setting.mirror, setting.seed)
-            path = setting.folder / f"activations-{uuid.uuid4().hex}.npy"  # others may work in this folder
-            self._caches[key] = activations.fill(stem, self.source, viewing, Filling(path, budget, tell))
+            self.restore()  # the features must be those of the pretrained network, not of an earlier trial's
+            kept, self._timed_part = self._timed_part, None
+            part = kept[1] if kept and kept[0] == layer else self._frozen_part(cut_named(self.backbone, layer))
+            viewing = Viewing(key[1], tuning.mirror, tuning.seed)
+            path = tuning.folder / f"activations-{uuid.uuid4().hex}.npy"  # other processes may use this folder
+            self._caches[key] = activations.fill(part, self.source, viewing, Filling(path, budget, tell))
         cache = self._caches[key]
         if not views.live:
             return cache
-        if layer not in self._passes:
+        if layer not in self._live_parts:
             self.restore()
-            self._passes[layer] = self._pass(cut_named(self.backbone, layer))
-        return Live(cache, self._passes[layer], self.source, Viewing(views.count, setting.mirror, setting.seed))
+            self._live_parts[layer] = self._live_part(cut_named(self.backbone, layer))
+        viewing = Viewing(views.count, tuning.mirror, tuning.seed)
+        return LiveActivations(cache, self._live_parts[layer], self.source, viewing)
 
-    def features(self) -> NDArray[np.float32]:
-        """What the pretrained network makes of the views that were computed most: (views, n, d)."""
+    def features(self) -> Floats:
+        """Return the pretrained network's features (views, n, d), of the cache with the most views."""
         return max((cache.features for cache in self._caches.values()), key=len)
 
-    def _stem(self, cut: Cut) -> Stem:
-        """Pixels -> activations at the cut and pooled features, in one pass."""
+    def _frozen_part(self, cut: Cut) -> FrozenPart:
+        """Build the part from pixels to activations at the cut and pooled features, in one pass."""
         tensor = build.tensor_at(self.model, cut)
         pooled = self.model.get_layer(build.POOL).output
         flat = layers.Concatenate()([layers.Flatten()(tensor), pooled])
-        model = keras.Model(self.model.input, flat, name="stem")
+        model = keras.Model(self.model.input, flat, name="frozen_part")
         features = self.backbone.features
-        return Stem(self._fastest(model, [-features]), tuple(tensor.shape[1:]), features)
+        return FrozenPart(self._fastest(model, [-features]), tuple(tensor.shape[1:]), features)
 
-    def _pass(self, cut: Cut) -> Stem:
-        """Pixels -> activations at the cut alone."""
+    def _live_part(self, cut: Cut) -> FrozenPart:
+        """Build the part from pixels to activations at the cut, without pooled features."""
         tensor = build.tensor_at(self.model, cut)
         if cut == EVERYTHING:
-            return Stem(lambda images: images.reshape(len(images), -1), tuple(tensor.shape[1:]))
-        model = keras.Model(self.model.input, layers.Flatten()(tensor), name="pass")
-        return Stem(self._fastest(model, []), tuple(tensor.shape[1:]))
+            return FrozenPart(lambda images: images.reshape(len(images), -1), tuple(tensor.shape[1:]))
+        model = keras.Model(self.model.input, layers.Flatten()(tensor), name="live_part")
+        return FrozenPart(self._fastest(model, []), tuple(tensor.shape[1:]))
 
     def _fastest(self, model: keras.Model, ends: list[int]) -> Forward:
-        """The frozen model through OpenVINO in the fastest precision that says the same; else by Keras.
+        """Return the frozen model by OpenVINO in the fastest precision with equal outputs, else by Keras.
 
-        `ends`: where its rows come apart into what is compared by itself.
+        `ends` are the columns at which a row of the output is split; each piece is compared by itself.
         """
 
-        def by_keras(images: NDArray[np.float32]) -> NDArray[np.float32]:
+        def by_keras(images: Floats) -> Floats:
             return np.asarray(model.predict_on_batch(images), np.float32)
 
         if not openvino.available():
             return by_keras
         pictures = self.source.pixels[np.resize(self.source.rows, BATCH)].astype(np.float32)
         expected = by_keras(pictures)
-        network = openvino.Network(model, self.setting.folder)
+        network = openvino.Network(model, self.tuning.folder)
         for precision in openvino.precisions():
             run = network.compiled(precision)
-            # Each by itself: activations are so many that features would not count beside them.
+            # Each piece by itself: next to the many activations the few features would not count.
             if all(
                 _alike(*parts)
                 for parts in zip(np.split(run(pictures), ends, 1), np.split(expected, ends, 1), strict=True)
@@ -123,73 +135,73 @@ class SplitNetwork:
         return by_keras
 
     def tail(self, layer: str, dropout: float = 0.0) -> keras.Model:
-        """Activations at the cut -> probabilities; shares its variables with the model."""
+        """Build the model from activations at the cut to probabilities; it shares its variables with `self.model`."""
         tensor, output = build.tensor_at(self.model, cut_named(self.backbone, layer)), self.model.output
         if dropout:
-            dropped = layers.Dropout(dropout, seed=self.setting.seed)(self.model.get_layer(build.POOL).output)
+            dropped = layers.Dropout(dropout, seed=self.tuning.seed)(self.model.get_layer(build.POOL).output)
             output = self.model.get_layer(assemble.OUTPUT)(dropped)
-        return folded(keras.Model(tensor, output), of_products())
+        return folded(keras.Model(tensor, output), product_dtype())
 
-    def data(self, inputs: Inputs, train: Rows, judge: Rows) -> TailData:
-        """Put together what a trial learns from and is judged on."""
-        return TailData(inputs, self.labels, train, judge, self.setting.classes, self.setting.seed)
+    def data(self, inputs: TailInputs, train: Rows, judge: Rows) -> TailData:
+        """Return the data of a trial, which learns from the rows `train` and is judged on the rows `judge`."""
+        return TailData(inputs, self.labels, train, judge, self.tuning.classes, self.tuning.seed)
 
     def restore(self) -> None:
-        """The pretrained network again, with the selected head."""
+        """Set the weights back to the pretrained network with the selected head."""
         self.model.set_weights(self._pretrained)
 
     def reset(self, head: Head) -> None:
-        """The pretrained network again, with this head."""
+        """Set the weights back to the pretrained network, with this head."""
         self.restore()
         self.model.get_layer(assemble.OUTPUT).set_weights(list(head.folded()))
 
     def refit(self, rows: Rows, views: int | None = None) -> Head:
-        """A head as the selected one, on these rows and so many of their views; None: all that are of use."""
-        views = views or self.of_use(rows)
+        """Train a head with the selected head's settings on these rows and so many views; None: `useful_views`."""
+        views = views or self.useful_views(rows)
         key = rows.tobytes(), views
         if key not in self._heads:
             self._heads[key] = self._refitted(rows, views)
         return self._heads[key]
 
-    def of_use(self, rows: Rows) -> int:
-        """How many views a head is fitted on."""
+    def useful_views(self, rows: Rows) -> int:
+        """Return the number of views that a head on these rows is trained on."""
         return min(len(self.features()), max(1, HEAD_ROWS // len(rows)))
 
     def _refitted(self, rows: Rows, views: int) -> Head:
-        head, setting = self.selected, self.setting
-        plan = Plan(setting.classes, setting.epochs, setting.seed, (head.strength,))
+        head, tuning = self.selected, self.tuning
+        plan = Plan(tuning.classes, tuning.epochs, tuning.seed, (head.strength,))
         flat = np.concatenate([taken(view, rows) for view in self.features()[:views]])
         return linear.refit(FeatureRows(flat, np.tile(self.labels[rows], views)), plan, head.epochs)
 
-    def said(self, head: Head) -> NDArray[np.float32]:
-        """(m, k): what the head says of the validation part, as the pictures are."""
+    def validation_probabilities(self, head: Head) -> Floats:
+        """Return the head's probabilities (m, k) of the unchanged validation photos."""
         return head.probabilities(self.features()[0, self.validation])
 
-    def seconds_an_image(self) -> float:
-        """Of a forward pass of a full batch through the whole network, as training makes it."""
+    def forward_seconds(self) -> float:
+        """Measure the seconds a picture of a forward pass through the whole network by Keras."""
         rows = np.resize(self.source.rows, BATCH)
         forward(self.model, self.source.pixels, rows)  # traces the graph
         return min(self._timed(rows) for _ in range(2)) / BATCH
 
-    def seconds_frozen(self) -> float:
-        """Of a pass of a picture through the frozen network, as activations are computed."""
+    def frozen_seconds(self) -> float:
+        """Measure the seconds a picture of a pass through the frozen network by its fastest engine."""
         layer = cuts(self.backbone)[0].layer
-        stem = self._stem(cut_named(self.backbone, layer))
-        self._timed_stem = layer, stem
-        images = activations.filled(self.source, self.everything[:BATCH])
+        part = self._frozen_part(cut_named(self.backbone, layer))
+        self._timed_part = layer, part
+        images = activations.padded(self.source, self.everything[:BATCH])
         times = [time.monotonic()]
         for _ in range(3):
-            stem.run(images)
+            part.run(images)
             times.append(time.monotonic())
         return float(np.diff(times).min()) / BATCH
 
-    def seconds_a_view(self) -> float:
-        """Of making a random view of a picture."""
-        images = activations.filled(self.source, self.everything[:BATCH])
-        random = np.random.default_rng(self.setting.seed)
+    def view_seconds(self) -> float:
+        """Measure the seconds that a random view of a picture takes."""
+        images = activations.padded(self.source, self.everything[:BATCH])
+        random = np.random.default_rng(self.tuning.seed)
         times = [time.monotonic()]
         for _ in range(3):
-            seen(images, self.setting.mirror, random)
+            random_views(images, self.tuning.mirror, random)
             times.append(time.monotonic())
         return float(np.diff(times).min()) / BATCH
 
@@ -199,35 +211,35 @@ class SplitNetwork:
         return time.monotonic() - started
 
     def share_above(self, cut: Cut) -> float:
-        """Which part of a forward pass lies above the cut, as reckoned."""
+        """Estimate the share of a forward pass above the cut, 0..1."""
         return share_above(self.model, cut)
 
-    def numbers(self, cut: Cut) -> int:
-        """How many activations one picture has at the cut."""
+    def activations_at(self, cut: Cut) -> int:
+        """Return the number of activations of one picture at the cut."""
         return int(np.prod(build.tensor_at(self.model, cut).shape[1:]))
 
-    def numbers_above(self, cut: Cut) -> int:
-        """How many activations of one picture a step of training keeps."""
+    def activations_above(self, cut: Cut) -> int:
+        """Return the number of activations of one picture that a step of training keeps above the cut."""
         tail = keras.Model(build.tensor_at(self.model, cut), self.model.output)
         shapes = [_shape(layer) for layer in tail.layers if not isinstance(layer, UNKEPT)]
         return int(sum(np.prod(shape) for shape in shapes))
 
 
 def share_above(model: keras.Model, cut: Cut) -> float:
-    """Which part of a forward pass lies above the cut, by what its layers multiply and give out: 0..1."""
+    """Estimate the share of a forward pass above the cut, 0..1, by its layers' multiplications and outputs."""
     tail = {layer.name for layer in keras.Model(build.tensor_at(model, cut), model.output).layers}
     costs = {layer.name: _cost(layer) for layer in model.layers}
     return sum(cost for name, cost in costs.items() if name in tail) / sum(costs.values())
 
 
-def _alike(one: NDArray[np.float32], other: NDArray[np.float32]) -> bool:
-    """The rows point the same way, but for rounding; their mean, as selection has it."""
+def _alike(one: Floats, other: Floats) -> bool:
+    """Return whether the mean cosine between the rows of two arrays (m, ...) is high, as selection asks, too."""
     lengths = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)
     return bool((np.sum(one * other, axis=1) / np.maximum(lengths, 1e-12)).mean() >= ALIKE)
 
 
 def _cost(layer: layers.Layer) -> float:
-    """Multiplications of one picture, roughly."""
+    """Estimate a layer's cost for one picture, in multiplications of a matrix product."""
     if isinstance(layer, FIRST_LAYERS):
         return 0.0
     shape = _shape(layer)
@@ -242,6 +254,6 @@ def _cost(layer: layers.Layer) -> float:
 
 
 def _shape(layer: layers.Layer) -> tuple[int, ...]:
-    """Of what it makes of one picture."""
+    """Return the shape of a layer's output for one picture."""
     out = layer.output[0] if isinstance(layer.output, list) else layer.output
     return tuple(out.shape[1:])

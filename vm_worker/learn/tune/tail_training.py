@@ -1,4 +1,4 @@
-"""One trial: train what lies above the cut, on activations, and keep the best epoch."""
+"""Train the tail of a network, the layers above the cut, on cached activations, and keep the best epoch."""
 
 from __future__ import annotations
 
@@ -9,37 +9,35 @@ from typing import Any
 
 import keras
 import numpy as np
-from numpy.typing import NDArray
 
+from vm_worker.learn.arrays import Floats, Rows
 from vm_worker.learn.budget import Budget
-from vm_worker.learn.features.activations import Inputs, OutOfTime
+from vm_worker.learn.features.activations import OutOfTime, TailInputs
 from vm_worker.learn.judge.scores import Score, score
 from vm_worker.learn.networks.fold_batchnorm import freeze_norms
 from vm_worker.learn.tune.recipe import MIXED, NONE, Recipe
 
-Rows = NDArray[np.int64]
-Weights = NDArray[np.float32]
-Batch = tuple[NDArray[np.float32], NDArray[np.float32]]
-WARM_UP = 0.1  # of all steps
-MIX = 0.2  # both parameters of the beta distribution that pictures are mixed by
+Batch = tuple[Floats, Floats]  # activations (m, ...) and true probabilities (m, k)
+WARM_UP = 0.1  # share of all steps in which the learning rate rises
+MIX = 0.2  # both parameters of mixup's beta distribution
 JUDGE_BATCH = 64
 
 
 @dataclass(frozen=True)
 class TailData:
-    """What a trial learns from and is judged on: positions among the inputs."""
+    """The activations and labels that a trial learns from, and those it is judged on."""
 
-    inputs: Inputs
+    inputs: TailInputs
     labels: Rows  # (n,)
-    train: Rows
-    judge: Rows  # empty where nothing is left to judge on
+    train: Rows  # positions among the inputs
+    judge: Rows  # positions among the inputs; empty: no judging
     classes: int
     seed: int
 
 
 @dataclass(frozen=True)
 class Epoch:
-    """One point of the curve."""
+    """The figures of one epoch: on the training batches, and on the judged rows."""
 
     accuracy: float
     loss: float
@@ -48,23 +46,23 @@ class Epoch:
 
 @dataclass(frozen=True)
 class TailResult:
-    """What became of the epochs."""
+    """The result of a training: the best epoch, and the error of every epoch."""
 
-    score: Score | None  # of the best one, whose weights the network has; None: not one ended in time
-    epochs: int  # its number
+    score: Score | None  # of the best epoch, whose weights the network has; None: no epoch ended in time
+    epochs: int  # the best epoch's number, from 1
     errors: tuple[float, ...]  # of every epoch
     pruned: bool  # given up early
 
 
 class TailTraining:
-    """The training of one tail. Its layers are the whole model's: training it trains the model."""
+    """The training of a tail. It shares its variables with the whole model: training it trains the model."""
 
-    def __init__(self, tail: keras.Model, lesson: TailData, recipe: Recipe) -> None:
-        self._tail, self._lesson, self._recipe = tail, lesson, recipe
-        self._batch = min(recipe.batch, len(lesson.train))
-        self.steps = len(lesson.train) // self._batch  # an epoch
-        self._random = np.random.default_rng(lesson.seed)
-        self._truth = np.eye(lesson.classes, dtype=np.float32)[lesson.labels]
+    def __init__(self, tail: keras.Model, data: TailData, recipe: Recipe) -> None:
+        self._tail, self._data, self._recipe = tail, data, recipe
+        self._batch = min(recipe.batch, len(data.train))
+        self.steps = len(data.train) // self._batch  # an epoch
+        self._random = np.random.default_rng(data.seed)
+        self._truth = np.eye(data.classes, dtype=np.float32)[data.labels]
         freeze_norms(tail)
         tail.compile(
             optimizer=keras.optimizers.AdamW(self._schedule(), weight_decay=recipe.decay),
@@ -81,23 +79,23 @@ class TailTraining:
         )
 
     def epoch(self, budget: Budget) -> Epoch:
-        """One pass, each image in one of its views. Raises OutOfTime."""
+        """Train for one epoch, with each image in one of its views, and judge. Raises OutOfTime."""
         self._tail.reset_metrics()
-        said: dict[str, Any] = {}
+        metrics: dict[str, Any] = {}
         for inputs, truth in _ahead(self._batches()):
             if budget.over():
                 raise OutOfTime
-            said = self._tail.train_on_batch(inputs, truth, return_dict=True)
-        return Epoch(float(said["accuracy"]), float(said["plain"]), judge(self._tail, self._lesson))
+            metrics = self._tail.train_on_batch(inputs, truth, return_dict=True)
+        return Epoch(float(metrics["accuracy"]), float(metrics["plain"]), judge(self._tail, self._data))
 
     def _batches(self) -> Iterator[Batch]:
-        """A fresh order, a fresh choice of views."""
-        lesson, recipe = self._lesson, self._recipe
-        order = self._random.permutation(lesson.train)
-        views = self._random.integers(0, 1 if recipe.augmentation == NONE else lesson.inputs.views, len(order))
+        """Yield an epoch's batches, in a fresh order and with a fresh choice of views."""
+        data, recipe = self._data, self._recipe
+        order = self._random.permutation(data.train)
+        views = self._random.integers(0, 1 if recipe.augmentation == NONE else data.inputs.views, len(order))
         for start in range(0, self.steps * self._batch, self._batch):
             rows = order[start : start + self._batch]
-            inputs = lesson.inputs.batch(views[start : start + self._batch], rows)
+            inputs = data.inputs.batch(views[start : start + self._batch], rows)
             if recipe.augmentation == MIXED:
                 yield mixed(inputs, self._truth[rows], self._random)
             else:
@@ -106,9 +104,10 @@ class TailTraining:
     def run(
         self, budget: Budget, tell: Callable[[int, Epoch], None], hopeless: Callable[[Sequence[float]], bool]
     ) -> TailResult:
-        """All epochs that the budget and the rivals allow; leaves the weights of the best one.
+        """Train until the last epoch, the end of the budget or `hopeless`; leave the best epoch's weights in place.
 
-        The best one has the lowest mean squared error: the accuracy on a few dozen photos jumps from epoch to epoch.
+        The best epoch has the lowest mean squared error: the accuracy on a few dozen photos jumps from epoch to
+        epoch. `tell` hears each epoch's number and figures; `hopeless` is asked with the errors so far.
         """
         best, number, kept, pruned = None, 0, self._tail.get_weights(), False
         errors: list[float] = []
@@ -126,9 +125,10 @@ class TailTraining:
         return TailResult(best, number, tuple(errors), pruned)
 
     def repeat(self, budget: Budget) -> int:
-        """All epochs, unjudged, or fewer where they turn out slow: how many. Raises OutOfTime.
+        """Train all epochs without choosing the best, or fewer where they are slow; return how many.
 
-        The rate comes down to 0 in either case. In the last epoch it is so low that its end may be missed.
+        The learning rate comes down to 0 in either case. In the last epoch it is so low that the training may be cut
+        off there. Raises OutOfTime where the budget ends earlier.
         """
         done, left = 0, self._recipe.epochs
         while left:
@@ -140,12 +140,12 @@ class TailTraining:
                     raise
                 break
             done, left = done + 1, left - 1
-            if left and done > 1:  # the first one traces the graph, and tells nothing of the others
+            if left and done > 1:  # the first epoch traces the graph: its time says nothing about the others
                 left -= self._shortened(left, before - budget.remaining(), budget)
         return done
 
     def _shortened(self, left: int, pace: float, budget: Budget) -> int:
-        """Go on in the schedule as if those epochs had passed that would not end in time: how many."""
+        """Skip, in the schedule of the rate, the epochs that would not end in time; return how many."""
         skipped = left - min(left, max(1, int(budget.remaining() / max(pace, 1e-6))))
         if skipped:
             iterations = self._tail.optimizer.iterations
@@ -153,10 +153,10 @@ class TailTraining:
         return skipped
 
 
-def mixed(inputs: NDArray[np.float32], truth: NDArray[np.float32], random: np.random.Generator) -> Batch:
-    """Each example with another one of the batch laid over it, inputs and truth in the same proportion.
+def mixed(inputs: Floats, truth: Floats, random: np.random.Generator) -> Batch:
+    """Mix each example with another one of the batch, inputs (m, ...) and truth (m, k) in the same proportion.
 
-    Mixup (Zhang et al., ICLR 2018), at the cut as manifold mixup has it (Verma et al., ICML 2019).
+    Mixup (Zhang et al., ICLR 2018), applied to activations as in manifold mixup (Verma et al., ICML 2019).
     """
     share = random.beta(MIX, MIX, len(inputs)).astype(np.float32)
     share = np.maximum(share, 1 - share)
@@ -166,7 +166,7 @@ def mixed(inputs: NDArray[np.float32], truth: NDArray[np.float32], random: np.ra
 
 
 def _ahead(batches: Iterator[Batch]) -> Iterator[Batch]:
-    """The same; the next one is put together while the last one is learnt from."""
+    """Yield the batches; the next one is made while the network learns from this one."""
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(next, batches, None)
         while (batch := waiting.result()) is not None:
@@ -174,18 +174,18 @@ def _ahead(batches: Iterator[Batch]) -> Iterator[Batch]:
             yield batch
 
 
-def judge(tail: keras.Model, lesson: TailData) -> Score:
-    """The tail as it is on the judged rows' plain views."""
-    if not len(lesson.judge):
+def judge(tail: keras.Model, data: TailData) -> Score:
+    """Score the tail on the unchanged photos of the judged rows; the worst score where there are none."""
+    if not len(data.judge):
         return Score(0.0, float("inf"))
-    return score(outputs(tail, lesson.inputs, lesson.judge), lesson.labels[lesson.judge])
+    return score(outputs(tail, data.inputs, data.judge), data.labels[data.judge])
 
 
-def outputs(model: keras.Model, inputs: Inputs, positions: Rows, view: int = 0) -> NDArray[np.float32]:
-    """What the model makes of one view, the plain one unless told, of these positions: (m, ...)."""
+def outputs(model: keras.Model, inputs: TailInputs, positions: Rows, view: int = 0) -> Floats:
+    """Return the model's outputs (m, ...) for one view of these positions (m,), by default the unchanged photo."""
     parts = []
     for start in range(0, len(positions), JUDGE_BATCH):
         rows = positions[start : start + JUDGE_BATCH]
-        filled = np.concatenate([rows, np.repeat(rows[-1:], JUDGE_BATCH - len(rows))])  # one shape, one graph
-        parts.append(np.asarray(model.predict_on_batch(inputs.batch(view, filled)), np.float32)[: len(rows)])
+        padded = np.concatenate([rows, np.repeat(rows[-1:], JUDGE_BATCH - len(rows))])  # one shape, one graph
+        parts.append(np.asarray(model.predict_on_batch(inputs.batch(view, padded)), np.float32)[: len(rows)])
     return np.concatenate(parts)

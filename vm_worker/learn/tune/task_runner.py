@@ -1,4 +1,4 @@
-"""The tasks of one tuning, handed to its executor one at a time."""
+"""Run the tasks of one tuning by its executor, one at a time."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from vm_worker.learn.tune.tuning_inputs import TuningInputs
 
 
 class TaskRunner:
-    """Asks an executor, and waits for what comes back."""
+    """A client of the executor: it submits a task and waits for the result."""
 
     def __init__(self, executor: Executor, inputs: TuningInputs, budget: Budget) -> None:
         self.executor, self.inputs, self.budget = executor, inputs, budget
@@ -35,12 +35,12 @@ class TaskRunner:
         return Surveyed.from_json(self._ask(task))
 
     def prepare(self, cut: str, views: Views) -> Prepared | None:
-        """Compute activations and judge heads; None: not in time. Raises OutOfMemory, TaskFailed."""
+        """Compute activations and judge heads; None where the time ends first. Raises OutOfMemory, TaskFailed."""
         result = self._ask(PrepareTask(self.inputs, self.budget.remaining(), cut, views))
         return None if late(result) else Prepared.from_json(result)
 
     def final(self, cut: str, views: Views, weights: Path, training: LastTraining | None) -> Finished | None:
-        """Train on all photos, or fit the head alone; None: not in time. Raises OutOfMemory, TaskFailed."""
+        """Train on all photos, or the head alone; None where the time ends first. Raises OutOfMemory, TaskFailed."""
         result = self._ask(FinalTask(self.inputs, self.budget.remaining(), cut, views, weights, training))
         return None if late(result) else Finished.from_json(result)
 

@@ -1,7 +1,7 @@
-"""What an executor's process does for tuning: measure, prepare, train a trial, train the delivered model.
+"""The tasks of tuning that an executor's process runs: measure, prepare, train a trial, train the delivered model.
 
-A trial trains from the selected head on (LP-FT: Kumar et al., ICLR 2022, section 3.4). The last training goes on from a
-trial's weights with a warm restart of the learning rate (Loshchilov and Hutter, ICLR 2017, section 3).
+A trial starts from the selected head (LP-FT: Kumar et al., ICLR 2022, section 3.4). The last training continues from
+a trial's weights with a warm restart of the learning rate (Loshchilov and Hutter, ICLR 2017, section 3).
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from jobs.json_values import JsonObject
 from vm_worker.executors.executor import Tell
 from vm_worker.learn import free_memory
+from vm_worker.learn.arrays import Floats
 from vm_worker.learn.atomic_files import replacing
 from vm_worker.learn.budget import Budget
-from vm_worker.learn.features.activations import Inputs, OutOfTime
+from vm_worker.learn.features.activations import OutOfTime, TailInputs
 from vm_worker.learn.judge.scores import score
-from vm_worker.learn.networks.precision import STEP, of_products
+from vm_worker.learn.networks.precision import STEP, product_dtype
 from vm_worker.learn.tune import tail_training
 from vm_worker.learn.tune.messages import (
     ENDED,
@@ -45,30 +45,32 @@ from vm_worker.learn.tune.tail_training import Epoch, TailTraining
 from vm_worker.search.algorithms import SEARCHES
 
 ENTRY = "vm_worker.learn.tune.tasks:work"
-FASTER = 1.6  # times: OpenVINO gains more (1.9 and up, tests/benchmarks/features.py); below it selection did without
+# Times faster than Keras. OpenVINO gains more (1.9 and up, tests/benchmarks/features.py): a network whose selection
+# was not so fast ran by Keras there.
+FASTER = 1.6
 
 T = TypeVar("T", bound=Task)
 
 
 @dataclass(frozen=True)
 class TaskContext(Generic[T]):
-    """What a task works with."""
+    """The network, the task and the budget that a task's function works with."""
 
     network: SplitNetwork
     task: T
     budget: Budget
     tell: Tell
 
-    def activations(self, layer: str, views: Views) -> Inputs:
-        """What reaches the layers above the cut. Raises OutOfTime."""
+    def activations(self, layer: str, views: Views) -> TailInputs:
+        """Return the activations at the cut of this layer. Raises OutOfTime, and OSError for a full disk."""
         return self.network.inputs(layer, views, self.budget, lambda part: self.tell({"preparing": part}))
 
 
-_networks: dict[Path, SplitNetwork] = {}  # the network of the last task: a process serves one job
+_networks: dict[Path, SplitNetwork] = {}  # the last task's network, by its job's folder; never more than one
 
 
 def work(message: JsonObject, tell: Tell) -> JsonObject:
-    """Do what the message asks for. That the time ended is a result, not an error."""
+    """Do what the message asks for. The end of the time is a result and raises no error."""
     kind, function = TASKS[str(message["do"])]
     task = kind.from_json(message)
     try:
@@ -88,39 +90,39 @@ def _network(task: Task) -> SplitNetwork:
 
 
 def survey(context: TaskContext[SurveyTask]) -> JsonObject:
-    """Measure how fast the network trains here, and reckon what lies above each cut."""
+    """Measure how fast the network trains here, and estimate the cost above each cut."""
     network = context.network
     every = cuts(network.backbone)
-    forward, frozen = network.seconds_an_image(), 1 / max(context.task.images_per_second, 1e-6)
+    forward, frozen = network.forward_seconds(), 1 / max(context.task.images_per_second, 1e-6)
     return Surveyed(
         forward=forward,
-        step=STEP[of_products()] * forward,
-        products=of_products(),
-        # Selection leaves a network to Keras where its one pass is short; here there will be several.
-        frozen=frozen if frozen < forward / FASTER else network.seconds_frozen(),
-        viewing=network.seconds_a_view(),
-        shares={cut.layer: network.share_above(cut) for cut in every},
-        numbers={cut.layer: network.numbers(cut) for cut in every},
-        above={cut.layer: network.numbers_above(cut) for cut in every},
+        step=STEP[product_dtype()] * forward,
+        products=product_dtype(),
+        # Selection runs a network by Keras where its single pass is short; tuning makes several passes.
+        frozen=frozen if frozen < forward / FASTER else network.frozen_seconds(),
+        view_seconds=network.view_seconds(),
+        share_above={cut.layer: network.share_above(cut) for cut in every},
+        activations_at={cut.layer: network.activations_at(cut) for cut in every},
+        activations_above={cut.layer: network.activations_above(cut) for cut in every},
     ).to_json()
 
 
 def prepare(context: TaskContext[PrepareTask]) -> JsonObject:
-    """Compute the activations at the cut. Judge the selected head, and one that has seen views, on unseen photos."""
+    """Compute the activations at the cut; judge the selected head, and a head trained on views, on unseen photos."""
     started = time.monotonic()
     context.activations(context.task.cut, context.task.views)
     network = context.network
     scores = {}
     for name, count in (("head", 1), ("views", None)):
-        said = network.said(network.refit(network.train, count))
-        _save(network.setting.folder / f"{name}.npy", said)
-        scores[name] = score(said, network.labels[network.validation]).rounded()
-    seen = network.of_use(network.train)
+        probabilities = network.validation_probabilities(network.refit(network.train, count))
+        _save(network.tuning.folder / f"{name}.npy", probabilities)
+        scores[name] = score(probabilities, network.labels[network.validation]).rounded()
+    seen = network.useful_views(network.train)
     return Prepared(scores["head"], scores["views"], seen, time.monotonic() - started).to_json()
 
 
 def one_trial(context: TaskContext[TrialTask]) -> JsonObject:
-    """Train on training rows, judge on validation rows, write the weights. A hopeless trial is given up early."""
+    """Train on training rows, judge on validation rows, write the weights; give up early where it is hopeless."""
     started, network, task = time.monotonic(), context.network, context.task
     recipe = task.recipe
     inputs = context.activations(recipe.cut, task.views)
@@ -155,9 +157,9 @@ def one_trial(context: TaskContext[TrialTask]) -> JsonObject:
 
 
 def final(context: TaskContext[FinalTask]) -> JsonObject:
-    """Train on train+validation by the recipe and write the weights; without a training the head alone.
+    """Train on train+validation by the recipe and write the weights; without `training`, train the head alone.
 
-    It goes on from a trial's weights where the task names some, else from the pretrained network.
+    The training continues from a trial's weights where the task names some, else from the pretrained network.
     """
     network, task, epochs = context.network, context.task, 0
     inputs = context.activations(task.cut, task.views)
@@ -174,9 +176,9 @@ def final(context: TaskContext[FinalTask]) -> JsonObject:
     return Finished(epochs).to_json()
 
 
-def _save(path: Path, said: NDArray[np.float32]) -> None:
+def _save(path: Path, probabilities: Floats) -> None:
     with replacing(path) as part:
-        np.save(part, said)
+        np.save(part, probabilities)
 
 
 def _save_weights(network: SplitNetwork, path: Path) -> None:

@@ -1,8 +1,9 @@
-"""Tune the selected network: the rule first, then a search, within the budget; what is best is trained further.
+"""Tune the selected network within a budget: try a first recipe, search for better ones, train the best further.
 
-Nothing here trains. Trials run in an executor, each is offered to the parent as soon as it has ended, and one
-that an earlier attempt has committed is not run again: only its result is read. A trial's weights are not
-committed. The delivered model goes on from them on train+validation; where they are lost, from the recipe alone.
+This module does not train by itself: trials run in an executor. Each result is offered to the parent as soon as the
+trial has ended. A trial that an earlier attempt has committed is not run again: only its result is read. A trial's
+weights are not committed. The last training continues from them on train+validation; where they are lost, it follows
+the recipe from the pretrained network.
 """
 
 from __future__ import annotations
@@ -11,13 +12,11 @@ import logging
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from jobs.options import Options
 from vm_worker.executors.choice import chosen
 from vm_worker.executors.executor import Executor, OutOfMemory, TaskFailed
 from vm_worker.intake.dataset import Part
+from vm_worker.learn.arrays import Floats
 from vm_worker.learn.budget import Budget
 from vm_worker.learn.labels import LabelledPhotos
 from vm_worker.learn.networks.catalogue import CATALOGUE
@@ -25,7 +24,7 @@ from vm_worker.learn.progress_events import ProgressSink
 from vm_worker.learn.tune.delivery import Delivered, Delivery
 from vm_worker.learn.tune.fine_tuning import FineTuning, Recipes
 from vm_worker.learn.tune.messages import TrialResult
-from vm_worker.learn.tune.plan import NO_TIME, NotTuned, Plan, Wanted, planned
+from vm_worker.learn.tune.plan import NO_TIME, NotTuned, Plan, PlanRequest, make_plan
 from vm_worker.learn.tune.progress import TuningProgress, curve_point
 from vm_worker.learn.tune.recipe import Recipe
 from vm_worker.learn.tune.task_runner import TaskRunner
@@ -47,17 +46,18 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class TuningPolicy:
-    """How trials run, and when their search ends."""
+    """Settings of tuning: how trials run, and when their search ends."""
 
-    # Seconds of time; with less, starting a process (5 to 8 s) would cost more than 5 % of it.
+    # Seconds of budget from which trials run in a process of their own: with less, its start (5 to 8 s) would take more
+    # than 5 % of the time.
     isolated_seconds: float = 150.0
     ending: EndPolicy = field(default_factory=EndPolicy)
-    entry: str = ENTRY  # what an executor's process runs
+    entry: str = ENTRY  # the function that an executor's process runs
 
 
 @dataclass(frozen=True)
 class TuneRequest:
-    """What to tune, on which photos, until when."""
+    """The network to tune, the photos, the options and the budget."""
 
     dataset: LabelledPhotos
     chosen: SelectedNetwork
@@ -72,20 +72,20 @@ class TuneRequest:
 
 @dataclass(frozen=True)
 class FineTuned:
-    """What came of it. The figures are of the fixed validation part, by models that had not seen it."""
+    """The result of tuning. Its figures are of the fixed validation part, by models that had not seen that part."""
 
-    better: bool
+    better: bool  # than the selected head
     weights_path: Path | None  # of the whole assembled model, when better
     trials: tuple[TrialRow, ...]
     curve: tuple[CurvePoint, ...]
     validation_accuracy: float | None  # None when no trial came to its end
     validation_loss: float | None
     search: SearchSummary
-    validation: NDArray[np.float32] | None = None  # (m, k): what the model of these figures says of the validation part
+    validation: Floats | None = None  # (m, k): probabilities of the validation photos by the model of these figures
 
 
 def tune(request: TuneRequest, sink: ProgressSink) -> FineTuned:
-    """Run the rule, search on, and keep the best only if it beats the selected head on the validation part."""
+    """Run the rule, search on, and keep the best model only if it beats the selected head on the validation part."""
     if request.options.trials == 0:
         return skipped(request, "no trials were asked for")
     if not worth_measuring(request.budget, request.images_per_second):
@@ -102,13 +102,13 @@ def tune(request: TuneRequest, sink: ProgressSink) -> FineTuned:
 
 
 def skipped(request: TuneRequest, note: str) -> FineTuned:
-    """Nothing was tuned, and why."""
+    """Return the result of a tuning that did not take place, with the reason."""
     only = TrialRow(1, "rule", {}, state="skipped", note=note)
     return FineTuned(False, None, (only,), (), None, None, _summary(request, 0, note))
 
 
 def _tuned(request: TuneRequest, executor: Executor, progress: TuningProgress) -> FineTuned:
-    """Everything, in its order. Raises NotTuned."""
+    """Plan, search and deliver. Raises NotTuned."""
     inputs = write_inputs(request.dataset, request.chosen, request.options, request.folder / "trials")
     runner = TaskRunner(executor, inputs, request.budget)
     committed = {key: TrialResult.from_json(result) for key, result in request.committed.results.items()}
@@ -127,9 +127,9 @@ def _tuned(request: TuneRequest, executor: Executor, progress: TuningProgress) -
 def _planned(request: TuneRequest, runner: TaskRunner, committed: dict[str, TrialResult]) -> Plan:
     counts = RowCounts(*(len(request.dataset.rows(part)) for part in (Part.TRAIN, Part.VALIDATION)))
     backbone, results = CATALOGUE[request.chosen.weight.key], tuple(committed.values())
-    wanted = Wanted(backbone, request.images_per_second, counts, request.options.epochs, results)
+    wanted = PlanRequest(backbone, request.images_per_second, counts, request.options.epochs, results)
     try:
-        return planned(wanted, runner)
+        return make_plan(wanted, runner)
     except (OutOfMemory, TaskFailed) as error:
         log.warning("tuning is given up: %s", error)
         raise NotTuned("it did not succeed on this machine") from error
@@ -141,7 +141,7 @@ def _recipes(request: TuneRequest, rule: Recipe) -> Recipes:
 
 
 def _searched(request: TuneRequest, study: FineTuning, rule: Recipe, executor: Executor) -> str:
-    """Try the rule, then what the searcher suggests; says how it ended."""
+    """Try the rule, then the searcher's suggestions; return how the search ended."""
     options = request.options
     first = [point for point in study.first if study.space.holds(point)]
     searcher = SEARCHES[options.search].make(study.space, options.seed, first)

@@ -1,4 +1,4 @@
-"""What all trials of one job have in common: where weights, photos and head lie. Plain values, for any process."""
+"""The files and settings that all trials of one job share, as plain values that any process can read."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from jobs.options import Options
 from vm_worker.as_json import AsJson
 from vm_worker.intake.dataset import Part
+from vm_worker.learn.arrays import Rows
 from vm_worker.learn.heads.linear import Head
 from vm_worker.learn.labels import LabelledPhotos
 from vm_worker.learn.networks.catalogue import CATALOGUE
@@ -27,40 +27,40 @@ class TuningInputs(AsJson):
     weight: WeightFile
     pixels: Path  # .npy (n, s, s, 3) uint8
     folder: Path  # of rows, head, activations and trained weights
-    classes: int
+    classes: int  # number of classes
     epochs: int  # of the schedule that the selected head was trained by
-    mirror: bool
+    mirror: bool  # whether views may be mirrored
     seed: int
 
     def rows(self) -> TuningRows:
-        """Labels and rows of the photos to learn from."""
+        """Read the rows of the training and validation photos, and their labels."""
         with np.load(self.folder / ROWS) as data:
             return TuningRows(data["train"], data["validation"], data["labels"])
 
     def head(self) -> Head:
-        """The selected head, trained on train+validation."""
+        """Read the selected head, trained on train+validation."""
         return Head.load(self.folder / HEAD)
 
 
 @dataclass(frozen=True)
 class TuningRows:
-    """Rows of the pixel map, and their labels: those of training first."""
+    """Rows of the array of pixels, and their labels."""
 
-    train: NDArray[np.int64]
-    validation: NDArray[np.int64]
-    labels: NDArray[np.int64]  # of train, then validation
+    train: Rows
+    validation: Rows
+    labels: Rows  # of the training rows, then of the validation rows
 
 
 @dataclass(frozen=True)
 class SelectedNetwork:
-    """The network that selection chose."""
+    """The network and head that selection chose."""
 
     weight: WeightFile
     head: Head  # trained on train+validation
 
 
 def write_inputs(dataset: LabelledPhotos, chosen: SelectedNetwork, options: Options, folder: Path) -> TuningInputs:
-    """Write what trials need into the folder."""
+    """Write rows and head into the folder for trials to read. Raises KeyError where no pixels of its size exist."""
     folder.mkdir(parents=True, exist_ok=True)
     train, validation = dataset.rows(Part.TRAIN), dataset.rows(Part.VALIDATION)
     labels = dataset.truth.labels[np.concatenate([train, validation])]

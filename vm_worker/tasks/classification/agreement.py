@@ -25,7 +25,7 @@ class SameClass:
         others = int(np.sum(~(same | _close(row, expected))))
         return Compared(
             fault=_fault(row, difference, others, len(same)),
-            accuracy=accuracy,
+            score=accuracy,
             agreement=float(same.mean()),
             max_difference=difference,
             warning=_warning(accuracy, _accuracy(expected, truth)),

@@ -1,4 +1,4 @@
-"""Other ways through a frozen network: the same features, or not used, and why."""
+"""Engines for a frozen network: an engine with other features than Keras is refused, with the reason."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CLASSES = 4
 
 
 def colours(count: int) -> Sample:
-    """Pictures of one colour each, a class each."""
+    """Return pictures of one colour each, a class each."""
     random = np.random.default_rng(0)
     labels = np.arange(count, dtype=np.int64) % CLASSES
     shades = random.integers(60, 195, (CLASSES, 3))
@@ -50,7 +50,7 @@ def plain(model: keras.Model) -> Engine:
 @pytest.mark.parametrize(
     ("precision", "least"), [(Precision.F32, 0.99999), (Precision.MIXED, 0.999), (Precision.BF16, 0.999)]
 )
-def test_openvino_says_what_keras_says(
+def test_openvino_gives_the_features_of_keras(
     model: keras.Model, plain: Engine, tmp_path: Path, precision: Precision, least: float
 ) -> None:
     run = openvino.Network(model, tmp_path).compiled(precision)
@@ -72,7 +72,7 @@ def test_keeping_the_first_layers_exact_brings_the_features_nearer(photos: Label
 
 
 @needs_openvino
-def test_few_images_are_not_worth_another_form(model: keras.Model, tmp_path: Path) -> None:
+def test_few_images_are_not_worth_a_conversion(model: keras.Model, tmp_path: Path) -> None:
     assert engines.fastest(model, colours(64), 64, tmp_path).name == engines.KERAS
 
 
@@ -85,7 +85,7 @@ def test_few_images_are_not_worth_another_form(model: keras.Model, tmp_path: Pat
         (0.0, 1.1, "cosine"),  # more than any two features can have
     ],
 )
-def test_another_form_must_be_faster_and_say_the_same(
+def test_another_engine_must_be_faster_and_give_equal_features(
     model: keras.Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, faster: float, alike: float, expected: str
 ) -> None:
     monkeypatch.setattr(engines, "FASTER", faster)
@@ -102,13 +102,13 @@ def test_without_the_extra_keras_does_it(model: keras.Model, tmp_path: Path, mon
     assert (found.name, found.way) == (engines.KERAS, "")
 
 
-def test_features_that_teach_another_head_are_refused(plain: Engine) -> None:
+def test_features_that_train_a_worse_head_are_refused(plain: Engine) -> None:
     sample = colours(128)
     said = plain.run(sample.images[:32])
     said = np.concatenate([said, *(plain.run(sample.images[at : at + 32]) for at in (32, 64, 96))])
 
     def swapped(images: NDArray[Any]) -> NDArray[np.float32]:
-        """Nearly the same direction, but what tells the classes apart is turned round."""
+        """Return features of nearly the same direction, but with the part that separates the classes swapped."""
         centre: NDArray[np.float32] = said.mean(0)
         return 2 * centre - plain.run(images)
 
@@ -116,11 +116,11 @@ def test_features_that_teach_another_head_are_refused(plain: Engine) -> None:
     assert "a head on its features" in _lax(replace(plain, run=swapped), sample, said)
 
 
-def _lax(engine: Engine, sample: Sample, said: NDArray[np.float32]) -> str:
-    """The difference, where any cosine is alike."""
+def _lax(engine: Engine, sample: Sample, expected: NDArray[np.float32]) -> str:
+    """Return the difference between the heads alone: any cosine is accepted."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(engines, "ALIKE", -1.0)
-        return engines.difference(engine, sample, said)
+        return engines.difference(engine, sample, expected)
 
 
 def test_a_sample_is_a_part_of_the_images_within_bounds() -> None:

@@ -1,4 +1,4 @@
-"""Features and probabilities: each row once, in order, whatever the batch."""
+"""Extraction of features and probabilities: each row once, in order, whatever the batch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Judging features: folds keep duplicates together, and figures come from rows that no head has seen."""
+"""Validating features: folds keep duplicates together, and figures come from rows that no head has seen."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_every_beginning_of_the_interleaved_order_is_a_fair_sample() -> None:
         np.testing.assert_allclose(shares, (0.6, 0.3, 0.1), atol=0.1)
 
 
-def material(random: np.random.Generator, rows: int, signal: float, train: int | None = None) -> FeatureTable:
+def table(random: np.random.Generator, rows: int, signal: float, train: int | None = None) -> FeatureTable:
     labels = random.integers(0, 4, rows)
     features = random.normal(size=(rows, 64)).astype(np.float32)
     features[:, :4] += signal * np.eye(4, dtype=np.float32)[labels]
@@ -56,35 +56,35 @@ def material(random: np.random.Generator, rows: int, signal: float, train: int |
 
 @pytest.mark.parametrize("rows", [240, 1200], ids=["folds", "fixed part"])
 def test_noise_is_judged_as_noise(rows: int) -> None:
-    """A leak of judged rows into training would show here: 64 random features can learn 240 rows by heart."""
-    verdict = head_validation.validate(material(np.random.default_rng(0), rows, signal=0.0), Plan(4, 20, 0))
-    assert 0.15 < verdict.accuracy < 0.36
-    assert verdict.history.accuracy.max() > verdict.accuracy
+    """Check for a leak of judged rows into training: a head on 64 random features can learn 240 rows by heart."""
+    result = head_validation.validate(table(np.random.default_rng(0), rows, signal=0.0), Plan(4, 20, 0))
+    assert 0.15 < result.accuracy < 0.36
+    assert result.history.accuracy.max() > result.accuracy
 
 
 def test_duplicates_across_the_folds_do_not_help() -> None:
-    one = material(np.random.default_rng(0), 120, signal=0.0)
+    one = table(np.random.default_rng(0), 120, signal=0.0)
     twice = FeatureTable(np.tile(one.features, (2, 1)), np.tile(one.labels, 2), np.tile(one.groups, 2), 180)
     assert head_validation.validate(twice, Plan(4, 20, 0)).accuracy < 0.4
 
 
 def test_a_signal_is_found_and_every_row_is_judged() -> None:
-    found = material(np.random.default_rng(0), 240, signal=4.0)
-    verdict = head_validation.validate(found, Plan(4, 20, 0))
-    assert verdict.accuracy > 0.9
-    assert verdict.total == 240 and verdict.correct == verdict.right.sum()
-    assert verdict.history.validation_accuracy.shape == (20,)
+    found = table(np.random.default_rng(0), 240, signal=4.0)
+    result = head_validation.validate(found, Plan(4, 20, 0))
+    assert result.accuracy > 0.9
+    assert result.total == 240 and result.correct == result.right.sum()
+    assert result.history.validation_accuracy.shape == (20,)
 
 
 def test_only_the_fixed_validation_part_judges_a_large_set() -> None:
-    verdict = head_validation.validate(material(np.random.default_rng(0), 1200, signal=2.0), Plan(4, 10, 0))
-    assert np.flatnonzero(verdict.judged).tolist() == list(range(900, 1200))
+    result = head_validation.validate(table(np.random.default_rng(0), 1200, signal=2.0), Plan(4, 10, 0))
+    assert np.flatnonzero(result.judged).tolist() == list(range(900, 1200))
 
 
 def test_the_final_head_has_learnt_from_training_and_validation() -> None:
-    found = material(np.random.default_rng(0), 240, signal=2.0)
+    found = table(np.random.default_rng(0), 240, signal=2.0)
     plan = Plan(4, 20, 0)
-    verdict = head_validation.validate(found, plan)
-    head = head_validation.refit(found, plan, verdict)
-    assert (head.strength, head.epochs) == (verdict.strength, verdict.epochs)
+    result = head_validation.validate(found, plan)
+    head = head_validation.refit(found, plan, result)
+    assert (head.strength, head.epochs) == (result.strength, result.epochs)
     np.testing.assert_allclose(head.mean, found.features.mean(0), atol=1e-5)

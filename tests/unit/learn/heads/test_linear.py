@@ -1,4 +1,4 @@
-"""Heads: as good as scikit-learn's logistic regression, repeatable, and foldable into one Dense."""
+"""Linear heads: as good as scikit-learn's logistic regression, repeatable, and foldable into one Dense layer."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from vm_worker.learn.heads.linear import FeatureRows, Head, Plan
 
 
 def hard_set(seed: int) -> tuple[FeatureRows, FeatureRows]:
-    """Four overlapping classes, 400 features of which 20 tell anything: 300 rows to learn from, 2,000 to judge."""
+    """Return four overlapping classes with 400 features, 20 of them informative: 300 training rows, 2,000 to judge."""
     x, y = make_classification(
         2300, 400, n_informative=20, n_redundant=40, n_classes=4, class_sep=2.0, flip_y=0.05, random_state=seed
     )
@@ -29,7 +29,7 @@ def digits() -> tuple[FeatureRows, FeatureRows]:
 
 
 def best_regression(train: FeatureRows, judge: FeatureRows) -> float:
-    """Accuracy of logistic regression with the C that is best on the judged rows."""
+    """Return the accuracy of logistic regression with the C that is best on the judged rows."""
     mean, scale = linear.standardisation(train.features)
     x, unseen = (train.features - mean) / scale, (judge.features - mean) / scale
     fits = (LogisticRegression(C=c, max_iter=2000).fit(x, train.labels) for c in (1e-4, 1e-3, 1e-2, 1e-1, 1.0))

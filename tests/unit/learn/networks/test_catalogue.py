@@ -1,4 +1,4 @@
-"""The catalogue, one row at a time: builds, assembles, is cut, and survives both file formats."""
+"""The catalogue, one row at a time: its network builds, assembles, is cut, and loads from both file formats."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_a_row_holds_from_network_to_file(key: str, tmp_path: Path) -> None:
     keras.utils.set_random_seed(0)
     extractor = build.extractor(key, None)
     head = a_head(row.features)
-    model = assemble.crowned(extractor, head)
+    model = assemble.with_head(extractor, head)
     images = np.random.default_rng(0).uniform(0, 255, (2, row.size, row.size, 3)).astype(np.float32)
     features, expected = np.asarray(extractor(images)), np.asarray(model(images))
 
@@ -62,7 +62,7 @@ def test_a_row_holds_from_network_to_file(key: str, tmp_path: Path) -> None:
 
 
 def _through(model: keras.Model, cut: Cut, images: NDArray[np.float32]) -> NDArray[np.float32]:
-    """What the parts below and above a cut make of the images, one after the other."""
+    """Return the output for the images of the parts below and above a cut, one after the other."""
     tensor = build.tensor_at(model, cut)
     below, above = keras.Model(model.input, tensor), keras.Model(tensor, model.output)
     return np.asarray(above(below(images)))
@@ -80,7 +80,7 @@ def test_the_catalogue_holds_what_a_user_may_ask_for() -> None:
 
 
 def _multiply_adds(layer: keras.Layer) -> int:
-    """Kernels are as large as their multiplications at one place of the output."""
+    """Count a layer's multiplications: the size of its kernel, at each place of its output."""
     kernels = [weight for weight in layer.weights if "kernel" in weight.name]
     return int(np.prod(layer.output.shape[1:3])) * sum(int(np.prod(kernel.shape)) for kernel in kernels)
 

@@ -1,4 +1,4 @@
-"""Normalisation folded into convolutions: the same function, the same training, whatever the network is made of."""
+"""Normalisation folded into convolutions: the same function and the same training, for all kinds of layers."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ APART: dict[str, Build] = {
 
 
 @pytest.mark.parametrize("build", PAIRS.values(), ids=PAIRS)
-def test_a_pair_becomes_one_and_says_the_same(build: Build) -> None:
+def test_a_pair_becomes_one_layer_with_the_same_output(build: Build) -> None:
     plain, pictures = _network(build), _pictures()
     expected = plain.predict(pictures, verbose=0)
     one = folded(plain)
@@ -53,7 +53,7 @@ def test_a_pair_becomes_one_and_says_the_same(build: Build) -> None:
 
 
 @pytest.mark.parametrize("build", APART.values(), ids=APART)
-def test_what_is_not_such_a_pair_stays_as_it_is(build: Build) -> None:
+def test_other_layers_stay_as_they_are(build: Build) -> None:
     plain, pictures = _network(build), _pictures()
     expected = plain.predict(pictures, verbose=0)
     one = folded(plain)
@@ -63,7 +63,7 @@ def test_what_is_not_such_a_pair_stays_as_it_is(build: Build) -> None:
 
 @pytest.mark.parametrize("build", PAIRS.values(), ids=PAIRS)
 def test_training_moves_the_same_variables_in_the_same_way(build: Build) -> None:
-    """Step for step as the plain network with frozen norms; the norms do not move."""
+    """Compare each step with the plain network with frozen norms; the norms do not move."""
     plain, pictures = _network(build), _pictures()
     for layer in plain.layers:
         layer.trainable = not isinstance(layer, layers.BatchNormalization)
@@ -82,7 +82,7 @@ def test_training_moves_the_same_variables_in_the_same_way(build: Build) -> None
 
 
 def test_a_tail_of_a_network_is_folded_from_where_it_is_cut() -> None:
-    """A convolution below the cut is none of the tail's: its norm stays."""
+    """Check that a norm stays whose convolution lies below the cut, outside the tail."""
     image = keras.Input((SIDE, SIDE, CHANNELS))
     below = layers.Conv2D(5, 3)(image)
     maps = layers.BatchNormalization()(layers.Conv2D(6, 3)(layers.BatchNormalization()(below)))
@@ -103,7 +103,7 @@ LONE: dict[str, Build] = {
 
 @halves
 @pytest.mark.parametrize("build", (PAIRS | LONE).values(), ids=PAIRS | LONE)
-def test_products_of_halves_say_the_same_but_for_their_rounding(build: Build) -> None:
+def test_products_in_half_precision_differ_by_rounding_only(build: Build) -> None:
     plain, pictures = _network(build), _pictures()
     expected = plain.predict(pictures, verbose=0)
     one = folded(plain, HALF)
@@ -116,8 +116,8 @@ def test_products_of_halves_say_the_same_but_for_their_rounding(build: Build) ->
 
 @halves
 @pytest.mark.parametrize("build", (PAIRS | LONE).values(), ids=PAIRS | LONE)
-def test_training_by_products_of_halves_goes_the_same_way(build: Build) -> None:
-    """The variables stay float32, and each moves as it does without: a cosine of 0.99 and more."""
+def test_training_in_half_precision_goes_the_same_way(build: Build) -> None:
+    """Check that variables stay float32 and move as in single precision, with a cosine of 0.99 and more."""
     plain, pictures = _network(build), _pictures()
     start = plain.get_weights()
     _train(folded(plain), pictures)
@@ -145,7 +145,7 @@ def _network(build: Build) -> keras.Model:
 
 
 def _stirred(model: keras.Model) -> keras.Model:
-    """Norms that have seen something."""
+    """Give the norms averages and factors other than the initial ones."""
     random = np.random.default_rng(1)
     for layer in model.layers:
         if isinstance(layer, layers.BatchNormalization):

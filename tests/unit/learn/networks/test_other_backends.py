@@ -1,4 +1,4 @@
-"""The learning engine on another backend: its own tests again, in a process where Keras runs on JAX."""
+"""Learning on another backend: its own tests again, in a process where Keras runs on JAX."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Halves where the processor has units for them, and only there."""
+"""The dtype of products: bfloat16 where the processor has units for it, and only there."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ ARM = "processor\t: 0\nFeatures\t: fp asimd bf16\n"
 def cpuinfo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     path = tmp_path / "cpuinfo"
     monkeypatch.setattr(precision, "CPUINFO", path)
-    precision.of_products.cache_clear()
+    precision.product_dtype.cache_clear()
     yield path
-    precision.of_products.cache_clear()
+    precision.product_dtype.cache_clear()
 
 
 def test_flags_are_the_first_processors(cpuinfo: Path) -> None:
@@ -44,17 +44,17 @@ def test_flags_are_the_first_processors(cpuinfo: Path) -> None:
         (ARM, precision.SINGLE),
     ],
 )
-def test_halves_go_by_the_processors_units(cpuinfo: Path, text: str, expected: str) -> None:
+def test_half_precision_needs_the_processors_units(cpuinfo: Path, text: str, expected: str) -> None:
     cpuinfo.write_text(text)
-    assert precision.of_products() == expected
+    assert precision.product_dtype() == expected
 
 
-def test_where_nothing_is_told_of_the_processor_products_are_single(cpuinfo: Path) -> None:
+def test_an_unknown_processor_multiplies_in_single_precision(cpuinfo: Path) -> None:
     assert precision.flags(cpuinfo) == frozenset()
-    assert precision.of_products() == precision.SINGLE
+    assert precision.product_dtype() == precision.SINGLE
 
 
 @pytest.mark.skipif(keras.backend.backend() == "tensorflow", reason="of the other backends")
-def test_other_backends_are_given_no_halves(cpuinfo: Path) -> None:
+def test_other_backends_multiply_in_single_precision(cpuinfo: Path) -> None:
     cpuinfo.write_text(ZEN4)
-    assert precision.of_products() == precision.SINGLE
+    assert precision.product_dtype() == precision.SINGLE

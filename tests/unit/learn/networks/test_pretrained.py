@@ -1,4 +1,4 @@
-"""Proof that the pretrained weights are right: they know what is on real photographs."""
+"""Pretrained weights are right: the networks name what is on real photographs."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def photographs(size: int) -> NDArray[np.float32]:
 
 
 def _centre(picture: Image.Image, size: int) -> Image.Image:
-    """The middle 7/8, as ImageNet's networks are usually judged."""
+    """Cut out the middle 7/8, as is usual when ImageNet's networks are judged."""
     side = min(picture.size) * 7 // 8
     left, top = (picture.width - side) // 2, (picture.height - side) // 2
     return picture.crop((left, top, left + side, top + side)).resize((size, size), Image.Resampling.BILINEAR)

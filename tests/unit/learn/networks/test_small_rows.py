@@ -1,4 +1,4 @@
-"""The rows of the networks from scratch say what the networks are."""
+"""The rows of the small networks hold the networks' true figures."""
 
 from __future__ import annotations
 

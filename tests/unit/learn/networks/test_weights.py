@@ -1,4 +1,4 @@
-"""Where weights are found, and what is said where they are not."""
+"""Where weights are found, and the reason that is given where they are not."""
 
 from __future__ import annotations
 

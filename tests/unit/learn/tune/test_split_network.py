@@ -1,4 +1,4 @@
-"""The network cut in two: its halves make the whole, and heads are fitted on what its lower half gave."""
+"""The network split in two: its halves make the whole, and heads are fitted on the features of its frozen half."""
 
 from __future__ import annotations
 
@@ -35,38 +35,38 @@ HEAD = Head(
 def test_the_two_halves_of_a_cut_make_the_whole(cut: str, photos: LabelledPhotos, tmp_path: Path) -> None:
     kernel = np.random.default_rng(0).normal(0, 0.1, (1280, 3)).astype(np.float32)
     chosen = SelectedNetwork(weight(KEY), replace(HEAD, kernel=kernel))
-    bench = SplitNetwork(write_inputs(photos, chosen, Options(), tmp_path))
-    inputs = bench.inputs(cut, Views(1), Budget.of(60), lambda part: None)
-    found = tail_training.outputs(bench.tail(cut), inputs, np.arange(10))
-    expected = predict(bench.model, photos.pixels(224), bench.source.rows[:10])
+    network = SplitNetwork(write_inputs(photos, chosen, Options(), tmp_path))
+    inputs = network.inputs(cut, Views(1), Budget.of(60), lambda part: None)
+    found = tail_training.outputs(network.tail(cut), inputs, np.arange(10))
+    expected = predict(network.model, photos.pixels(224), network.source.rows[:10])
     np.testing.assert_allclose(found, expected, atol=0.05)  # half precision
-    np.testing.assert_allclose(chosen.head.probabilities(bench.features()[0, :10]), expected, atol=0.05)
-    live = bench.inputs(cut, Views(2, live=True), Budget.of(60), lambda part: None)
+    np.testing.assert_allclose(chosen.head.probabilities(network.features()[0, :10]), expected, atol=0.05)
+    live = network.inputs(cut, Views(2, live=True), Budget.of(60), lambda part: None)
     assert live.batch(np.ones(3, np.int64), np.arange(3)).shape == inputs.batch(0, np.arange(3)).shape
-    alone = bench._pass(cut_named(bench.backbone, cut))
-    pictures = activations.filled(bench.source, np.arange(10))
+    alone = network._live_part(cut_named(network.backbone, cut))
+    pictures = activations.padded(network.source, np.arange(10))
     passed = alone.split(alone.run(pictures))[0][:10]
     assert np.corrcoef(passed.ravel(), inputs.batch(0, np.arange(10)).ravel())[0, 1] > 0.999
 
 
-def test_a_head_is_fitted_on_no_more_views_than_are_of_use(
+def test_a_head_is_fitted_on_no_more_views_than_are_useful(
     photos: LabelledPhotos, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bench = SplitNetwork(write_inputs(photos, SelectedNetwork(weight(KEY), HEAD), Options(epochs=4), tmp_path))
-    bench.inputs(CUT, Views(3), Budget.of(60), lambda part: None)
-    assert bench.of_use(bench.train) == 3
-    monkeypatch.setattr("vm_worker.learn.tune.split_network.HEAD_ROWS", 3 * len(bench.train) - 1)
-    assert bench.of_use(bench.train) == 2
-    kernels = [bench.refit(bench.train, views).kernel for views in (1, 2, None)]
+    network = SplitNetwork(write_inputs(photos, SelectedNetwork(weight(KEY), HEAD), Options(epochs=4), tmp_path))
+    network.inputs(CUT, Views(3), Budget.of(60), lambda part: None)
+    assert network.useful_views(network.train) == 3
+    monkeypatch.setattr("vm_worker.learn.tune.split_network.HEAD_ROWS", 3 * len(network.train) - 1)
+    assert network.useful_views(network.train) == 2
+    kernels = [network.refit(network.train, views).kernel for views in (1, 2, None)]
     assert kernels[1] is kernels[2]  # it is fitted once
     assert np.abs(kernels[0] - kernels[1]).max() > 1e-3
-    both = bench.refit(bench.everything).probabilities(bench.features()[0])
-    assert (both.argmax(1) == bench.labels).mean() > 0.9
+    both = network.refit(network.everything).probabilities(network.features()[0])
+    assert (both.argmax(1) == network.labels).mean() > 0.9
 
 
 def test_activations_and_features_leave_no_file(photos: LabelledPhotos, tmp_path: Path) -> None:
-    bench = SplitNetwork(write_inputs(photos, SelectedNetwork(weight(KEY), HEAD), Options(), tmp_path))
+    network = SplitNetwork(write_inputs(photos, SelectedNetwork(weight(KEY), HEAD), Options(), tmp_path))
     before = set(tmp_path.iterdir())
-    bench.inputs(CUT, Views(2), Budget.of(60), lambda part: None)
+    network.inputs(CUT, Views(2), Budget.of(60), lambda part: None)
     assert set(tmp_path.iterdir()) == before
-    assert isinstance(bench.features(), np.memmap) and bench.features().shape == (2, len(bench.labels), 1280)
+    assert isinstance(network.features(), np.memmap) and network.features().shape == (2, len(network.labels), 1280)

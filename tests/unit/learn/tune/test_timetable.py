@@ -1,4 +1,4 @@
-"""What the time allows: larger trials for more of it, and always the training on all photos after the rule."""
+"""The timetable: more time allows larger trials, and always the last training on all photos after the rule."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from vm_worker.learn.tune.recipe import Recipe, Views, cut_named, cuts
 from vm_worker.learn.tune.timetable import (
     FINAL_MARGIN,
     GRAPHS_SECONDS,
-    STEP_NUMBERS,
+    STEP_ACTIVATIONS,
     VIEWS_MOST,
     RuleSize,
     Speeds,
@@ -27,9 +27,9 @@ SPEEDS = Speeds(
     forward=0.02,
     step=0.062,
     frozen=0.003,
-    shares=dict(zip(LAYERS, (0.04, 0.1, 0.25, 0.5, 1.0), strict=True)),
-    numbers=dict.fromkeys(LAYERS, 20_000),
-    above=dict.fromkeys(LAYERS, 200_000),
+    share_above=dict(zip(LAYERS, (0.04, 0.1, 0.25, 0.5, 1.0), strict=True)),
+    activations_at=dict.fromkeys(LAYERS, 20_000),
+    activations_above=dict.fromkeys(LAYERS, 200_000),
     train=600,
     validation=200,
 )
@@ -57,12 +57,16 @@ def test_a_slow_network_is_not_measured_where_little_time_is_left(seconds: float
 
 
 def test_little_time_goes_into_the_last_block_alone() -> None:
-    dear = replace(SPEEDS, shares={**SPEEDS.shares, LAYERS[1]: 0.3})
+    dear = replace(SPEEDS, share_above={**SPEEDS.share_above, LAYERS[1]: 0.3})
     assert [one and one.cut for one in (rule(LITE, dear, seconds, 40) for seconds in (5, 60))] == [None, LAYERS[0]]
     vgg = CATALOGUE["vgg16"]  # has no such cut
     assert vgg.shallow is None
-    speeds = replace(SPEEDS, shares=dict.fromkeys((cut.layer for cut in cuts(vgg)), 0.1))
-    speeds = replace(speeds, numbers=dict.fromkeys(speeds.shares, 20_000), above=dict.fromkeys(speeds.shares, 200_000))
+    speeds = replace(SPEEDS, share_above=dict.fromkeys((cut.layer for cut in cuts(vgg)), 0.1))
+    speeds = replace(
+        speeds,
+        activations_at=dict.fromkeys(speeds.share_above, 20_000),
+        activations_above=dict.fromkeys(speeds.share_above, 200_000),
+    )
     found = rule(vgg, speeds, 60, 40)
     assert found is not None and found.cut == vgg.cuts[0].layer
 
@@ -76,7 +80,7 @@ def test_a_few_epochs_of_more_than_the_last_block_go_before_many_of_that_alone()
 
 
 def test_a_view_costs_more_than_the_plain_pictures() -> None:
-    speeds = replace(SPEEDS, frozen=0.01, viewing=0.01)  # 800 pictures: 8 s as they are, 16 s a view
+    speeds = replace(SPEEDS, frozen=0.01, view_seconds=0.01)  # 800 pictures: 8 s as they are, 16 s a view
     assert [speeds.views(LAYERS[0], 4 * quarter).count for quarter in (24.5, 40.5, 72.5)] == [2, 3, 5]
     assert speeds.views(LAYERS[0], 4 * 23.5).live
 
@@ -105,13 +109,15 @@ def test_a_suggestion_is_made_shorter_by_shares_of_its_epochs() -> None:
     assert [one.epochs for one in time.shorter(replace(RECIPE, epochs=1))] == [1]
 
 
-@pytest.mark.parametrize(("above", "batch"), [(STEP_NUMBERS // 32, 32), (STEP_NUMBERS // 31, 16), (STEP_NUMBERS, 4)])
+@pytest.mark.parametrize(
+    ("above", "batch"), [(STEP_ACTIVATIONS // 32, 32), (STEP_ACTIVATIONS // 31, 16), (STEP_ACTIVATIONS, 4)]
+)
 def test_a_step_takes_no_more_pictures_than_memory_holds(above: int, batch: int) -> None:
-    speeds = replace(SPEEDS, above={**SPEEDS.above, RECIPE.cut: above})
+    speeds = replace(SPEEDS, activations_above={**SPEEDS.activations_above, RECIPE.cut: above})
     for held in (speeds.held(RECIPE), Timetable(speeds, Budget.of(60)).shorter(RECIPE)[0]):
         assert held == replace(RECIPE, batch=batch, rate=held.rate)
         assert held.rate == pytest.approx(RECIPE.rate * (batch / 32) ** 0.5, rel=0.01)
-    wide = replace(SPEEDS, above=dict.fromkeys(LAYERS, above))
+    wide = replace(SPEEDS, activations_above=dict.fromkeys(LAYERS, above))
     found = rule(LITE, wide, 1e6, 40)
     assert found is not None and found.batch == batch
 
@@ -129,14 +135,14 @@ def test_the_batch_grows_with_the_photos_and_the_rate_with_it(train: int, batch:
         ({}, 1000, Views(VIEWS_MOST)),
         ({"frozen": 0.1}, 1000, Views(3)),  # a quarter of the time makes three passes
         ({"frozen": 0.1}, 300, Views(VIEWS_MOST, live=True)),  # not even two
-        ({"numbers": dict.fromkeys(LAYERS, 10**8)}, 1000, Views(VIEWS_MOST, live=True)),  # 160 GB each
+        ({"activations_at": dict.fromkeys(LAYERS, 10**8)}, 1000, Views(VIEWS_MOST, live=True)),  # 160 GB each
     ],
 )
 def test_views_are_kept_where_time_and_disk_allow_it(change: dict[str, object], seconds: float, views: Views) -> None:
     assert replace(SPEEDS, **change).views(LAYERS[0], seconds) == views  # type: ignore[arg-type]
 
 
-def test_activations_that_are_there_cost_nothing() -> None:
+def test_cached_activations_cost_nothing() -> None:
     there = replace(SPEEDS, cached=frozenset({RECIPE.cut}))
     assert there.filling(RECIPE.cut, Views(5)) == 0 < SPEEDS.filling(RECIPE.cut, Views(5))
     assert there.trial(RECIPE, Views(5)) < SPEEDS.trial(RECIPE, Views(5))
@@ -144,12 +150,14 @@ def test_activations_that_are_there_cost_nothing() -> None:
 
 def test_live_views_cost_a_pass_an_epoch() -> None:
     difference = SPEEDS.epoch(RECIPE, Views(5, live=True), 600) - SPEEDS.epoch(RECIPE, Views(5), 600)
-    assert difference == pytest.approx(600 * SPEEDS.frozen * (1 - SPEEDS.shares[RECIPE.cut]))  # what lies below the cut
+    assert difference == pytest.approx(
+        600 * SPEEDS.frozen * (1 - SPEEDS.share_above[RECIPE.cut])
+    )  # what lies below the cut
     plain = replace(RECIPE, augmentation="none")
     assert SPEEDS.epoch(plain, Views(5, live=True), 600) == SPEEDS.epoch(plain, Views(5), 600)
 
 
-def test_what_trials_took_is_believed() -> None:
+def test_the_pace_of_trials_corrects_the_estimates() -> None:
     times = Timetable(SPEEDS, Budget.of(400))
     times.filled(RECIPE.cut)
     assert times.fits_trial(RECIPE, None)
@@ -178,7 +186,7 @@ def test_a_further_trial_leaves_twice_its_epochs_to_the_training_of_the_best(spa
 
 
 def test_making_views_takes_its_time() -> None:
-    slow = replace(SPEEDS, viewing=0.002)
+    slow = replace(SPEEDS, view_seconds=0.002)
     rows = slow.images
     assert slow.filling(RECIPE.cut, Views(5)) - SPEEDS.filling(RECIPE.cut, Views(5)) == pytest.approx(4 * rows * 0.002)
     assert slow.filling(RECIPE.cut, Views(5, live=True)) == SPEEDS.filling(RECIPE.cut, Views(5, live=True))

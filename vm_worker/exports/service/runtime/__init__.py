@@ -1,1 +1,1 @@
-"""What runs inside service.pyz: REST and SOAP before one TFLite model. No TensorFlow, nothing to install."""
+"""The program inside service.pyz: REST and SOAP before one TFLite model. No TensorFlow, nothing to install."""

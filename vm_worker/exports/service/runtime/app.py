@@ -1,4 +1,4 @@
-"""The routes, and what happens when one of them breaks."""
+"""The service's routes, and its answers where one of them fails."""
 
 from __future__ import annotations
 
@@ -68,21 +68,21 @@ async def document(request: Request) -> Response:
 
 
 async def refused(request: Request, error: Exception) -> Response:
-    """A request that cannot be answered."""
+    """Answer a request that was refused."""
     assert isinstance(error, Refused)  # noqa: S101  (what the table above says)
     headers = {"Retry-After": str(error.again)} if error.again else None
     return _error(error.status, error.code, error.message, headers)
 
 
 async def unrouted(request: Request, error: Exception) -> Response:
-    """No such address, or not by that method."""
+    """Answer a request for an address that does not exist, or by a wrong method."""
     assert isinstance(error, HTTPException)  # noqa: S101
     code = REFUSALS.get(error.status_code, "bad_request")
     return _error(error.status_code, code, str(error.detail), dict(error.headers or {}))
 
 
 async def broken(request: Request, error: Exception) -> Response:
-    """An error of ours, in the protocol's own form."""
+    """Answer a request that failed by our fault, in the protocol's own form."""
     log.error("%s %s failed: %s", request.method, request.url.path, type(error).__name__)
     return soap.failed() if request.url.path == "/soap" else _error(500, "internal", "The service failed.")
 

@@ -1,4 +1,4 @@
-"""The bodies of requests: each of them bounded, and what all of them hold together."""
+"""The bodies of requests: how large each may be, and how much memory all of them may hold together."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ class Room:
         self._left = most
 
     def take(self, size: int) -> None:
-        """Raises Refused where there is not so much left."""
+        """Hold so many bytes. Raises Refused where there are not so many left."""
         if size > self._left:
             raise Refused(503, "busy", "The service is busy with other pictures. Try again in a moment.", AGAIN_SECONDS)
         self._left -= size
 
     def give(self, size: int) -> None:
-        """Back, what was taken."""
+        """Give bytes back that were taken."""
         self._left += size
 
 
@@ -61,7 +61,7 @@ async def received(request: Request, most: int) -> AsyncIterator[bytes]:
 
 
 def _check_length(request: Request, most: int) -> None:
-    """Refuse it before it comes, where it says how long it is."""
+    """Refuse a body before it comes, where the request says how long it is."""
     length = request.headers.get("content-length", "0")
     if length.isdigit() and int(length) > most:
         raise _too_large(most)

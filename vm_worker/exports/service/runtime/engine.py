@@ -85,7 +85,7 @@ class Engine:
 
 
 class _Interpreter:
-    """LiteRT's own, and where its tensors are, asked once: the answers are built anew each time."""
+    """An interpreter of LiteRT. Where its tensors are is asked once: LiteRT builds that answer anew each time."""
 
     def __init__(self, model: bytes, threads: int) -> None:
         from ai_edge_litert.interpreter import Interpreter
@@ -95,7 +95,7 @@ class _Interpreter:
         (self.given,), (self.said,) = self._wrapped.get_input_details(), self._wrapped.get_output_details()
 
     def probabilities(self, square: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """(classes,) float32 of one (size, size, 3) square."""
+        """Run the network: probabilities (classes,) float32 of one square (size, size, 3)."""
         self._wrapped.tensor(self.given["index"])()[0] = square  # made float32 where the model reads it
         self._wrapped.invoke()
         answer: NDArray[np.float32] = self._wrapped.get_tensor(self.said["index"])[0]

@@ -17,7 +17,7 @@ SILENCE_SECONDS = 30.0  # of a client in the middle of a request: phones lose th
 
 @dataclass(frozen=True)
 class Patience:
-    """What one service bears of its clients; the limits above for every service but those of tests."""
+    """The limits of one service that may differ from those above, as tests need it."""
 
     room_bytes: int = ROOM_BYTES  # that the bodies of all requests may hold together
     large_bytes: int = LARGE  # from which on a body is read in a thread

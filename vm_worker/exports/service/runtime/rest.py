@@ -54,7 +54,7 @@ class NamedPrediction(Shown):
 
 @final
 class NamedProblem(TypedDict):
-    """Why there is none for one photo."""
+    """Why there is no prediction for one photo."""
 
     name: str | None
     error: Problem
@@ -129,7 +129,7 @@ def _kind(request: Request) -> str:
 
 
 async def _photos(request: Request, kind: str, body: bytes) -> list[tuple[str | None, bytes]]:
-    """Names and bytes. Raises Refused."""
+    """The names and bytes of the photos in a body. Raises Refused."""
     if kind == FORM:
         photos = await _multipart(request)
     elif kind == JSON:
@@ -161,7 +161,7 @@ async def _multipart(request: Request) -> list[tuple[str | None, bytes]]:
 
 
 def _json(body: bytes) -> list[tuple[str | None, bytes]]:
-    """{"image": base64} or {"images": [base64, ...]}."""
+    """The photos in a body {"image": base64} or {"images": [base64, ...]}."""
     try:
         given = json.loads(body)
     except (ValueError, RecursionError) as error:

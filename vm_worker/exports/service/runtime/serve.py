@@ -25,7 +25,7 @@ CONNECTIONS = 512  # at once; more are told to come back
 
 
 def made_for() -> dict[str, str]:
-    """What the libraries with machine code run on."""
+    """The Python, system and processor that the libraries with machine code are for."""
     version = f"{sys.version_info[0]}.{sys.version_info[1]}"
     return {"python": version, "system": platform.system(), "machine": platform.machine()}
 
@@ -72,7 +72,7 @@ def main(arguments: Sequence[str] | None = None, folder: Path | None = None) -> 
 
 
 def config(app: Starlette, host: str = HOST, port: int = PORT) -> uvicorn.Config:
-    """How uvicorn serves it."""
+    """The configuration of uvicorn."""
     import uvicorn
 
     from vm_worker.exports.service.runtime.limits import Patience

@@ -32,7 +32,7 @@ ElementTree.register_namespace("mm", wsdl.NAMESPACE)
 
 
 class Fault(Exception):
-    """What a client is told; `who` is "Client" or "Server"."""
+    """A SOAP fault; `who` is "Client" or "Server"."""
 
     def __init__(self, who: str, code: str, message: str) -> None:
         super().__init__(message)
@@ -40,7 +40,7 @@ class Fault(Exception):
 
 
 async def describe(request: Request) -> Response:
-    """`GET /soap?wsdl`; any other GET of it says where the description is."""
+    """Answer `GET /soap?wsdl`; without `wsdl` the answer says where the description is."""
     if "wsdl" not in {name.lower() for name in request.query_params}:
         return Response("The description is at /soap?wsdl.\n", 405, {"Allow": "POST"}, "text/plain")
     return Response(wsdl.document(f"{request.base_url}soap"), media_type=TYPE)
@@ -60,7 +60,7 @@ async def call(request: Request) -> Response:
 
 
 def failed() -> Response:
-    """The answer to an error of ours."""
+    """The answer to a request that failed by our fault."""
     return _fault(Fault("Server", "internal", "The service failed."))
 
 
@@ -116,7 +116,7 @@ def _operation(data: bytes) -> Element:
 
 
 def _check_headers(root: Element) -> None:
-    """Section 4.2.3: what must be understood and is not is a fault of its own kind."""
+    """Raise Fault for a header that must be understood and is not known (section 4.2.3)."""
     header = root.find(f"{{{ENVELOPE}}}Header")
     for one in header if header is not None else ():
         if one.get(f"{{{ENVELOPE}}}mustUnderstand") == "1":

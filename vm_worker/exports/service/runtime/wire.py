@@ -13,7 +13,7 @@ REFUSAL = "The head of the request is too large."
 
 
 class Wire(HttpToolsProtocol):
-    """By h11 a small request takes twice as long, but h11 bounds its head: llhttp takes what comes.
+    """uvicorn's llhttp protocol with the bounds that llhttp lacks; h11 has them, but takes twice as long.
 
     Counted is all that is no body: the head, the frames of chunks, what trails them. The body's bound is the
     application's. Nor does uvicorn mind a client that falls silent before its request is whole: connections are
@@ -29,19 +29,19 @@ class Wire(HttpToolsProtocol):
         self._look: TimerHandle | None = None  # the next look whether it has said something since
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]  # uvicorn's own
-        """A client is there, and is expected to say something."""
+        """Begin to wait for a client that has connected."""
         super().connection_made(transport)
         self._heard = self.loop.time()
         self._look = self.loop.call_later(self.silence, self._listen)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The client is gone."""
+        """End the wait for a client that is gone."""
         if self._look is not None:
             self._look.cancel()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Some bytes of a request, at most what the loop reads at a time. Too many end the connection, with a 400."""
+        """Take some bytes of a request. Too many that are no body end the connection, with a 400."""
         self._heard = self.loop.time()
         self._left -= len(data)
         super().data_received(data)
@@ -74,7 +74,7 @@ class Wire(HttpToolsProtocol):
             self._look = self.loop.call_at(self._heard + self.silence, self._listen)
 
     def _is_busy(self) -> bool:
-        """It is our turn: to answer, or to take what the client sends."""
+        """Whether it is our turn: to answer, or to take what the client sends."""
         answering = self.cycle is not None and not self.cycle.more_body and not self.cycle.response_complete
         return answering or self.flow.read_paused
 
