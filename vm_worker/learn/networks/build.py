@@ -89,7 +89,7 @@ def _application(row: Backbone, weight: WeightFile | None, prepared: Any) -> Any
 
 
 def _builder(name: str) -> Callable[..., Any]:
-    """Find the function that builds a network: one of keras.applications unless the name is "package.module:function"."""
+    """Find the function that builds a network: of keras.applications unless it is named "package.module:function"."""
     module, _, function = name.rpartition(":")
     return getattr(import_module(module) if module else keras.applications, function)
 
