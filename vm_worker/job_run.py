@@ -1,4 +1,4 @@
-"""One worker's ownership of one job: the lease and every write to the record.
+"""A job run, which is one worker's work on one job: the lease and every write to the record.
 
 One thread owns all record writes; downloads and uploads run beside it, so that a large model never
 delays a beat. An owner that cannot renew for three quarters of its lease stops by itself.

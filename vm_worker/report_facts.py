@@ -1,4 +1,4 @@
-"""What a report is made of, and the port through which a task adds what only it can tell."""
+"""The facts that a report is made from, and the port through which a task adds its own sentences and figures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a worker is given at its start and what holds for every job that it runs."""
+"""The configuration that a worker is given at its start, and that holds for every job that it runs."""
 
 from __future__ import annotations
 

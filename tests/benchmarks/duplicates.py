@@ -17,7 +17,7 @@ from PIL import Image, ImageDraw, ImageEnhance
 from sklearn.datasets import load_digits
 
 from vm_worker.intake import near
-from vm_worker.intake.groups import Seen, group
+from vm_worker.intake.groups import PhotoDigests, group
 from vm_worker.intake.images import read_square
 
 SIDE = 224
@@ -126,9 +126,9 @@ def _grey(pictures: Pictures) -> NDArray[np.uint8]:
     return np.stack([one(image) for image in pictures])
 
 
-def _seen(label: int, grey: NDArray[np.uint8]) -> list[Seen]:
+def _seen(label: int, grey: NDArray[np.uint8]) -> list[PhotoDigests]:
     names = [f"{label}/{row}" for row in range(len(grey))]
-    return [Seen(label, name, name, picture.tobytes()) for name, picture in zip(names, grey, strict=True)]
+    return [PhotoDigests(label, name, name, picture.tobytes()) for name, picture in zip(names, grey, strict=True)]
 
 
 def test_copies_that_are_found() -> None:

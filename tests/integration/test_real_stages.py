@@ -17,7 +17,7 @@ from PIL import Image
 from jobs.job import Stage
 from jobs.limits import Limits
 from jobs.options import Options
-from tests.integration.tiny_network import KEY, ROW, tiny
+from tests.integration.tiny_network import KEY, ROW, save_weights
 from vm_worker.attempt import Attempt
 from vm_worker.events import Answer, Ended, ProgressEvent, StageOffer, TrialOffer
 from vm_worker.spec import Spec
@@ -63,17 +63,6 @@ def archive(path: Path) -> Path:
     return path
 
 
-def weights(folder: Path) -> Path:
-    """A folder of weights with those of the tiny network: random, but the same each time."""
-    import keras
-
-    folder.mkdir()
-    keras.utils.set_random_seed(0)
-    network = tiny(include_top=False, weights=None, input_tensor=keras.Input((ROW.size, ROW.size, 3)))
-    network.save_weights(folder / f"{KEY}.weights.h5")
-    return folder
-
-
 def finished(spec: Spec, home: Path) -> Told:
     """Run the child to its end and agree to all that it offers."""
     told = Told(spec.folder)
@@ -107,7 +96,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Told:
         seconds=BUDGET,
         created_at="2026-01-01T00:00:00+00:00",
         started_at="2026-01-01T00:00:10+00:00",
-        weights=str(weights(home / "weights")),
+        weights=str(save_weights(home / "weights")),
         files_url="https://models.example.org/jobs/abcdefgh/files",
         stages="tests.integration.tiny_stages",
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from vm_worker.learn.networks.catalogue import Backbone, Cut, Preprocessing
@@ -30,3 +31,14 @@ def tiny(include_top: bool, weights: None, input_tensor: Any) -> Any:
     maps = keras.layers.Conv2D(8, 3, activation="relu", name="lower")(input_tensor)
     maps = keras.layers.Conv2D(16, 3, activation="relu", name="upper")(maps)
     return keras.Model(keras.utils.get_source_inputs(input_tensor), maps)
+
+
+def save_weights(folder: Path) -> Path:
+    """Make a folder of weights with those of the tiny network: random, but the same each time."""
+    import keras
+
+    folder.mkdir()
+    keras.utils.set_random_seed(0)
+    network = tiny(include_top=False, weights=None, input_tensor=keras.Input((ROW.size, ROW.size, 3)))
+    network.save_weights(folder / f"{KEY}.weights.h5")
+    return folder

@@ -1,1 +1,1 @@
-"""How good the model is, in numbers and in pictures."""
+"""Figures and plots that say how good a model is."""

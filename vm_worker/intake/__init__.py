@@ -1,1 +1,1 @@
-"""From an untrusted zip or folder of photos to a decode cache and a split. Never imports a learning framework."""
+"""Intake: turn an untrusted zip or folder of photos into decoded pixels, labels and a split, without keras."""

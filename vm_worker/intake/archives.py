@@ -1,7 +1,7 @@
-"""A zip's directory, checked before any data is read: counts, sizes, ratio, names, methods, overlap.
+"""List a zip's entries and check its directory before any data is read, so that hostile zips are refused early.
 
-The zipfile module parses the directory only. Python 3.11.7 and 3.12.1 open bombs of overlapping entries, and
-a directory can claim any size, so the spans and sums are checked here.
+Checked are counts, sizes, compression ratio, names, methods and overlaps. Python's zipfile module only parses the
+directory: Python 3.11.7 and 3.12.1 open bombs of overlapping entries, and a directory can claim any size.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ from vm_worker.intake.extents import Extent
 from vm_worker.intake.listing import Found, too_large, too_many
 from vm_worker.intake.names import SHOWN_LENGTH, clean, path_of, safe_parts, shown
 
-# On average; real ones need some 150. In memory each takes five times that, and a refusal must not need 100 MB.
+# The largest mean of a zip that is read; real zips need some 150. In memory an entry takes five times as much, and a
+# refusal must not need 100 MB.
 DIRECTORY_BYTES_PER_ENTRY = 256
 CENTRAL_SIGNATURE = b"PK\x01\x02"
 LOCAL_SIGNATURE = b"PK\x03\x04"
@@ -32,7 +33,7 @@ TAIL = 22 + 0xFFFF  # bytes: the last record and the longest comment behind it
 ENCRYPTED_FLAGS = 0x2041  # bit 0: encrypted; bit 6: strongly; bit 13: the directory, too
 PATCH_FLAG = 0x20  # the data is a difference to another file
 READABLE_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-# Kinds of file by the Unix mode's upper bits. What is none of these is a file, or made by a system without modes.
+# Kinds of file by the upper bits of the Unix mode. Everything else is a file, or comes from a system without modes.
 SPECIAL = {
     stat.S_IFLNK: "link",
     stat.S_IFCHR: "device",
@@ -54,7 +55,7 @@ OTHER_KINDS = (
     (b"\x89PNG", "a single picture"),
 )
 
-# What zipfile and the decompressors raise for malformed input. KeyError and IndexError are not documented, but seen.
+# The errors that zipfile and the decompressors raise for malformed input; LookupError is not documented, but occurs.
 MALFORMED = (
     zipfile.BadZipFile,
     zipfile.LargeZipFile,
@@ -70,7 +71,10 @@ MALFORMED = (
 
 
 def refusal(error: Exception, head: bytes, has_directory: bool) -> UserError:
-    """Every failure of zipfile, zlib, lzma or struct as the one code that tells the user what to do."""
+    """Translate a failure of zipfile, zlib, lzma or struct into the error code that tells the user what to do.
+
+    `head` are the file's first bytes; `has_directory` says whether the record that ends a zip was found.
+    """
     if isinstance(error, UserError):
         return error
     if isinstance(error, NotImplementedError):
@@ -86,7 +90,7 @@ def refusal(error: Exception, head: bytes, has_directory: bool) -> UserError:
 
 
 def list_zip(path: Path, limits: Limits) -> list[Found]:
-    """The zip's files and folders, in its order; nothing is unpacked. Raises UserError and OSError."""
+    """List the zip's files and folders in its order, without unpacking anything. Raises UserError and OSError."""
     status = path.stat()
     if not stat.S_ISREG(status.st_mode):  # a pipe would be waited for, a device read for ever
         raise UserError("not_a_zip", "This is no file but a device, a pipe or a socket.")
@@ -104,18 +108,18 @@ def list_zip(path: Path, limits: Limits) -> list[Found]:
 
 
 class _Directory(io.BufferedReader):
-    """The zip while zipfile reads its directory: refuses one that would not fit into memory."""
+    """A reader of the zip's file that refuses a directory too large for the memory while zipfile reads it."""
 
     def __init__(self, path: Path, limits: Limits) -> None:
         super().__init__(io.FileIO(path))
         self._limits = limits
 
     def read(self, size: int | None = -1, /) -> bytes:
-        """As ever, but raises UserError `too_large_zip` before zipfile can hold too many entries."""
+        """Read as usual, but raise UserError `too_large_zip` before zipfile can hold too many entries."""
         if size is not None and size > self._limits.zip_entries * DIRECTORY_BYTES_PER_ENTRY:
             raise too_large("The zip's directory is too long.")
         data = super().read(size)
-        # Counted here, since the count in the zip's last record may be a lie.
+        # Counted here, since the count in the zip's last record may be false.
         if data.count(CENTRAL_SIGNATURE) > self._limits.zip_entries:
             raise too_many(self._limits)
         return data
@@ -132,7 +136,7 @@ def _list(path: Path, limits: Limits) -> list[Found]:
         for info in infos:
             _check_entry(info, limits)
         starts = _data_starts(file.fileno(), infos, archive.start_dir)
-        # Only now, as a bomb's names fill memory too.
+        # Only now, since a bomb's names fill memory, too.
         return [_found(path, info, start) for info, start in zip(infos, starts, strict=True)]
 
 
@@ -168,7 +172,7 @@ def _check_entry(info: zipfile.ZipInfo, limits: Limits) -> None:
 
 
 def _fault(info: zipfile.ZipInfo, limits: Limits) -> tuple[str, str] | None:
-    """The code and the rest of a sentence about the entry."""
+    """Return the error code and the rest of a sentence about the entry; None where nothing is wrong."""
     special = SPECIAL.get(stat.S_IFMT(info.external_attr >> 16))
     if special:
         return "unsafe_zip", f"is a {special}, not a file"
@@ -182,7 +186,7 @@ def _fault(info: zipfile.ZipInfo, limits: Limits) -> tuple[str, str] | None:
 
 
 def _data_starts(descriptor: int, infos: list[zipfile.ZipInfo], directory: int) -> list[int]:
-    """Where each entry's data starts. Raises UserError where two entries share bytes."""
+    """Return the offset of each entry's data. Raises UserError where two entries share bytes."""
     starts = [_data_start(descriptor, info) for info in infos]
     spans = sorted((info.header_offset, start + info.compress_size) for info, start in zip(infos, starts, strict=True))
     if any(end > later for (_, end), (later, _) in itertools.pairwise(spans)):

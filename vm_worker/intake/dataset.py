@@ -1,4 +1,4 @@
-"""What intake hands on: the photos' names, labels, parts and groups, and where their pixels lie."""
+"""The dataset that intake makes: the photos' names, labels, parts and groups, and the files of their pixels."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from vm_worker.intake.arrays import Pixels, Rows
 from vm_worker.intake.truth import Truth
 from vm_worker.results.intake import AlikeClass, DuplicateCounts, PartCounts, SkippedRow, TakenIn
 
@@ -21,7 +22,7 @@ SKIPPED_LISTED = 20  # skipped files that a report names; the rest is a count
 
 
 class Part(IntEnum):
-    """What a photo is used for."""
+    """The part of the split that a photo belongs to."""
 
     TRAIN = 0
     VALIDATION = 1
@@ -30,27 +31,27 @@ class Part(IntEnum):
 
 @dataclass(frozen=True)
 class Skipped:
-    """A file that is not used, and why, in plain words."""
+    """A file that is not used, and the reason in plain words."""
 
     name: str
     reason: str
 
     def to_json(self) -> dict[str, str]:
-        """Plain values."""
+        """Return plain values for the manifest."""
         return {"name": self.name, "reason": self.reason}
 
 
 @dataclass(frozen=True)
 class Duplicates:
-    """How many copies there are."""
+    """The numbers of duplicates in a dataset."""
 
-    photos: int = 0  # that are a copy, or nearly, of an earlier one
+    photos: int = 0  # photos that are an exact or near copy of an earlier one
     exact_groups: int = 0  # groups with equal pictures
     near_groups: int = 0  # groups with pictures that are nearly equal
-    plain: tuple[tuple[str, int], ...] = ()  # (class, photos): so alike that near likeness says nothing there
+    plain: tuple[tuple[str, int], ...] = ()  # (class, photos) that look too much alike to tell near copies
 
     def counted(self) -> DuplicateCounts:
-        """The counts for the report."""
+        """Return the counts for the report."""
         alike = tuple(AlikeClass(photos=count, label=name) for name, count in self.plain)
         return DuplicateCounts(self.photos, self.exact_groups, self.near_groups, alike)
 
@@ -64,27 +65,27 @@ class Dataset(Generic[T_co]):
     """
 
     names: tuple[str, ...]  # path in the zip, one a row
-    truth: T_co  # what is known of each photo; in classification its class
+    truth: T_co  # the true answer of each photo; in classification its class
     parts: NDArray[np.uint8]  # (n,) values of Part
-    groups: NDArray[np.int64]  # (n,) equal = copies or near copies of each other, always in one part
-    images: Mapping[int, Path]  # size in pixels -> .npy of shape (n, size, size, 3)
+    groups: Rows  # (n,) equal for copies and near copies of one picture, which are always in one part
+    images: Mapping[int, Path]  # size in pixels -> .npy file of shape (n, size, size, 3)
     skipped: tuple[Skipped, ...]  # unreadable photos first
     warnings: tuple[str, ...]  # plain sentences for the report
     ready_made_split: bool
     sha256: str  # of the zip's bytes, or a digest of the folder's photos
     duplicates: Duplicates = Duplicates()
 
-    def rows(self, part: Part) -> NDArray[np.int64]:
-        """The rows of one part, ascending."""
+    def rows(self, part: Part) -> Rows:
+        """Return the rows (m,) of one part, ascending."""
         return np.flatnonzero(self.parts == part).astype(np.int64)
 
-    def pixels(self, size: int) -> NDArray[np.uint8]:
-        """The read-only memory map (n, size, size, 3) of RGB 0..255. Raises KeyError for a size not asked for."""
-        pixels: NDArray[np.uint8] = np.load(self.images[size], mmap_mode="r", allow_pickle=False)
+    def pixels(self, size: int) -> Pixels:
+        """Open the read-only memory map (n, size, size, 3) of RGB 0..255. Raises KeyError for an unknown size."""
+        pixels: Pixels = np.load(self.images[size], mmap_mode="r", allow_pickle=False)
         return pixels
 
     def taken_in(self) -> TakenIn:
-        """What the stage commits and the report shows: no pixels, no rows."""
+        """Return what the stage commits and the report shows: no pixels, no rows."""
         return TakenIn(
             classes=self.truth.names,
             images=len(self.names),
@@ -99,7 +100,7 @@ class Dataset(Generic[T_co]):
         )
 
     def split_sha256(self) -> str:
-        """A digest of names, truth, parts and groups: equal on every machine that took in the same photos."""
+        """Return a digest of names, truth, parts and groups: equal on every machine for the same upload and seed."""
         digest = hashlib.sha256("\n".join((*self.truth.names, *self.names)).encode())
         digest.update(self.truth.digest())
         for column in (self.parts, self.groups):

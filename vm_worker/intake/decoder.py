@@ -1,6 +1,6 @@
-"""What runs in a decoding process: read a file's bytes once, decode, write the squares, answer.
+"""Decode one photo in a process of its own: read the file's bytes, decode, write the squares, answer.
 
-The process trusts nothing it reads: its memory is limited, and the pool that owns it ends it when it takes too long.
+A hostile photo can do no harm here: the process has limited memory, and its pool ends it when it takes too long.
 """
 
 from __future__ import annotations
@@ -13,21 +13,20 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from vm_worker.intake import near
+from vm_worker.intake.arrays import Pixels
 from vm_worker.intake.extents import DamagedEntry, Extent
 from vm_worker.intake.images import BadImage, NotAnImage, read_squares
 
-# Pixels a side. Fixed, so that duplicates and thus the split do not depend on what a run decodes; a multiple of
-# the thumbnail's; and the commonest size of the candidates, so that it mostly costs nothing.
+# Pixels a side of the picture that duplicates are found by. It is fixed, so that the split does not depend on the sizes
+# that a run decodes. It is a multiple of the thumbnail's side, and the most common input size of the networks, so that
+# it mostly costs nothing.
 FINGERPRINT_SIZE = 224
 
 
 @dataclass(frozen=True)
 class Target:
-    """Where in a .npy file a square goes."""
+    """The place in a .npy file that a square picture is written to."""
 
     path: str
     offset: int  # bytes
@@ -39,24 +38,24 @@ class Task:
     """One photo to decode."""
 
     extent: Extent
-    targets: tuple[Target, ...]  # empty: only look
-    pixels_max: int
+    targets: tuple[Target, ...]  # empty: only check the photo
+    pixels_max: int  # width times height
 
 
 @dataclass(frozen=True)
 class Reply:
-    """What became of a photo."""
+    """The result of decoding a photo."""
 
-    reason: str | None = None  # why it cannot be used; None: it can
-    is_picture: bool = True  # False: of no format that we read
+    reason: str | None = None  # why it cannot be used; None: it can be used
+    is_picture: bool = True  # False: its format is none that we read
     content: str = ""  # SHA-256 of the file's bytes, hex
     pixels: str = ""  # digest of the decoded picture, hex
     thumbnail: bytes = b""  # 32 x 32 grey
-    fault: str | None = None  # our own trouble, such as a full disk
+    fault: str | None = None  # a fault of this machine, such as a full disk
 
 
 def decode(task: Task) -> Reply:
-    """Decode one photo into its targets; never raises for a bad one."""
+    """Decode one photo into its targets. A bad photo raises no error: the reply says the reason."""
     try:
         return _decode(task)
     except NotAnImage as error:
@@ -80,8 +79,8 @@ def _decode(task: Task) -> Reply:
     return Reply(content=hashlib.sha256(data).hexdigest(), pixels=pixels, thumbnail=grey)
 
 
-def _write(target: Target, square: NDArray[np.uint8]) -> None:
-    # Not through a memory map: on a full disk that ends the process, and the photo would be blamed.
+def _write(target: Target, square: Pixels) -> None:
+    # Not by a memory map: on a full disk that would end the process, and the photo would seem to be at fault.
     descriptor = os.open(target.path, os.O_WRONLY)
     try:
         rest, offset = memoryview(square.tobytes()), target.offset
@@ -93,8 +92,8 @@ def _write(target: Target, square: NDArray[np.uint8]) -> None:
 
 
 def serve(connection: Connection, memory_bytes: int) -> None:
-    """Answer tasks until the other end closes: also when the parent was killed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    """Answer tasks until the other end closes, even when the parent process was killed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a crash must not fill the disk
     _limit_memory(memory_bytes)
     try:
@@ -106,7 +105,7 @@ def serve(connection: Connection, memory_bytes: int) -> None:
 
 
 def _limit_memory(room: int) -> None:
-    """Let this process grow by `room` bytes of address space and no more; where that cannot be set, go without."""
+    """Limit the growth of this process to `room` bytes of address space; do nothing where that cannot be set."""
     try:
         pages = int(Path("/proc/self/statm").read_text().split()[0])
     except OSError:  # not Linux

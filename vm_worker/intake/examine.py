@@ -1,4 +1,4 @@
-"""Open every photo of a survey, tell the broken ones, and decide whether the rest can be trained on."""
+"""Open every photo of an upload, find the broken ones, and decide whether the rest can be trained on."""
 
 from __future__ import annotations
 
@@ -7,15 +7,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
-
 from jobs.errors import UserError
 from jobs.limits import Limits
 from vm_worker.intake.annotations import Annotations
+from vm_worker.intake.arrays import Rows
 from vm_worker.intake.dataset import Duplicates, Skipped
 from vm_worker.intake.decoder import Reply, Target, Task
-from vm_worker.intake.groups import Seen, group
+from vm_worker.intake.groups import PhotoDigests, group
 from vm_worker.intake.listing import too_large
 from vm_worker.intake.names import FOREIGN_SUFFIXES, SHOWN_LENGTH, counted, listed, shown, suffix
 from vm_worker.intake.pool import Decoders
@@ -23,28 +21,28 @@ from vm_worker.intake.split import Split, SplitRows, divide
 from vm_worker.intake.survey import Photo, Survey
 from vm_worker.intake.truth import Truth
 
-TOLD = 100  # progress is told at most so many times
-BROKEN_TOLD = 5  # broken photos named in a refusal; the report names more
+REPORTS_MOST = 100  # reports of progress
+BROKEN_NAMED = 5  # broken photos named in a refusal; the report names more
 
 S = TypeVar("S", bound=Survey)
 T = TypeVar("T", bound=Truth)
-Progress = Callable[[float, str], None]
-Place = Callable[[int], Target]  # where the square of a photo goes, by its index
+Progress = Callable[[float, str], None]  # takes the part done, 0..1, and a sentence
+Place = Callable[[int], Target]  # gives the place of a photo's square, by the photo's index
 
 
 @dataclass(frozen=True)
 class Opened(Generic[S]):
-    """A survey and what became of each of its photos."""
+    """A survey with the result of decoding each of its photos."""
 
     survey: S
     replies: tuple[Reply, ...]  # one a photo
 
     def usable(self) -> list[int]:
-        """Indices of the photos that can be used, ascending."""
+        """Return the indices of the photos that can be used, ascending."""
         return [index for index, reply in enumerate(self.replies) if reply.reason is None]
 
     def broken(self) -> list[int]:
-        """Indices of files that are broken photos, not just something else without a name's ending."""
+        """Return the indices of broken photos; a file without a suffix that is no picture is not one of them."""
         return [
             index
             for index, (photo, reply) in enumerate(zip(self.survey.photos, self.replies, strict=True))
@@ -52,7 +50,7 @@ class Opened(Generic[S]):
         ]
 
     def skipped(self) -> tuple[Skipped, ...]:
-        """Every file that is not used: broken photos first."""
+        """Return every file that is not used, broken photos first."""
         broken = set(self.broken())
         unusable = [index for index, reply in enumerate(self.replies) if reply.reason is not None]
         unusable.sort(key=lambda index: index not in broken)
@@ -60,7 +58,7 @@ class Opened(Generic[S]):
         return first + self.survey.skipped
 
     def counts(self) -> dict[str, int]:
-        """Usable photos of each stratum."""
+        """Count the usable photos of each stratum."""
         counts = dict.fromkeys(self.survey.strata, 0)
         for index in self.usable():
             counts[self.survey.photos[index].stratum] += 1
@@ -69,11 +67,11 @@ class Opened(Generic[S]):
 
 @dataclass(frozen=True)
 class Examined(Generic[T]):
-    """A set that can be trained on; the columns have one row a usable photo."""
+    """A set of photos that can be trained on; its arrays have one row for each usable photo."""
 
     kept: tuple[int, ...]  # indices into the survey's photos
     truth: T
-    groups: NDArray[np.int64]
+    groups: Rows  # (n,)
     split: Split
     warnings: tuple[str, ...]
     duplicates: Duplicates
@@ -86,13 +84,13 @@ def open_photos(
     limits: Limits,
     progress: Progress,
 ) -> Opened[S]:
-    """Decode every photo, into a square at each place. Raises UserError `too_large_zip`, DecoderFault and OSError."""
+    """Decode every photo into a square at each place. Raises UserError `too_large_zip`, DecoderFault and OSError."""
     tasks = [
         Task(photo.extent, tuple(place(index) for place in places), limits.image_pixels)
         for index, photo in enumerate(survey.photos)
     ]
     replies: list[Reply] = [Reply()] * len(tasks)
-    step = max(1, len(tasks) // TOLD)
+    step = max(1, len(tasks) // REPORTS_MOST)
     end = time.monotonic() + 60 * limits.intake_minutes
     for done, (index, reply) in enumerate(decoders.run(tasks), start=1):
         replies[index] = reply
@@ -104,40 +102,40 @@ def open_photos(
 
 
 def examine(opened: Opened[S], annotations: Annotations[S, T], seed: int, limits: Limits) -> Examined[T]:
-    """Judge, group and split. Raises UserError: no_images, too_many_broken, class_too_small."""
+    """Check, group and split the photos. Raises UserError: no_images, too_many_broken, class_too_small."""
     _check_broken(opened, limits)
     counts = opened.counts()
     annotations.check(counts, limits)
     survey, kept = opened.survey, opened.usable()
     number_of = {name: number for number, name in enumerate(survey.strata)}
-    seen = [_seen(number_of[survey.photos[index].stratum], opened.replies[index]) for index in kept]
-    groups = group(seen)
+    photos = [_digests(number_of[survey.photos[index].stratum], opened.replies[index]) for index in kept]
+    groups = group(photos)
     duplicates = groups.duplicates(survey.strata)
     split = divide(
-        SplitRows(survey.strata, seen, groups.numbers, [survey.photos[index].part for index in kept]), seed, limits
+        SplitRows(survey.strata, photos, groups.numbers, [survey.photos[index].part for index in kept]), seed, limits
     )
     conflicts, cautions = annotations.conflicts(survey, kept, groups.exact), annotations.cautions(counts, limits)
     warnings = (*survey.warnings, *split.warnings, *conflicts, *_plain(duplicates), *cautions)
     return Examined(tuple(kept), annotations.truth(survey, kept), groups.numbers, split, warnings, duplicates)
 
 
-def _seen(stratum: int, reply: Reply) -> Seen:
-    return Seen(stratum, reply.content, reply.pixels, reply.thumbnail)
+def _digests(stratum: int, reply: Reply) -> PhotoDigests:
+    return PhotoDigests(stratum, reply.content, reply.pixels, reply.thumbnail)
 
 
 def _check_broken(opened: Opened[S], limits: Limits) -> None:
     usable = opened.usable()
     broken = opened.broken() if usable else range(len(opened.replies))
-    told = [_skipped(opened.survey.photos[index], opened.replies[index]) for index in broken[:BROKEN_TOLD]]
-    listing = "; ".join(f"{shown(skip.name)} {skip.reason}" for skip in told)
-    more = f"; and {len(broken) - BROKEN_TOLD} more" if len(broken) > BROKEN_TOLD else ""
+    named = [_skipped(opened.survey.photos[index], opened.replies[index]) for index in broken[:BROKEN_NAMED]]
+    listing = "; ".join(f"{shown(skip.name)} {skip.reason}" for skip in named)
+    more = f"; and {len(broken) - BROKEN_NAMED} more" if len(broken) > BROKEN_NAMED else ""
     if not usable:
         raise UserError("no_images", f"None of the photos could be read: {listing}{more}.")
     if 100 * len(broken) > limits.broken_percent * (len(broken) + len(usable)):
         raise UserError(
             "too_many_broken",
             f"{len(broken)} of {len(broken) + len(usable)} photos could not be read: {listing}{more}.",
-            file=told[0].name[:SHOWN_LENGTH],
+            file=named[0].name[:SHOWN_LENGTH],
         )
 
 

@@ -1,4 +1,4 @@
-"""Where a file's bytes lie, and how to read them without trusting what was declared."""
+"""Read a photo's bytes from a zip or a folder, without trusting the declared size."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from jobs.errors import ModelmailError
 
 
 class DamagedEntry(ModelmailError):
-    """The bytes are not what the zip or the folder promised."""
+    """The bytes differ from what the zip or the folder declares."""
 
 
 @dataclass(frozen=True)
 class Extent:
-    """A span of a zip, or a whole file of a folder. Plain values: cheap to send to another process."""
+    """A span of bytes in a zip, or a whole file of a folder, as plain values that another process can read."""
 
     path: str  # of the zip or the file
     offset: int  # bytes, where the data starts
@@ -25,7 +25,7 @@ class Extent:
     crc: int | None = None  # None: a file of a folder
 
     def read(self) -> bytes:
-        """The unpacked bytes, never more than declared. Raises DamagedEntry, and OSError when a zip is gone."""
+        """Read and unpack the bytes, never more than declared. Raises DamagedEntry, and OSError when a zip is gone."""
         try:
             with open(self.path, "rb") as file:
                 file.seek(self.offset)
@@ -42,7 +42,7 @@ class Extent:
     def _inflated(self, packed: bytes) -> bytes:
         inflater = zlib.decompressobj(-zlib.MAX_WBITS)
         try:
-            # One byte more than declared is enough to see a lie, and a bomb gets no further.
+            # One byte more than declared is enough to find a false size, and a bomb gets no further.
             data = inflater.decompress(packed, self.size + 1)
         except zlib.error as error:
             raise DamagedEntry("is damaged") from error

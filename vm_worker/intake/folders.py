@@ -1,4 +1,4 @@
-"""A folder on this machine, listed as a zip would be: for checks before anything is sent."""
+"""List a folder of photos as a zip is listed, for checks before anything is sent."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from vm_worker.intake.names import DEPTH_MAX, shown
 
 
 def list_folder(path: Path, limits: Limits) -> list[Found]:
-    """Its files and folders; links are not followed, devices and pipes not opened.
+    """List the folder's files and folders. Links are not followed, devices and pipes are left out.
 
-    Raises UserError, and OSError for a folder closed to us.
+    Raises UserError past a limit, and OSError for a folder that may not be read.
     """
     found: list[Found] = []
     total = 0
@@ -36,7 +36,7 @@ def list_folder(path: Path, limits: Limits) -> list[Found]:
 
 
 def _walk(root: Path) -> Iterator[Found]:
-    """Not os.walk: that one lists a whole folder at once, and calls itself for each folder inside."""
+    """Yield files and folders one by one; os.walk would list a whole folder at once, and recurse."""
     waiting: list[tuple[str, ...]] = [()]
     while waiting:
         parts = waiting.pop()

@@ -1,4 +1,4 @@
-"""The one decoder: any photo to an RGB square. Training, checking and predicting all see this."""
+"""Decode any photo to an RGB square; training, checking and predicting all use this one decoder."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from jobs.errors import ModelmailError
 from jobs.limits import Limits
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
-MAGIC = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8")  # what begins so is meant to be a picture
-BEGINNINGS = (*MAGIC, b"RIFF", b"BM")  # of every file in these formats
+MAGIC = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8")  # first bytes that only a picture has
+BEGINNINGS = (*MAGIC, b"RIFF", b"BM")  # first bytes of every file in these formats
 WHITE = (255, 255, 255)
 GREY_16_BIT = ("I", "I;16", "I;16B", "I;16L", "I;16N")  # Pillow's modes of 16-bit PNG files
 GREY_16_MAX = 65535
-UPRIGHT = {  # EXIF orientation -> what makes the picture upright
+UPRIGHT = {  # EXIF orientation -> the operation that makes the picture upright
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -37,15 +37,15 @@ UNKNOWN = "is not a JPEG, PNG, WebP, GIF or BMP picture"
 
 
 class BadImage(ModelmailError):
-    """The picture cannot be used; the message is a plain reason, as "is cut short"."""
+    """The picture cannot be used; the message is a plain reason, such as "is cut short"."""
 
 
 class NotAnImage(BadImage):
-    """Not a picture of any format that we read."""
+    """The file is not a picture of any format that we read."""
 
 
 def read_square(source: str | PathLike[str] | IO[bytes], size: int) -> NDArray[np.uint8]:
-    """A photo's (size, size, 3) uint8 RGB. Raises BadImage, and OSError for a file that cannot be opened."""
+    """Decode a photo to (size, size, 3) uint8 RGB. Raises BadImage, and OSError for a file that cannot be opened."""
     if isinstance(source, str | PathLike):
         with open(source, "rb") as file:
             return read_squares(file.read(), (size,))[0]
@@ -53,7 +53,7 @@ def read_square(source: str | PathLike[str] | IO[bytes], size: int) -> NDArray[n
 
 
 def check_beginning(data: bytes) -> None:
-    """Refuse, at no cost, what begins like no picture at all. Raises BadImage."""
+    """Check that a file's first bytes are those of a picture. Raises BadImage."""
     if not data:
         raise BadImage("is empty")
     if not data.startswith(BEGINNINGS):
@@ -61,9 +61,9 @@ def check_beginning(data: bytes) -> None:
 
 
 def read_squares(data: bytes, sizes: Sequence[int], pixels_max: int = Limits.image_pixels) -> list[NDArray[np.uint8]]:
-    """`to_square` of one file for several sizes, decoding once wherever JPEG's draft comes out the same.
+    """Decode one file to squares (s, s, 3) uint8 RGB of several sizes, as `to_square` does. Raises BadImage.
 
-    Raises BadImage.
+    It decodes once for all sizes for which JPEG's draft mode gives the same size.
     """
     decoded: dict[tuple[int, int], Image.Image] = {}
     squares: dict[int, NDArray[np.uint8]] = {}
@@ -79,10 +79,10 @@ def read_squares(data: bytes, sizes: Sequence[int], pixels_max: int = Limits.ima
 
 
 def to_square(image: Image.Image, size: int) -> NDArray[np.uint8]:
-    """(size, size, 3) uint8 RGB of a picture that was just opened.
+    """Make a (size, size, 3) uint8 RGB array of a picture that was just opened.
 
-    Upright by EXIF, alpha over white, 16-bit scaled to 8, a JPEG drafted to at least twice the size, the
-    whole picture squashed (not cropped), bilinear with Pillow's antialias.
+    It is upright by EXIF, alpha lies over white, and 16 bits are scaled to 8. A JPEG is drafted to at least twice the
+    size. The whole picture is squashed, not cropped, bilinear with Pillow's antialias.
     """
     _draft(image, size)
     return _squash(_upright_rgb(image), size)
@@ -90,7 +90,7 @@ def to_square(image: Image.Image, size: int) -> NDArray[np.uint8]:
 
 @contextmanager
 def _reasons() -> Iterator[None]:
-    """Every failure of the decoder as a BadImage with a plain reason."""
+    """Turn every failure of the decoder into a BadImage with a plain reason."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # odd metadata; the picture counts

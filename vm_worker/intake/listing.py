@@ -1,4 +1,4 @@
-"""A file or folder of an upload, and the refusals that zips and folders share."""
+"""The files and folders of an upload, and the refusals that zips and folders share."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from vm_worker.intake.extents import Extent
 
 @dataclass(frozen=True)
 class Found:
-    """A file or folder of the upload; `parts` are its raw path."""
+    """A file or folder of the upload."""
 
-    parts: tuple[str, ...]
+    parts: tuple[str, ...]  # its path as it stands in the upload
     extent: Extent | None  # None: a folder
 
 
 def too_large(message: str) -> UserError:
-    """The upload is past a limit of size."""
+    """Return the error for an upload past a limit of size."""
     return UserError("too_large_zip", message)
 
 
 def too_many(limits: Limits) -> UserError:
-    """The upload holds more files than are allowed."""
+    """Return the error for an upload with more files than are allowed."""
     return too_large(f"There are more than {limits.zip_entries:,} files.")

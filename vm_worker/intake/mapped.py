@@ -1,4 +1,4 @@
-"""Memory maps that are larger than a process should be."""
+"""Use memory maps that are larger than a process's memory should be."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 
 def created(path: Path, dtype: type[np.generic], shape: tuple[int, ...]) -> np.memmap[Any, Any]:
-    """A new .npy file to write to. Raises OSError where the disk has no room for all of it.
+    """Create a .npy file as a memory map. Raises OSError where the disk has no room for all of it.
 
-    Without its room taken first, writing to a memory map on a full disk ends the process (SIGBUS).
+    The room is taken first: otherwise writing to a memory map on a full disk ends the process (SIGBUS).
     """
     values = np.lib.format.open_memmap(path, "w+", dtype, shape)
     if hasattr(os, "posix_fallocate"):  # not on macOS
@@ -24,17 +24,17 @@ def created(path: Path, dtype: type[np.generic], shape: tuple[int, ...]) -> np.m
 
 
 def taken(values: NDArray[Any], index: Any) -> NDArray[Any]:
-    """A copy of `values[index]`, an index with an array in it; the pages of a memory map are given back after it."""
+    """Copy `values[index]`, then give the pages of a memory map back. The index must contain an array."""
     found: NDArray[Any] = values[index]
     give_back(values)
     return found
 
 
 def give_back(values: NDArray[Any]) -> None:
-    """Let go of the pages of a memory map; of anything else nothing.
+    """Give the pages of a memory map back to the system; for any other array do nothing.
 
-    They stay in the system's cache and, where they were written, go to the disk from there. But what a process has
-    looked at counts as its own memory (getrusage(2), ru_maxrss) until then, which would be all pixels of a large job.
+    Pages that were read or written count as the process's own memory (getrusage(2), ru_maxrss): for a large job that
+    would be all its pixels. The pages stay in the system's cache, which writes the changed ones to the disk.
     """
     mapped = getattr(values, "_mmap", None) if isinstance(values, np.memmap) else None
     if mapped is not None and hasattr(mapped, "madvise"):  # not on every system

@@ -1,4 +1,4 @@
-"""Names from a stranger: what may be a path, what is shown to people, what is only an operating system's litter."""
+"""Handle untrusted file names: check paths, clean names for display, recognise hidden files and photos."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from typing import Literal
 
 from jobs.errors import UserError
 
-DEPTH_MAX = 64  # folders; nobody nests photos deeper, and a name of slashes costs memory
-MARKS_MAX = 30  # accents on one letter; the longest heap in any language has 18
+DEPTH_MAX = 64  # folders; nobody nests photos deeper, and a name full of slashes costs memory
+MARKS_MAX = 30  # combining marks on one letter; no language has more than 18
 SHOWN_LENGTH = 80  # characters of a name in a message
 UTF8_FLAG = 0x800  # general purpose bit 11
 UNICODE_PATH = 0x7075  # Info-ZIP's extra field: the name in UTF-8 beside one in a code page
 
 LITTER = frozenset({"__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "@eadir", "$recycle.bin"})
 PHOTO_SUFFIXES = frozenset({"jpg", "jpeg", "jpe", "jfif", "png", "apng", "webp", "gif", "bmp", "dib"})
-# Photos too, which we cannot read: they count as broken, so that nobody loses half a class without a word.
+# Photos of formats that we cannot read: they count as broken, so that nobody loses half a class without being told.
 FOREIGN_SUFFIXES = frozenset(
     "heic heif avif tif tiff jp2 jxl psd svg ico tga ppm pgm raw cr2 cr3 nef arw dng orf rw2 raf".split()
 )
@@ -34,19 +34,19 @@ _DRIVE = re.compile("[A-Za-z]:(/|$)")
 
 
 def clean(name: str) -> str:
-    """The name as people may see it: NFC, each unseen character replaced by U+FFFD."""
+    """Return the name in a form for display: NFC, each invisible character replaced by U+FFFD."""
     return _UNSEEN.sub("\ufffd", _normal("NFC", _UNSEEN.sub("\ufffd", name)))
 
 
 def _normal(form: Literal["NFC", "NFKC"], name: str) -> str:
-    """The name in that form, at most 30 marks on a letter, as in UAX 15's stream-safe text.
+    """Normalise the name, with at most 30 combining marks on a letter, as in UAX 15's stream-safe text format.
 
-    Normalising sorts the marks in quadratic time: 30,000 of them on one letter take five seconds, in each name.
+    Normalising sorts the marks in quadratic time: without the limit, 30,000 marks on one letter take five seconds.
     """
-    return unicodedata.normalize(form, _MAYBE_MARKS.sub(_without_heaps, name))
+    return unicodedata.normalize(form, _MAYBE_MARKS.sub(_without_excess, name))
 
 
-def _without_heaps(run: re.Match[str]) -> str:
+def _without_excess(run: re.Match[str]) -> str:
     kept, marks = [], 0
     for character in run[0]:
         marks = marks + 1 if unicodedata.combining(character) else 0
@@ -56,40 +56,40 @@ def _without_heaps(run: re.Match[str]) -> str:
 
 
 def shown(name: str) -> str:
-    """The cleaned name in quotes, shortened: for messages."""
+    """Return the cleaned name in quotes, shortened, for messages."""
     text = clean(name)
     return f'"{text if len(text) <= SHOWN_LENGTH else text[:SHOWN_LENGTH] + "..."}"'
 
 
 def listed(names: Iterable[str], most: int = 5) -> str:
-    """The first names, shown, and how many more there are."""
+    """Return the first names, in quotes, and how many more there are."""
     every = list(names)
     text = ", ".join(shown(name) for name in every[:most])
     return text if len(every) <= most else f"{text} and {len(every) - most} more"
 
 
 def smallest(counts: Mapping[str, int], most: int = 5) -> str:
-    """Classes and their photos, the smallest first, and how many more there are."""
+    """Return classes with their numbers of photos, the smallest first, and how many more classes there are."""
     pairs = sorted((count, name) for name, count in counts.items())
     text = ", ".join(f"{shown(name)} has {count}" for count, name in pairs[:most])
     return text if len(pairs) <= most else f"{text} and {len(pairs) - most} more"
 
 
 def counted(count: int, thing: str) -> str:
-    """A number and its noun: "1 photo", "1,200 photos"."""
+    """Return a number and its noun: "1 photo", "1,200 photos"."""
     return f"{count:,} {thing}" if count == 1 else f"{count:,} {thing}s"
 
 
 def collision_key(name: str) -> str:
-    """Equal for names that differ only by case, Unicode form or spaces around: one folder on many systems."""
+    """Return a key that is equal for names that many systems take for one: case, Unicode form, spaces around."""
     return _normal("NFC", _normal("NFKC", clean(name)).casefold()).strip(" .")
 
 
 def path_of(info: zipfile.ZipInfo) -> str:
-    """The entry's path with forward slashes.
+    """Return the entry's path with forward slashes.
 
-    Without the UTF-8 flag a name is cp437 by the book, yet macOS writes UTF-8 there, and Info-ZIP puts
-    UTF-8 into an extra field. cp437 text that happens to be valid UTF-8 is too rare to matter.
+    By the zip specification a name without the UTF-8 flag is in cp437. But macOS writes UTF-8 there, and Info-ZIP puts
+    UTF-8 into an extra field. Text in cp437 that happens to be valid UTF-8 is too rare to matter.
     """
     name = info.orig_filename
     if not info.flag_bits & UTF8_FLAG and not name.isascii():
@@ -115,7 +115,7 @@ def _unicode_path(extra: bytes, raw: bytes) -> str | None:
 
 
 def safe_parts(path: str) -> tuple[str, ...]:
-    """The folders and the file of a path. Raises UserError `unsafe_zip` for one that leads out of its folder."""
+    """Split a path into folders and file. Raises UserError `unsafe_zip` for a path that leads out of its folder."""
     if "\0" in path:
         raise _unsafe(path, "has a null byte in its name")
     if path.startswith("/") or _DRIVE.match(path):
@@ -133,21 +133,21 @@ def _unsafe(path: str, why: str) -> UserError:
 
 
 def is_litter(parts: Iterable[str]) -> bool:
-    """Made by an operating system or hidden: not the user's photos."""
+    """Return whether a path is hidden or made by an operating system, and so no photo of the user."""
     return any(part.startswith(".") or part.casefold() in LITTER for part in parts)
 
 
 def suffix(name: str) -> str:
-    """The file name's ending, lower-case, without the dot; empty where there is none."""
+    """Return the file name's suffix, lower-case, without the dot; empty where there is none."""
     stem, dot, ending = name.rpartition(".")
     return ending.lower() if dot and stem else ""
 
 
 def claims_photo(name: str) -> bool:
-    """The name ends like a picture's: if it cannot be read, it is a broken photo."""
+    """Return whether the name has a picture's suffix: such a file is a broken photo if it cannot be read."""
     return suffix(name) in PHOTO_SUFFIXES | FOREIGN_SUFFIXES
 
 
 def may_be_photo(name: str) -> bool:
-    """Worth opening: ends like a picture, or has no ending at all."""
+    """Return whether a file is worth opening: its name has a picture's suffix, or none at all."""
     return claims_photo(name) or not suffix(name)

@@ -1,8 +1,8 @@
-"""Photos that are nearly the same: recompressed, resized or slightly edited copies, frames of one burst.
+"""Find near copies: recompressed, resized or slightly edited copies of a photo, and frames of one burst.
 
-Everything is computed from one small grey thumbnail a photo, in whole numbers, so that every machine finds
-the same pairs. Two photos are alike when two measures agree: a perceptual hash, which sees the layout and
-not the brightness, and the mean difference, which sees brightness too. Either alone calls plain pictures equal.
+Everything is computed from a small grey thumbnail of each photo, in whole numbers, so that every machine finds the
+same pairs. Two photos are alike when two measures agree: a perceptual hash, which depends on the layout and not on the
+brightness, and the mean difference, which depends on the brightness, too. Each one alone finds plain pictures equal.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
+
+from vm_worker.intake.arrays import Pixels, Rows
 
 SIDE = 32  # pixels of a thumbnail
 HASH_SIDE = 8  # coefficients of the cosine transform, each way: 64 bits
@@ -21,24 +23,23 @@ CHUNK = 4096  # pairs of thumbnails compared at a time
 POOL = 4  # thumbnail pixels, each way, of a coarse pixel
 LUMA = np.array([299, 587, 114], np.int64)  # thousandths of red, green and blue: ITU-R BT.601
 
-Thumbnails = NDArray[np.uint8]
 Hashes = NDArray[np.uint64]
-Rows = NDArray[np.int64]
 
 
-def thumbnail(square: NDArray[np.uint8]) -> Thumbnails:
-    """(s, s, 3) uint8 RGB, s a multiple of 32, to (32, 32) uint8 grey: the mean of each cell."""
+def thumbnail(square: NDArray[np.uint8]) -> Pixels:
+    """Reduce (s, s, 3) uint8 RGB, s a multiple of 32, to (32, 32) uint8 grey: the mean of each cell."""
     cell = len(square) // SIDE
     sums = square.reshape(SIDE, cell, SIDE, cell, 3).sum(axis=(1, 3), dtype=np.int64)
     whole = 1000 * cell * cell
     return np.asarray((sums @ LUMA + whole // 2) // whole, np.uint8)
 
 
-def hashes(thumbnails: Thumbnails) -> Hashes:
-    """(n, 32, 32) -> (n,): a bit for each of the 8 x 8 lowest cosine coefficients, set where above their median.
+def hashes(thumbnails: Pixels) -> Hashes:
+    """Return the perceptual hashes (n,) of thumbnails (n, 32, 32).
 
-    The usual pHash (Zauner 2010, section 3.2.1), with the transform's matrix rounded to whole numbers: the
-    products are then exact, and a plain picture's zeros stay zeros instead of becoming random bits.
+    Each of the 64 bits stands for one of the 8 x 8 lowest cosine coefficients, and is set where that lies above their
+    median. It is the usual pHash (Zauner 2010, section 3.2.1), with the transform's matrix rounded to whole numbers.
+    The products are then exact, and a plain picture's zeros stay zeros instead of becoming random bits.
     """
     place = np.arange(SIDE)
     wave = np.cos(np.pi * np.outer(np.arange(HASH_SIDE), 2 * place + 1) / (2 * SIDE))
@@ -48,8 +49,11 @@ def hashes(thumbnails: Thumbnails) -> Hashes:
     return np.packbits(bits, axis=1).view(np.uint64).ravel()
 
 
-def communities(thumbnails: Thumbnails) -> Rows:
-    """(n,) numbers of the groups that pairs of alike photos form: the least row of each. Order changes no group."""
+def communities(thumbnails: Pixels) -> Rows:
+    """Join pairs of alike photos to groups; return the least row of each photo's group, (n,).
+
+    `thumbnails` are (n, 32, 32). The order of the photos changes no group.
+    """
     group = np.arange(len(thumbnails), dtype=np.int64)
     coarse = _coarse(thumbnails)
     for one, other in _close(hashes(thumbnails)):
@@ -63,7 +67,7 @@ def communities(thumbnails: Thumbnails) -> Rows:
 
 
 def _close(codes: Hashes) -> Iterator[tuple[Rows, Rows]]:
-    """Pairs of rows whose hashes differ in few bits, the lower row first, block by block."""
+    """Yield pairs of rows whose hashes differ in few bits, the lower row first, block by block."""
     for start in range(0, len(codes), BLOCK):
         block, rest = codes[start : start + BLOCK], codes[start:]
         close = np.bitwise_count(block[:, None] ^ rest[None, :]) <= HASH_BITS
@@ -72,12 +76,12 @@ def _close(codes: Hashes) -> Iterator[tuple[Rows, Rows]]:
 
 
 def _apart(group: Rows, one: Rows, other: Rows) -> tuple[Rows, Rows]:
-    """The pairs that are not in one group yet. The others need no look: plain classes have millions of them."""
+    """Return the pairs that are not in one group yet; plain classes have millions of others."""
     apart = group[one] != group[other]
     return one[apart], other[apart]
 
 
-def _alike(pictures: Thumbnails, one: Rows, other: Rows, most: float) -> tuple[Rows, Rows]:
+def _alike(pictures: Pixels, one: Rows, other: Rows, most: float) -> tuple[Rows, Rows]:
     alike = _difference(pictures[one], pictures[other]) <= most
     return one[alike], other[alike]
 
@@ -89,13 +93,13 @@ def _join(group: Rows, one: Rows, other: Rows) -> None:
             group[group == high] = low
 
 
-def _difference(one: Thumbnails, other: Thumbnails) -> NDArray[np.float64]:
-    """(m, s, s) each -> (m,): mean difference of 255."""
+def _difference(one: Pixels, other: Pixels) -> NDArray[np.float64]:
+    """Return the mean differences (m,), 0..255, of pictures (m, s, s)."""
     wide = np.maximum(one, other) - np.minimum(one, other)  # uint8 holds it
     return np.asarray(wide.mean(axis=(1, 2), dtype=np.float64))
 
 
-def _coarse(thumbnails: Thumbnails) -> Thumbnails:
-    """(n, 8, 8), rounded down."""
+def _coarse(thumbnails: Pixels) -> Pixels:
+    """Reduce thumbnails to (n, 8, 8), rounded down."""
     cells = thumbnails.reshape(len(thumbnails), SIDE // POOL, POOL, SIDE // POOL, POOL)
     return np.asarray(cells.mean(axis=(2, 4), dtype=np.float64), np.uint8)

@@ -1,4 +1,4 @@
-"""Decoding processes that may die or hang: each is replaced, and the photo that did it is named."""
+"""A pool of decoding processes: one that dies or hangs is replaced, and the photo at fault is named."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ from jobs.errors import Transient
 from jobs.limits import Limits
 from vm_worker.intake.decoder import Reply, Task, serve
 
-IN_FLIGHT = 2  # tasks a process holds: the next one waits in its pipe while the first is decoded
+IN_FLIGHT = 2  # tasks that a process holds: the second one waits in its pipe while the first is decoded
 
 
 @dataclass(frozen=True)
 class Bounds:
-    """What one decoding process may use."""
+    """The memory and time that one decoding process may use."""
 
     memory_bytes: int = Limits.image_memory_bytes
     image_seconds: float = Limits.image_seconds
-    start_seconds: float = 120.0  # a busy machine; only then is it our trouble
+    start_seconds: float = 120.0  # for starting a process: long enough for a busy machine
 
     @classmethod
     def of(cls, limits: Limits) -> Bounds:
-        """Those of an installation."""
+        """Take the bounds from an installation's limits."""
         return cls(limits.image_memory_bytes, limits.image_seconds)
 
 
 class DecoderFault(Transient):
-    """The decoding processes cannot work here at all; no photo is to blame."""
+    """The decoding processes cannot work on this machine at all; no photo is at fault."""
 
 
 class _Process:
-    """One decoding process and the tasks it holds, oldest first."""
+    """A decoding process and the tasks it holds, oldest first."""
 
     def __init__(self, bounds: Bounds) -> None:
         context = multiprocessing.get_context("spawn")
@@ -52,7 +52,7 @@ class _Process:
         self.held: deque[int] = deque()
 
     def give(self, index: int, task: Task) -> bool:
-        """False: it is dead."""
+        """Send a task; return False where the process is dead."""
         if not self.held:
             self._since = time.monotonic() if self.ready else self._since
         try:
@@ -63,7 +63,7 @@ class _Process:
         return True
 
     def take(self) -> tuple[int, Reply] | None:
-        """The next answer, or None: it has only become ready. Raises EOFError or OSError where it died."""
+        """Receive the next answer; None where the process has only become ready. Raises EOFError or OSError."""
         reply = self.connection.recv()
         self._since = time.monotonic()
         if not self.ready:
@@ -83,7 +83,7 @@ class _Process:
 
 
 def _start_without_interrupt(process: SpawnProcess) -> None:
-    """Ctrl-C goes to every process of a terminal; one that is just importing would answer with a traceback."""
+    """Start the process with SIGINT blocked: while it imports, Ctrl-C would make it print a traceback."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # children inherit it
     try:
         process.start()
@@ -92,9 +92,9 @@ def _start_without_interrupt(process: SpawnProcess) -> None:
 
 
 class Decoders:
-    """A pool of decoding processes, started when first needed; usable for one run after another.
+    """A pool of decoding processes, started when first needed and used for one run after another.
 
-    The calling process must not be a daemonic one of multiprocessing, which may have no children.
+    The calling process must not be a daemonic process of multiprocessing, which may have no children.
     """
 
     def __init__(self, processes: int, bounds: Bounds | None = None) -> None:
@@ -111,7 +111,7 @@ class Decoders:
         self._end_all()
 
     def run(self, tasks: Sequence[Task]) -> Iterator[tuple[int, Reply]]:
-        """Each task's index and reply, as they come. Raises DecoderFault, and OSError for a full disk."""
+        """Yield each task's index and reply, as they come. Raises DecoderFault, and OSError for a full disk."""
         waiting = deque(range(len(tasks)))
         try:
             while waiting or any(process.held for process in self._processes):
@@ -122,7 +122,7 @@ class Decoders:
                     yield index, reply
         finally:
             if any(process.held for process in self._processes):
-                self._end_all()  # given up half-way: its answers must not reach the next run
+                self._end_all()  # the run was given up: its answers must not reach the next run
 
     def _hand_out(self, waiting: deque[int], tasks: Sequence[Task]) -> None:
         while waiting and len(self._processes) < min(self._most, len(tasks)):
@@ -153,14 +153,14 @@ class Decoders:
         return [answer] if answer else []
 
     def _replace(self, process: _Process, waiting: deque[int], reason: str) -> list[tuple[int, Reply]]:
-        """End a process: the photo at hand is to blame, the others it held go back."""
+        """End a process. The photo it was decoding is at fault, the other tasks it held are given out again."""
         process.end()
         self._processes.remove(process)
         if not process.ready:
             raise DecoderFault("a decoding process did not start")
-        blamed = [(process.held.popleft(), Reply(reason=reason))] if process.held else []
+        failed = [(process.held.popleft(), Reply(reason=reason))] if process.held else []
         waiting.extendleft(reversed(process.held))
-        return blamed
+        return failed
 
     def _end_all(self) -> None:
         for process in self._processes:

@@ -1,7 +1,7 @@
-"""Train, validation and test: stratified, groups kept whole, the same on every machine.
+"""Split the photos into train, validation and test: stratified, groups kept whole, the same on every machine.
 
-The order in which groups are dealt out comes from hashes of (class, content) and the seed, never from names,
-zip order or a library's random numbers.
+The order in which groups are assigned comes from hashes of (class, content) and the seed, never from names, the order
+in the zip or a library's random numbers.
 """
 
 from __future__ import annotations
@@ -16,43 +16,45 @@ from numpy.typing import NDArray
 
 from jobs.errors import UserError
 from jobs.limits import Limits
+from vm_worker.intake.arrays import Rows
 from vm_worker.intake.dataset import Part
-from vm_worker.intake.groups import DISTINCT_LEAST, Seen
+from vm_worker.intake.groups import DISTINCT_LEAST, PhotoDigests
 from vm_worker.intake.names import counted, listed, shown
 
-SHARE = 0.2  # of a class, for validation and for test each
-LEAST = {Part.TEST: 2, Part.VALIDATION: 1}  # photos a class
+SHARE = 0.2  # of the photos of a class, for validation and for test each
+LEAST = {Part.TEST: 2, Part.VALIDATION: 1}  # photos of each class, at least
 
 
 @dataclass(frozen=True)
 class SplitRows:
-    """The usable photos as columns."""
+    """The usable photos, with all that the split depends on."""
 
-    strata: tuple[str, ...]  # their names
-    photos: Sequence[Seen]
-    groups: NDArray[np.int64]  # (n,)
-    given: Sequence[Part | None]  # what a ready-made split says
+    strata: tuple[str, ...]  # names
+    photos: Sequence[PhotoDigests]  # (n)
+    groups: Rows  # (n,) equal for copies and near copies of one picture
+    given: Sequence[Part | None]  # (n) the part by a ready-made split; None: none is given
 
 
 @dataclass(frozen=True)
 class Split:
-    """Each row's part, and what the report must say about it."""
+    """The part of each photo, and sentences for the report."""
 
     parts: NDArray[np.uint8]  # (n,) values of Part
     warnings: tuple[str, ...]
 
 
 def divide(rows: SplitRows, seed: int, limits: Limits) -> Split:
-    """Deal the rows out. Raises UserError `class_too_small` where a class has too few different photos."""
+    """Assign a part to each photo. Raises UserError `class_too_small` where a class has too few different photos."""
     labels_of: dict[int, set[int]] = defaultdict(set)
     for photo, number in zip(rows.photos, rows.groups.tolist(), strict=True):
         labels_of[number].add(photo.stratum)
-    dealer = _Dealer(rows, _order(rows, seed), {number for number, labels in labels_of.items() if len(labels) > 1})
-    return dealer.ready_made(limits) if any(part is not None for part in rows.given) else dealer.fresh()
+    mixed = {number for number, labels in labels_of.items() if len(labels) > 1}
+    splitter = _Splitter(rows, _order(rows, seed), mixed)
+    return splitter.ready_made(limits) if any(part is not None for part in rows.given) else splitter.fresh()
 
 
 def _order(rows: SplitRows, seed: int) -> dict[int, str]:
-    """Each group's place in the deal: a hash of its content, salted by the whole set and the seed."""
+    """Return a sort key for each group: a hash of its content, salted by the whole set and the seed."""
     pairs = sorted((rows.strata[photo.stratum], photo.content) for photo in rows.photos)
     salt = hashlib.sha256(repr((seed, pairs)).encode()).hexdigest()
     content: dict[int, str] = {}
@@ -61,13 +63,13 @@ def _order(rows: SplitRows, seed: int) -> dict[int, str]:
     return {number: hashlib.sha256((salt + least).encode()).hexdigest() for number, least in content.items()}
 
 
-class _Dealer:
-    """Deals one class after the other."""
+class _Splitter:
+    """The split in progress, made one class after the other."""
 
     def __init__(self, rows: SplitRows, order: Mapping[int, str], mixed: set[int]) -> None:
         self._rows = rows
         self._order = order
-        self._mixed = mixed  # groups in more than one class: to learn from only, their label is in doubt
+        self._mixed = mixed  # groups in more than one class: their label is in doubt, so they stay in train
         self._labels = np.array([photo.stratum for photo in rows.photos], dtype=np.int64)
         self._parts = np.full(len(rows.photos), Part.TRAIN, dtype=np.uint8)
         self._members: dict[int, list[int]] = defaultdict(list)  # group -> rows
@@ -75,44 +77,44 @@ class _Dealer:
             self._members[number].append(row)
 
     def fresh(self) -> Split:
-        """60/20/20 of every class."""
-        hands_of = self._hands()
+        """Split every class by 60/20/20."""
+        groups_of = self._groups_by_label()
         for label, name in enumerate(self._rows.strata):
-            hands = hands_of[label]
-            if len(hands) < DISTINCT_LEAST:
-                raise _too_alike(name, len(hands))
+            groups = groups_of[label]
+            if len(groups) < DISTINCT_LEAST:
+                raise _too_alike(name, len(groups))
             count = int(np.sum(self._labels == label))
             needs = {part: max(least, round(SHARE * count)) for part, least in LEAST.items()}
-            self._deal(hands, needs, dict(LEAST))
+            self._assign(groups, needs, dict(LEAST))
         return Split(self._parts, ())
 
     def ready_made(self, limits: Limits) -> Split:
-        """The parts as given; what a class lacks is cut from its train."""
+        """Take the given parts; where a class lacks one, cut it from the class's training photos."""
         self._parts[:] = [part or Part.TRAIN for part in self._rows.given]
         warnings = self._reunite()
         cut: dict[Part, list[str]] = defaultdict(list)
-        hands_of = self._hands()
+        groups_of = self._groups_by_label()
         for label, name in enumerate(self._rows.strata):
-            for part in self._fill(label, hands_of[label]):
+            for part in self._fill(label, groups_of[label]):
                 cut[part].append(name)
             self._check(label, name, limits)
         for part, names in sorted(cut.items()):
             every = len(names) == len(self._rows.strata)
-            told = "all classes" if every else listed(names)
-            warnings.append(f"Photos for {part.name.lower()} were cut from train, as too few were given for {told}.")
+            classes = "all classes" if every else listed(names)
+            warnings.append(f"Photos for {part.name.lower()} were cut from train, as too few were given for {classes}.")
         return Split(self._parts, tuple(warnings))
 
-    def _hands(self) -> dict[int, list[list[int]]]:
-        """For each class the rows of each group that lies in it alone, in the order of the deal."""
-        hands: dict[int, list[list[int]]] = defaultdict(list)
+    def _groups_by_label(self) -> dict[int, list[list[int]]]:
+        """Return, for each class, the rows of each group that lies in it alone, in the order of assignment."""
+        groups: dict[int, list[list[int]]] = defaultdict(list)
         for number in sorted(self._members, key=lambda number: self._order[number]):
             if number not in self._mixed:
                 rows = self._members[number]
-                hands[int(self._labels[rows[0]])].append(rows)
-        return hands
+                groups[int(self._labels[rows[0]])].append(rows)
+        return groups
 
     def _reunite(self) -> list[str]:
-        """Put copies and near copies that were given to several parts into train: no test photo must be learnt from."""
+        """Put copies and near copies that were given to several parts into train, so that no test photo is learnt."""
         moved = 0
         for rows in self._members.values():
             if len(set(self._parts[rows].tolist())) > 1:
@@ -125,8 +127,8 @@ class _Dealer:
             f"In validation or test, {copies} had a copy, or nearly one, in another part; these were put into train."
         ]
 
-    def _fill(self, label: int, hands: list[list[int]]) -> list[Part]:
-        """Cut what one class lacks from its train; returns the parts that were cut."""
+    def _fill(self, label: int, groups: list[list[int]]) -> list[Part]:
+        """Cut the parts that one class lacks from its training photos; return these parts."""
         mine = self._labels == label
         have = {part: int(np.sum(mine & (self._parts == part))) for part in Part}
         needs = {
@@ -134,8 +136,8 @@ class _Dealer:
             for part, least in LEAST.items()
             if have[part] < least
         }
-        train = [rows for rows in hands if self._parts[rows[0]] == Part.TRAIN]
-        self._deal(train, needs, {part: LEAST[part] - have[part] for part in needs})
+        train = [rows for rows in groups if self._parts[rows[0]] == Part.TRAIN]
+        self._assign(train, needs, {part: LEAST[part] - have[part] for part in needs})
         return sorted(needs)
 
     def _check(self, label: int, name: str, limits: Limits) -> None:
@@ -149,11 +151,14 @@ class _Dealer:
                 f"{LEAST[Part.TEST]} are needed.",
             )
 
-    def _deal(self, hands: list[list[int]], needs: dict[Part, int], least: dict[Part, int]) -> None:
-        """Give groups to the part with the largest share of its need left, as long as they fit."""
+    def _assign(self, groups: list[list[int]], needs: dict[Part, int], least: dict[Part, int]) -> None:
+        """Assign each group to the part with the largest share of its need left, as long as it fits.
+
+        `needs` are the photos wanted for each part, `least` those that each part must have. The rest stays in train.
+        """
         left = dict(needs)
         train = []
-        for rows in hands:
+        for rows in groups:
             fitting = [part for part in needs if len(rows) <= left[part]]
             if not fitting:
                 train.append(rows)
@@ -161,9 +166,9 @@ class _Dealer:
             part = max(fitting, key=lambda part: (left[part] / needs[part], part))
             left[part] -= len(rows)
             self._parts[rows] = part
-        train.sort(key=len, reverse=True)  # stable: equal sizes stay in the order of the deal
+        train.sort(key=len, reverse=True)  # stable: groups of equal size stay in the order of assignment
         for part, count in needs.items():
-            # Groups larger than any need leave a part short: the smallest go there all the same.
+            # Where every group is larger than the need left, a part stays short: it gets the smallest groups anyway.
             while count - left[part] < least[part] and len(train) > 1:
                 rows = train.pop()
                 left[part] -= len(rows)

@@ -1,4 +1,4 @@
-"""What an upload holds, known from names and sizes without unpacking anything."""
+"""A survey of an upload: its photos by names and sizes, before anything is unpacked."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from vm_worker.intake.listing import Found
 
 @dataclass(frozen=True)
 class Photo:
-    """A file that should be a photo, not yet opened."""
+    """A file that should be a photo, before it is opened."""
 
     name: str  # cleaned path in the upload
-    stratum: str  # the group of photos that it is split with; in classification its class
-    part: Part | None  # None: not said by a ready-made split
-    certain: bool  # named like a picture: if it is none, it is a broken one
-    extent: Extent
+    stratum: str  # the stratum of the stratified split; in classification the class
+    part: Part | None  # the part by a ready-made split; None: none is given
+    certain: bool  # True: its name has a picture's suffix, so it is a broken photo if it cannot be read
+    extent: Extent  # where its bytes lie
 
 
 @dataclass(frozen=True)
 class Survey:
-    """The photos of an upload, each in a stratum. A split keeps every stratum in its proportion."""
+    """The photos of an upload, each in a stratum. The split keeps the proportions of the strata."""
 
     strata: tuple[str, ...]  # sorted
     photos: tuple[Photo, ...]  # in the order of (stratum, name)
@@ -36,7 +36,7 @@ class Survey:
 
 
 def list_upload(path: Path, limits: Limits) -> list[Found]:
-    """The files and folders of a zip or folder. Nothing is ever extracted by name.
+    """List the files and folders of a zip or folder. Nothing is ever extracted under its name.
 
     Raises UserError with a dataset code, and OSError where the file itself cannot be read.
     """

@@ -1,4 +1,4 @@
-"""Take in an upload: survey it, decode its photos into memory maps, judge them, split them."""
+"""Take in an upload: survey it, decode its photos into memory maps, check and split them."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from jobs.limits import Limits
 from vm_worker.intake.annotations import Annotations
+from vm_worker.intake.arrays import Pixels
 from vm_worker.intake.dataset import Dataset
 from vm_worker.intake.decoder import Target
 from vm_worker.intake.examine import Opened, Place, Progress, examine, open_photos
@@ -28,20 +28,20 @@ CHANNELS = 3
 
 @dataclass(frozen=True)
 class IntakeRequest:
-    """What to take in, and how."""
+    """The upload to take in, and the settings."""
 
     source: Path  # a zip or a folder
     folder: Path  # where the memory maps go
-    sizes: tuple[int, ...]  # pixels; they change nothing but the memory maps
+    sizes: tuple[int, ...]  # pixels a side of the squares; the split does not depend on them
     seed: int
     limits: Limits
     processes: int  # decoding processes
 
 
 def take_in(request: IntakeRequest, annotations: Annotations[S, T], progress: Progress) -> Dataset[T]:
-    """The dataset of a zip or folder, read by the annotations of its task.
+    """Make the dataset of a zip or folder, read by the annotations of its task.
 
-    The same source and seed give the same on every machine. `progress` hears a fraction 0..1 and a sentence.
+    Equal sources and seeds give equal datasets on every machine. `progress` hears a fraction 0..1 and a sentence.
     Raises UserError with a dataset code, DecoderFault where photos cannot be decoded on this machine at all,
     and OSError for a full disk.
     """
@@ -69,7 +69,7 @@ def take_in(request: IntakeRequest, annotations: Annotations[S, T], progress: Pr
 
 
 def _create(path: Path, rows: int, size: int) -> Place:
-    """An empty .npy file of (rows, size, size, 3) uint8, and where each row's square goes."""
+    """Create an empty .npy file of (rows, size, size, 3) uint8; return the place of each row's square in it."""
     array = _new(path, rows, size)
     start, square = array.offset, size * size * CHANNELS
     return lambda row: Target(str(path), start + row * square, size)
@@ -81,8 +81,8 @@ def _new(path: Path, rows: int, size: int) -> np.memmap[tuple[int, ...], np.dtyp
 
 
 def _keep_rows(path: Path, kept: tuple[int, ...]) -> None:
-    """Close the gaps that broken photos left."""
-    old: NDArray[np.uint8] = np.load(path, mmap_mode="r", allow_pickle=False)
+    """Keep only these rows of a .npy file: remove the gaps that broken photos left."""
+    old: Pixels = np.load(path, mmap_mode="r", allow_pickle=False)
     if len(kept) == len(old):
         return
     partial = path.with_suffix(".part")
@@ -95,7 +95,7 @@ def _keep_rows(path: Path, kept: tuple[int, ...]) -> None:
 
 
 def _digest(source: Path, listing: Survey, opened: Opened[S]) -> str:
-    """SHA-256 of the zip's bytes, or of a folder's names and contents."""
+    """Return the SHA-256 of the zip's bytes, or of a folder's names and contents."""
     if source.is_dir():
         pairs = [(photo.name, reply.content) for photo, reply in zip(listing.photos, opened.replies, strict=True)]
         return hashlib.sha256(repr(pairs).encode()).hexdigest()

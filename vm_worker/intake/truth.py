@@ -1,4 +1,4 @@
-"""The port for what a task knows of each photo of a dataset."""
+"""The port `Truth`: the true answers that a task knows for the photos of a dataset."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from typing import Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from vm_worker.intake.arrays import Rows
+
 
 class Truth(Protocol):
-    """What is known of each photo of a dataset, one row a photo."""
+    """The true answers of a dataset's photos, one row a photo."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -18,22 +20,25 @@ class Truth(Protocol):
         ...
 
     @property
-    def strata(self) -> NDArray[np.int64]:
-        """(n,) the stratum of each photo, an index into the names."""
+    def strata(self) -> Rows:
+        """(n,) int64: the stratum of each photo, an index into `names`."""
         ...
 
-    def take(self, rows: NDArray[np.int64]) -> Self:
-        """What is known of these photos."""
+    def take(self, rows: Rows) -> Self:
+        """Return the true answers of these photos alone; `rows` is (m,)."""
         ...
 
     def mirrored(self) -> Self:
-        """What is known of the photos when they are flipped left to right."""
+        """Return the true answers of the photos flipped left to right."""
         ...
 
     def counts(self, parts: NDArray[np.uint8]) -> Mapping[str, Mapping[str, int]]:
-        """Photos of each stratum in each part, by the parts (n,): {name: {"train", "validation", "test"}}."""
+        """Count the photos of each stratum in each part: {name: {"train", "validation", "test"}}.
+
+        `parts` (n,) are values of `Part`.
+        """
         ...
 
     def digest(self) -> bytes:
-        """Bytes that are equal on every machine that read the same upload."""
+        """Return bytes that are equal on every machine for the same upload."""
         ...

@@ -1,4 +1,4 @@
-"""What the service would say of a zip or folder, without training."""
+"""Check a zip or folder without training: whether the service would accept it, and if not, why."""
 
 from __future__ import annotations
 
@@ -20,27 +20,27 @@ from vm_worker.intake.truth import Truth
 
 Reader = Callable[[Sequence[Found]], Annotations[Survey, Truth]]
 
-SEED = 0  # any: a set that can be split at all can be split with every seed
+SEED = 0  # an arbitrary seed: a set that can be split with one seed can be split with every seed
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """Accepted, or rejected with a code of jobs/errors.py."""
+    """The decision on an upload: accepted, or rejected with a code of jobs/errors.py."""
 
     verdict: str = "rejected"  # or "accepted"
     code: str | None = None  # None when accepted
     message: str = ""
-    classes: tuple[tuple[str, int], ...] = ()  # photos a class that can be used, as far as known
+    classes: tuple[tuple[str, int], ...] = ()  # (class, usable photos), as far as known
     skipped: tuple[Skipped, ...] = ()
     warnings: tuple[str, ...] = ()
 
     @property
     def accepted(self) -> bool:
-        """It could be trained on."""
+        """Whether the upload could be trained on."""
         return self.verdict == "accepted"
 
     def to_json(self, path: str) -> dict[str, Any]:
-        """The line that `modelmail check --json` prints."""
+        """Return the line that `modelmail check --json` prints."""
         return {
             "path": path,
             "verdict": self.verdict,
@@ -52,10 +52,10 @@ class Verdict:
 
 
 def verdict(path: Path, limits: Limits, read: Reader, decoders: Decoders | None = None) -> Verdict:
-    """Survey, open every photo, judge. Never raises for bad input.
+    """Survey an upload, open every photo and decide. Bad input raises no error.
 
-    `read` finds the annotations for the files of an upload; `decoders` saves starting processes for each of many paths.
-    Raises DecoderFault where this machine cannot start decoding processes.
+    `read` finds the annotations for the files of an upload. `decoders` are processes that check many paths, so that
+    they are started once. Raises DecoderFault where this machine cannot start decoding processes.
     """
     if decoders is not None:
         return _verdict(path, limits, read, decoders)

@@ -1,1 +1,1 @@
-"""What the stages commit: frozen rows and figures that become JSON in a job's manifests, and are read back from it."""
+"""Results that the stages commit: frozen rows and figures that become JSON in a manifest, and are read back."""

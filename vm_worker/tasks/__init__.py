@@ -1,1 +1,1 @@
-"""What a model can learn to do: each task is a folder here and a row in jobs/tasks.py."""
+"""The tasks that a model can learn: each task is a folder here and a row in jobs/tasks.py."""

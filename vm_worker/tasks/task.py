@@ -1,6 +1,6 @@
-"""A task: the ports through which the shared engine learns what is its own about one thing that a model can learn.
+"""The class `Task`: the ports through which the shared code uses what is special to one task.
 
-The engine (intake, features, search, executors, exports) knows none of the tasks, and no task knows another.
+The shared code (intake, features, search, executors, exports) knows none of the tasks, and no task knows another.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from vm_worker.report_facts import Sections
 
 @dataclass(frozen=True)
 class Task:
-    """One row's ports."""
+    """A task that a model can learn, such as classification, with its ports."""
 
     name: str
     annotations: Annotations[Any, Any]  # found files -> survey, truth
@@ -37,15 +37,16 @@ class Task:
 
 
 def load(name: str) -> Task:
-    """The task of a row. Raises KeyError for a name that no row has."""
+    """Return the task of this name. Raises KeyError for a name that no row of jobs/tasks.py has."""
     task: Task = import_module(f"{TASKS[name].package}.task").TASK
     return task
 
 
 def recognised(found: Sequence[Found], wanted: str = "") -> Task:
-    """The task that was asked for, or the first whose annotations recognise these files.
+    """Return the task that is wanted by name, or the first whose annotations recognise these files.
 
-    The rows are asked in their order; the last one recognises everything.
+    The tasks are asked in the order of jobs/tasks.py; the last one recognises everything. Raises KeyError for an
+    unknown name.
     """
     if wanted:
         return load(wanted)

@@ -1,4 +1,4 @@
-"""Read an upload by the task that recognises it: its survey, its dataset, and what the service would say of it."""
+"""Read an upload by the task that recognises it: survey it, take it in, or check it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from vm_worker.tasks.task import recognised
 
 
 def survey(path: Path, limits: Limits, task: str = "") -> Survey:
-    """The photos of a zip or folder, by names and sizes alone.
+    """List the photos of a zip or folder, by names and sizes alone.
 
     Raises UserError with a dataset code, and OSError where the file itself cannot be read.
     """
@@ -28,11 +28,11 @@ def survey(path: Path, limits: Limits, task: str = "") -> Survey:
 
 
 def take_in(request: IntakeRequest, progress: Progress, task: str = "") -> Dataset[Any]:
-    """The dataset of a zip or folder. Raises what `survey` and `intake.take_in` raise."""
+    """Make the dataset of a zip or folder. Raises the errors of `survey` and of `intake.take_in`."""
     found = list_upload(request.source, request.limits)
     return intake.take_in(request, recognised(found, task).annotations, progress)
 
 
 def verdict(path: Path, limits: Limits, decoders: Decoders | None = None, task: str = "") -> Verdict:
-    """What the service would say of a zip or folder, without training. Never raises for bad input."""
+    """Check a zip or folder without training. Bad input raises no error. Raises DecoderFault."""
     return verdicts.verdict(path, limits, lambda found: recognised(found, task).annotations, decoders)

@@ -1,4 +1,4 @@
-"""Zips that would fill a disk, a memory or a day; each with the code that refuses it."""
+"""Write zip bombs, which would fill a disk or a memory or take a day; each with the code that refuses it."""
 
 from __future__ import annotations
 
@@ -19,30 +19,30 @@ OLD_MOST = 65_535  # entries of a zip without zip64
 
 @cache
 def zeros(size: int, number: int = 0) -> RawEntry:
-    """That many zeros, well packed."""
+    """Return an entry of that many zeros, compressed."""
     return RawEntry(b"cats/%d.bmp" % number, deflated(b"\0" * size), method=8, size=size, crc=zlib.crc32(b"\0" * size))
 
 
 def flat(path: Path) -> Path:
-    """One gigabyte of zeros in one megabyte, in entries below the limit of one entry."""
+    """Write one gigabyte of zeros in one megabyte, in entries below the limit of an entry."""
     one = zeros(40 * MEGABYTE)
     return raw_zip([replace(one, name=b"cats/%d.bmp" % n) for n in range(25)], path)
 
 
 def single(path: Path) -> Path:
-    """One entry larger than any photo."""
+    """Write one entry that is larger than any photo."""
     return raw_zip([*good(), zeros(60 * MEGABYTE)], path)
 
 
 def overlapping(path: Path) -> Path:
-    """30,000 names for one kernel of compressed data."""
+    """Write 30,000 entries that share one piece of compressed data."""
     kernel = zeros(600)
     names = [replace(kernel, name=b"a/%d.bmp" % n, data=b"", packed=len(kernel.data), at=0) for n in range(30_000)]
     return raw_zip([kernel, *names], path)
 
 
 def quoted(path: Path) -> Path:
-    """As David Fifield's: no header is used twice, but each entry's data holds all the following entries.
+    """Write David Fifield's bomb: no header is used twice, but each entry's data holds all the following entries.
 
     A stored block of deflate quotes the next header, so that every entry unpacks to valid data. (A better
     zip bomb, WOOT 2019, section 3.)
@@ -66,12 +66,12 @@ def quoted(path: Path) -> Path:
 
 
 def crowded(path: Path) -> Path:
-    """65,535 empty entries, which is as many as an old zip can hold."""
+    """Write 65,535 empty entries, the most that a zip without zip64 can hold."""
     return raw_zip([RawEntry(b"a/%d.bmp" % n, b"") for n in range(OLD_MOST)], path)
 
 
 def crowded_in_secret(path: Path) -> Path:
-    """The same, and the last record says that there is one."""
+    """Write 65,535 empty entries, with a last record that says that there is one."""
     content = crowded(path).read_bytes()
     end = content.rindex(b"PK\5\6")
     path.write_bytes(content[: end + 8] + struct.pack("<2H", 1, 1) + content[end + 12 :])
@@ -79,28 +79,28 @@ def crowded_in_secret(path: Path) -> Path:
 
 
 def long_directory(path: Path) -> Path:
-    """More of names than of photos: fewer entries than allowed, in a directory of 31 MB."""
+    """Write fewer entries than are allowed, with names so long that the directory has 31 MB."""
     return raw_zip([RawEntry(b"a/" + b"\xe9" * 60_000 + b"%d.bmp" % n, b"") for n in range(520)], path)
 
 
 def long_names(path: Path) -> Path:
-    """The most names that a directory may hold, of characters that need two bytes each in memory, all in one place."""
+    """Write the most names that a directory may hold, of characters that need two bytes each, all at one offset."""
     return raw_zip([RawEntry(b"a/" + b"\xe9" * 190 + b"%d.bmp" % n, b"", at=0) for n in range(49_999)], path)
 
 
 def quine(path: Path) -> Path:
-    """A zip that holds itself: the entry's data begins at the file's first byte."""
+    """Write a zip that holds itself: the entry's data begins at the file's first byte."""
     whole = len(raw_zip([*good(), RawEntry(b"cats/quine.zip", b"", packed=0)], path).read_bytes())
     return raw_zip([*good(), RawEntry(b"cats/quine.zip", b"", packed=whole, size=whole, at=0)], path)
 
 
 def huge_claims(path: Path) -> Path:
-    """Entries of four gigabytes each, by their own word."""
+    """Write entries that claim four gigabytes each."""
     return raw_zip([replace(zeros(1000), name=b"cats/%d.bmp" % n, size=0xFFFFFFFE) for n in range(100)], path)
 
 
 def claims_of_zip64(path: Path) -> Path:
-    """The same in zip64's field: exabytes."""
+    """Write entries that claim exabytes, in zip64's field."""
     extra = field(1, struct.pack("<2Q", 2**63, 2**62))
     return raw_zip(
         [RawEntry(b"cats/%d.bmp" % n, b"x", size=2**32 - 1, packed=2**32 - 1, extra=extra) for n in range(9)], path
@@ -108,25 +108,25 @@ def claims_of_zip64(path: Path) -> Path:
 
 
 def nested_as_photos(path: Path) -> Path:
-    """Zips in zips, five deep, under the names of photos: opened as photos only, which they are not."""
+    """Write zips in zips, five deep, under the names of photos: they are opened as photos only, and are none."""
     return zip_of({f"{name}/{n}.jpg": nested(3) for name in ("cats", "dogs") for n in range(12)}, path)
 
 
 def accents(path: Path) -> Path:
-    """Names of 30,000 accents on one letter, which take quadratic time to bring into their order."""
+    """Write names of 30,000 accents on one letter, which take quadratic time to sort."""
     heap = ("\u0315" * 15_000 + "\u0327" * 15_000).encode()
     return raw_zip([RawEntry(b"a/%d e" % n + heap + b".bmp", b"", flags=0x800) for n in range(60)], path)
 
 
 def many_splits(path: Path) -> Path:
-    """A thousand ways to write "validation", each of which might be a part of a split."""
+    """Write a thousand spellings of "validation", each of which might be a part of a split."""
     spellings = ["".join(letters) for letters in itertools.product(*zip("validation", "VALIDATION", strict=True))]
     names = [f"{word}/{n}/" for word in spellings for n in range(40)]
     return raw_zip([RawEntry(name.encode(), b"") for name in [*names, "test/a/a.jpg"]], path)
 
 
 def just_below(path: Path) -> Path:
-    """All that the ratio allows: 45 times its size, in photos that are none."""
+    """Write as much as the ratio allows, 45 times the zip's size, in files that are no photos."""
     padding = RawEntry(b"padding.bin", b"\0" * MEGABYTE)
     bombs = [
         replace(zeros(8 * MEGABYTE), name=b"%b/%d.bmp" % (name, n)) for name in (b"cats", b"dogs") for n in range(3)

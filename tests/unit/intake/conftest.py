@@ -1,4 +1,4 @@
-"""One pool of decoding processes for all tests that only look."""
+"""A fixture: one pool of decoding processes for all tests that only check photos."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Photos and zips made for tests: good ones, odd ones, hostile ones. All seeded."""
+"""Make photos and zips for tests: good, odd and hostile ones, all from seeds."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ END = struct.Struct("<4s4H2LH")
 
 
 def picture(seed: int, width: int = 40, height: int = 30) -> Image.Image:
-    """Coloured clouds: smooth, and different for each seed."""
+    """Draw coloured clouds: smooth, and different for each seed."""
     pixels = np.random.default_rng(seed).integers(0, 256, (4, 5, 3), dtype=np.uint8)
     return Image.fromarray(pixels).resize((width, height), Image.Resampling.BICUBIC)
 
 
 def encoded(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
-    """The picture as a file's bytes."""
+    """Return the picture as the bytes of a file."""
     file = io.BytesIO()
     image.save(file, kind, **options)
     return file.getvalue()
@@ -36,12 +36,12 @@ def encoded(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
 
 @cache
 def photo(seed: int, kind: str = "JPEG") -> bytes:
-    """A small photo's bytes."""
+    """Return the bytes of a small photo."""
     return encoded(picture(seed), kind)
 
 
 def class_files(counts: Mapping[str, int], kind: str = "JPEG", prefix: str = "") -> dict[str, bytes]:
-    """Folders of different photos: {path: bytes}."""
+    """Return folders of different photos: {path: bytes}."""
     files = {}
     for place, (name, count) in enumerate(counts.items()):
         for number in range(count):
@@ -50,12 +50,12 @@ def class_files(counts: Mapping[str, int], kind: str = "JPEG", prefix: str = "")
 
 
 def two_classes(count: int = 12) -> dict[str, bytes]:
-    """The smallest set that is accepted, and some."""
+    """Return two classes, a little larger than the smallest set that is accepted."""
     return class_files({"cats": count, "dogs": count})
 
 
 def zip_of(files: Mapping[str, bytes], path: Path, method: int = zipfile.ZIP_DEFLATED) -> Path:
-    """A zip as Python writes it, the same bytes at any hour."""
+    """Write a zip as Python does, with the same bytes at any time of day."""
     with zipfile.ZipFile(path, "w") as archive:
         for name, data in files.items():
             archive.writestr(zipfile.ZipInfo(name), data, method)
@@ -63,7 +63,7 @@ def zip_of(files: Mapping[str, bytes], path: Path, method: int = zipfile.ZIP_DEF
 
 
 def folder_of(files: Mapping[str, bytes], path: Path) -> Path:
-    """The files as a folder."""
+    """Write the files as a folder."""
     for name, data in files.items():
         place = path / name
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -73,7 +73,7 @@ def folder_of(files: Mapping[str, bytes], path: Path) -> Path:
 
 @dataclass(frozen=True)
 class RawEntry:
-    """One entry of a zip written by hand; anything may be a lie."""
+    """An entry of a zip that is written byte by byte, any field of which may be false."""
 
     name: bytes
     data: bytes  # as it lies in the file
@@ -93,7 +93,7 @@ class RawEntry:
     local: Mapping[str, Any] = field(default_factory=dict)  # fields of the local header that differ, and its `extra`
 
     def declared(self) -> dict[str, int]:
-        """Checksum and sizes as told."""
+        """Checksum and sizes as declared."""
         return {
             "crc": zlib.crc32(self.data) if self.crc is None else self.crc,
             "packed": len(self.data) if self.packed is None else self.packed,
@@ -101,7 +101,7 @@ class RawEntry:
         }
 
     def in_body(self, descriptor: bytes | None) -> bytes:
-        """The local header, the data, and behind it a descriptor with that signature."""
+        """Return the local header, the data, and a descriptor with that signature."""
         flags = self.flags | (0 if descriptor is None else 8)
         sums = self.declared() if descriptor is None else dict.fromkeys(("crc", "packed", "size"), 0)
         has: dict[str, Any] = {"name": self.name, "method": self.method, "flags": flags, "extra": b"", **sums}
@@ -112,7 +112,7 @@ class RawEntry:
         return bytes(head + has["name"] + has["extra"] + self.data + behind)
 
     def in_directory(self, offset: int, streamed: bool) -> bytes:
-        """The entry of the central directory."""
+        """Return the entry of the central directory."""
         flags = self.flags | (8 if streamed else 0)
         lengths = (len(self.name), len(self.extra), len(self.comment))
         head = (b"PK\1\2", self.made_by, self.needed, flags, self.method, 0, 33, *self.declared().values(), *lengths)
@@ -125,7 +125,7 @@ SIGNED, UNSIGNED = b"PK\7\x08", b""  # what data descriptors begin with
 
 
 def raw_zip(entries: Sequence[RawEntry], path: Path, descriptors: bytes | None = None, comment: bytes = b"") -> Path:
-    """A zip byte by byte."""
+    """Write a zip byte by byte."""
     body, directory = bytearray(), bytearray()
     for entry in entries:
         directory += entry.in_directory(len(body), descriptors is not None)
@@ -137,16 +137,16 @@ def raw_zip(entries: Sequence[RawEntry], path: Path, descriptors: bytes | None =
 
 
 def raw_files(files: Mapping[str, bytes], flags: int = 0, encoding: str = "utf-8") -> list[RawEntry]:
-    """Stored entries with names in an encoding of choice."""
+    """Return stored entries with names in the given encoding."""
     return [RawEntry(name.encode(encoding), data, flags=flags) for name, data in files.items()]
 
 
 def deflated(data: bytes) -> bytes:
-    """Raw deflate, as zips hold it."""
+    """Compress by raw deflate, as in zips."""
     packer = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
     return packer.compress(data) + packer.flush()
 
 
 def gap(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> int:
-    """The largest difference of two pictures, 0..255."""
+    """Return the largest difference between two pictures, 0..255."""
     return int(np.abs(one.astype(int) - other.astype(int)).max())

@@ -1,4 +1,4 @@
-"""Zips that lie about themselves, each with the verdict it must get. Two good classes, and one thing wrong."""
+"""A table of hostile zips with the verdict on each: two good classes, and one thing wrong."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""JPEG files that cameras, editors and fuzzers make: every marker gone, cut, doubled or lying."""
+"""Make JPEG files like those of cameras, editors and fuzzers: each marker missing, cut, doubled or false."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ ADOBE = b"\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00"  # the transform follow
 
 
 def base(**options: object) -> bytes:
-    """A plain one."""
+    """Return a plain JPEG."""
     return encoded(picture(21, 64, 48), "JPEG", quality=90, **options)
 
 
 def markers(data: bytes) -> Iterator[tuple[int, int, int]]:
-    """(marker, start, end) of each segment up to the scan."""
+    """Yield (marker, start, end) of each segment up to the scan."""
     place = 2
     while place + 4 <= len(data) and data[place] == 0xFF:
         kind, length = data[place + 1], struct.unpack_from(">H", data, place + 2)[0]
@@ -32,12 +32,12 @@ def markers(data: bytes) -> Iterator[tuple[int, int, int]]:
 
 
 def segment(kind: int, body: bytes) -> bytes:
-    """A marker segment."""
+    """Return a marker segment."""
     return struct.pack(">2BH", 0xFF, kind, len(body) + 2) + body
 
 
 def _with(segments: bytes, data: bytes | None = None) -> bytes:
-    """The segments right behind the start."""
+    """Insert the segments right behind the start."""
     data = base() if data is None else data
     return data[:2] + segments + data[2:]
 
@@ -53,14 +53,14 @@ def _sized(width: int, height: int) -> bytes:
 
 
 def _patched(offset: int, value: int) -> bytes:
-    """The frame header with another byte."""
+    """Change a byte of the frame header."""
     data = bytearray(base())
     data[_frame_at(base()) + offset] = value
     return bytes(data)
 
 
 def _cmyk(transform: int | None) -> bytes:
-    """Four channels; what they mean is said by Adobe's marker, if there is one."""
+    """Return a JPEG of four channels, with Adobe's marker that says their meaning, if one is given."""
     data = encoded(picture(22).convert("CMYK"), "JPEG")
     start, end = next((start, end) for kind, start, end in markers(data) if kind == 0xEE)
     adobe = b"" if transform is None else ADOBE + bytes([transform])
@@ -68,14 +68,14 @@ def _cmyk(transform: int | None) -> bytes:
 
 
 def exif(orientation: int | bytes = 1, *, next_ifd: int = 0, count: int = 1, kind: int = 3) -> bytes:
-    """An EXIF block with one tag, Orientation."""
+    """Return an EXIF block with one tag, Orientation."""
     value = orientation if isinstance(orientation, bytes) else struct.pack("<2H", orientation & 0xFFFF, 0)
     directory = struct.pack("<HHHL", 1, 0x0112, kind, count) + value + struct.pack("<L", next_ifd)
     return b"Exif\0\0" + b"II*\0\x08\0\0\0" + directory
 
 
 def _large_exif() -> bytes:
-    """As large as a segment can be: 5,000 tags that all point at themselves."""
+    """Return an EXIF block as large as a segment can be: 5,000 tags that all point at themselves."""
     tags = b"".join(struct.pack("<HHLL", 0x8769 + n % 9, 4, 1, 8) for n in range(5_000))
     return b"Exif\0\0" + b"II*\0\x08\0\0\0" + struct.pack("<H", 5_000) + tags
 
@@ -88,7 +88,7 @@ def _mpo(pictures: int = 3) -> bytes:
 
 
 def readable() -> dict[str, bytes]:
-    """Odd, but pictures."""
+    """Return odd files that are pictures."""
     plain = base()
     return {
         "progressive": base(progressive=True),
@@ -128,7 +128,7 @@ def readable() -> dict[str, bytes]:
 
 
 def doubtful() -> dict[str, bytes]:
-    """Read or refused, as the library has it; never anything else."""
+    """Return files that the library may read or refuse, but that must do nothing else."""
     plain = base()
     spans = list(enumerate(markers(plain)))
     cut = {f"cut before marker {number}": plain[:start] for number, (_, start, _) in spans}
@@ -153,7 +153,7 @@ def doubtful() -> dict[str, bytes]:
 
 
 def _scans(number: int) -> bytes:
-    """A progressive picture whose last scan comes again and again: slow for its size."""
+    """Return a progressive picture whose last scan is repeated many times: slow for its size."""
     data = base(progressive=True)
     start = data.rindex(b"\xff\xda")
     return data[:-2] + data[start:-2] * number + data[-2:]

@@ -1,4 +1,4 @@
-"""Ways to write a zip that is not what it says; each gives a function that writes it to a path."""
+"""Ways to write a zip with false fields; each function returns a function that writes the zip to a path."""
 
 from __future__ import annotations
 
@@ -26,33 +26,33 @@ ALL = 0xFFFFFFFF  # "look into the zip64 field"
 
 @cache
 def good() -> tuple[RawEntry, ...]:
-    """What is accepted as it is."""
+    """Return the entries of a zip that is accepted."""
     return tuple(raw_files(two_classes(PHOTOS)))
 
 
 def with_entry(name: bytes, **lies: Any) -> Write:
-    """One more entry, a good photo but for the lies."""
+    """Add an entry: a good photo, except for the given false fields."""
     entry = replace(RawEntry(name, photo(77)), **lies)
     return lambda path: raw_zip([*good(), entry], path)
 
 
 def first(**lies: Any) -> Write:
-    """The first entry lies."""
+    """Give the first entry these false fields."""
     return lambda path: raw_zip([replace(good()[0], **lies), *good()[1:]], path)
 
 
 def of_bytes(data: bytes) -> Write:
-    """Just these bytes."""
+    """Write just these bytes."""
     return lambda path: path.write_bytes(data)
 
 
 def of_files(files: Mapping[str, bytes]) -> Write:
-    """An honest zip of odd files."""
+    """Write a correct zip of odd files."""
     return lambda path: zip_of(files, path)
 
 
 def edited(edit: Callable[[bytes], bytes]) -> Write:
-    """A good zip, its bytes changed."""
+    """Write a good zip with its bytes changed."""
 
     def write(path: Path) -> None:
         raw_zip(good(), path)
@@ -62,7 +62,7 @@ def edited(edit: Callable[[bytes], bytes]) -> Write:
 
 
 def ended(**fields: int) -> Write:
-    """A good zip whose last record has other numbers: disk, start_disk, here, count, bytes, offset, comment."""
+    """Write a good zip with other numbers in its last record: disk, start_disk, here, count, bytes, offset, comment."""
     names = ("signature", "disk", "start_disk", "here", "count", "bytes", "offset", "comment")
 
     def edit(data: bytes) -> bytes:
@@ -73,12 +73,12 @@ def ended(**fields: int) -> Write:
 
 
 def field(kind: int, data: bytes) -> bytes:
-    """An extra field."""
+    """Return an extra field."""
     return struct.pack("<HH", kind, len(data)) + data
 
 
 def zip64_end(disks: int = 1, **lies: int) -> Write:
-    """All numbers of the last record stand in zip64's own; `lies` change them."""
+    """Put all numbers of the last record into zip64's own record; `lies` change them."""
 
     def edit(data: bytes) -> bytes:
         *_, count, size, offset, _ = END.unpack(data[-END.size :])
@@ -93,30 +93,30 @@ def zip64_end(disks: int = 1, **lies: int) -> Write:
 
 
 def zip64_sizes(data: bytes, *numbers: int) -> RawEntry:
-    """An entry whose sizes (and perhaps offset) are those numbers, in the extra field."""
+    """Return an entry with these numbers as sizes (and perhaps offset), in the extra field."""
     extra = field(EXTRA_ZIP64, struct.pack(f"<{len(numbers)}Q", *numbers))
     return RawEntry(b"cats/64.jpg", data, size=ALL, packed=ALL, extra=extra, local={"extra": extra})
 
 
 def aes(path: Path) -> None:
-    """Locked as WinZip and 7-Zip do."""
+    """Write a zip with a password, as WinZip and 7-Zip do."""
     extra = field(EXTRA_AES, struct.pack("<H2sBH", 2, b"AE", 3, 8))
     raw_zip([replace(entry, method=99, flags=1, extra=extra) for entry in good()], path)
 
 
 def zipcrypto(path: Path) -> None:
-    """Locked as of old."""
+    """Write a zip with a password by the old ZipCrypto."""
     header = np.random.default_rng(1).bytes(12)
     raw_zip([replace(entry, data=header + entry.data, flags=1) for entry in good()], path)
 
 
 def descriptors_of_zip64(path: Path) -> None:
-    """Descriptors that are longer than they need be."""
+    """Write zip64's descriptors, which are longer than necessary."""
     raw_zip(good(), path, SIGNED + b"\0" * 8)
 
 
 def quoted_headers(path: Path) -> None:
-    """Each entry's data holds the next one's header: no two begin alike, all share bytes."""
+    """Write entries whose data holds the next one's header: no two begin at one offset, all share bytes."""
     shared = good()[0]
     inner = shared.in_body(None)
     entries = [replace(shared, name=b"cats/q%d.jpg" % n, packed=len(shared.data) + len(inner)) for n in range(20)]
@@ -124,7 +124,7 @@ def quoted_headers(path: Path) -> None:
 
 
 def two_directories(path: Path) -> None:
-    """One zip behind the other."""
+    """Write one zip behind another."""
     raw_zip(good(), path)
     one = path.read_bytes()
     zip_of(class_files({"owls": PHOTOS, "bats": PHOTOS}), path)
@@ -132,12 +132,12 @@ def two_directories(path: Path) -> None:
 
 
 def of_python(method: int) -> Write:
-    """Packed by that method."""
+    """Write a zip compressed by this method."""
     return lambda path: zip_of(two_classes(PHOTOS), path, method)
 
 
 def nested(levels: int) -> bytes:
-    """A zip of zips of zips: ten times as much on each level."""
+    """Return a zip of zips of zips: ten times as much on each level."""
     data = b"\0" * 1000
     for _ in range(levels):
         file = io.BytesIO()

@@ -1,4 +1,4 @@
-"""Seeded damage: bytes flipped, cut, moved, doubled, set to numbers that readers trip over."""
+"""Damage files by a seed: bytes flipped, cut, moved, doubled, or set to numbers that readers fail on."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ LONGEST = 64  # bytes of a span that is moved or lost
 
 
 def mutate(data: bytes, chance: Generator, start: int = 0) -> bytes:
-    """One to four changes at or behind `start`."""
+    """Make one to four changes at or behind `start`."""
     mutant = bytearray(data)
     for _ in range(chance.integers(1, 5)):
         if len(mutant) > start + 8:
@@ -41,7 +41,7 @@ def _edge(mutant: bytearray, chance: Generator, start: int) -> None:
 
 
 def _number(mutant: bytearray, chance: Generator, start: int) -> None:
-    """A length, a count or an offset is somewhere here."""
+    """Overwrite a number that may be a length, a count or an offset."""
     place, width = _place(mutant, chance, start), int(chance.choice((2, 4)))
     value = int(chance.choice(np.array(WIDE_EDGES, dtype=np.int64))) & (256**width - 1)
     mutant[place : place + width] = value.to_bytes(width, "little" if chance.random() < 0.7 else "big")

@@ -1,4 +1,4 @@
-"""PNG files written by hand: every colour type, depth and interlacing, what they must look like, and their bombs."""
+"""Write PNG files byte by byte: every colour type, depth and interlacing, the expected pixels, and PNG bombs."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ MEGABYTE = 1_000_000
 
 
 def chunk(kind: bytes, body: bytes) -> bytes:
-    """Length, kind, body, checksum."""
+    """Return a chunk: length, kind, body, checksum."""
     return struct.pack(">L", len(body)) + kind + body + struct.pack(">L", zlib.crc32(kind + body))
 
 
 def header(width: int, height: int, colour: int = RGB, depth: int = 8, interlaced: bool = False) -> bytes:
-    """Signature and IHDR."""
+    """Return the signature and the chunk IHDR."""
     return SIGNATURE + chunk(b"IHDR", struct.pack(">2L5B", width, height, depth, colour, 0, 0, interlaced))
 
 
 @dataclass(frozen=True)
 class Png:
-    """One kind of PNG and its samples, a ramp with some noise."""
+    """A kind of PNG with its samples, a ramp with some noise."""
 
     colour: int
     depth: int
@@ -52,7 +52,7 @@ class Png:
         return np.random.default_rng(3).integers(0, 256, (2**self.depth, 3), dtype=np.uint8)
 
     def data(self, chunks: bytes = b"") -> bytes:
-        """The file, with those chunks before its pixels."""
+        """Return the file, with these chunks before its pixels."""
         start = header(SIDE, SIDE, self.colour, self.depth, self.interlaced)
         plte = chunk(b"PLTE", self.palette.tobytes()) if self.colour == PALETTE else b""
         rows = b"".join(b"\0" + row for row in self._rows())
@@ -70,7 +70,7 @@ class Png:
         return np.packbits(bits.astype(np.uint8).ravel()).tobytes()
 
     def expected(self) -> NDArray[np.float64]:
-        """(side, side, 3) 0..255: alpha over white."""
+        """Return the expected pixels (side, side, 3), 0..255, alpha over white."""
         if self.colour == PALETTE:
             return self.palette[self.samples[:, :, 0]].astype(np.float64)
         share = self.samples / (2**self.depth - 1)
@@ -84,7 +84,7 @@ MUCH = zlib.compress(b"\0" * (100 * MEGABYTE), 9)
 
 
 def _blank(width: int, height: int, colour: int = GREY, depth: int = 8) -> bytes:
-    """Rows of zeros, well packed."""
+    """Return rows of zeros, compressed."""
     packer = zlib.compressobj(9)
     row = b"\0" * (1 + (width * CHANNELS[colour] * depth + 7) // 8)
     body = b"".join(packer.compress(row) for _ in range(height)) + packer.flush()
@@ -97,13 +97,13 @@ def _text(kind: bytes) -> bytes:
 
 
 def _animated(frames: int, width: int = SIDE) -> bytes:
-    """An animation that says so many frames, the first of which is as wide as given."""
+    """Return an animation that declares so many frames, the first of which has the given width."""
     control = chunk(b"acTL", struct.pack(">2L", frames, 0))
     return PLAIN.data(control + chunk(b"fcTL", struct.pack(">5L2H2B", 0, width, SIDE, 0, 0, 1, 1, 0, 0)))
 
 
 def bombs() -> dict[str, bytes]:
-    """Small files that would fill a memory or a day; each is read or refused."""
+    """Return small files that would fill a memory or take a day; each is read or refused."""
     plain = PLAIN.data()
     return {
         "100 MB of text": PLAIN.data(_text(b"zTXt")),
@@ -127,7 +127,7 @@ def bombs() -> dict[str, bytes]:
 
 
 def oddities() -> dict[str, bytes]:
-    """Structures that break some readers."""
+    """Return files with structures that some readers fail on."""
     plain, palette = PLAIN.data(), Png(PALETTE, 8, False)
     whole, short = chunk(b"PLTE", palette.palette.tobytes()), chunk(b"PLTE", b"abcdef")
     end = chunk(b"IEND", b"")

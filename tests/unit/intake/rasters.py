@@ -1,4 +1,4 @@
-"""GIF, BMP and WebP files by hand, and pictures of other kinds under a photo's name."""
+"""Write GIF, BMP and WebP files byte by byte, and pictures of other formats under a photo's name."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ BMP_PALETTE = b"\0\0\0\0" + b"\xff\xff\xff\0"
 
 
 def _lzw(pixels: int) -> bytes:
-    """So many pixels of colour 1. A "clear" (code 4) before every second one keeps all codes 3 bits wide."""
+    """Encode so many pixels of colour 1. A "clear" (code 4) before every second one keeps all codes 3 bits wide."""
     codes = [code for _ in range(pixels // 2) for code in (4, 1, 1)] + [5]
     bits = sum(code << 3 * place for place, code in enumerate(codes))
     packed = bits.to_bytes((3 * len(codes) + 7) // 8, "little")
@@ -32,14 +32,14 @@ def gif(
     blocks: bytes = b"",
     palette: bool = True,
 ) -> bytes:
-    """A GIF of frames at (left, top, width, height)."""
+    """Return a GIF of frames at (left, top, width, height)."""
     head = b"GIF89a" + struct.pack("<2H3B", *canvas, 0x81 if palette else 0, 0, 0) + (GIF_PALETTE if palette else b"")
     body = b"".join(b"," + struct.pack("<4HB", *frame, 0) + pixels for frame in frames)
     return head + blocks + body + b";"
 
 
 def gifs() -> dict[str, bytes]:
-    """Frames that are not there, outside, without end, without colours."""
+    """Return GIFs with frames that are missing, outside, without end, or without colours."""
     return {
         "one frame": gif(),
         "no frame": gif(()),
@@ -69,7 +69,7 @@ def gifs() -> dict[str, bytes]:
 
 
 def bmp(bits: int, pixels: bytes, *, size: int = 40, height: int = 4, packing: int = 0, extra: bytes = b"") -> bytes:
-    """A BMP 4 pixels wide; `extra` stands between header and pixels: palette or masks."""
+    """Return a BMP 4 pixels wide; `extra` are the bytes between header and pixels: palette or masks."""
     if size == 12:  # of OS/2
         info = struct.pack("<LHHHH", 12, 4, height, 1, bits)
     else:
@@ -83,7 +83,7 @@ MASKS_8888 = struct.pack("<4L", 0xFF0000, 0xFF00, 0xFF, 0xFF000000)
 
 
 def bmps() -> dict[str, bytes]:
-    """Every header, depth and packing."""
+    """Return BMPs of every header, depth and packing."""
     grey = b"".join(struct.pack("<4B", n, n, n, 0) for n in range(256))
     known = (16, 40, 52, 56, 64, 108, 124, 200)
     sizes = {f"header of {size} bytes": bmp(24, b"\x80" * 48, size=size) for size in known}
@@ -119,7 +119,7 @@ def bmps() -> dict[str, bytes]:
 
 
 def webps() -> dict[str, bytes]:
-    """Lossy, lossless, clear, moving; and headers that lie."""
+    """Return WebPs: lossy, lossless, transparent, animated, and with false headers."""
     image, clear = picture(31, 64, 48), picture(31, 64, 48).convert("RGBA")
     clear.putalpha(128)
     frames = [picture(n, 64, 48) for n in range(3)]
@@ -146,7 +146,7 @@ def webps() -> dict[str, bytes]:
 
 
 def others() -> dict[str, bytes]:
-    """Pictures, and what passes for some, of kinds that are not read."""
+    """Return pictures, and files that look like pictures, of formats that are not read."""
     image = picture(41, 64, 64)
     kinds = ("TIFF", "ICO", "PPM", "PCX", "TGA", "ICNS", "JPEG2000", "AVIF", "DDS", "SGI")
     saved = {kind: encoded(image, kind) for kind in kinds}

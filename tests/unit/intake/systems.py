@@ -1,4 +1,4 @@
-"""Zips as the programs of people's machines write them: versions, flags, attributes, extra fields, descriptors."""
+"""Write zips as common programs do: their versions, flags, attributes, extra fields and descriptors."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ STORE = b"\x05\x16\x07\0Bud1" * 40  # a .DS_Store
 
 @dataclass(frozen=True)
 class System:
-    """The habits of one program."""
+    """The way in which one program writes zips."""
 
     made_by: int
     attributes: tuple[int, int]  # of files, of folders: external attributes
@@ -39,7 +39,7 @@ class System:
     no_folders: bool = False
 
     def write(self, files: Mapping[str, bytes], path: Path) -> Path:
-        """The zip of these files."""
+        """Write a zip of these files."""
         entries = [self._entry(name, data) for name, data in files.items()]
         folders = [] if self.no_folders else [self._entry(name, None) for name in _folders(files)]
         ordered = entries + folders if self.folders_last else folders + entries
@@ -118,7 +118,7 @@ SYSTEMS: dict[str, System] = {
 
 
 def with_litter(files: Mapping[str, bytes], wrapper: str) -> dict[str, bytes]:
-    """What Archive Utility adds to a folder: resource forks of everything, and the Finder's own files."""
+    """Add the files of the Archive Utility of macOS: resource forks of everything, and the Finder's own files."""
     inside = {f"{wrapper}/{name}": data for name, data in files.items()}
     forks = {
         f"__MACOSX/{wrapper}/{PurePosixPath(name).parent}/._{PurePosixPath(name).name}": APPLE_DOUBLE for name in files
@@ -137,7 +137,7 @@ PROGRAMS: dict[str, tuple[str, ...]] = {  # run in the folder; the zip's path is
 
 
 def by_program(name: str, files: Mapping[str, bytes], path: Path) -> Path | None:
-    """The same by the real program; None where it is not installed."""
+    """Write a zip by the real program; None where it is not installed."""
     command = PROGRAMS[name]
     if shutil.which(command[0]) is None:
         return None

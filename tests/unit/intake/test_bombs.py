@@ -38,7 +38,7 @@ if __name__ == "__main__":
 
 @dataclass(frozen=True)
 class Refusal:
-    """What became of a zip, and what it took."""
+    """The refusal of a zip, and the resources that it took."""
 
     code: str | None
     peak: int  # bytes of memory

@@ -1,4 +1,4 @@
-"""Which folders are classes, which are wrappers, which are a split; and which names are shown."""
+"""Class folders: which folders are classes, which only wrap others, which are a split; and the names shown."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_files_beside_a_wrapper_do_not_hide_it(tmp_path: Path) -> None:
     )
 
 
-def test_litter_is_ignored(tmp_path: Path) -> None:
+def test_files_of_the_operating_system_are_ignored(tmp_path: Path) -> None:
     litter = (
         "__MACOSX/cats/._000.jpg",
         "cats/.DS_Store",
@@ -79,7 +79,7 @@ def test_photos_come_in_the_order_of_class_and_name(tmp_path: Path) -> None:
     assert keys == sorted(keys)
 
 
-def test_of_a_name_that_comes_twice_the_last_one_stands(tmp_path: Path) -> None:
+def test_the_last_file_of_a_repeated_name_is_kept(tmp_path: Path) -> None:
     entries = raw_files(two_classes())
     again = RawEntry(entries[0].name, b"newer")
     found = survey(raw_zip([*entries, again], tmp_path / "a.zip"), LIMITS)
@@ -172,7 +172,7 @@ def test_unicode_path_field_of_info_zip(tmp_path: Path) -> None:
     assert found.strata == ("Birnen", "Ãpfel")
 
 
-def test_unicode_path_field_of_another_name_is_not_believed() -> None:
+def test_unicode_path_field_of_another_name_is_ignored() -> None:
     info = zipfile.ZipInfo("caf\u2592")
     field = struct.pack("<BL", 1, 0) + b"evil"
     info.extra = struct.pack("<HH", 0x7075, len(field)) + field

@@ -1,4 +1,4 @@
-"""Reading entries, decoding processes that die, hang or run out of memory, and what they leave behind."""
+"""Reading entries, and decoding processes that die, hang or run out of memory: nothing is left behind."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def test_says_why_a_photo_is_no_good(tmp_path: Path) -> None:
     assert decode(Task(Extent(str(tmp_path / "gone"), 0, 1, 1), (), PIXELS)).reason == "cannot be opened"
 
 
-def test_our_own_trouble_is_not_the_photos(tmp_path: Path) -> None:
+def test_a_fault_of_the_machine_is_not_the_photos(tmp_path: Path) -> None:
     missing = Target(str(tmp_path / "no" / "where.npy"), 0, 8)
     assert decode(Task(_file(photo(1), tmp_path), (missing,), PIXELS)).fault
     assert decode(Task(Extent(str(tmp_path / "gone.zip"), 0, 1, 1, crc=0), (), PIXELS)).fault
@@ -141,7 +141,7 @@ def test_serves_until_the_other_end_closes(tmp_path: Path) -> None:
 
 
 class _Odd:
-    """Pickles into a call that happens in the decoding process."""
+    """An object whose pickle makes a call in the decoding process."""
 
     def __init__(self, call: Any, *arguments: Any) -> None:
         self._call = (call, arguments)

@@ -1,4 +1,4 @@
-"""Every hostile zip gets its verdict, and leaves nothing behind."""
+"""Every hostile zip gets the expected verdict, and leaves no file behind."""
 
 from __future__ import annotations
 

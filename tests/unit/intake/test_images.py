@@ -1,4 +1,4 @@
-"""The one decoder: every kind of picture comes out upright, RGB, square; every broken one with a reason."""
+"""The decoder: every kind of picture becomes an upright RGB square, every broken one gives a reason."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ def test_malformed_exif_does_not_cost_the_picture() -> None:
 
 
 def _png_of(width: int, height: int) -> bytes:
-    """A header that promises pixels, and none of them."""
+    """Return a PNG header that declares pixels, without any pixels."""
 
     def chunk(kind: bytes, body: bytes) -> bytes:
         return struct.pack(">L", len(body)) + kind + body + struct.pack(">L", zlib.crc32(kind + body))
@@ -211,7 +211,7 @@ def test_every_format_begins_as_a_picture(kind: str) -> None:
 
 
 @pytest.mark.parametrize("data", [b"", b"no photo", b"<svg/>", b"II*\x00", b"%PDF"])
-def test_what_begins_like_no_picture_is_refused_as_the_decoder_would(data: bytes) -> None:
+def test_a_file_that_begins_like_no_picture_is_refused_as_by_the_decoder(data: bytes) -> None:
     with pytest.raises(BadImage) as early:
         check_beginning(data)
     with pytest.raises(BadImage) as late:

@@ -1,4 +1,4 @@
-"""Memory maps: pages given back, room taken first."""
+"""Memory maps: pages are given back, and the room on the disk is taken first."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def pixels(tmp_path: Path) -> np.memmap:
 
 
 def resident(values: np.memmap) -> int:
-    """Bytes of it that count as this process's memory."""
+    """Return how many bytes of the array count as this process's memory."""
     address, found = f"{values.__array_interface__['data'][0] - values.offset:x}-", ""
     for line in Path("/proc/self/smaps").read_text().splitlines():
         found = line.split()[0] if "-" in line.split()[0] else found
@@ -57,7 +57,7 @@ def test_an_array_in_memory_is_taken_from_as_well() -> None:
 
 @contextmanager
 def files_of_at_most(size: int) -> Iterator[None]:
-    """No file of this process may grow beyond so many bytes: EFBIG, as ENOSPC of a full disk."""
+    """Limit this process's files to so many bytes; beyond it EFBIG is raised, as ENOSPC on a full disk."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
     try:
@@ -73,7 +73,7 @@ def test_too_large_a_file_is_an_error_and_not_the_end(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_is_an_error_and_not_the_end(tmp_path: Path) -> None:
-    """On a file system of its own, where this user may mount one: 1 MB for 5."""
+    """Check on a file system of 1 MB, where this user may mount one, with a file of 5 MB."""
     program = (
         "import sys, numpy as np; from pathlib import Path; from vm_worker.intake.mapped import created\n"
         "try: created(Path(sys.argv[1]) / 'x.npy', np.float32, (1000, 1280))[:] = 1\n"

@@ -1,4 +1,4 @@
-"""Zips of every common kind are accepted; cut or flipped anywhere they end in a verdict, never in another error."""
+"""Zips of every common kind are accepted; cut or with flipped bytes they get a verdict, never another error."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MUTANTS = 150  # make faults tries 1,200 more
 
 
 class _Pipe(io.RawIOBase):
-    """Takes bytes and cannot seek: zips written to it have data descriptors."""
+    """A stream that cannot seek, so that zips written to it have data descriptors."""
 
     def __init__(self) -> None:
         self.taken = b""

@@ -1,4 +1,4 @@
-"""Near copies: what counts as one, and the guards that keep plain pictures apart."""
+"""Near copies: which pictures count as near copies, and the limits that keep plain pictures apart."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from numpy.typing import NDArray
 from scipy.fft import dctn
 
 from vm_worker.intake import near
-from vm_worker.intake.groups import Groups, Seen, group
+from vm_worker.intake.groups import Groups, PhotoDigests, group
 
 Grey = NDArray[np.uint8]
 
 
 def pictures(count: int, seed: int = 0) -> Grey:
-    """Different pictures: 8 x 8 random cells."""
+    """Return different pictures of 8 x 8 random cells."""
     cells = np.random.default_rng(seed).integers(0, 240, (count, 8, 8)).astype(np.uint8)
     return cells.repeat(4, axis=1).repeat(4, axis=2)
 
 
 def noisy(grey: Grey, seed: int = 1) -> Grey:
-    """Near copies."""
+    """Return near copies: the pictures with a little noise."""
     noise = np.random.default_rng(seed).integers(0, 7, grey.shape)
     return (grey + noise).astype(np.uint8)
 
 
-def seen(classes: Sequence[Grey]) -> list[Seen]:
+def digests(classes: Sequence[Grey]) -> list[PhotoDigests]:
     return [
-        Seen(label, f"{label} {row}", f"{label} {row}", picture.tobytes())
+        PhotoDigests(label, f"{label} {row}", f"{label} {row}", picture.tobytes())
         for label, grey in enumerate(classes)
         for row, picture in enumerate(grey)
     ]
@@ -91,12 +91,12 @@ def test_brightness_alone_parts_pictures_of_one_layout() -> None:
 
 def test_near_copies_count_within_a_class_only() -> None:
     one, other = pictures(20), noisy(pictures(20))
-    assert sizes(group(seen([np.concatenate([one, other]), pictures(20, 5)]))) == [1] * 20 + [2] * 20
-    assert sizes(group(seen([one, other]))) == [1] * 40
+    assert sizes(group(digests([np.concatenate([one, other]), pictures(20, 5)]))) == [1] * 20 + [2] * 20
+    assert sizes(group(digests([one, other]))) == [1] * 40
 
 
 def test_a_photo_without_a_thumbnail_has_exact_copies_only() -> None:
-    photos = [Seen(0, str(row), str(row)) for row in range(20)]
+    photos = [PhotoDigests(0, str(row), str(row)) for row in range(20)]
     assert sizes(group(photos)) == [1] * 20
 
 
@@ -111,16 +111,16 @@ def test_a_photo_without_a_thumbnail_has_exact_copies_only() -> None:
         (8, 4, 8),
     ],
 )
-def test_a_plain_background_does_not_swallow_a_class(alike: int, others: int, largest: int) -> None:
+def test_photos_with_a_plain_background_are_not_grouped(alike: int, others: int, largest: int) -> None:
     same = noisy(pictures(1, 9).repeat(alike, axis=0))
-    groups = group(seen([np.concatenate([same, pictures(others)]), pictures(30, 3)]))
+    groups = group(digests([np.concatenate([same, pictures(others)]), pictures(30, 3)]))
     assert max(sizes(groups)) == largest
     assert groups.plain == ({} if largest > 1 else {0: alike})
 
 
 def test_exact_copies_stay_together_in_a_plain_class() -> None:
     same = noisy(pictures(1, 9).repeat(12, axis=0))
-    photos = seen([np.concatenate([same, pictures(30)])])
+    photos = digests([np.concatenate([same, pictures(30)])])
     photos.append(photos[0])
     groups = group(photos)
     assert sizes(groups) == [1] * 41 + [2]
@@ -131,17 +131,17 @@ def test_exact_copies_stay_together_in_a_plain_class() -> None:
 
 def test_many_exact_copies_are_no_plain_background() -> None:
     grey = pictures(30)
-    photos = seen([np.concatenate([grey, noisy(grey[:1])])]) + seen([grey[:1]]) * 15
+    photos = digests([np.concatenate([grey, noisy(grey[:1])])]) + digests([grey[:1]]) * 15
     groups = group(photos)
     assert max(sizes(groups)) == 17 and groups.plain == {}
     assert groups.duplicates(["a"]).near_groups == 1
 
 
 def test_a_class_is_not_left_without_groups_of_its_own() -> None:
-    """Near copies of a picture that also lies in another class would be learnt from only."""
+    """Check a class of near copies of a picture that also lies in another class: all would stay in train."""
     grey = pictures(5)
-    photos = seen([np.concatenate([grey, noisy(grey[:1])]), pictures(20, 4)])
-    photos.append(Seen(1, photos[0].content, photos[0].pixels, photos[0].thumbnail))
+    photos = digests([np.concatenate([grey, noisy(grey[:1])]), pictures(20, 4)])
+    photos.append(PhotoDigests(1, photos[0].content, photos[0].pixels, photos[0].thumbnail))
     assert group(photos).plain == {0: 2}
-    photos += [Seen(0, f"more {row}", f"more {row}", one.tobytes()) for row, one in enumerate(pictures(3, 7))]
+    photos += [PhotoDigests(0, f"more {row}", f"more {row}", one.tobytes()) for row, one in enumerate(pictures(3, 7))]
     assert group(photos).plain == {}

@@ -1,4 +1,4 @@
-"""Pictures as cameras, editors and fuzzers make them: read as they look, or refused with a plain reason."""
+"""Pictures of cameras, editors and fuzzers are decoded rightly, or refused with a plain reason."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_other_formats_are_no_pictures_whatever_their_name(case: str) -> None:
 
 
 def decoded(pictures: Iterable[bytes], folder: Path, pool: Decoders) -> list[Reply]:
-    """What the decoding processes say of files, in their order."""
+    """Return the replies of the decoding processes for these files, in their order."""
     tasks = []
     for number, data in enumerate(pictures):
         path = folder / str(number)

@@ -1,4 +1,4 @@
-"""What is refused before a single byte is unpacked, and with which code."""
+"""Uploads that are refused before a single byte is unpacked, each with its code."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ def _files(files: dict[str, bytes]) -> Callable[[Path], object]:
 
 
 def _with(name: str, **lies: object) -> Callable[[Path], object]:
-    """Two good classes, and one entry that lies."""
+    """Return a function that writes two good classes and an entry with false fields."""
     entry = replace(RawEntry(name.encode(), b"x"), **lies)  # type: ignore[arg-type]
     return lambda path: raw_zip([*raw_files(two_classes()), entry], path)
 
 
 def _changed(start: int, data: bytes) -> Callable[[Path], object]:
-    """A good zip with some bytes overwritten."""
+    """Return a function that writes a good zip with some bytes overwritten."""
 
     def write(path: Path) -> None:
         zip_of(two_classes(), path)

@@ -1,4 +1,4 @@
-"""The split: stratified, repeatable, duplicates on one side, ready-made parts respected."""
+"""The split: stratified, repeatable, duplicates in one part, ready-made parts respected."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from jobs.errors import UserError
 from jobs.limits import Limits
 from vm_worker.intake.dataset import Part
-from vm_worker.intake.groups import DISTINCT_LEAST, Seen, group
+from vm_worker.intake.groups import DISTINCT_LEAST, PhotoDigests, group
 from vm_worker.intake.split import LEAST, Split, SplitRows, divide
 
 LIMITS = Limits()
@@ -26,9 +26,9 @@ def _digest(*parts: object) -> str:
 
 
 def _rows(copies: Sequence[Sequence[int]], given: Sequence[Part | None] | None = None) -> SplitRows:
-    """For each class the sizes of its groups of equal photos."""
+    """Make rows from the sizes of the groups of equal photos in each class."""
     photos = [
-        Seen(label, _digest(label, number), _digest("pixels", label, number))
+        PhotoDigests(label, _digest(label, number), _digest("pixels", label, number))
         for label, sizes in enumerate(copies)
         for number, size in enumerate(sizes)
         for _ in range(size)
@@ -36,7 +36,7 @@ def _rows(copies: Sequence[Sequence[int]], given: Sequence[Part | None] | None =
     return _named(photos, given)
 
 
-def _named(photos: Sequence[Seen], given: Sequence[Part | None] | None = None) -> SplitRows:
+def _named(photos: Sequence[PhotoDigests], given: Sequence[Part | None] | None = None) -> SplitRows:
     classes = tuple(f"class {n}" for n in range(1 + max(photo.stratum for photo in photos)))
     return SplitRows(classes, photos, group(photos).numbers, given or [None] * len(photos))
 
@@ -105,7 +105,7 @@ def test_copies_alone_are_not_enough_photos(sizes: list[int], left: str) -> None
 def test_a_picture_in_two_classes_is_only_learnt_from() -> None:
     rows = _rows([[1] * 20, [1] * 20])
     photos = list(rows.photos)
-    photos[25] = Seen(1, photos[3].content, photos[3].pixels)
+    photos[25] = PhotoDigests(1, photos[3].content, photos[3].pixels)
     mixed = _named(photos)
     assert mixed.groups[3] == mixed.groups[25]
     for seed in range(20):
@@ -113,12 +113,18 @@ def test_a_picture_in_two_classes_is_only_learnt_from() -> None:
 
 
 def test_same_bytes_or_same_pixels_are_one_group() -> None:
-    photos = [Seen(0, "a", "1"), Seen(0, "b", "2"), Seen(0, "c", "1"), Seen(0, "c", "2"), Seen(0, "d", "3")]
+    photos = [
+        PhotoDigests(0, "a", "1"),
+        PhotoDigests(0, "b", "2"),
+        PhotoDigests(0, "c", "1"),
+        PhotoDigests(0, "c", "2"),
+        PhotoDigests(0, "d", "3"),
+    ]
     assert group(photos).numbers.tolist() == [0, 0, 0, 0, 1]
 
 
 def test_groups_count_from_zero_in_order() -> None:
-    numbers = group([Seen(0, content, content) for content in "abcab"]).numbers
+    numbers = group([PhotoDigests(0, content, content) for content in "abcab"]).numbers
     assert numbers.tolist() == [0, 1, 2, 0, 1]
     assert numbers.dtype == np.int64
     assert group([]).numbers.shape == (0,)

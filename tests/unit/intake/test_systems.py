@@ -1,4 +1,4 @@
-"""Zips from every system that people have are accepted, with the names as they were."""
+"""Zips from every common operating system are accepted, with their names unchanged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `modelmail check` says, to programs and to people."""
+"""The verdict that `modelmail check` prints, for programs and for people."""
 
 from __future__ import annotations
 

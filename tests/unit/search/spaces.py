@@ -1,4 +1,4 @@
-"""Spaces and a cheap problem for the searchers' tests."""
+"""Search spaces and a cheap problem for the tests of searchers."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ MAKERS: dict[str, Callable[[Space, int], Searcher]] = {
 
 
 def error(point: Point) -> float:
-    """A smooth bowl with one best corner; a mean squared error between 0 and 1."""
+    """Return a smooth error between 0 and 1 with one best corner, in the place of a mean squared error."""
     rate, dropout = float(point["rate"]), float(point["dropout"])
     miss = (
         abs(rate - 3e-3) / 1e-2 + abs(dropout - 0.2) + 0.2 * (point["cut"] == "shallow") + 0.1 * (point["batch"] == 16)
@@ -39,7 +39,7 @@ def error(point: Point) -> float:
 
 
 def solved(points: Sequence[Point]) -> list[Outcome]:
-    """What training would say of them."""
+    """Return the outcomes of these points, as a training would."""
     return [Outcome(error(point)) for point in points]
 
 
@@ -48,7 +48,7 @@ NAMES = st.text("abcdefgh", min_size=1, max_size=6)
 
 @st.composite
 def spaces(draw: st.DrawFn) -> Space:
-    """Any small space."""
+    """Draw any small space."""
     names = draw(st.lists(NAMES, min_size=1, max_size=5, unique=True))
     return Space(tuple(draw(st.one_of(_choices(name), _ranges(name))) for name in names))
 

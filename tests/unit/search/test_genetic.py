@@ -1,4 +1,4 @@
-"""The published genetic algorithm, step by step."""
+"""The genetic search follows the published algorithm, step by step."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FITNESS = (1.0, 2.0, 3.0, 6.0)
 
 
 def wheel(fitness: tuple[float, ...], count: int) -> dict[frozenset[int], float]:
-    """The exact chance of each set of survivors, by walking through all orders in which a wheel can hit them."""
+    """Compute the exact chance of each set of survivors, over all orders in which a roulette wheel can hit them."""
     found: dict[frozenset[int], float] = {}
     for order in itertools.permutations(range(len(fitness)), count):
         chance, left = 1.0, sum(fitness)

@@ -1,4 +1,4 @@
-"""What every searcher promises: legal points, whole batches, the same again from the same seed, and progress."""
+"""Every searcher suggests legal points in whole batches, repeats itself with the same seed, and makes progress."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_the_same_seed_suggests_the_same(name: str) -> None:
 
 @every
 def test_a_replayed_search_goes_on_as_the_first_would_have(name: str) -> None:
-    """A restarted job tells the same outcomes again, from where they were written down."""
+    """Check that a restarted job, which tells the committed outcomes again, goes on with the same points."""
     whole, again = MAKERS[name](SPACE, 3), MAKERS[name](SPACE, 3)
     run(whole, 2), run(again, 2)
     assert [identity(point) for point in run(whole, 2)] == [identity(point) for point in run(again, 2)]
@@ -74,7 +74,7 @@ def test_points_that_were_not_tried_do_no_harm(name: str) -> None:
 
 
 @every
-def test_nothing_tried_at_all_is_borne(name: str) -> None:
+def test_a_search_without_any_outcome_does_not_fail(name: str) -> None:
     searcher = MAKERS[name](SPACE, 0)
     for _ in range(3):
         searcher.tell([Outcome(None)] * len(searcher.ask()))
@@ -103,7 +103,7 @@ def test_random_points_never_come_twice_and_end_with_the_space() -> None:
     assert searcher.ask() == [] and "6" in searcher.outcome
 
 
-def test_the_rule_hands_out_what_it_was_given() -> None:
+def test_the_rule_suggests_the_points_it_was_given() -> None:
     first = SPACE.draw(np.random.default_rng(0))
     searcher = RuleSearcher([first])
     assert searcher.ask() == [first]
@@ -128,7 +128,7 @@ def test_our_median_rule_is_optunas(curves: list[tuple[float, ...]], mine: tuple
 
 
 @pytest.mark.parametrize("hopeless", [median.hopeless, bayesian.hopeless])
-def test_what_is_worse_than_most_is_hopeless_after_a_fair_start(hopeless: Callable[..., bool]) -> None:
+def test_a_trial_worse_than_most_is_hopeless_after_the_warm_up(hopeless: Callable[..., bool]) -> None:
     rivals = [[0.5] * 4 for _ in range(median.RIVALS)]
     bad, good = [0.9] * 4, [0.1] * 4
     assert hopeless(rivals, bad) and not hopeless(rivals, good)

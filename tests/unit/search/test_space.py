@@ -1,4 +1,4 @@
-"""Points lie in their space, the seed alone decides them, and nonsense is refused."""
+"""Points lie in their space, depend on the seed alone, and invalid spaces are refused."""
 
 from __future__ import annotations
 

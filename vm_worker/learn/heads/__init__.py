@@ -1,1 +1,1 @@
-"""Linear heads on features: how they are trained, and how they are validated on folds."""
+"""Linear heads on features: their training, and their validation on folds."""

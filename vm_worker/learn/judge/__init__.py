@@ -1,1 +1,1 @@
-"""What a model's answers are worth: scores, calibration, doubtful photos, and where it looked."""
+"""Judgement of a model's answers: scores, calibration, doubtful photos, and the parts of a photo that it looked at."""

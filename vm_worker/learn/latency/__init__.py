@@ -1,1 +1,1 @@
-"""How long a network takes for one photo on this machine, as a TFLite model."""
+"""The latency of a network: the time for one photo on this machine, as a TFLite model."""

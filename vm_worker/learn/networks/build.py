@@ -91,7 +91,8 @@ def _application(row: Backbone, weight: WeightFile | None, prepared: Any) -> Any
 def _builder(name: str) -> Callable[..., Any]:
     """Find the function that builds a network: of keras.applications unless it is named "package.module:function"."""
     module, _, function = name.rpartition(":")
-    return getattr(import_module(module) if module else keras.applications, function)
+    found: Callable[..., Any] = getattr(import_module(module) if module else keras.applications, function)
+    return found
 
 
 def _mean_and_deviation(full: float, name: str) -> keras.Layer:

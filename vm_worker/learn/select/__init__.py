@@ -1,1 +1,1 @@
-"""Which network suits the photos: candidates, their validation, their ranking."""
+"""The choice of the network that suits the photos: candidates, their validation, their ranking."""

@@ -1,1 +1,1 @@
-"""Telling kinds of photos apart: a folder of photos for each kind."""
+"""Classification: each photo shows one class, and each class has a folder of photos."""

@@ -1,4 +1,4 @@
-"""Class folders: what the folders of an upload mean, as wrappers, ready-made splits and classes of photos."""
+"""Read an upload by its folders: which ones only wrap others, which ones are a ready-made split, which are classes."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from jobs.errors import UserError
 from jobs.limits import Limits
+from vm_worker.intake.arrays import Rows
 from vm_worker.intake.dataset import Part, Skipped
 from vm_worker.intake.listing import Found
 from vm_worker.intake.names import (
@@ -39,22 +39,25 @@ SPLIT_FOLDERS = {
 
 
 class ClassFolders:
-    """Reads an upload whose folders are the classes."""
+    """A reader of uploads whose folders are the classes."""
 
     def recognises(self, found: Sequence[Found]) -> bool:
-        """Any upload may be meant so: what is wrong with its folders, the survey says."""
+        """Return True: any upload may have class folders. `survey` says what is wrong with them."""
         return True
 
     def survey(self, found: Sequence[Found], limits: Limits) -> Survey:
-        """Classes and photos of a listing. Raises UserError with the code that tells what is wrong with the folders."""
+        """Find classes and photos. Raises UserError with the code that says what is wrong with the folders."""
         return read_layout(found, limits)
 
     def check(self, counts: Mapping[str, int], limits: Limits) -> None:
-        """Raises UserError `class_too_small`."""
+        """Check the number of usable photos of each class. Raises UserError `class_too_small`."""
         check_class_sizes(counts, limits)
 
-    def conflicts(self, survey: Survey, kept: Sequence[int], exact: NDArray[np.int64]) -> tuple[str, ...]:
-        """Pictures that lie in more than one class."""
+    def conflicts(self, survey: Survey, kept: Sequence[int], exact: Rows) -> tuple[str, ...]:
+        """Return a sentence about pictures that lie in more than one class; none where there are no such pictures.
+
+        `kept` are indices into the survey's photos. `exact` (len(kept),) int64 is equal for exact copies of a picture.
+        """
         groups: dict[int, list[Photo]] = defaultdict(list)
         for index, number in zip(kept, exact.tolist(), strict=True):
             groups[number].append(survey.photos[index])
@@ -65,7 +68,7 @@ class ClassFolders:
         return (f"In more than one class: {pictures}, such as {names}; a model cannot learn both.",)
 
     def cautions(self, counts: Mapping[str, int], limits: Limits) -> tuple[str, ...]:
-        """Classes whose test figure is rough."""
+        """Return a sentence about classes so small that their test figure is rough; none where all are large."""
         few = {name: count for name, count in counts.items() if count < limits.class_images_warn}
         if not few:
             return ()
@@ -73,7 +76,7 @@ class ClassFolders:
         return (f"Fewer than {least} photos in a class make the test figure rough: {smallest(few)}.",)
 
     def truth(self, survey: Survey, kept: Sequence[int]) -> ClassTruth:
-        """The class of each photo that is used."""
+        """Return the class of each photo that is used; `kept` are indices into the survey's photos."""
         label_of = {name: label for label, name in enumerate(survey.strata)}
         labels = np.array([label_of[survey.photos[index].stratum] for index in kept], dtype=np.int64)
         return ClassTruth(survey.strata, labels)
@@ -81,25 +84,25 @@ class ClassFolders:
 
 @dataclass(frozen=True)
 class _Tree:
-    """The upload seen from one level down: `depth` folders wrap everything."""
+    """The files of an upload below `depth` levels of folders."""
 
     found: Sequence[Found]
     depth: int
 
     def tops(self) -> set[str]:
-        """The folders at this level."""
+        """Return the names of the folders at this level."""
         return {item.parts[self.depth] for item in self.found if self._in_folder(item)}
 
     def _in_folder(self, item: Found) -> bool:
         return len(item.parts) > self.depth + (item.extent is not None)
 
     def below(self, top: str) -> _Tree:
-        """The same, inside one folder."""
+        """Return the tree inside one folder of this level."""
         inside = [item for item in self.found if self._in_folder(item) and item.parts[self.depth] == top]
         return _Tree(inside, self.depth + 1)
 
     def loose_photos(self) -> bool:
-        """A picture lies directly at this level."""
+        """Return whether a picture lies directly at this level, in none of its folders."""
         return any(
             item.extent is not None and len(item.parts) == self.depth + 1 and claims_photo(item.parts[-1])
             for item in self.found
@@ -107,7 +110,7 @@ class _Tree:
 
 
 def read_layout(found: Iterable[Found], limits: Limits) -> Survey:
-    """Classes and photos of a listing. Raises UserError with the code that tells what is wrong with the folders."""
+    """Find classes and photos. Raises UserError with the code that says what is wrong with the folders."""
     kept = [item for item in found if item.parts and not is_litter(item.parts)]
     if not any(item.extent for item in kept):
         raise UserError("empty_zip", "There are no files in it.")
@@ -123,7 +126,7 @@ def read_layout(found: Iterable[Found], limits: Limits) -> Survey:
 
 
 def _unwrapped(tree: _Tree) -> _Tree:
-    """Go down while one folder holds everything, and holds folders in turn."""
+    """Go down while one folder holds everything and has folders itself."""
     while True:
         tops = tree.tops()
         if len(tops) != 1:
@@ -135,16 +138,16 @@ def _unwrapped(tree: _Tree) -> _Tree:
 
 
 def _splits(tree: _Tree, tops: set[str]) -> dict[str, Part]:
-    """Each top folder's part, or nothing where the upload is not split."""
+    """Return the part of each top folder; empty where the upload is not split."""
     parts = {top: SPLIT_FOLDERS[top.casefold()] for top in tops if top.casefold() in SPLIT_FOLDERS}
-    if len(parts) < len(tops) or not 2 <= len(parts) <= len(SPLIT_FOLDERS):  # more: a thousand spellings of one name
+    if len(parts) < len(tops) or not 2 <= len(parts) <= len(SPLIT_FOLDERS):  # more: hostile spellings of one name
         return {}
     return parts if all(tree.below(top).tops() for top in tops) else {}
 
 
 def _survey(found: Sequence[Found], tree: _Tree, splits: dict[str, Part]) -> Survey:
     level = tree.depth + (1 if splits else 0)
-    split = Part.TRAIN in splits.values()  # without a part to learn from, the rest is put together and cut anew
+    split = Part.TRAIN in splits.values()  # without a training part, all photos are put together and split anew
     photos, skipped = [], []
     for item in _last_of_each_name(found):
         if item.extent is None:
@@ -167,7 +170,7 @@ def _survey(found: Sequence[Found], tree: _Tree, splits: dict[str, Part]) -> Sur
 
 
 def _last_of_each_name(found: Sequence[Found]) -> Iterable[Found]:
-    """A zip may hold a name twice; as when unpacking, the last one stands."""
+    """Return the last file of each name: a zip may hold a name twice, and unpacking keeps the last one."""
     return {item.parts: item for item in found}.values()
 
 
@@ -217,7 +220,10 @@ def _check_counts(survey: Survey, limits: Limits) -> None:
 
 
 def check_class_sizes(counts: Mapping[str, int], limits: Limits) -> None:
-    """Raises UserError `class_too_small`, naming the smallest classes and how many photos they have."""
+    """Check that each class has enough photos.
+
+    Raises UserError `class_too_small`, with the smallest classes and their numbers of photos.
+    """
     small = {name: count for name, count in counts.items() if count < limits.class_images_min}
     if small:
         raise UserError(

@@ -1,4 +1,4 @@
-"""The ports of classification."""
+"""Classification as a task: its name and its ports."""
 
 from __future__ import annotations
 
