@@ -47,6 +47,10 @@ class Stack:
     _children: Children = field(init=False, repr=False)
     _exit: contextlib.ExitStack = field(init=False, repr=False, default_factory=contextlib.ExitStack)
 
+    def __post_init__(self) -> None:
+        self.data = self.data.resolve()
+        self._children = Children(self.data / "logs")
+
     @property
     def function_url(self) -> str:
         """The address where jobs are submitted."""
@@ -68,13 +72,12 @@ class Stack:
         return self.data / "mail"
 
     def __enter__(self) -> Stack:
-        self.data = self.data.resolve()
         with contextlib.ExitStack() as undo:
             self._make_folders()
             undo.enter_context(_only_one(self.data))
             self.ports = undo.enter_context(reserved(self.ports or remembered(self.data / "ports.json")))
             remember(self.data / "ports.json", self.ports)
-            self._children = undo.enter_context(Children(self.data / "logs"))
+            undo.enter_context(self._children)
             self._start()
             self._exit = undo.pop_all()
         return self

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import os
 import re
 import shutil
@@ -14,10 +13,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-PACKAGES = ("function", "jobs", "vm_worker", "infra", "templates")
-LINES = 300  # of a file
-FUNCTION_LINES = 40
+from tests.sources import PACKAGES, ROOT, name, sources
+
 # The rule's one place, and the one that hands an environment on to child processes.
 ENVIRONMENT_READERS = {"jobs/settings.py", "infra/local/environment.py"}
 TEXT = {".py", ".toml", ".md", ".txt", ".html", ".css", ".js", ".tf", ".sh", ".yml", ".yaml", ""}
@@ -28,40 +25,9 @@ def _tracked() -> list[Path]:
     return [ROOT / name for name in listed.stdout.split("\0") if name and (ROOT / name).is_file()]
 
 
-def _sources() -> list[Path]:
-    return [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
-
-
-def _name(path: Path) -> str:
-    return path.relative_to(ROOT).as_posix()
-
-
-def test_files_are_short() -> None:
-    long = {_name(path): count for path in _sources() if (count := len(path.read_text().splitlines())) > LINES}
-    assert long == {}
-
-
-def test_functions_are_short() -> None:
-    long = {
-        f"{_name(path)}:{node.name}": length
-        for path in _sources()
-        for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-        and (length := (node.end_lineno or 0) - node.lineno + 1) > FUNCTION_LINES
-        # A command's flags and help text are its signature and docstring; the work is elsewhere.
-        and _name(path) != "infra/cli/main.py"
-    }
-    assert long == {}
-
-
 def test_the_environment_is_read_in_one_place() -> None:
-    readers = {_name(path) for path in _sources() if re.search(r"\bos\.(environ|getenv|putenv)\b", path.read_text())}
+    readers = {name(path) for path in sources() if re.search(r"\bos\.(environ|getenv|putenv)\b", path.read_text())}
     assert readers == ENVIRONMENT_READERS
-
-
-def test_no_file_is_a_drawer() -> None:
-    drawers = {"utils.py", "helpers.py", "misc.py", "common.py", "manager.py"}
-    assert [_name(path) for path in _sources() if path.name in drawers] == []
 
 
 @pytest.mark.parametrize(
@@ -75,7 +41,7 @@ def test_no_file_is_a_drawer() -> None:
 def test_tracked_files_hold_nothing_of_one_machine(pattern: str, what: str) -> None:
     here = Path(__file__)
     found = [
-        f"{_name(path)}: {hit[0]}"
+        f"{name(path)}: {hit[0]}"
         for path in _tracked()
         if path.suffix in TEXT and path != here
         for hit in re.finditer(pattern, path.read_text(encoding="utf-8", errors="replace"))
@@ -142,7 +108,7 @@ def test_the_wheel_holds_packages_and_templates_only(wheel: Path) -> None:
     tops = {name.partition("/")[0] for name in names}
     assert {top for top in tops if not top.endswith(".dist-info")} == set(PACKAGES)
     # What is no Python comes along too: templates, the service's page, its Dockerfile, the infrastructure.
-    ours = {_name(path) for path in _tracked() if path.parts[len(ROOT.parts)] in PACKAGES}
+    ours = {name(path) for path in _tracked() if path.parts[len(ROOT.parts)] in PACKAGES}
     assert ours <= set(names)
     assert "vm_worker/exports/service/runtime/page.html" in names
 
