@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from tests.cluster.conftest import Nodes
+from tests.unit.learn.features.test_shards import KEY, ROWS, Desk
 from tests.unit.learn.photos import weight
-from tests.unit.worker.test_shards import KEY, ROWS, Desk
 from vm_worker.learn.features import shards
 from vm_worker.learn.features.extraction import alone
 from vm_worker.spec import Cluster

@@ -128,7 +128,7 @@ def test_a_cluster_that_does_not_answer_leaves_the_work_to_this_machine(
     material: TuneRequest, caplog: pytest.LogCaptureFixture
 ) -> None:
     skipped = replace(material, options=replace(material.options, search="none"), folder=Path(material.folder))
-    policy = TuningPolicy(entry="tests.unit.worker.stub_trials:work")
+    policy = TuningPolicy(entry="tests.unit.learn.tune.stub_trials:work")
     request = replace(skipped, policy=policy, cluster=Cluster("127.0.0.1:1"), budget=Budget.of(900))
     tuned = tune(request, lambda event: None)
     assert tuned.better and "this machine works alone" in caplog.text

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from jobs.json_values import JsonObject
-from tests.unit.worker import stub_trials
+from tests.unit.learn.tune import stub_trials
 from vm_worker.learn.tune.tuning import FineTuned, TuneRequest, tune
 from vm_worker.search.trial_runner import Committed
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from jobs.json_values import JsonObject
-from tests.unit.worker import stub_trials
-from tests.unit.worker.tuned import Ledger, asked, leaderboard, run
+from tests.unit.learn.tune import stub_trials
+from tests.unit.learn.tune.tuned import Ledger, asked, leaderboard, run
 from vm_worker.executors import choice
 from vm_worker.executors.local import LocalExecutor
 from vm_worker.learn.progress_events import LearningProgress, LearningQuote

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from jobs.options import Options
-from tests.unit.worker import stub_trials
+from tests.unit.learn.tune import stub_trials
 from vm_worker.intake.dataset import Dataset
 from vm_worker.learn.budget import Budget
 from vm_worker.learn.heads.linear import Head
@@ -19,7 +19,7 @@ from vm_worker.learn.tune.tuning_inputs import SelectedNetwork
 from vm_worker.search.loop import EndPolicy
 from vm_worker.tasks.classification.truth import ClassTruth
 
-ENTRY = "tests.unit.worker.stub_trials:work"
+ENTRY = "tests.unit.learn.tune.stub_trials:work"
 # Here and now: the stub's wishes are this process's.
 POLICY = TuningPolicy(isolated_seconds=1e9, ending=EndPolicy(patience=100), entry=ENTRY)
 

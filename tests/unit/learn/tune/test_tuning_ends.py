@@ -8,8 +8,8 @@ from typing import cast
 import pytest
 
 from jobs.options import Options
-from tests.unit.worker import stub_trials
-from tests.unit.worker.tuned import Ledger, asked, leaderboard, run
+from tests.unit.learn.tune import stub_trials
+from tests.unit.learn.tune.tuned import Ledger, asked, leaderboard, run
 from vm_worker.learn.budget import Budget
 from vm_worker.learn.networks.catalogue import CATALOGUE
 from vm_worker.learn.tune.fine_tuning import space
