@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from jobs.shown import ACCURACY, CurvePoint
+from jobs.shown import ACCURACY, PointShown
 from jobs.wording import metric, percent
 
 WIDTH, HEIGHT, LEFT, PAD = 640, 220, 48, 10  # SVG units
@@ -41,7 +41,7 @@ class Chart:
     left: int = LEFT
 
 
-def chart(points: Iterable[CurvePoint]) -> Chart | None:
+def chart(points: Iterable[PointShown]) -> Chart | None:
     """Draw the scores of validation and training photos over the epochs so far; None before there are two epochs."""
     shown = [point for point in points if point.validation_score is not None]
     if len(shown) < 2:
@@ -56,7 +56,7 @@ def chart(points: Iterable[CurvePoint]) -> Chart | None:
     )
 
 
-def _words(shown: Sequence[CurvePoint]) -> str:
+def _words(shown: Sequence[PointShown]) -> str:
     last = shown[-1]
     reached = percent(last.validation_score, 1)
     if last.metric == ACCURACY:

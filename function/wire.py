@@ -8,7 +8,7 @@ from typing import Any
 
 from jobs.flat import Flat
 from jobs.json_values import JsonObject
-from jobs.shown import CandidateShown, CurvePoint
+from jobs.shown import CandidateShown, PointShown
 from jobs.storage.links import Link
 
 CANDIDATE_KEYS = (
@@ -98,7 +98,7 @@ class StatusAnswer:
     quoted_seconds: float | None = None
     remaining_seconds: float | None = None
     candidates: tuple[CandidateShown, ...] = ()
-    curve: tuple[CurvePoint, ...] = ()
+    curve: tuple[PointShown, ...] = ()
     error: ErrorShown | None = None
     files: tuple[FileShown, ...] = ()
     delete_after: str | None = None
@@ -121,7 +121,7 @@ class StatusAnswer:
         """
         known = {one.name: data[one.name] for one in fields(cls) if one.name in data}
         known["candidates"] = tuple(CandidateShown.from_json(row) for row in data.get("candidates", ()))
-        known["curve"] = tuple(CurvePoint.from_json(point) for point in data.get("curve", ()))
+        known["curve"] = tuple(PointShown.from_json(point) for point in data.get("curve", ()))
         known["error"] = ErrorShown.from_json(data["error"]) if data.get("error") else None
         known["files"] = tuple(FileShown.from_json(file) for file in data.get("files", ()))
         return cls(**known)

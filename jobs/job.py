@@ -22,7 +22,7 @@ from jobs.errors import Bug
 from jobs.flat import Flat
 from jobs.json_values import JsonObject
 from jobs.options import Options
-from jobs.shown import CandidateShown, CurvePoint
+from jobs.shown import CandidateShown, PointShown
 
 ID_BYTES = 16  # 128 random bits: who knows the id sees the status and the downloads
 ID_PATTERN = re.compile(r"[A-Za-z0-9_-]{22}")
@@ -108,7 +108,7 @@ class Progress:
     quoted_seconds: float | None = None
     remaining_seconds: float | None = None
     candidates: tuple[CandidateShown, ...] = ()
-    curve: tuple[CurvePoint, ...] = ()
+    curve: tuple[PointShown, ...] = ()
 
     def to_json(self) -> JsonObject:
         """Write the progress as the record holds it."""
@@ -120,7 +120,7 @@ class Progress:
         """Read what `to_json` of this version or of the one before wrote; unknown keys are left out."""
         known = {name: value for name, value in dict(data).items() if name in cls.__dataclass_fields__}
         known["candidates"] = tuple(CandidateShown.from_json(row) for row in known.get("candidates", ()))
-        known["curve"] = tuple(CurvePoint.from_json(point) for point in known.get("curve", ()))
+        known["curve"] = tuple(PointShown.from_json(point) for point in known.get("curve", ()))
         return cls(**known)
 
 

@@ -48,7 +48,7 @@ class CandidateShown(Scored):
 
 
 @dataclass(frozen=True)
-class CurvePoint(Scored):
+class PointShown(Scored):
     """One epoch of a training. Figures are None where there are none."""
 
     phase: str = ""  # select or tune

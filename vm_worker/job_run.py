@@ -18,7 +18,7 @@ from jobs.errors import LeaseLost, ModelmailError, Transient, UserError
 from jobs.job import Job, Progress
 from jobs.queue import Release
 from jobs.records import Record
-from jobs.shown import CandidateShown, CurvePoint
+from jobs.shown import CandidateShown, PointShown
 from jobs.telemetry import STAGE_SECONDS, TRIALS
 from vm_worker.events import Ended, Event, Failed, ProgressEvent, Rejected, StageOffer, TrialOffer
 from vm_worker.lease_keeper import LeaseKeeper
@@ -210,5 +210,5 @@ def _progress(event: ProgressEvent) -> Progress:
         quoted_seconds=event.quoted_seconds,
         remaining_seconds=event.remaining_seconds,
         candidates=tuple(CandidateShown.from_json(row) for row in event.candidates or ()),
-        curve=tuple(CurvePoint.from_json(point) for point in event.curve or ()),
+        curve=tuple(PointShown.from_json(point) for point in event.curve or ()),
     )
