@@ -26,13 +26,13 @@ class Task:
     """A task that a model can learn, such as classification, with its ports."""
 
     name: str
-    annotations: Annotations[Any, Any]  # found files -> survey, truth
-    judge: Judge[Any]  # answers and truth -> score
-    agreement: Agreement[Any]  # answers of an exported file, those of model.h5 -> whether it is delivered
-    face: ServiceFace[Any, Any]  # what an exported model says of itself
-    sections: Sections  # what the report says
-    evaluated: type[AsJson]  # what its evaluate stage commits; it has the model's figures as `model`
-    # Functions of its own in the place of the shared ones of vm_worker/stages, as "package.module:function".
+    annotations: Annotations[Any, Any]  # reads surveys and true answers from the files of an upload
+    judge: Judge[Any]  # scores answers by the true answers
+    agreement: Agreement[Any]  # decides whether an exported file is delivered, by its answers and those of model.h5
+    face: ServiceFace[Any, Any]  # gives the labels and facts that a service shows
+    sections: Sections  # writes the task's parts of the report
+    evaluated: type[AsJson]  # the type of the evaluate stage's result; its field `model` holds the model's figures
+    # Functions that replace shared stages of vm_worker/stages, each as "package.module:function".
     stages: Mapping[Stage, str] = field(default_factory=dict)
 
 

@@ -1,4 +1,4 @@
-"""Whether an exported file names the same class as model.h5, with nearly the same probabilities."""
+"""The check that an exported file names the same class as model.h5, with nearly the same probabilities."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from vm_worker.exports.agreement import Answers, Compared
 from vm_worker.exports.formats import Format
 from vm_worker.tasks.classification.truth import ClassTruth
 
-FORGIVEN = 1  # of a few dozen photos one is more than 1 %
-LOSS_WARNED = 0.01  # of accuracy
+FORGIVEN = 1  # photos that may differ, as one photo of a few dozen is more than 1 %
+LOSS_WARNED = 0.01  # loss of accuracy from which on the report warns
 
 
 class SameClass:
-    """Compares probabilities (photos, classes)."""
+    """A comparison of probabilities (photos, classes) with those of model.h5."""
 
     def compare(self, row: Format, answers: Answers, expected: Answers, truth: ClassTruth) -> Compared:
-        """Compare the most probable classes, and the probabilities, by what the format allows."""
+        """Compare the most probable classes and the probabilities, within the differences that the format may have."""
         if answers.shape != expected.shape or not np.isfinite(answers).all():
             return Compared(f"gives {answers.shape} in place of {expected.shape} probabilities")
         same = answers.argmax(1) == expected.argmax(1)
@@ -37,7 +37,7 @@ def _accuracy(answers: Answers, truth: ClassTruth) -> float:
 
 
 def _close(row: Format, expected: Answers) -> NDArray[np.bool_]:
-    """(photos,) where the two best answers are nearer to each other than the format may differ."""
+    """Return (photos,) bool: true where the two best answers are closer than the format's allowed difference."""
     best = np.sort(expected, axis=1)[:, -2:]
     return np.asarray(best[:, 1] - best[:, 0] <= 2 * (row.difference or 0.0))
 
@@ -50,8 +50,8 @@ def _fault(row: Format, difference: float, others: int, photos: int) -> str:
 
 
 def _warning(accuracy: float, expected: float) -> str:
-    """A sentence for a file that is less accurate than model.h5; empty where it is not."""
+    """Return a sentence for a file that is less accurate than model.h5; empty for other files."""
     lost = expected - accuracy
-    if lost <= LOSS_WARNED + 1e-9:  # shares of photos are not exact numbers
+    if lost <= LOSS_WARNED + 1e-9:  # shares of photos are not exact numbers in binary
         return ""
     return f"Less accurate than model.h5 by {100 * lost:.1f} points on the test photos: use another format if you can."

@@ -1,4 +1,4 @@
-"""What a model that tells classes apart says of itself."""
+"""The labels and the accuracy that an exported classifier shows to users."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from vm_worker.tasks.classification.truth import ClassTruth
 
 
 class ClassFace:
-    """A class for each number that the model gives; how often it was right."""
+    """The labels of a classifier's outputs, and its accuracy."""
 
     def labels(self, truth: ClassTruth) -> tuple[str, ...]:
-        """The classes."""
+        """Return the classes."""
         return truth.classes
 
     def about(self, evaluated: Evaluated) -> About:
-        """Accuracy on the test photos, with its interval."""
+        """Return the accuracy on the test photos, with its confidence interval."""
         return {"accuracy": evaluated.test.accuracy, "interval": evaluated.test.interval}
