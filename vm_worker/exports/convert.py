@@ -117,8 +117,10 @@ def _onnx(source: Source, path: Path) -> None:
 
 
 def _savedmodel(source: Source, path: Path) -> None:
-    """The signatures that `model.export` gives, `serve` and `serving_default`; by that it takes three times as long,
-    and the weights are in it twice."""
+    """Write a zip with a SavedModel that has the signatures `serve` and `serving_default`, as `model.export` gives.
+
+    `model.export` itself takes three times as long, and its files hold the weights twice.
+    """
     import tensorflow as tf
 
     model, module = source.model, tf.Module()
