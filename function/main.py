@@ -175,7 +175,7 @@ def _reason(error: Exception) -> tuple[str, str]:
 
 
 def _frames(error: BaseException) -> str:
-    """Return where an error was raised, without its message: messages of client libraries hold URLs with ids and signatures."""
+    """Return where an error was raised, without its message, as that may hold URLs with ids and signatures."""
     places = [f"{frame.name} ({frame.filename}:{frame.lineno})" for frame in traceback.extract_tb(error.__traceback__)]
     cause = error.__cause__ or error.__context__
     told = f"{type(error).__name__} in {' > '.join(places)}"
