@@ -10,19 +10,19 @@ from jobs.tokens import delete_token
 
 @dataclass(frozen=True)
 class JobAddresses:
-    """Makes absolute addresses; `public_url` has no slash at its end."""
+    """A maker of absolute addresses. `public_url` has no slash at its end."""
 
     public_url: str
     secret: str
 
     def status(self, job_id: str) -> str:
-        """Name the page where the job is followed."""
+        """Return the address of the page that shows the job's status."""
         return f"{self.public_url}/jobs/{job_id}"
 
     def file(self, job_id: str, name: str) -> str:
-        """Name the place where a result is fetched; it works as long as the result lives."""
+        """Return the address of a result, which works as long as the result is kept."""
         return f"{self.public_url}/jobs/{job_id}/files/{quote(name)}"
 
     def delete(self, job_id: str) -> str:
-        """Name the page where its owner deletes the job; a program may send DELETE there."""
+        """Return the address of the page where the job's owner deletes it. A program may send DELETE to it."""
         return f"{self.public_url}/jobs/{job_id}/delete?token={delete_token(self.secret, job_id)}"

@@ -1,4 +1,4 @@
-"""Responses that every route shares: JSON, pages, errors, and the headers that all of them carry."""
+"""The responses that every route uses: JSON, pages, errors, and the headers that all of them have."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ HEADERS: Mapping[str, str] = {
     "X-Frame-Options": "DENY",
     "Vary": "Accept",
 }
-# A page has one inline style sheet, named by the response's nonce, and at most a form that posts to this site.
+# A page has one inline style sheet, allowed by the response's nonce, and at most one form, which posts to this site.
 PAGE_POLICY = (
     "default-src 'none'; style-src 'nonce-{nonce}'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
@@ -28,19 +28,19 @@ LIVE_POLICY = (
     PAGE_POLICY + "; script-src 'self'; worker-src 'self'; connect-src 'self' {storage}; img-src 'self' {storage}"
 )
 DATA_POLICY = "default-src 'none'; frame-ancestors 'none'"
-BUSY_SECONDS = 3600  # until the oldest idle upload link has ended
+BUSY_SECONDS = 3600  # seconds until the oldest unused upload link has ended
 STORAGE_SECONDS = 60
 
 
 def wants_html(request: flask.Request) -> bool:
-    """Tell whether Accept names text/html and does not prefer JSON. `*/*` alone gets JSON."""
+    """Return whether the header Accept names text/html and does not prefer JSON. `*/*` alone gets JSON."""
     accepted = request.accept_mimetypes
     named = any(value.lower() == "text/html" and quality > 0 for value, quality in accepted)
     return named and accepted["text/html"] >= _named_quality(request, "application/json")
 
 
 def data(values: Mapping[str, object], status: int = 200) -> flask.Response:
-    """Make a JSON answer, indented: people read it in terminals."""
+    """Return a JSON answer. It is indented, as people read it in terminals."""
     text = json.dumps(values, ensure_ascii=False, indent=2) + "\n"
     response = flask.Response(text, status, mimetype="application/json")
     response.headers["Content-Security-Policy"] = DATA_POLICY
@@ -48,7 +48,7 @@ def data(values: Mapping[str, object], status: int = 200) -> flask.Response:
 
 
 def page(name: str, values: Mapping[str, object], status: int = 200, policy: str = PAGE_POLICY) -> flask.Response:
-    """Make an HTML answer from `templates/pages/<name>.html`."""
+    """Return an HTML answer from `templates/pages/<name>.html`."""
     nonce = secrets.token_urlsafe(16)
     response = flask.Response(render(f"pages/{name}.html", nonce=nonce, **values), status, mimetype="text/html")
     response.headers["Content-Security-Policy"] = policy.replace("{nonce}", nonce)
@@ -56,19 +56,19 @@ def page(name: str, values: Mapping[str, object], status: int = 200, policy: str
 
 
 def live_page(name: str, values: Mapping[str, object], origin: str) -> flask.Response:
-    """Make a page with scripts, which may talk to this site and to the storage at `origin` alone."""
+    """Return a page with scripts, which may only contact this site and the storage at `origin`."""
     return page(name, values, policy=LIVE_POLICY.replace("{storage}", origin))
 
 
 def redirect(url: str) -> flask.Response:
-    """Make a 302 to a link that was signed just now."""
+    """Return a 302 to a link that was signed just now."""
     response = data({"url": url}, 302)
     response.headers["Location"] = url
     return response
 
 
 def error(request: flask.Request, code: str, message: str = "") -> flask.Response:
-    """Make the answer of an error code: a page for a browser, else `{"error": {"code", "message"}}`."""
+    """Return the answer for an error code: a page for a browser, else `{"error": {"code", "message"}}`."""
     row = CODES[code]
     if wants_html(request):
         return page("error", {"row": row, "message": message}, row.http_status)
@@ -77,22 +77,22 @@ def error(request: flask.Request, code: str, message: str = "") -> flask.Respons
 
 
 def retry_after(code: str, now: datetime) -> int | None:
-    """Give the seconds until it makes sense to try again; None where that depends on the caller."""
-    if code == "too_many_jobs":  # the slots are those of a UTC day
+    """Return the seconds after which a new try can succeed; None when that depends on the caller."""
+    if code == "too_many_jobs":  # the limit holds for a UTC day
         tomorrow = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
         return int((tomorrow - now).total_seconds()) + 1
     return {"busy": BUSY_SECONDS, "storage_unavailable": STORAGE_SECONDS}.get(code)
 
 
 def finished(response: flask.Response) -> flask.Response:
-    """Add the headers that every answer carries."""
+    """Add the headers that every answer has."""
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
     return response
 
 
 def stamp(moment: datetime | None) -> str | None:
-    """Write a time as RFC 3339 in UTC, to the second."""
+    """Return a time as RFC 3339 in UTC, to the second."""
     return None if moment is None else f"{moment:%Y-%m-%dT%H:%M:%SZ}"
 
 

@@ -1,4 +1,4 @@
-"""The pages' scripts: served under addresses that change with their content, so that browsers may keep them."""
+"""The scripts of the pages. Their addresses change with their content, so that browsers may cache them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from importlib import resources
 import flask
 from werkzeug.exceptions import NotFound
 
-KEPT = "public, max-age=31536000, immutable"  # the address changes with the content
+KEPT = "public, max-age=31536000, immutable"  # without an end, as the address changes with the content
 
 
 @cache
@@ -20,7 +20,7 @@ def _scripts() -> dict[str, bytes]:
 
 @cache
 def version() -> str:
-    """Give a text that changes whenever one of the scripts does: they import each other, so they change together."""
+    """Return a text that changes whenever one of the scripts changes. They import each other, so they share it."""
     digest = hashlib.sha256()
     for name, data in sorted(_scripts().items()):
         digest.update(f"{name} {len(data)} ".encode() + data)
@@ -28,12 +28,12 @@ def version() -> str:
 
 
 def path(name: str) -> str:
-    """Give the address where a page finds a script."""
+    """Return the address of a script for a page."""
     return f"/assets/{version()}/{name}"
 
 
 def script(given: str, name: str) -> flask.Response:
-    """Serve one script; an older version's address gets today's, not to be kept. Raises NotFound."""
+    """Serve one script. The address of an older version gets the current script, not to be cached. Raises NotFound."""
     found = _scripts().get(name)
     if found is None:
         raise NotFound

@@ -27,19 +27,20 @@ from jobs.retries import STORAGE
 
 TERMINAL = ("done", "rejected", "failed")
 ARRIVED = ("uploaded", "running", "awaiting_worker", *TERMINAL)
-TRIES = 6  # about half a minute of waits in all
-LINKS = 3  # upload links that one zip may use up
+TRIES = 6  # their waits add up to about half a minute
+LINKS = 3  # most upload links that one zip may use
 CHUNK = 256 * 1024  # bytes between two reports of progress
-TIMEOUT = (10.0, 60.0)  # seconds to connect, and of silence
-UPLOAD_TIMEOUT = (10.0, 300.0)  # a large object takes its time after the last byte
+TIMEOUT = (10.0, 60.0)  # seconds to connect, and seconds without data
+UPLOAD_TIMEOUT = (10.0, 300.0)  # the storage needs time after the last byte of a large object
 AGAIN = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)
-OLDEST = (1980, 1, 1, 0, 0, 0)  # of a zip's dates; one fixed date makes equal folders equal zips
+# Date of all files in a zip, the oldest that zips allow; one fixed date makes equal folders equal zips.
+OLDEST = (1980, 1, 1, 0, 0, 0)
 
 Progress = Callable[[int, int], None]  # bytes sent, bytes in all
 
 
 class ClientError(Exception):
-    """The service refused a request. `code` is one of the service's error codes, or `http_<status>`."""
+    """The error of a refused request. `code` is one of the service's error codes, or `http_<status>`."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -49,15 +50,18 @@ class ClientError(Exception):
 
 @dataclass(frozen=True)
 class Resume:
-    """The address of an earlier upload of the same zip, and who remembers a new one."""
+    """The address of an earlier upload of the same zip, and a function that stores the address of a new one."""
 
     session: str | None = None
     keep: Callable[[str], None] = lambda session: None
 
 
 class Client:
-    """One installation of the service. Every call raises ClientError for a refusal and
-    `requests.RequestException` when the service stays out of reach."""
+    """A client of one installation of the service.
+
+    Every call raises ClientError when the service refuses a request, and `requests.RequestException` when it cannot be
+    reached after all tries.
+    """
 
     def __init__(self, url: str, clock: Clock | None = None) -> None:
         self._url = url.rstrip("/")
@@ -75,7 +79,7 @@ class Client:
         self._session.close()
 
     def submit(self, email: str, options: Mapping[str, object]) -> SubmissionAnswer:
-        """Ask for a job. Not tried again after a lost answer: a second job would count against the day's limit."""
+        """Ask for a job. A lost answer causes no second try: a second job would count against the day's limit."""
         body = {"email": email, "options": dict(options)}
         answer = self._session.post(f"{self._url}/", json=body, timeout=TIMEOUT)
         return SubmissionAnswer.from_json(_checked(answer).json())
@@ -83,11 +87,11 @@ class Client:
     def upload(
         self, submission: SubmissionAnswer, path: Path, progress: Progress, resume: Resume | None = None
     ) -> None:
-        """Send the zip: a small one at once, a large one in chunks that go on after a dropped connection.
+        """Send the zip: a small one in one request, a large one in chunks that continue after a dropped connection.
 
-        A link that has ended is replaced by a fresh one. A link's object can be made once only: when the answer to a
-        whole upload was lost, the next try is refused with 412, and the job's status says that the zip is there.
-        `resume` goes on with an upload of an earlier call, and hears of a new one.
+        A link that has ended is replaced by a fresh one. The object of a link can be written once only: when the answer
+        to a complete upload was lost, the next try is refused with 412, and the job's status says that the zip is
+        there. `resume` continues an upload of an earlier call, and stores the address of a new one.
         """
         size = path.stat().st_size
         if size > submission.upload.max_bytes:
@@ -113,12 +117,12 @@ class Client:
         raise ClientError("upload_failed", f"{LINKS} upload links ended before the zip was through.")
 
     def status(self, status_url: str) -> StatusAnswer:
-        """Ask where the job stands, by `GET /jobs/<id>`."""
+        """Return the job's status, by `GET /jobs/<id>`."""
         ask = partial(self._session.get, status_url, headers={"Accept": "application/json"}, timeout=TIMEOUT)
         return StatusAnswer.from_json(_checked(self._tried(ask)).json())
 
     def follow(self, status_url: str, poll_seconds: float = 1.0) -> Iterator[StatusAnswer]:
-        """Ask for the status again and again; the last one is terminal."""
+        """Yield the job's status again and again; the last one is terminal."""
         while True:
             status = self.status(status_url)
             yield status
@@ -127,7 +131,7 @@ class Client:
             self._clock.sleep(poll_seconds)
 
     def download(self, url: str, path: Path) -> None:
-        """Fetch a result into a file; the file is there only when it is whole."""
+        """Fetch a result into a file. The file appears only when it is complete."""
         unfinished = path.with_name(path.name + ".part")
         _checked(self._tried(partial(self._fetch, url, unfinished)))
         unfinished.replace(path)
@@ -135,7 +139,7 @@ class Client:
     def _put(self, upload: Upload, path: Path, progress: Progress) -> requests.Response:
         with path.open("rb") as file:
             body = _Watched(file, path.stat().st_size, progress)
-            # Not through the session: a link is its own credential, and its host is another one.
+            # Not with the session: a link is its own credential, and belongs to another host.
             return requests.put(upload.url, data=body, headers=dict(upload.headers), timeout=UPLOAD_TIMEOUT)
 
     def _arrived(self, submission: SubmissionAnswer) -> bool:
@@ -153,7 +157,7 @@ class Client:
             return answer
 
     def _tried(self, call: Callable[[], requests.Response]) -> requests.Response:
-        """Make the call, with more tries when the connection drops or the service stumbles."""
+        """Make the call, and try again when the connection drops or the service has an error of its own."""
         for tries in range(1, TRIES):
             try:
                 answer = call()
@@ -166,7 +170,7 @@ class Client:
 
 
 class _Watched:
-    """A file as a request body of known length that tells how much of it was handed over."""
+    """A file as a request body of known length, which reports how many bytes were read."""
 
     def __init__(self, file: IO[bytes], size: int, progress: Progress) -> None:
         self._file = file
@@ -186,9 +190,10 @@ class _Watched:
 
 
 def zip_folder(folder: Path, out: Path) -> Path:
-    """Put the folder's files into a zip: stored, as photos do not compress, in name order and with fixed dates.
+    """Put the folder's files into a zip, in name order, with a fixed date, without compression: photos do not shrink.
 
-    Equal folders make equal zips, byte for byte. Dot files, dot folders and `__MACOSX` stay out.
+    Equal folders make equal zips, byte for byte. Files and folders whose name begins with a dot, and `__MACOSX`, stay
+    out.
     """
     unfinished = out.with_name(out.name + ".part")
     with zipfile.ZipFile(unfinished, "w", zipfile.ZIP_STORED) as archive:
@@ -197,7 +202,7 @@ def zip_folder(folder: Path, out: Path) -> Path:
                 continue
             entry = zipfile.ZipInfo(name, OLDEST)
             entry.external_attr = 0o644 << 16
-            entry.file_size = path.stat().st_size  # tells zipfile early whether it needs 64-bit sizes
+            entry.file_size = path.stat().st_size  # zipfile needs it early to choose 64-bit sizes
             with path.open("rb") as source, archive.open(entry, "w") as target:
                 shutil.copyfileobj(source, target, CHUNK)
     return unfinished.replace(out)
@@ -210,7 +215,7 @@ def _members(folder: Path) -> list[tuple[str, Path]]:
         for name in filter(_kept, files):
             path = Path(root, name)
             if path.is_file():
-                # A name that is no text (from an old disk) gets question marks: zips hold text.
+                # Bytes that are no text (in names from an old disk) become question marks: zips hold text.
                 text = path.relative_to(folder).as_posix().encode("utf-8", "replace").decode("utf-8")
                 found.append((text, path))
     return sorted(found)
@@ -221,7 +226,7 @@ def _kept(name: str) -> bool:
 
 
 def _checked(answer: requests.Response) -> requests.Response:
-    """Check the answer. Raises ClientError with the service's own words for a refusal."""
+    """Return the answer. Raises ClientError with the service's own message for a refusal."""
     if answer.ok:
         return answer
     try:
@@ -236,7 +241,7 @@ def _worth_another_try(answer: requests.Response) -> bool:
 
 
 def _expired(answer: requests.Response) -> bool:
-    if answer.status_code in (404, 410):  # the session is no more
+    if answer.status_code in (404, 410):  # the upload session does not exist any more
         return True
     return answer.status_code in (400, 403) and "ExpiredToken" in answer.text
 

@@ -1,21 +1,21 @@
-"""The learning curve of a running job as a drawing: plain numbers for an SVG, no picture to fetch."""
+"""The learning curve of a running job as a drawing: numbers for an inline SVG, so that no picture is fetched."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from jobs.shown import ACCURACY, CurvePoint
+from jobs.shown import ACCURACY, PointShown
 from jobs.wording import metric, percent
 
 WIDTH, HEIGHT, LEFT, PAD = 640, 220, 48, 10  # SVG units
-STEPS = (0.05, 0.1, 0.25)  # between the grid's lines; the first that gives few enough
+STEPS = (0.05, 0.1, 0.25)  # distances of the grid's lines; the smallest that gives few enough lines
 LINES_MOST = 6
 
 
 @dataclass(frozen=True)
 class GridLine:
-    """One horizontal line of the grid and its label."""
+    """A horizontal line of the grid with its label."""
 
     y: float
     words: str
@@ -23,10 +23,10 @@ class GridLine:
 
 @dataclass(frozen=True)
 class Line:
-    """One curve."""
+    """A curve."""
 
     name: str  # training or validation
-    points: str  # of an SVG polyline
+    points: str  # points of an SVG polyline
 
 
 @dataclass(frozen=True)
@@ -35,13 +35,13 @@ class Chart:
 
     grid: Sequence[GridLine]
     lines: Sequence[Line]
-    words: str  # for those who cannot see it
+    words: str  # the content of the drawing in words, for users who cannot see it
     width: int = WIDTH
     height: int = HEIGHT
     left: int = LEFT
 
 
-def chart(points: Iterable[CurvePoint]) -> Chart | None:
+def chart(points: Iterable[PointShown]) -> Chart | None:
     """Draw the scores of validation and training photos over the epochs so far; None before there are two epochs."""
     shown = [point for point in points if point.validation_score is not None]
     if len(shown) < 2:
@@ -56,7 +56,7 @@ def chart(points: Iterable[CurvePoint]) -> Chart | None:
     )
 
 
-def _words(shown: Sequence[CurvePoint]) -> str:
+def _words(shown: Sequence[PointShown]) -> str:
     last = shown[-1]
     reached = percent(last.validation_score, 1)
     if last.metric == ACCURACY:
@@ -65,7 +65,7 @@ def _words(shown: Sequence[CurvePoint]) -> str:
 
 
 def _scale(least: float) -> tuple[float, float]:
-    """Choose the lowest line of the grid and the distance of its lines: the top is always 100 %."""
+    """Return the lowest line of the grid and the distance of its lines. The top line is always 100 %."""
     step = next((step for step in STEPS if (1 - least) / step < LINES_MOST), STEPS[-1])
     below = max(0.0, least // step * step)
     return round(below, 2), step

@@ -1,4 +1,4 @@
-"""The handlers of the routes: each takes the parts of the service and a request, and gives a response."""
+"""The handlers of the routes. Each takes the parts of the service and a request, and returns a response."""
 
 from __future__ import annotations
 
@@ -30,26 +30,28 @@ from jobs.tokens import address_hmac, check_delete_token, client_hmac, refusing
 
 _log = logging.getLogger(__name__)
 
-OVERDUE_SECONDS = 1800.0  # the operator's alert looks for it
-SHOWN_INLINE = ("text/html", "text/plain", "image/png", "image/jpeg")  # other results are saved, not opened
+# Longest wait for a worker that is normal; after more, /health writes a warning for the operator's alert.
+OVERDUE_SECONDS = 1800.0
+# Browsers show these types; other results are saved to a file.
+SHOWN_INLINE = ("text/html", "text/plain", "image/png", "image/jpeg")
 
 
 def no_capacity(queue: Queue) -> Capacity | None:
-    """Start no machine: the installation's workers are started by somebody else."""
+    """Start no machine: other programs start the workers of this installation."""
     return None
 
 
 @dataclass(frozen=True)
 class Parts:
-    """The parts that the handlers work with; built once, in `function.main` or by a test."""
+    """The parts that the handlers use; built once, in `function.main` or by a test."""
 
     settings: Settings
     queue: Queue
     links: Links
     clock: Clock
-    identity: Identity | None = None  # None: nobody may call the tasks
-    postman: Postman | None = None  # None: mails are left to the workers
-    # Called at the end of a sweep: starts workers where jobs wait; what it gives goes into the answer.
+    identity: Identity | None = None  # None: no caller is allowed to run the tasks
+    postman: Postman | None = None  # None: only the workers send mails
+    # Called at the end of a sweep: it starts workers for waiting jobs; its result goes into the answer.
     capacity: Callable[[Queue], Capacity | None] = no_capacity
 
     @cached_property
@@ -59,18 +61,18 @@ class Parts:
 
 
 def home(parts: Parts, request: flask.Request) -> flask.Response:
-    """Tell what this service is and how it is used."""
+    """Answer with the page that explains the service and has the upload form."""
     if answers.wants_html(request):
         return pages.home(parts.settings, parts.links.origin)
     return answers.data(pages.description(parts.settings))
 
 
 def submit(parts: Parts, request: flask.Request) -> flask.Response:
-    """Make a new job, with the link that its zip goes to."""
+    """Make a new job, and answer with the link that receives its zip."""
     wanted = submissions.parse(request, parts.settings.limits)
     _admit(parts, wanted.email, submissions.client_address(request))
     job_id = new_id()
-    # Signed before the job is made: without a signature there is nothing to leave behind.
+    # The links are signed before the job is made, so that no job is left behind when that fails.
     upload = _upload(parts, job_id)
     pseudonym = address_hmac(parts.settings.secret, wanted.email)
     parts.queue.submit(job_id, wanted.email, pseudonym, wanted.options)
@@ -80,7 +82,7 @@ def submit(parts: Parts, request: flask.Request) -> flask.Response:
 
 
 def renew(parts: Parts, request: flask.Request, job_id: str) -> flask.Response:
-    """Give a fresh upload link for a job that still waits for its zip."""
+    """Answer with a fresh upload link, for a job that still waits for its zip."""
     _existing(parts, job_id)
     parts.queue.renew_link(job_id)
     upload = _upload(parts, job_id).to_json()
@@ -88,9 +90,9 @@ def renew(parts: Parts, request: flask.Request, job_id: str) -> flask.Response:
 
 
 def status(parts: Parts, request: flask.Request, job_id: str) -> flask.Response:
-    """Tell where the job stands."""
+    """Answer with the job's status."""
     job = _existing(parts, job_id)
-    # After the claim the record says all; before it, the zip's existence is the only sign of an upload.
+    # After the claim the record holds the whole status; before it, only the zip shows that it was uploaded.
     dataset = parts.queue.uploaded(job_id) if job.started_at is None else None
     answer = status_answer(job, dataset, parts.addresses)
     if not answers.wants_html(request):
@@ -136,7 +138,8 @@ def delete(parts: Parts, request: flask.Request, job_id: str) -> flask.Response:
     if was_gone and not check_delete_token(parts.settings.secret, job_id, token):
         raise _unknown()
     _check_token(parts, job_id, token)
-    # Also for a job that is gone: an earlier try may have ended between the tombstone and the data.
+    # This also runs for a job that is gone: an earlier try may have ended after the tombstone, before the data was
+    # deleted.
     parts.queue.delete(job_id)
     if was_gone:
         raise _unknown()
@@ -158,14 +161,14 @@ def ask_refusal(parts: Parts, request: flask.Request, token: str) -> flask.Respo
 
 
 def refuse_mail(parts: Parts, request: flask.Request, token: str) -> flask.Response:
-    """Send the token's address no more mail: the page's button, or a mail program's (RFC 8058)."""
+    """Stop all mail to the token's address, for the page's button or a mail program's (RFC 8058)."""
     refuse(parts.queue.buckets.emails, _refusing(parts, token))
     _log.info("an address refuses mail")
     return pages.refused() if answers.wants_html(request) else answers.data({"status": "refused"})
 
 
 def health(parts: Parts, request: flask.Request) -> flask.Response:
-    """Tell that the service lives and reaches its buckets, and how long the oldest upload has waited for a worker."""
+    """Answer that the service runs and reaches its buckets, and how long the oldest upload has waited for a worker."""
     waited = parts.queue.oldest_waiting_seconds()
     overdue = waited is not None and waited > OVERDUE_SECONDS
     return answers.data({"status": "ok", "oldest_waiting_seconds": waited, "overdue": overdue})
@@ -174,7 +177,8 @@ def health(parts: Parts, request: flask.Request) -> flask.Response:
 def _admit(parts: Parts, email: str, client: str) -> None:
     """Check the limits. Raises UserError `not_allowed`, `busy` or `too_many_jobs`.
 
-    The client's slot is taken before the address's: who has used up their own must not use up another person's.
+    The client's slot is taken before the address's, so that a client that has used up its own slots cannot use up those
+    of another person.
     """
     settings, limits = parts.settings, parts.settings.limits
     if not submissions.allowed(email, settings.allowed_addresses):
@@ -189,13 +193,13 @@ def _admit(parts: Parts, email: str, client: str) -> None:
 
 
 def _is_full(queue: Queue, most: int) -> bool:
-    """Tell whether so many jobs are open. Most often there are few marks: then no record need be read."""
+    """Return whether `most` jobs are open. Usually there are fewer open marks than that, and no record is read."""
     marks = sum(1 for _ in queue.buckets.emails.list("open/"))
     return marks >= most and queue.open_jobs() >= most
 
 
 def _existing(parts: Parts, job_id: str) -> Job:
-    """Find the job. Unknown, malformed, expired and deleted ids all raise the same UserError `not_found`."""
+    """Return the job. Unknown, malformed, expired and deleted ids all raise the same UserError `not_found`."""
     record = parts.queue.read(job_id) if valid_id(job_id) else None
     if record is None or gone(record.job, parts.clock.now()):
         raise _unknown()
@@ -212,7 +216,7 @@ def _check_token(parts: Parts, job_id: str, token: str) -> None:
 
 
 def _refusing(parts: Parts, token: str) -> str:
-    """Find the pseudonym of the address that the token is for. Raises UserError `not_found`."""
+    """Return the pseudonym of the token's address. Raises UserError `not_found`."""
     pseudonym = refusing(parts.settings.secret, token)
     if pseudonym is None:
         raise UserError("not_found", "This link is not valid. Use the one from your mail, whole.")

@@ -1,4 +1,4 @@
-"""The identity of a caller: the verified address behind an OIDC token, as Google's scheduler sends with each call."""
+"""The identity of a caller: the verified address in an OIDC token, which Google's scheduler sends with each call."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from jobs.errors import Transient
 ISSUERS = ("accounts.google.com", "https://accounts.google.com")
 CERTS_SECONDS = 600.0  # Google announces new keys hours before it uses them
 CERTS_TIMEOUT = 10.0  # seconds
-SKEW_SECONDS = 30  # between the issuer's clock and ours
+SKEW_SECONDS = 30  # allowed difference between the clocks of the issuer and of this machine
 
 
 class Identity(Protocol):
     """A check of callers by their tokens."""
 
     def caller(self, token: str) -> str | None:
-        """Give the caller's verified email address; None for a token that proves nothing. Raises Transient."""
+        """Return the caller's verified email address, or None when the token proves nothing. Raises Transient."""
         ...
 
 
 class GoogleIdentity:
     """A check of tokens that Google signed, for one of these audiences.
 
-    `certs_url` answers with `{key id: certificate in PEM}`, as Google's own address does.
+    `certs_url` answers with `{key id: certificate in PEM}`, in the format of Google's own address.
     """
 
     def __init__(self, certs_url: str, audiences: Sequence[str]) -> None:
@@ -40,7 +40,7 @@ class GoogleIdentity:
         self._certs = _KeptCerts()
 
     def caller(self, token: str) -> str | None:
-        """Give the caller's address. Raises Transient when the certificates cannot be had."""
+        """Return the caller's address. Raises Transient when the certificates cannot be fetched."""
         try:
             claims = id_token.verify_token(
                 token,
@@ -51,7 +51,7 @@ class GoogleIdentity:
             )
         except google.auth.exceptions.TransportError as error:
             raise Transient("the certificates of the token's issuer cannot be had") from error
-        # What strangers send makes the library raise more than it documents.
+        # For malformed tokens, the library raises more kinds of errors than it documents.
         except (google.auth.exceptions.GoogleAuthError, ValueError, TypeError, KeyError, AttributeError):
             return None
         if claims.get("iss") not in ISSUERS or claims.get("email_verified") is not True:
@@ -67,8 +67,10 @@ class _Answer:
 
 
 class _KeptCerts:
-    """A transport that asks for the certificates only now and then: a flood of false tokens must not become one of
-    requests to their issuer."""
+    """A transport that fetches the certificates at most once in CERTS_SECONDS.
+
+    Many false tokens therefore do not cause many requests to their issuer.
+    """
 
     def __init__(self) -> None:
         self._transport = google.auth.transport.requests.Request()

@@ -33,13 +33,13 @@ from jobs.storage.providers import open_links
 
 _log = logging.getLogger(__name__)
 
-DRAIN_BYTES = 32 * 1024 * 1024  # what Google's front end lets through at most
+DRAIN_BYTES = 32 * 1024 * 1024  # the largest body that Google's front end passes on
 DRAIN_CHUNK = 64 * 1024
-MAIL_TIMEOUT = 10.0  # seconds; a sweep has less than a minute
+MAIL_TIMEOUT = 10.0  # seconds for each mail; a sweep has less than a minute
 
-HIDDEN = "/tasks/"  # what is there only for the scheduler
+HIDDEN = "/tasks/"  # routes that only the scheduler may call
 
-# Each rule's endpoint is the handler itself; GET rules take HEAD too.
+# The endpoint of each rule is its handler; GET rules also allow HEAD.
 ROUTES = Map(
     [
         Rule("/", methods=["GET"], endpoint=handlers.home),
@@ -63,13 +63,13 @@ ROUTES = Map(
 
 
 class App:
-    """The whole service: answers one request a call, from any thread."""
+    """The whole service. It answers one request for each call, from any thread."""
 
     def __init__(self, parts: Parts) -> None:
         self.parts = parts
 
     def __call__(self, request: flask.Request) -> flask.Response:
-        """Answer a request. Never raises and never shows a traceback."""
+        """Answer a request. It never raises, and never shows a traceback."""
         logformat.trace.set(logformat.trace_of(request.headers.get("X-Cloud-Trace-Context", "")))
         try:
             response = self._routed(request)
@@ -104,7 +104,7 @@ class App:
 
 
 def build(settings: Settings) -> App:
-    """Build the service from the settings. Raises ValueError that names a setting that is missing."""
+    """Build the service from the settings. Raises ValueError with the name of a missing setting."""
     for name in ("public_url", "secret", "allowed_addresses"):
         if not getattr(settings, name):
             raise ValueError(f"MODELMAIL_{name.upper()} must be set")
@@ -122,14 +122,14 @@ def _capacity(settings: Settings) -> Callable[[Queue], Capacity | None]:
 
 
 def _postman(settings: Settings, queue: Queue) -> Postman | None:
-    """Make the sender of the sweep's mails; None where the function has no key: a refused mail is never tried again."""
+    """Return the sender of the sweep's mails, or None without a mail key: a refused mail would never be tried again."""
     if not can_mail(settings):
         return None
     return open_postman(settings, queue, f"sweep-{uuid.uuid4().hex[:6]}", MAIL_TIMEOUT)
 
 
 class _Lazy:
-    """The app, built at the first request and once, whichever thread comes first."""
+    """The app, which the first request builds, once for all threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -149,18 +149,18 @@ _app = _Lazy()
 
 
 def handle(request: flask.Request) -> flask.Response:
-    """Answer a request: the function that functions-framework calls."""
+    """Answer a request. functions-framework calls this function."""
     try:
         app = _app()
     except Exception as error:
-        # A wrong setting names itself, and no user's data is in play yet.
+        # The message names the wrong setting; it cannot hold data of users.
         _log.critical("cannot start: %s: %s", type(error).__name__, error)
         return answers.finished(answers.error(request, "internal_error"))
     return app(request)
 
 
 def _reason(error: Exception) -> tuple[str, str]:
-    """Give the code and the message of an answer; an empty message stands for the code's own words."""
+    """Return the code and the message of an answer. An empty message means the code's own text."""
     if isinstance(error, UserError):
         return error.code, error.message
     if isinstance(error, Transient):
@@ -175,7 +175,7 @@ def _reason(error: Exception) -> tuple[str, str]:
 
 
 def _frames(error: BaseException) -> str:
-    """Tell where an error was raised, without its message: clients' messages hold URLs with ids and signatures."""
+    """Return where an error was raised, without its message, as that may hold URLs with ids and signatures."""
     places = [f"{frame.name} ({frame.filename}:{frame.lineno})" for frame in traceback.extract_tb(error.__traceback__)]
     cause = error.__cause__ or error.__context__
     told = f"{type(error).__name__} in {' > '.join(places)}"
@@ -183,12 +183,12 @@ def _frames(error: BaseException) -> str:
 
 
 def _drained(request: flask.Request, response: flask.Response) -> flask.Response:
-    """Read and drop a body that is too large, so that the client hears the answer instead of a broken pipe.
+    """Read and drop a body that is too large, so that the client gets the answer and no broken connection.
 
     The answer becomes an iterator, because functions-framework reads the whole body again before any other.
     """
     stream: Any = request.environ["wsgi.input"]
-    # A chunked body has no length, but an end that the server knows.
+    # A chunked body has no length, but the server knows where it ends.
     ended = request.environ.get("wsgi.input_terminated", False)
     left = min(request.content_length or (DRAIN_BYTES if ended else 0), DRAIN_BYTES)
     while left > 0 and (chunk := stream.read(min(left, DRAIN_CHUNK))):

@@ -1,4 +1,4 @@
-"""The web pages, and the description of the service that a program gets in place of the first page."""
+"""The web pages, and the description of the service that programs get instead of the first page."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from jobs.options import CANDIDATES, EXPORTS, OBJECTIVES, SEARCHES, Options
 from jobs.settings import Settings
 from jobs.tasks import TASKS
 
-REFRESH_SECONDS = 5  # of a browser that runs no scripts
-# Limits that the upload page checks before anything is sent.
+REFRESH_SECONDS = 5  # seconds between two reloads in a browser that runs no scripts
+# Limits that the upload page checks before it sends anything.
 PAGE_LIMITS = (
     "class_images_min",
     "class_images_warn",
@@ -57,7 +57,7 @@ STAGE_TITLES: Mapping[str, str] = {
 
 
 def home(settings: Settings, origin: str) -> flask.Response:
-    """Show what the service does, how to send photos, and what happens to them."""
+    """Return the page that shows what the service does, how to send photos, and what happens to them."""
     values = {
         "url": settings.public_url,
         "limits": settings.limits,
@@ -74,7 +74,7 @@ def home(settings: Settings, origin: str) -> flask.Response:
 
 
 def description(settings: Settings) -> dict[str, object]:
-    """Describe the service to programs, in place of the first page."""
+    """Return the description of the service for programs, which they get instead of the first page."""
     limits = settings.limits
     return {
         "service": "modelmail",
@@ -92,7 +92,7 @@ def description(settings: Settings) -> dict[str, object]:
 
 
 def status(answer: StatusAnswer, report: Markup | None, origin: str) -> flask.Response:
-    """Show the status page of a job, with its report's HTML; it keeps itself fresh until the job has ended."""
+    """Return the status page of a job, with its report's HTML. It updates itself until the job has ended."""
     ended = answer.status in (Status.DONE, Status.REJECTED, Status.FAILED)
     values: dict[str, object] = {
         "job": answer,
@@ -108,22 +108,22 @@ def status(answer: StatusAnswer, report: Markup | None, origin: str) -> flask.Re
 
 
 def ask_delete(job: Job, token: str) -> flask.Response:
-    """Show the page with the delete button."""
+    """Return the page with the delete button."""
     return page("delete", {"short_id": job.short_id, "created_at": job.created_at, "token": token})
 
 
 def deleted() -> flask.Response:
-    """Show the page that the delete button leads to."""
+    """Return the page that follows the delete button."""
     return page("deleted", {})
 
 
 def ask_refusal() -> flask.Response:
-    """Show the page with the button that refuses further mail."""
+    """Return the page with the button that refuses further mail."""
     return page("refuse", {})
 
 
 def refused() -> flask.Response:
-    """Show the page that this button leads to."""
+    """Return the page that follows this button."""
     return page("refused", {})
 
 
@@ -149,7 +149,7 @@ def _choices(names: tuple[str, ...]) -> str:
 
 
 def _stages(answer: StatusAnswer) -> list[dict[str, str]]:
-    """List each stage with its state: "done", "now" or "later"."""
+    """Return each stage with its state: "done", "now" or "later"."""
     order = [str(stage) for stage in Stage]
     if answer.status == Status.DONE:
         current = len(order)

@@ -1,6 +1,6 @@
-"""The report on a finished job's page: read from the models bucket, and shown by the same templates as the file.
+"""The report on a finished job's page: read from the models bucket, and rendered by the same templates as the file.
 
-The page does without it: whatever is wrong with the report, the page is shown all the same.
+The page is also shown without a report, when reading or rendering it fails.
 """
 
 from __future__ import annotations
@@ -20,28 +20,28 @@ from jobs.tasks import row_of
 _log = logging.getLogger(__name__)
 
 REPORT = "report.json"
-MOST_BYTES = 4 * 1024**2  # of report.json: 200 classes make 600 KB
+MOST_BYTES = 4 * 1024**2  # largest size of report.json: 200 classes make 600 KB
 PICTURE_ENDS = (".png", ".jpg")
 
 
 def body(job: Job, models: Store, addresses: JobAddresses) -> Markup | None:
-    """Make the report's HTML with pictures and downloads of this site; None where there is none that can be shown."""
+    """Return the report's HTML with pictures and downloads of this site; None when it cannot be shown."""
     row = job.files.get(REPORT)
     if job.status is not Status.DONE or row is None or (row.bytes or 0) > MOST_BYTES:
         return None
     try:
         blob = models.get(row.object)
         return None if blob is None or len(blob.data) > MOST_BYTES else _shown(job, json.loads(blob.data), addresses)
-    except Exception as error:  # an older worker's report, or a storage that does not answer now
-        # The log gets the error's kind alone: its message may hold the job's whole id.
+    except Exception as error:  # a report of an older worker, or a storage that does not answer now
+        # Only the kind of the error is logged: its message may hold the job's whole id.
         _log.warning("job %s: its report cannot be shown: %s", job.short_id, type(error).__name__)
         return None
 
 
 def _shown(job: Job, report: dict[str, object], addresses: JobAddresses) -> Markup:
     report["files_url"] = addresses.file(job.id, "").rstrip("/")
-    # Paths: the page may be shown under another name of this host, and then only its own pictures are allowed.
+    # Paths without a host: the page may have another host name, and then allows only pictures of that host.
     names = [name for name in job.files if name.endswith(PICTURE_ENDS)]
     pictures = {name: urlsplit(addresses.file(job.id, name)).path for name in names}
-    # Escaped by the templates themselves.
+    # The templates have escaped it.
     return Markup(render(row_of(report).page, report=report, pictures=pictures, heading="h2"))  # noqa: S704

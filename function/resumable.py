@@ -1,7 +1,7 @@
-"""The upload of a large zip in chunks: after a dropped connection the storage says how far it came.
+"""The upload of a large zip in chunks. After a dropped connection the storage tells how much it has.
 
-The protocol is that of Cloud Storage's XML API: a signed POST starts a session, each PUT with a
-Content-Range adds to it, and `bytes */n` asks for its state.
+The protocol is that of Cloud Storage's XML API: a signed POST starts a session, each PUT with a Content-Range adds
+bytes to it, and `bytes */n` asks for its state.
 """
 
 from __future__ import annotations
@@ -16,17 +16,20 @@ import requests
 from function.wire import Upload
 from jobs.storage.links import Link
 
-CHUNK = 8 * 1024 * 1024  # bytes; a multiple of 256 KiB, as the protocol asks
+CHUNK = 8 * 1024 * 1024  # bytes; the protocol requires a multiple of 256 KiB
 GOES_ON = 308  # "resume incomplete": the storage waits for more
-TIMEOUT = (10.0, 300.0)  # seconds to connect, and of silence: the last chunk of a large object takes its time
+TIMEOUT = (10.0, 300.0)  # seconds to connect, and seconds without data: the last chunk of a large object takes long
 
 Progress = Callable[[int, int], None]  # bytes sent, bytes in all
-Tried = Callable[[Callable[[], requests.Response]], requests.Response]  # tries a call again where that makes sense
+Tried = Callable[[Callable[[], requests.Response]], requests.Response]  # repeats a call after errors that may pass
 
 
 @dataclass
 class Transfer:
-    """The upload of one zip. `session` is the address of an upload that was begun; `keep` hears of a new one."""
+    """The upload of one zip.
+
+    `session` is the address of an upload that has begun; `keep` receives that of a new one.
+    """
 
     path: Path
     progress: Progress
@@ -40,7 +43,7 @@ class Transfer:
         return self.path.stat().st_size
 
     def send(self, upload: Upload, tried: Tried) -> requests.Response:
-        """Send the zip; returns the storage's last answer, a success or a refusal.
+        """Send the zip; return the storage's last answer, a success or a refusal.
 
         Raises `requests.RequestException` when there is no answer.
         """
@@ -66,7 +69,7 @@ class Transfer:
         return requests.put(str(self.session), headers=headers, timeout=TIMEOUT, allow_redirects=False)
 
     def _chunk(self) -> requests.Response:
-        """Send the next chunk. After a lost answer the storage says first what it has: it may have kept the chunk."""
+        """Send the next chunk. After a lost answer, first ask the storage what it has: it may have kept the chunk."""
         if self._position is None:
             state = self._state()
             if state.status_code != GOES_ON:
@@ -87,6 +90,6 @@ class Transfer:
 
 
 def _after(answer: requests.Response) -> int:
-    """Find the first byte that the storage does not have."""
+    """Return the position of the first byte that the storage does not have."""
     found = re.fullmatch(r"bytes=0-(\d+)", answer.headers.get("range", ""))
     return int(found[1]) + 1 if found else 0

@@ -1,4 +1,4 @@
-"""The answer that a job's owner sees, made from the job's record."""
+"""The answer that shows a job's status to its owner, made from the job's record."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from jobs.job import Job, Status
 from jobs.shown import is_finite
 from jobs.storage.store import Stat
 
-UPLOADED = "uploaded"  # a value of the answer, never of the record
+UPLOADED = "uploaded"  # a status of the answer, never of the record
 
 _MESSAGES: Mapping[str, str] = {
     Status.AWAITING_UPLOAD: "Waiting for the zip.",
@@ -25,13 +25,13 @@ _MESSAGES: Mapping[str, str] = {
 
 
 def gone(job: Job, now: datetime) -> bool:
-    """Tell whether the job answers like one that never was: expired, deleted, or past its time."""
+    """Return whether the job must answer like an unknown one: it is expired, deleted, or past its retention."""
     past = job.delete_after is not None and now >= job.delete_after
     return past or job.status in (Status.EXPIRED, Status.DELETED)
 
 
 def status_answer(job: Job, dataset: Stat | None, addresses: JobAddresses) -> StatusAnswer:
-    """Make the answer. `dataset` is the uploaded zip, None where there is none."""
+    """Return the answer. `dataset` is the uploaded zip, or None when there is none."""
     waiting = job.status is Status.AWAITING_UPLOAD
     status = UPLOADED if waiting and dataset is not None else str(job.status)
     return StatusAnswer(

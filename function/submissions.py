@@ -1,4 +1,4 @@
-"""The reading of a request for a job: JSON, a form or a query become one checked Submission."""
+"""Read a request for a job: JSON, a form or a query become one checked Submission."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from jobs.errors import UserError
 from jobs.limits import Limits
 from jobs.options import Options, parse_options
 
-EMAIL_LENGTH = 254  # characters; RFC 5321's limit of a path, less its brackets
-IPV6_PREFIX = 64  # bits that one customer of a provider usually owns
+EMAIL_LENGTH = 254  # characters; RFC 5321's limit of a path without its brackets
+IPV6_PREFIX = 64  # bits of the network that a customer of a provider usually owns
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,8 @@ def parse(request: flask.Request, limits: Limits) -> Submission:
 
 
 def read_body(request: flask.Request, limits: Limits) -> bytes:
-    """Read the whole body, which is kept for later readers. Raises UserError `too_large`, for a long query too."""
-    # One byte more than allowed: a body of unknown length is cut off there without an error.
+    """Read the whole body, which later readers get too. Raises UserError `too_large`, also for a long query."""
+    # One byte more than allowed: the server cuts a body of unknown length off there, without an error.
     request.max_content_length = limits.request_bytes + 1
     try:
         body = request.get_data(cache=True)
@@ -52,13 +52,13 @@ def read_body(request: flask.Request, limits: Limits) -> bytes:
 
 
 def check_email(given: object) -> str:
-    """Check the address; returns it in the form that mail is sent to (an international domain in ASCII).
+    """Check the address; return it in the form that mail is sent to (an international domain in ASCII).
 
     Raises UserError `bad_email`.
     """
     if not isinstance(given, str):
         raise UserError("bad_email", "The email address is one text, such as ada@example.org.")
-    # The validator refuses these too; here a reader sees that no header can be smuggled into a mail.
+    # The validator refuses these too. The check is repeated here to show that an address cannot add a header to a mail.
     if any(character in given for character in "\r\n\0"):
         raise UserError("bad_email", "An email address has no line breaks.")
     if len(given) > EMAIL_LENGTH:
@@ -71,14 +71,14 @@ def check_email(given: object) -> str:
 
 
 def allowed(email: str, globs: Iterable[str]) -> bool:
-    """Tell whether one of the globs matches the address, upper and lower case being equal."""
+    """Return whether one of the globs matches the address; upper and lower case are equal."""
     return any(fnmatchcase(email.lower(), glob.lower()) for glob in globs)
 
 
 def client_address(request: flask.Request) -> str:
-    """Name what counts as one client: an IPv4 address, or the /64 network of an IPv6 address.
+    """Return the address that counts as one client: an IPv4 address, or the /64 network of an IPv6 address.
 
-    Behind Google's front end it is the last X-Forwarded-For entry: the ones before it are the client's own words.
+    Behind Google's front end it is the last X-Forwarded-For entry. The client itself may have written the earlier ones.
     """
     forwarded = ",".join(request.headers.getlist("X-Forwarded-For"))
     given = forwarded.rpartition(",")[2].strip() or request.remote_addr or ""
@@ -95,7 +95,7 @@ def client_address(request: flask.Request) -> str:
 
 def _body_fields(request: flask.Request, limits: Limits) -> list[tuple[str, object]]:
     body = read_body(request, limits)
-    # A body that looks like JSON is read as JSON: `curl -d '{...}'` calls it a form.
+    # A body that looks like JSON is read as JSON: `curl -d '{...}'` sends it as a form.
     if request.is_json or body.lstrip().startswith(b"{"):
         return list(_object(body, "The body").items())
     try:
@@ -123,7 +123,7 @@ def _email(fields: Mapping[str, object]) -> str:
 
 
 def _options(fields: Mapping[str, object]) -> dict[str, object]:
-    """Collect the options: they come as fields of their own (minutes=2), or together in `options`, or both."""
+    """Return the options: they come as separate fields (minutes=2), or together in `options`, or both."""
     flat = [(name, value) for name, value in fields.items() if name not in ("email", "options")]
     return _merged([*flat, *_object(fields.get("options"), "options").items()])
 

@@ -1,7 +1,7 @@
-"""The sweep that a scheduler asks for, in installations whose workers are not always there.
+"""The sweep that a scheduler starts, in installations whose workers do not always run.
 
-The caller proves by an OIDC token that it is the one named by `MODELMAIL_SCHEDULER`; to everybody else the
-address does not exist.
+The caller proves by an OIDC token that it is the account of `MODELMAIL_SCHEDULER`. For all others the address does not
+exist.
 """
 
 from __future__ import annotations
@@ -16,23 +16,23 @@ from function.handlers import Parts
 from jobs.clock import Clock
 from jobs.sweep import clear, retire, sweep
 
-SWEEP_SECONDS = 25.0  # no further job is begun after this; functions are ended after a minute
+SWEEP_SECONDS = 25.0  # no further job is begun after this time; the platform ends functions after a minute
 
 
 def run_sweep(parts: Parts, request: flask.Request) -> flask.Response:
-    """Expire, end what is overdue, send pending mail, delete what is past its time; answers how many of each."""
+    """Expire jobs, end overdue ones, send pending mail, delete old data; answer with the numbers of each."""
     _check_caller(parts, request)
     more = _until(parts.clock, SWEEP_SECONDS)
     deliver = parts.postman.try_to_deliver if parts.postman else _left_alone
     swept = sweep(parts.queue, deliver, more)
     swept.strays = clear(parts.queue, more)
     capacity = parts.capacity(parts.queue)
-    swept.deleted = retire(parts.queue, more)  # last: it lists every record, which takes long where there are many
+    swept.deleted = retire(parts.queue, more)  # last: it lists every record, which takes long when there are many
     return answers.data({**vars(swept), "finished": more(), **(vars(capacity) if capacity else {})})
 
 
 def _check_caller(parts: Parts, request: flask.Request) -> None:
-    """Check that the scheduler calls. Raises NotFound, as for an address that nobody serves; Transient."""
+    """Check that the scheduler calls. Raises NotFound, as for an unknown address, and Transient."""
     kind, _, token = request.headers.get("Authorization", "").partition(" ")
     wanted = parts.settings.scheduler
     if not wanted or kind.lower() != "bearer" or parts.identity is None:
@@ -43,7 +43,7 @@ def _check_caller(parts: Parts, request: flask.Request) -> None:
 
 
 def _left_alone(job_id: str) -> None:
-    """Do nothing: this function may not send mail, and a worker will."""
+    """Do nothing: this function may not send mail, and a worker will send it."""
 
 
 def _until(clock: Clock, seconds: float) -> Callable[[], bool]:

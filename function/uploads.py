@@ -1,4 +1,4 @@
-"""The part `upload` of an answer: how and until when the zip of a job can be sent."""
+"""The part `upload` of an answer: the requests that send the zip of a job, and the time until which they work."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from jobs.storage.links import Links
 
 
 def offered(links: Links, job_id: str, limits: Limits, now: datetime) -> Upload:
-    """Offer the upload of the job's zip, once. Raises Transient when there can be no link now."""
+    """Offer the upload of the job's zip, once. Raises Transient when no link can be made now."""
     offer = links.offer_upload(f"{job_id}.zip", limits.zip_bytes, limits.upload_seconds)
     return Upload(
         method=offer.whole.method,

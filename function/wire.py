@@ -8,7 +8,7 @@ from typing import Any
 
 from jobs.flat import Flat
 from jobs.json_values import JsonObject
-from jobs.shown import CandidateShown, CurvePoint
+from jobs.shown import CandidateShown, PointShown
 from jobs.storage.links import Link
 
 CANDIDATE_KEYS = (
@@ -21,24 +21,24 @@ CURVE_KEYS = (
 
 @dataclass(frozen=True)
 class Upload:
-    """The link by which the zip of a job is sent, and the one that starts an upload in parts."""
+    """The link for sending the zip of a job, and the link that starts an upload in parts."""
 
     url: str
     headers: Mapping[str, str] = field(default_factory=dict)
     max_bytes: int = 0
-    resumable: Link | None = None  # starts an upload in parts
+    resumable: Link | None = None  # starts an upload in parts; None: not offered
     method: str = "PUT"
     expires_at: str | None = None  # RFC 3339, UTC
 
     def to_json(self) -> JsonObject:
-        """Write the part `upload` of an answer; without `resumable` where there is no such upload."""
+        """Return the part `upload` of an answer; it has no `resumable` when there is no such upload."""
         plain = ("method", "url", "headers", "expires_at", "max_bytes")
         resumable = {"resumable": self.resumable.to_json()} if self.resumable else {}
         return {name: getattr(self, name) for name in plain} | resumable
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Upload:
-        """Read the part `upload` of an answer. Raises KeyError, TypeError for what is none."""
+        """Read the part `upload` of an answer. Raises KeyError, TypeError for other data."""
         known = {one.name: data[one.name] for one in fields(cls) if one.name in data}
         if known.get("resumable"):
             known["resumable"] = Link.from_json({"method": "POST", **known["resumable"]})
@@ -55,12 +55,12 @@ class SubmissionAnswer:
     delete_url: str
 
     def to_json(self) -> JsonObject:
-        """Write the answer."""
+        """Return the answer as JSON values."""
         return {**vars(self), "upload": self.upload.to_json()}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> SubmissionAnswer:
-        """Read the answer. Raises KeyError, TypeError for what is none."""
+        """Read the answer. Raises KeyError, TypeError for other data."""
         return cls(data["job_id"], Upload.from_json(data["upload"]), data["status_url"], data["delete_url"])
 
 
@@ -74,7 +74,7 @@ class ErrorShown(Flat):
 
 @dataclass(frozen=True)
 class FileShown(Flat):
-    """One result that can be downloaded."""
+    """A result that can be downloaded."""
 
     name: str
     url: str
@@ -83,7 +83,7 @@ class FileShown(Flat):
 
 @dataclass(frozen=True)
 class StatusAnswer:
-    """The state of a job. Times are RFC 3339 in UTC; None where there is nothing to say yet."""
+    """The state of a job. Times are RFC 3339 in UTC; None means not known yet."""
 
     status: str
     job_id: str = ""
@@ -98,13 +98,13 @@ class StatusAnswer:
     quoted_seconds: float | None = None
     remaining_seconds: float | None = None
     candidates: tuple[CandidateShown, ...] = ()
-    curve: tuple[CurvePoint, ...] = ()
+    curve: tuple[PointShown, ...] = ()
     error: ErrorShown | None = None
     files: tuple[FileShown, ...] = ()
     delete_after: str | None = None
 
     def to_json(self) -> JsonObject:
-        """Write the answer: of candidates and curve no other keys than those listed here leave the service."""
+        """Return the answer as JSON values. Candidates and curve have only the keys that are listed here."""
         return {
             **vars(self),
             "candidates": [{key: getattr(row, key) for key in CANDIDATE_KEYS} for row in self.candidates],
@@ -117,11 +117,11 @@ class StatusAnswer:
     def from_json(cls, data: Mapping[str, Any]) -> StatusAnswer:
         """Read the answer of a service of this version, of the one before or of a later one.
 
-        Raises KeyError, TypeError for what is none.
+        Raises KeyError, TypeError for other data.
         """
         known = {one.name: data[one.name] for one in fields(cls) if one.name in data}
         known["candidates"] = tuple(CandidateShown.from_json(row) for row in data.get("candidates", ()))
-        known["curve"] = tuple(CurvePoint.from_json(point) for point in data.get("curve", ()))
+        known["curve"] = tuple(PointShown.from_json(point) for point in data.get("curve", ()))
         known["error"] = ErrorShown.from_json(data["error"]) if data.get("error") else None
         known["files"] = tuple(FileShown.from_json(file) for file in data.get("files", ()))
         return cls(**known)

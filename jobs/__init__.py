@@ -1,1 +1,1 @@
-"""The job, its record, its limits and its mails: all that the cloud function and the worker agree on."""
+"""The parts that the cloud function and the worker share: the job, its record, its limits and its mails."""

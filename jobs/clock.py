@@ -8,14 +8,14 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Wall time for records and people, monotonic time for leases, and sleep."""
+    """A clock with wall time for records and people, monotonic time for leases, and sleep."""
 
     def now(self) -> datetime:
-        """Give the wall time, UTC and aware."""
+        """Return the wall time in UTC, with its time zone."""
         ...
 
     def monotonic(self) -> float:
-        """Give the seconds on this process's own clock, which never goes back."""
+        """Return the seconds on this process's own clock, which never goes back."""
         ...
 
     def sleep(self, seconds: float) -> None:
@@ -27,11 +27,11 @@ class SystemClock:
     """The machine's clock."""
 
     def now(self) -> datetime:
-        """Give the wall time, UTC and aware."""
+        """Return the wall time in UTC, with its time zone."""
         return datetime.now(UTC)
 
     def monotonic(self) -> float:
-        """Give the seconds since some moment; they never go back."""
+        """Return the seconds since an unspecified moment; they never decrease."""
         return time.monotonic()
 
     def sleep(self, seconds: float) -> None:
@@ -40,24 +40,24 @@ class SystemClock:
 
 
 class FakeClock:
-    """A clock that moves only when told, or when somebody sleeps on it."""
+    """A clock for tests, which moves only when `advance` or `sleep` is called."""
 
     def __init__(self, start: datetime | None = None) -> None:
         self._start = start or datetime(2026, 1, 1, tzinfo=UTC)
         self._elapsed = 0.0
 
     def now(self) -> datetime:
-        """Give the start plus what has passed."""
+        """Return the start time plus the time that has passed."""
         return self._start + timedelta(seconds=self._elapsed)
 
     def monotonic(self) -> float:
-        """Give what has passed, in seconds."""
+        """Return the seconds that have passed."""
         return self._elapsed
 
     def sleep(self, seconds: float) -> None:
-        """Let the time pass at once."""
+        """Move the clock by this time at once."""
         self.advance(seconds)
 
     def advance(self, seconds: float) -> None:
-        """Move the clock on."""
+        """Move the clock by this time."""
         self._elapsed += seconds

@@ -14,7 +14,7 @@ from enum import StrEnum
 
 
 class Where(StrEnum):
-    """The place where a code shows."""
+    """The place where a code is shown."""
 
     REQUEST = "request"  # an HTTP answer
     DATASET = "dataset"  # a rejected job and its mail
@@ -23,7 +23,7 @@ class Where(StrEnum):
 
 @dataclass(frozen=True)
 class Code:
-    """One error code: where it shows, its HTTP status, a headline and what to do."""
+    """An error code: the place where it is shown, its HTTP status, a headline, and advice."""
 
     code: str
     where: Where
@@ -225,14 +225,14 @@ CODES: dict[str, Code] = {row.code: row for row in _TABLE}
 
 
 class ModelmailError(Exception):
-    """Base of every error that modelmail raises on purpose."""
+    """The base class of every error that modelmail raises on purpose."""
 
 
 class UserError(ModelmailError):
     """The request or the dataset cannot be used as it is.
 
-    `message` says what happened in one or two plain sentences; `file` names the file at fault, if
-    one is. What to do about it comes from the table, by `code`.
+    `message` says what happened in one or two plain sentences; `file` names the file that caused it, if there is one.
+    The advice comes from the table, by `code`.
     """
 
     def __init__(self, code: str, message: str, *, file: str | None = None) -> None:
@@ -243,17 +243,17 @@ class UserError(ModelmailError):
 
     @property
     def row(self) -> Code:
-        """The code's row in the table."""
+        """The row of the code in the table."""
         return CODES[self.code]
 
 
 class Transient(ModelmailError):
-    """A service or a resource is not there now; the same call may work later."""
+    """A service or a resource is not available now. The same call may succeed later."""
 
 
 class LeaseLost(ModelmailError):
-    """Another worker owns the job now, or its user deleted it."""
+    """Another worker owns the job now, or its user has deleted it."""
 
 
 class Bug(ModelmailError):
-    """Our own program is wrong: something happened that cannot happen."""
+    """A fault of this program: a state that should be impossible."""

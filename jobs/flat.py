@@ -1,4 +1,4 @@
-"""Values whose JSON object has one key for each of their fields: the base of the smaller parts of a record."""
+"""The base class of the smaller parts of a record: values with one JSON key for each field."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from typing import Any, ClassVar, Self
 
 
 class Flat:
-    """Base of a frozen dataclass of plain values, which a record or an answer holds as a JSON object.
+    """The base class of a frozen dataclass of plain values, which a record or an answer holds as a JSON object.
 
-    A tuple is a list in JSON, and a list comes back as a tuple.
+    A tuple is a list in JSON, and a list becomes a tuple again.
     """
 
     __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
 
     def to_json(self) -> dict[str, Any]:
-        """Write each field under its own name."""
+        """Return each field under its own name."""
         values = ((one.name, getattr(self, one.name)) for one in fields(self))
         return {name: list(value) if isinstance(value, tuple) else value for name, value in values}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """Read what any version wrote: unknown keys are left out, missing ones take their defaults.
+        """Read the JSON of any version: unknown keys are left out, missing ones get their defaults.
 
-        Raises TypeError where a field without a default is missing.
+        Raises TypeError when a field without a default is missing.
         """
         given = ((one.name, data[one.name]) for one in fields(cls) if one.name in data)
         known: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in given}

@@ -14,7 +14,10 @@ from jobs.telemetry import Telemetry
 
 
 def open_queue(settings: Settings, figures: Telemetry | None = None) -> Queue:
-    """Open the buckets' jobs; with telemetry, count what is done to them. Raises ValueError for a wrong setting."""
+    """Open the queue of jobs in the buckets. With telemetry, count its changes.
+
+    Raises ValueError for a wrong setting.
+    """
     queue = Queue(open_buckets(settings), SystemClock(), settings.limits, figures)
     if figures is not None:
         figures.observe(telemetry.WAITING, lambda: queue.oldest_waiting_seconds() or 0.0)
@@ -22,6 +25,6 @@ def open_queue(settings: Settings, figures: Telemetry | None = None) -> Queue:
 
 
 def open_postman(settings: Settings, queue: Queue, owner: str, timeout: float) -> Postman:
-    """Make what sends the mails of these jobs. `owner` names this program; `timeout` is in seconds, for each mail."""
+    """Return the sender of these jobs' mails. `owner` names this program; `timeout` is in seconds, for each mail."""
     head = Letterhead(settings.sender, settings.operator, settings.public_url, settings.secret)
     return Postman(queue, open_mailer(settings, timeout), head, owner)

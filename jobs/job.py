@@ -22,11 +22,11 @@ from jobs.errors import Bug
 from jobs.flat import Flat
 from jobs.json_values import JsonObject
 from jobs.options import Options
-from jobs.shown import CandidateShown, CurvePoint
+from jobs.shown import CandidateShown, PointShown
 
-ID_BYTES = 16  # 128 random bits: who knows the id sees the status and the downloads
+ID_BYTES = 16  # 128 random bits: everybody who knows the id sees the status and the downloads
 ID_PATTERN = re.compile(r"[A-Za-z0-9_-]{22}")
-HISTORY_LENGTH = 50  # entries kept in the record
+HISTORY_LENGTH = 50  # most entries in the record
 
 
 class Status(StrEnum):
@@ -36,14 +36,14 @@ class Status(StrEnum):
     RUNNING = "running"
     AWAITING_WORKER = "awaiting_worker"
     DONE = "done"
-    REJECTED = "rejected"  # the dataset's fault
-    FAILED = "failed"  # ours
-    EXPIRED = "expired"  # never uploaded
+    REJECTED = "rejected"  # the dataset cannot be used
+    FAILED = "failed"  # an error of this program or of its environment
+    EXPIRED = "expired"  # no zip was uploaded in time
     DELETED = "deleted"
 
     @property
     def terminal(self) -> bool:
-        """Tell whether no further training will happen."""
+        """True when no more training will happen."""
         return self in TERMINAL
 
 
@@ -76,23 +76,23 @@ class Stage(StrEnum):
 
 
 class MailState(StrEnum):
-    """The states of a mail: it is promised in the write of the outcome, and then sent."""
+    """The states of a mail. The write of the outcome promises it (`pending`), and it is sent later."""
 
     PENDING = "pending"
     SENDING = "sending"
     SENT = "sent"
     UNDELIVERABLE = "undeliverable"
-    REFUSED = "refused"  # the address wants no mail; the page has the result
+    REFUSED = "refused"  # the address refuses mail; the status page has the result
 
     @property
     def settled(self) -> bool:
-        """Tell whether nothing more will be tried."""
+        """True when no more tries will be made."""
         return self in (MailState.SENT, MailState.UNDELIVERABLE, MailState.REFUSED)
 
 
 @dataclass(frozen=True)
 class Lease(Flat):
-    """The ownership of a running job. The token grows with every claim and fences older owners off."""
+    """The ownership of a running job. Its token grows with every claim, so that writes of older owners are refused."""
 
     owner: str
     token: int
@@ -103,24 +103,24 @@ class Progress:
     """The progress that the status page shows while the job runs."""
 
     stage: str = Stage.INTAKE
-    fraction: float = 0.0  # 0..1 of the whole job
+    fraction: float = 0.0  # share of the whole job that is done, 0..1
     message: str = ""
     quoted_seconds: float | None = None
     remaining_seconds: float | None = None
     candidates: tuple[CandidateShown, ...] = ()
-    curve: tuple[CurvePoint, ...] = ()
+    curve: tuple[PointShown, ...] = ()
 
     def to_json(self) -> JsonObject:
-        """Write the progress as the record holds it."""
+        """Return the progress as the record holds it."""
         candidates, curve = ([row.to_json() for row in rows] for rows in (self.candidates, self.curve))
         return {**vars(self), "candidates": candidates, "curve": curve}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Progress:
-        """Read what `to_json` of this version or of the one before wrote; unknown keys are left out."""
+        """Read the JSON that `to_json` of this version or of the one before wrote. Unknown keys are left out."""
         known = {name: value for name, value in dict(data).items() if name in cls.__dataclass_fields__}
         known["candidates"] = tuple(CandidateShown.from_json(row) for row in known.get("candidates", ()))
-        known["curve"] = tuple(CurvePoint.from_json(point) for point in known.get("curve", ()))
+        known["curve"] = tuple(PointShown.from_json(point) for point in known.get("curve", ()))
         return cls(**known)
 
 
@@ -128,23 +128,23 @@ class Progress:
 class JobError(Flat):
     """The reason why a job was rejected or has failed."""
 
-    code: str  # of the table in errors.py
+    code: str  # a code of the table in errors.py
     message: str = ""
-    file: str = ""  # the file at fault; empty where none is
+    file: str = ""  # the file that caused the error; empty: none
 
 
 @dataclass(frozen=True)
 class FileEntry(Flat):
-    """One file that a finished job's user may download."""
+    """A file that the user of a finished job may download."""
 
-    object: str  # its name in the models bucket
+    object: str  # the object's name in the models bucket
     bytes: int | None = None
     content_type: str = "application/octet-stream"
 
 
 @dataclass(frozen=True)
 class HistoryLine(Flat):
-    """One change of a job's status."""
+    """A change of a job's status."""
 
     at: str  # RFC 3339, UTC
     event: str
@@ -152,7 +152,7 @@ class HistoryLine(Flat):
 
 @dataclass(frozen=True)
 class PendingMail:
-    """One mail of the record."""
+    """A mail of the record."""
 
     state: MailState = MailState.PENDING
     owner: str = ""
@@ -163,10 +163,10 @@ class PendingMail:
 
 @dataclass(frozen=True)
 class Job:
-    """The one mutable record of a job, as one immutable value of it."""
+    """The record of a job, as an immutable value of its state at one time."""
 
     id: str
-    email: str | None  # None once the last mail is settled
+    email: str | None  # None when the last mail is settled
     email_hmac: str
     created_at: datetime
     options: Options = field(default_factory=Options)
@@ -190,7 +190,7 @@ class Job:
 
     @property
     def short_id(self) -> str:
-        """The first characters of the id: all that a log may hold of it."""
+        """The first characters of the id. A log may hold no more of it."""
         return self.id[:8]
 
     @property
@@ -200,22 +200,25 @@ class Job:
 
     @property
     def settled(self) -> bool:
-        """Tell whether the job has ended and every mail is sent or given up."""
+        """True when the job has ended and every mail is sent or given up."""
         return self.status.terminal and all(mail.state.settled for mail in self.mails.values())
 
 
 def new_id() -> str:
-    """Make a fresh, unguessable job id of 22 url-safe characters."""
+    """Return a new, unguessable job id of 22 url-safe characters."""
     return secrets.token_urlsafe(ID_BYTES)
 
 
 def valid_id(text: str) -> bool:
-    """Tell whether this could be a job's id; to be asked before any read."""
+    """Return whether the text has the form of a job's id. It is checked before any read."""
     return ID_PATTERN.fullmatch(text) is not None
 
 
 def moved(job: Job, to: Status, at: datetime, event: str, **changes: Any) -> Job:
-    """Give the job in another status, with a line of history. Raises Bug for a move that the table does not have."""
+    """Return the job in another status, with a line of history.
+
+    Raises Bug for a change that the table does not allow.
+    """
     if to not in TRANSITIONS[job.status]:
         raise Bug(f"job {job.short_id} cannot go from {job.status} to {to}")
     line = HistoryLine(_stamp(at) or "", event)
@@ -224,12 +227,12 @@ def moved(job: Job, to: Status, at: datetime, event: str, **changes: Any) -> Job
 
 
 def to_bytes(job: Job) -> bytes:
-    """Write the record as JSON."""
+    """Return the record as JSON."""
     return json.dumps(_job_to_json(job), ensure_ascii=False, indent=1).encode()
 
 
 def from_bytes(data: bytes) -> Job:
-    """Read the record from JSON. Unknown keys are left out, so that an older program reads a newer record."""
+    """Read the record from JSON. Unknown keys are left out, so that an older program can read a newer record."""
     return _job_from_json(json.loads(data))
 
 

@@ -1,4 +1,4 @@
-"""Types of values that JSON can hold, for what passes through without being looked into."""
+"""Types of JSON values, for data that is passed on without being read."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
 else:
-    Json = Any  # libraries that read annotations at run time cannot follow a type that names itself
+    Json = Any  # not a recursive type: libraries that read annotations at run time cannot resolve one
 JsonObject = Mapping[str, Json]

@@ -59,7 +59,7 @@ class Limits:
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Limits:
-        """Take the defaults, overridden by `MODELMAIL_LIMIT_<NAME>`; raises ValueError for a non-number."""
+        """Return the defaults, changed by `MODELMAIL_LIMIT_<NAME>`. Raises ValueError for a value that is no number."""
         given = {}
         for row in rows():
             text = env.get(f"MODELMAIL_LIMIT_{row.name.upper()}")
@@ -71,5 +71,5 @@ class Limits:
 
 
 def rows() -> tuple[Field[int], ...]:
-    """List the table's rows: each has `name`, `default`, `metadata["unit"]` and `metadata["because"]`."""
+    """Return the table's rows: each has `name`, `default`, `metadata["unit"]` and `metadata["because"]`."""
     return fields(Limits)

@@ -1,4 +1,4 @@
-"""Log lines: plain text for people, or one JSON object a line, which Cloud Logging takes apart.
+"""Log lines: plain text for people, or one JSON object a line, which Cloud Logging parses.
 
 https://cloud.google.com/logging/docs/structured-logging names the fields.
 """
@@ -14,14 +14,15 @@ from datetime import UTC, datetime
 FORMATS = ("text", "json")
 TEXT = "%(asctime)s %(levelname)s %(message)s"
 
-trace: ContextVar[str] = ContextVar("trace", default="")  # of the request in hand, as `X-Cloud-Trace-Context` names it
+# Trace of the current request, from the header `X-Cloud-Trace-Context`.
+trace: ContextVar[str] = ContextVar("trace", default="")
 
 _JOB = re.compile(r"\bjob ([A-Za-z0-9_-]{8})(?![A-Za-z0-9_-])")
 _TRACE = re.compile(r"[0-9a-f]{32}")
 
 
 def begin(form: str, project: str = "") -> None:
-    """Log to stderr in this form, from INFO on. Raises ValueError for a form that is none."""
+    """Log to stderr in this form, from level INFO on. Raises ValueError for an unknown form."""
     if form not in FORMATS:
         raise ValueError(f"MODELMAIL_LOG_FORMAT is one of {', '.join(FORMATS)}, not {form!r}")
     handler = logging.StreamHandler()
@@ -30,7 +31,7 @@ def begin(form: str, project: str = "") -> None:
 
 
 def trace_of(header: str) -> str:
-    """Find the trace in an `X-Cloud-Trace-Context` header, `<trace>/<span>;o=1`; empty where there is none."""
+    """Return the trace of an `X-Cloud-Trace-Context` header, `<trace>/<span>;o=1`; empty when it has none."""
     found = header.partition("/")[0]
     return found if _TRACE.fullmatch(found) else ""
 
@@ -46,7 +47,7 @@ class Structured(logging.Formatter):
         self._project = project
 
     def format(self, record: logging.LogRecord) -> str:
-        """Write the line, without line breaks."""
+        """Return the line, without line breaks."""
         message = record.getMessage()
         if record.exc_info and not record.exc_text:
             record.exc_text = self.formatException(record.exc_info)

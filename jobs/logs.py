@@ -1,7 +1,7 @@
-"""A filter that keeps secret links and addresses out of every log line, whichever program or library writes it.
+"""A filter that removes secret links and addresses from every log line of this process, also from those of libraries.
 
-Our own lines hold a job's first eight characters and nothing else of it. Libraries know nothing of that: their
-errors quote whole URLs, and a URL of ours is a key. So each record is cleaned where it is made.
+This project's own lines hold the first eight characters of a job's id and no more of it. Libraries do not know this
+rule: their errors quote whole URLs, and such a URL gives access. So each record is cleaned when it is made.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-# The name of an object may stand behind an escaped slash.
+# The name of an object may follow an escaped slash.
 _START = r"(?:(?<=%2F)|(?<=%2f)|(?<![\w-]))"
 _RULES: tuple[tuple[re.Pattern[str], str], ...] = (
-    # Signed links: the whole query goes, names of its parts too.
+    # Signed links: the whole query is removed, the names of its parameters too.
     (re.compile(r"\?[^\s'\"<>]*X-Goog-[^\s'\"<>]*", re.IGNORECASE), "?(signature)"),
     (re.compile(r"\bX-Goog-Signature(=|%3D)[^&\s'\"<>]+", re.IGNORECASE), "(signature)"),
     (re.compile(r"\b((?:access_)?token|upload_id)(=|%3D)[^&\s'\"<>]+", re.IGNORECASE), r"\1\2(secret)"),
     (re.compile(r"\b(Bearer|Basic)\s+[^\s'\"]+", re.IGNORECASE), r"\1 (secret)"),
     (re.compile(r"\bSG\.[\w.-]+"), "(key)"),
     (re.compile(r"[\w.!#$%*+^`{|}~-]+(?:@|%40)[\w-]+(?:\.[\w-]+)+"), "(address)"),
-    # Job ids: 22 characters, with a capital or a digit, which words of a program seldom have at that length.
+    # Job ids: 22 characters with a capital or a digit. Words in a program seldom have both at that length.
     (re.compile(rf"{_START}(?=[\w-]*[A-Z0-9])([A-Za-z0-9_-]{{8}})[A-Za-z0-9_-]{{14}}(?![\w-])"), r"\1..."),
     # Delete tokens (43), refusal tokens (64), pseudonyms (64), signatures.
     (re.compile(rf"{_START}([A-Za-z0-9_-]{{4}})[A-Za-z0-9_-]{{39,}}(?![\w-])"), r"\1..."),
@@ -29,7 +29,7 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = (
 
 
 def cleaned(text: str, secrets: tuple[str, ...] = ()) -> str:
-    """Remove these secrets, and whatever looks like a link's signature, a token, an id or an address."""
+    """Return the text without these secrets, and without anything like a signature, a token, an id or an address."""
     for secret in secrets:
         text = text.replace(secret, "(secret)")
     for pattern, instead in _RULES:
@@ -38,9 +38,9 @@ def cleaned(text: str, secrets: tuple[str, ...] = ()) -> str:
 
 
 def keep_out(*secrets: str) -> None:
-    """Clean every log record of this process from now on; these texts go wherever they stand.
+    """Clean every log record of this process from now on, and remove these texts from it.
 
-    Each program calls it where it starts. A record factory, not a formatter: servers bring handlers of their own.
+    Each program calls this at its start. It sets a record factory, not a formatter, as servers add their own handlers.
     """
     before = logging.getLogRecordFactory()
     kept = tuple(secret for secret in secrets if secret)
@@ -56,10 +56,10 @@ class _Cleaner:
         record = self.inner(*arguments, **more)
         try:
             text = record.getMessage()
-        except (TypeError, ValueError):  # a call with wrong arguments: shown without them
+        except (TypeError, ValueError):  # a call with wrong arguments: the text is logged without them
             text = str(record.msg)
         record.msg, record.args = cleaned(text, self._secrets), None
         if record.exc_info:
-            # Formatters take this text rather than write the traceback again.
+            # Formatters use this text and do not write the traceback again.
             record.exc_text = cleaned(logging.Formatter().formatException(record.exc_info), self._secrets)
         return record

@@ -1,4 +1,4 @@
-"""The operator's actions: list the jobs, hand one to the next worker now, stop one."""
+"""The operator's actions: list the jobs, give one to the next worker now, stop one."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from jobs.job import Job, Lease, Status, valid_id
 from jobs.queue import Queue
 from jobs.records import Record
 
-SHORT = 8  # characters of an id that logs and lists hold
+SHORT = 8  # characters of an id that logs and lists show
 
 
 def everything(queue: Queue) -> Iterator[Record]:
-    """Read every record, in no order. A record that cannot be read is passed over."""
+    """Read every record, in no fixed order. A record that cannot be read is left out."""
     for stat in queue.buckets.emails.list("jobs/"):
         record = queue.read(stat.name.removeprefix("jobs/").removesuffix(".json"))
         if record is not None:
@@ -23,7 +23,10 @@ def everything(queue: Queue) -> Iterator[Record]:
 
 
 def find(queue: Queue, given: str) -> Record:
-    """Find the job of an id, or of the beginning of one. Raises UserError `not_found`, also where several begin so."""
+    """Return the job with this id or this beginning of an id.
+
+    Raises UserError `not_found`, also when several ids begin so.
+    """
     if valid_id(given):
         found = [record for record in [queue.read(given)] if record is not None]
     elif len(given) >= SHORT:
@@ -36,9 +39,10 @@ def find(queue: Queue, given: str) -> Record:
 
 
 def retry(queue: Queue, job_id: str) -> Job:
-    """Let the next worker take the job now, its crashes forgiven; a worker that has it loses its next write.
+    """Let the next worker take the job now, and set its count of crashes to zero.
 
-    Raises UserError `bad_request` for a job that no worker can take: its photos are deleted at its end.
+    The next write of a worker that has the job fails. Raises UserError `bad_request` for a job that no worker can take:
+    its photos are deleted at its end.
     """
 
     def change(job: Job) -> Job:
@@ -54,13 +58,13 @@ def retry(queue: Queue, job_id: str) -> Job:
 
 
 def cancel(queue: Queue, job_id: str) -> Job:
-    """End the job as failed, with a mail to its user. Raises UserError `bad_request` for one that has ended."""
+    """End the job as failed, with a mail to its user. Raises UserError `bad_request` for a job that has ended."""
     while True:
         record = find(queue, job_id)
         if record.job.status.terminal:
             raise UserError("bad_request", f"The job is {record.job.status} already.")
         if record.job.status is Status.AWAITING_UPLOAD and queue.uploaded(job_id) is None:
-            # Nothing is mailed before an upload.
+            # No mail is sent before an upload.
             ended = queue.expire(record)
         else:
             ended = queue.cancel(record)

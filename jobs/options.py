@@ -36,32 +36,33 @@ SEED_MAX = 2**31 - 1
 
 @dataclass(frozen=True)
 class Options(Flat):
-    """One job's options; the defaults are what a POST without options gets, and what an older record lacks."""
+    """The options of a job. The defaults hold for a POST without options, and for older records that lack some."""
 
-    minutes: int = 60  # from claim to outcome, everything included
+    minutes: int = 60  # time from claim to outcome
     objective: str = "accuracy"
-    candidates: tuple[str, ...] = ()  # keys; empty = all that have weights and fit the budget
-    search: str = "bayesian"  # how tuning goes on after its first trial: the best of those compared in docs/figures.md
-    epochs: int = 40  # at most, for heads and trials; the best is kept
-    trials: int | None = None  # None = until the budget or the patience ends
-    exports: tuple[str, ...] = EXPORTS  # h5 is always made; a service is made of tflite
-    mirror: bool = True  # photos may be flipped left to right in training
-    from_scratch: bool = False  # small networks without pretrained weights are candidates too
+    candidates: tuple[str, ...] = ()  # keys of networks; empty = all that have weights and fit the budget
+    # Algorithm of the tuning after its first trial; the default was the best in docs/figures.md.
+    search: str = "bayesian"
+    epochs: int = 40  # most epochs for heads and trials; the best epoch is kept
+    trials: int | None = None  # None = until the budget ends, or until no trial is better for some time
+    exports: tuple[str, ...] = EXPORTS  # h5 is always made; a service is made from tflite
+    mirror: bool = True  # true: photos may be flipped left to right in training
+    from_scratch: bool = False  # true: small networks without pretrained weights are candidates too
     seed: int = 0
-    task: str = ""  # a name of TASKS; empty = recognised from what is in the zip
+    task: str = ""  # a name in TASKS; empty = recognised by the files in the zip
 
     def to_json(self) -> dict[str, Any]:
-        """Write plain values for a record, a report or a POST.
+        """Return plain values for a record, a report or a POST.
 
-        An empty `task` is left out: workers of the version before, which know no tasks, can go on reading records.
+        An empty `task` is left out, so that workers of the version before, which know no tasks, can read the record.
         """
         return {name: value for name, value in super().to_json().items() if value or name != "task"}
 
 
 def parse_options(given: Mapping[str, object], limits: Limits) -> Options:
-    """Check what a stranger sent. Strings are accepted for every value, as forms and queries send them.
+    """Check the options of a request. Strings are accepted for every value, as forms and queries send them.
 
-    Raises UserError `bad_option`, which names the option and what it may be.
+    Raises UserError `bad_option`, which names the option and its valid values.
     """
     options = replace(Options(), minutes=limits.minutes_default)
     for name, value in given.items():
@@ -85,7 +86,7 @@ def _whole(low: Callable[[Limits], int], high: Callable[[Limits], int]) -> Calla
     def parse(name: str, value: object, limits: Limits) -> int:
         least, most = low(limits), high(limits)
         text = str(value).strip()
-        # isdecimal alone lets other alphabets' digits through; int() of a huge text is slow.
+        # isdecimal() alone accepts digits of other alphabets; int() of a huge text is slow.
         whole = text.isascii() and text.isdecimal() and len(text) <= 12 and not isinstance(value, bool)
         if not whole or not least <= int(text) <= most:
             raise UserError("bad_option", f"{name} is a whole number from {least} to {most}, not {_shown(value)}.")

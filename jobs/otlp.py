@@ -1,9 +1,9 @@
-"""Metrics by OpenTelemetry, over OTLP/HTTP: the one module that imports it.
+"""Metrics by OpenTelemetry, over OTLP/HTTP. No other module imports OpenTelemetry.
 
-A thread of its own sends what was counted, each minute and once at the end. A receiver that does not answer costs
-that thread its time, and a job none; what could not be sent is in the next sum, for counters only grow.
-The library's own variables hold besides: OTEL_EXPORTER_OTLP_HEADERS, OTEL_METRIC_EXPORT_INTERVAL,
-OTEL_RESOURCE_ATTRIBUTES. https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/
+A thread of its own sends the counters each minute, and once at the end. A receiver that does not answer delays only
+this thread, and no job; the next sum includes a value that could not be sent, as counters only grow. The library's own
+variables are valid too: OTEL_EXPORTER_OTLP_HEADERS, OTEL_METRIC_EXPORT_INTERVAL, OTEL_RESOURCE_ATTRIBUTES.
+https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/
 """
 
 from __future__ import annotations
@@ -22,19 +22,20 @@ from opentelemetry.sdk.resources import Resource
 from jobs.errors import Transient
 from jobs.telemetry import JOB_SECONDS, JOBS, MAILS, STAGE_SECONDS, TRIALS, Metric
 
-SEND_SECONDS = 10.0  # until a receiver that does not answer is given up, till the next minute
-LAST_SECONDS = 3.0  # for the last figures: a machine that is taken back has 10 in all
-BOUNDS = (1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 14400, 86400)  # seconds: a stub's stage to a day's wait
+SEND_SECONDS = 10.0  # time limit for a receiver that does not answer; the next minute tries again
+LAST_SECONDS = 3.0  # time limit for the last figures: a machine that is taken back has 10 seconds in all
+# Bounds in seconds, from a stage of a test to a wait of a day.
+BOUNDS = (1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 14400, 86400)
 
 
 class Otlp:
     """Telemetry that goes to a receiver."""
 
     def __init__(self, url: str, service: str) -> None:
-        """Begin to send. `url` is without `/v1/metrics`; `service` names the program."""
+        """Begin to send. `url` has no `/v1/metrics` at its end; `service` names the program."""
         # The library warns before each new try; its last message, an error, is enough.
         logging.getLogger("opentelemetry").setLevel(logging.ERROR)
-        # Counters of several machines must not be taken for one: each process has a random name.
+        # Each process has a random name, so that the receiver keeps the counters of several machines apart.
         who = Resource.create({"service.name": service, "service.instance.id": uuid.uuid4().hex})
         reader = PeriodicExportingMetricReader(OTLPMetricExporter(f"{url}/v1/metrics", timeout=SEND_SECONDS))
         self._provider = MeterProvider([reader], who, shutdown_on_exit=False)
@@ -53,7 +54,7 @@ class Otlp:
         self._counters[metric].add(1, attributes)
 
     def took(self, metric: Metric, seconds: float, **attributes: str) -> None:
-        """Record how long something took."""
+        """Record a duration."""
         self._histograms[metric].record(seconds, attributes)
 
     def observe(self, metric: Metric, value: Callable[[], float]) -> None:
@@ -68,9 +69,9 @@ class Otlp:
         self._meter.create_observable_gauge(metric.name, [asked], metric.unit, metric.told)
 
     def close(self) -> None:
-        """Send the last figures, within a few seconds. Called at the program's end."""
+        """Send the last figures, within LAST_SECONDS. It is called at the program's end."""
         atexit.unregister(self.close)
         try:
             self._provider.shutdown(timeout_millis=1000 * LAST_SECONDS)
-        except Exception as error:  # it raises nothing narrower, and the end must be reached
+        except Exception as error:  # the library raises no narrower type, and the program must end
             logging.getLogger(__name__).error("the last metrics were not sent: %s", type(error).__name__)

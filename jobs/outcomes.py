@@ -1,4 +1,4 @@
-"""The ends of a job: its last status, what is told by mail, and how long its results are kept."""
+"""The ends of a job: its last status, the mails about it, and the time for which its results are kept."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from jobs.limits import Limits
 
 @dataclass(frozen=True)
 class Outcome:
-    """One end of a job, with the kinds of mail that it promises."""
+    """An end of a job, with the kinds of mail that it promises."""
 
     status: Status
     mails: tuple[str, ...]
@@ -21,22 +21,22 @@ class Outcome:
 
 
 def done(files: Mapping[str, FileEntry]) -> Outcome:
-    """Describe the end of a job whose model is ready."""
+    """Return the end of a job whose model is ready."""
     return Outcome(Status.DONE, ("report",), files=dict(files))
 
 
 def rejected(error: JobError) -> Outcome:
-    """Describe the end of a job whose photos cannot be used."""
+    """Return the end of a job whose photos cannot be used."""
     return Outcome(Status.REJECTED, ("rejected",), error)
 
 
 def failed(code: str, message: str) -> Outcome:
-    """Describe the end of a job by our fault: its user and the operator are told."""
+    """Return the end of a job by a fault of this program; its user and the operator get a mail."""
     return Outcome(Status.FAILED, ("failed", "operator"), JobError(code, message))
 
 
 def ended(job: Job, outcome: Outcome, now: datetime, limits: Limits) -> Job:
-    """Give the job at its end, with its mails promised. Raises Bug for a job that cannot end so."""
+    """Return the job at its end, with its mails promised. Raises Bug for a job that cannot end so."""
     return moved(
         job,
         outcome.status,

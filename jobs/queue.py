@@ -1,4 +1,4 @@
-"""The queue of jobs: every change of a job's record in the buckets, each as one compare-and-swap."""
+"""The queue of jobs: every change of a job's record in the buckets, each one a compare-and-swap."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from jobs.telemetry import Telemetry, note
 
 OVERDUE = "The job did not end within its deadline."
 
-BROKEN = (AttributeError, KeyError, TypeError, ValueError)  # what a record raises that is none
+BROKEN = (AttributeError, KeyError, TypeError, ValueError)  # errors of reading data that is no record
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ class Release:
     """The reason why an owner gives a job back before its end."""
 
     counter: str  # "preemptions" or "crashes"
-    code: str  # what the job fails with when the counter is full
+    code: str  # the job fails with this code when the counter has reached its limit
     message: str
 
 
@@ -54,10 +54,10 @@ class Queue:
         self.limits = limits
         self.records = Records(buckets.emails, clock, telemetry)
 
-    # Called by the cloud function.
+    # methods for the cloud function
 
     def submit(self, job_id: str, email: str, email_hmac: str, options: Options) -> Job:
-        """Make `open/<id>`, then the record. Raises Transient."""
+        """Create `open/<id>`, then the record. Raises Transient."""
         now = self.clock.now()
         job = Job(job_id, email, email_hmac, now, options, link_expires_at=self._link_end(now))
         self.records.create(f"open/{job_id}", b"")
@@ -66,11 +66,11 @@ class Queue:
         return job
 
     def read(self, job_id: str) -> Record | None:
-        """Read the job's record, or None for an id that nobody has."""
+        """Return the job's record, or None for an unknown id."""
         return self.records.read(job_id)
 
     def uploaded(self, job_id: str) -> Stat | None:
-        """Look for the uploaded dataset; None where there is none."""
+        """Return the uploaded dataset, or None when there is none."""
         return self.buckets.datasets.stat(f"{job_id}.zip")
 
     def renew_link(self, job_id: str) -> Job:
@@ -81,20 +81,21 @@ class Queue:
             raise UserError("not_found", "There is no such job.")
         if record.job.status is not Status.AWAITING_UPLOAD or self.uploaded(job_id) is not None:
             raise UserError("already_uploaded", "The photos of this job have arrived already.")
-        if now - record.job.created_at > timedelta(hours=self.limits.upload_wait_hours):  # the sweep will say so too
+        # The next sweep will mark it as expired.
+        if now - record.job.created_at > timedelta(hours=self.limits.upload_wait_hours):
             raise UserError("not_found", "There is no such job.")
         return self.update(job_id, lambda job: replace(job, link_expires_at=self._link_end(now))).job
 
     def open_jobs(self) -> int:
-        """Count the jobs that the limit holds for: uploaded, or with a link that still works."""
+        """Return the number of jobs that count for the limit: uploaded, or with a link that still works."""
         now = self.clock.now()
         found = (self._sound(stat.name.removeprefix("open/")) for stat in self.buckets.emails.list("open/"))
         return sum(1 for record in found if record is not None and self._counts(record.job, now))
 
     def oldest_waiting_seconds(self) -> float | None:
-        """Tell how long the job that has waited longest has waited for a worker; None where no job waits.
+        """Return the longest time for which a job waits for a worker, or None when no job waits.
 
-        A wait begins with the upload, or when a worker lets the job go.
+        A wait begins with the upload, or when a worker gives the job back.
         """
         unclaimed = (Status.AWAITING_UPLOAD, Status.AWAITING_WORKER)
         found = ((self._sound(_job_of(stat)), stat) for stat in self.buckets.datasets.list())
@@ -103,7 +104,7 @@ class Queue:
         return max(waits, default=None)
 
     def delete(self, job_id: str) -> None:
-        """Set `deleted`, then remove dataset, models and the open mark. A running worker loses its next write."""
+        """Set `deleted`, then remove dataset, models and the open mark. The next write of a running worker fails."""
         now = self.clock.now()
 
         def change(job: Job) -> Job:
@@ -117,17 +118,17 @@ class Queue:
         self.remove_models(job_id, keep=lambda name: False)
         self.buckets.emails.delete(f"open/{job_id}")
 
-    # Called by workers.
+    # methods for workers
 
     def waiting(self) -> Iterator[Waiting]:
-        """List every uploaded dataset with its record, oldest upload first.
+        """Yield every uploaded dataset with its record, oldest upload first.
 
         A dataset whose job is terminal or unknown is deleted on the way.
         """
         for stat in sorted(self.buckets.datasets.list(), key=lambda stat: (stat.created, stat.name)):
             try:
                 record = self.read(_job_of(stat))
-            except BROKEN:  # must not keep the others from their turn
+            except BROKEN:  # a broken record must not stop the other jobs
                 log.exception("the record of job %s cannot be read", stat.name[:8])
                 continue
             if record is None or record.job.status.terminal:
@@ -136,7 +137,7 @@ class Queue:
                 yield Waiting(record, stat)
 
     def claim(self, waiting: Waiting, owner: str) -> Record | None:
-        """Take the job; None when another was faster. Counts a takeover when the job was running."""
+        """Claim the job; return None when another worker was faster. A claim of a running job counts as a takeover."""
         now = self.clock.now()
         job = waiting.record.job
         takeover = job.status is Status.RUNNING
@@ -161,7 +162,10 @@ class Queue:
             return None
 
     def beat(self, record: Record, progress: Progress) -> Record:
-        """Renew the lease, carrying the progress. Raises LeaseLost; Transient at once, for the owner keeps the time."""
+        """Renew the lease and write the progress.
+
+        Raises LeaseLost, and Transient at once, as the owner repeats the call.
+        """
         return self.records.owned(record, lambda job: replace(job, progress=progress), patient=False)
 
     def finish(self, record: Record, files: Mapping[str, FileEntry]) -> Record:
@@ -173,11 +177,14 @@ class Queue:
         return self._end(record, outcomes.rejected(JobError(error.code, error.message, error.file or "")))
 
     def fail(self, record: Record, code: str, message: str) -> Record:
-        """End the job as `failed`: our fault, told to the user and the operator. Raises LeaseLost."""
+        """End the job as `failed`: a fault of this program, with mails to the user and the operator.
+
+        Raises LeaseLost.
+        """
         return self._end(record, outcomes.failed(code, message))
 
     def let_go(self, record: Record, why: Release) -> Record:
-        """Hand the job back, or fail it when this happened too often. Raises LeaseLost."""
+        """Give the job back, or fail it when this happened too often. Raises LeaseLost."""
         count = getattr(record.job, why.counter) + 1
         most = getattr(self.limits, f"{why.counter}_max")
         now = self.clock.now()
@@ -193,44 +200,44 @@ class Queue:
         return self.records.owned(record, released)
 
     def fail_overdue(self, record: Record) -> Record:
-        """End as failed a job whose deadline passes while it runs. Raises LeaseLost."""
+        """Fail a job whose deadline passes while it runs. Raises LeaseLost."""
         return self.fail(record, "deadline", OVERDUE)
 
-    # Called by a sweep, or by the operator.
+    # methods for a sweep and for the operator
 
     def expire(self, record: Record) -> Record | None:
-        """End a job that was never uploaded. No mail: nothing is mailed before an upload."""
+        """End a job that was never uploaded. No mail is sent before an upload."""
         job = jobs.moved(record.job, Status.EXPIRED, self.clock.now(), "expired", email=None)
         return self.records.swapped(record, job)
 
     def overdue(self, record: Record) -> Record | None:
-        """End a job whose deadline has passed, whoever owns it; None when its record has changed."""
+        """End a job whose deadline has passed, even if a worker owns it; return None when its record has changed."""
         return self._fail_unowned(record, "deadline", OVERDUE)
 
     def cancel(self, record: Record) -> Record | None:
-        """End a job on the operator's word, whoever owns it; None when its record has changed."""
+        """End a job for the operator, even if a worker owns it; return None when its record has changed."""
         return self._fail_unowned(record, "cancelled", "The person who runs the service stopped this job.")
 
     def past_deadline(self, job: Job, dataset: Stat | None = None) -> bool:
-        """Tell whether the job should have ended by now, counted from its upload.
+        """Return whether the deadline has passed, counted from the upload.
 
-        `dataset` is the uploaded zip, which tells when it came where no worker has claimed the job yet.
+        `dataset` is the uploaded zip, which holds the time of the upload while no worker has claimed the job.
         """
         return past_deadline(job, dataset, self.clock.now(), self.limits)
 
     def tidy(self, job: Job) -> None:
-        """Remove what an ended job leaves behind: the dataset, and of the models all that no user can have."""
+        """Delete what an ended job does not need: the dataset, and all models that the user cannot get."""
         self.buckets.datasets.delete(f"{job.id}.zip")
         self.remove_models(job.id, keep=_kept(job))
 
     def remove_models(self, job_id: str, keep: Callable[[str], bool]) -> None:
-        """Remove the job's objects in the models bucket, but for those that are to be kept, by name."""
+        """Delete the job's objects in the models bucket, except those whose name `keep` accepts."""
         for stat in list(self.buckets.models.list(f"{job_id}/")):
             if not keep(stat.name):
                 self.buckets.models.delete(stat.name)
 
     def close(self, job_id: str) -> None:
-        """Remove what an ended job leaves behind; the open mark last, so that a sweep does it again if need be."""
+        """Delete what an ended job does not need; the open mark last, so that a sweep repeats this if it fails."""
         record = self.read(job_id)
         if record is not None:
             if not record.job.status.terminal:
@@ -244,7 +251,7 @@ class Queue:
         return self.records.update(job_id, change, patient=patient)
 
     def _sound(self, job_id: str) -> Record | None:
-        """Read the record; None where there is none that can be read."""
+        """Return the record, or None when there is none that can be read."""
         try:
             return self.read(job_id)
         except BROKEN:
@@ -270,7 +277,7 @@ class Queue:
 
 
 def _kept(job: Job) -> Callable[[str], bool]:
-    """Choose the objects of the models bucket that outlive the job's end: a finished job's files and manifests."""
+    """Return a test for the objects of the models bucket to keep after the job's end: its files and manifests."""
     files = {entry.object for entry in job.files.values()}
     manifests = tuple(f"{job.id}/{kind}/" for kind in ("stages", "trials"))
     return lambda name: job.status is Status.DONE and (name in files or name.startswith(manifests))

@@ -1,7 +1,7 @@
 """A limit of uses a day, without a database: each use is an object that only one caller can create.
 
-`limits/<yyyymmdd>/<key>/<n>` is made with `if_generation=0`, so racing callers can never take more
-slots than there are. The key is a pseudonym, never an address. The bucket's lifecycle removes old days.
+`limits/<yyyymmdd>/<key>/<n>` is created with `if_generation=0`, so that callers at the same time can never take more
+slots than there are. The key is a pseudonym, never an address. The bucket's lifecycle deletes old days.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from jobs.storage.store import PreconditionFailed, Store
 
 
 def take(store: Store, day: date, key: str, most: int) -> bool:
-    """Take one of the day's `most` slots of this key; False when none is free. Raises Transient.
+    """Take one of the day's `most` slots of this key; return False when none is free. Raises Transient.
 
-    A slot whose answer was lost on the way stays taken: the count may err against the caller, never past the limit.
+    A slot stays taken when its answer was lost. A caller may therefore get fewer slots than `most`, but never more.
     """
     prefix = f"limits/{day:%Y%m%d}/{key}/"
     taken = {stat.name for stat in store.list(prefix)}

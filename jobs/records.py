@@ -1,8 +1,8 @@
-"""The records of jobs in their bucket: every change is a compare-and-swap on the generation.
+"""The records of jobs in their bucket. Every change is a compare-and-swap on the generation.
 
-An answer can be lost although the write was done. So each write carries a random `write_id`, and
-whoever meets a failed precondition or a dead connection reads again: its own `write_id` there means
-that the write counts.
+An answer can be lost although the write was done. So each write carries a random `write_id`. After a failed
+precondition or a lost connection, the writer reads the record again: if it finds its own `write_id`, the write has
+succeeded.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from jobs.retries import RECORD
 from jobs.storage.store import Blob, PreconditionFailed, Store
 from jobs.telemetry import Silent, Telemetry, note
 
-TRIES = 12  # more than the writers that one record can have at a time
-CACHED = 1000  # records kept to be read again by generation
+TRIES = 12  # more than the writers that one record can have at the same time
+CACHED = 1000  # records kept in memory, to be read again by generation
 
 Change = Callable[[Job], Job]
 
 
 @dataclass(frozen=True)
 class Record:
-    """A job as it stood at one generation."""
+    """A job in its state at one generation."""
 
     job: Job
     generation: int
@@ -46,7 +46,7 @@ class Records:
         self._lock = threading.Lock()
 
     def read(self, job_id: str) -> Record | None:
-        """Read the job's record, or None for an id that nobody has. An unchanged one is not sent again."""
+        """Return the job's record, or None for an unknown id. An unchanged record is not transferred again."""
         with self._lock:
             known = self._seen.get(job_id)
         blob = self._emails.get(name_of(job_id), known)
@@ -60,24 +60,24 @@ class Records:
         return Record(jobs.from_bytes(blob.data), blob.generation)
 
     def forget(self, job_id: str) -> None:
-        """Drop the record from this process's memory."""
+        """Remove the record from this process's memory."""
         with self._lock:
             self._seen.pop(job_id, None)
 
     def create(self, name: str, data: bytes) -> None:
-        """Write an object whose name holds a fresh id. Raises Transient."""
+        """Create an object whose name holds a new id. Raises Transient."""
         for tries in range(1, 4):
             try:
                 self._emails.put(name, data, if_generation=0, content_type="application/json")
                 return
             except PreconditionFailed:
-                return  # ids are random: what is there is ours, its answer was lost
+                return  # ids are random: an object that exists is from this call, whose first answer was lost
             except Transient:
                 self._clock.sleep(RECORD.wait(tries))
         raise Transient("the storage does not answer")
 
     def swap(self, record: Record, job: Job) -> Record:
-        """Write once. Raises PreconditionFailed when the record has changed, Transient when nobody knows."""
+        """Write once. Raises PreconditionFailed when the record has changed, Transient when the result is unknown."""
         write_id = _fresh()
         try:
             return self._write(record, job, write_id)
@@ -88,19 +88,20 @@ class Records:
             raise
 
     def swapped(self, record: Record, job: Job) -> Record | None:
-        """Write once; None when another was faster."""
+        """Write once; return None when another writer was faster."""
         try:
             return self.swap(record, job)
         except PreconditionFailed:
             return None
 
     def update(self, job_id: str, change: Change, *, patient: bool = False) -> Record:
-        """Apply a change again and again until it is in. Raises UserError `not_found`, Transient.
+        """Apply a change again and again until the write succeeds. Raises UserError `not_found`, Transient.
 
-        A reader has waited for a dead storage already; only the patient ones wait again and again.
+        A storage that does not answer ends the call at once, after the waits of the store itself; with `patient`, it is
+        tried again and again.
         """
         write_id = _fresh()
-        before: Job | None = None  # what the last try stood on
+        before: Job | None = None  # the job that the last try was based on
         for tries in range(1, TRIES + 1):
             try:
                 record = self.read(job_id)
@@ -122,9 +123,9 @@ class Records:
         raise Transient(f"the record of job {job_id[:8]} is too busy")
 
     def owned(self, record: Record, change: Change, *, patient: bool = True) -> Record:
-        """Write as the lease's owner. Raises LeaseLost when the lease is another's.
+        """Write as the owner of the lease. Raises LeaseLost when another worker has the lease.
 
-        Raises Transient when the storage does not answer: at once, or for the patient after many tries.
+        Raises Transient when the storage does not answer: at once, or with `patient` after many tries.
         """
         write_id = _fresh()
         current: Record | None = record
@@ -145,7 +146,7 @@ class Records:
         raise Transient(f"the record of job {record.job.short_id} cannot be written")
 
     def _reread(self, record: Record, write_id: str) -> Record:
-        """Read the record that was in the way: one's own write, or another's that left one the lease."""
+        """Read the record after a failed write: it holds this write, or that of another writer who left the lease."""
         current = self.read(record.job.id)
         if current is not None and current.job.write_id == write_id:
             return current
@@ -161,14 +162,14 @@ class Records:
         return self._in(record.job, Record(job, generation))
 
     def _in(self, before: Job | None, after: Record) -> Record:
-        """Count one's own write, which has been done; nothing else counts it."""
+        """Count this process's own successful write for telemetry. Nothing else counts it."""
         if before is not None:
             note(self.telemetry, before, after.job)
         return after
 
 
 def name_of(job_id: str) -> str:
-    """Name the record's object."""
+    """Return the name of the record's object."""
     return f"jobs/{job_id}.json"
 
 

@@ -1,7 +1,7 @@
-"""The templates of every mail, page and report, and how they are filled.
+"""The templates of every mail, page and report, and the function that fills them.
 
-HTML is escaped, text is not; in both, each value that a template shows loses its control and
-direction-changing characters first, so that no class or file name can rewrite what stands around it.
+Values are escaped in HTML, and not in text. In both, each value first loses its control characters and characters that
+change the reading direction, so that no class or file name can change how the text around it looks.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from jobs import wording
 def render(name: str, **values: Any) -> str:
     """Fill the template `name` (such as `mail/report.html`) with these values.
 
-    Raises jinja2.UndefinedError where a value is missing: a mail with holes must not be sent.
+    Raises jinja2.UndefinedError when a value is missing: an incomplete mail must not be sent.
     """
     return _environment().get_template(name).render(**values)
 
 
 @cache
 def _environment() -> Environment:
-    # PackageLoader finds the folder in a checkout, in a wheel and in the function's deploy zip alike.
+    # PackageLoader finds the folder in a checkout, in a wheel and in the function's zip.
     environment = Environment(
         loader=PackageLoader("templates", ""),
         autoescape=_is_markup,  # noqa: S701 - True would put &amp; into text mails
@@ -40,7 +40,7 @@ def _environment() -> Environment:
 
 
 def _is_markup(name: str | None) -> bool:
-    """Tell whether values are escaped: in all but text templates: an unforeseen name is rather safe than handsome."""
+    """Return whether values are escaped. They are, except in text templates, so that an unknown kind is safe."""
     return name is None or not name.endswith(".txt")
 
 
@@ -51,7 +51,7 @@ def _shown(value: Any) -> Any:
 
 
 def _code(text: str) -> Markup:
-    """Escape our own program text, its line ends kept."""
+    """Escape this project's own program text, and keep its line ends."""
     return escape(text)
 
 

@@ -1,4 +1,4 @@
-"""The waits before another try: rows of figures, each with its reason."""
+"""The waits before another try: rows of numbers, each with its reason."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ class Backoff:
     first: float  # seconds
     factor: float
     most: float  # seconds
-    jitter: float  # share of the wait
+    jitter: float  # random part, as a share of the wait
     because: str
 
     def wait(self, tries: int) -> float:
-        """Give the seconds to wait after this many failed tries (1 = the first)."""
+        """Return the seconds to wait after this many failed tries (1 = the first)."""
         plain = min(self.most, self.first * self.factor ** min(tries - 1, 30))
-        # Not for security: the spread only keeps workers from trying in step.
+        # Randomness without security: it only keeps workers from trying at the same time.
         return plain * random.uniform(1 - self.jitter, 1 + self.jitter)  # noqa: S311
 
 

@@ -9,51 +9,52 @@ from pathlib import Path
 
 from jobs.limits import Limits
 
-SECRET_LEAST = 16  # characters; 32 random bytes are advised
+SECRET_LEAST = 16  # characters; the documents advise 32 random bytes
 
 
 @dataclass(frozen=True)
 class Settings:
-    """The settings of an installation, read once where a program starts."""
+    """The settings of an installation, read once when a program starts."""
 
     emails_bucket: str = "modelmail-emails"
     datasets_bucket: str = "modelmail-datasets"
     models_bucket: str = "modelmail-models"
-    public_url: str = ""  # absolute links start with this; no trailing slash
-    storage_url: str = ""  # the emulator; empty = Google
-    signing_key: str = ""  # a service account's key file; empty = IAM
+    public_url: str = ""  # absolute links start with it; no slash at its end
+    storage_url: str = ""  # address of the emulator; empty = Google
+    signing_key: str = ""  # key file of a service account; empty = IAM signs
     iam_url: str = "https://iamcredentials.googleapis.com"
     sendgrid_key: str = field(default="", repr=False)
     sendgrid_url: str = "https://api.sendgrid.com"
     sender: str = ""
     operator: str = ""
-    scheduler: str = ""  # the account whose calls of /tasks/sweep count; empty = nobody's
-    certs_url: str = "https://www.googleapis.com/oauth2/v1/certs"  # of the scheduler's tokens
-    allowed_addresses: tuple[str, ...] = ()  # globs
+    scheduler: str = ""  # the account that may call /tasks/sweep; empty = none
+    certs_url: str = "https://www.googleapis.com/oauth2/v1/certs"  # certificates of the scheduler's tokens
+    allowed_addresses: tuple[str, ...] = ()  # glob patterns of addresses that may submit
     secret: str = field(default="", repr=False)
     weights: str = ""  # a folder of <key>.weights.h5
     download_weights: bool = False
-    machines: str = ""  # projects/<p>/zones/<z>/instanceGroupManagers/<name> of the workers; empty = none are started
+    machines: str = ""  # group of the workers, projects/<p>/zones/<z>/instanceGroupManagers/<name>; empty = none
     machines_most: int = 1
-    compute_url: str = "https://compute.googleapis.com/compute/v1"  # where machines are started and stopped
-    idle_minutes: float = 0.0  # after which a cloud machine without work takes itself away; 0 = never
-    metadata_url: str = ""  # of a cloud machine's metadata server; empty = none is asked
+    compute_url: str = "https://compute.googleapis.com/compute/v1"  # the API that starts and stops machines
+    idle_minutes: float = 0.0  # minutes without work before a cloud machine removes itself; 0 = never
+    metadata_url: str = ""  # address of a cloud machine's metadata server; empty = none
     work: Path = Path("work")
     poll_seconds: float = 30.0
     lease_seconds: float = 60.0
     hourly_price: float = 0.0
-    ray_address: str = ""  # host:port of the cluster for candidates and trials; empty = none, "local" = one of its own
-    ray_workers: int = 0  # of its tasks at a time; 0 = as many as it has room for
-    ray_cpus: float = 1.0  # of a task
-    ray_gpus: float = 0.0  # of a task
-    log_format: str = "text"  # or json, for Cloud Logging
-    project: str = ""  # of the cloud, which traces in logs are named by
-    telemetry_url: str = ""  # of an OTLP/HTTP receiver of metrics; empty = none are sent
+    # Host:port of a Ray cluster for candidates and trials; empty = none, "local" = one on this machine.
+    ray_address: str = ""
+    ray_workers: int = 0  # tasks of the cluster at the same time; 0 = as many as it has room for
+    ray_cpus: float = 1.0  # processors for a task
+    ray_gpus: float = 0.0  # GPUs for a task
+    log_format: str = "text"  # text, or json for Cloud Logging
+    project: str = ""  # the cloud project, whose id is a part of the traces in logs
+    telemetry_url: str = ""  # an OTLP/HTTP receiver of metrics; empty = none are sent
     limits: Limits = field(default_factory=Limits)
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> Settings:
-        """Read `MODELMAIL_*`; raises ValueError that names the variable at fault."""
+        """Read `MODELMAIL_*`. Raises ValueError that names the wrong variable."""
         env = os.environ if env is None else env
         return cls(
             **{name: _text(env, name, default) for name, default in _TEXTS.items()},

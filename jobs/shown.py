@@ -1,7 +1,7 @@
-"""The figures that people see of a running job: the rows of the candidates, and the points of the learning curve.
+"""The figures of a running job that people see: the rows of the candidates, and the points of the learning curve.
 
-A worker writes them into the record, the service passes them on, and pages and terminals show them. Programs of the
-version before wrote rows without `validation_score` and `metric`; these are filled in where such a row is read.
+A worker writes them into the record, the service passes them on, and pages and terminals show them. Rows of the version
+before have no `validation_score` and `metric`; these are added when such a row is read.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ ACCURACY = "accuracy"  # the metric of rows that name none
 
 
 class Scored(Flat):
-    """Base of a row with a score, which a version before this one called its accuracy."""
+    """The base class of a row with a score, which older versions called its accuracy."""
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
@@ -26,43 +26,43 @@ class Scored(Flat):
         return super().from_json({"validation_score": row.get("validation_accuracy"), "metric": ACCURACY} | row)
 
     def finite(self) -> Self:
-        """Clear every figure that is not finite, such as a diverged loss: JSON has no NaN."""
+        """Return the row with None in place of figures that are not finite, such as a NaN loss: JSON has no NaN."""
         return type(self)(**{name: value if is_finite(value) else None for name, value in self.to_json().items()})
 
 
 @dataclass(frozen=True)
 class CandidateShown(Scored):
-    """One network that was tried, or that could not be. Figures are None where there are none."""
+    """A network that was tried, or that could not be tried. A figure that was not measured is None."""
 
-    name: str = ""  # its key
+    name: str = ""  # the network's key
     title: str = ""
-    validation_accuracy: float | None = None  # 0..1
-    validation_interval: tuple[float, float] | None = None  # 95 %: low and high
+    validation_accuracy: float | None = None  # share of right answers, 0..1
+    validation_interval: tuple[float, float] | None = None  # 95 % confidence interval: low and high
     validation_loss: float | None = None
     parameters: int | None = None
     seconds: float | None = None
     state: str = ""  # chosen, tied, evaluated, no_weights, ...
     note: str = ""
-    validation_score: float | None = None  # by the metric; the higher the better
+    validation_score: float | None = None  # score by the metric; higher is better
     metric: str = ACCURACY
 
 
 @dataclass(frozen=True)
-class CurvePoint(Scored):
-    """One epoch of a training. Figures are None where there are none."""
+class PointShown(Scored):
+    """An epoch of a training, as a point of the curve. A figure that was not measured is None."""
 
     phase: str = ""  # select or tune
     name: str = ""  # the network's key
-    epoch: int | None = None  # from 1 on
-    accuracy: float | None = None  # 0..1, of the training photos
+    epoch: int | None = None  # number of the epoch, from 1
+    accuracy: float | None = None  # accuracy on the training photos, 0..1
     validation_accuracy: float | None = None  # 0..1
     loss: float | None = None
     validation_loss: float | None = None
-    validation_score: float | None = None  # by the metric; the higher the better
+    validation_score: float | None = None  # score by the metric; higher is better
     metric: str = ACCURACY
 
 
 def is_finite(value: object) -> bool:
-    """Tell whether the value, or each value of a list, is finite or no number at all."""
+    """Return whether the value, or each value of a list, is finite or no number at all."""
     parts = value if isinstance(value, list | tuple) else (value,)
     return all(math.isfinite(part) for part in parts if isinstance(part, float))

@@ -1,4 +1,4 @@
-"""The sweep over all jobs: expire, end what is overdue, send pending mail, delete what is past its time."""
+"""The sweep over all jobs: expire some, end overdue ones, send pending mail, and delete old data."""
 
 from __future__ import annotations
 
@@ -14,38 +14,39 @@ from jobs.queue import Queue
 from jobs.records import Record
 from jobs.storage.store import Stat
 
-ORPHAN = timedelta(hours=1)  # an open mark without a record: its submission died half-way
-UNTOUCHED = timedelta(days=2)  # longer than any job is written to after its end: mails are tried for a day
+# Age of an open mark without a record, after which it is deleted: its submission was interrupted.
+ORPHAN = timedelta(hours=1)
+UNTOUCHED = timedelta(days=2)  # longer than any job is written to after its end, as mails are tried for a day
 
 log = logging.getLogger(__name__)
 
-More = Callable[[], bool]  # whether there is time for one job more
+More = Callable[[], bool]  # returns whether there is time for one more job
 
 
 @dataclass
 class Swept:
-    """How many jobs met which end, and how many were looked at."""
+    """The numbers of jobs that a sweep has ended or cleaned up, by kind, and of all that it has read."""
 
     seen: int = 0
     expired: int = 0
-    failed: int = 0  # past their deadline
-    delivered: int = 0  # whose mails were tried
+    failed: int = 0  # jobs past their deadline
+    delivered: int = 0  # jobs whose mails were tried
     closed: int = 0
     orphans: int = 0
-    deleted: int = 0  # past their retention
-    strays: int = 0  # uploads that no job waits for
+    deleted: int = 0  # jobs past their retention
+    strays: int = 0  # uploads without a job that waits for them
 
 
 def always() -> bool:
-    """Say that there is always time for one job more."""
+    """Return True: there is always time for one more job."""
     return True
 
 
 def sweep(queue: Queue, deliver: Callable[[str], None], more: More = always) -> Swept:
-    """Go over the open jobs once, as long as there is time. Raises Transient when the storage does not answer."""
+    """Go through the open jobs once, while there is time. Raises Transient when the storage does not answer."""
     done = Swept()
     marks = list(queue.buckets.emails.list("open/"))
-    random.shuffle(marks)  # those that a short sweep leaves over must not be the same ones each time
+    random.shuffle(marks)  # a sweep that ends early must not leave out the same jobs each time
     for mark in marks:
         if not more():
             break
@@ -68,7 +69,10 @@ def _sweep_one(queue: Queue, mark: Stat, deliver: Callable[[str], None], done: S
 
 
 def retire(queue: Queue, more: More = always) -> int:
-    """Delete the models of jobs whose retention has ended; returns how many. Lists every record: for once an hour."""
+    """Delete the models of jobs whose retention has ended; return their number.
+
+    It lists every record, so it should run about once an hour.
+    """
     now = queue.clock.now()
     ids = [_job_of(stat) for stat in queue.buckets.emails.list("jobs/") if _may_be_past(queue, stat, now)]
     random.shuffle(ids)
@@ -86,7 +90,10 @@ def retire(queue: Queue, more: More = always) -> int:
 
 
 def clear(queue: Queue, more: More = always) -> int:
-    """Delete uploads whose job has ended or never was; returns how many. Each poll of a worker does the same."""
+    """Delete uploads whose job has ended or does not exist; return their number.
+
+    Each poll of a worker does the same.
+    """
     deleted = 0
     for stat in list(queue.buckets.datasets.list()):
         if not more():
@@ -102,7 +109,7 @@ def _job_of(record: Stat) -> str:
 
 
 def _may_be_past(queue: Queue, record: Stat, now: datetime) -> bool:
-    """Tell by the time of the last write whether a record may be past its retention, without reading it."""
+    """Return whether a record may be past its retention, by the time of its last write, without reading it."""
     return now - record.created >= timedelta(days=queue.limits.model_days) - UNTOUCHED
 
 
@@ -117,7 +124,7 @@ def _settle(queue: Queue, record: Record, deliver: Callable[[str], None], done: 
     if job.status is Status.AWAITING_UPLOAD and queue.uploaded(job.id) is None:
         if _forgotten(queue, job):
             if queue.expire(record) is None:
-                return  # its photos came at the last moment, and a worker was quicker
+                return  # its photos came at the last moment, and a worker has claimed it
             queue.close(job.id)
             done.expired += 1
         return
@@ -133,11 +140,11 @@ def _settle(queue: Queue, record: Record, deliver: Callable[[str], None], done: 
     else:
         done.delivered += 1
         deliver(job.id)
-        queue.tidy(job)  # after the mail: whatever keeps photos from being deleted must not keep a mail back
+        queue.tidy(job)  # after the mail, so that an error in the deletion does not delay the mail
 
 
 def _forgotten(queue: Queue, job: Job) -> bool:
-    """Tell whether no photos will come: the wait is over, and so is the last link that was given."""
+    """Return whether no photos will come: the wait is over, and the last link has ended."""
     now = queue.clock.now()
     linked = job.link_expires_at is not None and now < job.link_expires_at
     return now - job.created_at > timedelta(hours=queue.limits.upload_wait_hours) and not linked

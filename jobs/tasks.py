@@ -1,4 +1,4 @@
-"""The kinds of model that can be asked for: one row each, with the package that trains and judges it."""
+"""The kinds of model that a user can ask for: one row each, with the package that trains and judges it."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class TaskRow:
-    """One kind of model. A row without templates of its own is shown by plain ones, which know no figure by name."""
+    """A kind of model. Without templates of its own, plain ones show its report; they need no figure by its name."""
 
-    name: str  # as the option `task` names it
-    title: str  # for people
-    package: str  # of the worker; it has a module `task`
-    page: str = "report/plain.html"  # the template of the report
-    mail: str = "mail/plain"  # of the report's mail, without .html and .txt
-    card: str = "plain_card.txt"  # of the model card
+    name: str  # name in the option `task`
+    title: str  # name for people
+    package: str  # package of the worker, which has a module `task`
+    page: str = "report/plain.html"  # template of the report
+    mail: str = "mail/plain"  # template of the report's mail, without .html and .txt
+    card: str = "plain_card.txt"  # template of the model card
 
 
 _TABLE = (
@@ -33,7 +33,7 @@ TASKS: Mapping[str, TaskRow] = {row.name: row for row in _TABLE}
 
 
 def row_of(report: Mapping[str, object]) -> TaskRow:
-    """The row of the task that a report is of. A report of the version before names none: it is a classification.
+    """Return the row of the task of a report. A report of the version before names no task: it is a classification.
 
     Raises KeyError for a task that this version does not have.
     """

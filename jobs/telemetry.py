@@ -1,8 +1,8 @@
-"""Metrics for the operator: the port that they go through, and how a change of a job's record is counted.
+"""Metrics for the operator: the port that receives them, and the counting of changes of a job's record.
 
-All status changes and all mails go through one compare-and-swap on the record, so they are counted there, once,
-by whoever made the change. Attributes are words of fixed lists: no id, address, file or class name is ever one.
-Nothing here imports OpenTelemetry; `jobs/otlp.py` does, and only where `MODELMAIL_TELEMETRY_URL` is set.
+All status changes and all mails are written by one compare-and-swap on the record. The process that made the change
+counts it there, once. Attributes have values from fixed lists: never an id, an address, a file or a class name. Nothing
+here imports OpenTelemetry; `jobs/otlp.py` does, only when `MODELMAIL_TELEMETRY_URL` is set.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Metric:
-    """One row of the table of what is measured."""
+    """A metric: its name, its unit and its description."""
 
     name: str
-    unit: str  # UCUM; in braces what is counted
+    unit: str  # unit in UCUM; braces hold the name of the counted thing
     told: str  # one line for people
 
 
@@ -55,36 +55,39 @@ _OUTCOMES = (Status.DONE, Status.REJECTED, Status.FAILED)
 
 
 class Telemetry(Protocol):
-    """A receiver of figures. Each call returns at once and never raises, whether anybody receives them or not."""
+    """A receiver of figures. Each call returns at once and never raises, even when no server receives them."""
 
     def count(self, metric: Metric, **attributes: str) -> None:
         """Count one more."""
         ...
 
     def took(self, metric: Metric, seconds: float, **attributes: str) -> None:
-        """Record how long something took."""
+        """Record a duration."""
         ...
 
     def observe(self, metric: Metric, value: Callable[[], float]) -> None:
-        """Ask for the value each time figures are sent, in a thread of its own. It may raise Transient."""
+        """Ask for the value each time figures are sent, in a separate thread. It may raise Transient."""
         ...
 
 
 class Silent:
-    """Telemetry that drops every figure: the default."""
+    """The default telemetry, which drops every figure."""
 
     def count(self, metric: Metric, **attributes: str) -> None:
-        """Drop it."""
+        """Do nothing."""
 
     def took(self, metric: Metric, seconds: float, **attributes: str) -> None:
-        """Drop it."""
+        """Do nothing."""
 
     def observe(self, metric: Metric, value: Callable[[], float]) -> None:
-        """Drop it."""
+        """Do nothing."""
 
 
 class Tally:
-    """Telemetry that stays in this process: `"name word word"` -> how often, words in the order of their keys."""
+    """Telemetry that stays in this process, for tests.
+
+    The key is `"name word word"`, the words in the order of the attributes' names; the value is the count.
+    """
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
@@ -98,12 +101,12 @@ class Tally:
             self.counts[_words(metric, attributes)] += 1
 
     def took(self, metric: Metric, seconds: float, **attributes: str) -> None:
-        """Record how long something took."""
+        """Record a duration."""
         with self._lock:
             self.seconds.setdefault(_words(metric, attributes), []).append(seconds)
 
     def observe(self, metric: Metric, value: Callable[[], float]) -> None:
-        """Keep the question, for a test to ask."""
+        """Keep the function, which a test can call."""
         self.observed[metric.name] = value
 
 
@@ -112,9 +115,10 @@ def _words(metric: Metric, attributes: Mapping[str, str]) -> str:
 
 
 def opened(url: str, service: str) -> Telemetry:
-    """Send figures to the OTLP receiver at that URL; drop them for an empty one, or without OpenTelemetry installed.
+    """Return telemetry that sends figures to the OTLP receiver at that URL.
 
-    A service that works must not stop for want of what counts its work.
+    Figures are dropped for an empty URL, or when OpenTelemetry is not installed: missing telemetry must not stop a
+    service.
     """
     if not url:
         return Silent()
@@ -127,7 +131,7 @@ def opened(url: str, service: str) -> Telemetry:
 
 
 def note(telemetry: Telemetry, before: Job | None, after: Job) -> None:
-    """Count what one write of a record has changed; `before` is None for a new one."""
+    """Count the changes of one write of a record; `before` is None for a new record."""
     if before is None:
         telemetry.count(JOBS, event="submitted")
         return
@@ -142,7 +146,7 @@ def note(telemetry: Telemetry, before: Job | None, after: Job) -> None:
 
 
 def _event(before: Job, after: Job) -> str:
-    """Name what became of the job; empty for a write that changes no status. A takeover is a claim."""
+    """Return the name of the job's change; empty for a write that changes no status. A takeover counts as a claim."""
     if after.status is Status.RUNNING:
         token = before.lease.token if before.lease else 0
         return "claimed" if after.lease and after.lease.token != token else ""

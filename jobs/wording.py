@@ -1,4 +1,4 @@
-"""Numbers, times and strangers' names in words, in the one way that mails, pages and reports write them."""
+"""Numbers, times and names in words, in the one form that mails, pages and reports use."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ ELLIPSIS = "..."
 _KIB = 1024
 _MINUTE = 60  # seconds
 _HOUR = 3600  # seconds
-# Format characters that turn the reading direction: "photo<RLO>gpj.exe" would read as "photoexe.jpg".
+# Format characters that change the reading direction: "photo<RLO>gpj.exe" would look like "photoexe.jpg".
 _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff")
-# Half of a surrogate pair is no character: names from broken zips hold them, and UTF-8 refuses them.
+# Half of a surrogate pair is no character: names in broken zips hold them, and UTF-8 cannot encode them.
 _REPLACEMENT = "\ufffd"
 
 
 def clean(text: str) -> str:
-    """Make one line without control, direction-changing or half characters; safe in a text mail."""
+    """Return one line without control characters, direction changes and half characters; safe in a text mail."""
     return "".join(_harmless(character) for character in text)
 
 
 def name(text: str, most: int = 48) -> str:
-    """Show a stranger's name of a class or file: at most `most` characters, cut in the middle, never a live link.
+    """Return a user's name of a class or file: at most `most` characters, cut in the middle, never a working link.
 
-    Anyone can have a mail sent to an address that is not theirs, and mail programs make links of whatever
-    looks like one.
+    Anybody can have a mail sent to another person's address, and mail programs make links of all texts that look like
+    one.
     """
     text = clean(text).strip().replace("://", ": //").replace("www.", "www ").replace("WWW.", "WWW ")
     if not text:
@@ -34,12 +34,12 @@ def name(text: str, most: int = 48) -> str:
 
 
 def literal(text: str) -> str:
-    """Show a stranger's name in Markdown, as code: nothing in it is a link, a tag or the end of a table's cell."""
+    """Return a user's name in Markdown, as code: nothing in it is a link, a tag or the end of a table's cell."""
     return "`" + name(text).replace("`", "'").replace("|", "/") + "`"
 
 
 def shortened(text: str, most: int) -> str:
-    """Cut to at most `most` characters; the middle goes, as both ends of a name tell it from its neighbours."""
+    """Return at most `most` characters. The middle is cut, as both ends of a name help to recognise it."""
     if len(text) <= most:
         return text
     kept = most - len(ELLIPSIS)
@@ -48,7 +48,7 @@ def shortened(text: str, most: int) -> str:
 
 
 def percent(share: float | None, digits: int = 0) -> str:
-    """Write 0.914 as "91 %". Never rounds up to 100 % or down to 0 % what is neither."""
+    """Write 0.914 as "91 %". A share that is not exactly 1 or 0 is never rounded to 100 % or 0 %."""
     if share is None:
         return "-"
     shown = f"{share * 100:.{digits}f}"
@@ -130,7 +130,7 @@ def size(number: int | None) -> str:
 
 
 def day(moment: datetime | str | None) -> str:
-    """Write a moment (or its ISO text) as "3 March 2026"; the month in letters, as 03/04 is two different days."""
+    """Write a moment (or its ISO text) as "3 March 2026", with the month in letters, as 03/04 has two meanings."""
     if moment is None:
         return "-"
     if isinstance(moment, str):

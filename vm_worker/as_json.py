@@ -17,26 +17,32 @@ from cattrs.preconf.json import JsonConverter, make_converter
 
 
 class AsJson:
-    """Gives a frozen dataclass `to_json` and `from_json`; its fields are plain values or such dataclasses in turn."""
+    """A base class that gives a frozen dataclass `to_json` and `from_json`.
+
+    The fields are plain values or such dataclasses in turn.
+    """
 
     def to_json(self) -> dict[str, Any]:
-        """The fields as values that `json.dumps` takes."""
+        """Return the fields as values that `json.dumps` takes."""
         plain: dict[str, Any] = _converter().unstructure(self)
         return plain
 
     @classmethod
     def from_json(cls, plain: Mapping[str, Any]) -> Self:
-        """What `to_json` gave. Raises cattrs.BaseValidationError for values of other types or missing fields."""
+        """Return the object that `to_json` turned into `plain`.
+
+        Raises cattrs.BaseValidationError for values of other types or missing fields.
+        """
         return _converter().structure(plain, cls)
 
 
 def named(name: str) -> Any:
-    """A field that has another name in JSON, such as "class", which is no name in Python."""
+    """Return a field that has another name in JSON, such as "class", which is no valid name in Python."""
     return field(metadata={"json": name})
 
 
 def only_if_known() -> Any:
-    """A field that is None by default, and then is not written at all."""
+    """Return a field that is None by default, and that is not written to JSON while it is None."""
     return field(default=None, metadata={"omit": True})
 
 
@@ -55,13 +61,13 @@ def _is_path(kind: Any) -> bool:
 
 
 def _writer(kind: type, converter: JsonConverter) -> Callable[[Any], dict[str, Any]]:
-    """What writes one dataclass."""
+    """Return the function that turns an object of one dataclass into a dict."""
     overrides: Any = {one.name: override(rename=_name(one), omit_if_default=_omits(one)) for one in fields(kind)}
     return make_dict_unstructure_fn(kind, converter, **overrides)
 
 
 def _reader(kind: type, converter: JsonConverter) -> Callable[[Mapping[str, Any], Any], Any]:
-    """What reads one dataclass."""
+    """Return the function that makes an object of one dataclass from a dict."""
     overrides: Any = {one.name: override(rename=_name(one)) for one in fields(kind)}
     return make_dict_structure_fn(kind, converter, **overrides)
 

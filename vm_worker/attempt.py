@@ -1,8 +1,8 @@
-"""One attempt at a job: a child process that runs the stages, and the link between it and the worker.
+"""An attempt at a job: a child process that runs the stages, and the two pipes between it and the worker.
 
-The child never touches buckets or mail. It gets a work folder and one JSON spec, writes events as JSON lines
-and waits after each stage and trial for the worker's word that it is committed. The end of either pipe ends
-both: a worker that dies leaves no child behind.
+The child never touches buckets or mail. It gets a work folder and a spec in one JSON file, and writes events as JSON
+lines. After each stage and trial it waits for the worker's answer that the result is committed. Each process ends
+when the pipe from the other one ends: a worker that dies leaves no child behind.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from vm_worker.processes.child import ParentLink, begin_child, opened
 from vm_worker.processes.line_process import LineProcess, Start
 from vm_worker.spec import Spec
 
-# Where memory runs out, the system must end the attempt and not the worker. No RLIMIT_AS: TensorFlow
-# reserves many times the addresses that it uses, so that a limit would end it at random.
+# When memory runs out, the kernel must end the attempt and not the worker. RLIMIT_AS is not set: TensorFlow reserves
+# many times the address space that it uses, so that such a limit would end it at random.
 OOM_SCORE = 900
 
 log = logging.getLogger(__name__)
@@ -34,11 +34,12 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class AttemptPolicy:
-    """How long the worker waits for a child's end, and how much it reads of it."""
+    """The limits of the worker's patience: how long it waits for a child's end, and how long an event may be."""
 
-    end_seconds: float = 10.0  # from the end of the child's pipe to its own: TensorFlow's threads may hold it up
-    end_pause: float = 0.02  # seconds between two looks at it
-    line_max: int = 8 * 1024 * 1024  # bytes of one event: a runaway child must not fill the worker's memory
+    # From the end of the child's pipe to the end of its process, which TensorFlow's threads may delay.
+    end_seconds: float = 10.0
+    end_pause: float = 0.02  # seconds between two checks whether the child has ended
+    line_max: int = 8 * 1024 * 1024  # the longest event in bytes: a faulty child must not fill the worker's memory
 
 
 POLICY = AttemptPolicy()
@@ -48,7 +49,7 @@ class Attempt:
     """The worker's end of an attempt."""
 
     def __init__(self, spec: Spec, home: Path, policy: AttemptPolicy = POLICY) -> None:
-        """Start the child; its spec and its log go into `home`."""
+        """Start the child. Its spec and its log are written into the folder `home`."""
         self._policy = policy
         path = home / "spec.json"
         spec.save(path)
@@ -62,39 +63,39 @@ class Attempt:
 
     @property
     def pid(self) -> int:
-        """The number of the child's process, which is its group's too."""
+        """The process ID of the child, which is the ID of its process group too."""
         return self._child.pid
 
     def next_event(self, timeout: float) -> Event | Ended | None:
-        """The child's next event, `ENDED` at its end, or None when nothing came within `timeout` seconds."""
+        """Return the child's next event, `ENDED` at its end, or None when no event came within `timeout` seconds."""
         try:
             return self._events.get(timeout=timeout)
         except queue.Empty:
             return None
 
     def answer(self, answer: Answer) -> None:
-        """Tell the child what became of its stage or trial. A child that is gone is noticed by its events."""
+        """Tell the child whether its stage or trial is committed. No error is raised for a child that has ended."""
         try:
             self._child.send(answer.to_json())
         except BrokenPipeError:
             log.warning("the attempt ended before it heard of its commit")
 
     def stop(self) -> int:
-        """End the child and all that it started; returns its exit status (negative: killed by that signal).
+        """End the child and all processes that it started; return its exit status (negative: killed by that signal).
 
-        Any thread may call, any number of times.
+        Any thread may call this, any number of times.
         """
         return self._child.end()
 
     def wait(self) -> int:
-        """The exit status of a child whose pipe has ended; what it has left running ends with it."""
+        """Return the exit status of a child whose pipe has ended, and end the processes that it left running."""
         end = time.monotonic() + self._policy.end_seconds
         while not self._child.has_ended() and time.monotonic() < end:
             time.sleep(self._policy.end_pause)
         return self.stop()
 
     def _read(self) -> None:
-        """Put the child's events into the queue. A line that is no event is the last that is read."""
+        """Put the child's events into the queue. Reading stops at the first line that is no event."""
         try:
             while (message := self._child.receive()) is not None:
                 self._events.put(read_event(message))
@@ -109,23 +110,23 @@ class Channel:
     """The child's end of an attempt."""
 
     def __init__(self, reading: IO[bytes], writing: IO[bytes]) -> None:
-        # The worker is gone: so are we, and the decoding processes with us.
+        # The worker is gone: end this process, and with it the decoding processes.
         self._parent = ParentLink(reading, writing, lambda: os.killpg(0, signal.SIGKILL))
-        self._turn = threading.Lock()  # answers come in the order of the offers: one at a time
+        self._turn = threading.Lock()  # one offer at a time: answers come in the order of the offers
 
     def send(self, event: Event) -> None:
-        """Tell the worker of something that needs no answer. Any thread may call."""
+        """Send the worker an event that needs no answer. Any thread may call this."""
         self._parent.send(event.to_json())
 
     def commit(self, offer: StageOffer | TrialOffer) -> Answer:
-        """Offer a stage or a trial and wait for the worker's answer. Any thread may call."""
+        """Offer a stage or a trial and wait for the worker's answer. Any thread may call this."""
         with self._turn:
             self.send(offer)
             return Answer.from_json(self._parent.receive())
 
 
 def run(spec_path: Path, channel: Channel) -> int:
-    """The child: all stages that are not done, then exit status 0; 1 after `rejected` or `failed`."""
+    """Run all stages that are not done; return exit status 0, or 1 after the event `rejected` or `failed`."""
     from vm_worker.stages.run import run_stages
 
     try:
@@ -134,8 +135,8 @@ def run(spec_path: Path, channel: Channel) -> int:
         channel.send(Rejected(error.code, error.message, error.file))
         return 1
     except (MemoryError, Transient):
-        raise  # dies like any other lack of means: a crash, to be tried again
-    except Exception as error:  # every other error is ours, and the worker must hear of it
+        raise  # the process ends with a traceback, which the worker treats as a crash and tries again
+    except Exception as error:  # any other error is a fault of this program, and the worker must be told of it
         traceback.print_exc()
         channel.send(Failed(f"{type(error).__name__}: {error}"[:500]))
         return 1
@@ -143,12 +144,15 @@ def run(spec_path: Path, channel: Channel) -> int:
 
 
 def main() -> None:
-    """`python -m vm_worker.attempt SPEC READING WRITING`, started by Attempt only; the pipes by their numbers."""
+    """Run the command `python -m vm_worker.attempt SPEC READING WRITING`, which only Attempt starts.
+
+    READING and WRITING are the numbers of the pipes.
+    """
     begin_child(OOM_SCORE)
     reading, writing = opened(*sys.argv[2:4])
     with writing:
         status = run(Path(sys.argv[1]), Channel(reading, writing))
-    # TensorFlow's threads can hold up an ordinary exit for seconds.
+    # End at once: TensorFlow's threads can delay an ordinary exit by seconds.
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(status)

@@ -1,4 +1,4 @@
-"""Messages between the worker and the child process of an attempt, each one JSON object on a line.
+"""The messages between the worker and the child process of an attempt, each one JSON object on a line.
 
 The child sends events; it waits for an answer after each offer of a stage or a trial.
 """
@@ -16,41 +16,41 @@ from vm_worker.as_json import AsJson, only_if_known
 
 
 class _Message(AsJson):
-    """A message that says its kind under the key "event"."""
+    """A message whose kind is written under the key "event"."""
 
     kind: ClassVar[str]
 
     def to_json(self) -> dict[str, Any]:
-        """The fields and the kind, as values that `json.dumps` takes."""
+        """Return the fields and the kind as values that `json.dumps` takes."""
         return {"event": self.kind, **super().to_json()}
 
 
 @dataclass(frozen=True)
 class ProgressEvent(_Message):
-    """How far the job is. Tables that are not sent are empty on the status page."""
+    """The progress of the job. The status page shows no table for a field that is not sent."""
 
     kind: ClassVar[str] = "progress"
     stage: Stage
-    fraction: float  # 0..1 of the whole job
+    fraction: float  # the share of the whole job that is done, 0..1
     message: str
     remaining_seconds: float | None = only_if_known()
-    quoted_seconds: float | None = only_if_known()  # from claim to outcome
+    quoted_seconds: float | None = only_if_known()  # the quoted time from claim to outcome
     candidates: tuple[JsonObject, ...] | None = only_if_known()
     curve: tuple[JsonObject, ...] | None = only_if_known()
 
 
 @dataclass(frozen=True)
 class File(AsJson):
-    """One file of a stage's output, in the attempt's folder."""
+    """A file of a stage's output, in the attempt's folder."""
 
     name: str
-    public: bool  # the user may download it
+    public: bool  # true: the user may download the file
     content_type: str = "application/octet-stream"
 
 
 @dataclass(frozen=True)
 class StageOffer(_Message):
-    """A stage that has ended: the worker commits it, or answers with what another attempt has committed."""
+    """A stage that has ended. The worker commits it, or answers with the result that another attempt has committed."""
 
     kind: ClassVar[str] = "stage"
     stage: Stage
@@ -61,10 +61,10 @@ class StageOffer(_Message):
 
 @dataclass(frozen=True)
 class TrialOffer(_Message):
-    """A trial of the tuning that has ended: committed as a stage is."""
+    """A trial of the tuning that has ended. The worker commits it in the same way as a stage."""
 
     kind: ClassVar[str] = "trial"
-    key: str  # 40 hex digits
+    key: str  # the trial's key, 40 hex digits
     seconds: float
     result: JsonObject
     files: tuple[File, ...] = ()
@@ -72,17 +72,17 @@ class TrialOffer(_Message):
 
 @dataclass(frozen=True)
 class Rejected(_Message):
-    """The dataset cannot be used. The child ends after this event."""
+    """A rejection: the dataset cannot be used. The child ends after this event."""
 
     kind: ClassVar[str] = "rejected"
     code: str
     message: str
-    file: str | None = None  # the file of the dataset that is to blame
+    file: str | None = None  # the file of the dataset that causes the rejection
 
 
 @dataclass(frozen=True)
 class Failed(_Message):
-    """An error of the program's own. The child ends after this event."""
+    """A failure by an error of this program. The child ends after this event."""
 
     kind: ClassVar[str] = "failed"
     message: str
@@ -90,7 +90,7 @@ class Failed(_Message):
 
 @dataclass(frozen=True)
 class Ended:
-    """The end of the child's events. It is never sent: the closed pipe says so."""
+    """The end of the child's events. It is never sent: the pipe that closes shows it."""
 
 
 Event = ProgressEvent | StageOffer | TrialOffer | Rejected | Failed
@@ -101,18 +101,18 @@ _KINDS: dict[str, type[Event]] = {kind.kind: kind for kind in (ProgressEvent, St
 
 @dataclass(frozen=True)
 class Answer(AsJson):
-    """What the worker says to an offer: it is committed (`go`), or another attempt's result counts (`adopt`)."""
+    """The worker's answer to an offer: the offer is committed (`go`), or an earlier result counts (`adopt`)."""
 
-    go: str | None = only_if_known()  # the stage, or the trial's key
-    adopt: JsonObject | None = only_if_known()  # the result that was committed before
+    go: str | None = only_if_known()  # the name of the committed stage, or the key of the trial
+    adopt: JsonObject | None = only_if_known()  # the result that another attempt has committed before
 
     def result(self, own: JsonObject) -> JsonObject:
-        """The result that counts for a child that has made `own`."""
+        """Return the result that counts for a child whose own result is `own`."""
         return own if self.adopt is None else self.adopt
 
 
 def read_event(message: JsonObject) -> Event:
-    """The event that a line of the child holds. Raises ValueError for a message that is none."""
+    """Return the event of a child's line. Raises ValueError for a message that is no event."""
     kind = _KINDS.get(str(message.get("event")))
     if kind is None:
         raise ValueError("an event of no known kind")

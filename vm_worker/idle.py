@@ -1,7 +1,7 @@
-"""Removes the machine of an idle worker: from its group, so that the group does not make it again.
+"""Remove the machine of an idle worker from its managed instance group, so that the group does not make it again.
 
-What it must know is in its metadata (`name`, `zone`, the attribute `created-by` that names the group), and so is
-the token that it asks with. https://cloud.google.com/compute/docs/reference/rest/v1/instanceGroupManagers/deleteInstances
+The machine's metadata gives its `name`, its `zone`, the attribute `created-by` that names the group, and the access
+token. https://cloud.google.com/compute/docs/reference/rest/v1/instanceGroupManagers/deleteInstances
 """
 
 from __future__ import annotations
@@ -13,21 +13,24 @@ import requests
 
 INSTANCE = "/computeMetadata/v1/instance"
 FLAVOR = {"Metadata-Flavor": "Google"}
-TIMEOUT = 10.0  # seconds
+TIMEOUT = 10.0  # seconds for each request
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Leave:
-    """The rule by which an idle machine goes: called with the seconds without work, true when the machine is going."""
+    """The rule that removes an idle machine.
 
-    after_seconds: float  # 0: never
+    It is called with the seconds without work, and returns True when the machine will be removed.
+    """
+
+    after_seconds: float  # seconds without work before the machine is removed; 0: never
     metadata_url: str
     compute_url: str
 
     def __call__(self, idle_seconds: float) -> bool:
-        """Leave the group if it is time. A refusal is logged, and tried again at the next poll."""
+        """Ask for the removal if it is time. A refusal is logged, and the next poll tries again."""
         if not self.after_seconds or not self.metadata_url or idle_seconds < self.after_seconds:
             return False
         try:
@@ -40,7 +43,7 @@ class Leave:
 
     def _leave(self) -> None:
         with requests.Session() as session:
-            session.trust_env = False  # never through a proxy
+            session.trust_env = False  # never use a proxy
             group = self._ask(session, "attributes/created-by")
             zone = self._ask(session, "zone").rpartition("/")[2]
             instance = f"zones/{zone}/instances/{self._ask(session, 'name')}"

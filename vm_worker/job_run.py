@@ -1,7 +1,7 @@
-"""A job run, which is one worker's work on one job: the lease and every write to the record.
+"""A job run, which is one worker's work on one job: it holds the lease and makes every write to the record.
 
-One thread owns all record writes; downloads and uploads run beside it, so that a large model never
-delays a beat. An owner that cannot renew for three quarters of its lease stops by itself.
+One thread makes all writes to the record. Downloads and uploads run in another thread, so that a large model never
+delays a renewal of the lease. A worker that cannot renew for three quarters of the lease stops by itself.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from jobs.errors import LeaseLost, ModelmailError, Transient, UserError
 from jobs.job import Job, Progress
 from jobs.queue import Release
 from jobs.records import Record
-from jobs.shown import CandidateShown, CurvePoint
+from jobs.shown import CandidateShown, PointShown
 from jobs.telemetry import STAGE_SECONDS, TRIALS
 from vm_worker.events import Ended, Event, Failed, ProgressEvent, Rejected, StageOffer, TrialOffer
 from vm_worker.lease_keeper import LeaseKeeper
@@ -26,7 +26,7 @@ from vm_worker.manifests import Manifests
 from vm_worker.spec import Spec
 from vm_worker.worker_config import Child, WorkerConfig
 
-PULSE = 0.1  # seconds between two looks at the clock
+PULSE = 0.1  # seconds between two checks of everything that may end the attempt
 
 T = TypeVar("T")
 
@@ -38,22 +38,22 @@ OUR_ERROR = "The training stopped with an error of ours."
 
 
 class Preempted(ModelmailError):
-    """The machine is going away."""
+    """The error that the machine will be taken away."""
 
 
 class Overdue(ModelmailError):
-    """The job's deadline has passed while it ran."""
+    """The error that the job's deadline has passed while it ran."""
 
 
-# Storage, disk, processes, memory: what another time or another machine may have, and no job's fault.
+# Lack of storage, disk, processes or memory: the job is not at fault, and a later try or another machine may succeed.
 LACKS = (Transient, OSError, MemoryError)
 
 
 class JobRun:
-    """Runs one claimed job to its outcome, or lets it go."""
+    """A run of one claimed job, until its outcome or until the job goes back to the queue."""
 
     def __init__(self, config: WorkerConfig, record: Record, home: Path, claimed_at: float) -> None:
-        """`claimed_at`: monotonic seconds of the moment before the claim was written."""
+        """Keep the claimed record; `claimed_at` is the monotonic time in seconds just before the claim was written."""
         self._config = config
         self._queue = config.queue
         self._clock = config.queue.clock
@@ -65,9 +65,10 @@ class JobRun:
         self._transfers = config.transfers()
 
     def run(self) -> None:
-        """Ends with an outcome or with the job let go. Raises LeaseLost and Preempted, after the child has ended.
+        """Run the job until its outcome, or until it goes back to the queue.
 
-        Raises Transient when the storage does not even take the news.
+        Raises LeaseLost and Preempted, after the child has ended. Raises Transient when the storage does not
+        answer even the write of the result.
         """
         try:
             self._attempt()
@@ -82,7 +83,7 @@ class JobRun:
         except LACKS as error:
             log.warning("job %s: %s: %s", self._job.short_id, type(error).__name__, error)
             self._write(lambda record: self._queue.let_go(record, CRASHED))
-        except Exception:  # whatever a job does to us, the worker goes on to the next
+        except Exception:  # any error of one job must not stop the worker, which goes on to the next job
             log.exception("job %s failed", self._job.short_id)
             self._write(lambda record: self._queue.fail(record, "internal", OUR_ERROR))
         finally:
@@ -96,7 +97,7 @@ class JobRun:
         self._lease.record = change(self._lease.record)
 
     def _attempt(self) -> None:
-        """Start the child and follow it. It has ended when this returns or raises."""
+        """Start the child and handle its events. The child has ended when this method returns or raises."""
         spec = self._await(self._transfers.submit(self._prepare))
         child = self._config.launch(spec, self._home)
         try:
@@ -106,7 +107,7 @@ class JobRun:
             child.stop()
 
     def _prepare(self) -> Spec:
-        """Fetch the dataset and the files of committed stages; the spec of what is left to do."""
+        """Fetch the dataset and the files of committed stages; return the spec of the remaining work."""
         job = self._job
         dataset = self._home / "dataset.zip"
         self._manifests.folder.mkdir(parents=True, exist_ok=True)
@@ -131,7 +132,7 @@ class JobRun:
         )
 
     def _seconds_left(self) -> float:
-        """What the user's budget still holds: committed work is paid, and so is the time since the claim."""
+        """Return the seconds left of the budget, after committed work and the time since the claim."""
         paid = self._manifests.seconds + self._clock.monotonic() - self._began
         return max(0.0, self._job.options.minutes * 60.0 - paid)
 
@@ -156,7 +157,7 @@ class JobRun:
     def _commit(self, child: Child, offer: StageOffer | TrialOffer) -> None:
         answer = self._await(self._transfers.submit(self._manifests.commit, offer))
         child.answer(answer)
-        if answer.go is not None:  # what is adopted was counted by the attempt that made it
+        if answer.go is not None:  # an adopted result was counted by the attempt that made it
             self._count(offer)
 
     def _count(self, offer: StageOffer | TrialOffer) -> None:
@@ -167,7 +168,7 @@ class JobRun:
 
     def _end(self, status: int) -> None:
         if status != 0 or not self._manifests.complete:
-            self._lease.check()  # its end may be the guard's work
+            self._lease.check()  # the guard may have ended the child because the lease is lost
             log.error("job %s: the attempt's process ended with status %s", self._job.short_id, status)
             self._write(lambda record: self._queue.let_go(record, CRASHED))
             return
@@ -185,11 +186,12 @@ class JobRun:
             try:
                 return future.result(timeout=PULSE)
             except NotYet:
-                if future.done():  # just now; or the work itself timed out, and its result is that error
+                # The result just arrived, or the work itself raised a timeout error, which `result()` raises again.
+                if future.done():
                     return future.result()
 
     def _pulse(self) -> None:
-        """Look at everything that may end the attempt from outside. Raises Preempted, LeaseLost, Overdue, Transient."""
+        """Check everything that may end the attempt from outside. Raises Preempted, LeaseLost, Overdue, Transient."""
         if self._config.stopping():
             raise Preempted("the worker was told to stop")
         limits = self._queue.limits
@@ -202,7 +204,7 @@ class JobRun:
 
 
 def _progress(event: ProgressEvent) -> Progress:
-    """What the status page shows of a child's progress."""
+    """Return the progress that the status page shows, from an event of the child."""
     return Progress(
         stage=event.stage,
         fraction=event.fraction,
@@ -210,5 +212,5 @@ def _progress(event: ProgressEvent) -> Progress:
         quoted_seconds=event.quoted_seconds,
         remaining_seconds=event.remaining_seconds,
         candidates=tuple(CandidateShown.from_json(row) for row in event.candidates or ()),
-        curve=tuple(CurvePoint.from_json(point) for point in event.curve or ()),
+        curve=tuple(PointShown.from_json(point) for point in event.curve or ()),
     )

@@ -1,7 +1,8 @@
-"""Keeping the lease of one job: when to beat, when to stop, and a guard for the time in which a request hangs.
+"""The lease of one job: when to renew it, when to stop work, and a guard that acts while a request hangs.
 
-One thread owns all writes to the record, and a write can hang for a minute. The child must not: it is
-ended by the guard, so that an owner that cannot renew has stopped before another may take over.
+One thread makes all writes to the record, and a write can hang for a minute. The guard is a second thread: it ends the
+child, so that an owner that cannot renew has stopped before another worker may take the job over. A beat is a write
+that renews the lease.
 """
 
 from __future__ import annotations
@@ -23,43 +24,47 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class LeasePolicy:
-    """How long a lease is, and how it is kept."""
+    """The length of a lease, and the intervals at which it is renewed and checked."""
 
-    seconds: float  # without a write of its owner, after which another worker takes the job over
-    beat_share: float = 0.25  # of the lease between two beats: three may fail
-    beat_spread: float = 0.2  # so that workers do not beat in step
-    stop_share: float = 0.75  # of the lease without a renewal: stop before another may take over
-    write_gap: float = 1.1  # seconds; the service takes one write a second to one name
+    seconds: float  # without a write of its owner for so long, another worker takes the job over
+    beat_share: float = 0.25  # the time between two beats as a share of the lease: three beats may fail
+    beat_spread: float = 0.2  # the random part of that time, so that workers do not beat all at once
+    # The share of the lease without a renewal after which the owner stops, before another worker may take over.
+    stop_share: float = 0.75
+    write_gap: float = 1.1  # seconds between two writes; the service takes one write a second to one object
     progress_gap: float = 2.0  # seconds between two writes that only carry progress
-    guard_pause: float = 0.2  # seconds between two looks of the guard
+    guard_pause: float = 0.2  # seconds between two checks of the guard
 
     @property
     def stop_seconds(self) -> float:
-        """Seconds since the last renewal after which the owner stops."""
+        """The seconds since the last renewal after which the owner stops."""
         return self.stop_share * self.seconds
 
     def beat_seconds(self) -> float:
-        """Seconds from one beat to the next, drawn by chance."""
+        """Return the seconds from one beat to the next, drawn at random."""
         spread = random.uniform(1 - self.beat_spread, 1 + self.beat_spread)  # noqa: S311 (no secret)
         return self.beat_share * self.seconds * spread
 
 
 class LeaseKeeper:
-    """One lease, from the claim on. `record` is the newest that its owner has written."""
+    """The lease of one job from its claim on. `record` is the newest record that the owner has written."""
 
     def __init__(self, queue: Queue, record: Record, policy: LeasePolicy, since: float) -> None:
-        """`since` (monotonic seconds) is from before the claim's write: its answer may have been long on its way."""
+        """Keep the claimed record; `since` is the monotonic time in seconds before the claim was written.
+
+        It is not the time of the answer, which may have come much later.
+        """
         self.record = record
         self._queue = queue
         self._clock = queue.clock
         self._policy = policy
         self._renewed = since
-        self._given_up = False  # the child is ended: a renewal that comes through after all changes nothing
+        self._given_up = False  # the child is ended: a renewal that succeeds later changes nothing
         self._written = self._renewed
         self._next_beat = self._renewed + policy.beat_seconds()
 
     def check(self) -> None:
-        """Raises LeaseLost when the lease has not been renewed for so long that it may soon be another's."""
+        """Raise LeaseLost when the lease was not renewed for so long that another worker may soon take it."""
         if self._given_up or self._lost():
             raise LeaseLost(f"job {self.record.job.short_id}: the lease could not be renewed in time")
 
@@ -73,7 +78,7 @@ class LeaseKeeper:
 
     @contextmanager
     def guarding(self, end: Callable[[], object]) -> Iterator[None]:
-        """Call `end`, once, as soon as the lease is lost, whatever this thread is waiting for."""
+        """Call `end`, once, as soon as the lease is lost, even while this thread waits for a request."""
         over = threading.Event()
 
         def watch() -> None:
@@ -104,6 +109,6 @@ class LeaseKeeper:
             wait = min(self._policy.write_gap, self._policy.beat_seconds())
             self._next_beat = self._clock.monotonic() + wait
         else:
-            # From before the write: what counts is when the storage can have seen it at the earliest.
+            # The time before the write: another worker may count from the first moment the storage can have seen it.
             self._renewed = now
             self._next_beat = now + self._policy.beat_seconds()

@@ -1,4 +1,4 @@
-"""The worker's composition root: settings in, a polling worker out. Builds every client, once."""
+"""The start of a worker: it reads the settings, builds every client once, and polls for jobs."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from vm_worker.spec import Cluster
 from vm_worker.worker import Worker
 from vm_worker.worker_config import Launch, WorkerConfig
 
-MAIL_TIMEOUT = 30.0  # seconds
+MAIL_TIMEOUT = 30.0  # seconds for each request to the mail service
 
 log = logging.getLogger(__name__)
 
 
 def build(settings: Settings, stop: threading.Event, room: Path, launch: Launch) -> Worker:
-    """A worker on the real clients, with its own folder for scratch files."""
+    """Build a worker with the real clients and its own folder for scratch files."""
     figures = telemetry.opened(settings.telemetry_url, "modelmail-worker")
     queue = open_queue(settings, figures)
     config = WorkerConfig(
@@ -49,13 +49,16 @@ def build(settings: Settings, stop: threading.Event, room: Path, launch: Launch)
 
 
 def main(launch: Launch = Attempt) -> int:
-    """Poll until SIGTERM, Ctrl-C or word of preemption; a job in hand is handed back, to go on where it stood."""
-    # Their debug and info lines hold whole URLs.
+    """Poll until SIGTERM, Ctrl-C or preemption; return the exit status.
+
+    A running job goes back to the queue and continues from its committed stages.
+    """
+    # Their debug and info lines hold whole URLs, which may hold secrets.
     for name in ("urllib3", "google", "python_http_client"):
         logging.getLogger(name).setLevel(logging.WARNING)
     try:
         settings = Settings.from_env()
-        providers.provider(settings)  # a wrong address is told as any wrong setting
+        providers.provider(settings)  # a wrong address is reported in the same way as any wrong setting
         logformat.begin(settings.log_format, settings.project)
     except ValueError as error:
         logging.basicConfig()

@@ -1,7 +1,7 @@
 """The write-once manifests of a job's stages and trials, and the files that they name.
 
-A stage is committed by creating `<id>/stages/<stage>.json`, a trial by creating `<id>/trials/<key>.json`.
-A manifest that exists is adopted: its files replace one's own, and its work is not done again.
+A stage is committed when `<id>/stages/<stage>.json` is created, a trial when `<id>/trials/<key>.json` is created.
+An attempt adopts a manifest that exists: the files of the manifest replace its own, and the work is not repeated.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class ManifestFile(AsJson):
-    """One file of a committed stage, in the bucket."""
+    """A file of a committed stage, in the bucket."""
 
-    object: str  # its name in the bucket of models
+    object: str  # the object's name in the bucket of models
     bytes: int
     sha256: str
     content_type: str
-    public: bool  # the user may download it
+    public: bool  # true: the user may download the file
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,23 +46,23 @@ class Manifest(AsJson):
     """The record of one committed stage or trial."""
 
     stage: Stage | None = only_if_known()
-    trial: str | None = only_if_known()  # the key, 40 hex digits
-    token: int  # of the lease under which it was written
-    seconds: float  # that the work took
+    trial: str | None = only_if_known()  # the trial's key, 40 hex digits
+    token: int  # the fencing token of the lease under which it was written
+    seconds: float  # the time that the work took
     result: JsonObject
-    files: Mapping[str, ManifestFile]  # by the name in the attempt's folder
+    files: Mapping[str, ManifestFile]  # by the file's name in the attempt's folder
 
     @property
     def done(self) -> Done:
-        """What the next attempt's child is told of it."""
+        """Return the result for the child of the next attempt, which adopts it."""
         return Done(self.result, self.seconds)
 
 
 class Manifests:
-    """One attempt's view of its job's stages and trials. Its calls block: they belong into a transfer thread."""
+    """The stages and trials of a job, as one attempt uses them. Its methods block: call them in the transfer thread."""
 
     def __init__(self, queue: Queue, job: Job, folder: Path, check: Callable[[], None]) -> None:
-        """`check` raises LeaseLost for an owner that must write nothing more."""
+        """Keep the job and the attempt's folder; `check` raises LeaseLost for an owner that must not write any more."""
         if job.lease is None:
             raise Bug(f"job {job.short_id} has no owner")
         self.folder = folder
@@ -77,7 +77,7 @@ class Manifests:
 
     @property
     def complete(self) -> bool:
-        """Whether every stage that the child makes is committed."""
+        """True when every stage that the child runs is committed."""
         return Stage.REPORT in self._stages
 
     @property
@@ -92,7 +92,10 @@ class Manifests:
 
     @property
     def seconds(self) -> float:
-        """Seconds of the budget that committed work has used: those of a tuning hold its own attempt's trials."""
+        """The seconds of the budget that committed work has used.
+
+        The time of a tune stage includes the trials of its own attempt.
+        """
         tuner = self._stages[Stage.TUNE].token if Stage.TUNE in self._stages else None
         trials = (trial.seconds for trial in self._trials.values() if trial.token != tuner)
         return float(sum(stage.seconds for stage in self._stages.values()) + sum(trials))
@@ -105,7 +108,7 @@ class Manifests:
             raise Transient("the dataset is gone: its job was deleted, or another worker has ended it") from None
 
     def adopt_all(self) -> None:
-        """Take over what earlier attempts have committed, their files fetched. Raises Transient."""
+        """Adopt all results that earlier attempts have committed, and fetch their files. Raises Transient."""
         for stage in Stage:
             manifest = self._read(self._stage_name(stage))
             if manifest is not None:
@@ -117,9 +120,9 @@ class Manifests:
                 self._trials[str(manifest.trial)] = manifest
 
     def commit(self, offer: StageOffer | TrialOffer) -> Answer:
-        """Write a stage's or a trial's manifest once, its files first; the answer for the child.
+        """Upload the files of a stage or a trial, then create its manifest once; return the answer for the child.
 
-        Raises Transient and LeaseLost, and Bug for a trial whose key is none.
+        Raises Transient and LeaseLost, and Bug for a trial with an invalid key.
         """
         if isinstance(offer, TrialOffer):
             key = _checked_key(offer.key)
@@ -127,7 +130,7 @@ class Manifests:
         return self._commit(self._stage_name(offer.stage), self._manifest(offer, stage=offer.stage), self._stages)
 
     def public_files(self) -> dict[str, FileEntry]:
-        """What the user may download, by name."""
+        """Return the files that the user may download, by name."""
         return {
             name: FileEntry(file.object, file.bytes, file.content_type)
             for manifest in self._stages.values()
@@ -138,7 +141,7 @@ class Manifests:
     def _manifest(
         self, offer: StageOffer | TrialOffer, *, stage: Stage | None = None, trial: str | None = None
     ) -> Manifest:
-        """The manifest of an offer, whose files are in the bucket by now."""
+        """Return the manifest of an offer whose files are uploaded."""
         return Manifest(
             stage=stage,
             trial=trial,
@@ -158,7 +161,7 @@ class Manifests:
         return Answer(adopt=there.result)
 
     def _create(self, name: str, manifest: Manifest) -> Manifest | None:
-        """Write once; the manifest of another attempt where that was first."""
+        """Create the manifest, or return the manifest of another attempt that created it first."""
         data = json.dumps(manifest.to_json(), indent=1).encode()
         try:
             self._retry(lambda: self._models.put(name, data, if_generation=0))
@@ -206,7 +209,7 @@ class Manifests:
 
 
 def _checked_key(key: str) -> str:
-    """A trial's key, which becomes part of an object's name. Raises Bug for another text."""
+    """Return a trial's key, which becomes part of an object's name. Raises Bug for any other text."""
     if not TRIAL_KEY.fullmatch(key):
         raise Bug("a trial's key is not 40 hex digits")
     return key

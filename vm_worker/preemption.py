@@ -1,7 +1,7 @@
-"""Asks the metadata server whether this Spot machine is being taken back; it says so up to 30 s before the end.
+"""A watch on the metadata server for preemption: the cloud takes a Spot machine back up to 30 s after the notice.
 
 https://cloud.google.com/compute/docs/instances/create-use-preemptible, "Detect preemption": the value
-`instance/preempted` turns TRUE; a request with `wait_for_change` is answered when it does.
+`instance/preempted` becomes TRUE; a request with `wait_for_change` is answered when the value changes.
 """
 
 from __future__ import annotations
@@ -13,15 +13,16 @@ from collections.abc import Callable
 import requests
 
 PATH = "/computeMetadata/v1/instance/preempted"
-FLAVOR = {"Metadata-Flavor": "Google"}  # the server wants it, and shows it, so that no other is believed
-HANG = 60  # seconds that the server may keep a question
-AGAIN = 5.0  # seconds after a question that failed
+# The server requires this header, and its answers carry it, so that no other server is believed.
+FLAVOR = {"Metadata-Flavor": "Google"}
+HANG = 60  # seconds that the server may hold a request
+AGAIN = 5.0  # seconds until the next request after one that failed
 
 log = logging.getLogger(__name__)
 
 
 def watch(url: str, preempted: Callable[[], None], again: float = AGAIN) -> threading.Thread | None:
-    """Ask in a thread of its own and call `preempted` once. None, and no thread, without a `url`."""
+    """Watch in a new thread and call `preempted` once. Return the thread, or None when there is no `url`."""
     if not url:
         return None
     thread = threading.Thread(target=_ask, args=(url.rstrip("/") + PATH, preempted, again), daemon=True)
@@ -30,10 +31,10 @@ def watch(url: str, preempted: Callable[[], None], again: float = AGAIN) -> thre
 
 
 def _ask(url: str, preempted: Callable[[], None], again: float) -> None:
-    etag = "0"  # answered at once, with the value of now
+    etag = "0"  # the first request is answered at once, with the current value
     pause = threading.Event()
     with requests.Session() as session:
-        session.trust_env = False  # never through a proxy
+        session.trust_env = False  # never use a proxy
         while True:
             try:
                 etag, value = _value(session, url, etag)
@@ -48,11 +49,11 @@ def _ask(url: str, preempted: Callable[[], None], again: float) -> None:
 
 
 def _value(session: requests.Session, url: str, etag: str) -> tuple[str, str]:
-    """The value and its version. Raises ValueError when it is no metadata server that answers."""
+    """Return the value and its version. Raises ValueError when the answer is not from a metadata server."""
     asked = {"wait_for_change": "true", "timeout_sec": str(HANG), "last_etag": etag}
     answer = session.get(url, params=asked, headers=FLAVOR, timeout=(5.0, HANG + 10.0), allow_redirects=False)
     if answer.status_code != requests.codes.ok or answer.headers.get("Metadata-Flavor") != "Google":
         raise ValueError("no metadata server")
     if "ETag" not in answer.headers:
-        raise ValueError("no version")  # every question would be answered at once
+        raise ValueError("no version")  # without a version every request would be answered at once
     return answer.headers["ETag"], answer.text.strip().upper()

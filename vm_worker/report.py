@@ -23,20 +23,20 @@ from vm_worker.results.candidates import CandidateRow
 VERSION = 1
 SKIPPED_SHOWN = 20
 CURVES = "curves.png"
-PARETO = "pareto.png"  # where there is more than one candidate to show
+PARETO = "pareto.png"  # drawn when there is more than one candidate to show
 CARD = "model_card.md"
 BYTES_A_PARAMETER = 4
 
 
 def build(facts: Facts) -> dict[str, Any]:
-    """report.json: every number of the job, and the sentences that page and mail share. Pure."""
+    """Return report.json: every number of the job, and the sentences that page and mail share."""
     figures = {"pictures": {}, **facts.sections.figures(facts)}
     built = {"version": VERSION, **_sayings(facts), **_learning(facts), **figures, **_delivery(facts)}
     return {key: _finite(value) for key, value in built.items()}
 
 
 def _sayings(facts: Facts) -> JsonObject:
-    """The part about the job itself: what is said of it, and how to repeat it."""
+    """Return the part about the job itself: its sentences, and how to repeat it."""
     dataset, sections = facts.dataset, facts.sections
     return {
         "task": sections.task,
@@ -57,7 +57,7 @@ def _sayings(facts: Facts) -> JsonObject:
 
 
 def _learning(facts: Facts) -> JsonObject:
-    """The part about learning: what was tried, in what time."""
+    """Return the part about learning: the candidates and trials, and their times."""
     select, tune = facts.select.to_json(), facts.tune.to_json()
     return {
         "candidates": [one.to_json() for one in _candidates(facts)],
@@ -77,7 +77,7 @@ def _learning(facts: Facts) -> JsonObject:
 
 
 def _delivery(facts: Facts) -> JsonObject:
-    """The part about the files that are handed over."""
+    """Return the part about the delivered files."""
     export = facts.export.to_json()
     return {
         "model": facts.evaluate.model.to_json(),
@@ -92,9 +92,9 @@ def _delivery(facts: Facts) -> JsonObject:
 
 
 def write(facts: Facts, built: Mapping[str, Any], folder: Path) -> list[str]:
-    """Write the report and its pictures; returns the names of the files.
+    """Write the report and its pictures; return the names of the files.
 
-    report.html is self-contained, `built` becomes report.json, results.csv has the candidates and the trials.
+    report.html is self-contained, `built` becomes report.json, results.csv lists the candidates and the trials.
     """
     drawn = facts.sections.draw(facts, folder)
     if curve := [*facts.select.curve, *facts.tune.curve]:
@@ -104,7 +104,7 @@ def write(facts: Facts, built: Mapping[str, Any], folder: Path) -> list[str]:
         drawn.append(PARETO)
     (folder / CARD).write_text(card(built), encoding="utf-8")
     tables.write_results(folder / "results.csv", _candidates(facts), facts.tune.trials)
-    # Half characters of broken names have no UTF-8; a JSON escape keeps them as they were.
+    # A file name may hold lone surrogates, which UTF-8 cannot encode; a JSON escape keeps them.
     text = json.dumps(built, ensure_ascii=False, indent=1, allow_nan=False)
     (folder / "report.json").write_bytes(text.encode("utf-8", "backslashreplace"))
     photos = [name for name in facts.sections.shown(facts) if (folder / name).exists()]
@@ -114,18 +114,18 @@ def write(facts: Facts, built: Mapping[str, Any], folder: Path) -> list[str]:
 
 
 def page(report: Mapping[str, Any], pictures: Mapping[str, str]) -> str:
-    """report.html, with the pictures (name -> address) in it."""
+    """Return report.html with its pictures; `pictures` gives the address of each picture by name."""
     return render("report.html", report=report, pictures=pictures, body=row_of(report).page)
 
 
 def card(report: Mapping[str, Any]) -> str:
-    """model_card.md, after Mitchell et al. (2019), "Model Cards for Model Reporting"."""
+    """Return model_card.md, after Mitchell et al. (2019), "Model Cards for Model Reporting"."""
     made = [row for row in report["exports"] if row["state"] == "made" and row.get("accuracy") is not None]
     return render(row_of(report).card, report=report, data=report["dataset"], made=made)
 
 
 def _finite(value: Any) -> Any:
-    """The value without NaN and infinities, which JSON does not have: what was not measured is None."""
+    """Return the value with None in place of NaN and infinities, which JSON does not have. None means not measured."""
     if isinstance(value, Mapping):
         return {key: _finite(one) for key, one in value.items()}
     if isinstance(value, list | tuple):
@@ -138,7 +138,10 @@ def _candidates(facts: Facts) -> list[CandidateCost]:
 
 
 def _candidate(row: CandidateRow, facts: Facts) -> CandidateCost:
-    """The row with the size of its file: of model.h5 for the chosen one, else about, by its parameters."""
+    """Return the row with the size of its model's file, in bytes.
+
+    The chosen candidate has the size of model.h5, any other an estimate by its number of parameters.
+    """
     size = None if row.parameters is None else row.parameters * BYTES_A_PARAMETER
     chosen = row.name == facts.select.winner
     cost = facts.export.costs.get(row.name)
@@ -168,7 +171,7 @@ def _winner(facts: Facts) -> JsonObject:
 
 
 def _price(facts: Facts) -> JsonObject | None:
-    """What the machine's time was quoted at, and cost; in the unit of the hourly price."""
+    """Return the quoted and the real price of the machine's time, in the currency of the hourly price."""
     if not facts.hourly_price:
         return None
     spent = {"took": sum(facts.seconds.values()), "quoted": facts.quoted_seconds or 0.0}
@@ -183,14 +186,18 @@ def _delete_after(facts: Facts) -> str:
 
 
 def _command(facts: Facts) -> str:
-    """The command that repeats the run. It names what was measured: other weights or speeds change nothing."""
+    """Return the command that repeats the run. It names the candidates that were measured.
+
+    Other pretrained weights or another speed of the machine therefore do not change the candidates.
+    """
     options = facts.job.options
     measured = [row.name for row in facts.select.candidates if row.validation_score is not None]
     ran = [row for row in facts.tune.trials if row.state != "skipped" and row.kind != "views"]
     flags = {
         "minutes": options.minutes,
         "objective": options.objective,
-        "candidates": ",".join(key for key in measured if key in CANDIDATES),  # those from scratch have a flag
+        # Networks trained from scratch have an option of their own.
+        "candidates": ",".join(key for key in measured if key in CANDIDATES),
         "search": options.search,
         "epochs": options.epochs,
         "trials": len(ran),

@@ -19,15 +19,15 @@ from vm_worker.results.trials import Tuned
 
 @dataclass(frozen=True)
 class JobFacts:
-    """The job itself."""
+    """The facts of the job itself."""
 
     id_short: str
-    created_at: str  # ISO 8601
+    created_at: str  # time of the upload in ISO 8601
     started_at: str
     options: Options
 
     def to_json(self) -> JsonObject:
-        """The fields as JSON values."""
+        """Return the fields as JSON values."""
         return {
             "id_short": self.id_short,
             "created_at": self.created_at,
@@ -45,62 +45,62 @@ class Licence(AsJson):
 
 
 class TestedModel(Protocol):
-    """What every task's evaluate stage commits: at least the figures of the model itself."""
+    """The minimum that the evaluate stage of every task commits: the figures of the model itself."""
 
     @property
     def model(self) -> ModelFigures:
-        """Layers, parameters and size."""
+        """The layers, the parameters and the size of the model."""
         ...
 
 
 class Sections(Protocol):
-    """What a task says in the report. Each method gets the facts of the whole job."""
+    """The parts of the report that a task writes. Each method gets the facts of the whole job."""
 
     @property
     def task(self) -> str:
-        """The task's name, by which pages and mails choose their templates."""
+        """The task's name, which selects the templates of pages and mails."""
         ...
 
     def subject(self, facts: Facts) -> str:
-        """The subject of the mail."""
+        """Return the subject of the mail."""
         ...
 
     def headline(self, facts: Facts) -> str:
-        """One sentence that a person can forward."""
+        """Return one sentence with the main result, which the user can forward."""
         ...
 
     def cautions(self, facts: Facts) -> list[str]:
-        """What a careful reader of the figures would say."""
+        """Return sentences that warn of weak points in the figures."""
         ...
 
     def next_steps(self, facts: Facts) -> list[str]:
-        """What to do with the model, the most useful first."""
+        """Return sentences that advise the user on the next steps, the most useful first."""
         ...
 
     def figures(self, facts: Facts) -> JsonObject:
-        """Keys of report.json for the test photos. A task without templates of its own gives "sections".
+        """Return the keys of report.json for the test photos. A task without its own templates gives "sections".
 
         That is a list of {"title", "paragraphs": [sentence], "columns": [name], "rows": [[cell]]}.
         """
         ...
 
     def draw(self, facts: Facts, folder: Path) -> list[str]:
-        """Draw the task's pictures into the folder; returns the names of those that the user may download."""
+        """Draw the task's pictures into the folder; return the names of the pictures that the user may download."""
         ...
 
     def shown(self, facts: Facts) -> tuple[str, ...]:
-        """Names of pictures that an earlier stage has drawn and that the page shows, too."""
+        """Return the names of pictures that an earlier stage has drawn and that the page shows, too."""
         ...
 
     @property
     def mail_pictures(self) -> tuple[str, ...]:
-        """Names of pictures in the mail: none that shows photos, as a mail cannot be deleted afterwards."""
+        """Return the names of the pictures in the mail. None shows photos, as a mail cannot be deleted afterwards."""
         ...
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What the stages committed, and what the report says of the job besides."""
+    """The results that the stages committed, and the other facts that the report shows."""
 
     job: JobFacts
     dataset: TakenIn
@@ -109,11 +109,12 @@ class Facts:
     evaluate: TestedModel
     export: Exported
     sections: Sections
-    seconds: Mapping[str, float]  # by stage, of the stages that ended so far
-    versions: Mapping[str, str]  # of Python and of the packages
+    seconds: Mapping[str, float]  # the time of each stage that has ended
+    versions: Mapping[str, str]  # the versions of Python and of the packages
     licence: Licence
-    size: int  # pixels: the side of the picture that the winner takes
-    quoted_seconds: float | None = None  # told before the training, everything included
-    hourly_price: float = 0.0  # of the machine; 0 = not said
-    model_days: int = 30  # how long the model can be downloaded
-    files_url: str = ""  # absolute, such as https://.../jobs/<id>/files; empty: links to files that lie beside
+    size: int  # the side in pixels of the square input of the winner
+    quoted_seconds: float | None = None  # the time that was quoted before the training, from claim to outcome
+    hourly_price: float = 0.0  # the price of the machine; 0: not known
+    model_days: int = 30  # days for which the model can be downloaded
+    # Absolute, such as https://.../jobs/<id>/files; empty: the links name files in the report's own folder.
+    files_url: str = ""

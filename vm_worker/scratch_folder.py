@@ -1,6 +1,6 @@
-"""Makes a worker's own folder for scratch files, and removes the folders of workers that were killed.
+"""The scratch folder of a worker, and the removal of the folders of workers that were killed.
 
-A folder belongs to a living worker as long as its lock is held; the system lets go of a lock with its process.
+A worker holds a file lock on its folder as long as it lives; the system releases the lock when the process ends.
 """
 
 from __future__ import annotations
@@ -20,11 +20,12 @@ log = logging.getLogger(__name__)
 
 @contextmanager
 def scratch_folder(root: Path, name: str) -> Iterator[Path]:
-    """`<root>/<name>` until the block ends. Raises OSError where the folder cannot be made."""
+    """Make the folder `<root>/<name>` and remove it after the block. Raises OSError when it cannot be made."""
     root.mkdir(parents=True, exist_ok=True)
     own = root / name
     with (root / LOCK).open("w") as gate:
-        fcntl.flock(gate, fcntl.LOCK_EX)  # nobody takes a folder for dead between its making and its locking
+        # Between its making and its locking, no other worker may take the folder for an abandoned one.
+        fcntl.flock(gate, fcntl.LOCK_EX)
         _clear(root)
         own.mkdir()
         lock = (own / LOCK).open("w")
@@ -37,7 +38,7 @@ def scratch_folder(root: Path, name: str) -> Iterator[Path]:
 
 
 def _clear(root: Path) -> None:
-    """Remove the folders of workers that were killed: photos of users must not stay where nobody looks after them."""
+    """Remove the folders of workers that were killed: they may hold photos of users."""
     for lock in sorted(root.glob(f"*/{LOCK}")):
         with lock.open("w") as file:
             if _free(file):

@@ -1,4 +1,4 @@
-"""The spec of an attempt: one JSON file with all that its child process is told."""
+"""The spec of an attempt: one JSON file with everything that its child process is told."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ USUAL_STAGES = "vm_worker.stages.table"
 
 @dataclass(frozen=True)
 class Done:
-    """A stage or a trial that an earlier attempt has committed: it is adopted, not made again."""
+    """A stage or a trial that an earlier attempt has committed. The attempt adopts it instead of making it again."""
 
     result: JsonObject
     seconds: float
@@ -24,37 +24,37 @@ class Done:
 
 @dataclass(frozen=True)
 class Cluster:
-    """A Ray cluster for candidates and trials, and what each task of it gets."""
+    """A Ray cluster for candidates and trials, and the resources of each of its tasks."""
 
-    address: str = ""  # empty: none; "local": a Ray that is started on this machine
-    workers: int = 0  # tasks at a time; 0 = as many as it has room for
-    cpus: float = 1.0  # of a task
-    gpus: float = 0.0  # of a task
+    address: str = ""  # empty: no cluster; "local": a Ray cluster that is started on this machine
+    workers: int = 0  # tasks at the same time; 0: as many as the cluster has room for
+    cpus: float = 1.0  # processors for a task
+    gpus: float = 0.0  # GPUs for a task
 
 
 @dataclass(frozen=True)
 class Spec:
-    """One attempt at one job."""
+    """The spec of one attempt at one job."""
 
-    job: str  # the id's first 8 characters
-    dataset: Path  # the zip
-    folder: Path  # where artifacts are written
+    job: str  # the first 8 characters of the job's ID
+    dataset: Path  # the user's zip
+    folder: Path  # the folder for the stages' files
     options: Options
     limits: Limits
-    seconds: float  # left of the budget
-    created_at: str  # ISO 8601
+    seconds: float  # seconds left of the budget
+    created_at: str  # time of the upload in ISO 8601
     started_at: str
-    weights: str = ""  # a folder of <key>.weights.h5
+    weights: str = ""  # a folder with files <key>.weights.h5
     download_weights: bool = False
-    files_url: str = ""  # absolute; the report's links start with it
-    done: Mapping[str, Done] = field(default_factory=dict)  # by stage
-    trials: Mapping[str, Done] = field(default_factory=dict)  # by key, 40 hex digits
-    hourly_price: float = 0.0  # of the machine; 0 = not said
+    files_url: str = ""  # absolute address; the report's links start with it
+    done: Mapping[str, Done] = field(default_factory=dict)  # committed stages by name
+    trials: Mapping[str, Done] = field(default_factory=dict)  # committed trials by key, 40 hex digits
+    hourly_price: float = 0.0  # the price of the machine; 0: not known
     cluster: Cluster = field(default_factory=Cluster)
-    stages: str = USUAL_STAGES  # the module whose STAGES the child runs
+    stages: str = USUAL_STAGES  # the module whose list STAGES the child runs
 
     def save(self, path: Path) -> None:
-        """Write as JSON."""
+        """Write the spec as JSON."""
         plain = asdict(self) | {
             "dataset": str(self.dataset),
             "folder": str(self.folder),
@@ -64,7 +64,7 @@ class Spec:
 
     @classmethod
     def load(cls, path: Path) -> Spec:
-        """Read what `save` wrote."""
+        """Read a spec that `save` wrote."""
         plain = json.loads(path.read_text(encoding="utf-8"))
         plain["dataset"] = Path(plain["dataset"])
         plain["folder"] = Path(plain["folder"])

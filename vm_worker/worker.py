@@ -1,4 +1,4 @@
-"""The worker: it polls for a job that it may take, runs it, and sweeps from time to time."""
+"""The worker: it polls for a job that it may claim, runs it, and cleans up the buckets from time to time."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ from jobs.sweep import retire, sweep
 from vm_worker.job_run import JobRun, Preempted
 from vm_worker.worker_config import WorkerConfig
 
-RETIRE_SECONDS = 3600.0  # between two deletions of models whose retention has ended
-LONGEST_WAIT = CRASH.most * (1 + CRASH.jitter)  # seconds that a job is ever told to wait after a crash
-REST_PAUSE = 0.2  # seconds between two looks at whether to stop
-LOG_LINES = 30  # of an attempt's own log, that go into the worker's
+RETIRE_SECONDS = 3600.0  # seconds between two deletions of models whose retention has ended
+LONGEST_WAIT = CRASH.most * (1 + CRASH.jitter)  # the longest wait in seconds that a job is given after a crash
+REST_PAUSE = 0.2  # seconds between two checks whether to stop
+LOG_LINES = 30  # last lines of an attempt's log that are copied into the worker's log
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Sighting:
-    """When this worker first saw a record at this generation, on its own clock."""
+    """The first time, on this worker's own clock, at which it saw a record at this generation."""
 
     generation: int
-    since: float  # monotonic seconds
+    since: float  # monotonic seconds of that time
 
 
 class Worker:
-    """One worker. Any number of them may run against the same buckets."""
+    """A worker. Any number of workers may run on the same buckets."""
 
     def __init__(self, config: WorkerConfig, postman: Postman, name: str, work: Path) -> None:
         self._config = config
@@ -49,7 +49,7 @@ class Worker:
         self._retired: float | None = None
 
     def step(self) -> bool:
-        """Sweep, if it is time, and run one job if there is one to run. True when a job was run.
+        """Clean up the buckets, if it is time, and run one job if one is waiting. Return True when a job was run.
 
         Raises Transient when the storage does not answer, Preempted when the worker must stop.
         """
@@ -63,9 +63,10 @@ class Worker:
         return False
 
     def _claimable(self) -> Iterator[Waiting]:
-        """The jobs that may be taken, oldest upload first; a job waits while an older one of its address runs.
+        """Yield the jobs that may be claimed, oldest upload first.
 
-        Records are read one by one, as far as they are asked for: a long queue costs a step nothing.
+        A job waits while an older job of the same mail address runs. Records are read one by one, only as far as the
+        caller asks: a long queue does not slow a step down.
         """
         busy, running = set(), set()
         for one in self._queue.waiting():
@@ -80,18 +81,21 @@ class Worker:
                 busy.add(job.email_hmac)
             elif self._due(job) and job.email_hmac not in busy:
                 yield one
-                busy.add(job.email_hmac)  # another was faster: it runs
+                busy.add(job.email_hmac)  # another worker has claimed the job first, and runs it
         self._sightings = {job_id: self._sightings[job_id] for job_id in running & self._sightings.keys()}
 
     def _due(self, job: Job) -> bool:
-        """Whether the job's wait is over. One longer than any that is ordered comes from a wrong clock: none at all."""
+        """Return whether the job's waiting time is over. A time beyond the longest possible wait counts as over.
+
+        Such a time can only come from a wrong clock.
+        """
         if job.retry_at is None:
             return True
         wait = (job.retry_at - self._clock.now()).total_seconds()
         return wait <= 0 or wait > LONGEST_WAIT
 
     def _dead(self, record: Record) -> bool:
-        """Whether the record has not changed for a whole lease on this worker's own clock: no wall clock takes part."""
+        """Return whether the record has not changed for a whole lease, by this worker's monotonic clock."""
         before = self._sightings.get(record.job.id)
         if before is None or before.generation != record.generation:
             self._sightings[record.job.id] = Sighting(record.generation, self._clock.monotonic())
@@ -112,7 +116,7 @@ class Worker:
         self._settle(job.id)
 
     def _settle(self, job_id: str) -> None:
-        """Deliver the mail of an outcome, whoever wrote it, and remove what was uploaded for a job that was lost."""
+        """Send the mail of an outcome, whichever process wrote it, and delete the uploads of a job that was lost."""
         after = self._queue.read(job_id)
         if after is None:
             return
@@ -121,7 +125,7 @@ class Worker:
             self._postman.try_to_deliver(job_id)
 
     def _keep_log(self, home: Path, short_id: str) -> None:
-        """Copy the end of the attempt's own log into this one, for the operator: the folder goes with the job."""
+        """Copy the end of the attempt's log into the worker's log: the attempt's folder is deleted with the job."""
         path = home / "attempt.log"
         if path.exists():
             lines = path.read_text(encoding="utf-8", errors="replace").splitlines()[-LOG_LINES:]
@@ -141,9 +145,10 @@ class Worker:
         return not self._config.stopping()
 
     def forever(self, poll_seconds: float, leave: Callable[[float], bool] = lambda idle: False) -> None:
-        """Poll until the worker is told to stop. Nothing that a job or the storage does ends this.
+        """Poll until the worker is told to stop. No error of a job or of the storage ends the loop.
 
-        `leave` is asked after each poll without work, with the seconds since the last one that had some.
+        `leave` is called after each poll without work, with the seconds since the last poll that found some. It returns
+        True when the machine will be removed.
         """
         worked = self._clock.monotonic()
         while not self._config.stopping():

@@ -1,4 +1,4 @@
-"""The configuration that a worker is given at its start, and that holds for every job that it runs."""
+"""The configuration that a worker gets at its start, and that is the same for every job that it runs."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from vm_worker.spec import Cluster, Spec
 
 
 class Child(Protocol):
-    """The process of an attempt, as the worker sees it."""
+    """The child process of an attempt, as the worker uses it."""
 
     def next_event(self, timeout: float) -> Event | Ended | None:
-        """An event, `ENDED`, or None after `timeout` seconds."""
+        """Return the next event, `ENDED`, or None after `timeout` seconds."""
         ...
 
     def answer(self, answer: Answer) -> None:
-        """Tell the child what became of a stage or a trial that it has offered."""
+        """Tell the child whether a stage or a trial that it offered is committed."""
         ...
 
     def stop(self) -> int:
-        """Kill; returns the exit status."""
+        """Kill the child; return its exit status."""
         ...
 
     def wait(self) -> int:
-        """The exit status of a child that has ended."""
+        """Return the exit status of a child that has ended."""
         ...
 
 
@@ -39,22 +39,23 @@ Launch = Callable[[Spec, Path], Child]
 
 
 def one_thread() -> Executor:
-    """The thread of one job's downloads and uploads: beats go on beside it."""
+    """Return a pool of one thread for one job's downloads and uploads, so that the lease is renewed meanwhile."""
     return ThreadPoolExecutor(1, thread_name_prefix="transfer")
 
 
 @dataclass(frozen=True)
 class WorkerConfig:
-    """What holds for every job that a worker runs."""
+    """The configuration of a worker, the same for every job that it runs."""
 
     queue: Queue
     launch: Launch
     lease: LeasePolicy
     weights: str = ""  # a folder of pretrained weights
     download_weights: bool = False
-    public_url: str = ""  # of the service; the report's links start with it
-    hourly_price: float = 0.0  # of the machine; 0 = not said
+    public_url: str = ""  # the address of the service; the report's links start with it
+    hourly_price: float = 0.0  # the price of the machine; 0: not known
     stopping: Callable[[], bool] = field(default=lambda: False)
     cluster: Cluster = field(default_factory=Cluster)
     telemetry: Telemetry = field(default_factory=Silent)
-    transfers: Callable[[], Executor] = one_thread  # called once for each job
+    # Makes the pool of a job's downloads and uploads; called once for each job.
+    transfers: Callable[[], Executor] = one_thread

@@ -1,1 +1,1 @@
-"""Mails to users and to the operator: what they say, who wants none, and how they leave."""
+"""The mails to users and to the operator: their texts, the addresses that refuse them, and their sending."""

@@ -15,7 +15,7 @@ from jobs.mail.message import Mail, Picture
 from jobs.render import render
 from jobs.tasks import row_of
 
-# Most clients show the first 102 KB of a mail and hide the rest; long tables are cut for that.
+# Most mail programs show the first 102 KB of a mail and hide the rest; long tables are cut for that.
 ROWS = {"candidates": 12, "classes": 25, "pairs": 5, "skipped": 5, "warnings": 6, "trials": 6, "layers": 9}
 
 
@@ -24,9 +24,9 @@ class Letterhead:
     """The parts that are the same in every mail of an installation."""
 
     sender: str
-    operator: str  # an address; who hears of failed jobs
-    public_url: str  # without a slash at its end
-    secret: str  # signs the links that delete, and that refuse further mail
+    operator: str  # the address that is told of failed jobs
+    public_url: str  # address of the service, without a slash at its end
+    secret: str  # the key of the links that delete a job, and that refuse further mail
 
 
 @dataclass(frozen=True)
@@ -39,16 +39,16 @@ class Letter:
     pictures: Mapping[str, bytes]  # file name -> PNG
 
     def template(self, kind: str) -> str:
-        """The template of a mail, without its ending. A report's is that of its task."""
+        """Return the name of a mail's template, without its ending. Reports have a template for each task."""
         return row_of(self.report).mail if kind == "report" and self.report else f"mail/{kind}"
 
 
 def compose(
     job: Job, kind: str, head: Letterhead, report: Mapping[str, Any] | None, pictures: Mapping[str, bytes]
 ) -> Mail:
-    """Write the mail of that kind: report, rejected, failed (to the user) or operator.
+    """Return the mail of that kind: report, rejected, failed (to the user) or operator.
 
-    Raises Bug for an unknown kind, a mail to nobody, or a report mail without a report.
+    Raises Bug for an unknown kind, a mail without recipient, or a report mail without a report.
     """
     if kind not in _KINDS:
         raise Bug(f"there is no mail of kind {kind}")
@@ -79,7 +79,7 @@ def _report(letter: Letter, to: str) -> Mail:
 
 
 def _subject(report: Mapping[str, Any]) -> str:
-    """The subject that the report gives, or for a report of the version before, which gave none, the same."""
+    """Return the subject that the report gives. A report of the version before has none, and gets the same text."""
     if "subject" in report:
         return str(report["subject"])
     share, photos = wording.percent(report["test"]["accuracy"]), wording.plural(report["test"]["images"], "new photo")
@@ -108,7 +108,7 @@ _KINDS: Mapping[str, Callable[[Letter, str], Mail]] = {
 
 
 def _row(letter: Letter) -> Code:
-    """Find the error's row of the table. An unknown code, from a newer worker, reads as `internal`."""
+    """Return the error's row of the table. An unknown code, from a newer worker, counts as `internal`."""
     return CODES.get(letter.job.error.code if letter.job.error else "", CODES["internal"])
 
 
@@ -125,7 +125,7 @@ def _error(letter: Letter) -> dict[str, object]:
 
 
 def _links(letter: Letter) -> dict[str, str]:
-    """Make the absolute addresses; `files` wants a file's name after it."""
+    """Return the absolute addresses; a file's name must follow that of `files`."""
     page = f"{letter.head.public_url}/jobs/{letter.job.id}"
     token = tokens.delete_token(letter.head.secret, letter.job.id)
     return {
@@ -143,7 +143,10 @@ def _refuse_link(letter: Letter) -> str:
 
 
 def _headers(letter: Letter, kind: str) -> dict[str, str]:
-    """Make the "unsubscribe" button of mail programs (RFC 8058). The operator asked for their mail by a setting."""
+    """Return the headers of the "unsubscribe" button of mail programs (RFC 8058).
+
+    The operator's mails have none, as a setting asks for them.
+    """
     if kind == "operator":
         return {}
     return {
@@ -166,6 +169,9 @@ def _mail(letter: Letter, kind: str, to: str, subject: str, values: Mapping[str,
 
 
 def _message_id(job_id: str, kind: str) -> str:
-    """Make the same id for every try, so that a mail sent twice shows once; the job's id is secret and stays out."""
+    """Return the same id for every try, so that a mail that is sent twice shows once.
+
+    It does not hold the secret job id.
+    """
     digest = hashlib.sha256(f"mail:{job_id}".encode()).hexdigest()[:32]
     return f"<{kind}.{digest}@modelmail>"

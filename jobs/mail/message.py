@@ -1,4 +1,4 @@
-"""A mail as a value, the port that mails leave through, and two mailers that keep mails instead of sending them."""
+"""A mail as a value, the port that sends mails, and two mailers that keep mails instead of sending them."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from typing import Protocol
 
 from jobs.errors import ModelmailError
 
-# Folded at 78 characters, a long List-Unsubscribe becomes an encoded word, which no mail program reads as a link.
+# Without a limit: at 78 characters, a long List-Unsubscribe becomes an encoded word, which no program reads as a link.
 LINES = SMTP.clone(max_line_length=998)
 
 
 class Undeliverable(ModelmailError):
-    """The mail provider will not take this mail, now or later."""
+    """The mail provider will never accept this mail."""
 
 
 @dataclass(frozen=True)
 class Picture:
-    """One picture of a mail; the HTML shows it as `cid:<cid>`."""
+    """A picture of a mail; the HTML shows it as `cid:<cid>`."""
 
     cid: str
     filename: str
@@ -31,24 +31,24 @@ class Picture:
 
 @dataclass(frozen=True)
 class Mail:
-    """One mail, ready to go."""
+    """A mail that is ready to be sent."""
 
     kind: str  # report | rejected | failed | operator
     to: str
     sender: str  # "modelmail <models@example.org>" or a bare address
-    subject: str  # no user text
+    subject: str  # it holds no text of users
     text: str
     html: str
-    message_id: str  # with its angle brackets; the same for every try
+    message_id: str  # with its angle brackets; the same in every try
     pictures: tuple[Picture, ...] = ()
-    headers: Mapping[str, str] = field(default_factory=dict)  # further ones
+    headers: Mapping[str, str] = field(default_factory=dict)  # additional headers
 
 
 class Mailer(Protocol):
     """A way to send mail."""
 
     def send(self, mail: Mail) -> None:
-        """Hand the mail over. Raises Transient (again later) or Undeliverable (never)."""
+        """Send the mail. Raises Transient when a later try may succeed, else Undeliverable."""
         ...
 
 
@@ -84,7 +84,7 @@ class FileMailer:
 
 
 def to_message(mail: Mail) -> EmailMessage:
-    """Write the mail as MIME: text beside HTML, the pictures related to the HTML."""
+    """Return the mail as MIME: text beside HTML, the pictures related to the HTML."""
     message = EmailMessage(policy=LINES)
     message["From"] = mail.sender
     message["To"] = mail.to
@@ -95,7 +95,7 @@ def to_message(mail: Mail) -> EmailMessage:
     message.set_content(mail.text)
     message.add_alternative(mail.html, subtype="html")
     html = message.get_payload(1)
-    if not isinstance(html, EmailMessage):  # cannot be: the line above made it
+    if not isinstance(html, EmailMessage):  # impossible, as the line above has made it
         raise TypeError("an alternative is a message of its own")
     for picture in mail.pictures:
         cid = f"<{picture.cid}>"
@@ -104,5 +104,5 @@ def to_message(mail: Mail) -> EmailMessage:
 
 
 def cids(html: str) -> set[str]:
-    """Find the content ids that the HTML shows."""
+    """Return the content ids that the HTML shows."""
     return set(re.findall(r"cid:([A-Za-z0-9._-]+)", html))

@@ -1,9 +1,9 @@
 """The delivery of the mails that records promise: at least once, always with the same Message-ID.
 
-The outcome's write promises the mails (`pending`). Whoever delivers takes one over by
-compare-and-swap (`sending`), sends it and marks it `sent`. A sender that dies between the provider's
-yes and the mark is the one ambiguous window: after `mail_stale_seconds` another sends the same mail again.
-An address that refuses mail gets none of any kind; its result stands on the status page.
+The write of the outcome promises the mails (`pending`). A sender claims a mail by compare-and-swap (`sending`), sends
+it and marks it `sent`. When a sender dies after the provider's answer and before the mark, nobody knows whether the
+mail was sent: after `mail_stale_seconds` another sender sends the same mail again. An address that refuses mail gets
+none of any kind; the status page shows its result.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from jobs.queue import Queue
 from jobs.retries import MAIL
 
 GIVE_UP = timedelta(hours=24)
-WRITE_TRIES = 3  # at a mail that cannot be composed: more would not help, and each is an error in the log
-LONGEST_WAIT = MAIL.most * (1 + MAIL.jitter)  # seconds
+WRITE_TRIES = 3  # tries of a mail that cannot be composed: more would not help, and each writes an error to the log
+LONGEST_WAIT = MAIL.most * (1 + MAIL.jitter)  # the longest wait in seconds before another try
 
 log = logging.getLogger(__name__)
 
 
 class Postman:
-    """Sends the mails that records promise."""
+    """A sender of the mails that records promise."""
 
     def __init__(self, queue: Queue, mailer: Mailer, head: Letterhead, owner: str) -> None:
         self._queue = queue
@@ -41,7 +41,7 @@ class Postman:
         self._stale = timedelta(seconds=queue.limits.mail_stale_seconds)
 
     def deliver(self, job_id: str) -> None:
-        """Send every mail of the job that is due, and clean up after it. Raises Transient."""
+        """Send every mail of the job that is due, then delete what the job no longer needs. Raises Transient."""
         record = self._queue.read(job_id)
         if record is None:
             return
@@ -54,7 +54,7 @@ class Postman:
             self._queue.tidy(record.job)
 
     def try_to_deliver(self, job_id: str) -> None:
-        """Deliver as `deliver` does, but raise nothing: a mail that waits or breaks must not stop what comes next.
+        """Deliver like `deliver`, but raise no error: a mail that fails must not stop the caller.
 
         A later sweep tries it again.
         """
@@ -93,7 +93,7 @@ class Postman:
         return self._queue.clock.monotonic() - began > self._stale.total_seconds() / 2
 
     def _unwritten(self, job: Job, kind: str) -> None:
-        """Postpone a mail that we could not write, a few times, for a template may be repaired; then give it up."""
+        """Postpone a mail that could not be composed, a few times, as a template may be repaired; then give it up."""
         log.exception("job %s: the %s mail could not be written", job.short_id, kind)
         if job.mails[kind].tries < WRITE_TRIES:
             self._postpone(job, kind)
@@ -102,7 +102,7 @@ class Postman:
         self._give_up(job, kind)
 
     def _written(self, job: Job, kind: str) -> Mail | None:
-        """Write the mail; None for an address that refuses mail. Raises Transient, Undeliverable."""
+        """Return the composed mail, or None for an address that refuses mail. Raises Transient, Undeliverable."""
         if self._recipient(job, kind) is None:
             raise Undeliverable("there is no address")
         if kind != "operator" and is_refused(self._queue.buckets.emails, job.email_hmac):
@@ -114,7 +114,7 @@ class Postman:
         return (self._head.operator or None) if kind == "operator" else job.email
 
     def _take(self, job_id: str, kind: str) -> Job | None:
-        """Claim the mail, from `pending` to `sending`; None when it is not due or another has it."""
+        """Claim the mail, from `pending` to `sending`; return None when it is not due or another sender has it."""
         now = self._queue.clock.now()
         taken = False
 
@@ -131,7 +131,7 @@ class Postman:
         return job if taken else None
 
     def _due(self, mail: PendingMail) -> bool:
-        """Tell whether the mail may be tried now. Times too far ahead come from a wrong clock: they do not count."""
+        """Return whether the mail may be tried now. Times too far ahead come from a wrong clock and do not count."""
         now = self._queue.clock.now()
         if mail.state is MailState.SENDING:
             return mail.since is None or abs(now - mail.since) > self._stale
@@ -141,7 +141,7 @@ class Postman:
         return wait <= 0 or wait > LONGEST_WAIT
 
     def _mark(self, job: Job, kind: str, state: MailState) -> None:
-        """Settle a mail that went, or was not wanted: that is so whoever has taken it over by now."""
+        """Settle a mail that was sent or refused, even when another sender has claimed it meanwhile."""
         self._change(job, kind, lambda mail: mail if mail.state.settled else replace(mail, state=state))
 
     def _give_up(self, job: Job, kind: str) -> None:
@@ -157,15 +157,15 @@ class Postman:
         self._change_mine(job, kind, lambda mail: replace(mail, state=MailState.PENDING, retry_at=retry_at))
 
     def _change_mine(self, taken: Job, kind: str, change: Callable[[PendingMail], PendingMail]) -> None:
-        """Change a mail unless another has taken it over since: that one may have sent it."""
+        """Change a mail unless another sender has claimed it since: that sender may have sent it."""
         self._change(taken, kind, lambda mail: change(mail) if mail == taken.mails[kind] else mail)
 
     def _change(self, taken: Job, kind: str, change: Callable[[PendingMail], PendingMail]) -> None:
         def changed(job: Job) -> Job:
             if kind not in job.mails or change(job.mails[kind]) == job.mails[kind]:
-                return job  # deleted, or settled by another
+                return job  # deleted, or settled by another sender
             after = replace(job, mails={**job.mails, kind: change(job.mails[kind])})
-            # The address is needed no longer; its hmac stays, for the limits.
+            # The address is not needed any more; its hmac is kept for the limits.
             return replace(after, email=None) if after.settled else after
 
         self._queue.update(taken.id, changed, patient=True)

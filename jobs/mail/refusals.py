@@ -1,7 +1,7 @@
-"""Addresses that want no more mail: one write-once object each, under a pseudonym, kept for ever.
+"""The addresses that want no more mail: one write-once object each, under a pseudonym, kept without an end.
 
-`refused/<hmac>` is made by the button behind each mail's link and never by a GET. It has no address in it.
-Its prefix is its own because those of limits, marks and records are cleared by the bucket's lifecycle.
+The button behind each mail's link creates `refused/<hmac>`; a GET never does. The object does not hold the address. Its
+prefix differs from those of limits, marks and records, which the bucket's lifecycle deletes.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ PREFIX = "refused/"
 
 
 def refuse(emails: Store, email_hmac: str) -> None:
-    """Send this address nothing any more. Raises Transient."""
+    """Refuse all further mail to this address. Raises Transient."""
     try:
         emails.put(f"{PREFIX}{email_hmac}", b"", if_generation=0)
     except PreconditionFailed:
-        return  # it has said so before
+        return  # it was refused before
 
 
 def is_refused(emails: Store, email_hmac: str) -> bool:
-    """Tell whether the address wants no mail. Raises Transient."""
+    """Return whether the address refuses mail. Raises Transient."""
     return emails.stat(f"{PREFIX}{email_hmac}") is not None

@@ -1,4 +1,4 @@
-"""Mails through SendGrid, or through whatever speaks its API at the given address."""
+"""Mails through SendGrid, or through another server with the same API at the given address."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from jobs.errors import Transient
 from jobs.mail.message import Mail, Undeliverable
 
 TOO_MANY_REQUESTS = 429
-SERVER_ERRORS = 500  # and above
+SERVER_ERRORS = 500  # the lowest HTTP status of these errors
 
-# At debug level the client logs the address, the body and the key.
+# At level DEBUG the client logs the address, the body and the key.
 logging.getLogger("python_http_client").setLevel(logging.INFO)
 
 
@@ -25,20 +25,20 @@ class SendgridMailer:
     """A mailer that uses SendGrid's own client: one request a mail, with a time limit, without retries of its own."""
 
     def __init__(self, key: str, url: str = "https://api.sendgrid.com", timeout: float = 30.0) -> None:
-        # Given no key at all the client would look for one in the environment.
+        # Without any key the client would look for one in the environment.
         api = sendgrid.SendGridAPIClient(key or "no-key", host=url.rstrip("/"))
         self._client = api.client
-        self._timeout = timeout  # seconds
+        self._timeout = timeout  # in seconds
 
     def send(self, mail: Mail) -> None:
-        """Hand the mail over. Raises Transient for 429, 5xx and a lost connection, else Undeliverable."""
+        """Send the mail. Raises Transient for 429, 5xx and a lost connection, else Undeliverable."""
         try:
             self._client.mail.send.post(request_body=_request(mail), timeout=self._timeout)
         except HTTPError as error:
             if error.status_code == TOO_MANY_REQUESTS or error.status_code >= SERVER_ERRORS:
                 raise Transient(f"the mail provider answered {error.status_code}") from None
             raise Undeliverable(f"the mail provider answered {error.status_code}: {_reason(error)}") from None
-        except (OSError, http.client.HTTPException) as error:  # URLError and timeouts are OSErrors
+        except (OSError, http.client.HTTPException) as error:  # URLError and timeouts are kinds of OSError
             raise Transient(f"the mail provider cannot be reached: {type(error).__name__}") from None
 
 
@@ -50,7 +50,7 @@ def _request(mail: Mail) -> dict[str, object]:
         plain_text_content=mail.text,
         html_content=mail.html,
     )
-    # SendGrid does not reserve this header. It is the same in every try, so that a mail sent twice shows once.
+    # SendGrid allows this header. It is the same in every try, so that a mail that is sent twice shows once.
     message.add_header(parts.Header("Message-ID", mail.message_id))
     for name, value in mail.headers.items():
         message.add_header(parts.Header(name, value))
@@ -67,16 +67,16 @@ def _request(mail: Mail) -> dict[str, object]:
 
 
 def _recipient(address: str) -> parts.To:
-    """Take the address as it is: given to the constructor, it would be parsed as "name <address>"."""
+    """Return the address unchanged: the constructor would parse it as "name <address>"."""
     to = parts.To()
     to.email = address
     return to
 
 
 def _no_tracking() -> parts.TrackingSettings:
-    """Switch tracking off. Click tracking rewrites links: the secret in them would pass through another server.
+    """Switch tracking off. Click tracking changes links, so that their secrets would pass through another server.
 
-    Subscription tracking would put the provider's own unsubscribe link in place of ours.
+    Subscription tracking would replace this project's unsubscribe link by the provider's.
     """
     tracking = parts.TrackingSettings()
     tracking.subscription_tracking = parts.SubscriptionTracking(enable=False)
@@ -86,6 +86,6 @@ def _no_tracking() -> parts.TrackingSettings:
 
 
 def _reason(error: HTTPError) -> str:
-    """Give the provider's words, cut and without addresses, for a log."""
+    """Return the provider's message for a log, shortened and without addresses."""
     body = error.body if isinstance(error.body, bytes) else b""
     return re.sub(r"\S+@\S+", "(address)", body.decode(errors="replace"))[:200]

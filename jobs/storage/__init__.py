@@ -1,1 +1,1 @@
-"""The storage behind an installation: its buckets, and the links that clients reach them by."""
+"""The storage of an installation: its buckets, and the links by which clients use them."""

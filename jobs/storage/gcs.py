@@ -1,4 +1,4 @@
-"""A bucket in Google Cloud Storage, or in anything that speaks its API."""
+"""A bucket in Google Cloud Storage, or in another server with the same API."""
 
 from __future__ import annotations
 
@@ -37,18 +37,19 @@ _BUSY_STATUS = (408, 429, 500, 502, 503, 504)
 
 @dataclass(frozen=True)
 class GcsPolicy:
-    """How long a store waits for the service, and how long it tries again."""
+    """The time limits of requests, and of tries after a failure."""
 
     timeout: tuple[float, float] = (10.0, 60.0)  # seconds to connect, and between two bytes
-    retry_seconds: float = 20.0  # for further tries; 0 = one try. A web request must still get its answer
-    file_seconds: float = 300.0  # the same for whole files, which the worker moves
+    # Seconds for further tries; 0 = one try. It is short, as a web request must get its answer.
+    retry_seconds: float = 20.0
+    file_seconds: float = 300.0  # the same for whole files, which only the worker transfers
 
 
 POLICY = GcsPolicy()
 
 
 def client(storage_url: str) -> storage.Client:
-    """Make a client of the storage at that URL; of Google, with the default credentials, where it is empty."""
+    """Return a client of the storage at that URL; an empty URL means Google, with the default credentials."""
     if not storage_url:
         return storage.Client()
     return storage.Client(
@@ -57,7 +58,10 @@ def client(storage_url: str) -> storage.Client:
 
 
 class GcsStore:
-    """One bucket, through the real client. Conditional writes are tried once: their callers' loops know more."""
+    """A bucket, used through Google's client.
+
+    Conditional writes are tried once: the callers' own loops know whether a further try is right.
+    """
 
     def __init__(self, bucket: storage.Bucket, policy: GcsPolicy = POLICY) -> None:
         self._bucket = bucket
@@ -66,7 +70,7 @@ class GcsStore:
         self._file_retry = _retry(policy.file_seconds)
 
     def get(self, name: str, known: Blob | None = None) -> Blob | None:
-        """Read the object, or None where there is none; `known` itself when it has not changed."""
+        """Return the object, or None when there is none; `known` itself when it has not changed."""
         blob = self._bucket.blob(name)
         unless = known.generation if known else None
         with _translated():
@@ -79,7 +83,7 @@ class GcsStore:
             return Blob(data, int(blob.generation))
 
     def stat(self, name: str) -> Stat | None:
-        """Look up the object without its content; None where there is none."""
+        """Return the object's size, generation and time of creation, or None when there is none."""
         with _translated():
             blob = self._bucket.get_blob(name, timeout=self._timeout, retry=self._retry)
         return _stat(blob) if blob else None
@@ -92,7 +96,7 @@ class GcsStore:
         if_generation: int | None = None,
         content_type: str = "application/octet-stream",
     ) -> int:
-        """Write; returns the new generation. Raises PreconditionFailed."""
+        """Write the object; return the new generation. Raises PreconditionFailed."""
         blob = self._bucket.blob(name)
         with _translated():
             blob.upload_from_string(
@@ -105,7 +109,7 @@ class GcsStore:
             return int(blob.generation)
 
     def upload(self, name: str, path: Path, *, content_type: str = "application/octet-stream") -> int:
-        """Write a file's content, streamed; returns the new generation."""
+        """Write a file's content as a stream; return the new generation."""
         blob = self._bucket.blob(name)
         with _translated():
             blob.upload_from_filename(
@@ -114,7 +118,7 @@ class GcsStore:
             return int(blob.generation)
 
     def download(self, name: str, path: Path) -> int:
-        """Read into a file, by way of a temporary name; returns the generation. Raises FileNotFoundError."""
+        """Read the object into a file, through a temporary name; return the generation. Raises FileNotFoundError."""
         partial = path.with_name(path.name + ".part")
         blob = self._bucket.blob(name)
         try:
@@ -129,7 +133,7 @@ class GcsStore:
         return int(blob.generation)
 
     def delete(self, name: str, *, if_generation: int | None = None) -> bool:
-        """Remove; False when there was nothing. Raises PreconditionFailed."""
+        """Delete the object; return False when there was none. Raises PreconditionFailed."""
         retry = self._retry if if_generation is None else None
         with _translated():
             try:
@@ -139,7 +143,7 @@ class GcsStore:
         return True
 
     def list(self, prefix: str = "") -> Iterator[Stat]:
-        """List the objects whose names start with the prefix, in name order."""
+        """Yield the objects whose names start with the prefix, in the order of their names."""
         with _translated():
             for blob in self._bucket.list_blobs(
                 prefix=prefix, fields=_FIELDS, timeout=self._timeout, retry=self._retry
@@ -153,7 +157,7 @@ def _retry(seconds: float) -> Retry | None:
 
 @contextmanager
 def _translated() -> Iterator[None]:
-    """Turn the client's errors into ours."""
+    """Turn the client's errors into those of this project."""
     try:
         yield
     except exceptions.PreconditionFailed as error:

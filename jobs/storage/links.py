@@ -1,4 +1,4 @@
-"""Links by which a client sends its zip to the storage, and fetches results from it, without our credentials."""
+"""Links with which a client sends its zip to the storage, and fetches results, without credentials of its own."""
 
 from __future__ import annotations
 
@@ -11,46 +11,46 @@ from jobs.flat import Flat
 
 @dataclass(frozen=True)
 class Link(Flat):
-    """One request that a client may send."""
+    """A request that a client may send."""
 
     method: str
     url: str
-    headers: Mapping[str, str]  # to be sent exactly so
+    headers: Mapping[str, str]  # must be sent unchanged
 
 
 @dataclass(frozen=True)
 class UploadOffer:
     """The ways in which a client may send one object."""
 
-    whole: Link  # takes all of it as its body
-    resumable: Link | None = None  # starts an upload in parts; None where the storage knows none
+    whole: Link  # a request with the whole content as its body
+    resumable: Link | None = None  # starts an upload in parts; None: the storage offers none
 
 
 @dataclass(frozen=True)
 class Download:
-    """One object of the models bucket, and the headers that it is to be served with."""
+    """An object of the models bucket, and the headers of the answer that sends it."""
 
     name: str
-    seconds: int  # how long the link works
-    disposition: str = ""  # Content-Disposition
+    seconds: int  # lifetime of the link
+    disposition: str = ""  # value of Content-Disposition; empty: none
     content_type: str = ""
 
 
 class Links(Protocol):
-    """Makes links to the objects of one installation. Each method raises Transient when there can be no link now."""
+    """A maker of links to the objects of one installation. Each method raises Transient when it cannot make one now."""
 
     @property
     def origin(self) -> str:
-        """Scheme and host that all links begin with: pages must allow scripts and pictures from there."""
+        """The scheme and host of all links. Pages must allow scripts and pictures from there."""
         ...
 
     def offer_upload(self, name: str, most_bytes: int, seconds: int) -> UploadOffer:
-        """Let a zip of 1 to `most_bytes` bytes be sent to the datasets bucket under this name, once.
+        """Allow one upload of a zip of 1 to `most_bytes` bytes to the datasets bucket under this name.
 
-        The links work for so many seconds. The storage refuses a second upload with 412.
+        The links work for `seconds`. The storage refuses a second upload with 412.
         """
         ...
 
     def download(self, wanted: Download) -> str:
-        """Give the address of an object in the models bucket, for GET."""
+        """Return the address of an object in the models bucket, for GET."""
         ...

@@ -1,7 +1,7 @@
 """The choice of the storage by the settings: one provider for each URL scheme of `MODELMAIL_STORAGE_URL`.
 
-A provider opens the buckets for our own programs and makes links for clients. Today there is one: Google Cloud
-Storage, or what speaks its API at an http address, such as the bucket emulator.
+A provider opens the buckets for this project's programs and makes links for clients. Today there is one: Google Cloud
+Storage, or a server with its API at an http address, such as the bucket emulator.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from jobs.storage.store import Buckets
 
 @dataclass(frozen=True)
 class Provider:
-    """One kind of storage."""
+    """A kind of storage."""
 
     buckets: Callable[[Settings], Buckets]
     links: Callable[[Settings], Links]
 
 
 def provider(settings: Settings) -> Provider:
-    """Choose by the storage's URL. Raises ValueError, which names the setting, for a scheme not in the table."""
+    """Return the provider for the storage's URL. Raises ValueError, which names the setting, for an unknown scheme."""
     scheme = settings.storage_url.partition("://")[0]
     if scheme not in PROVIDERS or bool(scheme) != bool(settings.storage_url):
         known = ", ".join(f"{name}://" for name in PROVIDERS if name)
@@ -39,11 +39,11 @@ def open_buckets(settings: Settings) -> Buckets:
 
 
 def open_links(settings: Settings) -> Links:
-    """Make the object that gives links to clients. Raises ValueError as `provider` does, OSError for a lost key."""
+    """Return the maker of links for clients. Raises ValueError as `provider` does, OSError for a missing key file."""
     return provider(settings).links(settings)
 
 
-# Each provider's clients are imported when one is opened: an installation pays only for its own.
+# A provider's clients are imported when it is opened, so that an installation loads only its own.
 def _google_buckets(settings: Settings) -> Buckets:
     from jobs.storage import gcs
 

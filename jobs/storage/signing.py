@@ -24,41 +24,41 @@ from jobs.storage.links import Download, Link, UploadOffer
 
 GOOGLE_STORAGE = "https://storage.googleapis.com"
 CLOUD_SCOPE = "https://www.googleapis.com/auth/cloud-platform"
-IAM_TIMEOUT = 10.0  # seconds
+IAM_TIMEOUT = 10.0  # seconds for each request
 
 
 @dataclass(frozen=True)
 class SignRequest:
-    """The right that a link gives: one method on one object, for so long, with exactly these headers."""
+    """The right that a link gives: one method on one object, for a limited time, with exactly these headers."""
 
     method: str  # "GET", "PUT", or "RESUMABLE": a POST that starts a resumable upload
     bucket: str
     name: str
     seconds: int
     headers: Mapping[str, str] = field(default_factory=dict)
-    disposition: str = ""  # the Content-Disposition that a download answers with
-    content_type: str = ""  # the Content-Type that a download answers with
+    disposition: str = ""  # Content-Disposition of a download's answer
+    content_type: str = ""  # Content-Type of a download's answer
 
 
 class Signer(Protocol):
-    """Something that signs links."""
+    """A signer of links."""
 
     def sign(self, request: SignRequest) -> str:
-        """Make the link. Raises Transient when the signature cannot be had now."""
+        """Return the link. Raises Transient when no signature can be made now."""
         ...
 
 
 class BlobSigner:
-    """Signs links with Google's own client, for Google's storage or for another endpoint."""
+    """A signer that uses Google's client, for Google's storage or for another endpoint."""
 
     def __init__(self, credentials: google_credentials.Signing, storage_url: str) -> None:
         self._credentials = credentials
         self._endpoint = storage_url or GOOGLE_STORAGE
-        # Only builds the link: it never calls out, so it needs no credentials of its own.
+        # This client only builds the link and sends nothing, so it needs no credentials of its own.
         self._client = storage.Client(project="local", credentials=google_credentials.AnonymousCredentials())
 
     def sign(self, request: SignRequest) -> str:
-        """Make a V4 link. Raises Transient, or Bug when IAM refuses for good."""
+        """Return a V4 link. Raises Transient, or Bug when IAM refuses for good."""
         url: str = (
             self._client.bucket(request.bucket)
             .blob(request.name)
@@ -66,7 +66,7 @@ class BlobSigner:
                 version="v4",
                 expiration=timedelta(seconds=request.seconds),
                 method=request.method,
-                headers=dict(request.headers),  # a copy: the client adds `Host` to the dict it is given
+                headers=dict(request.headers),  # a copy: the client adds `Host` to the dict that it gets
                 response_disposition=request.disposition or None,
                 response_type=request.content_type or None,
                 api_access_endpoint=self._endpoint,
@@ -77,7 +77,7 @@ class BlobSigner:
 
 
 class SignedLinks:
-    """Links to the objects of one installation, signed when they are asked for."""
+    """A maker of links to the objects of one installation, which are signed when they are asked for."""
 
     def __init__(self, signer: Signer, settings: Settings) -> None:
         self._signer = signer
@@ -87,14 +87,14 @@ class SignedLinks:
 
     @property
     def origin(self) -> str:
-        """Scheme and host that all links begin with."""
+        """The scheme and host of all links."""
         parts = urlsplit(self._storage)
         return f"{parts.scheme}://{parts.netloc}"
 
     def offer_upload(self, name: str, most_bytes: int, seconds: int) -> UploadOffer:
-        """Offer a plain PUT, or a resumable upload that starts with a POST. Raises Transient.
+        """Return a plain PUT, and a POST that starts a resumable upload. Raises Transient.
 
-        The precondition makes the object write-once: a second PUT is answered with 412.
+        By its precondition, the object can be written once: a second PUT is answered with 412.
         """
         headers = {
             "content-type": "application/zip",
@@ -108,7 +108,7 @@ class SignedLinks:
         return UploadOffer(Link("PUT", whole, headers), Link("POST", start, {**headers, "x-goog-resumable": "start"}))
 
     def download(self, wanted: Download) -> str:
-        """Make a link for GET. Raises Transient."""
+        """Return a link for GET. Raises Transient."""
         request = SignRequest(
             method="GET",
             bucket=self._models,
@@ -121,19 +121,19 @@ class SignedLinks:
 
 
 def links(settings: Settings) -> SignedLinks:
-    """Sign with the installation's key file, or by IAM where it has none. Raises ValueError, OSError for a bad file."""
+    """Return links signed by the key file, or by IAM when there is none. Raises ValueError, OSError for a bad file."""
     if settings.signing_key:
         return SignedLinks(key_signer(settings.signing_key, settings.storage_url), settings)
     return SignedLinks(iam_signer(settings.iam_url, settings.storage_url), settings)
 
 
 def key_signer(key_file: str, storage_url: str) -> BlobSigner:
-    """Make a signer of a service account's key file. Raises ValueError or OSError for a bad file."""
+    """Return a signer with the key file of a service account. Raises ValueError or OSError for a bad file."""
     return BlobSigner(service_account.Credentials.from_service_account_file(key_file), storage_url)
 
 
 def iam_signer(iam_url: str, storage_url: str) -> BlobSigner:
-    """Make a signer of the service account that this program runs as, without any key file."""
+    """Return a signer with the service account of this program, without any key file."""
     source, _ = google.auth.default(scopes=[CLOUD_SCOPE])
     return BlobSigner(IamCredentials(source, iam_url), storage_url)
 
@@ -141,8 +141,8 @@ def iam_signer(iam_url: str, storage_url: str) -> BlobSigner:
 class IamCredentials(google_credentials.Signing):  # type: ignore[misc]  # google.auth is untyped
     """Credentials whose signatures come from `signBlob` of the IAM service.
 
-    Google's own signer has its host hard-wired; this one takes it as a value, so that it can be tested and
-    moved. `source` gives the access token and the account's email.
+    Google's own signer has a fixed host; this one takes it as a value, so that tests and other installations can change
+    it. `source` gives the access token and the account's email.
     """
 
     def __init__(self, source: Any, iam_url: str) -> None:
@@ -153,12 +153,12 @@ class IamCredentials(google_credentials.Signing):  # type: ignore[misc]  # googl
 
     @property
     def signer(self) -> IamCredentials:
-        """The object that signs: this one."""
+        """The object that signs, which is this one."""
         return self
 
     @property
     def signer_email(self) -> str:
-        """The service account's address; asks for a token first, because it reads "default" until then."""
+        """The address of the service account. A token is fetched first, as the address is "default" until then."""
         self._token()
         email = getattr(self._source, "service_account_email", None)
         if not email or email == "default":
@@ -166,7 +166,7 @@ class IamCredentials(google_credentials.Signing):  # type: ignore[misc]  # googl
         return str(email)
 
     def sign_bytes(self, message: bytes) -> bytes:
-        """Sign by the IAM service. Raises Transient for 429, 5xx and a lost connection, Bug for a refusal."""
+        """Sign with the IAM service. Raises Transient for 429, 5xx and a lost connection, Bug for a refusal."""
         url = f"{self._iam_url}/v1/projects/-/serviceAccounts/{self.signer_email}:signBlob"
         try:
             answer = requests.post(

@@ -1,7 +1,7 @@
 """The port to one bucket of objects, and a bucket in memory for tests.
 
-Every write can carry a precondition on the object's generation, as in Google Cloud Storage: 0 means
-"must not exist". Leases, limits and write-once results all stand on these preconditions.
+Every write can have a precondition on the object's generation, as in Google Cloud Storage: 0 means "must not exist".
+Leases, limits and write-once results are based on these preconditions.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from jobs.errors import ModelmailError
 
 
 class PreconditionFailed(ModelmailError):
-    """The object is not at the generation that the caller expected (412)."""
+    """The object is not at the generation that the caller expected (HTTP 412)."""
 
 
 @dataclass(frozen=True)
@@ -41,14 +41,14 @@ class Blob:
 
 
 class Store(Protocol):
-    """One bucket. Raises `Transient` when the service cannot answer now."""
+    """A bucket. Each method raises `Transient` when the service cannot answer now."""
 
     def get(self, name: str, known: Blob | None = None) -> Blob | None:
-        """Read the object, or None where there is none; `known` itself when it has not changed."""
+        """Return the object, or None when there is none; `known` itself when it has not changed."""
         ...
 
     def stat(self, name: str) -> Stat | None:
-        """Look up the object without its content; None where there is none."""
+        """Return the object's size, generation and time of creation, or None when there is none."""
         ...
 
     def put(
@@ -59,23 +59,23 @@ class Store(Protocol):
         if_generation: int | None = None,
         content_type: str = "application/octet-stream",
     ) -> int:
-        """Write; returns the new generation. Raises PreconditionFailed."""
+        """Write the object; return the new generation. Raises PreconditionFailed."""
         ...
 
     def upload(self, name: str, path: Path, *, content_type: str = "application/octet-stream") -> int:
-        """Write a file's content, streamed; returns the new generation."""
+        """Write a file's content as a stream; return the new generation."""
         ...
 
     def download(self, name: str, path: Path) -> int:
-        """Read into a file, streamed; returns the generation. Raises FileNotFoundError."""
+        """Read the object into a file as a stream; return the generation. Raises FileNotFoundError."""
         ...
 
     def delete(self, name: str, *, if_generation: int | None = None) -> bool:
-        """Remove; False when there was nothing. Raises PreconditionFailed."""
+        """Delete the object; return False when there was none. Raises PreconditionFailed."""
         ...
 
     def list(self, prefix: str = "") -> Iterator[Stat]:
-        """List the objects whose names start with the prefix, in name order."""
+        """Yield the objects whose names start with the prefix, in the order of their names."""
         ...
 
 
@@ -89,7 +89,7 @@ class Buckets:
 
 
 class MemoryStore:
-    """A bucket in this process: same promises, no disk, no network."""
+    """A bucket in this process's memory. It behaves like the others, without disk and network."""
 
     def __init__(self, clock: Clock | None = None) -> None:
         self._clock = clock or SystemClock()
@@ -98,7 +98,7 @@ class MemoryStore:
         self._generation = 0
 
     def get(self, name: str, known: Blob | None = None) -> Blob | None:
-        """Read the object, or None; `known` itself when it has not changed."""
+        """Return the object, or None when there is none; `known` itself when it has not changed."""
         with self._lock:
             found = self._objects.get(name)
         if found is None:
@@ -109,7 +109,7 @@ class MemoryStore:
         return Blob(data, stat.generation)
 
     def stat(self, name: str) -> Stat | None:
-        """Look up the object's size, generation and time of creation, or None."""
+        """Return the object's size, generation and time of creation, or None when there is none."""
         with self._lock:
             found = self._objects.get(name)
         return found[1] if found else None
@@ -122,7 +122,7 @@ class MemoryStore:
         if_generation: int | None = None,
         content_type: str = "application/octet-stream",
     ) -> int:
-        """Write; returns the new generation."""
+        """Write the object; return the new generation."""
         with self._lock:
             self._check(name, if_generation)
             self._generation += 1
@@ -135,7 +135,7 @@ class MemoryStore:
         return self.put(name, path.read_bytes(), content_type=content_type)
 
     def download(self, name: str, path: Path) -> int:
-        """Read into a file, by way of a temporary name."""
+        """Read the object into a file, through a temporary name."""
         blob = self.get(name)
         if blob is None:
             raise FileNotFoundError(name)
@@ -145,7 +145,7 @@ class MemoryStore:
         return blob.generation
 
     def delete(self, name: str, *, if_generation: int | None = None) -> bool:
-        """Remove; False when there was nothing."""
+        """Delete the object; return False when there was none."""
         with self._lock:
             if name not in self._objects:
                 return False
@@ -154,7 +154,7 @@ class MemoryStore:
             return True
 
     def list(self, prefix: str = "") -> Iterator[Stat]:
-        """List the objects under a prefix, in name order."""
+        """Yield the objects under a prefix, in the order of their names."""
         with self._lock:
             stats = [stat for name, (_, stat) in sorted(self._objects.items()) if name.startswith(prefix)]
         return iter(stats)

@@ -15,7 +15,7 @@ from jobs.clock import SystemClock
 from jobs.installation import open_queue
 from jobs.job import Job, JobError, Progress, Stage, Status
 from jobs.queue import Queue
-from jobs.shown import CandidateShown, CurvePoint
+from jobs.shown import CandidateShown, PointShown
 from tests.browser.contrast import WORST
 
 CURVE = [
@@ -67,7 +67,7 @@ def _running(queue: Queue, job_id: str, fraction: float, message: str = "Reading
         quoted_seconds=240.0,
         remaining_seconds=100.0,
         candidates=(CandidateShown.from_json(CANDIDATE),),
-        curve=tuple(CurvePoint.from_json(point) for point in CURVE),
+        curve=tuple(PointShown.from_json(point) for point in CURVE),
     )
     _change(queue, job_id, status=Status.RUNNING, started_at=SystemClock().now(), progress=progress)
 

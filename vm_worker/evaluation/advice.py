@@ -1,4 +1,4 @@
-"""What the numbers mean, in sentences: the headline, what to beware of, what to do next."""
+"""Sentences for the report about the figures: the headline, the warnings, and the next steps."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from jobs import wording
 from vm_worker.results.candidates import LearningCurve
 from vm_worker.results.evaluated import ClassFigures, HeldOutFigures, UnsureFigures
 
-SMALL_TEST = 100  # photos; below this the interval is some 12 points wide at 90 %
-SMALL_CLASS = 10  # test photos of one class; one mistake moves its recall by ten points
+SMALL_TEST = 100  # photos; below this number a 95 % interval is about 12 points wide at 90 % accuracy
+SMALL_CLASS = 10  # test photos of one class; below this number one mistake moves its recall by ten points
 WEAK_RECALL = 0.8
-WEAK_GAP = 0.1  # below the mean recall by so much: worth a sentence
-OFTEN_CONFUSED = 0.1  # of a class's photos, and at least two of them
-NAMED = 3  # names in one sentence
+WEAK_GAP = 0.1  # distance below the mean recall from which on the report has a sentence
+OFTEN_CONFUSED = 0.1  # share of a class's photos that is confused with one other class, and at least two photos
+NAMED = 3  # most names in one sentence
 
 
 def headline(test: HeldOutFigures, classes: int) -> str:
-    """One sentence that a person can forward; the share never comes without its interval."""
+    """Return one sentence with the main result, which the user can forward. The accuracy always has its interval."""
     share, bounds = wording.percent(test.accuracy), wording.interval(test.interval)
     photos = wording.plural(test.images, "photo")
     return f"A model that tells {classes} kinds apart: right on {share} of {photos} that it had never seen ({bounds})"
 
 
 def cautions(test: HeldOutFigures) -> list[str]:
-    """What a careful reader of these figures would say."""
+    """Return sentences that warn of weak points in these figures."""
     found = []
     low, high = wording.percent(test.interval[0]), wording.percent(test.interval[1])
     if test.interval[0] <= test.most_common_share:
@@ -52,7 +52,7 @@ def next_steps(
     suspects: int | None = None,
     unsure: UnsureFigures | None = None,
 ) -> list[str]:
-    """What to do with the model, the most useful first.
+    """Return sentences that advise the user on the next steps, the most useful first.
 
     `suspects` counts the photos that may be in the wrong folder.
     """
@@ -82,7 +82,7 @@ def next_steps(
 
 
 def _weaknesses(test: HeldOutFigures, weak: Sequence[ClassFigures], suspects: bool) -> list[str]:
-    """Sentences about kinds that need more photos, and folders that need a look."""
+    """Return sentences about classes that need more photos, and folders that a person should check."""
     steps = []
     if weak:
         steps.append(
@@ -90,7 +90,7 @@ def _weaknesses(test: HeldOutFigures, weak: Sequence[ClassFigures], suspects: bo
             f"({wording.percent(weak[0].recall)} of the photos of {wording.name(weak[0].label)}): "
             "more photos of these would help most."
         )
-    for pair in () if suspects else test.pairs[:1]:  # one list of photos to check is enough
+    for pair in () if suspects else test.pairs[:1]:  # the list of suspects is enough: no second list of photos to check
         if pair.count >= 2 and pair.share >= OFTEN_CONFUSED:
             steps.append(
                 f"It took {wording.name(pair.truth)} for {wording.name(pair.said)} {pair.count} times in "
@@ -100,7 +100,7 @@ def _weaknesses(test: HeldOutFigures, weak: Sequence[ClassFigures], suspects: bo
 
 
 def _weak(test: HeldOutFigures) -> list[ClassFigures]:
-    """The classes that are found clearly less often than the others, the worst first."""
+    """Return the classes whose recall is clearly below that of the others, lowest first."""
     tested = sorted((row for row in test.per_class if row.support), key=lambda row: row.recall)
     limit = min(WEAK_RECALL, test.balanced_accuracy - WEAK_GAP)
     return [row for row in tested if row.recall < limit][:NAMED]

@@ -1,4 +1,4 @@
-"""Photos in the report, as the model saw them: its worst mistakes, what it confuses, and where it looked."""
+"""Pictures of photos in the report: the worst mistakes, the most confused classes, and the regions that counted."""
 
 from __future__ import annotations
 
@@ -24,39 +24,40 @@ LOOKED = "gradcam.jpg"
 COLUMNS = 4
 MISTAKES_SHOWN = 12
 PAIRS_SHOWN = 4
-CONFUSED_SHOWN, TYPICAL_SHOWN = 3, 2  # photos of a pair: those taken for the other kind, and the other kind's own
-RIGHT_SHOWN, WRONG_SHOWN = 3, 3  # photos with a map of where the model looked
+# Photos for a pair: those that the model took for the other class, and photos of that other class.
+CONFUSED_SHOWN, TYPICAL_SHOWN = 3, 2
+RIGHT_SHOWN, WRONG_SHOWN = 3, 3  # photos with a map of the regions that the model looked at
 CELL = 1.92  # inches: a photo and three lines
-CAPTION = 8.5  # points
-NAME = 15  # characters of a class under a photo, wide ones counted twice
-PAIR_NAME = 19  # and over the photos of a pair
-DARKNESS = 0.78  # of places that did not count
+CAPTION = 8.5  # points of the text under a photo
+NAME = 15  # width of a class name under a photo in characters, wide ones counted twice
+PAIR_NAME = 19  # width of a class name over the photos of a pair
+DARKNESS = 0.78  # opacity of the shade over regions that did not count
 
 Pixels = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
 class Judged:
-    """The test photos and what the delivered model says of them."""
+    """The test photos and the answers of the delivered model for them."""
 
-    pixels: Pixels  # (n, s, s, 3) RGB of all photos, such as a memory map
-    rows: NDArray[np.int64]  # (m,) the test photos among them
-    labels: NDArray[np.int64]  # (m,)
+    pixels: Pixels  # (n, s, s, 3) uint8 RGB of all photos, such as a memory map
+    rows: NDArray[np.int64]  # (m,) indices of the test photos
+    labels: NDArray[np.int64]  # (m,) indices of classes
     probabilities: NDArray[np.float32]  # (m, k)
     classes: Sequence[str]
     names: Sequence[str]  # (m,) file names
 
     @property
     def said(self) -> NDArray[np.int64]:
-        """The first answers (m,), as numbers of classes."""
+        """Return the first answers (m,) as indices of classes."""
         return np.asarray(self.probabilities.argmax(axis=1), np.int64)
 
     def photo(self, index: int) -> Pixels:
-        """The pixels (s, s, 3) of the test photo at that place."""
+        """Return the pixels (s, s, 3) of the test photo with this index."""
         return np.asarray(self.pixels[self.rows[index]])
 
     def row(self, index: int) -> Answer:
-        """The model's answer for the test photo at that place."""
+        """Return the model's answer for the test photo with this index."""
         said = int(self.said[index])
         return Answer(
             truth=self.classes[int(self.labels[index])],
@@ -66,14 +67,14 @@ class Judged:
         )
 
     def surest(self, wanted: NDArray[np.bool_]) -> list[int]:
-        """The places where `wanted` (m,) holds, the surest answer first."""
+        """Return the indices where `wanted` (m,) is true, the most probable answer first."""
         places = np.flatnonzero(wanted)
         order = np.argsort(-self.probabilities[places].max(axis=1), kind="stable")
         return [int(place) for place in places[order]]
 
 
 def explained(judged: Judged) -> list[int]:
-    """Choose the photos to explain: the surest right ones, each of another kind, then the surest mistakes."""
+    """Choose the photos to explain: the most probable right ones, each of another class, then such mistakes."""
     wrong = judged.said != judged.labels
     kinds: dict[int, int] = {}
     for place in judged.surest(~wrong):
@@ -82,7 +83,10 @@ def explained(judged: Judged) -> list[int]:
 
 
 def mistakes(path: Path, judged: Judged) -> list[Answer]:
-    """Draw the surest mistakes, each with its class, the answer and how sure it was; JPEG. Empty: none, no file."""
+    """Draw the most probable mistakes as JPEG, each with its class, the answer and its probability.
+
+    Return the answers that are shown. When there are none, no file is written.
+    """
     places = judged.surest(judged.said != judged.labels)[:MISTAKES_SHOWN]
     if places:
         with style.photographs(path, height=CELL * -(-len(places) // COLUMNS)) as drawing:
@@ -93,9 +97,10 @@ def mistakes(path: Path, judged: Judged) -> list[Answer]:
 
 
 def pairs(path: Path, judged: Judged, confused: Sequence[ConfusedPair]) -> list[ConfusedPair]:
-    """Draw the most confused pairs: photos that were taken for the other kind, beside ones of that kind; JPEG.
+    """Draw photos of the most confused pairs of classes as JPEG, beside photos of the class that the model named.
 
-    `confused` is ordered as `metrics.confused_pairs` gives them. Empty: none, no file.
+    `confused` is ordered as `metrics.confused_pairs` returns it. Return the pairs that are shown. When there are none,
+    no file is written.
     """
     shown = list(confused[:PAIRS_SHOWN])
     if shown:
@@ -107,7 +112,10 @@ def pairs(path: Path, judged: Judged, confused: Sequence[ConfusedPair]) -> list[
 
 
 def looked(path: Path, judged: Judged, places: Sequence[int], maps: NDArray[np.float32]) -> list[Answer]:
-    """Draw each photo twice, plain and under its map of `maps` (n, h, w), 1 where the model looked most; JPEG."""
+    """Draw each photo twice as JPEG: plain, and under its map.
+
+    `maps` (n, h, w) is 1 where the model looked most. Return the answers that are shown.
+    """
     if places:
         with style.photographs(path, height=CELL * -(-len(places) * 2 // COLUMNS)) as drawing:
             cells = _cells(drawing, 2 * len(places))
@@ -119,7 +127,7 @@ def looked(path: Path, judged: Judged, places: Sequence[int], maps: NDArray[np.f
 
 
 def _cells(drawing: Figure, count: int) -> list[Axes]:
-    """Make so many empty axes, in rows of COLUMNS."""
+    """Make `count` empty axes, in rows of COLUMNS."""
     grid = np.atleast_1d(drawing.subplots(-(-count // COLUMNS), COLUMNS)).ravel()
     for axes in grid:
         axes.set_axis_off()
@@ -130,13 +138,13 @@ def _photo(axes: Axes, photo: Pixels, caption: str) -> None:
     axes.set_axis_off()
     axes.imshow(photo, interpolation="bilinear")
     text = axes.set_title(caption, fontsize=CAPTION, fontweight="normal", y=-0.02, va="top", pad=0, loc="left")
-    # Whatever its letters' widths are, it stays under its own photo.
+    # A text of any width stays under its own photo.
     text.set_clip_box(TransformedBbox(Bbox([[0.0, -1.0], [1.03, 1.0]]), axes.transAxes))
     text.set_clip_on(True)
 
 
 def _overlay(axes: Axes, where: NDArray[np.float32], size: int) -> None:
-    """Darken where the model did not look: that needs no colour, and the photo stays to be seen."""
+    """Darken the regions that the model did not look at. This needs no colour, and the photo stays visible."""
     colours = np.zeros((*where.shape, 4))
     colours[..., 3] = DARKNESS * (1 - where)
     axes.imshow(colours, extent=(-0.5, size - 0.5, size - 0.5, -0.5), interpolation="bicubic")
@@ -151,7 +159,7 @@ def _caption(judged: Judged, place: int) -> str:
 
 
 def _short(judged: Judged, name: str, most: int) -> str:
-    """The class's label of at most that width, in letters of which Chinese ones take two."""
+    """Return the class's label, shortened to `most` characters, of which wide ones such as Chinese count twice."""
     number = list(judged.classes).index(name)
     wide = sum(unicodedata.east_asian_width(letter) in "WF" for letter in name[:most])
     return style.labels(judged.classes[: number + 1], most - min(wide, most // 2))[number]

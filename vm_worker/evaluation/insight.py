@@ -1,4 +1,4 @@
-"""The photos of the report in one call: an extra that must never cost a job its end."""
+"""All pictures of photos for the report in one call. An error in them never makes a job fail."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ log = logging.getLogger(__name__)
 def draw(
     folder: Path, judged: Judged, model: Any, confused: Sequence[ConfusedPair]
 ) -> dict[str, tuple[PictureRow, ...]]:
-    """Draw the pictures into the folder; file name -> the rows that the picture shows.
+    """Draw the pictures into the folder; return the rows that each picture shows, by file name.
 
-    `model` is the reloaded keras.Model; `confused` are the test's pairs. What fails is logged and left out.
+    `model` is the reloaded keras.Model; `confused` are the pairs of the test. A picture that fails is logged and left
+    out.
     """
     makers: dict[str, Callable[[Path], Sequence[PictureRow]]] = {
         gallery.MISTAKES: lambda path: gallery.mistakes(path, judged),

@@ -1,4 +1,4 @@
-"""The port that says how good a model's answers are."""
+"""The port that measures how good a model's answers are."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from vm_worker.intake.truth import Truth
 
 T_contra = TypeVar("T_contra", bound=Truth, contravariant=True)
 
-Answers = NDArray[np.float32]  # (photos, ...): what a model says of each photo
+Answers = NDArray[np.float32]  # (photos, ...): the answers of a model for each photo
 
 
 class Judge(Protocol[T_contra]):
-    """How one task counts right and wrong."""
+    """A judge that measures a model's answers for one task."""
 
     @property
     def metric(self) -> str:
-        """The name of the score, as rows and the wire have it: accuracy."""
+        """The name of the score, as rows and JSON messages have it, such as "accuracy"."""
         ...
 
     @property
     def better(self) -> Literal["higher", "lower"]:
-        """Which scores are better."""
+        """The direction of better scores."""
         ...
 
     def score(self, answers: Answers, truth: T_contra) -> float:
-        """The score of a model's answers. Raises ValueError for shapes that do not fit."""
+        """Return the score of a model's answers. Raises ValueError for shapes that do not fit."""
         ...
 
     def ties(self, one: Answers, other: Answers, truth: T_contra) -> bool:
-        """Whether two models' answers for the same photos differ by no more than chance would make them."""
+        """Return whether two models' answers for the same photos differ by no more than chance allows."""
         ...

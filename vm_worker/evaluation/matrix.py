@@ -1,4 +1,4 @@
-"""The confusion matrix as a picture; past 30 classes, where nobody can read one, the most confused pairs."""
+"""The confusion matrix as a picture. Above 30 classes, where a matrix is too large to read, the most confused pairs."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from numpy.typing import NDArray
 from jobs import wording
 from vm_worker.evaluation import style
 
-MATRIX_CLASSES = 30  # at most
-SHARES_CLASSES = 12  # at most, for cells with their share below the count
+MATRIX_CLASSES = 30  # most classes of a picture with a matrix
+SHARES_CLASSES = 12  # most classes of a matrix whose cells show their share below the count
 PAIRS_DRAWN = 15
 
 Counts = NDArray[np.int64]
 
 
 def confusion(path: Path, matrix: Sequence[Sequence[int]], classes: Sequence[str]) -> None:
-    """Draw the matrix: rows are what a photo was, columns what the model said; PNG.
+    """Draw the confusion matrix as PNG: rows are the true classes, columns the model's answers.
 
-    Right ones are blue and mistakes orange, the darker the larger their share of the row. Each cell has its
-    count, up to 12 classes its share too. Past 30 classes the picture shows the most confused pairs instead.
+    Right answers are blue and mistakes orange, darker for a larger share of the row. Each cell has its count, and up to
+    12 classes its share too. Above 30 classes the picture shows the most confused pairs instead.
     """
     counts = np.asarray(matrix, dtype=np.int64).reshape(len(classes), len(classes))
     if len(classes) > MATRIX_CLASSES:
@@ -44,7 +44,7 @@ def confusion(path: Path, matrix: Sequence[Sequence[int]], classes: Sequence[str
 
 
 def _pairs(path: Path, counts: Counts, classes: Sequence[str]) -> None:
-    """Draw a bar for each of the most frequent mistakes, the share of its kind's photos beside it."""
+    """Draw a bar for each of the most frequent mistakes, with its share of the true class's photos."""
     wrong = counts * (1 - np.eye(len(counts), dtype=np.int64))
     places = [int(place) for place in np.argsort(-wrong, axis=None, kind="stable")[:PAIRS_DRAWN]]
     found = [divmod(place, len(counts)) for place in places if wrong.flat[place]]
@@ -69,7 +69,7 @@ def _pairs(path: Path, counts: Counts, classes: Sequence[str]) -> None:
 
 
 def _colours(shares: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Colours (k, k, 4), RGBA, of shares (k, k). Mistakes are few, so the square root lifts the small shares."""
+    """Return colours (k, k, 4), RGBA 0..1, of shares (k, k). The square root makes small shares visible."""
     right = np.eye(len(shares), dtype=bool)[:, :, None]
     colours = np.where(right, style.RIGHT(shares), style.WRONG(np.sqrt(shares)))
     return np.asarray(np.where(shares[:, :, None] > 0, colours, to_rgba(style.EMPTY)))
@@ -100,7 +100,7 @@ def _fill_cells(axes: Axes, counts: Counts, shares: NDArray[np.float64]) -> None
     size = _text_size(len(counts))
     write = partial(axes.text, ha="center", va="center", fontsize=size, linespacing=1.15)
     for row, column in zip(*np.nonzero(counts), strict=True):
-        # The lightest and the darkest shades; in between, the ink reads best.
+        # White text on the darkest cells, dark text on all others: these pairs are the easiest to read.
         colour = "white" if row == column and shares[row, column] > 0.45 else style.INK
         share = f"\n{wording.percent(shares[row, column])}" if len(counts) <= SHARES_CLASSES else ""
         write(column, row, f"{counts[row, column]}{share}", color=colour)

@@ -12,7 +12,7 @@ from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 from vm_worker.learn import statistics
 from vm_worker.results.evaluated import Answer, ClassFigures, ConfusedPair, HeldOutFigures
 
-MISTAKES_SHOWN = 50  # the surest ones: what a person should look at first
+MISTAKES_SHOWN = 50  # the most probable ones, which a person should look at first
 PAIRS_SHOWN = 20
 
 
@@ -22,10 +22,10 @@ def evaluate(
     classes: Sequence[str],
     names: Sequence[str] | None = None,
 ) -> HeldOutFigures:
-    """Compare what the model says of the test photos with what they are.
+    """Compare the model's answers for the test photos with their labels.
 
-    `probabilities` (m, k), `labels` (m,) in 0..k-1, `classes` k names, `names` m file names of the photos
-    (then each mistake has its name). Raises ValueError for shapes that do not fit, or without photos.
+    `probabilities` (m, k) float, `labels` (m,) in 0..k-1, `classes` k names, `names` m file names of the photos
+    (optional; they name the photo of each mistake). Raises ValueError for shapes that do not fit, or without photos.
     """
     shares = np.asarray(probabilities, dtype=np.float64)
     truth = np.asarray(labels, dtype=np.int64)
@@ -50,7 +50,7 @@ def evaluate(
 
 
 def confused_pairs(matrix: NDArray[np.integer[Any]], classes: Sequence[str]) -> list[ConfusedPair]:
-    """The off-diagonal cells that are not empty, most frequent first, with their share of the true class."""
+    """Return the off-diagonal cells that are not empty, most frequent first, with their share of the true class."""
     totals = np.asarray(matrix).sum(axis=1)
     found = [
         ConfusedPair(classes[row], classes[column], int(count), int(totals[row]), float(count / totals[row]))
@@ -80,7 +80,10 @@ def _per_class(truth: NDArray[np.int64], said: NDArray[np.int64], classes: Seque
 
 
 def _balanced_accuracy(per_class: Sequence[ClassFigures]) -> float:
-    """The mean recall of the classes that the test set has; scikit-learn's own warns when one is missing."""
+    """Return the mean recall of the classes in the test set.
+
+    The function of scikit-learn is not used, as it warns when a class is missing.
+    """
     return float(np.mean([row.recall for row in per_class if row.support]))
 
 

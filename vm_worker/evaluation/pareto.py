@@ -1,4 +1,4 @@
-"""Accuracy against size and latency: which candidates no other one beats in everything."""
+"""The Pareto front of accuracy, size and latency: the candidates that no other candidate dominates."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from vm_worker.evaluation import style
 from vm_worker.results.candidates import CandidateRow
 from vm_worker.results.exported import Latency
 
-LEAST_POINTS = 2  # fewer are no picture
+LEAST_POINTS = 2  # points that a picture needs at least
 
 
 @dataclass(frozen=True)
 class ParetoPoint(AsJson):
-    """What one candidate costs and what it reaches."""
+    """The costs and the accuracy of one candidate."""
 
     name: str
     title: str
-    accuracy: float  # on the validation photos
-    bytes: int  # as a TFLite model
-    one_ms: float  # milliseconds for one photo on one core: the median
-    all_ms: float  # and on all cores
+    accuracy: float  # accuracy on the validation photos
+    bytes: int  # size as a TFLite model
+    one_ms: float  # median milliseconds for one photo on one core
+    all_ms: float  # median milliseconds for one photo on all cores
     chosen: bool
-    front: bool = False  # no other one is at least as accurate, small and fast, and better in one of these
+    front: bool = False  # true: no other candidate is at least as accurate, small and fast, and better in one of these
 
     def beats(self, other: ParetoPoint) -> bool:
-        """Whether this one is at least as good in everything, and better in something."""
+        """Return whether this candidate is at least as good in everything, and better in something."""
         here, there = self._merits(), other._merits()
         return here != there and all(a >= b for a, b in zip(here, there, strict=True))
 
@@ -39,7 +39,7 @@ class ParetoPoint(AsJson):
 
 
 def rows(candidates: Sequence[CandidateRow], costs: Mapping[str, Latency]) -> list[ParetoPoint]:
-    """The candidates that were judged and measured, the fastest first.
+    """Return the candidates with both an accuracy and costs, the fastest first.
 
     `costs` are the figures of the networks as TFLite models, by name.
     """
@@ -53,7 +53,7 @@ def rows(candidates: Sequence[CandidateRow], costs: Mapping[str, Latency]) -> li
 
 
 def draw(path: Path, found: Sequence[ParetoPoint]) -> bool:
-    """Draw accuracy by latency, the front joined; PNG. False where there is too little to show."""
+    """Draw accuracy by latency as PNG, with a line through the front. Return False when there are too few points."""
     if len(found) < LEAST_POINTS:
         return False
     front = [row for row in found if row.front]

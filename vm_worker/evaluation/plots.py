@@ -1,4 +1,4 @@
-"""The report's curves: how it learned, how sure it is, and what more photos would bring."""
+"""The curves of the report: training by epoch, reliability of the probabilities, and accuracy by number of photos."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from vm_worker.evaluation import style
 from vm_worker.results.candidates import CurvePoint, LearningCurve
 from vm_worker.results.evaluated import CalibrationFigures
 
-MARKED_EPOCHS = 15  # a line of few points shows its points
-LINKED = 5  # photos in a point of the reliability diagram; fewer stand alone, for their share is chance
+MARKED_EPOCHS = 15  # most epochs of a line that marks each of its points
+LINKED = 5  # least photos of a joined point of the reliability diagram; the share of fewer photos is mostly chance
 OTHERS = "other candidates, validation"
 
 
 @dataclass(frozen=True)
 class Line:
-    """One model's epochs in one phase; NaN where a number was not measured."""
+    """The epochs of one model in one phase; NaN for a number that was not measured."""
 
     phase: str
     name: str
@@ -40,9 +40,9 @@ class Line:
 
 
 def curves(path: Path, points: Sequence[CurvePoint], winner: str = "") -> None:
-    """Draw accuracy and loss by epoch, selection and tuning side by side in one picture; PNG.
+    """Draw accuracy and loss by epoch as PNG, selection and tuning side by side.
 
-    The winner stands out, the other candidates are thin and grey.
+    The winner's line is bold, the other candidates are thin and grey.
     """
     with style.figure(path, height=2.9) as drawing:
         accuracy, loss = drawing.subplots(1, 2)
@@ -56,10 +56,10 @@ def curves(path: Path, points: Sequence[CurvePoint], winner: str = "") -> None:
 
 
 def reliability(path: Path, calibration: CalibrationFigures | None) -> None:
-    """Draw how often the model was right against how sure it was, before and after calibration; PNG.
+    """Draw the model's accuracy against its probability as PNG, before and after calibration.
 
-    The area of a point grows with its photos, and points of very few are not joined. An empty picture where nothing
-    was calibrated.
+    The area of a point grows with its number of photos, and points of very few photos are not joined. The picture is
+    empty when nothing was calibrated.
     """
     before, after = (calibration.bins_before, calibration.bins_after) if calibration else ((), ())
     looks = {"before": (before, style.TRAINING, "--"), "after": (after, style.VALIDATION, "-")}
@@ -86,9 +86,9 @@ def reliability(path: Path, calibration: CalibrationFigures | None) -> None:
 
 
 def learning(path: Path, curve: LearningCurve | None) -> None:
-    """Draw how often the selected head was right, by the number of photos that it learned from; PNG.
+    """Draw the accuracy of the selected head by the number of photos that it learned from, as PNG.
 
-    The bars are one standard error. An empty picture where nothing was measured.
+    The bars are one standard error. The picture is empty when nothing was measured.
     """
     points = curve.points if curve else ()
     images, right = _floats(one.images for one in points), _floats(one.accuracy for one in points)
@@ -147,7 +147,7 @@ def _lines(points: Sequence[CurvePoint], figure: str) -> list[Line]:
 
 
 def _line(phase: str, name: str, points: Sequence[CurvePoint], figure: str) -> Line:
-    """The line of one model; `figure` is "accuracy" or "loss"."""
+    """Return the line of one model; `figure` is "accuracy" or "loss"."""
     ordered = sorted(points, key=lambda point: point.epoch)
     return Line(
         phase,
@@ -165,7 +165,7 @@ def _floats(values: Iterable[float | None]) -> NDArray[np.float64]:
 
 
 def _chosen(lines: Sequence[Line], winner: str) -> Line | None:
-    """The winner's line; tuning names its trials, so there the best one speaks for it."""
+    """Return the winner's line. In tuning, whose lines have the names of trials, it is the best line."""
     named = [line for line in lines if line.name == winner] or list(lines)
     return max(named, key=lambda line: line.best, default=None)
 
@@ -182,7 +182,7 @@ def _draw(axes: Axes, line: Line, offset: float, *, labelled: bool) -> None:
 
 def _draw_others(axes: Axes, lines: Sequence[Line], offset: float) -> None:
     for line in lines:
-        # One entry of the legend for all of them.
+        # The legend has one entry for all of them.
         label = None if OTHERS in axes.get_legend_handles_labels()[1] else OTHERS
         axes.plot(line.epochs + offset, line.validation, color=style.QUIET, linewidth=0.8, alpha=0.7, label=label)
 
@@ -191,14 +191,15 @@ def _mark_phases(axes: Axes, offset: float, select: bool, tune: bool) -> None:
     if not (select and tune):
         return
     axes.axvline(offset + 0.5, color=style.QUIET, linewidth=0.8, linestyle=":")
-    above = axes.get_xaxis_transform()  # height in shares of the panel: above it, beside the title
+    # Heights are shares of the panel, so that the text stands above it, beside the title.
+    above = axes.get_xaxis_transform()
     write = partial(axes.text, fontsize=8, color=style.QUIET, va="bottom", transform=above)
     write(offset, 1.01, "select ", ha="right")
     write(offset + 1, 1.01, " tune", ha="left")
 
 
 def _limit(axes: Axes, lines: Sequence[Line], figure: str) -> None:
-    """Let the winner's lines fill the picture: a hopeless candidate's loss must not flatten them."""
+    """Limit the axis to the winner's lines, so that a bad candidate's large loss does not flatten them."""
     values = np.concatenate([np.concatenate([line.training, line.validation]) for line in lines] or [np.array([])])
     values = values[np.isfinite(values)]
     if figure == "loss" and len(values):

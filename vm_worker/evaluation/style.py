@@ -1,4 +1,4 @@
-"""How every picture looks: size, colours, fonts, and names that can be drawn."""
+"""The style of every picture: size, colours, fonts, and names that these fonts can draw."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from matplotlib.font_manager import findSystemFonts, fontManager, get_font
 from jobs import wording
 
 WIDTH = 6.0  # inches: a mail is 600 CSS pixels wide
-DPI = 200  # twice the screen's, so that it is sharp on phones
+DPI = 200  # twice the resolution of a screen, for sharp pictures on phones
 JPEG_QUALITY = 82
 INK = "#1f2933"
 QUIET = "#8a94a0"
 GRID = "#e4e8ec"
-# Okabe and Ito's blue and vermilion: told apart by every kind of colour vision, and dashed besides.
+# Blue and vermilion of Okabe and Ito are distinct for every kind of colour vision; the lines are dashed, too.
 VALIDATION = "#0072b2"
 TRAINING = "#d55e00"
 RIGHT = LinearSegmentedColormap.from_list("right", ["#e3eff8", "#7fb8dd", "#2178b5", "#0a4f8f"])
 WRONG = LinearSegmentedColormap.from_list("wrong", ["#fdeee3", "#f8c39b", "#ec8a4b", "#d55e00"])
 EMPTY = "#f5f7f9"
-# DejaVu comes with matplotlib; the others are what Debian, macOS and Windows have for Chinese, Japanese and Korean.
+# DejaVu comes with matplotlib; Debian, macOS and Windows have the others, for Chinese, Japanese and Korean.
 FONTS = (
     "DejaVu Sans",
     "Noto Sans CJK SC",
@@ -47,13 +47,13 @@ FONTS = (
 )
 
 
-# It logs each weight that a font lacks, in every job.
+# This logger writes a line for each weight that a font lacks, in every job.
 logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
 
 
 @contextmanager
 def figure(path: Path, height: float, width: float = WIDTH) -> Iterator[Figure]:
-    """A figure of so many inches to draw on; written to `path` as PNG at the end."""
+    """Yield a figure to draw on, of this size in inches; write it to `path` as PNG at the end."""
     with matplotlib.rc_context(_settings()):
         drawing = Figure(figsize=(width, height), layout="constrained")
         FigureCanvasAgg(drawing)
@@ -63,7 +63,7 @@ def figure(path: Path, height: float, width: float = WIDTH) -> Iterator[Figure]:
 
 @contextmanager
 def photographs(path: Path, height: float) -> Iterator[Figure]:
-    """A figure for photos, written as JPEG: as PNG it would have ten times the size."""
+    """Yield a figure for photos; write it as JPEG at the end. A PNG of photos would be ten times as large."""
     with matplotlib.rc_context(_settings()):
         drawing = Figure(figsize=(WIDTH, height), layout="constrained", facecolor="white")
         FigureCanvasAgg(drawing)
@@ -72,12 +72,12 @@ def photographs(path: Path, height: float) -> Iterator[Figure]:
 
 
 def labels(names: Sequence[str], most: int) -> list[str]:
-    """The names as short labels; one that no installed font can draw becomes its number in the tables."""
+    """Return the names as short labels. A name that no installed font can draw becomes its number in the tables."""
     return [_label(name, number, most) for number, name in enumerate(names, start=1)]
 
 
 def drawable(name: str) -> bool:
-    """Whether the fonts of this machine have every character of a name as it is shown."""
+    """Return whether the fonts of this machine have every character of a name as it is shown."""
     return set(wording.name(name)) <= _characters()
 
 
@@ -85,7 +85,7 @@ def _label(name: str, number: int, most: int) -> str:
     return wording.name(name, most) if drawable(name) else f"no. {number}"
 
 
-def _settings() -> Any:  # matplotlib types its keys one by one
+def _settings() -> Any:  # the type is Any, as matplotlib gives each key a type of its own
     return {
         "font.family": list(_families()),
         "font.size": 9.5,
@@ -100,7 +100,7 @@ def _settings() -> Any:  # matplotlib types its keys one by one
         "grid.color": GRID,
         "legend.frameon": False,
         "text.color": INK,
-        "text.parse_math": False,  # a class may be called $$
+        "text.parse_math": False,  # a class may be called $$, which is no formula
         "text.usetex": False,
         "xtick.color": INK,
         "ytick.color": INK,
@@ -109,13 +109,13 @@ def _settings() -> Any:  # matplotlib types its keys one by one
 
 @cache
 def _families() -> tuple[str, ...]:
-    """The fonts of FONTS that this machine has: matplotlib warns of each that is missing."""
+    """Return the fonts of FONTS that this machine has: matplotlib warns of each font that is missing."""
     return tuple(name for name in FONTS if name in _installed())
 
 
 @cache
 def _installed() -> dict[str, str]:
-    """The file of each installed family. Fonts that came after matplotlib wrote its font cache count too."""
+    """Return the file of each installed font family, fonts newer than matplotlib's font cache included."""
     known = {entry.fname for entry in fontManager.ttflist}
     for path in findSystemFonts():
         if path not in known:
@@ -126,7 +126,7 @@ def _installed() -> dict[str, str]:
 def _add(path: str) -> None:
     try:
         fontManager.addfont(path)
-    except (OSError, RuntimeError):  # a bitmap or a broken font
+    except (OSError, RuntimeError):  # a bitmap font or a broken file
         return
 
 

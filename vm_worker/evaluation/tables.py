@@ -13,32 +13,32 @@ from jobs import wording
 from vm_worker.results.candidates import CandidateRow
 from vm_worker.results.trials import TrialRow
 
-# A cell that starts with one of these is a formula to a spreadsheet, and a formula can call out.
+# A spreadsheet reads a cell that starts with one of these as a formula, and a formula can contact a server.
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
-# Rows for programs alone; a person compares the accuracies.
+# Columns that only programs need; a person compares the accuracies.
 NO_COLUMNS = ("validation_score", "metric")
 
 
 @dataclass(frozen=True)
 class CandidateCost:
-    """A candidate's row, and what its model costs."""
+    """The row of a candidate with the costs of its model."""
 
     row: CandidateRow
-    bytes: int | None  # of its file; None: unknown
+    bytes: int | None  # size of its file; None: unknown
     milliseconds: float | None  # for one photo on one core, as a TFLite model; None: not measured
 
     def to_json(self) -> dict[str, Any]:
-        """The row with two more keys."""
+        """Return the row with two more keys."""
         return {**self.row.to_json(), "bytes": self.bytes, "milliseconds": self.milliseconds}
 
 
 def write_results(path: Path, candidates: Sequence[CandidateCost], trials: Sequence[TrialRow]) -> None:
-    """Write a row for each candidate and each trial; the first column says which it is.
+    """Write a row for each candidate and each trial; the first column tells which of them it is.
 
-    A trial's parameters become columns of their own, an interval two. With a byte order mark, without which
-    Excel reads UTF-8 as something else.
+    A trial's parameters become columns of their own, an interval two columns. The file starts with a byte order mark,
+    without which Excel does not read it as UTF-8.
     """
     rows = [_candidate(row) for row in candidates] + [_trial(row) for row in trials]
     table = pd.DataFrame(rows, dtype=object).map(harmless)
@@ -60,7 +60,7 @@ def _trial(row: TrialRow) -> dict[str, object]:
 
 
 def harmless(cell: Any) -> Any:
-    """The cell as a spreadsheet may have it: a text that it would run gets a quote before it, numbers stay."""
+    """Return the cell as a spreadsheet may have it: a text that would be a formula gets a quote before it."""
     if not isinstance(cell, str):
         return cell
     if cell.startswith(FORMULA_STARTS):

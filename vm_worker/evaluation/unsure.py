@@ -1,8 +1,7 @@
-""" "Not sure": below which probability a person should look, what that costs and what it saves.
+"""The threshold below which the model answers "not sure", so that a person should look, and its effect.
 
-The threshold is chosen on photos that the judged model had not seen, never on the test photos (selective
-classification: Geifman and El-Yaniv 2017, section 3, with a plain target in place of their bound); its figures
-are those of the test.
+It is chosen on photos that the judged model had not seen, never on the test photos (selective classification: Geifman
+and El-Yaniv 2017, section 3, with a plain target in place of their bound). Its figures are measured on the test photos.
 """
 
 from __future__ import annotations
@@ -17,22 +16,22 @@ from vm_worker.learn import statistics
 from vm_worker.learn.judge import calibration
 from vm_worker.results.evaluated import UnsureFigures, UnsureRow
 
-WANTED = 0.5  # of the mistakes among the answered photos, at most, against answering them all
-ANSWERED_LEAST = 0.5  # a model that says "not sure" more often than it answers is of no use
-MISTAKES_LEAST = 5  # fewer say nothing about where mistakes begin
-SHOWN = (0.0, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)  # thresholds of the report's table
+WANTED = 0.5  # largest error among the answered photos, as a share of the error when all are answered
+ANSWERED_LEAST = 0.5  # least share of photos that are answered; a model that answers fewer is of no use
+MISTAKES_LEAST = 5  # with fewer mistakes the threshold cannot be estimated
+SHOWN = (0.0, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)  # thresholds in the report's table
 
 Shares = NDArray[np.floating[Any]]
 Labels = NDArray[np.integer[Any]]
 
 
 def learnt(path: Path, temperature: float) -> tuple[float | None, int]:
-    """Choose the threshold for a calibrated model; returns it, and from how many photos it was chosen.
+    """Choose the threshold for a calibrated model; return it and the number of photos that it was chosen on.
 
-    `path` is an .npz with probabilities (m, k) of photos that the model had not seen, before calibration, and
-    labels (m,); None and 0 where there is no file.
+    `path` is an .npz with probabilities (m, k) of photos that the model had not seen, before calibration, and labels
+    (m,). `temperature` is the divisor of the logits. Returns (None, 0) when there is no file.
     """
-    if not path.exists():  # there was no time for it
+    if not path.exists():  # there was no time to write it
         return None, 0
     with np.load(path) as saved:
         probabilities, labels = saved["probabilities"], saved["labels"]
@@ -42,10 +41,10 @@ def learnt(path: Path, temperature: float) -> tuple[float | None, int]:
 
 
 def threshold(probabilities: Shares, labels: Labels) -> float | None:
-    """The smallest probability, in hundredths, that halves the error of the answered photos.
+    """Return the smallest probability, in hundredths, that halves the error of the answered photos.
 
-    `probabilities` (m, k) and `labels` (m,) of photos that the model had not seen. None where there are too
-    few mistakes to tell, or where half of the photos would have to go unanswered.
+    `probabilities` (m, k) and `labels` (m,) of photos that the model had not seen. None when there are too few
+    mistakes, or when half of the photos would not be answered.
     """
     sure, right = _judged(probabilities, labels)
     error = float((~right).mean())
@@ -61,9 +60,9 @@ def threshold(probabilities: Shares, labels: Labels) -> float | None:
 
 
 def measured(least: float | None, photos: int, probabilities: Shares, labels: Labels) -> UnsureFigures:
-    """The figures of the threshold `least` on the test photos' `probabilities` (m, k) and `labels` (m,).
+    """Return the figures of the threshold `least` on the test photos' `probabilities` (m, k) and `labels` (m,).
 
-    None for a threshold that is not worth it; it was chosen on so many other photos.
+    `photos` is the number of photos that the threshold was chosen on. `least` is None when no threshold is useful.
     """
     sure, right = _judged(probabilities, labels)
     at = _row(least or 0.0, sure, right)

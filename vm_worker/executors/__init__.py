@@ -1,1 +1,1 @@
-"""Where candidate trials run."""
+"""The executors, which run the trials of candidates in this process, in child processes or on a cluster."""

@@ -1,4 +1,4 @@
-"""The child process of an executor: it does one task after the other, and ends when no more tasks can come."""
+"""The child process of an executor: it runs one task after the other, and ends when no more tasks can come."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from vm_worker.executors.ending import Ending
 from vm_worker.executors.executor import Work, found
 from vm_worker.processes.child import ParentLink, begin_child, opened
 
-OOM_SCORE = 1000  # where memory runs out, a trial goes before the job that it belongs to
+OOM_SCORE = 1000  # when memory runs out, the kernel ends a trial before the job that it belongs to
 
 
 def serve(work: Work, parent: ParentLink) -> None:
-    """Do every task that the parent sends, in order, and send what it tells and how it ends."""
+    """Run every task that the parent sends, in order. Send the progress of each, and its result or error."""
 
     def tell(told: JsonObject) -> None:
         parent.send({"event": "tell", "told": told})
@@ -24,17 +24,17 @@ def serve(work: Work, parent: ParentLink) -> None:
         task = parent.receive()
         try:
             message = Ending.with_result(work(task, tell)).to_json()
-        except Exception as error:  # the caller decides what an error means
+        except Exception as error:  # the caller decides how to treat an error
             traceback.print_exc()
             message = Ending.with_error(error).to_json()
         parent.send(message)
 
 
 def main() -> None:
-    """`python -m vm_worker.executors.child ENTRY READING WRITING`, started by LocalExecutor only."""
+    """Run the command `python -m vm_worker.executors.child ENTRY READING WRITING`, which only LocalExecutor starts."""
     begin_child(OOM_SCORE)
     reading, writing = opened(*sys.argv[2:4])
-    # Nobody waits for what it does: TensorFlow's threads would hold up an ordinary exit.
+    # End at once: TensorFlow's threads would delay an ordinary exit, and nobody waits for them.
     serve(found(sys.argv[1]), ParentLink(reading, writing, lambda: os._exit(0)))
 
 

@@ -1,4 +1,4 @@
-"""Chooses where tasks run: on a cluster if there is one, in a process of this machine, or in this process."""
+"""Choose where tasks run: on a cluster if there is one, in a child process, or in this process."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ log = logging.getLogger(__name__)
 
 
 def chosen(entry: str, tell: Tell, cluster: Cluster, isolated: bool) -> Executor:
-    """The executor of a cluster, or of this machine where there is none or it does not answer.
+    """Return the executor of the cluster, or of this machine when there is no cluster or it does not answer.
 
-    `isolated`: in another process; else in this one, and on no cluster.
+    `isolated`: tasks run in another process. Else they run in this process, and never on a cluster.
     """
     if cluster.address and isolated:
         try:
@@ -29,7 +29,7 @@ def chosen(entry: str, tell: Tell, cluster: Cluster, isolated: bool) -> Executor
 
 
 class Ahead:
-    """Tasks that may begin before they are asked for, where more than one runs at a time."""
+    """A set of tasks that may begin before their results are needed, when the executor runs several tasks at a time."""
 
     def __init__(self, executor: Executor) -> None:
         self._executor = executor
@@ -39,11 +39,17 @@ class Ahead:
         return key in self._begun
 
     def begin(self, key: str, task: Task) -> None:
-        """Let the task begin; a single place takes tasks only when they are asked for, as not all may be."""
+        """Begin the task if the executor runs several tasks at a time.
+
+        A single worker begins a task only when its result is needed, as some results may never be.
+        """
         if self._executor.workers > 1 and key not in self._begun:
             self._begun[key] = self._executor.submit(task)
 
     def result(self, key: str, task: Task) -> Result:
-        """Wait for the result of the task that has begun, or else of this one. Raises OutOfMemory, TaskFailed."""
+        """Wait for the result of the task that has begun under this key, or run `task`.
+
+        Raises OutOfMemory, TaskFailed.
+        """
         future = self._begun.pop(key, None) or self._executor.submit(task)
         return future.result()

@@ -1,4 +1,4 @@
-"""How a task has ended, as the process that did it tells the executor."""
+"""The ending of a task, which the process that ran it sends to the executor."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ LONGEST_MESSAGE = 500  # characters
 
 @dataclass(frozen=True)
 class Ending(AsJson):
-    """A task's result or its error, and the memory that its process holds then."""
+    """The result of a task or its error, and the memory that its process holds afterwards."""
 
     event: Literal["result", "memory", "error"]
-    bytes: int  # of memory
+    bytes: int  # memory of the process in bytes
     result: JsonObject | None = only_if_known()
-    message: str | None = only_if_known()  # of an error
+    message: str | None = only_if_known()  # message of the error
 
     @classmethod
     def with_result(cls, result: Result) -> Ending:
-        """The ending of a task that succeeded in this process."""
+        """Return the ending of a task that succeeded in this process."""
         return cls("result", held(), result=result)
 
     @classmethod
     def with_error(cls, error: BaseException) -> Ending:
-        """The ending of a task that raised an error in this process: a lack of memory is told apart from all others."""
+        """Return the ending of a task that raised an error in this process. Lack of memory is marked as such."""
         event: Literal["memory", "error"] = "memory" if lacks_memory(error) else "error"
         return cls(event, held(), message=f"{type(error).__name__}: {error}"[:LONGEST_MESSAGE])
 
     def value(self) -> Result:
-        """The result. Raises OutOfMemory, TaskFailed."""
+        """Return the result. Raises OutOfMemory, TaskFailed."""
         if self.event == "memory":
             raise OutOfMemory(self.message)
         if self.event == "error":
@@ -45,7 +45,10 @@ class Ending(AsJson):
 
 
 def held() -> int:
-    """Bytes of memory of its own: pages of mapped files, which the system takes back as it likes, do not count."""
+    """Return the bytes of this process's own memory.
+
+    Pages of mapped files do not count, as the kernel can take them back at any time.
+    """
     with suppress(OSError):
         for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
             if line.startswith("RssAnon:"):

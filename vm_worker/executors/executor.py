@@ -1,7 +1,7 @@
-"""What an executor is: a task in plain JSON values goes in, a result in plain JSON values comes out.
+"""The executor: it takes a task as plain JSON values and returns a result as plain JSON values.
 
-The function that does the work is named by an entry, "package.module:function"; it takes a task and a function to
-tell of progress. Files lie in a folder that both sides see, and are named in task and result.
+An entry, "package.module:function", names the function that does the work. This function takes a task and a function to
+report progress. Files lie in a folder that both sides see; task and result hold their names.
 """
 
 from __future__ import annotations
@@ -21,36 +21,36 @@ Work = Callable[[Task, Tell], Result]
 
 
 class OutOfMemory(Exception):
-    """The task needs more memory than there is. A smaller one may do."""
+    """The error of a task that needs more memory than there is. A smaller task may succeed."""
 
 
 class TaskFailed(Exception):
-    """The task raised an error or its process died; the next task may well succeed."""
+    """The error of a task that raised an error or whose process died. The next task may succeed."""
 
 
 class Executor(Protocol):
-    """Runs tasks, in the order in which they come where it has one worker."""
+    """A runner of tasks. With one worker, tasks run in the order in which they were submitted."""
 
-    workers: int  # tasks at a time
+    workers: int  # number of tasks that run at the same time
 
     def submit(self, task: Task) -> Future[Result]:
-        """Begin a task; its result comes later. The future's `result()` raises OutOfMemory or TaskFailed."""
+        """Submit a task. The future's `result()` raises OutOfMemory or TaskFailed."""
         ...
 
     def close(self) -> None:
-        """End every process that it started."""
+        """End every process that this executor started."""
         ...
 
 
 @dataclass(frozen=True)
 class Growth:
-    """How much memory a process may come to hold before another takes its place."""
+    """The limit of a process's memory, beyond which another process takes its place."""
 
-    times: float = 1.5  # what it held after its first task: allocators keep some of what was freed
-    slack: int = 512 * 1024**2  # bytes besides
+    times: float = 1.5  # multiple of the bytes after the first task: allocators keep some of the memory that was freed
+    slack: int = 512 * 1024**2  # bytes in addition
 
     def too_much(self, held: int, first: int) -> bool:
-        """Whether a process that holds so many bytes now, and held so many after its first task, is replaced."""
+        """Return whether a process is replaced that holds `held` bytes now, and held `first` after its first task."""
         return held > self.times * first + self.slack
 
 
@@ -58,14 +58,17 @@ GROWTH = Growth()
 
 
 def found(entry: str) -> Work:
-    """The function that an entry names. Raises ImportError, AttributeError, ValueError for a name that is none."""
+    """Return the function that an entry names. Raises ImportError, AttributeError, ValueError for an invalid name."""
     module, name = entry.split(":")
     work: Work = getattr(import_module(module), name)
     return work
 
 
 def lacks_memory(error: BaseException) -> bool:
-    """MemoryError, or what TensorFlow and JAX raise in its place (neither is imported here)."""
+    """Return whether the error means lack of memory: MemoryError, or the errors of TensorFlow and JAX.
+
+    These libraries are not imported here, so their errors are recognised by name.
+    """
     return isinstance(error, MemoryError) or any(
         name in f"{type(error).__name__} {error}" for name in ("ResourceExhausted", "RESOURCE_EXHAUSTED", "OutOfMemory")
     )

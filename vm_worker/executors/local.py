@@ -1,7 +1,7 @@
-"""Runs tasks in processes of this machine, which are replaced when they die or their memory grows.
+"""Run tasks in child processes of this machine, which are replaced when they die or their memory grows.
 
-A process is kept from task to task: importing TensorFlow costs 4 to 8 seconds, building and tracing a
-network some more. One process is the default: training uses all cores by itself.
+A process is kept from task to task: importing TensorFlow takes 4 to 8 seconds, and building and tracing a network takes
+more. One process is the default, as training uses all cores by itself.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ log = logging.getLogger(__name__)
 
 
 class LocalExecutor:
-    """Child processes; the first ones start at once, so that their imports run beside the caller's work."""
+    """An executor with child processes. The first ones start at once, so that they import while the caller works."""
 
     def __init__(self, entry: str, tell: Tell, workers: int = 1, growth: Growth = GROWTH) -> None:
-        """`tell` is called from threads of this executor, with what tasks tell."""
+        """Start the first processes; `tell` is called from threads of this executor with the progress of tasks."""
         self._entry, self._tell, self.workers, self._growth = entry, tell, workers, growth
         self._closed = False
         self._pool = ThreadPoolExecutor(workers)
@@ -35,11 +35,11 @@ class LocalExecutor:
             self._start()
 
     def submit(self, task: Task) -> Future[Result]:
-        """Run the task in the next free process."""
+        """Submit a task to the next free process."""
         return self._pool.submit(self._run, task)
 
     def close(self) -> None:
-        """Kill what runs. A task that has not ended fails."""
+        """Kill the processes. A task that has not ended fails."""
         self._closed = True
         for process in self._all:
             process.kill()
@@ -64,18 +64,18 @@ class LocalExecutor:
 
 
 class Process:
-    """One child process that does tasks."""
+    """A child process that runs tasks."""
 
     def __init__(self, entry: str, growth: Growth) -> None:
-        # In this process's group, which is what ends with the job.
+        # It belongs to this process's group, which is ended with the job.
         self._child = LineProcess([sys.executable, "-m", "vm_worker.executors.child", entry])
         self._growth = growth
-        self._first_held: int | None = None  # bytes after its first task
-        self.worn = False  # dead, or grown too much
+        self._first_held: int | None = None  # bytes that the process held after its first task
+        self.worn = False  # true: the process is dead, or holds too much memory
 
     def run(self, task: Task, tell: Tell) -> Result:
         """Wait for the task's result. Raises OutOfMemory, TaskFailed."""
-        with suppress(BrokenPipeError):  # it died while idle: the end of its other pipe says so
+        with suppress(BrokenPipeError):  # a process that died while idle is noticed below, when its other pipe ends
             self._child.send(task)
         while (message := self._child.receive()) is not None:
             if message["event"] != "tell":
@@ -83,22 +83,22 @@ class Process:
             tell(_told(message))
         self.worn = True
         status = self._child.wait()
-        # The kernel ends what it has no memory for by this signal, without a word.
+        # The kernel ends a process with this signal when memory runs out, without a message.
         if status == -signal.SIGKILL:
             raise OutOfMemory("the process was killed, as happens when memory runs out")
         raise TaskFailed(f"the process ended with status {status}")
 
     def has_ended(self) -> bool:
-        """Whether the process does no more tasks, because it ended or was killed."""
+        """Return whether the process takes no more tasks, because it ended or was killed."""
         return self._child.has_ended()
 
     def kill(self) -> None:
-        """End it, whatever it does."""
+        """Kill the process, even during a task."""
         self._child.end()
         self._child.close_reading()
 
     def _value(self, ending: Ending) -> Result:
-        """The task's result. Raises OutOfMemory, TaskFailed; notes when the process must be replaced."""
+        """Return the task's result, and note when the process must be replaced. Raises OutOfMemory, TaskFailed."""
         self._first_held = self._first_held or ending.bytes
         self.worn = self._growth.too_much(ending.bytes, self._first_held)
         if self.worn:
@@ -108,7 +108,7 @@ class Process:
 
 
 def _told(message: JsonObject) -> JsonObject:
-    """What a task tells in the middle of its work."""
+    """Return the progress that a message of a running task holds."""
     told = message["told"]
     if not isinstance(told, dict):
         raise TypeError("a task tells no JSON object")

@@ -1,16 +1,17 @@
-"""Runs tasks on a Ray cluster: processes on any of its nodes, each with the processors and GPUs that it is given.
+"""Run tasks on a Ray cluster: in processes on its nodes, each with its own share of processors and GPUs.
 
-A task runs in an actor, not a plain Ray task: a process that has had a GPU for a plain task is ended after it
+A task runs in an actor, not as a plain Ray task. Ray ends a process that has used a GPU for a plain task
 (https://docs.ray.io/en/latest/ray-core/tasks/using-ray-with-gpus.html, "Workers not Releasing GPU Resources"), and the
-network, its graphs and the activations would be made again for each trial. Tasks are the actors' method calls.
+network, its graphs and the activations would be made again for each trial. Tasks are method calls of the actors.
 
-Ray repeats nothing by itself here (`max_restarts=0`, `max_task_retries=0`): it would repeat for ever what runs
-out of memory. What was lost with its process or its node is queued again, a few times, for whichever
-actor is free; an error of the task's own is not repeated; want of memory is told as such, for a smaller task.
+Ray repeats nothing by itself here (`max_restarts=0`, `max_task_retries=0`), as it would repeat a task that runs out of
+memory forever. A task that was lost with its process or its node is queued again, a few times, for the next free actor.
+An error that the task raises is not repeated. Lack of memory is reported as such, so that the caller can try a smaller
+task.
 
-Files: every node must see the worker's folder (`MODELMAIL_WORK`) and the weights under the same names, on NFS or
-Filestore. Photos are not put into the object store: they may be larger than the memory of a node, they are read
-once for each process, and a trial's result is a file that the caller reads. What a process caches it keeps to itself.
+Every node must see the worker's folder (`MODELMAIL_WORK`) and the weights under the same paths, on NFS or Filestore.
+Photos are not put into Ray's object store: they may be larger than the memory of a node, each process reads them once,
+and the result of a trial is a file that the caller reads. Each process has its own cache.
 """
 
 from __future__ import annotations
@@ -35,38 +36,39 @@ from vm_worker.executors.ending import Ending
 from vm_worker.executors.executor import GROWTH, OutOfMemory, Result, Task, TaskFailed, Tell, found
 from vm_worker.spec import Cluster
 
-LOCAL = "local"  # the address that means: start a Ray on this machine
+LOCAL = "local"  # the address that means: start a Ray cluster on this machine
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class RayPolicy:
-    """How long a cluster is waited for, and what losses are borne."""
+    """The waiting times for a cluster, and the number of losses after which a task fails."""
 
-    losses: int = 3  # of its process or node, that a task outlives
-    room_seconds: float = 180.0  # without any actor before tasks are refused; a cluster that grows needs minutes
+    losses: int = 3  # how often a task may lose its process or node before it fails
+    # Seconds without any actor before tasks are refused; a cluster that adds nodes needs minutes.
+    room_seconds: float = 180.0
     connect_seconds: float = 10.0
-    pulse: float = 0.5  # seconds between two looks at whether the executor is closed
+    pulse: float = 0.5  # seconds between two checks whether the executor is closed
 
 
 POLICY = RayPolicy()
 
 
 class TaskActor:
-    """The Ray actor that does one task after the other, somewhere in the cluster."""
+    """The Ray actor that runs one task after the other on a node of the cluster."""
 
     def __init__(self, entry: str) -> None:
         self._entry = entry
-        # One thread for all tasks, as Keras keeps state by thread.
+        # All tasks run in one thread, as Keras keeps state by thread.
         self._thread = ThreadPoolExecutor(1)
 
     def where(self) -> str:
-        """The machine's name: an answer shows that the process stands."""
+        """Return the node's name. An answer shows that the process runs."""
         return socket.gethostname()
 
     def do(self, task: Task) -> Iterator[JsonObject]:
-        """Do the task: yields what it tells, as it tells it, and last how it ended."""
+        """Run the task: yield its progress as it comes, and its ending last."""
         messages: queue.SimpleQueue[JsonObject] = queue.SimpleQueue()
         self._thread.submit(self._work, task, messages)
         while (message := messages.get())["event"] == "tell":
@@ -79,14 +81,14 @@ class TaskActor:
 
         try:
             ending = Ending.with_result(found(self._entry)(task, tell))
-        except BaseException as error:  # the caller decides what an error means
+        except BaseException as error:  # the caller decides how to treat an error
             ending = Ending.with_error(error)
         messages.put(ending.to_json())
 
 
 @dataclass(frozen=True, order=True)
 class Ticket:
-    """A task that waits for an actor; the lower number goes first."""
+    """A task that waits for an actor. The lower number goes first."""
 
     number: int
     task: Task = field(compare=False)
@@ -95,7 +97,7 @@ class Ticket:
     losses: int = field(compare=False, default=0)
 
     def due(self) -> Task:
-        """The task with the seconds that it has left, where it has any."""
+        """Return the task with its remaining `seconds`, or unchanged when it has no such limit."""
         seconds = self.task.get("seconds")
         if not isinstance(seconds, int | float):
             return self.task
@@ -103,10 +105,10 @@ class Ticket:
 
 
 class RayExecutor:
-    """As many actors as the setting says, or as the cluster has room for; tasks go to whichever is free."""
+    """An executor with Ray actors: the configured number, or as many as the cluster has room for."""
 
     def __init__(self, entry: str, tell: Tell, cluster: Cluster, policy: RayPolicy = POLICY) -> None:
-        """`tell` is called from threads of this executor. Raises ConnectionError where no cluster answers."""
+        """Connect; threads of this executor call `tell` with the progress of tasks. Raises ConnectionError."""
         self._entry, self._tell, self._cluster, self._policy = entry, tell, cluster, policy
         self._connected = _connect(cluster.address, policy.connect_seconds)
         self.workers = cluster.workers or _room(cluster)
@@ -118,7 +120,7 @@ class RayExecutor:
             thread.start()
 
     def submit(self, task: Task) -> Future[Result]:
-        """Do the task in the next free actor. Tasks begin in their order."""
+        """Submit a task to the next free actor. Tasks begin in the order of their submission."""
         future: Future[Result] = Future()
         with self._lock:
             self._count += 1
@@ -126,7 +128,7 @@ class RayExecutor:
         return future
 
     def close(self) -> None:
-        """End what runs, and the Ray of this machine if it was started here. A task that has not ended fails."""
+        """End all actors, and a Ray cluster that was started here. A task that has not ended fails."""
         self._closed.set()
         for thread in self._threads:
             thread.join()
@@ -135,7 +137,7 @@ class RayExecutor:
             ray.shutdown()
 
     def _keep_an_actor(self) -> None:
-        """One actor after the other, each until it is lost, worn or no longer needed."""
+        """Start one actor after the other; each serves until it is lost, worn out or not needed any more."""
         failures = 0
         while not self._closed.is_set():
             actor = self._new_actor()
@@ -151,13 +153,13 @@ class RayExecutor:
             _kill_actor(actor)
 
     def _new_actor(self) -> Any:
-        """A new actor; it waits until a node has room."""
+        """Create an actor. Ray starts its process when a node has room for it."""
         options = {"num_cpus": self._cluster.cpus, "num_gpus": self._cluster.gpus}
-        # An error while it is made would be an actor that never stands: the entry is looked up with the first task.
+        # An error here would give an actor that never starts, so its first task looks the entry up.
         return ray.remote(TaskActor).options(**options, max_restarts=0, max_task_retries=0).remote(self._entry)
 
     def _stands(self, actor: Any) -> bool:
-        """Wait until the actor has a process; false when it lost it, or when the executor is closed."""
+        """Wait until the actor has a process; return False when it lost it, or when the executor is closed."""
         answer = actor.where.remote()
         while not self._closed.is_set():
             done, _ = ray.wait([answer], timeout=self._policy.pulse)
@@ -173,8 +175,8 @@ class RayExecutor:
             self._alone_since = time.monotonic()
 
     def _do_tasks(self, actor: Any) -> None:
-        """Give the actor one task after the other, until it is lost, holds too much memory, or all is over."""
-        first: int | None = None  # bytes after its first task
+        """Give the actor one task after the other, until it is lost, holds too much memory, or `close` is called."""
+        first: int | None = None  # bytes that the process held after its first task
         while not self._closed.is_set():
             try:
                 ticket = self._tickets.get(timeout=self._policy.pulse)
@@ -188,12 +190,12 @@ class RayExecutor:
                 return
 
     def _done(self, actor: Any, ticket: Ticket) -> Ending | None:
-        """How the task has ended, its future settled; None when the actor is gone."""
+        """Run a waiting task and settle its future; return its ending, or None when the actor is lost."""
         try:
             ending = self._heard(actor, ticket.due())
         except OutOfMemoryError as error:
             _settle(ticket.future, OutOfMemory(f"Ray ended the process for want of memory: {error}"[:500]))
-        except RayTaskError as error:  # of `TaskActor.do` itself, such as a task that cannot be sent
+        except RayTaskError as error:  # an error of `TaskActor.do` itself, such as a task that cannot be sent
             _settle(ticket.future, TaskFailed(str(error)[:500]))
         except RayError as error:
             self._lost(ticket, error)
@@ -203,7 +205,7 @@ class RayExecutor:
         return None
 
     def _heard(self, actor: Any, task: Task) -> Ending:
-        """Pass on what the task tells until its end. Raises RayError when its actor is lost, or all is over."""
+        """Report the task's progress and return its ending. Raises RayError when the actor is lost or closed."""
         answers = actor.do.options(num_returns="streaming").remote(task)
         while not self._closed.is_set():
             if ray.wait([answers], timeout=self._policy.pulse)[0]:
@@ -214,7 +216,7 @@ class RayExecutor:
         raise RayError("the executor was closed")
 
     def _lost(self, ticket: Ticket, error: RayError) -> None:
-        """Queue a task again whose actor was lost: the first actor that is free takes it."""
+        """Queue a task again whose actor was lost; the first free actor takes it."""
         if self._closed.is_set() or ticket.losses >= self._policy.losses:
             _settle(ticket.future, TaskFailed(f"its process or node was lost: {error}"[:500]))
             return
@@ -230,7 +232,7 @@ class RayExecutor:
 
 def _settle(future: Future[Result], end: Ending | Exception) -> None:
     """Give a future its result or its error."""
-    with suppress(InvalidStateError):  # cancelled by its caller
+    with suppress(InvalidStateError):  # the caller has cancelled it
         if isinstance(end, Exception):
             future.set_exception(end)
             return
@@ -257,7 +259,7 @@ def _kill_actor(actor: Any) -> None:
 
 
 def _connect(address: str, seconds: float) -> bool:
-    """Join the cluster, or start one; whether this call did. Raises ConnectionError."""
+    """Connect to the cluster or start one; return whether this call started it. Raises ConnectionError."""
     if ray.is_initialized():
         return False
     told = {"log_to_driver": False, "logging_level": logging.WARNING}
@@ -271,7 +273,7 @@ def _connect(address: str, seconds: float) -> bool:
 
 
 def _reach(address: str, seconds: float) -> None:
-    """Raises ConnectionError where nobody listens at once: Ray itself would try for ever."""
+    """Raise ConnectionError when no server accepts a connection at once: Ray itself would try forever."""
     host, _, port = address.rpartition(":")
     try:
         socket.create_connection((host, int(port)), seconds).close()
@@ -280,8 +282,8 @@ def _reach(address: str, seconds: float) -> None:
 
 
 def _keep_to_itself() -> None:
-    """A Ray that is started here reports its use to nobody. It takes that from the environment alone, or from here."""
-    for module in ("ray._common.usage.usage_lib", "ray._private.usage.usage_lib"):  # of later and of earlier versions
+    """Turn off Ray's usage report. Ray reads this setting from the environment, or from the module changed here."""
+    for module in ("ray._common.usage.usage_lib", "ray._private.usage.usage_lib"):  # of later, of earlier versions
         with suppress(ImportError):
             import_module(module).set_usage_stats_enabled_via_env_var(False)
             return
@@ -289,7 +291,7 @@ def _keep_to_itself() -> None:
 
 
 def _room(cluster: Cluster) -> int:
-    """How many tasks the cluster has room for as it is now; at least one."""
+    """Return how many tasks the cluster has room for at present; at least one."""
     whole = ray.cluster_resources()
     wanted = {"CPU": cluster.cpus, "GPU": cluster.gpus}
     return max(1, int(min(whole.get(name, 0) // each for name, each in wanted.items() if each)))

@@ -1,4 +1,4 @@
-"""Runs each task at once, in this process: for tests, and where there is no time to start a process."""
+"""Run each task at once in this process: for tests, and when there is no time to start a process."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ log = logging.getLogger(__name__)
 
 
 class SerialExecutor:
-    """An executor without processes: a task that crashes ends its caller too."""
+    """An executor without processes. A task that crashes also ends its caller's process."""
 
     workers = 1
 
@@ -19,15 +19,15 @@ class SerialExecutor:
         self._entry, self._tell = entry, tell
 
     def submit(self, task: Task) -> Future[Result]:
-        """Do the task; the result is there when this returns."""
+        """Run the task; its result is known when this method returns."""
         future: Future[Result] = Future()
         try:
             future.set_result(found(self._entry)(task, self._tell))
-        except Exception as error:  # one trial's error must not end the job, as in a process of its own
+        except Exception as error:  # one trial's error must not end the job, as it would not in a process of its own
             log.warning("a task failed", exc_info=True)
             kind = OutOfMemory if lacks_memory(error) else TaskFailed
             future.set_exception(kind(f"{type(error).__name__}: {error}"))
         return future
 
     def close(self) -> None:
-        """Nothing was started."""
+        """Do nothing, as no process was started."""

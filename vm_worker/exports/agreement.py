@@ -1,4 +1,4 @@
-"""The port that says whether the answers of an exported file are those of model.h5."""
+"""The port that decides whether an exported file gives the same answers as model.h5."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from vm_worker.intake.truth import Truth
 
 T_contra = TypeVar("T_contra", bound=Truth, contravariant=True)
 
-Answers = NDArray[np.float32]  # (photos, ...): what a model says of each photo
+Answers = NDArray[np.float32]  # (photos, ...): the answers of a model for each photo
 
 
 @dataclass(frozen=True)
 class Compared:
-    """How far an exported file agrees."""
+    """The result of a comparison between an exported file and model.h5."""
 
-    fault: str = ""  # why the file is not delivered; empty: it is
-    score: float | None = None  # by the judge of the task
+    fault: str = ""  # the reason why the file is not delivered; empty: it is delivered
+    score: float | None = None  # score by the judge of the task
     agreement: float | None = None  # share of photos with the same answer, 0..1
-    max_difference: float | None = None  # of a number in the answers
-    warning: str = ""  # a sentence for a file that is delivered although it is worse
+    max_difference: float | None = None  # largest difference of a number in the answers
+    warning: str = ""  # a sentence for a file that is delivered although it is less accurate
 
 
 class Agreement(Protocol[T_contra]):
-    """Compares the answers of a file with those that are expected."""
+    """A comparison of a file's answers with the expected ones, for one task."""
 
     def compare(self, row: Format, answers: Answers, expected: Answers, truth: T_contra) -> Compared:
-        """Compare what the file and model.h5 say of the same photos; `truth` is what is known of them."""
+        """Compare the answers of the file with those of model.h5; `truth` holds the true answers for these photos."""
         ...

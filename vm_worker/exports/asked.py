@@ -1,4 +1,4 @@
-"""A child process that answers questions, each with one line of JSON. A question may kill it."""
+"""A child process that answers questions, each a JSON object on a line. A question may crash it."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from jobs.json_values import JsonObject
 from vm_worker.processes.line_process import LineProcess, Start
 
-END_SECONDS = 10.0  # for a process that is asked nothing more
+END_SECONDS = 10.0  # seconds until a process is killed that gets no more questions
 
 
 class Asked:
-    """One process that is asked questions, started at once."""
+    """A process that answers questions. It starts at once."""
 
     def __init__(self, command: Sequence[str], end_seconds: float = END_SECONDS) -> None:
         self._child = LineProcess(command, Start(standard=True))
@@ -20,7 +20,7 @@ class Asked:
         self.late = False
 
     def ask(self, question: JsonObject, seconds: float) -> JsonObject | None:
-        """The answer; None when the process died of the question, or is `late` and was killed."""
+        """Return the answer, or None when the process died or was killed because it took longer than `seconds`."""
         watch = threading.Timer(max(0.0, seconds), self._expire)
         watch.start()
         try:
@@ -32,7 +32,7 @@ class Asked:
             watch.cancel()
 
     def close(self) -> int:
-        """The exit status of the process: it ends when nothing more is asked, or is killed after a while."""
+        """Let the process end, or kill it after END_SECONDS; return its exit status."""
         return self._child.finish(self._end_seconds)
 
     def _expire(self) -> None:

@@ -1,4 +1,4 @@
-"""The formats that TensorFlow converts to, made by a child process that may die without harm."""
+"""The formats that TensorFlow converts to, made in a child process, so that a crash does no harm."""
 
 from __future__ import annotations
 
@@ -16,33 +16,33 @@ from vm_worker.exports.asked import Asked
 from vm_worker.exports.convert import ConversionRequest
 from vm_worker.learn.latency import measurement
 
-CALIBRATION = (20, 100)  # training images that show an integer model its ranges: at least, at most
-CALIBRATION_GFLOP = 200.0  # of work in all: the calibrator runs plain loops
+CALIBRATION = (20, 100)  # least and most training images on which the value ranges of an integer model are measured
+CALIBRATION_GFLOP = 200.0  # GFLOP for all these images: the calibrator of TFLite is slow, as it runs plain loops
 LATE = "the time did not suffice to make it"
 
 
 @dataclass(frozen=True)
 class Conversion:
-    """One order for the converting child: the model, the files wanted, and the time for them."""
+    """An order for the converting child: the model, the wanted files, and the time for them."""
 
     model: Path  # model.h5
-    paths: Mapping[str, Path]  # format -> where it goes, in the order of making
+    paths: Mapping[str, Path]  # format -> path of its file, in the order in which they are made
     images: Path  # .npy, (n, size, size, 3) uint8
-    shown: NDArray[np.int64]  # rows of the images that show an integer model its ranges
-    folder: Path  # scratch space
-    seconds: float  # that it may take in all
+    shown: NDArray[np.int64]  # rows of the training images on which the value ranges of an integer model are measured
+    folder: Path  # folder for scratch files
+    seconds: float  # time limit for all files together
 
 
 @dataclass(frozen=True)
 class Made:
     """The outcome of making one format."""
 
-    note: str = ""  # why it failed; empty: it is there
+    note: str = ""  # the reason why it failed; empty: the file exists
     seconds: float = 0.0
 
 
 def convert(conversion: Conversion) -> Generator[tuple[str, Made], None, None]:
-    """Convert; gives each format as it ends. A child that dies takes one with it, the next child makes the others."""
+    """Convert; yield each format when it has ended. A crash fails one format, and a new child makes the others."""
     end, child = time.monotonic() + conversion.seconds, None
     try:
         for key, path in conversion.paths.items():
@@ -64,7 +64,10 @@ def convert(conversion: Conversion) -> Generator[tuple[str, Made], None, None]:
 
 
 def calibration(train: NDArray[np.int64], gflops: float) -> NDArray[np.int64]:
-    """Choose training images that show the ranges, evenly over the classes; fewer for a heavy network."""
+    """Choose training images to measure value ranges on, evenly over the classes; fewer for a heavy network.
+
+    `train` (n,) are rows of the training images, class by class; `gflops` is the work for one image.
+    """
     number = min(len(train), int(np.clip(CALIBRATION_GFLOP / gflops, *CALIBRATION)))
     return np.asarray(train[np.linspace(0, len(train) - 1, number).astype(np.int64)], np.int64)
 

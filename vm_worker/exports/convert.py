@@ -1,9 +1,9 @@
-"""The child that converts: TensorFlow's converters can crash a process, or fill its memory.
+"""The child process that converts. It is separate, as TensorFlow's converters can crash or fill the memory.
 
     python -m vm_worker.exports.convert REQUEST.json
 
-The request is a `ConversionRequest`. Each line that the child is given, {"format", "path"}, it answers with one when
-that file has ended: {"note"}, which is empty where the file is there.
+The file REQUEST.json holds a `ConversionRequest`. The child reads lines {"format", "path"}. When a file has ended, the
+child answers with a line {"note"}: the reason of the failure, or an empty text when the file exists.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from vm_worker.as_json import AsJson
 from vm_worker.learn import free_memory
 from vm_worker.processes.child import give_way
 
-OOM_SCORE = 1000  # where memory runs out, this process is the first to go
-OPSET = 18  # of ONNX: what tools of the last three years read
+OOM_SCORE = 1000  # when memory runs out, the kernel ends this process first
+OPSET = 18  # version of the ONNX operators, which tools of the last three years can read
 
 
 @dataclass(frozen=True)
@@ -33,32 +33,32 @@ class ConversionRequest(AsJson):
 
     model: Path  # model.h5
     images: Path  # .npy (n, s, s, 3) uint8
-    rows: tuple[int, ...]  # the training images that show an integer model its ranges
+    rows: tuple[int, ...]  # the training images on which the value ranges of an integer model are measured
 
 
 def main() -> None:
-    """Make each format that is asked for."""
+    """Make each format that the parent asks for."""
     request = ConversionRequest.from_json(json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")))
     give_way(OOM_SCORE)
     with os.fdopen(os.dup(1), "w", encoding="utf-8") as told:
-        os.dup2(2, 1)  # what libraries print does not come between the answers
+        os.dup2(2, 1)  # messages that libraries print go to stderr, and do not mix with the answers
         sources: list[Source] = []
         for line in sys.stdin:
             print(json.dumps({"note": _converted(request, sources, **json.loads(line))}), file=told, flush=True)
-    os._exit(0)  # to take TensorFlow apart costs two seconds
+    os._exit(0)  # skip the ordinary exit, in which TensorFlow takes two seconds
 
 
 def _converted(request: ConversionRequest, sources: list[Source], format: str, path: str) -> str:
-    """Convert to one format; returns why that failed, or an empty text."""
+    """Convert to one format; return the reason of a failure, or an empty text."""
     try:
         if not sources:
             sources.append(Source(request))
         MAKERS[format](sources[0], Path(path))
         return ""
-    except Exception as error:  # whatever a converter raises is that format's result
+    except Exception as error:  # any error of a converter is the result of that format
         return f"{type(error).__name__}: {error}"[:300]
     finally:
-        free_memory.give_back()  # another process proves files meanwhile
+        free_memory.give_back()  # another process proves files at the same time
 
 
 class Source:
@@ -68,13 +68,13 @@ class Source:
         import keras
         import tensorflow as tf
 
-        tf.config.set_visible_devices([], "GPU")  # nothing here needs one; the proof beside it may
+        tf.config.set_visible_devices([], "GPU")  # no converter needs a GPU; the process that proves files may
         self.model = keras.models.load_model(request.model, compile=False)
         self._request = request
         self._graph: Any = None
 
     def converter(self) -> Any:
-        """A fresh TFLite converter; the graph is traced and frozen once."""
+        """Return a new TFLite converter. The graph is traced and frozen once."""
         from vm_worker.learn.latency import tflite
 
         if self._graph is None:
@@ -82,7 +82,7 @@ class Source:
         return tflite.converter(self._graph)
 
     def photos(self) -> Iterator[list[Any]]:
-        """The training images that show an integer model its ranges: (1, s, s, 3) float32 in 0..255."""
+        """Yield the training images on which value ranges are measured: [(1, s, s, 3)] float32 in 0..255."""
         images = np.load(self._request.images, mmap_mode="r")
         for row in self._request.rows:
             yield [images[row][None].astype(np.float32)]
@@ -102,7 +102,7 @@ def _float16(source: Source, path: Path) -> None:
 
 
 def _int8(source: Source, path: Path) -> None:
-    """Weights and activations in 8 bits; what goes in and comes out stays float32, as in the other formats."""
+    """Write a TFLite file with weights and activations in 8 bits; input and output stay float32."""
     import tensorflow as tf
 
     converter = source.converter()
@@ -117,15 +117,18 @@ def _onnx(source: Source, path: Path) -> None:
 
 
 def _savedmodel(source: Source, path: Path) -> None:
-    """The signatures that `model.export` gives, `serve` and `serving_default`; by that it takes three times as long,
-    and the weights are in it twice."""
+    """Write a zip with a SavedModel that has the signatures `serve` and `serving_default`, as `model.export` gives.
+
+    `model.export` itself takes three times as long, and its files hold the weights twice.
+    """
     import tensorflow as tf
 
     model, module = source.model, tf.Module()
-    module.weights = [variable.value for variable in model.variables]  # what is to be saved, by TensorFlow's own names
+    # The variables that are saved, under TensorFlow's own names.
+    module.weights = [variable.value for variable in model.variables]
     photos = tf.TensorSpec((None, *model.input_shape[1:]), tf.float32, name="image")
     module.serve = tf.function(lambda image: model(image, training=False), input_signature=[photos])
-    folder = path.with_suffix("")  # zipped with a name of its own on top, as a folder would be copied
+    folder = path.with_suffix("")  # the files get their own folder inside the zip, so that unpacking gives one folder
     signatures = {"serve": module.serve, "serving_default": module.serve}
     tf.saved_model.save(module, str(folder / "model"), signatures)
     shutil.make_archive(str(folder), "zip", folder, "model")

@@ -1,4 +1,4 @@
-"""What the export stage does: make every format that was asked for and that the time allows, and prove each."""
+"""The delivery of a model: make every requested format that the time allows, and prove each file."""
 
 from __future__ import annotations
 
@@ -22,31 +22,31 @@ from vm_worker.exports.verify import Proof, prove
 from vm_worker.learn.latency import measurement
 from vm_worker.results.exported import ExportRow, Latency
 
-BACKLOG = 0.5  # of the proofs, at most, are still to come when the last file is made; measured: 0.4
-LANES = 2  # processes that work at a time: much of what they do uses one core
+BACKLOG = 0.5  # largest share of the proofs that is still to come when the last file is made; measured: 0.4
+LANES = 2  # processes that work at the same time: much of their work uses one core
 
-Tell = Callable[[float, str], None]  # how far it is, 0..1, and what was done
+Tell = Callable[[float, str], None]  # a function that receives the share that is done, 0..1, and a message
 
 
 @dataclass(frozen=True)
 class Order:
-    """A finished model, and what is to be made of it."""
+    """An order: a finished model, and the files to make of it."""
 
-    folder: Path  # model.h5 lies here; the others come here
+    folder: Path  # the folder that holds model.h5 and receives the other files
     formats: tuple[Format, ...]
     proof: Proof
     train: NDArray[np.int64]  # rows of the training images, class by class
     classes: tuple[str, ...]
-    about: About  # what a service says of its model
+    about: About  # the facts about the model that its service shows
     pace: Pace
-    seconds: float  # left for all of it; with none, .h5 and .keras are made and proved all the same
+    seconds: float  # time for all files; .h5 and .keras are made and proved even when it is 0
     tell: Tell
 
 
 def deliver(order: Order) -> list[ExportRow]:
-    """Make and prove the formats; a row for each.
+    """Make and prove the formats; return a row for each.
 
-    A format that fails or does not fit into the time is named, not raised; model.h5 among them.
+    A format that fails or does not fit into the time has a row with a note. It raises no error, even for model.h5.
     """
     end = time.monotonic() + order.seconds
     chosen = formats.fitting(order.formats, order.seconds, order.pace)
@@ -68,13 +68,16 @@ def deliver(order: Order) -> list[ExportRow]:
 
 
 def costs(keys: Sequence[str], folder: Path, seconds: float) -> dict[str, Latency]:
-    """Size and latency of these networks as TFLite models, as far as they are known or the time goes."""
+    """Return size and latency of these networks as TFLite models.
+
+    Networks that are not known yet are measured while the time lasts.
+    """
     measurement.fill(keys, folder, seconds)
     return measurement.Memory().known(keys)
 
 
 class _Outcome:
-    """The outcome of each chosen format, and how far the whole is: to make a file is a step, to prove it another."""
+    """The outcome of each chosen format, and the progress of all: making a file is one step, proving it another."""
 
     def __init__(self, chosen: Sequence[Format], tell: Tell) -> None:
         self._made: dict[str, Future[Made]] = {row.key: Future() for row in chosen}
@@ -85,7 +88,7 @@ class _Outcome:
         return key in self._made
 
     def wait_for(self, row: Format) -> Made:
-        """Wait until this format has been made or has failed. Raises Bug where neither will happen."""
+        """Wait until this format has been made or has failed. Raises Bug when the exports ended before that."""
         return self._made[row.key].result()
 
     def made(self, key: str, made: Made) -> None:
@@ -95,30 +98,30 @@ class _Outcome:
         self._step(f"{file} could not be made" if made.note else f"Made {file}", 2 if made.note else 1)
 
     def proved(self, row: ExportRow) -> None:
-        """Note that a file's proof has ended."""
+        """Note that the proof of a file has ended."""
         self._step(f"Checked {row.name} in a clean process", 1)
 
     def close(self) -> None:
-        """End the waiting for formats that will never come."""
+        """End the waiting for formats that will never be made."""
         for future in self._made.values():
             if not future.done():
                 future.set_exception(Bug("the exports broke off"))
 
     def _step(self, message: str, steps: int) -> None:
-        with self._lock:  # several threads come to an end of something
+        with self._lock:  # several threads call this
             self._steps += steps
             self._tell(self._steps / (2 * len(self._made)), message)
 
 
 def _make_keras_files(order: Order, outcome: _Outcome) -> None:
-    """Make model.keras of model.h5, which is there."""
+    """Make model.keras from model.h5, which exists."""
     outcome.made("h5", Made())
     if "keras" in outcome:
         outcome.made("keras", _keras(order.folder))
 
 
 def _convert(order: Order, chosen: Sequence[Format], end: float, outcome: _Outcome) -> None:
-    """Make the other formats; the outcome hears of each as soon as it has ended."""
+    """Make the other formats, and note each in the outcome as soon as it has ended."""
     converted = [FORMATS[key] for key in formats.CONVERTED if key in outcome]
     others = [row for row in chosen if row.key not in formats.ALWAYS]
     proving = BACKLOG * formats.seconds(others, order.pace, making=False)
@@ -137,7 +140,7 @@ def _convert(order: Order, chosen: Sequence[Format], end: float, outcome: _Outco
 
 
 def _proved(order: Order, reader: Reader, outcome: _Outcome, turns: Semaphore) -> list[ExportRow]:
-    """Prove each file of this reader that is made."""
+    """Prove each file of this reader that was made."""
     rows = (row for row in order.formats if row.reader is reader and row.key in outcome)
     there = (row for row in rows if not outcome.wait_for(row).note)
     found = []
@@ -151,7 +154,7 @@ def _keras(folder: Path) -> Made:
     began = time.monotonic()
     try:
         files.save(files.load(folder / files.H5), folder / files.KERAS)
-    except Exception as error:  # one format's failure is not the job's
+    except Exception as error:  # the failure of one format must not end the job
         return Made(f"{type(error).__name__}: {error}"[:300])
     return Made("", time.monotonic() - began)
 
@@ -169,13 +172,13 @@ def _service(order: Order, tflite: Made) -> Made:
 
 
 def _absent(row: Format, made: Made | None) -> ExportRow:
-    """The row of a file that is not there."""
+    """Return the row of a file that was not made."""
     state, note = ("left_out", formats.LEFT_OUT) if made is None else ("failed", made.note)
     return ExportRow(row.file, row.key, state, 0, None, None, None, note)
 
 
 def _timed(order: Order, rows: list[ExportRow], end: float) -> list[ExportRow]:
-    """The rows with the latency of what LiteRT runs, while there is time."""
+    """Return the rows with the latency of files that LiteRT runs, measured while there is time."""
     paths = [
         order.folder / row.name for row in rows if row.state == "made" and FORMATS[row.format].reader is Reader.LITERT
     ]
@@ -190,6 +193,6 @@ def _timed(order: Order, rows: list[ExportRow], end: float) -> list[ExportRow]:
 
 
 def _measured(path: Path, row: ExportRow, made: Mapping[str, Made]) -> ExportRow:
-    """The row with the size of its file, and the seconds that making the file took."""
+    """Return the row with the size of its file, and the seconds that making the file took."""
     seconds = made.get(row.format, Made()).seconds
     return replace(row, bytes=path.stat().st_size if row.state == "made" else None, seconds=round(seconds, 2))

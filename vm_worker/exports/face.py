@@ -1,4 +1,4 @@
-"""The port that says what an exported model, and the service that runs it, tell of themselves."""
+"""The port that gives the facts which an exported model and its service show to users."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ E_contra = TypeVar("E_contra", bound=AsJson, contravariant=True)
 
 
 class ServiceFace(Protocol[T_contra, E_contra]):
-    """What a task's models say of themselves."""
+    """The labels and the facts of a task's models, as their services show them."""
 
     def labels(self, truth: T_contra) -> tuple[str, ...]:
-        """A name for each number that the model gives, in their order: the lines of labels.txt."""
+        """Return a name for each number of the model's output, in order. These are the lines of labels.txt."""
         ...
 
     def about(self, evaluated: E_contra) -> About:
-        """The score of the model, from what the evaluate stage committed."""
+        """Return the score of the model, from the result of the evaluate stage."""
         ...

@@ -1,4 +1,4 @@
-"""Writing the finished model: `.h5` and `.keras`, and the labels beside them."""
+"""Write the finished model as `.h5` and `.keras`, and the labels beside it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ H5 = "model.h5"
 KERAS = "model.keras"
 LABELS = "labels.txt"
 
-CONTENT_TYPES = {  # by the end of the name
+CONTENT_TYPES = {  # content type by the end of the file's name
     ".h5": "application/x-hdf5",
     ".keras": "application/zip",
     ".zip": "application/zip",
@@ -38,26 +38,26 @@ def save(model: Any, path: Path) -> None:
 
 
 def load(path: Path) -> Any:
-    """The model back from its file, for prediction only."""
+    """Load the model from its file, for prediction only."""
     import keras
 
     return keras.models.load_model(path, compile=False)
 
 
 def write_labels(classes: Sequence[str], path: Path) -> None:
-    """One class a line, in the order of the model's outputs."""
+    """Write one class a line, in the order of the model's outputs."""
     path.write_text("".join(f"{name}\n" for name in classes), encoding="utf-8")
 
 
 def listed(path: Path) -> FileRow:
-    """What the report says of a delivered file."""
+    """Return the row of a delivered file for the report."""
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     return FileRow(path.name, path.stat().st_size, digest)
 
 
 def figures(model: Any, size: int, path: Path) -> ModelFigures:
-    """The layers and the parameters of a model that takes photos of `size` pixels; `path` is its file."""
+    """Return the layers and the parameters of a model that takes photos of `size` pixels; `path` is its file."""
     return ModelFigures(
         layers=tuple(layer_rows(model)),
         **totals(model),
@@ -67,7 +67,7 @@ def figures(model: Any, size: int, path: Path) -> ModelFigures:
 
 
 def layer_rows(model: Any) -> list[LayerRow]:
-    """The model summary's rows, one for every layer; nested layers are unfolded."""
+    """Return the rows of the model's summary, one for each layer; nested layers are listed one by one."""
     rows: list[LayerRow] = []
     for layer in model.layers:
         if getattr(layer, "layers", None):
@@ -78,7 +78,7 @@ def layer_rows(model: Any) -> list[LayerRow]:
 
 
 def totals(model: Any) -> dict[str, int]:
-    """The numbers of all, of trainable and of other parameters, as Keras' own summary counts them."""
+    """Return the numbers of all, trainable and other parameters, as Keras counts them in its summary."""
     trainable = sum(int(weight.size) if hasattr(weight, "size") else 0 for weight in _numpy(model.trainable_weights))
     everything = int(model.count_params())
     return {"total": everything, "trainable": trainable, "non_trainable": everything - trainable}

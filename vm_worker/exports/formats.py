@@ -8,7 +8,7 @@ from enum import StrEnum
 
 
 class Reader(StrEnum):
-    """The library that loads the file in the clean process; each has a process of its own."""
+    """The library that loads the file in a clean process. Each reader has its own process."""
 
     TENSORFLOW = "tensorflow"
     LITERT = "litert"
@@ -18,18 +18,18 @@ class Reader(StrEnum):
 
 @dataclass(frozen=True)
 class Format:
-    """One file of the model, and how near it has to be to model.h5."""
+    """A format of the model, and the differences from model.h5 that it may have."""
 
-    key: str  # the option's name for it
+    key: str  # name of the format in the job's options
     file: str
     reader: Reader
-    difference: float | None  # of a probability, at most; None: any
-    agreement: float  # least share of photos with the same first answer
-    seconds: float  # to make it, on a quiet machine of two cores
-    passes: float  # to prove it, in forward passes of its reader over the photos
+    difference: float | None  # largest allowed difference of a probability; None: any
+    agreement: float  # least share of photos with the same first answer, 0..1
+    seconds: float  # time to make it, on an idle machine with two cores
+    passes: float  # time to prove it, in forward passes of its reader over the photos
 
 
-EXACT, CLOSE = 1e-5, 1e-3  # between two Keras files of one model; between float32 formats
+EXACT, CLOSE = 1e-5, 1e-3  # allowed differences: between two Keras files of one model, and between float32 formats
 
 _ROWS = (
     Format("h5", "model.h5", Reader.TENSORFLOW, EXACT, 1.0, 0.0, 1.0),
@@ -42,47 +42,47 @@ _ROWS = (
     Format("savedmodel", "model.savedmodel.zip", Reader.TENSORFLOW, CLOSE, 1.0, 4.0, 1.0),
 )
 FORMATS: Mapping[str, Format] = {row.key: row for row in _ROWS}
-NEEDS = {"service": "tflite"}  # what one is made of
-# In a child process, in this order: the clean process that proves Keras' files goes on with the SavedModel.
+NEEDS = {"service": "tflite"}  # a format -> the format that it is made from
+# The formats that a child process makes, in this order. The process that proves Keras files also reads the SavedModel.
 CONVERTED = ("tflite", "savedmodel", "tflite_float16", "tflite_int8", "onnx")
-ALWAYS = ("h5", "keras")  # made by Keras itself, in a moment
+ALWAYS = ("h5", "keras")  # formats that Keras itself makes, in a moment
 LEFT_OUT = "left out: the time did not suffice; it needs a few minutes more"
-START_SECONDS = 8.0  # of a process that imports TensorFlow and loads the model
-LEAST_SECONDS = 5.0  # less is no time at all
-OVERLAP = 0.8  # of the sum: files are proved while others are converted; measured, with the latencies: 0.71 to 0.85
-PACKED = 40.0  # GFLOP a second of LiteRT and ONNX Runtime, from which Keras is far with depthwise convolutions
+START_SECONDS = 8.0  # for a process that imports TensorFlow and loads the model
+LEAST_SECONDS = 5.0  # with fewer seconds no format is begun
+OVERLAP = 0.8  # measured 0.71 to 0.85: the share of the summed time, as files are proved while others are converted
+PACKED = 40.0  # GFLOP a second of LiteRT and ONNX Runtime; Keras is much slower with depthwise convolutions
 LEAST_SHARE = 0.4
-WORK = 16.0  # GFLOP a second that Keras does for small networks where `seconds` was measured
+WORK = 16.0  # GFLOP a second of Keras for small networks, on the machine where `seconds` was measured
 
 
 @dataclass(frozen=True)
 class Pace:
-    """How fast this machine and this network are."""
+    """The speed of this machine with this network."""
 
-    speed: float  # images a second by Keras
-    gflops: float  # of one image
-    photos: int  # that each file is proved on
+    speed: float  # speed in Keras
+    gflops: float  # work for one image
+    photos: int  # number of photos that each file is proved on
 
     @property
     def slowness(self) -> float:
-        """How many times longer everything takes than on a quiet machine."""
+        """The factor by which everything takes longer than on an idle machine; at least 1."""
         return max(1.0, WORK / (self.gflops * self.speed))
 
     def passes(self, row: Format) -> float:
-        """The cost of proving the file, in forward passes of Keras over the photos."""
+        """Return the time to prove the file, in forward passes of Keras over the photos."""
         if row.reader is Reader.TENSORFLOW:
             return row.passes
         return row.passes * min(1.0, max(LEAST_SHARE, self.gflops * self.speed / PACKED))
 
 
 def wanted(named: Sequence[str]) -> list[Format]:
-    """The formats that were asked for and what they are made of, model.h5 first."""
+    """Return the formats that were asked for and the formats that they are made from, model.h5 first."""
     keys = {"h5", *named, *(NEEDS[key] for key in named if key in NEEDS)}
     return [row for row in _ROWS if row.key in keys]
 
 
 def fitting(rows: Sequence[Format], allowed: float, pace: Pace) -> list[Format]:
-    """The formats that can be made and proved in so many seconds, in their order; model.h5 and .keras always."""
+    """Return the formats that can be made and proved in `allowed` seconds, in order; always model.h5 and .keras."""
     chosen = [row for row in rows if row.key in ALWAYS]
     for row in rows:
         ready = NEEDS.get(row.key, "h5") in {one.key for one in chosen}
@@ -92,7 +92,7 @@ def fitting(rows: Sequence[Format], allowed: float, pace: Pace) -> list[Format]:
 
 
 def seconds(rows: Sequence[Format], pace: Pace, making: bool = True) -> float:
-    """Seconds that making and proving these formats takes; without `making`, the proof alone."""
+    """Return the seconds to make and prove these formats; with `making` false, to prove them only."""
     proving = sum(map(pace.passes, rows)) * pace.photos / pace.speed
     readers = {row.reader for row in rows}
     starts = START_SECONDS * (Reader.TENSORFLOW in readers) + sum(1.0 for _ in readers)

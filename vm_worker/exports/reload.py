@@ -1,11 +1,11 @@
-"""Runs alone, in a clean process: load model files, predict on the test images, write what they say.
+"""A program that runs alone in a clean process: it loads model files and predicts on the test images.
 
     python -I reload.py REQUEST.json
 
-It imports nothing of this project, so what it can load, a stranger's tools can. The request:
-{"reader": "tensorflow" | "litert" | "onnx", "images": "x.npy" (m, size, size, 3) uint8, "rows": [row of each
-test image], "batch": n}. Each line that it is given, {"model": path, "answer": path}, it answers with one when the
-model has said its (m, classes) float32 probabilities, saved as .npy: {"error"}, which is empty where it could.
+It imports nothing of this project, so a file that it loads can be loaded by anybody's tools. The request: {"reader":
+"tensorflow" | "litert" | "onnx", "images": "x.npy" (m, size, size, 3) uint8, "rows": [row of each test image], "batch":
+n}. The program reads lines {"model": path, "answer": path}. It saves the model's (m, classes) float32 probabilities as
+.npy, and answers each line with {"error"}, which is empty after a success.
 """
 
 from __future__ import annotations
@@ -26,28 +26,29 @@ Say = Callable[[Pixels], Any]  # (batch, size, size, 3) of 0..255 -> (batch, cla
 
 
 def main() -> None:
-    """Predict with each model that is named."""
+    """Predict with each model that the parent names."""
     with open(sys.argv[1], encoding="utf-8") as file:
         request = json.load(file)
     images, rows = np.load(request["images"], mmap_mode="r"), np.asarray(request["rows"])
     with os.fdopen(os.dup(1), "w", encoding="utf-8") as told:
-        os.dup2(2, 1)  # what libraries print does not come between the answers
+        os.dup2(2, 1)  # messages that libraries print go to stderr, and do not mix with the answers
         for line in sys.stdin:
             asked, error = json.loads(line), ""
             try:
                 say, batch = _READERS[request["reader"]](asked["model"], request["batch"])
                 np.save(asked["answer"], _predict(say, images, rows, batch))
-            except Exception as raised:  # whatever a file can raise is that file's result
+            except Exception as raised:  # any error of a file is the result of that file
                 error = f"{type(raised).__name__}: {raised}"[:500]
             print(json.dumps({"error": error}), file=told, flush=True)
-    os._exit(0)  # to take TensorFlow apart costs two seconds
+    os._exit(0)  # skip the ordinary exit, in which TensorFlow takes two seconds
 
 
 def _predict(say: Say, images: NDArray[np.uint8], rows: NDArray[np.int64], batch: int) -> NDArray[np.float32]:
     parts = []
     for start in range(0, len(rows), batch):
         chosen = rows[start : start + batch]
-        pixels = np.zeros((batch, *images.shape[1:]), np.float32)  # one shape, one trace
+        # All batches have one shape, so that TensorFlow traces once.
+        pixels = np.zeros((batch, *images.shape[1:]), np.float32)
         pixels[: len(chosen)] = images[chosen]
         parts.append(np.asarray(say(pixels), np.float32)[: len(chosen)])
     return np.concatenate(parts)

@@ -1,4 +1,4 @@
-"""Proof that a model file works elsewhere: reloaded in a clean process and compared on the test images."""
+"""Prove that a model file works elsewhere: load it in a clean process and compare its answers on the test images."""
 
 from __future__ import annotations
 
@@ -22,29 +22,30 @@ from vm_worker.exports.service import probe
 from vm_worker.intake.truth import Truth
 from vm_worker.results.exported import ExportRow
 
-BATCH = 16  # images: 32 of them take Keras a third longer each where a processor's cache is small
+BATCH = 16  # images in a batch; with 32, Keras takes a third longer for each on processors with a small cache
 LATE = "the time did not suffice to prove it: the clean process did not end"
 
 
 @dataclass(frozen=True)
 class Proof:
-    """The photos that prove a file, and what model.h5 says of them."""
+    """The photos that prove a file, and the answers of model.h5 for them."""
 
     images: Path  # .npy, (n, size, size, 3) uint8
-    rows: NDArray[np.int64]  # the test images
-    truth: Truth  # what is known of them
-    expected: Answers  # (m, ...) what the reloaded model.h5 says of them
-    agreement: Agreement[Any]  # how the answers are compared
-    folder: Path  # scratch space
-    timeout: float  # seconds, for all files of one reader
+    rows: NDArray[np.int64]  # rows of the test images
+    truth: Truth  # the true answers for them
+    expected: Answers  # (m, ...) the answers of the reloaded model.h5
+    agreement: Agreement[Any]  # compares the answers
+    folder: Path  # folder for scratch files
+    timeout: float  # seconds for all files of one reader
 
 
 def prove(
     proof: Proof, reader: Reader, files: Iterable[Format], folder: Path, turns: AbstractContextManager[Any]
 ) -> Iterator[ExportRow]:
-    """Prove each of these files, which may be made meanwhile; `turns` is held while one of them is read.
+    """Prove each of these files; yield its row, in the order of the files.
 
-    The state of each row is "made" or "failed".
+    Files may still be made meanwhile. `turns` is held while one of them is read. The state of each row is "made" or
+    "failed".
     """
     with closing(_Clean(proof, reader)) as clean:
         for row in files:
@@ -54,19 +55,19 @@ def prove(
 
 
 class _Clean:
-    """A process for all files of a reader, so that TensorFlow is imported once; another one where that died."""
+    """A process for all files of a reader, so that TensorFlow is imported once. A process that died is replaced."""
 
     def __init__(self, proof: Proof, reader: Reader) -> None:
         self._proof, self._reader, self._left = proof, reader, proof.timeout
         self._process: Asked | None = None
 
     def answer(self, path: Path) -> Answers | str:
-        """What the file says, or why it says nothing."""
+        """Return the answers of the file, or the reason why it gives none."""
         if self._left <= 0:
             return LATE
         began = time.monotonic()
         try:
-            if self._reader is Reader.SERVICE:  # starts by itself, which is a part of its proof
+            if self._reader is Reader.SERVICE:  # a service starts by itself, and its start is a part of the proof
                 proof = self._proof
                 wanted = probe.ServiceProbe(proof.images, proof.rows, proof.folder, self._left)
                 return probe.answers(path, wanted)
@@ -75,7 +76,7 @@ class _Clean:
             self._left -= time.monotonic() - began
 
     def close(self) -> int:
-        """End the process; returns its exit status."""
+        """End the process; return its exit status."""
         process, self._process = self._process, None
         return process.close() if process else 0
 
@@ -105,7 +106,7 @@ class _Clean:
 
 
 def judged(row: Format, answer: Answers | str, proof: Proof) -> ExportRow:
-    """Compare what a file says, or why it says nothing, with what model.h5 says."""
+    """Compare the answers of a file with those of model.h5; `answer` may also be the reason why there are none."""
     failed = ExportRow(row.file, row.key, "failed", len(proof.rows), None, None, None, note="")
     if isinstance(answer, str):
         return replace(failed, note=answer)

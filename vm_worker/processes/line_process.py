@@ -1,4 +1,4 @@
-"""The parent's side: a child process that is sent JSON objects and sends others back, each on a line of its own."""
+"""The parent's side: a child process that exchanges JSON objects with its parent, each on its own line."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ from typing import IO
 from jobs.json_values import JsonObject
 
 UNBOUNDED = -1
-PIECE = 64 * 1024  # bytes that are read at a time where nobody wants them
+PIECE = 64 * 1024  # bytes that are read at a time when the data is thrown away
 
 
 @dataclass(frozen=True)
 class Start:
-    """How a child is started, besides its command."""
+    """The settings with which a child is started, besides its command."""
 
-    standard: bool = False  # it talks by standard input and output; else by the two pipes that its arguments name
-    own_group: bool = False  # a process group of its own, so that its own children end with it
-    log: IO[bytes] | None = None  # where its output goes; its parent's output where there is none
-    line_max: int = UNBOUNDED  # bytes of a line: a runaway child must not fill the parent's memory
+    standard: bool = False  # true: it uses standard input and output; else the two pipes that its arguments name
+    own_group: bool = False  # true: it gets its own process group, so that its own children end with it
+    log: IO[bytes] | None = None  # the file for its output; None: the output of its parent
+    line_max: int = UNBOUNDED  # the longest line in bytes: a faulty child must not fill the parent's memory
 
 
 PLAIN = Start()
 
 
 class LineProcess:
-    """One child and two pipes. The child must end by itself when its pipe from the parent ends."""
+    """A child process with two pipes. The child must end by itself when its pipe from the parent ends."""
 
     def __init__(self, command: Sequence[str], start: Start = PLAIN) -> None:
-        """Start it. Unless it talks by standard input and output, the numbers of its pipes follow the command."""
+        """Start the child. The numbers of its pipes follow the command, unless it uses standard input and output."""
         self._start = start
         reading, child_writing = os.pipe()
         child_reading, writing = os.pipe()
@@ -56,64 +56,70 @@ class LineProcess:
 
     @property
     def pid(self) -> int:
-        """The child's number; another process may have it once the child was waited for."""
+        """The child's process ID. Another process may have it once the child was waited for."""
         return self._process.pid
 
     def send(self, message: JsonObject) -> None:
         """Write one line. Raises BrokenPipeError when the child has ended or was ended here."""
         data = json.dumps(message).encode() + b"\n"
         try:
-            while data:  # a signal may cut a long write short
+            while data:  # a signal may interrupt a long write
                 data = data[self._writing.write(data) :]
-        except ValueError as error:  # closed by another thread
+        except ValueError as error:  # another thread has closed it
             raise BrokenPipeError("the child was ended") from error
 
     def receive(self) -> JsonObject | None:
-        """Wait for one line of the child; None at its end, which a line cut short or too long is as well.
+        """Wait for a line of the child; return None at its end, or for a line that is cut short or too long.
 
         Raises ValueError for a line that is no JSON object.
         """
         try:
             line = self._reading.readline(self._start.line_max)
-        except ValueError:  # closed by another thread
+        except ValueError:  # another thread has closed it
             return None
         return parsed(line) if line.endswith(b"\n") else None
 
     def close_reading(self) -> None:
-        """Listen no more: a child that goes on to write gets an error."""
+        """Stop reading. A child that writes afterwards gets an error."""
         self._reading.close()
 
     def has_ended(self) -> bool:
-        """Whether the child has ended. It is not waited for, so that its number, and its group's, stays its own."""
+        """Return whether the child has ended, without waiting for it.
+
+        Its process ID and that of its group therefore stay its own.
+        """
         with self._ending:
             if self._process.returncode is not None:
                 return True
             return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
     def wait(self) -> int:
-        """The exit status of a child that ends by itself."""
+        """Wait for a child that ends by itself; return its exit status."""
         return self._process.wait()
 
     def end(self) -> int:
-        """Kill the child, with its group if it has its own; the exit status (negative: killed by that signal).
+        """Kill the child, and its group if it has its own; return the exit status (negative: killed by that signal).
 
-        Any thread may call, any number of times.
+        Any thread may call this, any number of times.
         """
         with self._ending:
-            if self._process.returncode is None:  # not waited for: its number is no other process's yet
+            if self._process.returncode is None:  # not waited for yet: no other process can have its ID
                 with suppress(ProcessLookupError):
                     (os.killpg if self._start.own_group else os.kill)(self.pid, signal.SIGKILL)
             self._writing.close()
             return self._process.wait()
 
     def finish(self, seconds: float) -> int:
-        """Send nothing more and wait for the child's end, which comes by force after so long; the exit status."""
+        """Close the pipe to the child and wait for its end; return the exit status.
+
+        After `seconds` the child is killed.
+        """
         watch = threading.Timer(seconds, self.end)
         watch.start()
         try:
             self._writing.close()
             while self._reading.read(PIECE):
-                pass  # a full pipe must not hold the child up
+                pass  # a full pipe must not delay the child
             while not self.has_ended():
                 watch.finished.wait(0.01)
         finally:
@@ -124,7 +130,7 @@ class LineProcess:
 
 
 def parsed(line: bytes) -> JsonObject:
-    """The JSON object on a line. Raises ValueError where there is none."""
+    """Return the JSON object on a line. Raises ValueError when there is none."""
     try:
         message = json.loads(line)
     except RecursionError as error:

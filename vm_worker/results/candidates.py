@@ -1,4 +1,4 @@
-"""What the select stage commits: a row for each candidate network, and what the winner tells of the photos."""
+"""The result of the select stage: a row for each candidate network, and facts about the photos from the winner."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from vm_worker.results.scores import ACCURACY, Interval, fill_score
 
 
 class Network(Protocol):
-    """A network, as far as a row tells of it."""
+    """A network, as far as a row describes it."""
 
     @property
     def key(self) -> str:
@@ -24,43 +24,43 @@ class Network(Protocol):
 
     @property
     def parameters(self) -> int:
-        """The number of its parameters, without a head."""
+        """The number of the network's parameters, without a head."""
         ...
 
 
 @dataclass(frozen=True)
 class CandidateRow(AsJson):
-    """One candidate of the select stage."""
+    """A candidate of the select stage."""
 
     name: str  # the network's key
     title: str
-    validation_accuracy: float | None  # 0..1; None: not measured
-    validation_interval: Interval | None  # 95 %
-    validation_loss: float | None  # mean cross-entropy
+    validation_accuracy: float | None  # share of right answers, 0..1; None: not measured
+    validation_interval: Interval | None  # 95 % confidence interval of the accuracy
+    validation_loss: float | None  # mean cross-entropy on the validation photos
     parameters: int | None
-    seconds: float | None  # that it took
+    seconds: float | None  # the time that the candidate took; None: not measured
     state: str  # chosen | tied | evaluated | dropped | no_weights
     note: str
     validation_score: float | None = None
-    metric: str = ACCURACY  # what the score is
+    metric: str = ACCURACY  # the metric of the validation score
 
     def __post_init__(self) -> None:
         fill_score(self)
 
     @classmethod
     def without_figures(cls, network: Network, state: str, note: str, seconds: float | None = None) -> CandidateRow:
-        """The row of a candidate that was not measured; the note says why."""
+        """Return the row of a candidate that was not measured; the note gives the reason."""
         return cls(network.key, network.title, None, None, None, network.parameters, seconds, state, note)
 
 
 @dataclass(frozen=True)
 class CurvePoint(AsJson):
-    """One epoch of a training; a figure that was not measured is None."""
+    """An epoch of a training; a figure that was not measured is None."""
 
     phase: str  # select | tune
     name: str  # the network's key
-    epoch: int  # from 1
-    accuracy: float | None = None  # on the training photos
+    epoch: int  # number of the epoch, from 1
+    accuracy: float | None = None  # accuracy on the training photos
     loss: float | None = None
     validation_accuracy: float | None = None
     validation_loss: float | None = None
@@ -68,40 +68,40 @@ class CurvePoint(AsJson):
 
 @dataclass(frozen=True)
 class PruningRow(AsJson):
-    """What a probe on a few photos said of one candidate."""
+    """The figures of one candidate from a probe on a few photos."""
 
     name: str
     title: str
-    images: int  # that it was probed on
+    images: int  # number of photos of the probe
     logme: float
-    p2l: float | None  # None where the network does not tell what it was pretrained on
+    p2l: float | None  # the P2L score; None when the network's pretraining classes are not known
     probe_accuracy: float
-    dropped: bool  # it was shown no more photos
+    dropped: bool  # true: the candidate is not tried on all photos
 
 
 @dataclass(frozen=True)
 class SuspectRow(AsJson):
     """A photo that may lie in the wrong folder."""
 
-    name: str  # its file
-    says: str  # the class that it looks like
-    probability: float  # of that class
-    label: str = named("class")  # its folder
+    name: str  # the photo's file name
+    says: str  # the class that the model names
+    probability: float  # the model's probability of that class
+    label: str = named("class")  # the photo's folder
 
 
 @dataclass(frozen=True)
 class LearningPoint(AsJson):
-    """How often the selected head was right when it learned from a share of the photos."""
+    """The accuracy of the selected head after it learned from a share of the photos."""
 
-    share: float  # of the training photos
+    share: float  # share of the training photos, 0..1
     images: int
-    accuracy: float  # on photos that it had not seen
-    error: float  # the accuracy's standard error
+    accuracy: float  # share of right answers on photos that the head had not seen
+    error: float  # standard error of the accuracy
 
 
 @dataclass(frozen=True)
 class LearningCurve(AsJson):
-    """Whether more photos would help."""
+    """An estimate whether more photos would help, with the points that it is made from."""
 
     points: tuple[LearningPoint, ...]  # the smallest share first
     verdict: str  # yes | hardly | unknown
@@ -110,9 +110,9 @@ class LearningCurve(AsJson):
 
 @dataclass(frozen=True)
 class FromScratch(AsJson):
-    """How a network that was trained from nothing became the winner."""
+    """The way in which a network that was trained from scratch became the winner."""
 
-    epochs: int  # after which it was best
+    epochs: int  # the number of epochs after which the network was best
 
 
 @dataclass(frozen=True)
@@ -120,20 +120,20 @@ class Selected(AsJson):
     """The result of the select stage."""
 
     winner: str  # the network's key
-    candidates: tuple[CandidateRow, ...]  # the best first
-    curve: tuple[CurvePoint, ...]  # of all candidates
-    note: str  # why the winner won
-    images_per_second: float = 0.0  # through the frozen winner, as features were extracted
-    plain_images_per_second: float | None = None  # by Keras
-    quoted_seconds: float | None = None  # told before the training, from claim to outcome
-    start_seconds: float | None = None  # that the learning's libraries took to load
-    pruning: tuple[PruningRow, ...] = ()  # empty where all candidates saw all photos
+    candidates: tuple[CandidateRow, ...]  # best first
+    curve: tuple[CurvePoint, ...]  # the epochs of all candidates
+    note: str  # the reason for the choice
+    images_per_second: float = 0.0  # speed of the frozen winner while features were extracted
+    plain_images_per_second: float | None = None  # speed of the winner in Keras; None: not measured
+    quoted_seconds: float | None = None  # the time that was quoted before the training, from claim to outcome
+    start_seconds: float | None = None  # the time that loading the machine learning libraries took
+    pruning: tuple[PruningRow, ...] = ()  # empty when all candidates saw all photos
     learning_curve: LearningCurve | None = None  # None: there was no time for it
-    suspects: tuple[SuspectRow, ...] = ()  # the clearest alone
-    suspects_count: int | None = None  # of all; None: there was no time to look
+    suspects: tuple[SuspectRow, ...] = ()  # only the clearest suspects
+    suspects_count: int | None = None  # number of all suspects; None: there was no time to look
     from_scratch: FromScratch | None = only_if_known()
 
     @property
     def best(self) -> CandidateRow:
-        """The winner's row."""
+        """Return the winner's row."""
         return next(row for row in self.candidates if row.name == self.winner)

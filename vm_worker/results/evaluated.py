@@ -1,4 +1,4 @@
-"""What the evaluate stage commits: every figure of the delivered model on the test photos."""
+"""The result of the evaluate stage: every figure of the delivered model on the test photos."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from vm_worker.results.scores import Interval
 
 @dataclass(frozen=True)
 class ClassFigures(AsJson):
-    """How well one class is found."""
+    """The precision and the recall of one class, and its number of test photos."""
 
     precision: float
     recall: float
     f1: float
-    support: int  # test photos of the class
+    support: int  # number of test photos of the class
     label: str = named("class")
 
 
@@ -24,24 +24,24 @@ class ClassFigures(AsJson):
 class ConfusedPair(AsJson):
     """A mistake that happens: photos of one class that the model takes for another."""
 
-    truth: str  # the class of the photos
+    truth: str  # the true class of the photos
     said: str  # the model's answer
-    count: int  # of such photos
-    of: int  # test photos of the class
+    count: int  # number of such photos
+    of: int  # number of test photos of the true class
     share: float  # count / of
 
 
 @dataclass(frozen=True)
 class Answer(AsJson):
-    """The model's first answer for one photo, such as a mistake that the report shows."""
+    """The model's first answer for a photo, such as a mistake that the report shows."""
 
     truth: str  # the photo's class
     said: str
-    probability: float  # of what was said
-    name: str | None = only_if_known()  # the photo's file
+    probability: float  # the model's probability of its answer
+    name: str | None = only_if_known()  # the photo's file name
 
 
-PictureRow = Answer | ConfusedPair  # what a picture of the report shows
+PictureRow = Answer | ConfusedPair  # a row of the report for a picture: the photo or the pair that the picture shows
 
 
 @dataclass(frozen=True)
@@ -49,57 +49,57 @@ class HeldOutFigures(AsJson):
     """The figures of the test photos, which no training has seen."""
 
     accuracy: float
-    interval: Interval  # of the accuracy, 95 %
-    balanced_accuracy: float  # the mean recall of the classes
+    interval: Interval  # 95 % confidence interval of the accuracy
+    balanced_accuracy: float  # mean recall of the classes
     images: int
     correct: int
     loss: float  # mean cross-entropy
-    most_common_share: float  # of the most frequent class: what naming it always would reach
+    most_common_share: float  # share of the most frequent class: the accuracy of a model that always names it
     per_class: tuple[ClassFigures, ...]
     confusion: tuple[tuple[int, ...], ...]  # a row for each true class, a column for each answer
-    pairs: tuple[ConfusedPair, ...]  # the most frequent first
-    mistakes: tuple[Answer, ...]  # the surest first
+    pairs: tuple[ConfusedPair, ...]  # most frequent first
+    mistakes: tuple[Answer, ...]  # most probable answer first
 
 
 @dataclass(frozen=True)
 class Bin(AsJson):
-    """Photos of which the model was about as sure."""
+    """A group of photos for which the model's largest probability is about equal."""
 
-    confidence: float  # the mean of their largest probabilities
+    confidence: float  # mean of their largest probabilities
     accuracy: float
     count: int
 
 
 @dataclass(frozen=True)
 class CalibrationFigures(AsJson):
-    """Whether the model is as sure as it is right, before and after its temperature."""
+    """A comparison of the model's probabilities with its accuracy, before and after temperature scaling."""
 
-    temperature: float  # that the logits are divided by
+    temperature: float  # divisor of the logits
     ece_before: float  # expected calibration error, 0..1
     ece_after: float
     bins_before: tuple[Bin, ...]
     bins_after: tuple[Bin, ...]
-    images: int  # that chose the temperature
+    images: int  # number of photos that the temperature was chosen on
 
 
 @dataclass(frozen=True)
 class UnsureRow(AsJson):
-    """What happens on the test photos when the model says "not sure" below a threshold."""
+    """The figures of the test photos when the model answers "not sure" below a threshold."""
 
-    threshold: float  # of the largest probability
-    answered: float  # share of the photos
-    accuracy_answered: float | None  # None: nothing is answered
-    interval: Interval  # of that accuracy, 95 %
-    wrong: int  # answered wrongly
-    open: int  # left to a person
+    threshold: float  # threshold of the largest probability
+    answered: float  # share of the photos that are answered, 0..1
+    accuracy_answered: float | None  # accuracy among the answered photos; None: no photo is answered
+    interval: Interval  # 95 % confidence interval of that accuracy
+    wrong: int  # number of photos answered wrongly
+    open: int  # number of photos that a person must look at
 
 
 @dataclass(frozen=True)
 class UnsureFigures(AsJson):
     """The chosen threshold, and a table of others."""
 
-    threshold: float | None  # None: none is worth it
-    photos: int  # that chose it
+    threshold: float | None  # None: no threshold is useful
+    photos: int  # number of photos that the threshold was chosen on
     answered: float
     accuracy_answered: float | None
     interval: Interval
@@ -110,7 +110,7 @@ class UnsureFigures(AsJson):
 
 @dataclass(frozen=True)
 class LayerRow(AsJson):
-    """One layer of the model."""
+    """A layer of the model."""
 
     name: str
     type: str
@@ -120,14 +120,14 @@ class LayerRow(AsJson):
 
 @dataclass(frozen=True)
 class ModelFigures(AsJson):
-    """The delivered model itself."""
+    """The size and the layers of the delivered model."""
 
     layers: tuple[LayerRow, ...]
-    total: int  # parameters
+    total: int  # number of parameters
     trainable: int
     non_trainable: int
     input: str
-    bytes: int  # of model.h5
+    bytes: int  # size of model.h5
 
 
 @dataclass(frozen=True)
@@ -138,4 +138,5 @@ class Evaluated(AsJson):
     model: ModelFigures
     calibration: CalibrationFigures | None = None
     unsure: UnsureFigures | None = None
-    pictures: Mapping[str, tuple[PictureRow, ...]] = field(default_factory=dict)  # file name -> what it shows
+    # File name of a picture -> the photos or pairs that it shows.
+    pictures: Mapping[str, tuple[PictureRow, ...]] = field(default_factory=dict)

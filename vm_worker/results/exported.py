@@ -1,4 +1,4 @@
-"""What the export stage commits: a row for each format, the delivered files, and how fast the networks are here."""
+"""The result of the export stage: a row for each format, the delivered files, and the speed of the networks here."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from vm_worker.as_json import AsJson, only_if_known
 
 @dataclass(frozen=True)
 class MachineFacts(AsJson):
-    """The machine that latencies were measured on."""
+    """The machine on which latencies were measured."""
 
     processor: str
     threads: int
-    litert: str  # its version; empty: not installed
+    litert: str  # version of LiteRT; empty: not installed
 
 
 @dataclass(frozen=True)
 class ThreadLatency(AsJson):
-    """Milliseconds for one photo, with so many threads."""
+    """The milliseconds for one photo, with a given number of threads."""
 
     threads: int
     mean: float
@@ -29,35 +29,35 @@ class ThreadLatency(AsJson):
 
 @dataclass(frozen=True)
 class Latency(AsJson):
-    """Speed and size of one TFLite model."""
+    """The speed and the size of one TFLite model."""
 
     runs: int
-    bytes: int  # of the file
-    one: ThreadLatency  # one thread
-    all: ThreadLatency  # as many threads as the machine has
+    bytes: int  # size of the file
+    one: ThreadLatency  # with one thread
+    all: ThreadLatency  # with as many threads as the machine has cores
     machine: MachineFacts | None = only_if_known()
 
 
 @dataclass(frozen=True)
 class ExportRow(AsJson):
-    """One format of the model, proved against model.h5 on test photos."""
+    """A format of the model, compared with model.h5 on test photos."""
 
-    name: str  # the file's
-    format: str  # the option's name for it
+    name: str  # name of the file
+    format: str  # name of the format in the job's options
     state: str  # made | failed | left_out
-    images: int  # that it was proved on
+    images: int  # number of photos that the file was compared on
     accuracy: float | None
-    agreement: float | None  # share of photos with the same first answer
-    max_difference: float | None  # of a probability
+    agreement: float | None  # share of photos with the same first answer, 0..1
+    max_difference: float | None  # largest difference of a probability
     note: str
-    latency: Latency | None = None  # of what LiteRT runs
-    bytes: int | None = None  # None: there is no file
-    seconds: float = 0.0  # that making it took
+    latency: Latency | None = None  # measured for files that LiteRT runs
+    bytes: int | None = None  # size of the file; None: there is no file
+    seconds: float = 0.0  # the time that making the file took
 
 
 @dataclass(frozen=True)
 class FileRow(AsJson):
-    """One delivered file."""
+    """A delivered file."""
 
     name: str
     bytes: int
@@ -70,5 +70,6 @@ class Exported(AsJson):
 
     exports: tuple[ExportRow, ...]
     files: tuple[FileRow, ...]
-    costs: Mapping[str, Latency] = field(default_factory=dict)  # of the candidates without a head, as TFLite models
+    # Costs of the candidates without a head, as TFLite models, by network.
+    costs: Mapping[str, Latency] = field(default_factory=dict)
     machine: MachineFacts | None = None

@@ -1,4 +1,4 @@
-"""What the intake stage commits: how many photos of which classes there are, and what was left out."""
+"""The result of the intake stage: the photos and classes that can be used, and the files that were left out."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from vm_worker.as_json import AsJson, named
 
 @dataclass(frozen=True)
 class PartCounts(AsJson):
-    """Photos of one class in each part."""
+    """The numbers of photos of one class in each part of the split."""
 
     train: int
     validation: int
@@ -27,7 +27,7 @@ class SkippedRow(AsJson):
 
 @dataclass(frozen=True)
 class AlikeClass(AsJson):
-    """A class whose photos are so alike that near likeness says nothing there."""
+    """A class whose photos are so alike that near likeness does not mean that they are copies."""
 
     photos: int
     label: str = named("class")
@@ -35,11 +35,11 @@ class AlikeClass(AsJson):
 
 @dataclass(frozen=True)
 class DuplicateCounts(AsJson):
-    """How many copies there are."""
+    """The numbers of copies among the photos."""
 
-    photos: int  # that are a copy, or nearly, of an earlier one
-    exact_groups: int  # groups with equal pictures
-    near_groups: int  # groups with pictures that are nearly equal
+    photos: int  # photos that are an exact or near copy of an earlier one
+    exact_groups: int  # groups of equal pictures
+    near_groups: int  # groups of nearly equal pictures
     fallback: tuple[AlikeClass, ...]
 
 
@@ -48,12 +48,12 @@ class TakenIn(AsJson):
     """The result of the intake stage."""
 
     classes: tuple[str, ...]
-    images: int  # that can be used
-    counts: Mapping[str, PartCounts]  # by class
-    skipped: tuple[SkippedRow, ...]  # the first of them
-    skipped_count: int  # of all
+    images: int  # number of photos that can be used
+    counts: Mapping[str, PartCounts]  # numbers of photos by class
+    skipped: tuple[SkippedRow, ...]  # the first files that are not used
+    skipped_count: int  # number of all files that are not used
     duplicates: DuplicateCounts
     warnings: tuple[str, ...]  # sentences for the report
     ready_made_split: bool
-    sha256: str  # of the zip, or a digest of the folder's photos
-    split_sha256: str  # of names, labels, parts and groups
+    sha256: str  # digest of the zip, or of the folder's photos
+    split_sha256: str  # digest of names, labels, parts and groups

@@ -1,4 +1,4 @@
-"""What the report stage commits: the headline."""
+"""The result of the report stage, which is the headline."""
 
 from __future__ import annotations
 
@@ -11,4 +11,4 @@ from vm_worker.as_json import AsJson
 class Reported(AsJson):
     """The result of the report stage."""
 
-    headline: str  # a sentence that a person can forward
+    headline: str  # a sentence with the main result, which the user can forward

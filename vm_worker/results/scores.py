@@ -14,19 +14,19 @@ class Scored(Protocol):
 
     @property
     def validation_score(self) -> float | None:
-        """The score by the row's metric; the task's judge says whether higher is better."""
+        """The score by the row's metric; the task's judge tells whether a higher score is better."""
         ...
 
     @property
     def validation_accuracy(self) -> float | None:
-        """The share of photos that were right, 0..1."""
+        """The share of photos that were answered rightly, 0..1."""
         ...
 
 
 def fill_score(row: Scored) -> None:
-    """Let the accuracy be the score where no score was given: rows of older versions have the accuracy alone.
+    """Set the score to the accuracy when no score was given: rows of older versions have the accuracy only.
 
-    For the `__post_init__` of a frozen dataclass, the one place where such a row may still change.
+    Only the `__post_init__` of a frozen dataclass calls this: later such a row cannot change any more.
     """
     if row.validation_score is None:
         object.__setattr__(row, "validation_score", row.validation_accuracy)

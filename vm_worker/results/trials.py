@@ -1,4 +1,4 @@
-"""What the tune stage commits: a row for each trial, how the search went, and the figures of what is delivered."""
+"""The result of the tune stage: rows of the trials, a summary of the search, and figures of the delivered model."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ Parameter = bool | int | float | str | None
 
 @dataclass(frozen=True)
 class TrialRow(AsJson):
-    """One trial of the tune stage."""
+    """A trial of the tune stage."""
 
-    number: int  # from 1
+    number: int  # number of the trial, from 1
     kind: str  # rule | views | repeat | the name of a search
-    parameters: Mapping[str, Parameter]  # by their names in the report
-    validation_accuracy: float | None = None  # 0..1
-    validation_loss: float | None = None  # mean cross-entropy
+    parameters: Mapping[str, Parameter]  # values by their names in the report
+    validation_accuracy: float | None = None  # share of right answers, 0..1
+    validation_loss: float | None = None  # mean cross-entropy on the validation photos
     seconds: float = 0.0
     state: str = "not_better"  # kept | not_better | skipped
     note: str = ""
     validation_score: float | None = None
-    metric: str = ACCURACY  # what the score is
+    metric: str = ACCURACY  # the metric of the validation score
 
     def __post_init__(self) -> None:
         fill_score(self)
@@ -33,26 +33,26 @@ class TrialRow(AsJson):
 
 @dataclass(frozen=True)
 class SearchSummary(AsJson):
-    """How the search went."""
+    """A summary of the search."""
 
     algorithm: str
     trials: int
-    outcome: str  # why it ended
-    products: str | None = only_if_known()  # the dtype that the trials' convolutions multiplied in
+    outcome: str  # the reason why the search ended
+    products: str | None = only_if_known()  # the dtype in which the trials' convolutions multiplied
 
 
 @dataclass(frozen=True)
 class Tuned(AsJson):
-    """The result of the tune stage. The figures are of the validation part, by models that had not seen it."""
+    """The result of the tune stage. Its figures are of the validation part, by models that had not seen it."""
 
-    better: bool  # than the selected network: the tuned weights are delivered
+    better: bool  # true: better than the selected network, so that the tuned weights are delivered
     trials: tuple[TrialRow, ...]
-    curve: tuple[CurvePoint, ...]  # of the best trial
-    validation_accuracy: float | None  # of what is delivered, 0..1
+    curve: tuple[CurvePoint, ...]  # the epochs of the best trial
+    validation_accuracy: float | None  # accuracy of the delivered model, 0..1
     validation_loss: float | None
     search: SearchSummary | None = None
     validation_score: float | None = None
-    metric: str = ACCURACY  # what the score is
+    metric: str = ACCURACY  # the metric of the validation score
 
     def __post_init__(self) -> None:
         fill_score(self)

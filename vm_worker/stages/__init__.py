@@ -1,5 +1,6 @@
-"""The stages of an attempt, which its child process runs in order: one module for each, and what they share.
+"""The stages of an attempt, which its child process runs in order: one module for each stage, and shared modules.
 
-A stage is a function from a `StageContext` to an `Output`: a typed result and files. What an earlier attempt has
-committed is adopted; caches (decoded photos, features) are simply made again.
+A stage is a function from a `StageContext` to an `Output`, which holds a typed result and files. An attempt adopts the
+result of a stage that an earlier attempt has committed. Caches (decoded photos, features) are not kept; they are made
+again.
 """

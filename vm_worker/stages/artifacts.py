@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 HEAD = "head.npz"  # the selected head
-SCRATCH_WEIGHTS = "grown.weights.h5"  # all layers but the last of a network that was trained from nothing
-TUNED = "tuned.weights.h5"  # the whole network, where tuning made it better
-JUDGED = "judged.npz"  # what the delivered setting says of the validation part, by a model that had not seen it
-UNSEEN = "unseen.npz"  # what heads like the selected one say of train+validation, out of fold
-PROBABILITIES = "test.npz"  # what model.h5 says of the test photos
+SCRATCH_WEIGHTS = "grown.weights.h5"  # a network that was trained from scratch: all its layers but the last
+TUNED = "tuned.weights.h5"  # the whole network; written when tuning made it better
+# Probabilities for the validation part, by a model with the delivered settings that had not seen it.
+JUDGED = "judged.npz"
+UNSEEN = "unseen.npz"  # out-of-fold probabilities for train+validation, by heads with the selected settings
+PROBABILITIES = "test.npz"  # probabilities of model.h5 for the test photos

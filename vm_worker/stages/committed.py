@@ -18,10 +18,10 @@ Result = TypeVar("Result", bound=AsJson)
 
 
 class CommittedResults:
-    """The results of the stages that have run. Each property raises Bug when its stage has not."""
+    """The results of the stages that have run. Each property raises Bug when its stage has not run."""
 
     def __init__(self) -> None:
-        self.seconds: dict[Stage, float] = {}  # that each stage took
+        self.seconds: dict[Stage, float] = {}  # the time that each stage took
         self._plain: dict[Stage, JsonObject] = {}
         self._read: dict[Stage, AsJson] = {}
 
@@ -29,37 +29,37 @@ class CommittedResults:
         return stage in self._plain
 
     def add(self, stage: Stage, result: JsonObject, seconds: float) -> None:
-        """Keep what was committed of a stage: the JSON of its result."""
+        """Keep the committed result of a stage, given as JSON."""
         self._plain[stage], self.seconds[stage] = result, seconds
         self._read.pop(stage, None)
 
     @property
     def taken_in(self) -> TakenIn:
-        """The photos."""
+        """The result of the intake stage: the photos."""
         return self.read(Stage.INTAKE, TakenIn)
 
     @property
     def selected(self) -> Selected:
-        """The candidates and the winner."""
+        """The result of the select stage: the candidates and the winner."""
         return self.read(Stage.SELECT, Selected)
 
     @property
     def tuned(self) -> Tuned:
-        """The trials, and whether tuning made the winner better."""
+        """The result of the tune stage: the trials, and whether tuning made the winner better."""
         return self.read(Stage.TUNE, Tuned)
 
     @property
     def evaluated(self) -> Evaluated:
-        """The figures of the test photos."""
+        """The result of the evaluate stage: the figures of the test photos."""
         return self.read(Stage.EVALUATE, Evaluated)
 
     @property
     def exported(self) -> Exported:
-        """The files."""
+        """The result of the export stage: the files."""
         return self.read(Stage.EXPORT, Exported)
 
     def read(self, stage: Stage, kind: type[Result]) -> Result:
-        """The result of a stage as a value of this type. Raises Bug when the stage has not run."""
+        """Return the result of a stage as a value of the given type. Raises Bug when the stage has not run."""
         if stage not in self._plain:
             raise Bug(f"the stage {stage} has not run")
         found = self._read.get(stage)

@@ -18,7 +18,7 @@ from vm_worker.stages.quote import Quote
 
 @dataclass(frozen=True)
 class StageContext:
-    """One attempt in progress."""
+    """The context of an attempt that runs."""
 
     spec: Spec
     link: Link
@@ -30,7 +30,7 @@ class StageContext:
 
     @classmethod
     def of(cls, spec: Spec, link: Link) -> StageContext:
-        """The context of an attempt that begins now."""
+        """Return the context of an attempt that begins now."""
         began, results = time.monotonic(), CommittedResults()
         progress = ProgressTeller(link, began, began + spec.seconds)
         inputs = Inputs(spec, results, lambda fraction, text: progress.tell(Stage.INTAKE, fraction, text))
@@ -39,5 +39,5 @@ class StageContext:
 
     @property
     def folder(self) -> Path:
-        """Where the attempt's files go."""
+        """The folder for the attempt's files."""
         return self.spec.folder

@@ -1,4 +1,4 @@
-"""The evaluate stage: write model.h5, load it again, and use the test photos, once."""
+"""The evaluate stage: write model.h5, load it again, and predict on the test photos, once."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def evaluate(context: StageContext) -> Output:
     probabilities = predict(model, pixels, rows)
     np.savez(folder / PROBABILITIES, probabilities=probabilities)
     test = measure(probabilities, labels, dataset.truth.classes, names)
-    # The report's photos are drawn here, where photos and model are at hand.
+    # The pictures with photos are drawn here, where the photos and the model are loaded.
     judged = Judged(pixels, rows, labels, probabilities, dataset.truth.classes, names)
     result = Evaluated(
         test=test,

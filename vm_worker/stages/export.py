@@ -1,4 +1,4 @@
-"""The export stage: the tested model as files, in every format that was asked for and that the time allows."""
+"""The export stage: write the tested model to files, in every requested format that the time allows."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from vm_worker.stages.output import Output, public
 if TYPE_CHECKING:
     from vm_worker.exports.service.runtime.bundle import About
 
-CLEAN_SECONDS = 300.0  # at most, for the proof: a model.h5 is proved whatever the time
+CLEAN_SECONDS = 300.0  # the time limit of the proof: model.h5 is proved even when the time is short
 
 
 def export(context: StageContext) -> Output:
-    """Make the formats, and prove each in a clean process. Raises Bug when model.h5 does not survive there."""
+    """Make the formats and prove each in a clean process. Raises Bug when model.h5 does not pass there."""
     import numpy as np
 
     from vm_worker.exports import delivery
@@ -57,14 +57,14 @@ def export(context: StageContext) -> Output:
 
 
 def check_h5(rows: Sequence[ExportRow]) -> None:
-    """Raises Bug when model.h5 is not among what could be made and proved."""
+    """Raise Bug when model.h5 is not among the files that were made and proved."""
     for row in rows:
         if row.name == files.H5 and row.state != "made":
             raise Bug(f"model.h5 does not survive a clean process: {row.note}")
 
 
 def _costs(context: StageContext) -> dict[str, Latency]:
-    """Size and latency of the candidates that were judged, where somebody asked for TFLite at all."""
+    """Return size and latency of the measured candidates; empty when the user asked for no TFLite file."""
     from vm_worker.exports import delivery
 
     candidates = context.results.selected.candidates
@@ -74,7 +74,7 @@ def _costs(context: StageContext) -> dict[str, Latency]:
 
 
 def _about(context: StageContext) -> About:
-    """What a service says of its model."""
+    """Return the facts about the model that its service shows."""
     task, winner = context.inputs.task, context.inputs.winner
     return {
         "title": winner.title,

@@ -1,4 +1,4 @@
-"""What the stages work on: the photos, the pretrained weights, and the network that was selected."""
+"""The inputs of the stages: the photos, the pretrained weights, and the selected network."""
 
 from __future__ import annotations
 
@@ -19,13 +19,14 @@ from vm_worker.stages.artifacts import SCRATCH_WEIGHTS
 from vm_worker.stages.committed import CommittedResults
 from vm_worker.tasks.task import Task, recognised
 
-DECODERS = 2  # processes; more gain nothing on two cores
+DECODERS = 2  # decoding processes; more of them gain nothing on two cores
 
-Tell = Callable[[float, str], None]  # how much of the photos is read, 0..1, and a message
+# A function that receives the share of the photos that is read, 0..1, and a message.
+Tell = Callable[[float, str], None]
 
 
 class Inputs:
-    """Photos, weights and winner of one attempt."""
+    """The photos, the weights and the winner of one attempt."""
 
     def __init__(self, spec: Spec, results: CommittedResults, tell: Tell) -> None:
         self._spec, self._results, self._tell = spec, results, tell
@@ -34,12 +35,12 @@ class Inputs:
 
     @property
     def folder(self) -> Path:
-        """Where the attempt's files go."""
+        """The folder for the attempt's files."""
         return self._spec.folder
 
     @property
     def scratch(self) -> Path:
-        """Where files go that nobody keeps."""
+        """The folder for files that are not kept."""
         folder = self.folder / "scratch"
         folder.mkdir(exist_ok=True)
         return folder
@@ -51,11 +52,14 @@ class Inputs:
 
     @property
     def from_scratch(self) -> bool:
-        """Whether the winner is a network that this job trained from nothing."""
+        """True when the winner is a network that this job trained from scratch."""
         return self.winner.key in small_rows.ROWS
 
     def weights(self) -> tuple[dict[str, WeightFile], dict[str, str]]:
-        """The candidates with weights, and why the others have none. Raises Bug when nothing can be tried at all."""
+        """Return the weights of the candidates, and the reasons why other candidates have none.
+
+        Raises Bug when no candidate can be tried.
+        """
         wanted = self._spec.options.candidates or tuple(CATALOGUE)
         found, missing = find(wanted, self._spec.weights, self._spec.download_weights)
         if not found and not self._spec.options.from_scratch:
@@ -63,7 +67,7 @@ class Inputs:
         return found, missing
 
     def weight(self) -> WeightFile:
-        """The winner's weights. Raises Bug when this machine does not have them."""
+        """Return the winner's weights. Raises Bug when this machine does not have them."""
         if self.from_scratch:
             return WeightFile(self.winner.key, self.folder / SCRATCH_WEIGHTS, OWN)
         found, _ = self.weights()
@@ -73,14 +77,17 @@ class Inputs:
 
     @property
     def task(self) -> Task:
-        """The task that was asked for, or that recognises the upload. Raises UserError for what is no upload at all."""
+        """Return the task that was asked for, or the one that recognises the upload.
+
+        Raises UserError for a file that is no upload.
+        """
         if self._task is None:
             found = list_upload(self._spec.dataset, self._spec.limits)
             self._task = recognised(found, self._spec.options.task)
         return self._task
 
     def dataset(self) -> Dataset[Any]:
-        """The decoded photos and their split; made again where the intake was another machine's."""
+        """Return the decoded photos and their split. They are made again when another machine did the intake."""
         if self._dataset is None:
             request = IntakeRequest(
                 source=self._spec.dataset,
@@ -95,7 +102,7 @@ class Inputs:
         return self._dataset
 
     def _sizes(self) -> set[int]:
-        """The sides of the squares, in pixels, that the photos are needed in."""
+        """Return the sides in pixels of the squares that the photos are needed in."""
         if Stage.SELECT in self._results:
             return {self.winner.size}
         sizes = {CATALOGUE[key].size for key in self.weights()[0]}

@@ -1,4 +1,4 @@
-"""Progress while networks learn: the page shows the candidates so far, and the curve of the best one."""
+"""The progress while networks learn: the status page shows the candidates so far, and the curve of the best one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from vm_worker.stages.context import StageContext
 
 
 def listener(context: StageContext, stage: Stage) -> ProgressSink:
-    """A function that selection and tuning report to. Only the best candidate's curve is shown: records stay small."""
+    """Return a function to which selection and tuning report.
+
+    Only the best candidate's curve is shown, so that records stay small.
+    """
     before = context.results.selected.curve if stage is Stage.TUNE else ()
 
     def hear(event: LearningProgress | LearningQuote) -> None:

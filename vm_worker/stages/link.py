@@ -1,4 +1,4 @@
-"""The way from an attempt's child process to the worker."""
+"""The link from an attempt's child process to the worker."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from vm_worker.events import Answer, Event, StageOffer, TrialOffer
 
 
 class Link(Protocol):
-    """Sends events to the worker, and hears its answers to offers."""
+    """A link that sends events to the worker, and receives its answers to offers."""
 
     def send(self, event: Event) -> None:
-        """Tell the worker something."""
+        """Send the worker an event that needs no answer."""
         ...
 
     def commit(self, offer: StageOffer | TrialOffer) -> Answer:
-        """Offer a stage or a trial; the answer says whose result counts."""
+        """Offer a stage or a trial; return the worker's answer, which names the result that counts."""
         ...

@@ -1,4 +1,4 @@
-"""What a stage gives: a typed result for its manifest, and files."""
+"""The output of a stage: a typed result for its manifest, and files."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from vm_worker.exports import files
 
 
 def public(name: str) -> File:
-    """A file that the user may download."""
+    """Return the entry of a file that the user may download."""
     return File(name, True, files.CONTENT_TYPES.get(Path(name).suffix, files.BYTES))
 
 
 def private(name: str) -> File:
-    """A file for later stages alone."""
+    """Return the entry of a file that only later stages read."""
     return File(name, False)
 
 

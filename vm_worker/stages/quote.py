@@ -1,4 +1,4 @@
-"""What the user is told before the training: how long the job will take, and what that costs."""
+"""The quote that the user gets before the training: the job's time and its price."""
 
 from __future__ import annotations
 
@@ -8,15 +8,18 @@ from vm_worker.stages.progress import ProgressTeller
 
 
 class Quote:
-    """One job's quote: made once, and repeated by every later event and attempt."""
+    """The quote of a job. It is made once, and repeated by every later event and attempt."""
 
     def __init__(self, clock: JobClock, progress: ProgressTeller, hourly_price: float) -> None:
-        """`hourly_price` is the machine's; 0: it is not said."""
+        """Keep the clock; `hourly_price` is the price of the machine for an hour, 0 when it is not known."""
         self._clock, self._progress, self._hourly_price = clock, progress, hourly_price
-        self.seconds: float | None = None  # from claim to outcome
+        self.seconds: float | None = None  # the quoted time from claim to outcome
 
     def make(self, learning: float, speed: float) -> None:
-        """Quote the job: `learning` seconds of selection and tuning lie ahead of it, at so many images a second."""
+        """Make the quote.
+
+        `learning` is the seconds that selection and tuning will take, `speed` the images a second by Keras.
+        """
         whole = self._clock.spent + learning + self._clock.after_tuning(speed)
         seconds = round(min(self._clock.allowed, whole), 1)
         self.adopt(seconds)
@@ -25,7 +28,7 @@ class Quote:
         self._progress.tell(Stage.SELECT, 0.0, f"It will take about {max(1, round(seconds / 60))} min{money}")
 
     def adopt(self, seconds: float | None) -> None:
-        """What was quoted stands; None: an earlier attempt did not get so far."""
+        """Repeat the quote of an earlier attempt; None when that attempt made none."""
         if seconds is not None:
             self.seconds = seconds
             self._progress.show(quoted_seconds=seconds)

@@ -12,7 +12,7 @@ from vm_worker.results.reported import Reported
 from vm_worker.stages.context import StageContext
 from vm_worker.stages.output import Output, public
 
-PACKAGES = ("modelmail", "tensorflow", "keras", "numpy", "pillow")  # whose versions the report names
+PACKAGES = ("modelmail", "tensorflow", "keras", "numpy", "pillow")  # packages whose versions the report names
 
 
 def report(context: StageContext) -> Output:

@@ -21,9 +21,9 @@ log = logging.getLogger(__name__)
 
 
 def run_stages(spec: Spec, link: Link) -> None:
-    """Run every stage of the table that the spec names; those that are done are adopted.
+    """Run every stage of the table that the spec names. Stages that are done are adopted.
 
-    Raises UserError for a dataset that cannot be used, anything else for our faults.
+    Raises UserError for a dataset that cannot be used. Any other error is a fault of this program.
     """
     spec.folder.mkdir(parents=True, exist_ok=True)
     context = StageContext.of(spec, link)
@@ -37,7 +37,7 @@ def run_stages(spec: Spec, link: Link) -> None:
 
 
 def _functions(context: StageContext) -> Mapping[Stage, StageFunction]:
-    """The table that the spec names; in the usual one a task puts its own functions in place of the shared ones."""
+    """Return the functions of the stages that the spec names. A task may replace functions of the usual table."""
     stages: Mapping[Stage, StageFunction] = import_module(context.spec.stages).STAGES
     if context.spec.stages != USUAL_STAGES:
         return stages
@@ -45,7 +45,7 @@ def _functions(context: StageContext) -> Mapping[Stage, StageFunction]:
 
 
 def named(name: str) -> StageFunction:
-    """The function that "package.module:function" names. Raises ImportError, AttributeError, ValueError."""
+    """Return the function that "package.module:function" names. Raises ImportError, AttributeError, ValueError."""
     module, function = name.split(":")
     found: StageFunction = getattr(import_module(module), function)
     return found

@@ -1,4 +1,4 @@
-"""The select stage: a head for each candidate network, and the best one."""
+"""The select stage: train a head for each candidate network, and choose the best network."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ from vm_worker.stages.output import Output, private
 if TYPE_CHECKING:
     from vm_worker.learn.select.selection import Selection
 
-START_LEAST = 3.0  # seconds: what is loaded already here must still be loaded by the process that proves the files
-SUSPECTS_LISTED = 20  # photos that may be in the wrong folder, named in the report
+# The least seconds of a start: libraries that are loaded here must still be loaded by the process that proves files.
+START_LEAST = 3.0
+SUSPECTS_LISTED = 20  # photos, possibly in the wrong folder, that the report lists
 
 
 def select(context: StageContext) -> Output:
@@ -44,7 +45,10 @@ def select(context: StageContext) -> Output:
 
 
 def without_weights(missing: Mapping[str, str]) -> list[CandidateRow]:
-    """A row for each candidate that this machine has no weights for; `missing` says why, by the network's key."""
+    """Return a row for each candidate that this machine has no weights for.
+
+    `missing` gives the reason by the network's key.
+    """
     return [CandidateRow.without_figures(CATALOGUE[key], "no_weights", reason) for key, reason in missing.items()]
 
 
@@ -67,7 +71,7 @@ def _result(context: StageContext, selection: Selection, absent: list[CandidateR
 
 
 def _written(context: StageContext, selection: Selection) -> tuple[File, ...]:
-    """Write what later stages need of the winner."""
+    """Write the winner's files that later stages read."""
     selection.head.save(context.folder / HEAD)
     selection.findings.save(context.folder / UNSEEN)
     if selection.grown is None:

@@ -1,4 +1,4 @@
-"""The stages that a job goes through, in their order."""
+"""The stages of a job in their order."""
 
 from __future__ import annotations
 

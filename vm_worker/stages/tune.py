@@ -1,4 +1,4 @@
-"""The tune stage: unfreeze the last blocks of the selected network, and search for the best way to train them."""
+"""The tune stage: unfreeze the last blocks of the selected network, and search for the best settings to train them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def tune(context: StageContext) -> Output:
-    """Tune the winner; a network that was trained from nothing is trained once more in place of that."""
+    """Tune the winner. A network that was trained from scratch is trained once more instead."""
     if context.inputs.from_scratch:
         return train_again(context)
     from vm_worker.learn.heads.linear import Head
@@ -50,14 +50,17 @@ def tune(context: StageContext) -> Output:
 def delivered_figures(
     selected: Selected, accuracy: float | None, loss: float | None
 ) -> tuple[float | None, float | None]:
-    """Validation accuracy and loss of what is delivered: without a finished trial, those of the selected network."""
+    """Return validation accuracy and loss of the delivered model.
+
+    They are those of the selected network when no trial has finished.
+    """
     if accuracy is not None:
         return accuracy, loss
     return selected.best.validation_accuracy, selected.best.validation_loss
 
 
 def _committer(context: StageContext) -> Commit:
-    """Offers a finished trial to the worker; the result that counts comes back."""
+    """Return a function that offers a finished trial to the worker and returns the result that counts."""
 
     def commit(key: str, seconds: float, result: JsonObject) -> JsonObject:
         return context.link.commit(TrialOffer(key, round(seconds, 2), result)).result(result)
@@ -66,7 +69,7 @@ def _committer(context: StageContext) -> Commit:
 
 
 def _written(context: StageContext, tuned: tuning.FineTuned) -> tuple[File, ...]:
-    """Write what later stages need of the tuned network."""
+    """Write the tuned network's files that later stages read."""
     import numpy as np
 
     kept = []

@@ -1,7 +1,7 @@
-"""The tune stage of a network that was trained from nothing: the same training again, validation photos included.
+"""The tune stage of a network that was trained from scratch: it is trained again, validation photos included.
 
-There is nothing pretrained to unfreeze. Its figures stay those of the first training, which had not seen the
-validation photos.
+Such a network has no pretrained layers to unfreeze. Its figures stay those of the first training, which had not seen
+the validation photos.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ DONE = "trained once more in the same way with the validation photos added"
 
 
 def train_again(context: StageContext) -> Output:
-    """Train the winner on train+validation for as many epochs as were best, where the time suffices."""
+    """Train the winner on train+validation for its best number of epochs, if the time suffices."""
     from vm_worker.learn.select import scratch_candidates
 
     began, selected, options = time.monotonic(), context.results.selected, context.spec.options

@@ -5,17 +5,17 @@ from __future__ import annotations
 import pytest
 
 from function.curves import HEIGHT, LEFT, PAD, WIDTH, GridLine, chart
-from jobs.shown import CurvePoint
+from jobs.shown import PointShown
 
 
-def _row(validation: float | None, training: float | None = 0.9) -> CurvePoint:
-    return CurvePoint.from_json(
+def _row(validation: float | None, training: float | None = 0.9) -> PointShown:
+    return PointShown.from_json(
         {"phase": "select", "epoch": 1, "accuracy": training, "validation_accuracy": validation}
     )
 
 
 @pytest.mark.parametrize("rows", [[], [_row(0.5)], [_row(0.5), _row(None)]])
-def test_one_epoch_is_no_line(rows: list[CurvePoint]) -> None:
+def test_one_epoch_is_no_line(rows: list[PointShown]) -> None:
     assert chart(rows) is None
 
 
@@ -49,7 +49,7 @@ def test_a_missing_figure_leaves_a_gap_and_not_a_zero() -> None:
 
 
 def test_another_metric_is_called_by_its_name() -> None:
-    points = [CurvePoint(epoch=epoch, validation_score=0.4 + epoch / 10, metric="mean_precision") for epoch in (1, 2)]
+    points = [PointShown(epoch=epoch, validation_score=0.4 + epoch / 10, metric="mean_precision") for epoch in (1, 2)]
     drawn = chart(points)
     assert drawn is not None
     assert drawn.words == "after 2 epochs their mean precision is 60.0 %"

@@ -9,7 +9,7 @@ import pytest
 
 from jobs.errors import CODES
 from jobs.job import JobError, Lease, Progress, Status
-from jobs.shown import CandidateShown, CurvePoint
+from jobs.shown import CandidateShown, PointShown
 from tests.unit.function.conftest import HTML, PUBLIC_URL, Front
 
 STATUS_KEYS = {
@@ -46,7 +46,7 @@ def test_status_of_a_running_job(front: Front) -> None:
     point = {"phase": "select", "name": "mobilenet", "epoch": 1, "accuracy": 0.5, "validation_accuracy": 0.4}
     point |= {"loss": float("inf"), "validation_loss": 1.5}
     progress = Progress(
-        "tune", 0.4, "Tuning", 100.0, 60.0, (CandidateShown.from_json(candidate),), (CurvePoint.from_json(point),)
+        "tune", 0.4, "Tuning", 100.0, 60.0, (CandidateShown.from_json(candidate),), (PointShown.from_json(point),)
     )
     front.change(job_id, status=Status.RUNNING, started_at=now, lease=Lease("w", 1), progress=progress)
     answer = front.call("GET", f"/jobs/{job_id}").get_json()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from function.wire import ErrorShown, FileShown, StatusAnswer, SubmissionAnswer, Upload
-from jobs.shown import CandidateShown, CurvePoint
+from jobs.shown import CandidateShown, PointShown
 from jobs.storage.links import Link
 
 STATUS = StatusAnswer(
@@ -17,7 +17,7 @@ STATUS = StatusAnswer(
     candidates=(
         CandidateShown("vgg16", validation_accuracy=0.9, validation_score=0.9, validation_interval=(0.8, 1.0)),
     ),
-    curve=(CurvePoint("select", epoch=1, validation_accuracy=0.9, validation_score=0.9),),
+    curve=(PointShown("select", epoch=1, validation_accuracy=0.9, validation_score=0.9),),
     error=ErrorShown("internal", "It broke."),
     files=(FileShown("model.h5", "https://models.example.org/model.h5", 7),),
 )

@@ -14,7 +14,7 @@ from jobs.errors import Bug
 from jobs.job import FileEntry, HistoryLine, Job, JobError, Lease, MailState, PendingMail, Progress, Status
 from jobs.options import Options
 from jobs.queue import BROKEN
-from jobs.shown import CandidateShown, CurvePoint
+from jobs.shown import CandidateShown, PointShown
 
 NOW = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
 
@@ -39,7 +39,7 @@ def test_a_full_record_survives_json() -> None:
         make(Status.RUNNING),
         options=Options(minutes=5, candidates=("vgg16",), mirror=False, trials=3),
         lease=Lease("worker-1", 4),
-        progress=Progress("select", 0.25, "Trying", 60.0, 30.5, (CandidateShown("vgg16"),), (CurvePoint(epoch=1),)),
+        progress=Progress("select", 0.25, "Trying", 60.0, 30.5, (CandidateShown("vgg16"),), (PointShown(epoch=1),)),
         uploaded_at=NOW,
         retry_at=NOW,
         error=JobError("one_class", "m"),

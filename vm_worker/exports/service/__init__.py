@@ -1,1 +1,1 @@
-"""The self-contained service: a model, its runtime and the libraries that it needs in one file."""
+"""The self-contained service, which is one file with a model, its runtime and the libraries that it needs."""

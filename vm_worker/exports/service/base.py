@@ -1,7 +1,7 @@
 """The part of service.pyz that is the same for every job: the runtime and its libraries, packed once an installation.
 
-Copied from the installed wheels and packed by shiv; a job only adds its model (`runtime/bundle.py`). It runs on the
-Python minor version and the platform that it was made on.
+It is copied from the installed wheels and packed by shiv; a job only adds its model (`runtime/bundle.py`). It runs on
+the Python minor version and the platform that it was made on.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from vm_worker.exports.service.runtime.serve import MADE_FOR, made_for
 
 ENTRY = "vm_worker.exports.service.runtime.serve:main"
 SHIV_SECONDS = 120.0
-# Each distribution, and what of it a service never loads.
+# The distributions, each with the patterns of its files that a service never loads.
 PARTS: dict[str, tuple[str, ...]] = {
     "ai-edge-litert": (
         "*/tools/*", "*/vendors/*", "*/aot/*", "*/libLiteRtWebGpuAccelerator.so", "*_pb2.py",
@@ -50,7 +50,7 @@ PARTS: dict[str, tuple[str, ...]] = {
     "uvicorn": (),
 }  # fmt: skip
 NOWHERE = ("*.pyc", "*.pyi", "../*", "*/RECORD", "*/REQUESTED", "*/INSTALLER")
-# Our own modules: the runtime, and the decoder that training used.
+# This project's modules: the runtime, and the decoder that training used.
 OWN = (
     "jobs/__init__.py",
     "jobs/errors.py",
@@ -67,9 +67,9 @@ ROOT = Path(__file__).parents[3]
 
 
 def base(folder: Path | None = None) -> Path:
-    """The packed base, made where it is missing or stale; kept in `folder`, by default with the installation.
+    """Return the packed base; make it when it is missing or out of date.
 
-    Raises Bug when a part is not installed or shiv fails.
+    It is kept in `folder`, by default beside the installation. Raises Bug when a part is not installed or shiv fails.
     """
     folder = folder or Path(sys.prefix) / "share" / "modelmail"
     try:
@@ -81,12 +81,12 @@ def base(folder: Path | None = None) -> Path:
     if not path.exists():
         with tempfile.TemporaryDirectory(dir=folder) as scratch:
             made = _pack(files, Path(scratch))
-            os.replace(made, path)  # whole or not at all: another worker may be making it too
+            os.replace(made, path)  # in one step, as another worker may make it at the same time
     return path
 
 
 def _files() -> Iterator[tuple[str, Path]]:
-    """The files of the base: the name there, and where the file is now."""
+    """Yield the files of the base: the name inside it, and the path of the file now."""
     for name, left_out in PARTS.items():
         found = distribution(name)
         for file in found.files or ():
@@ -100,7 +100,7 @@ def _files() -> Iterator[tuple[str, Path]]:
 
 
 def _fingerprint(files: dict[str, Path]) -> str:
-    """A digest of the libraries' versions and our own sources."""
+    """Return a digest of the libraries' versions and of this project's sources."""
     digest = hashlib.sha256(sys.version.encode())
     for name in PARTS:
         digest.update(f"{name}=={distribution(name).version}\n".encode())
@@ -115,10 +115,10 @@ def _pack(files: dict[str, Path], scratch: Path) -> Path:
     for name, path in files.items():
         (site / name).parent.mkdir(parents=True, exist_ok=True)
         (site / name).write_bytes(path.read_bytes())
-    # In the site's own folder, so that it is there before anything of another platform is imported.
+    # In the folder of the site packages, so that it is found before a library of another platform is imported.
     (site / FOLDER).mkdir()
     (site / FOLDER / MADE_FOR).write_text(json.dumps(made_for()), encoding="utf-8")
-    # Compiled here, once, and believed there: unpacking gives the sources another date.
+    # Compiled here, once, and never checked against the sources there: unpacking changes the dates of the sources.
     compileall.compile_dir(site, quiet=2, invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
     interpreter = f"/usr/bin/env python{sys.version_info[0]}.{sys.version_info[1]}"
     command = [sys.executable, "-m", "shiv", "--compressed", "--reproducible", "--site-packages", str(site)]
@@ -127,7 +127,7 @@ def _pack(files: dict[str, Path], scratch: Path) -> Path:
         capture_output=True,
         text=True,
         timeout=SHIV_SECONDS,
-        env={"SOURCE_DATE_EPOCH": "315532800"},  # 1 January 1980: equal parts, equal zips
+        env={"SOURCE_DATE_EPOCH": "315532800"},  # 1 January 1980, so that equal parts give equal zips
     )
     if done.returncode != 0:
         raise Bug(f"the service cannot be packed on {platform.platform()}: {done.stderr[-300:]}")

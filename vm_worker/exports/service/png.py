@@ -1,4 +1,4 @@
-"""A PNG of one square, by the standard library: the proof of a service needs photos that lose nothing.
+"""Write a PNG of a square with the standard library: the proof of a service needs photos without any loss.
 
 Portable Network Graphics (Second Edition), W3C 2003, sections 5.3 (chunks), 9 (filters), 11.2 (critical chunks).
 """
@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 TRUECOLOUR = 2
-LEVEL = 1  # of compression: it goes over the loopback once
+LEVEL = 1  # compression level: low, as the picture goes over the loopback interface once
 
 
 def encoded(square: NDArray[np.uint8]) -> bytes:
-    """The bytes of a PNG of RGB pixels (height, width, 3)."""
+    """Return the bytes of a PNG of RGB pixels (height, width, 3) uint8."""
     height, width, _ = square.shape
-    rows = np.zeros((height, 1 + 3 * width), np.uint8)  # each row begins with its filter: 0, none
+    rows = np.zeros((height, 1 + 3 * width), np.uint8)  # each row begins with its filter type: 0, none
     rows[:, 1:] = square.reshape(height, -1)
     header = struct.pack(">IIBBBBB", width, height, 8, TRUECOLOUR, 0, 0, 0)
     data = zlib.compress(rows.tobytes(), LEVEL)

@@ -1,4 +1,4 @@
-"""Proof that a service.pyz works: started alone in a clean process, asked over HTTP for every test image."""
+"""Prove that a service.pyz works: start it alone in a clean process, and ask it over HTTP for every test image."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ from vm_worker.exports.service.png import encoded
 from vm_worker.exports.service.runtime.limits import IMAGES
 
 LISTENING = "listening on "
-OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # nothing on this machine goes by a proxy
+OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # requests to this machine never use a proxy
 
 
 @dataclass(frozen=True)
 class ServiceProbe:
-    """The photos that a service is asked about, and how long that may take."""
+    """The photos that a service is asked about, and the time limit for it."""
 
     images: Path  # .npy, (n, size, size, 3) uint8
     rows: NDArray[np.int64]
-    folder: Path  # the service unpacks itself here
-    seconds: float  # at most
+    folder: Path  # the service unpacks its files here
+    seconds: float  # time limit for start and answers
 
 
 def answers(service: Path, probe: ServiceProbe) -> NDArray[np.float32] | str:
-    """Start the service and ask it: probabilities (m, classes) of the images, or why there are none."""
+    """Start the service and ask it; return probabilities (m, classes) of the images, or the reason of a failure."""
     images, end = np.load(probe.images, mmap_mode="r"), time.monotonic() + probe.seconds
     said = []
     try:
@@ -51,9 +51,9 @@ def answers(service: Path, probe: ServiceProbe) -> NDArray[np.float32] | str:
 
 @contextmanager
 def running(service: Path, folder: Path, seconds: float) -> Iterator[str]:
-    """Run the service, unpacked into `folder`; gives its address. Raises OSError when it does not start in time."""
+    """Run the service, unpacked into `folder`; yield its address. Raises OSError when it does not start in time."""
     command = [sys.executable, "-I", str(service), "--port", "0"]
-    alone = {"SHIV_ROOT": str(folder / "unpacked")}  # nothing else of the environment
+    alone = {"SHIV_ROOT": str(folder / "unpacked")}  # the service gets no other variable of the environment
     with subprocess.Popen(  # noqa: S603 (what was just built)
         command, env=alone, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL
     ) as process:
@@ -75,7 +75,7 @@ def _line(pipe: IO[bytes], seconds: float) -> str:
 
 
 def _ask(address: str, squares: list[NDArray[np.uint8]], seconds: float) -> list[list[float]]:
-    """Ask for the probabilities of a few squares. They are sent as PNG, which loses nothing."""
+    """Return the probabilities of a few squares (size, size, 3), which are sent as PNG, without any loss."""
     body = json.dumps({"images": [base64.b64encode(encoded(square)).decode() for square in squares]}).encode()
     request = urllib.request.Request(  # noqa: S310 (our own http address)
         f"{address}/predict", body, {"Content-Type": "application/json"}

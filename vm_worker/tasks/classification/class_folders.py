@@ -1,4 +1,4 @@
-"""Read an upload by its folders: which ones only wrap others, which ones are a ready-made split, which are classes."""
+"""Read an upload by its folders: those that only wrap others, those of a ready-made split, and those of classes."""
 
 from __future__ import annotations
 
@@ -140,7 +140,8 @@ def _unwrapped(tree: _Tree) -> _Tree:
 def _splits(tree: _Tree, tops: set[str]) -> dict[str, Part]:
     """Return the part of each top folder; empty where the upload is not split."""
     parts = {top: SPLIT_FOLDERS[top.casefold()] for top in tops if top.casefold() in SPLIT_FOLDERS}
-    if len(parts) < len(tops) or not 2 <= len(parts) <= len(SPLIT_FOLDERS):  # more: hostile spellings of one name
+    # More folders than parts: two spellings of one name, as only a hostile upload has them.
+    if len(parts) < len(tops) or not 2 <= len(parts) <= len(SPLIT_FOLDERS):
         return {}
     return parts if all(tree.below(top).tops() for top in tops) else {}
 

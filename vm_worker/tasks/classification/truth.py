@@ -25,7 +25,7 @@ class ClassTruth:
 
     @property
     def strata(self) -> Rows:
-        """(n,) int64: the stratum of each photo, which is its label."""
+        """The stratum of each photo, (n,) int64, which is its label."""
         return self.labels
 
     def take(self, rows: Rows) -> ClassTruth:

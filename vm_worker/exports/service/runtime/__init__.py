@@ -1,1 +1,1 @@
-"""The program inside service.pyz: REST and SOAP before one TFLite model. No TensorFlow, nothing to install."""
+"""The program inside service.pyz, which offers one TFLite model by REST and SOAP. It needs no TensorFlow."""

@@ -1,4 +1,4 @@
-"""The service's routes, and its answers where one of them fails."""
+"""The routes of the service, and its answers after an error."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 
 def build(engine: Engine, about: About, patience: Patience = DEFAULT) -> Starlette:
-    """The web application that answers for one model."""
+    """Return the web application for one model."""
     routes = [
         Route("/", page, methods=["GET"]),
         Route("/predict", rest.predict, methods=["POST"]),
@@ -42,7 +42,7 @@ def build(engine: Engine, about: About, patience: Patience = DEFAULT) -> Starlet
         Route("/soap", soap.call, methods=["POST"]),
     ]
     handlers: dict[Any, Any] = {Refused: refused, HTTPException: unrouted, Exception: broken}
-    # A line for each malformed body would be anybody's way to fill the log.
+    # Without this, anybody could fill the log: each malformed body would write a line.
     logging.getLogger("python_multipart").setLevel(logging.ERROR)
     app = Starlette(routes=routes, exception_handlers=handlers)
     app.state.engine, app.state.about, app.state.patience = engine, about, patience
@@ -51,7 +51,7 @@ def build(engine: Engine, about: About, patience: Patience = DEFAULT) -> Starlet
 
 
 async def page(request: Request) -> Response:
-    """A page to try a photo."""
+    """Answer with the page where a user can try a photo."""
     nonce = secrets.token_urlsafe(16)
     text = (resources.files(__package__) / "page.html").read_text(encoding="utf-8").replace("NONCE", nonce)
     headers = {
@@ -63,7 +63,7 @@ async def page(request: Request) -> Response:
 
 
 async def document(request: Request) -> Response:
-    """The REST interface's own description."""
+    """Answer with the description of the REST interface."""
     return JSONResponse(openapi.document())
 
 
@@ -75,14 +75,14 @@ async def refused(request: Request, error: Exception) -> Response:
 
 
 async def unrouted(request: Request, error: Exception) -> Response:
-    """Answer a request for an address that does not exist, or by a wrong method."""
+    """Answer a request for an unknown address, or with a wrong method."""
     assert isinstance(error, HTTPException)  # noqa: S101
     code = REFUSALS.get(error.status_code, "bad_request")
     return _error(error.status_code, code, str(error.detail), dict(error.headers or {}))
 
 
 async def broken(request: Request, error: Exception) -> Response:
-    """Answer a request that failed by our fault, in the protocol's own form."""
+    """Answer a request that failed by a fault of this program, in the form of its protocol."""
     log.error("%s %s failed: %s", request.method, request.url.path, type(error).__name__)
     return soap.failed() if request.url.path == "/soap" else _error(500, "internal", "The service failed.")
 

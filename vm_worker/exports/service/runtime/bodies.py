@@ -1,4 +1,4 @@
-"""The bodies of requests: how large each may be, and how much memory all of them may hold together."""
+"""The bodies of requests: the size that each may have, and the memory that all of them may hold together."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from vm_worker.exports.service.runtime.limits import AGAIN_SECONDS, ROOM_BYTES
 
 
 class Refused(Exception):
-    """A request that cannot be answered; `status` is HTTP's, `again` the seconds after which it may be."""
+    """A request that cannot be answered. `status` is the HTTP status, `again` the seconds until a new try."""
 
     def __init__(self, status: int, code: str, message: str, again: int | None = None) -> None:
         super().__init__(message)
@@ -19,27 +19,27 @@ class Refused(Exception):
 
 
 class Room:
-    """Bytes that the bodies of all requests may hold together; only the event loop's thread uses it."""
+    """The bytes that the bodies of all requests may hold together. Only the event loop's thread uses it."""
 
     def __init__(self, most: int = ROOM_BYTES) -> None:
         self._left = most
 
     def take(self, size: int) -> None:
-        """Hold so many bytes. Raises Refused where there are not so many left."""
+        """Reserve `size` bytes. Raises Refused when fewer are free."""
         if size > self._left:
             raise Refused(503, "busy", "The service is busy with other pictures. Try again in a moment.", AGAIN_SECONDS)
         self._left -= size
 
     def give(self, size: int) -> None:
-        """Give bytes back that were taken."""
+        """Release bytes that were reserved."""
         self._left += size
 
 
 @asynccontextmanager
 async def received(request: Request, most: int) -> AsyncIterator[bytes]:
-    """The whole body, kept for the request's later readers; its room is held until the end of the context.
+    """Read the whole body, which stays available to later readers; its bytes are reserved until the end of the context.
 
-    Raises Refused for one of more than `most` bytes, for one that there is no room for, and where the client leaves.
+    Raises Refused when the body has more than `most` bytes, when no memory is free, or when the client disconnects.
     """
     _check_length(request, most)
     room: Room = request.app.state.room
@@ -61,7 +61,7 @@ async def received(request: Request, most: int) -> AsyncIterator[bytes]:
 
 
 def _check_length(request: Request, most: int) -> None:
-    """Refuse a body before it comes, where the request says how long it is."""
+    """Refuse a body before it is read, when the request gives its length."""
     length = request.headers.get("content-length", "0")
     if length.isdigit() and int(length) > most:
         raise _too_large(most)

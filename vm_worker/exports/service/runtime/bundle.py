@@ -1,4 +1,4 @@
-"""What a service is made of: the model, its labels and a few words about it, in the zip or in a job's folder."""
+"""The bundle of a service: the model, its labels and some facts about it, in the zip or in a job's folder."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from pathlib import Path
 from typing import TypedDict
 
 MODEL, LABELS, ABOUT = "model.tflite", "labels.txt", "about.json"
-FOLDER = "modelmail"  # of the zip
+FOLDER = "modelmail"  # folder inside the zip
 
 
 class About(TypedDict, total=False):
-    """What is known of the model; a key may be missing."""
+    """The known facts about the model. A key may be missing."""
 
     title: str
-    accuracy: float  # on the test photos, 0..1
-    interval: Sequence[float]  # of the accuracy, 95 %: from, to
+    accuracy: float  # accuracy on the test photos, 0..1
+    interval: Sequence[float]  # lower and upper bound of the accuracy's 95 % confidence interval
     job: str
-    made_at: str  # ISO 8601
-    licence: str  # of the pretrained weights
+    made_at: str  # time in ISO 8601
+    licence: str  # licence of the pretrained weights
 
 
 @dataclass(frozen=True)
 class Bundle:
-    """One model and what is known of it."""
+    """A model with the known facts about it."""
 
     model: bytes
     labels: tuple[str, ...]
@@ -34,7 +34,7 @@ class Bundle:
 
 
 def from_zip(path: Path) -> Bundle:
-    """The bundle in a service.pyz. Raises ValueError when there is none in it."""
+    """Return the bundle in a service.pyz. Raises ValueError when there is none in it."""
     try:
         with zipfile.ZipFile(path) as archive:
             return _bundle(lambda name: archive.read(f"{FOLDER}/{name}"))
@@ -43,7 +43,7 @@ def from_zip(path: Path) -> Bundle:
 
 
 def from_folder(folder: Path) -> Bundle:
-    """The bundle of a job's files. Raises ValueError that names what is missing."""
+    """Return the bundle of a job's files. Raises ValueError with the name of a missing file."""
 
     def read(name: str) -> bytes:
         path = folder / name
@@ -55,10 +55,10 @@ def from_folder(folder: Path) -> Bundle:
 
 
 def add(base: Path, bundle: Bundle, out: Path) -> Path:
-    """A service.pyz: the base with this bundle behind its other entries."""
+    """Write a service.pyz, which is the base with this bundle after its other entries."""
     out.write_bytes(base.read_bytes())
     with zipfile.ZipFile(out, "a", zipfile.ZIP_DEFLATED) as archive:
-        # Weights hardly shrink, and every start would wait for them to grow again.
+        # Weights are not compressed: they would hardly shrink, and every start would have to unpack them.
         archive.writestr(f"{FOLDER}/{MODEL}", bundle.model, zipfile.ZIP_STORED)
         archive.writestr(f"{FOLDER}/{LABELS}", "".join(f"{label}\n" for label in bundle.labels))
         archive.writestr(f"{FOLDER}/{ABOUT}", json.dumps(bundle.about))

@@ -1,4 +1,4 @@
-"""The model: photos in, probabilities out, from any number of threads."""
+"""The model of a service: it takes photos and returns probabilities. Any number of threads may use it."""
 
 from __future__ import annotations
 
@@ -20,39 +20,39 @@ __all__ = ["BadImage", "Engine", "Prediction", "check_beginning"]
 
 @dataclass(frozen=True)
 class Prediction:
-    """What the model says of one photo."""
+    """The answer of the model for one photo."""
 
     label: str
-    probability: float  # 0..1
-    probabilities: tuple[float, ...]  # of each label, in their order
+    probability: float  # probability of the named class, 0..1
+    probabilities: tuple[float, ...]  # probability of each label, in the order of the labels
 
 
 class Engine:
-    """A TFLite model of one float32 input, (1, size, size, 3) raw RGB 0..255, and its labels.
+    """A TFLite model with its labels. It has one input (1, size, size, 3) float32, raw RGB 0..255.
 
-    As many photos are worked on at a time as there are cores, the others wait in their order; a photo that is alone
-    gets every core. Raises ValueError for a model of another form.
+    It works on as many photos at the same time as there are cores; the others wait in order. A single photo uses all
+    cores. Raises ValueError for a model with other inputs.
     """
 
     def __init__(self, model: bytes, labels: Sequence[str], threads: int | None = None) -> None:
         self.labels = tuple(labels)
         self.threads = threads or os.cpu_count() or 1
-        self._model = model  # the interpreters read it where it lies
+        self._model = model  # the interpreters read the model from this memory
         self._wide = _Interpreter(model, self.threads)
         self.size = _checked_size(self._wide, len(self.labels))
         self._alone, self._lock = threading.Lock(), threading.Lock()
-        self._present = 0  # photos that are worked on or wait
+        self._present = 0  # number of photos that are worked on or wait
         self._own = threading.local()
         self._workers = ThreadPoolExecutor(self.threads, "photos")
 
     def predict(self, data: bytes) -> Prediction:
-        """The answer for the bytes of a photo. Raises BadImage."""
+        """Return the answer for the bytes of a photo. Raises BadImage."""
         return self.submit(data).result()
 
     def submit(self, data: bytes) -> Future[Prediction]:
-        """The answer for the bytes of a photo, in its turn; it may raise BadImage.
+        """Return a future with the answer for the bytes of a photo; it may raise BadImage.
 
-        Raises BadImage itself for what begins like no photo: that does not wait for those that are.
+        Raises BadImage at once for bytes that do not begin like a photo, so that they do not wait for others.
         """
         check_beginning(data)
         self._count(1)
@@ -79,13 +79,13 @@ class Engine:
             finally:
                 self._alone.release()
         else:
-            if not hasattr(self._own, "narrow"):  # made when it is first needed, one for each worker
+            if not hasattr(self._own, "narrow"):  # each thread makes its interpreters when it first needs them
                 self._own.narrow = _Interpreter(self._model, 1)
             yield self._own.narrow
 
 
 class _Interpreter:
-    """An interpreter of LiteRT. Where its tensors are is asked once: LiteRT builds that answer anew each time."""
+    """An interpreter of LiteRT. It keeps the places of its tensors, as LiteRT computes them anew at each call."""
 
     def __init__(self, model: bytes, threads: int) -> None:
         from ai_edge_litert.interpreter import Interpreter
@@ -95,8 +95,9 @@ class _Interpreter:
         (self.given,), (self.said,) = self._wrapped.get_input_details(), self._wrapped.get_output_details()
 
     def probabilities(self, square: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Run the network: probabilities (classes,) float32 of one square (size, size, 3)."""
-        self._wrapped.tensor(self.given["index"])()[0] = square  # made float32 where the model reads it
+        """Run the network on one square (size, size, 3); return probabilities (classes,) float32."""
+        # Converted to float32 directly in the memory of the model's input.
+        self._wrapped.tensor(self.given["index"])()[0] = square
         self._wrapped.invoke()
         answer: NDArray[np.float32] = self._wrapped.get_tensor(self.said["index"])[0]
         return answer

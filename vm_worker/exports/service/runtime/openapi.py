@@ -1,4 +1,4 @@
-"""The REST interface in OpenAPI 3.1."""
+"""The description of the REST interface in OpenAPI 3.1."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from vm_worker.exports.service.runtime.limits import IMAGES
 
 
 def document(version: str = "1.0.0") -> JsonObject:
-    """The whole description; it never changes with the network inside."""
+    """Return the whole description. It is the same for every network."""
     return {
         "openapi": "3.1.0",
         "info": {
@@ -62,7 +62,7 @@ def _predict() -> JsonObject:
     }
 
 
-# Standard base64, padded (RFC 4648, section 4), of at least one byte.
+# Base64 with padding (RFC 4648, section 4), of at least one byte.
 _QUADS = "^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{4}|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{2}==)$"
 _BASE64: Json = {"type": "string", "contentEncoding": "base64", "pattern": _QUADS}
 _PROBABILITY: Json = {"type": "number", "minimum": 0, "maximum": 1.0001}

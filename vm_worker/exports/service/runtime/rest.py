@@ -1,4 +1,4 @@
-"""The REST interface: photos as multipart, raw bytes or JSON; errors as JSON with a code."""
+"""The REST interface: photos come as multipart, raw bytes or JSON; errors are JSON with a code."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Read = TypeVar("Read")
 
 
 class Probability(TypedDict):
-    """How sure the model is of one class."""
+    """The probability of one class."""
 
     label: str
     probability: float
@@ -35,11 +35,11 @@ class Shown(TypedDict):
 
     label: str
     probability: float
-    probabilities: list[Probability]  # of every class
+    probabilities: list[Probability]  # probabilities of all classes
 
 
 class Problem(TypedDict):
-    """Why there is no prediction."""
+    """The reason why there is no prediction."""
 
     code: str
     message: str
@@ -49,12 +49,12 @@ class Problem(TypedDict):
 class NamedPrediction(Shown):
     """The prediction for one photo."""
 
-    name: str | None  # the file's, where it has one
+    name: str | None  # name of the file, if it has one
 
 
 @final
 class NamedProblem(TypedDict):
-    """Why there is no prediction for one photo."""
+    """The reason why there is no prediction for one photo."""
 
     name: str | None
     error: Problem
@@ -64,10 +64,10 @@ AnswerOfPhoto = NamedPrediction | NamedProblem
 
 
 class Facts(TypedDict):
-    """What is known of the model."""
+    """The known facts about the model."""
 
     title: str
-    input_size: int  # pixels
+    input_size: int  # side of the input in pixels
     classes: int
     accuracy: float | None
     accuracy_interval: Sequence[float] | None
@@ -79,20 +79,21 @@ FORM, JSON = "multipart/form-data", "application/json"
 
 
 async def predict(request: Request) -> Response:
-    """`POST /predict`."""
+    """Answer `POST /predict`."""
     kind = _kind(request)
     async with received(request, BODY_BYTES) as body:
         answers = await _answers(request, await _photos(request, kind, body))
-    # Where several pictures may come, each has its answer in its place; a body that is none is a bad request.
+    # A form or a JSON body may hold several pictures, and each gets its own answer or error. Any other body is one
+    # picture, and a bad one is refused.
     if kind not in (FORM, JSON) and "error" in answers[0]:
         raise Refused(422, "bad_image", answers[0]["error"]["message"])
     return JSONResponse({"predictions": answers})
 
 
 async def _answers(request: Request, photos: Sequence[tuple[str | None, bytes]]) -> list[AnswerOfPhoto]:
-    """The answers in the photos' order.
+    """Return the answers in the photos' order.
 
-    No more photos wait for the model at a time than it works on: those of other requests come in between.
+    A request has no more photos in the queue than the model works on at a time, so that other requests get their turn.
     """
     turns = asyncio.Semaphore(request.app.state.engine.threads)
 
@@ -112,13 +113,13 @@ async def _answer(request: Request, name: str | None, data: bytes) -> AnswerOfPh
 
 
 async def predicted(request: Request, data: bytes) -> Prediction:
-    """What the model says, in turn. Raises BadImage."""
+    """Return the model's prediction, when it is this photo's turn. Raises BadImage."""
     engine: Engine = request.app.state.engine
     return await asyncio.wrap_future(engine.submit(data))
 
 
 def shown(labels: Sequence[str], said: Prediction) -> Shown:
-    """A prediction as JSON."""
+    """Return a prediction as JSON."""
     pairs = zip(labels, said.probabilities, strict=True)
     probabilities: list[Probability] = [{"label": label, "probability": value} for label, value in pairs]
     return {"label": said.label, "probability": said.probability, "probabilities": probabilities}
@@ -129,7 +130,7 @@ def _kind(request: Request) -> str:
 
 
 async def _photos(request: Request, kind: str, body: bytes) -> list[tuple[str | None, bytes]]:
-    """The names and bytes of the photos in a body. Raises Refused."""
+    """Return the names and bytes of the photos in a body. Raises Refused."""
     if kind == FORM:
         photos = await _multipart(request)
     elif kind == JSON:
@@ -144,7 +145,7 @@ async def _photos(request: Request, kind: str, body: bytes) -> list[tuple[str | 
 
 
 async def aside(request: Request, given: bytes | str, read: Callable[[Any], Read]) -> Read:
-    """Read what was given: here, or in a thread where it is large, so that others are answered meanwhile."""
+    """Return the result of `read`. A large body is read in a thread, so that other requests are answered meanwhile."""
     patience: Patience = request.app.state.patience
     return await run_in_threadpool(read, given) if len(given) > patience.large_bytes else read(given)
 
@@ -156,12 +157,12 @@ async def _multipart(request: Request) -> list[tuple[str | None, bytes]]:
             return [(file.filename, await file.read()) for file in files]
     except (MultiPartException, ValueError, KeyError) as error:
         raise Refused(400, "bad_request", f"The multipart body cannot be read: {error}") from error
-    except Exception as error:  # Starlette wraps the parser's errors in its own
+    except Exception as error:  # Starlette puts its own error around the parser's error
         raise Refused(400, "bad_request", "The multipart body cannot be read.") from error
 
 
 def _json(body: bytes) -> list[tuple[str | None, bytes]]:
-    """The photos in a body {"image": base64} or {"images": [base64, ...]}."""
+    """Return the photos in a body {"image": base64} or {"images": [base64, ...]}."""
     try:
         given = json.loads(body)
     except (ValueError, RecursionError) as error:
@@ -184,17 +185,17 @@ def _decoded(text: object) -> bytes:
 
 
 async def labels(request: Request) -> Response:
-    """`GET /labels`."""
+    """Answer `GET /labels`."""
     return JSONResponse({"labels": list(request.app.state.engine.labels)})
 
 
 async def model(request: Request) -> Response:
-    """`GET /model`."""
+    """Answer `GET /model`."""
     return JSONResponse(facts(request.app.state.engine, request.app.state.about))
 
 
 def facts(engine: Engine, about: About) -> Facts:
-    """What is known of the model."""
+    """Return the known facts about the model."""
     return {
         "title": str(about.get("title", "")),
         "input_size": engine.size,
@@ -207,5 +208,5 @@ def facts(engine: Engine, about: About) -> Facts:
 
 
 async def health(request: Request) -> Response:
-    """`GET /health`."""
+    """Answer `GET /health`."""
     return JSONResponse({"status": "ok"})

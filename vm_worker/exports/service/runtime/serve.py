@@ -1,4 +1,4 @@
-"""The program in service.pyz, and behind `modelmail serve`."""
+"""The program in service.pyz, which the command `modelmail serve` runs too."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
 
 MADE_FOR = "made_for.json"
 HOST, PORT = "127.0.0.1", 8080
-KEEP_ALIVE = 30  # seconds that an idle connection stays open
-CONNECTIONS = 512  # at once; more are told to come back
+KEEP_ALIVE = 30  # seconds for which an idle connection stays open
+CONNECTIONS = 512  # most connections at the same time; further clients get 503 and may try again
 
 
 def made_for() -> dict[str, str]:
-    """The Python, system and processor that the libraries with machine code are for."""
+    """Return the Python version, system and processor that the compiled libraries are for."""
     version = f"{sys.version_info[0]}.{sys.version_info[1]}"
     return {"python": version, "system": platform.system(), "machine": platform.machine()}
 
 
 def _elsewhere() -> str:
-    """Why this machine cannot run it; empty where it can, and outside of a packed service."""
+    """Return the reason why this machine cannot run the service; empty when it can, or outside of a service.pyz."""
     note = Path(__file__).parents[4] / FOLDER / MADE_FOR
     if not note.exists():
         return ""
@@ -43,7 +43,7 @@ def _elsewhere() -> str:
 
 
 def dockerfile() -> str:
-    """A container's recipe, for the Python that runs this."""
+    """Return a Dockerfile for the Python version that runs this program."""
     text = (resources.files(__package__) / "Dockerfile").read_text(encoding="utf-8")
     return text.replace("MINOR", made_for()["python"])
 
@@ -72,7 +72,7 @@ def main(arguments: Sequence[str] | None = None, folder: Path | None = None) -> 
 
 
 def config(app: Starlette, host: str = HOST, port: int = PORT) -> uvicorn.Config:
-    """The configuration of uvicorn."""
+    """Return the configuration of uvicorn."""
     import uvicorn
 
     from vm_worker.exports.service.runtime.limits import Patience
@@ -86,7 +86,7 @@ def config(app: Starlette, host: str = HOST, port: int = PORT) -> uvicorn.Config
         ws="none",
         host=host,
         port=port,
-        log_level="error",  # a line for each malformed request would be anybody's way to fill the log
+        log_level="error",  # no line for each malformed request, with which anybody could fill the log
         access_log=False,
         server_header=False,
         timeout_keep_alive=KEEP_ALIVE,
@@ -96,7 +96,7 @@ def config(app: Starlette, host: str = HOST, port: int = PORT) -> uvicorn.Config
 
 
 def run(bundle: Bundle, host: str, port: int, threads: int | None = None) -> int:
-    """Serve until SIGTERM or Ctrl-C. Raises ValueError for a model that cannot be served, OSError for a taken port."""
+    """Serve until SIGTERM or Ctrl-C. Raises ValueError for a model that cannot be served, OSError for a used port."""
     import uvicorn
 
     from vm_worker.exports.service.runtime.app import build
@@ -104,9 +104,11 @@ def run(bundle: Bundle, host: str, port: int, threads: int | None = None) -> int
 
     served = config(build(Engine(bundle.model, bundle.labels, threads), bundle.about), host, port)
     socket = served.bind_socket()
-    # Head and body of an answer are two packets: without this the second waits for the client's late word (40 ms).
+    # Head and body of an answer are two packets: without this option the second waits 40 ms for the client's reply
+    # (ACK).
     socket.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
-    socket.listen(served.backlog)  # so that what is said next is true: the server itself listens a moment later
+    # Clients can connect from here on, which the next message says; uvicorn itself would listen a moment later.
+    socket.listen(served.backlog)
     where = socket.getsockname()
     sys.stdout.write(f"listening on http://{where[0]}:{where[1]}\n")
     sys.stdout.flush()

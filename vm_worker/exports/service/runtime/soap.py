@@ -1,7 +1,7 @@
-"""SOAP 1.1, document/literal, by the standard library: no kept server library runs on today's Pythons.
+"""SOAP 1.1, document/literal, with the standard library: no maintained server library runs on today's Python versions.
 
-W3C Note "SOAP 1.1" of May 2000, sections 4 (envelope) and 4.4 (fault); its HTTP binding, section 6, has every
-fault in a 500. Documents with a DTD are refused before anything of them is expanded.
+W3C Note "SOAP 1.1" of May 2000, sections 4 (envelope) and 4.4 (fault). By its HTTP binding, section 6, every fault has
+status 500. Documents with a DTD are refused before anything in them is expanded.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from vm_worker.exports.service.runtime.rest import aside, facts, predicted
 
 ENVELOPE = "http://schemas.xmlsoap.org/soap/envelope/"
 TYPE = "text/xml; charset=utf-8"
-DEPTH = 32  # of elements; ours needs five
+DEPTH = 32  # depth of nested elements; a request needs five
 
 Element = ElementTree.Element
 ElementTree.register_namespace("soap", ENVELOPE)
@@ -40,14 +40,14 @@ class Fault(Exception):
 
 
 async def describe(request: Request) -> Response:
-    """Answer `GET /soap?wsdl`; without `wsdl` the answer says where the description is."""
+    """Answer `GET /soap?wsdl`. Without `wsdl`, the answer tells the address of the description."""
     if "wsdl" not in {name.lower() for name in request.query_params}:
         return Response("The description is at /soap?wsdl.\n", 405, {"Allow": "POST"}, "text/plain")
     return Response(wsdl.document(f"{request.base_url}soap"), media_type=TYPE)
 
 
 async def call(request: Request) -> Response:
-    """`POST /soap`."""
+    """Answer `POST /soap`."""
     try:
         async with received(request, XML_BYTES) as body:
             operation = await aside(request, body, _operation)
@@ -60,12 +60,12 @@ async def call(request: Request) -> Response:
 
 
 def failed() -> Response:
-    """The answer to a request that failed by our fault."""
+    """Answer a request that failed by a fault of this program."""
     return _fault(Fault("Server", "internal", "The service failed."))
 
 
 def parsed(data: bytes) -> Element:
-    """The root element. Raises Fault for what is not XML, and for a DTD, entities in it included."""
+    """Return the root element. Raises Fault for text that is not XML, and for a document with a DTD."""
     builder = ElementTree.TreeBuilder()
     parser = expat.ParserCreate(namespace_separator="}")
     depth = 0
@@ -102,7 +102,7 @@ def _clark(name: str) -> str:
 
 
 def _operation(data: bytes) -> Element:
-    """The one element in the body of the envelope. Raises Fault."""
+    """Return the one element in the body of the envelope. Raises Fault."""
     root = parsed(data)
     if root.tag != f"{{{ENVELOPE}}}Envelope":
         raise Fault("Client", "bad_request", "The document is not a SOAP 1.1 envelope.")
@@ -128,7 +128,7 @@ async def _predict(operation: Element, request: Request) -> Element:
     if given is None or not (given.text or "").strip():
         raise Fault("Client", "no_image", "Predict holds an image, base64.")
     try:
-        # Line breaks between the characters are allowed in XML.
+        # XML allows line breaks between the characters of base64.
         data = await aside(request, given.text or "", _decoded)
     except (binascii.Error, ValueError) as error:
         raise Fault("Client", "bad_request", "The image is not base64.") from error
@@ -178,7 +178,7 @@ def _add(parent: Element, name: str, text: str) -> None:
 
 
 def _allowed(character: str) -> str:
-    """XML 1.0 has no control characters, not even escaped ones."""
+    """Return the character, or a replacement for a control character, which XML 1.0 cannot hold even escaped."""
     return (
         character
         if character in "\t\n\r" or (ord(character) >= 32 and not "\ud800" <= character <= "\udfff")

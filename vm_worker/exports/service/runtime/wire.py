@@ -1,4 +1,4 @@
-"""HTTP on the wire: uvicorn's protocol over llhttp, with bounds on silence and on what of a request is no body."""
+"""HTTP connections: the protocol of uvicorn with llhttp, with limits on silent clients and on large heads."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ REFUSAL = "The head of the request is too large."
 
 
 class Wire(HttpToolsProtocol):
-    """uvicorn's llhttp protocol with the bounds that llhttp lacks; h11 has them, but takes twice as long.
+    """The protocol of uvicorn with llhttp, and with limits that llhttp lacks (h11 has them, but is half as fast).
 
-    Counted is all that is no body: the head, the frames of chunks, what trails them. The body's bound is the
-    application's. Nor does uvicorn mind a client that falls silent before its request is whole: connections are
-    bounded in number, so it would keep others out.
+    The limit on a request counts all bytes outside its body: the head, the frames of chunks, the trailers. The
+    application limits the body. uvicorn sets no time limit for a client that stops in the middle of a request. As the
+    number of connections is limited, such clients would keep others out.
     """
 
     silence: float = SILENCE_SECONDS
@@ -25,23 +25,23 @@ class Wire(HttpToolsProtocol):
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
         self._left = HEAD_BYTES
-        self._heard = 0.0  # when the client last said something, on the loop's clock
-        self._look: TimerHandle | None = None  # the next look whether it has said something since
+        self._heard = 0.0  # time of the client's last bytes, by the event loop's clock
+        self._look: TimerHandle | None = None  # the next check whether the client has sent something since
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]  # uvicorn's own
-        """Begin to wait for a client that has connected."""
+        """Start the time limit for a client that has connected."""
         super().connection_made(transport)
         self._heard = self.loop.time()
         self._look = self.loop.call_later(self.silence, self._listen)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """End the wait for a client that is gone."""
+        """Stop the time limit for a client that is gone."""
         if self._look is not None:
             self._look.cancel()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Take some bytes of a request. Too many that are no body end the connection, with a 400."""
+        """Take some bytes of a request. Too many bytes outside the body end the connection, with a 400."""
         self._heard = self.loop.time()
         self._left -= len(data)
         super().data_received(data)
@@ -49,22 +49,22 @@ class Wire(HttpToolsProtocol):
             self.send_400_response(REFUSAL)
 
     def on_body(self, body: bytes) -> None:
-        """The parser's call for each piece of a body."""
+        """Take a piece of a body from the parser."""
         self._left += len(body) + len(body) // FRAME_SHARE
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        """The parser's call for the end of a request: the next one begins anew."""
+        """Take the end of a request from the parser, and start to count anew."""
         self._left = HEAD_BYTES
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        """The answer is sent: the client's turn begins."""
+        """Start the time limit again after an answer is sent."""
         self._heard = self.loop.time()
         super().on_response_complete()
 
     def _listen(self) -> None:
-        """Hang up on a client that owes us something and has long said nothing; or look again later."""
+        """Close the connection of a client that should send data but was silent too long; else check again later."""
         now = self.loop.time()
         if self._is_busy():
             self._heard = now
@@ -74,11 +74,11 @@ class Wire(HttpToolsProtocol):
             self._look = self.loop.call_at(self._heard + self.silence, self._listen)
 
     def _is_busy(self) -> bool:
-        """Whether it is our turn: to answer, or to take what the client sends."""
+        """Return whether the client waits for this server: for an answer, or until the server reads more bytes."""
         answering = self.cycle is not None and not self.cycle.more_body and not self.cycle.response_complete
         return answering or self.flow.read_paused
 
 
 def wire(silence: float) -> type[Wire]:
-    """The protocol for a service that bears so many seconds of silence."""
+    """Return the protocol for a service with this time limit in seconds."""
     return type("Wire", (Wire,), {"silence": silence})

@@ -1,4 +1,4 @@
-"""The SOAP interface in WSDL 1.1, document/literal. It never changes with the network inside."""
+"""The description of the SOAP interface in WSDL 1.1, document/literal. It is the same for every network."""
 
 from __future__ import annotations
 
@@ -78,5 +78,5 @@ _WSDL = """<?xml version="1.0" encoding="UTF-8"?>
 
 
 def document(address: str) -> str:
-    """The description, with the address that the client asked at."""
+    """Return the description, with the address that the client used."""
     return _WSDL.format(namespace=NAMESPACE, address=quoteattr(address))
