@@ -10,13 +10,16 @@ import pytest
 
 from infra.local.ports import EPHEMERAL
 from infra.local.stack import Stack
-from tests.workers import Journey, child_of, runs, until, worker
+from tests.workers import OPTIONS, Journey, child_of, runs, until, worker
+
+# One trial and two files: what follows the kill need not fill the two minutes.
+SHORT = {**OPTIONS, "trials": 1, "exports": ["h5", "keras"]}
 
 
 @pytest.mark.timeout(300)
 def test_a_worker_killed_in_the_middle_costs_nothing_but_time(tmp_path: Path) -> None:
     with Stack(tmp_path / "data", EPHEMERAL, worker=False) as stack:
-        journey = Journey.start(stack, tmp_path)
+        journey = Journey.start(stack, tmp_path, SHORT)
         with worker(stack, tmp_path / "first") as first:
             until(lambda: journey.manifest("select"))
             child = child_of(first.pid)
