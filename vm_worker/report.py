@@ -96,8 +96,10 @@ def write(facts: Facts, built: Mapping[str, Any], folder: Path) -> list[str]:
 
     report.html is self-contained, `built` becomes report.json, results.csv has the candidates and the trials.
     """
-    plots.curves(folder / CURVES, [*facts.select.curve, *facts.tune.curve], facts.select.winner)
-    drawn = [CURVES, *facts.sections.draw(facts, folder)]
+    drawn = facts.sections.draw(facts, folder)
+    if curve := [*facts.select.curve, *facts.tune.curve]:
+        plots.curves(folder / CURVES, curve, facts.select.winner)
+        drawn = [CURVES, *drawn]
     if pareto.draw(folder / PARETO, _pareto(facts)):
         drawn.append(PARETO)
     (folder / CARD).write_text(card(built), encoding="utf-8")

@@ -189,6 +189,7 @@ def check_scores(toy: Toy, task: Task, finished: Finished) -> None:
     (candidate,) = (row for row in finished.report["candidates"] if row["state"] == "chosen")
     assert candidate["metric"] == task.judge.metric
     assert toy.good(candidate["validation_score"])
+    assert finished.report["winner"]["metric"] == task.judge.metric
     assert finished.report["task"] == toy.row.name
 
 

@@ -52,7 +52,7 @@ class Verdict:
 
 
 def verdict(path: Path, limits: Limits, read: Reader, decoders: Decoders | None = None) -> Verdict:
-    """Survey an upload, open every photo and decide. Bad input raises no error.
+    """Survey an upload, open every photo and decide whether it is accepted. Bad input raises no error.
 
     `read` finds the annotations for the files of an upload. `decoders` are processes that check many paths, so that
     they are started once. Raises DecoderFault where this machine cannot start decoding processes.

@@ -10,7 +10,7 @@ from vm_worker.results.candidates import CandidateRow, CurvePoint
 
 @dataclass(frozen=True)
 class LearningProgress:
-    """How far a stage has come."""
+    """The progress of a stage, with news for the status page."""
 
     fraction: float  # of the stage, 0..1
     message: str

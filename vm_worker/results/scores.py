@@ -14,7 +14,7 @@ class Scored(Protocol):
 
     @property
     def validation_score(self) -> float | None:
-        """The score by the row's metric; higher is better."""
+        """The score by the row's metric; the task's judge says whether higher is better."""
         ...
 
     @property

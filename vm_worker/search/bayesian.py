@@ -20,7 +20,7 @@ class BayesianSearcher:
     """A searcher with an Optuna study in memory. Its constructor imports Optuna."""
 
     def __init__(self, space: Space, seed: int, first: Sequence[Point] = ()) -> None:
-        """`first` are points to suggest before any other."""
+        """Begin a search. `first` are points to suggest before any other."""
         import optuna
 
         self._optuna = optuna

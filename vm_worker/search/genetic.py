@@ -79,7 +79,7 @@ class GeneticSearcher:
     """A searcher by the genetic algorithm. With equal outcomes, its suggestions depend on the seed alone."""
 
     def __init__(self, space: Space, seed: int, genetics: Genetics | None = None, first: Sequence[Point] = ()) -> None:
-        """`first` are points among the first parents, such as a rule that has been tried already."""
+        """Begin a search. `first` are points among the first parents, such as a rule that has been tried already."""
         self._space = space
         self._genetics = genetics or Genetics()
         self._random = np.random.default_rng(seed)

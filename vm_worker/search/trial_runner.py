@@ -34,7 +34,7 @@ class TrialRunner(Generic[D]):
     def __init__(
         self, study: Study[D], results: Results[D], executor: Executor, committed: Committed, search: str
     ) -> None:
-        """`search` is the name of the algorithm that suggests the designs."""
+        """Run trials of this study. `search` is the name of the algorithm that suggests the designs."""
         self._study, self._results, self._committed, self._search = study, results, committed, search
         self._ahead = Ahead(executor)
         self._outcomes: dict[str, Outcome] = {}

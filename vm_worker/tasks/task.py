@@ -26,13 +26,13 @@ class Task:
     """A task that a model can learn, such as classification, with its ports."""
 
     name: str
-    annotations: Annotations[Any, Any]  # found files -> survey, truth
-    judge: Judge[Any]  # answers and truth -> score
-    agreement: Agreement[Any]  # answers of an exported file, those of model.h5 -> whether it is delivered
-    face: ServiceFace[Any, Any]  # what an exported model says of itself
-    sections: Sections  # what the report says
-    evaluated: type[AsJson]  # what its evaluate stage commits; it has the model's figures as `model`
-    # Functions of its own in the place of the shared ones of vm_worker/stages, as "package.module:function".
+    annotations: Annotations[Any, Any]  # reads the photos and true answers of an upload
+    judge: Judge[Any]  # scores a model's answers by the true ones
+    agreement: Agreement[Any]  # decides whether an exported file's answers are close enough to model.h5's
+    face: ServiceFace[Any, Any]  # the description that an exported model gives of itself
+    sections: Sections  # the sections of the report that only this task has
+    evaluated: type[AsJson]  # the figures that its evaluate stage commits; the field `model` has the model's
+    # Functions that replace the shared ones of vm_worker/stages for this task, as "package.module:function".
     stages: Mapping[Stage, str] = field(default_factory=dict)
 
 

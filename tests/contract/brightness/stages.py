@@ -45,7 +45,8 @@ def select(context: StageContext) -> Output:
 
 def tune(context: StageContext) -> Output:
     """Nothing is tuned."""
-    return Output(Tuned(False, (TrialRow(1, "rule", {}, state="skipped", note="not for this task"),), (), None, None))
+    trial, best = TrialRow(1, "rule", {}, state="skipped", note="not for this task"), context.results.selected.best
+    return Output(Tuned(False, (trial,), (), None, None, None, best.validation_score, best.metric))
 
 
 def evaluate(context: StageContext) -> Output:

@@ -93,7 +93,7 @@ class RawEntry:
     local: Mapping[str, Any] = field(default_factory=dict)  # fields of the local header that differ, and its `extra`
 
     def declared(self) -> dict[str, int]:
-        """Checksum and sizes as declared."""
+        """Return checksum and sizes as declared."""
         return {
             "crc": zlib.crc32(self.data) if self.crc is None else self.crc,
             "packed": len(self.data) if self.packed is None else self.packed,

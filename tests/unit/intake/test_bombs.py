@@ -30,9 +30,9 @@ if __name__ == "__main__":
     seconds = int(spent.ru_utime + spent.ru_stime) + 2
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
     resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))
-    said = verdict(Path(sys.argv[1]), Limits())
+    result = verdict(Path(sys.argv[1]), Limits())
     (peak,) = (line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
-    print(json.dumps({"code": said.code, "peak": int(peak.split()[1]) * 1024}))
+    print(json.dumps({"code": result.code, "peak": int(peak.split()[1]) * 1024}))
 """
 
 
@@ -73,14 +73,14 @@ def test_a_bomb_is_refused_quickly_and_small(case: str, tmp_path: Path) -> None:
 
 
 def test_zips_in_zips_are_not_opened(tmp_path: Path, decoders: Decoders) -> None:
-    said = verdict(nested_as_photos(tmp_path / "a.zip"), Limits(), decoders)
-    assert (said.code, len(said.skipped)) == ("no_images", 24)
+    result = verdict(nested_as_photos(tmp_path / "a.zip"), Limits(), decoders)
+    assert (result.code, len(result.skipped)) == ("no_images", 24)
 
 
 def test_what_the_ratio_allows_costs_no_more_than_its_photos(tmp_path: Path) -> None:
     with Decoders(1, Bounds(memory_bytes=100_000_000)) as pool:
-        said = verdict(just_below(tmp_path / "a.zip"), FEW, pool)
-    assert said.code == "too_many_broken"
-    assert {skip.reason for skip in said.skipped if skip.name.endswith(".bmp")} == {
+        result = verdict(just_below(tmp_path / "a.zip"), FEW, pool)
+    assert result.code == "too_many_broken"
+    assert {skip.reason for skip in result.skipped if skip.name.endswith(".bmp")} == {
         "is not a JPEG, PNG, WebP, GIF or BMP picture"
     }

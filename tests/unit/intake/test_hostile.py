@@ -18,7 +18,7 @@ def test_a_hostile_zip_gets_its_verdict(case: str, tmp_path: Path, decoders: Dec
     expected, write = HOSTILE[case]
     path = tmp_path / "upload.zip"
     write(path)
-    said = verdict(path, FEW, decoders)
-    assert (said.code or ACCEPTED) == expected, said.message
-    assert said.message == clean(said.message)
+    result = verdict(path, FEW, decoders)
+    assert (result.code or ACCEPTED) == expected, result.message
+    assert result.message == clean(result.message)
     assert sorted(tmp_path.iterdir()) == [path]

@@ -90,18 +90,18 @@ GOOD: dict[str, Callable[[Path], Path]] = {
 
 @pytest.mark.parametrize("kind", GOOD)
 def test_zips_of_every_kind_are_accepted(kind: str, tmp_path: Path, decoders: Decoders) -> None:
-    said = verdict(GOOD[kind](tmp_path / "a.zip"), LIMITS, decoders)
-    assert (said.verdict, said.code) == ("accepted", None), said.message
-    assert dict(said.classes) == {"pears": 10, "Äpfel": 10}
+    result = verdict(GOOD[kind](tmp_path / "a.zip"), LIMITS, decoders)
+    assert (result.verdict, result.code) == ("accepted", None), result.message
+    assert dict(result.classes) == {"pears": 10, "Äpfel": 10}
 
 
 def _checked(data: bytes, path: Path, decoders: Decoders) -> str | None:
     path.write_bytes(data)
-    said = verdict(path, LIMITS, decoders)
-    assert said.accepted == (said.code is None)
-    assert said.code is None or said.code in CODES
-    assert said.message
-    return said.code
+    result = verdict(path, LIMITS, decoders)
+    assert result.accepted == (result.code is None)
+    assert result.code is None or result.code in CODES
+    assert result.message
+    return result.code
 
 
 @pytest.mark.parametrize("kind", ["deflated", "zip64", "streamed"])

@@ -125,8 +125,13 @@ def test_exact_copies_stay_together_in_a_plain_class() -> None:
     groups = group(photos)
     assert sizes(groups) == [1] * 41 + [2]
     assert groups.plain == {0: 13}
-    told = groups.duplicates(["wall"])
-    assert (told.photos, told.exact_groups, told.near_groups, told.plain) == (1, 1, 0, (("wall", 13),))
+    duplicates = groups.duplicates(["wall"])
+    assert (duplicates.photos, duplicates.exact_groups, duplicates.near_groups, duplicates.plain) == (
+        1,
+        1,
+        0,
+        (("wall", 13),),
+    )
 
 
 def test_many_exact_copies_are_no_plain_background() -> None:

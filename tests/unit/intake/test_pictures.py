@@ -97,9 +97,9 @@ def decoded(pictures: Iterable[bytes], folder: Path, pool: Decoders) -> list[Rep
 def test_odd_pictures_are_read_or_refused_within_bounds(kind: str, tmp_path: Path) -> None:
     with Decoders(1, Bounds(memory_bytes=400_000_000, image_seconds=20)) as pool:
         replies = decoded(ODD[kind].values(), tmp_path, pool)
-    said = dict(zip(ODD[kind], (reply.reason for reply in replies), strict=True))
-    assert {name: reason for name, reason in said.items() if reason not in REASONS} == {}
-    assert None in said.values()
+    reasons = dict(zip(ODD[kind], (reply.reason for reply in replies), strict=True))
+    assert {name: reason for name, reason in reasons.items() if reason not in REASONS} == {}
+    assert None in reasons.values()
 
 
 BMP_COLOURS = {

@@ -19,28 +19,28 @@ EXPECTED = {"pears": 6, "Äpfel": 6}
 
 @pytest.mark.parametrize("system", SYSTEMS)
 def test_a_zip_from_any_system_is_accepted(system: str, tmp_path: Path, decoders: Decoders) -> None:
-    said = verdict(SYSTEMS[system].write(FILES, tmp_path / "a.zip"), FEW, decoders)
-    assert (said.verdict, said.code) == ("accepted", None), said.message
-    assert dict(said.classes) == EXPECTED
-    assert said.skipped == ()
+    result = verdict(SYSTEMS[system].write(FILES, tmp_path / "a.zip"), FEW, decoders)
+    assert (result.verdict, result.code) == ("accepted", None), result.message
+    assert dict(result.classes) == EXPECTED
+    assert result.skipped == ()
 
 
 @pytest.mark.parametrize("system", [name for name in SYSTEMS if "of old" not in name])
 def test_names_of_every_script_come_through(system: str, tmp_path: Path, decoders: Decoders) -> None:
-    said = verdict(SYSTEMS[system].write(WORLD, tmp_path / "a.zip"), FEW, decoders)
-    assert dict(said.classes) == {"猫": 6, "собаки": 6, "كلب": 6, "🐈 cats": 6}
+    result = verdict(SYSTEMS[system].write(WORLD, tmp_path / "a.zip"), FEW, decoders)
+    assert dict(result.classes) == {"猫": 6, "собаки": 6, "كلب": 6, "🐈 cats": 6}
 
 
 def test_a_folder_of_a_mac_with_all_that_it_adds(tmp_path: Path, decoders: Decoders) -> None:
-    said = verdict(SYSTEMS["macOS"].write(with_litter(FILES, "Fotos für dich"), tmp_path / "a.zip"), FEW, decoders)
-    assert (said.verdict, dict(said.classes), said.skipped) == ("accepted", EXPECTED, ())
+    result = verdict(SYSTEMS["macOS"].write(with_litter(FILES, "Fotos für dich"), tmp_path / "a.zip"), FEW, decoders)
+    assert (result.verdict, dict(result.classes), result.skipped) == ("accepted", EXPECTED, ())
 
 
 def test_a_folder_of_windows_with_all_that_it_adds(tmp_path: Path, decoders: Decoders) -> None:
     litter = dict.fromkeys(("photos/Thumbs.db", "photos/pears/desktop.ini"), b"\xd0\xcf\x11\xe0")
     files = {f"photos/{name}": data for name, data in FILES.items()} | litter
-    said = verdict(SYSTEMS["Windows Explorer"].write(files, tmp_path / "a.zip"), FEW, decoders)
-    assert (said.verdict, dict(said.classes), said.skipped) == ("accepted", EXPECTED, ())
+    result = verdict(SYSTEMS["Windows Explorer"].write(files, tmp_path / "a.zip"), FEW, decoders)
+    assert (result.verdict, dict(result.classes), result.skipped) == ("accepted", EXPECTED, ())
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
@@ -48,5 +48,5 @@ def test_zips_of_the_real_programs(program: str, tmp_path: Path, decoders: Decod
     path = by_program(program, FILES, tmp_path / "a.zip")
     if path is None:
         pytest.skip(f"{program} is not installed")
-    said = verdict(path, FEW, decoders)
-    assert (said.verdict, dict(said.classes)) == ("accepted", EXPECTED), said.message
+    result = verdict(path, FEW, decoders)
+    assert (result.verdict, dict(result.classes)) == ("accepted", EXPECTED), result.message

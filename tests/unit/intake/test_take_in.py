@@ -156,11 +156,11 @@ def test_a_ready_made_split_is_kept(tmp_path: Path) -> None:
 
 def test_what_the_stage_commits_is_plain(tmp_path: Path) -> None:
     files = class_files({"cats": 60, "dogs": 60}) | {f"cats/{n}.txt": b"x" for n in range(25)}
-    told = json.loads(json.dumps(_take_in(files, tmp_path).taken_in().to_json()))
-    assert told["images"] == 120
-    assert told["counts"] == {name: {"train": 36, "validation": 12, "test": 12} for name in ("cats", "dogs")}
-    assert (len(told["skipped"]), told["skipped_count"]) == (20, 25)
-    assert told["skipped"][0] == {"name": "cats/0.txt", "reason": "is not a photo"}
+    committed = json.loads(json.dumps(_take_in(files, tmp_path).taken_in().to_json()))
+    assert committed["images"] == 120
+    assert committed["counts"] == {name: {"train": 36, "validation": 12, "test": 12} for name in ("cats", "dogs")}
+    assert (len(committed["skipped"]), committed["skipped_count"]) == (20, 25)
+    assert committed["skipped"][0] == {"name": "cats/0.txt", "reason": "is not a photo"}
 
 
 def test_a_folder_is_taken_in_like_its_zip(tmp_path: Path) -> None:
@@ -176,7 +176,7 @@ def test_a_folder_is_taken_in_like_its_zip(tmp_path: Path) -> None:
 def test_progress_ends_at_one(tmp_path: Path) -> None:
     heard: list[tuple[float, str]] = []
     source = zip_of(two_classes(), tmp_path / "a.zip")
-    take_in(IntakeRequest(source, tmp_path, (16,), 0, LIMITS, 2), lambda *said: heard.append(said))
+    take_in(IntakeRequest(source, tmp_path, (16,), 0, LIMITS, 2), lambda *report: heard.append(report))
     fractions = [fraction for fraction, _ in heard]
     assert fractions == sorted(fractions)
     assert heard[-1] == (1.0, "24 of 24 photos read")
@@ -218,9 +218,9 @@ def test_sets_that_cannot_be_used(case: str, tmp_path: Path, decoders: Decoders)
     with pytest.raises(UserError, match=says) as caught:
         _take_in(files, tmp_path)
     assert caught.value.code == code
-    said = verdict(tmp_path / "upload.zip", LIMITS, decoders)
-    assert (said.verdict, said.code) == ("rejected", code)
-    assert said.message.startswith(caught.value.message)
+    result = verdict(tmp_path / "upload.zip", LIMITS, decoders)
+    assert (result.verdict, result.code) == ("rejected", code)
+    assert result.message.startswith(caught.value.message)
 
 
 def test_broken_photos_are_named_in_the_refusal(tmp_path: Path) -> None:
@@ -234,10 +234,10 @@ def test_broken_photos_are_named_in_the_refusal(tmp_path: Path) -> None:
 def test_files_without_an_ending_are_tried_and_not_held_against_the_set(tmp_path: Path, decoders: Decoders) -> None:
     files = {f"{name}/{n}": photo(n + 100 * len(name)) for name in ("cats", "puppies") for n in range(12)}
     files |= {f"cats/README{n}": b"about cats" for n in range(12)}
-    said = verdict(zip_of(files, tmp_path / "a.zip"), LIMITS, decoders)
-    assert said.accepted
-    assert dict(said.classes) == {"cats": 12, "puppies": 12}
-    assert len(said.skipped) == 12
+    result = verdict(zip_of(files, tmp_path / "a.zip"), LIMITS, decoders)
+    assert result.accepted
+    assert dict(result.classes) == {"cats": 12, "puppies": 12}
+    assert len(result.skipped) == 12
 
 
 def test_an_entry_that_lies_about_its_content_costs_one_photo(tmp_path: Path, decoders: Decoders) -> None:
@@ -245,9 +245,9 @@ def test_an_entry_that_lies_about_its_content_costs_one_photo(tmp_path: Path, de
     content = bytearray(path.read_bytes())
     content[200] ^= 0xFF  # inside the first photo
     path.write_bytes(content)
-    said = verdict(path, LIMITS, decoders)
-    assert said.accepted
-    assert [skip.name for skip in said.skipped] == ["cats/000.jpeg"]
+    result = verdict(path, LIMITS, decoders)
+    assert result.accepted
+    assert [skip.name for skip in result.skipped] == ["cats/000.jpeg"]
 
 
 def test_photos_that_take_too_long_together_are_refused(tmp_path: Path) -> None:
@@ -268,9 +268,9 @@ def test_bounds_of_a_photo_are_the_installations(tmp_path: Path) -> None:
 def test_a_fifth_of_the_photos_may_be_broken(broken: int, accepted: bool, tmp_path: Path, decoders: Decoders) -> None:
     files = two_classes(25)
     files = _rotten(files, *sorted(files)[:5], *sorted(files)[5 - broken :])
-    said = verdict(zip_of(files, tmp_path / "a.zip"), LIMITS, decoders)
-    assert (said.accepted, said.code) == (accepted, None if accepted else "too_many_broken")
-    assert len(said.skipped) == broken
+    result = verdict(zip_of(files, tmp_path / "a.zip"), LIMITS, decoders)
+    assert (result.accepted, result.code) == (accepted, None if accepted else "too_many_broken")
+    assert len(result.skipped) == broken
 
 
 def _trashnet() -> Path:

@@ -20,8 +20,8 @@ LIMITS = Limits()
 
 def test_verdict_of_nothing_at_all(tmp_path: Path) -> None:
     for path in (tmp_path / "nothing.zip", Path("a\0b")):
-        said = verdict(path, LIMITS)
-        assert (said.verdict, said.code) == ("rejected", "not_a_zip")
+        result = verdict(path, LIMITS)
+        assert (result.verdict, result.code) == ("rejected", "not_a_zip")
 
 
 def test_verdict_of_an_empty_folder(tmp_path: Path, decoders: Decoders) -> None:

@@ -35,9 +35,9 @@ def work(task: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
 
 def _survey(task: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
     shares = dict(zip(CUTS, (0.05, 0.1, 0.2, 0.5, 1.0), strict=True))
-    seconds = {"forward": 1e-4, "step": 3e-4, "frozen": 1 / task["images_per_second"], "viewing": 1e-5}
-    counts = {"numbers": dict.fromkeys(CUTS, 1000), "above": dict.fromkeys(CUTS, 1000)}
-    return {"state": "ended", "shares": shares, "products": "float32", **counts, **seconds}
+    seconds = {"forward": 1e-4, "step": 3e-4, "frozen": 1 / task["images_per_second"], "view_seconds": 1e-5}
+    counts = {"activations_at": dict.fromkeys(CUTS, 1000), "activations_above": dict.fromkeys(CUTS, 1000)}
+    return {"state": "ended", "share_above": shares, "products": "float32", **counts, **seconds}
 
 
 def _prepare(task: Mapping[str, Any], tell: Tell) -> dict[str, Any]:

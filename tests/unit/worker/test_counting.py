@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from jobs.job import Stage
-from tests.unit.worker.test_job_run import KEY, World
+from tests.unit.worker.world import KEY, World
 from vm_worker.events import Answer
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from jobs.job import Stage, Status
-from tests.unit.worker.test_job_run import KEY, OTHER_KEY, STAGES, World
+from tests.unit.worker.world import KEY, OTHER_KEY, STAGES, World
 from vm_worker.events import Answer
 
 

@@ -40,7 +40,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Pace:
-    """How many images were sent, and how fast."""
+    """The number of images that were sent, and their speed."""
 
     done: int  # images, from the first row on
     speed: float  # images a second, without the tracing of the graph

@@ -19,7 +19,9 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-Run = Callable[[NDArray[Any]], NDArray[np.float32]]  # (m, ...) uint8 or float32 -> (m, ...) float32
+from vm_worker.learn.arrays import Floats
+
+Run = Callable[[NDArray[Any]], Floats]  # (m, ...) uint8 or float32 -> (m, ...) float32
 
 DEVICE = "CPU"
 EXACT_SHARE = 0.2  # of the convolutions, the first ones, that MIXED keeps in float32
@@ -84,7 +86,7 @@ class Compiled:
         """The number of images that run at a time."""
         return len(self._queue)
 
-    def __call__(self, batch: NDArray[Any]) -> NDArray[np.float32]:
+    def __call__(self, batch: NDArray[Any]) -> Floats:
         """Run a batch: (m, s, s, 3) uint8 or float32 in 0..255 -> (m, ...) float32."""
         out = np.empty((len(batch), *self._shape), np.float32)
 

@@ -15,7 +15,7 @@ OUTPUT = "probabilities"  # of the last layer
 
 
 class Preprocessing(StrEnum):
-    """The preprocessing of raw RGB 0..255 before the first layer. A wrong one raises no error, only answers suffer."""
+    """The preprocessing of raw RGB 0..255 before the first layer. A wrong one raises no error but spoils answers."""
 
     PLUS_MINUS_ONE = "x / 127.5 - 1"
     LITE = "(x - 127) / 128"
@@ -25,7 +25,7 @@ class Preprocessing(StrEnum):
 
 
 class Side(StrEnum):
-    """Which side of its layer a cut lies on."""
+    """The side of its layer on which a cut lies."""
 
     BEFORE = "before"
     AFTER = "after"

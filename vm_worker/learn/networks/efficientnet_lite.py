@@ -22,7 +22,7 @@ STEM, HEAD, CLASSES = 32, 1280, 1000  # channels; ImageNet's classes
 
 @dataclass(frozen=True)
 class Scale:
-    """How many times wider and deeper a network is than Lite0."""
+    """The factors by which a network is wider and deeper than EfficientNet-Lite0."""
 
     width: float
     depth: float
@@ -41,7 +41,7 @@ class Stage:
 
 @dataclass(frozen=True)
 class Block:
-    """One inverted residual block."""
+    """An inverted residual block (Sandler et al., CVPR 2018)."""
 
     name: str  # as block6a
     number: int  # its number in the checkpoint

@@ -40,7 +40,7 @@ class Delivery:
     def __init__(
         self, plan: Plan, table: TrialTable, runner: TaskRunner, progress: TuningProgress, target: Path
     ) -> None:
-        """`target` is the file that the delivered weights are written to."""
+        """Prepare the choice. `target` is the file that the delivered weights are written to."""
         self._plan, self._table, self._runner, self._progress = plan, table, runner, progress
         self._target = target
 

@@ -35,7 +35,7 @@ class Task(AsJson):
 
 @dataclass(frozen=True)
 class SurveyTask(Task):
-    """A task: measure how fast the network runs and trains on this machine."""
+    """The task to measure how fast the network runs and trains on this machine."""
 
     do = "survey"
 
@@ -44,7 +44,7 @@ class SurveyTask(Task):
 
 @dataclass(frozen=True)
 class PrepareTask(Task):
-    """A task: compute the activations at a cut, and judge heads."""
+    """The task to compute the activations at a cut, and to judge heads."""
 
     do = "prepare"
 
@@ -54,7 +54,7 @@ class PrepareTask(Task):
 
 @dataclass(frozen=True)
 class TrialTask(Task):
-    """A task: train above a cut on the training rows, judge on the validation rows, write the weights."""
+    """The task to train above a cut on the training rows, judge on the validation rows, and write the weights."""
 
     do = "trial"
 
@@ -77,7 +77,7 @@ class LastTraining(AsJson):
 
 @dataclass(frozen=True)
 class FinalTask(Task):
-    """A task: train on train+validation and write the weights; without `training`, train the head alone."""
+    """The task to train on train+validation and write the weights; without `training`, to train the head alone."""
 
     do = "final"
 

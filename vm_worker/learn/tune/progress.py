@@ -15,7 +15,7 @@ class TuningProgress:
     """A listener to the trials that reports the current one to the status page."""
 
     def __init__(self, name: str, budget: Budget, sink: ProgressSink) -> None:
-        """`name` is the key of the network."""
+        """Listen to trials of the network with the key `name`."""
         self.message = "Measuring"
         self._name, self._budget, self._sink = name, budget, sink
         self._whole = max(budget.remaining(), 1e-6)  # seconds

@@ -39,7 +39,7 @@ class TrialTable:
     """A growing table with a row a trial. Only the best trial's weights stay on the disk."""
 
     def __init__(self, bar: Score) -> None:
-        """`bar` is the selected head's score. A trial above it ranks before all that are not."""
+        """Begin a table. `bar` is the selected head's score: trials above it rank before all others."""
         self.bar = bar
         self.rows: list[TrialRow] = []
         self.rivals: tuple[tuple[float, ...], ...] = ()  # errors after each epoch of the trials to compare with now

@@ -1,4 +1,4 @@
-"""Whether an exported file names the same class as model.h5, with nearly the same probabilities."""
+"""Check that an exported file names the same classes as model.h5, with nearly the same probabilities."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from vm_worker.exports.agreement import Answers, Compared
 from vm_worker.exports.formats import Format
 from vm_worker.tasks.classification.truth import ClassTruth
 
-FORGIVEN = 1  # of a few dozen photos one is more than 1 %
-LOSS_WARNED = 0.01  # of accuracy
+FORGIVEN = 1  # photos with another answer; of a few dozen photos one is more than 1 %
+LOSS_WARNED = 0.01  # loss of accuracy from which the report warns
 
 
 class SameClass:
-    """Compares probabilities (photos, classes)."""
+    """The comparison of an exported file's probabilities (photos, classes) with those of model.h5."""
 
     def compare(self, row: Format, answers: Answers, expected: Answers, truth: ClassTruth) -> Compared:
         """Compare the most probable classes, and the probabilities, by what the format allows."""
@@ -37,7 +37,7 @@ def _accuracy(answers: Answers, truth: ClassTruth) -> float:
 
 
 def _close(row: Format, expected: Answers) -> NDArray[np.bool_]:
-    """(photos,) where the two best answers are nearer to each other than the format may differ."""
+    """Return where the two best classes are closer to each other than the format may differ: (photos,) bool."""
     best = np.sort(expected, axis=1)[:, -2:]
     return np.asarray(best[:, 1] - best[:, 0] <= 2 * (row.difference or 0.0))
 
@@ -50,7 +50,7 @@ def _fault(row: Format, difference: float, others: int, photos: int) -> str:
 
 
 def _warning(accuracy: float, expected: float) -> str:
-    """A sentence for a file that is less accurate than model.h5; empty where it is not."""
+    """Return a sentence about a file that is less accurate than model.h5; empty where it is not."""
     lost = expected - accuracy
     if lost <= LOSS_WARNED + 1e-9:  # shares of photos are not exact numbers
         return ""

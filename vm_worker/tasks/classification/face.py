@@ -1,4 +1,4 @@
-"""What a model that tells classes apart says of itself."""
+"""The description of itself that an exported classification model gives: its classes and its accuracy."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from vm_worker.tasks.classification.truth import ClassTruth
 
 
 class ClassFace:
-    """A class for each number that the model gives; how often it was right."""
+    """The description of a classification model, for the service that runs it."""
 
     def labels(self, truth: ClassTruth) -> tuple[str, ...]:
-        """The classes."""
+        """Return the classes, one for each probability of the model's output."""
         return truth.classes
 
     def about(self, evaluated: Evaluated) -> About:
-        """Accuracy on the test photos, with its interval."""
+        """Return the accuracy on the test photos, with its 95 % interval."""
         return {"accuracy": evaluated.test.accuracy, "interval": evaluated.test.interval}

@@ -1,4 +1,4 @@
-"""How classification counts: the share of photos whose most probable class is theirs."""
+"""Score the answers of a classification: accuracy, the share of photos whose most probable class is right."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from vm_worker.tasks.classification.truth import ClassTruth
 
 
 class ClassJudge:
-    """Judges probabilities (photos, classes) by accuracy."""
+    """The score of probabilities (photos, classes): accuracy, where higher is better."""
 
     metric = "accuracy"
     better: Literal["higher", "lower"] = "higher"
 
     def score(self, answers: Answers, truth: ClassTruth) -> float:
-        """Accuracy, 0..1. Raises ValueError for shapes that do not fit, or without photos."""
+        """Return the accuracy, 0..1. Raises ValueError for shapes that do not fit, or without photos."""
         return float(_right(answers, truth).mean())
 
     def ties(self, one: Answers, other: Answers, truth: ClassTruth) -> bool:
-        """McNemar's exact test cannot tell them apart."""
+        """Return whether two models' answers do not differ significantly, by McNemar's exact test."""
         from vm_worker.learn import statistics
         from vm_worker.learn.select.ranking import TIE
 
@@ -30,7 +30,7 @@ class ClassJudge:
 
 
 def _right(answers: Answers, truth: ClassTruth) -> NDArray[np.bool_]:
-    """(photos,) which photos are right. Raises ValueError."""
+    """Return which photos are answered rightly: (photos,) bool. Raises ValueError for shapes that do not fit."""
     if answers.shape != (len(truth.labels), len(truth.classes)) or not len(answers):
         wanted = f"{len(truth.labels)} photos of {len(truth.classes)} classes"
         raise ValueError(f"{answers.shape} probabilities for {wanted}")

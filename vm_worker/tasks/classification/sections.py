@@ -1,4 +1,4 @@
-"""What the report of a classification says: how often the model is right, what it confuses, how sure it is."""
+"""The sections of the report that only classification has: accuracy, confused classes, calibration."""
 
 from __future__ import annotations
 
@@ -19,32 +19,32 @@ class ClassSections:
     mail_pictures = (CONFUSION,)
 
     def subject(self, facts: Facts) -> str:
-        """How often the model is right."""
+        """Return the mail's subject: how often the model is right."""
         test = _evaluated(facts).test
         photos = wording.plural(test.images, "new photo")
         return f"Your model is ready: right on {wording.percent(test.accuracy)} of {photos}"
 
     def headline(self, facts: Facts) -> str:
-        """How many kinds it tells apart, how often it is right, and the interval."""
+        """Return a sentence with the number of classes, the accuracy and its interval."""
         from vm_worker.evaluation import advice
 
         return advice.headline(_evaluated(facts).test, len(facts.dataset.classes))
 
     def cautions(self, facts: Facts) -> list[str]:
-        """Small test sets, and models that are no better than the most common class."""
+        """Return sentences about small test sets, and models no better than always naming the commonest class."""
         from vm_worker.evaluation import advice
 
         return advice.cautions(_evaluated(facts).test)
 
     def next_steps(self, facts: Facts) -> list[str]:
-        """More photos, doubtful labels, answers that are not sure."""
+        """Return advice about more photos, doubtful labels and uncertain answers."""
         from vm_worker.evaluation import advice
 
         evaluated, select = _evaluated(facts), facts.select
         return advice.next_steps(evaluated.test, select.learning_curve, select.suspects_count, evaluated.unsure)
 
     def figures(self, facts: Facts) -> JsonObject:
-        """The keys `test`, `calibration`, `unsure`, `pictures`, and how many classes a matrix shows."""
+        """Return the keys `test`, `calibration`, `unsure`, `pictures`, and how many classes a matrix shows."""
         from vm_worker.evaluation import matrix
 
         evaluate = _evaluated(facts).to_json()
@@ -52,7 +52,7 @@ class ClassSections:
         return {**shown, "matrix_classes": matrix.MATRIX_CLASSES, "shares_classes": matrix.SHARES_CLASSES}
 
     def draw(self, facts: Facts, folder: Path) -> list[str]:
-        """The confusion matrix, how sure it is against how right, and what more photos would bring."""
+        """Draw the confusion matrix, the calibration and the learning curve; return their file names."""
         from vm_worker.evaluation import matrix, plots
 
         evaluated = _evaluated(facts)
@@ -62,12 +62,12 @@ class ClassSections:
         return [CONFUSION, RELIABILITY, LEARNING]
 
     def shown(self, facts: Facts) -> tuple[str, ...]:
-        """The photos that it got wrong, what it confuses, where it looked."""
+        """Return the pictures of wrong answers, of confused classes and of where the network looked."""
         return tuple(_evaluated(facts).pictures)
 
 
 def _evaluated(facts: Facts) -> Evaluated:
-    """The figures as classification commits them. Raises TypeError for those of another task."""
+    """Return the committed figures of a classification. Raises TypeError for those of another task."""
     if not isinstance(facts.evaluate, Evaluated):
         raise TypeError(f"{type(facts.evaluate).__name__} are no figures of a classification")
     return facts.evaluate

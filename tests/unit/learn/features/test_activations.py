@@ -1,4 +1,4 @@
-"""Activations of photos: views as meant, within the time."""
+"""Activations at a cut: views within their bounds, caches within the budget."""
 
 from __future__ import annotations
 

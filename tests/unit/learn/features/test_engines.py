@@ -104,16 +104,16 @@ def test_without_the_extra_keras_does_it(model: keras.Model, tmp_path: Path, mon
 
 def test_features_that_train_a_worse_head_are_refused(plain: Engine) -> None:
     sample = colours(128)
-    said = plain.run(sample.images[:32])
-    said = np.concatenate([said, *(plain.run(sample.images[at : at + 32]) for at in (32, 64, 96))])
+    expected = plain.run(sample.images[:32])
+    expected = np.concatenate([expected, *(plain.run(sample.images[at : at + 32]) for at in (32, 64, 96))])
 
     def swapped(images: NDArray[Any]) -> NDArray[np.float32]:
         """Return features of nearly the same direction, but with the part that separates the classes swapped."""
-        centre: NDArray[np.float32] = said.mean(0)
+        centre: NDArray[np.float32] = expected.mean(0)
         return 2 * centre - plain.run(images)
 
-    assert engines.difference(plain, sample, said) == ""
-    assert "a head on its features" in _lax(replace(plain, run=swapped), sample, said)
+    assert engines.difference(plain, sample, expected) == ""
+    assert "a head on its features" in _lax(replace(plain, run=swapped), sample, expected)
 
 
 def _lax(engine: Engine, sample: Sample, expected: NDArray[np.float32]) -> str:

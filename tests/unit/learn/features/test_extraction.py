@@ -38,10 +38,10 @@ def test_features_come_in_the_order_of_the_rows(engine: Engine) -> None:
 
 def test_features_go_to_their_places_on_disk(engine: Engine, tmp_path: Path) -> None:
     values = extraction.on_disk(tmp_path / "features.npy", 75, engine.shape)
-    told: list[int] = []
-    watch = Watch(Budget.of(60), lambda done, speed: told.append(done))
+    reports: list[int] = []
+    watch = Watch(Budget.of(60), lambda done, speed: reports.append(done))
     pace = extraction.extract(engine, Source(PIXELS, ROWS), Target(values, ROWS), watch)
-    assert pace.done == 70 and pace.speed > 0 and told == [32, 64, 70]
+    assert pace.done == 70 and pace.speed > 0 and reports == [32, 64, 70]
     kept = np.load(tmp_path / "features.npy", mmap_mode="r")
     np.testing.assert_allclose(kept[ROWS], PIXELS[ROWS].mean((1, 2)), atol=1e-3)
     assert not kept[np.setdiff1d(np.arange(75), ROWS)].any()

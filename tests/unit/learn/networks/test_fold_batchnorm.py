@@ -72,8 +72,8 @@ def test_training_moves_the_same_variables_in_the_same_way(build: Build) -> None
     expected = plain.get_weights()
     plain.set_weights(start)
     _train(folded(plain), pictures)
-    for before, after, told in zip(start, plain.get_weights(), expected, strict=True):
-        np.testing.assert_allclose(after, told, atol=2e-5)
+    for before, after, wanted in zip(start, plain.get_weights(), expected, strict=True):
+        np.testing.assert_allclose(after, wanted, atol=2e-5)
         assert before.shape == after.shape
     moved = {layer.name for layer in plain.layers if layer.trainable_weights}
     assert moved
@@ -125,8 +125,8 @@ def test_training_in_half_precision_goes_the_same_way(build: Build) -> None:
     plain.set_weights(start)
     _train(folded(plain, HALF), pictures)
     assert {weight.dtype for weight in plain.get_weights()} == {np.dtype(np.float32)}
-    for before, after, told in zip(start, plain.get_weights(), expected, strict=True):
-        way, other = (after - before).ravel(), (told - before).ravel()
+    for before, after, wanted in zip(start, plain.get_weights(), expected, strict=True):
+        way, other = (after - before).ravel(), (wanted - before).ravel()
         lengths = np.linalg.norm(way) * np.linalg.norm(other)
         assert lengths == 0 or way @ other / lengths > 0.99
 

@@ -48,8 +48,10 @@ def test_the_full_network_names_what_is_on_a_photograph(key: str) -> None:
     extractor = build.extractor(key, weight(key))
     model = keras.Model(extractor.input, efficientnet_lite.classifier(extractor.output))
     efficientnet_lite.load_state(model, key, torch_pickle.read_state(weight(key).path))
-    said = model.predict_on_batch(photographs(CATALOGUE[key].size)).argmax(1)
-    wrong = {name: int(answer) for (name, right), answer in zip(SEEN.items(), said, strict=True) if answer not in right}
+    answers = model.predict_on_batch(photographs(CATALOGUE[key].size)).argmax(1)
+    wrong = {
+        name: int(answer) for (name, right), answer in zip(SEEN.items(), answers, strict=True) if answer not in right
+    }
     assert not wrong
 
 

@@ -40,9 +40,9 @@ def test_both_kinds_of_keys_are_found_and_never_mixed_up() -> None:
     assert small_rows.find("scratch_mobilenet_v2_25").licence == "yours"
 
 
-def test_where_it_looked_is_asked_only_of_networks_that_keep_places_apart() -> None:
-    told = [grad_cam.possible(build.extractor(row.key, None)) for row in small_rows.fitting(10)]
-    assert told == [False, False, True, True]
+def test_grad_cam_needs_a_network_with_feature_maps() -> None:
+    possible = [grad_cam.possible(build.extractor(row.key, None)) for row in small_rows.fitting(10)]
+    assert possible == [False, False, True, True]
 
 
 @pytest.mark.parametrize("row", small_rows.fitting(10), ids=lambda row: row.key)

@@ -87,7 +87,7 @@ class Evil:
 
 
 @pytest.mark.parametrize(
-    ("pickles", "said"),
+    ("pickles", "message"),
     [
         # What runs code when a careless reader loads it.
         ([torch_pickle.MAGIC, 1001, {}, Evil()], "eval"),
@@ -95,10 +95,10 @@ class Evil:
         ([7], "no legacy PyTorch checkpoint"),
     ],
 )
-def test_a_checkpoint_cannot_run_code(pickles: list[object], said: str, tmp_path: Path) -> None:
+def test_a_checkpoint_cannot_run_code(pickles: list[object], message: str, tmp_path: Path) -> None:
     path = tmp_path / "evil.pth"
     path.write_bytes(b"".join(pickle.dumps(part, 2) for part in pickles))
-    with pytest.raises(pickle.UnpicklingError, match=said):
+    with pytest.raises(pickle.UnpicklingError, match=message):
         torch_pickle.read_state(path)
 
 

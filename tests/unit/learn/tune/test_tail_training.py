@@ -1,4 +1,4 @@
-"""The training of a network's upper part: BatchNorm at rest, the best epoch, batches as the recipe says."""
+"""The training of a network's tail: frozen BatchNorm, the best epoch, batches as the recipe says."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ KEY = "efficientnet_lite0"
 
 
 def poor_head() -> Head:
-    """A head that knows nothing, so that any training is better; its strength keeps it so."""
+    """Return an untrained head, so that any training is better; its strength and epochs keep refitted heads poor."""
     return Head(
         np.zeros(1280, np.float32),
         np.ones(1280, np.float32),
