@@ -9,7 +9,19 @@ from collections.abc import Iterator
 import pytest
 
 from infra.emulator.signatures.keys import ensure_key
+from tests.ordering import rank, skipped_line
 from tests.servers import ACCOUNT, EmulatorUnderTest, running_emulator
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first."""
+    items.sort(key=lambda item: rank(item.nodeid))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """One line that counts the skipped tests by reason."""
+    skipped = [report.longrepr for report in terminalreporter.stats.get("skipped", [])]
+    terminalreporter.write_line(skipped_line(one[2] for one in skipped if isinstance(one, tuple)))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,4 +1,4 @@
-"""The tasks of tuning, on a pretrained network: each in its order, weights that load again, what is delivered."""
+"""The tasks of tuning, on a pretrained network: each in its order, weights that load again."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from jobs.options import Options
 from tests.unit.learn.photos import weight
 from vm_worker.intake.dataset import Part
-from vm_worker.learn.budget import Budget
 from vm_worker.learn.heads.linear import Head
 from vm_worker.learn.judge.predict import predict
 from vm_worker.learn.judge.scores import Score, score
@@ -22,7 +21,6 @@ from vm_worker.learn.labels import LabelledPhotos
 from vm_worker.learn.networks import assemble
 from vm_worker.learn.tune import tasks
 from vm_worker.learn.tune.recipe import MIXED, Recipe
-from vm_worker.learn.tune.tuning import TuneRequest, tune
 from vm_worker.learn.tune.tuning_inputs import SelectedNetwork, TuningInputs, write_inputs
 
 KEY = "efficientnet_lite0"
@@ -57,10 +55,21 @@ def ask(tuning_inputs: TuningInputs, do: str, **task: Any) -> Mapping[str, Any]:
     return tasks.work({**whole, **compared, **task}, lambda report: None)
 
 
-def probabilities_of(photos: LabelledPhotos, weights: Path, part: Part) -> NDArray[np.float32]:
-    """Return the probabilities of a part's photos by the model with these weights."""
-    model = assemble.delivered(weight(KEY), poor_head(), weights)
-    return predict(model, photos.pixels(224), photos.rows(part))
+class Delivered:
+    """The model of the job with one file of weights after the other: to build it takes far longer than to load them."""
+
+    def __init__(self, photos: LabelledPhotos, weights: Path) -> None:
+        self._photos = photos
+        self._model = assemble.delivered(weight(KEY), poor_head(), weights)
+
+    def load(self, weights: Path) -> None:
+        self._model.load_weights(str(weights))
+
+    def probabilities(self, part: Part) -> NDArray[np.float32]:
+        return predict(self._model, self._photos.pixels(224), self._photos.rows(part))
+
+    def score(self, part: Part) -> Score:
+        return score(self.probabilities(part), self._photos.truth.labels[self._photos.rows(part)])
 
 
 CUT = "block6b_expand_conv"
@@ -82,18 +91,19 @@ def test_every_task_in_its_order_ends_in_weights_that_load(photos: LabelledPhoto
     result = ask(tuning_inputs, "trial", recipe=SMALL.to_json(), weights=str(weights))
     assert result["state"] == "ended" and len(result["errors"]) == 2 == len(result["points"])
     assert weights.exists() and np.load(tuning_inputs.folder / "one.weights.npy").shape == (12, 3)
-    judged = score(
-        probabilities_of(photos, weights, Part.VALIDATION), photos.truth.labels[photos.rows(Part.VALIDATION)]
-    )
+    model = Delivered(photos, weights)
+    judged = model.score(Part.VALIDATION)
     assert judged.error == pytest.approx(result["score"]["error"], abs=5e-3)  # half precision below the cut
     last = tuning_inputs.folder / "last.weights.h5"
     still = {"recipe": replace(SMALL, rate=1e-9).to_json(), "epochs": 1, "start": str(weights)}
     assert ask(tuning_inputs, "final", weights=str(last), cut=CUT, training=still) == {"state": "ended", "epochs": 1}
-    gone_on = score(probabilities_of(photos, last, Part.VALIDATION), photos.truth.labels[photos.rows(Part.VALIDATION)])
+    model.load(last)
+    gone_on = model.score(Part.VALIDATION)
     assert gone_on.error == pytest.approx(judged.error, abs=1e-3)  # at no rate nothing changes
     final = {"recipe": SMALL.to_json(), "epochs": 2, "start": ""}
     assert ask(tuning_inputs, "final", weights=str(weights), cut=CUT, training=final)["state"] == "ended"
-    probabilities = probabilities_of(photos, weights, Part.TEST)
+    model.load(weights)
+    probabilities = model.probabilities(Part.TEST)
     assert (probabilities.argmax(1) == photos.truth.labels[photos.rows(Part.TEST)]).mean() > 0.6
     np.testing.assert_allclose(probabilities.sum(1), 1, atol=1e-5)
 
@@ -112,15 +122,6 @@ def test_without_time_a_task_says_so(tuning_inputs: TuningInputs, tmp_path: Path
     assert ask(tuning_inputs, "trial", recipe=recipe, weights=str(tmp_path / "w"), seconds=-1.0) == {
         "state": "out_of_time"
     }
-
-
-def test_tuning_delivers_what_is_better(photos: LabelledPhotos, tmp_path: Path) -> None:
-    chosen = SelectedNetwork(weight(KEY), poor_head())
-    request = TuneRequest(photos, chosen, Options(epochs=2, trials=1), Budget.of(400), tmp_path, 1e4)
-    tuned = tune(request, lambda event: None)
-    assert tuned.better and tuned.weights_path is not None and tuned.validation is not None
-    probabilities = probabilities_of(photos, tuned.weights_path, Part.TEST)
-    assert (probabilities.argmax(1) == photos.truth.labels[photos.rows(Part.TEST)]).mean() > 0.6
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,37 @@
+"""Which test files run first, and how the skipped tests are told of: one line that ends the log of `make test`."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+
+# Two processes share the files, a file at a time. The longest go first, so that neither is left with one at the end.
+LONGEST = (
+    "tests/integration/test_demo.py",
+    "tests/integration/test_takeover.py",
+    "tests/unit/learn/tune/test_tasks.py",
+    "tests/unit/learn/networks/test_catalogue.py",
+    "tests/integration/test_real_stages.py",
+    "tests/unit/learn/tune/test_split_network.py",
+    "tests/unit/exports/test_verify.py",
+    "tests/unit/learn/select/test_selection.py",
+    "tests/browser/test_report_page.py",
+)
+
+
+def rank(node: str) -> int:
+    """The place of a test among the files that go first; all others follow in the order in which they were found."""
+    file = node.partition("::")[0]
+    return LONGEST.index(file) if file in LONGEST else len(LONGEST)
+
+
+def skipped_line(reasons: Iterable[str]) -> str:
+    """How many tests were skipped, and why: "Skipped: 3 (2 no Chromium is installed; 1 Info-ZIP is not installed)".
+
+    What one reason says of several networks ("mobilenet: no weights") is counted as one reason.
+    """
+    plain = (re.sub(r"^[a-z0-9_]+: ", "", reason.removeprefix("Skipped: ")) for reason in reasons)
+    counts = Counter(plain).most_common()
+    told = "; ".join(f"{count} {reason}" for reason, count in counts)
+    return f"Skipped: {sum(count for _, count in counts)}" + (f" ({told})" if told else "")

@@ -1,0 +1,29 @@
+"""The order of the test files, and the last line of the log of `make test`."""
+
+from __future__ import annotations
+
+import re
+
+from tests.ordering import LONGEST, rank, skipped_line
+from tests.sources import ROOT
+
+
+def test_the_files_that_go_first_are_there() -> None:
+    assert [file for file in LONGEST if not (ROOT / file).is_file()] == []
+
+
+def test_the_longest_file_goes_first_and_the_others_keep_their_order() -> None:
+    nodes = ["tests/a.py::one", f"{LONGEST[1]}::two", "tests/b.py::three", f"{LONGEST[0]}::four[x]"]
+    assert sorted(nodes, key=rank) == [nodes[3], nodes[1], nodes[0], nodes[2]]
+
+
+def test_skipped_tests_are_told_by_reason() -> None:
+    assert skipped_line([]) == "Skipped: 0"
+    reasons = ["Skipped: vgg16: no weights", "Skipped: no Chromium", "Skipped: mobilenet: no weights"]
+    assert skipped_line(reasons) == "Skipped: 3 (2 no weights; 1 no Chromium)"
+
+
+def test_the_log_of_the_tests_ends_with_what_was_skipped() -> None:
+    recipe = re.search(r"^test:.*?(?=^\S)", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M | re.S)
+    assert recipe and "--durations=25" in recipe[0]
+    assert recipe[0].strip().splitlines()[-1].strip() == "@grep '^Skipped: ' .coverage-tests.log"
