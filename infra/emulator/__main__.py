@@ -11,7 +11,7 @@ from pathlib import Path
 
 from infra.emulator.server import Config, serve
 from infra.emulator.signatures.keys import ensure_key
-from infra.local.lock import FolderInUseError
+from infra.lock import FolderInUseError
 
 ACCOUNT = "modelmail@local.iam.gserviceaccount.com"
 LOCAL_HOSTS = ("127.0.0.1", "::1", "localhost")

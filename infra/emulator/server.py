@@ -18,8 +18,8 @@ from infra.emulator.signatures.v4 import Verifier
 from infra.emulator.store.clock import Clock
 from infra.emulator.store.store import Store
 from infra.emulator.transfers.resumable import Resumable
-from infra.local.listener import BACKLOG, listen
-from infra.local.lock import only_one
+from infra.listener import BACKLOG, listen
+from infra.lock import only_one
 
 
 @dataclass(frozen=True)

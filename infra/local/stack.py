@@ -15,9 +15,9 @@ import requests
 
 from infra.emulator.signatures.keys import ensure_key
 from infra.local.environment import Place, children_env
-from infra.local.lock import FolderInUseError, only_one
 from infra.local.ports import HOST, Ports, remember, remembered, reserved
 from infra.local.processes import Children, StackError
+from infra.lock import FolderInUseError, only_one
 from jobs.settings import Settings
 from jobs.storage import gcs
 

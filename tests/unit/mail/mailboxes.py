@@ -10,7 +10,7 @@ from pathlib import Path
 
 import uvicorn
 
-from infra.local.listener import listen
+from infra.listener import listen
 from infra.local.mailbox.app import Mailbox
 from infra.local.mailbox.folder import Folder
 
