@@ -5,6 +5,7 @@ The child sends events; it waits for an answer after each offer of a stage or a 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -13,6 +14,8 @@ from cattrs import BaseValidationError
 from jobs.job import Stage
 from jobs.json_values import JsonObject
 from vm_worker.as_json import AsJson, only_if_known
+
+ProgressCallback = Callable[[float, str], None]  # takes the share of a piece of work that is done, 0..1, and a sentence
 
 
 class _Message(AsJson):

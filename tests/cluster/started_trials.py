@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from vm_worker.executors.executor import Tell
+from vm_worker.executors.executor import MessageSink
 from vm_worker.learn.tune import tasks
 
 
-def work(task: Mapping[str, Any], tell: Tell) -> Mapping[str, Any]:
+def work(task: Mapping[str, Any], tell: MessageSink) -> Mapping[str, Any]:
     """What the project's own entry does."""
     if task["do"] != "trial":
         return tasks.work(task, tell)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.unit.executors import tasks
-from vm_worker.executors.executor import Tell
+from vm_worker.executors.executor import MessageSink
 
 
 def here() -> dict[str, Any]:
@@ -19,7 +19,7 @@ def here() -> dict[str, Any]:
     return {"pid": os.getpid(), "node": ray.get_runtime_context().get_node_id()}
 
 
-def work(task: Mapping[str, Any], tell: Tell) -> Mapping[str, Any]:
+def work(task: Mapping[str, Any], tell: MessageSink) -> Mapping[str, Any]:
     """What the executors' own tests ask for, and one task that waits until its file is there."""
     if task["do"] != "wait":
         return tasks.work(task, tell)

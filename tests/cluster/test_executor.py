@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 
 from tests.cluster.conftest import Nodes
-from vm_worker.executors.executor import OutOfMemory, Task, TaskFailed
+from vm_worker.executors.executor import ExecutorTask, OutOfMemory, TaskFailed
 from vm_worker.executors.ray import RayExecutor, RayPolicy
 from vm_worker.spec import Cluster
 
 ENTRY = "tests.cluster.tasks:work"
-ADD: Task = {"do": "add", "numbers": [1, 2]}
+ADD: ExecutorTask = {"do": "add", "numbers": [1, 2]}
 PATIENCE = 150.0  # seconds
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]

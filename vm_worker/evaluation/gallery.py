@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from jobs import wording
 from vm_worker.evaluation import style
-from vm_worker.results.evaluated import Answer, ConfusedPair
+from vm_worker.results.evaluated import ConfusedPair, PhotoAnswer
 
 MISTAKES = "mistakes.jpg"
 PAIRS = "pairs.jpg"
@@ -56,10 +56,10 @@ class Judged:
         """Return the pixels (s, s, 3) of the test photo with this index."""
         return np.asarray(self.pixels[self.rows[index]])
 
-    def row(self, index: int) -> Answer:
+    def row(self, index: int) -> PhotoAnswer:
         """Return the model's answer for the test photo with this index."""
         said = int(self.said[index])
-        return Answer(
+        return PhotoAnswer(
             truth=self.classes[int(self.labels[index])],
             said=self.classes[said],
             probability=float(self.probabilities[index, said]),
@@ -82,7 +82,7 @@ def explained(judged: Judged) -> list[int]:
     return [*list(kinds.values())[:RIGHT_SHOWN], *judged.surest(wrong)[:WRONG_SHOWN]]
 
 
-def mistakes(path: Path, judged: Judged) -> list[Answer]:
+def mistakes(path: Path, judged: Judged) -> list[PhotoAnswer]:
     """Draw the most probable mistakes as JPEG, each with its class, the answer and its probability.
 
     Return the answers that are shown. When there are none, no file is written.
@@ -111,7 +111,7 @@ def pairs(path: Path, judged: Judged, confused: Sequence[ConfusedPair]) -> list[
     return shown
 
 
-def looked(path: Path, judged: Judged, places: Sequence[int], maps: NDArray[np.float32]) -> list[Answer]:
+def looked(path: Path, judged: Judged, places: Sequence[int], maps: NDArray[np.float32]) -> list[PhotoAnswer]:
     """Draw each photo twice as JPEG: plain, and under its map.
 
     `maps` (n, h, w) is 1 where the model looked most. Return the answers that are shown.

@@ -11,7 +11,7 @@ import numpy as np
 
 from vm_worker.evaluation import gallery
 from vm_worker.evaluation.gallery import Judged
-from vm_worker.results.evaluated import Answer, ConfusedPair, PictureRow
+from vm_worker.results.evaluated import ConfusedPair, PhotoAnswer, PictureRow
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ def draw(
     return drawn
 
 
-def _looked(path: Path, judged: Judged, model: Any) -> list[Answer]:
+def _looked(path: Path, judged: Judged, model: Any) -> list[PhotoAnswer]:
     from vm_worker.learn.judge import grad_cam
 
     places = gallery.explained(judged)

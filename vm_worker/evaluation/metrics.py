@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 from vm_worker.learn import statistics
-from vm_worker.results.evaluated import Answer, ClassFigures, ConfusedPair, HeldOutFigures
+from vm_worker.results.evaluated import ClassFigures, ConfusedPair, HeldOutFigures, PhotoAnswer
 
 MISTAKES_SHOWN = 50  # the most probable ones, which a person should look at first
 PAIRS_SHOWN = 20
@@ -89,12 +89,12 @@ def _balanced_accuracy(per_class: Sequence[ClassFigures]) -> float:
 
 def _mistakes(
     shares: NDArray[np.float64], truth: NDArray[np.int64], classes: Sequence[str], names: Sequence[str] | None
-) -> list[Answer]:
+) -> list[PhotoAnswer]:
     said = shares.argmax(axis=1)
     wrong = np.flatnonzero(said != truth)
     surest = wrong[np.argsort(-shares[wrong, said[wrong]], kind="stable")][:MISTAKES_SHOWN]
     return [
-        Answer(
+        PhotoAnswer(
             truth=classes[truth[row]],
             said=classes[said[row]],
             probability=float(shares[row, said[row]]),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from concurrent.futures import Future
 
-from vm_worker.executors.executor import Executor, Result, Task, Tell
+from vm_worker.executors.executor import Executor, ExecutorTask, MessageSink, Result
 from vm_worker.executors.local import LocalExecutor
 from vm_worker.executors.serial import SerialExecutor
 from vm_worker.spec import Cluster
@@ -13,7 +13,7 @@ from vm_worker.spec import Cluster
 log = logging.getLogger(__name__)
 
 
-def chosen(entry: str, tell: Tell, cluster: Cluster, isolated: bool) -> Executor:
+def chosen(entry: str, tell: MessageSink, cluster: Cluster, isolated: bool) -> Executor:
     """Return the executor of the cluster, or of this machine when there is no cluster or it does not answer.
 
     `isolated`: tasks run in another process. Else they run in this process, and never on a cluster.
@@ -38,7 +38,7 @@ class Ahead:
     def __contains__(self, key: object) -> bool:
         return key in self._begun
 
-    def begin(self, key: str, task: Task) -> None:
+    def begin(self, key: str, task: ExecutorTask) -> None:
         """Begin the task if the executor runs several tasks at a time.
 
         A single worker begins a task only when its result is needed, as some results may never be.
@@ -46,7 +46,7 @@ class Ahead:
         if self._executor.workers > 1 and key not in self._begun:
             self._begun[key] = self._executor.submit(task)
 
-    def result(self, key: str, task: Task) -> Result:
+    def result(self, key: str, task: ExecutorTask) -> Result:
         """Wait for the result of the task that has begun under this key, or run `task`.
 
         Raises OutOfMemory, TaskFailed.

@@ -14,10 +14,10 @@ from typing import Protocol
 
 from jobs.json_values import JsonObject
 
-Task = JsonObject
+ExecutorTask = JsonObject
 Result = JsonObject
-Tell = Callable[[JsonObject], None]
-Work = Callable[[Task, Tell], Result]
+MessageSink = Callable[[JsonObject], None]
+Work = Callable[[ExecutorTask, MessageSink], Result]
 
 
 class OutOfMemory(Exception):
@@ -33,7 +33,7 @@ class Executor(Protocol):
 
     workers: int  # number of tasks that run at the same time
 
-    def submit(self, task: Task) -> Future[Result]:
+    def submit(self, task: ExecutorTask) -> Future[Result]:
         """Submit a task. The future's `result()` raises OutOfMemory or TaskFailed."""
         ...
 

@@ -15,7 +15,7 @@ from contextlib import suppress
 
 from jobs.json_values import JsonObject
 from vm_worker.executors.ending import Ending
-from vm_worker.executors.executor import GROWTH, Growth, OutOfMemory, Result, Task, TaskFailed, Tell
+from vm_worker.executors.executor import GROWTH, ExecutorTask, Growth, MessageSink, OutOfMemory, Result, TaskFailed
 from vm_worker.processes.line_process import LineProcess
 
 log = logging.getLogger(__name__)
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 class LocalExecutor:
     """An executor with child processes. The first ones start at once, so that they import while the caller works."""
 
-    def __init__(self, entry: str, tell: Tell, workers: int = 1, growth: Growth = GROWTH) -> None:
+    def __init__(self, entry: str, tell: MessageSink, workers: int = 1, growth: Growth = GROWTH) -> None:
         """Start the first processes; `tell` is called from threads of this executor with the progress of tasks."""
         self._entry, self._tell, self.workers, self._growth = entry, tell, workers, growth
         self._closed = False
@@ -34,7 +34,7 @@ class LocalExecutor:
         for _ in range(workers):
             self._start()
 
-    def submit(self, task: Task) -> Future[Result]:
+    def submit(self, task: ExecutorTask) -> Future[Result]:
         """Submit a task to the next free process."""
         return self._pool.submit(self._run, task)
 
@@ -50,7 +50,7 @@ class LocalExecutor:
         self._all.append(process)
         self._idle.put(process)
 
-    def _run(self, task: Task) -> Result:
+    def _run(self, task: ExecutorTask) -> Result:
         process = self._idle.get()
         try:
             return process.run(task, self._tell)
@@ -73,7 +73,7 @@ class Process:
         self._first_held: int | None = None  # bytes that the process held after its first task
         self.worn = False  # true: the process is dead, or holds too much memory
 
-    def run(self, task: Task, tell: Tell) -> Result:
+    def run(self, task: ExecutorTask, tell: MessageSink) -> Result:
         """Wait for the task's result. Raises OutOfMemory, TaskFailed."""
         with suppress(BrokenPipeError):  # a process that died while idle is noticed below, when its other pipe ends
             self._child.send(task)

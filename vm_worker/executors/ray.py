@@ -33,7 +33,7 @@ from ray.exceptions import OutOfMemoryError, RayError, RayTaskError
 
 from jobs.json_values import JsonObject
 from vm_worker.executors.ending import Ending
-from vm_worker.executors.executor import GROWTH, OutOfMemory, Result, Task, TaskFailed, Tell, found
+from vm_worker.executors.executor import GROWTH, ExecutorTask, MessageSink, OutOfMemory, Result, TaskFailed, found
 from vm_worker.spec import Cluster
 
 LOCAL = "local"  # the address that means: start a Ray cluster on this machine
@@ -67,7 +67,7 @@ class TaskActor:
         """Return the node's name. An answer shows that the process runs."""
         return socket.gethostname()
 
-    def do(self, task: Task) -> Iterator[JsonObject]:
+    def do(self, task: ExecutorTask) -> Iterator[JsonObject]:
         """Run the task: yield its progress as it comes, and its ending last."""
         messages: queue.SimpleQueue[JsonObject] = queue.SimpleQueue()
         self._thread.submit(self._work, task, messages)
@@ -75,7 +75,7 @@ class TaskActor:
             yield message
         yield message
 
-    def _work(self, task: Task, messages: queue.SimpleQueue[JsonObject]) -> None:
+    def _work(self, task: ExecutorTask, messages: queue.SimpleQueue[JsonObject]) -> None:
         def tell(told: JsonObject) -> None:
             messages.put({"event": "tell", "told": told})
 
@@ -91,12 +91,12 @@ class Ticket:
     """A task that waits for an actor. The lower number goes first."""
 
     number: int
-    task: Task = field(compare=False)
+    task: ExecutorTask = field(compare=False)
     future: Future[Result] = field(compare=False)
     begun: float = field(compare=False)  # monotonic seconds of its submission
     losses: int = field(compare=False, default=0)
 
-    def due(self) -> Task:
+    def due(self) -> ExecutorTask:
         """Return the task with its remaining `seconds`, or unchanged when it has no such limit."""
         seconds = self.task.get("seconds")
         if not isinstance(seconds, int | float):
@@ -107,7 +107,7 @@ class Ticket:
 class RayExecutor:
     """An executor with Ray actors: the configured number, or as many as the cluster has room for."""
 
-    def __init__(self, entry: str, tell: Tell, cluster: Cluster, policy: RayPolicy = POLICY) -> None:
+    def __init__(self, entry: str, tell: MessageSink, cluster: Cluster, policy: RayPolicy = POLICY) -> None:
         """Connect; threads of this executor call `tell` with the progress of tasks. Raises ConnectionError."""
         self._entry, self._tell, self._cluster, self._policy = entry, tell, cluster, policy
         self._connected = _connect(cluster.address, policy.connect_seconds)
@@ -119,7 +119,7 @@ class RayExecutor:
         for thread in self._threads:
             thread.start()
 
-    def submit(self, task: Task) -> Future[Result]:
+    def submit(self, task: ExecutorTask) -> Future[Result]:
         """Submit a task to the next free actor. Tasks begin in the order of their submission."""
         future: Future[Result] = Future()
         with self._lock:
@@ -204,7 +204,7 @@ class RayExecutor:
             return ending
         return None
 
-    def _heard(self, actor: Any, task: Task) -> Ending:
+    def _heard(self, actor: Any, task: ExecutorTask) -> Ending:
         """Report the task's progress and return its ending. Raises RayError when the actor is lost or closed."""
         answers = actor.do.options(num_returns="streaming").remote(task)
         while not self._closed.is_set():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from concurrent.futures import Future
 
-from vm_worker.executors.executor import OutOfMemory, Result, Task, TaskFailed, Tell, found, lacks_memory
+from vm_worker.executors.executor import ExecutorTask, MessageSink, OutOfMemory, Result, TaskFailed, found, lacks_memory
 
 log = logging.getLogger(__name__)
 
@@ -15,10 +15,10 @@ class SerialExecutor:
 
     workers = 1
 
-    def __init__(self, entry: str, tell: Tell) -> None:
+    def __init__(self, entry: str, tell: MessageSink) -> None:
         self._entry, self._tell = entry, tell
 
-    def submit(self, task: Task) -> Future[Result]:
+    def submit(self, task: ExecutorTask) -> Future[Result]:
         """Run the task; its result is known when this method returns."""
         future: Future[Result] = Future()
         try:

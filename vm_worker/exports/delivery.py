@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jobs.errors import Bug
+from vm_worker.events import ProgressCallback
 from vm_worker.exports import conversion, files, formats
 from vm_worker.exports.conversion import Conversion, Made
 from vm_worker.exports.formats import FORMATS, Format, Pace, Reader
@@ -24,8 +25,6 @@ from vm_worker.results.exported import ExportRow, Latency
 
 BACKLOG = 0.5  # largest share of the proofs that is still to come when the last file is made; measured: 0.4
 LANES = 2  # processes that work at the same time: much of their work uses one core
-
-Tell = Callable[[float, str], None]  # a function that receives the share that is done, 0..1, and a message
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,7 @@ class Order:
     about: About  # the facts about the model that its service shows
     pace: Pace
     seconds: float  # time for all files; .h5 and .keras are made and proved even when it is 0
-    tell: Tell
+    tell: ProgressCallback
 
 
 def deliver(order: Order) -> list[ExportRow]:
@@ -79,7 +78,7 @@ def costs(keys: Sequence[str], folder: Path, seconds: float) -> dict[str, Latenc
 class _Outcome:
     """The outcome of each chosen format, and the progress of all: making a file is one step, proving it another."""
 
-    def __init__(self, chosen: Sequence[Format], tell: Tell) -> None:
+    def __init__(self, chosen: Sequence[Format], tell: ProgressCallback) -> None:
         self._made: dict[str, Future[Made]] = {row.key: Future() for row in chosen}
         self._steps, self._tell = 0, tell
         self._lock = Lock()

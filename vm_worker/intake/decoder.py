@@ -34,7 +34,7 @@ class Target:
 
 
 @dataclass(frozen=True)
-class Task:
+class DecodeTask:
     """One photo to decode."""
 
     extent: Extent
@@ -54,7 +54,7 @@ class Reply:
     fault: str | None = None  # a fault of this machine, such as a full disk
 
 
-def decode(task: Task) -> Reply:
+def decode(task: DecodeTask) -> Reply:
     """Decode one photo into its targets. A bad photo raises no error: the reply says the reason."""
     try:
         return _decode(task)
@@ -68,7 +68,7 @@ def decode(task: Task) -> Reply:
         return Reply(fault=str(error))
 
 
-def _decode(task: Task) -> Reply:
+def _decode(task: DecodeTask) -> Reply:
     data = task.extent.read()
     sizes = (FINGERPRINT_SIZE, *(target.size for target in task.targets))
     fingerprint, *squares = read_squares(data, sizes, task.pixels_max)

@@ -9,10 +9,11 @@ from typing import Generic, TypeVar
 
 from jobs.errors import UserError
 from jobs.limits import Limits
+from vm_worker.events import ProgressCallback
 from vm_worker.intake.annotations import Annotations
 from vm_worker.intake.arrays import Rows
 from vm_worker.intake.dataset import Duplicates, Skipped
-from vm_worker.intake.decoder import Reply, Target, Task
+from vm_worker.intake.decoder import DecodeTask, Reply, Target
 from vm_worker.intake.groups import PhotoDigests, group
 from vm_worker.intake.listing import too_large
 from vm_worker.intake.names import FOREIGN_SUFFIXES, SHOWN_LENGTH, counted, listed, shown, suffix
@@ -26,7 +27,6 @@ BROKEN_NAMED = 5  # broken photos named in a refusal; the report names more
 
 S = TypeVar("S", bound=Survey)
 T = TypeVar("T", bound=Truth)
-Progress = Callable[[float, str], None]  # takes the part done, 0..1, and a sentence
 Place = Callable[[int], Target]  # gives the place of a photo's square, by the photo's index
 
 
@@ -82,11 +82,11 @@ def open_photos(
     decoders: Decoders,
     places: Sequence[Place],
     limits: Limits,
-    progress: Progress,
+    progress: ProgressCallback,
 ) -> Opened[S]:
     """Decode every photo into a square at each place. Raises UserError `too_large_zip`, DecoderFault and OSError."""
     tasks = [
-        Task(photo.extent, tuple(place(index) for place in places), limits.image_pixels)
+        DecodeTask(photo.extent, tuple(place(index) for place in places), limits.image_pixels)
         for index, photo in enumerate(survey.photos)
     ]
     replies: list[Reply] = [Reply()] * len(tasks)

@@ -14,7 +14,7 @@ from types import TracebackType
 
 from jobs.errors import Transient
 from jobs.limits import Limits
-from vm_worker.intake.decoder import Reply, Task, serve
+from vm_worker.intake.decoder import DecodeTask, Reply, serve
 
 IN_FLIGHT = 2  # tasks that a process holds: the second one waits in its pipe while the first is decoded
 
@@ -51,7 +51,7 @@ class _Process:
         self.ready = False
         self.held: deque[int] = deque()
 
-    def give(self, index: int, task: Task) -> bool:
+    def give(self, index: int, task: DecodeTask) -> bool:
         """Send a task; return False where the process is dead."""
         if not self.held:
             self._since = time.monotonic() if self.ready else self._since
@@ -110,7 +110,7 @@ class Decoders:
     ) -> None:
         self._end_all()
 
-    def run(self, tasks: Sequence[Task]) -> Iterator[tuple[int, Reply]]:
+    def run(self, tasks: Sequence[DecodeTask]) -> Iterator[tuple[int, Reply]]:
         """Yield each task's index and reply, as they come. Raises DecoderFault, and OSError for a full disk."""
         waiting = deque(range(len(tasks)))
         try:
@@ -124,7 +124,7 @@ class Decoders:
             if any(process.held for process in self._processes):
                 self._end_all()  # the run was given up: its answers must not reach the next run
 
-    def _hand_out(self, waiting: deque[int], tasks: Sequence[Task]) -> None:
+    def _hand_out(self, waiting: deque[int], tasks: Sequence[DecodeTask]) -> None:
         while waiting and len(self._processes) < min(self._most, len(tasks)):
             self._processes.append(_Process(self._bounds))
         for depth in range(1, IN_FLIGHT + 1):  # one for each before a second for any

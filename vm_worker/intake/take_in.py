@@ -10,11 +10,12 @@ from typing import TypeVar
 import numpy as np
 
 from jobs.limits import Limits
+from vm_worker.events import ProgressCallback
 from vm_worker.intake.annotations import Annotations
 from vm_worker.intake.arrays import Pixels
 from vm_worker.intake.dataset import Dataset
 from vm_worker.intake.decoder import Target
-from vm_worker.intake.examine import Opened, Place, Progress, examine, open_photos
+from vm_worker.intake.examine import Opened, Place, examine, open_photos
 from vm_worker.intake.mapped import taken
 from vm_worker.intake.pool import Bounds, Decoders
 from vm_worker.intake.survey import Survey, list_upload
@@ -38,7 +39,7 @@ class IntakeRequest:
     processes: int  # decoding processes
 
 
-def take_in(request: IntakeRequest, annotations: Annotations[S, T], progress: Progress) -> Dataset[T]:
+def take_in(request: IntakeRequest, annotations: Annotations[S, T], progress: ProgressCallback) -> Dataset[T]:
     """Make the dataset of a zip or folder, read by the annotations of its task.
 
     Equal sources and seeds give equal datasets on every machine. `progress` hears a fraction 0..1 and a sentence.

@@ -32,7 +32,7 @@ class ConfusedPair(AsJson):
 
 
 @dataclass(frozen=True)
-class Answer(AsJson):
+class PhotoAnswer(AsJson):
     """The model's first answer for a photo, such as a mistake that the report shows."""
 
     truth: str  # the photo's class
@@ -41,7 +41,7 @@ class Answer(AsJson):
     name: str | None = only_if_known()  # the photo's file name
 
 
-PictureRow = Answer | ConfusedPair  # a row of the report for a picture: the photo or the pair that the picture shows
+PictureRow = PhotoAnswer | ConfusedPair  # a row of the report for a picture, which shows the photo or the pair
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class HeldOutFigures(AsJson):
     per_class: tuple[ClassFigures, ...]
     confusion: tuple[tuple[int, ...], ...]  # a row for each true class, a column for each answer
     pairs: tuple[ConfusedPair, ...]  # most frequent first
-    mistakes: tuple[Answer, ...]  # most probable answer first
+    mistakes: tuple[PhotoAnswer, ...]  # most probable answer first
 
 
 @dataclass(frozen=True)

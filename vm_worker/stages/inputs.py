@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from jobs.errors import Bug
 from jobs.job import Stage
+from vm_worker.events import ProgressCallback
 from vm_worker.intake.dataset import Dataset
 from vm_worker.intake.survey import list_upload
 from vm_worker.intake.take_in import IntakeRequest, take_in
@@ -22,13 +22,12 @@ from vm_worker.tasks.task import Task, recognised
 DECODERS = 2  # decoding processes; more of them gain nothing on two cores
 
 # A function that receives the share of the photos that is read, 0..1, and a message.
-Tell = Callable[[float, str], None]
 
 
 class Inputs:
     """The photos, the weights and the winner of one attempt."""
 
-    def __init__(self, spec: Spec, results: CommittedResults, tell: Tell) -> None:
+    def __init__(self, spec: Spec, results: CommittedResults, tell: ProgressCallback) -> None:
         self._spec, self._results, self._tell = spec, results, tell
         self._dataset: Dataset[Any] | None = None
         self._task: Task | None = None

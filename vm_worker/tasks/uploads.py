@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from jobs.limits import Limits
+from vm_worker.events import ProgressCallback
 from vm_worker.intake import take_in as intake
 from vm_worker.intake import verdict as verdicts
 from vm_worker.intake.dataset import Dataset
-from vm_worker.intake.examine import Progress
 from vm_worker.intake.pool import Decoders
 from vm_worker.intake.survey import Survey, list_upload
 from vm_worker.intake.take_in import IntakeRequest
@@ -27,7 +27,7 @@ def survey(path: Path, limits: Limits, task: str = "") -> Survey:
     return listing
 
 
-def take_in(request: IntakeRequest, progress: Progress, task: str = "") -> Dataset[Any]:
+def take_in(request: IntakeRequest, progress: ProgressCallback, task: str = "") -> Dataset[Any]:
     """Make the dataset of a zip or folder. Raises the errors of `survey` and of `intake.take_in`."""
     found = list_upload(request.source, request.limits)
     return intake.take_in(request, recognised(found, task).annotations, progress)

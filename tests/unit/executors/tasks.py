@@ -8,12 +8,12 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from vm_worker.executors.executor import Tell
+from vm_worker.executors.executor import MessageSink
 
 kept: list[bytearray] = []
 
 
-def work(task: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
+def work(task: Mapping[str, Any], tell: MessageSink) -> dict[str, Any]:
     """Do what the task says."""
     match task["do"]:
         case "add":

@@ -13,12 +13,21 @@ from typing import Any
 
 import pytest
 
-from vm_worker.executors.executor import Executor, Growth, OutOfMemory, Result, Task, TaskFailed, found, lacks_memory
+from vm_worker.executors.executor import (
+    Executor,
+    ExecutorTask,
+    Growth,
+    OutOfMemory,
+    Result,
+    TaskFailed,
+    found,
+    lacks_memory,
+)
 from vm_worker.executors.local import LocalExecutor
 from vm_worker.executors.serial import SerialExecutor
 
 ENTRY = "tests.unit.executors.tasks:work"
-ADD: Task = {"do": "add", "numbers": [1, 2]}
+ADD: ExecutorTask = {"do": "add", "numbers": [1, 2]}
 
 Told = list[Mapping[str, Any]]
 

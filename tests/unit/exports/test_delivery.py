@@ -13,9 +13,10 @@ import pytest
 from jobs.errors import Bug
 from jobs.options import EXPORTS
 from tests.unit.exports.proofs import proof_of
+from vm_worker.events import ProgressCallback
 from vm_worker.exports import conversion, delivery, formats
 from vm_worker.exports.conversion import Conversion, Made
-from vm_worker.exports.delivery import Order, Tell, deliver
+from vm_worker.exports.delivery import Order, deliver
 from vm_worker.exports.formats import Format, Pace, Reader
 from vm_worker.exports.service import base
 from vm_worker.exports.verify import Proof
@@ -67,7 +68,7 @@ def nobody(fraction: float, message: str) -> None:
     """Hears how far it is."""
 
 
-def delivered(folder: Path, seconds: float = 1000.0, tell: Tell = nobody) -> dict[str, ExportRow]:
+def delivered(folder: Path, seconds: float = 1000.0, tell: ProgressCallback = nobody) -> dict[str, ExportRow]:
     rows = np.arange(4)
     proof = proof_of(folder / "x.npy", rows, rows, np.zeros((4, 2), np.float32), folder, 10.0)
     wanted = tuple(formats.wanted(EXPORTS))

@@ -20,7 +20,7 @@ import pytest
 from PIL import Image
 
 from tests.unit.intake.crafted import deflated, encoded, photo, picture
-from vm_worker.intake.decoder import Reply, Target, Task, decode, serve
+from vm_worker.intake.decoder import DecodeTask, Reply, Target, decode, serve
 from vm_worker.intake.extents import DamagedEntry, Extent
 from vm_worker.intake.images import read_square
 from vm_worker.intake.pool import Bounds, DecoderFault, Decoders
@@ -85,7 +85,7 @@ def _target(folder: Path, size: int) -> Target:
 def test_decodes_into_every_target(tmp_path: Path) -> None:
     extent = _file(photo(1), tmp_path)
     targets = (_target(tmp_path, 8), _target(tmp_path, 16))
-    reply = decode(Task(extent, targets, PIXELS))
+    reply = decode(DecodeTask(extent, targets, PIXELS))
     assert reply.reason is None
     assert len(reply.content) == 64
     for target in targets:
@@ -95,7 +95,8 @@ def test_decodes_into_every_target(tmp_path: Path) -> None:
 
 def test_same_pixels_in_another_file_are_seen(tmp_path: Path) -> None:
     replies = [
-        decode(Task(_file(encoded(picture(1), kind), tmp_path, kind), (), PIXELS)) for kind in ("PNG", "BMP", "JPEG")
+        decode(DecodeTask(_file(encoded(picture(1), kind), tmp_path, kind), (), PIXELS))
+        for kind in ("PNG", "BMP", "JPEG")
     ]
     png, bmp, jpeg = replies
     assert png.pixels == bmp.pixels != jpeg.pixels
@@ -103,17 +104,17 @@ def test_same_pixels_in_another_file_are_seen(tmp_path: Path) -> None:
 
 
 def test_says_why_a_photo_is_no_good(tmp_path: Path) -> None:
-    assert decode(Task(_file(b"text", tmp_path), (), PIXELS)) == Reply(
+    assert decode(DecodeTask(_file(b"text", tmp_path), (), PIXELS)) == Reply(
         reason="is not a JPEG, PNG, WebP, GIF or BMP picture", is_picture=False
     )
-    assert decode(Task(_file(photo(1), tmp_path), (), 100)).reason == "has more than 0.0001 megapixels"
-    assert decode(Task(Extent(str(tmp_path / "gone"), 0, 1, 1), (), PIXELS)).reason == "cannot be opened"
+    assert decode(DecodeTask(_file(photo(1), tmp_path), (), 100)).reason == "has more than 0.0001 megapixels"
+    assert decode(DecodeTask(Extent(str(tmp_path / "gone"), 0, 1, 1), (), PIXELS)).reason == "cannot be opened"
 
 
 def test_a_fault_of_the_machine_is_not_the_photos(tmp_path: Path) -> None:
     missing = Target(str(tmp_path / "no" / "where.npy"), 0, 8)
-    assert decode(Task(_file(photo(1), tmp_path), (missing,), PIXELS)).fault
-    assert decode(Task(Extent(str(tmp_path / "gone.zip"), 0, 1, 1, crc=0), (), PIXELS)).fault
+    assert decode(DecodeTask(_file(photo(1), tmp_path), (missing,), PIXELS)).fault
+    assert decode(DecodeTask(Extent(str(tmp_path / "gone.zip"), 0, 1, 1, crc=0), (), PIXELS)).fault
 
 
 @pytest.fixture
@@ -129,7 +130,7 @@ def keeps_process_settings() -> Iterator[None]:
 @pytest.mark.usefixtures("keeps_process_settings")
 def test_serves_until_the_other_end_closes(tmp_path: Path) -> None:
     ours, theirs = multiprocessing.Pipe()
-    ours.send(Task(_file(photo(1), tmp_path), (), PIXELS))
+    ours.send(DecodeTask(_file(photo(1), tmp_path), (), PIXELS))
     # Closing at once would lose what it answers; a half-closed pipe needs another process.
     reader = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1)"], pass_fds=[ours.fileno()])
     ours.close()
@@ -155,8 +156,8 @@ def _die() -> None:
     os._exit(1)
 
 
-def _tasks(folder: Path, odd: dict[int, Any], count: int = 8) -> list[Task]:
-    return [Task(odd.get(n) or _file(photo(n), folder, str(n)), (), PIXELS) for n in range(count)]
+def _tasks(folder: Path, odd: dict[int, Any], count: int = 8) -> list[DecodeTask]:
+    return [DecodeTask(odd.get(n) or _file(photo(n), folder, str(n)), (), PIXELS) for n in range(count)]
 
 
 @pytest.mark.parametrize("processes", [1, 2])
@@ -185,7 +186,7 @@ def test_a_photo_that_needs_too_much_memory_is_named(tmp_path: Path) -> None:
 def test_a_full_disk_is_our_fault(tmp_path: Path) -> None:
     missing = Target(str(tmp_path / "no" / "where.npy"), 0, 8)
     with Decoders(1) as pool, pytest.raises(OSError, match="No such file"):
-        list(pool.run([Task(_file(photo(1), tmp_path), (missing,), PIXELS)]))
+        list(pool.run([DecodeTask(_file(photo(1), tmp_path), (missing,), PIXELS)]))
 
 
 def test_processes_that_do_not_start_are_our_fault(tmp_path: Path) -> None:
@@ -204,12 +205,12 @@ def test_a_run_given_up_half_way_does_not_disturb_the_next(tmp_path: Path) -> No
 PARENT = """
 import sys, time
 from vm_worker.intake.pool import Decoders
-from vm_worker.intake.decoder import Task
+from vm_worker.intake.decoder import DecodeTask
 from vm_worker.intake.extents import Extent
 if __name__ == "__main__":
     pool = Decoders(2)
     extent = Extent(sys.argv[1], 0, 1, 1)
-    list(pool.run([Task(extent, (), 1)] * 4))
+    list(pool.run([DecodeTask(extent, (), 1)] * 4))
     print(*[process._process.pid for process in pool._processes], flush=True)
     time.sleep(600)
 """

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.unit.intake import jpegs, pngs, rasters
-from vm_worker.intake.decoder import Reply, Task
+from vm_worker.intake.decoder import DecodeTask, Reply
 from vm_worker.intake.extents import Extent
 from vm_worker.intake.images import BadImage, NotAnImage, read_squares
 from vm_worker.intake.pool import Bounds, Decoders
@@ -89,7 +89,7 @@ def decoded(pictures: Iterable[bytes], folder: Path, pool: Decoders) -> list[Rep
     for number, data in enumerate(pictures):
         path = folder / str(number)
         path.write_bytes(data)
-        tasks.append(Task(Extent(str(path), 0, len(data), len(data)), (), PIXELS))
+        tasks.append(DecodeTask(Extent(str(path), 0, len(data), len(data)), (), PIXELS))
     return [reply for _, reply in sorted(pool.run(tasks), key=lambda pair: pair[0])]
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from vm_worker.evaluation.metrics import MISTAKES_SHOWN, confused_pairs, evaluate
 from vm_worker.learn.statistics import wilson
-from vm_worker.results.evaluated import Answer, ClassFigures, HeldOutFigures
+from vm_worker.results.evaluated import ClassFigures, HeldOutFigures, PhotoAnswer
 
 CLASSES = ("cat", "dog", "owl")
 
@@ -74,7 +74,7 @@ def test_a_probability_of_zero_gives_a_finite_loss() -> None:
 def test_mistakes_are_named_surest_first() -> None:
     probabilities = np.array([[0.6, 0.4, 0], [0.9, 0.1, 0], [0.2, 0.8, 0]])
     result = evaluate(probabilities, np.array([1, 1, 1]), CLASSES, ["dim.jpg", "sure.jpg", "right.jpg"])
-    assert result.mistakes == (Answer("dog", "cat", 0.9, "sure.jpg"), Answer("dog", "cat", 0.6, "dim.jpg"))
+    assert result.mistakes == (PhotoAnswer("dog", "cat", 0.9, "sure.jpg"), PhotoAnswer("dog", "cat", 0.6, "dim.jpg"))
 
 
 def test_mistakes_are_cut_and_nameless_without_names() -> None:

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from vm_worker.executors.choice import chosen
-from vm_worker.executors.executor import Executor, OutOfMemory, Result, TaskFailed, Tell
+from vm_worker.executors.executor import Executor, MessageSink, OutOfMemory, Result, TaskFailed
 from vm_worker.learn.atomic_files import replacing
 from vm_worker.learn.budget import Budget
 from vm_worker.learn.features import engines, openvino
@@ -128,7 +128,7 @@ def _shard(number: int, source: Source, part: slice) -> dict[str, Any]:
 _engines: dict[tuple[str, str], Engine] = {}  # the last task's engine, by network and engine name
 
 
-def work(task: Mapping[str, Any], tell: Tell) -> Mapping[str, Any]:
+def work(task: Mapping[str, Any], tell: MessageSink) -> Mapping[str, Any]:
     """Compute one shard in an executor's process: its features go into the file that the task names."""
     engine = _engine(WeightFile(**task["weight"] | {"path": Path(task["weight"]["path"])}), task["way"], task["out"])
     rows = np.asarray(task["rows"], np.int64)

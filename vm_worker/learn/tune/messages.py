@@ -20,7 +20,7 @@ ENDED, PRUNED, LATE = "ended", "pruned", "out_of_time"  # states of a result
 
 
 @dataclass(frozen=True)
-class Task(AsJson):
+class TuningTask(AsJson):
     """The part that all tasks share."""
 
     do: ClassVar[str]
@@ -34,7 +34,7 @@ class Task(AsJson):
 
 
 @dataclass(frozen=True)
-class SurveyTask(Task):
+class SurveyTask(TuningTask):
     """The task to measure how fast the network runs and trains on this machine."""
 
     do = "survey"
@@ -43,7 +43,7 @@ class SurveyTask(Task):
 
 
 @dataclass(frozen=True)
-class PrepareTask(Task):
+class PrepareTask(TuningTask):
     """The task to compute the activations at a cut, and to judge heads."""
 
     do = "prepare"
@@ -53,7 +53,7 @@ class PrepareTask(Task):
 
 
 @dataclass(frozen=True)
-class TrialTask(Task):
+class TrialTask(TuningTask):
     """The task to train above a cut on the training rows, judge on the validation rows, and write the weights."""
 
     do = "trial"
@@ -76,7 +76,7 @@ class LastTraining(AsJson):
 
 
 @dataclass(frozen=True)
-class FinalTask(Task):
+class FinalTask(TuningTask):
     """The task to train on train+validation and write the weights; without `training`, to train the head alone."""
 
     do = "final"

@@ -16,7 +16,7 @@ from vm_worker.learn.tune.messages import (
     PrepareTask,
     Surveyed,
     SurveyTask,
-    Task,
+    TuningTask,
     late,
 )
 from vm_worker.learn.tune.recipe import Views
@@ -44,5 +44,5 @@ class TaskRunner:
         result = self._ask(FinalTask(self.inputs, self.budget.remaining(), cut, views, weights, training))
         return None if late(result) else Finished.from_json(result)
 
-    def _ask(self, task: Task) -> Mapping[str, Any]:
+    def _ask(self, task: TuningTask) -> Mapping[str, Any]:
         return self.executor.submit(task.message()).result()

@@ -15,7 +15,7 @@ from typing import Generic, TypeVar
 import numpy as np
 
 from jobs.json_values import JsonObject
-from vm_worker.executors.executor import Tell
+from vm_worker.executors.executor import MessageSink
 from vm_worker.learn import free_memory
 from vm_worker.learn.arrays import Floats
 from vm_worker.learn.atomic_files import replacing
@@ -35,9 +35,9 @@ from vm_worker.learn.tune.messages import (
     PrepareTask,
     Surveyed,
     SurveyTask,
-    Task,
     TrialResult,
     TrialTask,
+    TuningTask,
 )
 from vm_worker.learn.tune.recipe import Views, cuts
 from vm_worker.learn.tune.split_network import SplitNetwork
@@ -49,7 +49,7 @@ ENTRY = "vm_worker.learn.tune.tasks:work"
 # was not so fast ran by Keras there.
 FASTER = 1.6
 
-T = TypeVar("T", bound=Task)
+T = TypeVar("T", bound=TuningTask)
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class TaskContext(Generic[T]):
     network: SplitNetwork
     task: T
     budget: Budget
-    tell: Tell
+    tell: MessageSink
 
     def activations(self, layer: str, views: Views) -> TailInputs:
         """Return the activations at the cut of this layer. Raises OutOfTime, and OSError for a full disk."""
@@ -69,7 +69,7 @@ class TaskContext(Generic[T]):
 _networks: dict[Path, SplitNetwork] = {}  # the last task's network, by its job's folder; never more than one
 
 
-def work(message: JsonObject, tell: Tell) -> JsonObject:
+def work(message: JsonObject, tell: MessageSink) -> JsonObject:
     """Do what the message asks for. The end of the time is a result and raises no error."""
     kind, function = TASKS[str(message["do"])]
     task = kind.from_json(message)
@@ -81,7 +81,7 @@ def work(message: JsonObject, tell: Tell) -> JsonObject:
         free_memory.give_back()
 
 
-def _network(task: Task) -> SplitNetwork:
+def _network(task: TuningTask) -> SplitNetwork:
     folder = task.inputs.folder
     if folder not in _networks:
         _networks.clear()
@@ -197,7 +197,7 @@ def _point(number: int, epoch: Epoch) -> EpochPoint:
     )
 
 
-TASKS: Mapping[str, tuple[type[Task], Callable[[TaskContext], JsonObject]]] = {  # type: ignore[type-arg]  # each its own
+TASKS: Mapping[str, tuple[type[TuningTask], Callable[[TaskContext], JsonObject]]] = {  # type: ignore[type-arg]  # each its own
     SurveyTask.do: (SurveyTask, survey),
     PrepareTask.do: (PrepareTask, prepare),
     TrialTask.do: (TrialTask, one_trial),

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tests.unit.learn.photos import textures, weight
-from vm_worker.executors.executor import Result, Task
+from vm_worker.executors.executor import ExecutorTask, Result
 from vm_worker.executors.serial import SerialExecutor
 from vm_worker.learn.budget import Budget
 from vm_worker.learn.features import engines, extraction, shards
@@ -112,7 +112,7 @@ def test_what_comes_late_of_one_time_is_not_taken_for_the_next_ones(
             np.save(out, np.full((ROWS, *desk.engine.shape), 7, np.float32))
         return extraction.extract(*arguments)  # type: ignore[arg-type]
 
-    def noted(task: Task) -> Future[Result]:
+    def noted(task: ExecutorTask) -> Future[Result]:
         asked.append(Path(str(task["out"])))
         return submit(task)
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from jobs.json_values import Json
-from vm_worker.executors.executor import Tell
+from vm_worker.executors.executor import MessageSink
 
 CUTS = ("block7a_expand_conv", "block6b_expand_conv", "block6a_expand_conv", "block5a_expand_conv", "image")
 asked: list[Mapping[str, Any]] = []
@@ -22,7 +22,7 @@ broken: set[str] = set()  # what raises an error
 delay = 0.0  # seconds of a trial
 
 
-def work(task: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
+def work(task: Mapping[str, Any], tell: MessageSink) -> dict[str, Any]:
     """Answer the task."""
     asked.append(task)
     if task["do"] in late:
@@ -33,14 +33,14 @@ def work(task: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
     return answers[task["do"]](task, tell)
 
 
-def _survey(task: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
+def _survey(task: Mapping[str, Any], tell: MessageSink) -> dict[str, Any]:
     shares = dict(zip(CUTS, (0.05, 0.1, 0.2, 0.5, 1.0), strict=True))
     seconds = {"forward": 1e-4, "step": 3e-4, "frozen": 1 / task["images_per_second"], "view_seconds": 1e-5}
     counts = {"activations_at": dict.fromkeys(CUTS, 1000), "activations_above": dict.fromkeys(CUTS, 1000)}
     return {"state": "ended", "share_above": shares, "products": "float32", **counts, **seconds}
 
 
-def _prepare(task: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
+def _prepare(task: Mapping[str, Any], tell: MessageSink) -> dict[str, Any]:
     folder = Path(task["inputs"]["folder"])
     for name in ("head", "views"):
         np.save(folder / f"{name}.npy", np.full((12, 3), 1 / 3, np.float32))
@@ -57,7 +57,7 @@ def _score(error: float) -> dict[str, float]:
     return {"accuracy": round(1 - error, 4), "loss": error, "error": error}
 
 
-def _trial(task: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
+def _trial(task: Mapping[str, Any], tell: MessageSink) -> dict[str, Any]:
     recipe = task["recipe"]
     if recipe["batch"] > memory:
         raise MemoryError
@@ -73,7 +73,7 @@ def _trial(task: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
     return {**result, "errors": [found] * recipe["epochs"], "pace": 1e-4, "seconds": 0.5}
 
 
-def _final(task: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
+def _final(task: Mapping[str, Any], tell: MessageSink) -> dict[str, Any]:
     training = task["training"] or {"start": "", "epochs": 0}
     if training["start"]:
         assert Path(training["start"]).read_text() == "weights", "a trial's own"
