@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import socket
 
-BACKLOG = 2048  # connections that wait; a race of fifty threads must not be refused
+BACKLOG = 2048  # connections that may wait; a test with fifty threads at once must not be refused
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Listen, and print `listening on http://HOST:PORT`: how a starter learns a free port (0) and that it may connect.
+    """Listen, and print `listening on http://HOST:PORT`.
 
-    Raises OSError where the port is taken.
+    The line tells the parent process which free port was chosen (for port 0), and that it may connect. Raises OSError
+    when the port is used.
     """
-    # asyncio switches Nagle's algorithm off only for sockets that say TCP: 40 ms an answer otherwise.
+    # asyncio disables Nagle's algorithm only for sockets with the protocol TCP; else an answer takes 40 ms longer.
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

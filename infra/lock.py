@@ -9,12 +9,12 @@ from pathlib import Path
 
 
 class FolderInUseError(Exception):
-    """Another program holds the folder."""
+    """The error that another program uses the folder."""
 
 
 @contextmanager
 def only_one(folder: Path) -> Iterator[None]:
-    """Hold the folder; the lock ends with its process, however that ends. Raises FolderInUseError."""
+    """Lock the folder. The lock ends with its process, even after a crash. Raises FolderInUseError."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as file:
         try:

@@ -1,4 +1,4 @@
-"""Writes the cloud function's zip: `python -m infra.package OUT.zip`. Equal sources make equal zips, byte for byte."""
+"""Write the cloud function's zip: `python -m infra.package OUT.zip`. Equal sources make equal zips, byte for byte."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("function", "jobs", "templates")
-CLIENT_SIDE = ("function/client.py", "function/resumable.py")  # the API from the other side
+CLIENT_SIDE = ("function/client.py", "function/resumable.py")  # the client of the API, which the function does not need
 REQUIREMENTS = ROOT / "infra" / "gcp" / "requirements.txt"
 MAIN = '"""What functions-framework looks for."""\n\nfrom function.main import handle\n\n__all__ = ["handle"]\n'
 DATE = (1980, 1, 1, 0, 0, 0)
@@ -17,7 +17,7 @@ MODE = 0o644 << 16
 
 
 def members() -> Iterator[tuple[str, bytes]]:
-    """List names and contents, in the order of the names within each package."""
+    """Yield names and contents, sorted by name within each package."""
     yield "main.py", MAIN.encode()
     yield "requirements.txt", REQUIREMENTS.read_bytes()
     for package in PACKAGES:
@@ -28,7 +28,7 @@ def members() -> Iterator[tuple[str, bytes]]:
 
 
 def write(out: Path) -> Path:
-    """Write the zip; returns its path. Raises OSError where it cannot be written."""
+    """Write the zip; return its path. Raises OSError when it cannot be written."""
     out.parent.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(out, "w") as archive:
         for name, data in members():
@@ -40,7 +40,7 @@ def write(out: Path) -> Path:
 
 
 def main(arguments: list[str]) -> int:
-    """Run the command; returns its exit status."""
+    """Run the command; return its exit status."""
     if len(arguments) != 1:
         sys.stderr.write("usage: python -m infra.package OUT.zip\n")
         return 2

@@ -97,8 +97,8 @@ class Records:
     def update(self, job_id: str, change: Change, *, patient: bool = False) -> Record:
         """Apply a change again and again until the write succeeds. Raises UserError `not_found`, Transient.
 
-        A storage that does not answer ends the call at once, after the waits of the store itself; with `patient`, it is
-        tried again and again.
+        A read without an answer ends the call, as the store itself has already waited for it. With `patient`, the read
+        is repeated.
         """
         write_id = _fresh()
         before: Job | None = None  # the job that the last try was based on
@@ -146,7 +146,7 @@ class Records:
         raise Transient(f"the record of job {record.job.short_id} cannot be written")
 
     def _reread(self, record: Record, write_id: str) -> Record:
-        """Read the record after a failed write: it holds this write, or that of another writer who left the lease."""
+        """Read the record after a failed write. Raises LeaseLost when it has another owner."""
         current = self.read(record.job.id)
         if current is not None and current.job.write_id == write_id:
             return current

@@ -1,4 +1,4 @@
-"""`modelmail bench-architectures`: four small networks at four widths, trained from nothing on one's own photos."""
+"""`modelmail bench-architectures`: four small networks at four widths, trained from scratch on the user's photos."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ NOTE = (
 
 
 def run(source: Path, minutes: float, as_json: bool) -> int:
-    """Print the table as it grows; returns the exit status: 1 for photos that cannot be used."""
+    """Print the table as it grows; return the exit status: 1 for photos that cannot be used."""
     screen = Screen(to_stderr=as_json)
     hush_tensorflow()
     rows = []

@@ -1,4 +1,4 @@
-"""`modelmail check`: the service's own verdict on zips and folders, without sending or training."""
+"""`modelmail check`: the service's verdict on zips and folders, without sending or training."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from vm_worker.intake.pool import Bounds, DecoderFault, Decoders
 from vm_worker.intake.verdict import Verdict
 from vm_worker.tasks.uploads import verdict
 
-SKIPPED_SHOWN = 20  # lines a path, for people; --json has them all
+SKIPPED_SHOWN = 20  # lines for a path on a terminal; --json has them all
 WRONG = 2  # exit status: nothing can be checked here
-INTERRUPTED = 130  # exit status, as shells give for Ctrl-C
+INTERRUPTED = 130  # exit status, the one that shells use for Ctrl-C
 
 
 def check(paths: Sequence[str | Path], json_lines: bool) -> None:
-    """Print one verdict a path, as it is known. Exit status: 0 when all are accepted, 1 otherwise.
+    """Print a verdict for each path as soon as it is known. Exit status: 0 when all are accepted, 1 otherwise.
 
-    A photo that ends or hangs its decoding process costs that photo, never the command.
+    A photo that crashes its decoding process or makes it hang is reported as bad; the command goes on.
     """
     _speak_anything()
     try:
@@ -40,7 +40,7 @@ def check(paths: Sequence[str | Path], json_lines: bool) -> None:
 
 def _check(paths: Iterable[str | Path], json_lines: bool, limits: Limits) -> bool:
     accepted = True
-    with Decoders(1, Bounds.of(limits)) as decoders:  # started once, for all paths
+    with Decoders(1, Bounds.of(limits)) as decoders:  # one process for all paths
         for path in paths:
             said = verdict(Path(path), limits, decoders)
             accepted = accepted and said.accepted
@@ -49,7 +49,7 @@ def _check(paths: Iterable[str | Path], json_lines: bool, limits: Limits) -> boo
 
 
 def _speak_anything() -> None:
-    """A terminal without UTF-8 shows escapes where it lacks a character; it does not end the command."""
+    """Let a terminal without UTF-8 show escapes for characters that it lacks. An error would end the command."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
 

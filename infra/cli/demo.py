@@ -1,4 +1,4 @@
-"""`modelmail demo`: the whole journey on this machine, through the real parts."""
+"""`modelmail demo`: a whole job on this machine, by the real programs."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ from jobs.errors import ModelmailError
 from jobs.limits import Limits
 
 EXPORTS = ("h5", "keras")
-MAIL_SECONDS = 60.0  # the outcome promises the mail; sending it takes a second
+MAIL_SECONDS = 60.0  # the mail is promised when the job ends; sending it takes a second
 DELETE_SECONDS = 10.0
-PREDICT_SECONDS = 120.0  # TensorFlow's import on a cold disk, and one photo
-MAIL_NAME = re.compile(r"\d+-.+")  # what the mailbox writes; nothing else in its folder is ours to remove
+PREDICT_SECONDS = 120.0  # time to import TensorFlow from a slow disk, and for one photo
+MAIL_NAME = re.compile(r"\d+-.+")  # the names that the mailbox writes; other files in its folder are never removed
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Wish:
 
 
 def run(wish: Wish) -> int:
-    """Run the demo; returns the exit status: 0 only when every step worked."""
+    """Run the demo; return the exit status: 0 only when every step worked."""
     signal.signal(signal.SIGTERM, _terminated)
     keep_proxies_out()
     screen, outcome = Screen(to_stderr=wish.as_json), Outcome()
@@ -102,7 +102,7 @@ def _source(wish: Wish, work: Path, screen: Screen) -> Path:
 
 
 def _options(wish: Wish, source: Path, limits: Limits) -> dict[str, object]:
-    """Choose the options. The built-in photos are so few that the usual rule gives them the least, 2 minutes."""
+    """Return the options. The built-in photos are so few that the usual rule gives the minimum, 2 minutes."""
     minutes = photos.default_minutes(source, limits) if wish.minutes is None else wish.minutes
     return {"minutes": minutes, "exports": list(EXPORTS)}
 
@@ -117,7 +117,7 @@ def _follow(submission: SubmissionAnswer, stack: Stack, screen: Screen) -> Statu
     try:
         return follow(stack.function_url, submission, screen, stack.check)
     except BaseException:
-        # Ctrl-C, or a part that broke: the next demo must not train this one's photos first.
+        # After Ctrl-C or an error: the next demo must not first train on this demo's photos.
         with suppress(OSError):
             requests.delete(submission.delete_url, timeout=DELETE_SECONDS)
         raise
@@ -140,14 +140,14 @@ def _text(mail: Path) -> str:
 
 
 def _read_out(outcome: Outcome, screen: Screen) -> None:
-    """Show what the mail says of a job that ended without a model, and where it lies."""
+    """Show the mail's text about a job that ended without a model, and the path of the mail."""
     if outcome.mail_eml is not None:
         screen.say(_text(outcome.mail_eml).strip())
     screen.say(f"Mail: {outcome.mail_eml}")
 
 
 def _predict(model: Path, photo: photos.TestPhoto) -> Prediction:
-    """Ask `modelmail predict` about the photo, in a process that knows nothing of this one."""
+    """Ask `modelmail predict` about the photo, in a separate process."""
     command = [sys.executable, "-P", "-m", "infra.cli.main", "predict", str(model), str(photo.copy), "--json"]
     answer = subprocess.run(  # noqa: S603  our own program, no shell
         command, capture_output=True, text=True, timeout=PREDICT_SECONDS

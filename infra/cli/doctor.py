@@ -1,4 +1,4 @@
-"""`modelmail doctor`: what this machine has for the job, and what it lacks."""
+"""`modelmail doctor`: a check of this machine's parts that training and reports need."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome", "firefox")
 class Needs:
     """The figures and parts that a machine is checked against."""
 
-    memory: int = 3 * GIB  # bytes; a job of 20,000 photos, see the scale benchmark
-    disk: int = 10 * GIB  # bytes; decoded photos and activations of a large job
+    memory: int = 3 * GIB  # enough for a job of 20,000 photos; see the scale benchmark
+    disk: int = 10 * GIB  # enough for decoded photos and activations of a large job
     ports: Ports = field(default_factory=Ports)
-    extras: Mapping[str, tuple[str, str]] = field(  # extra -> its module, and what it is for
+    extras: Mapping[str, tuple[str, str]] = field(  # extra -> its module, and its purpose
         default_factory=lambda: {
             "fast": ("openvino", "frozen networks run several times faster on CPUs with bf16 units"),
             "exports": ("ai_edge_litert", "TFLite, ONNX and the self-contained service"),
@@ -44,7 +44,7 @@ NEEDS = Needs()
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of the answer. `state` is "good", "poor" (works, with less) or "bad" (training does not work)."""
+    """A line of the answer. `state` is "good", "poor" (works, with less) or "bad" (training does not work)."""
 
     what: str
     state: str
@@ -53,7 +53,7 @@ class Finding:
 
 
 def run(data: Path, as_json: bool, needs: Needs = NEEDS) -> int:
-    """Print the findings; returns the exit status: 0 when training works here."""
+    """Print the findings; return the exit status: 0 when training works here."""
     screen = Screen(to_stderr=as_json)
     try:
         settings = Settings.from_env()
@@ -100,7 +100,7 @@ def _machine(data: Path, needs: Needs) -> Iterator[Finding]:
 
 
 def _weights(settings: Settings) -> Iterator[Finding]:
-    """Tell which networks can be candidates here."""
+    """Yield findings about the networks that can be candidates here."""
     if find_spec("keras") is None:
         return
     from vm_worker.learn.networks.catalogue import CATALOGUE
@@ -128,7 +128,7 @@ def _extras(needs: Needs) -> Iterator[Finding]:
 
 
 def _looks() -> Iterator[Finding]:
-    """Look for what pictures and pages need."""
+    """Yield findings about the parts that draw pictures and pages."""
     if find_spec("matplotlib") is not None:
         from vm_worker.evaluation import style
 

@@ -1,4 +1,4 @@
-"""`modelmail emulator`: only the buckets."""
+"""`modelmail emulator`: the buckets without the rest of the service."""
 
 from __future__ import annotations
 

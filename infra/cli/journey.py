@@ -1,4 +1,4 @@
-"""The steps from photos to a finished job, by the service's own HTTP interface."""
+"""The steps from photos to a finished job, over the service's HTTP interface."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Order:
 
 
 def send(order: Order, screen: Screen, memory: Memory | None = None) -> SubmissionAnswer:
-    """Submit and upload; with a memory, go on with an upload of the same order that was cut off.
+    """Submit and upload; with a memory, continue an interrupted upload of the same order.
 
     Raises ClientError with the service's code and message.
     """
@@ -52,7 +52,7 @@ def send(order: Order, screen: Screen, memory: Memory | None = None) -> Submissi
 def follow(
     url: str, submission: SubmissionAnswer, screen: Screen, check: Callable[[], None] = lambda: None
 ) -> StatusAnswer:
-    """Show the job until it ends; returns its last status. `check` is called at each poll and may raise."""
+    """Show the job until it ends; return its last status. `check` is called at each poll and may raise."""
 
     def watched() -> Iterator[StatusAnswer]:
         for status in Client(url).follow(submission.status_url):
@@ -66,7 +66,7 @@ def follow(
 
 
 def download(status: StatusAnswer, folder: Path) -> dict[str, Path]:
-    """Download every file of a job that is done; returns name -> path. Raises ClientError."""
+    """Download every file of a job that is done; return name -> path. Raises ClientError."""
     folder.mkdir(parents=True, exist_ok=True)
     files = {file.name: folder / Path(file.name).name for file in status.files}
     with Client(status.files[0].url) as client:
@@ -76,11 +76,11 @@ def download(status: StatusAnswer, folder: Path) -> dict[str, Path]:
 
 
 def _cut_off(client: Client, memory: Memory | None, key: str) -> Cut | None:
-    """Find the upload to go on with: its job must still wait for the zip."""
+    """Return the upload to continue, or None. Its job must still wait for the zip."""
     cut = memory.find(key) if memory else None
     try:
         waits = cut is not None and client.status(cut.submission.status_url).status == "awaiting_upload"
-    except ClientError:  # the job is gone
+    except ClientError:  # the job does not exist any more
         waits = False
     return cut if waits else None
 

@@ -1,4 +1,4 @@
-"""`modelmail latency`: how long TFLite models take for one photo on this machine."""
+"""`modelmail latency`: the time that TFLite models take for one photo on this machine."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from vm_worker.learn.latency import measurement
 from vm_worker.learn.networks.catalogue import CATALOGUE
 from vm_worker.results.exported import Latency
 
-NETWORK_SECONDS = 300.0  # for converting and measuring one network, at most
+NETWORK_SECONDS = 300.0  # time limit to convert and measure one network
 
 
 def run(models: Sequence[Path], as_json: bool) -> int:
-    """Print a row for each model, or for each network of the catalogue; returns the exit status: 2 without a model."""
+    """Print a row for each model, or for each network of the catalogue; return the exit status: 2 without a model."""
     screen = Screen(to_stderr=as_json)
     with tempfile.TemporaryDirectory(prefix="modelmail-") as scratch:
         try:
@@ -48,7 +48,7 @@ def _line(name: str, row: Latency) -> str:
 
 
 def _models(models: Sequence[Path], scratch: Path) -> dict[str, Latency]:
-    """Measure the models; returns name -> figures. Raises ValueError for what holds no TFLite model."""
+    """Measure the models; return name -> figures. Raises ValueError for a path without a TFLite model."""
     files: dict[Path, str] = {}
     for given in models:
         for path in _files(given, scratch / f"{len(files)}.tflite"):
@@ -58,7 +58,7 @@ def _models(models: Sequence[Path], scratch: Path) -> dict[str, Latency]:
 
 
 def _files(given: Path, scratch: Path) -> list[Path]:
-    """Find the TFLite files of a folder, of a service.pyz, or a file itself."""
+    """Return the TFLite files in a folder or a service.pyz, or the given file itself."""
     if given.suffix == ".pyz":
         scratch.write_bytes(from_zip(given).model)
         return [scratch]
@@ -69,7 +69,7 @@ def _files(given: Path, scratch: Path) -> list[Path]:
 
 
 def _networks(scratch: Path, screen: Screen) -> dict[str, Latency]:
-    """Measure each network of the catalogue; what was measured before is remembered."""
+    """Measure each network of the catalogue; figures of earlier measurements are reused."""
     memory = measurement.Memory()
     for key, row in CATALOGUE.items():
         if memory.get(key) is None:

@@ -1,4 +1,4 @@
-"""The command `modelmail`. Each subcommand lives in a module of its own, imported when it is called."""
+"""The command `modelmail`. Each subcommand is in its own module, which is imported when it is called."""
 
 from __future__ import annotations
 

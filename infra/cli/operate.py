@@ -1,4 +1,4 @@
-"""`modelmail jobs`: the operator's view of an installation, by the settings of its worker."""
+"""`modelmail jobs`: the operator's view of an installation, with the settings of its worker."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from jobs.job import Job, Status
 from jobs.queue import Queue
 from jobs.settings import Settings
 
-ENDED = (Status.EXPIRED, Status.DELETED)  # shown with --all alone
+ENDED = (Status.EXPIRED, Status.DELETED)  # states that only --all shows
 
 
 def show(everything: bool, as_json: bool) -> int:
-    """List the jobs, the newest first; returns the exit status."""
+    """List the jobs, the newest first; return the exit status."""
 
     def work(queue: Queue, screen: Screen) -> int:
         jobs = sorted((record.job for record in operator.everything(queue)), key=lambda job: job.created_at)
@@ -36,7 +36,7 @@ def show(everything: bool, as_json: bool) -> int:
 
 
 def act(action: str, job_id: str, as_json: bool) -> int:
-    """Retry or cancel one job; returns the exit status."""
+    """Retry or cancel one job; return the exit status."""
     actions = {"retry": operator.retry, "cancel": operator.cancel}
 
     def work(queue: Queue, screen: Screen) -> int:
@@ -64,7 +64,7 @@ def _with_queue(work: Callable[[Queue, Screen], int], as_json: bool) -> int:
 
 @dataclass(frozen=True)
 class JobRow:
-    """One line of the list. It holds no address and no whole id: what is on a screen may be seen."""
+    """A line of the list. It holds no address and no complete id, as other people may see the screen."""
 
     job: str
     status: str
@@ -75,8 +75,8 @@ class JobRow:
     takeovers: int
     preemptions: int
     crashes: int
-    error: str | None  # its code
-    mails: Mapping[str, str]  # kind -> state
+    error: str | None  # code of the error
+    mails: Mapping[str, str]  # kind of mail -> its state
 
 
 def _row(job: Job, now: datetime) -> JobRow:

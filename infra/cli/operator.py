@@ -1,4 +1,4 @@
-"""The commands below `modelmail jobs`."""
+"""The subcommands of `modelmail jobs`."""
 
 from __future__ import annotations
 

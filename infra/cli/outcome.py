@@ -16,7 +16,7 @@ from jobs.shown import ACCURACY, CandidateShown
 
 
 class DemoFailed(Exception):
-    """A step of the demo did not work; the message says which and why."""
+    """The error of a step that did not work. The message names the step and the reason."""
 
 
 @dataclass(frozen=True)
@@ -25,12 +25,12 @@ class Prediction:
 
     image: str
     label: str
-    probability: float  # 0..1
+    probability: float  # probability of the class, 0..1
 
 
 @dataclass
 class Outcome:
-    """The outcome, filled step by step, so that a demo that breaks still tells how far it came."""
+    """The outcome of a demo. It is filled step by step, so that an interrupted demo still shows its completed steps."""
 
     job_id: str | None = None
     status: str | None = None
@@ -43,15 +43,15 @@ class Outcome:
 
     @property
     def exit_status(self) -> int:
-        """The exit status: 0 only for a job that is done and a demo without a fault."""
+        """The exit status: 0 only for a job that is done and a demo without an error."""
         return 0 if self.status == "done" and self.error is None else 1
 
     def fail(self, code: str, message: str) -> None:
-        """Note what went wrong; the first fault is the one that counts."""
+        """Note an error; only the first one is kept."""
         self.error = self.error or ErrorShown(code, message)
 
     def take_status(self, status: StatusAnswer) -> None:
-        """Note how the job ended."""
+        """Note the status with which the job ended."""
         self.status = status.status
         self.error = status.error
 
@@ -61,7 +61,7 @@ class Outcome:
         self.report = json.loads(files["report.json"].read_text(encoding="utf-8"))
 
     def to_json(self) -> JsonObject:
-        """Write the outcome; None where the demo did not come so far."""
+        """Return the outcome as JSON values; None for steps that were not reached."""
         test, winner = self.report.get("test", {}), self.report.get("winner", {})
         return {
             "job_id": self.job_id,
@@ -79,7 +79,7 @@ class Outcome:
         }
 
     def tell(self, screen: Screen) -> None:
-        """Show a finished job's figures and where everything lies."""
+        """Show a finished job's figures and the paths of its files."""
         screen.show(candidates_table([CandidateShown.from_json(row) for row in self.report["candidates"]]))
         for title, text in self._lines():
             screen.say(f"{title:<11}{text}")

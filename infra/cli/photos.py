@@ -1,4 +1,4 @@
-"""Two looks at a zip of photos: how long to train on it, and one photo to try the model with."""
+"""Facts about a zip of photos: the minutes to train on it, and one photo to try the model with."""
 
 from __future__ import annotations
 
@@ -9,34 +9,34 @@ from jobs.errors import UserError
 from jobs.limits import Limits
 from jobs.options import Options
 
-PHOTOS_A_MINUTE = 400  # beside the least that any job takes
+PHOTOS_A_MINUTE = 400  # photos that add one minute to the minimum
 SIZE = 32  # pixels; the split does not depend on it
 PROCESSES = 2
 
 
 def default_minutes(path: Path, limits: Limits) -> int:
-    """Choose the minutes: the least that the service takes, and one more for each 400 photos, up to its most."""
+    """Return the minutes: the service's minimum, and one more for each 400 photos, up to its maximum."""
     from vm_worker.tasks.uploads import survey
 
     try:
         photos = len(survey(path, limits).photos)
-    except UserError:  # the service will say why, by mail
+    except UserError:  # the service will give the reason by mail
         photos = 0
     return min(limits.minutes_min + photos // PHOTOS_A_MINUTE, limits.minutes_max)
 
 
 @dataclass(frozen=True)
 class TestPhoto:
-    """One photo of the test set."""
+    """A photo of the test set."""
 
-    name: str  # in the zip
+    name: str  # its name in the zip
     copy: Path
 
 
 def one_of_the_test_set(path: Path, limits: Limits, folder: Path) -> TestPhoto:
-    """Find a photo that the training did not see.
+    """Return a photo that the training did not see.
 
-    The split follows from the photos and the seed alone, so it is found again here, without the worker.
+    The split depends only on the photos and the seed, so it is computed again here, without the worker.
     """
     from vm_worker.intake.dataset import Part
     from vm_worker.intake.take_in import IntakeRequest

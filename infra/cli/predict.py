@@ -24,7 +24,7 @@ from vm_worker.exports import files
 from vm_worker.intake.images import read_square
 from vm_worker.intake.names import is_litter, may_be_photo
 
-BATCH = 32  # photos; one shape, so one graph
+BATCH = 32  # photos in a batch; all batches have one shape, so TensorFlow traces one graph
 COLUMNS = ("image", "class", "probability", "sure", "error")
 
 
@@ -33,8 +33,8 @@ class Question:
     """The command line of a prediction."""
 
     model: Path
-    images: list[Path]  # photos, and folders of them
-    unsure: float | None = None  # below this probability the answer is "not sure"; None: what the report says
+    images: list[Path]  # photos, and folders of photos
+    unsure: float | None = None  # below this probability the answer is "not sure"; None: the value in the report
     as_json: bool = False
     as_csv: bool = False
 
@@ -45,12 +45,12 @@ class Prediction:
 
     image: str
     label: str | None = None
-    probability: float | None = None  # 0..1
+    probability: float | None = None  # probability of the class, 0..1
     sure: bool | None = None
     error: str | None = None
 
     def to_json(self) -> dict[str, str | float | None]:
-        """Write a row of the answer."""
+        """Return a row of the answer."""
         return {
             "image": self.image,
             "class": self.label,
@@ -61,7 +61,7 @@ class Prediction:
 
 
 def run(question: Question) -> int:
-    """Print a line for each photo; returns the exit status: 0 when all could be read, 1 else, 2 without a model."""
+    """Print a line for each photo; return the exit status: 0 when all could be read, 1 otherwise, 2 without a model."""
     screen = Screen(to_stderr=question.as_json or question.as_csv)
     labels = question.model.with_name("labels.txt")
     for path in (question.model, labels):
@@ -87,13 +87,13 @@ def run(question: Question) -> int:
 
 
 def predictions(network: Any, labels: Sequence[str], images: Iterable[Path], threshold: float) -> Iterator[Prediction]:
-    """Answer for each image, by a Keras model; an answer counts as sure from the threshold on."""
+    """Yield an answer for each image, by a Keras model. An answer is sure from the threshold on."""
     size = network.input_shape[1]
     rest = iter(images)
     while some := list(islice(rest, BATCH)):
         squares = np.zeros((BATCH, size, size, 3), np.float32)
         errors = [_read(image, squares[place]) for place, image in enumerate(some)]
-        # A single photo needs no full batch: what is filled up is thrown away.
+        # A small batch is filled up to the full shape, and the additional results are thrown away.
         answers = network.predict_on_batch(squares if len(some) > 1 else squares[:1])
         for image, error, answer in zip(some, errors, answers, strict=False):
             if error is not None:
@@ -105,7 +105,7 @@ def predictions(network: Any, labels: Sequence[str], images: Iterable[Path], thr
 
 
 def _read(image: Path, into: npt.NDArray[np.float32]) -> str | None:
-    """Decode the photo into a square; returns why it cannot be read, or None."""
+    """Decode the photo into a square; return the reason why it cannot be read, or None."""
     try:
         into[:] = read_square(image, len(into))
     except (ModelmailError, OSError) as error:
@@ -114,7 +114,7 @@ def _read(image: Path, into: npt.NDArray[np.float32]) -> str | None:
 
 
 def _photos(given: Iterable[Path]) -> Iterator[Path]:
-    """List each file as it is given; of a folder, whatever is named like a photo, in the order of the names."""
+    """Yield each given file; of a folder, all files whose name is that of a photo, sorted by name."""
     for path in given:
         if not path.is_dir():
             yield path
@@ -126,13 +126,13 @@ def _photos(given: Iterable[Path]) -> Iterator[Path]:
 
 
 def _threshold(question: Question) -> float:
-    """Give the probability below which the model is better not believed."""
+    """Return the probability below which the answer is "not sure"."""
     if question.unsure is not None:
         return question.unsure
     try:
         report = json.loads(question.model.with_name("report.json").read_text(encoding="utf-8"))
         return float(report["unsure"]["threshold"] or 0.0)
-    except (OSError, ValueError, KeyError, TypeError):  # a model without its report
+    except (OSError, ValueError, KeyError, TypeError):  # a model without a report
         return 0.0
 
 
@@ -143,7 +143,7 @@ def _print(question: Question, rows: Sequence[Prediction]) -> None:
         out = io.StringIO()
         table = csv.writer(out, lineterminator="\n")
         table.writerow(COLUMNS)
-        # A file may be named like a formula.
+        # A spreadsheet could read the name of a file as a formula.
         table.writerows([harmless(cells[key]) for key in COLUMNS] for cells in (row.to_json() for row in rows))
         sys.stdout.write(out.getvalue())
 

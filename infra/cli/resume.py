@@ -1,4 +1,4 @@
-"""The memory of uploads that were cut off, by which `modelmail submit` goes on with them."""
+"""The memory of interrupted uploads, which `modelmail submit` continues."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import typer
 
 from function.wire import SubmissionAnswer
 
-LIFE = 6 * 24 * 3600.0  # seconds; the storage forgets a session after a week
+LIFE = 6 * 24 * 3600.0  # seconds; the storage deletes a session after a week
 
 
 @dataclass(frozen=True)
 class Cut:
-    """An upload on its way: the job, and where the rest of its zip goes."""
+    """An interrupted upload: the job, and the address for the rest of its zip."""
 
     submission: SubmissionAnswer
     session: str
@@ -25,17 +25,17 @@ class Cut:
 
 @dataclass(frozen=True)
 class Memory:
-    """One small file for each zip and service, readable by its owner alone: it holds links."""
+    """A folder with a small file for each zip and service. Only its owner can read it, as it holds links."""
 
     folder: Path
 
     @classmethod
     def of_user(cls) -> Memory:
-        """Make a memory in the folder where programs of this user keep such things."""
+        """Return a memory in the folder where programs of this user keep such data."""
         return cls(Path(typer.get_app_dir("modelmail")) / "uploads")
 
     def find(self, key: str) -> Cut | None:
-        """Find the upload; None where it is too old or unreadable."""
+        """Return the upload, or None when it is too old or unreadable."""
         path = self._path(key)
         try:
             if time.time() - path.stat().st_mtime > LIFE:
@@ -46,7 +46,7 @@ class Memory:
             return None
 
     def keep(self, key: str, cut: Cut) -> None:
-        """Remember the upload. A disk that takes no file costs the memory, not the upload."""
+        """Store the upload. When the disk takes no file, the upload goes on without it."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             path = self._path(key)
@@ -58,7 +58,7 @@ class Memory:
             return
 
     def drop(self, key: str) -> None:
-        """Forget the upload: it has ended."""
+        """Delete the entry of an upload that has ended."""
         self._path(key).unlink(missing_ok=True)
 
     def _path(self, key: str) -> Path:
@@ -66,7 +66,7 @@ class Memory:
 
 
 def key_of(zip_file: Path, *more: str) -> str:
-    """Make a key that is equal for equal zips with equal orders."""
+    """Return a key that is equal for equal zips with equal orders."""
     digest = hashlib.sha256()
     with zip_file.open("rb") as file:
         while block := file.read(1024 * 1024):

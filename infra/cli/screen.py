@@ -1,4 +1,4 @@
-"""The display of a running job: live on a terminal, as lines elsewhere."""
+"""The display of a running job: updated in place on a terminal, as lines elsewhere."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from jobs.shown import ACCURACY, CandidateShown
 
 
 class Screen:
-    """Progress of one job. With `--json` everything goes to stderr, so that stdout holds only the answer."""
+    """The progress of one job on the screen. With `--json` it goes to stderr, so that stdout holds only the answer."""
 
     def __init__(self, *, to_stderr: bool = False) -> None:
         self.console = Console(stderr=to_stderr, highlight=False)
 
     def say(self, text: str) -> None:
-        """Show lines of text. Strangers' names in it are harmless: no markup, no control characters."""
+        """Show lines of text. Markup and control characters in it have no effect."""
         for line in text.splitlines():
             self.console.print(wording.clean(line), markup=False, soft_wrap=True)
 
@@ -32,7 +32,7 @@ class Screen:
 
     @contextmanager
     def uploading(self) -> Iterator[Callable[[int, int], None]]:
-        """Show a bar for an upload; yields what to call with the bytes sent and the bytes in all."""
+        """Show a bar for an upload; yield a function that takes the bytes sent and the bytes in all."""
         columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
         quiet = not self.console.is_terminal
         with Progress(*columns, console=self.console, transient=True, disable=quiet) as progress:
@@ -44,7 +44,7 @@ class Screen:
             yield moved
 
     def follow(self, statuses: Iterable[StatusAnswer]) -> StatusAnswer:
-        """Show each status as it comes; returns the last one. Raises ValueError when there was none."""
+        """Show each status as it comes; return the last one. Raises ValueError when there was none."""
         last = self._live(statuses) if self.console.is_terminal else self._lines(statuses)
         if last is None:
             raise ValueError("the job has no status")
@@ -77,7 +77,7 @@ class Screen:
 
 
 def candidates_table(candidates: Sequence[CandidateShown]) -> Table:
-    """Show the networks that were tried, with their validation score and its 95 % interval."""
+    """Return a table of the networks that were tried, with their validation score and its 95 % interval."""
     measure = candidates[0].metric if candidates else ACCURACY
     table = Table(box=None, pad_edge=False)
     table.add_column("Candidate")

@@ -1,4 +1,4 @@
-"""`modelmail serve`: the REST and SOAP service of a job's folder, as in its service.pyz."""
+"""`modelmail serve`: the REST and SOAP service of a job's folder, the same as in its service.pyz."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from vm_worker.exports.service.runtime.serve import run as serve
 
 
 def run(model: Path, host: str, port: int) -> int:
-    """Serve until Ctrl-C; returns the exit status. `model` is a service.pyz, a job's folder, or a file in it."""
+    """Serve until Ctrl-C; return the exit status. `model` is a service.pyz, a job's folder, or a file in it."""
     screen = Screen()
     try:
         if not model.exists():
@@ -35,6 +35,6 @@ def _of_folder(folder: Path) -> Bundle:
             "interval": report["test"]["interval"],
             "licence": report["licence"]["name"],
         }
-    except (OSError, ValueError, KeyError, TypeError):  # a model without its report
+    except (OSError, ValueError, KeyError, TypeError):  # a model without a report
         about = bundle.about
     return Bundle(bundle.model, bundle.labels, about)

@@ -25,25 +25,25 @@ class Wish:
     """The command line of a submission."""
 
     order: Order
-    out: Path | None = None  # where the results go
-    check: bool = True  # look at the photos first, by the service's own rules
+    out: Path | None = None  # folder for the results
+    check: bool = True  # true: check the photos first, by the service's own rules
     as_json: bool = False
 
 
 @dataclass(frozen=True)
 class Refused:
-    """A submission that came to no job, or whose job is out of reach."""
+    """A submission that made no job, or whose job cannot be reached."""
 
     error: ErrorShown
     status: None = None
 
     def to_json(self) -> JsonObject:
-        """Write what `--json` prints in place of a job's status."""
+        """Return the object that `--json` prints instead of a job's status."""
         return {"status": None, "error": self.error.to_json()}
 
 
 def run(wish: Wish) -> int:
-    """Check, submit, upload, follow, download; returns the exit status."""
+    """Check, submit, upload, follow, download; return the exit status."""
     screen = Screen(to_stderr=wish.as_json)
     if not wish.order.path.exists():
         screen.say(f"There is no {wish.order.path}.")
@@ -66,14 +66,14 @@ def _journey(wish: Wish, screen: Screen) -> StatusAnswer | Refused:
                 screen.say(str(path))
     except ClientError as error:
         return Refused(ErrorShown(error.code, error.message))
-    except OSError as error:  # the service, or the bucket, stayed out of reach
+    except OSError as error:  # the service, or the bucket, could not be reached
         message = f"{error}. Run the same command again: an upload goes on where it stopped."
         return Refused(ErrorShown("unreachable", message))
     return status
 
 
 def _refusal(wish: Wish, screen: Screen) -> Refused | None:
-    """Ask what the service would say against these photos, before anything is sent."""
+    """Return the reasons for which the service would reject these photos, before anything is sent; else None."""
     if not wish.check:
         return None
     from vm_worker.tasks.uploads import verdict

@@ -14,11 +14,11 @@ from infra.local.environment import keep_proxies_out
 from infra.local.processes import StackError
 from infra.local.stack import Stack
 
-WATCH_SECONDS = 0.5  # how soon a part that stopped is noticed
+WATCH_SECONDS = 0.5  # seconds between two checks whether a part has stopped
 
 
 def run(data: Path) -> int:
-    """Start everything, say where it is, and wait. Returns the exit status: 0 after Ctrl-C or SIGTERM."""
+    """Start everything, print the addresses, and wait. Return the exit status: 0 after Ctrl-C or SIGTERM."""
     signal.signal(signal.SIGTERM, _interrupt)
     keep_proxies_out()
     try:

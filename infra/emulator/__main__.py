@@ -18,14 +18,14 @@ LOCAL_HOSTS = ("127.0.0.1", "::1", "localhost")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Read the arguments and serve until told to stop; returns the exit status."""
+    """Read the arguments and serve until a signal ends it; return the exit status."""
     given = _parser().parse_args(arguments)
     public = tuple(given.public_host)
     return run(Config(given.data, given.service_account, given.host, given.port, public, given.admin))
 
 
 def run(config: Config) -> int:
-    """Serve until told to stop. Without a key file, one is made in the data folder.
+    """Serve until a signal ends it. Without a key file, one is made in the data folder.
 
     Returns the exit status: 0, or 2 with a message on stderr if it could not start.
     """

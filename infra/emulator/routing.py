@@ -34,7 +34,7 @@ class Emulator:
         except ClientGone:
             return
         if request.header("expect") and not request.touched and response.status >= 400:
-            response.headers.append(("connection", "close"))  # the body that it announced will not come
+            response.headers.append(("connection", "close"))  # the body that the request announced will not come
         await send_response(response, send, head=request.method == "HEAD")
 
     async def _answer(self, request: Request) -> Response:
@@ -85,7 +85,7 @@ async def _guarded(call: Callable[[], Awaitable[Response]], *, xml: bool) -> Res
     except ClientGone:
         raise
     except Exception:
-        log.exception("a request failed")  # never the URL: it may carry a signature
+        log.exception("a request failed")  # the URL is not logged: it may hold a signature
         return _refusal(ApiError(INTERNAL), xml=xml)
 
 

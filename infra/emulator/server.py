@@ -1,4 +1,4 @@
-"""Builds all parts of the emulator and serves them until told to stop."""
+"""The server: it builds all parts of the emulator and serves them until a signal ends it."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from infra.lock import only_one
 
 @dataclass(frozen=True)
 class Config:
-    """What to serve, and where. Port 0 takes any free port."""
+    """The settings of the server. Port 0 takes any free port."""
 
     data: Path
     keys: Sequence[Path]
     host: str = "127.0.0.1"
     port: int = 9000
     public_hosts: Sequence[str] = ()
-    admin: bool = False  # serve the admin routes
+    admin: bool = False  # true: serve the admin routes
 
 
 def create(config: Config) -> App:

@@ -5,17 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 TEXTURES = ("brick", "grass", "gravel")
-TILE = 64  # px; a 512 x 512 photograph gives 8 x 8 tiles that share no pixel
-PHOTOS = 64  # per class
+TILE = 64  # pixels; a 512 x 512 photograph gives 8 x 8 tiles without overlap
+PHOTOS = 64  # photos of each class
 
 
 def make(folder: Path) -> Path:
-    """Write `<folder>/<class>/<class>_<row><column>.png`, 64 of each class; returns the folder.
+    """Write `<folder>/<class>/<class>_<row><column>.png`, 64 of each class; return the folder.
 
-    The tiles of a photograph do not overlap: overlapping ones would put the same pixels into training
-    and test. They still come from one photograph each, which makes this an easy task.
+    The tiles of a photograph do not overlap, as overlapping ones would put the same pixels into training and test. All
+    tiles of a class come from one photograph, which makes this an easy task.
     """
-    from skimage import data  # half a second, and `modelmail --help` should not pay it
+    from skimage import data  # imported here, as it takes half a second, which `modelmail --help` does not need
     from skimage.io import imsave
 
     for name in TEXTURES:

@@ -1,8 +1,8 @@
-"""The environment variables of local programs: what the stack's children get, and two settings of this process.
+"""The environment variables of local programs: those of the stack's children, and two settings of this process.
 
-Children inherit this process's environment (PATH, HOME, the locale, a coverage run's variables), so
-it has to be read once outside `Settings.from_env`, and here is where. What the stack decides itself
-is laid over it; the rest of `MODELMAIL_*` goes through as the user set it.
+Children inherit this process's environment (PATH, HOME, the locale, variables of a coverage run). This is the only
+place outside `Settings.from_env` that reads it. The stack's own settings replace variables of the same name; the other
+`MODELMAIL_*` variables are passed on unchanged.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-# What a developer's machine wants otherwise than an installation; the user's own value wins.
+# Defaults for a developer's machine that differ from those of an installation; the user's own value has priority.
 LOCAL_DEFAULTS: Mapping[str, str] = {
-    "MODELMAIL_ALLOWED_ADDRESSES": "*",  # nothing leaves this machine
+    "MODELMAIL_ALLOWED_ADDRESSES": "*",  # no mail leaves this machine
     "MODELMAIL_POLL_SECONDS": "1",
     "MODELMAIL_DOWNLOAD_WEIGHTS": "0",
     "MODELMAIL_SENDER": "modelmail@example.org",
@@ -23,9 +23,9 @@ LOCAL_DEFAULTS: Mapping[str, str] = {
     "MODELMAIL_LIMIT_JOBS_PER_CLIENT_PER_DAY": "1000",
 }
 
-# TensorFlow's start-up chatter; it says nothing that a reader of the logs could act on.
+# TensorFlow's messages at its start are hidden, as a reader of the logs cannot act on them.
 QUIET: Mapping[str, str] = {"TF_CPP_MIN_LOG_LEVEL": "3"}
-UNBUFFERED: Mapping[str, str] = {"PYTHONUNBUFFERED": "1"}  # a log that is read while its program runs
+UNBUFFERED: Mapping[str, str] = {"PYTHONUNBUFFERED": "1"}  # a log can be read while its program runs
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Place:
 
 
 def children_env(place: Place, given: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Make the environment of each child: the given one (this process's own by default), then the stack's settings."""
+    """Return the environment of each child: the given one (default: this process's own), with the stack's settings."""
     inherited = os.environ if given is None else given
     decided = {
         "MODELMAIL_PUBLIC_URL": place.function_url,
@@ -56,13 +56,13 @@ def children_env(place: Place, given: Mapping[str, str] | None = None) -> dict[s
 
 
 def hush_tensorflow() -> None:
-    """Keep TensorFlow's start-up chatter off a user's terminal; works only before it is imported."""
+    """Hide TensorFlow's messages at its start. This works only before it is imported."""
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
 
 
 def keep_proxies_out() -> None:
-    """Talk to this machine directly, here and in every child, whatever proxy the environment names."""
-    known = os.environ.get("no_proxy") or os.environ.get("NO_PROXY")  # in the order in which they count
+    """Connect to this machine directly, here and in every child, even when the environment names a proxy."""
+    known = os.environ.get("no_proxy") or os.environ.get("NO_PROXY")  # the order of their priority
     direct = ",".join(filter(None, (known, "127.0.0.1", "localhost")))
     os.environ.update({"NO_PROXY": direct, "no_proxy": direct})

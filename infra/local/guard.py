@@ -1,8 +1,8 @@
-"""A guard process that ends the stack's children when the stack itself dies, however it dies.
+"""A guard process that ends the stack's children when the stack ends in any way.
 
-Runs as `python -m infra.local.guard`, in a session of its own. The stack writes `+<pid>` for each child
-that it starts and `-<pid>` for each that it has ended. Its end of the pipe closes with it, even on a
-`kill -9`; then the guard ends what is left. This works wherever pipes do, unlike Linux's PR_SET_PDEATHSIG.
+It runs as `python -m infra.local.guard`, in a session of its own. The stack writes `+<pid>` for each child that it
+starts and `-<pid>` for each that it has ended. The pipe closes when the stack ends, even by `kill -9`; then the guard
+ends the remaining children. This works on every system with pipes, unlike Linux's PR_SET_PDEATHSIG.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ import sys
 import time
 from collections.abc import Iterable
 
-GRACE_SECONDS = 5.0  # between asking and killing
+GRACE_SECONDS = 5.0  # seconds between SIGTERM and SIGKILL
 
 
 def watch(lines: Iterable[str]) -> set[int]:
-    """Read until the pipe ends; returns the children that are left then."""
+    """Read until the pipe ends; return the children that remain then."""
     alive: set[int] = set()
     for line in lines:
         sign, pid = line[0], int(line[1:])
@@ -29,7 +29,7 @@ def watch(lines: Iterable[str]) -> set[int]:
 
 
 def end(children: Iterable[int], grace_seconds: float = GRACE_SECONDS) -> None:
-    """Send SIGTERM to each child's process group, then SIGKILL to those that stay."""
+    """Send SIGTERM to each child's process group, then SIGKILL to those that have not ended."""
     left = [pid for pid in children if _signal(pid, signal.SIGTERM)]
     deadline = time.monotonic() + grace_seconds
     while left and time.monotonic() < deadline:
@@ -40,7 +40,7 @@ def end(children: Iterable[int], grace_seconds: float = GRACE_SECONDS) -> None:
 
 
 def _signal(pid: int, number: int) -> bool:
-    """Send a signal to a group; returns whether there was one."""
+    """Send a signal to a process group; return whether it exists."""
     try:
         os.killpg(pid, number)
     except (ProcessLookupError, PermissionError):
@@ -49,7 +49,7 @@ def _signal(pid: int, number: int) -> bool:
 
 
 def main() -> None:
-    """Watch standard input, then end what is left."""
+    """Watch standard input, then end the remaining children."""
     end(watch(sys.stdin))
 
 

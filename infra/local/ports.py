@@ -1,4 +1,4 @@
-"""The ports that the local stack listens on: the usual ones, or the next that are free."""
+"""The ports of the local stack: the usual ones, or the next free ones."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 HOST = "127.0.0.1"
-TRIES = 100  # ports looked at, from the usual one on
-ANY = range(20_000, 30_000)  # below those that systems give to outgoing connections
+TRIES = 100  # ports that are tried, from the usual one on
+ANY = range(20_000, 30_000)  # ports below those that systems use for outgoing connections
 
 
 @dataclass(frozen=True)
 class Ports:
-    """One port for each server. 0 = any free one."""
+    """The port of each server. 0 = any free one."""
 
     function: int = 8080
     buckets: int = 9000
@@ -29,18 +29,18 @@ EPHEMERAL = Ports(0, 0, 0)
 
 @contextlib.contextmanager
 def reserved(wanted: Ports, tries: int = TRIES) -> Iterator[Ports]:
-    """Reserve the wanted ports, each moved on to the next free one, and no other stack's until the end.
+    """Reserve the wanted ports, or the next free ones, until the end of the block.
 
-    A server binds its port only once it has started: until then another stack would find it free. So each port is
-    marked by a UDP socket of the same number, which nothing else here uses and no crash leaves behind.
-    Raises OSError when none of so many, from the wanted one on, is free.
+    A server binds its port only after its start: until then another stack would find it free. So each port is marked by
+    a UDP socket of the same number, which no other program here uses and which ends with a crash. Raises OSError when
+    none of `tries` ports, from the wanted one on, is free.
     """
     with contextlib.ExitStack() as marks:
         yield Ports(*[_reserve(port, tries, marks) for port in asdict(wanted).values()])
 
 
 def remembered(path: Path) -> Ports:
-    """Read the ports of the last run with this data, so that the links in its mails work again; else the usual ones."""
+    """Return the ports of the last run with this data, so that links in its mails work; else the usual ones."""
     try:
         return Ports(**json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
@@ -48,7 +48,7 @@ def remembered(path: Path) -> Ports:
 
 
 def remember(path: Path, ports: Ports) -> None:
-    """Keep the ports for the next run."""
+    """Store the ports for the next run."""
     path.write_text(json.dumps(asdict(ports)) + "\n", encoding="utf-8")
 
 
@@ -72,7 +72,7 @@ def _candidates(port: int, tries: int) -> list[int]:
 def _bound(port: int, kind: socket.SocketKind) -> socket.socket | None:
     probe = socket.socket(type=kind)
     if kind is socket.SOCK_STREAM:
-        # Without this a port in TIME_WAIT, from the run before, would count as taken.
+        # Without this option, a port of an earlier run in the state TIME_WAIT would count as used.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         probe.bind((HOST, port))

@@ -1,4 +1,4 @@
-"""The stack's child processes: started in groups of their own, watched, and ended by pid."""
+"""The stack's child processes: each is started in its own process group, watched, and ended by its process ID."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO
 
-READY_SECONDS = 60.0  # a cold start on a slow disk
-GRACE_SECONDS = 10.0  # the worker gives its job back in this time
+READY_SECONDS = 60.0  # enough for a start from a slow disk
+GRACE_SECONDS = 10.0  # enough for a worker to give its job back
 
 
 class StackError(Exception):
-    """A part of the local stack did not start, or stopped."""
+    """The error of a part of the local stack that did not start, or that stopped."""
 
 
 @dataclass(frozen=True)
 class Child:
-    """One running program and its log."""
+    """A running program and its log."""
 
     name: str
     process: subprocess.Popen[bytes]
     log: Path
 
     def check(self) -> None:
-        """Raises StackError, with the end of the log, when the program is gone."""
+        """Raise StackError, with the end of the log, when the program has ended."""
         code = self.process.poll()
         if code is not None:
             raise StackError(f"The {self.name} stopped with exit status {code}. Its log is {self.log}:\n{self._tail()}")
@@ -46,10 +46,10 @@ class Child:
                     f"The {self.name} did not answer in {READY_SECONDS:.0f} s. Its log is {self.log}:\n{self._tail()}"
                 )
             time.sleep(0.05)
-        self.check()  # somebody else's server may have answered on its port
+        self.check()  # another program may have answered on its port
 
     def end(self) -> None:
-        """Ask it to stop, then kill its whole process group."""
+        """Ask the program to stop, then kill its whole process group."""
         if self.process.poll() is None:
             self.process.terminate()
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -63,7 +63,7 @@ class Child:
 
 
 class Children:
-    """Programs of this Python, each with a log file, ended in the opposite order of their start."""
+    """The programs that the stack has started, each with a log file. They are ended in reverse order of their start."""
 
     def __init__(self, logs: Path) -> None:
         self._logs = logs
@@ -71,7 +71,7 @@ class Children:
         self._guard: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Children:
-        # -P: the folder that the user happens to be in is no place to import from.
+        # -P: modules are not imported from the user's current folder.
         self._guard = subprocess.Popen(
             [sys.executable, "-P", "-m", "infra.local.guard"], stdin=subprocess.PIPE, start_new_session=True
         )
@@ -99,7 +99,7 @@ class Children:
         return child
 
     def check(self) -> None:
-        """Raises StackError when a program has stopped."""
+        """Raise StackError when a program has stopped."""
         for child in self._running:
             child.check()
 

@@ -22,7 +22,7 @@ from jobs.settings import Settings
 from jobs.storage import gcs
 
 SERVICE_ACCOUNT = "modelmail@local.iam.gserviceaccount.com"
-ANSWER_SECONDS = 2.0  # for one question to a server that is starting
+ANSWER_SECONDS = 2.0  # time limit of one request to a server that starts
 
 
 @dataclass
@@ -53,22 +53,22 @@ class Stack:
 
     @property
     def function_url(self) -> str:
-        """The address where jobs are submitted."""
+        """The address that accepts new jobs."""
         return f"http://{HOST}:{self._ports().function}"
 
     @property
     def storage_url(self) -> str:
-        """The address where the bucket emulator answers."""
+        """The address of the bucket emulator."""
         return f"http://{HOST}:{self._ports().buckets}"
 
     @property
     def mailbox_url(self) -> str:
-        """The address where the mailbox takes mail."""
+        """The address of the mailbox, which accepts mail."""
         return f"http://{HOST}:{self._ports().mailbox}"
 
     @property
     def mail(self) -> Path:
-        """The folder of `<n>-<kind>.eml` and `.html`."""
+        """The folder of the mails, `<n>-<kind>.eml` and `.html`."""
         return self.data / "mail"
 
     def __enter__(self) -> Stack:
@@ -88,7 +88,7 @@ class Stack:
         self._exit.close()
 
     def check(self) -> None:
-        """Raises StackError when a part has stopped."""
+        """Raise StackError when a part has stopped."""
         self._children.check()
 
     def _ports(self) -> Ports:
@@ -140,7 +140,7 @@ class Stack:
         return ["--admin"] if self.admin else []
 
     def _function_arguments(self) -> list[str]:
-        # The framework imports its source by path, and binds 0.0.0.0 unless told otherwise.
+        # The framework imports its source by path, and binds 0.0.0.0 by default.
         spec = find_spec("function.main")
         if spec is None or spec.origin is None:
             raise StackError("The package `function` is not installed.")
@@ -149,7 +149,7 @@ class Stack:
 
 
 def make_buckets(settings: Settings) -> None:
-    """Make the three buckets where they are missing; let the function's pages upload to the datasets bucket."""
+    """Make the three buckets where they are missing; allow the function's pages to upload to the datasets bucket."""
     client: Any = gcs.client(settings.storage_url)
     for name in (settings.emails_bucket, settings.datasets_bucket, settings.models_bucket):
         if client.lookup_bucket(name) is None:
@@ -169,7 +169,7 @@ def make_buckets(settings: Settings) -> None:
 
 @contextlib.contextmanager
 def _only_one(data: Path) -> Iterator[None]:
-    """Hold the folder: two stacks on one would write over each other."""
+    """Lock the folder: two stacks would write over each other's data."""
     try:
         with only_one(data):
             yield
@@ -178,7 +178,7 @@ def _only_one(data: Path) -> Iterator[None]:
 
 
 def _kept_secret(path: Path) -> str:
-    """Read the secret that delete links are made with: made once, readable by its owner alone."""
+    """Return the secret of delete links. It is made once, readable by its owner only."""
     if not path.exists():
         path.touch(mode=0o600)
         path.write_text(secrets.token_urlsafe(32), encoding="utf-8")

@@ -17,9 +17,10 @@ import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-SITE, MODEL = "site-packages/", "modelmail/"  # in the zip: libraries, and the job's files
-# The libraries go in as they are, so that the program runs what the service runs; PyInstaller adds the interpreter
-# and, as nothing tells which parts of it they need, the whole standard library but what has a screen or tests.
+SITE, MODEL = "site-packages/", "modelmail/"  # folders in the zip: libraries, and the job's files
+# The libraries are packed unchanged, so that the program runs the same code as the service. PyInstaller adds the
+# interpreter and the whole standard library except tests and modules with a screen, as nothing tells which modules the
+# libraries need.
 ENTRY = """import sys
 from pathlib import Path
 home = Path(sys._MEIPASS)
@@ -28,11 +29,11 @@ from vm_worker.exports.service.runtime.serve import main
 sys.exit(main(folder=home / "modelmail"))
 """
 NEVER = ("antigravity", "idlelib", "lib2to3", "this", "tkinter", "turtle", "turtledemo")
-NOT_ANALYSED = ("vm_worker",)  # it is among the libraries already
+NOT_ANALYSED = ("vm_worker",)  # packed with the libraries already
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run `python -m infra.service.binary SERVICE [--out FILE]`; returns the exit status."""
+    """Run `python -m infra.service.binary SERVICE [--out FILE]`; return the exit status."""
     parser = argparse.ArgumentParser(prog="binary", description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("service", type=Path, help="a service.pyz")
     parser.add_argument("--out", type=Path, default=Path("service"), help="the program (default %(default)s)")
@@ -46,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def build(service: Path, scratch: Path) -> int:
-    """Run PyInstaller; returns its exit status. The program is `dist/service` in `scratch`."""
+    """Run PyInstaller; return its exit status. The program is `dist/service` in `scratch`."""
     unpacked = scratch / "unpacked"
     with zipfile.ZipFile(service) as archive:
         members = [name for name in archive.namelist() if name.startswith((SITE, MODEL))]
@@ -56,7 +57,7 @@ def build(service: Path, scratch: Path) -> int:
 
 
 def standard_library() -> list[str]:
-    """List the modules of the standard library, those inside its packages included."""
+    """Return the modules of the standard library, those inside its packages included."""
     found: list[str] = []
     for name in sorted(sys.stdlib_module_names - set(NEVER)):
         spec = importlib.util.find_spec(name) if not name.startswith("_") else None
@@ -76,7 +77,7 @@ def _inside(package: str, folders: Iterable[str]) -> Iterator[str]:
 
 
 def command(unpacked: Path, scratch: Path) -> list[str]:
-    """Make PyInstaller's command line."""
+    """Return PyInstaller's command line."""
     return [
         *(sys.executable, "-m", "PyInstaller", "--onefile", "--noconfirm", "--log-level", "WARN", "--name", "service"),
         *("--distpath", str(scratch / "dist"), "--workpath", str(scratch / "build"), "--specpath", str(scratch)),

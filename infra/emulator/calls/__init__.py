@@ -1,1 +1,1 @@
-"""What a handler receives: one request, and the parts of the emulator that it may use."""
+"""The argument of the handlers: one request, and the parts of the emulator that they may use."""

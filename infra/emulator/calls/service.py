@@ -23,13 +23,13 @@ class Service:
 
     @property
     def owner(self) -> str:
-        """The account that owns everything: that of the first key."""
+        """The account that owns everything, which is that of the first key."""
         return self.keys[0].email
 
 
 @dataclass(frozen=True)
 class Call:
-    """One request, with the decoded names from its path, such as `bucket` and `object`."""
+    """A request, with the decoded names from its path, such as `bucket` and `object`."""
 
     service: Service
     request: Request

@@ -1,4 +1,4 @@
-"""Reads from a request which object, and which generation of it, it is about."""
+"""Read the object that a request names, and its generation."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ Route = Callable[[Request], Awaitable[Json]]
 
 
 class Admin:
-    """The admin routes, and the emulator behind them. No fault rule applies to the admin routes themselves."""
+    """The admin routes, and the emulator behind them. Fault rules do not apply to the admin routes."""
 
     def __init__(self, app: App, store: Store) -> None:
         self._app = app

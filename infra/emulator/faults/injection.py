@@ -1,4 +1,4 @@
-"""Injection of faults: makes the requests that a rule hits fail, as networks and services do."""
+"""Injection of faults: requests that match a rule fail in the way of real networks and services."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ _RESET = struct.pack("ii", 1, 0)  # SO_LINGER: close by RST
 
 
 class Faults:
-    """An ASGI application before another one: it lets requests through unless a rule strikes. The first rule wins."""
+    """An ASGI application in front of another one. It passes requests on unless a rule matches; the first rule wins."""
 
     def __init__(self, app: App) -> None:
         self._app = app
         self._rules: list[CountedRule] = []
 
     def order(self, rules: Sequence[Rule]) -> None:
-        """Put these rules in force, and no others; they count from now on."""
+        """Replace all rules by these. Their counts begin now."""
         self._rules = [CountedRule(rule) for rule in rules]
 
     def shown(self) -> list[JsonObject]:
-        """Write every rule with its keys `left` and `hit`."""
+        """Return every rule with its keys `left` and `hit`."""
         return [counted.to_json() for counted in self._rules]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -75,11 +75,11 @@ def _late(send: Send, seconds: float) -> Send:
 
 
 async def _drop(event: Event) -> None:
-    """Send nothing: the answer is lost."""
+    """Send nothing, so that the answer is lost."""
 
 
 async def _hang_up(scope: Scope, receive: Receive, *, reset: bool) -> None:
-    """End the connection without an answer: by RST if `reset`, else as a process that ends does."""
+    """End the connection without an answer: by RST if `reset`, else in the way of a process that ends."""
     transport: asyncio.Transport = scope["state"]["transport"]
     if reset and (connection := transport.get_extra_info("socket")) is not None:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
@@ -95,5 +95,5 @@ def _refusal(scope: Scope, status: int) -> Response:
     body, label = (error.json_body(), "json") if json_api else (error.xml_body(), "xml")
     headers = [("content-type", f"application/{label}; charset=UTF-8")]
     if any(name == b"expect" for name, _ in scope["headers"]):
-        headers.append(("connection", "close"))  # the body that it announced will not come
+        headers.append(("connection", "close"))  # the body that the request announced will not come
     return Response(status, body, headers)

@@ -1,4 +1,4 @@
-"""Fault rules: which requests are to fail, how, and how often."""
+"""Fault rules: the requests that fail, the kind of failure, and its number."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ ACTIONS = ("status", "reset", "slow", "lose_answer")
 
 @dataclass(frozen=True)
 class Rule:
-    """Which requests fail, and how."""
+    """A rule: the requests that fail, and the kind of failure."""
 
     action: str  # one of ACTIONS
     method: str = "*"
     path: str = ""  # regular expression, searched in the path as sent + "?" + query
     status: int = 503
     seconds: float = 1.0
-    skip: int = 0  # so many matching requests pass first
-    count: int | None = None  # then so many fail; None = all
+    skip: int = 0  # number of matching requests that pass first
+    count: int | None = None  # number of requests that fail afterwards; None = all
     share: float = 1.0  # probability that a matching request fails; the same sequence in each run
 
     @classmethod
@@ -41,19 +41,19 @@ class Rule:
         return cls(**given)
 
     def to_json(self) -> JsonObject:
-        """Write the rule with all its keys."""
+        """Return the rule with all its keys."""
         return {
             "action": self.action, "method": self.method, "path": self.path, "status": self.status,
             "seconds": self.seconds, "skip": self.skip, "count": self.count, "share": self.share,
         }  # fmt: skip
 
     def matches(self, method: str, path: str) -> bool:
-        """Tell whether a request is one of those that the rule is about."""
+        """Return whether the rule applies to a request."""
         return self.method in ("*", method) and re.search(self.path, path) is not None
 
 
 class CountedRule:
-    """A rule in force, with a count of the requests that it met."""
+    """An active rule, with a count of the requests that it matched."""
 
     def __init__(self, rule: Rule) -> None:
         self.rule = rule
@@ -66,7 +66,7 @@ class CountedRule:
         return None if self.rule.count is None else self.rule.count - self._hit
 
     def strikes(self) -> bool:
-        """Count a matching request; returns whether it is to fail."""
+        """Count a matching request; return whether it must fail."""
         if self._left == 0:
             return False
         if self._passed < self.rule.skip:
@@ -78,7 +78,7 @@ class CountedRule:
         return True
 
     def to_json(self) -> JsonObject:
-        """Write the rule, with how many requests it hit and how many are left (null = no limit)."""
+        """Return the rule with the number of requests that it hit and that are left (null = no limit)."""
         return {**self.rule.to_json(), "left": self._left, "hit": self._hit}
 
 

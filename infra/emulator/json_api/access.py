@@ -34,13 +34,13 @@ _DEFAULT_BINDINGS = (
 
 
 async def get_policy(call: Call) -> Response:
-    """GET /b/{bucket}/iam"""
+    """Answer GET /b/{bucket}/iam."""
     bucket = call.service.store.index.bucket(call.names["bucket"])
     return json_response(_policy(bucket))
 
 
 async def set_policy(call: Call) -> Response:
-    """PUT /b/{bucket}/iam"""
+    """Answer PUT /b/{bucket}/iam."""
     given = await call.request.json()
     asked = given.get("bindings", [])
     bindings = objects_in(asked)
@@ -66,42 +66,42 @@ async def set_policy(call: Call) -> Response:
 
 
 async def test_permissions(call: Call) -> Response:
-    """GET .../iam/testPermissions: every caller has every permission"""
+    """Answer GET .../iam/testPermissions: every caller has every permission."""
     call.service.store.index.bucket(call.names["bucket"])
     wanted = [value for name, value in call.request.pairs if name == "permissions"]
     return json_response({"kind": "storage#testIamPermissionsResponse", "permissions": wanted})
 
 
 async def list_acl(call: Call) -> Response:
-    """GET .../acl, .../defaultObjectAcl"""
+    """Answer GET .../acl, .../defaultObjectAcl."""
     held = _held(call)
     kind = "storage#bucketAccessControls" if _on_bucket(call) else "storage#objectAccessControls"
     return json_response({"kind": kind, "items": [_shown(call, item) for item in held]})
 
 
 async def insert_acl(call: Call) -> Response:
-    """POST .../acl, .../defaultObjectAcl"""
+    """Answer POST .../acl, .../defaultObjectAcl."""
     return await _put(call, await call.request.json())
 
 
 async def get_entity(call: Call) -> Response:
-    """GET .../acl/{entity}"""
+    """Answer GET .../acl/{entity}."""
     return json_response(_shown(call, _one(_held(call), call.names["entity"])))
 
 
 async def put_entity(call: Call) -> Response:
-    """PUT .../acl/{entity}: makes or replaces the entry."""
+    """Answer PUT .../acl/{entity}: makes or replaces the entry."""
     return await _put(call, {**await call.request.json(), "entity": call.names["entity"]})
 
 
 async def patch_entity(call: Call) -> Response:
-    """PATCH .../acl/{entity}"""
+    """Answer PATCH .../acl/{entity}."""
     held = _one(_held(call), call.names["entity"])
     return await _put(call, {**held.to_json(), **await call.request.json(), "entity": held.entity})
 
 
 async def delete_entity(call: Call) -> Response:
-    """DELETE .../acl/{entity}"""
+    """Answer DELETE .../acl/{entity}."""
     name = call.names["entity"]
     _one(_held(call), name)
     await _change(call, lambda held: [item for item in held if item.entity != name])
@@ -117,7 +117,7 @@ ONE_ENTITY: Mapping[str, Handler] = {
 
 
 def acl_shown(call: Call, held: Sequence[Entry]) -> list[JsonObject]:
-    """Write a list as resources with `projection=full` show it."""
+    """Return a list in the form that resources with `projection=full` have."""
     return [_shown(call, item) for item in held]
 
 

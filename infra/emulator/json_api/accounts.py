@@ -12,7 +12,7 @@ from infra.emulator.protocol.messages import Response, json_response
 
 
 async def sign_blob(call: Call) -> Response:
-    """POST /v1/projects/-/serviceAccounts/{email}:signBlob with `{"payload": base64}`."""
+    """Answer POST /v1/projects/-/serviceAccounts/{email}:signBlob with `{"payload": base64}`."""
     email, _, verb = call.names["email_and_verb"].rpartition(":")
     if verb != "signBlob":
         raise ApiError(NO_SUCH_ROUTE)
@@ -31,11 +31,11 @@ async def sign_blob(call: Call) -> Response:
 
 
 async def token(call: Call) -> Response:
-    """POST /token: a token for clients that need one before their first call; it gives no rights"""
+    """Answer POST /token: a token for clients that need one before their first call; it gives no rights."""
     await call.request.body()
     return json_response({"access_token": "local", "token_type": "Bearer", "expires_in": 3600})
 
 
 async def service_account(call: Call) -> Response:
-    """GET /projects/{project}/serviceAccount"""
+    """Answer GET /projects/{project}/serviceAccount."""
     return json_response({"kind": "storage#serviceAccount", "email_address": call.service.owner})

@@ -20,7 +20,7 @@ Answer = Callable[[Request], Awaitable[Response]]
 
 
 async def batch(request: Request, answer: Answer) -> Response:
-    """POST /batch/storage/v1: answer all calls of a batch. Raises ApiError if the body is no batch."""
+    """Answer POST /batch/storage/v1: answer all calls of a batch. Raises ApiError if the body is no batch."""
     message = Message()
     message["content-type"] = request.header("content-type")
     boundary = message.get_param("boundary")

@@ -12,11 +12,11 @@ from infra.emulator.resources.preconditions import NONE, from_query
 from infra.emulator.resources.reading import child
 from jobs.json_values import Json, JsonObject
 
-_NOTIFICATIONS = "_notifications"  # their key in a bucket's config
+_NOTIFICATIONS = "_notifications"  # key of the notifications in a bucket's config
 
 
 async def storage_layout(call: Call) -> Response:
-    """GET /b/{bucket}/storageLayout"""
+    """Answer GET /b/{bucket}/storageLayout."""
     row = call.service.store.index.bucket(call.names["bucket"])
     config: JsonObject = {"location": "US", **row.config}
     return json_response({
@@ -27,7 +27,7 @@ async def storage_layout(call: Call) -> Response:
 
 
 async def lock_retention(call: Call) -> Response:
-    """POST /b/{bucket}/lockRetentionPolicy"""
+    """Answer POST /b/{bucket}/lockRetentionPolicy."""
     only = from_query(call.request)
     if only.metageneration is None:
         raise ApiError(REQUIRED, "Required parameter: ifMetagenerationMatch")
@@ -43,13 +43,13 @@ async def lock_retention(call: Call) -> Response:
 
 
 async def list_notifications(call: Call) -> Response:
-    """GET /b/{bucket}/notificationConfigs"""
+    """Answer GET /b/{bucket}/notificationConfigs."""
     found = _held(call)
     return json_response({"kind": "storage#notifications", **({"items": list(found.values())} if found else {})})
 
 
 async def insert_notification(call: Call) -> Response:
-    """POST /b/{bucket}/notificationConfigs: it is kept and shown, but nothing is ever published"""
+    """Answer POST /b/{bucket}/notificationConfigs: it is kept and shown, but nothing is ever published."""
     given = await call.request.json()
     topic = given.get("topic")
     if not isinstance(topic, str) or not topic:
@@ -69,12 +69,12 @@ async def insert_notification(call: Call) -> Response:
 
 
 async def get_notification(call: Call) -> Response:
-    """GET /b/{bucket}/notificationConfigs/{id}"""
+    """Answer GET /b/{bucket}/notificationConfigs/{id}."""
     return json_response(_one(_held(call), call.names["id"]))
 
 
 async def delete_notification(call: Call) -> Response:
-    """DELETE /b/{bucket}/notificationConfigs/{id}"""
+    """Answer DELETE /b/{bucket}/notificationConfigs/{id}."""
     name = call.names["id"]
 
     def change(config: JsonObject) -> JsonObject:

@@ -20,7 +20,7 @@ _LISTS = ("acl", "defaultObjectAcl")
 
 
 async def insert_bucket(call: Call) -> Response:
-    """POST /b"""
+    """Answer POST /b."""
     resource = await call.request.json()
     name = checked_bucket_name(str(resource.get("name", "")))
     config = {key: value for key, value in bucket_change(resource).items() if value is not None} | _predefined(call)
@@ -32,14 +32,14 @@ async def insert_bucket(call: Call) -> Response:
 
 
 async def get_bucket(call: Call) -> Response:
-    """GET /b/{bucket}"""
+    """Answer GET /b/{bucket}."""
     row = call.service.store.index.bucket(call.names["bucket"])
     from_query(call.request).check(row, reading=True)
     return _shown(call, row)
 
 
 async def list_buckets(call: Call) -> Response:
-    """GET /b: `prefix`, `maxResults`, `pageToken`."""
+    """Answer GET /b: `prefix`, `maxResults`, `pageToken`."""
     params = call.request.params
     after = params.get("pageToken", "")
     count = page_size(params.get("maxResults", ""))
@@ -54,13 +54,13 @@ async def list_buckets(call: Call) -> Response:
 
 
 async def patch_bucket(call: Call) -> Response:
-    """PATCH /b/{bucket}"""
+    """Answer PATCH /b/{bucket}."""
     change = bucket_change(await call.request.json()) | _predefined(call)
     return await _changed(call, change, lambda config: merged(config, change))
 
 
 async def update_bucket(call: Call) -> Response:
-    """PUT /b/{bucket}"""
+    """Answer PUT /b/{bucket}."""
     change = bucket_change(await call.request.json()) | _predefined(call)
     given = {key: value for key, value in change.items() if value is not None}
 
@@ -72,7 +72,7 @@ async def update_bucket(call: Call) -> Response:
 
 
 async def delete_bucket(call: Call) -> Response:
-    """DELETE /b/{bucket}"""
+    """Answer DELETE /b/{bucket}."""
     index = call.service.store.index
     await asyncio.to_thread(index.delete_bucket, call.names["bucket"], from_query(call.request))
     return Response(204)

@@ -25,7 +25,7 @@ _MIB = 1024 * 1024
 
 
 async def rewrite_object(call: Call) -> Response:
-    """POST /b/{bucket}/o/{object}/rewriteTo/b/{to_bucket}/o/{to_object}: one call, or several with a token"""
+    """Answer POST /b/{bucket}/o/{object}/rewriteTo/b/{to_bucket}/o/{to_object}: one call, or several with a token."""
     source, plan, row = await _copying(call)
     step = _step(call, row, plan)
     if step.done < row.size:
@@ -35,13 +35,13 @@ async def rewrite_object(call: Call) -> Response:
 
 
 async def copy_object(call: Call) -> Response:
-    """POST /b/{bucket}/o/{object}/copyTo/b/{to_bucket}/o/{to_object}"""
+    """Answer POST /b/{bucket}/o/{object}/copyTo/b/{to_bucket}/o/{to_object}."""
     source, plan, _ = await _copying(call)
     return object_shown(call, await asyncio.to_thread(copy, call.service.store, source, plan))
 
 
 async def move_object(call: Call) -> Response:
-    """POST /b/{bucket}/o/{object}/moveTo/o/{to_object}: a new name, atomically"""
+    """Answer POST /b/{bucket}/o/{object}/moveTo/o/{to_object}: a new name, atomically."""
     source = _source(call)
     target = Target(call.names["bucket"], checked_object_name(call.names["to_object"]))
     only = from_query(call.request)
@@ -51,7 +51,7 @@ async def move_object(call: Call) -> Response:
 
 
 async def compose_object(call: Call) -> Response:
-    """POST /b/{bucket}/o/{object}/compose"""
+    """Answer POST /b/{bucket}/o/{object}/compose."""
     asked = await call.request.json()
     key = key_hash(call.request)
     sources = [_component(call.names["bucket"], item, key) for item in _list(asked.get("sourceObjects"))]
@@ -107,7 +107,7 @@ class _Step:
 
 
 def _step(call: Call, row: ObjectRow, plan: Plan) -> _Step:
-    """Find how far this call rewrites: to the end, unless the client sets a limit and the content must change."""
+    """Return the progress of this call: to the end, unless the client sets a limit and the content must change."""
     text = call.request.params.get("maxBytesRewrittenPerCall", "")
     token = call.request.params.get("rewriteToken", "")
     before = _read_token(token, row, plan) if token else 0

@@ -44,14 +44,14 @@ def _below(tree: Tree, key: str) -> Tree | None:
 
 
 class _Reader:
-    """Reads a selector from left to right; `rest` is what is not read yet."""
+    """A reader of a selector from left to right. `rest` is the part that is not read yet."""
 
     def __init__(self, text: str) -> None:
         self._text = text
         self.rest = text
 
     def fields(self) -> _Growing:
-        """`path,path,...`"""
+        """Read `path,path,...`."""
         tree: _Growing = {}
         while True:
             self._path(tree)
@@ -60,7 +60,7 @@ class _Reader:
 
     def _path(self, tree: _Growing) -> None:
         name = self._name()
-        whole = tree.get(name) == {}  # the whole field was wanted before: it stays whole
+        whole = tree.get(name) == {}  # the whole field was requested before
         below = tree.setdefault(name, {})
         into: _Growing = {} if whole else below
         if self._took("/"):

@@ -1,4 +1,4 @@
-"""Managed folders in the JSON API: only their names are kept, which is enough for tools that ask for them."""
+"""Managed folders in the JSON API: only their names are kept, which is enough for tools that list them."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from infra.emulator.resources.reading import child
 from infra.emulator.resources.rows import BucketRow
 from jobs.json_values import JsonObject
 
-_FOLDERS = "_managedFolders"  # their key in a bucket's config: name -> creation time
+_FOLDERS = "_managedFolders"  # key of the folders in a bucket's config: name -> creation time
 
 
 async def list_folders(call: Call) -> Response:
-    """GET /b/{bucket}/managedFolders: `prefix`."""
+    """Answer GET /b/{bucket}/managedFolders: `prefix`."""
     bucket = call.service.store.index.bucket(call.names["bucket"])
     prefix = call.request.params.get("prefix", "")
     items = [_shown(bucket.name, *item) for item in sorted(_held(bucket).items()) if item[0].startswith(prefix)]
@@ -24,13 +24,13 @@ async def list_folders(call: Call) -> Response:
 
 
 async def list_no_folders(call: Call) -> Response:
-    """GET /b/{bucket}/folders: always none, because hierarchical buckets are not emulated"""
+    """Answer GET /b/{bucket}/folders: always none, because hierarchical buckets are not emulated."""
     call.service.store.index.bucket(call.names["bucket"])
     return json_response({"kind": "storage#folders"})
 
 
 async def insert_folder(call: Call) -> Response:
-    """POST /b/{bucket}/managedFolders"""
+    """Answer POST /b/{bucket}/managedFolders."""
     name = (await call.request.json()).get("name")
     if not isinstance(name, str) or not name.strip("/"):
         raise ApiError(REQUIRED, "Required: name")
@@ -47,7 +47,7 @@ async def insert_folder(call: Call) -> Response:
 
 
 async def get_folder(call: Call) -> Response:
-    """GET /b/{bucket}/managedFolders/{folder}"""
+    """Answer GET /b/{bucket}/managedFolders/{folder}."""
     bucket = call.service.store.index.bucket(call.names["bucket"])
     name = call.names["folder"].rstrip("/") + "/"
     if name not in _held(bucket):
@@ -56,7 +56,7 @@ async def get_folder(call: Call) -> Response:
 
 
 async def delete_folder(call: Call) -> Response:
-    """DELETE /b/{bucket}/managedFolders/{folder}"""
+    """Answer DELETE /b/{bucket}/managedFolders/{folder}."""
     name = call.names["folder"].rstrip("/") + "/"
 
     def change(config: JsonObject) -> JsonObject:

@@ -17,10 +17,11 @@ from jobs.json_values import Json
 
 
 async def list_objects(call: Call) -> Response:
-    """GET /b/{bucket}/o"""
+    """Answer GET /b/{bucket}/o."""
     query, index = query_from(call.request, call.names["bucket"]), call.service.store.index
     if query.glob or query.filter:
-        page = await asyncio.to_thread(list_page, index, query)  # it may read many rows that it does not list
+        # A thread, as it may read many rows that are not listed.
+        page = await asyncio.to_thread(list_page, index, query)
     else:
         page = list_page(index, query)
     if call.request.flag("includeFoldersAsPrefixes") and query.delimiter == "/" and not query.after:
@@ -36,19 +37,19 @@ async def list_objects(call: Call) -> Response:
 
 
 async def get_object(call: Call) -> Response:
-    """GET /b/{bucket}/o/{object}: the resource, or with `alt=media` the content"""
+    """Answer GET /b/{bucket}/o/{object}: the resource, or with `alt=media` the content."""
     if call.request.params.get("alt") == "media":
         return await get_media(call)
     return object_shown(call, call.service.store.get(target(call), from_query(call.request)))
 
 
 async def get_media(call: Call) -> Response:
-    """GET /download/...: the content"""
+    """Answer GET /download/...: the content."""
     return download(call.service.store, call.request, target(call), from_query(call.request), xml=False)
 
 
 async def patch_object(call: Call) -> Response:
-    """PATCH /b/{bucket}/o/{object}"""
+    """Answer PATCH /b/{bucket}/o/{object}."""
     change = object_change(await call.request.json()) | rights_given(call)
     check_lists(call, change)
     only = from_query(call.request)
@@ -57,7 +58,7 @@ async def patch_object(call: Call) -> Response:
 
 
 async def update_object(call: Call) -> Response:
-    """PUT /b/{bucket}/o/{object}"""
+    """Answer PUT /b/{bucket}/o/{object}."""
     config = object_config(await call.request.json()) | rights_given(call)
     check_lists(call, config)
     row = await asyncio.to_thread(
@@ -67,6 +68,6 @@ async def update_object(call: Call) -> Response:
 
 
 async def delete_object(call: Call) -> Response:
-    """DELETE /b/{bucket}/o/{object}"""
+    """Answer DELETE /b/{bucket}/o/{object}."""
     await asyncio.to_thread(call.service.store.delete, target(call), from_query(call.request))
     return Response(204)

@@ -1,4 +1,4 @@
-"""Uploads in the JSON API, in its three ways: media, multipart, resumable."""
+"""Uploads in the JSON API, of its three kinds: media, multipart, resumable."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from jobs.json_values import JsonObject
 
 
 async def insert_object(call: Call) -> Response:
-    """POST /upload/.../b/{bucket}/o?uploadType=..."""
+    """Answer POST /upload/.../b/{bucket}/o?uploadType=..."""
     ways = {"media": _media, "multipart": _multipart, "resumable": _resumable}
     if "upload_id" in call.request.params:
         return await go_on(call)
@@ -31,13 +31,13 @@ async def insert_object(call: Call) -> Response:
 
 
 async def go_on(call: Call) -> Response:
-    """PUT /upload/...?upload_id=: a chunk, or the question how much was received"""
+    """Answer PUT /upload/...?upload_id=: a chunk, or the question how much was received."""
     found = await call.service.resumable.go_on(upload_id(call.request), call.request)
     return object_shown(call, found) if isinstance(found, ObjectRow) else found
 
 
 async def cancel(call: Call) -> Response:
-    """DELETE /upload/...?upload_id="""
+    """Answer DELETE /upload/...?upload_id=."""
     await call.service.resumable.cancel(upload_id(call.request))
     raise AssertionError("cancelling always answers 499")
 

@@ -1,4 +1,4 @@
-"""The server's HTTP connection: sends a small answer as one packet, and lets the fault rules break a connection."""
+"""The server's HTTP connection: a small answer is sent as one packet, and fault rules can break a connection."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _HEAD_ENDS = b"\r\n\r\n"
 
 
 class Protocol(httptools_impl.HttpToolsProtocol):
-    """Uvicorn's protocol, with the connection put into the ASGI scope, because ASGI has no way to break one."""
+    """The protocol of uvicorn, with the connection in the ASGI scope, because ASGI has no way to break one."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as the parent has it
         """Accept a new connection."""
@@ -24,7 +24,10 @@ class Protocol(httptools_impl.HttpToolsProtocol):
 
 
 class _JoiningTransport:
-    """Sends the head of an answer together with the first piece of its body: a fifth less work for a small answer."""
+    """A transport that sends the head of an answer with the first piece of its body.
+
+    A small answer costs a fifth less.
+    """
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport

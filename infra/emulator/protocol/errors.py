@@ -9,7 +9,7 @@ from xml.sax.saxutils import escape
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind of error, with its names in both APIs."""
+    """A kind of error, with its names in both APIs."""
 
     status: int  # HTTP
     reason: str  # JSON: error.errors[0].reason
@@ -77,7 +77,7 @@ INTERNAL = Kind(500, "backendError", "InternalError", "We encountered an interna
 
 
 class ApiError(Exception):
-    """An error for the client. `details` says what exactly is wrong; `elements` are added to the XML body."""
+    """An error for the client. `details` gives the exact reason; `elements` are added to the XML body."""
 
     def __init__(self, kind: Kind, details: str = "", **elements: str) -> None:
         super().__init__(details or kind.message)

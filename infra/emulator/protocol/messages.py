@@ -26,24 +26,24 @@ JSON_BODY_BYTES = 2 * 1024 * 1024  # a resource with all its metadata is far sma
 
 
 class ClientGone(Exception):
-    """The client closed the connection before the whole request had come."""
+    """The error of a client that closed the connection before the whole request had come."""
 
 
 class Request:
-    """One request: path and query as they were sent, header names in lower case, the body as a stream."""
+    """A request: path and query are kept as they were sent, header names are in lower case, the body is a stream."""
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         self.method: str = scope["method"]
         self.raw_path: str = scope["raw_path"].decode("latin-1")
         query = scope["query_string"].decode("latin-1")
-        self.pairs = _pairs(query, unquote)  # as signatures read them: a plus is a plus, a space is %20
-        self.params = dict(reversed(_pairs(query, unquote_plus)))  # the first of equal names wins
+        self.pairs = _pairs(query, unquote)  # for signatures: a plus is a plus, a space is %20
+        self.params = dict(reversed(_pairs(query, unquote_plus)))  # the first of equal names is used
         self.headers: list[tuple[str, str]] = [
             (name.decode("latin-1"), value.decode("latin-1").strip()) for name, value in scope["headers"]
         ]
         self._by_name = dict(reversed(self.headers))
         self._receive = receive
-        self.touched = False  # whether a handler has begun to read the body
+        self.touched = False  # true: a handler has begun to read the body
 
     def header(self, name: str, default: str = "") -> str:
         """Get the first header of that name (lower case)."""
@@ -101,9 +101,9 @@ class Response:
     body: bytes = b""
     headers: list[tuple[str, str]] = field(default_factory=list)
     stream: AsyncIterator[bytes] | None = None
-    length: int | None = None  # Content-Length in bytes, if it is not the length of `body`
-    after: Callable[[], None] | None = None  # called once the answer is sent or has failed
-    length_known: bool = True  # otherwise the answer has no Content-Length
+    length: int | None = None  # Content-Length in bytes, if it differs from the length of `body`
+    after: Callable[[], None] | None = None  # called after the answer is sent or has failed
+    length_known: bool = True  # false: the answer has no Content-Length
     value: Json = None  # the value of `body`, if that is JSON
 
     def set_json(self, value: Json) -> None:

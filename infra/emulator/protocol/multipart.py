@@ -13,7 +13,7 @@ _HEAD_BYTES = 2 * 1024 * 1024  # everything before the content: metadata, fields
 
 
 class Parts:
-    """Reads a multipart body part by part, as it comes in."""
+    """A reader of a multipart body, part by part, as it comes in."""
 
     def __init__(self, content_type: str, pieces: AsyncIterator[bytes]) -> None:
         message = Message()

@@ -1,1 +1,1 @@
-"""Buckets and objects as values: what a client may set of them and what an answer shows of them."""
+"""Buckets and objects as values: the fields that a client may set, and those that an answer shows."""

@@ -1,4 +1,4 @@
-"""Buckets in the JSON API: what an answer shows, what a client may set, and what a bucket asks of its objects."""
+"""Buckets in the JSON API: the fields of an answer, those that a client may set, and the rules for objects."""
 
 from __future__ import annotations
 

@@ -21,9 +21,9 @@ _KEY_BYTES = 32
 
 
 def key_hash(request: Request, *, source: bool = False) -> str:
-    """Get the base64 SHA-256 of the request's key; "" if it has none. Raises ApiError for a wrong key.
+    """Return the base64 SHA-256 of the request's key; "" if it has none. Raises ApiError for a wrong key.
 
-    `source`: the key of the object that is copied, instead of the key of the new object.
+    `source`: use the key of the object that is copied, instead of the key of the new object.
     """
     prefix = "x-goog-copy-source-encryption-" if source else "x-goog-encryption-"
     text = request.header(prefix + "key")

@@ -1,4 +1,4 @@
-"""Merges a PATCH into a resource: null removes a field, an object is merged, any other value replaces the old one."""
+"""Merge a PATCH into a resource: null removes a field, an object is merged, any other value replaces the old one."""
 
 from __future__ import annotations
 

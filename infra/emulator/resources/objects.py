@@ -1,4 +1,4 @@
-"""Objects in both APIs: resources and response headers that show them, and what a client may set of them."""
+"""Objects in both APIs: their resources and response headers, and the fields that a client may set."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def object_headers(row: ObjectRow, *, xml: bool) -> list[tuple[str, str]]:
     if row.component_count is not None:
         headers.append(("x-goog-component-count", str(row.component_count)))
     hashes = [f"crc32c={row.crc32c}"] + ([f"md5={row.md5}"] if row.md5 else [])
-    # One line or two mean the same, but one client reads only the first form and another only the second.
+    # One line or two lines mean the same, but some clients read only the first form and others only the second.
     return headers + [("x-goog-hash", value) for value in (hashes if xml else [",".join(hashes)])]
 
 

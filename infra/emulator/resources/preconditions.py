@@ -13,16 +13,16 @@ from jobs.json_values import JsonObject
 
 
 class Versioned(Protocol):
-    """A bucket or an object: the values that conditions look at."""
+    """A bucket or an object, with the values that conditions refer to."""
 
     @property
     def generation(self) -> int:
-        """A number that changes when the content does."""
+        """The generation, a number that changes when the content does."""
         ...
 
     @property
     def metageneration(self) -> int:
-        """A number that starts at 1 and grows by 1 with each patch."""
+        """The metageneration, a number that starts at 1 and grows by 1 with each patch."""
         ...
 
     @property
@@ -33,7 +33,7 @@ class Versioned(Protocol):
 
 @dataclass(frozen=True)
 class Preconditions:
-    """All conditions of one request. None and () mean no condition; generation 0 means: must not exist."""
+    """The conditions of a request. None and () mean no condition; generation 0 means: must not exist."""
 
     generation: int | None = None
     not_generation: int | None = None

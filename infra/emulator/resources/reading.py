@@ -1,4 +1,4 @@
-"""Reads JSON that a client wrote: every function gives an empty value where the JSON has another shape."""
+"""Read JSON from a client: every function returns an empty value where the JSON has another form."""
 
 from __future__ import annotations
 
@@ -26,5 +26,5 @@ def texts_in(value: Json) -> tuple[str, ...]:
 
 
 def whole(value: Json) -> int | None:
-    """Get a whole number; None if the value is none."""
+    """Return a whole number; None if the value is no whole number."""
     return value if isinstance(value, int) and not isinstance(value, bool) else None

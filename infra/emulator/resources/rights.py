@@ -1,4 +1,4 @@
-"""Access control lists and policies: who may do what, as owners write it down.
+"""Access control lists and policies, as owners set them.
 
 Lists and policies are kept and given back as Cloud Storage does. They decide one thing only: whether a caller
 without credentials may read an object through the XML API.
@@ -15,18 +15,18 @@ from infra.emulator.resources.reading import child, objects_in, texts_in
 from infra.emulator.resources.rows import BucketRow, ObjectRow
 from jobs.json_values import Json, JsonObject
 
-POLICY = "_iamPolicy"  # the policy's key in a bucket's config; the underscore keeps it out of the resource
+POLICY = "_iamPolicy"  # key of the policy in a bucket's config; names with an underscore are not shown in the resource
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One entry of an access control list: a role for a user, a group, a domain, a project's team or everybody."""
+    """An entry of an access control list: a role for a user, a group, a domain, a project's team or everybody."""
 
     entity: str
     role: str  # OWNER, READER or WRITER
 
     def to_json(self) -> JsonObject:
-        """Write the entry as resources have it."""
+        """Return the entry in the form of resources."""
         return {"entity": self.entity, "role": self.role}
 
 
@@ -144,7 +144,7 @@ def check_policy(bucket: BucketRow, bindings: Sequence[JsonObject]) -> None:
 
 
 def anybody_reads(bucket: BucketRow, row: ObjectRow | None) -> bool:
-    """Tell whether a caller without credentials may read an object; without a row, whether every object."""
+    """Return whether a caller without credentials may read an object; without a row, whether all objects."""
     if bucket.prevents_public_access:
         return False
     bindings = objects_in(child(bucket.config, POLICY).get("bindings"))

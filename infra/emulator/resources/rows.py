@@ -15,7 +15,7 @@ from jobs.json_values import JsonObject
 
 @dataclass(frozen=True)
 class BucketRow:
-    """A bucket. `config` holds what its owner has set: cors, lifecycle, labels, ..."""
+    """A bucket. `config` holds the fields that its owner has set: cors, lifecycle, labels, ..."""
 
     name: str
     metageneration: int
@@ -31,23 +31,23 @@ class BucketRow:
 
     @property
     def keeps_versions(self) -> bool:
-        """Whether an object that is deleted or replaced stays as a noncurrent version."""
+        """True when an object that is deleted or replaced stays as a noncurrent version."""
         return bool(child(self.config, "versioning").get("enabled"))
 
     @property
     def uniform_access(self) -> bool:
-        """Whether the policy of the bucket alone decides who may do what."""
+        """True when only the policy of the bucket decides on access, and access control lists have no effect."""
         return bool(child(self.config, "iamConfiguration", "uniformBucketLevelAccess").get("enabled"))
 
     @property
     def prevents_public_access(self) -> bool:
-        """Whether nothing in the bucket may be open to everybody."""
+        """True when nothing in the bucket may be open to everybody."""
         return child(self.config, "iamConfiguration").get("publicAccessPrevention") == "enforced"
 
 
 @dataclass(frozen=True)
 class ObjectRow:
-    """An object. `config` holds what its owner has set: contentType, metadata, cacheControl, ..."""
+    """An object. `config` holds the fields that its owner has set: contentType, metadata, cacheControl, ..."""
 
     bucket: str
     name: str
@@ -68,22 +68,22 @@ class ObjectRow:
 
     @property
     def json_etag(self) -> str:
-        """Generation and metageneration, encoded."""
+        """The etag of the JSON API: generation and metageneration, encoded."""
         return base64.b64encode(b"\x08" + _varint(self.generation) + b"\x10" + _varint(self.metageneration)).decode()
 
     @property
     def xml_etag(self) -> str:
-        """The MD5 in hex, without quotes; derived from the JSON API's etag if there is no MD5."""
+        """The etag of the XML API: the MD5 in hex, without quotes; made from the JSON API's etag if there is no MD5."""
         return binascii.hexlify(base64.b64decode(self.md5)).decode() if self.md5 else "-" + self.json_etag
 
     @property
     def http_date(self) -> str:
-        """The time of the last change, as Last-Modified writes it."""
+        """The time of the last change, in the format of Last-Modified."""
         return format_datetime(datetime.fromisoformat(self.updated), usegmt=True)
 
     @property
     def is_live(self) -> bool:
-        """Whether this is the live version of its name."""
+        """True for the live version of an object's name."""
         return "timeDeleted" not in self.config
 
     @property
@@ -98,24 +98,24 @@ class ObjectRow:
 
     @property
     def component_count(self) -> int | None:
-        """How many objects were composed into this one; None if it was not composed."""
+        """The number of objects that were composed into this one; None if it was not composed."""
         return whole(self.config.get("componentCount"))
 
     @property
     def metadata(self) -> JsonObject:
-        """The owner's own keys and values."""
+        """The custom metadata of the owner."""
         return child(self.config, "metadata")
 
 
 @dataclass(frozen=True)
 class Session:
-    """An upload that takes several requests. `spec` holds what its first request asked for."""
+    """An upload that takes several requests. `spec` holds the parameters of its first request."""
 
     id: str
     bucket: str
     name: str
     received: int  # bytes that are on disk and acknowledged
-    done: int  # the generation of the finished object; 0 while the upload goes on
+    done: int  # generation of the finished object; 0 while the upload is not finished
     spec: JsonObject
 
 

@@ -1,4 +1,4 @@
-"""Builds the canonical request of V4 signatures, as Cloud Storage documents it, from a received request."""
+"""The canonical request of V4 signatures, built from a received request as Cloud Storage documents it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SIGNATURE = "x-goog-signature"
 
 
 def canonical_requests(request: Request, claim: Claim, public_hosts: Sequence[str]) -> Iterator[str]:
-    """Build every form that clients sign: host as sent, without port, or public; query sorted in either way."""
+    """Yield every form that clients sign: host as sent, without port, or public; query sorted in two ways."""
     for host in dict.fromkeys((request.host, without_port(request.host), *public_hosts)):
         for query in dict.fromkeys(_queries(request, claim)):
             yield _canonical(request, claim, host, query)

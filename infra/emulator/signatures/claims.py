@@ -1,4 +1,4 @@
-"""Reads who signed a request by V4, when and how: from its query parameters or its Authorization header."""
+"""The claim of a V4 signature, read from the query parameters or the Authorization header of a request."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _IN_HEADER = ("Credential", "SignedHeaders", "Signature")
 
 @dataclass(frozen=True)
 class Claim:
-    """What a signed request says of its signature: who signed, when, for how long, and which headers."""
+    """The claim of a signed request: the signing account, the time, the lifetime, and the signed headers."""
 
     email: str
     scope: str  # DATE/REGION/storage/goog4_request
     date: str  # YYYYMMDDTHHMMSSZ
     signed_at: datetime
     expires_at: datetime
-    signed_headers: str  # names with semicolons between them, as they were sent
+    signed_headers: str  # names with semicolons between them, in the form in which they were sent
     signature: bytes
     in_query: bool = True
 
@@ -61,7 +61,7 @@ def from_query(request: Request) -> Claim:
 
 
 def from_header(request: Request) -> Claim:
-    """Read the claim of a signed header; it is valid for as long as clocks may differ. Raises ApiError 400."""
+    """Read the claim of a signed header, which is valid for the allowed difference of clocks. Raises ApiError 400."""
     values = _header_values(request.header("authorization").removeprefix(ALGORITHM))
     date = request.header("x-goog-date")
     signed_at = moment(date, "x-goog-date")
@@ -71,7 +71,7 @@ def from_header(request: Request) -> Claim:
 
 
 def credential(text: str, date: str, name: str) -> tuple[str, str]:
-    """Split a credential into account and scope. `name` is for the error. Raises ApiError 400."""
+    """Split a credential into account and scope; `name` names it in an error. Raises ApiError 400."""
     email, _, scope = text.partition("/")
     if not email or not re.fullmatch(rf"{date[:8]}/[a-z0-9-]+/storage/goog4_request", scope):
         raise malformed(name, "The scope must be DATE/REGION/storage/goog4_request, DATE as signed.")
@@ -79,7 +79,7 @@ def credential(text: str, date: str, name: str) -> tuple[str, str]:
 
 
 def moment(text: str, name: str) -> datetime:
-    """Read a time as signed requests write it. `name` is for the error. Raises ApiError 400."""
+    """Read a time in the format of signed requests; `name` names it in an error. Raises ApiError 400."""
     if re.fullmatch(r"[0-9]{8}T[0-9]{6}Z", text):
         try:
             return datetime.strptime(text, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
@@ -89,7 +89,7 @@ def moment(text: str, name: str) -> datetime:
 
 
 def hexadecimal(text: str, name: str) -> bytes:
-    """Decode a signature. `name` is for the error. Raises ApiError 400."""
+    """Decode a signature; `name` names it in an error. Raises ApiError 400."""
     if not re.fullmatch(r"(?:[0-9a-fA-F]{2})+", text):
         raise malformed(name, "The signature was not hex encoded.")
     return bytes.fromhex(text)

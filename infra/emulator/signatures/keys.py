@@ -1,4 +1,4 @@
-"""Service-account keys: reads key files, and makes one for a machine that has none."""
+"""Service-account keys: read key files, and make one for a machine that has none."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class ServiceKey:
 
     @property
     def public(self) -> rsa.RSAPublicKey:
-        """The public half, against which signatures are checked."""
+        """The public key, with which signatures are checked."""
         return self.private.public_key()
 
     def sign(self, message: bytes) -> bytes:
@@ -44,7 +44,7 @@ def load_key(path: Path) -> ServiceKey:
 
 
 def ensure_key(path: Path, email: str) -> Path:
-    """Make a key file for that address at `path`, readable by its owner alone, unless there is one; returns `path`."""
+    """Make a key file for that address at `path`, readable by its owner only, unless there is one; return `path`."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(f"{path.name}.{secrets.token_hex(4)}")

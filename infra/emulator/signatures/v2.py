@@ -1,4 +1,4 @@
-"""Verifies V2 signed URLs, the older kind: `GoogleAccessId`, `Expires` and `Signature` in the query.
+"""The verification of V2 signed URLs, the older kind: `GoogleAccessId`, `Expires` and `Signature` in the query.
 
 The signature covers method, Content-MD5, Content-Type, expiry, `x-goog-*` headers and the resource; of the query
 only the parameters that name a part of the resource, though some clients sign all of it.
@@ -30,7 +30,7 @@ def is_v2(request: Request) -> bool:
 
 
 def verify(verifier: Verifier, request: Request, bucket_of_host: str) -> None:
-    """Verify a signed URL. Raises ApiError that says what is wrong."""
+    """Verify a signed URL. Raises ApiError with the reason."""
     values = {name: [value for key, value in request.pairs if key == name] for name in _PARAMETERS}
     for name, found in values.items():
         if len(found) != 1:

@@ -1,4 +1,4 @@
-"""Verifies V4 signatures: GOOG4-RSA-SHA256 over the canonical request, in a URL or an Authorization header."""
+"""The verification of V4 signatures: GOOG4-RSA-SHA256 over the canonical request, in a URL or a header."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from infra.emulator.signatures.keys import ServiceKey
 
 
 class Verifier:
-    """Accepts requests that one of the keys has signed and that are valid now; refuses all others."""
+    """A verifier that accepts requests which one of the keys has signed and that are valid now."""
 
     def __init__(
         self,
@@ -31,15 +31,15 @@ class Verifier:
         self.now = now
 
     def verify_query(self, request: Request) -> None:
-        """Verify a signed URL. Raises ApiError that says what is wrong."""
+        """Verify a signed URL. Raises ApiError with the reason."""
         self._verify(request, from_query(request))
 
     def verify_header(self, request: Request) -> None:
-        """Verify a signed Authorization header. Raises ApiError that says what is wrong."""
+        """Verify a signed Authorization header. Raises ApiError with the reason."""
         self._verify(request, from_header(request))
 
     def is_signed(self, email: str, signature: bytes, message: bytes) -> bool:
-        """Tell whether a signature of a message was made by one of the account's keys."""
+        """Return whether one of the account's keys has made a signature of a message."""
         for key in self._keys:
             if key.email == email:
                 try:

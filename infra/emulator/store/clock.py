@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 
 class Clock:
-    """Gives the time for expiries, creation times and lifecycle rules. Generations never ask it: they only grow."""
+    """A clock for expiries, creation times and lifecycle rules. Generations do not use it, as they must only grow."""
 
     def __init__(self) -> None:
         self.offset_seconds = 0.0

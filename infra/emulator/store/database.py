@@ -1,4 +1,4 @@
-"""One SQLite file: one connection that writes, and one for each thread that reads."""
+"""An SQLite file with one connection that writes, and one for each thread that reads."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from infra.emulator.store.clock import Clock
 
 
 class Database:
-    """May be used from any thread: writers wait for each other, readers never wait for writers."""
+    """The database. Any thread may use it: writers wait for each other, readers never wait for writers."""
 
     def __init__(self, path: Path, schema: str, clock: Clock | None = None) -> None:
         self.clock = clock or Clock()

@@ -27,7 +27,7 @@ class Incoming:
         self._md5 = hashlib.md5(usedforsecurity=False)
         self._sha256 = hashlib.sha256()
         self._crc32c: Any = google_crc32c.Checksum()  # type: ignore[no-untyped-call]
-        self.hash_sha256 = False  # few clients ask for it, and it costs three times as much as the others
+        self.hash_sha256 = False  # few clients ask for it, and it takes three times as long as the other hashes
 
     @classmethod
     def reopen(cls, path: Path, size: int) -> Incoming:
@@ -131,7 +131,7 @@ class Files:
         that the session is done: if the process ends before, the session continues with it.
         """
         incoming.sync()
-        os.utime(incoming.path)  # a session may be older than this process: see `remove_strays`
+        os.utime(incoming.path)  # a session may have begun long ago: see `remove_strays`
         incoming.close()
         name = secrets.token_hex(16)
         (os.rename if moved else os.link)(incoming.path, self._objects / name)
@@ -144,7 +144,7 @@ class Files:
         Contents never change, so both names share one file, and a copy costs the same at every size.
         """
         new = secrets.token_hex(16)
-        os.utime(self._objects / name)  # the new name is not a stray: see `remove_strays`
+        os.utime(self._objects / name)  # the new name must not count as a stray: see `remove_strays`
         os.link(self._objects / name, self._objects / new)
         _sync_folder(self._objects)
         return new
@@ -154,7 +154,7 @@ class Files:
         return open(self._objects / name, "rb")
 
     def remove(self, name: str) -> None:
-        """Remove a content that no row names any more; open readers are not disturbed. "" means: it has no file."""
+        """Remove a content that no row names any more; its open readers can go on. "" means that it has no file."""
         if name:
             (self._objects / name).unlink(missing_ok=True)
 
@@ -163,7 +163,7 @@ class Files:
         (self._incoming / name).unlink(missing_ok=True)
 
     def remove_unfinished(self, sessions: Set[str]) -> None:
-        """Remove what the last process was receiving when it ended, except the contents of these sessions."""
+        """Remove contents that the last process was receiving when it ended, except those of these sessions."""
         for entry in os.scandir(self._incoming):
             if entry.name not in sessions:
                 os.unlink(entry)

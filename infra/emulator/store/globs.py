@@ -28,7 +28,7 @@ def literal_start(pattern: str) -> str:
 
 
 class _Reader:
-    """Reads a pattern from left to right. Raises IndexError if it ends too early."""
+    """A reader of a pattern from left to right. Raises IndexError if it ends too early."""
 
     def __init__(self, pattern: str) -> None:
         self._pattern = pattern

@@ -1,7 +1,7 @@
-"""The index of what is stored: SQLite tables of buckets, objects and upload sessions.
+"""The index of all stored data: SQLite tables of buckets, objects and upload sessions.
 
-Every write is one transaction that reads the present state, checks the conditions, takes the next generation
-and commits, so two writers can never both succeed. Readers have connections of their own and never wait for a writer.
+Every write is one transaction that reads the present state, checks the conditions, takes the next generation and
+commits, so two writers can never both succeed. Readers have connections of their own and never wait for a writer.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ Change = Callable[[JsonObject], JsonObject]
 
 
 class Index(Sessions):
-    """All tables, in one file. May be used from any thread."""
+    """The index: all tables, in one file. Any thread may use it."""
 
     def __init__(self, path: Path, clock: Clock | None = None) -> None:
         super().__init__(path, tables.SCHEMA, clock)
         self.rate = Rate()
 
-    # buckets
+    # methods for buckets
 
     def bucket(self, name: str) -> BucketRow:
         """Read a bucket. Raises ApiError 404."""
@@ -71,7 +71,7 @@ class Index(Sessions):
                 raise ApiError(BUCKET_NOT_EMPTY)
             db.execute("DELETE FROM buckets WHERE name = ?", (name,))
 
-    # objects
+    # methods for objects
 
     def object(self, bucket: str, name: str, generation: int | None = None) -> ObjectRow | None:
         """Read the live object, or the version of that generation; None if there is none."""
@@ -165,7 +165,7 @@ class Index(Sessions):
             tables.remove(db, old)
         return old.body
 
-    # housekeeping
+    # methods that remove unused data
 
     def bodies(self) -> set[str]:
         """Get the names of all files that objects use."""

@@ -1,4 +1,4 @@
-"""Lifecycle rules of buckets: `sweep` deletes the objects that are due. Nothing sweeps by itself."""
+"""Lifecycle rules of buckets: `sweep` deletes the objects that are due. It never runs by itself."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from infra.emulator.resources.rows import BucketRow, ObjectRow, Target
 from infra.emulator.store.store import Store
 from jobs.json_values import JsonObject
 
-_PAGE = 1000  # objects read at once
+_PAGE = 1000  # objects that are read at once
 
 
 def sweep(store: Store, now: datetime) -> int:
-    """Delete all objects that are due at that time; returns how many they were."""
+    """Delete all objects that are due at that time; return their number."""
     deleted = 0
     for bucket in store.index.buckets():
         rules = deletions(bucket)
@@ -32,10 +32,10 @@ def sweep(store: Store, now: datetime) -> int:
 class Deletion:
     """A rule that deletes the objects that meet all its conditions."""
 
-    conditions: JsonObject  # name of a condition -> its value, as the owner wrote it
+    conditions: JsonObject  # name of a condition -> its value in the owner's rule
 
     def is_due(self, row: ObjectRow, now: datetime) -> bool:
-        """Tell whether the rule deletes that object at that time; never if a value cannot be understood."""
+        """Return whether the rule deletes that object at that time; False if a value cannot be read."""
         try:
             return all(_CONDITIONS[name](row, wanted, now) for name, wanted in self.conditions.items())
         except (TypeError, ValueError):

@@ -13,7 +13,7 @@ from infra.emulator.store.filters import compile_filter
 from infra.emulator.store.globs import compile_glob, literal_start
 from infra.emulator.store.index import Index
 
-PAGE = 1000  # entries at most, objects and prefixes together
+PAGE = 1000  # most entries of a page, objects and prefixes together
 _OBJECT, _PREFIX, _VERSION = "o", "p", "v"
 _LAST_GENERATION = 2**63 - 1
 _SCANNED = 200  # rows read at once if a glob or a filter leaves some out
@@ -30,11 +30,11 @@ class Query:
     start: str = ""  # first name, inclusive
     end: str = ""  # first name that is not listed; empty = no end
     trailing: bool = False  # list `a/` as an object too, beside the prefix `a/`
-    after: str = ""  # the last entry of the page before, preceded by its kind, as page tokens hold it
+    after: str = ""  # last entry of the page before, with its kind in front, in the form of page tokens
     count: int = PAGE
     glob: str = ""  # names of objects, and of common prefixes, must match it
     filter: str = ""  # a condition on contexts: see `filters`
-    versions: bool = False  # list noncurrent versions too
+    versions: bool = False  # true: list noncurrent versions too
 
     @property
     def must_begin(self) -> str:
@@ -42,7 +42,7 @@ class Query:
         return max(self.prefix, literal_start(self.glob), key=len)
 
     def wants(self, name: str, row: ObjectRow | None = None) -> bool:
-        """Tell whether glob and filter let an object through; without a row, a common prefix."""
+        """Return whether glob and filter accept an object; without a row, a common prefix."""
         if self.glob and not compile_glob(self.glob).fullmatch(name):
             return False
         return row is None or not self.filter or compile_filter(self.filter)(row)
@@ -93,7 +93,10 @@ def list_page(index: Index, query: Query) -> Page:
 
 
 class _Walk:
-    """Collects one page. `_at` is the last name read and its generation; -1 means that the name itself comes next."""
+    """The walk that collects one page.
+
+    `_at` is the name read last and its generation; -1 means that the next row is the name itself.
+    """
 
     def __init__(self, index: Index, query: Query) -> None:
         self._index = index
@@ -115,7 +118,7 @@ class _Walk:
                 return False
             if common:
                 self._take_prefix(common, row, listed)
-                return True  # the next rows are read from behind the common prefix on
+                return True  # the next rows are those after the common prefix
             self._at = row.name, row.generation
             if listed:
                 self.page.objects.append(row)
@@ -146,7 +149,7 @@ def _behind(query: Query, name: str) -> bool:
 
 
 def _first(query: Query) -> tuple[str, int]:
-    """Find where the page begins: a name, and the generation that was on the page before, or -1."""
+    """Return the start of the page: a name, and the generation that was on the page before, or -1."""
     begin = max(query.prefix, query.must_begin, query.start, key=_order)
     kind, name = query.after[:1], query.after[1:]
     if kind == _PREFIX:

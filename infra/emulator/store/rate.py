@@ -1,4 +1,4 @@
-"""The limit of Cloud Storage of one write a second to one object name; off until a test turns it on."""
+"""The limit of Cloud Storage of one write a second to one object name. It is off until a test turns it on."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import time
 
 from infra.emulator.protocol.errors import RATE_LIMITED, ApiError
 
-_KEPT = 10_000  # at more names than this, old ones are forgotten
+_KEPT = 10_000  # beyond this number of names, old ones are removed
 
 
 class Rate:
-    """Limits the writes to each name. Not safe from several threads: the index asks it inside a transaction."""
+    """The limit of writes to each name. It has no lock: the index calls it inside a transaction."""
 
     def __init__(self) -> None:
         self.writes_per_second: float | None = None

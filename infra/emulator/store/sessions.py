@@ -12,7 +12,7 @@ _RANGE = "id >= ? AND id < ?"
 
 
 class Sessions(Database):
-    """The rows of sessions. The id of a row is also the name of the file with what was received so far."""
+    """The rows of sessions. The id of a row is also the name of the file with the bytes received so far."""
 
     def session(self, upload_id: str) -> Session | None:
         """Read a session, finished or not; None if there is none."""

@@ -23,21 +23,21 @@ from infra.emulator.store.files import Files, Incoming
 from infra.emulator.store.index import Change, Index
 from jobs.json_values import JsonObject
 
-SESSION_DAYS = 7  # as long as Cloud Storage keeps them
+SESSION_DAYS = 7  # days for which Cloud Storage keeps sessions
 
 
 class Store:
-    """All that is stored. May be used from any thread; a call blocks for at most a few synced writes."""
+    """The store of all data. Any thread may use it; a call blocks for at most a few synced writes."""
 
     def __init__(self, folder: Path, clock: Clock | None = None) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.index = Index(folder / "index.sqlite", clock)
         self.files = Files(folder)
-        self.uploads = 0  # uploads in one request that go on now; only the event loop's thread counts them
+        self.uploads = 0  # uploads in one request that run now; only the event loop's thread counts them
         week_ago = datetime.now(UTC) - timedelta(days=SESSION_DAYS)
         self.index.end_sessions_before(week_ago.isoformat())
         self.files.remove_unfinished(self.index.sessions_under_way())
-        # With many objects this takes a while, and nothing waits for it.
+        # A thread, as this takes long with many objects, and nothing waits for it.
         threading.Thread(target=self._remove_strays, args=(time.time(),), daemon=True).start()
 
     def get(self, target: Target, only: Preconditions = NONE) -> ObjectRow:
@@ -57,7 +57,7 @@ class Store:
                 return row, self._content(row)
             except FileNotFoundError:
                 if self.index.object(target.bucket, target.name, target.generation) == row:
-                    raise  # it was not replaced meanwhile: its content is lost
+                    raise  # it was not replaced meanwhile, so its content is lost
 
     def check(self, target: Target, only: Preconditions) -> None:
         """Check, before an upload begins, that it could be committed now. Raises ApiError 404, 412."""

@@ -55,7 +55,7 @@ def _unpacked(row: ObjectRow, request: Request, file: BinaryIO | None, xml: bool
 def _with_content(response: Response, file: BinaryIO, first: int) -> Response:
     file.seek(first)
     length = response.length or 0
-    if length <= _PIECE_BYTES:  # one read costs less than a thread
+    if length <= _PIECE_BYTES:  # one read is faster than starting a thread
         response.body = file.read(length)
         file.close()
         return response

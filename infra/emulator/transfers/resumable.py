@@ -29,7 +29,7 @@ class Span:
 
     first: int | None
     total: int | None
-    to_the_end: bool = False  # the end of the body is the end of the content
+    to_the_end: bool = False  # true: the end of the body is the end of the content
 
 
 class Resumable:
@@ -47,7 +47,7 @@ class Resumable:
         return session.id
 
     async def go_on(self, upload_id: str, request: Request) -> ObjectRow | Response:
-        """Receive a chunk. Returns the finished object, or the answer 308 with what was received. Raises ApiError."""
+        """Receive a chunk; return the finished object, or the answer 308 with the received range. Raises ApiError."""
         self._store.session(upload_id)
         async with self._locks.setdefault(upload_id, asyncio.Lock()):
             session = self._store.session(upload_id)
@@ -65,7 +65,7 @@ class Resumable:
             return await self._finish(session, plan)
 
     async def cancel(self, upload_id: str) -> None:
-        """End a session. Always raises ApiError 499, which is how Cloud Storage answers."""
+        """End a session. It always raises ApiError 499, the answer of Cloud Storage."""
         self._store.session(upload_id)
         self._forget(upload_id)
         await asyncio.to_thread(self._store.end_session, upload_id)
@@ -137,7 +137,7 @@ def _span(request: Request) -> Span:
 
 
 async def _following(request: Request, have: int) -> AsyncIterator[bytes]:
-    """Read the body without its first `have` bytes, which are stored already."""
+    """Yield the body without its first `have` bytes, which are stored already."""
     async for piece in request.stream():
         if have < len(piece):
             yield piece[have:]

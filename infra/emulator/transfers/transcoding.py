@@ -46,7 +46,7 @@ def _pieces(file: BinaryIO) -> Iterator[bytes]:
         piece = unpacker.decompress(data, PIECE_BYTES)
         if piece:
             yield piece
-        if unpacker.eof:  # several gzip members in a row are one content
+        if unpacker.eof:  # several gzip members after each other are one content
             data, unpacker = unpacker.unused_data, zlib.decompressobj(_GZIP)
         else:
             data = unpacker.unconsumed_tail

@@ -1,4 +1,4 @@
-"""Uploads: what a client promised of a content, the content as it comes in, and the object made of it."""
+"""Uploads: the properties that a client announced, the content as it comes in, and the object made from it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SMALL_BYTES = 64 * 1024  # up to this size, writing at once is cheaper than a t
 
 @dataclass(frozen=True)
 class Expected:
-    """What a content must be. An empty value means: anything."""
+    """The announced properties of a content. An empty value means: any."""
 
     md5: str = ""  # base64
     crc32c: str = ""  # base64
@@ -69,7 +69,7 @@ class Expected:
 
 @dataclass(frozen=True)
 class Plan:
-    """An upload as its first request describes it."""
+    """The parameters of an upload, from its first request."""
 
     target: Target
     config: JsonObject
@@ -165,7 +165,8 @@ async def commit(store: Store, incoming: Incoming, plan: Plan, session: str = ""
         target.bucket, target.name, incoming.size, incoming.md5, incoming.crc32c, incoming.path.name, plan.config
     )
     if incoming.size <= SMALL_BYTES and store.uploads == 1 and not session:
-        return store.commit(incoming, draft, plan.only, session)  # a thread would cost more than the commit itself
+        # Not in a thread, which would cost more than the commit itself.
+        return store.commit(incoming, draft, plan.only, session)
     return await asyncio.to_thread(store.commit, incoming, draft, plan.only, session)
 
 

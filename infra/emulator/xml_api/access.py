@@ -46,14 +46,14 @@ def _check_header(call: Call) -> None:
 
 
 def _is_client_library(request: Request) -> bool:
-    """Tell whether the request comes from an official client library."""
+    """Return whether the request comes from an official client library."""
     if request.header("x-goog-api-client"):
         return True
     return request.method in _READS and bool(request.header("x-cloud-trace-context"))
 
 
 def _open_to_all(call: Call) -> bool:
-    """Tell whether anybody may read what the request asks for."""
+    """Return whether anybody may read the data that the request asks for."""
     if call.request.method not in _READS or not call.names.get("bucket"):
         return False
     index = call.service.store.index

@@ -20,7 +20,7 @@ _NOT_HERE = frozenset(("acl", "cors", "encryption", "lifecycle", "logging", "tag
 
 
 async def xml_service(call: Call) -> Response:
-    """Any method on /, which names no bucket."""
+    """Answer any method on /, which names no bucket."""
     if _is_form(call):
         return await post_object(call)  # a field of the form names the bucket
     authorize(call)
@@ -30,7 +30,7 @@ async def xml_service(call: Call) -> Response:
 
 
 async def xml_bucket(call: Call) -> Response:
-    """Any method on /{bucket}."""
+    """Answer any method on /{bucket}."""
     if _is_form(call):
         return await post_object(call)  # the policy in the form authorizes it
     authorize(call)

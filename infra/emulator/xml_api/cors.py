@@ -1,4 +1,4 @@
-"""Cross-origin resource sharing: answers browsers by the CORS rules in a bucket's configuration."""
+"""Cross-origin resource sharing: answers to browsers by the CORS rules in a bucket's configuration."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from jobs.json_values import JsonObject
 
 @dataclass(frozen=True)
 class CorsRule:
-    """One rule: pages of which origins may use which methods and headers."""
+    """A rule: the origins of pages, and the methods and headers that these pages may use."""
 
     origins: Sequence[str]
     methods: Sequence[str]
-    headers: Sequence[str]  # that a page may send, and may read from answers
+    headers: Sequence[str]  # headers that a page may send, and may read from answers
     max_age: str  # seconds for which a browser may remember the answer
 
     @classmethod
     def from_json(cls, rule: JsonObject) -> CorsRule:
-        """Read a rule as the configuration of a bucket has it."""
+        """Read a rule in the form of a bucket's configuration."""
         origins, methods, headers = (texts_in(rule.get(name)) for name in ("origin", "method", "responseHeader"))
         return cls(origins, methods, headers, str(rule.get("maxAgeSeconds", 3600)))
 

@@ -1,4 +1,4 @@
-"""Uploads by an HTML form (POST object). A signed policy document in the form says what the form may contain."""
+"""Uploads by an HTML form (POST object). A signed policy document in the form sets conditions for its fields."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ _SIGNED = ("x-goog-algorithm", "x-goog-credential", "x-goog-date", "x-goog-signa
 
 @dataclass(frozen=True)
 class Condition:
-    """One condition of a policy: a field equals a value or begins with it, or the size of the file is in a range."""
+    """A condition of a policy: a field equals a value or begins with it, or the size of the file is in a range."""
 
     kind: str  # eq, starts-with or content-length-range
-    name: str  # of the field, or the least number of bytes
-    value: str  # of the field, or the greatest number of bytes
+    name: str  # name of the field, or the least number of bytes
+    value: str  # value of the field, or the largest number of bytes
 
     @property
     def field(self) -> str:
@@ -51,7 +51,7 @@ class Condition:
 
 
 async def post_object(call: Call) -> Response:
-    """POST /{bucket} with multipart/form-data"""
+    """Answer POST /{bucket} with multipart/form-data."""
     form = Form(call.request.header("content-type"), call.request.stream())
     pairs = [(name.lower(), value) for name, value in await form.fields()]
     fields = dict(pairs)
@@ -66,7 +66,7 @@ async def post_object(call: Call) -> Response:
 
 
 def _verified(call: Call, fields: Mapping[str, str]) -> Sequence[Condition]:
-    """Verify the signature and the expiry of the policy; returns its conditions. Raises ApiError."""
+    """Verify the signature and the expiry of the policy; return its conditions. Raises ApiError."""
     if "policy" not in fields:
         raise ApiError(ACCESS_DENIED, "Anonymous caller does not have access to the bucket, or it may not exist.")
     for field in _SIGNED:
@@ -91,7 +91,7 @@ def _verified(call: Call, fields: Mapping[str, str]) -> Sequence[Condition]:
 
 
 def _meets(conditions: Sequence[Condition], known: Mapping[str, str], sent: Mapping[str, str]) -> Expected:
-    """Check the form against the policy; returns what the file must be. Raises ApiError."""
+    """Check the form against the policy; return the properties that the file must have. Raises ApiError."""
     covered, least, most = set(_NOT_IN_POLICY), 0, None
     for item in conditions:
         if item.kind == "content-length-range":

@@ -14,7 +14,7 @@ from infra.emulator.xml_api.text import LISTS, Node, xml_response
 
 
 async def list_all_buckets(call: Call) -> Response:
-    """GET /"""
+    """Answer GET /."""
     rows = call.service.store.index.buckets()
     shown = [("Bucket", [("Name", row.name), ("CreationDate", row.created)]) for row in rows]
     owner = ("Owner", [("ID", call.service.owner)])
@@ -22,7 +22,7 @@ async def list_all_buckets(call: Call) -> Response:
 
 
 async def list_bucket(call: Call) -> Response:
-    """GET /{bucket}: `prefix`, `delimiter`, `max-keys`, and `marker`, or with `list-type=2` `continuation-token`."""
+    """Answer GET /{bucket}: `prefix`, `delimiter`, `max-keys`, `marker`, or for `list-type=2` `continuation-token`."""
     request, second = call.request, call.request.params.get("list-type") == "2"
     if request.params.get("list-type", "1") not in ("1", "2"):
         raise ApiError(INVALID, "list-type must be 1 or 2.")

@@ -30,10 +30,10 @@ from infra.emulator.xml_api.text import UPLOADS, Node, read_xml, xml_response
 from jobs.json_values import JsonObject
 
 MAX_PARTS = 10_000
-MIN_PART_BYTES = 5 * 1024 * 1024  # of every part but the last
+MIN_PART_BYTES = 5 * 1024 * 1024  # least size of every part but the last
 _LIST_BYTES = 4 * 1024 * 1024  # the list of 10,000 parts is about 1 MB
 _PIECE_BYTES = 1024 * 1024
-_MARK = "multipart"  # key that tells sessions of multipart uploads from resumable ones
+_MARK = "multipart"  # key that distinguishes the sessions of multipart uploads from resumable ones
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Part:
     """A part that has been received. Its session's id begins with the id of the upload."""
 
     id: str  # also the name of the file with its content
-    number: int  # from 1
+    number: int  # number of the part, from 1
     size: int  # bytes
     md5: str  # base64
     updated: str  # RFC 3339
@@ -65,7 +65,7 @@ class Part:
 
 
 async def begin(call: Call) -> Response:
-    """POST /{bucket}/{object}?uploads"""
+    """Answer POST /{bucket}/{object}?uploads."""
     await call.request.body()
     target = Target(call.names["bucket"], checked_object_name(call.names["object"]))
     store = call.service.store
@@ -77,7 +77,7 @@ async def begin(call: Call) -> Response:
 
 
 async def put_part(call: Call) -> Response:
-    """PUT /{bucket}/{object}?partNumber=&uploadId="""
+    """Answer PUT /{bucket}/{object}?partNumber=&uploadId=."""
     session = _upload(call)
     text = call.request.params.get("partNumber", "")
     if not (text.isascii() and text.isdigit() and 1 <= int(text) <= MAX_PARTS):
@@ -105,7 +105,7 @@ async def put_part(call: Call) -> Response:
 
 
 async def complete(call: Call) -> Response:
-    """POST /{bucket}/{object}?uploadId=: joins the listed parts"""
+    """Answer POST /{bucket}/{object}?uploadId=: joins the listed parts."""
     session, store = _upload(call), call.service.store
     wanted = _listed(await call.request.body(_LIST_BYTES))
     parts = _chosen(wanted, {part.number: part for part in _parts(call, session)})
@@ -132,13 +132,13 @@ async def complete(call: Call) -> Response:
 
 
 async def abort(call: Call) -> Response:
-    """DELETE /{bucket}/{object}?uploadId="""
+    """Answer DELETE /{bucket}/{object}?uploadId=."""
     await asyncio.to_thread(_forget, call, _upload(call))
     return Response(204)
 
 
 async def list_parts(call: Call) -> Response:
-    """GET /{bucket}/{object}?uploadId=: `max-parts`, `part-number-marker`"""
+    """Answer GET /{bucket}/{object}?uploadId=: `max-parts`, `part-number-marker`."""
     session, params = _upload(call), call.request.params
     marker, most = params.get("part-number-marker", "0"), params.get("max-parts", "1000")
     if not (marker.isascii() and marker.isdigit() and most.isascii() and most.isdigit()):
@@ -154,7 +154,7 @@ async def list_parts(call: Call) -> Response:
 
 
 async def list_uploads(call: Call) -> Response:
-    """GET /{bucket}?uploads: all unfinished multipart uploads"""
+    """Answer GET /{bucket}?uploads: all unfinished multipart uploads."""
     bucket = call.service.store.index.bucket(call.names["bucket"]).name
     prefix = call.request.params.get("prefix", "")
     found = sorted(

@@ -25,7 +25,7 @@ from infra.emulator.xml_api.text import LISTS, read_xml, xml_response
 
 
 async def xml_object(call: Call) -> Response:
-    """Any method on /{bucket}/{object}."""
+    """Answer any method on /{bucket}/{object}."""
     method, params = call.request.method, call.request.params
     if "upload_id" in params and method in ("PUT", "POST", "DELETE"):
         return await _session(call)
@@ -54,7 +54,7 @@ async def _put(call: Call) -> Response:
 
 
 async def _copy(call: Call) -> Response:
-    """PUT with `x-goog-copy-source: BUCKET/OBJECT`, percent-encoded"""
+    """Answer PUT with `x-goog-copy-source: BUCKET/OBJECT`, percent-encoded."""
     request = call.request
     bucket, _, name = unquote(request.header("x-goog-copy-source")).lstrip("/").partition("/")
     number = generation(request.header("x-goog-copy-source-generation"))
@@ -70,7 +70,7 @@ async def _copy(call: Call) -> Response:
 
 
 async def _compose(call: Call) -> Response:
-    """PUT ?compose with a ComposeRequest"""
+    """Answer PUT ?compose with a ComposeRequest."""
     sources = []
     for item in read_xml(await call.request.body()).iter("Component"):
         only = from_object({"ifGenerationMatch": item.findtext("IfGenerationMatch") or ""})
@@ -97,7 +97,7 @@ async def _delete(call: Call) -> Response:
 
 
 async def _session(call: Call) -> Response:
-    """Continue or cancel a session. Its id is the permission: whoever began it was verified then."""
+    """Continue or cancel a session. Its id is the permission, as the first request was verified."""
     if call.request.method == "DELETE":
         await call.service.resumable.cancel(upload_id(call.request))
     found = await call.service.resumable.go_on(upload_id(call.request), call.request)

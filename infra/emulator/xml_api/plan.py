@@ -1,4 +1,4 @@
-"""Reads from the headers of an XML request what object it makes."""
+"""The object that an XML request makes, as its headers describe it."""
 
 from __future__ import annotations
 

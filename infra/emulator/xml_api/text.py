@@ -1,4 +1,4 @@
-"""XML bodies: writes answers from nested pairs, and reads requests safely."""
+"""XML bodies: answers are written from nested pairs, and requests are read safely."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from infra.emulator.protocol.messages import Response
 
 LISTS = "http://doc.s3.amazonaws.com/2006-03-01"
 UPLOADS = "http://s3.amazonaws.com/doc/2006-03-01/"
-_FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # no XML document may contain these
+# Characters that XML documents cannot contain.
+_FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 Node = tuple[str, "str | Sequence[Node]"]
 

@@ -14,7 +14,7 @@ from infra.local.mailbox.folder import Folder
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Serve until told to stop."""
+    """Serve until a signal ends it."""
     parser = argparse.ArgumentParser(prog="mailbox", description="Writes mails to a folder.")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8025, help="0 = any free one")

@@ -21,7 +21,10 @@ MAX_BYTES = 30 * 1024 * 1024  # SendGrid's limit for a whole message
 
 @dataclass
 class Mailbox:
-    """The server's handlers. `key` empty = any Bearer key counts. `admin` = failures can be ordered."""
+    """The server's handlers. With an empty `key`, any Bearer key is accepted.
+
+    With `admin`, tests can order failures.
+    """
 
     folder: Folder
     key: str = ""
@@ -39,17 +42,17 @@ class Mailbox:
         return Starlette(routes=routes)
 
     async def health(self, request: Request) -> Response:
-        """Answer 200 once it serves."""
+        """Answer 200 once the server runs."""
         return JSONResponse({"status": "ok"})
 
     async def order(self, request: Request) -> Response:
-        """Order failures: by `{"status": 503, "count": 2}` the next two mails are refused so."""
+        """Order failures: after `{"status": 503, "count": 2}` the next two mails are refused with 503."""
         wish = await request.json()
         self._orders += [int(wish["status"])] * int(wish.get("count", 1))
         return JSONResponse({"waiting": len(self._orders)})
 
     async def send(self, request: Request) -> Response:
-        """Take one request of `POST /v3/mail/send`, as SendGrid does."""
+        """Answer `POST /v3/mail/send` in the way of SendGrid."""
         if self._orders:
             status = self._orders.pop(0)
             return _refused(status, f"Ordered: {status}", {"retry-after": "1"} if status == 429 else None)

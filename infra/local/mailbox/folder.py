@@ -16,11 +16,11 @@ from urllib.parse import quote
 
 from infra.local.mailbox.requests import Attachment, Letter
 
-LINES = SMTP.clone(max_line_length=998)  # the Python default encodes a long link of a header beyond recognition
+LINES = SMTP.clone(max_line_length=998)  # the Python default encodes a long link in a header, which then cannot be read
 
 
 class Folder:
-    """Writes `<n>-<kind>.eml` and `<n>-<kind>.html`, n from 1 and going on after a restart."""
+    """A writer of `<n>-<kind>.eml` and `<n>-<kind>.html`; n starts at 1 and continues after a restart."""
 
     def __init__(self, path: Path) -> None:
         path.mkdir(parents=True, exist_ok=True)
@@ -28,7 +28,7 @@ class Folder:
         self._turn = threading.Lock()
 
     def add(self, letter: Letter) -> Path:
-        """Write one mail; returns the `.eml`, which appears last and whole."""
+        """Write one mail; return the path of the `.eml`, which appears last, when it is complete."""
         with self._turn:
             stem = f"{self._next()}-{letter.kind}"
             pictures = self._pictures(letter, stem)
@@ -56,7 +56,7 @@ class Folder:
 
 
 def message(letter: Letter) -> EmailMessage:
-    """Write the mail as multipart/alternative of text and HTML, the HTML with its pictures as multipart/related."""
+    """Return the mail as multipart/alternative of text and HTML, the HTML with its pictures as multipart/related."""
     mail = EmailMessage(policy=LINES)
     mail["From"] = letter.sender
     mail["To"] = ", ".join(letter.to)

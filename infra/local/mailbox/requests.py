@@ -1,4 +1,4 @@
-"""The check of a `/v3/mail/send` body, as SendGrid does it, and the mails in it as plain values."""
+"""The check of a `/v3/mail/send` body by SendGrid's rules, and the mails in it as plain values."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _TWICE = "Each email address in the personalization block should be unique betwe
 
 
 class BadRequest(Exception):
-    """The answer 400, with what is wrong and where."""
+    """The answer 400, with the reason and the field."""
 
     def __init__(self, message: str, field: str | None = None, anchor: str | None = None) -> None:
         super().__init__(message)
@@ -44,7 +44,7 @@ class BadRequest(Exception):
 
 @dataclass(frozen=True)
 class Attachment:
-    """A file of the mail; `content_id` where the HTML shows it by `cid:`."""
+    """A file of the mail; `content_id` is set when the HTML shows it by `cid:`."""
 
     filename: str
     type: str
@@ -55,7 +55,7 @@ class Attachment:
 
 @dataclass(frozen=True)
 class Letter:
-    """One mail to one set of recipients."""
+    """A mail to one set of recipients."""
 
     sender: str
     to: Sequence[str]
@@ -64,7 +64,7 @@ class Letter:
     html: str
     headers: Mapping[str, str]
     attachments: Sequence[Attachment]
-    kind: str  # the first category; "mail" without one
+    kind: str  # the first category; "mail" when there is none
 
 
 def letters(body: Any) -> list[Letter]:
