@@ -69,8 +69,8 @@ def deliver(order: Order) -> list[ExportRow]:
 
 def costs(keys: Sequence[str], folder: Path, seconds: float) -> dict[str, Latency]:
     """Size and latency of these networks as TFLite models, as far as they are known or the time goes."""
-    measurement.fill(keys, folder, seconds)
-    return measurement.Memory().known(keys)
+    measurement.measure_missing(keys, folder, seconds)
+    return measurement.LatencyCache().known(keys)
 
 
 class _Outcome:

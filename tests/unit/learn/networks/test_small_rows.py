@@ -41,7 +41,7 @@ def test_both_kinds_of_keys_are_found_and_never_mixed_up() -> None:
 
 
 def test_where_it_looked_is_asked_only_of_networks_that_keep_places_apart() -> None:
-    told = [grad_cam.possible(build.extractor(row.key, None)) for row in small_rows.fitting(10)]
+    told = [grad_cam.applies_to(build.extractor(row.key, None)) for row in small_rows.fitting(10)]
     assert told == [False, False, True, True]
 
 
