@@ -70,9 +70,9 @@ def _files(given: Path, scratch: Path) -> list[Path]:
 
 def _networks(scratch: Path, screen: Screen) -> dict[str, Latency]:
     """Measure each network of the catalogue; figures of earlier measurements are reused."""
-    memory = measurement.Memory()
+    cache = measurement.LatencyCache()
     for key, row in CATALOGUE.items():
-        if memory.get(key) is None:
+        if cache.get(key) is None:
             screen.say(f"Measuring {row.title}")
-            measurement.fill([key], scratch, NETWORK_SECONDS)
-    return memory.known(CATALOGUE)
+            measurement.measure_missing([key], scratch, NETWORK_SECONDS)
+    return cache.known(CATALOGUE)

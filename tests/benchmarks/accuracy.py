@@ -35,7 +35,7 @@ from vm_worker.learn.labels import LabelledPhotos
 from vm_worker.learn.networks import assemble, build
 from vm_worker.learn.networks.catalogue import CATALOGUE
 from vm_worker.learn.networks.weights import WeightFile, find
-from vm_worker.learn.select.selection import SelectRequest, select
+from vm_worker.learn.select.selection import SelectionRequest, select
 from vm_worker.learn.tune import tuning
 from vm_worker.learn.tune.tuning_inputs import SelectedNetwork
 from vm_worker.tasks.uploads import take_in
@@ -102,7 +102,7 @@ def _measured(source: str, each: int, seed: int, options: argparse.Namespace, fo
     asked = Options(candidates=keys, seed=seed, mirror=source != "digits")
     weights = {key: found[key] for key in keys}
     chosen = select(
-        SelectRequest(dataset, weights, asked, Budget.of(options.seconds * SELECT_SHARE), folder), lambda event: None
+        SelectionRequest(dataset, weights, asked, Budget.of(options.seconds * SELECT_SHARE), folder), lambda event: None
     )
     weight = found[chosen.winner]
     left = Budget.of(options.seconds - (time.monotonic() - started))

@@ -96,7 +96,7 @@ def _measure(photos: Path, folder: Path) -> None:
     from vm_worker.learn.networks import build
     from vm_worker.learn.networks.catalogue import CATALOGUE
     from vm_worker.learn.networks.weights import KERAS_H5, WeightFile, find
-    from vm_worker.learn.select.selection import SelectRequest, select
+    from vm_worker.learn.select.selection import SelectionRequest, select
     from vm_worker.learn.tune.tuning import TuneRequest, tune
     from vm_worker.learn.tune.tuning_inputs import SelectedNetwork
     from vm_worker.tasks.uploads import take_in
@@ -112,7 +112,7 @@ def _measure(photos: Path, folder: Path) -> None:
         build.extractor(KEY, None).save_weights(weight.path)
     options = Options(candidates=(KEY,))
     began = _begun("select")
-    found = select(SelectRequest(dataset, {KEY: weight}, options, Budget.of(7000), folder), lambda event: None)
+    found = select(SelectionRequest(dataset, {KEY: weight}, options, Budget.of(7000), folder), lambda event: None)
     _ended("select", began)
 
     began = _begun("tune")

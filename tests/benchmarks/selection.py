@@ -36,7 +36,7 @@ from vm_worker.learn.labels import LabelledPhotos
 from vm_worker.learn.networks import build
 from vm_worker.learn.networks.catalogue import CATALOGUE
 from vm_worker.learn.networks.weights import WeightFile, find
-from vm_worker.learn.select.selection import Selection, SelectRequest, select
+from vm_worker.learn.select.selection import Selection, SelectionRequest, select
 from vm_worker.tasks.uploads import take_in
 
 KEYS = ("efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2", "mobilenet")
@@ -79,7 +79,7 @@ def test_selection_against_training_through_frozen_bases(
     """Prints one table; the accuracies are of the same fixed validation part."""
     options = Options(candidates=KEYS, epochs=EPOCHS, trials=0)
     chosen, ours = _timed(
-        lambda: select(SelectRequest(photos, weights, options, Budget.of(3600), tmp_path), lambda event: None)
+        lambda: select(SelectionRequest(photos, weights, options, Budget.of(3600), tmp_path), lambda event: None)
     )
     naive = {key: _trained_through(photos, weights[key]) for key in KEYS}
     cached = {key: _on_cached(photos, key, tmp_path) for key in KEYS}

@@ -36,7 +36,7 @@ from vm_worker.learn.labels import LabelledPhotos
 from vm_worker.learn.networks import assemble
 from vm_worker.learn.networks.catalogue import CATALOGUE
 from vm_worker.learn.networks.weights import WeightFile, find
-from vm_worker.learn.select.selection import SelectRequest, select
+from vm_worker.learn.select.selection import SelectionRequest, select
 from vm_worker.learn.tune import tuning
 from vm_worker.learn.tune.recipe import Recipe
 from vm_worker.learn.tune.tail_training import TailData, TailTraining
@@ -73,7 +73,7 @@ def material(photos: Path, weight: WeightFile, seed: int, folder: Path) -> Mater
     size = CATALOGUE[weight.key].size
     dataset = take_in(IntakeRequest(photos, folder / "cache", (size,), seed, Limits(), 2), lambda part, text: None)
     options = Options(candidates=(weight.key,), seed=seed)
-    request = SelectRequest(dataset, {weight.key: weight}, options, Budget.of(7200), folder)
+    request = SelectionRequest(dataset, {weight.key: weight}, options, Budget.of(7200), folder)
     selection = select(request, lambda event: None)
     chosen = SelectedNetwork(weight, selection.head)
     return Material(dataset, chosen, selection.images_per_second, mirror=photos.name != "digits.zip")

@@ -45,7 +45,7 @@ def _looked(path: Path, judged: Judged, model: Any) -> list[PhotoAnswer]:
     from vm_worker.learn.judge import grad_cam
 
     places = gallery.explained(judged)
-    if not places or not grad_cam.possible(model):
+    if not places or not grad_cam.applies_to(model):
         return []
     photos = np.stack([judged.photo(place) for place in places])
     return gallery.looked(path, judged, places, grad_cam.grad_cam(model, photos, judged.said[places]))

@@ -71,8 +71,8 @@ def costs(keys: Sequence[str], folder: Path, seconds: float) -> dict[str, Latenc
 
     Networks that are not known yet are measured while the time lasts.
     """
-    measurement.fill(keys, folder, seconds)
-    return measurement.Memory().known(keys)
+    measurement.measure_missing(keys, folder, seconds)
+    return measurement.LatencyCache().known(keys)
 
 
 class _Outcome:

@@ -28,7 +28,7 @@ def evaluate(context: StageContext) -> Output:
 
     folder, inputs, better = context.folder, context.inputs, context.results.tuned.better
     path, unseen = folder / files.H5, folder / (JUDGED if better else UNSEEN)
-    temperature, photos = calibration.learnt(unseen)
+    temperature, photos = calibration.read_temperature(unseen)
     head, tuned = Head.load(folder / HEAD), folder / TUNED if better else None
     files.save(delivered(inputs.weight(), head, tuned, temperature), path)
     model, dataset, size = files.load(path), inputs.dataset(), inputs.winner.size
@@ -42,7 +42,7 @@ def evaluate(context: StageContext) -> Output:
     result = Evaluated(
         test=test,
         model=files.figures(model, size, path),
-        calibration=calibration.compared(probabilities, labels, temperature, photos),
+        calibration=calibration.before_and_after(probabilities, labels, temperature, photos),
         unsure=unsure.measured(*unsure.learnt(unseen, temperature), probabilities, labels),
         pictures=insight.draw(folder, judged, model, test.pairs),
     )

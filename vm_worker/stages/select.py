@@ -27,7 +27,7 @@ def select(context: StageContext) -> Output:
     """Try the candidates and choose one."""
     started = time.monotonic()
     from vm_worker.learn.features.shards import spread
-    from vm_worker.learn.select.selection import SelectRequest
+    from vm_worker.learn.select.selection import SelectionRequest
     from vm_worker.learn.select.selection import select as choose
 
     inputs, clock = context.inputs, context.clock
@@ -35,7 +35,7 @@ def select(context: StageContext) -> Output:
     found, missing = inputs.weights()
     options, folder = context.spec.options, inputs.scratch
     with spread(context.spec.cluster, folder) as extract:
-        request = SelectRequest(
+        request = SelectionRequest(
             inputs.dataset(), found, options, clock.select_budget(), folder, extract, clock.finishing
         )
         selection = choose(request, listener(context, Stage.SELECT))
@@ -66,7 +66,7 @@ def _result(context: StageContext, selection: Selection, absent: list[CandidateR
         learning_curve=selection.findings.learning_curve,
         suspects=selection.suspects[:SUSPECTS_LISTED],
         suspects_count=None if selection.findings.suspects is None else len(selection.suspects),
-        from_scratch=None if selection.grown is None else FromScratch(selection.grown.trained.epochs),
+        from_scratch=None if selection.from_scratch is None else FromScratch(selection.from_scratch.trained.epochs),
     )
 
 
@@ -74,7 +74,7 @@ def _written(context: StageContext, selection: Selection) -> tuple[File, ...]:
     """Write the winner's files that later stages read."""
     selection.head.save(context.folder / HEAD)
     selection.findings.save(context.folder / UNSEEN)
-    if selection.grown is None:
+    if selection.from_scratch is None:
         return private(HEAD), private(UNSEEN)
-    selection.grown.weights.replace(context.folder / SCRATCH_WEIGHTS)
+    selection.from_scratch.weights.replace(context.folder / SCRATCH_WEIGHTS)
     return private(HEAD), private(UNSEEN), private(SCRATCH_WEIGHTS)

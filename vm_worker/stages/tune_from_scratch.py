@@ -30,8 +30,9 @@ def train_again(context: StageContext) -> Output:
     inputs, epochs, row = context.inputs, selected.from_scratch.epochs, selected.best
     context.progress.tell(Stage.TUNE, 0.1, f"{inputs.winner.title}: once more, with the validation photos")
     budget = context.clock.tune_budget()
-    course = scratch_candidates.ScratchRequest(inputs.dataset(), options.mirror, options.seed, budget, inputs.scratch)
-    better = options.trials != 0 and scratch_candidates.again(inputs.winner.key, course, epochs, context.folder / TUNED)
+    request = scratch_candidates.ScratchRequest(inputs.dataset(), options.mirror, options.seed, budget, inputs.scratch)
+    key, target = inputs.winner.key, context.folder / TUNED
+    better = options.trials != 0 and scratch_candidates.train_again(key, request, epochs, target)
     trial = TrialRow(
         number=1,
         kind="repeat",

@@ -1,1 +1,1 @@
-"""Judgement of a model's answers: scores, calibration, doubtful photos, and the parts of a photo that it looked at."""
+"""Judgement of a model's answers: scores, calibration, suspects, the learning curve and Grad-CAM."""

@@ -1,4 +1,4 @@
-"""What the winner's features tell about the photos: would more help, and which may lie in the wrong folder."""
+"""The findings about the photos from the winner's features: suspects, and whether more photos would help."""
 
 from __future__ import annotations
 
@@ -12,33 +12,36 @@ from vm_worker.learn.budget import Budget
 from vm_worker.learn.heads.head_validation import FeatureTable, HeadResult
 from vm_worker.learn.heads.linear import Plan
 from vm_worker.learn.judge.learning_curve import SHARES, learning_curve
+from vm_worker.learn.judge.out_of_fold import OutOfFold, out_of_fold
 from vm_worker.learn.judge.suspects import Suspect, suspects
-from vm_worker.learn.judge.unseen import Unseen, look
 from vm_worker.results.candidates import LearningCurve
 
-CURVE_COST = 2 * sum(SHARES) + 0.5  # of the curve, in passes such as the one over the folds, and a margin
+CURVE_COST = 2 * sum(SHARES) + 0.5  # of the learning curve, in times of the pass over the folds, with a margin
 
 
 @dataclass(frozen=True)
 class Findings:
-    """Each is None where the time did not suffice."""
+    """The findings about the photos; each is None where the time did not suffice for it."""
 
-    unseen: Unseen | None
-    suspects: tuple[Suspect, ...] | None  # rows are positions in train+validation as the winner saw it
+    unseen: OutOfFold | None  # probabilities by heads that were not trained on the photo
+    suspects: tuple[Suspect, ...] | None  # photos that may be in the wrong folder; rows of `unseen`
     learning_curve: LearningCurve | None
 
     def save(self, path: Path) -> None:
-        """The out-of-fold probabilities, for the calibration of a model that is not tuned."""
-        said, labels = np.empty((0, 0), np.float32), np.empty(0, np.int64)
+        """Write the out-of-fold probabilities to an .npz file, for the calibration of a model that is not tuned."""
+        probabilities, labels = np.empty((0, 0), np.float32), np.empty(0, np.int64)
         if self.unseen is not None:
-            said, labels = self.unseen.probabilities, self.unseen.labels
-        np.savez(path, probabilities=said, labels=labels)
+            probabilities, labels = self.unseen.probabilities, self.unseen.labels
+        np.savez(path, probabilities=probabilities, labels=labels)
 
 
-def study(material: FeatureTable, plan: Plan, verdict: HeadResult, budget: Budget) -> Findings:
-    """Doubtful photos, and the learning curve where the budget suffices for it too."""
+def make_findings(table: FeatureTable, plan: Plan, result: HeadResult, budget: Budget) -> Findings:
+    """Find the suspects, and compute the learning curve where the budget suffices for it too.
+
+    `table` has the winner's features and `result` its validation figures.
+    """
     started = time.monotonic()
-    unseen = look(material, plan, verdict)
+    unseen = out_of_fold(table, plan, result)
     found = tuple(suspects(unseen.probabilities, unseen.labels))
     in_time = CURVE_COST * (time.monotonic() - started) < budget.remaining()
-    return Findings(unseen, found, learning_curve(material, plan, verdict, unseen) if in_time else None)
+    return Findings(unseen, found, learning_curve(table, plan, result, unseen) if in_time else None)

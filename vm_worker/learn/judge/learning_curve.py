@@ -1,4 +1,4 @@
-"""Would more photos help? Heads on a quarter, a half and all of them, judged on the same unseen photos."""
+"""The learning curve: heads trained on a quarter, a half and all of the photos, judged on the same other photos."""
 
 from __future__ import annotations
 
@@ -10,59 +10,59 @@ from numpy.typing import NDArray
 from vm_worker.learn.heads import folds
 from vm_worker.learn.heads.head_validation import FeatureTable, HeadResult
 from vm_worker.learn.heads.linear import Plan
-from vm_worker.learn.judge.unseen import Unseen, answers
+from vm_worker.learn.judge.out_of_fold import OutOfFold, by_others
 from vm_worker.results.candidates import LearningCurve, LearningPoint
 
-SHARES = (0.25, 0.5)  # of each fold's training photos; the whole is known already
-DRAWS = 2  # of each share where photos are few: a draw of a few dozen is a matter of luck
-SURE = 2.0  # standard errors
-WORTH = 0.01  # accuracy; less is not worth the trouble of taking photos
-LITTLE = 0.02  # a gain that is surely below this is little
+SHARES = (0.25, 0.5)  # of each fold's training photos; the figure for all of them is known already
+DRAWS = 2  # of each share where photos are few: the accuracy after one draw of a few dozen depends on chance
+STANDARD_ERRORS = 2.0  # half the width of the interval around a gain
+WORTHWHILE_GAIN = 0.01  # of accuracy; less is not worth the work of taking photos
+LITTLE_GAIN = 0.02  # of accuracy; more photos hardly help where the whole interval is below this
 
 Scores = NDArray[np.float64]
 
 
-def learning_curve(material: FeatureTable, plan: Plan, verdict: HeadResult, unseen: Unseen) -> LearningCurve:
-    """Train the chosen head on fewer photos, and say whether more would help.
+def learning_curve(table: FeatureTable, plan: Plan, result: HeadResult, unseen: OutOfFold) -> LearningCurve:
+    """Train the chosen head on fewer photos, and conclude whether more would help.
 
-    The answer compares half of the photos with all, photo by photo, so that the luck of which photos were judged
-    plays no part.
+    Half of the photos is compared with all, judged photo by judged photo, so that the choice of the judged photos
+    does not add to the standard error.
     """
-    right = {share: _right(material, plan, verdict, unseen, share) for share in SHARES}
+    right = {share: _right(table, plan, result, unseen, share) for share in SHARES}
     right[1.0] = unseen.right.astype(np.float64)
     images = float(np.mean([len(train) for train, _ in unseen.splits]))
     points = [
-        LearningPoint(share, round(images * share), round(float(scores.mean()), 5), round(_error(scores), 5))
+        LearningPoint(share, round(images * share), round(float(scores.mean()), 5), round(_standard_error(scores), 5))
         for share, scores in right.items()
     ]
     gains = right[1.0] - right[0.5]
-    gain, error = float(gains.mean()), _error(gains)
-    told = _verdict(gain, error)
-    return LearningCurve(tuple(points), told, _answer(told, points[-2:], gain, error))
+    gain, error = float(gains.mean()), _standard_error(gains)
+    verdict = _verdict(gain, error)
+    return LearningCurve(tuple(points), verdict, _answer(verdict, points[-2:], gain, error))
 
 
-def _right(material: FeatureTable, plan: Plan, verdict: HeadResult, unseen: Unseen, share: float) -> Scores:
-    """(n,) how often each photo was right, 0..1."""
-    draws = 1 if len(material.labels) >= folds.ENOUGH else DRAWS
-    right = np.zeros(len(material.labels))
+def _right(table: FeatureTable, plan: Plan, result: HeadResult, unseen: OutOfFold, share: float) -> Scores:
+    """Return (n,) the share of the draws in which each photo was right, 0..1."""
+    draws = 1 if len(table.labels) >= folds.ENOUGH else DRAWS
+    right = np.zeros(len(table.labels))
     for draw in range(draws):
         for train, judged in unseen.splits:
-            order = folds.interleaved(material.labels[train], plan.seed + draw)
+            order = folds.interleaved(table.labels[train], plan.seed + draw)
             part = train[order[: max(2, round(share * len(train)))]]
-            said = answers(material, plan, verdict, part, judged)
-            right[judged] += (said.argmax(axis=1) == material.labels[judged]) / draws
+            probabilities = by_others(table, plan, result, part, judged)
+            right[judged] += (probabilities.argmax(axis=1) == table.labels[judged]) / draws
     return right
 
 
-def _error(values: Scores) -> float:
+def _standard_error(values: Scores) -> float:
     return float(values.std() / np.sqrt(len(values)))
 
 
 def _verdict(gain: float, error: float) -> str:
-    """Would more photos help: "yes", "hardly" or "unknown"; a gain and its standard error."""
-    if gain - SURE * error > 0 and gain >= WORTH:
+    """Return "yes", "hardly" or "unknown": whether more photos would help, by a gain and its standard error."""
+    if gain - STANDARD_ERRORS * error > 0 and gain >= WORTHWHILE_GAIN:
         return "yes"
-    return "hardly" if gain + SURE * error < LITTLE else "unknown"
+    return "hardly" if gain + STANDARD_ERRORS * error < LITTLE_GAIN else "unknown"
 
 
 def _answer(verdict: str, points: Sequence[LearningPoint], gain: float, error: float) -> str:
@@ -70,7 +70,7 @@ def _answer(verdict: str, points: Sequence[LearningPoint], gain: float, error: f
     found = (
         f"with {half.images:,} training photos the selected head was right on {half.accuracy:.1%} of photos that "
         f"it had not seen, with {whole.images:,} on {whole.accuracy:.1%} "
-        f"({gain * 100:+.1f} points, give or take {SURE * error * 100:.1f})"
+        f"({gain * 100:+.1f} points, give or take {STANDARD_ERRORS * error * 100:.1f})"
     ).replace("%", " %")
     match verdict:
         case "yes":

@@ -1,4 +1,4 @@
-"""What a model says of images."""
+"""Prediction: the probabilities of images by a model, a batch at a time."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ def predict(
     rows: NDArray[np.int64],
     batch: int = extraction.BATCH,
 ) -> NDArray[np.float32]:
-    """Probabilities (m, k) for these rows of an (n, s, s, 3) uint8 map, in their order.
+    """Return the float32 probabilities (m, k) of these rows (m,) of `pixels` (n, s, s, 3) uint8, in their order.
 
-    The last batch is filled up, so that one graph serves all.
+    The last batch is padded with zeros, so that one graph suffices for all batches.
     """
     parts = [_batch(model, pixels, rows[start : start + batch], batch) for start in range(0, len(rows), batch)]
     return np.concatenate(parts) if parts else np.empty((0, model.output.shape[-1]), np.float32)

@@ -1,4 +1,4 @@
-"""How good probabilities are."""
+"""The score of probabilities: accuracy, cross-entropy and squared error."""
 
 from __future__ import annotations
 
@@ -14,25 +14,26 @@ from vm_worker.learn.judge import calibration
 
 @dataclass(frozen=True)
 class Score(AsJson):
-    """How good the probabilities of the judged rows are."""
+    """The score of the probabilities of the judged rows."""
 
     accuracy: float
-    loss: float  # mean cross-entropy
-    # Mean squared error of all probabilities against the one-hot truth, Brier's score over k, once a temperature has
-    # calibrated them: what is delivered is calibrated, so being too sure is no fault of a trial, and timidity no merit.
+    loss: float  # mean cross-entropy, nats
+    # Mean squared error of all k probabilities against the one-hot truth (Brier's score divided by k), after a
+    # temperature has calibrated them. The delivered model is calibrated, so a trial whose probabilities are too large
+    # or too small in the mean is no worse for that.
     error: float = 1.0
 
     def better_than(self, other: Score) -> bool:
-        """Higher accuracy, or the same and a lower cross-entropy."""
+        """Return whether this accuracy is higher, or equal with a lower cross-entropy."""
         return (self.accuracy, -self.loss) > (other.accuracy, -other.loss)
 
     def rounded(self) -> Score:
-        """The score with six decimals, as it is kept and compared: an attempt that reads it finds the same."""
+        """Return the score with six decimals, as it is stored: scores in memory and scores read back compare alike."""
         return Score(round(self.accuracy, 6), round(self.loss, 6), round(self.error, 6))
 
 
 def score(probabilities: NDArray[np.float32], labels: NDArray[np.int64]) -> Score:
-    """Judge (m, k) probabilities of rows that the model had not seen, by their (m,) labels."""
+    """Score the probabilities (m, k) of rows that the model was not trained on, by their labels (m,)."""
     return Score(
         accuracy=float((probabilities.argmax(1) == labels).mean()),
         loss=float(statistics.cross_entropy(probabilities, labels).mean()),
@@ -41,7 +42,7 @@ def score(probabilities: NDArray[np.float32], labels: NDArray[np.int64]) -> Scor
 
 
 def squared_errors(probabilities: NDArray[np.float32], labels: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Mean squared error of each row's k probabilities against the one-hot truth, once calibrated: (m,)."""
+    """Return (m,) the mean squared error of each row's k probabilities against the one-hot truth, after calibration."""
     truth = np.eye(probabilities.shape[1])[labels]
-    calibrated = calibration.scaled(probabilities, calibration.likeliest(probabilities, labels)[0])
+    calibrated = calibration.scaled(probabilities, calibration.likeliest_temperature(probabilities, labels)[0])
     return np.asarray(np.square(calibrated - truth).mean(axis=1))

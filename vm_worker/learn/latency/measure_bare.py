@@ -1,8 +1,8 @@
-"""The child that measures networks of the catalogue as TFLite models, before any of them is trained.
+"""The process that measures networks of the catalogue as TFLite models without a head, at random weights.
 
     python -m vm_worker.learn.latency.measure_bare FOLDER KEY...
 
-What a network's weights are does not matter to its size and speed. Each one is remembered as soon as it is measured.
+The weights change neither size nor speed. The figures of each network are stored as soon as it is measured.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from vm_worker.learn.networks import build
 
 
 def main() -> None:
-    """Convert and measure each network named; FOLDER is for the files, which are removed again."""
+    """Convert and measure each network named; the files are written to FOLDER and removed again."""
     folder, keys = Path(sys.argv[1]), sys.argv[2:]
-    memory = measurement.Memory()
+    cache = measurement.LatencyCache()
     for key in keys:
         path = folder / f"bare-{key}.tflite"
         path.write_bytes(tflite.float32(build.extractor(key, None)))
-        memory.put(key, measurement.measure([path])[path])
+        cache.put(key, measurement.measure([path])[path])
         path.unlink()
 
 

@@ -1,4 +1,4 @@
-"""How long a model takes for one photo on this machine, and how large it is: measured once, remembered."""
+"""Latency and size of TFLite models on this machine; those of the catalogue's networks are measured once and stored."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from vm_worker.learn.latency import stopwatch
 from vm_worker.results.exported import Latency, MachineFacts
 
 MODEL_SECONDS = 20.0  # for the runs of one model, at most
-START_SECONDS = 60.0  # for the clean process, on a busy machine
+START_SECONDS = 60.0  # for starting the process that measures, on a busy machine
 
-# The converters are TensorFlow's, whatever a job learns with: what begins a command whose child converts.
+# The begin of a command whose process converts: the converters need TensorFlow, whatever backend a job uses.
 ON_TENSORFLOW = ("/usr/bin/env", "KERAS_BACKEND=tensorflow")
-LEAST_SECONDS = 15.0  # less is not enough for one network
+LEAST_SECONDS = 15.0  # less does not suffice for one network
 
 log = logging.getLogger(__name__)
 
 
 class NotMeasured(Exception):
-    """The message says why."""
+    """The models could not be measured; the message says why."""
 
 
 def measure(models: Sequence[Path], seconds: float = MODEL_SECONDS) -> dict[Path, Latency]:
-    """The figures of TFLite files, in a clean process. Raises NotMeasured."""
+    """Measure TFLite files in a process that does nothing else, `seconds` at most for each. Raises NotMeasured."""
     command = [sys.executable, "-I", str(stopwatch.__file__), str(seconds), *map(str, models)]
     limit = START_SECONDS + 3 * seconds * len(models)
     try:
@@ -47,12 +47,13 @@ def measure(models: Sequence[Path], seconds: float = MODEL_SECONDS) -> dict[Path
     return {Path(path): Latency.from_json(figures) for path, figures in found.items()}
 
 
-def fill(keys: Sequence[str], folder: Path, seconds: float) -> None:
-    """Measure these networks of the catalogue, as far as the time goes; whatever was measured is remembered.
+def measure_missing(keys: Sequence[str], folder: Path, seconds: float) -> None:
+    """Measure those of these networks that have no stored figures, as many as `seconds` allow, and store the figures.
 
-    A converter that crashes takes the rest with it; the next job goes on there.
+    `keys` are of the catalogue, and `folder` is for temporary files. Where the converter crashes, the remaining
+    networks stay unmeasured; the next job continues with them.
     """
-    missing = [key for key in keys if Memory().get(key) is None]
+    missing = [key for key in keys if LatencyCache().get(key) is None]
     if not missing or seconds < LEAST_SECONDS:
         return
     command = [*ON_TENSORFLOW, sys.executable, "-m", "vm_worker.learn.latency.measure_bare", str(folder), *missing]
@@ -66,7 +67,7 @@ def fill(keys: Sequence[str], folder: Path, seconds: float) -> None:
 
 
 def machine() -> MachineFacts:
-    """This machine: latencies hold for it alone."""
+    """Describe this machine; a latency holds for the machine on which it was measured."""
     try:
         litert = version("ai-edge-litert")
     except PackageNotFoundError:
@@ -74,26 +75,26 @@ def machine() -> MachineFacts:
     return MachineFacts(processor=_processor(), threads=os.cpu_count() or 1, litert=litert)
 
 
-class Memory:
-    """Figures of the catalogue's networks, kept with the installation: one small file each."""
+class LatencyCache:
+    """The figures of the catalogue's networks on this machine, stored with the installation: one JSON file each."""
 
     def __init__(self, folder: Path | None = None) -> None:
         here = hashlib.sha256(json.dumps(machine().to_json(), sort_keys=True).encode()).hexdigest()[:12]
         self._folder = (folder or Path(sys.prefix) / "share" / "modelmail") / f"latency-{here}"
 
     def get(self, key: str) -> Latency | None:
-        """What was measured of this network here; None: nothing yet."""
+        """Return the stored figures of a network; None where there are none that can be read."""
         try:
             return Latency.from_json(json.loads((self._folder / f"{key}.json").read_text(encoding="utf-8")))
         except (OSError, ValueError, BaseValidationError):
             return None
 
     def known(self, keys: Iterable[str]) -> dict[str, Latency]:
-        """The figures of those networks that have been measured."""
+        """Return the figures of those networks that have been measured, by key."""
         return {key: figures for key in keys if (figures := self.get(key)) is not None}
 
     def put(self, key: str, figures: Latency) -> None:
-        """Keep it. Raises OSError where the installation cannot be written to."""
+        """Store the figures of a network. Raises OSError where the installation cannot be written to."""
         self._folder.mkdir(parents=True, exist_ok=True)
         part = self._folder / f"{key}.{os.getpid()}.part"
         part.write_text(json.dumps(replace(figures, machine=machine()).to_json(), indent=1), encoding="utf-8")

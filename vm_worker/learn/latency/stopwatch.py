@@ -1,10 +1,11 @@
-"""Runs alone, in a clean process: how long a TFLite model takes for one photo, by LiteRT.
+"""The process that measures, by LiteRT, how long TFLite models take for one photo; it does nothing else.
 
     python -I stopwatch.py SECONDS MODEL.tflite...
 
-For each number of threads, one and all: warm-up, then RUNS runs of one random photo, fewer where those would take
-longer than SECONDS. So Apeinans and Zukovs (2020) measured their networks; here the warm-up is left out and the spread
-told. On stdout: {path: {"runs", "bytes", "one": {"threads", "mean", "median", "p95"}, "all": {...}}}, milliseconds.
+Each model is run with one thread and with all threads: first the warm-up, then RUNS runs on one random photo, fewer
+where those would take longer than SECONDS. This follows Apeinans and Zukovs (2020), except that the warm-up is not
+counted and the spread is given. On stdout, in milliseconds:
+{path: {"runs", "bytes", "one": {"threads", "mean", "median", "p95"}, "all": {...}}}
 """
 
 from __future__ import annotations
@@ -19,11 +20,11 @@ import numpy as np
 
 RUNS = 100
 WARM_UP = 10
-LEAST = 10  # runs, however long they take
+LEAST_RUNS = 10  # however long they take
 
 
 def main() -> None:
-    """Measure each model."""
+    """Measure each model and print the figures as JSON."""
     from ai_edge_litert.interpreter import Interpreter
 
     seconds, paths = float(sys.argv[1]), sys.argv[2:]
@@ -43,15 +44,15 @@ def _measured(network: Any, seconds: float) -> dict[str, Any]:
     photo = np.random.default_rng(0).integers(0, 256, given["shape"]).astype(np.float32)
     end = time.perf_counter() + seconds
     for _ in range(WARM_UP):
-        _once(network, given["index"], photo)
+        _run_seconds(network, given["index"], photo)
     taken: list[float] = []
-    while len(taken) < RUNS and (len(taken) < LEAST or time.perf_counter() < end):
-        taken.append(_once(network, given["index"], photo))
+    while len(taken) < RUNS and (len(taken) < LEAST_RUNS or time.perf_counter() < end):
+        taken.append(_run_seconds(network, given["index"], photo))
     names = {"mean": np.mean(taken), "median": np.median(taken), "p95": np.percentile(taken, 95)}
     return {"runs": len(taken)} | {name: round(1000 * float(value), 3) for name, value in names.items()}
 
 
-def _once(network: Any, index: int, photo: Any) -> float:
+def _run_seconds(network: Any, index: int, photo: Any) -> float:
     began = time.perf_counter()
     network.set_tensor(index, photo)
     network.invoke()

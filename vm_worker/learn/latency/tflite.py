@@ -1,4 +1,4 @@
-"""A Keras model of one photo as a TFLite file. For processes of their own: the converter can crash."""
+"""Conversion of a Keras model to a TFLite file for one photo, in a process of its own: the converter can crash."""
 
 from __future__ import annotations
 
@@ -8,26 +8,27 @@ import tensorflow as tf
 
 
 def traced(model: Any) -> Any:
-    """The model's graph for one photo: (1, s, s, 3) float32 RGB 0..255 in."""
+    """Return the model's graph for one photo (1, s, s, 3), float32 RGB in 0..255."""
     photo = tf.TensorSpec((1, *model.input_shape[1:]), tf.float32, name="image")
     return tf.function(lambda image: model(image, training=False), input_signature=[photo]).get_concrete_function()
 
 
 def converter(graph: Any) -> Any:
-    """A fresh converter of a traced graph, its weights frozen into it."""
+    """Return a new converter of a traced graph; the weights are constants in it."""
     return tf.lite.TFLiteConverter.from_concrete_functions([graph])
 
 
 def float32(model: Any) -> bytes:
-    """The file, as it is."""
+    """Return the contents of the TFLite file with weights and arithmetic in float32."""
     return bytes(converter(traced(model)).convert())
 
 
 def dynamic_range(model: Any) -> bytes:
-    """Weights in 8 bits, arithmetic in float32: what today's converter makes of Optimize.DEFAULT alone.
+    """Return the contents of the TFLite file with weights in 8 bits and arithmetic in float32.
 
-    OPTIMIZE_FOR_SIZE and OPTIMIZE_FOR_LATENCY, which the papers of 2020 compare, have become names for it.
+    This is what Optimize.DEFAULT alone gives. OPTIMIZE_FOR_SIZE and OPTIMIZE_FOR_LATENCY, which the papers of 2020
+    compare, are today other names for it.
     """
-    lighter = converter(traced(model))
-    lighter.optimizations = [tf.lite.Optimize.DEFAULT]
-    return bytes(lighter.convert())
+    quantised = converter(traced(model))
+    quantised.optimizations = [tf.lite.Optimize.DEFAULT]
+    return bytes(quantised.convert())

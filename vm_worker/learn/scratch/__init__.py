@@ -1,1 +1,1 @@
-"""Small networks that are trained from nothing."""
+"""Small networks that are trained from scratch."""

@@ -1,4 +1,4 @@
-"""The table of Apeinans and Zukovs (2020) for any dataset: four networks at four widths, trained from nothing."""
+"""The table of Apeinans and Zukovs (2020) for any dataset: four networks at four widths, trained from scratch."""
 
 from __future__ import annotations
 
@@ -19,57 +19,58 @@ from vm_worker.learn.scratch import training
 from vm_worker.learn.scratch.training import Examples, TimeAllowed, TrainingSet
 
 MEASURE_SECONDS = 4.0  # for the runs of one file
-TRAINING = 0.8  # of the time; making and measuring the files takes the rest
+TRAINING = 0.8  # of the time; the rest is for writing and measuring the files
 FORMS: dict[str, Callable[[Any], bytes]] = {"float32": tflite.float32, "dynamic_range": tflite.dynamic_range}
 
 Row = dict[str, Any]
 
 
 def table(dataset: LabelledPhotos, folder: Path, budget: Budget) -> Iterator[Row]:
-    """A row for each network and width, the narrowest first, each as long as its share of the time allows.
+    """Train each network at each width, the narrowest first, and yield its row.
 
-    name, title, width, parameters, validation_accuracy, test_accuracy, test_interval, epochs, note, and for each form
-    of TFLite its accuracy on the test photos, bytes, one_ms and all_ms (medians). The photos are 64 pixels wide. A
-    network for which the time does not suffice has None and no forms, and the note says so: what has hardly been
-    trained tells nothing of it.
+    A row has name, title, width, parameters, validation_accuracy, test_accuracy, test_interval, epochs, note, and for
+    each key of FORMS the accuracy of that TFLite file on the test photos, its bytes, and one_ms and all_ms, the median
+    milliseconds for one photo on one core and on all. The photos are 64 pixels wide. Each network trains as long as
+    its share of the time allows. Where the time does not suffice for a useful training, the figures are None, the
+    forms are missing, and the note says so.
     """
     plan = [(key, width) for width in reversed(small.WIDTHS) for key in small.NETWORKS]
-    lesson, judged = TrainingSet(examples(dataset, Part.TRAIN)), examples(dataset, Part.VALIDATION)
+    photos, validation = TrainingSet(examples(dataset, Part.TRAIN)), examples(dataset, Part.VALIDATION)
     for number, (key, width) in enumerate(plan):
         keras.utils.set_random_seed(0)
         model = small.NETWORKS[key](small.Shape(len(dataset.truth.classes), width))
         row = _row(key, width, model)
-        # Training gets what measuring leaves. One that needs more than its share takes it from the wider ones.
+        # A network that needs more than its share takes it from the wider networks after it.
         allowed = TimeAllowed(budget.share(TRAINING / (len(plan) - number)), budget.share(TRAINING))
         try:
-            learnt = training.train(model, lesson, judged, allowed)
+            trained = training.train(model, photos, validation, allowed)
         except training.TrainingTooSlow as slow:
             yield row | {"note": f"left out: {slow}, and {max(0.0, slow.left):.0f} s are left"}
             continue
-        yield row | _figures(learnt, model, dataset) | _forms(model, dataset, folder)
+        yield row | _figures(trained, model, dataset) | _forms(model, dataset, folder)
 
 
 def examples(dataset: LabelledPhotos, part: Part) -> Examples:
-    """The photos of one part."""
+    """Return the photos of one part with their labels."""
     rows = dataset.rows(part)
     return Examples(dataset.pixels(small.SIZE)[rows], dataset.truth.labels[rows])
 
 
 def _row(key: str, width: float, model: keras.Model) -> Row:
-    nothing = dict.fromkeys(("validation_accuracy", "test_accuracy", "test_interval", "epochs"))
+    unknown = dict.fromkeys(("validation_accuracy", "test_accuracy", "test_interval", "epochs"))
     known = {"name": key, "title": small.TITLES[key], "width": width, "parameters": int(model.count_params())}
-    return {**known, **nothing, "note": ""}
+    return {**known, **unknown, "note": ""}
 
 
-def _figures(learnt: training.Trained, model: keras.Model, dataset: LabelledPhotos) -> Row:
+def _figures(trained: training.TrainingResult, model: keras.Model, dataset: LabelledPhotos) -> Row:
     test = examples(dataset, Part.TEST)
     right = int((training.probabilities(model, test).argmax(1) == test.labels).sum())
     low, high = statistics.wilson(right, len(test.labels))
     return {
-        "validation_accuracy": round(learnt.accuracy, 5),
+        "validation_accuracy": round(trained.accuracy, 5),
         "test_accuracy": round(right / len(test.labels), 5),
         "test_interval": [round(low, 5), round(high, 5)],
-        "epochs": learnt.epochs,
+        "epochs": trained.epochs,
     }
 
 
@@ -94,10 +95,10 @@ def _accuracy(path: Path, test: Examples) -> float:
 
     network = Interpreter(str(path))
     network.allocate_tensors()
-    given, said = network.get_input_details()[0]["index"], network.get_output_details()[0]["index"]
+    given, output = network.get_input_details()[0]["index"], network.get_output_details()[0]["index"]
     right = 0
     for image, label in zip(test.images, test.labels, strict=True):
         network.set_tensor(given, image[None].astype(np.float32))
         network.invoke()
-        right += int(network.get_tensor(said)[0].argmax() == label)
+        right += int(network.get_tensor(output)[0].argmax() == label)
     return round(right / len(test.labels), 5)

@@ -1,8 +1,8 @@
-"""Training a whole network from nothing, within a time: the best state is kept.
+"""Training of a whole network from scratch, within a time; the network ends with its best weights.
 
-Adam; the rate rises for the first steps and then falls as half a cosine (Loshchilov and Hutter, 2017, "SGDR", equation
-5, without restarts), so that the averages of batch normalisation meet settled weights at the end. The labels are
-smoothed (Szegedy et al., CVPR 2016, section 7).
+Adam; the learning rate rises during the first steps and then falls as half a cosine (Loshchilov and Hutter, 2017,
+"SGDR", equation 5, without restarts). So the weights hardly change at the end, and the moving averages of batch
+normalisation fit them. The labels are smoothed (Szegedy et al., CVPR 2016, section 7).
 """
 
 from __future__ import annotations
@@ -18,32 +18,34 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vm_worker.learn import statistics
+from vm_worker.learn.arrays import Floats, Rows
 from vm_worker.learn.budget import Budget
 
 BATCH = 32
-RATE = 6e-3  # Adam's, at its highest: with a third of it MobileNetV1 needs three times the steps
-WARM_UP = 0.05  # of the training, in which the rate rises
-SMOOTHING = 0.05  # of the labels: nothing is gained by being ever surer of pictures known by heart
-SHIFT = 0.1  # of the side, that a picture is moved at most
-EPOCHS, STEPS = 60, 1500  # at most, whichever is more: a few pictures need many epochs
-LEAST_EPOCHS, LEAST_STEPS = 8, 200  # with less of either a network hardly leaves chance
-ENOUGH = 0.8  # of the epochs, for a training that was to be repeated
-LOOKS = 30  # at the judged pictures, in a whole training
-PACE_STEPS = 3  # that tell how long one takes, after the one that builds the graph
-SOLVED = 0.02  # a cross-entropy on the judged pictures that leaves nothing to gain
+RATE = 6e-3  # Adam's highest learning rate; with a third of it MobileNetV1 needs three times as many steps
+WARM_UP = 0.05  # of the training, during which the rate rises
+SMOOTHING = 0.05  # of the labels, against overconfidence on images that the network has memorised
+SHIFT = 0.1  # of the side, by which an image is shifted at most
+EPOCHS, STEPS = 60, 1500  # at most, whichever is more: a few images need many epochs
+LEAST_EPOCHS, LEAST_STEPS = 8, 200  # with fewer of either, the accuracy is hardly better than chance
+REPEATED_SHARE = 0.8  # of the epochs, that a repeated training needs at least
+EVALUATIONS = 30  # on the validation images, in a whole training
+TIMED_STEPS = 3  # after the one that builds the graph
+SOLVED = 0.02  # cross-entropy on the validation images below which the training ends
 
 
 class TrainingTooSlow(Exception):
-    """A training that would not get anywhere in its time."""
+    """The time does not suffice for a useful training."""
 
     def __init__(self, seconds: float, left: float) -> None:
+        """`seconds` is the time that the training needs, `left` the time that it has."""
         super().__init__(f"its training needs about {seconds:.0f} s")
         self.left = left  # seconds
 
 
 @dataclass(frozen=True)
 class Examples:
-    """Pictures and what they are."""
+    """Images with their labels."""
 
     images: NDArray[np.uint8]  # (n, s, s, 3), a memory map or an array
     labels: NDArray[np.int64]  # (n,)
@@ -51,104 +53,108 @@ class Examples:
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """What to learn from, and how."""
+    """The images to train on, and how they are augmented."""
 
-    pictures: Examples
-    mirror: bool = True  # a mirrored picture shows the same class
+    examples: Examples
+    mirror: bool = True  # whether a mirrored image shows the same class
     seed: int = 0
 
     @property
-    def epoch(self) -> int:
-        """Steps in which each picture is seen once."""
-        return math.ceil(len(self.pictures.labels) / BATCH)
+    def steps(self) -> int:
+        """The steps of an epoch."""
+        return math.ceil(len(self.examples.labels) / BATCH)
 
     @property
-    def least(self) -> int:
-        """Epochs of a training that is worth its time."""
-        return max(LEAST_EPOCHS, math.ceil(LEAST_STEPS / self.epoch))
+    def least_epochs(self) -> int:
+        """The least number of epochs of a useful training."""
+        return max(LEAST_EPOCHS, math.ceil(LEAST_STEPS / self.steps))
 
     @property
-    def most(self) -> int:
-        """Epochs after which little more is gained."""
-        return max(EPOCHS, math.ceil(STEPS / self.epoch))
+    def most_epochs(self) -> int:
+        """The number of epochs after which little more is gained."""
+        return max(EPOCHS, math.ceil(STEPS / self.steps))
 
 
 @dataclass(frozen=True)
 class EpochFigures:
-    """How the network stood after an epoch; the loss on the training pictures is that of the smoothed labels."""
+    """The figures of the network after an epoch; `loss` is that against the smoothed labels."""
 
     epoch: int
-    accuracy: float
-    loss: float
-    validation_accuracy: float = math.nan  # on the judged pictures
-    validation_loss: float = math.inf
+    accuracy: float  # on the augmented training images, mean since the figures before
+    loss: float  # on the same images: cross-entropy, nats
+    validation_accuracy: float = math.nan
+    validation_loss: float = math.inf  # cross-entropy, nats
 
 
 @dataclass(frozen=True)
-class Trained:
-    """How a training went: figures of the judged pictures, of the state that was kept."""
+class TrainingResult:
+    """The result of a training: the validation figures of the weights that were kept, and its course."""
 
-    accuracy: float
-    loss: float
-    epochs: int  # after which it was
+    accuracy: float  # on the validation images
+    loss: float  # on the validation images: cross-entropy, nats
+    epochs: int  # after which the kept weights were reached
     curve: tuple[EpochFigures, ...]
-    images_per_second: float  # in a plain pass
-    start_seconds: float  # until it could begin: graphs
+    images_per_second: float  # in a forward pass
+    start_seconds: float  # until the first step: building the graphs
 
 
 @dataclass(frozen=True)
 class TimeAllowed:
-    """How long a training may take."""
+    """The time that a training may take."""
 
-    share: Budget  # its own
-    whole: Budget  # what it may borrow from to get anywhere at all
+    share: Budget  # the time meant for it
+    whole: Budget  # the time that it may take where its share does not suffice for a useful training
 
     @classmethod
     def of(cls, seconds: float) -> TimeAllowed:
-        """So much, and no more."""
+        """Return a time of so many seconds, without more for a training that needs it."""
         return cls(Budget.of(seconds), Budget.of(seconds))
 
 
-def train(model: keras.Model, material: TrainingSet, judged: Examples, allowed: TimeAllowed) -> Trained:
-    """Train while the time lasts; the model ends with the weights that had the lowest cross-entropy on the judged.
+def train(model: keras.Model, photos: TrainingSet, validation: Examples, allowed: TimeAllowed) -> TrainingResult:
+    """Train for as long as the time allows; the model ends with the weights of the lowest validation cross-entropy.
 
-    Raises TooSlow, after a few steps, where the time does not suffice for `material.least` epochs.
+    Raises TrainingTooSlow, after a few steps, where the time does not suffice for `photos.least_epochs`.
     """
     began = time.monotonic()
-    loop = _Loop(model, material)
-    plan = loop.plan(judged, allowed)
+    loop = _TrainingLoop(model, photos)
+    plan = loop.plan(validation, allowed)
     start = time.monotonic() - began
     kept, weights, curve = EpochFigures(0, 0.0, math.inf), [], []
-    for told in loop.course(plan.epochs, max(1, plan.epochs // LOOKS), plan.budget):
-        accuracy, loss = judge(model, judged)
-        curve.append(replace(told, validation_accuracy=accuracy, validation_loss=loss))
+    for figures in loop.train(plan.epochs, max(1, plan.epochs // EVALUATIONS), plan.budget):
+        accuracy, loss = evaluate(model, validation)
+        curve.append(replace(figures, validation_accuracy=accuracy, validation_loss=loss))
         if loss < kept.validation_loss:
             kept, weights = curve[-1], model.get_weights()
         if loss < SOLVED:
             break
     model.set_weights(weights)
-    return Trained(
+    return TrainingResult(
         kept.validation_accuracy, kept.validation_loss, kept.epoch, tuple(curve), plan.images_per_second, start
     )
 
 
-def repeat(model: keras.Model, material: TrainingSet, epochs: int, budget: Budget) -> bool:
-    """Train for so many epochs; False where the time does not suffice, and the model is then of no use."""
-    loop = _Loop(model, material)
-    if loop.pace() * epochs * material.epoch > budget.remaining():
+def repeat(model: keras.Model, photos: TrainingSet, epochs: int, budget: Budget) -> bool:
+    """Train for so many epochs; False where the time does not suffice, and the model must then not be used."""
+    loop = _TrainingLoop(model, photos)
+    if loop.step_seconds() * epochs * photos.steps > budget.remaining():
         return False
-    *_, last = loop.course(epochs, epochs, budget)
-    return last.epoch >= ENOUGH * epochs  # the rate has come down with the time, too
+    *_, last = loop.train(epochs, epochs, budget)
+    # A training that the budget ended has had its whole cosine too: the rate also falls with the time.
+    return last.epoch >= REPEATED_SHARE * epochs
 
 
-def judge(model: keras.Model, judged: Examples) -> tuple[float, float]:
-    """Accuracy and cross-entropy."""
-    said = probabilities(model, judged)
-    return float((said.argmax(1) == judged.labels).mean()), float(statistics.cross_entropy(said, judged.labels).mean())
+def evaluate(model: keras.Model, examples: Examples) -> tuple[float, float]:
+    """Return the accuracy, 0..1, and the mean cross-entropy in nats."""
+    predicted, labels = probabilities(model, examples), examples.labels
+    return float((predicted.argmax(1) == labels).mean()), float(statistics.cross_entropy(predicted, labels).mean())
 
 
-def probabilities(model: keras.Model, examples: Examples) -> NDArray[np.float32]:
-    """(n, classes) of the pictures, in batches of one shape: one graph."""
+def probabilities(model: keras.Model, examples: Examples) -> Floats:
+    """Return the probabilities (n, k) of the images, in their order.
+
+    All batches have one shape, so that one graph suffices.
+    """
     count = len(examples.labels)
     parts = []
     for start in range(0, count, BATCH):
@@ -158,97 +164,99 @@ def probabilities(model: keras.Model, examples: Examples) -> NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class _Plan:
-    """How long to train."""
+class _TrainingPlan:
+    """The length of a training."""
 
     epochs: int
     budget: Budget
-    images_per_second: float
+    images_per_second: float  # in a forward pass
 
 
-class _Loop:
-    """One network in training."""
+class _TrainingLoop:
+    """The training of one network, step by step."""
 
-    def __init__(self, model: keras.Model, material: TrainingSet) -> None:
-        self._model, self._material = model, material
-        self._random = np.random.default_rng(material.seed)
+    def __init__(self, model: keras.Model, photos: TrainingSet) -> None:
+        self._model, self._photos = model, photos
+        self._random = np.random.default_rng(photos.seed)
         self._batches = self._shuffled()
         classes = int(model.output_shape[-1])
         self._truth = np.eye(classes, dtype=np.float32) * (1 - SMOOTHING) + np.float32(SMOOTHING / classes)
-        # TensorFlow alone would have XLA compile the step: half a minute on two cores, more than it ever saves.
+        # Only TensorFlow would compile the step by XLA: half a minute on two cores, which is more than it saves.
         compiled = keras.backend.backend() != "tensorflow"
         model.compile(
             keras.optimizers.Adam(RATE), "categorical_crossentropy", metrics=["accuracy"], jit_compile=compiled
         )
 
-    def pace(self) -> float:
-        """Seconds of a step. The steps that tell it change nothing: their rate is 0, and the weights are put back."""
+    def step_seconds(self) -> float:
+        """Measure the seconds of a step. The weights stay: the rate is 0, and they are set back afterwards."""
         before = self._model.get_weights()
         self._model.optimizer.learning_rate = 0.0
         self._step()
-        taken = [_seconds(self._step) for _ in range(PACE_STEPS)]
+        taken = [_seconds(self._step) for _ in range(TIMED_STEPS)]
         self._model.set_weights(before)
         self._model.reset_metrics()
         return float(np.median(taken))
 
-    def plan(self, judged: Examples, allowed: TimeAllowed) -> _Plan:
-        """What fits the time. Raises TooSlow."""
-        epoch = self.pace() * self._material.epoch
-        judge(self._model, judged)  # builds the graph
-        look = _seconds(lambda: judge(self._model, judged))
-        speed, looking = len(judged.labels) / look, LOOKS * look
-        possible, needed = (allowed.share.remaining() - looking) / epoch, self._material.least * epoch + looking
-        if possible >= self._material.least:
-            return _Plan(min(self._material.most, int(possible)), allowed.share, speed)
+    def plan(self, validation: Examples, allowed: TimeAllowed) -> _TrainingPlan:
+        """Choose the number of epochs that fits the time. Raises TrainingTooSlow."""
+        photos = self._photos
+        epoch = self.step_seconds() * photos.steps
+        evaluate(self._model, validation)  # builds the graph
+        evaluation = _seconds(lambda: evaluate(self._model, validation))
+        speed, evaluations = len(validation.labels) / evaluation, EVALUATIONS * evaluation
+        possible = (allowed.share.remaining() - evaluations) / epoch
+        needed = photos.least_epochs * epoch + evaluations
+        if possible >= photos.least_epochs:
+            return _TrainingPlan(min(photos.most_epochs, int(possible)), allowed.share, speed)
         if needed > allowed.whole.remaining():
             raise TrainingTooSlow(needed, allowed.whole.remaining())
-        return _Plan(self._material.least, allowed.whole, speed)
+        return _TrainingPlan(photos.least_epochs, allowed.whole, speed)
 
-    def course(self, epochs: int, gap: int, budget: Budget) -> Iterator[EpochFigures]:
-        """Train for so many epochs, or until the time is up; tells how it stands after each gap and at the end."""
-        whole, each = max(budget.remaining(), 1e-3), self._material.epoch
+    def train(self, epochs: int, gap: int, budget: Budget) -> Iterator[EpochFigures]:
+        """Train for so many epochs, or until the budget ends; yield the figures every `gap` epochs and at the end."""
+        whole, each = max(budget.remaining(), 1e-3), self._photos.steps
         for step in range(1, epochs * each + 1):
             passed = max(step / (epochs * each), 1 - budget.remaining() / whole)
-            self._model.optimizer.learning_rate = RATE * _height(passed)
-            said = self._step()
+            self._model.optimizer.learning_rate = RATE * _rate_share(passed)
+            accuracy, loss = self._step()
             over = step == epochs * each or budget.over()
             if over or step % (gap * each) == 0:
-                yield EpochFigures(math.ceil(step / each), *said)
+                yield EpochFigures(math.ceil(step / each), accuracy, loss)
                 self._model.reset_metrics()
             if over:
                 return
 
     def _step(self) -> tuple[float, float]:
-        """Learn from one batch; gives accuracy and loss, in the mean since the metrics were reset."""
+        """Train on one batch; return accuracy and loss, mean of the steps since the metrics were reset."""
         rows = next(self._batches)
-        pictures, labels = self._material.pictures.images[rows], self._material.pictures.labels[rows]
-        seen = np.stack([self._moved(picture) for picture in pictures]).astype(np.float32)
-        said = self._model.train_on_batch(seen, self._truth[labels], return_dict=True)
-        return float(said["accuracy"]), float(said["loss"])
+        images, labels = self._photos.examples.images[rows], self._photos.examples.labels[rows]
+        augmented = np.stack([self._augmented(image) for image in images]).astype(np.float32)
+        metrics = self._model.train_on_batch(augmented, self._truth[labels], return_dict=True)
+        return float(metrics["accuracy"]), float(metrics["loss"])
 
-    def _shuffled(self) -> Iterator[NDArray[np.int64]]:
-        """Rows of one batch after another: each picture once, in a new order each time. All of one size."""
-        count, ahead = len(self._material.pictures.labels), np.empty(0, np.int64)
+    def _shuffled(self) -> Iterator[Rows]:
+        """Yield the rows (BATCH,) of one batch after another; all images come once, then once more in a new order."""
+        count, waiting = len(self._photos.examples.labels), np.empty(0, np.int64)
         while True:
-            while len(ahead) < BATCH:
-                ahead = np.concatenate([ahead, self._random.permutation(count)])
-            yield np.sort(ahead[:BATCH])
-            ahead = ahead[BATCH:]
+            while len(waiting) < BATCH:
+                waiting = np.concatenate([waiting, self._random.permutation(count)])
+            yield np.sort(waiting[:BATCH])
+            waiting = waiting[BATCH:]
 
-    def _moved(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Shifted by up to SHIFT of its side, the edge repeated, and perhaps mirrored."""
-        side = len(picture)
+    def _augmented(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Return the image (s, s, 3) shifted by up to SHIFT of its side, the edge repeated, and perhaps mirrored."""
+        side = len(image)
         most = round(SHIFT * side)
-        if self._material.mirror and self._random.random() < 0.5:
-            picture = picture[:, ::-1]
+        if self._photos.mirror and self._random.random() < 0.5:
+            image = image[:, ::-1]
         down, right = self._random.integers(-most, most + 1, 2)
         places = np.arange(side)
         rows, columns = (np.clip(places + shift, 0, side - 1) for shift in (down, right))
-        return np.asarray(picture[np.ix_(rows, columns)])
+        return np.asarray(image[np.ix_(rows, columns)])
 
 
-def _height(passed: float) -> float:
-    """The rate, of its highest, when this part of the training has passed."""
+def _rate_share(passed: float) -> float:
+    """Return the learning rate as a share of RATE, when this share (0..1) of the training has passed."""
     if passed < WARM_UP:
         return passed / WARM_UP
     return (1 + math.cos(math.pi * min(1.0, (passed - WARM_UP) / (1 - WARM_UP)))) / 2

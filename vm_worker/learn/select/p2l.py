@@ -1,9 +1,9 @@
-"""P2L, "predict to learn": how near the photos are to what a network was pretrained on, times how much that was.
+"""The P2L score, "predict to learn": similarity of the photos to the pretraining images, times the number of those.
 
 Bhattacharjee et al. (2019), "P2L: Predicting Transfer Learning for Images and Semantic Relations": the
-divergence between the mean feature vectors of source and target, weighed with the size of the source set.
-We do not have the source set, ImageNet. But the network's last batch normalisation remembers each channel's
-mean and variance on it, and what follows that layer tells what features they make.
+divergence between the mean feature vectors of source and target, weighted with the size of the source set.
+The source set, ImageNet, is not at hand. But the network's last batch normalisation holds the mean and standard
+deviation of each channel on it, and the layers after it turn these into mean features.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-SOURCE_IMAGES = 1_281_167  # ImageNet's training set, which every row of the catalogue was pretrained on
+SOURCE_IMAGES = 1_281_167  # in ImageNet's training set, on which every network of the catalogue was pretrained
 NODES = 31  # of the Gauss-Hermite quadrature
-TINY = 1e-6  # of the largest mean feature: keeps the logarithms finite
+LEAST_SHARE = 1e-6  # of the largest mean feature: keeps the logarithms finite
 
 Floats = NDArray[np.float64]
 
 
 def p2l(source: Floats, features: NDArray[np.floating[Any]]) -> float:
-    """Similarity exp(-KL(target || source)) of the mean features, times the source set's size in millions.
+    """Return exp(-KL(target || source)) of the mean features, times the source set's size in millions of images.
 
-    `source` (d,) from `source_features`, `features` (n, d) of the photos.
+    `source` (d,) is from `source_features`, `features` (n, d) are those of the photos.
     """
     target, origin = (_distribution(values) for values in (features.mean(axis=0, dtype=np.float64), source))
     divergence = float(np.sum(target * np.log(target / origin)))
@@ -32,9 +32,10 @@ def p2l(source: Floats, features: NDArray[np.floating[Any]]) -> float:
 
 
 def source_features(model: keras.Model) -> Floats | None:
-    """(d,) mean features on ImageNet, as the last batch normalisation of an extractor implies; None without one.
+    """Return the mean features (d,) on ImageNet that the last batch normalisation of an extractor implies.
 
-    A channel leaves that layer with mean beta and standard deviation gamma; nearly normal values are assumed.
+    A channel leaves that layer with mean beta and standard deviation gamma; normal values are assumed. None where
+    the network has no such layer, or where several branches lead from it to the output.
     """
     norms = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
     if not norms or norms[-1].output.shape[-1] != model.output.shape[-1]:
@@ -47,12 +48,12 @@ def source_features(model: keras.Model) -> Floats | None:
     gamma, beta = (_values(norms[-1], name, default) for name, default in (("gamma", 1.0), ("beta", 0.0)))
     maps = (beta + nodes[:, None] * np.abs(gamma)).astype(np.float32)
     side = norms[-1].output.shape[1:-1]
-    said = np.asarray(rest.predict_on_batch(np.broadcast_to(maps[:, None, None], (NODES, *side, len(beta)))))
-    return np.asarray(weights @ said.astype(np.float64) / weights.sum())
+    outputs = np.asarray(rest.predict_on_batch(np.broadcast_to(maps[:, None, None], (NODES, *side, len(beta)))))
+    return np.asarray(weights @ outputs.astype(np.float64) / weights.sum())
 
 
 def _values(norm: Any, name: str, default: float) -> Floats:
-    """One of the layer's weights; some networks do without the scale."""
+    """Return a weight (channels,) of the layer, or the default where the layer has no such weight."""
     found = getattr(norm, name, None)
     if found is None:
         return np.full(norm.output.shape[-1], default)
@@ -60,6 +61,6 @@ def _values(norm: Any, name: str, default: float) -> Floats:
 
 
 def _distribution(values: Floats) -> Floats:
-    """Shares that sum to 1. Features after a ReLU are not negative; those of others are cut at 0."""
-    shares = np.maximum(values, TINY * max(float(np.max(np.abs(values))), TINY))
+    """Return mean features as shares that sum to 1. Negative features, which no ReLU follows, count as 0."""
+    shares = np.maximum(values, LEAST_SHARE * max(float(np.max(np.abs(values))), LEAST_SHARE))
     return np.asarray(shares / shares.sum())

@@ -1,4 +1,4 @@
-"""A quick look at features: linear heads in closed form, judged by k-fold, in a tenth of a second.
+"""The probe: linear heads in closed form, judged by k-fold, in a tenth of a second.
 
 Ridge regression on +1/-1 targets (the least-squares classifier; Rifkin and Lippert 2007, "Notes on Regularized
 Least Squares", section 3): one eigendecomposition a fold serves every strength.
@@ -7,39 +7,37 @@ Least Squares", section 3): one eigendecomposition a fold serves every strength.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from vm_worker.learn.arrays import Flags, Rows
 from vm_worker.learn.heads import folds
 from vm_worker.learn.heads.head_validation import FeatureTable
 from vm_worker.learn.heads.linear import standardisation
 
 STRENGTHS = (1e-3, 1e-2, 1e-1, 1.0)  # of the mean eigenvalue of the photos' inner products
 
-Rows = NDArray[np.int64]
 
-
-def probe(material: FeatureTable, seed: int) -> NDArray[np.bool_]:
-    """(n,) which photos a head that had not seen them got right, at the best strength."""
-    right = np.zeros((len(STRENGTHS), len(material.labels)), bool)
-    for train, validation in folds.cut(material.labels, material.groups, _folds(material.labels), seed):
-        for row, said in enumerate(_said(material, train, validation)):
-            right[row, validation] = said == material.labels[validation]
-    best: NDArray[np.bool_] = right[int(right.sum(axis=1).argmax())]
+def probe(table: FeatureTable, seed: int) -> Flags:
+    """Return (n,) whether each photo was right, by a head trained without it, at the best strength."""
+    right = np.zeros((len(STRENGTHS), len(table.labels)), bool)
+    for train, validation in folds.cut(table.labels, table.groups, _folds(table.labels), seed):
+        for row, predicted in enumerate(_predictions(table, train, validation)):
+            right[row, validation] = predicted == table.labels[validation]
+    best: Flags = right[int(right.sum(axis=1).argmax())]
     return best
 
 
 def _folds(labels: Rows) -> int:
-    """As few photos as a probe has never suffice for a fixed split."""
+    """Return the number of folds. A probe has too few photos for a fixed split, so there are at least FEW_FOLDS."""
     return max(folds.count(labels), folds.FEW_FOLDS)
 
 
-def _said(material: FeatureTable, train: Rows, validation: Rows) -> list[Rows]:
-    """For each strength the classes of the validation rows."""
-    mean, scale = standardisation(material.features[train])
-    x = ((material.features[train] - mean) / scale).astype(np.float64)
-    unseen = ((material.features[validation] - mean) / scale).astype(np.float64)
-    classes = np.unique(material.labels[train])
-    targets = np.where(material.labels[train][:, None] == classes, 1.0, -1.0)
+def _predictions(table: FeatureTable, train: Rows, validation: Rows) -> list[Rows]:
+    """Return, for each strength, the predicted classes (m,) of the validation rows (m,)."""
+    mean, scale = standardisation(table.features[train])
+    x = ((table.features[train] - mean) / scale).astype(np.float64)
+    unseen = ((table.features[validation] - mean) / scale).astype(np.float64)
+    classes = np.unique(table.labels[train])
+    targets = np.where(table.labels[train][:, None] == classes, 1.0, -1.0)
     offset = targets.mean(axis=0)
     values, vectors = np.linalg.eigh(x @ x.T)
     turned, across = vectors.T @ (targets - offset), unseen @ x.T @ vectors

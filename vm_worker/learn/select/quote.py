@@ -1,4 +1,4 @@
-"""How long a job will take, told before it trains: this machine's speed on a few photos, times what there is to do."""
+"""The quote: an estimate of how long selection and tuning will take, from the speed of one network on a few photos."""
 
 from __future__ import annotations
 
@@ -7,62 +7,63 @@ from dataclasses import dataclass
 
 from vm_worker.learn.networks.catalogue import Backbone
 
-LAYERS = 0.3  # 1e9 multiply-adds: what a pass costs besides them, in memory traffic of its layers
+MEMORY_COST = 0.3  # 1e9 multiply-adds: the cost of a pass's memory traffic, besides its multiply-adds
 HEAD_SECONDS = 1e-7  # of a head: an image, a feature, a class (measured: 0.8 s for 1,300 x 1,280 x 6)
 HEADS_LEAST = 1.0  # seconds of a candidate's heads
-TRIAL_PASSES = 9.0  # forward passes over the photos that a trial of a dozen epochs above a middling cut costs
-TRIAL_SECONDS = 10.0  # of a trial, whatever the number of photos: graphs, files, a process
-LAST_TRAINING = 3  # of the best trial's recipe on all photos: as many trials' time (rungs.FINAL_TIMES)
-TRIALS = 8  # until a search has brought nothing new for long enough, as a rule
+TRIAL_PASSES = 9.0  # forward passes over the photos: the cost of a trial of about 12 epochs, cut in the middle
+TRIAL_SECONDS = 10.0  # of a trial, for any number of photos: graphs, files, a process
+LAST_TRAINING = 3  # trials: the time of the last training, by the best trial's recipe (rungs.FINAL_TIMES)
+TRIALS = 8  # after which a search usually ends, because it has found nothing better for long enough
 
 
 @dataclass(frozen=True)
-class Todo:
-    """What a job asks for."""
+class QuotedWork:
+    """The work that a job asks for."""
 
     backbones: Sequence[Backbone]
-    images: int  # of train+validation
+    images: int  # of training and validation
     classes: int
     trials: int  # at most; 0 = no tuning
 
 
 @dataclass(frozen=True)
-class Measured:
-    """What a few photos through one network took."""
+class MeasuredSpeed:
+    """The speed of one network on a few photos."""
 
     backbone: Backbone
-    speed: float  # images a second as features are extracted
-    plain: float  # the same by Keras, as training runs it
-    setup: float  # seconds until it could begin
+    speed: float  # images a second, by the engine that extracts features
+    plain: float  # images a second by Keras, which training uses
+    setup: float  # seconds until the engine was ready
 
 
-def trials(search: str, most: int | None) -> int:
-    """How many trials to expect."""
+def expected_trials(search: str, most: int | None) -> int:
+    """Return how many trials to expect of this kind of search, with at most `most` trials; None: no limit."""
     if search == "none":
         return 1 if most is None else min(1, most)
     return TRIALS if most is None else min(TRIALS, most)
 
 
-def seconds(todo: Todo, measured: Measured) -> float:
-    """From now to the end of tuning. The measured network stands for all, by their multiply-adds."""
-    return sum(_candidate(todo, measured, backbone) for backbone in todo.backbones) + _tuning(todo, measured)
+def seconds(work: QuotedWork, measured: MeasuredSpeed) -> float:
+    """Estimate the seconds from now to the end of tuning, for all networks from the measured one by multiply-adds."""
+    return sum(_candidate(work, measured, backbone) for backbone in work.backbones) + _tuning(work, measured)
 
 
-def relative(backbone: Backbone, measured: Backbone) -> float:
-    """How many times longer than the measured one it takes for an image."""
-    return (backbone.gflops + LAYERS) / (measured.gflops + LAYERS)
+def relative_cost(backbone: Backbone, measured: Backbone) -> float:
+    """Return how many times longer than the measured network this one takes for an image."""
+    return (backbone.gflops + MEMORY_COST) / (measured.gflops + MEMORY_COST)
 
 
-def _candidate(todo: Todo, measured: Measured, backbone: Backbone) -> float:
-    heads = max(HEADS_LEAST, HEAD_SECONDS * todo.images * backbone.features * todo.classes)
-    passing = todo.images / measured.speed * relative(backbone, measured.backbone)
-    # Its setup lies behind us.
+def _candidate(work: QuotedWork, measured: MeasuredSpeed, backbone: Backbone) -> float:
+    """Estimate the seconds of one candidate; the setup of the measured one is over."""
+    heads = max(HEADS_LEAST, HEAD_SECONDS * work.images * backbone.features * work.classes)
+    passing = work.images / measured.speed * relative_cost(backbone, measured.backbone)
     return passing + heads + (0.0 if backbone is measured.backbone else measured.setup)
 
 
-def _tuning(todo: Todo, measured: Measured) -> float:
-    """The winner is not known: a middling one stands for it. The best trial is repeated, for longer, on all photos."""
-    if todo.trials == 0:
+def _tuning(work: QuotedWork, measured: MeasuredSpeed) -> float:
+    """Estimate the seconds of tuning and of the last training, for a winner of the median cost: it is not known yet."""
+    if work.trials == 0:
         return 0.0
-    middling = sorted(relative(backbone, measured.backbone) for backbone in todo.backbones)[len(todo.backbones) // 2]
-    return (todo.trials + LAST_TRAINING) * (TRIAL_SECONDS + TRIAL_PASSES * middling * todo.images / measured.plain)
+    costs = sorted(relative_cost(backbone, measured.backbone) for backbone in work.backbones)
+    middling = costs[len(work.backbones) // 2]
+    return (work.trials + LAST_TRAINING) * (TRIAL_SECONDS + TRIAL_PASSES * middling * work.images / measured.plain)

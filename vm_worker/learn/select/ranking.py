@@ -1,4 +1,4 @@
-"""Who is ahead among the candidates, who ties, and the rows that tell it."""
+"""The ranking of the candidates: the best one, those that tie with it, and their rows for the report."""
 
 from __future__ import annotations
 
@@ -6,49 +6,49 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from jobs import wording
 from vm_worker.learn import statistics
+from vm_worker.learn.arrays import Flags
 from vm_worker.learn.heads.head_validation import FeatureTable, HeadResult
 from vm_worker.learn.heads.linear import History
 from vm_worker.learn.networks.catalogue import Backbone
 from vm_worker.results.candidates import CandidateRow, CurvePoint
 from vm_worker.results.exported import Latency
 
-TIE = 0.05  # two candidates differ when McNemar's exact p is at most this
+TIE = 0.05  # two candidates tie when McNemar's exact p is greater than this
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """One candidate that was evaluated."""
+    """A candidate network with its validation figures, as the ranking compares them."""
 
     backbone: Backbone
     features: FeatureTable
     result: HeadResult
-    seconds: float
-    images_per_second: float
-    partial: bool  # judged on fewer photos than there are, for want of time
-    way: str = ""  # how the photos went through the network, where that is worth a word
-    figures: Latency | None = None  # of the network as a TFLite model here, where it was measured
+    seconds: float  # that features and heads took
+    images_per_second: float  # through the frozen network
+    partial: bool  # whether it was judged on a part of the photos, because the time did not suffice for all
+    way: str = ""  # the report's note on how the features were computed
+    latency: Latency | None = None  # of the network as a TFLite model on this machine; None: not measured
 
     @property
     def milliseconds(self) -> float | None:
-        """For one photo on one core, by LiteRT: the median."""
-        return None if self.figures is None else self.figures.one.median
+        """The median milliseconds for one photo on one core, by LiteRT; None: not measured."""
+        return None if self.latency is None else self.latency.one.median
 
     @property
     def bytes(self) -> int | None:
-        """Of its file as a TFLite model, without a head."""
-        return None if self.figures is None else self.figures.bytes
+        """The size of its TFLite file, without a head; None: not measured."""
+        return None if self.latency is None else self.latency.bytes
 
 
 def ranked(candidates: Sequence[Candidate]) -> list[Candidate]:
-    """The best first: by accuracy, then cross-entropy, then speed.
+    """Sort candidates, the best first: by accuracy, then cross-entropy, then speed.
 
-    Where some were judged on more photos than others, accuracy is that on the photos that judged all of them.
+    Where some were judged on more photos than others, accuracy counts on the photos on which all were judged.
     """
-    common = _common(candidates)
+    common = _common_photos(candidates)
 
     def place(candidate: Candidate) -> tuple[float, float, float]:
         result = candidate.result
@@ -58,22 +58,22 @@ def ranked(candidates: Sequence[Candidate]) -> list[Candidate]:
     return sorted(candidates, key=place)
 
 
-def _common(candidates: Sequence[Candidate]) -> NDArray[np.bool_] | None:
-    """The photos that judged all; None: there is nothing to choose."""
+def _common_photos(candidates: Sequence[Candidate]) -> Flags | None:
+    """Return (n,) the photos on which all were judged; None where all were judged on the same ones, or none on all."""
     masks = [candidate.result.judged for candidate in candidates]
     if len({len(mask) for mask in masks}) != 1 or all(np.array_equal(mask, masks[0]) for mask in masks):
         return None
-    common: NDArray[np.bool_] = np.logical_and.reduce(masks)
+    common: Flags = np.logical_and.reduce(masks)
     return common if common.any() else None
 
 
 def winner(candidates: Sequence[Candidate], objective: str) -> Candidate:
-    """The best one; under `balanced` the fastest, under `small` the smallest, of those that tie with it.
+    """Return the best candidate; under `balanced` the fastest, under `small` the smallest, of those that tie with it.
 
-    By latency and size as a TFLite model where all of them were measured, else by how training went through it and by
-    the number of parameters. Of equally small or fast ones the most accurate.
+    Latency and size are those of the TFLite model where all of these were measured. Else the speed of the feature
+    extraction and the number of parameters decide. Of equally fast or small ones the most accurate is chosen.
     """
-    tied = leaders(candidates)
+    tied = best_and_ties(candidates)
     match objective:
         case "balanced":
             return min(tied, key=_slowness(tied))
@@ -82,8 +82,8 @@ def winner(candidates: Sequence[Candidate], objective: str) -> Candidate:
     return tied[0]
 
 
-def leaders(candidates: Sequence[Candidate]) -> list[Candidate]:
-    """The most accurate one, and those that tie with it."""
+def best_and_ties(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Return the best candidate and those that tie with it, in the order of `ranked`."""
     best = ranked(candidates)[0]
     return [best, *(candidate for candidate in ranked(candidates)[1:] if ties(candidate, best))]
 
@@ -101,21 +101,21 @@ def _slowness(tied: Sequence[Candidate]) -> Callable[[Candidate], float]:
 
 
 def ties(one: Candidate, other: Candidate) -> bool:
-    """McNemar's exact test cannot tell them apart on the rows that judged both."""
+    """Return whether McNemar's exact test finds no difference on the photos on which both were judged."""
     if len(one.result.right) != len(other.result.right):
         return False  # not the same photos
     both = one.result.judged & other.result.judged
     return statistics.mcnemar(one.result.right & both, other.result.right & both) > TIE
 
 
-def table(candidates: Sequence[Candidate], objective: str) -> list[CandidateRow]:
-    """A row for each, the best first."""
+def rows(candidates: Sequence[Candidate], objective: str) -> list[CandidateRow]:
+    """Return the rows for the report, the best candidate first."""
     chosen = winner(candidates, objective)
     return [_row(candidate, chosen) for candidate in ranked(candidates)]
 
 
 def reason(candidates: Sequence[Candidate], objective: str) -> str:
-    """Why the winner won, and what ties with it: one or two plain sentences."""
+    """Explain for the report why the winner was chosen and which candidates tie with it."""
     chosen = winner(candidates, objective)
     title, result = chosen.backbone.title, chosen.result
     if len(candidates) == 1:
@@ -131,7 +131,7 @@ def reason(candidates: Sequence[Candidate], objective: str) -> str:
             text += f" It takes {chosen.milliseconds:.1f} ms a photo on one core, as a TFLite model."
         if objective == "small" and chosen.bytes is not None:
             text += f" As a TFLite model it has {wording.size(chosen.bytes)}."
-    if _common(candidates) is not None:
+    if _common_photos(candidates) is not None:
         text += (
             " Networks from scratch were judged on the validation photos alone, and the others beside them on these."
         )
@@ -141,9 +141,9 @@ def reason(candidates: Sequence[Candidate], objective: str) -> str:
 
 
 def curve_points(phase: str, name: str, history: History) -> list[CurvePoint]:
-    """The epochs of one strength as points of a curve; `history` has columns of shape (epochs,)."""
-    rows = ([round(float(value), 5) for value in row] for row in zip(*history.columns(), strict=True))
-    return [CurvePoint(phase, name, epoch, *row) for epoch, row in enumerate(rows, 1)]
+    """Return the epochs of one strength as points of a curve; `history` has columns of shape (epochs,)."""
+    epochs = ([round(float(value), 5) for value in row] for row in zip(*history.columns(), strict=True))
+    return [CurvePoint(phase, name, epoch, *row) for epoch, row in enumerate(epochs, 1)]
 
 
 def _row(candidate: Candidate, chosen: Candidate) -> CandidateRow:

@@ -1,14 +1,14 @@
-"""Which pretrained network suits these photos: a head for each candidate, and the best one by validation.
+"""Select the network that suits the photos: heads on the features of each candidate, judged by validation.
 
-Where all photos through all candidates would take longer than there is, a few photos are shown to each first,
-and those that are clearly worse on them see no more. What was computed then is used again.
+Where all photos through all candidates would take longer than the time left, a few photos go through each candidate
+first. Candidates that are clearly worse on them are left out. The features of these photos are computed only once.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from jobs.options import Options
@@ -20,8 +20,8 @@ from vm_worker.learn.features.engines import BATCH
 from vm_worker.learn.features.extraction import Extract, alone
 from vm_worker.learn.heads import head_validation
 from vm_worker.learn.heads.linear import Head, Plan
-from vm_worker.learn.judge.findings import Findings, study
-from vm_worker.learn.judge.suspects import named
+from vm_worker.learn.judge.findings import Findings, make_findings
+from vm_worker.learn.judge.suspects import suspect_rows
 from vm_worker.learn.labels import LabelledPhotos
 from vm_worker.learn.networks.catalogue import CATALOGUE, Backbone
 from vm_worker.learn.networks.weights import WeightFile
@@ -30,141 +30,138 @@ from vm_worker.learn.select import pruning, quote, ranking, scratch_candidates
 from vm_worker.learn.select.candidate_features import CandidateFeatures, Photos
 from vm_worker.learn.select.ranking import Candidate
 from vm_worker.learn.select.scratch_candidates import ScratchCandidates, ScratchModel
-from vm_worker.learn.select.selection_table import Judged, SelectionTable, left_out
+from vm_worker.learn.select.selection_table import CandidateRecord, SelectionTable, left_out_row
 from vm_worker.learn.select.time_shares import Finishing, TimeShares
 from vm_worker.results.candidates import CandidateRow, CurvePoint, PruningRow, SuspectRow
 
-TEST_PASSES = 1.5  # over the test photos: the test, and the proof of model.h5
-PROBES_SHARE = 0.35  # of the time left, for showing a few photos to every candidate
-LATENCY_SHARE = 0.2  # of the time left, for the latency of those that tie, where it decides
-FINDINGS_SHARE = 0.15  # of the time left when the winner is known, for what its features tell about the photos
+TEST_PASSES = 1.5  # over the test photos: the test, and the check of model.h5
+PROBES_SHARE = 0.35  # of the time left, for the probes of all candidates
+LATENCY_SHARE = 0.2  # of the time left, for the latency of tied candidates, where the objective needs it
+LEAST_IMAGES = 4 * BATCH  # photos that are sent through the first candidate even past the budget
+FINDINGS_SHARE = 0.15  # of the time left when the winner is known, for suspects and the learning curve
 
 
 @dataclass(frozen=True)
-class SelectionPolicy:
-    """How much the first candidate sees at least."""
-
-    least_images: int = 4 * BATCH  # whatever the budget
-
-
-@dataclass(frozen=True)
-class SelectRequest:
-    """What to choose from, for which photos, until when."""
+class SelectionRequest:
+    """The candidates to choose from, the photos, the settings, and the deadline."""
 
     dataset: LabelledPhotos
-    weights: Mapping[str, WeightFile]
+    weights: Mapping[str, WeightFile]  # by the network's key
     options: Options
     budget: Budget
-    folder: Path
-    extract: Extract = alone  # how photos go through a network
-    finishing: Finishing | None = None  # what comes after tuning: the test, the files; None: the test alone
-    policy: SelectionPolicy = field(default_factory=SelectionPolicy)
+    folder: Path  # where features and weights are written
+    extract: Extract = alone  # sends photos through a network
+    finishing: Finishing | None = None  # seconds of the work after tuning; None: of the test alone
+    least_images: int = LEAST_IMAGES  # photos that are sent through the first candidate even past the budget
 
 
 @dataclass(frozen=True)
 class Selection:
-    """The winner, its head, and how the others did."""
+    """The winner, its head, and the figures of all candidates."""
 
-    winner: str
+    winner: str  # its key
     head: Head  # the winner's, trained on train+validation after the figures below were taken
     candidates: tuple[CandidateRow, ...]
     curve: tuple[CurvePoint, ...]
     note: str  # why it won, and what ties with it
-    images_per_second: float  # through the winner
-    plain_images_per_second: float  # the same by Keras, as tests and training run it
-    pruning: tuple[PruningRow, ...]  # what a few photos said of each candidate; empty where all saw all
+    images_per_second: float  # through the winner, by the engine that extracts features
+    plain_images_per_second: float  # through the winner by Keras, which tests and training use
+    pruning: tuple[PruningRow, ...]  # the probe of each candidate; empty where all candidates got all photos
     findings: Findings
     suspects: tuple[SuspectRow, ...]  # photos that may be in the wrong folder
-    grown: ScratchModel | None = None  # the winner, where it learnt from nothing
+    from_scratch: ScratchModel | None = None  # the winner, where it was trained from scratch
 
 
-def select(request: SelectRequest, sink: ProgressSink) -> Selection:
-    """Evaluate the candidates from the cheapest on, as many as the budget allows, and choose.
+def select(request: SelectionRequest, sink: ProgressSink) -> Selection:
+    """Evaluate the candidates from the cheapest on, as many as the budget allows, and choose the best one.
 
-    The first one always gives a head, though of fewer photos when the time does not suffice for all.
-    Raises ValueError when there is no candidate. Networks from scratch, where they were asked for, come last.
+    The first candidate always gives a head, though from fewer photos where the time does not suffice for all.
+    Networks from scratch, where they were asked for, come last. Raises ValueError where there is no candidate.
     """
     wanted = [key for key in request.options.candidates or CATALOGUE if key in request.weights]
     scratch = ScratchCandidates(request.dataset, request.options, not wanted, request.budget)
     request = replace(request, budget=Budget(request.budget.deadline - scratch.seconds))
-    run = _Run(request, sink, len(wanted), scratch)
-    rows = sorted((CATALOGUE[key] for key in wanted), key=lambda row: (row.gflops, row.key))
-    candidates = [run.candidate(row) for row in rows]
+    run = _SelectionRun(request, sink, len(wanted), scratch)
+    backbones = sorted((CATALOGUE[key] for key in wanted), key=lambda row: (row.gflops, row.key))
+    candidates = [run.candidate(backbone) for backbone in backbones]
     if candidates:
-        run.quote(candidates[0], rows)
-        for candidate in _shortlist(run, candidates):
+        run.send_quote(candidates[0], backbones)
+        for candidate in _not_pruned(run, candidates):
             _evaluate(run, candidate)
             free_memory.give_back()
     run.train_from_scratch()
     return run.selection()
 
 
-class _Run:
-    """One selection in progress."""
+class _SelectionRun:
+    """The state of one selection while it runs."""
 
-    def __init__(self, request: SelectRequest, sink: ProgressSink, expected: int, scratch: ScratchCandidates) -> None:
-        """`expected`: how many pretrained candidates there are."""
+    def __init__(
+        self, request: SelectionRequest, sink: ProgressSink, pretrained: int, scratch: ScratchCandidates
+    ) -> None:
+        """`pretrained` is the number of pretrained candidates."""
         self.request = request
         self.table = SelectionTable(request.options.objective)
         self.pruning: tuple[PruningRow, ...] = ()
         self._sink = sink
         self._scratch = scratch
-        self._expected = expected + scratch.expected
-        self._told = 0.0  # the fraction that the page has heard of
-        self.photos = Photos.of(request.dataset, request.options.seed, request.folder).by(request.extract)
-        finishing = request.finishing or self._tests
+        self._expected = pretrained + scratch.expected
+        self._fraction = 0.0  # that was reported last
+        self.photos = Photos.from_dataset(request.dataset, request.options.seed, request.folder, request.extract)
+        finishing = request.finishing or self._test_seconds
         self.times = TimeShares(request.budget, len(self.photos.rows), request.options.trials != 0, finishing)
         self.plan = Plan(len(request.dataset.truth.classes), request.options.epochs, request.options.seed)
 
     def candidate(self, backbone: Backbone) -> CandidateFeatures:
-        """A candidate that has seen nothing yet."""
+        """Return a candidate that has no features yet."""
         total = len(self.photos.rows)
 
-        def tell(backbone: Backbone, seen: int, speed: float) -> None:
-            self.tell(0.9 * seen / total, f"{backbone.title}: {seen} of {total} photos, {speed:.0f} a second")
+        def listener(backbone: Backbone, done: int, speed: float) -> None:
+            self.report(0.9 * done / total, f"{backbone.title}: {done} of {total} photos, {speed:.0f} a second")
 
-        return CandidateFeatures(self.photos, self.request.weights[backbone.key], tell)
+        return CandidateFeatures(self.photos, self.request.weights[backbone.key], listener)
 
     def budget(self) -> Budget:
-        """Until when the next candidate may take its images, so that the best one so far can still be tuned."""
+        """Return the time for the next candidate's features; the rest suffices to tune the best one so far."""
         if not self.table.candidates:
             return Budget.of(self.times.for_first())
         best = self.table.best()
         return Budget.of(self.times.for_more(len(self.table.candidates), best.candidate.backbone, best.plain))
 
-    def _tests(self, images_per_second: float, gflops: float) -> float:
+    def _test_seconds(self, images_per_second: float, gflops: float) -> float:
         return TEST_PASSES * len(self.request.dataset.rows(Part.TEST)) / images_per_second
 
-    def quote(self, first: CandidateFeatures, rows: list[Backbone]) -> None:
-        """Tell how long selection and tuning will take, by the speed of the cheapest candidate."""
+    def send_quote(self, first: CandidateFeatures, backbones: list[Backbone]) -> None:
+        """Report how long selection and tuning will take, from the speed of the cheapest candidate."""
         options, measured = self.request.options, first.measure()
-        self.times.begin(first.backbone, measured.plain)
-        todo = quote.Todo(rows, len(self.photos.rows), self.plan.classes, quote.trials(options.search, options.trials))
-        self._sink(LearningQuote(quote.seconds(todo, measured) + self._scratch.seconds, measured.plain))
+        self.times = self.times.with_speed(first.backbone, measured.plain)
+        trials = quote.expected_trials(options.search, options.trials)
+        work = quote.QuotedWork(backbones, len(self.photos.rows), self.plan.classes, trials)
+        self._sink(LearningQuote(quote.seconds(work, measured) + self._scratch.seconds, measured.plain))
 
-    def tell(self, part: float, message: str) -> None:
-        """Tell that this part of the current candidate is done, 0..1. The bar never goes back."""
-        self._told = max(self._told, min(1.0, (len(self.table) + part) / self._expected))
-        self._sink(LearningProgress(self._told, message, self.table.rows(), self.table.curve()))
+    def report(self, part: float, message: str) -> None:
+        """Report progress: `part` is the share of the current candidate that is done, 0..1. It never decreases."""
+        self._fraction = max(self._fraction, min(1.0, (len(self.table) + part) / self._expected))
+        self._sink(LearningProgress(self._fraction, message, self.table.rows(), self.table.curve()))
 
-    def advance(self, candidate: CandidateFeatures, until: int, budget: Budget, least: int | None = None) -> bool:
-        """Show it the photos up to this one; False: it cannot see them in time, and is left out."""
-        key, left = candidate.backbone.key, until - candidate.seen
-        if least is None and pruning.hopeless(candidate.backbone, self.table.speeds, left, budget.remaining()):
+    def extract(self, candidate: CandidateFeatures, until: int, budget: Budget, least: int | None = None) -> bool:
+        """Compute the candidate's features of the photos up to this one; False: too slow, and left out."""
+        key, left = candidate.backbone.key, until - candidate.done
+        if least is None and pruning.surely_too_slow(candidate.backbone, self.table.speeds, left, budget.remaining()):
             late = "there was no time left" if budget.over() else "it is far too slow for the time there is"
-            self.drop(candidate, f"left out: {late}")
+            self.leave_out(candidate, f"left out: {late}")
             return False
         try:
-            candidate.advance(until, budget, least)
+            candidate.extract(until, budget, least)
         except extraction.TooSlow as slow:
             self.table.speeds[key] = slow.speed
-            self.drop(candidate, f"left out: at {slow.speed:.1f} images a second it could not finish in time")
+            self.leave_out(candidate, f"left out: at {slow.speed:.1f} images a second it could not finish in time")
             return False
         self.table.speeds[key] = candidate.speed
         return True
 
-    def add(self, candidate: CandidateFeatures) -> None:
-        """Validate the heads of a candidate that has seen what it will see."""
+    def validate(self, candidate: CandidateFeatures) -> None:
+        """Train and validate heads on the candidate's features, and enter it into the table."""
         started, key, features = time.monotonic(), candidate.backbone.key, candidate.table()
         result = head_validation.validate(features, self.plan)
         heads_seconds = time.monotonic() - started
@@ -174,40 +171,42 @@ class _Run:
             result=result,
             seconds=candidate.seconds + heads_seconds,
             images_per_second=candidate.speed,
-            partial=candidate.seen < len(self.photos.rows),
+            partial=candidate.done < len(self.photos.rows),
             way=candidate.way,
         )
         curve = tuple(ranking.curve_points("select", key, result.history))
-        self.table.add(Judged(entry, candidate.rows, candidate.plain, heads_seconds, curve))
+        self.table.add(CandidateRecord(entry, candidate.rows, candidate.plain, heads_seconds, curve))
         candidate.release()
 
-    def drop(self, candidate: CandidateFeatures, note: str) -> None:
-        """Leave it out; the note says why."""
-        self.table.drop(left_out(candidate.backbone, note, candidate.seconds))
+    def leave_out(self, candidate: CandidateFeatures, note: str) -> None:
+        """Leave the candidate out; the note says why."""
+        self.table.leave_out(left_out_row(candidate.backbone, note, candidate.seconds))
         candidate.release()
 
     def train_from_scratch(self) -> None:
-        """Train networks from nothing, where asked for. Raises ValueError where there is no candidate at all."""
-        judged, dropped = self._scratch.train(self.request.folder, lambda row: self.tell(0.0, f"{row.title}: learning"))
-        for one in judged:
-            self.table.add(one)
-        for row in dropped:
-            self.table.drop(row)
+        """Train networks from scratch, where asked for. Raises ValueError where there is no candidate at all."""
+        records, left_out = self._scratch.train(
+            self.request.folder, lambda row: self.report(0.0, f"{row.title}: learning")
+        )
+        for record in records:
+            self.table.add(record)
+        for row in left_out:
+            self.table.leave_out(row)
         if not self.table.candidates:
             raise ValueError("no candidate has weights, and none could be trained from scratch in the time")
 
     def selection(self) -> Selection:
-        """Choose."""
+        """Choose the winner and gather its figures."""
         if self.request.options.objective != "accuracy":
             seconds = self.request.budget.remaining() * LATENCY_SHARE
-            self.table.measure_leaders(self.request.folder, seconds)
+            self.table.measure_latency(self.request.folder, seconds)
         best = self.table.best()
-        self.tell(0.0, f"{best.candidate.backbone.title} is the best candidate")
-        grown = self._scratch.models.get(best.candidate.backbone.key)
-        findings = scratch_candidates.findings(grown) if grown else self._findings(best)
+        self.report(0.0, f"{best.candidate.backbone.title} is the best candidate")
+        scratch = self._scratch.models.get(best.candidate.backbone.key)
+        findings = scratch_candidates.findings(scratch) if scratch else self._findings(best)
         return Selection(
             winner=best.candidate.backbone.key,
-            head=grown.head if grown else self._refitted(best.candidate),
+            head=scratch.head if scratch else self._refitted(best.candidate),
             candidates=self.table.rows(),
             curve=self.table.curve(),
             note=self.table.reason(),
@@ -215,62 +214,66 @@ class _Run:
             plain_images_per_second=round(best.plain, 2),
             pruning=self.pruning,
             findings=findings,
-            suspects=() if grown else named(findings.suspects or (), self.request.dataset, best.rows),
-            grown=grown,
+            suspects=() if scratch else suspect_rows(findings.suspects or (), self.request.dataset, best.rows),
+            from_scratch=scratch,
         )
 
     def _refitted(self, best: Candidate) -> Head:
         return head_validation.refit(best.features, self.plan, best.result)
 
-    def _findings(self, best: Judged) -> Findings:
-        """A pass over the folds costs less than the validation's heads, of many strengths, did."""
+    def _findings(self, best: CandidateRecord) -> Findings:
+        """Return the findings, without any where a pass over the folds may not fit into their share of the time.
+
+        The pass trains heads of one strength, so it takes less time than validation, which trained many strengths.
+        """
         budget = self.request.budget.share(FINDINGS_SHARE)
         if budget.remaining() < best.heads_seconds:
             return Findings(None, None, None)
-        return study(best.candidate.features, self.plan, best.candidate.result, budget)
+        return make_findings(best.candidate.features, self.plan, best.candidate.result, budget)
 
 
-def _shortlist(run: _Run, candidates: list[CandidateFeatures]) -> Iterator[CandidateFeatures]:
-    """Who is shown all photos, in this order: the cheapest first, or, after probes, the most promising."""
-    rows = [candidate.backbone for candidate in candidates]
+def _not_pruned(run: _SelectionRun, candidates: list[CandidateFeatures]) -> Iterator[CandidateFeatures]:
+    """Yield the candidates that get all photos: the cheapest first, or, after probes, the most accurate first."""
+    backbones = [candidate.backbone for candidate in candidates]
     photos = len(run.photos.rows)
-    if not pruning.possible(photos, len(candidates)):
+    if not pruning.can_save_time(photos, len(candidates)):
         yield from candidates
         return
-    # Each candidate's beginning is the beginning of its features: nothing is computed twice.
+    # The photos of the probe are the first ones of the order: their features are computed once and kept.
     first = candidates[0]
-    run.advance(first, pruning.PROBE_IMAGES, run.budget(), run.request.policy.least_images)
+    run.extract(first, pruning.PROBE_IMAGES, run.budget(), run.request.least_images)
     seconds = run.times.for_more(len(run.table.candidates), first.backbone, first.plain)
-    if first.seen == pruning.PROBE_IMAGES and pruning.worth_it(photos, first.speed, rows, seconds):
-        candidates = _probed(run, candidates)
+    if first.done == pruning.PROBE_IMAGES and pruning.exceeds_time(photos, first.speed, backbones, seconds):
+        candidates = _prune(run, candidates)
     yield from candidates
 
 
-def _probed(run: _Run, candidates: list[CandidateFeatures]) -> list[CandidateFeatures]:
-    """Show the others a few photos too; who is not clearly worse goes on."""
+def _prune(run: _SelectionRun, candidates: list[CandidateFeatures]) -> list[CandidateFeatures]:
+    """Probe the other candidates too, and return those that are not clearly worse."""
     end = run.request.budget.share(PROBES_SHARE)
-    scored = {candidates[0]: candidates[0].scored()}
+    scores = {candidates[0]: candidates[0].probe()}
     for candidate in candidates[1:]:
-        if run.advance(candidate, pruning.PROBE_IMAGES, end):
-            scored[candidate] = candidate.scored()
-    losers = pruning.losers(list(scored.values()))
-    run.pruning = tuple(pruning.table(list(scored.values()), losers))
-    for candidate in scored:
-        if candidate.backbone.key in losers:
-            run.drop(candidate, losers[candidate.backbone.key])
-    left = [candidate for candidate in scored if candidate.backbone.key not in losers]
-    # The most promising first, but none that cannot end before one that can: the first one always counts.
+        if run.extract(candidate, pruning.PROBE_IMAGES, end):
+            scores[candidate] = candidate.probe()
+    worse = pruning.clearly_worse(list(scores.values()))
+    run.pruning = tuple(pruning.rows(list(scores.values()), worse))
+    for candidate in scores:
+        if candidate.backbone.key in worse:
+            run.leave_out(candidate, worse[candidate.backbone.key])
+    left = [candidate for candidate in scores if candidate.backbone.key not in worse]
+    # The first one is evaluated in any case, so one that cannot finish in time must not come before one that can.
     seconds = run.budget().remaining()
 
     def place(candidate: CandidateFeatures) -> tuple[bool, float, float]:
-        late = (len(run.photos.rows) - candidate.seen) / candidate.speed > seconds
-        return late, -scored[candidate].accuracy, candidate.backbone.gflops
+        late = (len(run.photos.rows) - candidate.done) / candidate.speed > seconds
+        return late, -scores[candidate].accuracy, candidate.backbone.gflops
 
     return sorted(left, key=place)
 
 
-def _evaluate(run: _Run, candidate: CandidateFeatures) -> None:
-    least = None if run.table.candidates else max(0, run.request.policy.least_images - candidate.seen)
-    if run.advance(candidate, len(run.photos.rows), run.budget(), least):
-        run.tell(0.9, f"{candidate.backbone.title}: training heads")
-        run.add(candidate)
+def _evaluate(run: _SelectionRun, candidate: CandidateFeatures) -> None:
+    """Compute the features of all photos, and validate heads on them where that ended in time."""
+    least = None if run.table.candidates else max(0, run.request.least_images - candidate.done)
+    if run.extract(candidate, len(run.photos.rows), run.budget(), least):
+        run.report(0.9, f"{candidate.backbone.title}: training heads")
+        run.validate(candidate)

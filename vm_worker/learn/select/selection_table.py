@@ -1,4 +1,4 @@
-"""The candidates of one selection: which were judged, which were left out, and how fast each of them is."""
+"""The candidates of one selection so far: those that were validated, those that were left out, and their speeds."""
 
 from __future__ import annotations
 
@@ -14,68 +14,71 @@ from vm_worker.results.candidates import CandidateRow, CurvePoint
 
 
 @dataclass(frozen=True)
-class Judged:
-    """What is known of a candidate besides its place in the ranking."""
+class CandidateRecord:
+    """A validated candidate, with the values that the ranking does not need."""
 
     candidate: Candidate
-    rows: Rows  # of the dataset, that it was judged on
+    rows: Rows  # (n,) the dataset's rows of its feature table, in the same order
     plain: float  # images a second by Keras
     heads_seconds: float  # that its heads took
     curve: tuple[CurvePoint, ...]  # of its chosen head, or of the whole network
 
 
 class SelectionTable:
-    """Grows by a candidate at a time."""
+    """The candidates of one selection, entered one at a time."""
 
     def __init__(self, objective: str) -> None:
         self._objective = objective
-        self._judged: dict[str, Judged] = {}  # by key
-        self._dropped: list[CandidateRow] = []
-        self.speeds: dict[str, float] = {}  # images a second, of each that has seen some photos
+        self._records: dict[str, CandidateRecord] = {}  # by key
+        self._left_out: list[CandidateRow] = []
+        self.speeds: dict[str, float] = {}  # images a second by key, of each that has features of some photos
 
     def __len__(self) -> int:
-        """How many candidates are settled, judged or left out."""
-        return len(self._judged) + len(self._dropped)
+        """Return the number of candidates entered, validated or left out."""
+        return len(self._records) + len(self._left_out)
 
     @property
     def candidates(self) -> list[Candidate]:
-        """The candidates that were judged, in the order of their judging."""
-        return [one.candidate for one in self._judged.values()]
+        """The validated candidates, in the order in which they were entered."""
+        return [record.candidate for record in self._records.values()]
 
-    def add(self, judged: Judged) -> None:
-        """Enter a candidate that was judged."""
-        self._judged[judged.candidate.backbone.key] = judged
+    def add(self, record: CandidateRecord) -> None:
+        """Enter a validated candidate."""
+        self._records[record.candidate.backbone.key] = record
 
-    def drop(self, row: CandidateRow) -> None:
-        """Enter a candidate that was left out; its note says why."""
-        self._dropped.append(row)
+    def leave_out(self, row: CandidateRow) -> None:
+        """Enter a candidate that was left out; the note of its row says why."""
+        self._left_out.append(row)
 
-    def best(self) -> Judged:
-        """The winner so far. Raises ValueError where no candidate was judged."""
-        return self._judged[ranking.winner(self.candidates, self._objective).backbone.key]
+    def best(self) -> CandidateRecord:
+        """Return the winner so far. Raises ValueError where no candidate was validated."""
+        return self._records[ranking.winner(self.candidates, self._objective).backbone.key]
 
     def rows(self) -> tuple[CandidateRow, ...]:
-        """A row for each candidate, the best first, those that were left out last."""
-        judged = ranking.table(self.candidates, self._objective) if self._judged else []
-        return (*judged, *self._dropped)
+        """Return a row for each candidate, the best first, those that were left out last."""
+        validated = ranking.rows(self.candidates, self._objective) if self._records else []
+        return (*validated, *self._left_out)
 
     def curve(self) -> tuple[CurvePoint, ...]:
-        """The epochs of every candidate that was judged."""
-        return tuple(point for one in self._judged.values() for point in one.curve)
+        """Return the epochs of every validated candidate."""
+        return tuple(point for record in self._records.values() for point in record.curve)
 
     def reason(self) -> str:
-        """Say why the winner won, and what ties with it."""
+        """Explain for the report why the winner was chosen and which candidates tie with it."""
         return ranking.reason(self.candidates, self._objective)
 
-    def measure_leaders(self, folder: Path, seconds: float) -> None:
-        """Measure how fast and small the candidates are that tie for the first place, as TFLite models."""
-        leaders = [one.backbone.key for one in ranking.leaders(self.candidates)]
-        measurement.fill(leaders, folder, seconds)
-        memory = measurement.Memory()
-        for key, one in self._judged.items():
-            self._judged[key] = replace(one, candidate=replace(one.candidate, figures=memory.get(key)))
+    def measure_latency(self, folder: Path, seconds: float) -> None:
+        """Measure, as TFLite models, latency and size of the best candidate and of those that tie with it.
+
+        `folder` is for temporary files. Candidates for which the seconds do not suffice stay unmeasured.
+        """
+        keys = [one.backbone.key for one in ranking.best_and_ties(self.candidates)]
+        measurement.measure_missing(keys, folder, seconds)
+        cache = measurement.LatencyCache()
+        for key, record in self._records.items():
+            self._records[key] = replace(record, candidate=replace(record.candidate, latency=cache.get(key)))
 
 
-def left_out(backbone: Backbone, note: str, seconds: float) -> CandidateRow:
-    """The row of a candidate that was left out after so many seconds; the note says why."""
+def left_out_row(backbone: Backbone, note: str, seconds: float) -> CandidateRow:
+    """Return the row of a candidate that was left out after so many seconds; the note says why."""
     return CandidateRow.without_figures(backbone, "dropped", note, round(seconds, 2))

@@ -1,47 +1,51 @@
-"""How the time is shared between trying candidates, tuning the best one, and what comes after it."""
+"""The shares of the time: for trying candidates, for tuning the best one, and for the work after tuning."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from vm_worker.learn.budget import Budget
 from vm_worker.learn.networks.catalogue import Backbone
 
 HEADS_SHARE = 0.1  # of the time left, kept for training a candidate's heads
-TUNE_SECONDS = 15.0  # what tuning and the rest need whatever the number of photos: graphs, files
-TUNE_PASSES = 9.0  # what they need besides, in forward passes of the best network over the photos: two views
-# of each, eight epochs above the cut, and the test. Unfreezing brings more than one more candidate does.
-TUNE_SHARE = 0.6  # of the time for both, at most
-FEW = 2  # candidates that a slow machine shall try, too: up to them that share is of the time that is left
+TUNE_SECONDS = 15.0  # that tuning and the work after it need for any number of photos: graphs, files
+# Forward passes of the best network over the photos that tuning and the work after it need: two views of each photo,
+# eight epochs of the unfrozen layers, and the test. Unfreezing improves the model more than one more candidate does.
+TUNE_PASSES = 9.0
+TUNE_SHARE = 0.6  # of the time for selection and tuning together, that tuning may take at most
+FEW = 2  # candidates: before so many have been tried, TUNE_SHARE is a share of the time left alone
 
 Finishing = Callable[[float, float], float]  # images a second by Keras, GFLOP of an image -> seconds
 
 
-@dataclass
+@dataclass(frozen=True)
 class TimeShares:
-    """Who may take how long; speeds are in images a second by Keras."""
+    """The seconds that each candidate may take; speeds are in images a second by Keras."""
 
     budget: Budget
-    photos: int  # of train+validation
-    tuned: bool  # at all
-    finishing: Finishing  # what comes after tuning: the test, the files
-    _after_first: float = 0.0  # what finishing the first candidate would take
-    _both: float = 0.0  # seconds for selection and tuning, when the first one's speed was known
+    photos: int  # of training and validation
+    tuned: bool  # whether the job tunes the winner
+    finishing: Finishing  # seconds of the work after tuning: the test, the files
+    first_finishing: float = 0.0  # seconds of that work for the first candidate; 0 before its speed is known
+    selection_and_tuning: float = 0.0  # seconds for both, counted from when the first candidate's speed was known
 
-    def begin(self, first: Backbone, speed: float) -> None:
-        """The first candidate's speed is known."""
-        self._after_first = self.finishing(speed, first.gflops)
-        self._both = self.budget.remaining() - self._after_first
+    def with_speed(self, first: Backbone, speed: float) -> TimeShares:
+        """Return the shares now that the first candidate's speed is known."""
+        finishing = self.finishing(speed, first.gflops)
+        return replace(self, first_finishing=finishing, selection_and_tuning=self.budget.remaining() - finishing)
 
     def for_first(self) -> float:
-        """Seconds that the first candidate may take: it is tried in any case."""
-        return self.budget.remaining() * (1 - HEADS_SHARE) - self._after_first
+        """Return the seconds that the first candidate may take; it is tried in any case."""
+        return self.budget.remaining() * (1 - HEADS_SHARE) - self.first_finishing
 
-    def for_more(self, judged: int, best: Backbone, speed: float) -> float:
-        """Seconds for candidates after so many, if this one is to be tuned, tested and delivered afterwards."""
+    def for_more(self, tried: int, best: Backbone, speed: float) -> float:
+        """Return the seconds for further candidates, after `tried` ones.
+
+        The rest of the time suffices to tune, test and deliver the network `best`, which has this speed.
+        """
         tuning = TUNE_SECONDS + TUNE_PASSES * self.photos / speed
         remaining = self.budget.remaining() - self.finishing(speed, best.gflops)
-        both = remaining if judged < FEW else max(self._both, remaining)
+        both = remaining if tried < FEW else max(self.selection_and_tuning, remaining)
         wanted = min(tuning, TUNE_SHARE * both) if self.tuned else 0.0
         return max(0.0, remaining * (1 - HEADS_SHARE) - wanted)

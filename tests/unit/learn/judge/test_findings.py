@@ -1,4 +1,4 @@
-"""Calibration, the learning curve and doubtful photos."""
+"""Calibration, the learning curve and suspects."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ from vm_worker.learn.budget import Budget
 from vm_worker.learn.heads import head_validation
 from vm_worker.learn.heads.head_validation import FeatureTable
 from vm_worker.learn.heads.linear import Plan, softmax
-from vm_worker.learn.judge import calibration, learning_curve, unseen
-from vm_worker.learn.judge.findings import Findings, study
+from vm_worker.learn.judge import calibration, learning_curve
+from vm_worker.learn.judge.findings import Findings, make_findings
+from vm_worker.learn.judge.out_of_fold import out_of_fold
 from vm_worker.learn.judge.suspects import suspects
 
 Floats = NDArray[np.float64]
 
 
-def says(count: int, sharpness: float, seed: int = 0) -> tuple[Floats, NDArray[np.int64]]:
-    """Probabilities of a model whose logits are that many times too large, and labels drawn from the true ones."""
+def predictions(count: int, sharpness: float, seed: int = 0) -> tuple[Floats, NDArray[np.int64]]:
+    """Return probabilities (n, 4) by logits `sharpness` times too large, and labels (n,) drawn by the right logits."""
     random = np.random.default_rng(seed)
     logits = random.normal(0, 2, (count, 4))
     truth = softmax(logits).astype(np.float64)
@@ -31,43 +32,43 @@ def says(count: int, sharpness: float, seed: int = 0) -> tuple[Floats, NDArray[n
 
 @pytest.mark.parametrize("sharpness", [0.5, 1.0, 2.0, 3.0])
 def test_the_temperature_is_found(sharpness: float) -> None:
-    probabilities, labels = says(4000, sharpness)
-    found = calibration.temperature(probabilities, labels)
+    probabilities, labels = predictions(4000, sharpness)
+    found = calibration.clear_temperature(probabilities, labels)
     assert found == pytest.approx(sharpness, rel=0.1)
-    told = calibration.compared(calibration.scaled(probabilities, found), labels, found)
-    assert told.ece_after < 0.03
+    figures = calibration.before_and_after(calibration.scaled(probabilities, found), labels, found)
+    assert figures.ece_after < 0.03
     if sharpness != 1:
-        assert told.ece_after < told.ece_before / 2
+        assert figures.ece_after < figures.ece_before / 2
 
 
-def test_with_many_rows_it_is_the_likeliest_one() -> None:
-    probabilities, labels = says(3000, 1.7)
+def test_with_many_rows_the_temperature_is_the_likeliest_one() -> None:
+    probabilities, labels = predictions(3000, 1.7)
 
-    def surprise(temperature: float) -> float:
+    def loss(temperature: float) -> float:
         shares = probabilities ** (1 / temperature)
         return -float(np.log(shares[np.arange(3000), labels] / shares.sum(axis=1)).sum())
 
-    best = minimize_scalar(surprise, bounds=(0.25, 4), method="bounded").x
-    assert calibration.temperature(probabilities, labels) == pytest.approx(best, rel=0.02)
+    best = minimize_scalar(loss, bounds=(0.25, 4), method="bounded").x
+    assert calibration.clear_temperature(probabilities, labels) == pytest.approx(best, rel=0.02)
 
 
-def test_a_few_rows_that_are_all_right_do_not_make_it_certain() -> None:
+def test_a_few_rows_that_are_all_right_do_not_give_certainty() -> None:
     probabilities = np.full((5, 4), 0.05)
     probabilities[:, 1] = 0.85
-    assert calibration.temperature(probabilities, np.ones(5, np.int64)) == 1
-    assert 0.4 < calibration.temperature(np.tile(probabilities, (8, 1)), np.ones(40, np.int64)) < 0.7
-    assert calibration.temperature(np.empty((0, 4)), np.empty(0, np.int64)) == 1
+    assert calibration.clear_temperature(probabilities, np.ones(5, np.int64)) == 1
+    assert 0.4 < calibration.clear_temperature(np.tile(probabilities, (8, 1)), np.ones(40, np.int64)) < 0.7
+    assert calibration.clear_temperature(np.empty((0, 4)), np.empty(0, np.int64)) == 1
     certain = np.eye(4)[np.zeros(3000, int)]
-    assert calibration.temperature(certain, np.full(3000, 2)) <= 4.0
+    assert calibration.clear_temperature(certain, np.full(3000, 2)) <= 4.0
 
 
-def test_a_calibrated_model_is_left_alone() -> None:
-    left = [calibration.temperature(*says(200, 1.0, seed)) == 1 for seed in range(20)]
+def test_a_calibrated_model_is_not_changed() -> None:
+    left = [calibration.clear_temperature(*predictions(200, 1.0, seed)) == 1 for seed in range(20)]
     assert sum(left) >= 17
 
 
-def test_no_answer_changes() -> None:
-    probabilities, _ = says(500, 1.0)
+def test_calibration_changes_no_predicted_class() -> None:
+    probabilities, _ = predictions(500, 1.0)
     for temperature in (0.3, 0.8, 3.0):
         changed = calibration.scaled(probabilities, temperature)
         assert (changed.argmax(1) == probabilities.argmax(1)).all()
@@ -85,13 +86,13 @@ def test_the_calibration_error_by_hand() -> None:
 
 
 def test_the_temperature_of_a_file(tmp_path: Path) -> None:
-    assert calibration.learnt(tmp_path / "none.npz") == (1.0, 0)
+    assert calibration.read_temperature(tmp_path / "none.npz") == (1.0, 0)
     Findings(None, None, None).save(tmp_path / "empty.npz")
-    assert calibration.learnt(tmp_path / "empty.npz") == (1.0, 0)
+    assert calibration.read_temperature(tmp_path / "empty.npz") == (1.0, 0)
 
 
-def material(count: int, signal: float, wrong: int = 0, seed: int = 0) -> FeatureTable:
-    """Photos of 3 classes; the labels of the first `wrong` ones are off by one."""
+def table(count: int, signal: float, wrong: int = 0, seed: int = 0) -> FeatureTable:
+    """Return features of photos in 3 classes; the labels of the first `wrong` photos are wrong."""
     random = np.random.default_rng(seed)
     truth = np.arange(count) % 3
     features = random.normal(0, 1, (count, 20)) + signal * np.eye(3, 20)[truth]
@@ -103,52 +104,52 @@ def material(count: int, signal: float, wrong: int = 0, seed: int = 0) -> Featur
 PLAN = Plan(3, 12, 0)
 
 
-def test_nobody_is_asked_about_what_it_has_learnt() -> None:
-    whole = material(240, 0.0)
-    said = unseen.look(whole, PLAN, head_validation.validate(whole, PLAN))
-    assert said.right.mean() == pytest.approx(1 / 3, abs=0.12)
-    np.testing.assert_allclose(said.probabilities.sum(1), 1, atol=1e-5)
-    judged = np.concatenate([part for _, part in said.splits])
+def test_no_head_judges_a_photo_that_it_was_trained_on() -> None:
+    whole = table(240, 0.0)
+    unseen = out_of_fold(whole, PLAN, head_validation.validate(whole, PLAN))
+    assert unseen.right.mean() == pytest.approx(1 / 3, abs=0.12)
+    np.testing.assert_allclose(unseen.probabilities.sum(1), 1, atol=1e-5)
+    judged = np.concatenate([part for _, part in unseen.splits])
     assert sorted(judged.tolist()) == list(range(240))
 
 
 def test_wrong_labels_are_found_first() -> None:
-    whole = material(300, 6.0, wrong=12)
-    verdict = head_validation.validate(whole, PLAN)
-    found = suspects(unseen.look(whole, PLAN, verdict).probabilities, whole.labels)
+    whole = table(300, 6.0, wrong=12)
+    result = head_validation.validate(whole, PLAN)
+    found = suspects(out_of_fold(whole, PLAN, result).probabilities, whole.labels)
     assert len(found) >= 8
     assert {one.row for one in found[:8]} <= set(range(12))
-    assert all(one.says == one.row % 3 and one.label == (one.row + 1) % 3 for one in found[:8])
+    assert all(one.predicted == one.row % 3 and one.label == (one.row + 1) % 3 for one in found[:8])
 
 
 def test_a_clean_set_has_no_suspects() -> None:
-    whole = material(300, 6.0)
-    assert suspects(unseen.look(whole, PLAN, head_validation.validate(whole, PLAN)).probabilities, whole.labels) == []
+    whole = table(300, 6.0)
+    assert suspects(out_of_fold(whole, PLAN, head_validation.validate(whole, PLAN)).probabilities, whole.labels) == []
 
 
 def test_a_class_needs_its_own_threshold() -> None:
-    """0.8 is no sign for a class whose own photos have 0.95, but one for a class whose own have 0.6."""
+    """Check 0.8: too little for a class whose own photos have 0.95, enough for one whose own photos have 0.6."""
     probabilities = np.array([[0.95, 0.05, 0.0]] * 5 + [[0.4, 0.6, 0.0]] * 5 + [[0.8, 0.05, 0.15], [0.05, 0.8, 0.15]])
     labels = np.array([0] * 5 + [1] * 5 + [2, 2])
     found = suspects(probabilities.astype(np.float32), labels)
     assert [one.row for one in found] == []  # the margin is 0.65
     probabilities[-2:, 2], probabilities[-2:, 0], probabilities[-2:, 1] = 0.02, [0.9, 0.08], [0.08, 0.9]
     found = suspects(probabilities.astype(np.float32), labels)
-    assert [(one.row, one.says) for one in found] == [(11, 1)]
+    assert [(one.row, one.predicted) for one in found] == [(11, 1)]
 
 
 @pytest.mark.parametrize(
     ("signal", "noise", "verdict"),
     [(2.0, 300, "yes"), (9.0, 1, "hardly")],
 )
-def test_whether_more_photos_help(signal: float, noise: int, verdict: str) -> None:
+def test_the_verdict_on_more_photos(signal: float, noise: int, verdict: str) -> None:
     random = np.random.default_rng(0)
-    whole = material(400, signal)
-    # Wide features: a head needs photos to find the three that tell something.
+    whole = table(400, signal)
+    # With many features of noise, a head needs many photos to find the three that depend on the class.
     wide = np.concatenate([whole.features, random.normal(0, 1, (400, noise)).astype(np.float32)], axis=1)
     whole = FeatureTable(wide, whole.labels, whole.groups, whole.train)
-    told = head_validation.validate(whole, PLAN)
-    curve = learning_curve.learning_curve(whole, PLAN, told, unseen.look(whole, PLAN, told))
+    result = head_validation.validate(whole, PLAN)
+    curve = learning_curve.learning_curve(whole, PLAN, result, out_of_fold(whole, PLAN, result))
     assert curve.verdict == verdict
     assert [point.share for point in curve.points] == [0.25, 0.5, 1.0]
     assert [point.images for point in curve.points] == [80, 160, 320]
@@ -162,11 +163,11 @@ def test_whether_more_photos_help(signal: float, noise: int, verdict: str) -> No
     ("gain", "error", "verdict"),
     [(0.05, 0.01, "yes"), (0.05, 0.03, "unknown"), (0.0, 0.005, "hardly"), (0.005, 0.001, "hardly")],
 )
-def test_the_answer_minds_its_uncertainty(gain: float, error: float, verdict: str) -> None:
+def test_the_verdict_depends_on_the_standard_error(gain: float, error: float, verdict: str) -> None:
     assert learning_curve._verdict(gain, error) == verdict
 
 
 def test_without_time_the_curve_is_left_out() -> None:
-    whole = material(150, 3.0)
-    found = study(whole, PLAN, head_validation.validate(whole, PLAN), Budget.of(0))
+    whole = table(150, 3.0)
+    found = make_findings(whole, PLAN, head_validation.validate(whole, PLAN), Budget.of(0))
     assert found.learning_curve is None and found.unseen is not None and found.suspects is not None

@@ -1,4 +1,4 @@
-"""Grad-CAM by its closed form is Grad-CAM by its definition."""
+"""Grad-CAM by its closed form, against its definition."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def model() -> keras.Model:
 
 
 def slopes(model: keras.Model, maps: NDArray[np.float32], label: int) -> NDArray[np.float64]:
-    """(h, w, c) the change of the class's logit with each value of the maps, by differences."""
+    """Return the derivatives (h, w, c) of the class's logit by each value of the maps, from finite differences."""
     kernel, bias = model.get_layer(OUTPUT).get_weights()
 
     def logit(values: NDArray[np.float64]) -> float:
@@ -50,14 +50,14 @@ def test_it_is_the_formula_of_the_paper(model: keras.Model) -> None:
         np.testing.assert_allclose(found[number], wanted / max(wanted.max(), 1e-12), atol=1e-4)
 
 
-def test_what_speaks_against_the_class_everywhere_is_dark(model: keras.Model) -> None:
+def test_a_map_is_0_where_no_place_raises_the_score(model: keras.Model) -> None:
     plain = keras.models.clone_model(model)
     kernel, bias = plain.get_layer(OUTPUT).get_weights()
     plain.get_layer(OUTPUT).set_weights([-np.abs(kernel), bias])
     assert grad_cam(plain, PHOTOS, CLASSES).max() == 0.0
 
 
-def test_a_model_of_another_make_is_refused() -> None:
+def test_a_model_without_the_layers_is_refused() -> None:
     image = keras.Input((4,))
     with pytest.raises(ValueError, match="features"):
         grad_cam(keras.Model(image, keras.layers.Dense(2)(image)), PHOTOS, CLASSES)

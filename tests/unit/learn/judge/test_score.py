@@ -1,4 +1,4 @@
-"""How trials are scored: by what they tell apart, not by how sure they are of it."""
+"""The score of trials, which does not depend on their calibration."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from vm_worker.learn.judge.scores import Score, score
 
 LABELS = np.arange(300) % 3
 RANDOM = np.random.default_rng(0)
-# Sure to just the right degree: the truth is drawn from what was said.
-SAID = RANDOM.dirichlet([0.4] * 3, 300).astype(np.float32)
-TRUTH = np.array([RANDOM.choice(3, p=row / row.sum()) for row in SAID.astype(np.float64)])
+# Calibrated probabilities: the true classes are drawn from them.
+PROBABILITIES = RANDOM.dirichlet([0.4] * 3, 300).astype(np.float32)
+TRUTH = np.array([RANDOM.choice(3, p=row / row.sum()) for row in PROBABILITIES.astype(np.float64)])
 
 
 @pytest.mark.parametrize("temperature", [0.5, 2.0])
-def test_being_too_sure_or_too_timid_costs_no_trial_its_place(temperature: float) -> None:
-    other = scaled(SAID, temperature).astype(np.float32)
-    one, two = score(SAID, TRUTH), score(other, TRUTH)
+def test_the_error_does_not_depend_on_the_temperature(temperature: float) -> None:
+    other = scaled(PROBABILITIES, temperature).astype(np.float32)
+    one, two = score(PROBABILITIES, TRUTH), score(other, TRUTH)
     assert one.accuracy == two.accuracy
     assert one.error == pytest.approx(two.error, rel=0.02)
-    assert two.loss > one.loss + 0.02  # the plain cross-entropy does tell them apart
+    assert two.loss > one.loss + 0.02  # the cross-entropy does depend on it
 
 
-def test_who_tells_more_apart_has_the_lower_error_although_too_sure() -> None:
+def test_better_probabilities_have_the_lower_error_although_overconfident() -> None:
     noise = np.random.default_rng(1).dirichlet([0.4] * 3, 300)
-    timid = (0.6 * SAID + 0.4 * noise).astype(np.float32)
-    sure = scaled(SAID, 0.4).astype(np.float32)
-    assert score(sure, TRUTH).error < score(timid, TRUTH).error
+    noisy = (0.6 * PROBABILITIES + 0.4 * noise).astype(np.float32)
+    overconfident = scaled(PROBABILITIES, 0.4).astype(np.float32)
+    assert score(overconfident, TRUTH).error < score(noisy, TRUTH).error
 
 
 def test_a_perfect_answer_has_no_error() -> None:

@@ -1,4 +1,4 @@
-"""Latency: measured by LiteRT in a clean process, remembered once for each machine."""
+"""Latency: measured by LiteRT in a process of its own, stored for each machine."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from vm_worker.learn.latency import measurement
-from vm_worker.learn.latency.measurement import Memory, NotMeasured, measure
+from vm_worker.learn.latency.measurement import LatencyCache, NotMeasured, measure
 from vm_worker.results.exported import Latency, ThreadLatency
 
 FIGURES = Latency(100, 1, ThreadLatency(1, 2.0, 1.5, 3.0), ThreadLatency(2, 1.0, 1.0, 2.0))
@@ -27,40 +27,40 @@ def test_figures_are_consistent(tmp_path: Path, tflite: bytes) -> None:
         assert threads.mean > 0
 
 
-def test_what_is_no_model_is_not_measured(tmp_path: Path) -> None:
+def test_a_file_that_is_no_model_is_not_measured(tmp_path: Path) -> None:
     (tmp_path / "x.tflite").write_bytes(b"no model")
     with pytest.raises(NotMeasured, match=r"Error"):
         measure([tmp_path / "x.tflite"])
 
 
-def test_what_was_measured_is_remembered_for_this_machine_alone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    memory = Memory(tmp_path)
-    assert memory.get("vgg16") is None
-    memory.put("vgg16", FIGURES)
-    assert Memory(tmp_path).known(["vgg16", "xception"]) == {"vgg16": replace(FIGURES, machine=measurement.machine())}
+def test_figures_are_stored_for_this_machine_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cache = LatencyCache(tmp_path)
+    assert cache.get("vgg16") is None
+    cache.put("vgg16", FIGURES)
+    assert LatencyCache(tmp_path).known(["vgg16", "xception"]) == {
+        "vgg16": replace(FIGURES, machine=measurement.machine())
+    }
     monkeypatch.setattr(os, "cpu_count", lambda: 96)
-    assert Memory(tmp_path).get("vgg16") is None
+    assert LatencyCache(tmp_path).get("vgg16") is None
 
 
 @pytest.mark.parametrize("text", ['{"byt', '{"bytes": 1}', "[]"])
-def test_a_broken_note_is_no_figure(tmp_path: Path, text: str) -> None:
-    memory = Memory(tmp_path)
-    memory.put("vgg16", FIGURES)
-    (note,) = tmp_path.glob("*/vgg16.json")
-    note.write_text(text)
-    assert memory.get("vgg16") is None
+def test_a_broken_file_of_figures_is_ignored(tmp_path: Path, text: str) -> None:
+    cache = LatencyCache(tmp_path)
+    cache.put("vgg16", FIGURES)
+    (stored,) = tmp_path.glob("*/vgg16.json")
+    stored.write_text(text)
+    assert cache.get("vgg16") is None
 
 
-def test_nothing_is_begun_for_known_networks_or_without_time(
+def test_no_process_is_started_for_known_networks_or_without_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(sys, "executable", str(tmp_path / "none"))
     monkeypatch.setattr(sys, "prefix", str(tmp_path))
-    Memory().put("vgg16", FIGURES)
-    measurement.fill(["vgg16"], tmp_path, 1000.0)
-    measurement.fill(["xception"], tmp_path, measurement.LEAST_SECONDS - 1)
+    LatencyCache().put("vgg16", FIGURES)
+    measurement.measure_missing(["vgg16"], tmp_path, 1000.0)
+    measurement.measure_missing(["xception"], tmp_path, measurement.LEAST_SECONDS - 1)
     assert caplog.messages == []
-    measurement.fill(["vgg16", "xception"], tmp_path, 1000.0)
+    measurement.measure_missing(["vgg16", "xception"], tmp_path, 1000.0)
     assert caplog.messages == ["measuring xception ended with status 127"]  # there is no such interpreter

@@ -41,7 +41,7 @@ def test_both_kinds_of_keys_are_found_and_never_mixed_up() -> None:
 
 
 def test_grad_cam_needs_a_network_with_feature_maps() -> None:
-    possible = [grad_cam.possible(build.extractor(row.key, None)) for row in small_rows.fitting(10)]
+    possible = [grad_cam.applies_to(build.extractor(row.key, None)) for row in small_rows.fitting(10)]
     assert possible == [False, False, True, True]
 
 

@@ -1,4 +1,4 @@
-"""Networks from nothing: their size is that of the papers, and they learn."""
+"""Networks from scratch: their sizes are those of the papers, and training works."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from vm_worker.learn.scratch.training import Examples, TimeAllowed, TrainingSet
 
 
 @pytest.mark.parametrize(("key", "known"), [("mobilenet_v1", "mobilenet"), ("mobilenet_v2", "mobilenet_v2")])
-def test_at_full_width_they_are_those_of_keras(key: str, known: str) -> None:
+def test_at_full_width_the_networks_are_those_of_keras(key: str, known: str) -> None:
     row = CATALOGUE[known]
     head = (row.features + 1) * 5
     assert small.NETWORKS[key](Shape(5)).count_params() == row.parameters + head
@@ -31,7 +31,7 @@ def test_half_the_width_is_about_a_quarter_of_the_size(key: str) -> None:
     assert 0.2 < quarter / half < 0.35
 
 
-def test_separable_convolutions_are_what_makes_the_difference() -> None:
+def test_the_two_alexnets_differ_in_separable_convolutions_alone() -> None:
     kinds = [
         [type(layer).__name__ for layer in build(Shape(3, 0.125)).layers]
         for build in (small.alexnet, small.alexnet_separable)
@@ -42,7 +42,7 @@ def test_separable_convolutions_are_what_makes_the_difference() -> None:
 
 @pytest.fixture
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Trainings as short as they may be at all."""
+    """Set the lengths of trainings to the shortest that learn."""
     for name, value in {"EPOCHS": 1, "STEPS": 160, "LEAST_EPOCHS": 1, "LEAST_STEPS": 100}.items():
         monkeypatch.setattr(training, name, value)
 
@@ -50,17 +50,16 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.slow
 @pytest.mark.usefixtures("short")
 @pytest.mark.parametrize("key", small.NETWORKS)
-def test_each_learns_and_ends_with_its_best_state(key: str, tmp_path: Path) -> None:
+def test_each_network_learns_and_ends_with_its_best_weights(key: str, tmp_path: Path) -> None:
     keras.utils.set_random_seed(0)
     dataset = textures(tmp_path, (small.SIZE,), each=80)
     model = small.NETWORKS[key](Shape(3, 0.25))
-    judged = architectures.examples(dataset, Part.VALIDATION)
-    learnt = training.train(
-        model, TrainingSet(architectures.examples(dataset, Part.TRAIN)), judged, TimeAllowed.of(600)
-    )
-    assert (learnt.accuracy, learnt.loss) == pytest.approx(training.judge(model, judged))
-    assert learnt.loss == min(told.validation_loss for told in learnt.curve)
-    assert learnt.accuracy > 0.7  # of three kinds
+    validation = architectures.examples(dataset, Part.VALIDATION)
+    photos = TrainingSet(architectures.examples(dataset, Part.TRAIN))
+    trained = training.train(model, photos, validation, TimeAllowed.of(600))
+    assert (trained.accuracy, trained.loss) == pytest.approx(training.evaluate(model, validation))
+    assert trained.loss == min(figures.validation_loss for figures in trained.curve)
+    assert trained.accuracy > 0.7  # of three classes
 
 
 @pytest.mark.slow
@@ -74,15 +73,15 @@ def test_without_time_nothing_is_trained() -> None:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("short")
-def test_what_a_share_does_not_allow_may_be_borrowed() -> None:
+def test_a_training_may_take_more_than_its_share() -> None:
     model = small.alexnet(Shape(2, 0.125))
-    learnt = training.train(model, TrainingSet(halves()), halves(), TimeAllowed(Budget.of(0), Budget.of(600)))
-    assert learnt.accuracy == 1.0
+    trained = training.train(model, TrainingSet(halves()), halves(), TimeAllowed(Budget.of(0), Budget.of(600)))
+    assert trained.accuracy == 1.0
 
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("short")
-def test_the_table_names_what_it_leaves_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_table_has_rows_of_networks_that_are_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(small, "WIDTHS", (0.25, 0.125))
     monkeypatch.setattr(small, "NETWORKS", {"alexnet": small.alexnet})
     dataset = textures(tmp_path, (small.SIZE,), each=30)
@@ -97,15 +96,15 @@ def test_the_table_names_what_it_leaves_out(tmp_path: Path, monkeypatch: pytest.
     assert (left_out["test_accuracy"], left_out["epochs"]) == (None, None)
 
 
-def test_probabilities_are_in_the_order_of_the_pictures() -> None:
+def test_probabilities_are_in_the_order_of_the_images() -> None:
     images = np.stack([np.full((64, 64, 3), shade, np.uint8) for shade in range(0, 240, 6)])  # not whole batches
-    pupils = Examples(images, np.zeros(len(images), np.int64))
-    light = keras.Sequential([keras.Input((64, 64, 3)), keras.layers.GlobalAveragePooling2D()])
-    assert training.probabilities(light, pupils)[:, 0] == pytest.approx(np.arange(0, 240, 6))
+    examples = Examples(images, np.zeros(len(images), np.int64))
+    brightness = keras.Sequential([keras.Input((64, 64, 3)), keras.layers.GlobalAveragePooling2D()])
+    assert training.probabilities(brightness, examples)[:, 0] == pytest.approx(np.arange(0, 240, 6))
 
 
 def halves() -> Examples:
-    """Pictures that are light above or below."""
+    """Return images whose upper half is light (class 0) or whose lower half is (class 1)."""
     labels = np.arange(40, dtype=np.int64) % 2
     images = np.zeros((40, 64, 64, 3), np.uint8)
     images[labels == 0, :32], images[labels == 1, 32:] = 200, 200

@@ -1,4 +1,4 @@
-"""LogME, P2L and the probe against plain implementations; who is a clear loser."""
+"""LogME, P2L and the probe against plain implementations, and the candidates that they leave out."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from vm_worker.learn.networks import build
 from vm_worker.learn.networks.catalogue import CATALOGUE
 from vm_worker.learn.select import p2l, probe, pruning
 from vm_worker.learn.select.logme import logme
-from vm_worker.learn.select.pruning import Scored
+from vm_worker.learn.select.pruning import ProbeScores
 
 Floats = NDArray[np.float64]
 
@@ -28,7 +28,7 @@ def clouds(count: int, width: int, signal: float, seed: int = 0) -> tuple[Floats
 
 
 def plain_evidence(features: Floats, target: Floats, alpha: float, beta: float) -> float:
-    """Equation 2 of the paper: the log evidence of a Bayesian linear model, by its definition."""
+    """Return the log evidence of a Bayesian linear model by its definition, equation 2 of the paper."""
     count, width = features.shape
     a = alpha * np.eye(width) + beta * features.T @ features
     m = beta * np.linalg.solve(a, features.T @ target)
@@ -40,7 +40,7 @@ def plain_evidence(features: Floats, target: Floats, alpha: float, beta: float) 
 
 
 def plain_logme(features: Floats, labels: NDArray[np.int64]) -> float:
-    """The largest evidence that a general optimiser finds, a photo, mean of the classes."""
+    """Return the largest log evidence that a general optimiser finds, divided by the photos, mean of the classes."""
     best = []
     for one in np.unique(labels):
         target = (labels == one).astype(float)
@@ -60,7 +60,7 @@ def test_logme_is_the_largest_evidence(count: int, width: int, signal: float) ->
     assert logme(features, labels) == pytest.approx(plain_logme(features, labels), abs=2e-3)
 
 
-def test_logme_rises_with_what_the_features_tell() -> None:
+def test_logme_rises_with_the_signal_in_the_features() -> None:
     scores = [logme(*clouds(150, 20, signal)) for signal in (0.0, 0.5, 1.0, 2.0, 4.0)]
     assert scores == sorted(scores) and scores[-1] - scores[0] > 0.2
     with pytest.raises(ValueError, match="two photos"):
@@ -79,7 +79,7 @@ def test_p2l_is_similarity_times_size() -> None:
 
 
 @pytest.mark.parametrize("top", ["relu", "linear"])
-def test_the_source_is_what_the_last_normalisation_remembers(top: str) -> None:
+def test_the_source_features_are_those_of_the_last_normalisation(top: str) -> None:
     image = keras.Input((4, 4, 3))
     norm = keras.layers.BatchNormalization()
     maps = keras.layers.Activation(top)(norm(keras.layers.Conv2D(2, 1)(image)))
@@ -93,7 +93,7 @@ def test_the_source_is_what_the_last_normalisation_remembers(top: str) -> None:
     np.testing.assert_allclose(source, wanted, atol=0.05)
 
 
-def test_a_network_without_one_last_normalisation_tells_no_source() -> None:
+def test_a_network_without_one_last_normalisation_has_no_source_features() -> None:
     image = keras.Input((4, 4, 3))
     model = keras.Model(image, keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(2, 1)(image)))
     assert p2l.source_features(model) is None
@@ -104,19 +104,19 @@ def test_a_network_without_one_last_normalisation_tells_no_source() -> None:
     assert p2l.source_features(keras.Model(image, whole)) is None
 
 
-def test_a_pretrained_network_tells_its_source() -> None:
+def test_a_pretrained_network_has_source_features() -> None:
     source = p2l.source_features(build.extractor("efficientnet_lite0", weight("efficientnet_lite0")))
     assert source is not None and source.shape == (1280,)
     assert 0 <= source.min() and 0.05 < source.mean() < 2
 
 
-def material(signal: float, count: int = 200, seed: int = 0) -> FeatureTable:
+def table(signal: float, count: int = 200, seed: int = 0) -> FeatureTable:
     features, labels = clouds(count, 30, signal, seed)
     return FeatureTable(features.astype(np.float32), labels, np.arange(count), count)
 
 
 def test_the_probe_is_ridge_regression(monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = material(1.5)
+    whole = table(1.5)
     monkeypatch.setattr(probe, "STRENGTHS", (0.1,))
     right = probe.probe(whole, 0)
     expected = np.zeros(len(right), bool)
@@ -131,21 +131,21 @@ def test_the_probe_is_ridge_regression(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_probe_does_not_learn_noise() -> None:
-    assert probe.probe(material(0.0, 300), 0).mean() == pytest.approx(1 / 3, abs=0.12)
+    assert probe.probe(table(0.0, 300), 0).mean() == pytest.approx(1 / 3, abs=0.12)
 
 
-def scored(key: str, right: NDArray[np.bool_]) -> Scored:
-    return Scored(CATALOGUE[key], 0.0, None, right)
+def scores(key: str, right: NDArray[np.bool_]) -> ProbeScores:
+    return ProbeScores(CATALOGUE[key], 0.0, None, right)
 
 
-def test_only_clear_losers_are_dropped() -> None:
+def test_only_clearly_worse_candidates_are_left_out() -> None:
     best = np.arange(400) < 340
-    worse, near = np.arange(400) < 300, np.arange(400) < 337
-    table = [scored("mobilenet", near), scored("vgg16", worse), scored("xception", best)]
-    losers = pruning.losers(table)
-    assert set(losers) == {"vgg16"}
-    assert losers["vgg16"] == ("left out: on 400 photos its probe was right on 75 %, that of Xception on 85 %")
-    rows = pruning.table(table, losers)
+    bad, near = np.arange(400) < 300, np.arange(400) < 337
+    probed = [scores("mobilenet", near), scores("vgg16", bad), scores("xception", best)]
+    worse = pruning.clearly_worse(probed)
+    assert set(worse) == {"vgg16"}
+    assert worse["vgg16"] == ("left out: on 400 photos its probe was right on 75 %, that of Xception on 85 %")
+    rows = pruning.rows(probed, worse)
     assert [(row.name, row.dropped) for row in rows] == [
         ("xception", False),
         ("mobilenet", False),
@@ -153,27 +153,29 @@ def test_only_clear_losers_are_dropped() -> None:
     ]
 
 
-def test_the_same_figure_by_other_photos_is_no_loss() -> None:
+def test_equal_accuracy_on_other_photos_is_not_worse() -> None:
     one, other = np.arange(400) < 200, np.arange(400) >= 210
-    assert pruning.losers([scored("mobilenet", one), scored("vgg16", other)]) == {}
+    assert pruning.clearly_worse([scores("mobilenet", one), scores("vgg16", other)]) == {}
 
 
 @pytest.mark.parametrize(
     ("rows", "speed", "seconds", "expected"),
     [(1000, 100.0, 100.0, False), (1000, 100.0, 30.0, True), (10_000, 100.0, 100.0, True)],
 )
-def test_pruning_is_for_want_of_time(rows: int, speed: float, seconds: float, expected: bool) -> None:
+def test_candidates_are_probed_where_the_time_does_not_suffice(
+    rows: int, speed: float, seconds: float, expected: bool
+) -> None:
     order = [CATALOGUE[key] for key in ("mobilenet_v2", "mobilenet", "efficientnet_lite2")]
-    assert pruning.worth_it(rows, speed, order, seconds) is expected
+    assert pruning.exceeds_time(rows, speed, order, seconds) is expected
 
 
-def test_few_photos_or_candidates_are_never_pruned() -> None:
-    assert pruning.possible(800, 3)
-    assert not pruning.possible(799, 3) and not pruning.possible(5000, 2)
+def test_few_photos_or_candidates_are_never_probed() -> None:
+    assert pruning.can_save_time(800, 3)
+    assert not pruning.can_save_time(799, 3) and not pruning.can_save_time(5000, 2)
 
 
-def test_a_hopeless_candidate_is_told_by_its_size() -> None:
+def test_a_candidate_that_is_surely_too_slow_is_known_by_its_size() -> None:
     vgg = CATALOGUE["vgg16"]
-    assert not pruning.hopeless(vgg, {}, 1000, 1.0)  # nothing is known
-    assert pruning.hopeless(vgg, {"mobilenet_v2": 100.0}, 1000, 60.0)
-    assert not pruning.hopeless(vgg, {"mobilenet_v2": 100.0}, 1000, 300.0)
+    assert not pruning.surely_too_slow(vgg, {}, 1000, 1.0)  # no speed is known
+    assert pruning.surely_too_slow(vgg, {"mobilenet_v2": 100.0}, 1000, 60.0)
+    assert not pruning.surely_too_slow(vgg, {"mobilenet_v2": 100.0}, 1000, 300.0)

@@ -1,4 +1,4 @@
-"""Who wins, what a tie means, and under which objective it is acted on."""
+"""The ranking of candidates: the winner under each objective, and ties."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ CURVE = History(*(np.array([0.5, 0.6]) for _ in range(4)))
 
 def entry(key: str, right: NDArray[np.bool_], loss: float = 0.5, speed: float = 10.0) -> Candidate:
     judged = np.ones(ROWS, bool)
-    verdict = HeadResult(right, judged, loss, strength=0.1, epochs=2, history=CURVE)
+    result = HeadResult(right, judged, loss, strength=0.1, epochs=2, history=CURVE)
     nothing = FeatureTable(np.zeros((ROWS, 1), np.float32), np.zeros(ROWS, np.int64), np.arange(ROWS), ROWS)
-    return Candidate(CATALOGUE[key], nothing, verdict, seconds=1.0, images_per_second=speed, partial=False)
+    return Candidate(CATALOGUE[key], nothing, result, seconds=1.0, images_per_second=speed, partial=False)
 
 
 def measured_as(size: int, milliseconds: float) -> Latency:
-    """The figures of a network of that size and speed."""
+    """Return the figures of a network of this size in bytes and this latency."""
     threads = ThreadLatency(1, milliseconds, milliseconds, milliseconds)
     return Latency(100, size, threads, threads)
 
@@ -49,21 +49,21 @@ def test_ties_by_exact_mcnemar(right: NDArray[np.bool_], ties: bool) -> None:
     assert ranking.ties(entry("vgg16", first(90)), entry("xception", right)) is ties
 
 
-def test_balanced_goes_by_measured_latency_where_all_that_tie_have_one() -> None:
+def test_balanced_uses_the_latency_where_all_tied_candidates_have_one() -> None:
     def timed(key: str, right: int, speed: float, milliseconds: float | None) -> Candidate:
-        figures = None if milliseconds is None else measured_as(1, milliseconds)
-        return replace(entry(key, first(right), speed=speed), figures=figures)
+        latency = None if milliseconds is None else measured_as(1, milliseconds)
+        return replace(entry(key, first(right), speed=speed), latency=latency)
 
     entries = [timed("xception", 90, 5, 80.0), timed("mobilenet", 88, 60, 9.0), timed("mobilenet_v2", 87, 50, 7.5)]
-    worse = timed("vgg16", 60, 99, 1.0)  # faster, but truly worse
+    worse = timed("vgg16", 60, 99, 1.0)  # faster, but significantly worse
     assert ranking.winner([*entries, worse], "balanced").backbone.key == "mobilenet_v2"
     assert "7.5 ms a photo" in ranking.reason([*entries, worse], "balanced")
     assert ranking.winner([*entries[:2], timed("mobilenet_v2", 87, 50, None)], "balanced").backbone.key == "mobilenet"
 
 
-def test_small_goes_by_the_measured_file_where_all_that_tie_have_one() -> None:
+def test_small_uses_the_file_size_where_all_tied_candidates_have_one() -> None:
     def measured(key: str, right: int, size: int | None) -> Candidate:
-        return replace(entry(key, first(right)), figures=None if size is None else measured_as(size, 1.0))
+        return replace(entry(key, first(right)), latency=None if size is None else measured_as(size, 1.0))
 
     # Parameters alone would choose mobilenet_v2, whose file is larger here.
     entries = [measured("xception", 90, 80_000_000), measured("mobilenet_v2", 88, 14_000_000)]
@@ -77,7 +77,7 @@ def test_small_goes_by_the_measured_file_where_all_that_tie_have_one() -> None:
     assert ranking.winner(alike, "small").backbone.key == "mobilenet_v2"
 
 
-def test_those_judged_on_fewer_photos_are_compared_on_these() -> None:
+def test_candidates_judged_on_fewer_photos_are_compared_on_these() -> None:
     part = np.arange(ROWS) >= 80
     all_photos = entry("mobilenet", ~first(10))  # 90 of 100, and all of the last 20
     some = entry("vgg16", part & (np.arange(ROWS) != 99))  # 19 of the last 20: 95 %
@@ -90,22 +90,22 @@ def test_those_judged_on_fewer_photos_are_compared_on_these() -> None:
 @pytest.mark.parametrize(
     ("objective", "winner"),
     [
-        ("accuracy", "xception"),  # the highest, though others tie with it
+        ("accuracy", "xception"),  # the most accurate, though others tie with it
         ("balanced", "mobilenet"),  # the fastest of those that tie
         ("small", "efficientnet_lite0"),  # the smallest of those that tie
     ],
 )
-def test_what_an_objective_chooses(objective: str, winner: str) -> None:
+def test_the_winner_under_each_objective(objective: str, winner: str) -> None:
     entries = [
         entry("xception", first(90), speed=5),
         entry("mobilenet", first(88), speed=60),
         entry("efficientnet_lite0", first(87), speed=50),
-        entry("mobilenet_v2", first(60), speed=99),  # fast and small, but truly worse
+        entry("mobilenet_v2", first(60), speed=99),  # fast and small, but significantly worse
     ]
     if winner == "efficientnet_lite0":
         entries[1] = entry("vgg16", first(88), speed=60)
     assert ranking.winner(entries, objective).backbone.key == winner
-    states = {row.name: row.state for row in ranking.table(entries, objective)}
+    states = {row.name: row.state for row in ranking.rows(entries, objective)}
     assert states[winner] == "chosen"
     assert states["mobilenet_v2"] == "evaluated"
     assert sorted(states.values()) == ["chosen", "evaluated", "tied", "tied"]
@@ -121,13 +121,13 @@ def test_equal_accuracy_goes_to_the_lower_loss_and_then_to_the_faster() -> None:
 
 
 def test_a_row_has_figures_and_a_wilson_interval() -> None:
-    (row,) = ranking.table([entry("vgg16", first(90))], "accuracy")
+    (row,) = ranking.rows([entry("vgg16", first(90))], "accuracy")
     assert row.validation_accuracy == 0.9
     # Wilson's 95 % interval of 90 of 100, from the published formula.
     assert row.validation_interval == pytest.approx((0.82564, 0.94477), abs=1e-4)
 
 
-def test_the_note_names_what_ties() -> None:
+def test_the_reason_names_the_tied_candidates() -> None:
     entries = [entry("xception", first(90)), entry("mobilenet", first(88)), entry("vgg16", first(50))]
     text = ranking.reason(entries, "accuracy")
     assert "Xception" in text and "90 of 100" in text and "MobileNet" in text and "VGG16" not in text

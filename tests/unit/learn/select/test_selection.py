@@ -1,4 +1,4 @@
-"""Selection as a whole: who is asked, who is dropped, what comes out."""
+"""Selection as a whole: the candidates evaluated, those left out, and the result."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.unit.learn.photos import weight
 from vm_worker.learn.budget import Budget
 from vm_worker.learn.labels import LabelledPhotos
 from vm_worker.learn.progress_events import LearningProgress, LearningQuote
-from vm_worker.learn.select.selection import Selection, SelectionPolicy, SelectRequest, select
+from vm_worker.learn.select.selection import LEAST_IMAGES, Selection, SelectionRequest, select
 
 ROW = {"name", "title", "validation_accuracy", "validation_interval", "validation_loss"} | {
     "parameters",
@@ -26,15 +26,15 @@ ROW = {"name", "title", "validation_accuracy", "validation_interval", "validatio
 
 
 def run(
-    photos: LabelledPhotos, folder: Path, seconds: float, keys: tuple[str, ...], policy: SelectionPolicy | None = None
+    photos: LabelledPhotos, folder: Path, seconds: float, keys: tuple[str, ...], least_images: int = LEAST_IMAGES
 ) -> tuple[Selection, list[Any]]:
     events: list[LearningProgress | LearningQuote] = []
     weights, options = {key: weight(key) for key in keys}, Options(epochs=12)
-    request = SelectRequest(photos, weights, options, Budget.of(seconds), folder, policy=policy or SelectionPolicy())
+    request = SelectionRequest(photos, weights, options, Budget.of(seconds), folder, least_images=least_images)
     return select(request, events.append), events
 
 
-def test_all_candidates_are_judged_and_the_best_is_chosen(photos: LabelledPhotos, tmp_path: Path) -> None:
+def test_all_candidates_are_validated_and_the_best_is_chosen(photos: LabelledPhotos, tmp_path: Path) -> None:
     keys = ("efficientnet_lite1", "efficientnet_lite0")
     outcome, events = run(photos, tmp_path, 300, keys)
     assert {row.name: row.state for row in outcome.candidates}[outcome.winner] == "chosen"
@@ -51,12 +51,12 @@ def test_all_candidates_are_judged_and_the_best_is_chosen(photos: LabelledPhotos
     assert fractions == sorted(fractions) and fractions[-1] == 1.0
 
 
-def test_a_candidate_that_cannot_finish_is_dropped_but_the_first_gives_a_head(
+def test_a_candidate_that_cannot_finish_is_left_out_but_the_first_gives_a_head(
     photos: LabelledPhotos, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("vm_worker.learn.features.extraction.SETTLED", 1)
     keys = ("efficientnet_lite0", "efficientnet_lite1")
-    outcome, _ = run(photos, tmp_path, -1, keys, SelectionPolicy(least_images=16))
+    outcome, _ = run(photos, tmp_path, -1, keys, least_images=16)
     first, second = outcome.candidates
     assert (first.name, first.state) == ("efficientnet_lite0", "chosen")
     assert first.note == "judged on 32 photos: the time did not allow more"

@@ -1,0 +1,61 @@
+"""The shares of the time: arithmetic on a clock that stands still."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from vm_worker.learn.budget import Budget
+from vm_worker.learn.networks.catalogue import CATALOGUE
+from vm_worker.learn.select.time_shares import TimeShares
+
+LITE = CATALOGUE["efficientnet_lite0"]
+HEAVY = CATALOGUE["vgg16"]
+SLOW, FAST = 10.0, 1e6  # images a second
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> dict[str, float]:
+    now = {"now": 0.0}
+    monkeypatch.setattr(time, "monotonic", lambda: now["now"])
+    return now
+
+
+def shares(finishing: float = 0.0, tuned: bool = True) -> TimeShares:
+    """Return the shares of 1,000 seconds for 1,000 photos; the work after tuning takes `finishing` seconds."""
+    return TimeShares(Budget(1000.0), 1000, tuned, lambda speed, gflops: finishing)
+
+
+def test_the_first_candidate_gets_all_the_time_but_that_of_heads_and_files(clock: dict[str, float]) -> None:
+    times = shares(finishing=200.0)
+    assert times.for_first() == pytest.approx(900)
+    assert times.with_speed(LITE, SLOW).for_first() == pytest.approx(700)
+
+
+def test_without_tuning_the_candidates_get_all_the_time(clock: dict[str, float]) -> None:
+    times = shares(finishing=200.0, tuned=False).with_speed(LITE, SLOW)
+    assert times.for_more(2, LITE, SLOW) == pytest.approx(720)
+
+
+def test_a_fast_network_needs_little_time_for_tuning(clock: dict[str, float]) -> None:
+    times = shares().with_speed(LITE, FAST)
+    assert times.for_more(1, LITE, FAST) == pytest.approx(900 - 15, abs=0.1)
+
+
+def test_tuning_gets_its_share_after_two_candidates_on_a_slow_machine(clock: dict[str, float]) -> None:
+    times = shares().with_speed(LITE, SLOW)
+    clock["now"] = 500.0
+    assert times.for_more(1, LITE, SLOW) == pytest.approx(500 * 0.3)
+    assert times.for_more(2, LITE, SLOW) == 0.0  # 600 of the 1,000 seconds are kept for tuning
+
+
+def test_the_time_for_files_is_that_of_the_best_network(clock: dict[str, float]) -> None:
+    times = TimeShares(Budget(1000.0), 1000, False, lambda speed, gflops: 100 * gflops).with_speed(LITE, SLOW)
+    assert times.for_more(1, LITE, SLOW) > times.for_more(1, HEAVY, SLOW) == 0.0
+
+
+def test_no_share_is_negative(clock: dict[str, float]) -> None:
+    times = shares(finishing=200.0).with_speed(LITE, SLOW)
+    clock["now"] = 900.0
+    assert times.for_more(1, LITE, SLOW) == 0.0

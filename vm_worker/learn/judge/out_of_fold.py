@@ -1,0 +1,54 @@
+"""Out-of-fold probabilities of every training and validation photo: k-fold with heads on cached features."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from vm_worker.learn.arrays import Flags, Floats, Rows
+from vm_worker.learn.heads import folds, linear
+from vm_worker.learn.heads.head_validation import FeatureTable, HeadResult
+from vm_worker.learn.heads.linear import Plan
+
+
+@dataclass(frozen=True)
+class OutOfFold:
+    """The probabilities of photos by heads trained without them, and the folds."""
+
+    probabilities: Floats  # (n, k)
+    labels: Rows  # (n,)
+    splits: tuple[tuple[Rows, Rows], ...]  # of each fold: the positions trained on, the positions judged
+
+    @property
+    def right(self) -> Flags:
+        """(n,) whether the largest probability is that of the label."""
+        right: Flags = self.probabilities.argmax(axis=1) == self.labels
+        return right
+
+
+def out_of_fold(table: FeatureTable, plan: Plan, result: HeadResult) -> OutOfFold:
+    """Train a head of the chosen strength and epochs for each fold, and judge the fold's photos by it.
+
+    Raises ValueError where there are fewer groups of duplicates than folds.
+    """
+    splits = tuple(folds.cut(table.labels, table.groups, _folds(table.labels), plan.seed))
+    probabilities = np.zeros((len(table.labels), plan.classes), np.float32)
+    for train, judged in splits:
+        probabilities[judged] = by_others(table, plan, result, train, judged)
+    return OutOfFold(probabilities, table.labels, splits)
+
+
+def by_others(table: FeatureTable, plan: Plan, result: HeadResult, train: Rows, judged: Rows) -> Floats:
+    """Return the probabilities (m, k) of the rows `judged` (m,), by a head trained on the rows `train`."""
+    alone = replace(plan, strengths=(result.strength,))
+    head = linear.refit(table.examples(train), alone, result.epochs)
+    return head.probabilities(table.features[judged])
+
+
+def _folds(labels: Rows) -> int:
+    """Return the number of folds: that of validation, but FEW_FOLDS where validation uses the fixed split.
+
+    There are many photos then, and a head trained on two thirds of them is hardly worse.
+    """
+    return max(folds.count(labels), folds.FEW_FOLDS)
