@@ -6,6 +6,8 @@ Least Squares", section 3): one eigendecomposition a fold serves every strength.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,11 +20,11 @@ STRENGTHS = (1e-3, 1e-2, 1e-1, 1.0)  # of the mean eigenvalue of the photos' inn
 Rows = NDArray[np.int64]
 
 
-def probe(material: FeatureTable, seed: int) -> NDArray[np.bool_]:
+def probe(material: FeatureTable, seed: int, strengths: Sequence[float] = STRENGTHS) -> NDArray[np.bool_]:
     """(n,) which photos a head that had not seen them got right, at the best strength."""
-    right = np.zeros((len(STRENGTHS), len(material.labels)), bool)
+    right = np.zeros((len(strengths), len(material.labels)), bool)
     for train, validation in folds.cut(material.labels, material.groups, _folds(material.labels), seed):
-        for row, said in enumerate(_said(material, train, validation)):
+        for row, said in enumerate(_said(material, train, validation, strengths)):
             right[row, validation] = said == material.labels[validation]
     best: NDArray[np.bool_] = right[int(right.sum(axis=1).argmax())]
     return best
@@ -33,7 +35,7 @@ def _folds(labels: Rows) -> int:
     return max(folds.count(labels), folds.FEW_FOLDS)
 
 
-def _said(material: FeatureTable, train: Rows, validation: Rows) -> list[Rows]:
+def _said(material: FeatureTable, train: Rows, validation: Rows, strengths: Sequence[float]) -> list[Rows]:
     """For each strength the classes of the validation rows."""
     mean, scale = standardisation(material.features[train])
     x = ((material.features[train] - mean) / scale).astype(np.float64)
@@ -47,5 +49,5 @@ def _said(material: FeatureTable, train: Rows, validation: Rows) -> list[Rows]:
     typical = max(float(values.mean()), 1e-12)
     return [
         classes[(across @ (turned / (values + strength * typical)[:, None]) + offset).argmax(axis=1)]
-        for strength in STRENGTHS
+        for strength in strengths
     ]
