@@ -18,10 +18,7 @@ from vm_worker.spec import Cluster
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
 
 
-def test_a_node_lost_in_the_middle_changes_no_feature(
-    nodes: Nodes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(shards, "LEAST", 5)
+def test_a_node_lost_in_the_middle_changes_no_feature(nodes: Nodes, tmp_path: Path) -> None:
     desk = Desk(tmp_path)
     lost: list[str] = []
 
@@ -32,7 +29,7 @@ def test_a_node_lost_in_the_middle_changes_no_feature(
 
     whole, joined = desk.target(), desk.target()
     alone(weight(KEY), desk.engine, desk.source, whole, desk.watch)
-    with shards.spread(Cluster(nodes.address), tmp_path) as extract:
+    with shards.spread(Cluster(nodes.address), tmp_path, least=5) as extract:
         pace = extract(weight(KEY), desk.engine, desk.source, joined, replace(desk.watch, progress=kill))
     assert lost and pace.done == ROWS
     np.testing.assert_allclose(joined.values, whole.values, atol=1e-4)

@@ -24,13 +24,22 @@ from vm_worker.learn.heads.linear import FeatureRows, Plan
 BATCH = 32  # images; always padded to this, so one graph suffices. Larger ones are no faster on a CPU, and need memory
 KERAS = "Keras"
 
-WORTH_SECONDS = 15.0  # of work by Keras; with less, converting the network takes longer than it saves
 SAMPLE = (32, 128)  # images that two engines are compared on, at least and at most
 SAMPLE_SHARE = 1 / 16  # of the images to come, between these bounds
-FASTER = 1.2  # times; an engine that gains less is not worth its conversion
-ALIKE = 0.999  # least mean cosine between the features of an image by two engines
 CHANCE = 0.05  # exact p of McNemar's test; below it two heads' answers differ by more than chance
 HEAD = Plan(classes=0, epochs=20, seed=0, strengths=(0.1,))
+
+
+@dataclass(frozen=True)
+class EnginePolicy:
+    """When another engine than Keras is tried, and when it is taken."""
+
+    worth_seconds: float = 15.0  # of work by Keras; with less, converting the network takes longer than it saves
+    faster: float = 1.2  # times; an engine that gains less is not worth its conversion
+    alike: float = 0.999  # least mean cosine between the features of an image by two engines
+
+
+POLICY = EnginePolicy()
 
 
 @dataclass(frozen=True)
@@ -87,7 +96,7 @@ def sample_size(expected: int) -> int:
     return int(np.clip(expected * SAMPLE_SHARE, *SAMPLE))
 
 
-def fastest(model: keras.Model, sample: Sample, expected: int, folder: Path) -> Engine:
+def fastest(model: keras.Model, sample: Sample, expected: int, folder: Path, policy: EnginePolicy = POLICY) -> Engine:
     """Return the fastest engine with the answers of Keras on the sample, and its measured speed.
 
     `expected` is the number of images to come: with few of them Keras is kept. `folder` holds the converted network.
@@ -95,7 +104,7 @@ def fastest(model: keras.Model, sample: Sample, expected: int, folder: Path) -> 
     plain = by_keras(model)
     speed = _speed(plain, sample.images[:BATCH])
     plain = replace(plain, speed=speed, plain=speed)
-    if not openvino.available() or expected / plain.speed < WORTH_SECONDS:
+    if not openvino.available() or expected / plain.speed < policy.worth_seconds:
         return plain
     expected_features = _through(plain, sample.images)
     network = openvino.Network(model, folder)
@@ -103,23 +112,23 @@ def fastest(model: keras.Model, sample: Sample, expected: int, folder: Path) -> 
     for precision in openvino.precisions():
         engine = compiled(network, precision, plain)
         engine = replace(engine, plain=speed, speed=_speed(engine, sample.images[: engine.batch]))
-        slow = engine.speed < FASTER * plain.speed
-        fault = "no faster" if slow else difference(engine, sample, expected_features)
+        slow = engine.speed < policy.faster * plain.speed
+        fault = "no faster" if slow else difference(engine, sample, expected_features, policy.alike)
         if not fault:
             return replace(engine, refused="; ".join(notes))
         notes.append(f"not by {engine.name}: {fault}")
     return replace(plain, refused="; ".join(notes))
 
 
-def difference(engine: Engine, sample: Sample, expected: Floats) -> str:
+def difference(engine: Engine, sample: Sample, expected: Floats, alike: float = POLICY.alike) -> str:
     """Describe how the engine's features of the sample differ from those of Keras, `expected` (n, ...); "" if alike.
 
-    They are alike where their mean cosine is high, and a head that learns from the engine's features is not
+    They are alike where their mean cosine is at least `alike`, and a head that learns from the engine's features is not
     significantly worse, by McNemar's test, than one that learns from those of Keras.
     """
     found = _through(engine, sample.images)
     cosine = float(cosines(found, expected).mean())
-    if not cosine >= ALIKE:
+    if not cosine >= alike:
         return f"cosine {cosine:.4f} to what Keras says"
     labels = sample.labels
     learnt, judged = np.array_split(np.random.default_rng(0).permutation(len(labels)), 2)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -38,25 +38,24 @@ log = logging.getLogger(__name__)
 
 
 @contextmanager
-def spread(cluster: Cluster, folder: Path) -> Iterator[Extract]:
+def spread(cluster: Cluster, folder: Path, least: int = LEAST) -> Iterator[Extract]:
     """Yield the function that extracts features: by the cluster, if there is one, else by this process alone.
 
-    `folder` is a folder that all nodes of the cluster share.
+    `folder` is a folder that all nodes of the cluster share; no shard has fewer than `least` photos.
     """
     if not cluster.address:
         yield alone
         return
-    shards = Shards(folder)
-    shards.executor = chosen(ENTRY, shards.hear, cluster, isolated=True)
+    shards = Shards(folder, lambda hear: chosen(ENTRY, hear, cluster, isolated=True), least)
     try:
         yield shards.extract
     finally:
         shards.executor.close()
 
 
-def ranges(rows: int, workers: int) -> list[slice]:
-    """Cut so many rows into equal parts, in order: EACH for each worker, but none below LEAST rows."""
-    count = max(1, min(EACH * workers, rows // LEAST))
+def ranges(rows: int, workers: int, least: int = LEAST) -> list[slice]:
+    """Cut so many rows into equal parts, in order: EACH for each worker, but none below `least` rows."""
+    count = max(1, min(EACH * workers, rows // least))
     ends = [rows * number // count for number in range(count + 1)]
     return [slice(start, end) for start, end in pairwise(ends)]
 
@@ -64,12 +63,12 @@ def ranges(rows: int, workers: int) -> list[slice]:
 class Shards:
     """The extraction of features by a cluster's processes, for one selection."""
 
-    executor: Executor
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, started: Callable[[MessageSink], Executor], least: int = LEAST) -> None:
+        """`started` starts the executor, which tells this object of its tasks' progress."""
+        self._folder, self._least = folder, least
         self._done: dict[int, int] = {}  # photos, by shard
         self._watch, self._began = Watch(Budget.of(0)), 0.0
+        self.executor = started(self.hear)
 
     def hear(self, progress: Mapping[str, Any]) -> None:
         """Take a shard's report of its progress, and pass on the sum of all."""
@@ -82,7 +81,7 @@ class Shards:
 
         Raises TooSlow.
         """
-        parts = ranges(len(source.rows), self.executor.workers)
+        parts = ranges(len(source.rows), self.executor.workers, self._least)
         late = len(source.rows) > engine.speed * self.executor.workers * watch.budget.remaining()
         if len(parts) == 1 or late:
             return alone(weight, engine, source, target, watch)

@@ -6,6 +6,8 @@ Least Squares", section 3): one eigendecomposition a fold serves every strength.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from vm_worker.learn.arrays import Flags, Rows
@@ -16,11 +18,11 @@ from vm_worker.learn.heads.linear import standardisation
 STRENGTHS = (1e-3, 1e-2, 1e-1, 1.0)  # of the mean eigenvalue of the photos' inner products
 
 
-def probe(table: FeatureTable, seed: int) -> Flags:
+def probe(table: FeatureTable, seed: int, strengths: Sequence[float] = STRENGTHS) -> Flags:
     """Return (n,) whether each photo was right, by a head trained without it, at the best strength."""
-    right = np.zeros((len(STRENGTHS), len(table.labels)), bool)
+    right = np.zeros((len(strengths), len(table.labels)), bool)
     for train, validation in folds.cut(table.labels, table.groups, _folds(table.labels), seed):
-        for row, predicted in enumerate(_predictions(table, train, validation)):
+        for row, predicted in enumerate(_predictions(table, train, validation, strengths)):
             right[row, validation] = predicted == table.labels[validation]
     best: Flags = right[int(right.sum(axis=1).argmax())]
     return best
@@ -31,7 +33,7 @@ def _folds(labels: Rows) -> int:
     return max(folds.count(labels), folds.FEW_FOLDS)
 
 
-def _predictions(table: FeatureTable, train: Rows, validation: Rows) -> list[Rows]:
+def _predictions(table: FeatureTable, train: Rows, validation: Rows, strengths: Sequence[float]) -> list[Rows]:
     """Return, for each strength, the predicted classes (m,) of the validation rows (m,)."""
     mean, scale = standardisation(table.features[train])
     x = ((table.features[train] - mean) / scale).astype(np.float64)
@@ -45,5 +47,5 @@ def _predictions(table: FeatureTable, train: Rows, validation: Rows) -> list[Row
     typical = max(float(values.mean()), 1e-12)
     return [
         classes[(across @ (turned / (values + strength * typical)[:, None]) + offset).argmax(axis=1)]
-        for strength in STRENGTHS
+        for strength in strengths
     ]

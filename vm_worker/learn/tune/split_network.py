@@ -49,8 +49,8 @@ HEAD_ROWS = 32_768
 class SplitNetwork:
     """The network for all trials of a process; each trial chooses its own cut."""
 
-    def __init__(self, tuning: TuningInputs) -> None:
-        self.tuning = tuning
+    def __init__(self, tuning: TuningInputs, head_rows: int = HEAD_ROWS) -> None:
+        self.tuning, self._head_rows = tuning, head_rows
         self.backbone: Backbone = CATALOGUE[tuning.weight.key]
         self.selected = tuning.head()
         self.model = assemble.assemble(tuning.weight, self.selected)
@@ -165,7 +165,7 @@ class SplitNetwork:
 
     def useful_views(self, rows: Rows) -> int:
         """Return the number of views that a head on these rows is trained on."""
-        return min(len(self.features()), max(1, HEAD_ROWS // len(rows)))
+        return min(len(self.features()), max(1, self._head_rows // len(rows)))
 
     def _refitted(self, rows: Rows, views: int) -> Head:
         head, tuning = self.selected, self.tuning

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from tests.unit.learn.photos import weight
 from vm_worker.learn.features import engines, openvino
-from vm_worker.learn.features.engines import Engine, Sample
+from vm_worker.learn.features.engines import Engine, EnginePolicy, Sample
 from vm_worker.learn.features.openvino import Precision
 from vm_worker.learn.labels import LabelledPhotos
 from vm_worker.learn.networks import build
@@ -86,12 +86,10 @@ def test_few_images_are_not_worth_a_conversion(model: keras.Model, tmp_path: Pat
     ],
 )
 def test_another_engine_must_be_faster_and_give_equal_features(
-    model: keras.Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, faster: float, alike: float, expected: str
+    model: keras.Model, tmp_path: Path, faster: float, alike: float, expected: str
 ) -> None:
-    monkeypatch.setattr(engines, "FASTER", faster)
-    monkeypatch.setattr(engines, "ALIKE", alike)
-    monkeypatch.setattr(engines, "WORTH_SECONDS", 0.0)
-    found = engines.fastest(model, colours(64), 64, tmp_path)
+    policy = EnginePolicy(worth_seconds=0.0, faster=faster, alike=alike)
+    found = engines.fastest(model, colours(64), 64, tmp_path, policy)
     assert expected in found.way and found.speed > 0
     assert (found.name == engines.KERAS) == (not expected.startswith("OpenVINO"))
 
@@ -113,14 +111,12 @@ def test_features_that_train_a_worse_head_are_refused(plain: Engine) -> None:
         return 2 * centre - plain.run(images)
 
     assert engines.difference(plain, sample, expected) == ""
-    assert "a head on its features" in _lax(replace(plain, run=swapped), sample, expected)
-
-
-def _lax(engine: Engine, sample: Sample, expected: NDArray[np.float32]) -> str:
-    """Return the difference between the heads alone: any cosine is accepted."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(engines, "ALIKE", -1.0)
-        return engines.difference(engine, sample, expected)
+    assert "a head on its features" in engines.difference(
+        replace(plain, run=swapped),
+        sample,
+        expected,
+        alike=-1.0,  # any cosine is accepted
+    )
 
 
 def test_a_sample_is_a_part_of_the_images_within_bounds() -> None:

@@ -51,11 +51,8 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
 
 
 @pytest.fixture
-def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shards]:
-    monkeypatch.setattr(shards, "LEAST", 5)
-    made = Shards(tmp_path)
-    made.executor = Two(shards.ENTRY, made.hear)
-    yield made
+def work(tmp_path: Path) -> Iterator[Shards]:
+    yield Shards(tmp_path, lambda hear: Two(shards.ENTRY, hear), least=5)
     shards._engines.clear()
 
 

@@ -115,10 +115,9 @@ def table(signal: float, count: int = 200, seed: int = 0) -> FeatureTable:
     return FeatureTable(features.astype(np.float32), labels, np.arange(count), count)
 
 
-def test_the_probe_is_ridge_regression(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_probe_is_ridge_regression() -> None:
     whole = table(1.5)
-    monkeypatch.setattr(probe, "STRENGTHS", (0.1,))
-    right = probe.probe(whole, 0)
+    right = probe.probe(whole, 0, strengths=(0.1,))
     expected = np.zeros(len(right), bool)
     for train, judged in folds.cut(whole.labels, whole.groups, 5, 0):
         mean, scale = whole.features[train].mean(0), whole.features[train].std(0)

@@ -10,6 +10,7 @@ import pytest
 
 from jobs.options import Options
 from tests.unit.learn.photos import weight
+from vm_worker.intake.dataset import Part
 from vm_worker.learn.budget import Budget
 from vm_worker.learn.features import activations
 from vm_worker.learn.heads.linear import Head
@@ -49,14 +50,13 @@ def test_the_two_halves_of_a_cut_make_the_whole(cut: str, photos: LabelledPhotos
     assert np.corrcoef(passed.ravel(), inputs.batch(0, np.arange(10)).ravel())[0, 1] > 0.999
 
 
-def test_a_head_is_fitted_on_no_more_views_than_are_useful(
-    photos: LabelledPhotos, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    network = SplitNetwork(write_inputs(photos, SelectedNetwork(weight(KEY), HEAD), Options(epochs=4), tmp_path))
+def test_a_head_is_fitted_on_no_more_views_than_are_useful(photos: LabelledPhotos, tmp_path: Path) -> None:
+    tuning = write_inputs(photos, SelectedNetwork(weight(KEY), HEAD), Options(epochs=4), tmp_path)
+    rows = len(photos.rows(Part.TRAIN))
+    network = SplitNetwork(tuning, head_rows=3 * rows - 1)
     network.inputs(CUT, Views(3), Budget.of(60), lambda part: None)
-    assert network.useful_views(network.train) == 3
-    monkeypatch.setattr("vm_worker.learn.tune.split_network.HEAD_ROWS", 3 * len(network.train) - 1)
-    assert network.useful_views(network.train) == 2
+    assert len(network.train) == rows and network.useful_views(network.train) == 2
+    assert network.useful_views(network.train[:-1]) == 3
     kernels = [network.refit(network.train, views).kernel for views in (1, 2, None)]
     assert kernels[1] is kernels[2]  # it is fitted once
     assert np.abs(kernels[0] - kernels[1]).max() > 1e-3
