@@ -1,4 +1,4 @@
-"""All errors that modelmail raises on purpose, as one tree, and the table of the codes that users see.
+"""The errors that modelmail raises on purpose, as one tree, and the table of the codes that users see.
 
 ModelmailError
 ├── UserError    the request's or the dataset's fault; its code picks the answer and the mail

@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 class AttemptPolicy:
     """The limits of the worker's patience: how long it waits for a child's end, and how long an event may be."""
 
-    # From the end of the child's pipe to the end of its process, which TensorFlow's threads may delay.
+    # Time limit from the end of the child's pipe to the end of its process, which TensorFlow's threads may delay.
     end_seconds: float = 10.0
     end_pause: float = 0.02  # seconds between two checks whether the child has ended
     line_max: int = 8 * 1024 * 1024  # the longest event in bytes: a faulty child must not fill the worker's memory
