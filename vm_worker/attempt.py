@@ -46,7 +46,7 @@ POLICY = AttemptPolicy()
 
 
 class Attempt:
-    """The worker's end of an attempt."""
+    """The worker's side of an attempt, which starts the child process and exchanges messages with it."""
 
     def __init__(self, spec: Spec, home: Path, policy: AttemptPolicy = POLICY) -> None:
         """Start the child. Its spec and its log are written into the folder `home`."""
@@ -107,7 +107,7 @@ class Attempt:
 
 
 class Channel:
-    """The child's end of an attempt."""
+    """The child's side of an attempt, which sends events to the worker and receives its answers."""
 
     def __init__(self, reading: IO[bytes], writing: IO[bytes]) -> None:
         # The worker is gone: end this process, and with it the decoding processes.

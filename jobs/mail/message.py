@@ -17,7 +17,7 @@ LINES = SMTP.clone(max_line_length=998)
 
 
 class Undeliverable(ModelmailError):
-    """The mail provider will never accept this mail."""
+    """The error of a mail that the provider will never accept."""
 
 
 @dataclass(frozen=True)
