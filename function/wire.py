@@ -88,7 +88,7 @@ class StatusAnswer:
     status: str
     job_id: str = ""
     stage: str | None = None
-    progress: float | None = 0.0  # 0..1
+    progress: float | None = 0.0  # share of the whole job that is done, 0..1
     message: str = ""
     created_at: str | None = None
     uploaded_at: str | None = None

@@ -1,4 +1,4 @@
-"""All errors that modelmail raises on purpose, as one tree, and the table of the codes that users see.
+"""The errors that modelmail raises on purpose, as one tree, and the table of the codes that users see.
 
 ModelmailError
 ├── UserError    the request's or the dataset's fault; its code picks the answer and the mail
@@ -229,7 +229,7 @@ class ModelmailError(Exception):
 
 
 class UserError(ModelmailError):
-    """The request or the dataset cannot be used as it is.
+    """The error of a request or a dataset that cannot be used.
 
     `message` says what happened in one or two plain sentences; `file` names the file that caused it, if there is one.
     The advice comes from the table, by `code`.
@@ -248,11 +248,11 @@ class UserError(ModelmailError):
 
 
 class Transient(ModelmailError):
-    """A service or a resource is not available now. The same call may succeed later."""
+    """The error of a service or a resource that is not available now. The same call may succeed later."""
 
 
 class LeaseLost(ModelmailError):
-    """Another worker owns the job now, or its user has deleted it."""
+    """The error of a worker whose job another worker owns now, or whose job its user has deleted."""
 
 
 class Bug(ModelmailError):

@@ -183,7 +183,7 @@ class Job:
     preemptions: int = 0
     crashes: int = 0
     error: JobError | None = None
-    files: Mapping[str, FileEntry] = field(default_factory=dict)  # by the name that the user sees
+    files: Mapping[str, FileEntry] = field(default_factory=dict)  # key: the name that the user sees
     mails: Mapping[str, PendingMail] = field(default_factory=dict)
     history: tuple[HistoryLine, ...] = ()
     write_id: str = ""

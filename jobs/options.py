@@ -1,4 +1,4 @@
-"""The options of a job and how they are checked. The command line's flags have the same names."""
+"""The options of a job and their checks. The command line's flags have the same names."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ BOUNDS = (1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 14400, 86400)
 
 
 class Otlp:
-    """Telemetry that goes to a receiver."""
+    """Telemetry that is sent to a receiver over OTLP."""
 
     def __init__(self, url: str, service: str) -> None:
         """Begin to send. `url` has no `/v1/metrics` at its end; `service` names the program."""

@@ -124,7 +124,7 @@ def _settle(queue: Queue, record: Record, deliver: Callable[[str], None], done: 
     if job.status is Status.AWAITING_UPLOAD and queue.uploaded(job.id) is None:
         if _forgotten(queue, job):
             if queue.expire(record) is None:
-                return  # its photos came at the last moment, and a worker has claimed it
+                return  # photos came at the last moment, and a worker has claimed the job
             queue.close(job.id)
             done.expired += 1
         return

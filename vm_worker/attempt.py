@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 class AttemptPolicy:
     """The limits of the worker's patience: how long it waits for a child's end, and how long an event may be."""
 
-    # From the end of the child's pipe to the end of its process, which TensorFlow's threads may delay.
+    # Time limit from the end of the child's pipe to the end of its process, which TensorFlow's threads may delay.
     end_seconds: float = 10.0
     end_pause: float = 0.02  # seconds between two checks whether the child has ended
     line_max: int = 8 * 1024 * 1024  # the longest event in bytes: a faulty child must not fill the worker's memory
@@ -46,7 +46,7 @@ POLICY = AttemptPolicy()
 
 
 class Attempt:
-    """The worker's end of an attempt."""
+    """The worker's side of an attempt, which starts the child process and exchanges messages with it."""
 
     def __init__(self, spec: Spec, home: Path, policy: AttemptPolicy = POLICY) -> None:
         """Start the child. Its spec and its log are written into the folder `home`."""
@@ -107,7 +107,7 @@ class Attempt:
 
 
 class Channel:
-    """The child's end of an attempt."""
+    """The child's side of an attempt, which sends events to the worker and receives its answers."""
 
     def __init__(self, reading: IO[bytes], writing: IO[bytes]) -> None:
         # The worker is gone: end this process, and with it the decoding processes.

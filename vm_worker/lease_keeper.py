@@ -69,7 +69,7 @@ class LeaseKeeper:
             raise LeaseLost(f"job {self.record.job.short_id}: the lease could not be renewed in time")
 
     def pulse(self, progress: Progress) -> None:
-        """Beat when it is time. Raises LeaseLost."""
+        """Write the record when a beat is due, or when the progress has changed. Raises LeaseLost."""
         self.check()
         now = self._clock.monotonic()
         changed = progress != self.record.job.progress

@@ -50,7 +50,7 @@ class Manifest(AsJson):
     token: int  # the fencing token of the lease under which it was written
     seconds: float  # the time that the work took
     result: JsonObject
-    files: Mapping[str, ManifestFile]  # by the file's name in the attempt's folder
+    files: Mapping[str, ManifestFile]  # key: the file's name in the attempt's folder
 
     @property
     def done(self) -> Done:

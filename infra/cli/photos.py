@@ -29,7 +29,7 @@ def default_minutes(path: Path, limits: Limits) -> int:
 class TestPhoto:
     """A photo of the test set."""
 
-    name: str  # its name in the zip
+    name: str  # name in the zip
     copy: Path
 
 

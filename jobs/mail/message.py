@@ -17,7 +17,7 @@ LINES = SMTP.clone(max_line_length=998)
 
 
 class Undeliverable(ModelmailError):
-    """The mail provider will never accept this mail."""
+    """The error of a mail that the provider will never accept."""
 
 
 @dataclass(frozen=True)
@@ -36,10 +36,10 @@ class Mail:
     kind: str  # report | rejected | failed | operator
     to: str
     sender: str  # "modelmail <models@example.org>" or a bare address
-    subject: str  # it holds no text of users
+    subject: str  # without any text of users
     text: str
     html: str
-    message_id: str  # with its angle brackets; the same in every try
+    message_id: str  # angle brackets included; equal in every try
     pictures: tuple[Picture, ...] = ()
     headers: Mapping[str, str] = field(default_factory=dict)  # additional headers
 

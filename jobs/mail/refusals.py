@@ -16,7 +16,7 @@ def refuse(emails: Store, email_hmac: str) -> None:
     try:
         emails.put(f"{PREFIX}{email_hmac}", b"", if_generation=0)
     except PreconditionFailed:
-        return  # it was refused before
+        return  # the address has refused before
 
 
 def is_refused(emails: Store, email_hmac: str) -> bool:

@@ -28,7 +28,7 @@ class SendgridMailer:
         # Without any key the client would look for one in the environment.
         api = sendgrid.SendGridAPIClient(key or "no-key", host=url.rstrip("/"))
         self._client = api.client
-        self._timeout = timeout  # in seconds
+        self._timeout = timeout  # seconds
 
     def send(self, mail: Mail) -> None:
         """Send the mail. Raises Transient for 429, 5xx and a lost connection, else Undeliverable."""

@@ -42,7 +42,7 @@ class GcsPolicy:
     timeout: tuple[float, float] = (10.0, 60.0)  # seconds to connect, and between two bytes
     # Seconds for further tries; 0 = one try. It is short, as a web request must get its answer.
     retry_seconds: float = 20.0
-    file_seconds: float = 300.0  # the same for whole files, which only the worker transfers
+    file_seconds: float = 300.0  # seconds for further tries of whole files, which only the worker transfers
 
 
 POLICY = GcsPolicy()

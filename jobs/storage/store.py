@@ -19,12 +19,12 @@ from jobs.errors import ModelmailError
 
 
 class PreconditionFailed(ModelmailError):
-    """The object is not at the generation that the caller expected (HTTP 412)."""
+    """The error of an object that is not at the expected generation (HTTP 412)."""
 
 
 @dataclass(frozen=True)
 class Stat:
-    """An object without its content."""
+    """An object's size, generation and time of creation, without its content."""
 
     name: str
     generation: int

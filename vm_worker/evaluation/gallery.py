@@ -43,9 +43,9 @@ class Judged:
     pixels: Pixels  # (n, s, s, 3) uint8 RGB of all photos, such as a memory map
     rows: NDArray[np.int64]  # (m,) indices of the test photos
     labels: NDArray[np.int64]  # (m,) indices of classes
-    probabilities: NDArray[np.float32]  # (m, k)
+    probabilities: NDArray[np.float32]  # (m, k) of each class
     classes: Sequence[str]
-    names: Sequence[str]  # (m,) file names
+    names: Sequence[str]  # (m,) file names of the photos
 
     @property
     def said(self) -> NDArray[np.int64]:

@@ -1,4 +1,4 @@
-"""All pictures of photos for the report in one call. An error in them never makes a job fail."""
+"""Draw all pictures of photos for the report in one call. An error in them never makes a job fail."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ class Line:
 
     @property
     def best(self) -> float:
-        """The highest validation figure."""
+        """The highest validation figure of the line; NaN values are ignored."""
         return float(np.nanmax(self.validation)) if np.isfinite(self.validation).any() else -math.inf
 
 

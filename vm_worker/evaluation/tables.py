@@ -27,7 +27,7 @@ class CandidateCost:
 
     row: CandidateRow
     bytes: int | None  # size of its file; None: unknown
-    milliseconds: float | None  # for one photo on one core, as a TFLite model; None: not measured
+    milliseconds: float | None  # time for one photo on one core, as a TFLite model; None: not measured
 
     def to_json(self) -> dict[str, Any]:
         """Return the row with two more keys."""

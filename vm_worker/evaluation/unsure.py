@@ -18,7 +18,7 @@ from vm_worker.results.evaluated import UnsureFigures, UnsureRow
 
 WANTED = 0.5  # largest error among the answered photos, as a share of the error when all are answered
 ANSWERED_LEAST = 0.5  # least share of photos that are answered; a model that answers fewer is of no use
-MISTAKES_LEAST = 5  # with fewer mistakes the threshold cannot be estimated
+MISTAKES_LEAST = 5  # least mistakes from which the threshold can be estimated
 SHOWN = (0.0, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)  # thresholds in the report's table
 
 Shares = NDArray[np.floating[Any]]

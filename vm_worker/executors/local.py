@@ -67,7 +67,7 @@ class Process:
     """A child process that runs tasks."""
 
     def __init__(self, entry: str, growth: Growth) -> None:
-        # It belongs to this process's group, which is ended with the job.
+        # The child belongs to this process's group, which is ended with the job.
         self._child = LineProcess([sys.executable, "-m", "vm_worker.executors.child", entry])
         self._growth = growth
         self._first_held: int | None = None  # bytes that the process held after its first task

@@ -45,7 +45,7 @@ log = logging.getLogger(__name__)
 class RayPolicy:
     """The waiting times for a cluster, and the number of losses after which a task fails."""
 
-    losses: int = 3  # how often a task may lose its process or node before it fails
+    losses: int = 3  # losses of its process or node after which a task fails
     # Seconds without any actor before tasks are refused; a cluster that adds nodes needs minutes.
     room_seconds: float = 180.0
     connect_seconds: float = 10.0
@@ -283,7 +283,7 @@ def _reach(address: str, seconds: float) -> None:
 
 def _keep_to_itself() -> None:
     """Turn off Ray's usage report. Ray reads this setting from the environment, or from the module changed here."""
-    for module in ("ray._common.usage.usage_lib", "ray._private.usage.usage_lib"):  # of later, of earlier versions
+    for module in ("ray._common.usage.usage_lib", "ray._private.usage.usage_lib"):  # later, earlier versions
         with suppress(ImportError):
             import_module(module).set_usage_stats_enabled_via_env_var(False)
             return

@@ -76,7 +76,7 @@ def costs(keys: Sequence[str], folder: Path, seconds: float) -> dict[str, Latenc
 
 
 class _Outcome:
-    """The outcome of each chosen format, and the progress of all: making a file is one step, proving it another."""
+    """The outcomes of the chosen formats, and the progress: making a file is one step, proving it another."""
 
     def __init__(self, chosen: Sequence[Format], tell: ProgressCallback) -> None:
         self._made: dict[str, Future[Made]] = {row.key: Future() for row in chosen}

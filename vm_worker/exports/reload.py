@@ -2,10 +2,12 @@
 
     python -I reload.py REQUEST.json
 
-It imports nothing of this project, so a file that it loads can be loaded by anybody's tools. The request: {"reader":
-"tensorflow" | "litert" | "onnx", "images": "x.npy" (m, size, size, 3) uint8, "rows": [row of each test image], "batch":
-n}. The program reads lines {"model": path, "answer": path}. It saves the model's (m, classes) float32 probabilities as
-.npy, and answers each line with {"error"}, which is empty after a success.
+It imports nothing of this project, so a file that it loads can be loaded by anybody's tools. REQUEST.json holds:
+
+    {"reader": "tensorflow" | "litert" | "onnx", "images": "x.npy", "rows": [row of each test image], "batch": n}
+
+The file x.npy is (m, size, size, 3) uint8. The program reads lines {"model": path, "answer": path}. It saves the
+model's (m, classes) float32 probabilities as .npy, and answers each line with {"error"}, empty after a success.
 """
 
 from __future__ import annotations

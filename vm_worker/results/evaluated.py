@@ -22,13 +22,13 @@ class ClassFigures(AsJson):
 
 @dataclass(frozen=True)
 class ConfusedPair(AsJson):
-    """A mistake that happens: photos of one class that the model takes for another."""
+    """A pair of classes that the model confuses: photos of one class that it takes for the other."""
 
     truth: str  # the true class of the photos
     said: str  # the model's answer
     count: int  # number of such photos
     of: int  # number of test photos of the true class
-    share: float  # count / of
+    share: float  # count / of, 0..1
 
 
 @dataclass(frozen=True)

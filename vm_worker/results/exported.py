@@ -33,8 +33,8 @@ class Latency(AsJson):
 
     runs: int
     bytes: int  # size of the file
-    one: ThreadLatency  # with one thread
-    all: ThreadLatency  # with as many threads as the machine has cores
+    one: ThreadLatency  # figures with one thread
+    all: ThreadLatency  # figures with as many threads as the machine has cores
     machine: MachineFacts | None = only_if_known()
 
 

@@ -1,4 +1,4 @@
-"""The context of an attempt: everything that each stage is given."""
+"""The context of an attempt: the spec, the link, the clock and the results, which each stage gets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Running the stages of an attempt in their order."""
+"""Run the stages of an attempt in their order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The class `Task`: the ports through which the shared code uses what is special to one task.
+"""The class `Task`: the ports through which the shared code uses the parts that differ between tasks.
 
 The shared code (intake, features, search, executors, exports) knows none of the tasks, and no task knows another.
 """

@@ -1,4 +1,4 @@
-"""All errors that clients can get: HTTP status, reason in the JSON API, code in the XML API, and message."""
+"""The errors that clients can get: HTTP status, reason in the JSON API, code in the XML API, and message."""
 
 from __future__ import annotations
 

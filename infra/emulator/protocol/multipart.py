@@ -24,7 +24,7 @@ class Parts:
         self._delimiter = b"--" + boundary.encode("latin-1")
         self._pieces = pieces
         self._held = bytearray()
-        self._newline = b"\r\n"  # some clients end their lines with \n alone
+        self._newline = b"\r\n"  # clients may also end their lines with \n alone
 
     async def first(self) -> None:
         """Go to the first part. Raises ApiError if there is none."""

@@ -57,7 +57,7 @@ class Store:
                 return row, self._content(row)
             except FileNotFoundError:
                 if self.index.object(target.bucket, target.name, target.generation) == row:
-                    raise  # it was not replaced meanwhile, so its content is lost
+                    raise  # the object was not replaced meanwhile, so its content is lost
 
     def check(self, target: Target, only: Preconditions) -> None:
         """Check, before an upload begins, that it could be committed now. Raises ApiError 404, 412."""

@@ -81,7 +81,7 @@ def base(folder: Path | None = None) -> Path:
     if not path.exists():
         with tempfile.TemporaryDirectory(dir=folder) as scratch:
             made = _pack(files, Path(scratch))
-            os.replace(made, path)  # in one step, as another worker may make it at the same time
+            os.replace(made, path)  # one atomic step, as another worker may make it at the same time
     return path
 
 
@@ -115,7 +115,7 @@ def _pack(files: dict[str, Path], scratch: Path) -> Path:
     for name, path in files.items():
         (site / name).parent.mkdir(parents=True, exist_ok=True)
         (site / name).write_bytes(path.read_bytes())
-    # In the folder of the site packages, so that it is found before a library of another platform is imported.
+    # The note is in the site packages, so that it is found before a library of another platform is imported.
     (site / FOLDER).mkdir()
     (site / FOLDER / MADE_FOR).write_text(json.dumps(made_for()), encoding="utf-8")
     # Compiled here, once, and never checked against the sources there: unpacking changes the dates of the sources.

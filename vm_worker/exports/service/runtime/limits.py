@@ -11,7 +11,7 @@ ROOM_BYTES = 2 * BODY_BYTES  # size of all requests together, which even a small
 AGAIN_SECONDS = 1  # seconds after which a client that was refused for lack of memory may try again
 XML_BYTES = 48 * 1024 * 1024  # size of a SOAP envelope; base64 makes a photo a third larger
 HEAD_BYTES = 64 * 1024  # size of a request's head: several times what browsers send
-# In a chunked body, one byte of chunk frames is allowed for 16 bytes of data: six bytes for a chunk of a hundred.
+# Bytes of a chunked body for which one byte of chunk frames is allowed: a chunk of a hundred bytes has six.
 FRAME_SHARE = 16
 SILENCE_SECONDS = 30.0  # seconds without data in the middle of a request: phones lose their network for so long
 

@@ -49,7 +49,10 @@ def dockerfile() -> str:
 
 
 def main(arguments: Sequence[str] | None = None, folder: Path | None = None) -> int:
-    """`python3 service.pyz [--host H] [--port P] [--threads N] | --dockerfile`; the model is in it, or in a folder."""
+    """Run `python3 service.pyz [--host H] [--port P] [--threads N] | --dockerfile`; return the exit status.
+
+    The model is in the zip itself, or in `folder`.
+    """
     parser = argparse.ArgumentParser(prog="service.pyz", description="A trained image classifier as REST and SOAP.")
     parser.add_argument(
         "--host", default=HOST, help="address to listen on; 0.0.0.0 lets others in (default %(default)s)"
