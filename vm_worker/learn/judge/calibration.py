@@ -40,7 +40,7 @@ class Reliability:
     bins: tuple[Bin, ...]  # without the empty ones
 
 
-def clear_temperature(probabilities: Probabilities, labels: Rows) -> float:
+def chosen_temperature(probabilities: Probabilities, labels: Rows) -> float:
     """Return the temperature that the logits are to be divided by.
 
     `probabilities` (m, k) and `labels` (m,) are those of rows that the model was not trained on. Returns 1 where
@@ -75,7 +75,7 @@ def read_temperature(path: Path) -> tuple[float, int]:
     if not path.exists():  # the time did not suffice for it
         return 1.0, 0
     with np.load(path) as saved:
-        return clear_temperature(saved["probabilities"], saved["labels"]), len(saved["labels"])
+        return chosen_temperature(saved["probabilities"], saved["labels"]), len(saved["labels"])
 
 
 def scaled(probabilities: Probabilities, temperature: float) -> NDArray[np.float64]:

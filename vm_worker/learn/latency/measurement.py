@@ -22,7 +22,7 @@ from vm_worker.results.exported import Latency, MachineFacts
 MODEL_SECONDS = 20.0  # for the runs of one model, at most
 START_SECONDS = 60.0  # for starting the process that measures, on a busy machine
 
-# The begin of a command whose process converts: the converters need TensorFlow, whatever backend a job uses.
+# The beginning of a command whose process converts: the converters need TensorFlow, whatever backend a job uses.
 ON_TENSORFLOW = ("/usr/bin/env", "KERAS_BACKEND=tensorflow")
 LEAST_SECONDS = 15.0  # less does not suffice for one network
 

@@ -88,7 +88,7 @@ class EpochFigures:
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """The result of a training: the validation figures of the weights that were kept, and its course."""
+    """The result of a training: the validation figures of the weights that were kept, and the figures by epoch."""
 
     accuracy: float  # on the validation images
     loss: float  # on the validation images: cross-entropy, nats

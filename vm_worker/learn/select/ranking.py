@@ -59,7 +59,10 @@ def ranked(candidates: Sequence[Candidate]) -> list[Candidate]:
 
 
 def _common_photos(candidates: Sequence[Candidate]) -> Flags | None:
-    """Return (n,) the photos on which all were judged; None where all were judged on the same ones, or none on all."""
+    """Return (n,) the photos on which all were judged.
+
+    None where all were judged on the same photos, where there is no such photo, or where their tables differ in length.
+    """
     masks = [candidate.result.judged for candidate in candidates]
     if len({len(mask) for mask in masks}) != 1 or all(np.array_equal(mask, masks[0]) for mask in masks):
         return None

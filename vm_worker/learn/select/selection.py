@@ -34,10 +34,10 @@ from vm_worker.learn.select.selection_table import CandidateRecord, SelectionTab
 from vm_worker.learn.select.time_shares import Finishing, TimeShares
 from vm_worker.results.candidates import CandidateRow, CurvePoint, PruningRow, SuspectRow
 
+LEAST_IMAGES = 4 * BATCH  # photos that are sent through the first candidate even past the budget
 TEST_PASSES = 1.5  # over the test photos: the test, and the check of model.h5
 PROBES_SHARE = 0.35  # of the time left, for the probes of all candidates
 LATENCY_SHARE = 0.2  # of the time left, for the latency of tied candidates, where the objective needs it
-LEAST_IMAGES = 4 * BATCH  # photos that are sent through the first candidate even past the budget
 FINDINGS_SHARE = 0.15  # of the time left when the winner is known, for suspects and the learning curve
 
 

@@ -33,7 +33,7 @@ def predictions(count: int, sharpness: float, seed: int = 0) -> tuple[Floats, ND
 @pytest.mark.parametrize("sharpness", [0.5, 1.0, 2.0, 3.0])
 def test_the_temperature_is_found(sharpness: float) -> None:
     probabilities, labels = predictions(4000, sharpness)
-    found = calibration.clear_temperature(probabilities, labels)
+    found = calibration.chosen_temperature(probabilities, labels)
     assert found == pytest.approx(sharpness, rel=0.1)
     figures = calibration.before_and_after(calibration.scaled(probabilities, found), labels, found)
     assert figures.ece_after < 0.03
@@ -49,21 +49,21 @@ def test_with_many_rows_the_temperature_is_the_likeliest_one() -> None:
         return -float(np.log(shares[np.arange(3000), labels] / shares.sum(axis=1)).sum())
 
     best = minimize_scalar(loss, bounds=(0.25, 4), method="bounded").x
-    assert calibration.clear_temperature(probabilities, labels) == pytest.approx(best, rel=0.02)
+    assert calibration.chosen_temperature(probabilities, labels) == pytest.approx(best, rel=0.02)
 
 
 def test_a_few_rows_that_are_all_right_do_not_give_certainty() -> None:
     probabilities = np.full((5, 4), 0.05)
     probabilities[:, 1] = 0.85
-    assert calibration.clear_temperature(probabilities, np.ones(5, np.int64)) == 1
-    assert 0.4 < calibration.clear_temperature(np.tile(probabilities, (8, 1)), np.ones(40, np.int64)) < 0.7
-    assert calibration.clear_temperature(np.empty((0, 4)), np.empty(0, np.int64)) == 1
+    assert calibration.chosen_temperature(probabilities, np.ones(5, np.int64)) == 1
+    assert 0.4 < calibration.chosen_temperature(np.tile(probabilities, (8, 1)), np.ones(40, np.int64)) < 0.7
+    assert calibration.chosen_temperature(np.empty((0, 4)), np.empty(0, np.int64)) == 1
     certain = np.eye(4)[np.zeros(3000, int)]
-    assert calibration.clear_temperature(certain, np.full(3000, 2)) <= 4.0
+    assert calibration.chosen_temperature(certain, np.full(3000, 2)) <= 4.0
 
 
 def test_a_calibrated_model_is_not_changed() -> None:
-    left = [calibration.clear_temperature(*predictions(200, 1.0, seed)) == 1 for seed in range(20)]
+    left = [calibration.chosen_temperature(*predictions(200, 1.0, seed)) == 1 for seed in range(20)]
     assert sum(left) >= 17
 
 
