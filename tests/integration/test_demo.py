@@ -20,7 +20,7 @@ from infra.local.stack import Stack
 from tests.servers import with_own_ports
 
 MODELMAIL = [sys.executable, "-P", "-m", "infra.cli.main"]
-DEMO_SECONDS = 180
+DEMO_SECONDS = 240  # two minutes of the job, and the starts and ends of five programs on a crowded machine
 REJECTED_SECONDS = 30
 JSON_KEYS = {
     "job_id", "status", "error", "winner", "candidates", "test_accuracy", "test_interval", "seconds", "quoted_seconds",
