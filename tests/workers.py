@@ -26,8 +26,10 @@ T = TypeVar("T")
 
 
 @contextmanager
-def worker(stack: Stack, folder: Path, **more: str) -> Iterator[subprocess.Popen[bytes]]:
-    """A worker process of its own, killed at the end; `more` are further settings."""
+def worker(
+    stack: Stack, folder: Path, program: str = "vm_worker.main", **more: str
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a worker in a process of its own, which is killed at the end; `more` are further settings."""
     place = Place(
         function_url=stack.function_url,
         storage_url=stack.storage_url,
@@ -39,7 +41,7 @@ def worker(stack: Stack, folder: Path, **more: str) -> Iterator[subprocess.Popen
     folder.mkdir()
     env = children_env(place) | {"MODELMAIL_LEASE_SECONDS": str(LEASE), "MODELMAIL_POLL_SECONDS": "0.3", **more}
     with (folder / "worker.log").open("wb") as log:
-        process = subprocess.Popen([sys.executable, "-m", "vm_worker.main"], env=env, stdout=log, stderr=log)
+        process = subprocess.Popen([sys.executable, "-m", program], env=env, stdout=log, stderr=log)
         try:
             yield process
         finally:
