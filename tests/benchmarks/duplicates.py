@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageEnhance
 from sklearn.datasets import load_digits
 
-from vm_worker.intake import near
+from vm_worker.intake import near_duplicates
 from vm_worker.intake.groups import PhotoDigests, group
 from vm_worker.intake.images import read_square
 
@@ -121,7 +121,7 @@ def _grey(pictures: Pictures) -> NDArray[np.uint8]:
         out = io.BytesIO()
         image.convert("RGB").save(out, "PNG")
         out.seek(0)
-        return near.thumbnail(read_square(out, SIDE))
+        return near_duplicates.thumbnail(read_square(out, SIDE))
 
     return np.stack([one(image) for image in pictures])
 
@@ -137,7 +137,7 @@ def test_copies_that_are_found() -> None:
     print(f"\n{'copy':<24}{'found':>8}  of {len(originals)} pictures")
     for name, change in COPIES.items():
         both = np.concatenate([grey, _grey([change(image) for image in originals])])
-        numbers = near.communities(both)
+        numbers = near_duplicates.communities(both)
         found = np.mean(numbers[: len(grey)] == numbers[len(grey) :])
         print(f"{name:<24}{found:>8.0%}")
         if "quality 75" in name or "half" in name:
@@ -158,7 +158,7 @@ def test_different_pictures_taken_for_copies() -> None:
     print(f"\n{'set':<20}{'pictures':>9}{'pairs linked':>14}{'in groups':>11}{'largest':>9}{'kept together':>15}")
     for name, pictures in sets.items():
         grey = _grey(pictures)
-        numbers = near.communities(grey)
+        numbers = near_duplicates.communities(grey)
         sizes = np.bincount(numbers)
         kept = np.bincount(group(_seen(0, grey)).numbers)
         linked = _linked(grey)
@@ -169,10 +169,12 @@ def test_different_pictures_taken_for_copies() -> None:
 
 def _linked(grey: NDArray[np.uint8]) -> float:
     """The share of all pairs that either measure alone would not part."""
-    codes = near.hashes(grey)
-    close = np.bitwise_count(codes[:, None] ^ codes[None, :]) <= near.HASH_BITS
+    codes = near_duplicates.hashes(grey)
+    close = np.bitwise_count(codes[:, None] ^ codes[None, :]) <= near_duplicates.HASH_BITS
     apart = np.abs(grey[:, None].astype(np.int16) - grey[None, :]).mean(axis=(2, 3))
-    return float(np.triu(close & (apart <= near.MEAN_DIFFERENCE), 1).sum() / (len(grey) * (len(grey) - 1) / 2))
+    return float(
+        np.triu(close & (apart <= near_duplicates.MEAN_DIFFERENCE), 1).sum() / (len(grey) * (len(grey) - 1) / 2)
+    )
 
 
 @pytest.mark.parametrize(("photos", "classes"), [(20_000, 20), (20_000, 2), (50_000, 2)])
@@ -181,8 +183,10 @@ def test_the_time_it_takes(photos: int, classes: int) -> None:
     random = np.random.default_rng(0)
     rough = random.integers(0, 256, (photos, 4, 4)).astype(np.uint8)
     different = rough.repeat(8, axis=1).repeat(8, axis=2)
-    ramp = np.linspace(0, 100, near.SIDE)[None, None, :] + random.uniform(0, 150, (photos, 1, 1))
-    alike = np.clip(ramp + random.normal(0, 3, (photos, near.SIDE, near.SIDE)), 0, 255).astype(np.uint8)
+    ramp = np.linspace(0, 100, near_duplicates.SIDE)[None, None, :] + random.uniform(0, 150, (photos, 1, 1))
+    alike = np.clip(ramp + random.normal(0, 3, (photos, near_duplicates.SIDE, near_duplicates.SIDE)), 0, 255).astype(
+        np.uint8
+    )
     print()
     for name, grey in (("different pictures", different), ("one layout, brighter and darker", alike)):
         seen = [photo for label in range(classes) for photo in _seen(label, grey[label::classes])]

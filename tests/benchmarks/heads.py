@@ -26,7 +26,7 @@ from vm_worker.intake.take_in import IntakeRequest
 from vm_worker.learn.features import engines, extraction
 from vm_worker.learn.heads import head_validation, linear
 from vm_worker.learn.heads.head_validation import FeatureTable
-from vm_worker.learn.heads.linear import FeatureRows, Plan
+from vm_worker.learn.heads.linear import FeatureRows, HeadSettings
 from vm_worker.learn.labels import LabelledPhotos
 from vm_worker.learn.networks import build
 from vm_worker.learn.networks.weights import find
@@ -105,13 +105,13 @@ def _ours(found: NDArray[np.float32], labels: NDArray[np.int64], parts: Parts, s
     train, validation, test = parts
     started = time.process_time()
     known = np.concatenate([train, validation])
-    material = FeatureTable(found[known], labels[known], np.arange(len(known)), len(train))
-    plan = Plan(int(labels.max()) + 1, EPOCHS, seed)
-    verdict = head_validation.validate(material, plan)
-    head = head_validation.refit(material, plan, verdict)
+    table = FeatureTable(found[known], labels[known], np.arange(len(known)), len(train))
+    settings = HeadSettings(int(labels.max()) + 1, EPOCHS, seed)
+    result = head_validation.validate(table, settings)
+    head = head_validation.refit(table, settings, result)
     seconds = time.process_time() - started
-    strength = Plan(plan.classes, EPOCHS, seed, (verdict.strength,))
-    alone = linear.refit(FeatureRows(found[train], labels[train]), strength, verdict.epochs)
+    strength = HeadSettings(settings.classes, EPOCHS, seed, (result.strength,))
+    alone = linear.refit(FeatureRows(found[train], labels[train]), strength, result.epochs)
     scores = (float((one.probabilities(found[test]).argmax(1) == labels[test]).mean()) for one in (alone, head))
     return Row(next(scores), next(scores), seconds)
 

@@ -31,7 +31,7 @@ from vm_worker.intake.take_in import IntakeRequest
 from vm_worker.learn.budget import Budget
 from vm_worker.learn.features import extraction
 from vm_worker.learn.heads import linear
-from vm_worker.learn.heads.linear import Bank, FeatureRows, Plan
+from vm_worker.learn.heads.linear import Bank, FeatureRows, HeadSettings
 from vm_worker.learn.labels import LabelledPhotos
 from vm_worker.learn.networks import build
 from vm_worker.learn.networks.catalogue import CATALOGUE
@@ -112,14 +112,14 @@ def _trained_through(photos: LabelledPhotos, weight: WeightFile) -> Naive:
     pixels, train, validation = _parts(photos, weight.key)
     extraction.forward(model, pixels, train[:1])  # traces
     started = time.monotonic()
-    plan = Plan(len(photos.truth.classes), EPOCHS, 0)
+    settings = HeadSettings(len(photos.truth.classes), EPOCHS, 0)
     bank: Bank | None = None
     passes = []
     for _ in range(EPOCHS):
         began = time.monotonic()
         seen = _through(model, pixels, train)
         # The same features each time: only the first epoch needs to hand them to the heads.
-        bank = bank or Bank(FeatureRows(seen, photos.truth.labels[train]), plan)
+        bank = bank or Bank(FeatureRows(seen, photos.truth.labels[train]), settings)
         checked = _through(model, pixels, validation)
         passes.append(time.monotonic() - began)
         with threadpool_limits(**linear.ONE_THREAD):  # as selection's heads have it
@@ -144,7 +144,7 @@ def _on_cached(photos: LabelledPhotos, key: str, folder: Path) -> float:
     _, train, validation = _parts(photos, key)
     learnt = FeatureRows(found[: len(train)], photos.truth.labels[train])
     unseen = FeatureRows(found[len(train) :], photos.truth.labels[validation])
-    history = linear.train(learnt, unseen, Plan(len(photos.truth.classes), EPOCHS, 0), lambda said: None)
+    history = linear.train(learnt, unseen, HeadSettings(len(photos.truth.classes), EPOCHS, 0), lambda said: None)
     return float(history.validation_accuracy[-1].max())
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from vm_worker.intake import near
+from vm_worker.intake import near_duplicates
 from vm_worker.intake.arrays import Pixels
 from vm_worker.intake.extents import DamagedEntry, Extent
 from vm_worker.intake.images import BadImage, NotAnImage, read_squares
@@ -75,7 +75,7 @@ def _decode(task: DecodeTask) -> Reply:
     for target, square in zip(task.targets, squares, strict=True):
         _write(target, square)
     pixels = hashlib.blake2b(fingerprint.tobytes(), digest_size=16).hexdigest()
-    grey = near.thumbnail(fingerprint).tobytes()
+    grey = near_duplicates.thumbnail(fingerprint).tobytes()
     return Reply(content=hashlib.sha256(data).hexdigest(), pixels=pixels, thumbnail=grey)
 
 

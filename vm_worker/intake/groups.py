@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from vm_worker.intake import near
+from vm_worker.intake import near_duplicates
 from vm_worker.intake.arrays import Rows
 from vm_worker.intake.dataset import Duplicates
-from vm_worker.intake.near import SIDE
+from vm_worker.intake.near_duplicates import SIDE
 
 DISTINCT_LEAST = 5  # groups a class: at most two for test, one for validation, and the rest to learn from
 NEAR_MOST = 10  # different pictures in a group of near copies, or
@@ -82,7 +82,7 @@ def _near_pairs(photos: Sequence[PhotoDigests], exact: Rows) -> tuple[list[tuple
 
 def _communities(photos: Sequence[PhotoDigests]) -> Rows:
     grey = np.frombuffer(b"".join(photo.thumbnail for photo in photos), np.uint8)
-    return near.communities(grey.reshape(-1, SIDE, SIDE))
+    return near_duplicates.communities(grey.reshape(-1, SIDE, SIDE))
 
 
 def _kept(found: Rows, mixed: NDArray[np.bool_]) -> Rows:

@@ -16,7 +16,7 @@ from vm_worker.intake.arrays import Pixels
 from vm_worker.intake.dataset import Dataset
 from vm_worker.intake.decoder import Target
 from vm_worker.intake.examine import Opened, Place, examine, open_photos
-from vm_worker.intake.mapped import taken
+from vm_worker.intake.memory_maps import taken
 from vm_worker.intake.pool import Bounds, Decoders
 from vm_worker.intake.survey import Survey, list_upload
 from vm_worker.intake.truth import Truth

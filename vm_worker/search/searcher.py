@@ -6,8 +6,8 @@ time changes nothing, and an interrupted search is replayed by telling it the sa
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from vm_worker.search.space import Point
@@ -19,6 +19,7 @@ class Outcome:
 
     # Mean squared error of the predicted probabilities, >= 0; for a trial given up early, the lowest it reached.
     error: float | None  # None: the point was not tried
+    costs: Mapping[str, float] = field(default_factory=dict)  # by name with its unit: latency_ms, bytes
 
 
 class Searcher(Protocol):

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from vm_worker.intake.mapped import created, give_back, taken
+from vm_worker.intake.memory_maps import created, give_back, taken
 from vm_worker.learn.arrays import Floats, Rows
 from vm_worker.learn.budget import Budget
 from vm_worker.learn.features.extraction import BATCH, Source

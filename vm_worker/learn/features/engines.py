@@ -19,7 +19,7 @@ from vm_worker.learn.arrays import Floats, Rows
 from vm_worker.learn.features import openvino
 from vm_worker.learn.features.openvino import Precision, Run
 from vm_worker.learn.heads import linear
-from vm_worker.learn.heads.linear import FeatureRows, Plan
+from vm_worker.learn.heads.linear import FeatureRows, HeadSettings
 
 BATCH = 32  # images; always padded to this, so one graph suffices. Larger ones are no faster on a CPU, and need memory
 KERAS = "Keras"
@@ -27,7 +27,7 @@ KERAS = "Keras"
 SAMPLE = (32, 128)  # images that two engines are compared on, at least and at most
 SAMPLE_SHARE = 1 / 16  # of the images to come, between these bounds
 CHANCE = 0.05  # exact p of McNemar's test; below it two heads' answers differ by more than chance
-HEAD = Plan(classes=0, epochs=20, seed=0, strengths=(0.1,))
+HEAD = HeadSettings(classes=0, epochs=20, seed=0, strengths=(0.1,))
 
 
 @dataclass(frozen=True)
@@ -132,10 +132,10 @@ def difference(engine: Engine, sample: Sample, expected: Floats, alike: float = 
         return f"cosine {cosine:.4f} to what Keras says"
     labels = sample.labels
     learnt, judged = np.array_split(np.random.default_rng(0).permutation(len(labels)), 2)
-    plan = replace(HEAD, classes=int(labels.max()) + 1)
+    settings = replace(HEAD, classes=int(labels.max()) + 1)
     # Both heads are judged on features by Keras: the delivered network runs by Keras, too.
     theirs, ours = (
-        linear.refit(FeatureRows(features[learnt], labels[learnt]), plan, plan.epochs)
+        linear.refit(FeatureRows(features[learnt], labels[learnt]), settings, settings.epochs)
         .probabilities(expected[judged])
         .argmax(1)
         == labels[judged]

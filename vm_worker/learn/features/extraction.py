@@ -12,7 +12,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from vm_worker.intake.mapped import created, give_back, taken
+from vm_worker.intake.memory_maps import created, give_back, taken
 from vm_worker.learn.arrays import Floats, Rows
 from vm_worker.learn.budget import Budget
 from vm_worker.learn.features.engines import BATCH as BATCH

@@ -9,7 +9,7 @@ import numpy as np
 
 from vm_worker.learn.arrays import Flags, Floats, Rows
 from vm_worker.learn.heads import folds, linear
-from vm_worker.learn.heads.linear import FeatureRows, Head, History, Plan
+from vm_worker.learn.heads.linear import FeatureRows, Head, HeadSettings, History
 
 
 @dataclass(frozen=True)
@@ -58,9 +58,9 @@ class HeadResult:
         return self.correct / self.total
 
 
-def validate(table: FeatureTable, plan: Plan) -> HeadResult:
+def validate(table: FeatureTable, settings: HeadSettings) -> HeadResult:
     """Train on folds, or on the fixed split where that is precise enough, and choose strength and epoch."""
-    runs = [_run(table, plan, *parts) for parts in _splits(table, plan.seed)]
+    runs = [_run(table, settings, *parts) for parts in _splits(table, settings.seed)]
     history = _mean([run.history for run in runs], [float(len(run.rows)) for run in runs])
     epoch, strength = _best(history)
     right, judged = np.zeros((2, len(table.labels)), bool)
@@ -71,15 +71,15 @@ def validate(table: FeatureTable, plan: Plan) -> HeadResult:
         right=right,
         judged=judged,
         loss=float(history.validation_loss[epoch, strength]),
-        strength=plan.strengths[strength],
+        strength=settings.strengths[strength],
         epochs=epoch + 1,
         history=History(*(values[:, strength] for values in history.columns())),
     )
 
 
-def refit(table: FeatureTable, plan: Plan, result: HeadResult) -> Head:
+def refit(table: FeatureTable, settings: HeadSettings, result: HeadResult) -> Head:
     """Train a head once more with the chosen strength and epochs, on every row, training and validation."""
-    alone = replace(plan, strengths=(result.strength,))
+    alone = replace(settings, strengths=(result.strength,))
     return linear.refit(table.examples(table.everything), alone, result.epochs)
 
 
@@ -99,14 +99,14 @@ def _splits(table: FeatureTable, seed: int) -> Iterable[tuple[Rows, Rows]]:
     return [(table.everything[: table.train], table.everything[table.train :])]
 
 
-def _run(table: FeatureTable, plan: Plan, train: Rows, validation: Rows) -> _Run:
+def _run(table: FeatureTable, settings: HeadSettings, train: Rows, validation: Rows) -> _Run:
     unseen = table.examples(validation)
     right: list[Flags] = []
 
     def watch(probabilities: Floats) -> None:
         right.append(probabilities.argmax(-1) == unseen.labels[:, None])
 
-    history = linear.train(table.examples(train), unseen, plan, watch)
+    history = linear.train(table.examples(train), unseen, settings, watch)
     return _Run(validation, np.stack(right), history)
 
 

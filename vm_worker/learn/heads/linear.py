@@ -76,7 +76,7 @@ class FeatureRows:
 
 
 @dataclass(frozen=True)
-class Plan:
+class HeadSettings:
     """The settings of a training of heads."""
 
     classes: int
@@ -110,17 +110,17 @@ class History:
 class Bank:
     """Heads of several L2 strengths, trained together on the same examples, epoch by epoch."""
 
-    def __init__(self, examples: FeatureRows, plan: Plan) -> None:
-        self._plan = plan
+    def __init__(self, examples: FeatureRows, settings: HeadSettings) -> None:
+        self._settings = settings
         self._mean, self._scale = standardisation(examples.features)
         self._x = self._standardised(examples.features)
         self._y = examples.labels
-        columns = len(plan.strengths) * plan.classes
+        columns = len(settings.strengths) * settings.classes
         self._weights = np.zeros((self._x.shape[1], columns), np.float32)  # the last row is the bias
         self._moments = (np.zeros_like(self._weights), np.zeros_like(self._weights))
-        self._decay = np.repeat(np.asarray(plan.strengths, np.float32), plan.classes)
+        self._decay = np.repeat(np.asarray(settings.strengths, np.float32), settings.classes)
         self._batch = batch_of(len(self._y))
-        self._order = np.random.default_rng(plan.seed)
+        self._order = np.random.default_rng(settings.seed)
         self._step = 0
 
     def epoch(self) -> None:
@@ -140,9 +140,9 @@ class Bank:
 
     def head(self, strength: int) -> Head:
         """Return the head of the strength with this number, as it is now."""
-        columns = slice(strength * self._plan.classes, (strength + 1) * self._plan.classes)
+        columns = slice(strength * self._settings.classes, (strength + 1) * self._settings.classes)
         kernel, bias = self._weights[:-1, columns].copy(), self._weights[-1, columns].copy()
-        return Head(self._mean, self._scale, kernel, bias, self._plan.strengths[strength])
+        return Head(self._mean, self._scale, kernel, bias, self._settings.strengths[strength])
 
     def _standardised(self, features: Floats) -> Floats:
         x = np.ones((len(features), features.shape[1] + 1), np.float32)
@@ -151,7 +151,7 @@ class Bank:
         return x
 
     def _softmax(self, x: Floats) -> Floats:
-        return softmax((x @ self._weights).reshape(len(x), -1, self._plan.classes))
+        return softmax((x @ self._weights).reshape(len(x), -1, self._settings.classes))
 
     def _descend(self, x: Floats, y: Rows) -> None:
         error = self._softmax(x)
@@ -163,7 +163,7 @@ class Bank:
     def _adam(self, gradient: Floats) -> None:
         first, second = self._moments
         slow, fast, tiny = ADAM
-        total = self._plan.epochs * -(-len(self._y) // self._batch)
+        total = self._settings.epochs * -(-len(self._y) // self._batch)
         rate = RATE * 0.5 * (1 + np.cos(np.pi * self._step / total))
         self._step += 1
         first += (1 - slow) * (gradient - first)
@@ -172,12 +172,14 @@ class Bank:
         self._weights -= np.float32(rate) * first / (np.sqrt(second) + np.float32(tiny))
 
 
-def train(train: FeatureRows, validation: FeatureRows, plan: Plan, watch: Callable[[Floats], None]) -> History:
+def train(
+    train: FeatureRows, validation: FeatureRows, settings: HeadSettings, watch: Callable[[Floats], None]
+) -> History:
     """Train all epochs; after each, `watch` gets the validation probabilities (m, strengths, k)."""
     rows = []
     with threadpool_limits(**ONE_THREAD):
-        bank = Bank(train, plan)
-        for _ in range(plan.epochs):
+        bank = Bank(train, settings)
+        for _ in range(settings.epochs):
             bank.epoch()
             probabilities = bank.probabilities(validation.features)
             watch(probabilities)
@@ -186,10 +188,10 @@ def train(train: FeatureRows, validation: FeatureRows, plan: Plan, watch: Callab
     return History(*np.stack(rows, axis=1))
 
 
-def refit(examples: FeatureRows, plan: Plan, epochs: int) -> Head:
-    """Train a head of the plan's only strength, and stop after so many epochs of the plan's schedule."""
+def refit(examples: FeatureRows, settings: HeadSettings, epochs: int) -> Head:
+    """Train a head at the only strength of the settings, and stop after so many epochs of their schedule."""
     with threadpool_limits(**ONE_THREAD):
-        bank = Bank(examples, plan)
+        bank = Bank(examples, settings)
         for _ in range(epochs):
             bank.epoch()
     return replace(bank.head(0), epochs=epochs)

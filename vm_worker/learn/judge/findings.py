@@ -10,7 +10,7 @@ import numpy as np
 
 from vm_worker.learn.budget import Budget
 from vm_worker.learn.heads.head_validation import FeatureTable, HeadResult
-from vm_worker.learn.heads.linear import Plan
+from vm_worker.learn.heads.linear import HeadSettings
 from vm_worker.learn.judge.learning_curve import SHARES, learning_curve
 from vm_worker.learn.judge.out_of_fold import OutOfFold, out_of_fold
 from vm_worker.learn.judge.suspects import Suspect, suspects
@@ -35,13 +35,13 @@ class Findings:
         np.savez(path, probabilities=probabilities, labels=labels)
 
 
-def make_findings(table: FeatureTable, plan: Plan, result: HeadResult, budget: Budget) -> Findings:
+def make_findings(table: FeatureTable, settings: HeadSettings, result: HeadResult, budget: Budget) -> Findings:
     """Find the suspects, and compute the learning curve where the budget suffices for it too.
 
     `table` has the winner's features and `result` its validation figures.
     """
     started = time.monotonic()
-    unseen = out_of_fold(table, plan, result)
+    unseen = out_of_fold(table, settings, result)
     found = tuple(suspects(unseen.probabilities, unseen.labels))
     in_time = CURVE_COST * (time.monotonic() - started) < budget.remaining()
-    return Findings(unseen, found, learning_curve(table, plan, result, unseen) if in_time else None)
+    return Findings(unseen, found, learning_curve(table, settings, result, unseen) if in_time else None)

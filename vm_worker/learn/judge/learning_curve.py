@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from vm_worker.learn.heads import folds
 from vm_worker.learn.heads.head_validation import FeatureTable, HeadResult
-from vm_worker.learn.heads.linear import Plan
+from vm_worker.learn.heads.linear import HeadSettings
 from vm_worker.learn.judge.out_of_fold import OutOfFold, by_others
 from vm_worker.results.candidates import LearningCurve, LearningPoint
 
@@ -22,13 +22,13 @@ LITTLE_GAIN = 0.02  # of accuracy; more photos hardly help where the whole inter
 Scores = NDArray[np.float64]
 
 
-def learning_curve(table: FeatureTable, plan: Plan, result: HeadResult, unseen: OutOfFold) -> LearningCurve:
+def learning_curve(table: FeatureTable, settings: HeadSettings, result: HeadResult, unseen: OutOfFold) -> LearningCurve:
     """Train the chosen head on fewer photos, and conclude whether more would help.
 
     Half of the photos is compared with all, judged photo by judged photo, so that the choice of the judged photos
     does not add to the standard error.
     """
-    right = {share: _right(table, plan, result, unseen, share) for share in SHARES}
+    right = {share: _right(table, settings, result, unseen, share) for share in SHARES}
     right[1.0] = unseen.right.astype(np.float64)
     images = float(np.mean([len(train) for train, _ in unseen.splits]))
     points = [
@@ -41,15 +41,15 @@ def learning_curve(table: FeatureTable, plan: Plan, result: HeadResult, unseen: 
     return LearningCurve(tuple(points), verdict, _answer(verdict, points[-2:], gain, error))
 
 
-def _right(table: FeatureTable, plan: Plan, result: HeadResult, unseen: OutOfFold, share: float) -> Scores:
+def _right(table: FeatureTable, settings: HeadSettings, result: HeadResult, unseen: OutOfFold, share: float) -> Scores:
     """Return (n,) the share of the draws in which each photo was right, 0..1."""
     draws = 1 if len(table.labels) >= folds.ENOUGH else DRAWS
     right = np.zeros(len(table.labels))
     for draw in range(draws):
         for train, judged in unseen.splits:
-            order = folds.interleaved(table.labels[train], plan.seed + draw)
+            order = folds.interleaved(table.labels[train], settings.seed + draw)
             part = train[order[: max(2, round(share * len(train)))]]
-            probabilities = by_others(table, plan, result, part, judged)
+            probabilities = by_others(table, settings, result, part, judged)
             right[judged] += (probabilities.argmax(axis=1) == table.labels[judged]) / draws
     return right
 

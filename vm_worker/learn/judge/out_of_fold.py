@@ -9,7 +9,7 @@ import numpy as np
 from vm_worker.learn.arrays import Flags, Floats, Rows
 from vm_worker.learn.heads import folds, linear
 from vm_worker.learn.heads.head_validation import FeatureTable, HeadResult
-from vm_worker.learn.heads.linear import Plan
+from vm_worker.learn.heads.linear import HeadSettings
 
 
 @dataclass(frozen=True)
@@ -27,21 +27,21 @@ class OutOfFold:
         return right
 
 
-def out_of_fold(table: FeatureTable, plan: Plan, result: HeadResult) -> OutOfFold:
+def out_of_fold(table: FeatureTable, settings: HeadSettings, result: HeadResult) -> OutOfFold:
     """Train a head of the chosen strength and epochs for each fold, and judge the fold's photos by it.
 
     Raises ValueError where there are fewer groups of duplicates than folds.
     """
-    splits = tuple(folds.cut(table.labels, table.groups, _folds(table.labels), plan.seed))
-    probabilities = np.zeros((len(table.labels), plan.classes), np.float32)
+    splits = tuple(folds.cut(table.labels, table.groups, _folds(table.labels), settings.seed))
+    probabilities = np.zeros((len(table.labels), settings.classes), np.float32)
     for train, judged in splits:
-        probabilities[judged] = by_others(table, plan, result, train, judged)
+        probabilities[judged] = by_others(table, settings, result, train, judged)
     return OutOfFold(probabilities, table.labels, splits)
 
 
-def by_others(table: FeatureTable, plan: Plan, result: HeadResult, train: Rows, judged: Rows) -> Floats:
+def by_others(table: FeatureTable, settings: HeadSettings, result: HeadResult, train: Rows, judged: Rows) -> Floats:
     """Return the probabilities (m, k) of the rows `judged` (m,), by a head trained on the rows `train`."""
-    alone = replace(plan, strengths=(result.strength,))
+    alone = replace(settings, strengths=(result.strength,))
     head = linear.refit(table.examples(train), alone, result.epochs)
     return head.probabilities(table.features[judged])
 

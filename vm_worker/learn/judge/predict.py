@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from vm_worker.intake.mapped import taken
+from vm_worker.intake.memory_maps import taken
 from vm_worker.learn.features import extraction
 
 

@@ -19,7 +19,7 @@ from vm_worker.learn.features import extraction
 from vm_worker.learn.features.engines import BATCH
 from vm_worker.learn.features.extraction import Extract, alone
 from vm_worker.learn.heads import head_validation
-from vm_worker.learn.heads.linear import Head, Plan
+from vm_worker.learn.heads.linear import Head, HeadSettings
 from vm_worker.learn.judge.findings import Findings, make_findings
 from vm_worker.learn.judge.suspects import suspect_rows
 from vm_worker.learn.labels import LabelledPhotos
@@ -110,7 +110,9 @@ class _SelectionRun:
         self.photos = Photos.from_dataset(request.dataset, request.options.seed, request.folder, request.extract)
         finishing = request.finishing or self._test_seconds
         self.times = TimeShares(request.budget, len(self.photos.rows), request.options.trials != 0, finishing)
-        self.plan = Plan(len(request.dataset.truth.classes), request.options.epochs, request.options.seed)
+        self.head_settings = HeadSettings(
+            len(request.dataset.truth.classes), request.options.epochs, request.options.seed
+        )
 
     def candidate(self, backbone: Backbone) -> CandidateFeatures:
         """Return a candidate that has no features yet."""
@@ -136,7 +138,7 @@ class _SelectionRun:
         options, measured = self.request.options, first.measure()
         self.times = self.times.with_speed(first.backbone, measured.plain)
         trials = quote.expected_trials(options.search, options.trials)
-        work = quote.QuotedWork(backbones, len(self.photos.rows), self.plan.classes, trials)
+        work = quote.QuotedWork(backbones, len(self.photos.rows), self.head_settings.classes, trials)
         self._sink(LearningQuote(quote.seconds(work, measured) + self._scratch.seconds, measured.plain))
 
     def report(self, part: float, message: str) -> None:
@@ -163,7 +165,7 @@ class _SelectionRun:
     def validate(self, candidate: CandidateFeatures) -> None:
         """Train and validate heads on the candidate's features, and enter it into the table."""
         started, key, features = time.monotonic(), candidate.backbone.key, candidate.table()
-        result = head_validation.validate(features, self.plan)
+        result = head_validation.validate(features, self.head_settings)
         heads_seconds = time.monotonic() - started
         entry = Candidate(
             backbone=candidate.backbone,
@@ -219,7 +221,7 @@ class _SelectionRun:
         )
 
     def _refitted(self, best: Candidate) -> Head:
-        return head_validation.refit(best.features, self.plan, best.result)
+        return head_validation.refit(best.features, self.head_settings, best.result)
 
     def _findings(self, best: CandidateRecord) -> Findings:
         """Return the findings, without any where a pass over the folds may not fit into their share of the time.
@@ -229,7 +231,7 @@ class _SelectionRun:
         budget = self.request.budget.share(FINDINGS_SHARE)
         if budget.remaining() < best.heads_seconds:
             return Findings(None, None, None)
-        return make_findings(best.candidate.features, self.plan, best.candidate.result, budget)
+        return make_findings(best.candidate.features, self.head_settings, best.candidate.result, budget)
 
 
 def _not_pruned(run: _SelectionRun, candidates: list[CandidateFeatures]) -> Iterator[CandidateFeatures]:

@@ -15,7 +15,7 @@ from vm_worker.executors.executor import OutOfMemory, TaskFailed
 from vm_worker.learn.arrays import Floats
 from vm_worker.learn.judge.scores import Score
 from vm_worker.learn.tune.messages import Finished, LastTraining
-from vm_worker.learn.tune.plan import Plan
+from vm_worker.learn.tune.plan import TuningPlan
 from vm_worker.learn.tune.progress import TuningProgress
 from vm_worker.learn.tune.task_runner import TaskRunner
 from vm_worker.learn.tune.trial_table import JudgedTrial, TrialTable, again, gain, judged_row, leads
@@ -38,7 +38,7 @@ class Delivery:
     """The choice of the model that is best on the validation part, and its last training."""
 
     def __init__(
-        self, plan: Plan, table: TrialTable, runner: TaskRunner, progress: TuningProgress, target: Path
+        self, plan: TuningPlan, table: TrialTable, runner: TaskRunner, progress: TuningProgress, target: Path
     ) -> None:
         """Prepare the choice. `target` is the file that the delivered weights are written to."""
         self._plan, self._table, self._runner, self._progress = plan, table, runner, progress

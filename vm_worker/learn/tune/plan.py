@@ -19,7 +19,7 @@ class NotTuned(Exception):
 
 
 @dataclass(frozen=True)
-class Plan:
+class TuningPlan:
     """The facts and decisions before the first trial."""
 
     products: str  # the dtype that convolutions multiply in
@@ -40,7 +40,7 @@ class PlanRequest:
     committed: tuple[TrialResult, ...]  # of earlier attempts
 
 
-def make_plan(request: PlanRequest, runner: TaskRunner) -> Plan:
+def make_plan(request: PlanRequest, runner: TaskRunner) -> TuningPlan:
     """Measure the network and prepare. Raises NotTuned, and OutOfMemory or TaskFailed where a task fails."""
     surveyed = runner.survey(request.images_per_second)
     timetable = Timetable(Speeds.of(surveyed, request.counts), runner.budget)
@@ -52,7 +52,7 @@ def make_plan(request: PlanRequest, runner: TaskRunner) -> Plan:
     if prepared is None:
         raise NotTuned(LATE)
     timetable.filled(cut)
-    return Plan(surveyed.products, timetable, rule, cut, prepared)
+    return TuningPlan(surveyed.products, timetable, rule, cut, prepared)
 
 
 def _committed_rule(results: Iterable[TrialResult]) -> Recipe | None:

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from vm_worker.intake.mapped import taken
+from vm_worker.intake.memory_maps import taken
 from vm_worker.learn.arrays import Floats, Rows
 from vm_worker.learn.budget import Budget
 from vm_worker.learn.features import activations, openvino
@@ -25,7 +25,7 @@ from vm_worker.learn.features.activations import (
 from vm_worker.learn.features.extraction import BATCH, Source, forward
 from vm_worker.learn.features.views import Viewing, random_views
 from vm_worker.learn.heads import linear
-from vm_worker.learn.heads.linear import FeatureRows, Head, Plan
+from vm_worker.learn.heads.linear import FeatureRows, Head, HeadSettings
 from vm_worker.learn.networks import assemble, build
 from vm_worker.learn.networks.catalogue import CATALOGUE, Backbone, Cut
 from vm_worker.learn.networks.fold_batchnorm import folded
@@ -169,9 +169,9 @@ class SplitNetwork:
 
     def _refitted(self, rows: Rows, views: int) -> Head:
         head, tuning = self.selected, self.tuning
-        plan = Plan(tuning.classes, tuning.epochs, tuning.seed, (head.strength,))
+        settings = HeadSettings(tuning.classes, tuning.epochs, tuning.seed, (head.strength,))
         flat = np.concatenate([taken(view, rows) for view in self.features()[:views]])
-        return linear.refit(FeatureRows(flat, np.tile(self.labels[rows], views)), plan, head.epochs)
+        return linear.refit(FeatureRows(flat, np.tile(self.labels[rows], views)), settings, head.epochs)
 
     def validation_probabilities(self, head: Head) -> Floats:
         """Return the head's probabilities (m, k) of the unchanged validation photos."""

@@ -24,7 +24,7 @@ from vm_worker.learn.progress_events import ProgressSink
 from vm_worker.learn.tune.delivery import Delivered, Delivery
 from vm_worker.learn.tune.fine_tuning import FineTuning, Recipes
 from vm_worker.learn.tune.messages import TrialResult
-from vm_worker.learn.tune.plan import NO_TIME, NotTuned, Plan, PlanRequest, make_plan
+from vm_worker.learn.tune.plan import NO_TIME, NotTuned, PlanRequest, TuningPlan, make_plan
 from vm_worker.learn.tune.progress import TuningProgress, curve_point
 from vm_worker.learn.tune.recipe import Recipe
 from vm_worker.learn.tune.task_runner import TaskRunner
@@ -124,7 +124,7 @@ def _tuned(request: TuneRequest, executor: Executor, progress: TuningProgress) -
     return _outcome(request, plan, table, delivered, outcome)
 
 
-def _planned(request: TuneRequest, runner: TaskRunner, committed: dict[str, TrialResult]) -> Plan:
+def _planned(request: TuneRequest, runner: TaskRunner, committed: dict[str, TrialResult]) -> TuningPlan:
     counts = RowCounts(*(len(request.dataset.rows(part)) for part in (Part.TRAIN, Part.VALIDATION)))
     backbone, results = CATALOGUE[request.chosen.weight.key], tuple(committed.values())
     wanted = PlanRequest(backbone, request.images_per_second, counts, request.options.epochs, results)
@@ -152,7 +152,9 @@ def _searched(request: TuneRequest, study: FineTuning, rule: Recipe, executor: E
     return loop.run()
 
 
-def _outcome(request: TuneRequest, plan: Plan, table: TrialTable, delivered: Delivered, outcome: str) -> FineTuned:
+def _outcome(
+    request: TuneRequest, plan: TuningPlan, table: TrialTable, delivered: Delivered, outcome: str
+) -> FineTuned:
     points = table.best.result.points if table.best else ()
     return FineTuned(
         better=delivered.weights is not None,

@@ -7,7 +7,7 @@ import pytest
 
 from vm_worker.learn.heads import folds, head_validation
 from vm_worker.learn.heads.head_validation import FeatureTable
-from vm_worker.learn.heads.linear import Plan
+from vm_worker.learn.heads.linear import HeadSettings
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def table(random: np.random.Generator, rows: int, signal: float, train: int | No
 @pytest.mark.parametrize("rows", [240, 1200], ids=["folds", "fixed part"])
 def test_noise_is_judged_as_noise(rows: int) -> None:
     """Check for a leak of judged rows into training: a head on 64 random features can learn 240 rows by heart."""
-    result = head_validation.validate(table(np.random.default_rng(0), rows, signal=0.0), Plan(4, 20, 0))
+    result = head_validation.validate(table(np.random.default_rng(0), rows, signal=0.0), HeadSettings(4, 20, 0))
     assert 0.15 < result.accuracy < 0.36
     assert result.history.accuracy.max() > result.accuracy
 
@@ -65,26 +65,26 @@ def test_noise_is_judged_as_noise(rows: int) -> None:
 def test_duplicates_across_the_folds_do_not_help() -> None:
     one = table(np.random.default_rng(0), 120, signal=0.0)
     twice = FeatureTable(np.tile(one.features, (2, 1)), np.tile(one.labels, 2), np.tile(one.groups, 2), 180)
-    assert head_validation.validate(twice, Plan(4, 20, 0)).accuracy < 0.4
+    assert head_validation.validate(twice, HeadSettings(4, 20, 0)).accuracy < 0.4
 
 
 def test_a_signal_is_found_and_every_row_is_judged() -> None:
     found = table(np.random.default_rng(0), 240, signal=4.0)
-    result = head_validation.validate(found, Plan(4, 20, 0))
+    result = head_validation.validate(found, HeadSettings(4, 20, 0))
     assert result.accuracy > 0.9
     assert result.total == 240 and result.correct == result.right.sum()
     assert result.history.validation_accuracy.shape == (20,)
 
 
 def test_only_the_fixed_validation_part_judges_a_large_set() -> None:
-    result = head_validation.validate(table(np.random.default_rng(0), 1200, signal=2.0), Plan(4, 10, 0))
+    result = head_validation.validate(table(np.random.default_rng(0), 1200, signal=2.0), HeadSettings(4, 10, 0))
     assert np.flatnonzero(result.judged).tolist() == list(range(900, 1200))
 
 
 def test_the_final_head_has_learnt_from_training_and_validation() -> None:
     found = table(np.random.default_rng(0), 240, signal=2.0)
-    plan = Plan(4, 20, 0)
-    result = head_validation.validate(found, plan)
-    head = head_validation.refit(found, plan, result)
+    settings = HeadSettings(4, 20, 0)
+    result = head_validation.validate(found, settings)
+    head = head_validation.refit(found, settings, result)
     assert (head.strength, head.epochs) == (result.strength, result.epochs)
     np.testing.assert_allclose(head.mean, found.features.mean(0), atol=1e-5)

@@ -10,7 +10,7 @@ from sklearn.datasets import load_digits, make_classification
 from sklearn.linear_model import LogisticRegression
 
 from vm_worker.learn.heads import linear
-from vm_worker.learn.heads.linear import FeatureRows, Head, Plan
+from vm_worker.learn.heads.linear import FeatureRows, Head, HeadSettings
 
 
 def hard_set(seed: int) -> tuple[FeatureRows, FeatureRows]:
@@ -39,8 +39,8 @@ def best_regression(train: FeatureRows, judge: FeatureRows) -> float:
 @pytest.mark.parametrize("sets", [hard_set(0), hard_set(1), digits()], ids=["hard", "hard again", "digits"])
 def test_the_best_head_is_within_half_a_point_of_logistic_regression(sets: tuple[FeatureRows, FeatureRows]) -> None:
     train, judge = sets
-    plan = Plan(int(train.labels.max()) + 1, 40, 0)
-    history = linear.train(train, judge, plan, lambda _: None)
+    settings = HeadSettings(int(train.labels.max()) + 1, 40, 0)
+    history = linear.train(train, judge, settings, lambda _: None)
     assert history.validation_accuracy.shape == (40, len(linear.STRENGTHS))
     assert history.validation_accuracy[-1].max() >= best_regression(train, judge) - 0.005
 
@@ -51,11 +51,11 @@ def test_in_blocks_or_at_once_is_the_same(block: int, monkeypatch: pytest.Monkey
     mean, scale = linear.standardisation(train.features)
     np.testing.assert_allclose(mean, train.features.mean(0, dtype=np.float64), rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(scale, train.features.std(0, dtype=np.float64), rtol=1e-5)
-    at_once = linear.refit(train, Plan(4, 3, 0, (0.01,)), 3).probabilities(judge.features)
+    at_once = linear.refit(train, HeadSettings(4, 3, 0, (0.01,)), 3).probabilities(judge.features)
     monkeypatch.setattr(linear, "BLOCK", block)
-    in_blocks = linear.refit(train, Plan(4, 3, 0, (0.01,)), 3).probabilities(judge.features)
+    in_blocks = linear.refit(train, HeadSettings(4, 3, 0, (0.01,)), 3).probabilities(judge.features)
     np.testing.assert_allclose(in_blocks, at_once, atol=1e-5)
-    bank = linear.Bank(train, Plan(4, 3, 0, (0.01,)))
+    bank = linear.Bank(train, HeadSettings(4, 3, 0, (0.01,)))
     bank.epoch()
     folded = bank.head(0).probabilities(judge.features)  # made without standardised features
     np.testing.assert_allclose(bank.probabilities(judge.features)[:, 0], folded, atol=1e-4)
@@ -64,29 +64,29 @@ def test_in_blocks_or_at_once_is_the_same(block: int, monkeypatch: pytest.Monkey
 def test_every_strength_is_trained_as_if_alone() -> None:
     train, judge = hard_set(0)
     strengths = (1e-3, 1e-1)
-    together = linear.train(train, judge, Plan(4, 5, 0, strengths), lambda _: None)
-    alone = linear.train(train, judge, Plan(4, 5, 0, strengths[1:]), lambda _: None)
+    together = linear.train(train, judge, HeadSettings(4, 5, 0, strengths), lambda _: None)
+    alone = linear.train(train, judge, HeadSettings(4, 5, 0, strengths[1:]), lambda _: None)
     np.testing.assert_allclose(together.validation_loss[:, 1:], alone.validation_loss, rtol=1e-4)
 
 
 def test_the_loss_falls_and_more_strength_means_smaller_kernels() -> None:
     train, judge = hard_set(0)
-    history = linear.train(train, judge, Plan(4, 20, 0), lambda _: None)
+    history = linear.train(train, judge, HeadSettings(4, 20, 0), lambda _: None)
     assert (history.loss[-1, :4] < history.loss[0, :4]).all()
-    sizes = [np.abs(linear.refit(train, Plan(4, 20, 0, (s,)), 20).kernel).sum() for s in (1e-3, 1e-1, 3.0)]
+    sizes = [np.abs(linear.refit(train, HeadSettings(4, 20, 0, (s,)), 20).kernel).sum() for s in (1e-3, 1e-1, 3.0)]
     assert sizes == sorted(sizes, reverse=True)
 
 
 def test_the_same_seed_gives_the_same_head_and_another_another() -> None:
     train, _ = hard_set(0)
-    one, same, other = (linear.refit(train, Plan(4, 5, seed, (0.1,)), 3) for seed in (0, 0, 1))
+    one, same, other = (linear.refit(train, HeadSettings(4, 5, seed, (0.1,)), 3) for seed in (0, 0, 1))
     np.testing.assert_array_equal(one.kernel, same.kernel)
     assert not np.array_equal(one.kernel, other.kernel)
 
 
 def test_a_head_survives_its_file_and_folds_into_one_layer(tmp_path: Path) -> None:
     train, judge = hard_set(0)
-    head = linear.refit(train, Plan(4, 5, 0, (0.1,)), 3)
+    head = linear.refit(train, HeadSettings(4, 5, 0, (0.1,)), 3)
     head.save(tmp_path / "head.npz")
     loaded = Head.load(tmp_path / "head.npz")
     assert (loaded.strength, loaded.epochs) == (0.1, 3)
@@ -100,5 +100,5 @@ def test_a_feature_that_never_changes_does_no_harm() -> None:
     train, _ = hard_set(0)
     features = train.features.copy()
     features[:, 7] = 3.0
-    head = linear.refit(FeatureRows(features, train.labels), Plan(4, 5, 0, (0.1,)), 5)
+    head = linear.refit(FeatureRows(features, train.labels), HeadSettings(4, 5, 0, (0.1,)), 5)
     assert np.isfinite(head.probabilities(features)).all()

@@ -12,7 +12,7 @@ from scipy.optimize import minimize_scalar
 from vm_worker.learn.budget import Budget
 from vm_worker.learn.heads import head_validation
 from vm_worker.learn.heads.head_validation import FeatureTable
-from vm_worker.learn.heads.linear import Plan, softmax
+from vm_worker.learn.heads.linear import HeadSettings, softmax
 from vm_worker.learn.judge import calibration, learning_curve
 from vm_worker.learn.judge.findings import Findings, make_findings
 from vm_worker.learn.judge.out_of_fold import out_of_fold
@@ -101,7 +101,7 @@ def table(count: int, signal: float, wrong: int = 0, seed: int = 0) -> FeatureTa
     return FeatureTable(features.astype(np.float32), labels.astype(np.int64), np.arange(count), count * 3 // 4)
 
 
-PLAN = Plan(3, 12, 0)
+PLAN = HeadSettings(3, 12, 0)
 
 
 def test_no_head_judges_a_photo_that_it_was_trained_on() -> None:

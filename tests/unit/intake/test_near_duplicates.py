@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy.fft import dctn
 
-from vm_worker.intake import near
+from vm_worker.intake import near_duplicates
 from vm_worker.intake.groups import Groups, PhotoDigests, group
 
 Grey = NDArray[np.uint8]
@@ -42,7 +42,7 @@ def sizes(groups: Groups) -> list[int]:
 def test_a_thumbnail_is_the_mean_of_each_cell() -> None:
     square = np.zeros((64, 64, 3), np.uint8)
     square[:2, :2] = [[(255, 0, 0), (0, 255, 0)], [(0, 0, 255), (255, 255, 255)]]
-    grey = near.thumbnail(square)
+    grey = near_duplicates.thumbnail(square)
     assert grey.shape == (32, 32) and grey.dtype == np.uint8
     assert grey[0, 0] == round(2 * 255 / 4) and grey[1:].max() == 0
 
@@ -51,42 +51,42 @@ def test_the_hash_is_the_usual_one() -> None:
     grey = np.random.default_rng(0).integers(0, 256, (50, 32, 32)).astype(np.uint8)
     low = dctn(grey.astype(float), axes=(1, 2))[:, :8, :8].reshape(50, 64)
     bits = low > np.median(low, axis=1, keepdims=True)
-    differing = np.bitwise_count(np.packbits(bits, axis=1).view(np.uint64).ravel() ^ near.hashes(grey))
+    differing = np.bitwise_count(np.packbits(bits, axis=1).view(np.uint64).ravel() ^ near_duplicates.hashes(grey))
     assert differing.max() <= 2  # our matrix is rounded
     assert differing.mean() < 0.1
 
 
 def test_a_flat_picture_has_no_random_bits() -> None:
     flat = np.stack([np.full((32, 32), value, np.uint8) for value in range(0, 256, 5)])
-    assert len(set(near.hashes(flat)[1:].tolist())) == 1
+    assert len(set(near_duplicates.hashes(flat)[1:].tolist())) == 1
 
 
 def test_communities_are_those_of_all_pairs() -> None:
     ramps = np.linspace(0, 90, 32)[None, None, :] + np.arange(0, 60, 1.4)[:, None, None] + np.zeros((1, 32, 1))
     plain = noisy(ramps.astype(np.uint8))
     grey = np.concatenate([pictures(60), noisy(pictures(60)), plain])
-    codes = near.hashes(grey)
-    alike = np.bitwise_count(codes[:, None] ^ codes[None, :]) <= near.HASH_BITS
-    alike &= np.abs(grey[:, None].astype(int) - grey[None, :]).mean(axis=(2, 3)) <= near.MEAN_DIFFERENCE
+    codes = near_duplicates.hashes(grey)
+    alike = np.bitwise_count(codes[:, None] ^ codes[None, :]) <= near_duplicates.HASH_BITS
+    alike &= np.abs(grey[:, None].astype(int) - grey[None, :]).mean(axis=(2, 3)) <= near_duplicates.MEAN_DIFFERENCE
     expected = np.arange(len(grey))
     for _ in range(len(grey)):
         least = np.where(alike, expected[None, :], len(grey)).min(axis=1)
         if (least == expected).all():
             break
         expected = least
-    assert (near.communities(grey) == expected).all()
+    assert (near_duplicates.communities(grey) == expected).all()
     assert len(np.unique(expected[:120])) < 64
     shuffled = np.random.default_rng(2).permutation(len(grey))
-    found = near.communities(grey[shuffled])
+    found = near_duplicates.communities(grey[shuffled])
     assert ((found[:, None] == found[None, :]) == (expected[shuffled][:, None] == expected[shuffled][None, :])).all()
 
 
 def test_brightness_alone_parts_pictures_of_one_layout() -> None:
     grey = pictures(1)
     both = np.concatenate([grey, grey + np.uint8(7), grey + np.uint8(5)])
-    assert len(set(near.hashes(both).tolist())) == 1
-    assert near.communities(both[:2]).tolist() == [0, 1]
-    assert near.communities(both).tolist() == [0, 0, 0]  # the third one is near to both
+    assert len(set(near_duplicates.hashes(both).tolist())) == 1
+    assert near_duplicates.communities(both[:2]).tolist() == [0, 1]
+    assert near_duplicates.communities(both).tolist() == [0, 0, 0]  # the third one is near to both
 
 
 def test_near_copies_count_within_a_class_only() -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vm_worker.intake.mapped import created, give_back, taken
+from vm_worker.intake.memory_maps import created, give_back, taken
 
 ROWS, SIDE = 400, 224  # 60 MB
 
@@ -75,7 +75,7 @@ def test_too_large_a_file_is_an_error_and_not_the_end(tmp_path: Path) -> None:
 def test_a_full_disk_is_an_error_and_not_the_end(tmp_path: Path) -> None:
     """Check on a file system of 1 MB, where this user may mount one, with a file of 5 MB."""
     program = (
-        "import sys, numpy as np; from pathlib import Path; from vm_worker.intake.mapped import created\n"
+        "import sys, numpy as np; from pathlib import Path; from vm_worker.intake.memory_maps import created\n"
         "try: created(Path(sys.argv[1]) / 'x.npy', np.float32, (1000, 1280))[:] = 1\n"
         "except OSError as error: print(error.errno)\n"
     )
