@@ -9,13 +9,16 @@ from collections.abc import Iterator
 import pytest
 
 from infra.emulator.signatures.keys import ensure_key
-from tests.ordering import rank, skipped_line
+from tests.ordering import rank, skipped_line, without_coverage
 from tests.servers import ACCOUNT, EmulatorUnderTest, running_emulator
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest files first."""
+    """Put the longest files first, and mark the tests whose coverage is not measured."""
     items.sort(key=lambda item: rank(item.nodeid))
+    for item in items:
+        if without_coverage(item.nodeid):
+            item.add_marker("no_cover")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -29,6 +32,15 @@ def interrupts_are_heard() -> None:
     """A run in the background is born deaf to Ctrl-C, and so would be the programs that the tests interrupt."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def children_without_coverage(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Keep coverage out of the child processes of tests that are not measured themselves."""
+    with pytest.MonkeyPatch.context() as patch:
+        if without_coverage(request.node.nodeid):
+            patch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
+        yield
 
 
 @pytest.fixture(autouse=True)

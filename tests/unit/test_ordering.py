@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import re
+import tomllib
 
-from tests.ordering import LONGEST, rank, skipped_line
+from tests.ordering import LONGEST, WITHOUT_COVERAGE, rank, skipped_line
 from tests.sources import ROOT
 
 
-def test_the_files_that_go_first_are_there() -> None:
-    assert [file for file in LONGEST if not (ROOT / file).is_file()] == []
+def test_the_files_that_are_named_are_there() -> None:
+    assert [file for file in (*LONGEST, *WITHOUT_COVERAGE) if not (ROOT / file).exists()] == []
+
+
+def test_no_file_with_a_floor_of_coverage_is_left_out_of_its_report() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    left_out = settings["tool"]["coverage"]["run"]["omit"]
+    floor = re.findall(r"^COVERED := (.*)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M)
+    assert floor and not [one for one in left_out if one in ",".join(floor)]
 
 
 def test_the_longest_file_goes_first_and_the_others_keep_their_order() -> None:
