@@ -32,16 +32,23 @@ HEAD = Head(
 )
 
 
+RANDOM = replace(HEAD, kernel=np.random.default_rng(0).normal(0, 0.1, (1280, 3)).astype(np.float32))
+
+
+@pytest.fixture(scope="module")
+def network(photos: LabelledPhotos, tmp_path_factory: pytest.TempPathFactory) -> SplitNetwork:
+    """Return a network with a random head. It is built once, as a job's trials share theirs."""
+    chosen = SelectedNetwork(weight(KEY), RANDOM)
+    return SplitNetwork(write_inputs(photos, chosen, Options(), tmp_path_factory.mktemp("network")))
+
+
 @pytest.mark.parametrize("cut", [CUT, EVERYTHING.layer])
-def test_the_two_halves_of_a_cut_make_the_whole(cut: str, photos: LabelledPhotos, tmp_path: Path) -> None:
-    kernel = np.random.default_rng(0).normal(0, 0.1, (1280, 3)).astype(np.float32)
-    chosen = SelectedNetwork(weight(KEY), replace(HEAD, kernel=kernel))
-    network = SplitNetwork(write_inputs(photos, chosen, Options(), tmp_path))
+def test_the_two_halves_of_a_cut_make_the_whole(cut: str, network: SplitNetwork, photos: LabelledPhotos) -> None:
     inputs = network.inputs(cut, Views(1), Budget.of(60), lambda part: None)
     found = tail_training.outputs(network.tail(cut), inputs, np.arange(10))
     expected = predict(network.model, photos.pixels(224), network.source.rows[:10])
     np.testing.assert_allclose(found, expected, atol=0.05)  # half precision
-    np.testing.assert_allclose(chosen.head.probabilities(network.features()[0, :10]), expected, atol=0.05)
+    np.testing.assert_allclose(RANDOM.probabilities(network.features()[0, :10]), expected, atol=0.05)
     live = network.inputs(cut, Views(2, live=True), Budget.of(60), lambda part: None)
     assert live.batch(np.ones(3, np.int64), np.arange(3)).shape == inputs.batch(0, np.arange(3)).shape
     alone = network._live_part(cut_named(network.backbone, cut))
