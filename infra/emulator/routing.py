@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from urllib.parse import unquote
 
+from infra.emulator.browsers import cors
 from infra.emulator.calls.service import Call, Handler, Service
 from infra.emulator.json_api import routes
 from infra.emulator.json_api.batch import batch
 from infra.emulator.json_api.fields import parse_fields, pick
 from infra.emulator.protocol.errors import INTERNAL, METHOD_NOT_ALLOWED, NO_SUCH_ROUTE, ApiError
 from infra.emulator.protocol.messages import ClientGone, Receive, Request, Response, Scope, Send, send_response
-from infra.emulator.xml_api import cors
 from infra.emulator.xml_api.buckets import xml_bucket, xml_service
 from infra.emulator.xml_api.objects import xml_object
 
 log = logging.getLogger(__name__)
-_BATCH = ("/batch/storage/v1", "/batch")
-_JSON_ROOTS = frozenset(("b", "batch", "storage", "upload", "resumable", "download", "v1", "_emulator", "projects"))
+Names = Mapping[str, str]  # the names in a path, as they were sent
 
 
 class Emulator:
@@ -41,40 +41,63 @@ class Emulator:
         if bucket := self._service.verifier.hosts.bucket(request.host):
             return await self._xml(request, bucket, request.raw_path[1:])
         root, _, rest = request.raw_path[1:].partition("/")
-        if root in _JSON_ROOTS or request.raw_path == "/token":
+        if root in routes.ROOTS and routes.is_json(_method(request), request.raw_path):
             return await self._json(request)
         return await self._xml(request, root, rest)
 
     async def _json(self, request: Request) -> Response:
-        if request.raw_path in _BATCH and request.method == "POST":
+        if request.raw_path in routes.BATCH:
             return await _guarded(lambda: batch(request, self._answer), xml=False)
-        return await _guarded(lambda: self._called(request), xml=False)
-
-    async def _called(self, request: Request) -> Response:
         found = routes.find(request.raw_path)
+        names = found[1] if found else {}
+        if request.method == "OPTIONS" or request.header("origin"):
+            return await self._for_page(request, names, lambda: self._called(request, found), xml=False)
+        return await _guarded(lambda: self._called(request, found), xml=False)
+
+    async def _called(self, request: Request, found: tuple[routes.Handlers, Names] | None) -> Response:
         if found is None:
             raise ApiError(NO_SUCH_ROUTE)
-        handlers, names = found
-        handler = handlers.get(request.header("x-http-method-override") or request.method)
+        handler = found[0].get(_method(request))
         if handler is None:
             raise ApiError(METHOD_NOT_ALLOWED)
+        names = {name: routes.decoded(value) for name, value in found[1].items()}
         response = await handler(Call(self._service, request, names))
         if request.params.get("fields") and response.value is not None:
             response.set_json(pick(response.value, parse_fields(request.params["fields"])))
         return response
 
     async def _xml(self, request: Request, bucket: str, name: str) -> Response:
-        index = self._service.store.index
+        names = {"bucket": bucket, "object": name} if name else {"bucket": bucket}
+        if request.method == "OPTIONS" or request.header("origin"):
+            return await self._for_page(request, names, lambda: self._xml_called(request, names), xml=True)
+        return await _guarded(lambda: self._xml_called(request, names), xml=True)
+
+    async def _xml_called(self, request: Request, names: Names) -> Response:
+        handler: Handler = xml_object if "object" in names else xml_bucket if names["bucket"] else xml_service
+        found = {name: routes.decoded(value) for name, value in names.items()}
+        return await handler(Call(self._service, request, found))
+
+    async def _for_page(
+        self, request: Request, names: Names, call: Callable[[], Awaitable[Response]], *, xml: bool
+    ) -> Response:
+        """Answer a request of a web page, by the CORS rules of its bucket."""
+        bucket, index = _ruling(names), self._service.store.index
         if request.method == "OPTIONS":
             return cors.preflight(index, bucket, request)
-        response = await _guarded(lambda: self._xml_called(request, bucket, name), xml=True)
+        response = await _guarded(call, xml=xml)
         response.headers += cors.response_headers(index, bucket, request)
         return response
 
-    async def _xml_called(self, request: Request, bucket: str, name: str) -> Response:
-        names = {"bucket": routes.decoded(bucket), "object": routes.decoded(name)} if name else {"bucket": bucket}
-        handler: Handler = xml_object if name else xml_bucket if bucket else xml_service
-        return await handler(Call(self._service, request, names))
+
+def _method(request: Request) -> str:
+    """Return the method, or that which a client sends instead because a proxy would not let it pass."""
+    return request.header("x-http-method-override") or request.method
+
+
+def _ruling(names: Names) -> str:
+    """Return the bucket whose CORS rules apply; "" if there is none, or if the request is for two buckets."""
+    found = {unquote(value) for name, value in names.items() if name in ("bucket", "to_bucket")}
+    return found.pop() if len(found) == 1 else ""
 
 
 async def _guarded(call: Callable[[], Awaitable[Response]], *, xml: bool) -> Response:

@@ -38,7 +38,7 @@ class Call:
     @property
     def base(self) -> str:
         """The beginning of absolute links in the answer."""
-        return f"http://{self.request.host}"
+        return f"{self.request.scheme}://{self.request.host}"
 
 
 Handler = Callable[[Call], Awaitable[Response]]

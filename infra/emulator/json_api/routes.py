@@ -20,6 +20,9 @@ from infra.emulator.protocol.errors import INVALID, ApiError
 from infra.emulator.protocol.messages import Response, json_response
 
 Handlers = Mapping[str, Handler]
+BATCH = ("/batch/storage/v1", "/batch")
+ROOTS = frozenset(("b", "batch", "storage", "upload", "resumable", "download", "v1", "_emulator", "projects", "token"))
+_ONLY_JSON = ("/b/", "/storage/v1/", "/v1/", "/_emulator/")
 
 
 async def _health(call: Call) -> Response:
@@ -94,14 +97,25 @@ _TEMPLATES = _by_length()
 
 
 def find(raw_path: str) -> tuple[Handlers, dict[str, str]] | None:
-    """Find the handlers of a path (as it was sent), and the decoded names in it. Raises ApiError if not UTF-8."""
+    """Find the handlers of a path, and the names in it; both path and names as they were sent."""
     parts = raw_path.strip("/").split("/")
     for template, handlers in _TEMPLATES.get(len(parts), ()):
         if all(fixed == part or (fixed[0] == "{" and part) for fixed, part in zip(template, parts, strict=True)):
-            return handlers, {
-                fixed[1:-1]: decoded(part) for fixed, part in zip(template, parts, strict=True) if fixed[0] == "{"
-            }
+            return handlers, {fixed[1:-1]: part for fixed, part in zip(template, parts, strict=True) if fixed[0] == "{"}
     return None
+
+
+def is_json(method: str, raw_path: str) -> bool:
+    """Tell whether a request is of the JSON API.
+
+    Paths of both APIs may begin with the same word, because a bucket may be called `upload` or `batch`.
+    """
+    if raw_path == "/b" or raw_path.startswith(_ONLY_JSON):
+        return True
+    if raw_path in BATCH:
+        return method == "POST"
+    found = find(raw_path)
+    return found is not None and (method in found[0] or method == "OPTIONS")
 
 
 def decoded(part: str) -> str:

@@ -42,6 +42,7 @@ class Request:
             (name.decode("latin-1"), value.decode("latin-1").strip()) for name, value in scope["headers"]
         ]
         self._by_name = dict(reversed(self.headers))
+        self._scheme: str = scope.get("scheme", "http")
         self._receive = receive
         self.touched = False  # true: a handler has begun to read the body
 
@@ -57,6 +58,12 @@ class Request:
     def host(self) -> str:
         """The Host header in lower case, with the port if it was sent."""
         return self.header("host", "localhost").lower()
+
+    @property
+    def scheme(self) -> str:
+        """How the client came here: `http`, or `https`, directly or by a proxy that says so."""
+        told = self.header("x-forwarded-proto").partition(",")[0].strip().lower()
+        return told if told in ("http", "https") else self._scheme
 
     @property
     def length(self) -> int | None:

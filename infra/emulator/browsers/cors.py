@@ -45,7 +45,10 @@ class CorsRule:
 
 
 def preflight(index: Index, bucket: str, request: Request) -> Response:
-    """Answer OPTIONS; with allowing headers only if a rule matches the origin, the method and every header."""
+    """Answer OPTIONS; with allowing headers only if a rule matches the origin, the method and every header.
+
+    A `bucket` that does not exist, such as "", has no rules.
+    """
     method = request.header("access-control-request-method")
     wanted = set(request.header("access-control-request-headers").lower().replace(" ", "").split(",")) - {""}
     for rule in _rules(index, bucket):
