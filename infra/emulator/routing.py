@@ -7,12 +7,14 @@ from collections.abc import Awaitable, Callable, Mapping
 from urllib.parse import unquote
 
 from infra.emulator.browsers import cors
+from infra.emulator.browsers.pages import check_page
 from infra.emulator.calls.service import Call, Handler, Service
 from infra.emulator.json_api import routes
 from infra.emulator.json_api.batch import batch
 from infra.emulator.json_api.fields import parse_fields, pick
 from infra.emulator.protocol.errors import INTERNAL, METHOD_NOT_ALLOWED, NO_SUCH_ROUTE, ApiError
 from infra.emulator.protocol.messages import ClientGone, Receive, Request, Response, Scope, Send, send_response
+from infra.emulator.protocol.refusals import refusal
 from infra.emulator.xml_api.buckets import xml_bucket, xml_service
 from infra.emulator.xml_api.objects import xml_object
 
@@ -46,8 +48,6 @@ class Emulator:
         return await self._xml(request, root, rest)
 
     async def _json(self, request: Request) -> Response:
-        if request.raw_path in routes.BATCH:
-            return await _guarded(lambda: batch(request, self._answer), xml=False)
         found = routes.find(request.raw_path)
         names = found[1] if found else {}
         if request.method == "OPTIONS" or request.header("origin"):
@@ -55,6 +55,9 @@ class Emulator:
         return await _guarded(lambda: self._called(request, found), xml=False)
 
     async def _called(self, request: Request, found: tuple[routes.Handlers, Names] | None) -> Response:
+        check_page(request, self._service.store.index, _ruling(found[1]) if found else "")
+        if request.raw_path in routes.BATCH:
+            return await batch(request, self._answer)
         if found is None:
             raise ApiError(NO_SUCH_ROUTE)
         handler = found[0].get(_method(request))
@@ -104,17 +107,9 @@ async def _guarded(call: Callable[[], Awaitable[Response]], *, xml: bool) -> Res
     try:
         return await call()
     except ApiError as error:
-        return _refusal(error, xml=xml)
+        return refusal(error, xml=xml)
     except ClientGone:
         raise
     except Exception:
         log.exception("a request failed")  # the URL is not logged: it may hold a signature
-        return _refusal(ApiError(INTERNAL), xml=xml)
-
-
-def _refusal(error: ApiError, *, xml: bool) -> Response:
-    if error.kind.status == 304:
-        return Response(304)
-    if xml:
-        return Response(error.kind.status, error.xml_body(), [("content-type", "application/xml; charset=UTF-8")])
-    return Response(error.kind.status, error.json_body(), [("content-type", "application/json; charset=UTF-8")])
+        return refusal(ApiError(INTERNAL), xml=xml)

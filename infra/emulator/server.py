@@ -8,6 +8,7 @@ from pathlib import Path
 
 import uvicorn
 
+from infra.emulator.browsers.names import KnownNames
 from infra.emulator.calls.service import Service
 from infra.emulator.faults.admin import Admin
 from infra.emulator.protocol.connection import Protocol
@@ -39,8 +40,9 @@ def create(config: Config) -> App:
     keys = [load_key(path) for path in config.keys]
     clock = Clock()
     store = Store(config.data, clock)
-    app = Emulator(Service(store, Resumable(store), Verifier(keys, config.public_hosts, clock.now), keys))
-    return Admin(app, store) if config.admin else app
+    verifier = Verifier(keys, config.public_hosts, clock.now)
+    app = Emulator(Service(store, Resumable(store), verifier, keys))
+    return KnownNames(Admin(app, store) if config.admin else app, verifier.hosts, config.host)
 
 
 def serve(config: Config) -> None:

@@ -144,7 +144,8 @@ FORGED: list[tuple[str, Callable[[Signed], Signed], int, str]] = [
     ("another precondition", header("x-goog-if-generation-match", "1"), 403, "SignatureDoesNotMatch"),
     ("no precondition", header("x-goog-if-generation-match", None), 400, "MalformedSecurityHeader"),
     ("metadata that was not signed", header("x-goog-meta-owner", "me"), 400, "MalformedSecurityHeader"),
-    ("another host", header("host", "example.org"), 403, "SignatureDoesNotMatch"),
+    ("another host", header("host", "storage.googleapis.com"), 403, "SignatureDoesNotMatch"),
+    ("a host of others", header("host", "example.org"), 403, "AccessDenied"),
 ]  # fmt: skip
 
 

@@ -74,6 +74,11 @@ def response_headers(index: Index, bucket: str, request: Request) -> list[tuple[
     return [("vary", "Origin")]
 
 
+def allows(index: Index, bucket: str, request: Request) -> bool:
+    """Tell whether a rule names the origin and the method of a request."""
+    return any(rule.matches(request.header("origin"), request.method) for rule in _rules(index, bucket))
+
+
 def _rules(index: Index, bucket: str) -> Sequence[CorsRule]:
     try:
         rules = objects_in(index.bucket(bucket).config.get("cors"))

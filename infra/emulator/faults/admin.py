@@ -13,10 +13,12 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import TypeGuard
 
+from infra.emulator.browsers.pages import check_page
 from infra.emulator.faults.injection import Faults
 from infra.emulator.faults.rules import rules_from
 from infra.emulator.protocol.errors import INVALID, METHOD_NOT_ALLOWED, ApiError
 from infra.emulator.protocol.messages import App, Receive, Request, Response, Scope, Send, json_response, send_response
+from infra.emulator.protocol.refusals import refusal
 from infra.emulator.store.lifecycle import sweep
 from infra.emulator.store.store import Store
 from jobs.json_values import Json, JsonObject
@@ -45,11 +47,18 @@ class Admin:
         path = scope["raw_path"].decode("latin-1")
         if route := self._routes.get(path):
             request = Request(scope, receive)
-            await send_response(await _answer(route, request), send, head=False)
+            await send_response(await self._answer(route, request), send, head=False)
         elif path.startswith("/_emulator/"):
             await self._app(scope, receive, send)
         else:
             await self._faults(scope, receive, send)
+
+    async def _answer(self, route: Route, request: Request) -> Response:
+        try:
+            check_page(request, self._store.index)
+            return json_response(await route(request))
+        except ApiError as error:
+            return refusal(error, xml=False)
 
     async def _rules(self, request: Request) -> Json:
         _only(request, "PUT", "GET", "DELETE")
@@ -82,13 +91,6 @@ class Admin:
         text = (await request.json()).get("now")
         now = self._store.index.clock.now() if text is None else _moment(text)
         return {"deleted": await asyncio.to_thread(sweep, self._store, now)}
-
-
-async def _answer(route: Route, request: Request) -> Response:
-    try:
-        return json_response(await route(request))
-    except ApiError as error:
-        return Response(error.kind.status, error.json_body(), [("content-type", "application/json; charset=UTF-8")])
 
 
 def _only(request: Request, *methods: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import socket
 import struct
 from collections.abc import Sequence
@@ -11,9 +10,9 @@ from collections.abc import Sequence
 from infra.emulator.faults.rules import CountedRule, Rule
 from infra.emulator.protocol.errors import INTERNAL, INVALID, RATE_LIMITED, ApiError, Kind
 from infra.emulator.protocol.messages import App, Event, Receive, Response, Scope, Send, send_response
+from infra.emulator.protocol.refusals import refusal_of_path
 from jobs.json_values import JsonObject
 
-_JSON_PATH = re.compile(r"(/storage/v1|/upload|/download|/resumable|/batch|/b|/v1)(/|$)")
 _KINDS = {
     400: INVALID,
     401: Kind(401, "authError", "AuthenticationRequired", "Invalid Credentials"),
@@ -90,10 +89,7 @@ async def _hang_up(scope: Scope, receive: Receive, *, reset: bool) -> None:
 
 def _refusal(scope: Scope, status: int) -> Response:
     kind = _KINDS.get(status) or Kind(status, "backendError" if status >= 500 else "invalid", "Ordered", "As ordered.")
-    error = ApiError(kind)
-    json_api = _JSON_PATH.match(scope["raw_path"].decode("latin-1"))
-    body, label = (error.json_body(), "json") if json_api else (error.xml_body(), "xml")
-    headers = [("content-type", f"application/{label}; charset=UTF-8")]
+    response = refusal_of_path(ApiError(kind), scope["raw_path"].decode("latin-1"))
     if any(name == b"expect" for name, _ in scope["headers"]):
-        headers.append(("connection", "close"))  # the body that the request announced will not come
-    return Response(status, body, headers)
+        response.headers.append(("connection", "close"))  # the body that the request announced will not come
+    return response

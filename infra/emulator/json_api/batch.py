@@ -24,8 +24,8 @@ async def batch(request: Request, answer: Answer) -> Response:
     message = Message()
     message["content-type"] = request.header("content-type")
     boundary = message.get_param("boundary")
-    if message.get_content_maintype() != "multipart" or not isinstance(boundary, str) or not boundary:
-        raise ApiError(INVALID, "Missing multipart boundary in the Content-Type header.")
+    if message.get_content_type() != "multipart/mixed" or not isinstance(boundary, str) or not boundary:
+        raise ApiError(INVALID, "The Content-Type header must be multipart/mixed, with a boundary.")
     mark = boundary.encode("latin-1")
     pieces = (await request.body(_BODY_BYTES)).replace(b"\r\n", b"\n").split(b"--" + mark)[1:-1]
     if not 1 <= len(pieces) <= MAX_CALLS:

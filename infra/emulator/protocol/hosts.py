@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Sequence
 
 _SERVICE = ("storage.googleapis.com", "localhost")
+_EVERY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104 - recognized, not bound
 
 
 class Hosts:
@@ -29,6 +31,28 @@ class Hosts:
             if bare.endswith(base):
                 return bare[: -len(base)]
         return ""
+
+    def admits(self, host: str, bound: str) -> bool:
+        """Tell whether a Host header names this server, which listens on the address `bound`.
+
+        The owner of any other name could point it at this machine, and then browsers would take the pages of that name
+        for pages of this server.
+        """
+        bare = without_port(host).strip("[]")
+        if bare in (*_SERVICE, *self.public, *map(without_port, self.public), bound.lower()) or self.bucket(host):
+            return True
+        address = _address(bare)
+        if address is not None and address.is_loopback:
+            return True
+        # Nobody can point an address elsewhere, nor a name without a dot, which only local networks have.
+        return bound in _EVERY_ADDRESS and (address is not None or bool(re.fullmatch(r"[a-z0-9_-]+", bare)))
+
+
+def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(text)
+    except ValueError:
+        return None
 
 
 def without_port(host: str) -> str:

@@ -15,6 +15,7 @@ The rules are tried in this order:
 
 from __future__ import annotations
 
+from infra.emulator.browsers.pages import check_page
 from infra.emulator.calls.service import Call
 from infra.emulator.protocol.errors import ACCESS_DENIED, ApiError, malformed
 from infra.emulator.protocol.messages import Request
@@ -33,7 +34,9 @@ def authorize(call: Call) -> None:
         v2.verify(verifier, request, verifier.hosts.bucket(request.host))
     elif request.header("authorization"):
         _check_header(call)
-    elif not _is_client_library(request) and not _open_to_all(call):
+    elif _is_client_library(request):
+        _check_page(call)
+    elif not _open_to_all(call):
         raise ApiError(ACCESS_DENIED, "Anonymous caller does not have access to the object, or it may not exist.")
 
 
@@ -43,6 +46,13 @@ def _check_header(call: Call) -> None:
         call.service.verifier.verify_header(call.request)
     elif scheme.lower() != "bearer":
         raise malformed("Authorization", f"Unsupported Authorization scheme: {scheme[:40]}")
+    else:
+        _check_page(call)
+
+
+def _check_page(call: Call) -> None:
+    """Check that the request, which no signature protects, is not of a strange web page. Raises ApiError 403."""
+    check_page(call.request, call.service.store.index, call.names.get("bucket", ""))
 
 
 def _is_client_library(request: Request) -> bool:
