@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -79,6 +79,9 @@ def emulator(  # noqa: PLR0913  one parameter for each option, which is what a c
         typer.Option(metavar="HOST", help="Another host that links may be signed for; may be repeated."),
     ] = None,
     admin: Annotated[bool, typer.Option("--admin", help="Let tests order faults, at /_emulator/faults.")] = False,
+    anonymous: Annotated[
+        Literal["allow", "public"], typer.Option(help="What the XML API lets callers without credentials do.")
+    ] = "public",
 ) -> None:
     """Run only the buckets: Google Cloud Storage's JSON and XML APIs on this machine.
 
@@ -90,7 +93,8 @@ def emulator(  # noqa: PLR0913  one parameter for each option, which is what a c
     """
     from infra.cli.emulator import Config, run
 
-    raise typer.Exit(run(Config(data, service_account or [], host, port, public_host or [], admin)))
+    config = Config(data, service_account or [], host, port, public_host or [], admin, anonymous)
+    raise typer.Exit(run(config))
 
 
 @app.command()

@@ -9,7 +9,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from infra.emulator.server import Config, serve
+from infra.emulator.server import ANONYMOUS, Config, serve
 from infra.emulator.signatures.keys import ensure_key
 from infra.lock import FolderInUseError
 
@@ -20,8 +20,10 @@ LOCAL_HOSTS = ("127.0.0.1", "::1", "localhost")
 def main(arguments: list[str] | None = None) -> int:
     """Read the arguments and serve until a signal ends it; return the exit status."""
     given = _parser().parse_args(arguments)
-    public = tuple(given.public_host)
-    return run(Config(given.data, given.service_account, given.host, given.port, public, given.admin))
+    return run(Config(
+        given.data, given.service_account, given.host, given.port, tuple(given.public_host), given.admin,
+        given.anonymous,
+    ))  # fmt: skip
 
 
 def run(config: Config) -> int:
@@ -62,6 +64,10 @@ def _parser() -> argparse.ArgumentParser:
         help="another host that clients may sign; HOST=BUCKET binds it to a bucket; repeatable",
     )
     parser.add_argument("--admin", action="store_true", help="serve /_emulator/faults and the other routes for tests")
+    parser.add_argument(
+        "--anonymous", choices=ANONYMOUS, default="public",
+        help="what a caller without credentials may do in the XML API: everything, or read what is open to allUsers",
+    )  # fmt: skip
     return parser
 
 

@@ -22,6 +22,8 @@ from infra.emulator.transfers.resumable import Resumable
 from infra.listener import BACKLOG, listen
 from infra.lock import only_one
 
+ANONYMOUS = ("allow", "public")  # what a caller without credentials may do in the XML API: all, or read what is public
+
 
 @dataclass(frozen=True)
 class Config:
@@ -33,6 +35,7 @@ class Config:
     port: int = 9000
     public_hosts: Sequence[str] = ()
     admin: bool = False  # true: serve the admin routes
+    anonymous: str = "public"  # one of ANONYMOUS
 
 
 def create(config: Config) -> App:
@@ -41,7 +44,7 @@ def create(config: Config) -> App:
     clock = Clock()
     store = Store(config.data, clock)
     verifier = Verifier(keys, config.public_hosts, clock.now)
-    app = Emulator(Service(store, Resumable(store), verifier, keys))
+    app = Emulator(Service(store, Resumable(store), verifier, keys, config.anonymous == "allow"))
     return KnownNames(Admin(app, store) if config.admin else app, verifier.hosts, config.host)
 
 

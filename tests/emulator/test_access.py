@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -144,3 +145,34 @@ def test_a_host_that_is_bound_to_a_bucket(tmp_path: Path, emulator: EmulatorUnde
         path = link.removeprefix("http://photos.example.org")
         answer = requests.get(running.url + path, headers={"host": "photos.example.org"}, timeout=10)
         assert answer.content == b"there"
+
+
+@pytest.fixture(scope="module")
+def open_house(emulator: EmulatorUnderTest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmulatorUnderTest]:
+    data = tmp_path_factory.mktemp("open") / "data"
+    with running_emulator(data, emulator.key, "--anonymous", "allow") as own:
+        yield own
+
+
+def test_anybody_does_everything_where_that_is_allowed(open_house: EmulatorUnderTest) -> None:
+    bucket = open_house.bucket()
+    path = url_of(open_house, bucket, "new")
+    assert requests.put(path, data=b"x", timeout=10).status_code == 200
+    assert requests.get(path, timeout=10).content == b"x"
+    assert "<Key>new</Key>" in requests.get(f"{open_house.url}/{bucket.name}", timeout=10).text
+    assert requests.put(f"{open_house.url}/another-bucket", timeout=10).status_code == 200
+    assert requests.delete(path, timeout=10).status_code == 204
+
+
+def test_signatures_and_pages_are_still_checked_there(open_house: EmulatorUnderTest) -> None:
+    bucket = open_house.bucket()
+    bucket.blob("there.txt").upload_from_string("there")
+    path = url_of(open_house, bucket)
+    forged = open_house.sign(bucket.blob("there.txt"))[:-4] + "0000"
+    assert requests.get(forged, timeout=10).status_code in (400, 403)
+    assert requests.get(path, headers={"authorization": "Basic YTpi"}, timeout=10).status_code == 400
+    page = {"origin": "https://evil.example", "content-type": "text/plain"}
+    assert requests.get(path, headers=page, timeout=10).status_code == 403
+    assert requests.post(f"{path}?uploads", headers=page, timeout=10).status_code == 403
+    bucket.blob("there.txt").make_public()
+    assert requests.get(path, headers=page, timeout=10).content == b"there"

@@ -20,6 +20,7 @@ class Service:
     resumable: Resumable
     verifier: Verifier
     keys: Sequence[ServiceKey]
+    anonymous_owns: bool = False  # true: a caller of the XML API without credentials may do everything
 
     @property
     def owner(self) -> str:

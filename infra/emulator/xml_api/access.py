@@ -10,12 +10,12 @@ The rules are tried in this order:
    header `x-goog-api-client`, which no browser, no form and no plain HTTP tool sends on its own. Go's clients from
    before 2022 send only `x-cloud-trace-context`, and only with reads, so this header lets reads pass, but no writes.
 4. Any other request is anonymous. It may read what the policy or the access control lists open to allUsers, and
-   nothing else. So a link whose signature was cut off is refused.
+   nothing else. So a link whose signature was cut off is refused. With `--anonymous allow` it is the owner too.
 """
 
 from __future__ import annotations
 
-from infra.emulator.browsers.pages import check_page
+from infra.emulator.browsers.pages import check_page, is_foreign
 from infra.emulator.calls.service import Call
 from infra.emulator.protocol.errors import ACCESS_DENIED, ApiError, malformed
 from infra.emulator.protocol.messages import Request
@@ -34,8 +34,9 @@ def authorize(call: Call) -> None:
         v2.verify(verifier, request, verifier.hosts.bucket(request.host))
     elif request.header("authorization"):
         _check_header(call)
-    elif _is_client_library(request):
-        _check_page(call)
+    elif call.service.anonymous_owns or _is_client_library(request):
+        if not (is_foreign(request) and _open_to_all(call)):
+            _check_page(call)
     elif not _open_to_all(call):
         raise ApiError(ACCESS_DENIED, "Anonymous caller does not have access to the object, or it may not exist.")
 
