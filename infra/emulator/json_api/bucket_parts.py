@@ -8,7 +8,7 @@ from infra.emulator.calls.service import Call
 from infra.emulator.protocol.errors import INVALID, NO_SUCH_NOTIFICATION, REQUIRED, ApiError
 from infra.emulator.protocol.messages import Response, json_response
 from infra.emulator.resources.buckets import bucket_resource, location_type
-from infra.emulator.resources.preconditions import NONE, from_query
+from infra.emulator.resources.preconditions import from_query
 from infra.emulator.resources.reading import child
 from jobs.json_values import Json, JsonObject
 
@@ -64,7 +64,7 @@ async def insert_notification(call: Call) -> Response:
         new.update({**given, "kind": "storage#notification", "id": name, "etag": name, "selfLink": link})
         return {**config, _NOTIFICATIONS: {**held, name: dict(new)}}
 
-    await asyncio.to_thread(index.patch_bucket, bucket, change, NONE)
+    await asyncio.to_thread(index.annotate_bucket, bucket, change)
     return json_response(new)
 
 
@@ -83,7 +83,7 @@ async def delete_notification(call: Call) -> Response:
         del held[name]
         return {**config, _NOTIFICATIONS: held}
 
-    await asyncio.to_thread(call.service.store.index.patch_bucket, call.names["bucket"], change, NONE)
+    await asyncio.to_thread(call.service.store.index.annotate_bucket, call.names["bucket"], change)
     return Response(204)
 
 

@@ -7,7 +7,6 @@ import asyncio
 from infra.emulator.calls.service import Call
 from infra.emulator.protocol.errors import FOLDER_EXISTS, NO_SUCH_FOLDER, REQUIRED, ApiError
 from infra.emulator.protocol.messages import Response, json_response
-from infra.emulator.resources.preconditions import NONE
 from infra.emulator.resources.reading import child
 from infra.emulator.resources.rows import BucketRow
 from jobs.json_values import JsonObject
@@ -42,7 +41,7 @@ async def insert_folder(call: Call) -> Response:
             raise ApiError(FOLDER_EXISTS)
         return {**config, _FOLDERS: {**child(config, _FOLDERS), name: now}}
 
-    bucket = await asyncio.to_thread(index.patch_bucket, call.names["bucket"], change, NONE)
+    bucket = await asyncio.to_thread(index.annotate_bucket, call.names["bucket"], change)
     return json_response(_shown(bucket.name, name, now))
 
 
@@ -65,7 +64,7 @@ async def delete_folder(call: Call) -> Response:
             raise ApiError(NO_SUCH_FOLDER)
         return {**config, _FOLDERS: held}
 
-    await asyncio.to_thread(call.service.store.index.patch_bucket, call.names["bucket"], change, NONE)
+    await asyncio.to_thread(call.service.store.index.annotate_bucket, call.names["bucket"], change)
     return Response(204)
 
 

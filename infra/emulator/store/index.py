@@ -63,6 +63,17 @@ class Index(Sessions):
             tables.put_bucket(db, new)
         return new
 
+    def annotate_bucket(self, name: str, change: Change) -> BucketRow:
+        """Replace the parts of a bucket's config that are no fields of the bucket, so that no version of it changes.
+
+        Raises ApiError.
+        """
+        with self._write() as db:
+            old = tables.find_bucket(db, name)
+            new = replace(old, config=change(old.config))
+            tables.put_bucket(db, new)
+        return new
+
     def delete_bucket(self, name: str, only: Preconditions) -> None:
         """Delete a bucket. Raises ApiError: 404, 409 if it holds objects, 412."""
         with self._write() as db:
