@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from typing import Protocol
 
 from infra.emulator.protocol.errors import INVALID, NOT_MODIFIED, PRECONDITION, ApiError
@@ -30,6 +32,11 @@ class Versioned(Protocol):
         """The values that If-Match may name."""
         ...
 
+    @property
+    def updated(self) -> str:
+        """The time of the last change, RFC 3339."""
+        ...
+
 
 @dataclass(frozen=True)
 class Preconditions:
@@ -41,6 +48,8 @@ class Preconditions:
     not_metageneration: int | None = None
     etags: tuple[str, ...] = ()
     not_etags: tuple[str, ...] = ()
+    modified_since: int | None = None  # seconds since 1970, as the dates of HTTP have no fractions
+    unmodified_since: int | None = None
 
     def check(self, current: Versioned | None, *, reading: bool = False) -> None:
         """Check the conditions against what is stored. Raises ApiError 412, or 304 if a reader has it already."""
@@ -48,7 +57,7 @@ class Preconditions:
             return
         if not self._match(current):
             raise ApiError(PRECONDITION)
-        if self._unwanted(current):
+        if self._unwanted(current) or (reading and self._unchanged(current)):
             raise ApiError(NOT_MODIFIED if reading else PRECONDITION)
 
     def to_json(self) -> JsonObject:
@@ -60,6 +69,7 @@ class Preconditions:
             "not_metageneration": self.not_metageneration,
             "etags": list(self.etags),
             "not_etags": list(self.not_etags),
+            "unmodified_since": self.unmodified_since,
         }
 
     @classmethod
@@ -72,6 +82,7 @@ class Preconditions:
             whole(stored.get("not_metageneration")),
             texts_in(stored.get("etags")),
             texts_in(stored.get("not_etags")),
+            unmodified_since=whole(stored.get("unmodified_since")),
         )
 
     def _match(self, current: Versioned | None) -> bool:
@@ -79,7 +90,9 @@ class Preconditions:
             return False
         if self.metageneration is not None and self.metageneration != (current.metageneration if current else None):
             return False
-        return not self.etags or _named(self.etags, current)
+        if self.etags:
+            return _named(self.etags, current)
+        return current is None or self.unmodified_since is None or _seconds(current) <= self.unmodified_since
 
     def _unwanted(self, current: Versioned | None) -> bool:
         if self.not_generation is not None and self.not_generation == (current.generation if current else 0):
@@ -88,18 +101,25 @@ class Preconditions:
             return True
         return _named(self.not_etags, current)
 
+    def _unchanged(self, current: Versioned | None) -> bool:
+        """Tell whether a reader has this version by its time; an etag counts more than a time."""
+        if current is None or self.modified_since is None or self.not_etags:
+            return False
+        return _seconds(current) <= self.modified_since
+
 
 NONE = Preconditions()
 
 
 def from_query(request: Request) -> Preconditions:
-    """Read the JSON API's conditions: `ifGenerationMatch` and the like, If-Match and If-None-Match. Raises ApiError."""
+    """Read the JSON API's conditions: `ifGenerationMatch`, If-Match, If-Modified-Since and so on. Raises ApiError."""
     return Preconditions(
         _number(request.params.get, "ifGenerationMatch"),
         _number(request.params.get, "ifGenerationNotMatch"),
         _number(request.params.get, "ifMetagenerationMatch"),
         _number(request.params.get, "ifMetagenerationNotMatch"),
         *_etags(request),
+        *_dates(request),
     )
 
 
@@ -123,6 +143,7 @@ def source_from_headers(request: Request) -> Preconditions:
         None,
         _tags(request.header(prefix + "match")),
         _tags(request.header(prefix + "none-match")),
+        *_dates(request, prefix),
     )
 
 
@@ -133,13 +154,14 @@ def from_object(fields: JsonObject) -> Preconditions:
 
 
 def from_headers(request: Request) -> Preconditions:
-    """Read the XML API's conditions: `x-goog-if-...`, If-Match and If-None-Match. Raises ApiError."""
+    """Read the XML API's conditions: `x-goog-if-...`, If-Match, If-Modified-Since and the like. Raises ApiError."""
     return Preconditions(
         _number(request.header, "x-goog-if-generation-match"),
         _number(request.header, "x-goog-if-generation-not-match"),
         _number(request.header, "x-goog-if-metageneration-match"),
         _number(request.header, "x-goog-if-metageneration-not-match"),
         *_etags(request),
+        *_dates(request),
     )
 
 
@@ -154,6 +176,22 @@ def _number(get: Callable[[str], str | None], name: str) -> int | None:
 
 def _etags(request: Request) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return _tags(request.header("if-match")), _tags(request.header("if-none-match"))
+
+
+def _dates(request: Request, prefix: str = "if-") -> tuple[int | None, int | None]:
+    return _date(request.header(prefix + "modified-since")), _date(request.header(prefix + "unmodified-since"))
+
+
+def _date(text: str) -> int | None:
+    """Read a date of HTTP; None if it is none, as RFC 9110 wants it."""
+    try:
+        return int(parsedate_to_datetime(text).timestamp()) if text else None
+    except (ValueError, OverflowError):
+        return None
+
+
+def _seconds(current: Versioned) -> int:
+    return int(datetime.fromisoformat(current.updated).timestamp())
 
 
 def _tags(text: str) -> tuple[str, ...]:
