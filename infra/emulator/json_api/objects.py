@@ -11,6 +11,8 @@ from infra.emulator.json_api.folders import folders_below
 from infra.emulator.protocol.messages import Response, json_response
 from infra.emulator.resources.objects import object_change, object_config, patched, updated
 from infra.emulator.resources.preconditions import from_query
+from infra.emulator.resources.retention import with_retention
+from infra.emulator.store.index import Change
 from infra.emulator.store.listing import list_page, query_from
 from infra.emulator.transfers.downloads import download
 from jobs.json_values import Json
@@ -53,7 +55,9 @@ async def patch_object(call: Call) -> Response:
     change = object_change(await call.request.json()) | rights_given(call)
     check_lists(call, change)
     only = from_query(call.request)
-    row = await asyncio.to_thread(call.service.store.patch, target(call), lambda config: patched(config, change), only)
+    row = await asyncio.to_thread(
+        call.service.store.patch, target(call), _checked(call, lambda old: patched(old, change)), only
+    )
     return object_shown(call, row)
 
 
@@ -62,7 +66,10 @@ async def update_object(call: Call) -> Response:
     config = object_config(await call.request.json()) | rights_given(call)
     check_lists(call, config)
     row = await asyncio.to_thread(
-        call.service.store.patch, target(call), lambda old: updated(old, config), from_query(call.request)
+        call.service.store.patch,
+        target(call),
+        _checked(call, lambda old: updated(old, config)),
+        from_query(call.request),
     )
     return object_shown(call, row)
 
@@ -71,3 +78,10 @@ async def delete_object(call: Call) -> Response:
     """Answer DELETE /b/{bucket}/o/{object}."""
     await asyncio.to_thread(call.service.store.delete, target(call), from_query(call.request))
     return Response(204)
+
+
+def _checked(call: Call, change: Change) -> Change:
+    """Add to a change the check of what may not be changed at will."""
+    bucket = call.service.store.index.bucket(call.names["bucket"]).config
+    override = call.request.flag("overrideUnlockedRetention")
+    return lambda old: with_retention(bucket, old, change(old), override)

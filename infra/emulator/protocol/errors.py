@@ -28,6 +28,8 @@ NO_SUCH_ENTRY = Kind(404, "notFound", "NotFound", "The specified ACL entry does 
 NO_SUCH_FOLDER = Kind(404, "notFound", "NotFound", "The specified managed folder does not exist.")
 FOLDER_EXISTS = Kind(409, "conflict", "Conflict", "The specified managed folder already exists.")
 NO_SUCH_NOTIFICATION = Kind(404, "notFound", "NotFound", "The specified notification does not exist.")
+NO_SUCH_RETENTION = Kind(404, "notFound", "NoSuchObjectRetentionConfiguration", "The object has no retention.")
+NO_SUCH_LABELS = Kind(404, "notFound", "NoSuchTagSet", "The bucket has no labels.")
 METHOD_NOT_ALLOWED = Kind(405, "methodNotAllowed", "MethodNotAllowed",
                           "The specified method is not allowed against this resource.")
 BUCKET_EXISTS = Kind(409, "conflict", "BucketAlreadyOwnedByYou",

@@ -35,9 +35,9 @@ class Request:
     def __init__(self, scope: Scope, receive: Receive) -> None:
         self.method: str = scope["method"]
         self.raw_path: str = scope["raw_path"].decode("latin-1")
-        query = scope["query_string"].decode("latin-1")
-        self.pairs = _pairs(query, unquote)  # read as signatures are: a plus is a plus, a space is %20
-        self.params = dict(reversed(_pairs(query, unquote_plus)))  # the first of equal names is used
+        self.query: str = scope["query_string"].decode("latin-1")
+        self.pairs = _pairs(self.query, unquote)  # read as signatures are: a plus is a plus, a space is %20
+        self.params = dict(reversed(_pairs(self.query, unquote_plus)))  # the first of equal names is used
         self.headers: list[tuple[str, str]] = [
             (name.decode("latin-1"), value.decode("latin-1").strip()) for name, value in scope["headers"]
         ]

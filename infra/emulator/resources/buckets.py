@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 
 from infra.emulator.protocol.errors import FORBIDDEN, INVALID, INVALID_BUCKET_NAME, ApiError
 from infra.emulator.resources.merging import check_text_map, merged
-from infra.emulator.resources.reading import child
+from infra.emulator.resources.reading import child, moment
+from infra.emulator.resources.retention import check_retention
 from infra.emulator.resources.rights import as_json, entries
 from infra.emulator.resources.rows import BucketRow
 from jobs.json_values import Json, JsonObject
@@ -89,8 +90,10 @@ def settled(old: JsonObject, new: JsonObject, now: datetime) -> dict[str, Json]:
 
 
 def for_new_object(bucket: JsonObject, config: JsonObject, now: datetime) -> JsonObject:
-    """Add to the config of a new object what the config of its bucket sets for new objects."""
+    """Add to the config of a new object what the config of its bucket sets for new objects. Raises ApiError."""
     added: dict[str, Json] = {}
+    if "retention" in config:
+        check_retention(bucket, child(config, "retention"))
     if bucket.get("defaultEventBasedHold") and "eventBasedHold" not in config:
         added["eventBasedHold"] = True
     if "storageClass" not in config and bucket.get("storageClass", "STANDARD") != "STANDARD":
@@ -109,7 +112,7 @@ def check_replaceable(config: JsonObject, now: datetime) -> None:
     if config.get("temporaryHold") or config.get("eventBasedHold"):
         raise ApiError(FORBIDDEN, "Object is under active hold and cannot be deleted, overwritten or archived.")
     until = config.get("retentionExpirationTime") or child(config, "retention").get("retainUntilTime")
-    if until and _moment(str(until)) > now:
+    if until and moment(str(until)) > now:
         raise ApiError(FORBIDDEN, f"Object is subject to retention and cannot be deleted or overwritten until {until}.")
 
 
@@ -164,10 +167,3 @@ def _settled_autoclass(before: JsonObject, auto: JsonObject, now: datetime) -> J
 
 def _text(moment: datetime) -> str:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _moment(text: str) -> datetime:
-    try:
-        return datetime.fromisoformat(text)
-    except ValueError:
-        raise ApiError(INVALID, f"Not a time: {text[:80]}") from None

@@ -10,7 +10,7 @@ from infra.emulator.protocol.errors import INVALID, REQUIRED, ApiError
 from infra.emulator.protocol.messages import Request
 from infra.emulator.resources.encryption import FIELD, key_headers
 from infra.emulator.resources.merging import check_text_map, merged
-from infra.emulator.resources.reading import child
+from infra.emulator.resources.reading import child, in_utc, moment
 from infra.emulator.resources.rights import as_json, entries
 from infra.emulator.resources.rows import ObjectRow
 from jobs.json_values import Json, JsonObject
@@ -92,14 +92,19 @@ def content_headers(row: ObjectRow) -> list[tuple[str, str]]:
 
 
 def config_from_headers(request: Request) -> dict[str, Json]:
-    """Take from the headers of an XML request what they set of its object."""
+    """Take from the headers of an XML request what they set of its object. Raises ApiError."""
     return config_from_pairs([(name, _text(value)) for name, value in request.headers])
 
 
 def config_from_pairs(pairs: Sequence[tuple[str, str]]) -> dict[str, Json]:
-    """Take from headers, or from fields of a form with the same lower-case names, what they set of an object."""
+    """Take from headers, or from fields of a form with the same lower-case names, what they set of an object.
+
+    Raises ApiError.
+    """
     config: dict[str, Json] = {"contentType": DEFAULT_TYPE}
     config |= {_HEADERS[name]: value for name, value in reversed(pairs) if value and name in _HEADERS}
+    if "customTime" in config:
+        config["customTime"] = in_utc(str(config["customTime"]))
     metadata = {name[len(META) :]: value for name, value in pairs if name.startswith(META)}
     if metadata:
         config["metadata"] = metadata
@@ -118,11 +123,19 @@ def object_change(change: JsonObject) -> dict[str, Json]:
         check_text_map(found["metadata"])
     if found.get("acl") is not None:
         found["acl"] = as_json(entries(found["acl"]))
+    if found.get("customTime") is not None:
+        found["customTime"] = in_utc(str(found["customTime"]))
+    until = child(found, "retention").get("retainUntilTime")
+    if until is not None:
+        found["retention"] = {**child(found, "retention"), "retainUntilTime": in_utc(str(until))}
     return found
 
 
 def patched(old: JsonObject, change: JsonObject) -> dict[str, Json]:
-    """Apply a patch to a config. A context without a value, or a retention without a mode, is removed."""
+    """Apply a patch to a config. A context without a value, or a retention without a mode, is removed.
+
+    Raises ApiError.
+    """
     new = merged(old, change)
     contexts = child(new, "contexts")
     custom = contexts.get("custom")
@@ -130,12 +143,24 @@ def patched(old: JsonObject, change: JsonObject) -> dict[str, Json]:
         new["contexts"] = {**contexts, "custom": {key: item for key, item in custom.items() if _has(item, "value")}}
     if "retention" in new and not _has(new["retention"], "mode"):
         del new["retention"]
+    _check_custom_time(old, new)
     return new
 
 
 def updated(old: JsonObject, new: JsonObject) -> dict[str, Json]:
-    """Replace a config by that of a request; fields that no request may change are kept."""
-    return {**new, **{key: old[key] for key in _KEPT if key in old}}
+    """Replace a config by that of a request; fields that no request may change are kept. Raises ApiError."""
+    config = {**new, **{key: old[key] for key in _KEPT if key in old}}
+    if "customTime" in old:
+        config.setdefault("customTime", old["customTime"])
+    _check_custom_time(old, config)
+    return config
+
+
+def _check_custom_time(old: JsonObject, new: JsonObject) -> None:
+    """Check that the custom time of an object is not removed and does not go back. Raises ApiError."""
+    before, after = old.get("customTime"), new.get("customTime")
+    if before is not None and (after is None or moment(str(after)) < moment(str(before))):
+        raise ApiError(INVALID, "The custom time of an object cannot be removed or set to an earlier time.")
 
 
 def checked_object_name(name: str) -> str:

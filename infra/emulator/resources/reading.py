@@ -1,7 +1,10 @@
-"""Read JSON from a client: every function returns an empty value where the JSON has another form."""
+"""Read JSON from a client: every function but those of times returns an empty value for another form."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
+from infra.emulator.protocol.errors import INVALID, ApiError
 from jobs.json_values import Json, JsonObject
 
 
@@ -28,3 +31,18 @@ def texts_in(value: Json) -> tuple[str, ...]:
 def whole(value: Json) -> int | None:
     """Return a whole number; None if the value is no whole number."""
     return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def moment(text: str) -> datetime:
+    """Read a time as RFC 3339 writes it; UTC if it names no zone. Raises ApiError."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise ApiError(INVALID, f"Not a time: {text[:80]}") from None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def in_utc(text: str) -> str:
+    """Write a time in UTC, with a Z at its end; a time that ends so already is not changed. Raises ApiError."""
+    found = moment(text)
+    return text if text.endswith("Z") else found.astimezone(UTC).isoformat().replace("+00:00", "Z")

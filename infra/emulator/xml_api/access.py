@@ -25,8 +25,12 @@ from infra.emulator.signatures import claims, v2
 _READS = ("GET", "HEAD")
 
 
-def authorize(call: Call) -> None:
-    """Check that the request is allowed. Raises ApiError: 403 AccessDenied, or what is wrong with its signature."""
+def authorize(call: Call, *, contents: bool = True) -> None:
+    """Check that the request is allowed.
+
+    `contents`: the request is for a content or a listing, which may be open to everybody.
+    Raises ApiError: 403 AccessDenied, or what is wrong with its signature.
+    """
     request, verifier = call.request, call.service.verifier
     if claims.is_in_query(request):
         verifier.verify_query(request)
@@ -35,9 +39,9 @@ def authorize(call: Call) -> None:
     elif request.header("authorization"):
         _check_header(call)
     elif call.service.anonymous_owns or _is_client_library(request):
-        if not (is_foreign(request) and _open_to_all(call)):
+        if not (is_foreign(request) and contents and _open_to_all(call)):
             _check_page(call)
-    elif not _open_to_all(call):
+    elif not (contents and _open_to_all(call)):
         raise ApiError(ACCESS_DENIED, "Anonymous caller does not have access to the object, or it may not exist.")
 
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from infra.emulator.calls.service import Call
-from infra.emulator.protocol.errors import METHOD_NOT_ALLOWED, NOT_IMPLEMENTED, ApiError
+from infra.emulator.protocol.errors import METHOD_NOT_ALLOWED, ApiError
 from infra.emulator.protocol.messages import Response
 from infra.emulator.resources.buckets import bucket_change, checked_bucket_name, settled
 from infra.emulator.resources.preconditions import from_headers
@@ -14,9 +14,8 @@ from infra.emulator.xml_api.access import authorize
 from infra.emulator.xml_api.forms import post_object
 from infra.emulator.xml_api.listings import list_all_buckets, list_bucket
 from infra.emulator.xml_api.multipart_uploads import list_uploads
-from infra.emulator.xml_api.text import LISTS, read_xml, xml_response
-
-_NOT_HERE = frozenset(("acl", "cors", "encryption", "lifecycle", "logging", "tagging", "website", "billing"))
+from infra.emulator.xml_api.subresources import answer_part, part_named
+from infra.emulator.xml_api.text import read_xml
 
 
 async def xml_service(call: Call) -> Response:
@@ -33,12 +32,13 @@ async def xml_bucket(call: Call) -> Response:
     """Answer any method on /{bucket}."""
     if _is_form(call):
         return await post_object(call)  # the policy in the form authorizes it
+    if part := part_named(call):
+        authorize(call, contents=False)
+        return await answer_part(call, part)
     authorize(call)
     handler = _METHODS.get(call.request.method)
     if handler is None:
         raise ApiError(METHOD_NOT_ALLOWED)
-    if not _NOT_HERE.isdisjoint(call.request.params):
-        raise ApiError(NOT_IMPLEMENTED, "Use the JSON API for this part of a bucket.")
     return await handler(call)
 
 
@@ -47,19 +47,7 @@ def _is_form(call: Call) -> bool:
 
 
 async def _get(call: Call) -> Response:
-    params, index = call.request.params, call.service.store.index
-    if "uploads" in params:
-        return await list_uploads(call)
-    if "location" in params:
-        row = index.bucket(call.names["bucket"])
-        body = f"<LocationConstraint xmlns='{LISTS}'>{row.config.get('location', 'US')}</LocationConstraint>"
-        head = "<?xml version='1.0' encoding='UTF-8'?>"
-        return Response(200, (head + body).encode(), [("content-type", "application/xml; charset=UTF-8")])
-    if "versioning" in params:
-        row = index.bucket(call.names["bucket"])
-        state = [("Status", "Enabled" if row.keeps_versions else "Suspended")] if "versioning" in row.config else []
-        return xml_response("VersioningConfiguration", LISTS, state)
-    return await list_bucket(call)
+    return await (list_uploads(call) if "uploads" in call.request.params else list_bucket(call))
 
 
 async def _head(call: Call) -> Response:

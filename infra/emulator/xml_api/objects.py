@@ -21,6 +21,7 @@ from infra.emulator.transfers.uploads import Plan, take
 from infra.emulator.xml_api import multipart_uploads
 from infra.emulator.xml_api.access import authorize
 from infra.emulator.xml_api.plan import xml_plan
+from infra.emulator.xml_api.subresources import answer_part, part_named
 from infra.emulator.xml_api.text import LISTS, read_xml, xml_response
 
 
@@ -29,6 +30,9 @@ async def xml_object(call: Call) -> Response:
     method, params = call.request.method, call.request.params
     if "upload_id" in params and method in ("PUT", "POST", "DELETE"):
         return await _session(call)
+    if part := part_named(call):
+        authorize(call, contents=False)
+        return await answer_part(call, part)
     authorize(call)
     handlers = _PARTS if "uploadId" in params else _METHODS
     handler = handlers.get(method)

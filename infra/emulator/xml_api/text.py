@@ -15,7 +15,7 @@ UPLOADS = "http://s3.amazonaws.com/doc/2006-03-01/"
 # Characters that XML documents cannot contain.
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
-Node = tuple[str, "str | Sequence[Node]"]
+Node = tuple[str, "str | Sequence[Node]"]  # an element's name, with its attributes if it has any, and its content
 
 
 def xml_response(root: str, namespace: str, children: Sequence[Node], status: int = 200) -> Response:
@@ -45,5 +45,6 @@ def read_xml(data: bytes) -> ElementTree.Element:
 
 def _inner(children: Sequence[Node]) -> str:
     return "".join(
-        f"<{name}>{clean(value) if isinstance(value, str) else _inner(value)}</{name}>" for name, value in children
+        f"<{name}>{clean(value) if isinstance(value, str) else _inner(value)}</{name.partition(' ')[0]}>"
+        for name, value in children
     )
