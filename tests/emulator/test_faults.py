@@ -235,7 +235,6 @@ LIFECYCLES: list[tuple[str, dict[str, Any], int, set[str]]] = [
     ("made before", {"createdBefore": "2999-01-01"}, 0, set()),
     ("made after", {"createdBefore": "2001-01-01"}, 0, {"a/1.txt", "a/2.log", "b/1.txt"}),
     ("not known here", {"age": 1, "numNewerVersions": 1}, 9, {"a/1.txt", "a/2.log", "b/1.txt"}),
-    ("no condition", {}, 9, {"a/1.txt", "a/2.log", "b/1.txt"}),
 ]
 
 

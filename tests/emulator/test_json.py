@@ -61,7 +61,7 @@ def test_a_bucket_from_birth_to_death(emulator: EmulatorUnderTest) -> None:
 
 @pytest.mark.parametrize("name", ["ab", "Upper-case", "-dash", "a/b", "", "ünder", "x" * 223])
 def test_names_that_no_bucket_may_have(emulator: EmulatorUnderTest, name: str) -> None:
-    answer = requests.post(f"{emulator.url}/storage/v1/b", json={"name": name}, timeout=10)
+    answer = requests.post(f"{emulator.url}/storage/v1/b?project=p", json={"name": name}, timeout=10)
     assert (answer.status_code, reason(answer)) == (400, "invalid")
 
 

@@ -11,7 +11,7 @@ from http import HTTPStatus
 from infra.emulator.protocol.errors import INVALID, ApiError
 from infra.emulator.protocol.messages import Event, Receive, Request, Response, Scope
 
-MAX_CALLS = 1000  # Cloud Storage documents 100, but its Python client allows 1,000
+MAX_CALLS = 100
 _BODY_BYTES = 32 * 1024 * 1024
 
 _REASONS = {status.value: status.phrase for status in HTTPStatus}

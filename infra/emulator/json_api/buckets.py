@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from infra.emulator.calls.service import Call
 from infra.emulator.json_api.access import acl_shown
+from infra.emulator.protocol.errors import REQUIRED, ApiError
 from infra.emulator.protocol.messages import Response, json_response
 from infra.emulator.resources.buckets import bucket_change, bucket_resource, checked_bucket_name, settled
 from infra.emulator.resources.merging import merged
@@ -21,6 +22,8 @@ _LISTS = ("acl", "defaultObjectAcl")
 
 async def insert_bucket(call: Call) -> Response:
     """Answer POST /b."""
+    if not call.request.params.get("project"):
+        raise ApiError(REQUIRED, "Required parameter: project")
     resource = await call.request.json()
     name = checked_bucket_name(str(resource.get("name", "")))
     config = {key: value for key, value in bucket_change(resource).items() if value is not None} | _predefined(call)

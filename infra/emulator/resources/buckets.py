@@ -6,6 +6,7 @@ import re
 from datetime import datetime, timedelta
 
 from infra.emulator.protocol.errors import FORBIDDEN, INVALID, INVALID_BUCKET_NAME, ApiError
+from infra.emulator.resources.lifecycle_rules import check_lifecycle, check_storage_class
 from infra.emulator.resources.merging import check_text_map, merged
 from infra.emulator.resources.reading import child, moment
 from infra.emulator.resources.retention import check_retention
@@ -20,6 +21,8 @@ _FIXED = frozenset((
 _LISTS = ("acl", "defaultObjectAcl")
 _MULTI_REGIONS = ("US", "EU", "ASIA")
 _DUAL_REGIONS = ("NAM4", "EUR4", "EUR5", "EUR7", "EUR8", "ASIA1")
+_PART = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?")  # of a name with dots
+_OF_GOOGLE = re.compile(r"^goog|g[o0][o0]gle")
 _LAST_CLASS = "NEARLINE"  # the last storage class of autoclass, unless the owner chooses another
 
 
@@ -63,6 +66,10 @@ def bucket_change(change: JsonObject) -> dict[str, Json]:
             found[name] = as_json(entries(found[name]))
     if found.get("labels") is not None:
         check_text_map(found["labels"])
+    if found.get("storageClass") is not None:
+        check_storage_class(found["storageClass"])
+    if found.get("lifecycle") is not None:
+        check_lifecycle(found["lifecycle"])
     location = found.get("location")
     if isinstance(location, str):
         found["location"] = location.upper()
@@ -118,7 +125,9 @@ def check_replaceable(config: JsonObject, now: datetime) -> None:
 
 def checked_bucket_name(name: str) -> str:
     """Return the name if a bucket may have it. Raises ApiError."""
-    if not re.fullmatch(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]", name):
+    parts = name.split(".")
+    good = re.fullmatch(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]", name) and all(map(_PART.fullmatch, parts))
+    if not good or _OF_GOOGLE.search(name) or (len(parts) == 4 and all(map(str.isdigit, parts))):
         raise ApiError(INVALID_BUCKET_NAME, f"Invalid bucket name: '{name[:80]}'")
     return name
 

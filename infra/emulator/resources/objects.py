@@ -9,6 +9,7 @@ from urllib.parse import quote
 from infra.emulator.protocol.errors import INVALID, REQUIRED, ApiError
 from infra.emulator.protocol.messages import Request
 from infra.emulator.resources.encryption import FIELD, key_headers
+from infra.emulator.resources.lifecycle_rules import check_storage_class
 from infra.emulator.resources.merging import check_text_map, merged
 from infra.emulator.resources.reading import child, in_utc, moment
 from infra.emulator.resources.rights import as_json, entries
@@ -103,6 +104,8 @@ def config_from_pairs(pairs: Sequence[tuple[str, str]]) -> dict[str, Json]:
     """
     config: dict[str, Json] = {"contentType": DEFAULT_TYPE}
     config |= {_HEADERS[name]: value for name, value in reversed(pairs) if value and name in _HEADERS}
+    if "storageClass" in config:
+        check_storage_class(config["storageClass"])
     if "customTime" in config:
         config["customTime"] = in_utc(str(config["customTime"]))
     metadata = {name[len(META) :]: value for name, value in pairs if name.startswith(META)}
@@ -123,6 +126,8 @@ def object_change(change: JsonObject) -> dict[str, Json]:
         check_text_map(found["metadata"])
     if found.get("acl") is not None:
         found["acl"] = as_json(entries(found["acl"]))
+    if found.get("storageClass") is not None:
+        check_storage_class(found["storageClass"])
     if found.get("customTime") is not None:
         found["customTime"] = in_utc(str(found["customTime"]))
     until = child(found, "retention").get("retainUntilTime")

@@ -20,6 +20,7 @@ from infra.emulator.store.files import Incoming
 from infra.emulator.store.store import Store
 from infra.emulator.transfers.uploads import Plan, commit, expected_from_headers, fill, promised
 
+CHUNK_BYTES = 256 * 1024  # every chunk but the last ends at a multiple of this
 _CONTENT_RANGE = re.compile(r"bytes (?:(\d+)-(\d+|\*)|\*)/(\d+|\*)")
 
 
@@ -30,6 +31,20 @@ class Span:
     first: int | None
     total: int | None
     to_the_end: bool = False  # true: the end of the body is the end of the content
+    end: int | None = None  # offset after the last byte; None if the range does not say it
+
+    def check(self, length: int | None) -> None:
+        """Check the range against the length of the body, if that is known. Raises ApiError 400."""
+        if self.first is None or self.end is None:
+            return
+        size = self.end - self.first
+        if size <= 0 or (self.total is not None and self.end > self.total) or length not in (None, size):
+            raise ApiError(INVALID, "The Content-Range header does not fit the body or itself.")
+        if self.end != self.total and self.end % CHUNK_BYTES:
+            text = (
+                f"Every chunk but the last must end at a multiple of {CHUNK_BYTES} bytes; this one ends at {self.end}."
+            )
+            raise ApiError(INVALID, text)
 
 
 class Resumable:
@@ -54,6 +69,9 @@ class Resumable:
             if session.done:
                 return self._store.get(Target(session.bucket, session.name, session.done))
             span = _span(request)
+            if span.first is not None and span.first > session.received:
+                raise ApiError(RANGE_NOT_CONTIGUOUS)
+            span.check(request.length)
             plan = Plan.from_json(Target(session.bucket, session.name), session.spec)
             plan = promised(plan, expected_from_headers(request))
             if span.total is not None:
@@ -74,13 +92,12 @@ class Resumable:
     async def _receive(self, session: Session, request: Request, span: Span, plan: Plan) -> Session:
         if span.first is None:
             return session
-        if span.first > session.received:
-            raise ApiError(RANGE_NOT_CONTIGUOUS)
         incoming = self._incoming(session)
         try:
             await fill(incoming, _following(request, session.received - span.first), plan.expected)
         except ClientGone:
-            await self._save(session, incoming)
+            # Only whole pieces, so that a client which sends the rest of its chunk ends where other clients do.
+            await self._save(session, incoming, max(session.received, incoming.size - incoming.size % CHUNK_BYTES))
             raise
         except ApiError:
             self._forget(session.id)
@@ -90,10 +107,10 @@ class Resumable:
             raise ApiError(INVALID, "More bytes came than the Content-Range header says.")
         if incoming.size == span.total:
             return replace(session, received=incoming.size)  # the commit of the object syncs it
-        return await self._save(session, incoming)
+        return await self._save(session, incoming, incoming.size)
 
-    async def _save(self, session: Session, incoming: Incoming) -> Session:
-        saved = replace(session, received=incoming.size)
+    async def _save(self, session: Session, incoming: Incoming, received: int) -> Session:
+        saved = replace(session, received=received)
         await asyncio.to_thread(incoming.sync)
         await asyncio.to_thread(self._store.index.save_session, saved)
         return saved
@@ -133,7 +150,8 @@ def _span(request: Request) -> Span:
     total = None if match[3] == "*" else int(match[3])
     if match[1] is None:
         return Span(None, total)
-    return Span(int(match[1]), total, total is None and match[2] == "*")
+    end = None if match[2] == "*" else int(match[2]) + 1
+    return Span(int(match[1]), total, total is None and end is None, end)
 
 
 async def _following(request: Request, have: int) -> AsyncIterator[bytes]:
