@@ -15,6 +15,7 @@ from infra.emulator.json_api.fields import parse_fields, pick
 from infra.emulator.protocol.errors import INTERNAL, METHOD_NOT_ALLOWED, NO_SUCH_ROUTE, ApiError
 from infra.emulator.protocol.messages import ClientGone, Receive, Request, Response, Scope, Send, send_response
 from infra.emulator.protocol.refusals import refusal
+from infra.emulator.xml_api.amazon import write_names
 from infra.emulator.xml_api.buckets import xml_bucket, xml_service
 from infra.emulator.xml_api.objects import xml_object
 
@@ -78,7 +79,9 @@ class Emulator:
     async def _xml_called(self, request: Request, names: Names) -> Response:
         handler: Handler = xml_object if "object" in names else xml_bucket if names["bucket"] else xml_service
         found = {name: routes.decoded(value) for name, value in names.items()}
-        return await handler(Call(self._service, request, found))
+        response = await handler(Call(self._service, request, found))
+        write_names(request, response)
+        return response
 
     async def _for_page(
         self, request: Request, names: Names, call: Callable[[], Awaitable[Response]], *, xml: bool

@@ -43,7 +43,7 @@ def create(config: Config) -> App:
     keys = [load_key(path) for path in config.keys]
     clock = Clock()
     store = Store(config.data, clock)
-    verifier = Verifier(keys, config.public_hosts, clock.now)
+    verifier = Verifier(keys, config.public_hosts, clock.now, store.index.secret_of)
     app = Emulator(Service(store, Resumable(store), verifier, keys, config.anonymous == "allow"))
     return KnownNames(Admin(app, store) if config.admin else app, verifier.hosts, config.host)
 

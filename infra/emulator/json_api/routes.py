@@ -13,6 +13,7 @@ from infra.emulator.json_api import (
     buckets,
     copies,
     folders,
+    hmac_keys,
     objects,
     uploads,
 )
@@ -65,6 +66,10 @@ _STORAGE: Mapping[str, Handlers] = {
     "b/{bucket}/managedFolders/{folder}": {"GET": folders.get_folder, "DELETE": folders.delete_folder},
     "b/{bucket}/folders": {"GET": folders.list_no_folders},
     "projects/{project}/serviceAccount": {"GET": accounts.service_account},
+    "projects/{project}/hmacKeys": {"GET": hmac_keys.list_keys, "POST": hmac_keys.create_key},
+    "projects/{project}/hmacKeys/{access_id}": {
+        "GET": hmac_keys.get_key, "PUT": hmac_keys.update_key, "DELETE": hmac_keys.delete_key,
+    },
 }  # fmt: skip
 _TABLE: Mapping[str, Handlers] = {
     **{prefix + path: handlers for path, handlers in _STORAGE.items() for prefix in ("", "storage/v1/")},

@@ -24,6 +24,7 @@ NO_SUCH_OBJECT = Kind(404, "notFound", "NoSuchKey", "The specified key does not 
 NO_SUCH_UPLOAD = Kind(404, "notFound", "NoSuchUpload", "The specified upload does not exist.")
 NO_SUCH_ROUTE = Kind(404, "notFound", "NotFound", "Not Found")
 NO_SUCH_ACCOUNT = Kind(404, "notFound", "NotFound", "Unknown service account")
+NO_SUCH_HMAC_KEY = Kind(404, "notFound", "NotFound", "The specified HMAC key does not exist.")
 NO_SUCH_ENTRY = Kind(404, "notFound", "NotFound", "The specified ACL entry does not exist.")
 NO_SUCH_FOLDER = Kind(404, "notFound", "NotFound", "The specified managed folder does not exist.")
 FOLDER_EXISTS = Kind(409, "conflict", "Conflict", "The specified managed folder already exists.")
@@ -73,6 +74,7 @@ SKEWED = Kind(403, "forbidden", "RequestTimeTooSkewed",
               "The difference between the request time and the server's time is too large.")
 WRONG_SIGNATURE = Kind(403, "forbidden", "SignatureDoesNotMatch", "The request signature we calculated does not match "
                        "the signature you provided. Check your Google secret key and signing method.")
+INVALID_SECURITY = Kind(403, "forbidden", "InvalidSecurity", "The provided security credentials are not valid.")
 RATE_LIMITED = Kind(429, "rateLimitExceeded", "SlowDown", "Please reduce your request rate.", "usageLimits")
 INTERNAL = Kind(500, "backendError", "InternalError", "We encountered an internal error. Please try again.")
 # fmt: on

@@ -45,10 +45,18 @@ class Request:
         self._scheme: str = scope.get("scheme", "http")
         self._receive = receive
         self.touched = False  # true: a handler has begun to read the body
+        self.speaks_amazon = False  # true: names of headers came as Amazon writes them
 
     def header(self, name: str, default: str = "") -> str:
         """Get the first header of that name (lower case)."""
         return self._by_name.get(name, default)
+
+    def rename_headers(self, start: str, new: str) -> None:
+        """Give every header whose name begins with `start` a name that begins with `new`."""
+        self.headers = [
+            (new + name[len(start) :] if name.startswith(start) else name, value) for name, value in self.headers
+        ]
+        self._by_name = dict(reversed(self.headers))
 
     def flag(self, name: str) -> bool:
         """Tell whether a parameter of the query is `true`."""

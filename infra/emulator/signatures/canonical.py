@@ -8,10 +8,9 @@ from urllib.parse import quote, unquote
 
 from infra.emulator.protocol.hosts import without_port
 from infra.emulator.protocol.messages import Request
-from infra.emulator.signatures.claims import ALGORITHM, Claim
+from infra.emulator.signatures.claims import Claim
 
 UNSIGNED = "UNSIGNED-PAYLOAD"
-_SIGNATURE = "x-goog-signature"
 
 
 def canonical_requests(request: Request, claim: Claim, public_hosts: Sequence[str]) -> Iterator[str]:
@@ -24,7 +23,7 @@ def canonical_requests(request: Request, claim: Claim, public_hosts: Sequence[st
 def string_to_sign(claim: Claim, canonical: str) -> str:
     """Build the text that is signed."""
     digest = hashlib.sha256(encoded(canonical)).hexdigest()
-    return f"{ALGORITHM}\n{claim.date}\n{claim.scope}\n{digest}"
+    return f"{claim.scheme.algorithm}\n{claim.date}\n{claim.credential.scope}\n{digest}"
 
 
 def encoded(text: str) -> bytes:
@@ -35,7 +34,7 @@ def encoded(text: str) -> bytes:
 def _canonical(request: Request, claim: Claim, host: str, query: str) -> str:
     names = sorted(set(claim.signed_headers.lower().split(";")))
     headers = "".join(f"{name}:{host if name == 'host' else _value(request, name)}\n" for name in names)
-    payload = request.header("x-goog-content-sha256", UNSIGNED)
+    payload = request.header(f"{claim.scheme.prefix}content-sha256", UNSIGNED)
     path = quote(unquote(request.raw_path, errors="surrogateescape"), safe="/~", errors="surrogateescape")
     return "\n".join((request.method, path, query, headers, claim.signed_headers, payload))
 
@@ -47,7 +46,8 @@ def _value(request: Request, name: str) -> str:
 
 def _queries(request: Request, claim: Claim) -> Iterator[str]:
     """Build the query sorted by name, as documented, and sorted by `name=value`, as the Python client does."""
-    sent = [pair for pair in request.pairs if not (claim.in_query and pair[0].lower() == _SIGNATURE)]
+    signature = f"{claim.scheme.prefix}signature"
+    sent = [pair for pair in request.pairs if not (claim.in_query and pair[0].lower() == signature)]
     pairs = [(quote(name, safe="~"), quote(value, safe="~")) for name, value in sent]
     yield "&".join(f"{name}={value}" for name, value in sorted(pairs))
     yield "&".join(sorted(f"{name}={value}" for name, value in pairs))

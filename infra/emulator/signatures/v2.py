@@ -45,7 +45,7 @@ def verify(verifier: Verifier, request: Request, bucket_of_host: str) -> None:
     if verifier.now().timestamp() >= int(expires):
         raise ApiError(EXPIRED, f"Request signature expired at: {expires}")
     texts = [_string_to_sign(request, expires, resource) for resource in _resources(request, bucket_of_host)]
-    if not any(verifier.is_signed(values["GoogleAccessId"][0], signature, encoded(text)) for text in texts):
+    if not any(verifier.is_signed_by_rsa(values["GoogleAccessId"][0], signature, encoded(text)) for text in texts):
         raise ApiError(WRONG_SIGNATURE, StringToSign=texts[0])
 
 

@@ -15,8 +15,9 @@ from infra.emulator.protocol.errors import BUCKET_EXISTS, BUCKET_NOT_EMPTY, ApiE
 from infra.emulator.resources.buckets import check_replaceable, for_new_object
 from infra.emulator.resources.preconditions import Preconditions
 from infra.emulator.resources.rows import BucketRow, Draft, ObjectRow, Target, dump
-from infra.emulator.store import tables
+from infra.emulator.store import hmac_keys, tables
 from infra.emulator.store.clock import Clock
+from infra.emulator.store.hmac_keys import HmacKeys
 from infra.emulator.store.rate import Rate
 from infra.emulator.store.sessions import Sessions
 from jobs.json_values import JsonObject
@@ -24,11 +25,11 @@ from jobs.json_values import JsonObject
 Change = Callable[[JsonObject], JsonObject]
 
 
-class Index(Sessions):
+class Index(Sessions, HmacKeys):
     """The index: all tables, in one file. Any thread may use it."""
 
     def __init__(self, path: Path, clock: Clock | None = None) -> None:
-        super().__init__(path, tables.SCHEMA, clock)
+        super().__init__(path, tables.SCHEMA + hmac_keys.SCHEMA, clock)
         self.rate = Rate()
 
     # methods for buckets

@@ -21,6 +21,7 @@ from infra.emulator.protocol.errors import ACCESS_DENIED, ApiError, malformed
 from infra.emulator.protocol.messages import Request
 from infra.emulator.resources.rights import anybody_reads
 from infra.emulator.signatures import claims, v2
+from infra.emulator.xml_api.amazon import read_names
 
 _READS = ("GET", "HEAD")
 
@@ -33,7 +34,7 @@ def authorize(call: Call, *, contents: bool = True) -> None:
     """
     request, verifier = call.request, call.service.verifier
     if claims.is_in_query(request):
-        verifier.verify_query(request)
+        read_names(request, verifier.verify_query(request))
     elif v2.is_v2(request):
         v2.verify(verifier, request, verifier.hosts.bucket(request.host))
     elif request.header("authorization"):
@@ -48,7 +49,7 @@ def authorize(call: Call, *, contents: bool = True) -> None:
 def _check_header(call: Call) -> None:
     scheme = call.request.header("authorization").split(" ", 1)[0]
     if claims.is_in_header(call.request):
-        call.service.verifier.verify_header(call.request)
+        read_names(call.request, call.service.verifier.verify_header(call.request))
     elif scheme.lower() != "bearer":
         raise malformed("Authorization", f"Unsupported Authorization scheme: {scheme[:40]}")
     else:

@@ -72,13 +72,12 @@ def _verified(call: Call, fields: Mapping[str, str]) -> Sequence[Condition]:
     for field in _SIGNED:
         if field not in fields:
             raise malformed(field, "The form must have this field.")
-    if fields["x-goog-algorithm"] != claims.ALGORITHM:
-        raise malformed("x-goog-algorithm", f"The algorithm must be {claims.ALGORITHM}.")
-    claims.moment(fields["x-goog-date"], "x-goog-date")
-    email, _ = claims.credential(fields["x-goog-credential"], fields["x-goog-date"], "x-goog-credential")
+    scheme, date = claims.scheme_named(fields["x-goog-algorithm"], "x-goog-algorithm"), fields["x-goog-date"]
+    claims.moment(date, "x-goog-date")
+    signer = claims.credential(scheme, fields["x-goog-credential"], date, "x-goog-credential")
     signature = claims.hexadecimal(fields["x-goog-signature"], "x-goog-signature")
     text = fields["policy"]
-    if not call.service.verifier.is_signed(email, signature, text.encode()):
+    if not call.service.verifier.is_signed(signer, signature, text.encode()):
         raise ApiError(WRONG_SIGNATURE, StringToSign=text)
     try:
         policy = parse_json(base64.b64decode(text, validate=True))

@@ -16,6 +16,7 @@ from infra.emulator.protocol.errors import (
     INVALID_PART,
     INVALID_PART_ORDER,
     NO_SUCH_UPLOAD,
+    NOT_IMPLEMENTED,
     PART_TOO_SMALL,
     ApiError,
 )
@@ -79,6 +80,8 @@ async def begin(call: Call) -> Response:
 async def put_part(call: Call) -> Response:
     """Answer PUT /{bucket}/{object}?partNumber=&uploadId=."""
     session = _upload(call)
+    if call.request.header("x-goog-copy-source"):
+        raise ApiError(NOT_IMPLEMENTED, "A part cannot be copied from an object.")
     text = call.request.params.get("partNumber", "")
     if not (text.isascii() and text.isdigit() and 1 <= int(text) <= MAX_PARTS):
         raise ApiError(INVALID, f"partNumber must be from 1 to {MAX_PARTS}.")
