@@ -55,13 +55,13 @@ class Emulator:
             return await self._for_page(request, names, lambda: self._called(request, found), xml=False)
         return await _guarded(lambda: self._called(request, found), xml=False)
 
-    async def _called(self, request: Request, found: tuple[routes.Handlers, Names] | None) -> Response:
+    async def _called(self, request: Request, found: tuple[routes.Route, Names] | None) -> Response:
         check_page(request, self._service.store.index, _ruling(found[1]) if found else "")
         if request.raw_path in routes.BATCH:
             return await batch(request, self._answer)
         if found is None:
             raise ApiError(NO_SUCH_ROUTE)
-        handler = found[0].get(_method(request))
+        handler = found[0].handlers.get(_method(request))
         if handler is None:
             raise ApiError(METHOD_NOT_ALLOWED)
         names = {name: routes.decoded(value) for name, value in found[1].items()}

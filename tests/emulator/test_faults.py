@@ -170,6 +170,8 @@ def test_a_slow_answer_comes_late_and_its_work_is_done_before(
         [{"action": "status", "share": 2}],
         [{"action": "status", "count": -1}],
         [{"action": "status", "times": 1}],
+        [{"action": "break_stream", "bytes": -1}],
+        [{"action": "status", "header": "("}],
     ],
 )
 def test_a_rule_that_says_nothing_is_refused(faulty: EmulatorUnderTest, rules: Any) -> None:

@@ -4,6 +4,9 @@ PUT GET DELETE /_emulator/faults      a JSON list of fault rules, with the keys 
 PUT GET        /_emulator/clock       {"offset_seconds": n}: moves expiries and creation times
 PUT GET        /_emulator/rate        {"writes_per_second": 1 or null}: limit for each object name; beyond it 429
 POST           /_emulator/lifecycle   {"now": RFC 3339, optional} -> {"deleted": n}: deletes what is due
+POST           /retry_test            {"instructions": {"storage.buckets.list": ["return-503"]}} -> {"id": ...}
+GET DELETE     /retry_test/{id}       what is left of a retry test, see `retry_tests`
+GET            /retry_tests           all retry tests
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ from typing import TypeGuard
 
 from infra.emulator.browsers.pages import check_page
 from infra.emulator.faults.injection import Faults
+from infra.emulator.faults.retry_tests import RetryTests
 from infra.emulator.faults.rules import rules_from
 from infra.emulator.protocol.errors import INVALID, METHOD_NOT_ALLOWED, ApiError
 from infra.emulator.protocol.messages import App, Receive, Request, Response, Scope, Send, json_response, send_response
@@ -34,18 +38,21 @@ class Admin:
     def __init__(self, app: App, store: Store) -> None:
         self._app = app
         self._store = store
-        self._faults = Faults(app)
+        self._retry_tests = RetryTests(app)
+        self._faults = Faults(self._retry_tests)
         self._routes: dict[str, Route] = {
             "/_emulator/faults": self._rules,
             "/_emulator/clock": self._clock,
             "/_emulator/rate": self._rate,
             "/_emulator/lifecycle": self._lifecycle,
+            "/retry_test": self._new_retry_test,
+            "/retry_tests": self._all_retry_tests,
         }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         path = scope["raw_path"].decode("latin-1")
-        if route := self._routes.get(path):
+        if route := self._routes.get(path) or (self._one_retry_test if path.startswith("/retry_test/") else None):
             request = Request(scope, receive)
             await send_response(await self._answer(route, request), send, head=False)
         elif path.startswith("/_emulator/"):
@@ -65,6 +72,21 @@ class Admin:
         if request.method != "GET":
             self._faults.order(rules_from(await request.body()) if request.method == "PUT" else [])
         return self._faults.shown()
+
+    async def _new_retry_test(self, request: Request) -> Json:
+        _only(request, "POST")
+        return self._retry_tests.create(await request.json()).to_json()
+
+    async def _all_retry_tests(self, request: Request) -> Json:
+        _only(request, "GET")
+        return {"retry_test": [test.to_json() for test in self._retry_tests.all()]}
+
+    async def _one_retry_test(self, request: Request) -> Json:
+        _only(request, "GET", "DELETE")
+        test = self._retry_tests.get(request.raw_path.removeprefix("/retry_test/"))
+        if request.method == "DELETE":
+            self._retry_tests.delete(test.id)
+        return test.to_json()
 
     async def _clock(self, request: Request) -> JsonObject:
         _only(request, "PUT", "GET")

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import random
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 
 from infra.emulator.protocol.errors import INVALID, ApiError
 from jobs.json_values import JsonObject
 
-ACTIONS = ("status", "reset", "slow", "lose_answer")
+ACTIONS = ("status", "reset", "slow", "lose_answer", "break_stream", "status_after", "stall")
 
 
 @dataclass(frozen=True)
@@ -21,8 +21,10 @@ class Rule:
     action: str  # one of ACTIONS
     method: str = "*"
     path: str = ""  # regular expression, searched in the path as sent + "?" + query
+    header: str = ""  # regular expression, searched in every header, written as `name: value`; name in lower case
     status: int = 503
     seconds: float = 1.0
+    bytes: int = 0  # of the body, before break_stream, status_after and stall
     skip: int = 0  # number of matching requests that pass first
     count: int | None = None  # number of requests that fail afterwards; None = all
     share: float = 1.0  # probability that a matching request fails; the same sequence in each run
@@ -43,13 +45,16 @@ class Rule:
     def to_json(self) -> JsonObject:
         """Return the rule with all its keys."""
         return {
-            "action": self.action, "method": self.method, "path": self.path, "status": self.status,
-            "seconds": self.seconds, "skip": self.skip, "count": self.count, "share": self.share,
+            "action": self.action, "method": self.method, "path": self.path, "header": self.header,
+            "status": self.status, "seconds": self.seconds, "bytes": self.bytes, "skip": self.skip,
+            "count": self.count, "share": self.share,
         }  # fmt: skip
 
-    def matches(self, method: str, path: str) -> bool:
-        """Return whether the rule applies to a request."""
-        return self.method in ("*", method) and re.search(self.path, path) is not None
+    def matches(self, method: str, path: str, headers: Sequence[str]) -> bool:
+        """Return whether the rule applies to a request; `headers` are written as `name: value`."""
+        if self.method not in ("*", method) or re.search(self.path, path) is None:
+            return False
+        return not self.header or any(re.search(self.header, header) for header in headers)
 
 
 class CountedRule:
@@ -119,7 +124,9 @@ def _is_share(value: object) -> bool:
 _CHECKS: Mapping[str, Callable[[object], bool]] = {
     "method": lambda value: isinstance(value, str),
     "path": _is_pattern,
+    "header": _is_pattern,
     "status": _is_status,
+    "bytes": _is_whole,
     "seconds": _is_number,
     "skip": _is_whole,
     "count": lambda value: value is None or _is_whole(value),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from urllib.parse import unquote
 
 from infra.emulator.calls.service import Call, Handler
@@ -90,23 +91,31 @@ _TABLE: Mapping[str, Handlers] = {
 }  # fmt: skip
 
 
-def _by_length() -> dict[int, list[tuple[list[str], Handlers]]]:
-    found: dict[int, list[tuple[list[str], Handlers]]] = {}
+@dataclass(frozen=True)
+class Route:
+    """A path of the API, such as `b/{bucket}/o`, and the handlers of its methods."""
+
+    template: str
+    handlers: Handlers
+
+
+def _by_length() -> dict[int, list[tuple[list[str], Route]]]:
+    found: dict[int, list[tuple[list[str], Route]]] = {}
     for template, handlers in _TABLE.items():
         parts = template.split("/")
-        found.setdefault(len(parts), []).append((parts, handlers))
+        found.setdefault(len(parts), []).append((parts, Route(template, handlers)))
     return found
 
 
 _TEMPLATES = _by_length()
 
 
-def find(raw_path: str) -> tuple[Handlers, dict[str, str]] | None:
-    """Find the handlers of a path, and the names in it; both path and names as they were sent."""
+def find(raw_path: str) -> tuple[Route, dict[str, str]] | None:
+    """Find the route of a path, and the names in it; both path and names as they were sent."""
     parts = raw_path.strip("/").split("/")
-    for template, handlers in _TEMPLATES.get(len(parts), ()):
+    for template, route in _TEMPLATES.get(len(parts), ()):
         if all(fixed == part or (fixed[0] == "{" and part) for fixed, part in zip(template, parts, strict=True)):
-            return handlers, {fixed[1:-1]: part for fixed, part in zip(template, parts, strict=True) if fixed[0] == "{"}
+            return route, {fixed[1:-1]: part for fixed, part in zip(template, parts, strict=True) if fixed[0] == "{"}
     return None
 
 
@@ -120,7 +129,7 @@ def is_json(method: str, raw_path: str) -> bool:
     if raw_path in BATCH:
         return method == "POST"
     found = find(raw_path)
-    return found is not None and (method in found[0] or method == "OPTIONS")
+    return found is not None and (method in found[0].handlers or method == "OPTIONS")
 
 
 def decoded(part: str) -> str:

@@ -25,6 +25,7 @@ NO_SUCH_UPLOAD = Kind(404, "notFound", "NoSuchUpload", "The specified upload doe
 NO_SUCH_ROUTE = Kind(404, "notFound", "NotFound", "Not Found")
 NO_SUCH_ACCOUNT = Kind(404, "notFound", "NotFound", "Unknown service account")
 NO_SUCH_HMAC_KEY = Kind(404, "notFound", "NotFound", "The specified HMAC key does not exist.")
+NO_SUCH_RETRY_TEST = Kind(404, "notFound", "NotFound", "The specified retry test does not exist.")
 NO_SUCH_ENTRY = Kind(404, "notFound", "NotFound", "The specified ACL entry does not exist.")
 NO_SUCH_FOLDER = Kind(404, "notFound", "NotFound", "The specified managed folder does not exist.")
 FOLDER_EXISTS = Kind(409, "conflict", "Conflict", "The specified managed folder already exists.")
