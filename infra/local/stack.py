@@ -153,7 +153,9 @@ def make_buckets(settings: Settings) -> None:
     client: Any = gcs.client(settings.storage_url)
     for name in (settings.emails_bucket, settings.datasets_bucket, settings.models_bucket):
         if client.lookup_bucket(name) is None:
-            client.create_bucket(name)
+            bucket = client.bucket(name)
+            bucket.soft_delete_policy.retention_duration_seconds = 0  # what is deleted is gone, as in the cloud
+            bucket.create()
     datasets = client.bucket(settings.datasets_bucket)
     datasets.cors = [
         {

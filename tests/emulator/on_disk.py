@@ -22,7 +22,8 @@ def missing(data: Path) -> set[str]:
 
 
 def _named(data: Path) -> tuple[set[str], set[str], set[str], set[str]]:
-    rows = "(SELECT body, generation FROM objects UNION SELECT body, generation FROM versions)"
+    tables = ("objects", "versions", "soft_objects")
+    rows = "(" + " UNION ".join(f"SELECT body, generation FROM {table}" for table in tables) + ")"  # noqa: S608
     with closing(sqlite3.connect(f"file:{data / 'index.sqlite'}?mode=ro", uri=True)) as db:
         return (
             _texts(db, f"SELECT body FROM {rows} WHERE body <> ''"),  # noqa: S608 - our own text

@@ -126,6 +126,8 @@ def test_replaced_deleted_and_refused_contents_leave_the_disk(tmp_path: Path, ke
     data = tmp_path / "data"
     with running_emulator(data, key) as emulator:
         bucket = emulator.bucket()
+        bucket.soft_delete_policy.retention_duration_seconds = 0
+        bucket.patch()
         for digit in (b"1", b"2", b"3"):
             bucket.blob("a").upload_from_string(digit * size)
         bucket.blob("b").upload_from_string(b"x" * size)

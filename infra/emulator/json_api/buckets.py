@@ -7,9 +7,10 @@ from collections.abc import Callable
 
 from infra.emulator.calls.service import Call
 from infra.emulator.json_api.access import acl_shown
+from infra.emulator.json_api.restores import soft_bucket
 from infra.emulator.protocol.errors import REQUIRED, ApiError
 from infra.emulator.protocol.messages import Response, json_response
-from infra.emulator.resources.buckets import bucket_change, bucket_resource, checked_bucket_name, settled
+from infra.emulator.resources.buckets import bucket_change, bucket_resource, checked_bucket_name, new_config, settled
 from infra.emulator.resources.merging import merged
 from infra.emulator.resources.preconditions import from_query
 from infra.emulator.resources.rights import as_json, bucket_acl, check_rights, default_acl, predefined, stored_entries
@@ -30,12 +31,14 @@ async def insert_bucket(call: Call) -> Response:
     if call.request.flag("enableObjectRetention"):
         config["objectRetention"] = {"mode": "Enabled"}
     index = call.service.store.index
-    row = await asyncio.to_thread(index.insert_bucket, name, settled({}, config, index.clock.now()))
+    row = await asyncio.to_thread(index.insert_bucket, name, new_config(config, index.clock.now()))
     return _shown(call, row)
 
 
 async def get_bucket(call: Call) -> Response:
     """Answer GET /b/{bucket}."""
+    if call.request.flag("softDeleted"):
+        return _shown(call, soft_bucket(call))
     row = call.service.store.index.bucket(call.names["bucket"])
     from_query(call.request).check(row, reading=True)
     return _shown(call, row)
@@ -46,7 +49,9 @@ async def list_buckets(call: Call) -> Response:
     params = call.request.params
     after = params.get("pageToken", "")
     count = page_size(params.get("maxResults", ""))
-    rows = [row for row in call.service.store.index.buckets(params.get("prefix", "")) if row.name > after]
+    index, soft = call.service.store.index, call.request.flag("softDeleted")
+    rows = (index.soft_buckets if soft else index.buckets)(params.get("prefix", ""))
+    rows = [row for row in rows if row.name > after]
     page = rows[:count]
     answer: dict[str, Json] = {"kind": "storage#buckets"}
     if len(rows) > len(page):
@@ -79,6 +84,13 @@ async def delete_bucket(call: Call) -> Response:
     index = call.service.store.index
     await asyncio.to_thread(index.delete_bucket, call.names["bucket"], from_query(call.request))
     return Response(204)
+
+
+async def restore_bucket(call: Call) -> Response:
+    """Answer POST /b/{bucket}/restore: the bucket is live again, its objects can be restored one by one."""
+    gone = soft_bucket(call)
+    index = call.service.store.index
+    return _shown(call, await asyncio.to_thread(index.restore_bucket, gone.name, gone.generation))
 
 
 async def _changed(call: Call, change: JsonObject, new: Callable[[JsonObject], JsonObject]) -> Response:

@@ -8,6 +8,7 @@ from infra.emulator.calls.service import Call
 from infra.emulator.calls.targets import target
 from infra.emulator.json_api.answers import check_lists, object_shown, resource_of, rights_given
 from infra.emulator.json_api.folders import folders_below
+from infra.emulator.json_api.restores import soft_object
 from infra.emulator.protocol.messages import Response, json_response
 from infra.emulator.resources.objects import object_change, object_config, patched, updated
 from infra.emulator.resources.preconditions import from_query
@@ -42,6 +43,8 @@ async def get_object(call: Call) -> Response:
     """Answer GET /b/{bucket}/o/{object}: the resource, or with `alt=media` the content."""
     if call.request.params.get("alt") == "media":
         return await get_media(call)
+    if call.request.flag("softDeleted"):
+        return object_shown(call, soft_object(call))
     return object_shown(call, call.service.store.get(target(call), from_query(call.request)))
 
 

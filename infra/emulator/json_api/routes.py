@@ -16,6 +16,7 @@ from infra.emulator.json_api import (
     folders,
     hmac_keys,
     objects,
+    restores,
     uploads,
 )
 from infra.emulator.protocol.errors import INVALID, ApiError
@@ -45,6 +46,8 @@ _STORAGE: Mapping[str, Handlers] = {
     "b/{bucket}/o/{object}/rewriteTo/b/{to_bucket}/o/{to_object}": {"POST": copies.rewrite_object},
     "b/{bucket}/o/{object}/copyTo/b/{to_bucket}/o/{to_object}": {"POST": copies.copy_object},
     "b/{bucket}/o/{object}/moveTo/o/{to_object}": {"POST": copies.move_object},
+    "b/{bucket}/o/{object}/restore": {"POST": restores.restore_object},
+    "b/{bucket}/restore": {"POST": buckets.restore_bucket},
     "b/{bucket}/o/{object}/compose": {"POST": copies.compose_object},
     "b/{bucket}/iam": {"GET": access.get_policy, "PUT": access.set_policy},
     "b/{bucket}/iam/testPermissions": {"GET": access.test_permissions},

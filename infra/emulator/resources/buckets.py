@@ -8,15 +8,16 @@ from datetime import datetime, timedelta
 from infra.emulator.protocol.errors import FORBIDDEN, INVALID, INVALID_BUCKET_NAME, ApiError
 from infra.emulator.resources.lifecycle_rules import check_lifecycle, check_storage_class
 from infra.emulator.resources.merging import check_text_map, merged
-from infra.emulator.resources.reading import child, moment
+from infra.emulator.resources.reading import child, moment, timestamp
 from infra.emulator.resources.retention import check_retention
 from infra.emulator.resources.rights import as_json, entries
 from infra.emulator.resources.rows import BucketRow
+from infra.emulator.resources.soft_delete import DEFAULT_SECONDS, POLICY, settled_policy
 from jobs.json_values import Json, JsonObject
 
 _FIXED = frozenset((
     "kind", "id", "selfLink", "name", "projectNumber", "metageneration", "timeCreated", "updated", "etag", "owner",
-    "generation", "locationType", "satisfiesPZS",
+    "generation", "locationType", "satisfiesPZS", "softDeleteTime", "hardDeleteTime",
 ))  # fmt: skip
 _LISTS = ("acl", "defaultObjectAcl")
 _MULTI_REGIONS = ("US", "EU", "ASIA")
@@ -40,6 +41,7 @@ def bucket_resource(row: BucketRow, base: str) -> dict[str, Json]:
         "selfLink": f"{base}/storage/v1/b/{row.name}",
         "projectNumber": "0",
         "name": row.name,
+        "generation": str(row.generation),
         "metageneration": str(row.metageneration),
         "timeCreated": row.created,
         "updated": row.updated,
@@ -90,10 +92,16 @@ def settled(old: JsonObject, new: JsonObject, now: datetime) -> dict[str, Json]:
     encryption = config.get("encryption")
     if isinstance(encryption, dict):
         config["encryption"] = {key: _settled_restriction(value, now) for key, value in encryption.items()}
-    soft = config.get("softDeletePolicy")
-    if isinstance(soft, dict) and "effectiveTime" not in soft:
-        config["softDeletePolicy"] = {**soft, "effectiveTime": _text(now)}
+    soft = child(config, POLICY)
+    if soft != child(old, POLICY):
+        config[POLICY] = settled_policy(soft, now)
     return config
+
+
+def new_config(asked: JsonObject, now: datetime) -> dict[str, Json]:
+    """Make the config of a new bucket. Raises ApiError."""
+    policy = {"retentionDurationSeconds": str(DEFAULT_SECONDS), **child(asked, POLICY)}
+    return settled({}, {**asked, POLICY: policy}, now)
 
 
 def for_new_object(bucket: JsonObject, config: JsonObject, now: datetime) -> JsonObject:
@@ -110,7 +118,7 @@ def for_new_object(bucket: JsonObject, config: JsonObject, now: datetime) -> Jso
         added["kmsKeyName"] = f"{key}/cryptoKeyVersions/1"
     seconds = child(bucket, "retentionPolicy").get("retentionPeriod")
     if seconds and not (config.get("eventBasedHold") or added.get("eventBasedHold")):
-        added["retentionExpirationTime"] = _text(now + timedelta(seconds=int(str(seconds))))
+        added["retentionExpirationTime"] = timestamp(now + timedelta(seconds=int(str(seconds))))
     return {**config, **added} if added else config
 
 
@@ -142,12 +150,12 @@ def _settle_retention(old: JsonObject, config: dict[str, Json], now: datetime) -
     period = str(policy["retentionPeriod"])
     if not period.isdigit():
         raise ApiError(INVALID, "retentionPeriod must be a number of seconds.")
-    config["retentionPolicy"] = {"effectiveTime": _text(now), **policy, "retentionPeriod": period}
+    config["retentionPolicy"] = {"effectiveTime": timestamp(now), **policy, "retentionPeriod": period}
 
 
 def _settled_restriction(value: Json, now: datetime) -> Json:
     if isinstance(value, dict) and value.get("restrictionMode") == "FullyRestricted":
-        return {"effectiveTime": _text(now), **value}
+        return {"effectiveTime": timestamp(now), **value}
     return value
 
 
@@ -156,7 +164,7 @@ def _settled_access(before: JsonObject, access: JsonObject, now: datetime) -> Js
         raise ApiError(INVALID, "Invalid value for publicAccessPrevention.")
     uniform = dict(child(access, "uniformBucketLevelAccess"))
     if uniform.get("enabled"):
-        in_ninety_days = _text(now + timedelta(days=90))
+        in_ninety_days = timestamp(now + timedelta(days=90))
         uniform["lockedTime"] = before.get("lockedTime", in_ninety_days)
     else:
         uniform = {"enabled": False}
@@ -166,13 +174,9 @@ def _settled_access(before: JsonObject, access: JsonObject, now: datetime) -> Js
 def _settled_autoclass(before: JsonObject, auto: JsonObject, now: datetime) -> JsonObject:
     new = dict(auto)
     if bool(before.get("enabled")) != bool(auto.get("enabled")):
-        new["toggleTime"] = _text(now)
+        new["toggleTime"] = timestamp(now)
     if auto.get("enabled"):
         new.setdefault("terminalStorageClass", _LAST_CLASS)
         if new["terminalStorageClass"] != before.get("terminalStorageClass"):
-            new["terminalStorageClassUpdateTime"] = _text(now)
+            new["terminalStorageClassUpdateTime"] = timestamp(now)
     return new
-
-
-def _text(moment: datetime) -> str:
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

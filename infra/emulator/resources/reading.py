@@ -42,6 +42,11 @@ def moment(text: str) -> datetime:
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
+def timestamp(moment: datetime) -> str:
+    """Write a time of UTC as Cloud Storage does: RFC 3339 with milliseconds."""
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
 def in_utc(text: str) -> str:
     """Write a time in UTC, with a Z at its end; a time that ends so already is not changed. Raises ApiError."""
     found = moment(text)

@@ -12,6 +12,8 @@ from email.utils import format_datetime
 from infra.emulator.resources.reading import child, whole
 from jobs.json_values import JsonObject
 
+GENERATION = "_generation"  # key of a bucket's generation in its config; older data folders do not have it
+
 
 @dataclass(frozen=True)
 class BucketRow:
@@ -22,7 +24,12 @@ class BucketRow:
     created: str  # RFC 3339
     updated: str  # RFC 3339
     config: JsonObject
-    generation: int = 0  # buckets have none; conditions can only be on the metageneration
+
+    @property
+    def generation(self) -> int:
+        """The generation, by which a bucket is told from an earlier one of its name."""
+        made = whole(self.config.get(GENERATION))
+        return made or int(datetime.fromisoformat(self.created).timestamp() * 1000) * 1000
 
     @property
     def etags(self) -> tuple[str, ...]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from infra.emulator.resources.reading import timestamp
+
 
 class Clock:
     """A clock for expiries, creation times and lifecycle rules. Generations do not use it, as they must only grow."""
@@ -17,4 +19,4 @@ class Clock:
 
     def text(self) -> str:
         """Get the current time as RFC 3339 with milliseconds, as Cloud Storage writes it."""
-        return self.now().isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        return timestamp(self.now())

@@ -14,22 +14,23 @@ from pathlib import Path
 from infra.emulator.protocol.errors import BUCKET_EXISTS, BUCKET_NOT_EMPTY, ApiError
 from infra.emulator.resources.buckets import check_replaceable, for_new_object
 from infra.emulator.resources.preconditions import Preconditions
-from infra.emulator.resources.rows import BucketRow, Draft, ObjectRow, Target, dump
-from infra.emulator.store import hmac_keys, tables
+from infra.emulator.resources.rows import GENERATION, BucketRow, Draft, ObjectRow, Target
+from infra.emulator.store import hmac_keys, soft_deleted, tables
 from infra.emulator.store.clock import Clock
 from infra.emulator.store.hmac_keys import HmacKeys
 from infra.emulator.store.rate import Rate
 from infra.emulator.store.sessions import Sessions
+from infra.emulator.store.soft_deleted import SoftDeleted, keep_bucket, keep_object
 from jobs.json_values import JsonObject
 
 Change = Callable[[JsonObject], JsonObject]
 
 
-class Index(Sessions, HmacKeys):
+class Index(Sessions, HmacKeys, SoftDeleted):
     """The index: all tables, in one file. Any thread may use it."""
 
     def __init__(self, path: Path, clock: Clock | None = None) -> None:
-        super().__init__(path, tables.SCHEMA + hmac_keys.SCHEMA, clock)
+        super().__init__(path, tables.SCHEMA + hmac_keys.SCHEMA + soft_deleted.SCHEMA, clock)
         self.rate = Rate()
 
     # methods for buckets
@@ -45,10 +46,10 @@ class Index(Sessions, HmacKeys):
     def insert_bucket(self, name: str, config: JsonObject) -> BucketRow:
         """Make a bucket. Raises ApiError 409 if it exists."""
         now = self.clock.text()
-        row = BucketRow(name, 1, now, now, config)
         with self._write() as db:
+            row = BucketRow(name, 1, now, now, {**config, GENERATION: tables.next_generation(db)})
             try:
-                db.execute("INSERT INTO buckets VALUES (?, 1, ?, ?, ?)", (name, row.created, row.updated, dump(config)))
+                tables.insert_bucket(db, row)
             except sqlite3.IntegrityError:
                 raise ApiError(BUCKET_EXISTS) from None
         return row
@@ -78,9 +79,11 @@ class Index(Sessions, HmacKeys):
     def delete_bucket(self, name: str, only: Preconditions) -> None:
         """Delete a bucket. Raises ApiError: 404, 409 if it holds objects, 412."""
         with self._write() as db:
-            only.check(tables.find_bucket(db, name))
+            row = tables.find_bucket(db, name)
+            only.check(row)
             if tables.holds_objects(db, name):
                 raise ApiError(BUCKET_NOT_EMPTY)
+            keep_bucket(db, row, self.clock.now())
             db.execute("DELETE FROM buckets WHERE name = ?", (name,))
 
     # methods for objects
@@ -174,14 +177,14 @@ class Index(Sessions, HmacKeys):
             if target.generation is None:
                 return self._supersede(db, bucket, old)
             check_replaceable(old.config, self.clock.now())
-            tables.remove(db, old)
-        return old.body
+            return self._remove(db, bucket, old)
 
     # methods that remove unused data
 
     def bodies(self) -> set[str]:
         """Get the names of all files that objects use."""
-        rows = self._reader.execute("SELECT body FROM objects UNION SELECT body FROM versions")
+        tables_with_bodies = ("objects", "versions", "soft_objects")
+        rows = self._reader.execute(" UNION ".join(f"SELECT body FROM {table}" for table in tables_with_bodies))  # noqa: S608
         return {row[0] for row in rows}
 
     def _supersede(self, db: sqlite3.Connection, bucket: BucketRow, old: ObjectRow | None) -> str:
@@ -191,6 +194,13 @@ class Index(Sessions, HmacKeys):
         check_replaceable(old.config, self.clock.now())
         if bucket.keeps_versions:
             tables.archive(db, old, self.clock.text())
+            return ""
+        return self._remove(db, bucket, old)
+
+    def _remove(self, db: sqlite3.Connection, bucket: BucketRow, old: ObjectRow) -> str:
+        """Remove an object, softly if its bucket says so; returns the name of the file that no row names, or ""."""
+        if keep_object(db, bucket, old, self.clock.now()):
+            tables.drop_row(db, old)
             return ""
         tables.remove(db, old)
         return old.body

@@ -18,8 +18,9 @@ _PAGE = 1000  # objects that are read at once
 
 
 def sweep(store: Store, now: datetime) -> int:
-    """Delete all objects that are due at that time; return their number."""
+    """Delete all objects that are due at that time; return their number. What was deleted before is purged."""
     deleted = 0
+    store.purge()
     for bucket in store.index.buckets():
         rules = deletions(bucket)
         for row in _objects(store, bucket.name) if rules else ():

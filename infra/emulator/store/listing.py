@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from infra.emulator.protocol.errors import INVALID, ApiError
 from infra.emulator.protocol.messages import Request
-from infra.emulator.resources.rows import ObjectRow
+from infra.emulator.resources.rows import BucketRow, ObjectRow
 from infra.emulator.store.filters import compile_filter
 from infra.emulator.store.globs import compile_glob, literal_start
 from infra.emulator.store.index import Index
@@ -35,6 +35,12 @@ class Query:
     glob: str = ""  # names of objects, and of common prefixes, must match it
     filter: str = ""  # a condition on contexts: see `filters`
     versions: bool = False  # true: list noncurrent versions too
+    deleted: bool = False  # true: list deleted objects that are still kept, and no others
+
+    @property
+    def has_generations(self) -> bool:
+        """True when a name can be listed more than once."""
+        return self.versions or self.deleted
 
     @property
     def must_begin(self) -> str:
@@ -68,6 +74,9 @@ class Page:
 def query_from(request: Request, bucket: str) -> Query:
     """Read the parameters of the JSON API. Raises ApiError."""
     params = request.params
+    versions, deleted = request.flag("versions"), request.flag("softDeleted")
+    if versions and deleted:
+        raise ApiError(INVALID, "versions and softDeleted cannot both be true.")
     return Query(
         bucket,
         params.get("prefix", ""),
@@ -79,14 +88,14 @@ def query_from(request: Request, bucket: str) -> Query:
         page_size(params.get("maxResults", "")),
         params.get("matchGlob", ""),
         params.get("filter", ""),
-        request.flag("versions"),
+        versions,
+        deleted,
     )
 
 
 def list_page(index: Index, query: Query) -> Page:
     """List one page, in the byte order of names. Raises ApiError 404."""
-    index.bucket(query.bucket)
-    walk = _Walk(index, query)
+    walk = _Walk(index, query, index.bucket(query.bucket))
     while walk.goes_on():
         pass
     return walk.page
@@ -98,8 +107,9 @@ class _Walk:
     `_at` is the name read last and its generation; -1 means that the next row is the name itself.
     """
 
-    def __init__(self, index: Index, query: Query) -> None:
+    def __init__(self, index: Index, query: Query, bucket: BucketRow) -> None:
         self._index = index
+        self._bucket = bucket
         self._query = query
         self._at = _first(query)
         self._last = ""
@@ -122,13 +132,17 @@ class _Walk:
             self._at = row.name, row.generation
             if listed:
                 self.page.objects.append(row)
-                self._last = f"{_VERSION}{row.generation}/{row.name}" if self._query.versions else _OBJECT + row.name
+                self._last = (
+                    f"{_VERSION}{row.generation}/{row.name}" if self._query.has_generations else _OBJECT + row.name
+                )
         return bool(rows)
 
     def _rows(self) -> list[ObjectRow]:
         query = self._query
         least = _SCANNED if query.glob or query.filter else 1
         count = max(least, query.count - len(self.page) + 1)
+        if query.deleted:
+            return self._index.soft_objects_from(self._bucket, self._at, count)
         if query.versions:
             return self._index.versions_from(query.bucket, self._at, count)
         return self._index.names_from(query.bucket, self._at[0], self._at[1] >= 0, count)

@@ -23,6 +23,7 @@ from infra.emulator.store.files import Files, Incoming
 from infra.emulator.store.index import Change, Index
 from jobs.json_values import JsonObject
 
+PURGE_SECONDS = 60.0  # between searches for what was deleted so long ago that it is not kept any more
 SESSION_DAYS = 7  # days for which Cloud Storage keeps sessions
 
 
@@ -33,6 +34,7 @@ class Store:
         folder.mkdir(parents=True, exist_ok=True)
         self.index = Index(folder / "index.sqlite", clock)
         self.files = Files(folder)
+        self._purged = -PURGE_SECONDS  # time of the monotonic clock
         self.uploads = 0  # uploads in one request that run now; only the event loop's thread counts them
         week_ago = datetime.now(UTC) - timedelta(days=SESSION_DAYS)
         self.index.end_sessions_before(week_ago.isoformat())
@@ -81,6 +83,7 @@ class Store:
             self.files.remove(draft.body)
             raise
         self.files.remove(unnamed)
+        self._purge_in_time()
         return row
 
     def share(self, draft: Draft, row: ObjectRow) -> Draft:
@@ -102,6 +105,13 @@ class Store:
     def delete(self, target: Target, only: Preconditions) -> None:
         """Delete an object. Raises ApiError 403, 404, 412."""
         self.files.remove(self.index.delete_object(target, only))
+        self._purge_in_time()
+
+    def purge(self) -> None:
+        """Remove for good what was deleted and is not kept any more."""
+        self._purged = time.monotonic()
+        for body in self.index.purge():
+            self.files.remove(body)
 
     def begin_session(self, target: Target, spec: JsonObject) -> Session:
         """Begin an upload of several requests; the session is on disk when this returns."""
@@ -121,7 +131,12 @@ class Store:
         self.index.end_session(upload_id)
         self.files.drop(upload_id)
 
+    def _purge_in_time(self) -> None:
+        if time.monotonic() - self._purged >= PURGE_SECONDS:
+            self.purge()
+
     def _remove_strays(self, before: float) -> None:
+        self.purge()
         self.files.remove_strays(self.index.bodies(), before)
 
     def _content(self, row: ObjectRow) -> BinaryIO:

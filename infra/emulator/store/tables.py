@@ -49,6 +49,12 @@ def all_buckets(db: sqlite3.Connection) -> list[BucketRow]:
     return [BucketRow(*loaded(row)) for row in db.execute(f"{_BUCKET} ORDER BY name")]
 
 
+def insert_bucket(db: sqlite3.Connection, row: BucketRow) -> None:
+    """Write a new bucket. Raises sqlite3.IntegrityError if there is one of its name."""
+    values = (row.name, row.metageneration, row.created, row.updated, dump(row.config))
+    db.execute("INSERT INTO buckets VALUES (?, ?, ?, ?, ?)", values)
+
+
 def put_bucket(db: sqlite3.Connection, row: BucketRow) -> None:
     """Replace the bucket of that name."""
     db.execute(
@@ -76,12 +82,12 @@ def existing(db: sqlite3.Connection, target: Target) -> ObjectRow:
 
 def put_object(db: sqlite3.Connection, row: ObjectRow) -> None:
     """Write a live object; it replaces that of its name."""
-    db.execute(_PUT_LIVE, _values(row))
+    db.execute(_PUT_LIVE, values(row))
 
 
 def put_version(db: sqlite3.Connection, row: ObjectRow) -> None:
     """Write a noncurrent version; it replaces that of its generation."""
-    db.execute(_PUT_OLD, _values(row))
+    db.execute(_PUT_OLD, values(row))
 
 
 def archive(db: sqlite3.Connection, row: ObjectRow, now: str) -> None:
@@ -92,11 +98,16 @@ def archive(db: sqlite3.Connection, row: ObjectRow, now: str) -> None:
 
 def remove(db: sqlite3.Connection, row: ObjectRow) -> None:
     """Remove a live object or a version, and its content if that is in the index."""
-    table = "objects" if row.is_live else "versions"
-    values = (row.bucket, row.name, row.generation)
-    db.execute(f"DELETE FROM {table} WHERE bucket = ? AND name = ? AND generation = ?", values)  # noqa: S608
+    drop_row(db, row)
     if not row.body:
         db.execute("DELETE FROM contents WHERE generation = ?", (row.generation,))
+
+
+def drop_row(db: sqlite3.Connection, row: ObjectRow) -> None:
+    """Remove a live object or a version, without its content."""
+    table = "objects" if row.is_live else "versions"
+    found = (row.bucket, row.name, row.generation)
+    db.execute(f"DELETE FROM {table} WHERE bucket = ? AND name = ? AND generation = ?", found)  # noqa: S608
 
 
 def names_from(db: sqlite3.Connection, bucket: str, start: str, after: bool, count: int) -> list[ObjectRow]:
@@ -135,7 +146,8 @@ def _objects(rows: Iterable[tuple[Any, ...]]) -> list[ObjectRow]:
     return [ObjectRow(*loaded(row)) for row in rows]
 
 
-def _values(row: ObjectRow) -> tuple[Any, ...]:
+def values(row: ObjectRow) -> tuple[Any, ...]:
+    """Return the columns of a row."""
     return (
         row.bucket, row.name, row.generation, row.metageneration, row.size, row.md5, row.crc32c, row.body,
         row.created, row.updated, dump(row.config),

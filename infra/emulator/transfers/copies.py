@@ -7,10 +7,11 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from infra.emulator.protocol.errors import INVALID, ApiError
+from infra.emulator.protocol.errors import INVALID, ApiError, no_such_object
 from infra.emulator.resources.encryption import check_key
 from infra.emulator.resources.preconditions import NONE, Preconditions
 from infra.emulator.resources.rows import Draft, ObjectRow, Target
+from infra.emulator.resources.soft_delete import unmarked
 from infra.emulator.store.store import Store
 from infra.emulator.transfers.uploads import Plan, fill
 from jobs.json_values import Json, JsonObject
@@ -54,6 +55,19 @@ def copy(store: Store, source: Source, plan: Plan) -> ObjectRow:
             continue  # replaced meanwhile
         return store.put(draft, plan.only)
     raise ApiError(INVALID, "The source changes too fast to be copied.")
+
+
+def restored(store: Store, target: Target, only: Preconditions, *, with_acl: bool) -> ObjectRow:
+    """Make a deleted object live again, as a new generation. Blocks. Raises ApiError."""
+    row = store.index.soft_object(store.index.bucket(target.bucket), target)
+    if row is None:
+        raise no_such_object(target.bucket, target.name)
+    config = {key: value for key, value in unmarked(row.config).items() if with_acl or key != "acl"}
+    try:
+        draft = store.share(Draft(row.bucket, row.name, row.size, row.md5, row.crc32c, "", config), row)
+    except FileNotFoundError:
+        raise no_such_object(target.bucket, target.name) from None  # its time has come meanwhile
+    return store.put(draft, only)
 
 
 async def compose(store: Store, sources: Sequence[Source], plan: Plan) -> ObjectRow:

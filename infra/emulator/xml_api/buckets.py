@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from infra.emulator.calls.service import Call
 from infra.emulator.protocol.errors import METHOD_NOT_ALLOWED, ApiError
 from infra.emulator.protocol.messages import Response
-from infra.emulator.resources.buckets import bucket_change, checked_bucket_name, settled
+from infra.emulator.resources.buckets import bucket_change, checked_bucket_name, new_config
 from infra.emulator.resources.preconditions import from_headers
 from infra.emulator.xml_api.access import authorize
 from infra.emulator.xml_api.forms import post_object
@@ -63,7 +63,7 @@ async def _put(call: Call) -> Response:
     asked = {"location": found.get("LocationConstraint"), "storageClass": found.get("StorageClass")}
     config = bucket_change({key: value for key, value in asked.items() if value})
     name, index = checked_bucket_name(call.names["bucket"]), call.service.store.index
-    await asyncio.to_thread(index.insert_bucket, name, settled({}, config, index.clock.now()))
+    await asyncio.to_thread(index.insert_bucket, name, new_config(config, index.clock.now()))
     return Response(200)
 
 
