@@ -22,6 +22,7 @@ class Incoming:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.size = 0  # bytes
+        self._name_kept = False  # true: the disk knows the file's name
         self._small = bytearray()  # the whole content, until there is a file
         self._file: BinaryIO | None = None
         self._md5 = hashlib.md5(usedforsecurity=False)
@@ -62,6 +63,13 @@ class Incoming:
         file = self._file or self._spill()
         file.flush()
         os.fsync(file.fileno())
+
+    def sync_with_name(self) -> None:
+        """Return once the content is on disk, and its file will be found under its present name."""
+        self.sync()
+        if not self._name_kept:
+            _sync_folder(self.path.parent)
+            self._name_kept = True
 
     def close(self) -> None:
         """Close the file and keep it."""

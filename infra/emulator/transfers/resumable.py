@@ -111,7 +111,7 @@ class Resumable:
 
     async def _save(self, session: Session, incoming: Incoming, received: int) -> Session:
         saved = replace(session, received=received)
-        await asyncio.to_thread(incoming.sync)
+        await asyncio.to_thread(incoming.sync_with_name)
         await asyncio.to_thread(self._store.index.save_session, saved)
         return saved
 

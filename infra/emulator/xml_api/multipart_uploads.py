@@ -93,7 +93,7 @@ async def put_part(call: Call) -> Response:
     try:
         await fill(incoming, call.request.stream(), expected)
         expected.check(incoming)
-        await asyncio.to_thread(incoming.sync)
+        await asyncio.to_thread(incoming.sync_with_name)
         incoming.close()
         part = Part(name, int(text), incoming.size, incoming.md5, store.index.clock.text())
         gone = await asyncio.to_thread(store.index.replace_sessions, prefix, part.session(session))
