@@ -7,8 +7,8 @@ import socket
 BACKLOG = 2048  # connections that may wait; a test with fifty threads at once must not be refused
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """Listen, and print `listening on http://HOST:PORT`.
+def listen(host: str, port: int, scheme: str = "http") -> socket.socket:
+    """Listen, and print `listening on SCHEME://HOST:PORT`.
 
     The line tells the parent process which free port was chosen (for port 0), and that it may connect. Raises OSError
     when the port is used.
@@ -19,5 +19,6 @@ def listen(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind((host, port))
     listener.listen(BACKLOG)
-    print(f"listening on http://{host}:{listener.getsockname()[1]}", flush=True)  # noqa: T201
+    shown = f"[{host}]" if ":" in host else host
+    print(f"listening on {scheme}://{shown}:{listener.getsockname()[1]}", flush=True)  # noqa: T201
     return listener

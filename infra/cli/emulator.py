@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from infra.emulator.__main__ import run
+from infra.emulator.__main__ import certificate_for, run
 from infra.emulator.server import Config
 
-__all__ = ["Config", "run"]
+__all__ = ["Config", "certificate_for", "run"]

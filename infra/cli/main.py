@@ -82,6 +82,7 @@ def emulator(  # noqa: PLR0913  one parameter for each option, which is what a c
     anonymous: Annotated[
         Literal["allow", "public"], typer.Option(help="What the XML API lets callers without credentials do.")
     ] = "public",
+    tls: Annotated[bool, typer.Option("--tls", help="Serve HTTPS with a certificate made in the data folder.")] = False,
 ) -> None:
     """Run only the buckets: Google Cloud Storage's JSON and XML APIs on this machine.
 
@@ -91,9 +92,10 @@ def emulator(  # noqa: PLR0913  one parameter for each option, which is what a c
 
     Example: `modelmail emulator --port 9000 --data buckets --service-account key.json`
     """
-    from infra.cli.emulator import Config, run
+    from infra.cli.emulator import Config, certificate_for, run
 
-    config = Config(data, service_account or [], host, port, public_host or [], admin, anonymous)
+    certificate = certificate_for(data, host, public_host or []) if tls else None
+    config = Config(data, service_account or [], host, port, public_host or [], admin, anonymous, certificate)
     raise typer.Exit(run(config))
 
 

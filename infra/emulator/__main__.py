@@ -6,11 +6,14 @@ import argparse
 import errno
 import sqlite3
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from infra.emulator.protocol.hosts import without_port
 from infra.emulator.server import ANONYMOUS, Config, serve
 from infra.emulator.signatures.keys import ensure_key
+from infra.emulator.tls import Certificate, ensure_certificate
 from infra.lock import FolderInUseError
 
 ACCOUNT = "modelmail@local.iam.gserviceaccount.com"
@@ -22,8 +25,16 @@ def main(arguments: list[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
     return run(Config(
         given.data, given.service_account, given.host, given.port, tuple(given.public_host), given.admin,
-        given.anonymous,
+        given.anonymous, certificate_for(given.data, given.host, given.public_host) if given.tls else None,
     ))  # fmt: skip
+
+
+def certificate_for(data: Path, host: str, public_hosts: Sequence[str]) -> Certificate:
+    """Find or make the certificate of a data folder, and print its path. Raises OSError."""
+    names = [text.partition("=")[0] for text in public_hosts]
+    found = ensure_certificate(data / "tls", [without_port(name) for name in (host, *names)])
+    print(f"certificate: {found.certificate}", flush=True)  # noqa: T201
+    return found
 
 
 def run(config: Config) -> int:
@@ -68,6 +79,7 @@ def _parser() -> argparse.ArgumentParser:
         "--anonymous", choices=ANONYMOUS, default="public",
         help="what a caller without credentials may do in the XML API: everything, or read what is open to allUsers",
     )  # fmt: skip
+    parser.add_argument("--tls", action="store_true", help="serve HTTPS with a certificate made in the data folder")
     return parser
 
 

@@ -18,6 +18,7 @@ from infra.emulator.signatures.keys import load_key
 from infra.emulator.signatures.v4 import Verifier
 from infra.emulator.store.clock import Clock
 from infra.emulator.store.store import Store
+from infra.emulator.tls import Certificate
 from infra.emulator.transfers.resumable import Resumable
 from infra.listener import BACKLOG, listen
 from infra.lock import only_one
@@ -36,6 +37,7 @@ class Config:
     public_hosts: Sequence[str] = ()
     admin: bool = False  # true: serve the admin routes
     anonymous: str = "public"  # one of ANONYMOUS
+    tls: Certificate | None = None  # serve HTTPS with it
 
 
 def create(config: Config) -> App:
@@ -56,10 +58,12 @@ def serve(config: Config) -> None:
     """
     with only_one(config.data):
         app = create(config)
-        listener = listen(config.host, config.port)
+        tls = config.tls
+        listener = listen(config.host, config.port, "https" if tls else "http")
         server = uvicorn.Server(
             uvicorn.Config(
                 app,
+                ssl_certfile=tls.certificate if tls else None, ssl_keyfile=tls.key if tls else None,
                 http=Protocol, ws="none", lifespan="off", proxy_headers=False,
                 access_log=False, log_level="warning", timeout_keep_alive=75, timeout_graceful_shutdown=5,
                 server_header=False, backlog=BACKLOG,

@@ -46,7 +46,7 @@ def recorded(data: Path, key: Path) -> Iterator[Recorded]:
     """An emulator under strace. Skips the test where that is missing or not allowed."""
     strace = shutil.which("strace")
     if strace is None:
-        pytest.skip("strace is not installed")
+        pytest.skip("no strace is installed; on Debian: apt install strace")
     log = data.with_name(f"{data.name}-syncs")
     record = [strace, "-f", "-qq", "-y", "-e", "trace=fsync,fdatasync", "-o", str(log)]
     program = [
