@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help dev demo test emulator check faults bench slow cloud deploy destroy
+.PHONY: help dev demo test emulator emulator-wheel check faults bench slow cloud deploy destroy
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -19,7 +19,7 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3 python;
 	&& { echo "$$python"; break; }; done)
 
 help: ## Show this list.
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
 
 dev: $(STAMP) ## Make .venv and install everything, pinned by hash.
 
@@ -48,6 +48,9 @@ test: dev ## The fast tests, with branch coverage.
 
 emulator: dev ## The emulator's tests alone.
 	$(BIN)/pytest tests/emulator
+
+emulator-wheel: dev ## The emulator as a package of its own, in dist/.
+	@$(BIN)/python -m infra.emulator_wheel dist
 
 check: dev ## Lint, format, types and import rules.
 	$(BIN)/ruff check .
