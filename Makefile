@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help dev demo test emulator emulator-wheel check faults bench slow cloud deploy destroy
+.PHONY: help dev demo test emulator emulator-wheel clients check faults bench slow cloud deploy destroy
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -51,6 +51,16 @@ emulator: dev ## The emulator's tests alone.
 
 emulator-wheel: dev ## The emulator as a package of its own, in dist/.
 	@$(BIN)/python -m infra.emulator_wheel dist
+
+# Heavy clients, in an environment of their own that has the package and nothing else of this project.
+clients: emulator-wheel ## The emulator's package with obstore, polars, deltalake, gcsfs and boto3.
+	@test -x .venv-clients/bin/pytest || { $(PYTHON) -m venv .venv-clients && .venv-clients/bin/python -m pip install \
+		--disable-pip-version-check --quiet -r tests/clients/requirements.txt; }
+	@.venv-clients/bin/python -m pip install --disable-pip-version-check --quiet dist/modelmail_emulator-*.whl
+	@.venv-clients/bin/python -m pip install --disable-pip-version-check --quiet --no-deps --force-reinstall \
+		dist/modelmail_emulator-*.whl  # the version is the same, the code may not be
+	@cd tests/clients && ../../.venv-clients/bin/python -m pytest -q -c /dev/null --rootdir ../.. --confcutdir . \
+		-p no:cacheprovider --timeout 120 -o python_files='with_*.py' .
 
 check: dev ## Lint, format, types and import rules.
 	$(BIN)/ruff check .

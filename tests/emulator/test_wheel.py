@@ -21,6 +21,7 @@ MOST_BYTES = 1_000_000
 DEPENDENCIES = {"cryptography", "google-crc32c", "httptools", "uvicorn"}
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = (ROOT / "infra/emulator/Dockerfile").read_text(encoding="utf-8")
+README = (ROOT / "infra/emulator/README.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -156,14 +157,27 @@ def test_the_same_one(gcs_emulator):
 
 def test_it_lives_beside_the_project_and_gives_a_fixture(site: Path, tmp_path: Path) -> None:
     (tmp_path / "test_beside.py").write_text(BESIDE)
+    (example,) = re.findall(r"^```python test\n(.*?)^```$", README, re.M | re.S)
+    (tmp_path / "test_readme.py").write_text(example)
     path = os.pathsep.join((str(site), str(ROOT)))
     strict = ["-W", "error", "-W", "ignore:Please install grpcio-status:ImportWarning"]
-    command = [sys.executable, "-P", "-m", "pytest", "-q", "-p", "no:cacheprovider", *strict, "test_beside.py"]
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        *strict,
+        "test_beside.py",
+        "test_readme.py",
+    ]
     told = subprocess.run(
         command, capture_output=True, text=True, cwd=tmp_path, env={**os.environ, "PYTHONPATH": path}, timeout=120
     )
     assert told.returncode == 0, told.stdout + told.stderr
-    assert "3 passed" in told.stdout
+    assert "4 passed" in told.stdout
 
 
 def test_an_emulator_that_cannot_start_says_why(site: Path, tmp_path: Path) -> None:
