@@ -12,7 +12,7 @@ from infra.emulator.calls.service import Call, Handler, Service
 from infra.emulator.json_api import routes
 from infra.emulator.json_api.batch import batch
 from infra.emulator.json_api.fields import parse_fields, pick
-from infra.emulator.protocol.errors import INTERNAL, METHOD_NOT_ALLOWED, NO_SUCH_ROUTE, ApiError
+from infra.emulator.protocol.errors import INTERNAL, INVALID, METHOD_NOT_ALLOWED, NO_SUCH_ROUTE, ApiError
 from infra.emulator.protocol.messages import ClientGone, Receive, Request, Response, Scope, Send, send_response
 from infra.emulator.protocol.refusals import refusal
 from infra.emulator.xml_api.amazon import write_names
@@ -113,6 +113,8 @@ async def _guarded(call: Callable[[], Awaitable[Response]], *, xml: bool) -> Res
         return refusal(error, xml=xml)
     except ClientGone:
         raise
+    except RecursionError:
+        return refusal(ApiError(INVALID, "The request is nested too deeply."), xml=xml)
     except Exception:
         log.exception("a request failed")  # the URL is not logged: it may hold a signature
         return refusal(ApiError(INTERNAL), xml=xml)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from infra.emulator.calls.service import Call
 from infra.emulator.protocol.errors import INVALID, ApiError
+from infra.emulator.protocol.numbers import whole_number
 from infra.emulator.resources.rows import Target
 from jobs.json_values import Json
 
@@ -17,7 +18,7 @@ def generation(value: Json) -> int | None:
     """Read a generation; None if the value is empty. Raises ApiError."""
     if value in (None, ""):
         return None
-    text = str(value)
-    if not (text.isascii() and text.isdigit() and len(text) < 20):
+    number = whole_number(str(value))
+    if number is None:
         raise ApiError(INVALID, "Invalid value for generation.")
-    return int(text)
+    return number

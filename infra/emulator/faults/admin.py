@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
 from typing import TypeGuard
 
 from infra.emulator.browsers.pages import check_page
@@ -23,6 +22,7 @@ from infra.emulator.faults.rules import rules_from
 from infra.emulator.protocol.errors import INVALID, METHOD_NOT_ALLOWED, ApiError
 from infra.emulator.protocol.messages import App, Receive, Request, Response, Scope, Send, json_response, send_response
 from infra.emulator.protocol.refusals import refusal
+from infra.emulator.resources.reading import moment
 from infra.emulator.store.lifecycle import sweep
 from infra.emulator.store.store import Store
 from jobs.json_values import Json, JsonObject
@@ -111,7 +111,7 @@ class Admin:
     async def _lifecycle(self, request: Request) -> JsonObject:
         _only(request, "POST")
         text = (await request.json()).get("now")
-        now = self._store.index.clock.now() if text is None else _moment(text)
+        now = self._store.index.clock.now() if text is None else moment(str(text))
         return {"deleted": await asyncio.to_thread(sweep, self._store, now)}
 
 
@@ -122,11 +122,3 @@ def _only(request: Request, *methods: str) -> None:
 
 def _is_number(value: object) -> TypeGuard[float]:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
-def _moment(text: object) -> datetime:
-    try:
-        moment = datetime.fromisoformat(str(text))
-    except ValueError:
-        raise ApiError(INVALID, "now must be a time as RFC 3339 writes it.") from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

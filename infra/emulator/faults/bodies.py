@@ -6,9 +6,10 @@ import re
 from collections.abc import Awaitable, Callable
 
 from infra.emulator.protocol.messages import Event, Receive, Scope, Send
+from infra.emulator.protocol.numbers import whole_number
 
 Act = Callable[[], Awaitable[None]]
-_FIRST_LAST = re.compile(rb"bytes (\d+)-(\d+|\*)/")
+_FIRST_LAST = re.compile(rb"bytes (\d{1,18})-(\d{1,18}|\*)/")
 
 
 class Answer:
@@ -91,7 +92,9 @@ def reach(scope: Scope) -> tuple[int, int | None]:
     """Return from where to where in its upload the body of a request goes, in bytes; None if that is not known."""
     headers = dict(scope["headers"])
     length = headers.get(b"content-length", b"")
-    size = int(length) if length.isdigit() else None if b"transfer-encoding" in headers else 0
+    size = whole_number(length.decode("latin-1"))
+    if size is None and b"transfer-encoding" not in headers:
+        size = 0
     match = _FIRST_LAST.match(headers.get(b"content-range", b""))
     first = int(match[1]) if match else 0
     return first, None if size is None else first + size

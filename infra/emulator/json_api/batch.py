@@ -10,6 +10,7 @@ from http import HTTPStatus
 
 from infra.emulator.protocol.errors import INVALID, ApiError
 from infra.emulator.protocol.messages import Event, Receive, Request, Response, Scope
+from infra.emulator.protocol.numbers import whole_number
 
 MAX_CALLS = 100
 _BODY_BYTES = 32 * 1024 * 1024
@@ -51,8 +52,8 @@ async def _called(outer: Request, piece: bytes, answer: Answer) -> tuple[str, Re
     if "/upload/" in path or "/download/" in path or path.startswith("/batch"):
         raise ApiError(INVALID, "Uploads and downloads cannot be part of a batch.")
     headers = {"host": outer.host, **_headers(rest)}
-    if "content-length" in headers:
-        body = body[: int(headers["content-length"])] if headers["content-length"].isdigit() else body
+    length = whole_number(headers.get("content-length", ""))
+    body = body if length is None else body[:length]
     scope: Scope = {
         "method": words[0], "raw_path": path.encode("latin-1"), "query_string": query.encode("latin-1"),
         "headers": [(key.encode("latin-1"), value.encode("latin-1")) for key, value in headers.items()],

@@ -12,6 +12,7 @@ from infra.emulator.calls.targets import generation
 from infra.emulator.json_api.answers import object_shown, resource_of, rights_given
 from infra.emulator.protocol.errors import INVALID, ApiError
 from infra.emulator.protocol.messages import Response, json_response
+from infra.emulator.protocol.numbers import whole_number
 from infra.emulator.resources.encryption import FIELD, key_field, key_hash
 from infra.emulator.resources.objects import checked_object_name, object_config
 from infra.emulator.resources.preconditions import from_object, from_query, source_from_query
@@ -113,10 +114,11 @@ def _step(call: Call, row: ObjectRow, plan: Plan) -> _Step:
     before = _read_token(token, row, plan) if token else 0
     if not text:
         return _Step(row.size, "")
-    if not (text.isascii() and text.isdigit() and int(text) > 0 and int(text) % _MIB == 0):
+    most = whole_number(text)
+    if not most or most % _MIB:
         raise ApiError(INVALID, "maxBytesRewrittenPerCall must be a positive multiple of 1 MiB.")
     differs = any(row.config.get(key) != plan.config.get(key) for key in ("storageClass", FIELD))
-    done = min(row.size, before + int(text)) if differs else row.size
+    done = min(row.size, before + most) if differs else row.size
     return _Step(done, _token(done, row, plan))
 
 
@@ -127,10 +129,11 @@ def _token(done: int, row: ObjectRow, plan: Plan) -> str:
 
 def _read_token(token: str, row: ObjectRow, plan: Plan) -> int:
     try:
-        done = int(base64.b64decode(token.encode("ascii"), altchars=b"-_", validate=True).split(b"/", 1)[0])
+        text = base64.b64decode(token.encode("ascii"), altchars=b"-_", validate=True).decode()
     except (binascii.Error, ValueError):
-        done = -1
-    if done < 0 or _token(done, row, plan) != token:
+        text = ""
+    done = whole_number(text.partition("/")[0])
+    if done is None or _token(done, row, plan) != token:
         raise ApiError(INVALID, "The rewrite token is not of this rewrite.")
     return done
 

@@ -10,6 +10,7 @@ from infra.emulator.json_api.answers import check_lists, object_shown, rights_gi
 from infra.emulator.protocol.errors import INVALID, ApiError
 from infra.emulator.protocol.messages import Response
 from infra.emulator.protocol.multipart import Related
+from infra.emulator.protocol.numbers import whole_number
 from infra.emulator.resources.encryption import key_field
 from infra.emulator.resources.objects import DEFAULT_TYPE, checked_object_name, object_config
 from infra.emulator.resources.preconditions import from_query
@@ -58,8 +59,7 @@ async def _multipart(call: Call) -> Response:
 async def _resumable(call: Call) -> Response:
     request = call.request
     plan = _plan(call, await request.json(), request.header("x-upload-content-type"))
-    length = request.header("x-upload-content-length")
-    plan.expected.check_length(int(length) if length.isascii() and length.isdigit() else None)
+    plan.expected.check_length(whole_number(request.header("x-upload-content-length")))
     session = await call.service.resumable.begin(plan)
     bucket, name = plan.target.bucket, quote(plan.target.name, safe="")
     path = f"{call.base}/upload/storage/v1/b/{bucket}/o?uploadType=resumable&name={name}&upload_id={session}"

@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import unquote, unquote_plus
 
 from infra.emulator.protocol.errors import INVALID, PARSE_ERROR, ApiError
+from infra.emulator.protocol.numbers import whole_number
 from jobs.json_values import Json, JsonObject
 
 # The types of ASGI: the server fills these mappings, with values of many types.
@@ -76,8 +77,7 @@ class Request:
     @property
     def length(self) -> int | None:
         """The Content-Length in bytes, or None if there is none."""
-        text = self.header("content-length")
-        return int(text) if text.isascii() and text.isdigit() else None
+        return whole_number(self.header("content-length"))
 
     async def stream(self) -> AsyncIterator[bytes]:
         """Read the body in pieces. Raises ClientGone if the connection closes before the end."""
@@ -132,14 +132,20 @@ def parse_json(data: bytes) -> JsonObject:
     if not data.strip():
         return {}
     try:
-        value = json.loads(data)
-    except ValueError:
+        value = json.loads(data, parse_constant=_refuse)
+        if b"\\u" in data:
+            json.dumps(value, ensure_ascii=False).encode()  # half of a surrogate pair is no text
+    except (ValueError, RecursionError):
         raise ApiError(PARSE_ERROR) from None
     if value is None:
         return {}
     if not isinstance(value, dict):
         raise ApiError(PARSE_ERROR)
     return value
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is not JSON")
 
 
 def json_response(value: Json, status: int = 200) -> Response:

@@ -6,6 +6,7 @@ import re
 from datetime import datetime, timedelta
 
 from infra.emulator.protocol.errors import FORBIDDEN, INVALID, INVALID_BUCKET_NAME, ApiError
+from infra.emulator.protocol.numbers import whole_number
 from infra.emulator.resources.lifecycle_rules import check_lifecycle, check_storage_class
 from infra.emulator.resources.merging import check_text_map, merged
 from infra.emulator.resources.reading import child, moment, timestamp
@@ -19,6 +20,7 @@ _FIXED = frozenset((
     "kind", "id", "selfLink", "name", "projectNumber", "metageneration", "timeCreated", "updated", "etag", "owner",
     "generation", "locationType", "satisfiesPZS", "softDeleteTime", "hardDeleteTime",
 ))  # fmt: skip
+MOST_RETENTION_SECONDS = 100 * 365 * 86400 + 25 * 86400  # a century
 _LISTS = ("acl", "defaultObjectAcl")
 _MULTI_REGIONS = ("US", "EU", "ASIA")
 _DUAL_REGIONS = ("NAM4", "EUR4", "EUR5", "EUR7", "EUR8", "ASIA1")
@@ -142,14 +144,14 @@ def checked_bucket_name(name: str) -> str:
 
 def _settle_retention(old: JsonObject, config: dict[str, Json], now: datetime) -> None:
     policy = child(config, "retentionPolicy")
-    if old.get("isLocked") and int(str(policy.get("retentionPeriod", 0))) < int(str(old["retentionPeriod"])):
+    period = str(policy.get("retentionPeriod", 0))
+    if old.get("isLocked") and (whole_number(period) or 0) < int(str(old["retentionPeriod"])):
         raise ApiError(FORBIDDEN, "Cannot remove or reduce the retention period of a locked retention policy.")
     if "retentionPeriod" not in policy:
         config.pop("retentionPolicy", None)
         return
-    period = str(policy["retentionPeriod"])
-    if not period.isdigit():
-        raise ApiError(INVALID, "retentionPeriod must be a number of seconds.")
+    if whole_number(period, MOST_RETENTION_SECONDS) is None:
+        raise ApiError(INVALID, f"retentionPeriod must be a number of seconds, at most {MOST_RETENTION_SECONDS}.")
     config["retentionPolicy"] = {"effectiveTime": timestamp(now), **policy, "retentionPeriod": period}
 
 

@@ -6,7 +6,8 @@ import re
 from collections.abc import Callable, Mapping
 
 from infra.emulator.protocol.errors import INVALID, ApiError
-from infra.emulator.resources.reading import child, whole
+from infra.emulator.protocol.numbers import whole_number
+from infra.emulator.resources.reading import child
 from jobs.json_values import Json
 
 MAX_RULES = 100
@@ -21,7 +22,7 @@ _OF_UPLOADS = frozenset(("age", "matchesPrefix", "matchesSuffix"))  # conditions
 
 def check_storage_class(value: Json) -> None:
     """Check a storage class that a client sets. Raises ApiError."""
-    if value not in STORAGE_CLASSES:
+    if not isinstance(value, str) or value not in STORAGE_CLASSES:
         raise ApiError(INVALID, f"Invalid storage class: {str(value)[:80]}")
 
 
@@ -39,7 +40,7 @@ def check_lifecycle(value: Json) -> None:
 def _check_rule(rule: Json) -> None:
     action, conditions = child(rule, "action"), child(rule, "condition")
     kind = action.get("type")
-    if kind not in _ACTIONS:
+    if not isinstance(kind, str) or kind not in _ACTIONS:
         raise ApiError(INVALID, f"Unknown lifecycle action: {str(kind)[:80]}")
     if not conditions:
         raise ApiError(INVALID, "A lifecycle rule must have a condition.")
@@ -53,7 +54,7 @@ def _check_rule(rule: Json) -> None:
 
 
 def _is_count(value: Json) -> bool:
-    return (whole(value) or 0) >= 0 if whole(value) is not None else isinstance(value, str) and value.isdigit()
+    return not isinstance(value, (bool, float)) and whole_number(str(value)) is not None
 
 
 def _is_date(value: Json) -> bool:

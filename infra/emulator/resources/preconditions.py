@@ -10,6 +10,7 @@ from typing import Protocol
 
 from infra.emulator.protocol.errors import INVALID, NOT_MODIFIED, PRECONDITION, ApiError
 from infra.emulator.protocol.messages import Request
+from infra.emulator.protocol.numbers import whole_number
 from infra.emulator.resources.reading import texts_in, whole
 from jobs.json_values import JsonObject
 
@@ -169,9 +170,10 @@ def _number(get: Callable[[str], str | None], name: str) -> int | None:
     text = get(name)
     if not text:
         return None
-    if not (text.isascii() and text.isdigit() and len(text) < 20):
+    number = whole_number(text)
+    if number is None:
         raise ApiError(INVALID, f"Invalid value for {name}: it must be a whole number.")
-    return int(text)
+    return number
 
 
 def _etags(request: Request) -> tuple[tuple[str, ...], tuple[str, ...]]:

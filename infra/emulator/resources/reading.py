@@ -34,12 +34,12 @@ def whole(value: Json) -> int | None:
 
 
 def moment(text: str) -> datetime:
-    """Read a time as RFC 3339 writes it; UTC if it names no zone. Raises ApiError."""
+    """Read a time as RFC 3339 writes it, and give it in UTC, which is meant if it names no zone. Raises ApiError."""
     try:
         found = datetime.fromisoformat(text)
-    except ValueError:
+        return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
         raise ApiError(INVALID, f"Not a time: {text[:80]}") from None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def timestamp(moment: datetime) -> str:
@@ -50,4 +50,4 @@ def timestamp(moment: datetime) -> str:
 def in_utc(text: str) -> str:
     """Write a time in UTC, with a Z at its end; a time that ends so already is not changed. Raises ApiError."""
     found = moment(text)
-    return text if text.endswith("Z") else found.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    return text if text.endswith("Z") else found.isoformat().replace("+00:00", "Z")

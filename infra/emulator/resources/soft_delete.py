@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from infra.emulator.protocol.errors import INVALID, ApiError
+from infra.emulator.protocol.numbers import whole_number
 from infra.emulator.resources.reading import child, timestamp
 from jobs.json_values import Json, JsonObject
 
@@ -18,15 +19,15 @@ _TIMES = ("softDeleteTime", "hardDeleteTime")
 def settled_policy(asked: JsonObject, now: datetime) -> JsonObject:
     """Return the policy that a bucket gets when its owner asks for one. Raises ApiError."""
     text = str(asked.get(_SECONDS, DEFAULT_SECONDS))
-    if not (text.isascii() and text.isdigit() and (int(text) == 0 or _LEAST <= int(text) <= _MOST)):
+    seconds = whole_number(text, _MOST)
+    if seconds is None or 0 < seconds < _LEAST:
         raise ApiError(INVALID, f"{_SECONDS} must be 0, or from {_LEAST} to {_MOST}.")
     return {_SECONDS: text, "effectiveTime": timestamp(now)}
 
 
 def seconds_kept(config: JsonObject) -> int:
     """Return for how long a bucket keeps what is deleted; 0 if it does not."""
-    text = str(child(config, POLICY).get(_SECONDS, 0))
-    return int(text) if text.isdigit() else 0
+    return whole_number(str(child(config, POLICY).get(_SECONDS, 0))) or 0
 
 
 def marked(config: JsonObject, now: datetime, seconds: int) -> dict[str, Json]:

@@ -39,7 +39,7 @@ class Deletion:
         """Return whether the rule deletes that object at that time; False if a value cannot be read."""
         try:
             return all(_CONDITIONS[name](row, wanted, now) for name, wanted in self.conditions.items())
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             return False
 
 

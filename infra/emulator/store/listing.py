@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from infra.emulator.protocol.errors import INVALID, ApiError
 from infra.emulator.protocol.messages import Request
+from infra.emulator.protocol.numbers import whole_number
 from infra.emulator.resources.rows import BucketRow, ObjectRow
 from infra.emulator.store.filters import compile_filter
 from infra.emulator.store.globs import compile_glob, literal_start
@@ -171,8 +172,9 @@ def _first(query: Query) -> tuple[str, int]:
     generation = str(_LAST_GENERATION)
     if kind == _VERSION:
         generation, _, name = name.partition("/")
-    if kind in (_OBJECT, _VERSION) and generation.isdigit() and _order(name) >= _order(begin):
-        return name, int(generation)
+    number = whole_number(generation)
+    if kind in (_OBJECT, _VERSION) and number is not None and _order(name) >= _order(begin):
+        return name, number
     return begin, -1
 
 
@@ -223,6 +225,7 @@ def page_size(text: str, name: str = "maxResults") -> int:
     """Read the parameter that limits the number of entries. Raises ApiError."""
     if not text:
         return PAGE
-    if not (text.isascii() and text.isdigit() and int(text) > 0):
+    number = whole_number(text)
+    if not number:
         raise ApiError(INVALID, f"Invalid value for {name}.")
-    return min(int(text), PAGE)
+    return min(number, PAGE)

@@ -66,7 +66,7 @@ def _with_content(response: Response, file: BinaryIO, first: int) -> Response:
 
 def _range(text: str, size: int) -> tuple[int, int] | None:
     """Read the first and last byte of a single range; None if there is none. Raises ApiError 416."""
-    match = re.fullmatch(r"bytes=(\d*)-(\d*)", text.strip())
+    match = re.fullmatch(r"bytes=(\d{0,18})-(\d{0,18})", text.strip())
     if match is None or not (match[1] or match[2]):
         return None
     if match[1]:

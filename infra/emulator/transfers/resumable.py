@@ -21,7 +21,7 @@ from infra.emulator.store.store import Store
 from infra.emulator.transfers.uploads import Plan, commit, expected_from_headers, fill, promised
 
 CHUNK_BYTES = 256 * 1024  # every chunk but the last ends at a multiple of this
-_CONTENT_RANGE = re.compile(r"bytes (?:(\d+)-(\d+|\*)|\*)/(\d+|\*)")
+_CONTENT_RANGE = re.compile(r"bytes (?:(\d{1,18})-(\d{1,18}|\*)|\*)/(\d{1,18}|\*)")
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from infra.emulator.protocol.errors import BAD_DIGEST, INVALID, TOO_LARGE, TOO_SMALL, ApiError
 from infra.emulator.protocol.messages import ClientGone, Request
+from infra.emulator.protocol.numbers import whole_number
 from infra.emulator.resources.preconditions import NONE, Preconditions
 from infra.emulator.resources.reading import child, whole
 from infra.emulator.resources.rows import Draft, ObjectRow, Target
@@ -185,7 +186,7 @@ def promised(plan: Plan, more: Expected) -> Plan:
 def _length_range(text: str) -> tuple[int, int | None]:
     if not text:
         return 0, None
-    least, comma, most = (part.strip() for part in text.partition(","))
-    if not (comma and least.isascii() and most.isascii() and least.isdigit() and most.isdigit()):
+    least, most = (whole_number(part.strip()) for part in (*text.split(",", 1), "")[:2])
+    if least is None or most is None:
         raise ApiError(INVALID, "Invalid value for x-goog-content-length-range: it must be MIN,MAX.")
-    return int(least), int(most)
+    return least, most

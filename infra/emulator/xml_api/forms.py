@@ -7,7 +7,6 @@ import binascii
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from urllib.parse import quote, urlencode
 
 from infra.emulator.calls.service import Call
@@ -16,6 +15,7 @@ from infra.emulator.protocol.messages import Response, parse_json
 from infra.emulator.protocol.multipart import Form
 from infra.emulator.resources.encryption import key_field
 from infra.emulator.resources.objects import checked_object_name, config_from_pairs
+from infra.emulator.resources.reading import moment
 from infra.emulator.resources.rights import as_json, canned
 from infra.emulator.resources.rows import ObjectRow, Target
 from infra.emulator.signatures import claims
@@ -81,10 +81,10 @@ def _verified(call: Call, fields: Mapping[str, str]) -> Sequence[Condition]:
         raise ApiError(WRONG_SIGNATURE, StringToSign=text)
     try:
         policy = parse_json(base64.b64decode(text, validate=True))
-        ends = datetime.fromisoformat(str(policy.get("expiration")))
-    except (binascii.Error, ValueError):
+        ends = moment(str(policy.get("expiration")))
+    except (binascii.Error, ValueError, ApiError):
         raise ApiError(INVALID_POLICY, "The policy must be JSON in base64, with an expiration.") from None
-    if ends.astimezone(UTC) <= call.service.verifier.now():
+    if ends <= call.service.verifier.now():
         raise ApiError(INVALID_POLICY, "The policy has expired.")
     return list(_conditions(policy.get("conditions")))
 

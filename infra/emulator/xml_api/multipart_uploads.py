@@ -21,6 +21,7 @@ from infra.emulator.protocol.errors import (
     ApiError,
 )
 from infra.emulator.protocol.messages import Response
+from infra.emulator.protocol.numbers import whole_number
 from infra.emulator.resources.objects import checked_object_name
 from infra.emulator.resources.preconditions import from_headers
 from infra.emulator.resources.reading import whole
@@ -82,10 +83,10 @@ async def put_part(call: Call) -> Response:
     session = _upload(call)
     if call.request.header("x-goog-copy-source"):
         raise ApiError(NOT_IMPLEMENTED, "A part cannot be copied from an object.")
-    text = call.request.params.get("partNumber", "")
-    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= MAX_PARTS):
+    number = whole_number(call.request.params.get("partNumber", ""), MAX_PARTS)
+    if not number:
         raise ApiError(INVALID, f"partNumber must be from 1 to {MAX_PARTS}.")
-    store, prefix = call.service.store, f"{session.id}.{int(text):05d}."
+    store, prefix = call.service.store, f"{session.id}.{number:05d}."
     name = prefix + secrets.token_hex(8)
     incoming = store.files.resume(name, 0)
     expected = expected_from_headers(call.request)
@@ -95,7 +96,7 @@ async def put_part(call: Call) -> Response:
         expected.check(incoming)
         await asyncio.to_thread(incoming.sync_with_name)
         incoming.close()
-        part = Part(name, int(text), incoming.size, incoming.md5, store.index.clock.text())
+        part = Part(name, number, incoming.size, incoming.md5, store.index.clock.text())
         gone = await asyncio.to_thread(store.index.replace_sessions, prefix, part.session(session))
     except BaseException:
         incoming.drop()
@@ -143,15 +144,16 @@ async def abort(call: Call) -> Response:
 async def list_parts(call: Call) -> Response:
     """Answer GET /{bucket}/{object}?uploadId=: `max-parts`, `part-number-marker`."""
     session, params = _upload(call), call.request.params
-    marker, most = params.get("part-number-marker", "0"), params.get("max-parts", "1000")
-    if not (marker.isascii() and marker.isdigit() and most.isascii() and most.isdigit()):
+    marker = whole_number(params.get("part-number-marker", "0"))
+    most = whole_number(params.get("max-parts", "1000"))
+    if marker is None or most is None:
         raise ApiError(INVALID, "max-parts and part-number-marker must be numbers.")
-    found = [part for part in _parts(call, session) if part.number > int(marker)]
-    page = found[: min(int(most), 1000)]
+    found = [part for part in _parts(call, session) if part.number > marker]
+    page = found[: min(most, 1000)]
     nodes: list[Node] = [
         ("Bucket", session.bucket), ("Key", session.name), ("UploadId", session.id), ("StorageClass", "STANDARD"),
-        ("PartNumberMarker", marker), ("NextPartNumberMarker", str(page[-1].number if page else 0)),
-        ("MaxParts", most), ("IsTruncated", "true" if len(found) > len(page) else "false"),
+        ("PartNumberMarker", str(marker)), ("NextPartNumberMarker", str(page[-1].number if page else 0)),
+        ("MaxParts", str(most)), ("IsTruncated", "true" if len(found) > len(page) else "false"),
     ]  # fmt: skip
     return xml_response("ListPartsResult", UPLOADS, nodes + [("Part", _shown(part)) for part in page])
 
@@ -185,10 +187,12 @@ def _parts(call: Call, session: Session) -> list[Part]:
 
 def _listed(data: bytes) -> list[tuple[int, str]]:
     root = read_xml(data)
-    try:
-        found = [(int(part.findtext("PartNumber", "")), part.findtext("ETag", "")) for part in root.iter("Part")]
-    except ValueError:
-        raise ApiError(INVALID, "Each Part must have a PartNumber.") from None
+    found = []
+    for part in root.iter("Part"):
+        number = whole_number(part.findtext("PartNumber", "").strip())
+        if number is None:
+            raise ApiError(INVALID, "Each Part must have a PartNumber.")
+        found.append((number, part.findtext("ETag", "")))
     if root.tag != "CompleteMultipartUpload" or not found:
         raise ApiError(INVALID, "The body must be a CompleteMultipartUpload with at least one Part.")
     return found
