@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from infra.emulator.protocol.messages import Request, Response
 from infra.emulator.signatures.keys import ServiceKey
@@ -36,7 +37,7 @@ class Call:
     request: Request
     names: dict[str, str]
 
-    @property
+    @cached_property
     def base(self) -> str:
         """The beginning of absolute links in the answer."""
         return f"{self.request.scheme}://{self.request.host}"

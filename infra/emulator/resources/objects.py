@@ -34,12 +34,14 @@ _HEADERS = {
     "x-goog-storage-class": "storageClass",
     "x-goog-custom-time": "customTime",
 }
+_UNRESERVED = re.compile(r"[A-Za-z0-9_.~-]+")
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
 def object_resource(row: ObjectRow, base: str) -> dict[str, Json]:
     """Make the JSON API's resource of an object, without its access control list; links begin with `base`."""
-    path = f"b/{quote(row.bucket, safe='')}/o/{quote(row.name, safe='')}"
+    name = row.name if _UNRESERVED.fullmatch(row.name) else quote(row.name, safe="")
+    path = f"b/{row.bucket}/o/{name}"  # the names of buckets need no quotes
     shown: dict[str, Json] = {
         "kind": "storage#object",
         "id": f"{row.bucket}/{row.name}/{row.generation}",

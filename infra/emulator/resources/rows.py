@@ -12,6 +12,7 @@ from email.utils import format_datetime
 from infra.emulator.resources.reading import child, whole
 from jobs.json_values import JsonObject
 
+_SMALL = [bytes((number,)) for number in range(0x80)]
 GENERATION = "_generation"  # key of a bucket's generation in its config; older data folders do not have it
 
 
@@ -76,12 +77,13 @@ class ObjectRow:
     @property
     def json_etag(self) -> str:
         """The etag of the JSON API: generation and metageneration, encoded."""
-        return base64.b64encode(b"\x08" + _varint(self.generation) + b"\x10" + _varint(self.metageneration)).decode()
+        number = b"\x08" + _varint(self.generation) + b"\x10" + _varint(self.metageneration)
+        return binascii.b2a_base64(number, newline=False).decode()
 
     @property
     def xml_etag(self) -> str:
         """The etag of the XML API: the MD5 in hex, without quotes; made from the JSON API's etag if there is no MD5."""
-        return binascii.hexlify(base64.b64decode(self.md5)).decode() if self.md5 else "-" + self.json_etag
+        return binascii.a2b_base64(self.md5).hex() if self.md5 else "-" + self.json_etag
 
     @property
     def http_date(self) -> str:
@@ -155,6 +157,8 @@ def dump(config: JsonObject) -> str:
 
 
 def _varint(number: int) -> bytes:
+    if number <= 0x7F:
+        return _SMALL[number]
     out = bytearray()
     while number > 0x7F:
         out.append(number & 0x7F | 0x80)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from infra.emulator.protocol.errors import INVALID, ApiError
 from infra.emulator.protocol.messages import Request
@@ -43,7 +44,7 @@ class Query:
         """True when a name can be listed more than once."""
         return self.versions or self.deleted
 
-    @property
+    @cached_property
     def must_begin(self) -> str:
         """The text with which every listed name begins."""
         return max(self.prefix, literal_start(self.glob), key=len)

@@ -7,10 +7,12 @@ import sqlite3
 import time
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 from infra.emulator.protocol.errors import no_such_bucket, no_such_object
 from infra.emulator.resources.rows import BucketRow, ObjectRow, Target, dump
+from jobs.json_values import Json
 
 _OBJECT_COLUMNS = """
     bucket TEXT, name TEXT, generation INTEGER, metageneration INTEGER, size INTEGER, md5 TEXT, crc32c TEXT,
@@ -28,6 +30,7 @@ CREATE TABLE IF NOT EXISTS sessions (
 CREATE TABLE IF NOT EXISTS counter (only INTEGER PRIMARY KEY CHECK (only = 1), generation INTEGER);
 INSERT OR IGNORE INTO counter VALUES (1, 0);
 """.replace("COLUMNS", _OBJECT_COLUMNS)
+_SHORT = 2000  # characters of a text that is worth remembering
 _COLUMNS = "bucket, name, generation, metageneration, size, md5, crc32c, body, created, updated, config"
 _LIVE = f"SELECT {_COLUMNS} FROM objects"  # noqa: S608 - our own text
 _OLD = f"SELECT {_COLUMNS} FROM versions"  # noqa: S608 - our own text
@@ -138,8 +141,15 @@ def next_generation(db: sqlite3.Connection) -> int:
 
 
 def loaded(row: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Parse the last column of a row, which is JSON."""
-    return *row[:-1], json.loads(row[-1])
+    """Parse the last column of a row, which is JSON. Equal texts give the same object, which nobody changes."""
+    text = row[-1]
+    return *row[:-1], _parsed(text) if len(text) <= _SHORT else json.loads(text)
+
+
+@lru_cache(maxsize=512)
+def _parsed(text: str) -> Json:
+    found: Json = json.loads(text)
+    return found
 
 
 def _objects(rows: Iterable[tuple[Any, ...]]) -> list[ObjectRow]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from xml.etree import ElementTree
 from xml.sax.saxutils import escape
 
@@ -14,6 +15,7 @@ LISTS = "http://doc.s3.amazonaws.com/2006-03-01"
 UPLOADS = "http://s3.amazonaws.com/doc/2006-03-01/"
 # Characters that XML documents cannot contain.
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_PLAIN = re.compile(r"[\w \-.:/\"=+,@]*", re.ASCII)  # most texts: nothing in them needs a second look
 
 Node = tuple[str, "str | Sequence[Node]"]  # an element's name, with its attributes if it has any, and its content
 
@@ -27,7 +29,7 @@ def xml_response(root: str, namespace: str, children: Sequence[Node], status: in
 
 def clean(text: str) -> str:
     """Escape a text; characters that no XML document may contain become question marks."""
-    return escape(_FORBIDDEN.sub("?", text))
+    return text if _PLAIN.fullmatch(text) else escape(_FORBIDDEN.sub("?", text))
 
 
 def read_xml(data: bytes) -> ElementTree.Element:
@@ -44,7 +46,13 @@ def read_xml(data: bytes) -> ElementTree.Element:
 
 
 def _inner(children: Sequence[Node]) -> str:
-    return "".join(
-        f"<{name}>{clean(value) if isinstance(value, str) else _inner(value)}</{name.partition(' ')[0]}>"
-        for name, value in children
-    )
+    parts: list[str] = []
+    for name, value in children:
+        begin, end = _tags(name)
+        parts += (begin, clean(value) if isinstance(value, str) else _inner(value), end)
+    return "".join(parts)
+
+
+@lru_cache(maxsize=256)
+def _tags(name: str) -> tuple[str, str]:
+    return f"<{name}>", f"</{name.partition(' ')[0]}>"
