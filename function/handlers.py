@@ -69,6 +69,7 @@ def home(parts: Parts, request: flask.Request) -> flask.Response:
 
 def submit(parts: Parts, request: flask.Request) -> flask.Response:
     """Make a new job, and answer with the link that receives its zip."""
+    submissions.check_page(request, parts.settings.public_url)
     wanted = submissions.parse(request, parts.settings.limits)
     _admit(parts, wanted.email, submissions.client_address(request))
     job_id = new_id()

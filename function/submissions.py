@@ -34,6 +34,18 @@ def parse(request: flask.Request, limits: Limits) -> Submission:
     return Submission(email=_email(fields), options=parse_options(_options(fields), limits))
 
 
+def check_page(request: flask.Request, public_url: str) -> None:
+    """Check that no page of another site has sent the request, as a form can without asking its reader.
+
+    Browsers name the site in Sec-Fetch-Site; older ones only the origin. Raises UserError `foreign_page`.
+    """
+    site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
+    ours = {request.host_url.rstrip("/"), public_url.rstrip("/")}
+    if (site is None and (origin is None or origin in ours)) or site in ("same-origin", "none"):
+        return
+    raise UserError("foreign_page", "A page of another site sent this request; open the page of this service instead.")
+
+
 def read_body(request: flask.Request, limits: Limits) -> bytes:
     """Read the whole body, which later readers get too. Raises UserError `too_large`, also for a long query."""
     # One byte more than allowed: the server cuts a body of unknown length off there, without an error.

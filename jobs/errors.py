@@ -62,6 +62,13 @@ _TABLE = (
         "Ask the person who runs the service to allow your address.",
     ),
     Code(
+        "foreign_page",
+        Where.REQUEST,
+        403,
+        "A page of another site sent this request",
+        "Open the page of this service, or send the request from a program.",
+    ),
+    Code(
         "bad_token",
         Where.REQUEST,
         403,

@@ -211,3 +211,24 @@ def test_a_form_of_too_many_fields(front: Front) -> None:
 def test_links_come_from_the_public_url_and_not_from_the_request(front: Front) -> None:
     answer = front.call("POST", "/", json={"email": "ada@example.org"}, headers={"Host": "evil.example.net"})
     assert "evil" not in json.dumps(answer.get_json())
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 201),  # a program
+        ({"Sec-Fetch-Site": "same-origin", "Origin": PUBLIC_URL}, 201),
+        ({"Sec-Fetch-Site": "none"}, 201),
+        ({"Origin": PUBLIC_URL}, 201),  # an older browser
+        ({"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"}, 403),
+        ({"Sec-Fetch-Site": "same-site", "Origin": "https://other.example.org"}, 403),
+        ({"Sec-Fetch-Site": "cross-site"}, 403),
+        ({"Origin": "https://evil.example"}, 403),
+        ({"Origin": "null"}, 403),  # a page in a sandbox
+    ],
+)
+def test_a_form_of_another_site_makes_no_job(front: Front, headers: dict[str, str], status: int) -> None:
+    answer = front.call("POST", "/", data={"email": "ada@example.org"}, headers=headers)
+    assert answer.status_code == status
+    if status == 403:
+        assert answer.get_json()["error"]["code"] == "foreign_page"
