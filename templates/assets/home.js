@@ -3,7 +3,7 @@
 import {archive} from "./archive.js";
 import {dropped, picked} from "./gather.js";
 import {bytes, layout} from "./layout.js";
-import {cutUpload, dropUpload, fingerprint, keepDeleteLink, keepUpload} from "./memory.js";
+import {cutUpload, dropUpload, fingerprint, keepAddress, keepDeleteLink, keepUpload} from "./memory.js";
 import {Meter} from "./meter.js";
 import {send, SendError} from "./send.js";
 import {draw} from "./thumbs.js";
@@ -100,14 +100,21 @@ async function submit(event) {
     meter.begin(zip.size);
     await send(zip, job.upload, hooks(job, print, meter), {signal, session});
     dropUpload();
+    keepAddress(job.job_id, $("email").value.trim());
     meter.say("The photos are there.");
+    // Before going on: nothing is lost any more, so the browser must not ask whether to leave.
+    sending = null;
     location.assign(`/jobs/${job.job_id}`);
   } catch (error) {
-    failed(error);
-  } finally {
     sending = null;
     working(false);
+    failed(error);
   }
+}
+
+/** A field that is not valid may lie in folded options, where the browser cannot point at it. */
+function unfold({target}) {
+  for (let at = target.closest("details"); at; at = at.parentElement.closest("details")) at.open = true;
 }
 
 async function packed(meter, signal) {
@@ -251,6 +258,9 @@ function wire() {
   $("clear").addEventListener("click", clear);
   $("cancel").addEventListener("click", () => sending?.abort());
   $("send").addEventListener("submit", submit);
+  $("send").addEventListener("invalid", unfold, {capture: true});
+  // A page that "back" brings from the browser's memory is as it was left: sent, and closed.
+  addEventListener("pageshow", ({persisted}) => persisted && working(false));
   addEventListener("beforeunload", (event) => sending && event.preventDefault());
   if (cutUpload()) say("An upload was cut off in this browser. Pick the same photos and press Send: it goes on where it stopped.");
   $("send").hidden = false;

@@ -1,7 +1,9 @@
-// What the page remembers in this browser: an upload that was cut off, and the delete links of one's own jobs.
+// What the page remembers in this browser: an upload that was cut off, and the delete links of one's own jobs; in this
+// tab alone, the address that a job's report goes to.
 
 const UPLOAD = "modelmail.upload";
 const DELETE = "modelmail.delete.";
+const ADDRESS = "modelmail.address.";
 const LIFE = 6 * 24 * 3600 * 1000; // milliseconds; the bucket forgets a session after a week
 
 /** @typedef {{print: string, session: string, job: Object, kept: number}} Cut an upload that can go on */
@@ -32,6 +34,16 @@ export function deleteLink(id) {
   return read(DELETE + id);
 }
 
+/** @param {string} id @param {string} address */
+export function keepAddress(id, address) {
+  write(ADDRESS + id, address, "sessionStorage");
+}
+
+/** @param {string} id @returns {string | null} */
+export function address(id) {
+  return read(ADDRESS + id, "sessionStorage");
+}
+
 /**
  * What tells equal zips from others; null where the browser cannot say (a page without https).
  * @param {BufferSource} data
@@ -43,18 +55,18 @@ export async function fingerprint(data) {
 }
 
 // A browser may refuse storage altogether; then nothing is remembered, and all else works.
-function read(key) {
+function read(key, where = "localStorage") {
   try {
-    return JSON.parse(localStorage.getItem(key));
+    return JSON.parse(globalThis[where].getItem(key));
   } catch {
     return null;
   }
 }
 
-function write(key, value) {
+function write(key, value, where = "localStorage") {
   try {
-    if (value === null) localStorage.removeItem(key);
-    else localStorage.setItem(key, JSON.stringify(value));
+    if (value === null) globalThis[where].removeItem(key);
+    else globalThis[where].setItem(key, JSON.stringify(value));
   } catch {
     // as above
   }

@@ -1,6 +1,6 @@
 // Keeps a job's page fresh: fetches it again and puts in what has changed. Without this the page reloads itself.
 
-import {deleteLink} from "./memory.js";
+import {address, deleteLink} from "./memory.js";
 
 const EVERY = 2000; // milliseconds
 const EVERY_HIDDEN = 20000;
@@ -54,5 +54,12 @@ function offerDelete() {
   place.hidden = false;
 }
 
+function nameAddress() {
+  const known = address(main.dataset.job);
+  const place = document.getElementById("address");
+  if (known && place) place.textContent = known;
+}
+
 offerDelete();
+nameAddress();
 if (!main.dataset.ended) later();

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
+from playwright.sync_api import Browser, Dialog, Page, ViewportSize, expect, sync_playwright
 from skimage.io import imsave
 
 from infra.local.ports import EPHEMERAL
@@ -42,16 +42,34 @@ def stack(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 
 @pytest.fixture
-def page(browser: Browser, stack: Stack) -> Iterator[Page]:
-    """A fresh tab of a desktop; every error of the page's scripts fails the test."""
+def dialogs() -> list[str]:
+    """The kind of each dialog that the page has opened; a test that expects some takes them out."""
+    return []
+
+
+@pytest.fixture
+def page(browser: Browser, stack: Stack, dialogs: list[str]) -> Iterator[Page]:
+    """A fresh tab of a desktop; every error of the page's scripts and every dialog fails the test."""
     context = browser.new_context(viewport=DESKTOP, base_url=stack.function_url)
-    context.set_default_timeout(PATIENCE)
     tab = context.new_page()
-    errors: list[str] = []
-    tab.on("pageerror", lambda error: errors.append(str(error)))
+    errors = watch(tab, dialogs)
     yield tab
     context.close()
-    assert errors == []
+    assert (errors, dialogs) == ([], [])
+
+
+def watch(tab: Page, dialogs: list[str]) -> list[str]:
+    """Write down the dialogs of a tab, which are accepted; return the list that gets the errors of its scripts."""
+    errors: list[str] = []
+
+    def note(dialog: Dialog) -> None:
+        dialogs.append(dialog.type)
+        dialog.accept()
+
+    tab.set_default_timeout(PATIENCE)
+    tab.on("pageerror", lambda error: errors.append(str(error)))
+    tab.on("dialog", note)
+    return errors
 
 
 @pytest.fixture(scope="session")

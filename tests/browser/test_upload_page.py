@@ -71,6 +71,8 @@ def test_a_folder_goes_as_a_zip_to_the_bucket_and_on_to_the_jobs_page(page: Page
     expect(page.locator("#remarks")).to_contain_text("50 or more give a better model")
     _send(page, "folder@example.org")
     _landed(page)
+    expect(page.locator("main")).to_contain_text("You can close this page")
+    expect(page.locator("#address")).to_have_text("folder@example.org")
     with _arrived(stack, page) as archive:
         assert archive.namelist() == _names(photos)  # no litter, in the order of their paths
         assert archive.testzip() is None
@@ -150,6 +152,25 @@ def test_options_go_with_the_job(page: Page, stack: Stack, photos: Path) -> None
     _landed(page)
 
 
+def test_an_option_that_is_not_valid_is_unfolded_and_pointed_at(page: Page, photos: Path) -> None:
+    _pick(page, photos)
+    page.get_by_text("Options", exact=True).first.click()
+    page.fill("#minutes", "1")
+    page.get_by_text("Options", exact=True).first.click()
+    expect(page.locator("#minutes")).to_be_hidden()
+    _send(page, "invalid@example.org")
+    expect(page.locator("#minutes")).to_be_focused()
+
+
+def test_a_page_that_back_brings_again_can_be_used(page: Page, photos: Path) -> None:
+    _pick(page, photos)
+    _send(page, "back@example.org")
+    _landed(page)
+    page.go_back()
+    expect(page.locator("#pick")).to_be_enabled()
+    expect(page.locator("#cancel")).to_be_hidden()
+
+
 def test_a_large_folder_goes_on_after_dropped_connections(page: Page, stack: Stack, tmp_path: Path) -> None:
     folder = _heavy(tmp_path / "heavy", 20)
     dropped: list[str] = []
@@ -173,7 +194,7 @@ def test_a_large_folder_goes_on_after_dropped_connections(page: Page, stack: Sta
 
 
 def test_an_upload_goes_on_after_a_reload_once_the_folder_is_picked_again(
-    page: Page, stack: Stack, tmp_path: Path
+    page: Page, stack: Stack, tmp_path: Path, dialogs: list[str]
 ) -> None:
     folder = _heavy(tmp_path / "heavy", 20)
     ranges: list[str] = []
@@ -191,8 +212,8 @@ def test_an_upload_goes_on_after_a_reload_once_the_folder_is_picked_again(
     expect(page.locator("#meter-text")).to_contain_text("Trying again")
     page.unroute_all()
     page.on("request", lambda request: ranges.append(request.headers.get("content-range", "")))
-    page.once("dialog", lambda dialog: dialog.accept())
     page.reload()
+    assert [dialogs.pop()] == ["beforeunload"]  # photos are being sent: the browser asks first
     expect(page.locator("#said")).to_contain_text("goes on where it stopped")
     page.set_input_files("#folder", folder)
     expect(page.locator("#summary")).to_contain_text("classes")
@@ -260,7 +281,6 @@ def test_class_names_are_data(page: Page, tmp_path: Path) -> None:
         (folder / name).mkdir(parents=True)
         for number in range(10):
             (folder / name / f"{number}.jpg").write_bytes(b"\xff\xd8\xff")
-    page.on("dialog", lambda dialog: pytest.fail("a name was run"))
     _pick(page, folder)
     expect(page.locator("#classes th").first).to_have_text("<img src=x onerror=alert(1)>")
     expect(page.locator("#classes th").last).to_have_text("猫と犬")
