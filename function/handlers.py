@@ -98,7 +98,7 @@ def status(parts: Parts, request: flask.Request, job_id: str) -> flask.Response:
     answer = status_answer(job, dataset, parts.addresses)
     if not answers.wants_html(request):
         return answers.data(answer.to_json())
-    report = reports.body(job, parts.queue.buckets.models, parts.addresses)
+    report = reports.read(job, parts.queue.buckets.models, parts.addresses)
     return pages.status(answer, report, parts.links.origin)
 
 

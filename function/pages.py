@@ -6,11 +6,11 @@ import json
 from collections.abc import Mapping
 
 import flask
-from markupsafe import Markup
 
 from function import assets
 from function.answers import live_page, page
 from function.curves import chart
+from function.reports import ShownReport
 from function.statuses import UPLOADED
 from function.wire import StatusAnswer
 from jobs.errors import CODES
@@ -45,6 +45,7 @@ TITLES: Mapping[str, str] = {
     Status.REJECTED: "These photos cannot be used yet",
     Status.FAILED: "The training failed on our side",
 }
+NOT_GOOD_ENOUGH = "Your model is not good enough yet"  # in place of "ready", by its report
 STAGE_TITLES: Mapping[str, str] = {
     Stage.INTAKE: "Reading the photos",
     Stage.SELECT: "Comparing networks",
@@ -91,13 +92,13 @@ def description(settings: Settings) -> dict[str, object]:
     }
 
 
-def status(answer: StatusAnswer, report: Markup | None, origin: str) -> flask.Response:
+def status(answer: StatusAnswer, report: ShownReport | None, origin: str) -> flask.Response:
     """Return the status page of a job, with its report's HTML. It updates itself until the job has ended."""
     ended = answer.status in (Status.DONE, Status.REJECTED, Status.FAILED)
     values: dict[str, object] = {
         "job": answer,
-        "report": report,
-        "title": TITLES[answer.status],
+        "report": report and report.body,
+        "title": TITLES[answer.status] if report is None or report.good_enough else NOT_GOOD_ENOUGH,
         "stages": _stages(answer),
         "advice": CODES[answer.error.code].advice if answer.error else "",
         "refresh": None if ended else REFRESH_SECONDS,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from markupsafe import Markup
@@ -24,8 +25,16 @@ MOST_BYTES = 4 * 1024**2  # largest size of report.json: 200 classes make 600 KB
 PICTURE_ENDS = (".png", ".jpg")
 
 
-def body(job: Job, models: Store, addresses: JobAddresses) -> Markup | None:
-    """Return the report's HTML with pictures and downloads of this site; None when it cannot be shown."""
+@dataclass(frozen=True)
+class ShownReport:
+    """A report as the page shows it."""
+
+    body: Markup  # HTML with pictures and downloads of this site
+    good_enough: bool  # false: the test cannot tell the model from guessing
+
+
+def read(job: Job, models: Store, addresses: JobAddresses) -> ShownReport | None:
+    """Return the job's report; None when it cannot be shown."""
     row = job.files.get(REPORT)
     if job.status is not Status.DONE or row is None or (row.bytes or 0) > MOST_BYTES:
         return None
@@ -38,10 +47,11 @@ def body(job: Job, models: Store, addresses: JobAddresses) -> Markup | None:
         return None
 
 
-def _shown(job: Job, report: dict[str, object], addresses: JobAddresses) -> Markup:
+def _shown(job: Job, report: dict[str, object], addresses: JobAddresses) -> ShownReport:
     report["files_url"] = addresses.file(job.id, "").rstrip("/")
     # Paths without a host: the page may have another host name, and then allows only pictures of that host.
     names = [name for name in job.files if name.endswith(PICTURE_ENDS)]
     pictures = {name: urlsplit(addresses.file(job.id, name)).path for name in names}
     # The templates have escaped it.
-    return Markup(render(row_of(report).page, report=report, pictures=pictures, heading="h2"))  # noqa: S704
+    body = Markup(render(row_of(report).page, report=report, pictures=pictures, heading="h2"))  # noqa: S704
+    return ShownReport(body, good_enough=report.get("good_enough") is not False)

@@ -70,5 +70,6 @@ _FILTERS = {
     "plural": wording.plural,
     "seconds": wording.seconds,
     "setting": wording.setting,
+    "share_of": wording.share_of,
     "size": wording.size,
 }

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 ELLIPSIS = "..."
+FEW = 30  # photos; of fewer, a share in percent promises more than it can hold
 _KIB = 1024
 _MINUTE = 60  # seconds
 _HOUR = 3600  # seconds
@@ -55,6 +56,11 @@ def percent(share: float | None, digits: int = 0) -> str:
     if (share < 1 and float(shown) >= 100) or (share > 0 and float(shown) <= 0):
         return percent(share, digits + 1) if digits < 3 else f"{share * 100:.3g} %"
     return f"{shown} %"
+
+
+def share_of(part: int, number: int) -> str:
+    """Write how many of the photos: "5 of 8", or "91 % of 325" where there are many."""
+    return f"{count(part)} of {number}" if number < FEW else f"{percent(part / number)} of {count(number)}"
 
 
 def interval(bounds: Sequence[float] | None) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from jobs import wording
+from vm_worker.evaluation import chance
 from vm_worker.results.candidates import LearningCurve
 from vm_worker.results.evaluated import ClassFigures, HeldOutFigures, UnsureFigures
 
@@ -16,21 +17,34 @@ OFTEN_CONFUSED = 0.1  # share of a class's photos that is confused with one othe
 NAMED = 3  # most names in one sentence
 
 
+def subject(test: HeldOutFigures) -> str:
+    """Return the subject of the mail: whether the model can be used, and how often it is right."""
+    found = "not good enough yet" if chance.guesses(test) else "ready"
+    return f"Your model is {found}: right on {wording.share_of(test.correct, test.images)} new photos"
+
+
 def headline(test: HeldOutFigures, classes: int) -> str:
     """Return one sentence with the main result, which the user can forward. The accuracy always has its interval."""
-    share, bounds = wording.percent(test.accuracy), wording.interval(test.interval)
-    photos = wording.plural(test.images, "photo")
-    return f"A model that tells {classes} kinds apart: right on {share} of {photos} that it had never seen ({bounds})"
+    photos = f"{wording.share_of(test.correct, test.images)} {'photo' if test.images == 1 else 'photos'}"
+    right = f"right on {photos} that it had never seen ({wording.interval(test.interval)})"
+    if chance.guesses(test):
+        return f"Not good enough yet: a model of {classes} kinds, {right}, where guessing may do as well"
+    return f"A model that tells {classes} kinds apart: {right}"
 
 
 def cautions(test: HeldOutFigures) -> list[str]:
     """Return sentences that warn of weak points in these figures."""
     found = []
     low, high = wording.percent(test.interval[0]), wording.percent(test.interval[1])
-    if test.interval[0] <= test.most_common_share:
+    guess = f"{wording.percent(test.most_common_share)} of the test photos. Do not rely on it yet."
+    if chance.guesses(test):
         found.append(
-            "The model may be no better than always naming the most common class, which would be right on "
-            f"{wording.percent(test.most_common_share)} of the test photos. Do not rely on it yet."
+            "By this test the model cannot be told from one that looks at no photo and always names the most common "
+            f"class: that would be right on {guess}"
+        )
+    elif test.interval[0] <= test.most_common_share:
+        found.append(
+            f"The model may be no better than always naming the most common class, which would be right on {guess}"
         )
     if test.images < SMALL_TEST:
         found.append(
@@ -56,12 +70,18 @@ def next_steps(
 
     `suspects` counts the photos that may be in the wrong folder.
     """
-    steps = ["Download model.h5 and labels.txt and try the model on a few more photos of your own."]
+    guesses = chance.guesses(test)
+    steps = [
+        "Look at some photos of each class: does each show its class clearly, and lie in the right folder? What you "
+        "cannot tell apart, no model can."
+        if guesses
+        else "Download model.h5 and labels.txt and try the model on a few more photos of your own."
+    ]
     steps.append(
         f"Keep in mind that it knows only these {len(test.per_class)} kinds: a photo of anything else still gets "
         "one of their names."
     )
-    if unsure and unsure.threshold and unsure.accuracy_answered is not None:
+    if not guesses and unsure and unsure.threshold and unsure.accuracy_answered is not None:
         steps.append(
             f"Look for yourself where it is less than {wording.percent(unsure.threshold)} sure: on the other "
             f"{wording.percent(unsure.answered)} of the photos it is right on "
@@ -73,10 +93,11 @@ def next_steps(
             "folder: the report names the clearest. A wrong label costs more than a missing photo."
         )
     weak = _weak(test)
-    steps += _weaknesses(test, weak, bool(suspects))
+    if not guesses:
+        steps += _weaknesses(test, weak, bool(suspects))
     if curve is not None and curve.verdict != "unknown":
         steps.append(curve.answer)
-    elif not weak and (test.images < SMALL_TEST or test.accuracy < WEAK_RECALL):
+    elif guesses or (not weak and (test.images < SMALL_TEST or test.accuracy < WEAK_RECALL)):
         steps.append("Send more photos of each class: both the model and the certainty of its test gain from them.")
     return steps
 

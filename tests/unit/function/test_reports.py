@@ -47,6 +47,14 @@ def test_the_page_shows_the_report_with_links_of_this_site(front: Front, done: s
     assert not [tag for tag, attributes in page.tags if "style" in attributes]  # the policy would not allow it
 
 
+def test_the_title_calls_a_model_that_guesses_not_good_enough(front: Front, done: str) -> None:
+    facts = samples.facts(("cat", "dog"), photos=4, right=0.5)
+    with_report(front, done, json.dumps(report.build(facts)).encode())
+    page = Page(front.call("GET", f"/jobs/{done}", headers=HTML).text)
+    assert "Your model is not good enough yet" in page.text
+    assert "is ready" not in page.text
+
+
 def test_names_stay_text(front: Front, done: str) -> None:
     with_report(front, done, json.dumps(report.build(samples.facts(samples.HOSTILE))).encode())
     page = Page(front.call("GET", f"/jobs/{done}", headers=HTML).text)

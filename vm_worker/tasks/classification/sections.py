@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from jobs import wording
 from jobs.json_values import JsonObject
 from vm_worker.report_facts import Facts
 from vm_worker.results.evaluated import Evaluated
@@ -19,10 +18,10 @@ class ClassSections:
     mail_pictures = (CONFUSION,)
 
     def subject(self, facts: Facts) -> str:
-        """Return the mail's subject: how often the model is right."""
-        test = _evaluated(facts).test
-        photos = wording.plural(test.images, "new photo")
-        return f"Your model is ready: right on {wording.percent(test.accuracy)} of {photos}"
+        """Return the mail's subject: whether the model can be used, and how often it is right."""
+        from vm_worker.evaluation import advice
+
+        return advice.subject(_evaluated(facts).test)
 
     def headline(self, facts: Facts) -> str:
         """Return a sentence with the number of classes, the accuracy and its interval."""
@@ -44,11 +43,16 @@ class ClassSections:
         return advice.next_steps(evaluated.test, select.learning_curve, select.suspects_count, evaluated.unsure)
 
     def figures(self, facts: Facts) -> JsonObject:
-        """Return the keys `test`, `calibration`, `unsure`, `pictures`, and how many classes a matrix shows."""
-        from vm_worker.evaluation import matrix
+        """Return the keys `test`, `calibration`, `unsure`, `pictures`, and how many classes a matrix shows.
 
-        evaluate = _evaluated(facts).to_json()
+        `good_enough` is false for a model that the test cannot tell from guessing: the page's title then says so.
+        """
+        from vm_worker.evaluation import chance, matrix
+
+        evaluated = _evaluated(facts)
+        evaluate = evaluated.to_json()
         shown = {key: evaluate[key] for key in ("test", "calibration", "unsure", "pictures")}
+        shown["good_enough"] = not chance.guesses(evaluated.test)
         return {**shown, "matrix_classes": matrix.MATRIX_CLASSES, "shares_classes": matrix.SHARES_CLASSES}
 
     def draw(self, facts: Facts, folder: Path) -> list[str]:
