@@ -1,20 +1,20 @@
 // The upload page: pick, look, send, and on to the job's page.
 
 import {archive} from "./archive.js";
+import {$} from "./elements.js";
+import {show as found} from "./found.js";
 import {dropped, picked} from "./gather.js";
-import {bytes, layout} from "./layout.js";
+import {heads} from "./heads.js";
+import {layout} from "./layout.js";
 import {cutUpload, dropUpload, fingerprint, keepAddress, keepDeleteLink, keepUpload} from "./memory.js";
 import {Meter} from "./meter.js";
 import {send, SendError} from "./send.js";
-import {draw} from "./thumbs.js";
 import {listing} from "./unzip.js";
 
-const $ = (id) => document.getElementById(id);
 const config = JSON.parse($("send").dataset.config);
 
 /** @type {{items: {path: string, file: File}[], zip: File | null, layout: Object | null}} */
 const chosen = {items: [], zip: null, layout: null};
-let drawing = new AbortController();
 let sending = null;
 
 /** Add what was dropped or picked, and show what is there now. */
@@ -25,14 +25,14 @@ async function add(items) {
     if (zips.length === 1 && items.length === 1) {
       chosen.zip = zips[0].file;
       chosen.items = [];
-      chosen.layout = layout(await listing(chosen.zip), config.limits);
+      chosen.layout = layout(await heads(await listing(chosen.zip), chosen.zip), config.limits);
     } else {
       const known = new Map((chosen.zip ? [] : chosen.items).map((item) => [item.path, item]));
       for (const item of items) known.set(item.path, item);
       chosen.zip = null;
       chosen.items = [...known.values()];
       const entries = chosen.items.map((item) => ({path: item.path, size: item.file.size, item: item.file}));
-      chosen.layout = layout(entries, config.limits);
+      chosen.layout = layout(await heads(entries, null), config.limits);
     }
   } catch (error) {
     clear();
@@ -47,36 +47,10 @@ function clear() {
   show();
 }
 
-/** The table of classes, the remarks and the button. */
+/** What was found, and the button. */
 function show() {
-  drawing.abort();
-  drawing = new AbortController();
-  const found = chosen.layout;
-  $("found").hidden = !found;
-  const rows = $("classes");
-  rows.replaceChildren();
-  if (!found) return ready();
-  const photos = found.classes.reduce((sum, one) => sum + one.photos.length, 0);
-  const size = chosen.zip ? chosen.zip.size : found.kept.reduce((sum, entry) => sum + entry.size, 0);
-  $("summary").textContent = `${counted(photos, "photo")} in ${counted(found.classes.length, "class", "classes")}, ${bytes(size)}`;
-  for (const one of found.classes) rows.append(row(one));
-  $("remarks").replaceChildren(...found.remarks.map(remark));
+  found(chosen.layout, chosen.zip);
   ready();
-}
-
-function row({name, photos}) {
-  const line = element("tr");
-  const head = element("th", name.length > 60 ? `${name.slice(0, 57)}...` : name);
-  head.scope = "row";
-  head.dir = "auto";
-  const thumbs = element("td", "", "thumbs");
-  line.append(head, element("td", String(photos.length), "number"), thumbs);
-  draw(thumbs, photos, chosen.zip, drawing.signal);
-  return line;
-}
-
-function remark({level, text}) {
-  return element("li", text, level);
 }
 
 /** Whether there is something to send. */
@@ -123,7 +97,7 @@ async function packed(meter, signal) {
     const print = await fingerprint(new TextEncoder().encode(`${name}/${size}/${lastModified}`));
     return {zip: chosen.zip, print};
   }
-  const items = chosen.layout.kept.map((entry) => ({path: entry.parts.join("/"), file: entry.item}));
+  const items = chosen.layout.sent.map((entry) => ({path: entry.parts.join("/"), file: entry.item}));
   const {blob, directory} = await archive(items, (done, total) => meter.part(done, total, "Reading photo"), signal);
   return {zip: blob, print: await fingerprint(directory)};
 }
@@ -207,17 +181,6 @@ function working(on) {
 function say(text, kind = "") {
   $("said").textContent = text;
   $("said").className = kind;
-}
-
-function element(tag, text = "", className = "") {
-  const made = document.createElement(tag);
-  made.textContent = text;
-  if (className) made.className = className;
-  return made;
-}
-
-function counted(number, one, many = `${one}s`) {
-  return `${number.toLocaleString("en")} ${number === 1 ? one : many}`;
 }
 
 /** Photos of one class that were picked one by one, as phones do it. */

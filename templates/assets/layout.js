@@ -1,17 +1,24 @@
-// Which classes an upload has, by the rules of the service (vm_worker/intake/layout.py), and what to warn of.
+// Which classes an upload has, by the rules of the service (vm_worker/intake/layout.py), which files are sent, and what
+// to warn of.
+
+import {counted} from "./elements.js";
+import {isLabels, stem, suffix} from "./kinds.js";
 
 const LITTER = new Set(["__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "@eadir", "$recycle.bin"]);
-const READABLE = new Set(["jpg", "jpeg", "jpe", "jfif", "png", "apng", "webp", "gif", "bmp", "dib"]);
+export const READABLE = new Set(["jpg", "jpeg", "jpe", "jfif", "png", "apng", "webp", "gif", "bmp", "dib"]);
+const READ = new Set(["JPEG", "PNG", "WebP", "GIF", "BMP"]); // kinds of picture that the service reads
 const FOREIGN = new Set(
   "heic heif avif tif tiff jp2 jxl psd svg ico tga ppm pgm raw cr2 cr3 nef arw dng orf rw2 raf".split(" "),
 );
 const SPLITS = new Set(["train", "training", "val", "valid", "validation", "test", "testing"]);
 
 /**
- * @typedef {{path: string, size: number, item: any}} Entry one file: its place, its bytes, and whatever it stands for
+ * @typedef {{path: string, size: number, item: any, picture?: string | null}} Entry one file: its place, its bytes,
+ *   whatever it stands for, and what its first bytes say
  * @typedef {{name: string, photos: Entry[]}} Class
  * @typedef {{level: "error" | "warning", text: string}} Remark
- * @typedef {{classes: Class[], kept: Entry[], remarks: Remark[]}} Layout
+ * @typedef {{classes: Class[], sent: Entry[], labels: Entry[], left: Entry[], remarks: Remark[]}} Layout
+ *   `sent`: photos and labels; `left`: files that no task reads
  */
 
 /**
@@ -40,7 +47,22 @@ export function layout(entries, limits) {
     classes.get(name).push(entry);
   }
   const sorted = [...classes].map(([name, photos]) => ({name, photos})).sort((a, b) => (a.name < b.name ? -1 : 1));
-  return {classes: sorted, kept, remarks: remarks(sorted, {kept, foreign, loose}, limits)};
+  const {photos, labels, left} = sifted(kept);
+  const sent = [...photos, ...labels];
+  return {classes: sorted, sent, labels, left, remarks: remarks(sorted, {sent, foreign, loose}, limits)};
+}
+
+/** Photos, what a task may read as labels, and the rest. */
+function sifted(entries) {
+  const photos = entries.filter(isPhoto);
+  const others = entries.filter((entry) => !isPhoto(entry));
+  const stems = new Set(photos.map((entry) => stem(entry.parts.at(-1))));
+  const named = (entry) => isLabels(entry.parts.at(-1), stems);
+  return {photos, labels: others.filter(named), left: others.filter((entry) => !named(entry))};
+}
+
+function isPhoto({parts, picture}) {
+  return READABLE.has(suffix(parts.at(-1))) || READ.has(picture);
 }
 
 function parts(path) {
@@ -49,11 +71,6 @@ function parts(path) {
 
 function litter(parts) {
   return parts.length === 0 || parts.some((part) => part.startsWith(".") || LITTER.has(part.toLowerCase()));
-}
-
-function suffix(name) {
-  const dot = name.lastIndexOf(".");
-  return dot > 0 ? name.slice(dot + 1).toLowerCase() : "";
 }
 
 /** How many folders wrap everything: one is opened while it holds only folders in turn. */
@@ -78,12 +95,12 @@ function split(entries, depth) {
 }
 
 /** @returns {Remark[]} */
-function remarks(classes, {kept, foreign, loose}, limits) {
+function remarks(classes, {sent, foreign, loose}, limits) {
   const found = [];
   const error = (text) => found.push({level: "error", text});
   const warning = (text) => found.push({level: "warning", text});
-  const total = kept.reduce((sum, entry) => sum + entry.size, 0);
-  const huge = kept.filter((entry) => entry.size > limits.entry_bytes);
+  const total = sent.reduce((sum, entry) => sum + entry.size, 0);
+  const huge = sent.filter((entry) => entry.size > limits.entry_bytes);
   const small = classes.filter((one) => one.photos.length < limits.class_images_min);
   const few = classes.filter((one) => one.photos.length < limits.class_images_warn && !small.includes(one));
   if (classes.length === 0) {
@@ -99,14 +116,14 @@ function remarks(classes, {kept, foreign, loose}, limits) {
   if (small.length > 0) error(`Too few photos in ${listed(small)}: at least ${limits.class_images_min} in each class.`);
   if (few.length > 0) warning(`Few photos in ${listed(few)}: ${limits.class_images_warn} or more give a better model.`);
   if (total > limits.zip_bytes) error(`${bytes(total)} in all; at most ${bytes(limits.zip_bytes)} can be sent.`);
-  if (kept.length > limits.zip_entries) error(`${kept.length} files; at most ${limits.zip_entries} can be sent.`);
+  if (sent.length > limits.zip_entries) error(`${sent.length} files; at most ${limits.zip_entries} can be sent.`);
   if (huge.length > 0) {
     error(`Larger than ${bytes(limits.entry_bytes)}: ${names(huge)}. Save them smaller, or leave them out.`);
   }
   if (foreign.length > 0) {
-    warning(`${foreign.length} files cannot be read (${names(foreign)}). Save them as JPEG if they matter.`);
+    warning(`${counted(foreign.length, "photo")} cannot be read here (${names(foreign)}). Save as JPEG what matters.`);
   }
-  if (loose > 0 && classes.length > 0) warning(`${loose} photos lie outside of any class folder and will be left out.`);
+  if (loose > 0 && classes.length > 0) warning(`Outside of any class folder, and so left out: ${counted(loose, "photo")}.`);
   return found;
 }
 

@@ -8,6 +8,7 @@ const ENTRY_LENGTH = 46;
 const LOCAL_LENGTH = 30;
 const STORED = 0;
 const DEFLATED = 8;
+const PACKED_HEAD = 4096; // packed bytes that certainly hold a file's first ones
 const LARGE = 0xffffffff; // the true number stands in a zip64 field
 
 /**
@@ -46,13 +47,42 @@ export async function listing(zip) {
  * @returns {Promise<Blob | null>}
  */
 export async function extracted(zip, item) {
-  const header = await bytesOf(zip, item.offset, item.offset + LOCAL_LENGTH);
+  const data = await unpacking(zip, item, item.packed);
+  return data && new Response(data).blob();
+}
+
+/**
+ * The first bytes of a file of a zip; null where the browser cannot unpack it.
+ * @param {Blob} zip
+ * @param {{method: number, packed: number, offset: number}} item
+ * @param {number} most bytes
+ * @returns {Promise<Uint8Array | null>}
+ */
+export async function headOf(zip, item, most) {
+  const data = await unpacking(zip, item, Math.min(item.packed, PACKED_HEAD));
+  if (!data) return null;
+  const reader = data.getReader();
+  const head = new Uint8Array(most);
+  let length = 0;
+  while (length < most) {
+    const {done, value} = await reader.read();
+    if (done) break;
+    head.set(value.subarray(0, most - length), length);
+    length += value.length;
+  }
+  reader.cancel().catch(() => null); // the rest is cut off, which is no error here
+  return head.subarray(0, Math.min(most, length));
+}
+
+/** A stream of the file's bytes, of so many packed ones. */
+async function unpacking(zip, {method, offset}, packed) {
+  const header = await bytesOf(zip, offset, offset + LOCAL_LENGTH);
   if (header.byteLength < LOCAL_LENGTH) return null;
-  const start = item.offset + LOCAL_LENGTH + header.getUint16(26, true) + header.getUint16(28, true);
-  const data = zip.slice(start, start + item.packed);
-  if (item.method === STORED) return data;
-  if (item.method !== DEFLATED || !("DecompressionStream" in globalThis)) return null;
-  return new Response(data.stream().pipeThrough(new DecompressionStream("deflate-raw"))).blob();
+  const start = offset + LOCAL_LENGTH + header.getUint16(26, true) + header.getUint16(28, true);
+  const data = zip.slice(start, start + packed).stream();
+  if (method === STORED) return data;
+  if (method !== DEFLATED || !("DecompressionStream" in globalThis)) return null;
+  return data.pipeThrough(new DecompressionStream("deflate-raw"));
 }
 
 async function bytesOf(blob, start, end) {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import random
 import re
+import shutil
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -78,6 +79,26 @@ def test_a_folder_goes_as_a_zip_to_the_bucket_and_on_to_the_jobs_page(page: Page
         assert archive.testzip() is None
         assert all(info.compress_type == zipfile.ZIP_STORED for info in archive.infolist())
         assert archive.read("pets/cats/03.jpg") == (photos / "cats" / "03.jpg").read_bytes()
+
+
+def test_only_photos_and_label_files_are_sent(page: Page, stack: Stack, photos: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "pets"
+    shutil.copytree(photos, folder)
+    (folder / "cats" / "00.jpg").rename(folder / "cats" / "00.jpg_large")
+    others = ("cats/notes.txt", "holiday.mp4", "tax.pdf")
+    labels = ("cats/03.txt", "cats/03.xml", "data.yaml", "instances.json", "obj.names", "train.txt")
+    for name in (*others, *labels):
+        (folder / name).write_bytes(b"neither a photo nor empty")
+    _pick(page, folder)
+    expect(page.locator("#summary")).to_contain_text("6 label files")
+    expect(page.locator("#left-summary")).to_have_text("3 other files are of no use here, and not sent")
+    page.click("#left-summary")
+    assert page.locator("#left-names li").all_text_contents() == [f"pets/{name}" for name in others]
+    _send(page, "sifted@example.org")
+    _landed(page)
+    with _arrived(stack, page) as archive:
+        names = {name.replace("00.jpg", "00.jpg_large") if "cats/00" in name else name for name in _names(photos)}
+        assert set(archive.namelist()) == names | {f"pets/{name}" for name in labels}
 
 
 def test_dropped_folders_are_read_to_the_bottom(page: Page, stack: Stack, photos: Path) -> None:

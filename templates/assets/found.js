@@ -1,0 +1,55 @@
+// The part of the page that shows what was found: classes with a few photos, remarks, and files that are left out.
+
+import {$, counted, element} from "./elements.js";
+import {bytes} from "./layout.js";
+import {draw} from "./thumbs.js";
+
+const NAMES_MOST = 500; // names of files that are left out, in the page
+
+let drawing = new AbortController();
+
+/**
+ * Show a reading of the chosen photos; null: nothing is chosen.
+ * @param {import("./layout.js").Layout | null} found
+ * @param {Blob | null} zip where the photos lie; null: each entry has its File
+ */
+export function show(found, zip) {
+  drawing.abort();
+  drawing = new AbortController();
+  $("found").hidden = !found;
+  if (!found) return;
+  const photos = found.classes.reduce((sum, one) => sum + one.photos.length, 0);
+  const size = zip ? zip.size : found.sent.reduce((sum, entry) => sum + entry.size, 0);
+  const labels = found.labels.length > 0 ? `, ${counted(found.labels.length, "label file")}` : "";
+  const classes = counted(found.classes.length, "class", "classes");
+  $("summary").textContent = `${counted(photos, "photo")} in ${classes}${labels}, ${bytes(size)}`;
+  $("classes").replaceChildren(...found.classes.map((one) => row(one, zip)));
+  $("remarks").replaceChildren(...found.remarks.map(({level, text}) => element("li", text, level)));
+  showLeft(found.left, Boolean(zip));
+}
+
+function row({name, photos}, zip) {
+  const line = element("tr");
+  const head = element("th", name.length > 60 ? `${name.slice(0, 57)}...` : name);
+  head.scope = "row";
+  head.dir = "auto";
+  const thumbs = element("td", "", "thumbs");
+  line.append(head, element("td", String(photos.length), "number"), thumbs);
+  draw(thumbs, photos, zip, drawing.signal);
+  return line;
+}
+
+/** Files that no task reads: of a folder they stay on the device, but a zip is sent as it is. */
+function showLeft(left, inZip) {
+  $("left").hidden = left.length === 0;
+  $("left").open = false;
+  const files = counted(left.length, "other file");
+  const are = left.length === 1 ? "is" : "are";
+  $("left-summary").textContent = inZip
+    ? `${files} in this zip ${are} of no use here, but sent with it`
+    : `${files} ${are} of no use here, and not sent`;
+  const paths = left.map((entry) => entry.parts.join("/")).sort();
+  const names = paths.slice(0, NAMES_MOST).map((path) => element("li", path));
+  if (left.length > NAMES_MOST) names.push(element("li", `and ${counted(left.length - NAMES_MOST, "more")}`));
+  $("left-names").replaceChildren(...names);
+}
