@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from urllib.parse import unquote_plus, unquote_to_bytes
 
 import flask
 from email_validator import EmailNotValidError, validate_email
@@ -30,7 +31,8 @@ class Submission:
 
 def parse(request: flask.Request, limits: Limits) -> Submission:
     """Read a `POST /`. Raises UserError `bad_request`, `too_large`, `bad_email` or `bad_option`."""
-    fields = _merged([*request.args.items(multi=True), *_body_fields(request, limits)])
+    query = _as_written(request.args.items(multi=True), request.query_string)
+    fields = _merged([*query, *_body_fields(request, limits)])
     return Submission(email=_email(fields), options=parse_options(_options(fields), limits))
 
 
@@ -113,9 +115,26 @@ def _body_fields(request: flask.Request, limits: Limits) -> list[tuple[str, obje
     try:
         if request.files:
             raise UserError("bad_request", "A file came with the request. The zip goes to the upload link instead.")
-        return list(request.form.items(multi=True))
+        return _as_written(request.form.items(multi=True), body if _is_encoded(request) else b"")
     except RequestEntityTooLarge as error:
         raise UserError("too_large", "The form has too many fields.") from error
+
+
+def _is_encoded(request: flask.Request) -> bool:
+    return request.mimetype == "application/x-www-form-urlencoded"
+
+
+def _as_written(pairs: Iterable[tuple[str, str]], encoded: bytes) -> list[tuple[str, object]]:
+    """Return the pairs of a form or query, with each `+` of an address as it was written.
+
+    In this encoding `+` is a space, and a plus is `%2B`; but who types `-d email=ada+cats@example.org` means a plus.
+    Around an address it stays a space, as no address begins or ends with a plus. `encoded` is what was sent; empty:
+    in another encoding, which has no such rule.
+    """
+    sent = (part.partition(b"=") for part in encoded.split(b"&"))
+    addresses = (value.strip(b"+") for name, _, value in sent if unquote_plus(name.decode("latin-1")) == "email")
+    written = (unquote_to_bytes(address).decode(errors="replace") for address in addresses)
+    return [(name, next(written, value) if name == "email" else value) for name, value in pairs]
 
 
 def _merged(pairs: Iterable[tuple[str, object]]) -> dict[str, object]:

@@ -82,6 +82,39 @@ def test_links_sign_one_object_for_an_hour(front: Front, path: tuple[str, ...], 
     assert query["X-Goog-SignedHeaders"] == [signed]
 
 
+PLUS: dict[str, tuple[dict[str, Any], str]] = {
+    "form": ({"data": "email=ada+cats@example.org"}, "ada+cats@example.org"),
+    "form, with %40": ({"data": "minutes=2&email=ada+cats+dogs%40example.org"}, "ada+cats+dogs@example.org"),
+    "form, %2B": ({"data": "email=ada%2Bcats%40example.org"}, "ada+cats@example.org"),
+    "form, the name encoded too": ({"data": "%65mail=ada+cats@example.org"}, "ada+cats@example.org"),
+    "form, pasted with blanks": ({"data": "email=+ada@example.org%20"}, "ada@example.org"),
+    "query": ({"query_string": "email=ada+cats@example.org"}, "ada+cats@example.org"),
+    "query and form": ({"query_string": "minutes=2", "data": "email=ada+cats@example.org"}, "ada+cats@example.org"),
+    "multipart": (
+        {"data": {"email": "ada+cats@example.org"}, "content_type": "multipart/form-data"},
+        "ada+cats@example.org",
+    ),
+    "json": ({"json": {"email": "ada+cats@example.org"}}, "ada+cats@example.org"),
+}
+
+
+@pytest.mark.parametrize(("how", "email"), PLUS.values(), ids=PLUS.keys())
+def test_a_plus_in_an_address_is_a_plus(front: Front, how: dict[str, Any], email: str) -> None:
+    if isinstance(how.get("data"), str):
+        how = {**how, "content_type": "application/x-www-form-urlencoded"}
+    answer = front.call("POST", "/", **how)
+    assert answer.status_code == 201, answer.text
+    record = front.queue.read(answer.get_json()["job_id"])
+    assert record is not None
+    assert record.job.email == email
+
+
+def test_a_space_in_an_address_is_no_plus(front: Front) -> None:
+    how = {"data": "email=ada%20cats@example.org", "content_type": "application/x-www-form-urlencoded"}
+    answer = front.call("POST", "/", **how)
+    assert (answer.status_code, answer.get_json()["error"]["code"]) == (400, "bad_email")
+
+
 BAD_EMAILS: dict[str, Any] = {
     "none at all": None,
     "empty": "",
