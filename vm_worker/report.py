@@ -31,7 +31,10 @@ BYTES_A_PARAMETER = 4
 def build(facts: Facts) -> dict[str, Any]:
     """Return report.json: every number of the job, and the sentences that page and mail share."""
     figures = {"pictures": {}, **facts.sections.figures(facts)}
-    built = {"version": VERSION, **_sayings(facts), **_learning(facts), **figures, **_delivery(facts)}
+    built: dict[str, Any] = {"version": VERSION, **_sayings(facts), **_learning(facts), **figures, **_delivery(facts)}
+    # A task without such a threshold is sure of each answer.
+    unsure = built.get("unsure") or {}
+    built["snippet"] = render("snippet.txt", size=facts.size, threshold=unsure.get("threshold") or 0)
     return {key: _finite(value) for key, value in built.items()}
 
 
@@ -87,7 +90,6 @@ def _delivery(facts: Facts) -> JsonObject:
         "machine": export["machine"],
         "files_url": facts.files_url,
         "mail_pictures": [CURVES, *facts.sections.mail_pictures],
-        "snippet": render("snippet.txt", size=facts.size),
     }
 
 

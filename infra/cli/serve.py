@@ -33,6 +33,7 @@ def _of_folder(folder: Path) -> Bundle:
             "title": report["winner"]["title"],
             "accuracy": report["test"]["accuracy"],
             "interval": report["test"]["interval"],
+            "threshold": (report.get("unsure") or {}).get("threshold"),
             "licence": report["licence"]["name"],
         }
     except (OSError, ValueError, KeyError, TypeError):  # a model without a report

@@ -23,8 +23,8 @@ from vm_worker.intake.images import read_square
 SIZE = 32
 
 
-def snippet() -> str:
-    return render("snippet.txt", size=SIZE)
+def snippet(threshold: float = 0) -> str:
+    return render("snippet.txt", size=SIZE, threshold=threshold)
 
 
 def reader() -> Callable[[Path], NDArray[np.float32]]:
@@ -109,15 +109,15 @@ photo = keras.Input(({SIZE}, {SIZE}, 3))
 means = keras.layers.GlobalAveragePooling2D()(keras.layers.Rescaling(1 / 25.0)(photo))
 keras.Model(photo, keras.layers.Softmax()(means)).save("model.h5")
 import runpy, sys
-sys.argv = ["predict.py", "blue.png", "red.png"]
+sys.argv = ["predict.py", "blue.png", "red.png", "grey.png"]
 runpy.run_path("predict.py", run_name="__main__")
 """
 
 
 def test_it_runs_beside_a_model_as_pasted(tmp_path: Path) -> None:
-    (tmp_path / "predict.py").write_text(snippet(), encoding="utf-8")
+    (tmp_path / "predict.py").write_text(snippet(0.5), encoding="utf-8")
     (tmp_path / "labels.txt").write_text("red\ngreen\n蓝\n", encoding="utf-8")
-    for name in ("red", "blue"):
+    for name in ("red", "blue", "grey"):
         Image.new("RGB", (40, 30), name).save(tmp_path / f"{name}.png")
     quiet = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1", "PYTHONIOENCODING": "utf-8"}
     done = subprocess.run(
@@ -125,6 +125,8 @@ def test_it_runs_beside_a_model_as_pasted(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
-    assert len(lines) == 6  # three answers for each of two photos
+    assert len(lines) == 10  # three answers for each of three photos
     assert lines[0] == "blue.png: 蓝 (100.0%)"
     assert lines[3] == "red.png: red (100.0%)"
+    assert lines[6] == "grey.png: not sure, look for yourself; perhaps"
+    assert lines[7].startswith("grey.png: ") and lines[7].endswith(" (33.3%)")

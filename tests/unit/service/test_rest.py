@@ -11,8 +11,10 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.unit.service.conftest import LABELS, photo
+from tests.unit.service.conftest import ABOUT, LABELS, photo, served
 from vm_worker.exports.service.runtime import openapi
+from vm_worker.exports.service.runtime.base64_text import PATTERN
+from vm_worker.exports.service.runtime.engine import Engine
 from vm_worker.exports.service.runtime.limits import BODY_BYTES, IMAGES
 
 DARK, LIGHT = photo(5), photo(250)
@@ -63,6 +65,49 @@ def test_where_several_photos_may_come_a_bad_one_is_told_in_its_place(
     assert answer.status_code == 200
     (row,) = answer.json()["predictions"]
     assert row["error"]["code"] == "bad_image" and "label" not in row
+
+
+FORMS = {
+    "data URL": f"data:image/png;base64,{_base64(DARK)}",
+    "data URL with a parameter": f"data:image/svg+xml;name=a.png;base64,{_base64(DARK)}",
+    "data URL without a type": f"data:;base64,{_base64(DARK)}",
+    "URL-safe": base64.urlsafe_b64encode(DARK).decode(),
+    "unpadded": _base64(DARK).rstrip("="),
+    "URL-safe and unpadded": base64.urlsafe_b64encode(DARK).decode().rstrip("="),
+    "line-broken": base64.encodebytes(DARK).decode(),
+    "line-broken as on Windows": base64.encodebytes(DARK).decode().replace("\n", "\r\n"),
+    "a line-broken data URL": f"data:image/png;base64,\n{base64.encodebytes(DARK).decode()}",
+}
+
+
+@pytest.mark.parametrize("text", FORMS.values(), ids=FORMS.keys())
+def test_base64_is_read_in_each_of_its_forms(client: httpx.Client, text: str) -> None:
+    assert "=" in _base64(DARK) and {"-", "_"} & set(base64.urlsafe_b64encode(DARK).decode())
+    assert re.match(PATTERN, text)
+    answer = client.post("/predict", json={"image": text})
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["predictions"][0]["label"] == "dark"
+
+
+@pytest.mark.parametrize(
+    "text", ["Q", "QUJDR", "QUI===", "=QUI", "Q=UI", "data:image/png,abc", "data:image/png;base64,", "QU\u00a0I", "=="]
+)
+def test_what_is_no_base64_is_refused(client: httpx.Client, text: str) -> None:
+    answer = client.post("/predict", json={"image": text})
+    assert answer.status_code == 400 and answer.json()["error"]["code"] in ("bad_request", "no_image")
+
+
+def test_an_answer_tells_whether_it_is_sure(engine: Engine) -> None:
+    grey = photo(128)
+    with served(engine, ABOUT) as url:
+        (said,) = httpx.post(f"{url}/predict", content=grey, trust_env=False).json()["predictions"]
+        assert said["sure"] is True  # no threshold was chosen
+        assert httpx.get(f"{url}/model", trust_env=False).json()["threshold"] is None
+    for threshold, sure in ((said["probability"], True), (said["probability"] + 0.001, False)):
+        with served(engine, {**ABOUT, "threshold": threshold}) as url:
+            (again,) = httpx.post(f"{url}/predict", content=grey, trust_env=False).json()["predictions"]
+            assert again["sure"] is sure
+            assert httpx.get(f"{url}/model", trust_env=False).json()["threshold"] == threshold
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,7 @@ def test_zeep_predicts_by_the_description_alone(service: zeep.Client) -> None:
     answer = service.service.Predict(image=photo(250))
     assert answer.label == LABELS[1] and answer.probability > 0.99
     assert [one.label for one in answer.probabilities] == list(LABELS)
+    assert answer.sure is True
 
 
 def test_zeep_asks_what_the_service_is(service: zeep.Client) -> None:
@@ -98,6 +99,15 @@ def test_a_header_that_must_be_understood_is_not_passed_over(client: httpx.Clien
     assert "<faultcode>soap:MustUnderstand</faultcode>" in answer.text
     other = client.post("/soap", content=_envelope(INFO, "<s:Header><x/></s:Header>"))
     assert other.status_code == 200
+
+
+def test_an_unsure_answer_says_so(engine: Engine) -> None:
+    data = base64.urlsafe_b64encode(photo(128)).decode().rstrip("=")
+    with served(engine, {"threshold": 0.99}) as url:
+        answer = httpx.post(
+            f"{url}/soap", content=_envelope(f"<m:Predict><m:image>{data}</m:image></m:Predict>"), trust_env=False
+        )
+    assert "<mm:sure>false</mm:sure>" in answer.text
 
 
 def test_line_breaks_in_base64_are_allowed(client: httpx.Client) -> None:

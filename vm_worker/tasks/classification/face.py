@@ -15,5 +15,6 @@ class ClassFace:
         return truth.classes
 
     def about(self, evaluated: Evaluated) -> About:
-        """Return the accuracy on the test photos, with its 95 % interval."""
-        return {"accuracy": evaluated.test.accuracy, "interval": evaluated.test.interval}
+        """Return the accuracy on the test photos, with its 95 % interval, and the threshold of sure answers."""
+        threshold = evaluated.unsure.threshold if evaluated.unsure else None
+        return {"accuracy": evaluated.test.accuracy, "interval": evaluated.test.interval, "threshold": threshold}

@@ -19,6 +19,7 @@ class About(TypedDict, total=False):
     title: str
     accuracy: float  # accuracy on the test photos, 0..1
     interval: Sequence[float]  # lower and upper bound of the accuracy's 95 % confidence interval
+    threshold: float | None  # probability from which an answer is sure, 0..1; None: each answer is
     job: str
     made_at: str  # time in ISO 8601
     licence: str  # licence of the pretrained weights

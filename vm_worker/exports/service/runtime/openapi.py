@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from jobs.json_values import Json, JsonObject
+from vm_worker.exports.service.runtime.base64_text import PATTERN
 from vm_worker.exports.service.runtime.limits import IMAGES
 
 
@@ -62,9 +63,7 @@ def _predict() -> JsonObject:
     }
 
 
-# Base64 with padding (RFC 4648, section 4), of at least one byte.
-_QUADS = "^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{4}|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{2}==)$"
-_BASE64: Json = {"type": "string", "contentEncoding": "base64", "pattern": _QUADS}
+_BASE64: Json = {"type": "string", "contentEncoding": "base64", "pattern": PATTERN}
 _PROBABILITY: Json = {"type": "number", "minimum": 0, "maximum": 1.0001}
 _ERROR: Json = {
     "type": "object",
@@ -96,6 +95,7 @@ _SCHEMAS: dict[str, Json] = {
             "name": {"type": ["string", "null"]},
             "label": {"type": "string"},
             "probability": _PROBABILITY,
+            "sure": {"type": "boolean"},
             "probabilities": {
                 "type": "array",
                 "items": {
@@ -126,6 +126,7 @@ _SCHEMAS: dict[str, Json] = {
             "classes": {"type": "integer"},
             "accuracy": {"type": ["number", "null"]},
             "accuracy_interval": {"type": ["array", "null"], "items": {"type": "number"}},
+            "threshold": {"type": ["number", "null"]},
             "made_at": {"type": ["string", "null"]},
             "licence": {"type": ["string", "null"]},
         },

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
 import json
 from collections.abc import Callable, Sequence
 from typing import Any, TypedDict, TypeVar, final
@@ -15,6 +13,7 @@ from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from vm_worker.exports.service.runtime.base64_text import decoded
 from vm_worker.exports.service.runtime.bodies import Refused, received
 from vm_worker.exports.service.runtime.bundle import About
 from vm_worker.exports.service.runtime.engine import BadImage, Engine, Prediction
@@ -35,6 +34,7 @@ class Shown(TypedDict):
 
     label: str
     probability: float
+    sure: bool  # false: the probability is below the report's threshold, so that a person should look
     probabilities: list[Probability]  # probabilities of all classes
 
 
@@ -71,6 +71,7 @@ class Facts(TypedDict):
     classes: int
     accuracy: float | None
     accuracy_interval: Sequence[float] | None
+    threshold: float | None  # the probability from which an answer is sure
     made_at: str | None
     licence: str | None
 
@@ -107,7 +108,7 @@ async def _answers(request: Request, photos: Sequence[tuple[str | None, bytes]])
 async def _answer(request: Request, name: str | None, data: bytes) -> AnswerOfPhoto:
     try:
         said = await predicted(request, data)
-        return {"name": name, **shown(request.app.state.engine.labels, said)}
+        return {"name": name, **_shown(request, said)}
     except BadImage as error:
         return {"name": name, "error": {"code": "bad_image", "message": f"The picture {error}."}}
 
@@ -118,11 +119,21 @@ async def predicted(request: Request, data: bytes) -> Prediction:
     return await asyncio.wrap_future(engine.submit(data))
 
 
-def shown(labels: Sequence[str], said: Prediction) -> Shown:
+def sure(request: Request, said: Prediction) -> bool:
+    """Return whether the prediction reaches the report's threshold. Without a threshold each one does."""
+    about: About = request.app.state.about
+    return said.probability >= (about.get("threshold") or 0.0)
+
+
+def _shown(request: Request, said: Prediction) -> Shown:
     """Return a prediction as JSON."""
-    pairs = zip(labels, said.probabilities, strict=True)
-    probabilities: list[Probability] = [{"label": label, "probability": value} for label, value in pairs]
-    return {"label": said.label, "probability": said.probability, "probabilities": probabilities}
+    pairs = zip(request.app.state.engine.labels, said.probabilities, strict=True)
+    return {
+        "label": said.label,
+        "probability": said.probability,
+        "sure": sure(request, said),
+        "probabilities": [{"label": label, "probability": value} for label, value in pairs],
+    }
 
 
 def _kind(request: Request) -> str:
@@ -179,8 +190,8 @@ def _decoded(text: object) -> bytes:
     if not isinstance(text, str):
         raise Refused(400, "bad_request", "A picture in JSON is base64 text.")
     try:
-        return base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError) as error:
+        return decoded(text)
+    except ValueError as error:
         raise Refused(400, "bad_request", "A picture in JSON is not base64.") from error
 
 
@@ -202,6 +213,7 @@ def facts(engine: Engine, about: About) -> Facts:
         "classes": len(engine.labels),
         "accuracy": about.get("accuracy"),
         "accuracy_interval": about.get("interval"),
+        "threshold": about.get("threshold"),
         "made_at": about.get("made_at"),
         "licence": about.get("licence"),
     }

@@ -6,8 +6,6 @@ status 500. Documents with a DTD are refused before anything in them is expanded
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Awaitable, Callable
 from typing import Any
 from xml.etree import ElementTree
@@ -17,10 +15,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from vm_worker.exports.service.runtime import wsdl
+from vm_worker.exports.service.runtime.base64_text import decoded
 from vm_worker.exports.service.runtime.bodies import Refused, received
 from vm_worker.exports.service.runtime.engine import BadImage, Engine
 from vm_worker.exports.service.runtime.limits import XML_BYTES
-from vm_worker.exports.service.runtime.rest import aside, facts, predicted
+from vm_worker.exports.service.runtime.rest import aside, facts, predicted, sure
 
 ENVELOPE = "http://schemas.xmlsoap.org/soap/envelope/"
 TYPE = "text/xml; charset=utf-8"
@@ -128,9 +127,8 @@ async def _predict(operation: Element, request: Request) -> Element:
     if given is None or not (given.text or "").strip():
         raise Fault("Client", "no_image", "Predict holds an image, base64.")
     try:
-        # XML allows line breaks between the characters of base64.
-        data = await aside(request, given.text or "", _decoded)
-    except (binascii.Error, ValueError) as error:
+        data = await aside(request, given.text or "", decoded)
+    except ValueError as error:
         raise Fault("Client", "bad_request", "The image is not base64.") from error
     try:
         said = await predicted(request, data)
@@ -139,15 +137,12 @@ async def _predict(operation: Element, request: Request) -> Element:
     answer = Element(_ours("PredictResponse"))
     _add(answer, "label", said.label)
     _add(answer, "probability", repr(said.probability))
+    _add(answer, "sure", "true" if sure(request, said) else "false")
     for label, probability in zip(request.app.state.engine.labels, said.probabilities, strict=True):
         one = ElementTree.SubElement(answer, _ours("probabilities"))
         _add(one, "label", label)
         _add(one, "probability", repr(probability))
     return answer
-
-
-def _decoded(text: str) -> bytes:
-    return base64.b64decode("".join(text.split()), validate=True)
 
 
 async def _info(operation: Element, request: Request) -> Element:

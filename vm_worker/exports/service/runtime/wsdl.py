@@ -24,6 +24,7 @@ _WSDL = """<?xml version="1.0" encoding="UTF-8"?>
         <xsd:complexType><xsd:sequence>
           <xsd:element name="label" type="xsd:string"/>
           <xsd:element name="probability" type="xsd:double"/>
+          <xsd:element name="sure" type="xsd:boolean"/>
           <xsd:element name="probabilities" type="tns:Probability" maxOccurs="unbounded"/>
         </xsd:sequence></xsd:complexType>
       </xsd:element>
