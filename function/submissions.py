@@ -15,6 +15,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from jobs.errors import UserError
 from jobs.limits import Limits
+from jobs.mail.addresses import is_plain
 from jobs.options import Options, parse_options
 
 EMAIL_LENGTH = 254  # characters; RFC 5321's limit of a path without its brackets
@@ -68,7 +69,7 @@ def read_body(request: flask.Request, limits: Limits) -> bytes:
 def check_email(given: object) -> str:
     """Check the address; return it in the form that mail is sent to (an international domain in ASCII).
 
-    Raises UserError `bad_email`.
+    Raises UserError `bad_email`, also for an address that programs read differently (jobs/mail/addresses.py).
     """
     if not isinstance(given, str):
         raise UserError("bad_email", "The email address is one text, such as ada@example.org.")
@@ -81,7 +82,13 @@ def check_email(given: object) -> str:
         found = validate_email(given.strip(" "), strict=True, check_deliverability=False, allow_smtputf8=False)
     except EmailNotValidError as error:
         raise UserError("bad_email", f"That is not one email address. {error}") from error
-    return found.ascii_email or found.normalized
+    address = found.ascii_email or found.normalized
+    if not is_plain(address):
+        raise UserError(
+            "bad_email",
+            "Some mail programs would read this as another address. Give one without =?, %, ! or quotes before the @.",
+        )
+    return address
 
 
 def allowed(email: str, globs: Iterable[str]) -> bool:

@@ -17,6 +17,7 @@ from typing import Any
 
 from jobs.errors import Transient
 from jobs.job import Job, MailState, PendingMail
+from jobs.mail.addresses import is_plain
 from jobs.mail.letters import Letterhead, compose
 from jobs.mail.message import Mail, Mailer, Undeliverable
 from jobs.mail.refusals import is_refused
@@ -105,6 +106,8 @@ class Postman:
         """Return the composed mail, or None for an address that refuses mail. Raises Transient, Undeliverable."""
         if self._recipient(job, kind) is None:
             raise Undeliverable("there is no address")
+        if kind != "operator" and not is_plain(job.email or ""):
+            raise Undeliverable("its address may be read as another")  # from a version that accepted such addresses
         if kind != "operator" and is_refused(self._queue.buckets.emails, job.email_hmac):
             return None
         report = self._report(job)

@@ -164,3 +164,11 @@ def test_a_job_that_is_deleted_while_its_mail_goes_out_stays_deleted(queue: Queu
     postman(queue, mailer).deliver(job_id)
     record = queue.read(job_id)
     assert record is not None and dict(record.job.mails) == {}
+
+
+def test_an_address_that_may_be_read_as_another_is_not_mailed(queue: Queue, mailer: EventfulMailer) -> None:
+    job_id = rejected(queue)
+    address = "=?utf-8?q?=76ictim?=@example.org"  # in a record of a version that accepted it
+    queue.update(job_id, lambda job: replace(job, email=address))
+    postman(queue, mailer).deliver(job_id)
+    assert (mailer.sent, state(queue, job_id)) == ([], MailState.UNDELIVERABLE)
