@@ -105,9 +105,7 @@ class App:
 
 def build(settings: Settings) -> App:
     """Build the service from the settings. Raises ValueError with the name of a missing setting."""
-    for name in ("public_url", "secret", "allowed_addresses"):
-        if not getattr(settings, name):
-            raise ValueError(f"MODELMAIL_{name.upper()} must be set")
+    settings.require("public_url", "secret", "allowed_addresses")
     queue = open_queue(settings, telemetry.opened(settings.telemetry_url, "modelmail-function"))
     links = open_links(settings)
     audiences = (settings.public_url, f"{settings.public_url}/", f"{settings.public_url}/tasks/sweep")

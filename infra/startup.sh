@@ -7,6 +7,7 @@ METADATA=${METADATA:-http://metadata.google.internal}
 ROOT=${ROOT:-} # of the file system; a test gives its own
 HOME_DIR=$ROOT/opt/modelmail
 WORK_DIR=$ROOT/var/lib/modelmail
+SECRET_PAUSE=${SECRET_PAUSE:-5} # seconds between two tries to read a secret
 RUN_DIR=$ROOT/run/modelmail
 UNIT=$ROOT/etc/systemd/system/modelmail-worker.service
 AGENT_CONFIG=$ROOT/etc/google-cloud-ops-agent/config.yaml
@@ -63,9 +64,22 @@ make_user() {
   install --directory --owner modelmail --group modelmail --mode 0700 "$WORK_DIR"
 }
 
+# A worker without its secrets would train, and then lose its mails; so a secret that cannot be read ends this script.
+secret() {
+  local value try
+  for try in 1 2 3; do
+    if value=$(gcloud secrets versions access latest --secret "$1") && [ -n "$value" ] && [[ $value != *$'\n'* ]]; then
+      printf '%s' "$value"
+      return
+    fi
+    [ "$try" = 3 ] || sleep "$SECRET_PAUSE"
+  done
+  return 1
+}
+
 # systemd reads it as root before it becomes the worker's user.
 write_environment() {
-  local secret name
+  local secret name value
   install --directory --mode 0700 "$RUN_DIR"
   (
     umask 077
@@ -77,7 +91,9 @@ write_environment() {
         */modelmail-sendgrid-key) name=MODELMAIL_SENDGRID_KEY ;;
         *) say "an unknown secret: $secret" && exit 1 ;;
       esac
-      printf '%s=%s\n' "$name" "$(gcloud secrets versions access latest --secret "$secret")" >>"$RUN_DIR/env"
+      value=$(secret "$secret") ||
+        { say "the secret $secret cannot be used: it is not readable, empty, or of several lines" && exit 1; }
+      printf '%s=%s\n' "$name" "$value" >>"$RUN_DIR/env"
     done
   )
 }

@@ -52,6 +52,13 @@ class Settings:
     telemetry_url: str = ""  # an OTLP/HTTP receiver of metrics; empty = none are sent
     limits: Limits = field(default_factory=Limits)
 
+    def require(self, *names: str) -> None:
+        """Check that these settings are given. Raises ValueError that names the first variable without a value."""
+        for name in names:
+            value = getattr(self, name)
+            if not (value.strip() if isinstance(value, str) else value):
+                raise ValueError(f"MODELMAIL_{name.upper()} must be set")
+
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> Settings:
         """Read `MODELMAIL_*`. Raises ValueError that names the wrong variable."""

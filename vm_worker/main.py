@@ -13,6 +13,7 @@ from pathlib import Path
 from jobs import logformat, telemetry
 from jobs.installation import open_postman, open_queue
 from jobs.logs import keep_out
+from jobs.mail.mailers import NEEDED
 from jobs.settings import Settings
 from jobs.storage import providers
 from vm_worker.attempt import Attempt
@@ -51,7 +52,8 @@ def build(settings: Settings, stop: threading.Event, room: Path, launch: Launch)
 def main(launch: Launch = Attempt) -> int:
     """Poll until SIGTERM, Ctrl-C or preemption; return the exit status.
 
-    A running job goes back to the queue and continues from its committed stages.
+    A running job goes back to the queue and continues from its committed stages. Without a setting that links and mails
+    need, it does not start.
     """
     # Their debug and info lines hold whole URLs, which may hold secrets.
     for name in ("urllib3", "google", "python_http_client"):
@@ -59,6 +61,7 @@ def main(launch: Launch = Attempt) -> int:
     try:
         settings = Settings.from_env()
         providers.provider(settings)  # a wrong address is reported in the same way as any wrong setting
+        settings.require("public_url", "secret", *NEEDED)
         logformat.begin(settings.log_format, settings.project)
     except ValueError as error:
         logging.basicConfig()

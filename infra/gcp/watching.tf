@@ -69,6 +69,25 @@ resource "google_monitoring_alert_policy" "waiting" {
   notification_channels = [google_monitoring_notification_channel.operator.id]
 }
 
+# A mail that the provider does not take because of its key or sender waits until somebody mends that.
+resource "google_monitoring_alert_policy" "mail" {
+  display_name = "modelmail: mails wait for a key or a sender that the mail provider accepts"
+  combiner     = "OR"
+
+  conditions {
+    display_name = "a mail waits for the operator"
+    condition_matched_log {
+      filter = "severity>=ERROR AND jsonPayload.message=~\"mail waits for the operator\""
+    }
+  }
+  alert_strategy {
+    notification_rate_limit {
+      period = "3600s"
+    }
+  }
+  notification_channels = [google_monitoring_notification_channel.operator.id]
+}
+
 resource "google_billing_budget" "monthly" {
   count           = var.billing_account == "" ? 0 : 1
   billing_account = var.billing_account

@@ -6,6 +6,8 @@ from jobs.mail.message import Mailer
 from jobs.mail.sendgrid import SendgridMailer
 from jobs.settings import Settings
 
+NEEDED = ("sender", "sendgrid_key")  # the settings without which the provider refuses every mail
+
 
 def open_mailer(settings: Settings, timeout: float) -> Mailer:
     """Return the mailer. `timeout` is in seconds, for each mail."""
@@ -13,5 +15,5 @@ def open_mailer(settings: Settings, timeout: float) -> Mailer:
 
 
 def can_mail(settings: Settings) -> bool:
-    """Return whether this program has a key and a sender: without them the provider refuses every mail for good."""
-    return bool(settings.sendgrid_key and settings.sender)
+    """Return whether this program has the settings that mails need."""
+    return all(getattr(settings, name) for name in NEEDED)

@@ -10,10 +10,17 @@ from email.policy import SMTP
 from pathlib import Path
 from typing import Protocol
 
-from jobs.errors import ModelmailError
+from jobs.errors import ModelmailError, Transient
 
 # Without a limit: at 78 characters, a long List-Unsubscribe becomes an encoded word, which no program reads as a link.
 LINES = SMTP.clone(max_line_length=998)
+
+
+class Misconfigured(Transient):
+    """The error of a mailer's settings: the provider does not accept the key, the login or the sender.
+
+    Only the operator can mend it. The mail waits, as its recipient has no part in it.
+    """
 
 
 class Undeliverable(ModelmailError):
@@ -48,7 +55,10 @@ class Mailer(Protocol):
     """A way to send mail."""
 
     def send(self, mail: Mail) -> None:
-        """Send the mail. Raises Transient when a later try may succeed, else Undeliverable."""
+        """Send the mail.
+
+        Raises Transient when a later try may succeed, Misconfigured when the operator must act, else Undeliverable.
+        """
         ...
 
 

@@ -19,7 +19,7 @@ from jobs.errors import Transient
 from jobs.job import Job, MailState, PendingMail
 from jobs.mail.addresses import is_plain
 from jobs.mail.letters import Letterhead, compose
-from jobs.mail.message import Mail, Mailer, Undeliverable
+from jobs.mail.message import Mail, Mailer, Misconfigured, Undeliverable
 from jobs.mail.refusals import is_refused
 from jobs.queue import Queue
 from jobs.retries import MAIL
@@ -78,8 +78,7 @@ class Postman:
             if mail is not None:
                 self._mailer.send(mail)
         except Transient as error:
-            log.warning("job %s: the %s mail waits: %s", job.short_id, kind, error)
-            self._postpone(job, kind)
+            self._kept(job, kind, error)
         except Undeliverable as error:
             log.error("job %s: the %s mail cannot be delivered: %s", job.short_id, kind, error)
             self._give_up(job, kind)
@@ -89,6 +88,15 @@ class Postman:
             state = MailState.SENT if mail is not None else MailState.REFUSED
             log.info("job %s: the %s mail is %s", job.short_id, kind, state)
             self._mark(job, kind, state)
+
+    def _kept(self, job: Job, kind: str, error: Transient) -> None:
+        """Keep a mail for another try: for a day, or where the operator must act, for as long as the job is kept."""
+        if isinstance(error, Misconfigured):
+            log.error("job %s: the %s mail waits for the operator: %s", job.short_id, kind, error)
+            self._wait(job, kind)
+        else:
+            log.warning("job %s: the %s mail waits: %s", job.short_id, kind, error)
+            self._postpone(job, kind)
 
     def _late(self, began: float) -> bool:
         return self._queue.clock.monotonic() - began > self._stale.total_seconds() / 2
@@ -155,8 +163,11 @@ class Postman:
         if job.finished_at is not None and now - job.finished_at > GIVE_UP:
             log.error("job %s: the %s mail is given up after a day", job.short_id, kind)
             self._give_up(job, kind)
-            return
-        retry_at = now + timedelta(seconds=MAIL.wait(job.mails[kind].tries))
+        else:
+            self._wait(job, kind)
+
+    def _wait(self, job: Job, kind: str) -> None:
+        retry_at = self._queue.clock.now() + timedelta(seconds=MAIL.wait(job.mails[kind].tries))
         self._change_mine(job, kind, lambda mail: replace(mail, state=MailState.PENDING, retry_at=retry_at))
 
     def _change_mine(self, taken: Job, kind: str, change: Callable[[PendingMail], PendingMail]) -> None:

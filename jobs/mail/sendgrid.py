@@ -12,8 +12,9 @@ from python_http_client.exceptions import HTTPError
 from sendgrid.helpers import mail as parts
 
 from jobs.errors import Transient
-from jobs.mail.message import Mail, Undeliverable
+from jobs.mail.message import Mail, Misconfigured, Undeliverable
 
+NOT_ACCEPTED = (401, 403)  # a wrong or an ended key, one that may not send, or a sender that is not verified
 TOO_MANY_REQUESTS = 429
 SERVER_ERRORS = 500  # the lowest HTTP status of these errors
 
@@ -31,12 +32,18 @@ class SendgridMailer:
         self._timeout = timeout  # seconds
 
     def send(self, mail: Mail) -> None:
-        """Send the mail. Raises Transient for 429, 5xx and a lost connection, else Undeliverable."""
+        """Send the mail.
+
+        Raises Transient for 429, 5xx and a lost connection, Misconfigured for 401 and 403, else Undeliverable.
+        """
         try:
             self._client.mail.send.post(request_body=_request(mail), timeout=self._timeout)
         except HTTPError as error:
             if error.status_code == TOO_MANY_REQUESTS or error.status_code >= SERVER_ERRORS:
                 raise Transient(f"the mail provider answered {error.status_code}") from None
+            if error.status_code in NOT_ACCEPTED:
+                answer = f"the mail provider answered {error.status_code}: {_reason(error)}"
+                raise Misconfigured(f"{answer}. Check MODELMAIL_SENDGRID_KEY and MODELMAIL_SENDER") from None
             raise Undeliverable(f"the mail provider answered {error.status_code}: {_reason(error)}") from None
         except (OSError, http.client.HTTPException) as error:  # URLError and timeouts are kinds of OSError
             raise Transient(f"the mail provider cannot be reached: {type(error).__name__}") from None

@@ -121,6 +121,38 @@ def test_startup_gives_the_worker_its_settings_and_secrets_and_nobody_else(vm: M
     assert "secret-value" not in ended.stdout + ended.stderr + vm.calls.read_text()
 
 
+UNREADABLE = {
+    "refused": "echo PERMISSION_DENIED >&2; exit 1",
+    "empty": "true",
+    "of two lines": "printf 'a\\nMODELMAIL_SENDER=eve'",
+}
+
+
+def _with_secrets(vm: Machine, case: str) -> subprocess.CompletedProcess[str]:
+    """A boot of a machine whose `gcloud` answers the given `case` first."""
+    usual = vm.bin / "gcloud"
+    vm.bin.joinpath("gcloud-as-usual").write_text(usual.read_text())
+    vm.bin.joinpath("gcloud-as-usual").chmod(0o755)
+    vm.program("gcloud", f'case "$*" in {case} ;; *) exec gcloud-as-usual "$@" ;; esac')
+    return vm.run("startup.sh", SECRET_PAUSE="0")
+
+
+@pytest.mark.parametrize("how", UNREADABLE.values(), ids=UNREADABLE.keys())
+@pytest.mark.parametrize("secret", ["modelmail-secret", "modelmail-sendgrid-key"])
+def test_a_secret_that_cannot_be_read_starts_no_worker(vm: Machine, secret: str, how: str) -> None:
+    ended = _with_secrets(vm, f"*{secret}) {how}")
+    assert ended.returncode != 0
+    assert f"the secret projects/p/secrets/{secret} cannot be used" in ended.stdout
+    assert not [call for call in vm.called() if call.startswith("systemctl")]
+
+
+def test_a_secret_is_asked_for_again_before_the_machine_gives_up(vm: Machine) -> None:
+    asked = vm.root / "asked"
+    busy = f'*modelmail-secret) [ -e {asked} ] || {{ touch {asked}; exit 1; }}; exec gcloud-as-usual "$@"'
+    assert _with_secrets(vm, busy).returncode == 0
+    assert "MODELMAIL_SECRET=secret-value" in (vm.root / "run/modelmail/env").read_text().splitlines()
+
+
 AGENT = "add-google-cloud-ops-agent-repo.sh"
 
 

@@ -13,7 +13,7 @@ from jobs.clock import FakeClock
 from jobs.errors import Transient, UserError
 from jobs.job import FileEntry, Job, MailState, PendingMail
 from jobs.mail.letters import Letterhead
-from jobs.mail.message import ListMailer, Mail
+from jobs.mail.message import ListMailer, Mail, Misconfigured
 from jobs.mail.postman import Postman
 from jobs.queue import Queue
 from tests.unit.jobs.queues import FlakyStore, claimed
@@ -172,3 +172,25 @@ def test_an_address_that_may_be_read_as_another_is_not_mailed(queue: Queue, mail
     queue.update(job_id, lambda job: replace(job, email=address))
     postman(queue, mailer).deliver(job_id)
     assert (mailer.sent, state(queue, job_id)) == ([], MailState.UNDELIVERABLE)
+
+
+def test_a_mail_waits_for_the_operator_as_long_as_its_job_is_kept(
+    queue: Queue, mailer: EventfulMailer, clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    def misconfigured() -> None:
+        raise Misconfigured("the provider does not accept the key")
+
+    mailer.before = [misconfigured]
+    job_id = rejected(queue)
+    for _ in range(5):  # days, of which another outage is given one
+        postman(queue, mailer).deliver(job_id)
+        assert state(queue, job_id) is MailState.PENDING
+        clock.advance(86400)
+    record = queue.read(job_id)
+    assert record is not None and record.job.email
+    told = [line for line in caplog.records if line.levelname == "ERROR"]
+    assert len(told) == 5 and "waits for the operator" in told[0].getMessage()
+    mailer.before = []  # the key is mended
+    postman(queue, mailer).deliver(job_id)
+    record = queue.read(job_id)
+    assert (state(queue, job_id), record and record.job.email) == (MailState.SENT, None)

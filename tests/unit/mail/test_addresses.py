@@ -64,19 +64,20 @@ def test_an_ordinary_address_is_accepted_as_it_is(address: str) -> None:
 
 
 def test_the_refusal_says_what_to_do() -> None:
-    with pytest.raises(UserError, match="another address.*before the @"):
+    with pytest.raises(UserError, match=r"another address.*before the @"):
         check_email("=?utf-8?q?=76ictim?=@example.org")
 
 
 PIECES = st.sampled_from((
     "=?utf-8?q?", "=?us-ascii?b?", "?=", "=?", "=40", "=2C", "=3E", "=00", "=0d=0a", "dmljdGlt", "victim", "ada", "a",
-    ".", "..", "+", "%", "!", '"', "\\", "(", ")", "<", ">", ",", ";", ":", " ", "\t", "@", "'", "`", "{", "}", "|", "~", "_",
-    "=", "?", "*", "&", "#", "$", "^", "/", "-", "\u00e9", "\uff20", "\u2024", "=?utf-8?q?victim=40other.example=3E?=",
+    ".", "..", "+", "%", "!", '"', "\\", "(", ")", "<", ">", ",", ";", ":", " ", "\t", "@", "'", "`", "{", "}", "|", 
+    "~", "_", "=", "?", "*", "&", "#", "$", "^", "/", "-", "\u00e9", "\uff20", "\u2024",
+    "=?utf-8?q?victim=40other.example=3E?=",
 ))  # fmt: skip
 LOCALS = st.lists(PIECES, min_size=1, max_size=6).map("".join)
 DOMAINS = st.sampled_from((
-    "example.org", "allowed.example", "B\u00fccher.example", "xn--bcher-kva.example", "=?q?.example", "a_b.example", "[1.2.3.4]",
-    "example.org.", "a-b.example", "allowed.example@other.example", "allowed.example,other.example",
+    "example.org", "allowed.example", "B\u00fccher.example", "xn--bcher-kva.example", "=?q?.example", "a_b.example",
+    "[1.2.3.4]", "example.org.", "a-b.example", "allowed.example@other.example", "allowed.example,other.example",
 ))  # fmt: skip
 
 
@@ -100,7 +101,7 @@ def _readings(data: bytes) -> list[list[str]]:
     ]
 
 
-@settings(max_examples=400)
+@settings(max_examples=200)
 @given(local=LOCALS, domain=DOMAINS)
 @example(local="=?utf-8?q?victim=40other.example=3E?=", domain="allowed.example")
 @example(local="=?utf-8?q?=76ictim?=", domain="example.org")

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from jobs.errors import Transient
-from jobs.mail.message import Undeliverable
+from jobs.mail.message import Misconfigured, Undeliverable
 from jobs.mail.sendgrid import SendgridMailer
 from tests.unit.mail.letters import PNG, report_mail
 from tests.unit.report import samples
@@ -103,7 +103,17 @@ def test_a_busy_provider_is_asked_again_later_by_someone_else(provider: Provider
     assert len(provider.requests) == 1  # no hidden retries
 
 
-@pytest.mark.parametrize("status", [400, 401, 403, 404, 413, 422])
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_key_that_is_not_accepted_is_the_operators_fault(provider: Provider, status: int) -> None:
+    provider.status = status
+    provider.body = b'{"errors": [{"message": "The provided authorization grant is invalid, expired, or revoked"}]}'
+    with pytest.raises(Misconfigured, match=f"{status}.*invalid, expired, or revoked.*MODELMAIL_SENDGRID_KEY"):
+        SendgridMailer("SG.key", provider.url, 5).send(MAIL)
+    assert issubclass(Misconfigured, Transient)  # the mail is kept
+    assert len(provider.requests) == 1
+
+
+@pytest.mark.parametrize("status", [400, 404, 413, 422])
 def test_a_refusal_is_final_and_its_reason_has_no_address(provider: Provider, status: int) -> None:
     provider.status = status
     provider.body = b'{"errors": [{"message": "Invalid to: ada@example.net", "field": "personalizations.0.to"}]}'

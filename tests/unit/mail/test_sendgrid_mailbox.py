@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from jobs.mail.message import Undeliverable
+from jobs.mail.message import Misconfigured, Undeliverable
 from jobs.mail.sendgrid import SendgridMailer
 from tests.unit.mail.letters import error_mail, report_mail
 from tests.unit.mail.mailboxes import KEY, running_mailbox
@@ -46,9 +46,9 @@ def test_each_kind_is_filed_under_its_name(mailbox: str, tmp_path: Path) -> None
     assert sorted(path.name for path in tmp_path.glob("*.eml")) == ["1-rejected.eml", "2-failed.eml", "3-operator.eml"]
 
 
-def test_a_wrong_key_or_address_is_final(mailbox: str, tmp_path: Path) -> None:
+def test_a_wrong_key_waits_and_a_wrong_address_is_final(mailbox: str, tmp_path: Path) -> None:
     mail = error_mail("failed", "internal", "Something broke.")
-    with pytest.raises(Undeliverable, match="401"):
+    with pytest.raises(Misconfigured, match="401"):
         SendgridMailer("SG.wrong", mailbox, 5).send(mail)
     with pytest.raises(Undeliverable, match="400"):
         SendgridMailer(KEY, mailbox, 5).send(replace(mail, to="nobody"))

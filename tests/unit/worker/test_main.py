@@ -1,0 +1,30 @@
+"""A worker that lacks a setting does not start: it would train, and then fail at its mails and links."""
+
+from __future__ import annotations
+
+import pytest
+
+from vm_worker.main import main
+
+NEEDED = {
+    "MODELMAIL_PUBLIC_URL": "https://photos.example.org",
+    "MODELMAIL_SECRET": "not a secret in tests",
+    "MODELMAIL_SENDER": "models@example.org",
+    "MODELMAIL_SENDGRID_KEY": "SG.key",
+}
+
+
+@pytest.mark.parametrize("given", ["nothing", "an empty text", "blanks"])
+@pytest.mark.parametrize("name", list(NEEDED))
+def test_a_worker_without_a_setting_does_not_start(
+    name: str, given: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    for each, value in NEEDED.items():
+        monkeypatch.setenv(each, value)
+    if given == "nothing":
+        monkeypatch.delenv(name)
+    else:
+        monkeypatch.setenv(name, "" if given == "an empty text" else " " * 20)
+    monkeypatch.setenv("MODELMAIL_STORAGE_URL", "http://127.0.0.1:1")
+    assert main() == 2
+    assert f"{name} must be set" in caplog.text
