@@ -9,11 +9,8 @@ from collections.abc import Iterable
 # Two processes share the files, a file at a time. The longest go first, so that neither is left with one at the end.
 LONGEST = (
     "tests/integration/test_demo.py",
-    "tests/integration/test_takeover.py",
-    "tests/unit/learn/tune/test_tasks.py",
     "tests/unit/learn/networks/test_catalogue.py",
     "tests/integration/test_real_stages.py",
-    "tests/unit/learn/tune/test_split_network.py",
     "tests/unit/exports/test_verify.py",
     "tests/unit/learn/select/test_selection.py",
     "tests/browser/test_report_page.py",

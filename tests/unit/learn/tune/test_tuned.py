@@ -9,20 +9,17 @@ import pytest
 
 from jobs.options import Options
 from tests.integration.tiny_network import KEY, ROW, save_weights
-from vm_worker.intake.dataset import Dataset, Part
+from tests.unit.learn.colours import COLOURS, colours
+from vm_worker.intake.dataset import Part
 from vm_worker.learn.budget import Budget
 from vm_worker.learn.heads.linear import Head
 from vm_worker.learn.judge.predict import predict
-from vm_worker.learn.labels import LabelledPhotos
 from vm_worker.learn.networks import assemble
 from vm_worker.learn.networks.catalogue import CATALOGUE
 from vm_worker.learn.networks.weights import KERAS_H5, WeightFile
 from vm_worker.learn.tune.tuning import TuneRequest, TuningPolicy, tune
 from vm_worker.learn.tune.tuning_inputs import SelectedNetwork
-from vm_worker.tasks.classification.truth import ClassTruth
 
-COLOURS = {"blue": (60, 60, 200), "green": (60, 200, 60), "red": (200, 60, 60)}
-COUNT = 60  # photos
 # A head that knows nothing, so that any training is better; its strength keeps it so.
 POOR = Head(
     np.zeros(ROW.features, np.float32),
@@ -34,29 +31,9 @@ POOR = Head(
 )
 
 
-def colours(folder: Path) -> LabelledPhotos:
-    """Noisy photos of three colours; 60 % train, 20 % validation, 20 % test."""
-    random = np.random.default_rng(0)
-    labels = np.repeat(np.arange(len(COLOURS)), COUNT // len(COLOURS)).astype(np.int64)
-    means = np.array(list(COLOURS.values()), np.float32)[labels][:, None, None]
-    noise = random.normal(0, 40, (COUNT, ROW.size, ROW.size, 3))
-    np.save(folder / "photos.npy", np.clip(means + noise, 0, 255).astype(np.uint8))
-    return Dataset(
-        names=tuple(f"{row}.png" for row in range(COUNT)),
-        truth=ClassTruth(tuple(COLOURS), labels),
-        parts=np.tile([0, 0, 0, 1, 2], COUNT)[:COUNT].astype(np.uint8),
-        groups=np.arange(COUNT, dtype=np.int64),
-        images={ROW.size: folder / "photos.npy"},
-        skipped=(),
-        warnings=(),
-        ready_made_split=False,
-        sha256="0" * 64,
-    )
-
-
 def test_tuning_delivers_what_is_better(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(CATALOGUE, KEY, ROW)
-    photos = colours(tmp_path)
+    photos = colours(tmp_path, ROW.size)
     weight = WeightFile(KEY, save_weights(tmp_path / "weights") / f"{KEY}.weights.h5", KERAS_H5)
     policy, chosen = TuningPolicy(entry="tests.integration.tiny_tasks:work"), SelectedNetwork(weight, POOR)
     options, budget = Options(epochs=20, trials=1), Budget.of(400)  # enough for a process of their own

@@ -16,8 +16,9 @@ from tests.workers import OPTIONS, Journey, child_of, runs, until, worker
 SHORT = {**OPTIONS, "candidates": [KEY], "trials": 1, "exports": ["h5", "keras"]}
 PROGRAM = "tests.faults.stub_worker"
 
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
 
-@pytest.mark.timeout(300)
+
 def test_a_worker_killed_in_the_middle_costs_nothing_but_time(tmp_path: Path) -> None:
     weights = str(save_weights(tmp_path / "weights"))
     tiny = {"MODELMAIL_STUB_STAGES": "tests.integration.tiny_stages", "MODELMAIL_WEIGHTS": weights}
