@@ -17,6 +17,7 @@ from rich.table import Table
 from infra.cli.screen import Screen
 from infra.local.ports import HOST, Ports
 from jobs import wording
+from jobs.options import CANDIDATES
 from jobs.settings import Settings
 
 GIB = 1024**3
@@ -37,6 +38,7 @@ class Needs:
             "ray": ("ray", "candidates and trials over a cluster"),
         }
     )
+    networks: tuple[str, ...] = CANDIDATES  # networks that may have weights here
 
 
 NEEDS = Needs()
@@ -62,7 +64,7 @@ def run(data: Path, as_json: bool, needs: Needs = NEEDS) -> int:
         return 1
     findings = [
         *_machine(data, needs),
-        *_weights(settings),
+        *_weights(settings, needs.networks),
         *_extras(needs),
         *_looks(),
         *_ports(needs.ports),
@@ -99,20 +101,19 @@ def _machine(data: Path, needs: Needs) -> Iterator[Finding]:
     )
 
 
-def _weights(settings: Settings) -> Iterator[Finding]:
+def _weights(settings: Settings, networks: tuple[str, ...]) -> Iterator[Finding]:
     """Yield findings about the networks that can be candidates here."""
     if find_spec("keras") is None:
         return
-    from vm_worker.learn.networks.catalogue import CATALOGUE
     from vm_worker.learn.networks.weights import find
 
-    found, missing = find(tuple(CATALOGUE), settings.weights, False)
+    found, missing = find(networks, settings.weights, False)
     advice = ""
     if missing:
         advice = "MODELMAIL_WEIGHTS names a folder of more; MODELMAIL_DOWNLOAD_WEIGHTS=1 downloads them."
     state = "bad" if not found else "good" if len(found) > 2 else "poor"
     yield Finding(
-        "Pretrained networks", state, ", ".join(found) or "none", advice if len(found) < len(CATALOGUE) else ""
+        "Pretrained networks", state, ", ".join(found) or "none", advice if len(found) < len(networks) else ""
     )
 
 

@@ -14,8 +14,7 @@ from jobs.limits import Limits
 from jobs.options import Options
 from tests.unit.learn.patterns import archive
 from vm_worker.events import Answer, Event, StageOffer, TrialOffer
-from vm_worker.learn.networks import small_rows, weights
-from vm_worker.learn.scratch import training
+from vm_worker.learn.networks import small_rows
 from vm_worker.spec import Done, Spec
 from vm_worker.stages.run import run_stages
 
@@ -41,14 +40,14 @@ class Parent:
 
 
 @pytest.fixture
-def spec(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Spec:
-    """60 pictures of each of three kinds, and no pretrained weights anywhere; short trainings."""
-    monkeypatch.setattr(weights, "PACKAGES", {})
-    for name, value in {"EPOCHS": 12, "STEPS": 50, "LEAST_EPOCHS": 6, "LEAST_STEPS": 30}.items():
-        monkeypatch.setattr(training, name, value)
-    options = Options(minutes=20, from_scratch=True, mirror=False, exports=("h5", "keras", "tflite"))
+def spec(tmp_path: Path) -> Spec:
+    """60 pictures of each of three kinds, and a pretrained candidate whose weights are nowhere."""
+    options = Options(
+        minutes=20, from_scratch=True, mirror=False, exports=("h5", "keras", "tflite"), candidates=("xception",)
+    )
     photos = archive(tmp_path / "x.zip", each=60)
-    return Spec("abcdefgh", photos, tmp_path / "out", options, Limits(), 1200.0, "2026-01-01", "2026-01-01T00:00:00")
+    spec = Spec("abcdefgh", photos, tmp_path / "out", options, Limits(), 1200.0, "2026-01-01", "2026-01-01T00:00:00")
+    return replace(spec, stages="tests.integration.short_stages")
 
 
 def test_a_network_from_scratch_is_chosen_delivered_and_told_of(spec: Spec) -> None:
@@ -66,12 +65,11 @@ def test_a_network_from_scratch_is_chosen_delivered_and_told_of(spec: Spec) -> N
     assert report["licence"]["name"] == "yours"
     assert "There are no pretrained weights in it" in (spec.folder / "model_card.md").read_text(encoding="utf-8")
     assert "--from-scratch true" in report["repeat"]["command"]
-    assert "--candidates" not in report["repeat"]["command"]
+    assert "--candidates xception" in report["repeat"]["command"]
     assert "Licence of the weights: yours" in (spec.folder / "report.html").read_text(encoding="utf-8")
 
 
-def test_it_goes_on_after_a_kill_where_selection_was_committed(spec: Spec, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(small_rows, "NETWORKS", ("alexnet",))
+def test_it_goes_on_after_a_kill_where_selection_was_committed(spec: Spec) -> None:
     first = Parent(last=Stage.SELECT)
     with pytest.raises(InterruptedError):
         run_stages(spec, first)

@@ -16,6 +16,7 @@ from vm_worker.stages.learning_progress import listener
 from vm_worker.stages.output import Output, private
 
 if TYPE_CHECKING:
+    from vm_worker.learn.select.scratch_candidates import ScratchPolicy
     from vm_worker.learn.select.selection import Selection
 
 # The least seconds of a start: libraries that are loaded here must still be loaded by the process that proves files.
@@ -23,10 +24,11 @@ START_LEAST = 3.0
 SUSPECTS_LISTED = 20  # photos, possibly in the wrong folder, that the report lists
 
 
-def select(context: StageContext) -> Output:
-    """Try the candidates and choose one."""
+def select(context: StageContext, scratch: ScratchPolicy | None = None) -> Output:
+    """Try the candidates and choose one. `scratch` is the policy of networks from scratch; None: the usual one."""
     started = time.monotonic()
     from vm_worker.learn.features.shards import spread
+    from vm_worker.learn.select.scratch_candidates import POLICY
     from vm_worker.learn.select.selection import SelectionRequest
     from vm_worker.learn.select.selection import select as choose
 
@@ -36,7 +38,14 @@ def select(context: StageContext) -> Output:
     options, folder = context.spec.options, inputs.scratch
     with spread(context.spec.cluster, folder) as extract:
         request = SelectionRequest(
-            inputs.dataset(), found, options, clock.select_budget(), folder, extract, clock.finishing
+            inputs.dataset(),
+            found,
+            options,
+            clock.select_budget(),
+            folder,
+            extract,
+            clock.finishing,
+            scratch=scratch or POLICY,
         )
         selection = choose(request, listener(context, Stage.SELECT))
     files = _written(context, selection)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,9 @@ import keras
 import pytest
 
 from jobs.options import Options
-from tests.unit.learn.photos import weight
-from tests.unit.learn.tune.test_tasks import CUT, SMALL, ask, poor_head
+from tests.unit.learn.tune.subjects import BOTH, Subject, subject
+from tests.unit.learn.tune.test_tasks import ask, poor, small
 from vm_worker.learn.atomic_files import replacing
-from vm_worker.learn.labels import LabelledPhotos
 from vm_worker.learn.tune.tuning_inputs import SelectedNetwork, write_inputs
 
 
@@ -37,13 +37,15 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
     assert path.read_text() == "whole" and list(tmp_path.iterdir()) == [path]
 
 
-@pytest.mark.slow
+@pytest.fixture(params=BOTH)
+def about(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Subject]:
+    yield from subject(request.param, tmp_path_factory.mktemp("network"))
+
+
 def test_no_task_of_tuning_writes_into_a_file_that_others_read(
-    photos: LabelledPhotos, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    about: Subject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tuning_inputs = write_inputs(
-        photos, SelectedNetwork(weight("efficientnet_lite0"), poor_head()), Options(epochs=1), tmp_path
-    )
+    tuning_inputs = write_inputs(about.photos, SelectedNetwork(about.weight, poor(about)), Options(epochs=1), tmp_path)
     target, seen = tmp_path / "one.weights.h5", []
     save = keras.Model.save_weights
 
@@ -55,8 +57,8 @@ def test_no_task_of_tuning_writes_into_a_file_that_others_read(
         assert target.read_text() == "another's, whole"
 
     monkeypatch.setattr(keras.Model, "save_weights", watched)
-    ask(tuning_inputs, "trial", recipe=SMALL.to_json(), weights=str(target))
+    ask(tuning_inputs, "trial", recipe=small(about.cut, 1e-3).to_json(), weights=str(target))
     target.unlink()
-    ask(tuning_inputs, "final", weights=str(target), cut=CUT)
+    ask(tuning_inputs, "final", weights=str(target), cut=about.cut)
     assert len(set(seen)) == 2 and str(target) not in seen
     assert target.stat().st_size > 1000 and not list(tmp_path.glob("part-*"))

@@ -83,6 +83,7 @@ class HeadSettings:
     epochs: int
     seed: int
     strengths: tuple[float, ...] = STRENGTHS
+    block: int = BLOCK  # examples standardised at a time
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,7 @@ class Bank:
 
     def __init__(self, examples: FeatureRows, settings: HeadSettings) -> None:
         self._settings = settings
-        self._mean, self._scale = standardisation(examples.features)
+        self._mean, self._scale = standardisation(examples.features, settings.block)
         self._x = self._standardised(examples.features)
         self._y = examples.labels
         columns = len(settings.strengths) * settings.classes
@@ -146,7 +147,7 @@ class Bank:
 
     def _standardised(self, features: Floats) -> Floats:
         x = np.ones((len(features), features.shape[1] + 1), np.float32)
-        for rows in _blocks(len(x)):
+        for rows in _blocks(len(x), self._settings.block):
             x[rows, :-1] = (features[rows] - self._mean) / self._scale
         return x
 
@@ -202,16 +203,16 @@ def batch_of(examples: int) -> int:
     return int(np.clip(examples // STEPS_PER_EPOCH, 4, BATCH_MAX))
 
 
-def standardisation(features: Floats) -> tuple[Floats, Floats]:
+def standardisation(features: Floats, block: int = BLOCK) -> tuple[Floats, Floats]:
     """Return mean and scale (d,) of features (n, d); a feature that never changes gets the scale 1."""
     mean = features.mean(0, dtype=np.float64)
-    squares = sum(np.square(features[rows] - mean).sum(0) for rows in _blocks(len(features)))
+    squares = sum(np.square(features[rows] - mean).sum(0) for rows in _blocks(len(features), block))
     scale = np.sqrt(squares / len(features))
     return mean.astype(np.float32), np.where(scale > 1e-6, scale, 1.0).astype(np.float32)
 
 
-def _blocks(count: int) -> Iterator[slice]:
-    return (slice(start, start + BLOCK) for start in range(0, count, BLOCK))
+def _blocks(count: int, size: int) -> Iterator[slice]:
+    return (slice(start, start + size) for start in range(0, count, size))
 
 
 def softmax(logits: NDArray[np.floating[Any]]) -> Floats:

@@ -16,7 +16,7 @@ CPUINFO = Path("/proc/cpuinfo")
 
 
 @cache
-def product_dtype() -> str:
+def product_dtype(cpuinfo: Path = CPUINFO) -> str:
     """Return "bfloat16" where this processor has units for it, else "float32".
 
     The processor decides and no measurement: a job that is started again must find the same trials. Sums,
@@ -29,7 +29,7 @@ def product_dtype() -> str:
 
     if tf.config.list_physical_devices("GPU"):
         return SINGLE
-    return HALF if UNITS & flags(CPUINFO) else SINGLE
+    return HALF if UNITS & flags(cpuinfo) else SINGLE
 
 
 def flags(path: Path) -> frozenset[str]:

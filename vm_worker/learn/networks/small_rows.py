@@ -5,7 +5,7 @@ Rows are data, and this module does not import keras; `small.py` builds the netw
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from vm_worker.learn.networks.catalogue import CATALOGUE, Backbone, Preprocessing
 
@@ -66,10 +66,10 @@ ROWS: Mapping[str, Backbone] = {
 }
 
 
-def fitting(photos: int) -> list[Backbone]:
-    """Return the rows of the four networks, at the width that suits so many training photos."""
+def fitting(photos: int, networks: Sequence[str] = NETWORKS) -> list[Backbone]:
+    """Return the rows of these networks, at the width that suits so many training photos."""
     width = next((width for width, most in _MOST_PHOTOS.items() if photos <= most), 1.0)
-    return [ROWS[key(network, width)] for network in NETWORKS]
+    return [ROWS[key(network, width)] for network in networks]
 
 
 def find(name: str) -> Backbone:

@@ -59,11 +59,13 @@ PACKAGES: Mapping[str, Package] = {
 }
 
 
-def find(keys: Sequence[str], folder: str, download: bool) -> tuple[dict[str, WeightFile], dict[str, str]]:
+def find(
+    keys: Sequence[str], folder: str, download: bool, test_url: str = DOWNLOAD_TEST_URL
+) -> tuple[dict[str, WeightFile], dict[str, str]]:
     """Return the weights of these networks by key, and for the others the reason in plain words.
 
     `folder` holds `<key>.weights.h5` without top layer, checked against its SHA256SUMS where it has one; empty: no
-    folder. `download` allows the Keras download, which is tried only after one connection test.
+    folder. `download` allows the Keras download, which is tried only where `test_url` answers.
     """
     found: dict[str, WeightFile] = {}
     missing: dict[str, str] = {}
@@ -78,7 +80,7 @@ def find(keys: Sequence[str], folder: str, download: bool) -> tuple[dict[str, We
         else:
             found[key] = weight
     if download:
-        _from_keras(found, missing)
+        _from_keras(found, missing, test_url)
     return found, missing
 
 
@@ -115,11 +117,11 @@ def _in_package(key: str) -> WeightFile | None:
     return WeightFile(key, path, TORCH_PICKLE)
 
 
-def _from_keras(found: dict[str, WeightFile], missing: dict[str, str]) -> None:
+def _from_keras(found: dict[str, WeightFile], missing: dict[str, str], test_url: str) -> None:
     wanted = [key for key in missing if CATALOGUE[key].application]
     if not wanted:
         return
-    if not reachable(DOWNLOAD_TEST_URL):
+    if not reachable(test_url):
         missing.update(dict.fromkeys(wanted, "no weights on this machine, and the Keras download cannot be reached"))
         return
     for key in wanted:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from vm_worker.learn.labels import LabelledPhotos
 from vm_worker.learn.latency import measurement, tflite
 from vm_worker.learn.networks import small
 from vm_worker.learn.scratch import training
-from vm_worker.learn.scratch.training import Examples, TimeAllowed, TrainingSet
+from vm_worker.learn.scratch.training import Examples, TimeAllowed, TrainingPolicy, TrainingSet
 
 MEASURE_SECONDS = 4.0  # for the runs of one file
 TRAINING = 0.8  # of the time; the rest is for writing and measuring the files
@@ -25,7 +26,19 @@ FORMS: dict[str, Callable[[Any], bytes]] = {"float32": tflite.float32, "dynamic_
 Row = dict[str, Any]
 
 
-def table(dataset: LabelledPhotos, folder: Path, budget: Budget) -> Iterator[Row]:
+@dataclass(frozen=True)
+class TablePolicy:
+    """Which networks the table has, and for how long each may train."""
+
+    networks: tuple[str, ...] = tuple(small.NETWORKS)
+    widths: tuple[float, ...] = tuple(reversed(small.WIDTHS))  # in the order of training
+    training: TrainingPolicy = training.POLICY
+
+
+POLICY = TablePolicy()
+
+
+def table(dataset: LabelledPhotos, folder: Path, budget: Budget, policy: TablePolicy = POLICY) -> Iterator[Row]:
     """Train each network at each width, the narrowest first, and yield its row.
 
     A row has name, title, width, parameters, validation_accuracy, test_accuracy, test_interval, epochs, note, and for
@@ -34,8 +47,9 @@ def table(dataset: LabelledPhotos, folder: Path, budget: Budget) -> Iterator[Row
     its share of the time allows. Where the time does not suffice for a useful training, the figures are None, the
     forms are missing, and the note says so.
     """
-    plan = [(key, width) for width in reversed(small.WIDTHS) for key in small.NETWORKS]
-    photos, validation = TrainingSet(examples(dataset, Part.TRAIN)), examples(dataset, Part.VALIDATION)
+    plan = [(key, width) for width in policy.widths for key in policy.networks]
+    photos = TrainingSet(examples(dataset, Part.TRAIN), policy=policy.training)
+    validation = examples(dataset, Part.VALIDATION)
     for number, (key, width) in enumerate(plan):
         keras.utils.set_random_seed(0)
         model = small.NETWORKS[key](small.Shape(len(dataset.truth.classes), width))

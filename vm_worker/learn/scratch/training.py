@@ -26,8 +26,6 @@ RATE = 6e-3  # Adam's highest learning rate; with a third of it MobileNetV1 need
 WARM_UP = 0.05  # of the training, during which the rate rises
 SMOOTHING = 0.05  # of the labels, against overconfidence on images that the network has memorised
 SHIFT = 0.1  # of the side, by which an image is shifted at most
-EPOCHS, STEPS = 60, 1500  # at most, whichever is more: a few images need many epochs
-LEAST_EPOCHS, LEAST_STEPS = 8, 200  # with fewer of either, the accuracy is hardly better than chance
 REPEATED_SHARE = 0.8  # of the epochs, that a repeated training needs at least
 EVALUATIONS = 30  # on the validation images, in a whole training
 TIMED_STEPS = 3  # after the one that builds the graph
@@ -52,12 +50,26 @@ class Examples:
 
 
 @dataclass(frozen=True)
+class TrainingPolicy:
+    """The lengths that a training may have."""
+
+    epochs: int = 60  # at most, or `steps`, whichever is more: a few images need many epochs
+    steps: int = 1500
+    least_epochs: int = 8  # with fewer epochs or steps, the accuracy is hardly better than chance
+    least_steps: int = 200
+
+
+POLICY = TrainingPolicy()
+
+
+@dataclass(frozen=True)
 class TrainingSet:
-    """The images to train on, and how they are augmented."""
+    """The images to train on, how they are augmented, and for how long the network may train."""
 
     examples: Examples
     mirror: bool = True  # whether a mirrored image shows the same class
     seed: int = 0
+    policy: TrainingPolicy = POLICY
 
     @property
     def steps(self) -> int:
@@ -67,12 +79,12 @@ class TrainingSet:
     @property
     def least_epochs(self) -> int:
         """The least number of epochs of a useful training."""
-        return max(LEAST_EPOCHS, math.ceil(LEAST_STEPS / self.steps))
+        return max(self.policy.least_epochs, math.ceil(self.policy.least_steps / self.steps))
 
     @property
     def most_epochs(self) -> int:
         """The number of epochs after which little more is gained."""
-        return max(EPOCHS, math.ceil(STEPS / self.steps))
+        return max(self.policy.epochs, math.ceil(self.policy.steps / self.steps))
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,15 @@ from vm_worker.learn.labels import LabelledPhotos
 from vm_worker.learn.networks import small, small_rows
 from vm_worker.learn.networks.catalogue import OUTPUT, Backbone
 from vm_worker.learn.scratch import training
-from vm_worker.learn.scratch.training import EpochFigures, Examples, TimeAllowed, TrainingResult, TrainingSet
+from vm_worker.learn.scratch.training import POLICY as TRAINING_POLICY
+from vm_worker.learn.scratch.training import (
+    EpochFigures,
+    Examples,
+    TimeAllowed,
+    TrainingPolicy,
+    TrainingResult,
+    TrainingSet,
+)
 from vm_worker.learn.select.ranking import Candidate
 from vm_worker.learn.select.selection_table import CandidateRecord, left_out_row
 from vm_worker.results.candidates import CandidateRow, CurvePoint
@@ -42,6 +50,17 @@ LAYERS = {name: _LAYERS[network] for name, (network, _) in small_rows.BUILDS.ite
 
 
 @dataclass(frozen=True)
+class ScratchPolicy:
+    """Which networks are trained from scratch, and for how long."""
+
+    networks: tuple[str, ...] = small_rows.NETWORKS
+    training: TrainingPolicy = TRAINING_POLICY
+
+
+POLICY = ScratchPolicy()
+
+
+@dataclass(frozen=True)
 class ScratchRequest:
     """The photos that networks are trained on, the settings, and the deadline."""
 
@@ -50,6 +69,11 @@ class ScratchRequest:
     seed: int
     budget: Budget
     folder: Path  # where the weights are written
+    policy: TrainingPolicy = TRAINING_POLICY
+
+    def training_set(self, *parts: Part) -> TrainingSet:
+        """Return the photos of these parts to train on."""
+        return TrainingSet(examples(self.dataset, *parts), self.mirror, self.seed, self.policy)
 
 
 @dataclass(frozen=True)
@@ -69,12 +93,14 @@ class ScratchCandidates:
     Without pretrained candidates they get a larger share of the time.
     """
 
-    def __init__(self, dataset: LabelledPhotos, options: Options, alone: bool, budget: Budget) -> None:
+    def __init__(
+        self, dataset: LabelledPhotos, options: Options, alone: bool, budget: Budget, policy: ScratchPolicy = POLICY
+    ) -> None:
         share = (SHARE_ALONE if alone else SHARE) if options.from_scratch else 0.0
         self.seconds = max(0.0, budget.remaining()) * share  # for all their trainings together
-        self.expected = len(small_rows.NETWORKS) if options.from_scratch else 0
+        self.expected = len(policy.networks) if options.from_scratch else 0
         self.models: dict[str, ScratchModel] = {}  # by key
-        self._dataset, self._options = dataset, options
+        self._dataset, self._options, self._policy = dataset, options, policy
 
     def train(
         self, folder: Path, announce: Callable[[Backbone], None]
@@ -84,8 +110,9 @@ class ScratchCandidates:
         Returns the trained ones, and the rows of those for which the time does not suffice.
         """
         budget, options, left_out = Budget.of(self.seconds), self._options, []
-        request = ScratchRequest(self._dataset, options.mirror, options.seed, budget, folder)
-        rows = small_rows.fitting(len(self._dataset.rows(Part.TRAIN)))[: self.expected]
+        policy = self._policy
+        request = ScratchRequest(self._dataset, options.mirror, options.seed, budget, folder, policy.training)
+        rows = small_rows.fitting(len(self._dataset.rows(Part.TRAIN)), policy.networks)[: self.expected]
         for number, row in enumerate(rows):
             announce(row)
             started = time.monotonic()
@@ -127,7 +154,7 @@ def train_again(key: str, request: ScratchRequest, epochs: int, weights: Path) -
     """
     keras.utils.set_random_seed(request.seed)
     whole, _ = small.built(key, len(request.dataset.truth.classes))
-    photos = TrainingSet(examples(request.dataset, Part.TRAIN, Part.VALIDATION), request.mirror, request.seed)
+    photos = request.training_set(Part.TRAIN, Part.VALIDATION)
     if not training.repeat(whole, photos, epochs, request.budget):
         return False
     whole.save_weights(str(weights))
@@ -146,8 +173,7 @@ def _train(row: Backbone, request: ScratchRequest, allowed: TimeAllowed) -> Scra
     keras.utils.set_random_seed(request.seed)
     whole, trunk = small.built(row.key, len(dataset.truth.classes))
     validation = examples(dataset, Part.VALIDATION)
-    photos = TrainingSet(examples(dataset, Part.TRAIN), request.mirror, request.seed)
-    trained = training.train(whole, photos, validation, allowed)
+    trained = training.train(whole, request.training_set(Part.TRAIN), validation, allowed)
     weights = request.folder / f"{row.key}.weights.h5"
     trunk.save_weights(str(weights))
     probabilities = training.probabilities(whole, validation)

@@ -29,7 +29,8 @@ from vm_worker.learn.progress_events import LearningProgress, LearningQuote, Pro
 from vm_worker.learn.select import pruning, quote, ranking, scratch_candidates
 from vm_worker.learn.select.candidate_features import CandidateFeatures, Photos
 from vm_worker.learn.select.ranking import Candidate
-from vm_worker.learn.select.scratch_candidates import ScratchCandidates, ScratchModel
+from vm_worker.learn.select.scratch_candidates import POLICY as SCRATCH_POLICY
+from vm_worker.learn.select.scratch_candidates import ScratchCandidates, ScratchModel, ScratchPolicy
 from vm_worker.learn.select.selection_table import CandidateRecord, SelectionTable, left_out_row
 from vm_worker.learn.select.time_shares import Finishing, TimeShares
 from vm_worker.results.candidates import CandidateRow, CurvePoint, PruningRow, SuspectRow
@@ -53,6 +54,7 @@ class SelectionRequest:
     extract: Extract = alone  # sends photos through a network
     finishing: Finishing | None = None  # seconds of the work after tuning; None: of the test alone
     least_images: int = LEAST_IMAGES  # photos that are sent through the first candidate even past the budget
+    scratch: ScratchPolicy = SCRATCH_POLICY
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,7 @@ def select(request: SelectionRequest, sink: ProgressSink) -> Selection:
     Networks from scratch, where they were asked for, come last. Raises ValueError where there is no candidate.
     """
     wanted = [key for key in request.options.candidates or CATALOGUE if key in request.weights]
-    scratch = ScratchCandidates(request.dataset, request.options, not wanted, request.budget)
+    scratch = ScratchCandidates(request.dataset, request.options, not wanted, request.budget, request.scratch)
     request = replace(request, budget=Budget(request.budget.deadline - scratch.seconds))
     run = _SelectionRun(request, sink, len(wanted), scratch)
     backbones = sorted((CATALOGUE[key] for key in wanted), key=lambda row: (row.gflops, row.key))

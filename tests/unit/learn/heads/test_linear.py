@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -46,16 +47,16 @@ def test_the_best_head_is_within_half_a_point_of_logistic_regression(sets: tuple
 
 
 @pytest.mark.parametrize("block", [7, 300])
-def test_in_blocks_or_at_once_is_the_same(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_in_blocks_or_at_once_is_the_same(block: int) -> None:
     train, judge = hard_set(0)
-    mean, scale = linear.standardisation(train.features)
+    mean, scale = linear.standardisation(train.features, block)
     np.testing.assert_allclose(mean, train.features.mean(0, dtype=np.float64), rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(scale, train.features.std(0, dtype=np.float64), rtol=1e-5)
-    at_once = linear.refit(train, HeadSettings(4, 3, 0, (0.01,)), 3).probabilities(judge.features)
-    monkeypatch.setattr(linear, "BLOCK", block)
-    in_blocks = linear.refit(train, HeadSettings(4, 3, 0, (0.01,)), 3).probabilities(judge.features)
+    settings = HeadSettings(4, 3, 0, (0.01,), block)
+    at_once = linear.refit(train, replace(settings, block=10**6), 3).probabilities(judge.features)
+    in_blocks = linear.refit(train, settings, 3).probabilities(judge.features)
     np.testing.assert_allclose(in_blocks, at_once, atol=1e-5)
-    bank = linear.Bank(train, HeadSettings(4, 3, 0, (0.01,)))
+    bank = linear.Bank(train, settings)
     bank.epoch()
     folded = bank.head(0).probabilities(judge.features)  # made without standardised features
     np.testing.assert_allclose(bank.probabilities(judge.features)[:, 0], folded, atol=1e-4)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import keras
@@ -21,12 +20,8 @@ ARM = "processor\t: 0\nFeatures\t: fp asimd bf16\n"
 
 
 @pytest.fixture
-def cpuinfo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    path = tmp_path / "cpuinfo"
-    monkeypatch.setattr(precision, "CPUINFO", path)
-    precision.product_dtype.cache_clear()
-    yield path
-    precision.product_dtype.cache_clear()
+def cpuinfo(tmp_path: Path) -> Path:
+    return tmp_path / "cpuinfo"
 
 
 def test_flags_are_the_first_processors(cpuinfo: Path) -> None:
@@ -46,15 +41,15 @@ def test_flags_are_the_first_processors(cpuinfo: Path) -> None:
 )
 def test_half_precision_needs_the_processors_units(cpuinfo: Path, text: str, expected: str) -> None:
     cpuinfo.write_text(text)
-    assert precision.product_dtype() == expected
+    assert precision.product_dtype(cpuinfo) == expected
 
 
 def test_an_unknown_processor_multiplies_in_single_precision(cpuinfo: Path) -> None:
     assert precision.flags(cpuinfo) == frozenset()
-    assert precision.product_dtype() == precision.SINGLE
+    assert precision.product_dtype(cpuinfo) == precision.SINGLE
 
 
 @pytest.mark.skipif(keras.backend.backend() == "tensorflow", reason="of the other backends")
 def test_other_backends_multiply_in_single_precision(cpuinfo: Path) -> None:
     cpuinfo.write_text(ZEN4)
-    assert precision.product_dtype() == precision.SINGLE
+    assert precision.product_dtype(cpuinfo) == precision.SINGLE

@@ -6,7 +6,9 @@ import pickle
 import socket
 import sys
 from hashlib import sha256
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 
 import numpy as np
 import pytest
@@ -65,14 +67,30 @@ def test_a_network_without_weights_is_named() -> None:
     assert found["efficientnet_lite0"].kind == TORCH_PICKLE
 
 
-@pytest.mark.parametrize("answers", [True, False])
-def test_a_download_is_tried_only_where_something_answers(answers: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+class NotThere(BaseHTTPRequestHandler):
+    """Answers every HEAD by 404, as Keras' storage does for a folder."""
+
+    def do_HEAD(self) -> None:
+        self.send_error(404)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Write nothing to the terminal."""
+
+
+def test_a_download_is_tried_where_something_answers() -> None:
+    with HTTPServer(("127.0.0.1", 0), NotThere) as server:
+        thread = Thread(target=server.handle_request)
+        thread.start()
+        found, missing = find(["xception"], "", True, f"http://127.0.0.1:{server.server_port}/")
+        thread.join()
+    assert missing == {} and found["xception"].kind == DOWNLOAD
+
+
+def test_no_download_is_tried_where_nothing_answers() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
-        monkeypatch.setattr(weights, "DOWNLOAD_TEST_URL", f"http://127.0.0.1:{server.getsockname()[1]}/")
-        monkeypatch.setattr(weights, "reachable", lambda url: answers and url == weights.DOWNLOAD_TEST_URL)
-        found, missing = find(["xception"], "", download=True)
-    assert ("xception" in found, "xception" in missing) == (answers, not answers)
-    assert not answers or found["xception"].kind == DOWNLOAD
+        port = server.getsockname()[1]
+    found, missing = find(["xception"], "", True, f"http://127.0.0.1:{port}/")
+    assert found == {} and "cannot be reached" in missing["xception"]
 
 
 def test_nobody_answers_on_a_closed_port() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -15,7 +16,8 @@ from vm_worker.learn.networks import small
 from vm_worker.learn.networks.catalogue import CATALOGUE
 from vm_worker.learn.networks.small import Shape
 from vm_worker.learn.scratch import architectures, training
-from vm_worker.learn.scratch.training import Examples, TimeAllowed, TrainingSet
+from vm_worker.learn.scratch.architectures import TablePolicy
+from vm_worker.learn.scratch.training import Examples, TimeAllowed, TrainingPolicy, TrainingSet
 
 
 @pytest.mark.parametrize(("key", "known"), [("mobilenet_v1", "mobilenet"), ("mobilenet_v2", "mobilenet_v2")])
@@ -40,22 +42,17 @@ def test_the_two_alexnets_differ_in_separable_convolutions_alone() -> None:
     assert "Conv2D" not in kinds[1]
 
 
-@pytest.fixture
-def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Set the lengths of trainings to the shortest that learn."""
-    for name, value in {"EPOCHS": 1, "STEPS": 160, "LEAST_EPOCHS": 1, "LEAST_STEPS": 100}.items():
-        monkeypatch.setattr(training, name, value)
+SHORT = TrainingPolicy(epochs=1, steps=160, least_epochs=1, least_steps=100)  # the shortest that learns
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("short")
 @pytest.mark.parametrize("key", small.NETWORKS)
 def test_each_network_learns_and_ends_with_its_best_weights(key: str, tmp_path: Path) -> None:
     keras.utils.set_random_seed(0)
     dataset = textures(tmp_path, (small.SIZE,), each=80)
     model = small.NETWORKS[key](Shape(3, 0.25))
     validation = architectures.examples(dataset, Part.VALIDATION)
-    photos = TrainingSet(architectures.examples(dataset, Part.TRAIN))
+    photos = TrainingSet(architectures.examples(dataset, Part.TRAIN), policy=SHORT)
     trained = training.train(model, photos, validation, TimeAllowed.of(600))
     assert (trained.accuracy, trained.loss) == pytest.approx(training.evaluate(model, validation))
     assert trained.loss == min(figures.validation_loss for figures in trained.curve)
@@ -72,23 +69,20 @@ def test_without_time_nothing_is_trained() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("short")
 def test_a_training_may_take_more_than_its_share() -> None:
     model = small.alexnet(Shape(2, 0.125))
-    trained = training.train(model, TrainingSet(halves()), halves(), TimeAllowed(Budget.of(0), Budget.of(600)))
+    photos = TrainingSet(halves(), policy=SHORT)
+    trained = training.train(model, photos, halves(), TimeAllowed(Budget.of(0), Budget.of(600)))
     assert trained.accuracy == 1.0
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("short")
-def test_the_table_has_rows_of_networks_that_are_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(small, "WIDTHS", (0.25, 0.125))
-    monkeypatch.setattr(small, "NETWORKS", {"alexnet": small.alexnet})
+def test_the_table_has_rows_of_networks_that_are_left_out(tmp_path: Path) -> None:
     dataset = textures(tmp_path, (small.SIZE,), each=30)
-    rows = architectures.table(dataset, tmp_path, Budget.of(400))
-    first = next(rows)
-    monkeypatch.setattr(training, "LEAST_STEPS", 10**6)
-    (left_out,) = rows
+    policy = TablePolicy(networks=("alexnet",), widths=(0.125,), training=SHORT)
+    (first,) = architectures.table(dataset, tmp_path, Budget.of(400), policy)
+    endless = replace(policy, widths=(0.25,), training=replace(SHORT, least_steps=10**6))
+    (left_out,) = architectures.table(dataset, tmp_path, Budget.of(400), endless)
     assert (first["width"], first["note"], left_out["width"]) == (0.125, "", 0.25)
     assert first["test_accuracy"] > 0.5
     assert first["dynamic_range"]["bytes"] < 0.4 * first["float32"]["bytes"]

@@ -36,7 +36,7 @@ def run(
 
 def test_all_candidates_are_validated_and_the_best_is_chosen(photos: LabelledPhotos, tmp_path: Path) -> None:
     keys = ("efficientnet_lite1", "efficientnet_lite0")
-    outcome, events = run(photos, tmp_path, 300, keys)
+    outcome, events = run(photos, tmp_path, 3000, keys)
     assert {row.name: row.state for row in outcome.candidates}[outcome.winner] == "chosen"
     assert {row.name for row in outcome.candidates} == set(keys)
     for row in outcome.candidates:
@@ -52,9 +52,8 @@ def test_all_candidates_are_validated_and_the_best_is_chosen(photos: LabelledPho
 
 
 def test_a_candidate_that_cannot_finish_is_left_out_but_the_first_gives_a_head(
-    photos: LabelledPhotos, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    photos: LabelledPhotos, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("vm_worker.learn.features.extraction.SETTLED", 1)
     keys = ("efficientnet_lite0", "efficientnet_lite1")
     outcome, _ = run(photos, tmp_path, -1, keys, least_images=16)
     first, second = outcome.candidates
