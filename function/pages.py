@@ -17,7 +17,7 @@ from jobs.errors import CODES
 from jobs.job import Job, Stage, Status
 from jobs.options import CANDIDATES, EXPORTS, OBJECTIVES, SEARCHES, Options
 from jobs.settings import Settings
-from jobs.tasks import TASKS
+from jobs.tasks import TASKS, live_tasks
 
 REFRESH_SECONDS = 5  # seconds between two reloads in a browser that runs no scripts
 # Limits that the upload page checks before it sends anything.
@@ -64,7 +64,7 @@ def home(settings: Settings, origin: str) -> flask.Response:
         "limits": settings.limits,
         "options": _options(settings),
         "objectives": {name: OBJECTIVE_WORDS[name] for name in OBJECTIVES},
-        "tasks": TASKS.values(),
+        "tasks": [TASKS[name] for name in live_tasks()],
         "searches": SEARCHES,
         "search": Options().search,
         "candidates": CANDIDATES,
@@ -141,7 +141,7 @@ def _options(settings: Settings) -> dict[str, str]:
         "mirror": "true or false: photos may be flipped left to right in training",
         "from_scratch": "true or false: small networks without pretrained weights are tried too",
         "seed": "a whole number; the same seed gives the same split",
-        "task": f"{_choices(tuple(TASKS))}; recognised from the zip if not given",
+        "task": f"{_choices(live_tasks())}; recognised from the zip if not given",
     }
 
 

@@ -36,6 +36,16 @@ class Limits:
     classes_max: int = _row(200, "classes", "past that a confusion matrix and its test set mean little")
     class_images_min: int = _row(10, "photos", "6 to learn from, 2 to choose by, 2 to test on")
     class_images_warn: int = _row(50, "photos", "below this the test figure is rough, and the report says so")
+    box_classes_max: int = _row(200, "classes", "of boxes; past that most have too few boxes to say anything")
+    box_photos_min: int = _row(10, "photos", "with labels; 6 to learn from, 2 to choose by, 2 to test on")
+    boxes_min: int = _row(20, "boxes", "of all photos; fewer show a network nothing")
+    photo_boxes_max: int = _row(
+        2000, "boxes", "of one photo; more cannot be told from each other at the sizes that networks see"
+    )
+    boxes_max: int = _row(500_000, "boxes", "of all photos; 100 MB in memory")
+    label_bytes: int = _row(
+        64 * MIB, "bytes", "of all label files together; read into memory, where they take ten times as much"
+    )
     broken_percent: int = _row(20, "percent", "more than that is no accident but a wrong export")
     minutes_default: int = _row(60, "minutes", "long enough to tune, short enough to wait for")
     minutes_min: int = _row(2, "minutes", "one small network, its head and the report")

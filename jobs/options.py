@@ -9,7 +9,7 @@ from typing import Any
 from jobs.errors import UserError
 from jobs.flat import Flat
 from jobs.limits import Limits
-from jobs.tasks import TASKS
+from jobs.tasks import live_tasks
 
 CANDIDATES = (
     "vgg16",
@@ -49,7 +49,7 @@ class Options(Flat):
     mirror: bool = True  # true: photos may be flipped left to right in training
     from_scratch: bool = False  # true: small networks without pretrained weights are candidates too
     seed: int = 0
-    task: str = ""  # a name in TASKS; empty = recognised by the files in the zip
+    task: str = ""  # a name in jobs/tasks.py; empty = recognised by the files in the zip
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values for a record, a report or a POST.
@@ -125,7 +125,7 @@ def _exports(name: str, value: object, limits: Limits) -> tuple[str, ...]:
 
 
 def _task(name: str, value: object, limits: Limits) -> str:
-    return "" if value == "" else _one_of(tuple(TASKS))(name, value, limits)
+    return "" if value == "" else _one_of(live_tasks())(name, value, limits)
 
 
 def _trials(name: str, value: object, limits: Limits) -> int | None:

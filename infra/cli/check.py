@@ -57,7 +57,7 @@ def _speak_anything() -> None:
 def _told(path: str, said: Verdict) -> str:
     code = f" ({said.code})" if said.code else ""
     lines = [f"{clean(path)}: {said.verdict}{code}", f"  {clean(said.message)}"]
-    lines += [f"  {clean(name)}: {count:,} photos" for name, count in said.classes]
+    lines += [f"  {clean(name)}: {count:,} {said.unit}" for name, count in said.classes]
     lines += [f"  left out: {skip.name} {skip.reason}" for skip in said.skipped[:SKIPPED_SHOWN]]
     if len(said.skipped) > SKIPPED_SHOWN:
         lines.append(f"  ... and {len(said.skipped) - SKIPPED_SHOWN} more")

@@ -9,14 +9,14 @@ import hashlib
 import os
 import resource
 import signal
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 from vm_worker.intake import near_duplicates
 from vm_worker.intake.arrays import Pixels
-from vm_worker.intake.extents import DamagedEntry, Extent
-from vm_worker.intake.images import BadImage, NotAnImage, read_squares
+from vm_worker.intake.extents import DamagedEntry, Extent, Shape
+from vm_worker.intake.images import BadImage, NotAnImage, read_measured
 
 # Pixels a side of the picture that duplicates are found by. It is fixed, so that the split does not depend on the sizes
 # that a run decodes. It is a multiple of the thumbnail's side, and the most common input size of the networks, so that
@@ -51,6 +51,7 @@ class Reply:
     content: str = ""  # SHA-256 of the file's bytes, hex
     pixels: str = ""  # digest of the decoded picture, hex
     thumbnail: bytes = b""  # 32 x 32 grey
+    shape: Shape = field(default_factory=lambda: Shape(0, 0))  # of the photo; without pixels where it cannot be used
     fault: str | None = None  # a fault of this machine, such as a full disk
 
 
@@ -71,12 +72,12 @@ def decode(task: DecodeTask) -> Reply:
 def _decode(task: DecodeTask) -> Reply:
     data = task.extent.read()
     sizes = (FINGERPRINT_SIZE, *(target.size for target in task.targets))
-    fingerprint, *squares = read_squares(data, sizes, task.pixels_max)
+    (fingerprint, *squares), shape = read_measured(data, sizes, task.pixels_max)
     for target, square in zip(task.targets, squares, strict=True):
         _write(target, square)
     pixels = hashlib.blake2b(fingerprint.tobytes(), digest_size=16).hexdigest()
     grey = near_duplicates.thumbnail(fingerprint).tobytes()
-    return Reply(content=hashlib.sha256(data).hexdigest(), pixels=pixels, thumbnail=grey)
+    return Reply(content=hashlib.sha256(data).hexdigest(), pixels=pixels, thumbnail=grey, shape=Shape(*shape))
 
 
 def _write(target: Target, square: Pixels) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar, runtime_checkable
 
 from jobs.errors import UserError
 from jobs.limits import Limits
@@ -28,6 +28,15 @@ BROKEN_NAMED = 5  # broken photos named in a refusal; the report names more
 S = TypeVar("S", bound=Survey)
 T = TypeVar("T", bound=Truth)
 Place = Callable[[int], Target]  # gives the place of a photo's square, by the photo's index
+
+
+@runtime_checkable
+class Divides(Protocol):
+    """A survey whose photos are not divided as usual."""
+
+    def divide(self, kept: Sequence[int], rows: SplitRows, seed: int) -> Split:
+        """Assign a part to each photo of `rows`, which are those with the indices `kept` in the survey."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -98,7 +107,7 @@ def open_photos(
             raise too_large(f"Reading the photos takes more than {limits.intake_minutes} minutes.")
         if done % step == 0 or done == len(tasks):
             progress(done / len(tasks), f"{done:,} of {len(tasks):,} photos read")
-    return Opened(survey, tuple(replies))
+    return Opened(survey.measured([reply.shape for reply in replies]), tuple(replies))
 
 
 def examine(opened: Opened[S], annotations: Annotations[S, T], seed: int, limits: Limits) -> Examined[T]:
@@ -111,9 +120,8 @@ def examine(opened: Opened[S], annotations: Annotations[S, T], seed: int, limits
     photos = [_digests(number_of[survey.photos[index].stratum], opened.replies[index]) for index in kept]
     groups = group(photos)
     duplicates = groups.duplicates(survey.strata)
-    split = divide(
-        SplitRows(survey.strata, photos, groups.numbers, [survey.photos[index].part for index in kept]), seed, limits
-    )
+    rows = SplitRows(survey.strata, photos, groups.numbers, [survey.photos[index].part for index in kept])
+    split = survey.divide(kept, rows, seed) if isinstance(survey, Divides) else divide(rows, seed, limits)
     conflicts, cautions = annotations.conflicts(survey, kept, groups.exact), annotations.cautions(counts, limits)
     warnings = (*survey.warnings, *split.warnings, *conflicts, *_plain(duplicates), *cautions)
     return Examined(tuple(kept), annotations.truth(survey, kept), groups.numbers, split, warnings, duplicates)

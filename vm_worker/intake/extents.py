@@ -1,4 +1,4 @@
-"""Read a photo's bytes from a zip or a folder, without trusting the declared size."""
+"""Read a photo's bytes from a zip or a folder, without trusting the declared size; and what its shape is."""
 
 from __future__ import annotations
 
@@ -6,7 +6,12 @@ import zipfile
 import zlib
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from jobs.errors import ModelmailError
+
+LYING = (5, 6, 7, 8)  # EXIF orientations that exchange width and height
 
 
 class DamagedEntry(ModelmailError):
@@ -39,6 +44,23 @@ class Extent:
             raise DamagedEntry("is damaged")
         return data
 
+    def beginning(self, size: int) -> bytes:
+        """Read and unpack the first `size` bytes alone, unchecked. Raises DamagedEntry, and OSError as `read` does."""
+        try:
+            with open(self.path, "rb") as file:
+                file.seek(self.offset)
+                packed = file.read(min(self.packed, 2 * size + 1024))  # more than `size` where it does not compress
+        except OSError as error:
+            if self.crc is None:
+                raise DamagedEntry("cannot be opened") from error
+            raise
+        if self.method != zipfile.ZIP_DEFLATED:
+            return packed[:size]
+        try:
+            return zlib.decompressobj(-zlib.MAX_WBITS).decompress(packed, size)
+        except zlib.error as error:
+            raise DamagedEntry("is damaged") from error
+
     def _inflated(self, packed: bytes) -> bytes:
         inflater = zlib.decompressobj(-zlib.MAX_WBITS)
         try:
@@ -49,3 +71,40 @@ class Extent:
         if not inflater.eof:
             raise DamagedEntry("is damaged")
         return data
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The size of a photo in pixels, and its EXIF orientation."""
+
+    width: int  # as stored
+    height: int
+    orientation: int = 1  # 2 to 8: to be turned or flipped; everything else: upright
+
+    @property
+    def stored(self) -> tuple[int, int]:
+        """The width and height of the stored photo."""
+        return self.width, self.height
+
+    @property
+    def upright(self) -> tuple[int, int]:
+        """The width and height of the photo turned upright."""
+        return (self.height, self.width) if self.orientation in LYING else (self.width, self.height)
+
+    def turn(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return points (n, 2) of the stored photo as points of the photo turned upright.
+
+        The turns are those of the EXIF standard, 2.3, tag 274.
+        """
+        x, y = points[:, 0], points[:, 1]
+        right, down = self.width - x, self.height - y
+        turned = {
+            2: (right, y),
+            3: (right, down),
+            4: (x, down),
+            5: (y, x),
+            6: (down, x),
+            7: (down, right),
+            8: (y, right),
+        }
+        return np.stack(turned.get(self.orientation, (x, y)), axis=1)

@@ -65,17 +65,35 @@ def read_squares(data: bytes, sizes: Sequence[int], pixels_max: int = Limits.ima
 
     It decodes once for all sizes for which JPEG's draft mode gives the same size.
     """
+    return read_measured(data, sizes, pixels_max)[0]
+
+
+def read_measured(
+    data: bytes, sizes: Sequence[int], pixels_max: int = Limits.image_pixels
+) -> tuple[list[NDArray[np.uint8]], tuple[int, int, int]]:
+    """Decode one file as `read_squares` does; `sizes` has one size at least. Raises BadImage.
+
+    Also return the photo's width and height as stored, and its EXIF orientation.
+    """
     decoded: dict[tuple[int, int], Image.Image] = {}
     squares: dict[int, NDArray[np.uint8]] = {}
     with _reasons():
         for size in dict.fromkeys(sizes):
             image = _opened(data, pixels_max)
+            stored = image.size
             _draft(image, size)
             drafted = image.size
             if drafted not in decoded:
                 decoded[drafted] = _upright_rgb(image)
             squares[size] = _squash(decoded[drafted], size)
-    return [squares[size] for size in sizes]
+        shape = (*stored, _orientation(image) or 1)
+    return [squares[size] for size in sizes], shape
+
+
+def read_upright(data: bytes, pixels_max: int = Limits.image_pixels) -> NDArray[np.uint8]:
+    """Decode one file to (height, width, 3) uint8 RGB at its full size, turned upright by EXIF. Raises BadImage."""
+    with _reasons():
+        return np.asarray(_upright_rgb(_opened(data, pixels_max)))
 
 
 def to_square(image: Image.Image, size: int) -> NDArray[np.uint8]:

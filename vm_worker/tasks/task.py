@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
 
+from jobs.errors import UserError
 from jobs.job import Stage
-from jobs.tasks import TASKS
+from jobs.tasks import TASKS, live_tasks
 from vm_worker.as_json import AsJson
 from vm_worker.evaluation.judge import Judge
 from vm_worker.exports.agreement import Agreement
@@ -46,9 +47,12 @@ def recognised(found: Sequence[Found], wanted: str = "") -> Task:
     """Return the task that is wanted by name, or the first whose annotations recognise these files.
 
     The tasks are asked in the order of jobs/tasks.py; the last one recognises everything. Raises KeyError for an
-    unknown name.
+    unknown name, and UserError `labels_unsupported` for files of a task that is not live and not wanted by name.
     """
     if wanted:
         return load(wanted)
-    tasks = [load(name) for name in TASKS]
+    for row in TASKS.values():
+        if not row.live and import_module(f"{row.package}.recognition").recognises(found):
+            raise UserError("labels_unsupported", f"These are photos for {row.title}.")
+    tasks = [load(name) for name in live_tasks()]
     return next((task for task in tasks if task.annotations.recognises(found)), tasks[-1])

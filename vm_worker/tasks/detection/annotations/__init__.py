@@ -1,0 +1,1 @@
+"""The formats in which annotation tools export boxes: one reader each. Everything here reads untrusted files."""
