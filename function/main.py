@@ -138,7 +138,7 @@ class _Lazy:
             if self._app is None:
                 settings = Settings.from_env()
                 logformat.begin(settings.log_format, settings.project)
-                keep_out(settings.secret, settings.sendgrid_key)
+                keep_out(*settings.secrets)
                 self._app = build(settings)
             return self._app
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from jobs.limits import Limits
 
+MAILERS = ("sendgrid", "smtp")  # the first is the default
 SECRET_LEAST = 16  # characters; the documents advise 32 random bytes
 
 
@@ -23,6 +24,10 @@ class Settings:
     storage_url: str = ""  # address of the emulator; empty = Google
     signing_key: str = ""  # key file of a service account; empty = IAM signs
     iam_url: str = "https://iamcredentials.googleapis.com"
+    mailer: str = "sendgrid"  # sendgrid, or smtp
+    smtp_url: str = ""  # smtp://host:port or smtps://host:port
+    smtp_user: str = ""  # empty: no login
+    smtp_password: str = field(default="", repr=False)
     sendgrid_key: str = field(default="", repr=False)
     sendgrid_url: str = "https://api.sendgrid.com"
     sender: str = ""
@@ -59,6 +64,11 @@ class Settings:
             if not (value.strip() if isinstance(value, str) else value):
                 raise ValueError(f"MODELMAIL_{name.upper()} must be set")
 
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Return the texts that no log may hold; some may be empty."""
+        return self.secret, self.sendgrid_key, self.smtp_password
+
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> Settings:
         """Read `MODELMAIL_*`. Raises ValueError that names the wrong variable."""
@@ -66,6 +76,7 @@ class Settings:
         return cls(
             **{name: _text(env, name, default) for name, default in _TEXTS.items()},
             secret=_secret(env),
+            mailer=_mailer(env),
             allowed_addresses=_globs(env.get("MODELMAIL_ALLOWED_ADDRESSES", "")),
             download_weights=env.get("MODELMAIL_DOWNLOAD_WEIGHTS", "0") == "1",
             telemetry_url=_web_address(env, "TELEMETRY_URL"),
@@ -90,6 +101,9 @@ _TEXTS = {
     "storage_url": "",
     "signing_key": "",
     "iam_url": Settings.iam_url,
+    "smtp_url": "",
+    "smtp_user": "",
+    "smtp_password": "",
     "sendgrid_key": "",
     "sendgrid_url": Settings.sendgrid_url,
     "sender": "",
@@ -115,6 +129,13 @@ def _secret(env: Mapping[str, str]) -> str:
     value = env.get("MODELMAIL_SECRET", "")
     if 0 < len(value) < SECRET_LEAST:
         raise ValueError(f"MODELMAIL_SECRET must have at least {SECRET_LEAST} characters: who guesses it deletes jobs")
+    return value
+
+
+def _mailer(env: Mapping[str, str]) -> str:
+    value = env.get("MODELMAIL_MAILER", MAILERS[0])
+    if value not in MAILERS:
+        raise ValueError(f"MODELMAIL_MAILER must be one of {', '.join(MAILERS)}, not {value[:40]!r}")
     return value
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from jobs import logformat, telemetry
 from jobs.installation import open_postman, open_queue
 from jobs.logs import keep_out
-from jobs.mail.mailers import NEEDED
+from jobs.mail import mailers
 from jobs.settings import Settings
 from jobs.storage import providers
 from vm_worker.attempt import Attempt
@@ -61,13 +61,14 @@ def main(launch: Launch = Attempt) -> int:
     try:
         settings = Settings.from_env()
         providers.provider(settings)  # a wrong address is reported in the same way as any wrong setting
-        settings.require("public_url", "secret", *NEEDED)
+        settings.require("public_url", "secret")
+        mailers.check(settings)
         logformat.begin(settings.log_format, settings.project)
     except ValueError as error:
         logging.basicConfig()
         log.error("%s", error)
         return 2
-    keep_out(settings.secret, settings.sendgrid_key)
+    keep_out(*settings.secrets)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())

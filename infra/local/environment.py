@@ -46,6 +46,7 @@ def children_env(place: Place, given: Mapping[str, str] | None = None) -> dict[s
     decided = {
         "MODELMAIL_PUBLIC_URL": place.function_url,
         "MODELMAIL_STORAGE_URL": place.storage_url,
+        "MODELMAIL_MAILER": "sendgrid",  # the mailbox speaks its API, and no mail leaves this machine
         "MODELMAIL_SENDGRID_URL": place.mailbox_url,
         "MODELMAIL_SENDGRID_KEY": "SG.local",  # the mailbox wants a key, any key
         "MODELMAIL_SIGNING_KEY": str(place.signing_key),

@@ -13,7 +13,7 @@ from typing import Protocol
 from jobs.errors import ModelmailError, Transient
 
 # Without a limit: at 78 characters, a long List-Unsubscribe becomes an encoded word, which no program reads as a link.
-LINES = SMTP.clone(max_line_length=998)
+LINES = SMTP.clone(max_line_length=998, cte_type="7bit")  # not every mail server takes 8 bits
 
 
 class Misconfigured(Transient):
@@ -111,6 +111,11 @@ def to_message(mail: Mail) -> EmailMessage:
         cid = f"<{picture.cid}>"
         html.add_related(picture.data, "image", "png", cid=cid, filename=picture.filename, disposition="inline")
     return message
+
+
+def without_addresses(answer: str) -> str:
+    """Return a provider's answer for a log: on one line, shortened, and without addresses."""
+    return re.sub(r"\S+@\S+", "(address)", " ".join(answer.split()))[:200]
 
 
 def cids(html: str) -> set[str]:

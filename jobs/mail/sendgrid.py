@@ -5,14 +5,13 @@ from __future__ import annotations
 import base64
 import http.client
 import logging
-import re
 
 import sendgrid
 from python_http_client.exceptions import HTTPError
 from sendgrid.helpers import mail as parts
 
 from jobs.errors import Transient
-from jobs.mail.message import Mail, Misconfigured, Undeliverable
+from jobs.mail.message import Mail, Misconfigured, Undeliverable, without_addresses
 
 NOT_ACCEPTED = (401, 403)  # a wrong or an ended key, one that may not send, or a sender that is not verified
 TOO_MANY_REQUESTS = 429
@@ -93,6 +92,5 @@ def _no_tracking() -> parts.TrackingSettings:
 
 
 def _reason(error: HTTPError) -> str:
-    """Return the provider's message for a log, shortened and without addresses."""
     body = error.body if isinstance(error.body, bytes) else b""
-    return re.sub(r"\S+@\S+", "(address)", body.decode(errors="replace"))[:200]
+    return without_addresses(body.decode(errors="replace"))

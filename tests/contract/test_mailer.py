@@ -15,6 +15,7 @@ from jobs.mail.mailers import open_mailer
 from jobs.mail.message import FileMailer, ListMailer, Mailer, to_message
 from jobs.settings import Settings
 from tests.unit.mail.letters import PNG, error_mail, report_mail
+from tests.unit.mail.mail_servers import Kept, running_server
 from tests.unit.mail.mailboxes import KEY, running_mailbox
 from tests.unit.report import samples
 from vm_worker import report
@@ -48,13 +49,18 @@ def _plain(message: EmailMessage, subtype: str) -> str:
     return str(body.get_content()).replace("\r\n", "\n").strip()
 
 
-@pytest.fixture(params=["memory", "files", "sendgrid"])
+@pytest.fixture(params=["memory", "files", "sendgrid", "smtp"])
 def post(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Post]:
     if request.param == "memory":
         kept = ListMailer()
         yield Post(kept, lambda: [_parsed(to_message(mail).as_bytes()) for mail in kept.sent])
     elif request.param == "files":
         yield Post(FileMailer(tmp_path), lambda: _filed(tmp_path))
+    elif request.param == "smtp":
+        received = Kept()
+        with running_server(received) as port:
+            settings = Settings(mailer="smtp", smtp_url=f"smtp://127.0.0.1:{port}", sender="m@example.org")
+            yield Post(open_mailer(settings, 5), received.messages)
     else:
         with running_mailbox(tmp_path) as url:
             settings = Settings(sendgrid_key=KEY, sendgrid_url=url, sender="m@example.org")

@@ -41,6 +41,7 @@ def test_every_setting_can_be_given() -> None:
         ("HOURLY_PRICE", ""),
         ("LIMIT_ZIP_BYTES", "2GiB"),
         ("TELEMETRY_URL", "collector:4318"),
+        ("MAILER", "post"),
     ],
 )
 def test_a_bad_value_names_its_variable(name: str, value: str) -> None:
