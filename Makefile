@@ -85,7 +85,7 @@ cloud: dev ## The cloud files against the provider's own schema, and by checkov.
 	.venv-cloud/bin/python -m pytest -c /dev/null --rootdir . --noconftest -p no:cacheprovider tests/cloud/test_schema.py
 	.venv-checkov/bin/checkov --directory infra/gcp --framework terraform --quiet --compact --skip-download
 
-deploy: dev ## Everything to your Google Cloud project: PROJECT= REGION= SENDER= ALLOWED= SENDGRID_KEY=
+deploy: dev ## Everything to your Google Cloud project: PROJECT= REGION= SENDER= ALLOWED= SENDGRID_KEY=|SMTP_PASSWORD=
 	@PROJECT="$(PROJECT)" REGION="$(REGION)" SENDER="$(SENDER)" ALLOWED="$(ALLOWED)" PYTHON=$(BIN)/python infra/deploy.sh deploy
 
 destroy: dev ## Remove all of it: PROJECT= REGION=

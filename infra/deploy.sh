@@ -45,9 +45,9 @@ quoted() {
 
 # A value is added once; afterwards it is the project's own business: gcloud secrets versions add.
 secret() {
-  local name=$1 value=$2
+  local name=$1 value=$2 given=${3:-}
   if [ -z "$(gcloud secrets versions list "$name" --project "$PROJECT" --limit 1 --format 'value(name)')" ]; then
-    [ -n "$value" ] || fail "Give SENDGRID_KEY=... for the first deployment."
+    [ -n "$value" ] || fail "Give $given=... for the first deployment."
     printf '%s' "$value" | gcloud secrets versions add "$name" --project "$PROJECT" --data-file -
   fi
 }
@@ -62,9 +62,12 @@ deploy() {
     --project "$PROJECT"
   "${TERRAFORM[@]}" init -input=false
   "${TERRAFORM[@]}" apply "${STATE[@]}" "${vars[@]}" \
-    -target=google_secret_manager_secret.secret -target=google_secret_manager_secret.sendgrid
+    -target=google_secret_manager_secret.secret -target=google_secret_manager_secret.mail
   secret modelmail-secret "$("$PYTHON" -c 'import secrets; print(secrets.token_urlsafe(32), end="")')"
-  secret modelmail-sendgrid-key "${SENDGRID_KEY:-}"
+  case ${TF_VAR_mailer:-sendgrid} in
+    smtp) secret modelmail-smtp-password "${SMTP_PASSWORD:-}" SMTP_PASSWORD ;;
+    *) secret modelmail-sendgrid-key "${SENDGRID_KEY:-}" SENDGRID_KEY ;;
+  esac
   "${TERRAFORM[@]}" apply "${STATE[@]}" "${vars[@]}"
   [ -n "${TF_VAR_billing_account:-}" ] ||
     printf '%s\n' "No budget alert was made: TF_VAR_billing_account names the account that pays." >&2

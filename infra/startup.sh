@@ -89,11 +89,13 @@ write_environment() {
       case $secret in
         */modelmail-secret) name=MODELMAIL_SECRET ;;
         */modelmail-sendgrid-key) name=MODELMAIL_SENDGRID_KEY ;;
+        */modelmail-smtp-password) name=MODELMAIL_SMTP_PASSWORD ;;
         *) say "an unknown secret: $secret" && exit 1 ;;
       esac
       value=$(secret "$secret") ||
         { say "the secret $secret cannot be used: it is not readable, empty, or of several lines" && exit 1; }
-      printf '%s=%s\n' "$name" "$value" >>"$RUN_DIR/env"
+      value=${value//\\/\\\\} # systemd reads the quotes and backslashes of a value
+      printf '%s="%s"\n' "$name" "${value//\"/\\\"}" >>"$RUN_DIR/env"
     done
   )
 }

@@ -38,9 +38,9 @@ resource "google_cloudfunctions2_function" "front" {
       version    = "latest"
     }
     secret_environment_variables {
-      key        = "MODELMAIL_SENDGRID_KEY"
+      key        = local.mail.setting
       project_id = var.project
-      secret     = google_secret_manager_secret.sendgrid.secret_id
+      secret     = google_secret_manager_secret.mail.secret_id
       version    = "latest"
     }
   }
@@ -50,6 +50,10 @@ resource "google_cloudfunctions2_function" "front" {
       condition     = var.allow_everyone || !contains(var.allowed_addresses, "*")
       error_message = "Everybody (*) may submit only with allow_everyone = true: strangers would spend this project's money."
     }
+    precondition {
+      condition     = var.mailer != "smtp" || (var.smtp_url != "" && var.smtp_user != "")
+      error_message = "With mailer = smtp, smtp_url and smtp_user must be given."
+    }
   }
 
   depends_on = [
@@ -58,7 +62,7 @@ resource "google_cloudfunctions2_function" "front" {
     google_project_iam_member.builder_source,
     google_project_service.needed,
     google_secret_manager_secret_iam_member.function_secret,
-    google_secret_manager_secret_iam_member.function_sendgrid,
+    google_secret_manager_secret_iam_member.function_mail,
   ]
 }
 

@@ -22,12 +22,22 @@ locals {
   }
   machine = local.machines[var.gpu]
 
-  # What both sides are told. MODELMAIL_SECRET and MODELMAIL_SENDGRID_KEY come from Secret Manager.
+  # The mailer's secret, and the setting that it is.
+  mailers = {
+    sendgrid = { secret = "modelmail-sendgrid-key", setting = "MODELMAIL_SENDGRID_KEY" }
+    smtp     = { secret = "modelmail-smtp-password", setting = "MODELMAIL_SMTP_PASSWORD" }
+  }
+  mail = local.mailers[var.mailer]
+
+  # What both sides are told. MODELMAIL_SECRET and the mailer's secret come from Secret Manager.
   settings = {
     MODELMAIL_EMAILS_BUCKET   = local.buckets.emails
     MODELMAIL_DATASETS_BUCKET = local.buckets.datasets
     MODELMAIL_MODELS_BUCKET   = local.buckets.models
     MODELMAIL_PUBLIC_URL      = local.url
+    MODELMAIL_MAILER          = var.mailer
+    MODELMAIL_SMTP_URL        = var.smtp_url
+    MODELMAIL_SMTP_USER       = var.smtp_user
     MODELMAIL_SENDER          = var.sender
     MODELMAIL_OPERATOR        = local.operator
     MODELMAIL_LOG_FORMAT      = "json"

@@ -54,7 +54,7 @@ resource "google_compute_instance_template" "worker" {
     modelmail-unit         = "gs://${google_storage_bucket.code.name}/${google_storage_bucket_object.unit.name}"
     modelmail-ops-agent    = tostring(var.ops_agent)
     modelmail-gpu          = tostring(var.gpu != "none")
-    modelmail-secrets      = "${google_secret_manager_secret.secret.id} ${google_secret_manager_secret.sendgrid.id}"
+    modelmail-secrets      = "${google_secret_manager_secret.secret.id} ${google_secret_manager_secret.mail.id}"
     modelmail-settings = join("\n", [for name, value in merge(local.settings, {
       MODELMAIL_METADATA_URL     = "http://metadata.google.internal"
       MODELMAIL_DOWNLOAD_WEIGHTS = "1"

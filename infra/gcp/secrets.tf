@@ -8,8 +8,9 @@ resource "google_secret_manager_secret" "secret" {
   depends_on = [google_project_service.needed]
 }
 
-resource "google_secret_manager_secret" "sendgrid" {
-  secret_id = "modelmail-sendgrid-key"
+# Of the mail provider: SendGrid's key, or the password of the mail server.
+resource "google_secret_manager_secret" "mail" {
+  secret_id = local.mail.secret
   replication {
     auto {}
   }
@@ -22,8 +23,8 @@ resource "google_secret_manager_secret_iam_member" "function_secret" {
   member    = google_service_account.function.member
 }
 
-resource "google_secret_manager_secret_iam_member" "function_sendgrid" {
-  secret_id = google_secret_manager_secret.sendgrid.id
+resource "google_secret_manager_secret_iam_member" "function_mail" {
+  secret_id = google_secret_manager_secret.mail.id
   role      = "roles/secretmanager.secretAccessor"
   member    = google_service_account.function.member
 }
@@ -34,8 +35,8 @@ resource "google_secret_manager_secret_iam_member" "worker_secret" {
   member    = google_service_account.worker.member
 }
 
-resource "google_secret_manager_secret_iam_member" "worker_sendgrid" {
-  secret_id = google_secret_manager_secret.sendgrid.id
+resource "google_secret_manager_secret_iam_member" "worker_mail" {
+  secret_id = google_secret_manager_secret.mail.id
   role      = "roles/secretmanager.secretAccessor"
   member    = google_service_account.worker.member
 }

@@ -19,6 +19,28 @@ variable "sender" {
   type        = string
 }
 
+variable "mailer" {
+  description = "How mail is sent: sendgrid, or smtp through a mail server of yours."
+  type        = string
+  default     = "sendgrid"
+  validation {
+    condition     = contains(["sendgrid", "smtp"], var.mailer)
+    error_message = "One of sendgrid, smtp."
+  }
+}
+
+variable "smtp_url" {
+  description = "The mail server: smtp://host:587 (STARTTLS) or smtps://host:465 (TLS). Google lets nothing out by port 25."
+  type        = string
+  default     = ""
+}
+
+variable "smtp_user" {
+  description = "The login at the mail server."
+  type        = string
+  default     = ""
+}
+
 variable "operator" {
   description = "Who is told when a job fails; empty: the sender."
   type        = string

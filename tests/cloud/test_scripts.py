@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import stat
 import subprocess
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-INFRA = Path(__file__).parents[2] / "infra"
+from tests.cloud.machine import INFRA, Machine
+
 METADATA = {
     "wheel": "gs://code/abc/modelmail-0.1.0-py3-none-any.whl",
     "constraints": "gs://code/def/constraints.txt",
@@ -22,42 +21,6 @@ METADATA = {
     "ops-agent": "false",
     "gpu": "true",
 }
-
-
-@dataclass
-class Machine:
-    """A folder that stands for the machine, and programs that only note how they were called."""
-
-    root: Path
-
-    def __post_init__(self) -> None:
-        self.bin = self.root / "bin"
-        self.bin.mkdir(parents=True)
-        self.calls = self.root / "calls"
-        self.calls.touch()
-        (self.root / "etc/systemd/system").mkdir(parents=True)
-        (self.root / "var/lib").mkdir(parents=True)
-
-    def program(self, name: str, script: str = "") -> None:
-        """A recorder; `script` runs after the note."""
-        path = self.bin / name
-        path.write_text(f'#!/bin/bash\necho "{name} $*" >>"{self.calls}"\n{script}\n')
-        path.chmod(0o755)
-
-    def run(self, script: str, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
-        """The real script, among the recorders."""
-        path = f"{self.bin}:{os.environ['PATH']}"
-        return subprocess.run(
-            [str(INFRA / script), *arguments],
-            env={"PATH": path, "ROOT": str(self.root), "HOME": str(self.root), **env},
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
-
-    def called(self) -> list[str]:
-        """Every call so far, in order."""
-        return self.calls.read_text().splitlines()
 
 
 @pytest.fixture
@@ -114,8 +77,8 @@ def test_startup_gives_the_worker_its_settings_and_secrets_and_nobody_else(vm: M
     assert env.read_text().splitlines() == [
         "MODELMAIL_EMAILS_BUCKET=emails",
         "MODELMAIL_SENDER=models@example.org",
-        "MODELMAIL_SECRET=secret-value",
-        "MODELMAIL_SENDGRID_KEY=sendgrid-value",
+        'MODELMAIL_SECRET="secret-value"',
+        'MODELMAIL_SENDGRID_KEY="sendgrid-value"',
     ]
     assert stat.S_IMODE(env.stat().st_mode) == 0o600
     assert "secret-value" not in ended.stdout + ended.stderr + vm.calls.read_text()
@@ -146,11 +109,23 @@ def test_a_secret_that_cannot_be_read_starts_no_worker(vm: Machine, secret: str,
     assert not [call for call in vm.called() if call.startswith("systemctl")]
 
 
+def test_a_password_of_any_characters_reaches_the_worker_as_it_is(vm: Machine) -> None:
+    vm.program("curl", vm.bin.joinpath("curl").read_text().replace("modelmail-sendgrid-key", "modelmail-smtp-password"))
+    password = r"""a"b\c\\d$e #'`%s;f"""
+    (vm.root / "password").write_text(password)
+    assert _with_secrets(vm, f"*modelmail-smtp-password) cat {vm.root}/password").returncode == 0
+    (line,) = [line for line in (vm.root / "run/modelmail/env").read_text().splitlines() if "SMTP_PASSWORD" in line]
+    # As systemd.exec(5) reads it: in double quotes, a backslash keeps the next of these characters as it is.
+    name, quote, value = line.partition('="')
+    assert (name, quote, line[-1]) == ("MODELMAIL_SMTP_PASSWORD", '="', '"')
+    assert re.sub(r"""\\(["\\`$])""", r"\1", value[:-1]) == password
+
+
 def test_a_secret_is_asked_for_again_before_the_machine_gives_up(vm: Machine) -> None:
     asked = vm.root / "asked"
     busy = f'*modelmail-secret) [ -e {asked} ] || {{ touch {asked}; exit 1; }}; exec gcloud-as-usual "$@"'
     assert _with_secrets(vm, busy).returncode == 0
-    assert "MODELMAIL_SECRET=secret-value" in (vm.root / "run/modelmail/env").read_text().splitlines()
+    assert 'MODELMAIL_SECRET="secret-value"' in (vm.root / "run/modelmail/env").read_text().splitlines()
 
 
 AGENT = "add-google-cloud-ops-agent-repo.sh"
@@ -214,68 +189,6 @@ def test_a_boot_without_metadata_starts_no_worker(vm: Machine) -> None:
     vm.program("curl", "exit 22")
     assert vm.run("startup.sh").returncode != 0
     assert not [call for call in vm.called() if call.startswith("systemctl")]
-
-
-@pytest.fixture
-def desk(tmp_path: Path) -> Machine:
-    """Where somebody deploys from."""
-    machine = Machine(tmp_path / "desk")
-    machine.program("terraform", 'case "$*" in *output*) printf https://front.example ;; esac')
-    machine.program("gcloud", 'case "$*" in *"versions add"*) cat >/dev/null ;; esac')
-    machine.program(
-        "python",
-        f'case "$*" in\n  *infra.package*) touch "{machine.root}/build/function.zip" ;;\n'
-        f'  *wheel*) touch "{machine.root}/build/modelmail-0.1.0-py3-none-any.whl" ;;\n  *) printf made-up ;;\nesac',
-    )
-    return machine
-
-
-WISH = {"PROJECT": "p", "REGION": "europe-west4", "SENDER": "models@example.org", "ALLOWED": "a@b.org,*@c.org"}
-
-
-def _desk(desk: Machine, what: str, **env: str) -> subprocess.CompletedProcess[str]:
-    own = {"BUILD": str(desk.root / "build"), "PYTHON": str(desk.bin / "python")}
-    return desk.run("deploy.sh", what, **own, **env)
-
-
-def test_deploy_builds_makes_the_secrets_first_and_prints_the_address(desk: Machine) -> None:
-    ended = _desk(desk, "deploy", **WISH, SENDGRID_KEY="key")
-    assert ended.returncode == 0, ended.stderr
-    assert ended.stdout.splitlines()[-1] == "https://front.example"
-    applies = [call for call in desk.called() if call.startswith("terraform") and " apply " in call]
-    assert "-target=google_secret_manager_secret.secret" in applies[0] and "-target" not in applies[1]
-    assert '-var=allowed_addresses=["a@b.org","*@c.org"]' in applies[1]
-    assert "-auto-approve" not in "".join(applies)  # a person looks at the plan
-    assert "No budget alert" in ended.stderr
-    added = [call for call in desk.called() if "versions add" in call]
-    assert len(added) == 2 and "key" not in " ".join(call.split("--data-file")[1] for call in added)
-
-
-def test_secrets_that_are_there_are_left_alone(desk: Machine) -> None:
-    desk.program("gcloud", 'case "$*" in *"versions list"*) echo 1 ;; esac')
-    assert _desk(desk, "deploy", **WISH, SENDGRID_KEY="key").returncode == 0
-    assert not [call for call in desk.called() if "versions add" in call]
-
-
-def test_the_mail_providers_key_is_asked_for_once(desk: Machine) -> None:
-    ended = _desk(desk, "deploy", **WISH)
-    assert ended.returncode == 2 and "Give SENDGRID_KEY=" in ended.stderr
-    desk.program("gcloud", 'case "$*" in *"versions list"*) echo 1 ;; esac')
-    assert _desk(desk, "deploy", **WISH).returncode == 0
-
-
-@pytest.mark.parametrize("missing", list(WISH))
-def test_what_is_missing_is_asked_for_by_name(desk: Machine, missing: str) -> None:
-    given = {name: value for name, value in WISH.items() if name != missing}
-    ended = _desk(desk, "deploy", **given, SENDGRID_KEY="key")
-    assert ended.returncode == 2 and f"Give {missing}=" in ended.stderr
-    assert not [call for call in desk.called() if call.startswith("terraform")]
-
-
-def test_destroy_removes_what_deploy_made(desk: Machine) -> None:
-    assert _desk(desk, "destroy", PROJECT="p", REGION="europe-west4").returncode == 0
-    (call,) = [call for call in desk.called() if " destroy " in call]
-    assert "-state=terraform-p.tfstate" in call
 
 
 @pytest.mark.parametrize("script", ["startup.sh", "deploy.sh", "../.ci/run"])

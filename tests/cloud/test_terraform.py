@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 
 from infra.local.stack import make_buckets
-from jobs.settings import Settings
+from jobs.settings import MAILERS, Settings
 from tests.cloud import hcl
 from tests.documents import page
 
 RESOURCES = hcl.load()
 TEXT = "\n".join(path.read_text() for path in sorted(hcl.FOLDER.glob("*.tf")))
 STARTUP = (hcl.FOLDER.parent / "startup.sh").read_text()
+DEPLOY = (hcl.FOLDER.parent / "deploy.sh").read_text()
 UNIT = (hcl.FOLDER.parent / "modelmail-worker.service").read_text()
 
 
@@ -36,14 +37,14 @@ GRANTS = {
     ("function", "bucket models", "custom remover"),
     ("function", "account function", "roles/iam.serviceAccountTokenCreator"),
     ("function", "secret secret", "roles/secretmanager.secretAccessor"),
-    ("function", "secret sendgrid", "roles/secretmanager.secretAccessor"),
+    ("function", "secret mail", "roles/secretmanager.secretAccessor"),
     ("function", "project", "custom machines"),
     ("worker", "bucket emails", "roles/storage.objectUser"),
     ("worker", "bucket datasets", "custom remover"),
     ("worker", "bucket models", "roles/storage.objectUser"),
     ("worker", "bucket code", "roles/storage.objectViewer"),
     ("worker", "secret secret", "roles/secretmanager.secretAccessor"),
-    ("worker", "secret sendgrid", "roles/secretmanager.secretAccessor"),
+    ("worker", "secret mail", "roles/secretmanager.secretAccessor"),
     ("worker", "project", "custom machines"),
     ("worker", "project", "roles/logging.logWriter"),
     ("worker", "project", "roles/monitoring.metricWriter"),
@@ -165,7 +166,8 @@ def test_variables_are_declared_described_and_used() -> None:
 def test_who_may_submit_must_be_said() -> None:
     assert "default" not in hcl.section("variable")["allowed_addresses"]
     (function,) = _kind("google_cloudfunctions2_function").values()
-    (guard,) = function["lifecycle"][0]["precondition"]
+    guard, mail = function["lifecycle"][0]["precondition"]
+    assert "smtp_url" in mail["condition"] and "smtp_user" in mail["condition"]
     assert "allow_everyone" in guard["condition"] and '"*"' in guard["condition"]
 
 
@@ -176,8 +178,20 @@ def test_the_function_is_bounded_and_has_an_account_of_its_own() -> None:
     assert service["service_account_email"] == "${google_service_account.function.email}"
     assert function["build_config"][0]["entry_point"] == "handle"
     secrets = {block["key"] for block in service["secret_environment_variables"]}
-    assert secrets == {"MODELMAIL_SECRET", "MODELMAIL_SENDGRID_KEY"}
+    assert secrets == {"MODELMAIL_SECRET", "${local.mail.setting}"}
     assert not secrets & set(re.findall(r"MODELMAIL_\w+", str(service["environment_variables"])))
+
+
+def test_each_mailer_has_its_secret_which_machines_know_too() -> None:
+    mailers = hcl.section("locals")["mailers"]
+    assert {name: row["setting"] for name, row in mailers.items()} == {
+        "sendgrid": "MODELMAIL_SENDGRID_KEY",
+        "smtp": "MODELMAIL_SMTP_PASSWORD",
+    }
+    assert set(mailers) == set(MAILERS)
+    for row in mailers.values():
+        assert f"*/{row['secret']}) name={row['setting']} ;;" in STARTUP
+        assert f"secret {row['secret']} " in DEPLOY
 
 
 def test_the_sweep_is_called_each_minute_by_an_account_that_can_do_nothing_else() -> None:
