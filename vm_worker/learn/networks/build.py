@@ -20,15 +20,16 @@ IMAGENET_MEAN = (0.485, 0.456, 0.406)  # of red, green and blue in 0..1
 IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
 
 
-def extractor(key: str, weight: WeightFile | None) -> keras.Model:
+def extractor(key: str, weight: WeightFile | None, sides: tuple[int, int] | None = None) -> keras.Model:
     """Build the network of this key: raw RGB (None, s, s, 3) float32 in 0..255 -> pooled features (None, d).
 
-    Its weights are random where `weight` is None. Raises KeyError for a key that no row has.
+    Its weights are random where `weight` is None. `sides` are the height and width of its pictures, where they are
+    not the row's own; a network from scratch has its own always. Raises KeyError for a key that no row has.
     """
     if key in small_rows.ROWS:
         return _from_scratch(key, weight)
     row = CATALOGUE[key]
-    image = keras.Input((row.size, row.size, 3), name="image")
+    image = keras.Input((*(sides or (row.size, row.size)), 3), name="image")
     prepared = _prepared(row, image)
     if row.application:
         base = _only_built_in(_application(row, weight, prepared))

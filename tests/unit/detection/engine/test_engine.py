@@ -1,0 +1,74 @@
+"""The engine on toy squares, with a small network of random weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow
+
+from tests.unit.detection.engine.toys import squares
+from vm_worker.learn.budget import Budget
+from vm_worker.learn.features.activations import OutOfTime
+from vm_worker.tasks.detection.engine import engine
+from vm_worker.tasks.detection.engine.detect import detect
+from vm_worker.tasks.detection.engine.engine import Photos, Progress, TrainedDetector, Workplace
+from vm_worker.tasks.detection.engine.plan import Effort, planned
+from vm_worker.tasks.detection.engine.sides import Sides
+from vm_worker.tasks.detection.engine.training import Recipe
+
+
+@pytest.fixture(autouse=True)
+def eager() -> Iterator[None]:
+    """No graphs: to trace them takes longer than all these steps."""
+    tensorflow.config.run_functions_eagerly(True)
+    yield
+    tensorflow.config.run_functions_eagerly(False)
+
+
+def _base(sides: Sides) -> keras.Model:
+    """Four convolutions in place of a network."""
+    x = image = keras.Input((sides.height, sides.width, 3))
+    for channels in (4, 8, 8, 8, 8):
+        x = keras.layers.Conv2D(channels, 3, strides=2, padding="same", activation="relu")(x)
+    return keras.Model(image, x, name="tiny")
+
+
+def _photos() -> Photos:
+    labels, pixels = squares(10, 0)
+    return Photos(labels, np.arange(6), np.arange(6, 10), lambda row: pixels[row], 2)
+
+
+def _train(folder: Path, told: list[Progress], seconds: float = 600.0) -> TrainedDetector:
+    photos = _photos()
+    plan = planned("tiny", photos.labels, Effort(steps=4, rows=12, inputs=(96,)))
+    plan = replace(plan, recipe=Recipe(2, 1.0, 1e-3))
+    return engine.train(photos, plan, Workplace(folder, _base, Budget.of(seconds), 0, told.append))
+
+
+def test_a_detector_is_trained_and_a_killed_run_goes_on(tmp_path: Path) -> None:
+    told: list[Progress] = []
+    trained = _train(tmp_path, told)
+    assert len(trained.losses) == 2 and trained.losses[1] < trained.losses[0]
+    assert [one.epoch.number for one in told if one.epoch] == [1, 2]
+    assert told[-1].phase == engine.JUDGING
+    _, pixels = squares(1, 5, 96, 80)
+    found = detect(trained.predict, pixels[0], trained.settings)
+    assert (found.scores >= trained.point.threshold).all()
+    assert (found.xyxy[:, [0, 2]] <= 96).all() and (found.xyxy[:, [1, 3]] <= 80).all()
+    assert {type(layer).__module__.partition(".")[0] for layer in trained.model.layers} == {"keras"}
+    again: list[Progress] = []
+    same = _train(tmp_path, again)
+    assert [one for one in again if one.epoch or one.phase == engine.PREPARING] == []  # nothing is done twice
+    assert same.losses == trained.losses
+    for one, other in zip(trained.raw, same.raw, strict=True):
+        np.testing.assert_allclose(one.xyxy, other.xyxy, atol=1e-3)
+
+
+def test_too_little_time_is_told(tmp_path: Path) -> None:
+    with pytest.raises(OutOfTime):
+        _train(tmp_path, [], seconds=0.0)

@@ -1,0 +1,36 @@
+"""The sides of pictures, and the cells into which a detector divides them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from vm_worker.tasks.detection.boxes import Floats
+
+STRIDES = (8, 16, 32)  # input pixels a cell, of the levels from fine to coarse
+
+
+@dataclass(frozen=True)
+class Sides:
+    """The height and width of pictures in pixels; of a network's input multiples of 32."""
+
+    height: int
+    width: int
+
+    def cells(self) -> tuple[tuple[int, int], ...]:
+        """Return the rows and columns of each level."""
+        return tuple((self.height // stride, self.width // stride) for stride in STRIDES)
+
+
+def points(sides: Sides) -> tuple[Floats, Floats]:
+    """Return the centres (n, 2) of all cells, x and y in pixels, and their strides (n,).
+
+    They are in the order of a detector's outputs: levels, rows, columns.
+    """
+    centres, strides = [], []
+    for (rows, columns), stride in zip(sides.cells(), STRIDES, strict=True):
+        y, x = np.meshgrid(np.arange(rows), np.arange(columns), indexing="ij")
+        centres.append((np.stack([x.ravel(), y.ravel()], 1) + 0.5) * stride)
+        strides.append(np.full(rows * columns, stride))
+    return np.concatenate(centres).astype(np.float32), np.concatenate(strides).astype(np.float32)

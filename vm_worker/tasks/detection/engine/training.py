@@ -1,0 +1,171 @@
+"""Train a detector's head on cached maps: AdamW, the rate follows half a cosine, and ends at 0 by the deadline."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from keras import layers
+
+from vm_worker.as_json import AsJson
+from vm_worker.learn.arrays import Floats
+from vm_worker.learn.atomic_files import replacing
+from vm_worker.learn.budget import Budget
+from vm_worker.tasks.detection.boxes import Indices
+from vm_worker.tasks.detection.engine.losses import loss
+from vm_worker.tasks.detection.engine.map_cache import MapCache
+
+BATCH = 8
+WARM_UP = 0.05  # share of all steps in which the rate rises
+DECAY = 0.01  # of the weights, in AdamW
+CLIP = 10.0  # largest norm of all gradients together
+
+
+@dataclass(frozen=True)
+class Recipe(AsJson):
+    """The settings of a training: the paper's genes but for the threshold."""
+
+    epochs: int
+    share: float  # of all views that an epoch goes through, above 0 up to 1
+    rate: float  # AdamW's highest
+
+    def steps(self, rows: int) -> int:
+        """Return the steps of an epoch over so many views."""
+        return max(1, round(rows * self.share / BATCH))
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingData:
+    """The views that a head learns from."""
+
+    maps: MapCache
+    targets: Callable[[int], Floats]  # of a row: (points, 6)
+    rows: int
+    classes: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """The end of an epoch."""
+
+    number: int  # from 1
+    of: int
+    loss: float  # mean of its steps
+
+
+Tell = Callable[[Epoch], None]
+
+
+class HeadTraining:
+    """A training of a head. It goes on where a file of an earlier run of the same digest stopped."""
+
+    def __init__(self, head: keras.Model, data: TrainingData, recipe: Recipe) -> None:
+        self._data, self._recipe = data, recipe
+        self._steps = recipe.steps(data.rows)
+        joined = layers.Concatenate(axis=-1)(head.outputs)
+        self._model = keras.Model(head.inputs, joined)
+        optimizer = keras.optimizers.AdamW(recipe.rate, weight_decay=DECAY, global_clipnorm=CLIP)
+        # Compiled by XLA such a step takes seven times as long on CPUs.
+        self._model.compile(optimizer=optimizer, loss=loss(data.classes), jit_compile=False)
+        optimizer.build(self._model.trainable_variables)
+
+    def run(self, budget: Budget, tell: Tell, kept: Path | None = None, digest: str = "") -> tuple[float, ...]:
+        """Train, and return the loss of each epoch. Where the time is short there are fewer steps.
+
+        After each epoch the state goes to the file `kept`.
+        """
+        losses = self._restored(kept, digest)
+        pace = Pace(self._recipe, self._steps, budget, len(losses))
+        while len(losses) < self._recipe.epochs and not pace.over:
+            losses.append(self._epoch(len(losses), pace))
+            tell(Epoch(len(losses), self._recipe.epochs, losses[-1]))
+            if kept:
+                self._save(kept, digest, losses)
+        return tuple(losses)
+
+    def _epoch(self, number: int, pace: Pace) -> float:
+        random = np.random.default_rng((self._data.seed, number))
+        order = random.permutation(self._data.rows)[: self._steps * BATCH]
+        total, steps = 0.0, 0
+        for maps, targets in self._batches(order):
+            if pace.over:
+                break
+            self._model.optimizer.learning_rate = pace.rate()
+            total += float(self._model.train_on_batch(maps, targets))
+            self._model.reset_metrics()
+            steps += 1
+            pace.step()
+        return total / max(1, steps)
+
+    def _batches(self, order: Indices) -> Iterator[tuple[list[Floats], Floats]]:
+        """Yield full batches; the next one is read while the head learns from this one."""
+        parts = [order[at : at + BATCH] for at in range(0, len(order), BATCH)]
+        parts = [np.resize(part, min(BATCH, len(order))) for part in parts]  # of one length: one graph suffices
+        with ThreadPoolExecutor(1, thread_name_prefix="maps") as reader:
+            coming = reader.submit(self._batch, parts[0])
+            for part in parts[1:]:
+                ready, coming = coming, reader.submit(self._batch, part)
+                yield ready.result()
+            yield coming.result()
+
+    def _batch(self, rows: Indices) -> tuple[list[Floats], Floats]:
+        targets = np.stack([self._data.targets(int(row)) for row in rows])
+        return self._data.maps.batch(rows), targets
+
+    def _save(self, kept: Path, digest: str, losses: list[float]) -> None:
+        values = [np.asarray(one) for one in self._variables()]
+        with replacing(kept) as part, part.open("wb") as file:
+            arrays: dict[str, Any] = {f"v{index}": value for index, value in enumerate(values)}
+            np.savez(file, **arrays, digest=np.array(digest), losses=np.array(losses))
+
+    def _restored(self, kept: Path | None, digest: str) -> list[float]:
+        """Load the state of an earlier run; return the losses of its epochs."""
+        if kept is None or not kept.is_file():
+            return []
+        try:
+            with np.load(kept, allow_pickle=False) as file:
+                if str(file["digest"]) != digest:
+                    return []
+                variables = self._variables()
+                values = [file[f"v{index}"] for index in range(len(variables))]
+                losses = [float(one) for one in file["losses"]]
+        except (OSError, ValueError, KeyError):
+            return []  # of another program's version: begin anew
+        for variable, value in zip(variables, values, strict=True):
+            variable.assign(value)
+        return losses
+
+    def _variables(self) -> list[keras.Variable]:
+        return [*self._model.variables, *self._model.optimizer.variables]
+
+
+class Pace:
+    """How far a training has come, by steps or by time, whichever is more: so the rate is 0 at the deadline."""
+
+    def __init__(self, recipe: Recipe, steps: int, budget: Budget, epochs_done: int) -> None:
+        self._rate, self._total = recipe.rate, recipe.epochs * steps
+        self._done = self._first = epochs_done * steps
+        self._budget, self._seconds = budget, max(budget.remaining(), 1e-6)
+
+    def step(self) -> None:
+        """Note that a step is done."""
+        self._done += 1
+
+    @property
+    def over(self) -> bool:
+        """Return whether the deadline has passed."""
+        return self._budget.over()
+
+    def rate(self) -> float:
+        """Return the rate of the next step."""
+        by_steps, begun = self._done / self._total, self._first / self._total
+        by_time = begun + (1 - begun) * (1 - self._budget.remaining() / self._seconds)
+        rising = min(1.0, (self._done + 1) / (WARM_UP * self._total))
+        return self._rate * rising * 0.5 * (1 + math.cos(math.pi * min(1.0, max(by_steps, by_time))))
