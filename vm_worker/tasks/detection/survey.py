@@ -13,10 +13,12 @@ from jobs.errors import UserError
 from jobs.limits import Limits
 from vm_worker.intake.extents import Shape
 from vm_worker.intake.names import counted, listed
+from vm_worker.intake.split import Split, SplitRows
 from vm_worker.intake.survey import Summary, Survey
 from vm_worker.tasks.detection.annotations.drawn import DrawnPhoto, Mend, told
 from vm_worker.tasks.detection.annotations.placing import Placed, place
 from vm_worker.tasks.detection.boxes import Floats, LabelledPhoto, area, iou
+from vm_worker.tasks.detection.split import Divided, divide
 
 TINY = 6  # pixels across; the smallest of the networks' cells is larger
 SAME = 0.9  # IoU from which two boxes of a class are probably one object
@@ -47,6 +49,17 @@ class LabelledSurvey(Survey):
         labelled = tuple(one.photo for one in placed)
         warnings = (*self.warnings, *told(mended), *_moved(placed), *_doubtful(labelled))
         return replace(self, labelled=labelled, mended=dict(mended), warnings=warnings)
+
+    def divide(self, kept: Sequence[int], rows: SplitRows, seed: int) -> Split:
+        """Assign a part to each photo of `rows`, which are those with the indices `kept` here."""
+        divided = Divided(
+            names=[self.photos[index].name for index in kept],
+            contents=[photo.content for photo in rows.photos],
+            groups=rows.groups.tolist(),
+            boxes=[len(self.labelled[index].boxes) for index in kept],
+            given=rows.given,
+        )
+        return divide(divided, seed)
 
     def summary(self, usable: Sequence[int]) -> Summary:
         """Return the numbers of photos, boxes and classes, and the sizes of the boxes."""

@@ -1,0 +1,37 @@
+"""Which pictures are parts of one photograph, or versions of it, as far as their names tell."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+
+from vm_worker.intake.names import suffix
+
+_VERSION = re.compile(r"\.rf\.[0-9a-f]+$")  # Roboflow's versions of one picture differ there
+_OLD_SUFFIX = re.compile(r"[_.](?:jpe?g|png|bmp|tiff?|webp)$", re.I)
+_NUMBER = re.compile(r"^(?P<photograph>.*\d.*?)[-_ .]+(?:\d+|x\d+|y\d+)(?:[-_ .]+(?:\d+|x\d+|y\d+))?$", re.I)
+
+
+def photographs(names: Sequence[str]) -> tuple[str, ...]:
+    """Return a key for each picture (a path in the upload) that is equal for pictures of one photograph.
+
+    Tiles and frames have names like 12HS0263-105: what stands before the last number, and has a digit itself, names the
+    photograph. A word alone, as in IMG_0001, names a camera. Where all pictures would be one, the names tell nothing.
+    """
+    stems = [_stem(name) for name in names]
+    keys = [found["photograph"] if (found := _NUMBER.match(stem)) else stem for stem in stems]
+    if len(set(keys)) == 1 and len(keys) > 1:
+        return tuple(stems)
+    return tuple(keys)
+
+
+def shared(keys: Sequence[str]) -> int:
+    """Count the photographs with more than one picture."""
+    return sum(count > 1 for count in Counter(keys).values())
+
+
+def _stem(name: str) -> str:
+    base = name.rpartition("/")[2]
+    stem = base.rpartition(".")[0] if suffix(base) else base
+    return _OLD_SUFFIX.sub("", _VERSION.sub("", stem))
