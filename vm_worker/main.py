@@ -76,7 +76,12 @@ def main(launch: Launch = Attempt) -> int:
     leave = Leave(60 * settings.idle_minutes, settings.metadata_url, settings.compute_url)
     log.info("polling every %g s", settings.poll_seconds)
     with scratch_folder(settings.work, f"{socket.gethostname()}-{uuid.uuid4().hex[:6]}") as room:
-        build(settings, stop, room, launch).forever(settings.poll_seconds, leave)
+        try:
+            worker = build(settings, stop, room, launch)
+        except ValueError as error:  # no credentials for the storage
+            log.error("%s", error)
+            return 2
+        worker.forever(settings.poll_seconds, leave)
     return 0
 
 

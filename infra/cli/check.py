@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -20,6 +21,7 @@ from vm_worker.tasks.uploads import verdict
 SKIPPED_SHOWN = 20  # lines for a path on a terminal; --json has them all
 WRONG = 2  # exit status: nothing can be checked here
 INTERRUPTED = 130  # exit status, the one that shells use for Ctrl-C
+MISSING = Verdict(code="not_found", message="There is no file or folder of this name.")
 
 
 def check(paths: Sequence[str | Path], json_lines: bool) -> None:
@@ -42,10 +44,20 @@ def _check(paths: Iterable[str | Path], json_lines: bool, limits: Limits) -> boo
     accepted = True
     with Decoders(1, Bounds.of(limits)) as decoders:  # one process for all paths
         for path in paths:
-            said = verdict(Path(path), limits, decoders)
+            said = MISSING if _missing(path) else verdict(Path(path), limits, decoders)
             accepted = accepted and said.accepted
             typer.echo(json.dumps(said.to_json(str(path))) if json_lines else _told(str(path), said))
     return accepted
+
+
+def _missing(path: str | Path) -> bool:
+    try:
+        os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except (OSError, ValueError):  # opening it says what is wrong
+        return False
+    return False
 
 
 def _speak_anything() -> None:

@@ -10,11 +10,9 @@ import typer
 from infra.cli.operator import operator
 
 DATA = Path("modelmail-data")
-HELP = "Photos in, model out, by email: a trained and tuned Keras model from a zip of class folders."
 
 app = typer.Typer(
     name="modelmail",
-    help=HELP,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
@@ -22,6 +20,23 @@ app = typer.Typer(
 
 Data = Annotated[Path, typer.Option(help="Folder for buckets, mails, models and logs.")]
 Json = Annotated[bool, typer.Option("--json", help="Progress to stderr; the last line of stdout is JSON.")]
+
+
+def _tell_version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(f"modelmail {version('modelmail')}")
+        raise typer.Exit
+
+
+@app.callback()
+def first(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_tell_version, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Photos in, model out, by email: a trained and tuned Keras model from a zip of class folders."""
 
 
 @app.command()

@@ -7,10 +7,12 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 from rich.table import Table
 
 from infra.cli.screen import Screen
+from infra.local.stack import running
 from jobs import operator, wording
 from jobs.errors import ModelmailError, UserError
 from jobs.installation import open_queue
@@ -18,10 +20,11 @@ from jobs.job import Job, Status
 from jobs.queue import Queue
 from jobs.settings import Settings
 
+USUAL_DATA = Path("modelmail-data")  # the default of `modelmail up`
 ENDED = (Status.EXPIRED, Status.DELETED)  # states that only --all shows
 
 
-def show(everything: bool, as_json: bool) -> int:
+def show(everything: bool, as_json: bool, data: Path | None = None) -> int:
     """List the jobs, the newest first; return the exit status."""
 
     def work(queue: Queue, screen: Screen) -> int:
@@ -32,10 +35,10 @@ def show(everything: bool, as_json: bool) -> int:
             sys.stdout.write(json.dumps({"jobs": [vars(row) for row in rows]}) + "\n")
         return 0
 
-    return _with_queue(work, as_json)
+    return _with_queue(work, as_json, data)
 
 
-def act(action: str, job_id: str, as_json: bool) -> int:
+def act(action: str, job_id: str, as_json: bool, data: Path | None = None) -> int:
     """Retry or cancel one job; return the exit status."""
     actions = {"retry": operator.retry, "cancel": operator.cancel}
 
@@ -47,19 +50,38 @@ def act(action: str, job_id: str, as_json: bool) -> int:
             sys.stdout.write(json.dumps(vars(_row(job, queue.clock.now()))) + "\n")
         return 0
 
-    return _with_queue(work, as_json)
+    return _with_queue(work, as_json, data)
 
 
-def _with_queue(work: Callable[[Queue, Screen], int], as_json: bool) -> int:
+def _with_queue(work: Callable[[Queue, Screen], int], as_json: bool, data: Path | None) -> int:
     screen = Screen(to_stderr=as_json)
     try:
-        return work(open_queue(Settings.from_env()), screen)
+        return work(open_queue(_settings(data, screen)), screen)
     except UserError as error:
         screen.say(f"{error.code}: {error.message}")
         return 1
     except (ModelmailError, ValueError, OSError) as error:
         screen.say(f"The buckets cannot be read: {error}")
         return 2
+
+
+def _settings(data: Path | None, screen: Screen) -> Settings:
+    """Return the settings of the installation: of the service that runs with `data`, or of the environment.
+
+    Without either, those of the service that runs with the usual folder. Raises ValueError where there is none.
+    """
+    given = Settings.from_env()
+    if data is None and given != Settings():
+        return given
+    folder = USUAL_DATA if data is None else data
+    found = running(folder)
+    if found is not None:
+        screen.say(f"The service that runs with {folder}:")
+        return found
+    if data is not None:
+        raise ValueError(f"no `modelmail up` runs with {data}")
+    screen.say(f"No `modelmail up` runs with {folder}: asking Google Cloud.")
+    return given
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,8 @@ from vm_worker.intake.images import read_square
 from vm_worker.intake.names import is_litter, may_be_photo
 
 BATCH = 32  # photos in a batch; all batches have one shape, so TensorFlow traces one graph
+KERAS_SUFFIXES = (".h5", ".keras")
+REASON_LENGTH = 120  # characters of a library's message that are shown
 COLUMNS = ("image", "class", "probability", "sure", "error")
 
 
@@ -68,11 +70,15 @@ def run(question: Question) -> int:
         if not path.is_file():
             screen.say(f"There is no {path}.")
             return 2
+    if question.model.suffix not in KERAS_SUFFIXES:
+        screen.say(f"{question.model} is no Keras model. Give the model.h5 or model.keras beside it.")
+        return 2
     hush_tensorflow()
     try:
         network = files.load(question.model)
     except (ValueError, OSError) as error:
-        screen.say(f"{question.model} is no Keras model: {error}")
+        reason = f"it is damaged, or was made by another version of Keras ({_short(str(error))})"
+        screen.say(f"{question.model} cannot be read: {reason}.")
         return 2
     names = labels.read_text(encoding="utf-8").split("\n")
     threshold = _threshold(question)
@@ -84,6 +90,11 @@ def run(question: Question) -> int:
         screen.say("No photos were found there.")
     _print(question, rows)
     return 1 if not rows or any(row.error for row in rows) else 0
+
+
+def _short(reason: str) -> str:
+    line = reason.strip().partition("\n")[0].rstrip(".")
+    return line if len(line) <= REASON_LENGTH else f"{line[:REASON_LENGTH]}..."
 
 
 def predictions(network: Any, labels: Sequence[str], images: Iterable[Path], threshold: float) -> Iterator[Prediction]:

@@ -48,6 +48,9 @@ def run(wish: Wish) -> int:
     if not wish.order.path.exists():
         screen.say(f"There is no {wish.order.path}.")
         return WRONG
+    if not wish.order.url.startswith(("http://", "https://")):
+        screen.say(f"--url must begin with http:// or https://, such as http://{wish.order.url.lstrip('/')}")
+        return WRONG
     status = _refusal(wish, screen) or _journey(wish, screen)
     if wish.as_json:
         sys.stdout.write(json.dumps(status.to_json()) + "\n")

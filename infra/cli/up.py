@@ -23,7 +23,7 @@ def run(data: Path) -> int:
     keep_proxies_out()
     try:
         with Stack(data) as stack:
-            typer.echo(_welcome(stack))
+            typer.echo(welcome(stack))
             sys.stdout.flush()
             while True:
                 stack.check()
@@ -40,10 +40,13 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _welcome(stack: Stack) -> str:
+def welcome(stack: Stack) -> str:
+    """Return the words of the start: the addresses, and how to send photos."""
     most = stack.settings.limits.zip_bytes
     return f"""\
 modelmail is running. Ctrl-C ends it.
+
+  Open this address in a browser and drop photos there:  {stack.function_url}
 
   function  {stack.function_url}
   buckets   {stack.storage_url}
@@ -51,7 +54,7 @@ modelmail is running. Ctrl-C ends it.
   mail      {stack.mail}
   logs      {stack.data / "logs"}
 
-Try it:
+Or from a terminal:
 
   curl -X POST {stack.function_url}/ -H 'Content-Type: application/json' -d '{{"email": "you@example.org"}}'
 

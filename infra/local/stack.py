@@ -22,6 +22,7 @@ from jobs.settings import Settings
 from jobs.storage import gcs
 
 SERVICE_ACCOUNT = "modelmail@local.iam.gserviceaccount.com"
+KEY = "key.json"
 ANSWER_SECONDS = 2.0  # time limit of one request to a server that starts
 
 
@@ -54,17 +55,17 @@ class Stack:
     @property
     def function_url(self) -> str:
         """The address that accepts new jobs."""
-        return f"http://{HOST}:{self._ports().function}"
+        return _url(self._ports().function)
 
     @property
     def storage_url(self) -> str:
         """The address of the bucket emulator."""
-        return f"http://{HOST}:{self._ports().buckets}"
+        return _url(self._ports().buckets)
 
     @property
     def mailbox_url(self) -> str:
         """The address of the mailbox, which accepts mail."""
-        return f"http://{HOST}:{self._ports().mailbox}"
+        return _url(self._ports().mailbox)
 
     @property
     def mail(self) -> Path:
@@ -101,8 +102,8 @@ class Stack:
             (self.data / name).mkdir(parents=True, exist_ok=True)
 
     def _start(self) -> None:
-        key = ensure_key(self.data / "key.json", SERVICE_ACCOUNT)
-        env = children_env(self._place(key), self.given)
+        key = ensure_key(self.data / KEY, SERVICE_ACCOUNT)
+        env = children_env(_place(self.data, self._ports()), self.given)
         try:
             self.settings = Settings.from_env(env)
         except ValueError as error:
@@ -116,16 +117,6 @@ class Stack:
             self._children.start("worker", ["infra.cli.main", "worker"], env)
         mailbox.wait_ready(_answers(self.mailbox_url))
         function.wait_ready(_answers(f"{self.function_url}/health", status=200))
-
-    def _place(self, key: Path) -> Place:
-        return Place(
-            function_url=self.function_url,
-            storage_url=self.storage_url,
-            mailbox_url=self.mailbox_url,
-            work=self.data / "work",
-            signing_key=key,
-            secret=_kept_secret(self.data / "secret"),
-        )
 
     def _buckets_arguments(self, key: Path) -> list[str]:
         where = ["--host", HOST, "--port", str(self._ports().buckets)]
@@ -146,6 +137,32 @@ class Stack:
             raise StackError("The package `function` is not installed.")
         where = ["--host", HOST, "--port", str(self._ports().function)]
         return ["functions_framework", "--target", "handle", "--source", spec.origin, *where]
+
+
+def running(data: Path) -> Settings | None:
+    """Return the settings of the service that runs with this data folder; None where none runs. It starts nothing."""
+    if not (data / "ports.json").exists():
+        return None
+    try:
+        with only_one(data):
+            return None
+    except FolderInUseError:
+        return Settings.from_env(children_env(_place(data.resolve(), remembered(data / "ports.json"))))
+
+
+def _place(data: Path, ports: Ports) -> Place:
+    return Place(
+        function_url=_url(ports.function),
+        storage_url=_url(ports.buckets),
+        mailbox_url=_url(ports.mailbox),
+        work=data / "work",
+        signing_key=data / KEY,
+        secret=_kept_secret(data / "secret"),
+    )
+
+
+def _url(port: int) -> str:
+    return f"http://{HOST}:{port}"
 
 
 def make_buckets(settings: Settings) -> None:

@@ -46,12 +46,22 @@ class GcsPolicy:
 
 
 POLICY = GcsPolicy()
+NO_STORAGE = (
+    "MODELMAIL_STORAGE_URL is not set, and there are no credentials for Google Cloud. Set it to the buckets' address, "
+    "such as http://127.0.0.1:9000, or sign in by `gcloud auth application-default login`"
+)
 
 
 def client(storage_url: str) -> storage.Client:
-    """Return a client of the storage at that URL; an empty URL means Google, with the default credentials."""
+    """Return a client of the storage at that URL; an empty URL means Google, with the default credentials.
+
+    Raises ValueError where Google's credentials are not found.
+    """
     if not storage_url:
-        return storage.Client()
+        try:
+            return storage.Client()
+        except auth_exceptions.DefaultCredentialsError as error:
+            raise ValueError(NO_STORAGE) from error
     return storage.Client(
         project="local", credentials=AnonymousCredentials(), client_options={"api_endpoint": storage_url}
     )

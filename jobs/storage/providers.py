@@ -34,7 +34,7 @@ def provider(settings: Settings) -> Provider:
 
 
 def open_buckets(settings: Settings) -> Buckets:
-    """Open the three buckets of the installation. Raises ValueError as `provider` does."""
+    """Open the three buckets of the installation. Raises ValueError as `provider` does, and without credentials."""
     return provider(settings).buckets(settings)
 
 

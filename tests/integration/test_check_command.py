@@ -78,8 +78,8 @@ def _odd_paths(folder: Path) -> dict[str, tuple[bytes, str]]:
     (undecodable / "cats" / os.fsdecode(b"\xff\xfe.jpg")).write_bytes(b"x")
     rows: list[tuple[str | bytes | Path, str]] = [
         (folder / "pipe", "not_a_zip"), (folder / "socket", "not_a_zip"), ("/dev/zero", "not_a_zip"),
-        ("/dev/null", "not_a_zip"), ("/dev/tty", "not_a_zip"), (folder / "broken", "not_a_zip"),
-        (folder / "circle", "not_a_zip"), (folder / "nothing", "not_a_zip"), ("", "no_class_folders"), (loop, ""),
+        ("/dev/null", "not_a_zip"), ("/dev/tty", "not_a_zip"), (folder / "broken", "not_found"),
+        (folder / "circle", "not_a_zip"), (folder / "nothing", "not_found"), ("", "no_class_folders"), (loop, ""),
         (_deep(folder / "down"), "unsafe_zip"), (folder / "huge.zip", "too_large_zip"), (strange, ""),
         (undecodable, ""), ("x" * 5_000, "not_a_zip"), (folder / CLOSED, "empty_zip"), (sys.executable, "not_a_zip"),
     ]  # fmt: skip

@@ -129,7 +129,7 @@ def test_a_documented_call_exists(name: str, line: str) -> None:
     command = COMMANDS.get(words[0]) if words else None
     if command is None:
         # Words that stand for a command, and the flags that Typer adds to the program itself.
-        assert not words or words[0] in {"COMMAND", "--install-completion"}, (name, line)
+        assert not words or words[0] in {"COMMAND", "--version", "--install-completion"}, (name, line)
         return
     commands = [command, *_named(command, words)]
     flags = {flag for one in commands for parameter in one.params for flag in parameter.opts + parameter.secondary_opts}

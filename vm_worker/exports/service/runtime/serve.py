@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 import platform
+import socket
 import sys
 from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
-from socket import IPPROTO_TCP, TCP_NODELAY
 from typing import TYPE_CHECKING
 
 from vm_worker.exports.service.runtime.bundle import FOLDER, Bundle, from_folder, from_zip
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 MADE_FOR = "made_for.json"
 HOST, PORT = "127.0.0.1", 8080
+PORT_MOST = 65535
 KEEP_ALIVE = 30  # seconds for which an idle connection stays open
 CONNECTIONS = 512  # most connections at the same time; further clients get 503 and may try again
 
@@ -98,6 +99,19 @@ def config(app: Starlette, host: str = HOST, port: int = PORT) -> uvicorn.Config
     )
 
 
+def bound(host: str, port: int) -> socket.socket:
+    """Return a socket at this address. Raises OSError, which names the address, where it cannot be used."""
+    made = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        made.bind((host, port))
+    except (OSError, OverflowError) as error:
+        made.close()
+        reason = getattr(error, "strerror", None) or f"ports go up to {PORT_MOST}"
+        raise OSError(f"{host}:{port} cannot be used ({reason}); choose another --port") from error
+    return made
+
+
 def run(bundle: Bundle, host: str, port: int, threads: int | None = None) -> int:
     """Serve until SIGTERM or Ctrl-C. Raises ValueError for a model that cannot be served, OSError for a used port."""
     import uvicorn
@@ -106,16 +120,16 @@ def run(bundle: Bundle, host: str, port: int, threads: int | None = None) -> int
     from vm_worker.exports.service.runtime.engine import Engine
 
     served = config(build(Engine(bundle.model, bundle.labels, threads), bundle.about), host, port)
-    socket = served.bind_socket()
+    listening = bound(host, port)
     # Head and body of an answer are two packets: without this option the second waits 40 ms for the client's reply
     # (ACK).
-    socket.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     # Clients can connect from here on, which the next message says; uvicorn itself would listen a moment later.
-    socket.listen(served.backlog)
-    where = socket.getsockname()
+    listening.listen(served.backlog)
+    where = listening.getsockname()
     sys.stdout.write(f"listening on http://{where[0]}:{where[1]}\n")
     sys.stdout.flush()
-    uvicorn.Server(served).run(sockets=[socket])
+    uvicorn.Server(served).run(sockets=[listening])
     return 0
 
 
