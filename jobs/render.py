@@ -56,6 +56,7 @@ def _code(text: str) -> Markup:
 
 
 _FILTERS = {
+    "about": wording.about,
     "code": _code,
     "count": wording.count,
     "day": wording.day,

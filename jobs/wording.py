@@ -121,6 +121,16 @@ def seconds(duration: float | None) -> str:
     return _two(*divmod(round(duration / _MINUTE), _MINUTE), "h", "min")
 
 
+def about(duration: float) -> str:
+    """Write an estimate, as coarse as it is: 20 as "less than a minute", 95 as "about 2 minutes"."""
+    minutes = round(duration / _MINUTE)
+    if minutes == 0:
+        return "less than a minute"
+    if minutes < _HOUR / _MINUTE:
+        return f"about {plural(minutes, 'minute')}"
+    return f"about {_two(*divmod(10 * round(minutes / 10), 60), 'h', 'min')}"
+
+
 def size(number: int | None) -> str:
     """Write bytes as "5.4 MB" (of 1,024 x 1,024, as file managers of phones and desktops say)."""
     if number is None:

@@ -97,4 +97,4 @@ def _where(status: StatusAnswer) -> str:
 
 def _left(status: StatusAnswer) -> str:
     seconds = status.remaining_seconds
-    return f"about {wording.seconds(round(seconds))} left" if seconds else ""
+    return f"{wording.about(seconds)} left" if seconds else ""

@@ -79,7 +79,7 @@ def test_the_page_follows_the_job_without_loading_again(page: Page, queue: Queue
     _running(queue, job_id, 0.25)
     expect(page.locator("h1")).to_have_text("Training your model")
     expect(page.locator("#progress")).to_have_attribute("value", "0.25")
-    expect(page.locator("#work")).to_contain_text("About 1 min 40 s left; it was quoted as 4 min")
+    expect(page.locator("#work")).to_contain_text("25 % done, about 2 minutes left; 5 minutes at most in all.")
     expect(page.locator("#candidates")).to_contain_text("72-88 %")
     expect(page.locator("#curve polyline")).to_have_count(2)
     _running(queue, job_id, 0.5, "Tuning")

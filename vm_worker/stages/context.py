@@ -32,7 +32,8 @@ class StageContext:
     def of(cls, spec: Spec, link: Link) -> StageContext:
         """Return the context of an attempt that begins now."""
         began, results = time.monotonic(), CommittedResults()
-        progress = ProgressTeller(link, began, began + spec.seconds)
+        end = began + spec.seconds
+        progress = ProgressTeller(link, end - 60.0 * spec.options.minutes, end)
         inputs = Inputs(spec, results, lambda fraction, text: progress.tell(Stage.INTAKE, fraction, text))
         clock = JobClock(spec, results, inputs, began)
         return cls(spec, link, results, progress, inputs, clock, Quote(clock, progress, spec.hourly_price))

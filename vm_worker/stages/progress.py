@@ -28,7 +28,7 @@ MESSAGES = {
     Stage.EXPORT: "Checking the model files in a clean process",
     Stage.REPORT: "Writing the report",
 }
-LITTLE = 0.02  # share of the bar; before it, the elapsed time does not allow an estimate of the rest
+ALL, NEARLY = 0.999, 0.99  # shares of the bar: at the end, as floats do not quite sum to 1; at most before it
 GAP_SECONDS = 0.5  # seconds between two events of progress
 
 
@@ -45,11 +45,12 @@ class ProgressTeller:
     """A sender of progress events to the worker. Facts that were shown once are repeated with each event."""
 
     def __init__(self, link: Link, began: float, end: float) -> None:
-        """Keep the link; `began` and `end` of the attempt's budget are seconds of the monotonic clock."""
+        """Keep the link; `began`, of the job without its pauses, and `end` are seconds of the monotonic clock."""
         self._link, self._began, self._end = link, began, end
         self._shown = Shown()
         self._told = 0.0
-        self._due = 0.0  # the moment on the monotonic clock at which the job is expected to end; 0: not known yet
+        self._due: float | None = None  # the moment at which the job is expected to end; None: not known yet
+        self._done = 0.0
 
     def show(self, **shown: Any) -> None:
         """Set these fields of `Shown` for the next event and all later ones."""
@@ -68,9 +69,17 @@ class ProgressTeller:
         if now - self._told < GAP_SECONDS and fraction not in (0.0, 1.0):
             return
         self._told = now
-        done = whole(stage, fraction)
-        seconds = remaining(done, now - self._began, self._end - now, self._due - now)
-        self._link.send(ProgressEvent(stage, round(done, 4), message, seconds, **self._shown.to_json()))
+        work, seconds = whole(stage, fraction), self._remaining(now)
+        # By time, once it is known, so that bar and time agree; never back.
+        done = work if seconds is None or work > ALL else min(NEARLY, share(now - self._began, seconds))
+        self._done = max(self._done, done)
+        self._link.send(ProgressEvent(stage, round(self._done, 4), message, seconds, **self._shown.to_json()))
+
+    def _remaining(self, now: float) -> float | None:
+        """Return the seconds to the expected end; None where it is not known, or has passed before the budget's."""
+        if self._due is None or now >= self._due:
+            return None
+        return round(max(0.0, min(self._due, self._end) - now), 1)
 
 
 def whole(stage: Stage, fraction: float) -> float:
@@ -80,7 +89,6 @@ def whole(stage: Stage, fraction: float) -> float:
     return before + SHARES[stage] * min(1.0, max(0.0, fraction))
 
 
-def remaining(done: float, elapsed: float, left: float, expected: float) -> float:
-    """Return the remaining seconds, extrapolated from the `elapsed` ones; at least `expected`, at most `left`."""
-    guess = elapsed * (1 - done) / done if done > LITTLE else left
-    return round(max(0.0, min(left, max(guess, expected))), 1)
+def share(elapsed: float, left: float) -> float:
+    """Return the share of the whole time that has passed, 0..1."""
+    return elapsed / max(elapsed + left, 1e-6)

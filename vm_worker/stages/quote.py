@@ -31,4 +31,5 @@ class Quote:
         """Repeat the quote of an earlier attempt; None when that attempt made none."""
         if seconds is not None:
             self.seconds = seconds
+            self._progress.expect_end_in(seconds - self._clock.spent)
             self._progress.show(quoted_seconds=seconds)

@@ -46,7 +46,7 @@ def test_lines_come_when_something_changed() -> None:
     assert last == done
     assert out.getvalue().splitlines() == [
         "  0%  awaiting upload",
-        " 30%  select: EfficientNet-Lite0  about 42 s left",
+        " 30%  select: EfficientNet-Lite0  about 1 minute left",
         "100%  done",
     ]
 
@@ -58,7 +58,7 @@ def test_a_terminal_shows_bar_time_and_candidates() -> None:
     for text in (
         "select: EfficientNet-Lite0",
         "30%",
-        "about 42 s left",
+        "about 1 minute left",
         "efficientnet_lite0",
         "97.5 %",
         "91-99 %",

@@ -118,3 +118,14 @@ def test_both_ends_of_a_long_name_stay() -> None:
     shown = wording.shortened("holiday-in-the-mountains-2024-IMG_0001.jpg", 20)
     assert shown == "holiday-in-t...1.jpg"
     assert len(shown) == 20
+
+
+@pytest.mark.parametrize(
+    ("duration", "shown"),
+    [
+        (0, "less than a minute"), (29, "less than a minute"), (31, "about 1 minute"), (95, "about 2 minutes"),
+        (3500, "about 58 minutes"), (3600, "about 1 h"), (4100, "about 1 h 10 min"), (7150, "about 2 h"),
+    ],
+)  # fmt: skip
+def test_an_estimate_is_as_coarse_as_it_is(duration: float, shown: str) -> None:
+    assert wording.about(duration) == shown

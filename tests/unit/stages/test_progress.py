@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from jobs.job import Stage
-from vm_worker.stages.progress import MESSAGES, SHARES, remaining, whole
+from vm_worker.events import Answer, Event, ProgressEvent, StageOffer, TrialOffer
+from vm_worker.stages.progress import MESSAGES, SHARES, ProgressTeller, whole
 
 
 def test_the_bar_goes_from_nothing_to_all_and_every_stage_has_its_word() -> None:
@@ -15,17 +18,44 @@ def test_the_bar_goes_from_nothing_to_all_and_every_stage_has_its_word() -> None
     assert Stage.FINISH not in SHARES  # the job is told to be done then
 
 
-@pytest.mark.parametrize(
-    ("done", "elapsed", "left", "expected", "seconds"),
-    [
-        (0.01, 5.0, 300.0, -1000.0, 300.0),  # nothing is known yet
-        (0.5, 100.0, 300.0, -1000.0, 100.0),  # as fast as until now
-        (0.1, 100.0, 300.0, -1000.0, 300.0),  # the budget ends it
-        (0.8, 200.0, 120.0, 90.0, 90.0),  # slower than until now, by what the files will take
-        (0.8, 200.0, 60.0, 90.0, 60.0),
-        (0.9, 200.0, -5.0, 90.0, 0.0),  # it is late
-        (1.0, 200.0, 100.0, -3.0, 0.0),
-    ],
-)
-def test_what_is_left(done: float, elapsed: float, left: float, expected: float, seconds: float) -> None:
-    assert remaining(done, elapsed, left, expected) == pytest.approx(seconds)
+class Heard:
+    """A worker that keeps the events."""
+
+    def __init__(self) -> None:
+        self.events: list[ProgressEvent] = []
+
+    def send(self, event: Event) -> None:
+        assert isinstance(event, ProgressEvent)
+        self.events.append(event)
+
+    def commit(self, offer: StageOffer | TrialOffer) -> Answer:
+        raise AssertionError("nothing is offered here")
+
+    def told(self) -> list[tuple[float, float | None]]:
+        return [(event.fraction, event.remaining_seconds) for event in self.events]
+
+
+def test_the_time_left_is_told_once_it_is_known_and_the_bar_agrees_with_it() -> None:
+    heard, now = Heard(), time.monotonic()
+    teller = ProgressTeller(heard, began=now - 100, end=now + 500)
+    teller.tell(Stage.INTAKE, 0.0, "not known yet")
+    teller.expect_end_in(300.0)
+    teller.tell(Stage.SELECT, 0.0, "a quarter of the time is over")
+    teller.expect_end_in(900.0)
+    teller.tell(Stage.TUNE, 0.0, "the budget ends it; the bar does not go back")
+    teller.expect_end_in(-1.0)
+    teller.tell(Stage.EVALUATE, 0.0, "it takes longer than expected")
+    teller.tell(Stage.REPORT, 1.0, "all is done")
+    (none, unknown), (quarter, left), (same, most), (late, longer), (whole_bar, _) = heard.told()
+    assert (none, unknown, longer, whole_bar) == (0.0, None, None, 1.0)
+    assert (quarter, left) == (pytest.approx(0.25, abs=0.01), pytest.approx(300, abs=1))
+    assert same == quarter and most == pytest.approx(500, abs=1)
+    assert late == pytest.approx(whole(Stage.EVALUATE, 0.0))
+
+
+def test_after_the_budget_nothing_is_left() -> None:
+    heard, now = Heard(), time.monotonic()
+    teller = ProgressTeller(heard, began=now - 100, end=now - 1)
+    teller.expect_end_in(10.0)
+    teller.tell(Stage.EXPORT, 0.0, "late")
+    assert heard.told() == [(0.99, 0.0)]
