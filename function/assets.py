@@ -1,4 +1,4 @@
-"""The scripts of the pages. Their addresses change with their content, so that browsers may cache them."""
+"""The pages' icon, and their scripts, whose addresses change with their content, so that browsers may cache them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,13 @@ from importlib import resources
 import flask
 from werkzeug.exceptions import NotFound
 
+ICON_KEPT = "public, max-age=86400"  # a day
 KEPT = "public, max-age=31536000, immutable"  # without an end, as the address changes with the content
+
+
+@cache
+def _icon() -> bytes:
+    return (resources.files("templates") / "assets" / "icon.svg").read_bytes()
 
 
 @cache
@@ -41,4 +47,12 @@ def script(given: str, name: str) -> flask.Response:
     response.headers["Content-Security-Policy"] = "default-src 'none'"
     if given == version():
         response.headers["Cache-Control"] = KEPT
+    return response
+
+
+def icon() -> flask.Response:
+    """Serve the icon that browsers show beside the title, and ask for without being told."""
+    response = flask.Response(_icon(), mimetype="image/svg+xml")
+    response.headers["Content-Security-Policy"] = "default-src 'none'"
+    response.headers["Cache-Control"] = ICON_KEPT
     return response

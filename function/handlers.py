@@ -153,6 +153,11 @@ def script(parts: Parts, request: flask.Request, version: str, name: str) -> fla
     return assets.script(version, name)
 
 
+def icon(parts: Parts, request: flask.Request) -> flask.Response:
+    """Serve the pages' icon."""
+    return assets.icon()
+
+
 def ask_refusal(parts: Parts, request: flask.Request, token: str) -> flask.Response:
     """Show the page with the button behind a mail's "no more mails". It changes nothing."""
     _refusing(parts, token)

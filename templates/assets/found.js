@@ -12,8 +12,9 @@ let drawing = new AbortController();
  * Show a reading of the chosen photos; null: nothing is chosen.
  * @param {import("./layout.js").Layout | null} found
  * @param {Blob | null} zip where the photos lie; null: each entry has its File
+ * @param {{rename: (one: Object, name: string) => void, remove: (one: Object) => void}} actions on a class of a folder
  */
-export function show(found, zip) {
+export function show(found, zip, actions) {
   drawing.abort();
   drawing = new AbortController();
   $("found").hidden = !found;
@@ -23,20 +24,52 @@ export function show(found, zip) {
   const labels = found.labels.length > 0 ? `, ${counted(found.labels.length, "label file")}` : "";
   const classes = counted(found.classes.length, "class", "classes");
   $("summary").textContent = `${counted(photos, "photo")} in ${classes}${labels}, ${bytes(size)}`;
-  $("classes").replaceChildren(...found.classes.map((one) => row(one, zip)));
+  $("classes").replaceChildren(...found.classes.map((one) => row(one, zip, actions)));
   $("remarks").replaceChildren(...found.remarks.map(({level, text}) => element("li", text, level)));
   showLeft(found.left, Boolean(zip));
 }
 
-function row({name, photos}, zip) {
+function row(one, zip, actions) {
+  const {name, photos} = one;
   const line = element("tr");
-  const head = element("th", name.length > 60 ? `${name.slice(0, 57)}...` : name);
+  const head = element("th");
   head.scope = "row";
-  head.dir = "auto";
+  const shown = element("bdi", name.length > 60 ? `${name.slice(0, 57)}...` : name);
+  head.append(shown);
+  if (!zip) head.append(changes(one, head, actions));
   const thumbs = element("td", "", "thumbs");
   line.append(head, element("td", String(photos.length), "number"), thumbs);
   draw(thumbs, photos, zip, drawing.signal);
   return line;
+}
+
+/** The buttons that rename and remove a class; a zip is sent as it is. */
+function changes(one, head, {rename, remove}) {
+  const place = element("div", "", "changes");
+  for (const [words, act] of [["Rename", () => ask(one, head, rename)], ["Remove", () => remove(one)]]) {
+    const button = element("button", words, "plain");
+    button.type = "button";
+    button.setAttribute("aria-label", `${words} the class ${one.name}`);
+    button.addEventListener("click", act);
+    place.append(button);
+  }
+  return place;
+}
+
+/** A field in the place of the class's name; Enter or leaving it renames, Escape does not. */
+function ask(one, head, rename) {
+  const field = element("input");
+  Object.assign(field, {type: "text", value: one.name, maxLength: 80});
+  field.setAttribute("aria-label", `New name of the class ${one.name}`);
+  field.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") field.value = one.name;
+    if (!["Enter", "Escape"].includes(event.key)) return;
+    event.preventDefault(); // Enter would send the form
+    field.blur();
+  });
+  field.addEventListener("blur", () => rename(one, field.value), {once: true});
+  head.replaceChildren(field);
+  field.select();
 }
 
 /** Files that no task reads: of a folder they stay on the device, but a zip is sent as it is. */

@@ -27,6 +27,53 @@ export function picked(files) {
   return [...files].map((file) => ({path: file.webkitRelativePath || file.name, file}));
 }
 
+/**
+ * Items put together. A file that is there already is not doubled; another one of the same name gets a number, so that none
+ * is lost: phones give many photos one name.
+ * @param {Item[]} known
+ * @param {Item[]} more
+ * @returns {Item[]}
+ */
+export function together(known, more) {
+  const places = new Map(known.map((item) => [item.path, item]));
+  for (const {path, file} of more) {
+    let place = path;
+    for (let number = 2; places.has(place) && !same(places.get(place).file, file); number += 1) place = numbered(path, number);
+    places.set(place, {path: place, file});
+  }
+  return [...places.values()];
+}
+
+function same(one, other) {
+  return one.size === other.size && one.lastModified === other.lastModified;
+}
+
+function numbered(path, number) {
+  const [, before, ending] = /^(.*?)(\.[^./]*)?$/s.exec(path);
+  return `${before} (${number})${ending ?? ""}`;
+}
+
+/** The items without those in these folders. @param {Item[]} items @param {string[]} folders @returns {Item[]} */
+export function without(items, folders) {
+  return items.filter(({path}) => !folders.some((folder) => path.startsWith(`${folder}/`)));
+}
+
+/**
+ * The items with these folders renamed; where a folder of that name is there already, the two become one.
+ * @param {Item[]} items
+ * @param {string[]} folders
+ * @param {string} name
+ * @returns {Item[]}
+ */
+export function renamed(items, folders, name) {
+  const moved = items.flatMap(({path, file}) => {
+    const folder = folders.find((one) => path.startsWith(`${one}/`));
+    if (folder === undefined) return [];
+    return [{path: folder.slice(0, folder.lastIndexOf("/") + 1) + name + path.slice(folder.length), file}];
+  });
+  return together(without(items, folders), moved);
+}
+
 /** @param {FileSystemEntry} entry @returns {Promise<Item[]>} */
 async function walked(entry) {
   if (entry.isFile) {

@@ -3,7 +3,7 @@
 import {archive} from "./archive.js";
 import {$} from "./elements.js";
 import {show as found} from "./found.js";
-import {dropped, picked} from "./gather.js";
+import {dropped, picked, renamed, together, without} from "./gather.js";
 import {heads} from "./heads.js";
 import {layout} from "./layout.js";
 import {cutUpload, dropUpload, fingerprint, keepAddress, keepDeleteLink, keepUpload} from "./memory.js";
@@ -27,12 +27,7 @@ async function add(items) {
       chosen.items = [];
       chosen.layout = layout(await heads(await listing(chosen.zip), chosen.zip), config.limits);
     } else {
-      const known = new Map((chosen.zip ? [] : chosen.items).map((item) => [item.path, item]));
-      for (const item of items) known.set(item.path, item);
-      chosen.zip = null;
-      chosen.items = [...known.values()];
-      const entries = chosen.items.map((item) => ({path: item.path, size: item.file.size, item: item.file}));
-      chosen.layout = layout(await heads(entries, null), config.limits);
+      await choose(together(chosen.items, items));
     }
   } catch (error) {
     clear();
@@ -42,14 +37,42 @@ async function add(items) {
   show();
 }
 
+/** These items, and no zip. */
+async function choose(items) {
+  chosen.zip = null;
+  chosen.items = items;
+  const entries = items.map((item) => ({path: item.path, size: item.file.size, item: item.file}));
+  chosen.layout = items.length > 0 ? layout(await heads(entries, null), config.limits) : null;
+}
+
 function clear() {
   Object.assign(chosen, {items: [], zip: null, layout: null});
   show();
 }
 
+/** Rename a class of a folder: its folders in the upload get the name. */
+async function rename(one, given) {
+  const name = folderName(given);
+  if (name && name !== one.name) await choose(renamed(chosen.items, [...one.folders], name));
+  show();
+  document.querySelector(`[aria-label="${CSS.escape(`Rename the class ${name || one.name}`)}"]`)?.focus();
+}
+
+async function remove(one) {
+  await choose(without(chosen.items, [...one.folders]));
+  if (!chosen.layout?.classes.length) clear();
+  show();
+  $(chosen.layout ? "clear" : "folder").focus();
+}
+
+/** A name as one folder's. */
+function folderName(given) {
+  return given.trim().replaceAll(/[/\\]/g, "-").replace(/^\.+/, "");
+}
+
 /** What was found, and the button. */
 function show() {
-  found(chosen.layout, chosen.zip);
+  found(chosen.layout, chosen.zip, {rename, remove});
   ready();
 }
 
@@ -175,7 +198,7 @@ function working(on) {
   $("cancel").hidden = !on;
   $("progress").hidden = !on;
   ready();
-  if (on) $("cancel").focus();
+  $(on ? "cancel" : "go").focus();
 }
 
 function say(text, kind = "") {
@@ -185,13 +208,16 @@ function say(text, kind = "") {
 
 /** Photos of one class that were picked one by one, as phones do it. */
 function addClass() {
-  const name = $("class-name").value.trim().replaceAll("/", "-");
+  const name = folderName($("class-name").value);
   const files = picked($("class-files").files);
   if (!name || files.length === 0) {
     say(name ? "Choose the photos of this class." : "Give the class a name first.", "bad");
     return;
   }
-  add(files.map(({path, file}) => ({path: `${name}/${path}`, file})));
+  // Beside the classes that are there, wherever their folders lie.
+  const [beside] = chosen.layout?.classes[0]?.folders ?? [""];
+  const folder = chosen.zip ? name : beside.slice(0, beside.lastIndexOf("/") + 1) + name;
+  add(files.map(({path, file}) => ({path: `${folder}/${path}`, file})));
   $("class-name").value = "";
   $("class-files").value = "";
 }

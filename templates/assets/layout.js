@@ -15,7 +15,7 @@ const SPLITS = new Set(["train", "training", "val", "valid", "validation", "test
 /**
  * @typedef {{path: string, size: number, item: any, picture?: string | null}} Entry one file: its place, its bytes,
  *   whatever it stands for, and what its first bytes say
- * @typedef {{name: string, photos: Entry[]}} Class
+ * @typedef {{name: string, photos: Entry[], folders: Set<string>}} Class
  * @typedef {{level: "error" | "warning", text: string}} Remark
  * @typedef {{classes: Class[], sent: Entry[], labels: Entry[], left: Entry[], remarks: Remark[]}} Layout
  *   `sent`: photos and labels; `left`: files that no task reads
@@ -43,10 +43,11 @@ export function layout(entries, limits) {
       continue;
     }
     const name = entry.parts[level].normalize("NFC");
-    if (!classes.has(name)) classes.set(name, []);
-    classes.get(name).push(entry);
+    if (!classes.has(name)) classes.set(name, {name, photos: [], folders: new Set()});
+    classes.get(name).photos.push(entry);
+    classes.get(name).folders.add(entry.parts.slice(0, level + 1).join("/"));
   }
-  const sorted = [...classes].map(([name, photos]) => ({name, photos})).sort((a, b) => (a.name < b.name ? -1 : 1));
+  const sorted = [...classes.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
   const {photos, labels, left} = sifted(kept);
   const sent = [...photos, ...labels];
   return {classes: sorted, sent, labels, left, remarks: remarks(sorted, {sent, foreign, loose}, limits)};
@@ -116,7 +117,7 @@ function remarks(classes, {sent, foreign, loose}, limits) {
   if (small.length > 0) error(`Too few photos in ${listed(small)}: at least ${limits.class_images_min} in each class.`);
   if (few.length > 0) warning(`Few photos in ${listed(few)}: ${limits.class_images_warn} or more give a better model.`);
   if (total > limits.zip_bytes) error(`${bytes(total)} in all; at most ${bytes(limits.zip_bytes)} can be sent.`);
-  if (sent.length > limits.zip_entries) error(`${sent.length} files; at most ${limits.zip_entries} can be sent.`);
+  if (sent.length > limits.zip_entries) error(`${counted(sent.length, "file")}; at most ${limits.zip_entries} can be sent.`);
   if (huge.length > 0) {
     error(`Larger than ${bytes(limits.entry_bytes)}: ${names(huge)}. Save them smaller, or leave them out.`);
   }

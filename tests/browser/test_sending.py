@@ -94,6 +94,7 @@ def test_cancel_stops_the_upload_and_leaves_the_page_usable(page: Page, stack: S
     page.click("#cancel")
     expect(page.locator("#said")).to_contain_text("Cancelled")
     expect(page.locator("#go")).to_be_enabled()
+    expect(page.locator("#go")).to_be_focused()
 
 
 def test_the_services_refusals_are_shown_in_its_own_words(page: Page, photos: Path) -> None:

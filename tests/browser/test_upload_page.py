@@ -7,7 +7,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, FilePayload, Page, expect
 
 from function.client import zip_folder
 from infra.local.stack import Stack
@@ -140,8 +140,8 @@ def test_class_names_are_data(page: Page, tmp_path: Path) -> None:
         for number in range(10):
             (folder / name / f"{number}.jpg").write_bytes(b"\xff\xd8\xff")
     pick(page, folder)
-    expect(page.locator("#classes th").first).to_have_text("<img src=x onerror=alert(1)>")
-    expect(page.locator("#classes th").last).to_have_text("猫と犬")
+    expect(page.locator("#classes bdi").first).to_have_text("<img src=x onerror=alert(1)>")
+    expect(page.locator("#classes bdi").last).to_have_text("猫と犬")
     assert page.locator("img").count() == 0
 
 
@@ -155,3 +155,41 @@ def test_the_tab_key_alone_reaches_everything(page: Page, photos: Path) -> None:
         reached.append(page.evaluate("document.activeElement.id || document.activeElement.tagName"))
     assert {"folder", "zip", "clear", "email", "go", "SUMMARY"} <= set(reached)
     assert reached.index("folder") < reached.index("email") < reached.index("go")
+
+
+def test_a_class_can_be_renamed_and_removed(page: Page, stack: Stack, photos: Path) -> None:
+    pick(page, photos)
+    page.get_by_label("Rename the class cats").click()
+    page.keyboard.type("lions")
+    page.keyboard.press("Enter")
+    expect(page.locator("#classes th bdi")).to_have_text(["dogs", "lions"])
+    expect(page.get_by_label("Rename the class lions")).to_be_focused()
+    page.get_by_label("Rename the class lions").click()
+    page.keyboard.type("dogs")
+    page.keyboard.press("Escape")
+    expect(page.locator("#classes th bdi")).to_have_text(["dogs", "lions"])
+    page.get_by_label("Remove the class dogs").click()
+    expect(page.locator("#summary")).to_contain_text("12 photos in 1 class")
+    page.set_input_files("#folder", photos)
+    page.get_by_label("Remove the class lions").click()
+    expect(page.locator("#summary")).to_contain_text("24 photos in 2 classes")
+    # Two become one; no photo is lost, though they have the same names.
+    page.get_by_label("Rename the class cats").click()
+    page.keyboard.type("dogs")
+    page.keyboard.press("Enter")
+    expect(page.locator("#summary")).to_contain_text("24 photos in 1 class")
+    page.get_by_label("Remove the class dogs").click()
+    expect(page.locator("#found")).to_be_hidden()
+
+
+def test_photos_of_one_name_are_all_kept(page: Page, photos: Path) -> None:
+    """Some phones call each photo image.jpg."""
+    pick(page, photos)
+    for number in range(2):
+        page.evaluate("document.querySelector('#class-name').closest('details').open = true")
+        page.fill("#class-name", "pets/owls")
+        sizes = (number + 5, number + 20)
+        files = [FilePayload(name="image.jpg", mimeType="image/jpeg", buffer=b"\xff\xd8\xff" * size) for size in sizes]
+        page.set_input_files("#class-files", files)
+        page.click("#class-add")
+    expect(page.locator("#summary")).to_contain_text("28 photos in 3 classes")

@@ -164,6 +164,12 @@ def test_scripts_are_kept_by_browsers_under_the_name_of_their_content(front: Fro
     assert old.data == kept.data and old.headers["Cache-Control"] == "no-store"
 
 
+def test_browsers_find_an_icon(front: Front) -> None:
+    icon = front.call("GET", "/favicon.ico")
+    assert (icon.status_code, icon.content_type) == (200, "image/svg+xml; charset=utf-8")
+    assert icon.data.startswith(b"<svg")
+
+
 @pytest.mark.parametrize("name", ["nothing.js", "..%2Fbase.html", "__init__.py", ""])
 def test_nothing_but_scripts_is_served(front: Front, name: str) -> None:
     assert front.call("GET", assets.path("home.js").replace("home.js", name)).status_code == 404

@@ -48,7 +48,7 @@ def test_the_time_left_is_told_once_it_is_known_and_the_bar_agrees_with_it() -> 
     teller.tell(Stage.REPORT, 1.0, "all is done")
     (none, unknown), (quarter, left), (same, most), (late, longer), (whole_bar, _) = heard.told()
     assert (none, unknown, longer, whole_bar) == (0.0, None, None, 1.0)
-    assert (quarter, left) == (pytest.approx(0.25, abs=0.01), pytest.approx(300, abs=1))
+    assert (quarter, left) == pytest.approx((0.25, 300), rel=0.02)
     assert same == quarter and most == pytest.approx(500, abs=1)
     assert late == pytest.approx(whole(Stage.EVALUATE, 0.0))
 
