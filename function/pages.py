@@ -15,7 +15,7 @@ from function.statuses import UPLOADED
 from function.wire import StatusAnswer
 from jobs.errors import CODES
 from jobs.job import Job, Stage, Status
-from jobs.options import CANDIDATES, EXPORTS, OBJECTIVES, SEARCHES, Options
+from jobs.options import CANDIDATES, CLASS_LEVELS, EXPORTS, OBJECTIVES, SEARCHES, Options
 from jobs.settings import Settings
 from jobs.tasks import TASKS, live_tasks
 
@@ -142,6 +142,7 @@ def _options(settings: Settings) -> dict[str, str]:
         "from_scratch": "true or false: small networks without pretrained weights are tried too",
         "seed": "a whole number; the same seed gives the same split",
         "task": f"{_choices(live_tasks())}; recognised from the zip if not given",
+        "classes": f"{_choices(CLASS_LEVELS)}: the folders that name the classes; found by their names if not given",
     }
 
 

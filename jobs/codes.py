@@ -163,6 +163,20 @@ _TABLE = (
         "Put the photos of each class into a folder named after the class.",
     ),
     Code(
+        "ambiguous_folders",
+        Where.DATASET,
+        422,
+        "The folders can be read in two ways",
+        "Say by the option classes=inner or classes=outer which folders are the classes, or put these side by side.",
+    ),
+    Code(
+        "zip_in_zip",
+        Where.DATASET,
+        422,
+        "There are zips inside the zip",
+        "Unpack the inner zips, so that the zip holds folders of photos.",
+    ),
+    Code(
         "no_images", Where.DATASET, 422, "No photo in the zip could be used", "Send JPEG, PNG, WebP, GIF or BMP files."
     ),
     Code(

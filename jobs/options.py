@@ -31,6 +31,7 @@ CANDIDATES = (
 OBJECTIVES = ("accuracy", "balanced", "small")
 SEARCHES = ("bayesian", "genetic", "random", "none")
 EXPORTS = ("h5", "keras", "savedmodel", "tflite", "tflite_float16", "tflite_int8", "onnx", "service")
+CLASS_LEVELS = ("inner", "outer")
 SEED_MAX = 2**31 - 1
 
 
@@ -50,13 +51,14 @@ class Options(Flat):
     from_scratch: bool = False  # true: small networks without pretrained weights are candidates too
     seed: int = 0
     task: str = ""  # a name in jobs/tasks.py; empty = recognised by the files in the zip
+    classes: str = ""  # the level of folders that names the classes, in CLASS_LEVELS; empty = found by their names
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values for a record, a report or a POST.
 
-        An empty `task` is left out, so that workers of the version before, which know no tasks, can read the record.
+        An empty `task` or `classes` is left out: a service of the version before refuses an option that is new.
         """
-        return {name: value for name, value in super().to_json().items() if value or name != "task"}
+        return {name: value for name, value in super().to_json().items() if value or name not in ("task", "classes")}
 
 
 def parse_options(given: Mapping[str, object], limits: Limits) -> Options:
@@ -124,8 +126,13 @@ def _exports(name: str, value: object, limits: Limits) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*needed, *chosen)))
 
 
+def _one_or_none_of(choices: tuple[str, ...]) -> Callable[[str, object, Limits], str]:
+    parse = _one_of(choices)
+    return lambda name, value, limits: "" if value == "" else parse(name, value, limits)
+
+
 def _task(name: str, value: object, limits: Limits) -> str:
-    return "" if value == "" else _one_of(live_tasks())(name, value, limits)
+    return _one_or_none_of(live_tasks())(name, value, limits)
 
 
 def _trials(name: str, value: object, limits: Limits) -> int | None:
@@ -153,4 +160,5 @@ _PARSERS: dict[str, Callable[[str, object, Limits], Any]] = {
     "from_scratch": _truth,
     "seed": _whole(lambda _: 0, lambda _: SEED_MAX),
     "task": _task,
+    "classes": _one_or_none_of(CLASS_LEVELS),
 }

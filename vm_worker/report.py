@@ -207,6 +207,7 @@ def _command(facts: Facts) -> str:
         "mirror": str(options.mirror).lower(),
         "from_scratch": str(options.from_scratch).lower(),
         "seed": options.seed,
+        "classes": options.classes,
     }
     return "modelmail submit photos.zip --email you@example.org --url URL " + " ".join(
         f"--{name.replace('_', '-')} {value}" for name, value in flags.items() if value != ""

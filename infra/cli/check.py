@@ -11,7 +11,9 @@ from pathlib import Path
 
 import typer
 
+from jobs.errors import UserError
 from jobs.limits import Limits
+from jobs.options import Options, parse_options
 from jobs.settings import Settings
 from vm_worker.intake.names import clean
 from vm_worker.intake.pool import Bounds, DecoderFault, Decoders
@@ -24,27 +26,30 @@ INTERRUPTED = 130  # exit status, the one that shells use for Ctrl-C
 MISSING = Verdict(code="not_found", message="There is no file or folder of this name.")
 
 
-def check(paths: Sequence[str | Path], json_lines: bool) -> None:
+def check(paths: Sequence[str | Path], json_lines: bool, classes: str = "") -> None:
     """Print a verdict for each path as soon as it is known. Exit status: 0 when all are accepted, 1 otherwise.
+
+    `classes` is the option of a job, empty where it is not given.
 
     A photo that crashes its decoding process or makes it hang is reported as bad; the command goes on.
     """
     _speak_anything()
     try:
-        accepted = _check(paths, json_lines, Settings.from_env().limits)
+        limits = Settings.from_env().limits
+        accepted = _check(paths, json_lines, limits, parse_options({"classes": classes}, limits))
     except KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED) from None
-    except (DecoderFault, ValueError) as error:  # ValueError: a setting that is no number
-        typer.echo(f"Nothing can be checked here: {error}.", err=True)
+    except (DecoderFault, UserError, ValueError) as error:  # ValueError: a setting that is no number
+        typer.echo(f"Nothing can be checked here: {str(error).rstrip('.')}.", err=True)
         raise typer.Exit(WRONG) from None
     raise typer.Exit(0 if accepted else 1)
 
 
-def _check(paths: Iterable[str | Path], json_lines: bool, limits: Limits) -> bool:
+def _check(paths: Iterable[str | Path], json_lines: bool, limits: Limits, options: Options) -> bool:
     accepted = True
     with Decoders(1, Bounds.of(limits)) as decoders:  # one process for all paths
         for path in paths:
-            said = MISSING if _missing(path) else verdict(Path(path), limits, decoders)
+            said = MISSING if _missing(path) else verdict(Path(path), limits, decoders, options)
             accepted = accepted and said.accepted
             typer.echo(json.dumps(said.to_json(str(path))) if json_lines else _told(str(path), said))
     return accepted

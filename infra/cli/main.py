@@ -118,6 +118,7 @@ def emulator(  # noqa: PLR0913  one parameter for each option, which is what a c
 def check(
     paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="Folders or zips of class folders.")],
     as_json: Annotated[bool, typer.Option("--json", help="One line of JSON for each path.")] = False,
+    classes: Annotated[str, typer.Option(help="inner or outer: the folders that name the classes.")] = "",
 ) -> None:
     """Say what the service would say of a folder or zip, without sending or training.
 
@@ -127,7 +128,7 @@ def check(
     """
     from infra.cli import check as command
 
-    command.check(paths, as_json)
+    command.check(paths, as_json, classes)
 
 
 @app.command()
@@ -152,6 +153,9 @@ def submit(  # noqa: PLR0913  one parameter for each option of a job, which is w
     task: Annotated[
         str | None, typer.Option(help="What the model is for: classification; default: recognised from the zip.")
     ] = None,
+    classes: Annotated[
+        str | None, typer.Option(help="inner or outer: the folders that name the classes; default: by their names.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder that the model and the report are downloaded to.")] = None,
     check_first: Annotated[
         bool, typer.Option("--check/--no-check", help="Look at the photos first, by the rules of the service.")
@@ -172,7 +176,7 @@ def submit(  # noqa: PLR0913  one parameter for each option of a job, which is w
     given = {
         "minutes": minutes, "objective": objective, "candidates": candidates, "search": search, "epochs": epochs,
         "trials": trials, "exports": exports, "mirror": mirror, "from_scratch": from_scratch,
-        "seed": seed, "task": task,
+        "seed": seed, "task": task, "classes": classes,
     }  # fmt: skip
     options = {name: value for name, value in given.items() if value is not None}
     raise typer.Exit(run(Wish(Order(path, email, url, options), out, check_first, as_json)))

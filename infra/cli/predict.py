@@ -8,6 +8,7 @@ import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from jobs.errors import ModelmailError
 from vm_worker.evaluation.tables import harmless
 from vm_worker.exports import files
 from vm_worker.intake.images import read_square
-from vm_worker.intake.names import is_litter, may_be_photo
+from vm_worker.intake.names import is_litter, is_photo
 
 BATCH = 32  # photos in a batch; all batches have one shape, so TensorFlow traces one graph
 KERAS_SUFFIXES = (".h5", ".keras")
@@ -125,15 +126,23 @@ def _read(image: Path, into: npt.NDArray[np.float32]) -> str | None:
 
 
 def _photos(given: Iterable[Path]) -> Iterator[Path]:
-    """Yield each given file; of a folder, all files whose name is that of a photo, sorted by name."""
+    """Yield each given file; of a folder, all photos by their names or first bytes, sorted by name."""
     for path in given:
         if not path.is_dir():
             yield path
             continue
         for file in sorted(path.rglob("*")):
             inside = file.relative_to(path).parts
-            if file.is_file() and may_be_photo(file.name) and not is_litter(inside):
+            if not is_litter(inside) and file.is_file() and is_photo(file.name, partial(_head, file)):
                 yield file
+
+
+def _head(file: Path, count: int) -> bytes:
+    try:
+        with file.open("rb") as opened:
+            return opened.read(count)
+    except OSError:  # without permission to read it
+        return b""
 
 
 def _threshold(question: Question) -> float:

@@ -12,11 +12,14 @@ from function.wire import ErrorShown, StatusAnswer
 from infra.cli.journey import Order, download, follow, send
 from infra.cli.resume import Memory
 from infra.cli.screen import Screen, candidates_table
+from jobs.errors import UserError
 from jobs.json_values import JsonObject
 from jobs.limits import Limits
+from jobs.options import parse_options
 
 __all__ = ["Order", "Wish", "run"]
 
+READ_BY = ("task", "classes")  # options that change how photos are read
 DONE, NOT_DONE, WRONG, BROKEN_OFF = 0, 1, 2, 3  # exit statuses
 
 
@@ -82,7 +85,12 @@ def _refusal(wish: Wish, screen: Screen) -> Refused | None:
     from vm_worker.tasks.uploads import verdict
 
     screen.say(f"Checking {wish.order.path}")
-    said = verdict(wish.order.path, Limits())
+    limits = Limits()
+    try:
+        options = parse_options({name: wish.order.options.get(name, "") for name in READ_BY}, limits)
+    except UserError as error:
+        return Refused(ErrorShown(error.code, error.message))
+    said = verdict(wish.order.path, limits, options=options)
     for warning in said.warnings:
         screen.say(warning)
     if said.skipped:

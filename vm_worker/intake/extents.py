@@ -61,6 +61,13 @@ class Extent:
         except zlib.error as error:
             raise DamagedEntry("is damaged") from error
 
+    def head(self, size: int) -> bytes:
+        """Read the first `size` bytes, none where the data is damaged. Raises OSError as `read` does."""
+        try:
+            return self.beginning(size)
+        except DamagedEntry:
+            return b""
+
     def _inflated(self, packed: bytes) -> bytes:
         inflater = zlib.decompressobj(-zlib.MAX_WBITS)
         try:

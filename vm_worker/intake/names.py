@@ -7,10 +7,11 @@ import struct
 import unicodedata
 import zipfile
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Literal
 
 from jobs.errors import UserError
+from vm_worker.intake.kinds import HEAD_BYTES, picture_kind
 
 DEPTH_MAX = 64  # folders; nobody nests photos deeper, and a name full of slashes costs memory
 MARKS_MAX = 30  # combining marks on one letter; no language has more than 18
@@ -149,5 +150,13 @@ def claims_photo(name: str) -> bool:
 
 
 def may_be_photo(name: str) -> bool:
-    """Return whether a file is worth opening: its name has a picture's suffix, or none at all."""
+    """Return whether a name has a picture's suffix, or none at all."""
     return claims_photo(name) or not suffix(name)
+
+
+def is_photo(name: str, head: Callable[[int], bytes]) -> bool:
+    """Return whether a file is a photo, perhaps a broken one: by its suffix, else by its first bytes.
+
+    `head` reads that many of them.
+    """
+    return claims_photo(name) or picture_kind(head(HEAD_BYTES)) is not None

@@ -97,7 +97,7 @@ class Inputs:
                 processes=DECODERS,
             )
             request.folder.mkdir(exist_ok=True)
-            self._dataset = take_in(request, self.task.annotations, self._tell)
+            self._dataset = take_in(request, self.task.asked(self._spec.options), self._tell)
         return self._dataset
 
     def _sizes(self) -> set[int]:

@@ -5,13 +5,14 @@ The shared code (intake, features, search, executors, exports) knows none of the
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
 
 from jobs.errors import UserError
 from jobs.job import Stage
+from jobs.options import Options
 from jobs.tasks import TASKS, live_tasks
 from vm_worker.as_json import AsJson
 from vm_worker.evaluation.judge import Judge
@@ -35,6 +36,12 @@ class Task:
     evaluated: type[AsJson]  # the figures that its evaluate stage commits; the field `model` has the model's
     # Functions that replace the shared ones of vm_worker/stages for this task, as "package.module:function".
     stages: Mapping[Stage, str] = field(default_factory=dict)
+    # Makes the reader of an upload that the options ask for; None: `annotations` reads every upload.
+    reader: Callable[[Options], Annotations[Any, Any]] | None = None
+
+    def asked(self, options: Options) -> Annotations[Any, Any]:
+        """Return the reader of an upload, as the options ask for."""
+        return self.reader(options) if self.reader else self.annotations
 
 
 def load(name: str) -> Task:

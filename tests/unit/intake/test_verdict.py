@@ -28,9 +28,11 @@ def test_verdict_of_an_empty_folder(tmp_path: Path, decoders: Decoders) -> None:
     assert verdict(tmp_path, LIMITS, decoders).code == "empty_zip"
 
 
-def _run_check(paths: list[Path], as_json: bool, capsys: pytest.CaptureFixture[str]) -> tuple[int, list[str]]:
+def _run_check(
+    paths: list[Path], as_json: bool, capsys: pytest.CaptureFixture[str], classes: str = ""
+) -> tuple[int, list[str]]:
     with pytest.raises(typer.Exit) as ended:
-        check(paths, as_json)
+        check(paths, as_json, classes)
     return ended.value.exit_code, capsys.readouterr().out.splitlines()
 
 
@@ -46,6 +48,16 @@ def test_check_prints_one_line_of_json_a_path(tmp_path: Path, capsys: pytest.Cap
     assert first["skipped"] == [{"name": "cats/notes.txt", "reason": "is not a photo"}]
     assert (second["verdict"], second["code"]) == ("rejected", "not_a_zip")
     assert _run_check([good], True, capsys)[0] == 0
+
+
+def test_check_takes_the_option_classes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    files = class_files({"anna/ok": 12, "anna/broken": 12, "ben/ok": 12, "ben/broken": 12})
+    path = zip_of(files, tmp_path / "a.zip")
+    assert json.loads(_run_check([path], True, capsys)[1][0])["code"] == "ambiguous_folders"
+    classes = json.loads(_run_check([path], True, capsys, "inner")[1][0])["classes"]
+    assert classes == {"broken": 24, "ok": 24}
+    status, lines = _run_check([path], True, capsys, "middle")
+    assert (status, lines) == (2, [])
 
 
 def test_check_speaks_to_people(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

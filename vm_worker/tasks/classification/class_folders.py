@@ -1,10 +1,11 @@
-"""Read an upload by its folders: those that only wrap others, those of a ready-made split, and those of classes."""
+"""Read an upload by its folders: photos, classes, a ready-made split."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import PurePosixPath
 
 import numpy as np
 
@@ -13,33 +14,26 @@ from jobs.limits import Limits
 from vm_worker.intake.arrays import Rows
 from vm_worker.intake.dataset import Part, Skipped
 from vm_worker.intake.listing import Found
-from vm_worker.intake.names import (
-    claims_photo,
-    clean,
-    collision_key,
-    counted,
-    is_litter,
-    listed,
-    may_be_photo,
-    shown,
-    smallest,
-)
+from vm_worker.intake.names import SHOWN_LENGTH, clean, counted, is_litter, is_photo, listed, shown, smallest, suffix
 from vm_worker.intake.survey import Photo, Survey
+from vm_worker.tasks.classification.layout import Layout
+from vm_worker.tasks.classification.reading import read
+from vm_worker.tasks.classification.tree import Folder, tree_of, without_photos
 from vm_worker.tasks.classification.truth import ClassTruth
 
-SPLIT_FOLDERS = {
-    "train": Part.TRAIN,
-    "training": Part.TRAIN,
-    "val": Part.VALIDATION,
-    "valid": Part.VALIDATION,
-    "validation": Part.VALIDATION,
-    "test": Part.TEST,
-    "testing": Part.TEST,
-}
+ARCHIVES = frozenset("zip rar 7z tar gz tgz bz2 xz".split())  # suffixes of archives, which are not opened
+IN_ARCHIVE = "is an archive inside the zip, which is not opened"
+MAYBE_IN_ARCHIVES = frozenset({"no_images", "no_class_folders", "one_class", "class_too_small"})
 
 
 class ClassFolders:
-    """A reader of uploads whose folders are the classes."""
+    """A reader of uploads whose folders are the classes.
+
+    `level` is "inner" or "outer" where the user says which level of folders names the classes, else empty.
+    """
+
+    def __init__(self, level: str = "") -> None:
+        self._level = level
 
     def recognises(self, found: Sequence[Found]) -> bool:
         """Return True: any upload may have class folders. `survey` says what is wrong with them."""
@@ -47,7 +41,7 @@ class ClassFolders:
 
     def survey(self, found: Sequence[Found], limits: Limits) -> Survey:
         """Find classes and photos. Raises UserError with the code that says what is wrong with the folders."""
-        return read_layout(found, limits)
+        return read_layout(found, limits, self._level)
 
     def check(self, counts: Mapping[str, int], limits: Limits) -> None:
         """Check the number of usable photos of each class. Raises UserError `class_too_small`."""
@@ -82,142 +76,101 @@ class ClassFolders:
         return ClassTruth(survey.strata, labels)
 
 
-@dataclass(frozen=True)
-class _Tree:
-    """The files of an upload below `depth` levels of folders."""
-
-    found: Sequence[Found]
-    depth: int
-
-    def tops(self) -> set[str]:
-        """Return the names of the folders at this level."""
-        return {item.parts[self.depth] for item in self.found if self._in_folder(item)}
-
-    def _in_folder(self, item: Found) -> bool:
-        return len(item.parts) > self.depth + (item.extent is not None)
-
-    def below(self, top: str) -> _Tree:
-        """Return the tree inside one folder of this level."""
-        inside = [item for item in self.found if self._in_folder(item) and item.parts[self.depth] == top]
-        return _Tree(inside, self.depth + 1)
-
-    def loose_photos(self) -> bool:
-        """Return whether a picture lies directly at this level, in none of its folders."""
-        return any(
-            item.extent is not None and len(item.parts) == self.depth + 1 and claims_photo(item.parts[-1])
-            for item in self.found
-        )
-
-
-def read_layout(found: Iterable[Found], limits: Limits) -> Survey:
+def read_layout(found: Iterable[Found], limits: Limits, level: str = "") -> Survey:
     """Find classes and photos. Raises UserError with the code that says what is wrong with the folders."""
     kept = [item for item in found if item.parts and not is_litter(item.parts)]
-    if not any(item.extent for item in kept):
+    files = [(item, item.extent) for item in kept if item.extent is not None]
+    if not files:
         raise UserError("empty_zip", "There are no files in it.")
-    tree = _unwrapped(_Tree(kept, 0))
-    tops = tree.tops()
-    if not tops:
-        raise UserError("no_class_folders", "All files lie side by side, in no folder of a class.")
-    splits = _splits(tree, tops)
-    survey = _survey(kept, tree, splits)
-    _check_classes(tree, splits, limits)
-    _check_counts(survey, limits)
-    return survey
+    photos = [item for item, extent in files if is_photo(item.parts[-1], extent.head)]
+    ids = set(map(id, photos))
+    others = [_path(item) for item, _ in files if id(item) not in ids]
+    archives = [name for name in others if suffix(name) in ARCHIVES]
+    try:
+        survey = _survey(kept, photos, level)
+        _check_classes(survey, limits)
+    except UserError as error:
+        raise _in_archives(error, archives) from error
+    skipped = [Skipped(name, IN_ARCHIVE if name in archives else "is not a photo") for name in others]
+    return replace(survey, skipped=tuple(sorted((*survey.skipped, *skipped), key=lambda skip: skip.name)))
 
 
-def _unwrapped(tree: _Tree) -> _Tree:
-    """Go down while one folder holds everything and has folders itself."""
-    while True:
-        tops = tree.tops()
-        if len(tops) != 1:
-            return tree
-        inside = tree.below(tops.pop())
-        if not inside.tops() or inside.loose_photos():
-            return tree
-        tree = inside
-
-
-def _splits(tree: _Tree, tops: set[str]) -> dict[str, Part]:
-    """Return the part of each top folder; empty where the upload is not split."""
-    parts = {top: SPLIT_FOLDERS[top.casefold()] for top in tops if top.casefold() in SPLIT_FOLDERS}
-    # More folders than parts: two spellings of one name, as only a hostile upload has them.
-    if len(parts) < len(tops) or not 2 <= len(parts) <= len(SPLIT_FOLDERS):
-        return {}
-    return parts if all(tree.below(top).tops() for top in tops) else {}
-
-
-def _survey(found: Sequence[Found], tree: _Tree, splits: dict[str, Part]) -> Survey:
-    level = tree.depth + (1 if splits else 0)
-    split = Part.TRAIN in splits.values()  # without a training part, all photos are put together and split anew
-    photos, skipped = [], []
-    for item in _last_of_each_name(found):
-        if item.extent is None:
-            continue
-        name = clean("/".join(item.parts))
-        if not may_be_photo(item.parts[-1]):
-            skipped.append(Skipped(name, "is not a photo"))
-        elif len(item.parts) <= level + 1:
+def _survey(kept: Sequence[Found], photos: Sequence[Found], level: str) -> Survey:
+    root = tree_of(photos)
+    if not photos:
+        raise UserError("no_images", "It holds no photos in a format that can be read.")
+    layout = read(root, level)
+    place = {id(photo): one for one in layout.classes for photo in one.folder.all_photos()}
+    used, skipped = [], []
+    for item, name, copy in _named(photos):
+        one = place.get(id(item))
+        if one is None or item.extent is None:
             skipped.append(Skipped(name, "is not in the folder of a class"))
+        elif copy:
+            skipped.append(Skipped(name, "is in the zip twice, with the same bytes"))
         else:
-            part = splits[item.parts[tree.depth]] if split else None
-            photos.append(Photo(name, _class(item.parts[level]), part, claims_photo(name), item.extent))
+            used.append(Photo(name, one.name, one.part, True, item.extent))
     return Survey(
-        strata=tuple(sorted(map(_class, _class_folders(tree, splits)))),
-        photos=tuple(sorted(photos, key=lambda photo: (photo.stratum, photo.name, photo.extent.offset))),
-        skipped=tuple(sorted(skipped, key=lambda skip: skip.name)),
-        warnings=_warnings(tree.tops(), splits),
-        ready_made_split=split,
+        strata=tuple(sorted({one.name for one in layout.classes})),
+        photos=tuple(sorted(used, key=lambda photo: (photo.stratum, photo.name, photo.extent.offset))),
+        skipped=tuple(skipped),
+        warnings=(*layout.warnings, *_no_classes(kept, root, layout)),
+        ready_made_split=layout.ready_made_split,
     )
 
 
-def _last_of_each_name(found: Sequence[Found]) -> Iterable[Found]:
-    """Return the last file of each name: a zip may hold a name twice, and unpacking keeps the last one."""
-    return {item.parts: item for item in found}.values()
+def _path(item: Found) -> str:
+    return clean("/".join(item.parts))
 
 
-def _class_folders(tree: _Tree, splits: dict[str, Part]) -> set[str]:
-    if not splits:
-        return tree.tops()
-    return set().union(*(tree.below(top).tops() for top in splits))
+def _named(photos: Iterable[Found]) -> Iterator[tuple[Found, str, bool]]:
+    """Yield each photo with a name that no other one has, and whether an earlier one has its path and its bytes."""
+    paths: dict[tuple[str, ...], set[tuple[int, int | None]]] = {}
+    counts: Counter[str] = Counter()
+    for item in photos:
+        bytes_ = paths.setdefault(item.parts, set())
+        content = (item.extent.size, item.extent.crc) if item.extent else (0, None)
+        name, copy = _path(item), content in bytes_
+        if not copy:
+            bytes_.add(content)
+            counts[name] += 1
+        yield item, name if copy or counts[name] == 1 else _numbered(name, counts[name]), copy
 
 
-def _class(folder: str) -> str:
-    return clean(folder)
+def _numbered(name: str, number: int) -> str:
+    path = PurePosixPath(name)
+    return str(path.with_name(f"{path.stem} ({number}){path.suffix}"))
 
 
-def _warnings(tops: set[str], splits: dict[str, Part]) -> tuple[str, ...]:
-    if splits and Part.TRAIN not in splits.values():
-        return (f"There is no train folder: {listed(sorted(tops))} were put together and split anew.",)
-    if not splits and len(tops) > 1 and all(top.casefold() in SPLIT_FOLDERS for top in tops):
-        return (
-            f"The folders {listed(sorted(tops))} are named like a ready-made split, but not each of them "
-            "holds class folders, so they were taken as classes.",
-        )
-    return ()
+def _no_classes(kept: Iterable[Found], root: Folder, layout: Layout) -> list[str]:
+    """Return a sentence about the folders without photos that lie outside of classes."""
+    folders = dict.fromkeys(item.parts if item.extent is None else item.parts[:-1] for item in kept)
+    classes = {id(one.folder) for one in layout.classes}
+    empty = ["/".join(path) for path in without_photos(folders, root, classes)]
+    return [f"Folders without photos are no classes: {listed(empty)}."] if empty else []
 
 
-def _check_classes(tree: _Tree, splits: dict[str, Part], limits: Limits) -> None:
-    same: dict[str, list[str]] = defaultdict(list)
-    for folder in sorted(_class_folders(tree, splits)):
-        same[collision_key(folder)].append(folder)
-    for folders in same.values():
-        if len(folders) > 1:
-            raise UserError("class_name_collision", f"The folders {listed(folders)} are one name on many systems.")
-    if len(same) > limits.classes_max:
-        raise UserError(
-            "too_many_classes", f"There are {len(same)} class folders; at most {limits.classes_max} are allowed."
-        )
+def _in_archives(error: UserError, archives: Sequence[str]) -> UserError:
+    """Return the error, or where the photos may lie in archives inside the zip, an error that says so."""
+    if not archives or error.code not in MAYBE_IN_ARCHIVES:
+        return error
+    told = f"{error.message} Not opened are the archives in it, {listed(archives)}."
+    return UserError("zip_in_zip", told, file=archives[0][:SHOWN_LENGTH])
 
 
-def _check_counts(survey: Survey, limits: Limits) -> None:
-    if not survey.photos:
-        raise UserError("no_images", "The class folders hold no JPEG, PNG, WebP, GIF or BMP files.")
+def _check_classes(survey: Survey, limits: Limits) -> None:
+    most = limits.classes_max
+    if len(survey.strata) > most:
+        raise UserError("too_many_classes", f"There are {len(survey.strata)} class folders; {most} are allowed.")
     if len(survey.strata) < limits.classes_min:
         raise UserError("one_class", f"The only class folder is {shown(survey.strata[0])}.")
-    counts = dict.fromkeys(survey.strata, 0)
-    for photo in survey.photos:
-        counts[photo.stratum] += 1
+    counts = Counter(dict.fromkeys(survey.strata, 0))
+    counts.update(photo.stratum for photo in survey.photos)
     check_class_sizes(counts, limits)
+    learnt = {photo.stratum for photo in survey.photos if photo.part in (Part.TRAIN, None)}
+    unlearnt = [name for name in survey.strata if name not in learnt]
+    if unlearnt:
+        raise UserError("class_too_small", f"No photos to learn from show {listed(unlearnt)}, only some to test by.")
 
 
 def check_class_sizes(counts: Mapping[str, int], limits: Limits) -> None:

@@ -18,4 +18,5 @@ TASK = Task(
     face=ClassFace(),
     sections=ClassSections(),
     evaluated=Evaluated,
+    reader=lambda options: ClassFolders(options.classes),
 )
