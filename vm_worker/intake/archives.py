@@ -19,8 +19,9 @@ from pathlib import Path
 from jobs.errors import UserError
 from jobs.limits import MIB, Limits
 from vm_worker.intake.extents import Extent
+from vm_worker.intake.files.entry_paths import EntryPath, paths_of, safe_parts
 from vm_worker.intake.listing import Found, too_large, too_many
-from vm_worker.intake.names import SHOWN_LENGTH, clean, path_of, safe_parts, shown
+from vm_worker.intake.names import SHOWN_LENGTH, clean, shown
 
 # The largest mean of a zip that is read; real zips need some 150. In memory an entry takes five times as much, and a
 # refusal must not need 100 MB.
@@ -137,12 +138,13 @@ def _list(path: Path, limits: Limits) -> list[Found]:
             _check_entry(info, limits)
         starts = _data_starts(file.fileno(), infos, archive.start_dir)
         # Only now, since a bomb's names fill memory, too.
-        return [_found(path, info, start) for info, start in zip(infos, starts, strict=True)]
+        paths = paths_of(infos)
+        return [_found(path, *entry) for entry in zip(infos, starts, paths, strict=True)]
 
 
-def _found(path: Path, info: zipfile.ZipInfo, start: int) -> Found:
-    name = path_of(info)
-    return Found(safe_parts(name), None if name.endswith("/") else _extent(path, info, start))
+def _found(path: Path, info: zipfile.ZipInfo, start: int, entry: EntryPath) -> Found:
+    extent = None if entry.text.endswith("/") else _extent(path, info, start)
+    return Found(safe_parts(entry.text), extent, entry.code_page)
 
 
 def _extent(path: Path, info: zipfile.ZipInfo, start: int) -> Extent:
@@ -164,11 +166,10 @@ def _check_entry(info: zipfile.ZipInfo, limits: Limits) -> None:
     if info.volume not in ONE_DISK:
         raise _in_parts()
     fault = _fault(info, limits)
-    name = path_of(info)
     if fault:
         code, says = fault
+        name = paths_of([info])[0].text
         raise UserError(code, f"The entry {shown(name)} {says}.", file=clean(name)[:SHOWN_LENGTH])
-    safe_parts(name)
 
 
 def _fault(info: zipfile.ZipInfo, limits: Limits) -> tuple[str, str] | None:

@@ -9,8 +9,9 @@ from pathlib import Path
 from jobs.errors import UserError
 from jobs.limits import MIB, Limits
 from vm_worker.intake.extents import Extent
+from vm_worker.intake.files.entry_paths import DEPTH_MAX
 from vm_worker.intake.listing import Found, too_large, too_many
-from vm_worker.intake.names import DEPTH_MAX, shown
+from vm_worker.intake.names import shown
 
 
 def list_folder(path: Path, limits: Limits) -> list[Found]:

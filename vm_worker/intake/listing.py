@@ -15,6 +15,7 @@ class Found:
 
     parts: tuple[str, ...]  # its path as it stands in the upload
     extent: Extent | None  # None: a folder
+    code_page: str = ""  # the code page that was guessed for its name; empty: none was
 
 
 def too_large(message: str) -> UserError:

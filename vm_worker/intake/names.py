@@ -1,23 +1,16 @@
-"""Handle untrusted file names: check paths, clean names for display, recognise hidden files and photos."""
+"""Handle untrusted file names: clean them for display, recognise hidden files and photos."""
 
 from __future__ import annotations
 
 import re
-import struct
 import unicodedata
-import zipfile
-import zlib
 from collections.abc import Callable, Iterable, Mapping
 from typing import Literal
 
-from jobs.errors import UserError
-from vm_worker.intake.kinds import HEAD_BYTES, picture_kind
+from vm_worker.intake.files.kinds import HEAD_BYTES, picture_kind
 
-DEPTH_MAX = 64  # folders; nobody nests photos deeper, and a name full of slashes costs memory
 MARKS_MAX = 30  # combining marks on one letter; no language has more than 18
 SHOWN_LENGTH = 80  # characters of a name in a message
-UTF8_FLAG = 0x800  # general purpose bit 11
-UNICODE_PATH = 0x7075  # Info-ZIP's extra field: the name in UTF-8 beside one in a code page
 
 LITTER = frozenset({"__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "@eadir", "$recycle.bin"})
 PHOTO_SUFFIXES = frozenset({"jpg", "jpeg", "jpe", "jfif", "png", "apng", "webp", "gif", "bmp", "dib"})
@@ -31,7 +24,6 @@ _UNSEEN = re.compile(
     "[\\x00-\\x1f\\x7f-\\x9f\\u061c\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069\\ufeff\\ud800-\\udfff]"
 )
 _MAYBE_MARKS = re.compile(f"[\u0300-\U0010ffff]{{{MARKS_MAX + 1},}}")
-_DRIVE = re.compile("[A-Za-z]:(/|$)")
 
 
 def clean(name: str) -> str:
@@ -84,53 +76,6 @@ def counted(count: int, thing: str) -> str:
 def collision_key(name: str) -> str:
     """Return a key that is equal for names that many systems take for one: case, Unicode form, spaces around."""
     return _normal("NFC", _normal("NFKC", clean(name)).casefold()).strip(" .")
-
-
-def path_of(info: zipfile.ZipInfo) -> str:
-    """Return the entry's path with forward slashes.
-
-    By the zip specification a name without the UTF-8 flag is in cp437. But macOS writes UTF-8 there, and Info-ZIP puts
-    UTF-8 into an extra field. Text in cp437 that happens to be valid UTF-8 is too rare to matter.
-    """
-    name = info.orig_filename
-    if not info.flag_bits & UTF8_FLAG and not name.isascii():
-        raw = name.encode("cp437")
-        name = _unicode_path(info.extra, raw) or _utf8(raw) or name
-    return name.replace("\\", "/")
-
-
-def _utf8(raw: bytes) -> str | None:
-    try:
-        return raw.decode("utf-8")
-    except UnicodeDecodeError:
-        return None
-
-
-def _unicode_path(extra: bytes, raw: bytes) -> str | None:
-    while len(extra) >= 4:
-        kind, length = struct.unpack_from("<HH", extra)
-        field, extra = extra[4 : 4 + length], extra[4 + length :]
-        if kind == UNICODE_PATH and field[:5] == struct.pack("<BL", 1, zlib.crc32(raw)):
-            return _utf8(field[5:])
-    return None
-
-
-def safe_parts(path: str) -> tuple[str, ...]:
-    """Split a path into folders and file. Raises UserError `unsafe_zip` for a path that leads out of its folder."""
-    if "\0" in path:
-        raise _unsafe(path, "has a null byte in its name")
-    if path.startswith("/") or _DRIVE.match(path):
-        raise _unsafe(path, "has an absolute path")
-    if path.count("/") > DEPTH_MAX:
-        raise _unsafe(path, f"lies more than {DEPTH_MAX} folders deep")
-    parts = tuple(part for part in path.split("/") if part not in ("", "."))
-    if ".." in parts:
-        raise _unsafe(path, "leads out of its folder")
-    return parts
-
-
-def _unsafe(path: str, why: str) -> UserError:
-    return UserError("unsafe_zip", f"The entry {shown(path)} {why}.", file=clean(path)[:SHOWN_LENGTH])
 
 
 def is_litter(parts: Iterable[str]) -> bool:

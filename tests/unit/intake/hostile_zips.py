@@ -182,5 +182,5 @@ HOSTILE: dict[str, tuple[str, Write]] = {
         {"a last record": of_bytes(b"PK\5\6" + b"\0" * 18), "said to be empty": ended(bytes=0, count=0)},
     ),
     **_table("one_class", {"a text document": of_files(OFFICE)}),
-    **_table("no_images", {"zips in zips": of_files({"cats/a.zip": lies.nested(4), "dogs/a.zip": lies.nested(4)})}),
+    **_table("zip_in_zip", {"zips in zips": of_files({"cats/a.zip": lies.nested(4), "dogs/a.zip": lies.nested(4)})}),
 }

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import struct
-import unicodedata
-import zipfile
-import zlib
 from collections import Counter
 from pathlib import Path
 
@@ -14,7 +10,7 @@ import pytest
 from jobs.limits import Limits
 from tests.unit.intake.crafted import RawEntry, class_files, folder_of, photo, raw_files, raw_zip, two_classes, zip_of
 from vm_worker.intake.dataset import Part, Skipped
-from vm_worker.intake.names import clean, is_photo, listed, path_of, shown, suffix
+from vm_worker.intake.names import clean, is_photo, listed, shown, suffix
 from vm_worker.intake.survey import Survey, list_upload
 from vm_worker.tasks.uploads import survey
 
@@ -154,54 +150,6 @@ def test_ready_made_splits(folders: dict[str, Part], prefix: str, tmp_path: Path
 def test_a_photo_beside_the_class_folders_of_a_part_is_named(tmp_path: Path) -> None:
     files = class_files({"train/cats": 10, "train/dogs": 10, "test/cats": 10, "test/dogs": 10}) | {"test/a.jpg": b"x"}
     assert _survey(files, tmp_path).skipped == (Skipped("test/a.jpg", "is not in the folder of a class"),)
-
-
-NAMES = [
-    ("café", "utf-8", UTF8, "café"),  # 7-Zip, Explorer of today
-    ("café", "utf-8", 0, "café"),  # macOS: UTF-8 without the flag
-    ("café", "cp437", 0, "café"),  # Explorer of yesterday
-    ("cafe\u0301", "utf-8", 0, "café"),  # macOS decomposes
-    ("猫", "utf-8", UTF8, "猫"),
-    ("a\u202eb", "utf-8", UTF8, "a\ufffdb"),  # would turn the line around
-    ("a\x07b", "utf-8", 0, "a\ufffdb"),
-    ("שלום", "utf-8", UTF8, "שלום"),  # right to left by nature
-    ("<b>$$=1+1", "utf-8", 0, "<b>$$=1+1"),
-    ("x" * 10_000, "utf-8", 0, "x" * 10_000),
-]
-
-
-@pytest.mark.parametrize(("name", "encoding", "flags", "expected"), NAMES)
-def test_names_in_every_encoding(name: str, encoding: str, flags: int, expected: str, tmp_path: Path) -> None:
-    files = class_files({name: 10, "other": 10})
-    found = survey(raw_zip(raw_files(files, flags, encoding), tmp_path / "a.zip"), LIMITS)
-    assert set(found.strata) == {expected, "other"}
-    assert all(unicodedata.is_normalized("NFC", photo.name) for photo in found.photos)
-
-
-def test_unicode_path_field_of_info_zip(tmp_path: Path) -> None:
-    def entry(name: str, data: bytes) -> RawEntry:
-        raw = name.encode("cp850")
-        field = struct.pack("<BL", 1, zlib.crc32(raw)) + name.encode()
-        other = struct.pack("<HHL", 0x5455, 4, 0)
-        return RawEntry(raw, data, extra=other + struct.pack("<HH", 0x7075, len(field)) + field)
-
-    files = class_files({"Ãpfel": 10, "Birnen": 10})
-    found = survey(raw_zip([entry(*item) for item in files.items()], tmp_path / "a.zip"), LIMITS)
-    assert found.strata == ("Birnen", "Ãpfel")
-
-
-def test_unicode_path_field_of_another_name_is_ignored() -> None:
-    info = zipfile.ZipInfo("caf\u2592")
-    field = struct.pack("<BL", 1, 0) + b"evil"
-    info.extra = struct.pack("<HH", 0x7075, len(field)) + field
-    assert path_of(info) == "caf\u2592"
-
-
-def test_backslashes_are_separators(tmp_path: Path) -> None:
-    files = {name.replace("/", "\\"): data for name, data in two_classes().items()} | {"birds\\": b""}
-    found = survey(raw_zip(raw_files(files), tmp_path / "a.zip"), LIMITS)
-    assert found.strata == ("cats", "dogs")
-    assert "birds" in found.warnings[0]
 
 
 def test_a_folder_is_read_like_its_zip(tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ def test_check_prints_one_line_of_json_a_path(tmp_path: Path, capsys: pytest.Cap
     assert (first["verdict"], first["code"]) == ("accepted", None)
     assert first["classes"] == {"cats": 12, "dogs": 12}
     assert first["skipped"] == [{"name": "cats/notes.txt", "reason": "is not a photo"}]
-    assert (second["verdict"], second["code"]) == ("rejected", "not_a_zip")
+    assert (second["verdict"], second["code"]) == ("rejected", "not_found")
     assert _run_check([good], True, capsys)[0] == 0
 
 
@@ -66,7 +66,7 @@ def test_check_speaks_to_people(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert lines[0].endswith("a.zip: accepted")
     assert "  cats: 12 photos" in lines
     assert "  ... and 5 more" in lines
-    assert lines[-2].endswith("b\ufffd.zip: rejected (not_a_zip)")
+    assert lines[-2].endswith("b\ufffd.zip: rejected (not_found)")
 
 
 def test_many_zips_are_checked_by_one_decoding_process(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from jobs.errors import UserError
 from jobs.limits import Limits
 from vm_worker.intake.arrays import Rows
 from vm_worker.intake.dataset import Part, Skipped
+from vm_worker.intake.files.code_pages import TITLES
 from vm_worker.intake.listing import Found
 from vm_worker.intake.names import SHOWN_LENGTH, clean, counted, is_litter, is_photo, listed, shown, smallest, suffix
 from vm_worker.intake.survey import Photo, Survey
@@ -114,7 +115,7 @@ def _survey(kept: Sequence[Found], photos: Sequence[Found], level: str) -> Surve
         strata=tuple(sorted({one.name for one in layout.classes})),
         photos=tuple(sorted(used, key=lambda photo: (photo.stratum, photo.name, photo.extent.offset))),
         skipped=tuple(skipped),
-        warnings=(*layout.warnings, *_no_classes(kept, root, layout)),
+        warnings=(*layout.warnings, *_no_classes(kept, root, layout), *_code_pages(kept)),
         ready_made_split=layout.ready_made_split,
     )
 
@@ -148,6 +149,13 @@ def _no_classes(kept: Iterable[Found], root: Folder, layout: Layout) -> list[str
     classes = {id(one.folder) for one in layout.classes}
     empty = ["/".join(path) for path in without_photos(folders, root, classes)]
     return [f"Folders without photos are no classes: {listed(empty)}."] if empty else []
+
+
+def _code_pages(kept: Iterable[Found]) -> list[str]:
+    """Return a sentence where the code page of names had to be guessed."""
+    titles = sorted({TITLES[item.code_page] for item in kept if item.code_page})
+    read_as = " and ".join(titles)
+    return [f"The zip does not say how its names are written; they were read as {read_as}."] if titles else []
 
 
 def _in_archives(error: UserError, archives: Sequence[str]) -> UserError:

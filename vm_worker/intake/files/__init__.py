@@ -1,0 +1,1 @@
+"""The files of an upload as untrusted bytes: their names, their paths, their kinds."""
