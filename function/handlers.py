@@ -17,12 +17,13 @@ from function.machines import Capacity
 from function.statuses import gone, status_answer
 from function.uploads import offered
 from function.wire import SubmissionAnswer, Upload
-from jobs import quota
+from jobs import catalogue, quota
 from jobs.clock import Clock
-from jobs.errors import UserError
+from jobs.errors import Transient, UserError
 from jobs.job import Job, new_id, valid_id
 from jobs.mail.postman import Postman
 from jobs.mail.refusals import refuse
+from jobs.options import CANDIDATES
 from jobs.queue import Queue
 from jobs.settings import Settings
 from jobs.storage.links import Download, Links
@@ -63,14 +64,16 @@ class Parts:
 def home(parts: Parts, request: flask.Request) -> flask.Response:
     """Answer with the page that explains the service and has the upload form."""
     if answers.wants_html(request):
-        return pages.home(parts.settings, parts.links.origin)
-    return answers.data(pages.description(parts.settings))
+        return pages.home(parts.settings, parts.links.origin, _offered(parts))
+    return answers.data(pages.description(parts.settings, _offered(parts)))
 
 
 def submit(parts: Parts, request: flask.Request) -> flask.Response:
     """Make a new job, and answer with the link that receives its zip."""
     submissions.check_page(request, parts.settings.public_url)
     wanted = submissions.parse(request, parts.settings.limits)
+    if wanted.options.candidates:
+        catalogue.check(wanted.options.candidates, catalogue.offered(parts.queue.buckets.emails))
     _admit(parts, wanted.email, submissions.client_address(request))
     job_id = new_id()
     # The links are signed before the job is made, so that no job is left behind when that fails.
@@ -178,6 +181,14 @@ def health(parts: Parts, request: flask.Request) -> flask.Response:
     waited = parts.queue.oldest_waiting_seconds()
     overdue = waited is not None and waited > OVERDUE_SECONDS
     return answers.data({"status": "ok", "oldest_waiting_seconds": waited, "overdue": overdue})
+
+
+def _offered(parts: Parts) -> tuple[str, ...]:
+    """Return the networks that the workers have; all while the storage does not answer, as a page needs none else."""
+    try:
+        return catalogue.offered(parts.queue.buckets.emails)
+    except Transient:
+        return CANDIDATES
 
 
 def _admit(parts: Parts, email: str, client: str) -> None:

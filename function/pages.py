@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import flask
 
@@ -15,7 +15,7 @@ from function.statuses import UPLOADED
 from function.wire import StatusAnswer
 from jobs.errors import CODES
 from jobs.job import Job, Stage, Status
-from jobs.options import CANDIDATES, CLASS_LEVELS, EXPORTS, OBJECTIVES, SEARCHES, Options
+from jobs.options import CLASS_LEVELS, EXPORTS, OBJECTIVES, SEARCHES, Options
 from jobs.settings import Settings
 from jobs.tasks import TASKS, live_tasks
 
@@ -57,31 +57,38 @@ STAGE_TITLES: Mapping[str, str] = {
 }
 
 
-def home(settings: Settings, origin: str) -> flask.Response:
-    """Return the page that shows what the service does, how to send photos, and what happens to them."""
+def home(settings: Settings, origin: str, offered: Sequence[str]) -> flask.Response:
+    """Return the page that shows what the service does, how to send photos, and what happens to them.
+
+    `offered` are the networks that the workers have.
+    """
     values = {
         "url": settings.public_url,
         "limits": settings.limits,
-        "options": _options(settings),
+        "options": _options(settings, offered),
         "objectives": {name: OBJECTIVE_WORDS[name] for name in OBJECTIVES},
         "tasks": [TASKS[name] for name in live_tasks()],
         "searches": SEARCHES,
         "search": Options().search,
-        "candidates": CANDIDATES,
+        "candidates": offered,
         "config": json.dumps({"limits": {name: getattr(settings.limits, name) for name in PAGE_LIMITS}}),
         "script": assets.path("home.js"),
     }
     return live_page("home", values, origin)
 
 
-def description(settings: Settings) -> dict[str, object]:
+def description(settings: Settings, offered: Sequence[str]) -> dict[str, object]:
     """Return the description of the service for programs, which they get instead of the first page."""
     limits = settings.limits
     return {
         "service": "modelmail",
         "what": "Photos in, model out, by email: POST an email address, PUT a zip of class folders to the link.",
-        "submit": {"method": "POST", "url": f"{settings.public_url}/", "fields": ["email", *_options(settings)]},
-        "options": _options(settings),
+        "submit": {
+            "method": "POST",
+            "url": f"{settings.public_url}/",
+            "fields": ["email", *_options(settings, offered)],
+        },
+        "options": _options(settings, offered),
         "limits": {
             "zip_bytes": limits.zip_bytes,
             "classes": [limits.classes_min, limits.classes_max],
@@ -128,12 +135,12 @@ def refused() -> flask.Response:
     return page("refused", {})
 
 
-def _options(settings: Settings) -> dict[str, str]:
+def _options(settings: Settings, offered: Sequence[str]) -> dict[str, str]:
     limits = settings.limits
     return {
         "minutes": f"{limits.minutes_min} to {limits.minutes_max}, {limits.minutes_default} if not given",
         "objective": _choices(OBJECTIVES),
-        "candidates": f"some of {_choices(CANDIDATES)}; all if not given",
+        "candidates": f"some of {_choices(offered)}; all of them if not given" if offered else "none are here",
         "search": _choices(SEARCHES),
         "epochs": f"1 to {limits.epochs_max}",
         "trials": "none, or a whole number",
@@ -146,7 +153,7 @@ def _options(settings: Settings) -> dict[str, str]:
     }
 
 
-def _choices(names: tuple[str, ...]) -> str:
+def _choices(names: Sequence[str]) -> str:
     return ", ".join(names)
 
 

@@ -18,6 +18,7 @@ from jobs.settings import Settings
 from jobs.storage import providers
 from vm_worker.attempt import Attempt
 from vm_worker.idle import Leave
+from vm_worker.learn.networks.weights import stock
 from vm_worker.lease_keeper import LeasePolicy
 from vm_worker.preemption import watch
 from vm_worker.scratch_folder import scratch_folder
@@ -45,6 +46,8 @@ def build(settings: Settings, stop: threading.Event, room: Path, launch: Launch)
         stop.is_set,
         Cluster(settings.ray_address, settings.ray_workers, settings.ray_cpus, settings.ray_gpus),
         figures,
+        stock(settings.weights, settings.download_weights),
+        socket.gethostname(),
     )
     return Worker(config, open_postman(settings, queue, room.name, MAIL_TIMEOUT), room.name, room)
 

@@ -46,7 +46,7 @@ def _sayings(facts: Facts) -> JsonObject:
         "job": facts.job.to_json(),
         "subject": sections.subject(facts),
         "headline": sections.headline(facts),
-        "cautions": sections.cautions(facts),
+        "cautions": [*_missing(facts), *sections.cautions(facts)],
         "next_steps": sections.next_steps(facts),
         "dataset": replace(dataset, skipped=dataset.skipped[:SKIPPED_SHOWN]).to_json(),
         "duplicates": dataset.duplicates.to_json(),
@@ -57,6 +57,24 @@ def _sayings(facts: Facts) -> JsonObject:
         "retention": {"model_days": facts.model_days, "delete_after": _delete_after(facts)},
         "budget_minutes": facts.job.options.minutes,
     }
+
+
+def _missing(facts: Facts) -> list[str]:
+    """Return a sentence where other networks were tried than the job asked for, as those have no weights here."""
+    options, rows = facts.job.options, facts.select.candidates
+    absent = {row.name for row in rows if row.state == "no_weights"}
+    said = []
+    if options.candidates and absent.issuperset(options.candidates):
+        said.append(
+            f"No network that you asked for has weights on the training machine ({', '.join(options.candidates)}); "
+            "those that it has were tried in their place."
+        )
+    if facts.select.from_scratch is not None and not options.from_scratch:
+        said.append(
+            "The training machine has no pretrained networks, so a small one was trained from scratch. "
+            "A pretrained one is usually right more often."
+        )
+    return said
 
 
 def _learning(facts: Facts) -> JsonObject:

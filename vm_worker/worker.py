@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from jobs import catalogue
 from jobs.errors import LeaseLost, Transient
 from jobs.job import Job, Status
 from jobs.mail.postman import Postman
@@ -138,8 +139,14 @@ class Worker:
             self._swept = now
             sweep(self._queue, self._postman.try_to_deliver, self._goes_on)
         if self._retired is None or now - self._retired > RETIRE_SECONDS:
+            self._tell_stock()
             self._retired = now
             retire(self._queue, self._goes_on)
+
+    def _tell_stock(self) -> None:
+        """Write which networks this machine can train, so that users are offered no others."""
+        if self._config.stock is not None:
+            catalogue.tell(self._queue.buckets.emails, self._config.host, self._config.stock)
 
     def _goes_on(self) -> bool:
         return not self._config.stopping()

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from jobs.catalogue import Stock
 from jobs.queue import Queue
 from jobs.telemetry import Silent, Telemetry
 from vm_worker.events import Answer, Ended, Event
@@ -57,5 +58,7 @@ class WorkerConfig:
     stopping: Callable[[], bool] = field(default=lambda: False)
     cluster: Cluster = field(default_factory=Cluster)
     telemetry: Telemetry = field(default_factory=Silent)
+    stock: Stock | None = None  # the networks that this machine can train; None: the offer is not told
+    host: str = ""  # the machine's name, under which the stock is told
     # Makes the pool of a job's downloads and uploads; called once for each job.
     transfers: Callable[[], Executor] = one_thread

@@ -98,7 +98,8 @@ resource "google_storage_bucket" "emails" {
       matches_prefix = ["limits/"]
     }
   }
-  # refused/ has no rule: who wants no mail is remembered for ever, as a keyed hash.
+  # refused/ has no rule: who wants no mail is remembered for ever, as a keyed hash. catalogue/ has none either: while
+  # no machine runs, it says which networks the next one will have.
 }
 
 resource "google_storage_bucket" "code" {

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from infra.local.stack import make_buckets
+from jobs import catalogue
+from jobs.mail import refusals
 from jobs.settings import MAILERS, Settings
 from tests.cloud import hcl
 from tests.documents import page
@@ -133,6 +135,12 @@ def test_what_the_sweep_leaves_behind_is_deleted_by_age() -> None:
     assert _lifecycle("datasets") == {("Delete", 2, ()), ("AbortIncompleteMultipartUpload", 2, ())}
     assert _lifecycle("models") == {("Delete", limits.model_days + 1, ())}
     assert _lifecycle("emails") == {("Delete", limits.model_days + 2, ("jobs/", "open/")), ("Delete", 2, ("limits/",))}
+
+
+def test_no_rule_touches_what_must_stay() -> None:
+    """Whose mail is refused, and which networks the next machine will have."""
+    for _, _, prefixes in _lifecycle("emails"):
+        assert prefixes and not any(f"{kept}x".startswith(prefixes) for kept in (refusals.PREFIX, catalogue.PREFIX))
 
 
 def test_the_page_may_upload_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:

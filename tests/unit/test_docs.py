@@ -68,7 +68,7 @@ def test_options_and_their_defaults_are_those_of_the_code() -> None:
     table = page("using").table_after("| option |")
     shown = {row.split("|")[1].strip(" `"): row.split("|")[2].strip() for row in table}
     defaults = {
-        name: {"": "by the zip", "()": "all", "True": "true", "False": "false", "None": "none"}.get(
+        name: {"": "by the zip", "()": "all that are offered", "True": "true", "False": "false", "None": "none"}.get(
             str(value), str(value)
         )
         for name, value in vars(Options()).items()

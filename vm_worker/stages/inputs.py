@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from jobs.errors import Bug
 from jobs.job import Stage
+from jobs.options import Options
 from vm_worker.events import ProgressCallback
 from vm_worker.intake.dataset import Dataset
 from vm_worker.intake.survey import list_upload
@@ -31,6 +33,7 @@ class Inputs:
         self._spec, self._results, self._tell = spec, results, tell
         self._dataset: Dataset[Any] | None = None
         self._task: Task | None = None
+        self._weights: tuple[dict[str, WeightFile], dict[str, str]] | None = None
 
     @property
     def folder(self) -> Path:
@@ -57,13 +60,27 @@ class Inputs:
     def weights(self) -> tuple[dict[str, WeightFile], dict[str, str]]:
         """Return the weights of the candidates, and the reasons why other candidates have none.
 
-        Raises Bug when no candidate can be tried.
+        Where no network that was asked for has weights here, they are those of all that have.
         """
-        wanted = self._spec.options.candidates or tuple(CATALOGUE)
-        found, missing = find(wanted, self._spec.weights, self._spec.download_weights)
-        if not found and not self._spec.options.from_scratch:
-            raise Bug(f"no candidate has pretrained weights here: {missing}")
-        return found, missing
+        asked, all_keys = self._spec.options.candidates, tuple(CATALOGUE)
+        if self._weights is None:
+            found, missing = self._find(asked or all_keys)
+            self._weights = (found or self._find(all_keys)[0] if asked else found), missing
+        return self._weights
+
+    def _find(self, keys: tuple[str, ...]) -> tuple[dict[str, WeightFile], dict[str, str]]:
+        return find(keys, self._spec.weights, self._spec.download_weights)
+
+    @property
+    def options(self) -> Options:
+        """The options, where this machine has a network that was asked for.
+
+        Where it has none, all are tried that it has; where it has none at all, small networks from scratch.
+        """
+        options, (found, _) = self._spec.options, self.weights()
+        if found and (not options.candidates or set(options.candidates) & found.keys()):
+            return options
+        return replace(options, candidates=(), from_scratch=options.from_scratch or not found)
 
     def weight(self) -> WeightFile:
         """Return the winner's weights. Raises Bug when this machine does not have them."""
@@ -105,4 +122,4 @@ class Inputs:
         if Stage.SELECT in self._results:
             return {self.winner.size}
         sizes = {CATALOGUE[key].size for key in self.weights()[0]}
-        return sizes | {small_rows.SIZE} if self._spec.options.from_scratch else sizes
+        return sizes | {small_rows.SIZE} if self.options.from_scratch else sizes

@@ -35,12 +35,12 @@ def select(context: StageContext, scratch: ScratchPolicy | None = None) -> Outpu
     inputs, clock = context.inputs, context.clock
     clock.start_seconds = max(START_LEAST, time.monotonic() - started)
     found, missing = inputs.weights()
-    options, folder = context.spec.options, inputs.scratch
+    folder = inputs.scratch
     with spread(context.spec.cluster, folder) as extract:
         request = SelectionRequest(
             inputs.dataset(),
             found,
-            options,
+            inputs.options,
             clock.select_budget(),
             folder,
             extract,
@@ -49,7 +49,7 @@ def select(context: StageContext, scratch: ScratchPolicy | None = None) -> Outpu
         )
         selection = choose(request, listener(context, Stage.SELECT))
     files = _written(context, selection)
-    absent = without_weights(missing) if options.candidates else []
+    absent = without_weights(missing) if context.spec.options.candidates else []
     return Output(_result(context, selection, absent, clock.start_seconds), files)
 
 

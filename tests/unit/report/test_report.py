@@ -116,6 +116,25 @@ def test_a_network_from_scratch_owes_nobody_anything() -> None:
     assert "trained from scratch" in card and "There are no pretrained weights in it; the licence is yours." in card
 
 
+def test_networks_that_were_not_there_are_told() -> None:
+    facts = samples.facts()
+    absent = [replace(facts.select.candidates[0], name=key, state="no_weights") for key in ("vgg16", "xception")]
+    select = replace(facts.select, candidates=(*facts.select.candidates, *absent))
+    for asked, told in ((("vgg16", "xception"), True), (("vgg16", "efficientnet_lite0"), False)):
+        job = replace(facts.job, options=replace(facts.job.options, candidates=asked))
+        built = report.build(replace(facts, job=job, select=select))
+        said = "has weights on the training machine (vgg16, xception); those that it has were tried"
+        assert any(said in sentence for sentence in built["cautions"]) == told
+        assert (said in Page(report.page(built, {})).text) == told
+
+
+def test_a_network_from_scratch_that_was_not_asked_for_is_told() -> None:
+    facts = samples.facts()
+    select = replace(facts.select, from_scratch=FromScratch(9))
+    built = report.build(replace(facts, select=select))
+    assert any("no pretrained networks" in sentence for sentence in built["cautions"])
+
+
 def test_the_repeat_command_names_what_was_measured() -> None:
     command = report.build(samples.facts())["repeat"]["command"]
     assert "--candidates efficientnet_lite0,mobilenet_v2,efficientnet_v2_b0 " in command

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from jobs.options import Options
 from vm_worker.as_json import AsJson
 from vm_worker.events import Answer, Event, StageOffer, TrialOffer
 from vm_worker.intake.dataset import Dataset
+from vm_worker.learn.networks.weights import PACKAGES
 from vm_worker.learn.progress_events import LearningProgress, LearningQuote
 from vm_worker.results.candidates import CandidateRow, CurvePoint, Selected
 from vm_worker.results.exported import ExportRow
@@ -26,6 +28,7 @@ from vm_worker.spec import Done, Spec
 from vm_worker.stages import clock
 from vm_worker.stages.context import StageContext
 from vm_worker.stages.export import check_h5
+from vm_worker.stages.inputs import Inputs
 from vm_worker.stages.learning_progress import listener
 from vm_worker.stages.output import Output
 from vm_worker.stages.run import run_stages
@@ -177,3 +180,37 @@ def test_the_files_are_proved_on_what_the_time_allows(
 ) -> None:
     context = selected(quoting(tmp_path, parent, left), replace(SELECTED, plain_images_per_second=5.0))
     assert len(range(300)[context.clock.proof(300, 2)]) == pytest.approx(expected, rel=0.05)
+
+
+def asking(tmp_path: Path, parent: Parent, **options: Any) -> Inputs:
+    """The inputs of a job with these options, on a machine with the three packages of weights."""
+    spec = Spec("abcdefgh", tmp_path / "x.zip", tmp_path, Options(**options), Limits(), 120.0, "2026", "2026")
+    return StageContext.of(spec, parent).inputs
+
+
+def without_packages(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Put packages with wrong checkpoints before the installed ones."""
+    for package in PACKAGES.values():
+        (folder / package.module / "models").mkdir(parents=True)
+        (folder / package.module / "__init__.py").touch()
+        monkeypatch.delitem(sys.modules, package.module, raising=False)
+    monkeypatch.syspath_prepend(folder)
+
+
+def test_a_job_whose_networks_are_all_missing_tries_what_is_there(parent: Parent, tmp_path: Path) -> None:
+    inputs = asking(tmp_path, parent, candidates=("vgg16", "xception"), seed=3)
+    found, missing = inputs.weights()
+    assert set(found) == set(PACKAGES) and set(missing) == {"vgg16", "xception"}
+    assert inputs.options == Options(seed=3)
+    some = asking(tmp_path, parent, candidates=("vgg16", "efficientnet_lite0"))
+    assert set(some.weights()[0]) == {"efficientnet_lite0"} and "vgg16" in some.options.candidates
+
+
+def test_without_any_weights_small_networks_are_trained_from_scratch(
+    parent: Parent, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without_packages(tmp_path / "packages", monkeypatch)
+    for candidates in ((), ("vgg16",)):
+        inputs = asking(tmp_path, parent, candidates=candidates)
+        assert inputs.weights()[0] == {}
+        assert inputs.options == Options(from_scratch=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jobs import job as jobs
+from jobs.catalogue import Stock
 from jobs.clock import FakeClock
 from jobs.job import Status
 from jobs.limits import Limits
@@ -61,11 +62,16 @@ class House:
         self.launched.append(spec.job)
         return Refuser()
 
-    def worker(self, name: str) -> Worker:
+    def worker(self, name: str, stock: Stock | None = None) -> Worker:
         head = Letterhead("modelmail@example.org", "operator@example.org", "http://here", "secret")
         postman = Postman(self.queue, self.mailer, head, name)
         config = WorkerConfig(
-            self.queue, lambda spec, home: self.launch(spec, home), LeasePolicy(LEASE), stopping=lambda: self.stopping
+            self.queue,
+            lambda spec, home: self.launch(spec, home),
+            LeasePolicy(LEASE),
+            stopping=lambda: self.stopping,
+            stock=stock,
+            host=f"host-of-{name}",
         )
         return Worker(config, postman, name, self.folder / name)
 

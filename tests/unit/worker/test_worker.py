@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from jobs.catalogue import Stock, offered
 from jobs.errors import Transient
 from jobs.job import Progress, Status
 from jobs.mail.message import ListMailer
@@ -142,3 +143,31 @@ def test_a_sender_that_died_is_taken_over_with_the_same_message_id(house: House)
     house.clock.advance(601)
     other.step()
     assert len(house.mailer.sent) == 2
+
+
+def test_a_worker_tells_at_its_start_and_each_hour_which_networks_it_has(house: House) -> None:
+    emails, worker = house.queue.buckets.emails, house.worker("w", Stock(("vgg16",)))
+    worker.step()
+    first = emails.stat("catalogue/host-of-w")
+    assert first is not None and offered(emails) == ("vgg16",)
+    worker.step()
+    assert emails.stat("catalogue/host-of-w") == first
+    house.clock.advance(3601)
+    worker.step()
+    again = emails.stat("catalogue/host-of-w")
+    assert again is not None and again.generation > first.generation
+
+
+def test_what_a_worker_has_is_told_although_the_storage_was_down_at_its_start(house: House) -> None:
+    emails, worker = house.queue.buckets.emails, house.worker("w", Stock(("vgg16",)))
+    put = emails.put
+    emails.put = down  # type: ignore[method-assign]
+    with pytest.raises(Transient):
+        worker.step()
+    emails.put = put  # type: ignore[method-assign]
+    worker.step()
+    assert offered(emails) == ("vgg16",)
+
+
+def down(*given: object, **more: object) -> int:
+    raise Transient("down")

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import requests
 
+from jobs.catalogue import Stock
 from vm_worker.as_json import AsJson
 from vm_worker.learn.networks.catalogue import CATALOGUE
 
@@ -72,7 +73,7 @@ def find(
     for key in keys:
         try:
             weight = _in_folder(key, folder) or _in_package(key)
-        except ValueError as error:
+        except (OSError, ValueError) as error:
             missing[key] = str(error)
             continue
         if weight is None:
@@ -82,6 +83,15 @@ def find(
     if download:
         _from_keras(found, missing, test_url)
     return found, missing
+
+
+def stock(folder: str, download: bool) -> Stock:
+    """Return the networks whose weights are on this machine, and those whose weights Keras may download.
+
+    The arguments are those of `find`. No connection is tried.
+    """
+    found, missing = find(tuple(CATALOGUE), folder, False)
+    return Stock(tuple(found), tuple(key for key in missing if download and CATALOGUE[key].application))
 
 
 def _in_folder(key: str, folder: str) -> WeightFile | None:

@@ -13,8 +13,9 @@ from threading import Thread
 import numpy as np
 import pytest
 
+from jobs.catalogue import Stock
 from vm_worker.learn.networks import torch_pickle, weights
-from vm_worker.learn.networks.weights import DOWNLOAD, KERAS_H5, TORCH_PICKLE, find
+from vm_worker.learn.networks.weights import DOWNLOAD, KERAS_H5, TORCH_PICKLE, find, stock
 
 
 def a_folder(folder: Path, digest: str | None) -> str:
@@ -135,3 +136,18 @@ def test_a_transposed_tensor_is_read_as_it_was_meant() -> None:
     storage.data = np.arange(6, dtype=np.float32)
     view = torch_pickle.View(storage, 0, (3, 2), (1, 3))
     np.testing.assert_array_equal(view.array(), np.arange(6).reshape(2, 3).T)
+
+
+def test_the_stock_is_what_is_here_and_what_may_be_downloaded(tmp_path: Path) -> None:
+    lite = ("efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2")
+    assert stock("", download=False) == Stock(lite)
+    here = stock(a_folder(tmp_path, None), download=False)
+    assert set(here.networks) == {*lite, "vgg16"} and here.downloads == ()
+    more = stock(str(tmp_path), download=True)
+    assert "xception" in more.downloads and not set(more.downloads) & set(more.networks)
+
+
+def test_a_file_that_may_not_be_read_is_no_weights(tmp_path: Path) -> None:
+    (tmp_path / "vgg16.weights.h5").mkdir()
+    (tmp_path / "SHA256SUMS").mkdir()
+    assert "vgg16" not in stock(str(tmp_path), download=False).networks
