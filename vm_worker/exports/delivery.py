@@ -24,6 +24,7 @@ from vm_worker.learn.latency import measurement
 from vm_worker.results.exported import ExportRow, Latency
 
 BACKLOG = 0.5  # largest share of the proofs that is still to come when the last file is made; measured: 0.4
+LEAST_TOOK = 0.5  # least share of the estimate that later formats are expected to take
 LANES = 2  # processes that work at the same time: much of their work uses one core
 
 
@@ -47,9 +48,41 @@ def deliver(order: Order) -> list[ExportRow]:
 
     A format that fails or does not fit into the time has a row with a note. It raises no error, even for model.h5.
     """
-    end = time.monotonic() + order.seconds
+    end, began = time.monotonic() + order.seconds, time.monotonic()
     chosen = formats.fitting(order.formats, order.seconds, order.pace)
-    outcome = _Outcome(chosen, order.tell)
+    done = _made(order, chosen, end)
+    while later := _later(order, done, began, end):
+        done = done.joined(_made(order, later, end, len(done.made)))
+    rows = [done.proved.get(row.key) or _absent(row, done.made.get(row.key)) for row in order.formats]
+    return [_measured(order.folder / row.name, row, done.made) for row in _timed(order, rows, end)]
+
+
+@dataclass(frozen=True)
+class _Done:
+    """The formats that were made or have failed, and the rows of those that were proved."""
+
+    made: Mapping[str, Made]
+    proved: Mapping[str, ExportRow]
+
+    def joined(self, other: _Done) -> _Done:
+        """Return these formats and the others."""
+        return _Done({**self.made, **other.made}, {**self.proved, **other.proved})
+
+
+def _later(order: Order, done: _Done, began: float, end: float) -> list[Format]:
+    """Return the formats that were left out, but fit into the time that is left.
+
+    Their estimate was a guess before the first file was made; it is corrected by what the others took.
+    """
+    now = time.monotonic()
+    took = (now - began) / formats.seconds([FORMATS[key] for key in done.made], order.pace)
+    left = end - now - formats.LEAST_SECONDS * len(_timeable(order, list(done.proved.values())))
+    return formats.later(order.formats, done.made, left / max(took, LEAST_TOOK), order.pace)
+
+
+def _made(order: Order, chosen: Sequence[Format], end: float, before: int = 0) -> _Done:
+    """Make and prove these formats, until `end` on the monotonic clock; `before` is the number of those before."""
+    outcome = _Outcome(chosen, order, before)
     turns = Semaphore(LANES - 1)  # the converters use one core most of the time
     with ThreadPoolExecutor(len(Reader) + 1) as aside:
         keras = aside.submit(_make_keras_files, order, outcome)
@@ -61,9 +94,7 @@ def deliver(order: Order) -> list[ExportRow]:
             wait([keras])
             outcome.close()
     proved = {row.format: row for proof in proofs for row in proof.result()}
-    made = {row.key: outcome.wait_for(row) for row in chosen}
-    rows = [proved.get(row.key) or _absent(row, made.get(row.key)) for row in order.formats]
-    return [_measured(order.folder / row.name, row, made) for row in _timed(order, rows, end)]
+    return _Done({row.key: outcome.wait_for(row) for row in chosen}, proved)
 
 
 def costs(keys: Sequence[str], folder: Path, seconds: float) -> dict[str, Latency]:
@@ -78,9 +109,10 @@ def costs(keys: Sequence[str], folder: Path, seconds: float) -> dict[str, Latenc
 class _Outcome:
     """The outcomes of the chosen formats, and the progress: making a file is one step, proving it another."""
 
-    def __init__(self, chosen: Sequence[Format], tell: ProgressCallback) -> None:
+    def __init__(self, chosen: Sequence[Format], order: Order, before: int) -> None:
+        """`before` is the number of formats that were made or have failed before these."""
         self._made: dict[str, Future[Made]] = {row.key: Future() for row in chosen}
-        self._steps, self._tell = 0, tell
+        self._steps, self._all, self._tell = 2 * before, 2 * len(order.formats), order.tell
         self._lock = Lock()
 
     def __contains__(self, key: str) -> bool:
@@ -109,12 +141,13 @@ class _Outcome:
     def _step(self, message: str, steps: int) -> None:
         with self._lock:  # several threads call this
             self._steps += steps
-            self._tell(self._steps / (2 * len(self._made)), message)
+            self._tell(self._steps / self._all, message)
 
 
 def _make_keras_files(order: Order, outcome: _Outcome) -> None:
     """Make model.keras from model.h5, which exists."""
-    outcome.made("h5", Made())
+    if "h5" in outcome:
+        outcome.made("h5", Made())
     if "keras" in outcome:
         outcome.made("keras", _keras(order.folder))
 
@@ -136,6 +169,8 @@ def _convert(order: Order, chosen: Sequence[Format], end: float, outcome: _Outco
         outcome.made(key, made)
         if key == "tflite" and "service" in outcome:
             outcome.made("service", _service(order, made))
+    if "service" in outcome and "tflite" not in outcome:
+        outcome.made("service", _service(order, Made()))  # its model was made before
 
 
 def _proved(order: Order, reader: Reader, outcome: _Outcome, turns: Semaphore) -> list[ExportRow]:
@@ -178,9 +213,7 @@ def _absent(row: Format, made: Made | None) -> ExportRow:
 
 def _timed(order: Order, rows: list[ExportRow], end: float) -> list[ExportRow]:
     """Return the rows with the latency of files that LiteRT runs, measured while there is time."""
-    paths = [
-        order.folder / row.name for row in rows if row.state == "made" and FORMATS[row.format].reader is Reader.LITERT
-    ]
+    paths = _timeable(order, rows)
     left = (end - time.monotonic()) / max(1, len(paths))
     found: Mapping[Path, Latency] = {}
     if paths and left > formats.LEAST_SECONDS:
@@ -189,6 +222,12 @@ def _timed(order: Order, rows: list[ExportRow], end: float) -> list[ExportRow]:
         except measurement.NotMeasured:
             found = {}
     return [replace(row, latency=found.get(order.folder / row.name)) for row in rows]
+
+
+def _timeable(order: Order, rows: Sequence[ExportRow]) -> list[Path]:
+    """Return the files that LiteRT runs."""
+    made = (row for row in rows if row.state == "made" and FORMATS[row.format].reader is Reader.LITERT)
+    return [order.folder / row.name for row in made]
 
 
 def _measured(path: Path, row: ExportRow, made: Mapping[str, Made]) -> ExportRow:

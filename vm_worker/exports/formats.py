@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -89,6 +89,16 @@ def fitting(rows: Sequence[Format], allowed: float, pace: Pace) -> list[Format]:
         if row not in chosen and ready and seconds([*chosen, row], pace) <= allowed:
             chosen.append(row)
     return sorted(chosen, key=_ROWS.index)
+
+
+def later(rows: Sequence[Format], there: Collection[str], allowed: float, pace: Pace) -> list[Format]:
+    """Return those of the formats that are not `there` yet and can be made and proved in `allowed` seconds."""
+    chosen: list[Format] = []
+    for row in rows:
+        ready = NEEDS.get(row.key, "h5") in {*there, *(one.key for one in chosen)}
+        if row.key not in there and ready and seconds([*chosen, row], pace) <= allowed:
+            chosen.append(row)
+    return chosen
 
 
 def seconds(rows: Sequence[Format], pace: Pace, making: bool = True) -> float:

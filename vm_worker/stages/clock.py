@@ -59,8 +59,13 @@ class JobClock:
 
         They grow on a busy machine, where the start of the libraries has taken long.
         """
+        return FINISH_SECONDS + STARTS * self._start
+
+    @property
+    def _start(self) -> float:
+        """The seconds of a start of the machine learning libraries."""
         selected = self._results.selected.start_seconds if Stage.SELECT in self._results else None
-        return FINISH_SECONDS + STARTS * (self.start_seconds or selected or START_SECONDS)
+        return self.start_seconds or selected or START_SECONDS
 
     def select_budget(self) -> Budget:
         """Return the time for learning, until the moment at which the last stages must begin.
@@ -89,8 +94,12 @@ class JobClock:
         return FINISH_PASSES * photos / speed + min(wanted, self.allowed * EXTRAS_SHARE)
 
     def export_time(self) -> float:
-        """Return the seconds that are left to make and prove files; negative when the budget is used up."""
-        return self.end - time.monotonic() - self.fixed_seconds
+        """Return the seconds that are left to make and prove files; negative when the budget is used up.
+
+        Of the starts only the report's is still to come: evaluate is over, and that of the clean process is a part of
+        what the formats take.
+        """
+        return self.end - time.monotonic() - FINISH_SECONDS - self._start
 
     def proof(self, images: int, models: int) -> slice:
         """Return the test images that prove the files: all of them, or every n-th one when the time is short."""

@@ -23,6 +23,7 @@ from vm_worker.exports.verify import Proof
 from vm_worker.learn.latency import measurement
 from vm_worker.results.exported import ExportRow, Latency, ThreadLatency
 
+PACE = Pace(40.0, 0.4, 4)
 THREADS = ThreadLatency(1, 2.0, 2.0, 3.0)
 
 
@@ -72,7 +73,7 @@ def delivered(folder: Path, seconds: float = 1000.0, tell: ProgressCallback = no
     rows = np.arange(4)
     proof = proof_of(folder / "x.npy", rows, rows, np.zeros((4, 2), np.float32), folder, 10.0)
     wanted = tuple(formats.wanted(EXPORTS))
-    order = Order(folder, wanted, proof, rows, ("a", "b"), {"title": "Small"}, Pace(40.0, 0.4, 4), seconds, tell)
+    order = Order(folder, wanted, proof, rows, ("a", "b"), {"title": "Small"}, PACE, seconds, tell)
     return {row.format: row for row in deliver(order)}
 
 
@@ -107,6 +108,24 @@ def test_what_does_not_fit_into_the_time_is_left_out_and_named(folder: Path) -> 
     assert {key for key, row in rows.items() if row.state == "made"} == {"h5", "keras"}
     assert {row.state for key, row in rows.items() if key not in ("h5", "keras")} == {"left_out"}
     assert rows["tflite"].note == formats.LEFT_OUT
+
+
+@pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
+def test_what_the_estimate_left_out_is_made_in_the_time_that_is_left(folder: Path, share: float) -> None:
+    """All is made at once here, so that much more time is left than the estimate thought."""
+    whole = formats.seconds(formats.wanted(EXPORTS), PACE)
+    at_first = formats.fitting(formats.wanted(EXPORTS), share * whole, PACE)
+    assert len(at_first) < len(formats.FORMATS)
+    rows = delivered(folder, seconds=share * whole)
+    tried = {key for key, row in rows.items() if row.state != "left_out"}
+    assert tried > {row.key for row in at_first}
+
+
+def test_a_service_is_made_later_of_the_model_that_is_there() -> None:
+    rows = formats.wanted(("service", "onnx"))
+    assert [row.key for row in formats.later(rows, {"h5", "tflite"}, 1000.0, PACE)] == ["service", "onnx"]
+    assert [row.key for row in formats.later(rows, {"h5"}, 1000.0, PACE)] == ["tflite", "service", "onnx"]
+    assert formats.later(rows, {"h5", "tflite"}, 3.0, PACE) == []
 
 
 def test_a_model_that_cannot_be_timed_is_delivered(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
