@@ -233,6 +233,31 @@ def serve(
 
 
 @app.command()
+def export(
+    folder: Annotated[Path, typer.Argument(metavar="JOBFOLDER", help="The folder that holds a job's files.")],
+    formats: Annotated[
+        str | None,
+        typer.Option(help="Formats, separated by commas; default: those that the report names as not made."),
+    ] = None,
+    photos: Annotated[
+        Path | None,
+        typer.Option(help="The job's own zip or folder: files are proved on its test photos; tflite_int8 needs it."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Make more formats of a finished model, such as those that its job had no time for, and prove each.
+
+    Without photos each file is compared with model.h5 on made-up pictures. A file that passes is put beside model.h5;
+    the report stays as it is. Exit status: 0 when each was made, 1 when one was not, 2 when the command was wrong.
+
+    Example: `modelmail export modelmail-data/jobs/ID --formats onnx,tflite`
+    """
+    from infra.cli.export import Wish, run
+
+    raise typer.Exit(run(Wish(folder, formats, photos, as_json)))
+
+
+@app.command()
 def latency(
     models: Annotated[
         list[Path] | None, typer.Argument(metavar="[MODEL...]", help="TFLite files, job folders, service.pyz files.")

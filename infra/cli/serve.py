@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from infra.cli.screen import Screen
 from vm_worker.exports.service.runtime.bundle import MODEL, About, Bundle, from_folder, from_zip
@@ -28,14 +30,21 @@ def run(model: Path, host: str, port: int) -> int:
 def _of_folder(folder: Path) -> Bundle:
     bundle = from_folder(folder)
     try:
-        report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
-        about: About = {
+        known = about(json.loads((folder / "report.json").read_text(encoding="utf-8")))
+    except (OSError, ValueError, AttributeError):  # a model without a report
+        known = {}
+    return Bundle(bundle.model, bundle.labels, known or bundle.about)
+
+
+def about(report: Mapping[str, Any]) -> About:
+    """Return the facts of a report that a service shows; empty where they are not in it."""
+    try:
+        return {
             "title": report["winner"]["title"],
             "accuracy": report["test"]["accuracy"],
             "interval": report["test"]["interval"],
             "threshold": (report.get("unsure") or {}).get("threshold"),
             "licence": report["licence"]["name"],
         }
-    except (OSError, ValueError, KeyError, TypeError):  # a model without a report
-        about = bundle.about
-    return Bundle(bundle.model, bundle.labels, about)
+    except (KeyError, TypeError):
+        return {}
