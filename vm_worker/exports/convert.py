@@ -113,6 +113,8 @@ def _int8(source: Source, path: Path) -> None:
 
 
 def _onnx(source: Source, path: Path) -> None:
+    size = source.model.input_shape[1:]
+    source.model(np.zeros((1, *size), np.float32))  # Keras exports no model that it has never called
     source.model.export(str(path), format="onnx", verbose=False, opset_version=OPSET)
 
 

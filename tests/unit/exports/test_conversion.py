@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.unit.exports.test_verify import tiny_model
+from vm_worker.exports import files
 from vm_worker.exports.conversion import LATE, Conversion, calibration, convert
 
 # Stands in for the child: it makes, fails, dies or hangs as the name of the format says.
@@ -80,6 +82,12 @@ def test_the_child_is_told_what_to_convert(tmp_path: Path) -> None:
         str(tmp_path / "model.h5"),
         str(tmp_path / "x.npy"),
     )
+
+
+def test_onnx_is_made_without_another_format_before_it(tmp_path: Path) -> None:
+    files.save(tiny_model(), tmp_path / "model.h5")
+    assert notes(tmp_path, ["onnx"], 240.0) == {"onnx": ""}
+    assert (tmp_path / "onnx").stat().st_size > 500
 
 
 @pytest.mark.usefixtures("child")
