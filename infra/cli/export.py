@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from infra.cli.screen import Screen
+from infra.cli.screen import Screen, quiet
 from infra.cli.serve import about
 from infra.local.environment import hush_tensorflow
 from jobs import wording
@@ -37,6 +37,7 @@ GFLOPS = 0.5  # GFLOP of a photo, assumed where the network is not known; it cho
 SPEED = 10.0  # photos a second, assumed: there is time enough
 DECODERS = 2
 BATCH = 16
+SOURCE = "Made model.h5"  # a message of the first step, which is done
 MADE, NOT_MADE, WRONG = 0, 1, 2  # exit statuses
 
 
@@ -148,9 +149,10 @@ def _made(
         about=about(report),
         pace=Pace(SPEED, GFLOPS, len(pictures.proved)),
         seconds=SECONDS,
-        tell=lambda fraction, message: screen.say(message),
+        tell=lambda fraction, message: screen.say(message) if message != SOURCE else None,
     )
-    rows = [row for row in delivery.deliver(order) if row.format in wanted]
+    with quiet(screen):
+        rows = [row for row in delivery.deliver(order) if row.format in wanted]
     for row in rows:
         if row.state == "made":
             shutil.move(scratch / row.name, wish.folder / row.name)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -13,6 +15,23 @@ from rich.table import Table
 from function.wire import StatusAnswer
 from jobs import wording
 from jobs.shown import ACCURACY, CandidateShown
+
+
+@contextmanager
+def quiet(screen: Screen) -> Iterator[None]:
+    """Hide what libraries and child processes write to stderr; the screen's own lines still appear."""
+    sys.stderr.flush()
+    before, shown = os.dup(2), screen.console.file
+    with open(os.devnull, "wb") as nowhere, os.fdopen(os.dup(2), "w", encoding="utf-8") as kept:
+        if shown is sys.stderr:
+            screen.console.file = kept
+        os.dup2(nowhere.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(before, 2)
+            os.close(before)
+            screen.console.file = shown
 
 
 class Screen:
