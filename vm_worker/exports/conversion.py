@@ -14,10 +14,12 @@ from numpy.typing import NDArray
 
 from vm_worker.exports.asked import Asked
 from vm_worker.exports.convert import ConversionRequest
+from vm_worker.exports.tflite_metadata import ModelFacts
 from vm_worker.learn.latency import measurement
 
 CALIBRATION = (20, 100)  # least and most training images on which the value ranges of an integer model are measured
 CALIBRATION_GFLOP = 200.0  # GFLOP for all these images: the calibrator of TFLite is slow, as it runs plain loops
+NO_FACTS = ModelFacts()
 LATE = "the time did not suffice to make it"
 
 
@@ -31,6 +33,7 @@ class Conversion:
     shown: NDArray[np.int64]  # rows of the training images on which the value ranges of an integer model are measured
     folder: Path  # folder for scratch files
     seconds: float  # time limit for all files together
+    facts: ModelFacts = NO_FACTS  # what TFLite files tell of the model
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,6 @@ def calibration(train: NDArray[np.int64], gflops: float) -> NDArray[np.int64]:
 
 def _child(conversion: Conversion) -> Asked:
     request = conversion.folder / "convert.json"
-    told = ConversionRequest(conversion.model, conversion.images, tuple(conversion.shown.tolist()))
+    told = ConversionRequest(conversion.model, conversion.images, tuple(conversion.shown.tolist()), conversion.facts)
     request.write_text(json.dumps(told.to_json()), encoding="utf-8")
     return Asked([*measurement.ON_TENSORFLOW, sys.executable, "-m", "vm_worker.exports.convert", str(request)])

@@ -13,13 +13,15 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from vm_worker.as_json import AsJson
+from vm_worker.exports import tflite_metadata
+from vm_worker.exports.tflite_metadata import ModelFacts
 from vm_worker.learn import free_memory
 from vm_worker.processes.child import give_way
 
@@ -34,6 +36,7 @@ class ConversionRequest(AsJson):
     model: Path  # model.h5
     images: Path  # .npy (n, s, s, 3) uint8
     rows: tuple[int, ...]  # the training images on which the value ranges of an integer model are measured
+    facts: ModelFacts  # what TFLite files tell of the model
 
 
 def main() -> None:
@@ -81,6 +84,12 @@ class Source:
             self._graph = tflite.traced(self.model)
         return tflite.converter(self._graph)
 
+    def written(self, network: bytes, path: Path) -> None:
+        """Write a TFLite file, with metadata."""
+        facts = self._request.facts
+        classifies = self.model.output_shape == (None, len(facts.labels))
+        path.write_bytes(tflite_metadata.added(network, facts if classifies else replace(facts, labels=())))
+
     def photos(self) -> Iterator[list[Any]]:
         """Yield the training images on which value ranges are measured: [(1, s, s, 3)] float32 in 0..255."""
         images = np.load(self._request.images, mmap_mode="r")
@@ -89,7 +98,7 @@ class Source:
 
 
 def _tflite(source: Source, path: Path) -> None:
-    path.write_bytes(source.converter().convert())
+    source.written(source.converter().convert(), path)
 
 
 def _float16(source: Source, path: Path) -> None:
@@ -98,7 +107,7 @@ def _float16(source: Source, path: Path) -> None:
     converter = source.converter()
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.target_spec.supported_types = [tf.float16]
-    path.write_bytes(converter.convert())
+    source.written(converter.convert(), path)
 
 
 def _int8(source: Source, path: Path) -> None:
@@ -109,7 +118,7 @@ def _int8(source: Source, path: Path) -> None:
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.representative_dataset = source.photos
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-    path.write_bytes(converter.convert())
+    source.written(converter.convert(), path)
 
 
 def _onnx(source: Source, path: Path) -> None:

@@ -19,6 +19,7 @@ from vm_worker.exports.conversion import Conversion, Made
 from vm_worker.exports.formats import FORMATS, Format, Pace, Reader
 from vm_worker.exports.service import base
 from vm_worker.exports.service.runtime.bundle import About, Bundle, add
+from vm_worker.exports.tflite_metadata import ModelFacts
 from vm_worker.exports.verify import Proof, prove
 from vm_worker.learn.latency import measurement
 from vm_worker.results.exported import ExportRow, Latency
@@ -164,6 +165,7 @@ def _convert(order: Order, chosen: Sequence[Format], end: float, outcome: _Outco
         shown=conversion.calibration(order.train, order.pace.gflops),
         folder=order.proof.folder,
         seconds=end - time.monotonic() - proving,
+        facts=ModelFacts(order.about.get("title", ""), order.about.get("licence", ""), order.classes),
     )
     for key, made in conversion.convert(request):
         outcome.made(key, made)

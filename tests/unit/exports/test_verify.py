@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+import zipfile
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -135,6 +136,12 @@ def test_keras_itself_takes_the_saved_model_as_one_of_its_own(
     answer = layer(photos)
     (probabilities,) = answer.values() if isinstance(answer, dict) else (answer,)
     np.testing.assert_allclose(probabilities, proof.expected, atol=CLOSE)
+
+
+@pytest.mark.parametrize("key", ["tflite", "tflite_float16", "tflite_int8"])
+def test_a_tflite_file_holds_its_labels(made: tuple[Proof, Path], delivered: object, key: str) -> None:
+    with zipfile.ZipFile(made[1] / formats.FORMATS[key].file) as archive:
+        assert archive.read("labels.txt") == b"a\nb\nc\n"
 
 
 def test_what_litert_runs_is_timed(delivered: dict[str, ExportRow]) -> None:
