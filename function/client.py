@@ -78,6 +78,15 @@ class Client:
         """Close the connections."""
         self._session.close()
 
+    def minutes(self) -> tuple[int, int] | None:
+        """Return the least and the most minutes that a job may have; None where the service does not tell."""
+        answer = self._session.get(f"{self._url}/", headers={"Accept": "application/json"}, timeout=TIMEOUT)
+        try:
+            least, most = _checked(answer).json()["limits"]["minutes"]
+            return int(least), int(most)
+        except (KeyError, TypeError, ValueError):  # a service of the version before
+            return None
+
     def submit(self, email: str, options: Mapping[str, object]) -> SubmissionAnswer:
         """Ask for a job. A lost answer causes no second try: a second job would count against the day's limit."""
         body = {"email": email, "options": dict(options)}

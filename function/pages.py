@@ -15,7 +15,7 @@ from function.statuses import UPLOADED
 from function.wire import StatusAnswer
 from jobs.errors import CODES
 from jobs.job import Job, Stage, Status
-from jobs.options import CLASS_LEVELS, EXPORTS, OBJECTIVES, SEARCHES, Options
+from jobs.options import CLASS_LEVELS, EXPORTS, OBJECTIVES, PHOTOS_A_MINUTE, SEARCHES, Options
 from jobs.settings import Settings
 from jobs.tasks import TASKS, live_tasks
 
@@ -27,6 +27,8 @@ PAGE_LIMITS = (
     "classes_max",
     "classes_min",
     "entry_bytes",
+    "minutes_max",
+    "minutes_min",
     "zip_bytes",
     "zip_entries",
 )
@@ -62,6 +64,7 @@ def home(settings: Settings, origin: str, offered: Sequence[str]) -> flask.Respo
 
     `offered` are the networks that the workers have.
     """
+    shown = {name: getattr(settings.limits, name) for name in PAGE_LIMITS}
     values = {
         "url": settings.public_url,
         "limits": settings.limits,
@@ -71,7 +74,7 @@ def home(settings: Settings, origin: str, offered: Sequence[str]) -> flask.Respo
         "searches": SEARCHES,
         "search": Options().search,
         "candidates": offered,
-        "config": json.dumps({"limits": {name: getattr(settings.limits, name) for name in PAGE_LIMITS}}),
+        "config": json.dumps({"limits": shown, "photos_a_minute": PHOTOS_A_MINUTE}),
         "script": assets.path("home.js"),
     }
     return live_page("home", values, origin)
@@ -91,6 +94,7 @@ def description(settings: Settings, offered: Sequence[str]) -> dict[str, object]
         "options": _options(settings, offered),
         "limits": {
             "zip_bytes": limits.zip_bytes,
+            "minutes": [limits.minutes_min, limits.minutes_max],
             "classes": [limits.classes_min, limits.classes_max],
             "images_per_class_min": limits.class_images_min,
             "jobs_per_address_per_day": limits.jobs_per_address_per_day,

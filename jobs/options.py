@@ -32,6 +32,7 @@ OBJECTIVES = ("accuracy", "balanced", "small")
 SEARCHES = ("bayesian", "genetic", "random", "none")
 EXPORTS = ("h5", "keras", "savedmodel", "tflite", "tflite_float16", "tflite_int8", "onnx", "service")
 CLASS_LEVELS = ("inner", "outer")
+PHOTOS_A_MINUTE = 400  # photos that add one minute to the least time
 SEED_MAX = 2**31 - 1
 
 
@@ -59,6 +60,11 @@ class Options(Flat):
         An empty `task` or `classes` is left out: a service of the version before refuses an option that is new.
         """
         return {name: value for name, value in super().to_json().items() if value or name not in ("task", "classes")}
+
+
+def minutes_for(photos: int, limits: Limits) -> int:
+    """Return the minutes for so many photos, where a client knows their number: the minimum, and more for many."""
+    return min(limits.minutes_min + photos // PHOTOS_A_MINUTE, limits.minutes_max)
 
 
 def parse_options(given: Mapping[str, object], limits: Limits) -> Options:

@@ -7,9 +7,8 @@ from pathlib import Path, PurePosixPath
 
 from jobs.errors import UserError
 from jobs.limits import Limits
-from jobs.options import Options
+from jobs.options import Options, minutes_for
 
-PHOTOS_A_MINUTE = 400  # photos that add one minute to the minimum
 SIZE = 32  # pixels; the split does not depend on it
 PROCESSES = 2
 
@@ -22,7 +21,7 @@ def default_minutes(path: Path, limits: Limits) -> int:
         photos = len(survey(path, limits).photos)
     except UserError:  # the service will give the reason by mail
         photos = 0
-    return min(limits.minutes_min + photos // PHOTOS_A_MINUTE, limits.minutes_max)
+    return minutes_for(photos, limits)
 
 
 @dataclass(frozen=True)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from function.client import ClientError
+from function.client import Client, ClientError
 from function.wire import ErrorShown, StatusAnswer
 from infra.cli.journey import Order, download, follow, send
+from infra.cli.photos import default_minutes
 from infra.cli.resume import Memory
 from infra.cli.screen import Screen, candidates_table
 from jobs.errors import UserError
+from jobs import wording
 from jobs.json_values import JsonObject
 from jobs.limits import Limits
 from jobs.options import parse_options
@@ -65,7 +67,7 @@ def run(wish: Wish) -> int:
 
 def _journey(wish: Wish, screen: Screen) -> StatusAnswer | Refused:
     try:
-        submission = send(wish.order, screen, Memory.of_user())
+        submission = send(_timed(wish.order, screen), screen, Memory.of_user())
         status = follow(wish.order.url, submission, screen)
         if wish.out is not None and status.status == "done":
             for path in download(status, wish.out).values():
@@ -76,6 +78,19 @@ def _journey(wish: Wish, screen: Screen) -> StatusAnswer | Refused:
         message = f"{error}. Run the same command again: an upload goes on where it stopped."
         return Refused(ErrorShown("unreachable", message))
     return status
+
+
+def _timed(order: Order, screen: Screen) -> Order:
+    """Return the order with a time by its number of photos, unless it sets one. Raises ClientError, OSError."""
+    if "minutes" in order.options:
+        return order
+    with Client(order.url) as client:
+        allowed = client.minutes()
+    if allowed is None:
+        return order
+    minutes = default_minutes(order.path, replace(Limits(), minutes_min=allowed[0], minutes_max=allowed[1]))
+    screen.say(f"The training takes about {wording.plural(minutes, 'minute')}; set another time with --minutes.")
+    return replace(order, options={**order.options, "minutes": minutes})
 
 
 def _refusal(wish: Wish, screen: Screen) -> Refused | None:

@@ -8,6 +8,7 @@ import {heads} from "./heads.js";
 import {layout} from "./layout.js";
 import {cutUpload, dropUpload, fingerprint, keepAddress, keepDeleteLink, keepUpload} from "./memory.js";
 import {Meter} from "./meter.js";
+import {minutes} from "./minutes.js";
 import {send, SendError} from "./send.js";
 import {listing} from "./unzip.js";
 
@@ -15,6 +16,7 @@ const config = JSON.parse($("send").dataset.config);
 
 /** @type {{items: {path: string, file: File}[], zip: File | null, layout: Object | null}} */
 const chosen = {items: [], zip: null, layout: null};
+const time = minutes(config);
 let sending = null;
 
 /** Add what was dropped or picked, and show what is there now. */
@@ -73,6 +75,8 @@ function folderName(given) {
 /** What was found, and the button. */
 function show() {
   found(chosen.layout, chosen.zip, {rename, remove});
+  const classes = chosen.layout?.classes;
+  time(classes ? classes.reduce((sum, one) => sum + one.photos.length, 0) : null);
   ready();
 }
 

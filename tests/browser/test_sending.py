@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -126,3 +127,23 @@ def test_options_go_with_the_job(page: Page, stack: Stack, photos: Path) -> None
         "candidates": ["efficientnet_lite1"],
     }.items() <= options.items()
     landed(page)
+
+
+def test_the_time_is_proposed_by_the_number_of_photos_and_said(page: Page, photos: Path, tmp_path: Path) -> None:
+    pick(page, photos)
+    expect(page.locator("#time")).to_have_text("The training takes about 2 minutes.")
+    many = tmp_path / "many"
+    for name in ("cats", "dogs"):
+        (many / name).mkdir(parents=True)
+        for number in range(405):
+            shutil.copyfile(photos / "cats" / "00.jpg", many / name / f"{number}.jpg")
+    pick(page, many)
+    expect(page.locator("#time")).to_have_text("The training takes about 4 minutes.")
+    page.click("#about summary")
+    assert page.input_value("#minutes") == "4"
+    page.fill("#minutes", "9")
+    expect(page.locator("#time")).to_have_text("The training takes about 9 minutes.")
+    page.click("#clear")
+    expect(page.locator("#time")).to_be_hidden()
+    page.set_input_files("#folder", photos)
+    expect(page.locator("#time")).to_have_text("The training takes about 9 minutes.")

@@ -15,6 +15,7 @@ from function.client import zip_folder
 from infra.cli.journey import Order, send
 from infra.cli.resume import Memory
 from infra.cli.screen import Screen
+from infra.cli.submit import _timed
 from infra.local import demo_photos
 from infra.local.ports import EPHEMERAL
 from infra.local.stack import Stack
@@ -94,3 +95,16 @@ def test_an_upload_that_was_cut_off_goes_on_in_the_same_job(
     assert f"Job {submission.job_id}: going on with its upload" in capsys.readouterr().err
     # Once it has arrived, the same command is a new job.
     assert send(order, screen, memory).job_id != submission.job_id
+
+
+def test_the_time_is_chosen_by_the_number_of_photos_and_said(stack: Stack, tmp_path: Path) -> None:
+    folder = tmp_path / "photos"
+    for name in ("cats", "dogs"):
+        (folder / name).mkdir(parents=True)
+        for number in range(400):
+            (folder / name / f"{number}.jpg").write_bytes(b"no photo")
+    order = Order(folder, "time@example.org", stack.function_url, {})
+    screen = Screen(to_stderr=True)
+    assert _timed(order, screen).options == {"minutes": 4}
+    given = Order(folder, "time@example.org", stack.function_url, {"minutes": 9})
+    assert _timed(given, screen) is given

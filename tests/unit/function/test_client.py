@@ -289,3 +289,9 @@ def test_a_name_that_is_no_text(tmp_path: Path) -> None:
     Path(os.fsdecode(os.fsencode(folder) + b"/\xff.jpg")).write_bytes(b"x")
     with zipfile.ZipFile(zip_folder(folder.parent, tmp_path / "out.zip")) as archive:
         assert archive.namelist() == ["cats/?.jpg"]
+
+
+def test_the_minutes_that_a_service_allows(script: Script, client: Client) -> None:
+    for said, minutes in ((b'{"limits": {"minutes": [2, 240]}}', (2, 240)), (b'{"limits": {}}', None), (b"<", None)):
+        script.answers["/"] = [(200, said)]
+        assert client.minutes() == minutes

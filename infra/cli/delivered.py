@@ -1,0 +1,56 @@
+"""Commands about a delivered model that need only its files: more formats, and its latency on this machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+delivered = typer.Typer(rich_markup_mode="markdown")
+
+Json = Annotated[bool, typer.Option("--json", help="Progress to stderr; the last line of stdout is JSON.")]
+
+
+@delivered.command()
+def export(
+    folder: Annotated[Path, typer.Argument(metavar="JOBFOLDER", help="The folder that holds a job's files.")],
+    formats: Annotated[
+        str | None,
+        typer.Option(help="Formats, separated by commas; default: those that the report names as not made."),
+    ] = None,
+    photos: Annotated[
+        Path | None,
+        typer.Option(help="The job's own zip or folder: files are proved on its test photos; tflite_int8 needs it."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Make more formats of a finished model, such as those that its job had no time for, and prove each.
+
+    Without photos each file is compared with model.h5 on made-up pictures. A file that passes is put beside model.h5;
+    the report stays as it is. Exit status: 0 when each was made, 1 when one was not, 2 when the command was wrong.
+
+    Example: `modelmail export modelmail-data/jobs/ID --formats onnx,tflite`
+    """
+    from infra.cli.export import Wish, run
+
+    raise typer.Exit(run(Wish(folder, formats, photos, as_json)))
+
+
+@delivered.command()
+def latency(
+    models: Annotated[
+        list[Path] | None, typer.Argument(metavar="[MODEL...]", help="TFLite files, job folders, service.pyz files.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Measure on this machine how long a TFLite model takes for one photo, on one core and on all.
+
+    100 runs after a warm-up: mean, median and 95th percentile. Without a MODEL: every network of the catalogue, each
+    of them once; later jobs show and use these figures. Exit status: 2 without a model.
+
+    Example: `modelmail latency modelmail-data/jobs/ID`
+    """
+    from infra.cli.latency import run
+
+    raise typer.Exit(run(models or [], as_json))
