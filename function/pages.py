@@ -151,7 +151,7 @@ def _options(settings: Settings, offered: Sequence[str]) -> dict[str, str]:
         "exports": f"some of {_choices(EXPORTS)}",
         "mirror": "true or false: photos may be flipped left to right in training",
         "from_scratch": "true or false: small networks without pretrained weights are tried too",
-        "seed": "a whole number; the same seed gives the same split",
+        "seed": "a whole number; the same seed gives the same split and the same order of trials",
         "task": f"{_choices(live_tasks())}; recognised from the zip if not given",
         "classes": f"{_choices(CLASS_LEVELS)}: the folders that name the classes; found by their names if not given",
     }
