@@ -164,7 +164,7 @@ def _photos(photos: Path, size: int, options: Options, labels: tuple[str, ...], 
     cache = scratch / "photos"
     cache.mkdir()
     request = IntakeRequest(photos, cache, (size,), options.seed, Limits(), DECODERS)
-    dataset: Dataset[Any] = take_in(request, lambda *_: None, options.task)
+    dataset: Dataset[Any] = take_in(request, lambda *_: None, options)
     if dataset.truth.names != labels:
         raise ValueError(f"{photos} has other classes than the model, which has {', '.join(labels)}.")
     test = dataset.rows(Part.TEST)

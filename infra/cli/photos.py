@@ -13,12 +13,12 @@ SIZE = 32  # pixels; the split does not depend on it
 PROCESSES = 2
 
 
-def default_minutes(path: Path, limits: Limits) -> int:
+def default_minutes(path: Path, limits: Limits, options: Options | None = None) -> int:
     """Return the minutes: the service's minimum, and one more for each 400 photos, up to its maximum."""
     from vm_worker.tasks.uploads import survey
 
     try:
-        photos = len(survey(path, limits).photos)
+        photos = len(survey(path, limits, options or Options()).photos)
     except UserError:  # the service will give the reason by mail
         photos = 0
     return minutes_for(photos, limits)

@@ -13,11 +13,11 @@ from infra.cli.journey import Order, download, follow, send
 from infra.cli.photos import default_minutes
 from infra.cli.resume import Memory
 from infra.cli.screen import Screen, candidates_table
-from jobs.errors import UserError
 from jobs import wording
+from jobs.errors import UserError
 from jobs.json_values import JsonObject
 from jobs.limits import Limits
-from jobs.options import parse_options
+from jobs.options import Options, parse_options
 
 __all__ = ["Order", "Wish", "run"]
 
@@ -80,6 +80,11 @@ def _journey(wish: Wish, screen: Screen) -> StatusAnswer | Refused:
     return status
 
 
+def _reading(order: Order) -> Options:
+    """Return the options that say how the photos are read. Raises UserError `bad_option`."""
+    return parse_options({name: order.options.get(name, "") for name in READ_BY}, Limits())
+
+
 def _timed(order: Order, screen: Screen) -> Order:
     """Return the order with a time by its number of photos, unless it sets one. Raises ClientError, OSError."""
     if "minutes" in order.options:
@@ -88,7 +93,11 @@ def _timed(order: Order, screen: Screen) -> Order:
         allowed = client.minutes()
     if allowed is None:
         return order
-    minutes = default_minutes(order.path, replace(Limits(), minutes_min=allowed[0], minutes_max=allowed[1]))
+    limits = replace(Limits(), minutes_min=allowed[0], minutes_max=allowed[1])
+    try:
+        minutes = default_minutes(order.path, limits, _reading(order))
+    except UserError:  # a wrong option, which the service names
+        return order
     screen.say(f"The training takes about {wording.plural(minutes, 'minute')}; set another time with --minutes.")
     return replace(order, options={**order.options, "minutes": minutes})
 
@@ -102,7 +111,7 @@ def _refusal(wish: Wish, screen: Screen) -> Refused | None:
     screen.say(f"Checking {wish.order.path}")
     limits = Limits()
     try:
-        options = parse_options({name: wish.order.options.get(name, "") for name in READ_BY}, limits)
+        options = _reading(wish.order)
     except UserError as error:
         return Refused(ErrorShown(error.code, error.message))
     said = verdict(wish.order.path, limits, options=options)
