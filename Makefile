@@ -46,8 +46,11 @@ test: dev ## The fast tests, with branch coverage.
 	@tail -n 1 .coverage-tests.log
 	@grep '^Skipped: ' .coverage-tests.log
 
-emulator: dev ## The emulator's tests alone.
-	$(BIN)/pytest tests/emulator
+emulator: dev ## The emulator's tests alone, with its branch coverage.
+	@$(BIN)/coverage erase --rcfile=infra/emulator/pyproject.toml
+	$(BIN)/coverage run --rcfile=infra/emulator/pyproject.toml -m pytest tests/emulator
+	@$(BIN)/coverage combine --quiet --rcfile=infra/emulator/pyproject.toml
+	@$(BIN)/coverage report --skip-covered --rcfile=infra/emulator/pyproject.toml
 
 emulator-wheel: dev ## The emulator as a package of its own, in dist/.
 	@$(BIN)/python -m infra.emulator_wheel dist

@@ -16,9 +16,10 @@ LONGEST = (
     "tests/browser/test_report_page.py",
 )
 
-# These train or convert networks, which takes 1.4 times as long where coverage is measured. No floor holds for what
-# they test, so coverage leaves vm_worker/learn and vm_worker/exports out of its report.
+# These take 1.4 times as long where coverage is measured: they train or convert networks, or make thousands of calls.
+# No floor holds for what they test, so the report leaves vm_worker/learn, vm_worker/exports and infra/emulator out.
 WITHOUT_COVERAGE = (
+    "tests/emulator/",
     "tests/integration/test_demo.py",
     "tests/unit/exports/",
     "tests/unit/learn/",
