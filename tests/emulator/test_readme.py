@@ -70,7 +70,9 @@ def test_make_targets_exist() -> None:
 
 def test_the_target_runs_the_tests_of_this_folder() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    assert re.search(r"^emulator: dev ##.*\n(\t.*\n)*\t\$\(BIN\)/coverage run .* -m pytest tests/emulator$", makefile, re.M)
+    assert re.search(
+        r"^emulator: dev ##.*\n(\t.*\n)*\t\$\(BIN\)/coverage run .* -m pytest tests/emulator$", makefile, re.M
+    )
 
 
 def test_the_python_example_works(emulator: EmulatorUnderTest) -> None:

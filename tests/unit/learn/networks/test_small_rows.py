@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from functools import cache
 from types import SimpleNamespace
 
+import keras
 import numpy as np
 import pytest
 
@@ -15,12 +17,19 @@ from vm_worker.learn.networks.catalogue import CATALOGUE, Backbone
 from vm_worker.learn.scratch import training
 from vm_worker.learn.select import scratch_candidates
 
+
+@cache
+def built(key: str) -> keras.Model:
+    """Return the network of a row without its last layer; several tests look at the same."""
+    return build.extractor(key, None)
+
+
 SMALL = [row for key, row in small_rows.ROWS.items() if key.endswith(("_12", "_25"))]
 
 
 @pytest.mark.parametrize("row", SMALL, ids=lambda row: row.key)
 def test_a_row_has_the_networks_own_figures(row: Backbone) -> None:
-    model = build.extractor(row.key, None)
+    model = built(row.key)
     assert (model.count_params(), model.output_shape) == (row.parameters, (None, row.features))
     assert model.input_shape == (None, row.size, row.size, 3)
 
@@ -41,13 +50,13 @@ def test_both_kinds_of_keys_are_found_and_never_mixed_up() -> None:
 
 
 def test_grad_cam_needs_a_network_with_feature_maps() -> None:
-    possible = [grad_cam.applies_to(build.extractor(row.key, None)) for row in small_rows.fitting(10)]
+    possible = [grad_cam.applies_to(built(row.key)) for row in small_rows.fitting(10)]
     assert possible == [False, False, True, True]
 
 
 @pytest.mark.parametrize("row", small_rows.fitting(10), ids=lambda row: row.key)
 def test_the_layers_that_are_counted_on_are_about_those_there_are(row: Backbone) -> None:
-    layers = len(build.extractor(row.key, None).layers)
+    layers = len(built(row.key).layers)
     assert scratch_candidates.LAYERS[row.key] == pytest.approx(layers, rel=0.1)
 
 
