@@ -35,7 +35,7 @@ class Target:
 
 @dataclass(frozen=True)
 class DecodeTask:
-    """One photo to decode."""
+    """A photo to decode."""
 
     extent: Extent
     targets: tuple[Target, ...]  # empty: only check the photo

@@ -36,7 +36,7 @@ class Verdict:
 
     @property
     def accepted(self) -> bool:
-        """Whether the upload could be trained on."""
+        """True for an upload that can be trained on."""
         return self.verdict == "accepted"
 
     def to_json(self, path: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What web pages may not do.
+"""Refuse requests that web pages may not make.
 
 A browser sends simple requests of any page to any address, this machine's too, before it asks whether it may. The
 callers of the JSON API are trusted, so a request of a page must be refused here, unless the page was served by this

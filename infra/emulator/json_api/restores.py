@@ -1,4 +1,4 @@
-"""What was deleted and is still kept, in the JSON API: read it, and restore it."""
+"""Read and restore, by the JSON API, objects and buckets that were deleted and are still kept."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ class Request:
 
     @property
     def scheme(self) -> str:
-        """How the client came here: `http`, or `https`, directly or by a proxy that says so."""
+        """The scheme by which the client came here: `http`, or `https`, directly or by a proxy that says so."""
         told = self.header("x-forwarded-proto").partition(",")[0].strip().lower()
         return told if told in ("http", "https") else self._scheme
 

@@ -41,7 +41,7 @@ _AMAZON_S = {name.lower(): name for name in AMAZON.names}
 
 @dataclass(frozen=True)
 class Credential:
-    """Who signed, in which way, and the scope of the signature."""
+    """The signer, the way of signing, and the scope of the signature."""
 
     scheme: Scheme
     account: str  # an email address, or the access ID of an HMAC key

@@ -32,7 +32,7 @@ HEAD = HeadSettings(classes=0, epochs=20, seed=0, strengths=(0.1,))
 
 @dataclass(frozen=True)
 class EnginePolicy:
-    """When another engine than Keras is tried, and when it is taken."""
+    """The conditions under which another engine than Keras is tried, and taken."""
 
     worth_seconds: float = 15.0  # of work by Keras; with less, converting the network takes longer than it saves
     faster: float = 1.2  # times; an engine that gains less is not worth its conversion
@@ -63,7 +63,7 @@ class Engine:
 
 @dataclass(frozen=True)
 class Sample:
-    """Some of the job's own images, on which engines are compared."""
+    """A sample of the job's own images, on which engines are compared."""
 
     images: NDArray[np.uint8]  # (n, s, s, 3)
     labels: Rows  # (n,)

@@ -85,7 +85,7 @@ def refit(table: FeatureTable, settings: HeadSettings, result: HeadResult) -> He
 
 @dataclass(frozen=True)
 class _Run:
-    """One training of heads, on a fold or on the fixed split."""
+    """A training of heads, on a fold or on the fixed split."""
 
     rows: Rows  # (m,) the positions that were judged
     right: Flags  # (epochs, m, strengths)

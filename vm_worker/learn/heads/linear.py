@@ -69,7 +69,7 @@ class Head:
 
 @dataclass(frozen=True)
 class FeatureRows:
-    """Some rows of features with their labels."""
+    """Rows of features with their labels."""
 
     features: Floats  # (n, d)
     labels: Rows  # (n,)

@@ -49,7 +49,7 @@ def folded(model: keras.Model, products: str = SINGLE) -> keras.Model:
 
 
 class Folded(layers.Layer):  # type: ignore[misc]  # keras has no types
-    """One convolution in place of a convolution and the frozen normalisation behind it, where there is one."""
+    """A single convolution in place of a convolution and the frozen normalisation behind it, where there is one."""
 
     def __init__(self, convolution: Any, norm: layers.BatchNormalization | None, products: str) -> None:
         super().__init__(name=f"{convolution.name}_folded")

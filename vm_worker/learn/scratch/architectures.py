@@ -28,7 +28,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class TablePolicy:
-    """Which networks the table has, and for how long each may train."""
+    """The networks of the table, and the lengths of their trainings."""
 
     networks: tuple[str, ...] = tuple(small.NETWORKS)
     widths: tuple[float, ...] = tuple(reversed(small.WIDTHS))  # in the order of training

@@ -51,7 +51,7 @@ LAYERS = {name: _LAYERS[network] for name, (network, _) in small_rows.BUILDS.ite
 
 @dataclass(frozen=True)
 class ScratchPolicy:
-    """Which networks are trained from scratch, and for how long."""
+    """The networks that are trained from scratch, and the lengths of their trainings."""
 
     networks: tuple[str, ...] = small_rows.NETWORKS
     training: TrainingPolicy = TRAINING_POLICY

@@ -115,7 +115,7 @@ class Prepared(AsJson):
 
 @dataclass(frozen=True)
 class EpochPoint(AsJson):
-    """One epoch of a trial, a point of its curve."""
+    """The figures of an epoch of a trial, a point of its curve."""
 
     phase: str
     epoch: int
@@ -144,7 +144,7 @@ class TrialResult(AsJson):
 
     @property
     def pruned(self) -> bool:
-        """Whether the trial was given up early."""
+        """True for a trial that was given up early."""
         return self.state == PRUNED
 
 
