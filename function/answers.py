@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 import flask
 
+from function import assets
 from jobs.errors import CODES
 from jobs.render import render
 
@@ -20,13 +21,10 @@ HEADERS: Mapping[str, str] = {
     "Vary": "Accept",
 }
 # A page has one inline style sheet, allowed by the response's nonce, and at most one form, which posts to this site.
-PAGE_POLICY = (
-    "default-src 'none'; style-src 'nonce-{nonce}'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-)
+_POLICY = "default-src 'none'; style-src 'nonce-{nonce}'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+PAGE_POLICY = _POLICY + "; img-src 'self'"  # its icon
 # The upload and status pages run this site's own scripts, which send the zip to the bucket.
-LIVE_POLICY = (
-    PAGE_POLICY + "; script-src 'self'; worker-src 'self'; connect-src 'self' {storage}; img-src 'self' {storage}"
-)
+LIVE_POLICY = _POLICY + "; script-src 'self'; worker-src 'self'; connect-src 'self' {storage}; img-src 'self' {storage}"
 DATA_POLICY = "default-src 'none'; frame-ancestors 'none'"
 BUSY_SECONDS = 3600  # seconds until the oldest unused upload link has ended
 STORAGE_SECONDS = 60
@@ -49,8 +47,9 @@ def data(values: Mapping[str, object], status: int = 200) -> flask.Response:
 
 def page(name: str, values: Mapping[str, object], status: int = 200, policy: str = PAGE_POLICY) -> flask.Response:
     """Return an HTML answer from `templates/pages/<name>.html`."""
-    nonce = secrets.token_urlsafe(16)
-    response = flask.Response(render(f"pages/{name}.html", nonce=nonce, **values), status, mimetype="text/html")
+    nonce, icon = secrets.token_urlsafe(16), assets.path("icon.svg")
+    text = render(f"pages/{name}.html", nonce=nonce, icon=icon, **values)
+    response = flask.Response(text, status, mimetype="text/html")
     response.headers["Content-Security-Policy"] = policy.replace("{nonce}", nonce)
     return response
 

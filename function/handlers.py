@@ -151,14 +151,9 @@ def delete(parts: Parts, request: flask.Request, job_id: str) -> flask.Response:
     return pages.deleted() if answers.wants_html(request) else answers.data({"job_id": job_id, "status": "deleted"})
 
 
-def script(parts: Parts, request: flask.Request, version: str, name: str) -> flask.Response:
-    """Serve one of the pages' scripts."""
-    return assets.script(version, name)
-
-
-def icon(parts: Parts, request: flask.Request) -> flask.Response:
-    """Serve the pages' icon."""
-    return assets.icon()
+def asset(parts: Parts, request: flask.Request, version: str, name: str) -> flask.Response:
+    """Serve one of the pages' scripts, or their icon."""
+    return assets.serve(version, name)
 
 
 def ask_refusal(parts: Parts, request: flask.Request, token: str) -> flask.Response:

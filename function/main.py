@@ -44,8 +44,7 @@ ROUTES = Map(
     [
         Rule("/", methods=["GET"], endpoint=handlers.home),
         Rule("/", methods=["POST"], endpoint=handlers.submit),
-        Rule("/assets/<version>/<name>", methods=["GET"], endpoint=handlers.script),
-        Rule("/favicon.ico", methods=["GET"], endpoint=handlers.icon),
+        Rule("/assets/<version>/<name>", methods=["GET"], endpoint=handlers.asset),
         Rule("/health", methods=["GET"], endpoint=handlers.health),
         Rule("/jobs/<job_id>", methods=["GET"], endpoint=handlers.status),
         Rule("/jobs/<job_id>", methods=["DELETE"], endpoint=handlers.delete),

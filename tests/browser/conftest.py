@@ -59,7 +59,7 @@ def page(browser: Browser, stack: Stack, dialogs: list[str]) -> Iterator[Page]:
 
 
 def watch(tab: Page, dialogs: list[str]) -> list[str]:
-    """Write down the dialogs of a tab, which are accepted; return the list that gets the errors of its scripts."""
+    """Write down the dialogs of a tab, which are accepted; return the list of its scripts' errors and of 404s."""
     errors: list[str] = []
 
     def note(dialog: Dialog) -> None:
@@ -67,6 +67,7 @@ def watch(tab: Page, dialogs: list[str]) -> list[str]:
         dialog.accept()
 
     tab.set_default_timeout(PATIENCE)
+    tab.on("response", lambda answer: errors.append(f"404: {answer.url}") if answer.status == 404 else None)
     tab.on("pageerror", lambda error: errors.append(str(error)))
     tab.on("dialog", note)
     return errors

@@ -151,27 +151,26 @@ def test_pages_run_only_this_sites_own_scripts_and_load_nothing_else(front: Fron
         assert ("script-src 'self'" in policy) is (script is not None) is ("script-src" in policy)
         wanted = [f'<script type="module" src="{assets.path(script)}"></script>'] if script else []
         assert re.findall(r"<script.*?</script>", answer.text) == wanted
-        assert not re.search(r"\sstyle=|\son\w+=|<link", answer.text)
+        links = [f'<link rel="icon" type="image/svg+xml" href="{assets.path("icon.svg")}">']
+        assert re.findall("<link.*?>", answer.text) == links and "img-src 'self'" in policy
+        assert not re.search(r"\sstyle=|\son\w+=", answer.text)
         assert '<html lang="en">' in answer.text and answer.text.count("<h1>") == 1
 
 
-def test_scripts_are_kept_by_browsers_under_the_name_of_their_content(front: Front) -> None:
-    kept = front.call("GET", assets.path("home.js"))
-    assert kept.status_code == 200 and kept.content_type == "text/javascript; charset=utf-8"
+@pytest.mark.parametrize(
+    ("name", "kind"), [("home.js", "text/javascript; charset=utf-8"), ("icon.svg", "image/svg+xml; charset=utf-8")]
+)
+def test_assets_are_kept_by_browsers_under_the_name_of_their_content(front: Front, name: str, kind: str) -> None:
+    kept = front.call("GET", assets.path(name))
+    assert kept.status_code == 200 and kept.content_type == kind
     assert "immutable" in kept.headers["Cache-Control"]
-    # A page of before an update still finds its scripts, which no browser keeps under that name.
-    old = front.call("GET", "/assets/0123456789abcdef/home.js")
+    # A page of before an update still finds its files, which no browser keeps under that name.
+    old = front.call("GET", f"/assets/0123456789abcdef/{name}")
     assert old.data == kept.data and old.headers["Cache-Control"] == "no-store"
 
 
-def test_browsers_find_an_icon(front: Front) -> None:
-    icon = front.call("GET", "/favicon.ico")
-    assert (icon.status_code, icon.content_type) == (200, "image/svg+xml; charset=utf-8")
-    assert icon.data.startswith(b"<svg")
-
-
 @pytest.mark.parametrize("name", ["nothing.js", "..%2Fbase.html", "__init__.py", ""])
-def test_nothing_but_scripts_is_served(front: Front, name: str) -> None:
+def test_nothing_but_assets_is_served(front: Front, name: str) -> None:
     assert front.call("GET", assets.path("home.js").replace("home.js", name)).status_code == 404
 
 
