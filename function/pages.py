@@ -13,15 +13,17 @@ from function.curves import chart
 from function.reports import ShownReport
 from function.statuses import UPLOADED
 from function.wire import StatusAnswer
-from jobs.errors import CODES
+from jobs.errors import CODES, Where
 from jobs.job import Job, Stage, Status
 from jobs.options import CLASS_LEVELS, EXPORTS, OBJECTIVES, PHOTOS_A_MINUTE, SEARCHES, Options
+from jobs.part_words import FILLER_WORDS, OPPOSITES, PART_WORDS
 from jobs.settings import Settings
 from jobs.tasks import TASKS, live_tasks
 
 REFRESH_SECONDS = 5  # seconds between two reloads in a browser that runs no scripts
 # Limits that the upload page checks before it sends anything.
 PAGE_LIMITS = (
+    "broken_percent",
     "class_images_min",
     "class_images_warn",
     "classes_max",
@@ -31,7 +33,14 @@ PAGE_LIMITS = (
     "minutes_min",
     "zip_bytes",
     "zip_entries",
+    "zip_ratio",
+    "zip_ratio_from_bytes",
+    "zip_total_bytes",
 )
+# Advice of a code that the page has a field for.
+PAGE_ADVICE: Mapping[str, str] = {
+    "ambiguous_folders": "Say below, under “Which folders are the classes”, what is meant, or put these side by side.",
+}
 OBJECTIVE_WORDS: Mapping[str, str] = {
     "accuracy": "the most photos right",
     "balanced": "right and quick: the smaller of equals",
@@ -64,7 +73,6 @@ def home(settings: Settings, origin: str, offered: Sequence[str]) -> flask.Respo
 
     `offered` are the networks that the workers have.
     """
-    shown = {name: getattr(settings.limits, name) for name in PAGE_LIMITS}
     values = {
         "url": settings.public_url,
         "limits": settings.limits,
@@ -74,7 +82,7 @@ def home(settings: Settings, origin: str, offered: Sequence[str]) -> flask.Respo
         "searches": SEARCHES,
         "search": Options().search,
         "candidates": offered,
-        "config": json.dumps({"limits": shown, "photos_a_minute": PHOTOS_A_MINUTE}),
+        "config": json.dumps(_config(settings)),
         "script": assets.path("home.js"),
     }
     return live_page("home", values, origin)
@@ -137,6 +145,19 @@ def ask_refusal() -> flask.Response:
 def refused() -> flask.Response:
     """Return the page that follows this button."""
     return page("refused", {})
+
+
+def _config(settings: Settings) -> dict[str, object]:
+    """Return what the upload page's scripts know of the service, so that they read an upload as the worker does."""
+    return {
+        "limits": {name: getattr(settings.limits, name) for name in PAGE_LIMITS},
+        "parts": {"words": PART_WORDS, "fillers": sorted(FILLER_WORDS), "opposites": OPPOSITES},
+        "advice": {
+            code: PAGE_ADVICE.get(code, row.advice) for code, row in CODES.items() if row.where is Where.DATASET
+        },
+        "tasks": live_tasks(),
+        "photos_a_minute": PHOTOS_A_MINUTE,
+    }
 
 
 def _options(settings: Settings, offered: Sequence[str]) -> dict[str, str]:

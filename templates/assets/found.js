@@ -19,11 +19,12 @@ export function show(found, zip, actions) {
   drawing = new AbortController();
   $("found").hidden = !found;
   if (!found) return;
-  const photos = found.classes.reduce((sum, one) => sum + one.photos.length, 0);
   const size = zip ? zip.size : found.sent.reduce((sum, entry) => sum + entry.size, 0);
   const labels = found.labels.length > 0 ? `, ${counted(found.labels.length, "label file")}` : "";
-  const classes = counted(found.classes.length, "class", "classes");
-  $("summary").textContent = `${counted(photos, "photo")} in ${classes}${labels}, ${bytes(size)}`;
+  const used = found.classes.reduce((sum, one) => sum + one.photos.length, 0);
+  const classes = found.classes.length > 0 ? ` in ${counted(found.classes.length, "class", "classes")}` : "";
+  $("summary").textContent = `${counted(used || found.photos, "photo")}${classes}${labels}, ${bytes(size)}`;
+  $("table").hidden = found.classes.length === 0;
   $("classes").replaceChildren(...found.classes.map((one) => row(one, zip, actions)));
   $("remarks").replaceChildren(...found.remarks.map(({level, text}) => element("li", text, level)));
   showLeft(found.left, Boolean(zip));

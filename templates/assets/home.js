@@ -4,15 +4,15 @@ import {archive} from "./archive.js";
 import {$} from "./elements.js";
 import {show as found} from "./found.js";
 import {dropped, picked, renamed, together, without} from "./gather.js";
-import {heads} from "./heads.js";
-import {layout} from "./layout.js";
 import {cutUpload, dropUpload, fingerprint, keepAddress, keepDeleteLink, keepUpload} from "./memory.js";
 import {Meter} from "./meter.js";
 import {minutes} from "./minutes.js";
+import {PartNames} from "./part-names.js";
+import {readEntries, readZip} from "./read-upload.js";
 import {send, SendError} from "./send.js";
-import {listing} from "./unzip.js";
 
 const config = JSON.parse($("send").dataset.config);
+const parts = new PartNames(config.parts);
 
 /** @type {{items: {path: string, file: File}[], zip: File | null, layout: Object | null}} */
 const chosen = {items: [], zip: null, layout: null};
@@ -21,30 +21,27 @@ let sending = null;
 
 /** Add what was dropped or picked, and show what is there now. */
 async function add(items) {
-  say("");
   const zips = items.filter(({path}) => !path.includes("/") && /\.zip$/i.test(path));
+  if (zips.length === 1 && items.length === 1) await choose([], zips[0].file);
+  else await choose(together(chosen.items, items));
+}
+
+/** Read these items, or this zip, and show what is in them. */
+async function choose(items, zip = null) {
+  Object.assign(chosen, {items, zip});
+  say("Looking through the files...");
+  const rules = {...config, parts, level: $("level").value, task: $("task").value};
+  const entries = items.map(({path, file}) => ({parts: path.split("/"), size: file.size, item: file}));
   try {
-    if (zips.length === 1 && items.length === 1) {
-      chosen.zip = zips[0].file;
-      chosen.items = [];
-      chosen.layout = layout(await heads(await listing(chosen.zip), chosen.zip), config.limits);
-    } else {
-      await choose(together(chosen.items, items));
-    }
+    const found = zip ? await readZip(zip, rules) : items.length > 0 ? await readEntries(entries, null, rules) : null;
+    if (chosen.items !== items || chosen.zip !== zip) return; // others were chosen meanwhile
+    chosen.layout = found;
+    say("");
   } catch (error) {
     clear();
     say(error.message, "bad");
-    return;
   }
   show();
-}
-
-/** These items, and no zip. */
-async function choose(items) {
-  chosen.zip = null;
-  chosen.items = items;
-  const entries = items.map((item) => ({path: item.path, size: item.file.size, item: item.file}));
-  chosen.layout = items.length > 0 ? layout(await heads(entries, null), config.limits) : null;
 }
 
 function clear() {
@@ -56,14 +53,14 @@ function clear() {
 async function rename(one, given) {
   const name = folderName(given);
   if (name && name !== one.name) await choose(renamed(chosen.items, [...one.folders], name));
-  show();
+  else show();
   document.querySelector(`[aria-label="${CSS.escape(`Rename the class ${name || one.name}`)}"]`)?.focus();
 }
 
 async function remove(one) {
-  await choose(without(chosen.items, [...one.folders]));
-  if (!chosen.layout?.classes.length) clear();
-  show();
+  const rest = without(chosen.items, [...one.folders]);
+  if (chosen.layout.classes.length > 1) await choose(rest);
+  else clear();
   $(chosen.layout ? "clear" : "folder").focus();
 }
 
@@ -74,16 +71,16 @@ function folderName(given) {
 
 /** What was found, and the button. */
 function show() {
+  if (chosen.layout?.code === "ambiguous_folders") unfold({target: $("level")});
   found(chosen.layout, chosen.zip, {rename, remove});
-  const classes = chosen.layout?.classes;
-  time(classes ? classes.reduce((sum, one) => sum + one.photos.length, 0) : null);
+  const used = chosen.layout?.classes.reduce((sum, one) => sum + one.photos.length, 0);
+  time(chosen.layout ? used || chosen.layout.photos : null);
   ready();
 }
 
 /** Whether there is something to send. */
 function ready() {
-  const errors = chosen.layout?.remarks.some(({level}) => level === "error");
-  $("go").disabled = Boolean(sending) || !chosen.layout || Boolean(errors);
+  $("go").disabled = Boolean(sending) || !chosen.layout || chosen.layout.code !== null;
 }
 
 /** From the button to the job's page. */
@@ -178,6 +175,7 @@ function options() {
   const chosenOptions = {
     minutes: Number(form.minutes.value),
     task: form.task.value,
+    classes: $("level").value,
     objective: form.objective.value,
     search: form.search.value,
     mirror: form.mirror.checked,
@@ -249,6 +247,7 @@ function wire() {
   }
   $("class-add").addEventListener("click", addClass);
   $("clear").addEventListener("click", clear);
+  for (const id of ["task", "level"]) $(id).addEventListener("change", () => chosen.layout && choose(chosen.items, chosen.zip));
   $("cancel").addEventListener("click", () => sending?.abort());
   $("send").addEventListener("submit", submit);
   $("send").addEventListener("invalid", unfold, {capture: true});

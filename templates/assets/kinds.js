@@ -1,5 +1,7 @@
-// What a file is: a picture by its first bytes, as the service decides it (vm_worker/intake/kinds.py), or a file of labels
+// What a file is: a picture by its first bytes, as the service decides it (vm_worker/intake/files/kinds.py), or a file of labels
 // that a task may read.
+
+import {stem, suffix} from "./names.js";
 
 export const HEAD_BYTES = 32; // first bytes of a file that `pictureKind` needs
 
@@ -27,6 +29,13 @@ const BRANDS = new Map(
 );
 const BMP_HEADERS = new Set([12, 16, 40, 52, 56, 64, 108, 124]); // lengths of the header that follows the file's own
 
+const PHOTO_ENDINGS = new Set(["jpg", "jpeg", "jpe", "jfif", "png", "apng", "webp", "gif", "bmp", "dib"]);
+// Photos in formats that the service cannot read: they count as broken.
+const FOREIGN_ENDINGS = new Set(
+  "heic heif avif tif tiff jp2 jxl psd svg ico tga ppm pgm raw cr2 cr3 nef arw dng orf rw2 raf".split(" "),
+);
+const READ = new Set(["JPEG", "PNG", "WebP", "GIF", "BMP"]); // kinds that the service reads
+
 // Of COCO, YOLO, darknet and this project's own designs: any name may be meant.
 const LABEL_ENDINGS = new Set(["json", "yaml", "yml", "names", "data"]);
 // A text beside a photo of the same name has its boxes (YOLO, Pascal VOC); these stand for all photos.
@@ -51,6 +60,21 @@ function isBmp(text, head) {
   return BMP_HEADERS.has(new DataView(head.buffer, head.byteOffset).getUint32(14, true));
 }
 
+/** Whether a file is a photo by its ending, perhaps a broken one. @param {string} name */
+export function namedPhoto(name) {
+  return PHOTO_ENDINGS.has(suffix(name)) || FOREIGN_ENDINGS.has(suffix(name));
+}
+
+/** Whether a file is a photo: by its ending, else by its first bytes. */
+export function isPhoto(name, kind) {
+  return namedPhoto(name) || Boolean(kind);
+}
+
+/** Whether the service reads photos of this kind; one that was not opened is taken for such. */
+export function isRead(name, kind) {
+  return kind === undefined ? PHOTO_ENDINGS.has(suffix(name)) : READ.has(kind);
+}
+
 /**
  * Whether a task may read a file as labels.
  * @param {string} name the file's, without its folders
@@ -60,16 +84,4 @@ export function isLabels(name, stems) {
   const ending = suffix(name);
   if (LABEL_ENDINGS.has(ending) || LISTS.has(name.toLowerCase())) return true;
   return PHOTO_LABELS.has(ending) && stems.has(stem(name));
-}
-
-/** The ending of a file's name, in lower case and without the dot; empty where there is none. @param {string} name */
-export function suffix(name) {
-  const dot = name.lastIndexOf(".");
-  return dot > 0 ? name.slice(dot + 1).toLowerCase() : "";
-}
-
-/** A file's name without its ending. @param {string} name */
-export function stem(name) {
-  const dot = name.lastIndexOf(".");
-  return dot > 0 ? name.slice(0, dot) : name;
 }

@@ -1,141 +1,205 @@
-// Which classes an upload has, by the rules of the service (vm_worker/intake/layout.py), which files are sent, and what
-// to warn of.
+// Which classes an upload has, by the rules of the service (vm_worker/tasks/classification/class_folders.py), which files are
+// sent, and what to warn of.
 
 import {counted} from "./elements.js";
-import {isLabels, stem, suffix} from "./kinds.js";
+import {isLabels, isPhoto, isRead} from "./kinds.js";
+import {Refusal, clean, isArchive, isLitter, listed, shown, smallest, stem} from "./names.js";
+import {read} from "./reading.js";
+import {allPhotos, treeOf} from "./tree.js";
 
-const LITTER = new Set(["__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "@eadir", "$recycle.bin"]);
-export const READABLE = new Set(["jpg", "jpeg", "jpe", "jfif", "png", "apng", "webp", "gif", "bmp", "dib"]);
-const READ = new Set(["JPEG", "PNG", "WebP", "GIF", "BMP"]); // kinds of picture that the service reads
-const FOREIGN = new Set(
-  "heic heif avif tif tiff jp2 jxl psd svg ico tga ppm pgm raw cr2 cr3 nef arw dng orf rw2 raf".split(" "),
-);
-const SPLITS = new Set(["train", "training", "val", "valid", "validation", "test", "testing"]);
+const MAYBE_IN_ARCHIVES = new Set(["no_images", "no_class_folders", "one_class", "class_too_small"]);
 
 /**
- * @typedef {{path: string, size: number, item: any, picture?: string | null}} Entry one file: its place, its bytes,
- *   whatever it stands for, and what its first bytes say
+ * One file or folder: its place, its bytes, whatever it stands for, and the kind of picture that its first bytes show.
+ * @typedef {{
+ *   parts: string[], folder?: boolean, size: number, crc?: number, item: any, kind?: string | null,
+ * }} Entry
  * @typedef {{name: string, photos: Entry[], folders: Set<string>}} Class
  * @typedef {{level: "error" | "warning", text: string}} Remark
- * @typedef {{classes: Class[], sent: Entry[], labels: Entry[], left: Entry[], remarks: Remark[]}} Layout
- *   `sent`: photos and labels; `left`: files that no task reads
+ * @typedef {{
+ *   code: string | null, unknown?: boolean, classes: Class[], photos: number, sent: Entry[], labels: Entry[],
+ *   left: Entry[], remarks: Remark[],
+ * }} Layout `code`: why the service would refuse it; `unknown`: only the service can tell; `sent`: photos and labels; `left`:
+ *   files that no task reads
+ * @typedef {{
+ *   limits: Object, advice: Object<string, string>, parts: import("./part-names.js").PartNames, level: string,
+ *   bytesMost: number,
+ * }} Rules `level`: inner or outer where the person says which folders name the classes; `bytesMost`: of all files
  */
+
+/** What is sent of an upload, and what is not. @param {Entry[]} entries */
+export function sifted(entries) {
+  const files = entries.filter(({parts, folder}) => !folder && parts.length > 0 && !isLitter(parts));
+  const photos = files.filter(({parts, kind}) => isPhoto(parts.at(-1), kind));
+  const stems = new Set(photos.map(({parts}) => stem(parts.at(-1))));
+  const chosen = new Set(photos);
+  const others = files.filter((entry) => !chosen.has(entry));
+  const labels = others.filter(({parts}) => isLabels(parts.at(-1), stems));
+  const named = new Set(labels);
+  const broken = photos.filter(({parts, kind}) => !isRead(parts.at(-1), kind));
+  const bad = new Set(broken);
+  const left = [...others.filter((entry) => !named.has(entry)), ...broken];
+  return {files, photos, broken, others, labels, left, stems, sent: [...photos.filter((one) => !bad.has(one)), ...labels]};
+}
 
 /**
  * Sort files into classes.
  * @param {Entry[]} entries
- * @param {Object} limits the service's limits
+ * @param {Rules} rules
  * @returns {Layout}
  */
-export function layout(entries, limits) {
-  const kept = entries.map((entry) => ({...entry, parts: parts(entry.path)})).filter((entry) => !litter(entry.parts));
-  const depth = unwrapped(kept);
-  const level = depth + (split(kept, depth) ? 1 : 0);
+export function layout(entries, rules) {
+  const files = sifted(entries);
+  const {sent, labels, left} = files;
+  let found = {classes: [], warnings: []};
+  let refusal = null;
+  try {
+    if (files.files.length === 0) throw new Refusal("empty_zip", "There are no files in it.");
+    checkSent(sent, rules);
+    found = classesOf(entries, files, rules);
+    checkClasses(found, rules.limits);
+    checkRead(found, files.broken, rules.limits);
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    refusal = inArchives(error, files.others);
+  }
+  const remarks = remarksOf(found, files, rules.limits);
+  if (refusal) remarks.unshift({level: "error", text: `${refusal.message} ${rules.advice[refusal.code] ?? ""}`});
+  return {code: refusal?.code ?? null, classes: found.classes, photos: files.photos.length, sent, labels, left, remarks};
+}
+
+/** An upload of labelled boxes, which only the service reads. @param {Entry[]} entries @param {string} format */
+export function labelled(entries, format) {
+  const {photos, sent, labels, left} = sifted(entries);
+  const text = `These are labels of boxes (${format}). They cannot be read here; send them, and the service will tell.`;
+  const remarks = [{level: "warning", text}];
+  return {code: null, unknown: true, classes: [], photos: photos.length, sent, labels, left, remarks};
+}
+
+/** An upload that the service does not take. @param {Refusal} refusal @param {Rules} rules */
+export function refused(refusal, {advice}) {
+  const remarks = [{level: "error", text: `${refusal.message} ${advice[refusal.code] ?? ""}`}];
+  return {code: refusal.code, classes: [], photos: 0, sent: [], labels: [], left: [], remarks};
+}
+
+function classesOf(entries, {photos}, {level, parts}) {
+  if (photos.length === 0) throw new Refusal("no_images", "It holds no photos in a format that can be read.");
+  const root = treeOf(photos, parts);
+  const reading = read(root, level, parts);
+  const copies = copiesOf(photos);
   const classes = new Map();
-  const foreign = [];
-  let loose = 0;
-  for (const entry of kept) {
-    const ending = suffix(entry.parts.at(-1));
-    if (FOREIGN.has(ending)) foreign.push(entry);
-    if (!READABLE.has(ending) && ending !== "") continue;
-    if (entry.parts.length <= level + 1) {
-      loose += 1;
-      continue;
+  for (const {name, folder, part} of reading.classes) {
+    const one = classes.get(name) ?? {name, photos: [], folders: new Set(), learnt: false};
+    classes.set(name, one);
+    const some = allPhotos(folder).filter((photo) => !copies.has(photo));
+    one.photos.push(...some);
+    one.folders.add(folder.path.join("/"));
+    one.learnt ||= some.length > 0 && (part === "train" || part === null);
+  }
+  const sorted = [...classes.values()].sort((one, other) => (one.name < other.name ? -1 : 1));
+  const empty = withoutPhotos(entries, root, new Set(reading.classes.map(({folder}) => folder)));
+  const told = empty.length > 0 ? [`Folders without photos are no classes: ${listed(empty)}.`] : [];
+  return {classes: sorted, copies: copies.size, warnings: [...reading.warnings, ...told]};
+}
+
+/** Photos that an earlier one has the path and the bytes of; a zip may hold a name twice. */
+function copiesOf(photos) {
+  const seen = new Set();
+  return new Set(
+    photos.filter(({parts, size, crc}) => {
+      const key = JSON.stringify([parts, size, crc]);
+      return seen.has(key) || !seen.add(key);
+    }),
+  );
+}
+
+/** The outermost folders that hold no photo, but for those in folders of classes. */
+function withoutPhotos(entries, root, classes) {
+  const found = new Set();
+  for (const {parts, folder} of entries) {
+    if (isLitter(parts)) continue;
+    let place = root;
+    const path = folder ? parts : parts.slice(0, -1);
+    for (const [depth, name] of path.entries()) {
+      place = place.folders.get(name);
+      if (place === undefined) found.add(path.slice(0, depth + 1).join("/"));
+      if (place === undefined || classes.has(place)) break;
     }
-    const name = entry.parts[level].normalize("NFC");
-    if (!classes.has(name)) classes.set(name, {name, photos: [], folders: new Set()});
-    classes.get(name).photos.push(entry);
-    classes.get(name).folders.add(entry.parts.slice(0, level + 1).join("/"));
   }
-  const sorted = [...classes.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
-  const {photos, labels, left} = sifted(kept);
-  const sent = [...photos, ...labels];
-  return {classes: sorted, sent, labels, left, remarks: remarks(sorted, {sent, foreign, loose}, limits)};
+  return [...found];
 }
 
-/** Photos, what a task may read as labels, and the rest. */
-function sifted(entries) {
-  const photos = entries.filter(isPhoto);
-  const others = entries.filter((entry) => !isPhoto(entry));
-  const stems = new Set(photos.map((entry) => stem(entry.parts.at(-1))));
-  const named = (entry) => isLabels(entry.parts.at(-1), stems);
-  return {photos, labels: others.filter(named), left: others.filter((entry) => !named(entry))};
-}
-
-function isPhoto({parts, picture}) {
-  return READABLE.has(suffix(parts.at(-1))) || READ.has(picture);
-}
-
-function parts(path) {
-  return path.replaceAll("\\", "/").split("/").filter((part) => part !== "" && part !== ".");
-}
-
-function litter(parts) {
-  return parts.length === 0 || parts.some((part) => part.startsWith(".") || LITTER.has(part.toLowerCase()));
-}
-
-/** How many folders wrap everything: one is opened while it holds only folders in turn. */
-function unwrapped(entries) {
-  for (let depth = 0; ; depth += 1) {
-    const tops = new Set(entries.filter((entry) => entry.parts.length > depth + 1).map((entry) => entry.parts[depth]));
-    const inside = entries.filter((entry) => entry.parts.length > depth + 1);
-    const deeper = inside.some((entry) => entry.parts.length > depth + 2);
-    const loose = inside.some((entry) => entry.parts.length === depth + 2 && READABLE.has(suffix(entry.parts.at(-1))));
-    if (tops.size !== 1 || !deeper || loose) return depth;
+function checkSent(sent, {limits, bytesMost}) {
+  const large = (message) => new Refusal("too_large_zip", message);
+  const huge = sent.filter(({size}) => size > limits.entry_bytes);
+  if (huge.length > 0) throw large(`Larger than ${bytes(limits.entry_bytes)}: ${listed(huge.map(lastPart), 3)}.`);
+  const total = sent.reduce((sum, {size}) => sum + size, 0);
+  if (total > bytesMost) throw large(`${bytes(total)} in all; at most ${bytes(bytesMost)} can be sent.`);
+  if (sent.length > limits.zip_entries) {
+    throw large(`${counted(sent.length, "file")}; at most ${limits.zip_entries.toLocaleString("en")} can be sent.`);
   }
 }
 
-/** Whether all top folders are the parts of a ready-made split, each with class folders. */
-function split(entries, depth) {
-  const tops = new Map();
-  for (const {parts} of entries) {
-    if (parts.length <= depth + 1) continue;
-    tops.set(parts[depth], tops.get(parts[depth]) || parts.length > depth + 2);
+function checkClasses({classes}, limits) {
+  const most = limits.classes_max;
+  if (classes.length > most) {
+    throw new Refusal("too_many_classes", `There are ${classes.length} class folders; ${most} are allowed.`);
   }
-  return tops.size > 1 && [...tops].every(([name, folders]) => SPLITS.has(name.toLowerCase()) && folders);
+  if (classes.length < limits.classes_min) {
+    throw new Refusal("one_class", `The only class folder is ${shown(classes[0].name)}.`);
+  }
+  checkSizes(classes, (one) => one.photos.length, limits);
+  const unlearnt = classes.filter((one) => !one.learnt).map((one) => one.name);
+  if (unlearnt.length === 0) return;
+  throw new Refusal("class_too_small", `No photos to learn from show ${listed(unlearnt)}, only some to test by.`);
+}
+
+/** What the service finds when it opens the photos, as far as their first bytes tell. */
+function checkRead({classes}, broken, limits) {
+  const bad = new Set(broken);
+  const all = classes.flatMap(({photos}) => photos).filter((photo) => photo.kind !== undefined || bad.has(photo));
+  const count = all.filter((photo) => bad.has(photo)).length;
+  if (count === all.length) throw new Refusal("no_images", "None of the photos can be read.");
+  if (100 * count > limits.broken_percent * all.length) {
+    throw new Refusal("too_many_broken", `${count} of ${counted(all.length, "photo")} cannot be read.`);
+  }
+  checkSizes(classes, (one) => one.photos.filter((photo) => !bad.has(photo)).length, limits);
+}
+
+function checkSizes(classes, count, limits) {
+  const least = limits.class_images_min;
+  const small = new Map(classes.map((one) => [one.name, count(one)]).filter(([, number]) => number < least));
+  if (small.size === 0) return;
+  const message = `${smallest(small)}; each class needs at least ${least} photos that can be read.`;
+  throw new Refusal("class_too_small", message);
+}
+
+function inArchives(refusal, others) {
+  const archives = others.map(({parts}) => parts.join("/")).filter(isArchive);
+  if (archives.length === 0 || !MAYBE_IN_ARCHIVES.has(refusal.code)) return refusal;
+  return new Refusal("zip_in_zip", `${refusal.message} Not opened are the archives in it, ${listed(archives)}.`);
 }
 
 /** @returns {Remark[]} */
-function remarks(classes, {sent, foreign, loose}, limits) {
-  const found = [];
-  const error = (text) => found.push({level: "error", text});
-  const warning = (text) => found.push({level: "warning", text});
-  const total = sent.reduce((sum, entry) => sum + entry.size, 0);
-  const huge = sent.filter((entry) => entry.size > limits.entry_bytes);
-  const small = classes.filter((one) => one.photos.length < limits.class_images_min);
-  const few = classes.filter((one) => one.photos.length < limits.class_images_warn && !small.includes(one));
-  if (classes.length === 0) {
-    error(
-      loose > 0
-        ? "All photos lie side by side. Put the photos of each class into a folder of its own, named after the class."
-        : "No photos were found. The service reads JPEG, PNG, WebP, GIF and BMP.",
-    );
-  } else if (classes.length < limits.classes_min) {
-    error(`There is only one class, “${classes[0].name}”. Add a folder of photos of something else.`);
+function remarksOf({classes, warnings, copies = 0}, {photos, broken}, limits) {
+  const remarks = warnings.map((text) => ({level: "warning", text}));
+  const warn = (text) => remarks.push({level: "warning", text});
+  const used = classes.reduce((sum, one) => sum + one.photos.length, 0);
+  const {class_images_min: least, class_images_warn: better} = limits;
+  const few = classes.filter(({photos: some}) => some.length >= least && some.length < better);
+  if (few.length > 0) warn(`Few photos in ${listed(few.map(({name}) => name))}: ${better} or more give a better model.`);
+  if (broken.length > 0) {
+    const which = listed(broken.map(lastPart), 3);
+    warn(`${counted(broken.length, "photo")} cannot be read (${which}). Save as JPEG what matters.`);
   }
-  if (classes.length > limits.classes_max) error(`${classes.length} classes; at most ${limits.classes_max} are allowed.`);
-  if (small.length > 0) error(`Too few photos in ${listed(small)}: at least ${limits.class_images_min} in each class.`);
-  if (few.length > 0) warning(`Few photos in ${listed(few)}: ${limits.class_images_warn} or more give a better model.`);
-  if (total > limits.zip_bytes) error(`${bytes(total)} in all; at most ${bytes(limits.zip_bytes)} can be sent.`);
-  if (sent.length > limits.zip_entries) error(`${counted(sent.length, "file")}; at most ${limits.zip_entries} can be sent.`);
-  if (huge.length > 0) {
-    error(`Larger than ${bytes(limits.entry_bytes)}: ${names(huge)}. Save them smaller, or leave them out.`);
-  }
-  if (foreign.length > 0) {
-    warning(`${counted(foreign.length, "photo")} cannot be read here (${names(foreign)}). Save as JPEG what matters.`);
-  }
-  if (loose > 0 && classes.length > 0) warning(`Outside of any class folder, and so left out: ${counted(loose, "photo")}.`);
-  return found;
+  if (copies > 0) warn(`In the zip twice, with the same bytes, and used once: ${counted(copies, "photo")}.`);
+  const outside = photos.length - used - copies;
+  if (classes.length > 0 && outside > 0) warn(`In no folder of a class, and so left out: ${counted(outside, "photo")}.`);
+  return remarks;
 }
 
-function listed(classes) {
-  const shown = classes.slice(0, 5).map((one) => `“${one.name}” (${one.photos.length})`).join(", ");
-  return classes.length > 5 ? `${shown} and ${classes.length - 5} more` : shown;
-}
-
-function names(entries) {
-  const shown = entries.slice(0, 3).map((entry) => entry.path.split("/").at(-1)).join(", ");
-  return entries.length > 3 ? `${shown}, ...` : shown;
+function lastPart({parts}) {
+  return clean(parts.at(-1));
 }
 
 /** Bytes as people read them. @param {number} number */

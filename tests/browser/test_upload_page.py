@@ -5,13 +5,14 @@ from __future__ import annotations
 import shutil
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, FilePayload, Page, expect
 
 from function.client import zip_folder
 from infra.local.stack import Stack
-from tests.browser.conftest import PHONE
+from tests.browser.conftest import PHONE, watch
 from tests.browser.upload import arrived, landed, names_of, pick, send, stored
 
 
@@ -85,6 +86,8 @@ def test_a_zip_is_looked_into_and_sent_as_it_is(page: Page, stack: Stack, photos
 def test_classes_can_be_picked_one_at_a_time_on_a_phone(browser: Browser, stack: Stack, photos: Path) -> None:
     context = browser.new_context(viewport=PHONE, base_url=stack.function_url, has_touch=True)
     page = context.new_page()
+    dialogs: list[str] = []
+    errors = watch(page, dialogs)
     page.goto("/")
     page.get_by_text("pick the photos of one class").click()
     for name in ("cats", "dogs"):
@@ -99,15 +102,16 @@ def test_classes_can_be_picked_one_at_a_time_on_a_phone(browser: Browser, stack:
     with arrived(stack, page) as archive:
         assert len(archive.namelist()) == 24
     context.close()
+    assert (errors, dialogs) == ([], [])
 
 
 @pytest.mark.parametrize(
     ("files", "words"),
     [
-        ({"cats/1.jpg": 20}, "only one class"),
-        ({"1.jpg": 1, "2.jpg": 1}, "only one class, “bad”"),
-        ({"cats/a.jpg": 12, "dogs/a.jpg": 3}, "Too few photos in “dogs” (3)"),
-        ({"cats/a.txt": 12, "dogs/a.txt": 12}, "No photos were found"),
+        ({"cats/1.jpg": 20}, "The only class folder is “cats”"),
+        ({"1.jpg": 1, "2.jpg": 1}, "The only class folder is “bad”"),
+        ({"cats/a.jpg": 12, "dogs/a.jpg": 3}, "“dogs” has 3 photos"),
+        ({"cats/a.txt": 12, "dogs/a.txt": 12}, "no photos in a format that can be read"),
     ],
     ids=["one class", "no folders", "a small class", "no photos"],
 )
@@ -118,7 +122,7 @@ def test_what_cannot_be_used_is_said_before_anything_is_sent(
         path = tmp_path / "bad" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         for number in range(count):
-            path.with_stem(f"{path.stem}{number}").write_bytes(b"\xff\xd8\xff")
+            path.with_stem(f"{path.stem}{number}").write_bytes(b"\xff\xd8\xff" if path.suffix == ".jpg" else b"text")
     page.goto("/")
     page.set_input_files("#folder", tmp_path / "bad")
     expect(page.locator("#remarks .error").first).to_contain_text(words)
@@ -129,7 +133,7 @@ def test_a_file_that_is_no_zip_is_said_so(page: Page, tmp_path: Path) -> None:
     (tmp_path / "photos.zip").write_bytes(b"hello" * 100)
     page.goto("/")
     page.set_input_files("#zip", tmp_path / "photos.zip")
-    expect(page.locator("#said")).to_contain_text("not a zip")
+    expect(page.locator("#remarks .error")).to_contain_text("This file is not a zip.")
     expect(page.locator("#go")).to_be_disabled()
 
 
@@ -193,3 +197,21 @@ def test_photos_of_one_name_are_all_kept(page: Page, photos: Path) -> None:
         page.set_input_files("#class-files", files)
         page.click("#class-add")
     expect(page.locator("#summary")).to_contain_text("28 photos in 3 classes")
+
+
+def test_which_folders_are_the_classes_is_asked_where_two_readings_make_sense(page: Page, tmp_path: Path) -> None:
+    for place in ("anna/ok", "anna/broken", "ben/ok", "ben/broken"):
+        (tmp_path / "all" / place).mkdir(parents=True)
+        for number in range(10):
+            (tmp_path / "all" / place / f"{number}.jpg").write_bytes(b"\xff\xd8\xff")
+    page.goto("/")
+    page.set_input_files("#folder", tmp_path / "all")
+    expect(page.locator("#remarks .error")).to_contain_text("“anna” (20 photos), “ben” (20 photos)")
+    expect(page.locator("#go")).to_be_disabled()
+    page.select_option("#level", "inner")
+    expect(page.locator("#summary")).to_contain_text("40 photos in 2 classes")
+    with page.expect_request(lambda request: request.method == "POST" and request.url.endswith("/")) as asked:
+        send(page, "asked@example.org")
+    body: Any = asked.value.post_data_json
+    assert body["options"]["classes"] == "inner"
+    landed(page)

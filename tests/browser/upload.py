@@ -54,5 +54,5 @@ def heavy(folder: Path, megabytes: int) -> Path:
     for name in ("cats", "dogs"):
         (folder / name).mkdir(parents=True)
         for number in range(10):
-            (folder / name / f"{number}.jpg").write_bytes(noise.randbytes(megabytes * MIB // 20))
+            (folder / name / f"{number}.jpg").write_bytes(b"\xff\xd8\xff" + noise.randbytes(megabytes * MIB // 20))
     return folder

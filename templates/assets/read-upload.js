@@ -1,0 +1,64 @@
+// An upload, read: the first bytes of its files, and what they make of it.
+
+import {inParallel, sample} from "./elements.js";
+import {HEAD_BYTES, namedPhoto, pictureKind} from "./kinds.js";
+import {labelFormat} from "./labels.js";
+import {labelled, layout, refused, sifted} from "./layout.js";
+import {Refusal} from "./names.js";
+import {headOf, listing} from "./unzip.js";
+
+const OPENED_MOST = 2000; // of photos by their names, whose beginnings are looked at; each takes a read
+const GUESSED =
+  "Some names in this zip are in an old code that cannot be read here. Send it: the service finds out which one, and its " +
+  "report will tell.";
+
+/**
+ * Read a zip. Never throws for what is in it.
+ * @param {Blob} zip
+ * @param {import("./layout.js").Rules & {task: string, tasks: string[]}} rules
+ * @returns {Promise<import("./layout.js").Layout>}
+ */
+export async function readZip(zip, rules) {
+  try {
+    const {entries, guessed} = await listing(zip, rules.limits);
+    const found = await readEntries(entries, zip, rules);
+    const remarks = [{level: "warning", text: GUESSED}];
+    return guessed ? {...found, code: null, unknown: true, classes: [], remarks} : found;
+  } catch (error) {
+    if (error instanceof Refusal) return refused(error, rules);
+    throw error;
+  }
+}
+
+/**
+ * Read files and folders.
+ * @param {import("./layout.js").Entry[]} entries
+ * @param {Blob | null} zip where they lie; null: each item is its File
+ * @param {import("./layout.js").Rules & {task: string, tasks: string[]}} rules `task`: empty: recognised by the files
+ * @returns {Promise<import("./layout.js").Layout>}
+ */
+export async function readEntries(entries, zip, rules) {
+  const beginning = (entry, most) => firstBytes(entry, zip, most);
+  const named = (entry) => namedPhoto(entry.parts.at(-1) ?? "");
+  const opened = new Set(sample(entries.filter(named), OPENED_MOST));
+  const known = await inParallel(entries, async (entry) => {
+    if (entry.folder || (named(entry) && !opened.has(entry))) return entry;
+    return {...entry, kind: pictureKind(await beginning(entry, HEAD_BYTES))};
+  });
+  const {others, stems} = sifted(known);
+  const format = rules.task === "classification" ? "" : await labelFormat(others, beginning, stems);
+  // The page zips a folder without compression.
+  const bytesMost = zip ? rules.limits.zip_total_bytes : rules.limits.zip_bytes;
+  if (!format) return layout(known, {...rules, bytesMost});
+  if (rules.tasks.includes("detection")) return labelled(known, format);
+  return refused(new Refusal("labels_unsupported", `These are labels of boxes (${format}).`), rules);
+}
+
+async function firstBytes({item}, zip, most) {
+  if (zip) return headOf(zip, item, most);
+  try {
+    return new Uint8Array(await item.slice(0, most).arrayBuffer());
+  } catch {
+    return new Uint8Array(0); // moved away since it was picked
+  }
+}
