@@ -177,7 +177,11 @@ _TABLE = (
         "Unpack the inner zips, so that the zip holds folders of photos.",
     ),
     Code(
-        "no_images", Where.DATASET, 422, "No photo in the zip could be used", "Send JPEG, PNG, WebP, GIF or BMP files."
+        "no_images",
+        Where.DATASET,
+        422,
+        "No photo in the zip could be used",
+        "Send JPEG, PNG, WebP, GIF, BMP, AVIF or HEIC files.",
     ),
     Code(
         "one_class",
@@ -208,7 +212,7 @@ _TABLE = (
         Where.DATASET,
         422,
         "Too many photos could not be read",
-        "Save the photos again as JPEG or PNG; the first ones that failed are listed.",
+        "The message says what is wrong with the first ones; what is saved again as JPEG can mostly be read.",
     ),
     Code(
         "labels_unsupported",

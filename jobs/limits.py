@@ -24,7 +24,11 @@ class Limits:
     entry_bytes: int = _row(50_000_000, "bytes", "one photo; a 40-megapixel PNG is smaller")
     zip_ratio: int = _row(50, "times", "photos hardly compress; a bomb does")
     zip_ratio_from_bytes: int = _row(20 * MIB, "bytes", "small zips of drawings may compress well")
-    image_pixels: int = _row(40_000_000, "pixels", "120 MB decoded, in each decoding process")
+    image_pixels: int = _row(
+        40_000_000,
+        "pixels",
+        "120 MB decoded, in each decoding process; of a JPEG, four times as many",
+    )
     image_memory_bytes: int = _row(
         1536 * MIB, "bytes", "one photo; a 40-megapixel progressive CMYK JPEG needs half of it"
     )

@@ -6,20 +6,25 @@ import io
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from os import PathLike
 from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError, features
 
 from jobs.errors import ModelmailError
 from jobs.limits import Limits
+from vm_worker.intake.files.kinds import HEAD_BYTES, picture_kind
 
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
-MAGIC = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8")  # first bytes that only a picture has
-BEGINNINGS = (*MAGIC, b"RIFF", b"BM")  # first bytes of every file in these formats
-WHITE = (255, 255, 255)
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "AVIF")
+ANIMATED = ("GIF", "PNG", "WEBP", "AVIF")  # formats whose first picture may be blank, as it fades in
+FRAMES_MOST = 50  # pictures of an animation that are looked at
+READ = frozenset({"JPEG", "PNG", "WebP", "GIF", "BMP", "AVIF", "HEIC"})  # as `picture_kind` names them
+WHITE, BLACK = (255, 255, 255), (0, 0, 0)
+FAINT = 32  # of 255: what differs less from its background is hardly seen
+LARGE_JPEG = 4  # times as many pixels as other pictures may have: it is decoded at a fraction of its size
 GREY_16_BIT = ("I", "I;16", "I;16B", "I;16L", "I;16N")  # Pillow's modes of 16-bit PNG files
 GREY_16_MAX = 65535
 UPRIGHT = {  # EXIF orientation -> the operation that makes the picture upright
@@ -33,7 +38,7 @@ UPRIGHT = {  # EXIF orientation -> the operation that makes the picture upright
 }
 
 
-UNKNOWN = "is not a JPEG, PNG, WebP, GIF or BMP picture"
+UNKNOWN = "is not a JPEG, PNG, WebP, GIF, BMP, AVIF or HEIC picture"
 
 
 class BadImage(ModelmailError):
@@ -56,8 +61,25 @@ def check_beginning(data: bytes) -> None:
     """Check that a file's first bytes are those of a picture. Raises BadImage."""
     if not data:
         raise BadImage("is empty")
-    if not data.startswith(BEGINNINGS):
-        raise NotAnImage(UNKNOWN)
+    kind = picture_kind(data[:HEAD_BYTES])
+    if kind not in READ:
+        raise NotAnImage(f"{_named(kind)}, which cannot be read; save it as JPEG" if kind else UNKNOWN)
+
+
+def _named(kind: str) -> str:
+    return f"is {'an' if kind[0] in 'AEIOU' else 'a'} {kind} picture"
+
+
+@cache
+def _formats_with_heic() -> tuple[str, ...]:
+    """Return the formats with HEIC, where its library is installed. It is loaded when the first such picture comes."""
+    try:
+        import pi_heif
+    except ImportError:
+        return FORMATS
+    pi_heif.options.DECODE_THREADS = 1  # each photo has a process
+    pi_heif.register_heif_opener(thumbnails=False)
+    return (*FORMATS, "HEIF")
 
 
 def read_squares(data: bytes, sizes: Sequence[int], pixels_max: int = Limits.image_pixels) -> list[NDArray[np.uint8]]:
@@ -82,6 +104,7 @@ def read_measured(
             image = _opened(data, pixels_max)
             stored = image.size
             _draft(image, size)
+            _check_size(image, pixels_max)
             drafted = image.size
             if drafted not in decoded:
                 decoded[drafted] = _upright_rgb(image)
@@ -99,8 +122,9 @@ def read_upright(data: bytes, pixels_max: int = Limits.image_pixels) -> NDArray[
 def to_square(image: Image.Image, size: int) -> NDArray[np.uint8]:
     """Make a (size, size, 3) uint8 RGB array of a picture that was just opened.
 
-    It is upright by EXIF, alpha lies over white, and 16 bits are scaled to 8. A JPEG is drafted to at least twice the
-    size. The whole picture is squashed, not cropped, bilinear with Pillow's antialias.
+    It is upright by EXIF, and 16 bits are scaled to 8. Alpha lies over white, or over black where white would hide the
+    drawing. A JPEG is drafted to at least twice the size. The whole picture is squashed, not cropped, bilinear with
+    Pillow's antialias.
     """
     _draft(image, size)
     return _squash(_upright_rgb(image), size)
@@ -124,17 +148,26 @@ def _reasons() -> Iterator[None]:
 
 
 def _opened(data: bytes, pixels_max: int) -> Image.Image:
-    if not data:
-        raise BadImage("is empty")
+    check_beginning(data)
+    kind = picture_kind(data[:HEAD_BYTES])
+    formats = _formats_with_heic() if kind == "HEIC" else FORMATS
     try:
-        image = Image.open(io.BytesIO(data), formats=FORMATS)
+        image = Image.open(io.BytesIO(data), formats=formats)
     except UnidentifiedImageError as error:
-        if data.startswith(MAGIC):
-            raise BadImage("is damaged") from error
-        raise NotAnImage(UNKNOWN) from error
-    if image.width * image.height > pixels_max:
-        raise BadImage(f"has more than {pixels_max / 1e6:g} megapixels")
+        if kind in ("HEIC", "AVIF") and not _can_read(kind):
+            raise NotAnImage(f"{_named(kind)}, which cannot be read here; save it as JPEG") from error
+        raise BadImage("is damaged") from error
+    _check_size(image, pixels_max * (LARGE_JPEG if image.format in ("JPEG", "MPO") else 1))
     return image
+
+
+def _can_read(kind: str) -> bool:
+    return features.check("avif") is True if kind == "AVIF" else "HEIF" in _formats_with_heic()
+
+
+def _check_size(image: Image.Image, pixels_max: int) -> None:
+    if image.width * image.height > pixels_max:
+        raise BadImage(f"has more than {pixels_max / 1e6:g} megapixels; save it smaller, or as JPEG")
 
 
 def _draft(image: Image.Image, size: int) -> None:
@@ -147,7 +180,7 @@ def _squash(image: Image.Image, size: int) -> NDArray[np.uint8]:
 
 def _upright_rgb(image: Image.Image) -> Image.Image:
     orientation = _orientation(image)
-    rgb = _rgb(image)
+    rgb = _shown(image)
     return rgb.transpose(UPRIGHT[orientation]) if orientation in UPRIGHT else rgb
 
 
@@ -160,15 +193,46 @@ def _orientation(image: Image.Image) -> int | None:
     return orientation if isinstance(orientation, int) else None
 
 
-def _rgb(image: Image.Image) -> Image.Image:
+def _shown(image: Image.Image) -> Image.Image:
+    """Return the picture, of an animation the first one that shows something. Raises BadImage where none does."""
+    first = _rgb(image)
+    if image.format in ANIMATED and getattr(image, "is_animated", False) and (first is None or not _spread(first)):
+        for frame in range(1, min(FRAMES_MOST, getattr(image, "n_frames", 1))):
+            image.seek(frame)
+            later = _rgb(image)
+            if later is not None and _spread(later):
+                return later
+    if first is None:
+        raise BadImage("is transparent all over")
+    return first
+
+
+def _rgb(image: Image.Image) -> Image.Image | None:
+    """Return the picture without transparency; None where nothing of it can be seen."""
     if image.mode in GREY_16_BIT:
         return _eight_bit(image).convert("RGB")
     if not image.has_transparency_data:
         return image.convert("RGB")
     layered = image.convert("RGBA")
-    canvas = Image.new("RGB", layered.size, WHITE)
+    lowest, highest = layered.getchannel("A").getextrema()
+    if not highest:
+        return None
+    white = _over(layered, WHITE)
+    if lowest == highest or _spread(white) >= FAINT:
+        return white
+    black = _over(layered, BLACK)  # a white drawing would not be seen on white
+    return black if _spread(black) > _spread(white) else white
+
+
+def _over(layered: Image.Image, colour: tuple[int, int, int]) -> Image.Image:
+    canvas = Image.new("RGB", layered.size, colour)
     canvas.paste(layered, mask=layered.getchannel("A"))
     return canvas
+
+
+def _spread(image: Image.Image) -> int:
+    """Return the largest difference between two pixels of an RGB picture, in one colour: 0..255."""
+    return max(int(high - low) for low, high in (band.getextrema() for band in image.split()))  # type: ignore[operator]
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:

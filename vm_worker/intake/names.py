@@ -13,11 +13,9 @@ MARKS_MAX = 30  # combining marks on one letter; no language has more than 18
 SHOWN_LENGTH = 80  # characters of a name in a message
 
 LITTER = frozenset({"__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "@eadir", "$recycle.bin"})
-PHOTO_SUFFIXES = frozenset({"jpg", "jpeg", "jpe", "jfif", "png", "apng", "webp", "gif", "bmp", "dib"})
+PHOTO_SUFFIXES = frozenset("jpg jpeg jpe jfif png apng webp gif bmp dib avif heic heif".split())
 # Photos of formats that we cannot read: they count as broken, so that nobody loses half a class without being told.
-FOREIGN_SUFFIXES = frozenset(
-    "heic heif avif tif tiff jp2 jxl psd svg ico tga ppm pgm raw cr2 cr3 nef arw dng orf rw2 raf".split()
-)
+FOREIGN_SUFFIXES = frozenset("tif tiff jp2 jxl psd svg ico tga ppm pgm raw cr2 cr3 nef arw dng orf rw2 raf".split())
 
 # Control characters, direction overrides and halves of surrogate pairs: invisible, or able to turn a line around.
 _UNSEEN = re.compile(

@@ -57,7 +57,7 @@ def test_a_broken_photo_is_named_and_the_others_are_answered(
     photos = [tmp_path / "broken.jpg", tmp_path / "missing.jpg", _photo(tmp_path / "day.png", 250)]
     assert run(Question(model, photos)) == 1
     lines = capsys.readouterr().out.splitlines()
-    assert "broken.jpg" in lines[0] and "is not a JPEG, PNG, WebP, GIF or BMP picture" in lines[0]
+    assert "broken.jpg" in lines[0] and "is not a JPEG, PNG, WebP, GIF, BMP, AVIF or HEIC picture" in lines[0]
     assert "missing.jpg" in lines[1] and "No such file" in lines[1]
     assert re.search(r"light  100(\.0)? %$", lines[2])  # by the processor, 1 or all but 1
 

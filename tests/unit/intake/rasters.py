@@ -148,7 +148,7 @@ def webps() -> dict[str, bytes]:
 def others() -> dict[str, bytes]:
     """Return pictures, and files that look like pictures, of formats that are not read."""
     image = picture(41, 64, 64)
-    kinds = ("TIFF", "ICO", "PPM", "PCX", "TGA", "ICNS", "JPEG2000", "AVIF", "DDS", "SGI")
+    kinds = ("TIFF", "ICO", "PPM", "PCX", "TGA", "ICNS", "JPEG2000", "DDS", "SGI")
     saved = {kind: encoded(image, kind) for kind in kinds}
     return {
         **saved,

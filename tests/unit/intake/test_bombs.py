@@ -82,5 +82,5 @@ def test_what_the_ratio_allows_costs_no_more_than_its_photos(tmp_path: Path) -> 
         result = verdict(just_below(tmp_path / "a.zip"), FEW, pool)
     assert result.code == "too_many_broken"
     assert {skip.reason for skip in result.skipped if skip.name.endswith(".bmp")} == {
-        "is not a JPEG, PNG, WebP, GIF or BMP picture"
+        "is not a JPEG, PNG, WebP, GIF, BMP, AVIF or HEIC picture"
     }

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tests.unit.intake.crafted import encoded, gap, picture
+from tests.unit.intake.heic import HEIC
 from vm_worker.intake.images import FORMATS, BadImage, NotAnImage, check_beginning, read_square, read_squares, to_square
 
 SIZE = 32
@@ -95,12 +96,8 @@ COLOURS = {
     "16 bit, darkest": (_grey16(0), (0, 0, 0)),
     "16 bit, lightest": (_grey16(65535), (255, 255, 255)),
     "palette": (_palette(alpha=False), (10, 20, 30)),
-    "palette with a clear colour": (_palette(alpha=True), (255, 255, 255)),
     "half clear": (_flat("RGBA", (255, 0, 0, 128)), (255, 127, 127)),
-    "clear": (_flat("RGBA", (0, 0, 0, 0)), (255, 255, 255)),
     "grey and half clear": (_flat("LA", (0, 128)), (127, 127, 127)),
-    "clear WebP": (_flat("RGBA", (0, 0, 0, 0), "WEBP", lossless=True), (255, 255, 255)),
-    "RGB with a clear colour": (_flat("RGB", (9, 9, 9), transparency=(9, 9, 9)), (255, 255, 255)),
     "animated GIF": (_animated("GIF"), (255, 0, 0)),
     "animated WebP": (_animated("WEBP"), (255, 0, 0)),
     "animated PNG": (_animated("PNG"), (255, 0, 0)),
@@ -113,6 +110,83 @@ def test_every_mode_becomes_rgb(case: str) -> None:
     data, colour = COLOURS[case]
     expected = np.broadcast_to(np.array(colour, dtype=np.uint8), (SIZE, SIZE, 3))
     assert gap(_square(data), expected) <= CLOSE
+
+
+CLEAR = {
+    "palette": _palette(alpha=True),
+    "PNG": _flat("RGBA", (0, 0, 0, 0)),
+    "coloured PNG": _flat("RGBA", (200, 20, 90, 0)),
+    "WebP": _flat("RGBA", (0, 0, 0, 0), "WEBP", lossless=True),
+    "RGB": _flat("RGB", (9, 9, 9), transparency=(9, 9, 9)),
+}
+
+
+@pytest.mark.parametrize("case", CLEAR)
+def test_a_transparent_picture_shows_nothing(case: str) -> None:
+    with pytest.raises(BadImage, match="is transparent all over"):
+        _square(CLEAR[case])
+
+
+def _drawing(colour: tuple[int, int, int], place: int) -> bytes:
+    image = Image.new("RGBA", (32, 32), (0, 0, 0, 0))
+    image.paste((*colour, 255), (place, 8, place + 8, 24))
+    return encoded(image)
+
+
+@pytest.mark.parametrize("colour", [(255, 255, 255), (250, 250, 245), (0, 0, 0), (255, 0, 0), (128, 128, 128)])
+def test_a_drawing_on_transparency_is_seen(colour: tuple[int, int, int]) -> None:
+    one, other = (_square(_drawing(colour, place)) for place in (2, 20))
+    assert int(one.max()) - int(one.min()) >= 100
+    assert (one != other).any()
+
+
+@pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG"])
+@pytest.mark.parametrize("start", [(0, 0, 0), (255, 255, 255)])
+def test_of_an_animation_that_fades_in_a_later_picture_is_taken(kind: str, start: tuple[int, int, int]) -> None:
+    frames = [Image.new("RGB", (40, 30), start)] * 2 + [picture(7), picture(8)]
+    data = encoded(frames[0], kind, save_all=True, append_images=frames[1:])
+    assert np.abs(_square(data).astype(int) - _square(encoded(picture(7)))).mean() < 12
+
+
+def test_an_animation_of_one_colour_is_that_colour() -> None:
+    frames = [Image.new("RGB", (8, 8), "red"), Image.new("RGB", (8, 8), "blue")]
+    assert (_square(encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])) == (255, 0, 0)).all()
+
+
+def test_heic_and_avif_are_read_whatever_their_names(tmp_path: Path) -> None:
+    expected = _square(encoded(picture(2, 64, 48)))
+    for name, data in {"a.jpg": HEIC, "b": encoded(picture(2, 64, 48), "AVIF", quality=95)}.items():
+        (tmp_path / name).write_bytes(data)
+        assert gap(read_square(tmp_path / name, SIZE), expected) < 16
+
+
+def test_a_damaged_heic_is_damaged_not_unknown() -> None:
+    for data in (HEIC[:600], HEIC[:64]):
+        with pytest.raises(BadImage) as caught:
+            _square(data)
+        assert not isinstance(caught.value, NotAnImage)
+
+
+@pytest.mark.parametrize(
+    ("head", "says"),
+    [
+        (encoded(picture(1), "TIFF"), "is a TIFF picture"),
+        (b"8BPS" + bytes(40), "is a Photoshop picture"),
+        (b"\0\0\0\x0cJXL " + bytes(40), "is a JPEG XL picture"),
+        (b"\0\0\0\x18ftypcrx " + bytes(40), "is a camera raw picture"),
+    ],
+)
+def test_a_picture_that_cannot_be_read_is_called_by_its_name(head: bytes, says: str) -> None:
+    with pytest.raises(NotAnImage, match=f"{says}, which cannot be read; save it as JPEG"):
+        _square(head)
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}])
+def test_a_large_jpeg_is_read_at_a_fraction_of_its_size(options: dict[str, object]) -> None:
+    data = encoded(Image.new("RGB", (8192, 6144), "red"), "JPEG", **options)  # 50 megapixels
+    assert gap(_square(data), np.full((SIZE, SIZE, 3), (254, 0, 0), np.uint8)) <= CLOSE
+    with pytest.raises(BadImage, match="has more than 40 megapixels; save it smaller"):
+        read_squares(data, (SIZE,), 10_000_000)
 
 
 def test_several_sizes_are_each_as_if_alone() -> None:
@@ -161,8 +235,8 @@ def _cut(kind: str) -> bytes:
 
 BROKEN = {
     "empty": (b"", "is empty"),
-    "text": (b"no picture at all", "is not a JPEG, PNG, WebP, GIF or BMP picture"),
-    "TIFF": (encoded(picture(8), "TIFF"), "is not a JPEG, PNG, WebP, GIF or BMP picture"),
+    "text": (b"no picture at all", "is not a JPEG, PNG, WebP, GIF, BMP, AVIF or HEIC picture"),
+    "TIFF": (encoded(picture(8), "TIFF"), "is a TIFF picture"),
     "41 megapixels": (_png_of(6500, 6500), "has more than 40 megapixels"),
     "a gigapixel": (_png_of(40_000, 40_000), "has too many pixels"),
     "no pixels": (_png_of(100, 100), "is (cut short|damaged)"),
