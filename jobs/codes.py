@@ -208,6 +208,13 @@ _TABLE = (
         "Rename or merge the folders, so that names differ by more than upper and lower case.",
     ),
     Code(
+        "copied_class",
+        Where.DATASET,
+        422,
+        "A class holds all photos of another one",
+        "Remove the folder that holds copies: no model can tell equal photos apart.",
+    ),
+    Code(
         "too_many_broken",
         Where.DATASET,
         422,

@@ -17,6 +17,7 @@ from jobs.render import render
 from jobs.tasks import row_of
 from vm_worker.evaluation import pareto, plots, style, tables
 from vm_worker.evaluation.tables import CandidateCost
+from vm_worker.intake.files.grey import GREY_16_MAX
 from vm_worker.report_facts import Facts
 from vm_worker.results.candidates import CandidateRow
 
@@ -34,7 +35,8 @@ def build(facts: Facts) -> dict[str, Any]:
     built: dict[str, Any] = {"version": VERSION, **_sayings(facts), **_learning(facts), **figures, **_delivery(facts)}
     # A task without such a threshold is sure of each answer.
     unsure = built.get("unsure") or {}
-    built["snippet"] = render("snippet.txt", size=facts.size, threshold=unsure.get("threshold") or 0)
+    white = facts.dataset.grey_white or GREY_16_MAX
+    built["snippet"] = render("snippet.txt", size=facts.size, threshold=unsure.get("threshold") or 0, grey_white=white)
     return {key: _finite(value) for key, value in built.items()}
 
 

@@ -22,6 +22,7 @@ from jobs import wording
 from jobs.errors import ModelmailError
 from vm_worker.evaluation.tables import harmless
 from vm_worker.exports import files
+from vm_worker.intake.files.grey import GREY_16_MAX
 from vm_worker.intake.images import read_square
 from vm_worker.intake.names import is_litter, is_photo
 
@@ -82,9 +83,10 @@ def run(question: Question) -> int:
         screen.say(f"{question.model} cannot be read: {reason}.")
         return 2
     names = labels.read_text(encoding="utf-8").split("\n")
-    threshold = _threshold(question)
+    report = _report(question.model)
     rows = []
-    for row in predictions(network, names, _photos(question.images), threshold):
+    photos = _photos(question.images)
+    for row in predictions(network, names, photos, _threshold(question, report), _grey_white(report)):
         rows.append(row)
         screen.say(f"{row.image}  {_answer(row)}")
     if not rows:
@@ -98,13 +100,18 @@ def _short(reason: str) -> str:
     return line if len(line) <= REASON_LENGTH else f"{line[:REASON_LENGTH]}..."
 
 
-def predictions(network: Any, labels: Sequence[str], images: Iterable[Path], threshold: float) -> Iterator[Prediction]:
-    """Yield an answer for each image, by a Keras model. An answer is sure from the threshold on."""
+def predictions(
+    network: Any, labels: Sequence[str], images: Iterable[Path], threshold: float, grey_white: int = GREY_16_MAX
+) -> Iterator[Prediction]:
+    """Yield an answer for each image, by a Keras model. An answer is sure from the threshold on.
+
+    `grey_white` is the value that is white in a grey picture of 16 bits.
+    """
     size = network.input_shape[1]
     rest = iter(images)
     while some := list(islice(rest, BATCH)):
         squares = np.zeros((BATCH, size, size, 3), np.float32)
-        errors = [_read(image, squares[place]) for place, image in enumerate(some)]
+        errors = [_read(image, squares[place], grey_white) for place, image in enumerate(some)]
         # A small batch is filled up to the full shape, and the additional results are thrown away.
         answers = network.predict_on_batch(squares if len(some) > 1 else squares[:1])
         for image, error, answer in zip(some, errors, answers, strict=False):
@@ -116,10 +123,10 @@ def predictions(network: Any, labels: Sequence[str], images: Iterable[Path], thr
             yield Prediction(str(image), labels[best], probability, probability >= threshold)
 
 
-def _read(image: Path, into: npt.NDArray[np.float32]) -> str | None:
+def _read(image: Path, into: npt.NDArray[np.float32], grey_white: int) -> str | None:
     """Decode the photo into a square; return the reason why it cannot be read, or None."""
     try:
-        into[:] = read_square(image, len(into))
+        into[:] = read_square(image, len(into), grey_white)
     except (ModelmailError, OSError) as error:
         return str(error)
     return None
@@ -145,15 +152,30 @@ def _head(file: Path, count: int) -> bytes:
         return b""
 
 
-def _threshold(question: Question) -> float:
+def _report(model: Path) -> Any:
+    """Return the report beside a model; an empty one where there is none that can be read."""
+    try:
+        return json.loads(model.with_name("report.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+
+
+def _threshold(question: Question, report: Any) -> float:
     """Return the probability below which the answer is "not sure"."""
     if question.unsure is not None:
         return question.unsure
     try:
-        report = json.loads(question.model.with_name("report.json").read_text(encoding="utf-8"))
         return float(report["unsure"]["threshold"] or 0.0)
-    except (OSError, ValueError, KeyError, TypeError):  # a model without a report
+    except (ValueError, KeyError, TypeError):  # a model without a report
         return 0.0
+
+
+def _grey_white(report: Any) -> int:
+    """Return the value that was white in pictures of 16 bits when the model was trained."""
+    try:
+        return int(report["dataset"].get("grey_white") or GREY_16_MAX)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return GREY_16_MAX
 
 
 def _print(question: Question, rows: Sequence[Prediction]) -> None:

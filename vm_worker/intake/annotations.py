@@ -34,6 +34,7 @@ class Annotations(Protocol[S, T_co]):
         """Return sentences for the report about copies of one picture that have different annotations.
 
         `kept` are indices into the survey's photos. `exact` (len(kept),) int64 is equal for exact copies of a picture.
+        Raises UserError where two strata are the same.
         """
         ...
 

@@ -74,6 +74,7 @@ class Dataset(Generic[T_co]):
     ready_made_split: bool
     sha256: str  # of the zip's bytes, or a digest of the folder's photos
     duplicates: Duplicates = Duplicates()
+    grey_white: int | None = None  # the value that is white in pictures of 16 bits; None: that of all 16 bits
 
     def rows(self, part: Part) -> Rows:
         """Return the rows (m,) of one part, ascending."""
@@ -97,6 +98,7 @@ class Dataset(Generic[T_co]):
             ready_made_split=self.ready_made_split,
             sha256=self.sha256,
             split_sha256=self.split_sha256(),
+            grey_white=self.grey_white,
         )
 
     def split_sha256(self) -> str:

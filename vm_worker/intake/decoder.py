@@ -16,7 +16,8 @@ from pathlib import Path
 from vm_worker.intake import near_duplicates
 from vm_worker.intake.arrays import Pixels
 from vm_worker.intake.extents import DamagedEntry, Extent, Shape
-from vm_worker.intake.images import BadImage, NotAnImage, read_measured
+from vm_worker.intake.files.grey import GREY_16_MAX
+from vm_worker.intake.images import BadImage, NotAnImage, grey_peak, read_measured
 
 # Pixels a side of the picture that duplicates are found by. It is fixed, so that the split does not depend on the sizes
 # that a run decodes. It is a multiple of the thumbnail's side, and the most common input size of the networks, so that
@@ -40,6 +41,7 @@ class DecodeTask:
     extent: Extent
     targets: tuple[Target, ...]  # empty: only check the photo
     pixels_max: int  # width times height
+    grey_white: int = GREY_16_MAX  # the value that is white in pictures of 16 bits
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,7 @@ class Reply:
     content: str = ""  # SHA-256 of the file's bytes, hex
     pixels: str = ""  # digest of the decoded picture, hex
     thumbnail: bytes = b""  # 32 x 32 grey
+    grey_peak: int = 0  # the largest value of a grey picture of 16 bits; 0 for all others
     shape: Shape = field(default_factory=lambda: Shape(0, 0))  # of the photo; without pixels where it cannot be used
     fault: str | None = None  # a fault of this machine, such as a full disk
 
@@ -72,12 +75,13 @@ def decode(task: DecodeTask) -> Reply:
 def _decode(task: DecodeTask) -> Reply:
     data = task.extent.read()
     sizes = (FINGERPRINT_SIZE, *(target.size for target in task.targets))
-    (fingerprint, *squares), shape = read_measured(data, sizes, task.pixels_max)
+    (fingerprint, *squares), shape = read_measured(data, sizes, task.pixels_max, task.grey_white)
     for target, square in zip(task.targets, squares, strict=True):
         _write(target, square)
     pixels = hashlib.blake2b(fingerprint.tobytes(), digest_size=16).hexdigest()
     grey = near_duplicates.thumbnail(fingerprint).tobytes()
-    return Reply(content=hashlib.sha256(data).hexdigest(), pixels=pixels, thumbnail=grey, shape=Shape(*shape))
+    content = hashlib.sha256(data).hexdigest()
+    return Reply(None, True, content, pixels, grey, grey_peak(data), shape=Shape(*shape))
 
 
 def _write(target: Target, square: Pixels) -> None:

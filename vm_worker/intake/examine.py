@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic, Protocol, TypeVar, runtime_checkable
 
 from jobs.errors import UserError
@@ -14,6 +14,7 @@ from vm_worker.intake.annotations import Annotations
 from vm_worker.intake.arrays import Rows
 from vm_worker.intake.dataset import Duplicates, Skipped
 from vm_worker.intake.decoder import DecodeTask, Reply, Target
+from vm_worker.intake.files.grey import GREY_16_MAX, grey_white
 from vm_worker.intake.groups import PhotoDigests, group
 from vm_worker.intake.listing import too_large
 from vm_worker.intake.names import FOREIGN_SUFFIXES, SHOWN_LENGTH, counted, listed, shown, suffix
@@ -45,6 +46,7 @@ class Opened(Generic[S]):
 
     survey: S
     replies: tuple[Reply, ...]  # one a photo
+    grey_white: int = GREY_16_MAX  # the value that is white in pictures of 16 bits
 
     def usable(self) -> list[int]:
         """Return the indices of the photos that can be used, ascending."""
@@ -98,6 +100,20 @@ def open_photos(
         DecodeTask(photo.extent, tuple(place(index) for place in places), limits.image_pixels)
         for index, photo in enumerate(survey.photos)
     ]
+    replies = _decoded(tasks, decoders, limits, progress)
+    white = grey_white([reply.grey_peak for reply in replies])
+    dark = [index for index, reply in enumerate(replies) if reply.grey_peak]
+    if dark and white < GREY_16_MAX:
+        again = _decoded([replace(tasks[index], grey_white=white) for index in dark], decoders, limits, progress)
+        for index, reply in zip(dark, again, strict=True):
+            replies[index] = reply
+    return Opened(survey.measured([reply.shape for reply in replies]), tuple(replies), white)
+
+
+def _decoded(
+    tasks: Sequence[DecodeTask], decoders: Decoders, limits: Limits, progress: ProgressCallback
+) -> list[Reply]:
+    """Run the tasks, and return their replies in the same order."""
     replies: list[Reply] = [Reply()] * len(tasks)
     step = max(1, len(tasks) // REPORTS_MOST)
     end = time.monotonic() + 60 * limits.intake_minutes
@@ -107,11 +123,14 @@ def open_photos(
             raise too_large(f"Reading the photos takes more than {limits.intake_minutes} minutes.")
         if done % step == 0 or done == len(tasks):
             progress(done / len(tasks), f"{done:,} of {len(tasks):,} photos read")
-    return Opened(survey.measured([reply.shape for reply in replies]), tuple(replies))
+    return replies
 
 
 def examine(opened: Opened[S], annotations: Annotations[S, T], seed: int, limits: Limits) -> Examined[T]:
-    """Check, group and split the photos. Raises UserError: no_images, too_many_broken, class_too_small."""
+    """Check, group and split the photos.
+
+    Raises UserError: no_images, too_many_broken, class_too_small, copied_class.
+    """
     _check_broken(opened, limits)
     counts = opened.counts()
     annotations.check(counts, limits)
@@ -121,9 +140,9 @@ def examine(opened: Opened[S], annotations: Annotations[S, T], seed: int, limits
     groups = group(photos)
     duplicates = groups.duplicates(survey.strata)
     rows = SplitRows(survey.strata, photos, groups.numbers, [survey.photos[index].part for index in kept])
-    split = survey.divide(kept, rows, seed) if isinstance(survey, Divides) else divide(rows, seed, limits)
     conflicts, cautions = annotations.conflicts(survey, kept, groups.exact), annotations.cautions(counts, limits)
-    warnings = (*survey.warnings, *split.warnings, *conflicts, *_plain(duplicates), *cautions)
+    split = survey.divide(kept, rows, seed) if isinstance(survey, Divides) else divide(rows, seed, limits)
+    warnings = (*survey.warnings, *_bits(opened), *split.warnings, *conflicts, *_plain(duplicates), *cautions)
     return Examined(tuple(kept), annotations.truth(survey, kept), groups.numbers, split, warnings, duplicates)
 
 
@@ -153,6 +172,14 @@ def _skipped(photo: Photo, reply: Reply) -> Skipped:
     if not reply.is_picture and ending in FOREIGN_SUFFIXES:
         reason = f"is of the kind .{ending}, which this service does not read"
     return Skipped(photo.name, reason)
+
+
+def _bits(opened: Opened[S]) -> list[str]:
+    dark = sum(1 for reply in opened.replies if reply.grey_peak)
+    if not dark or opened.grey_white == GREY_16_MAX:
+        return []
+    bits = opened.grey_white.bit_length()
+    return [f"{counted(dark, 'picture')} of 16 bits hold only {bits}: {opened.grey_white} was taken for white."]
 
 
 def _plain(duplicates: Duplicates) -> list[str]:

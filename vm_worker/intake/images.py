@@ -16,6 +16,7 @@ from PIL import ExifTags, Image, UnidentifiedImageError, features
 
 from jobs.errors import ModelmailError
 from jobs.limits import Limits
+from vm_worker.intake.files.grey import GREY_16_MAX
 from vm_worker.intake.files.kinds import HEAD_BYTES, picture_kind
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "AVIF")
@@ -23,10 +24,10 @@ ANIMATED = ("GIF", "PNG", "WEBP", "AVIF")  # formats whose first picture may be 
 FRAMES_MOST = 50  # pictures of an animation that are looked at
 READ = frozenset({"JPEG", "PNG", "WebP", "GIF", "BMP", "AVIF", "HEIC"})  # as `picture_kind` names them
 WHITE, BLACK = (255, 255, 255), (0, 0, 0)
+PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
 FAINT = 32  # of 255: what differs less from its background is hardly seen
 LARGE_JPEG = 4  # times as many pixels as other pictures may have: it is decoded at a fraction of its size
 GREY_16_BIT = ("I", "I;16", "I;16B", "I;16L", "I;16N")  # Pillow's modes of 16-bit PNG files
-GREY_16_MAX = 65535
 UPRIGHT = {  # EXIF orientation -> the operation that makes the picture upright
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -49,12 +50,23 @@ class NotAnImage(BadImage):
     """The file is not a picture of any format that we read."""
 
 
-def read_square(source: str | PathLike[str] | IO[bytes], size: int) -> NDArray[np.uint8]:
-    """Decode a photo to (size, size, 3) uint8 RGB. Raises BadImage, and OSError for a file that cannot be opened."""
+def read_square(source: str | PathLike[str] | IO[bytes], size: int, grey_white: int = GREY_16_MAX) -> NDArray[np.uint8]:
+    """Decode a photo to (size, size, 3) uint8 RGB. Raises BadImage, and OSError for a file that cannot be opened.
+
+    `grey_white` is the value that is white in a grey picture of 16 bits.
+    """
     if isinstance(source, str | PathLike):
         with open(source, "rb") as file:
-            return read_squares(file.read(), (size,))[0]
-    return read_squares(source.read(), (size,))[0]
+            return read_square(file, size, grey_white)
+    return read_measured(source.read(), (size,), grey_white=grey_white)[0][0]
+
+
+def grey_peak(data: bytes) -> int:
+    """Return the largest value of a grey PNG of 16 bits, and 0 for every other picture. Raises BadImage."""
+    if not (data.startswith(PNG) and data[24:26] == b"\x10\0"):  # bits, and no colour
+        return 0
+    with _reasons():
+        return int(np.asarray(_opened(data, Limits.image_pixels)).max())
 
 
 def check_beginning(data: bytes) -> None:
@@ -91,7 +103,7 @@ def read_squares(data: bytes, sizes: Sequence[int], pixels_max: int = Limits.ima
 
 
 def read_measured(
-    data: bytes, sizes: Sequence[int], pixels_max: int = Limits.image_pixels
+    data: bytes, sizes: Sequence[int], pixels_max: int = Limits.image_pixels, grey_white: int = GREY_16_MAX
 ) -> tuple[list[NDArray[np.uint8]], tuple[int, int, int]]:
     """Decode one file as `read_squares` does; `sizes` has one size at least. Raises BadImage.
 
@@ -107,7 +119,7 @@ def read_measured(
             _check_size(image, pixels_max)
             drafted = image.size
             if drafted not in decoded:
-                decoded[drafted] = _upright_rgb(image)
+                decoded[drafted] = _upright_rgb(image, grey_white)
             squares[size] = _squash(decoded[drafted], size)
         shape = (*stored, _orientation(image) or 1)
     return [squares[size] for size in sizes], shape
@@ -178,9 +190,9 @@ def _squash(image: Image.Image, size: int) -> NDArray[np.uint8]:
     return np.asarray(image.resize((size, size), Image.Resampling.BILINEAR))
 
 
-def _upright_rgb(image: Image.Image) -> Image.Image:
+def _upright_rgb(image: Image.Image, grey_white: int = GREY_16_MAX) -> Image.Image:
     orientation = _orientation(image)
-    rgb = _shown(image)
+    rgb = _shown(image, grey_white)
     return rgb.transpose(UPRIGHT[orientation]) if orientation in UPRIGHT else rgb
 
 
@@ -193,13 +205,13 @@ def _orientation(image: Image.Image) -> int | None:
     return orientation if isinstance(orientation, int) else None
 
 
-def _shown(image: Image.Image) -> Image.Image:
+def _shown(image: Image.Image, grey_white: int) -> Image.Image:
     """Return the picture, of an animation the first one that shows something. Raises BadImage where none does."""
-    first = _rgb(image)
+    first = _rgb(image, grey_white)
     if image.format in ANIMATED and getattr(image, "is_animated", False) and (first is None or not _spread(first)):
         for frame in range(1, min(FRAMES_MOST, getattr(image, "n_frames", 1))):
             image.seek(frame)
-            later = _rgb(image)
+            later = _rgb(image, grey_white)
             if later is not None and _spread(later):
                 return later
     if first is None:
@@ -207,10 +219,10 @@ def _shown(image: Image.Image) -> Image.Image:
     return first
 
 
-def _rgb(image: Image.Image) -> Image.Image | None:
+def _rgb(image: Image.Image, grey_white: int) -> Image.Image | None:
     """Return the picture without transparency; None where nothing of it can be seen."""
     if image.mode in GREY_16_BIT:
-        return _eight_bit(image).convert("RGB")
+        return _eight_bit(image, grey_white).convert("RGB")
     if not image.has_transparency_data:
         return image.convert("RGB")
     layered = image.convert("RGBA")
@@ -235,6 +247,6 @@ def _spread(image: Image.Image) -> int:
     return max(int(high - low) for low, high in (band.getextrema() for band in image.split()))  # type: ignore[operator]
 
 
-def _eight_bit(image: Image.Image) -> Image.Image:
-    grey = np.clip(np.asarray(image), 0, GREY_16_MAX).astype(np.uint32)
-    return Image.fromarray(((grey * 255 + GREY_16_MAX // 2) // GREY_16_MAX).astype(np.uint8))
+def _eight_bit(image: Image.Image, white: int) -> Image.Image:
+    grey = np.clip(np.asarray(image), 0, white).astype(np.uint32)
+    return Image.fromarray(((grey * 255 + white // 2) // white).astype(np.uint8))

@@ -16,6 +16,7 @@ from vm_worker.intake.arrays import Pixels
 from vm_worker.intake.dataset import Dataset
 from vm_worker.intake.decoder import Target
 from vm_worker.intake.examine import Opened, Place, examine, open_photos
+from vm_worker.intake.files.grey import GREY_16_MAX
 from vm_worker.intake.memory_maps import taken
 from vm_worker.intake.pool import Bounds, Decoders
 from vm_worker.intake.survey import Survey, list_upload
@@ -66,6 +67,7 @@ def take_in(request: IntakeRequest, annotations: Annotations[S, T], progress: Pr
         ready_made_split=listing.ready_made_split,
         sha256=_digest(request.source, listing, opened),
         duplicates=examined.duplicates,
+        grey_white=opened.grey_white if opened.grey_white < GREY_16_MAX else None,
     )
 
 

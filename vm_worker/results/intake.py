@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from vm_worker.as_json import AsJson, named
+from vm_worker.as_json import AsJson, named, only_if_known
 
 
 @dataclass(frozen=True)
@@ -57,3 +57,4 @@ class TakenIn(AsJson):
     ready_made_split: bool
     sha256: str  # digest of the zip, or of the folder's photos
     split_sha256: str  # digest of names, labels, parts and groups
+    grey_white: int | None = only_if_known()  # white in pictures of 16 bits that hold fewer; None: the full range

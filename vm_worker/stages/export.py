@@ -76,7 +76,9 @@ def _costs(context: StageContext) -> dict[str, Latency]:
 def _about(context: StageContext) -> About:
     """Return the facts about the model that its service shows."""
     task, winner = context.inputs.task, context.inputs.winner
+    white = context.inputs.dataset().grey_white
     return {
+        **({"grey_white": white} if white else {}),
         "title": winner.title,
         **task.face.about(context.results.read(Stage.EVALUATE, task.evaluated)),
         "job": context.spec.job,

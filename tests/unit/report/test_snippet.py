@@ -18,13 +18,14 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image
 
 from jobs.render import render
+from vm_worker.intake.files.grey import GREY_16_MAX
 from vm_worker.intake.images import read_square
 
 SIZE = 32
 
 
 def snippet(threshold: float = 0) -> str:
-    return render("snippet.txt", size=SIZE, threshold=threshold)
+    return render("snippet.txt", size=SIZE, threshold=threshold, grey_white=GREY_16_MAX)
 
 
 def reader() -> Callable[[Path], NDArray[np.float32]]:

@@ -52,6 +52,7 @@ class ClassFolders:
         """Return a sentence about pictures that lie in more than one class; none where there are no such pictures.
 
         `kept` are indices into the survey's photos. `exact` (len(kept),) int64 is equal for exact copies of a picture.
+        Raises UserError `copied_class` where all photos of a class lie in another one, too.
         """
         groups: dict[int, list[Photo]] = defaultdict(list)
         for index, number in zip(kept, exact.tolist(), strict=True):
@@ -59,6 +60,7 @@ class ClassFolders:
         mixed = [group for group in groups.values() if len({photo.stratum for photo in group}) > 1]
         if not mixed:
             return ()
+        _check_copied(groups.values())
         names, pictures = listed([photo.name for photo in mixed[0]], most=3), counted(len(mixed), "picture")
         return (f"In more than one class: {pictures}, such as {names}; a model cannot learn both.",)
 
@@ -179,6 +181,20 @@ def _check_classes(survey: Survey, limits: Limits) -> None:
     unlearnt = [name for name in survey.strata if name not in learnt]
     if unlearnt:
         raise UserError("class_too_small", f"No photos to learn from show {listed(unlearnt)}, only some to test by.")
+
+
+def _check_copied(pictures: Iterable[Sequence[Photo]]) -> None:
+    """Check that no class lies in another one as a whole. `pictures` are groups of photos with equal pixels."""
+    around: dict[str, set[str]] = {}  # class -> the classes that have all of its pictures
+    for photos in pictures:
+        classes = {photo.stratum for photo in photos}
+        for name in classes:
+            around[name] = around.get(name, classes) & classes
+    inside = Counter(other for name, classes in around.items() for other in classes - {name})
+    if inside:
+        (copy, _), *_ = inside.most_common(1)
+        copied = sorted(name for name, classes in around.items() if copy in classes - {name})
+        raise UserError("copied_class", f"All photos of {listed(copied)} are in {shown(copy)}, too.")
 
 
 def check_class_sizes(counts: Mapping[str, int], limits: Limits) -> None:

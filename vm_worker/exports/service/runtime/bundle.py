@@ -23,6 +23,7 @@ class About(TypedDict, total=False):
     job: str
     made_at: str  # time in ISO 8601
     licence: str  # licence of the pretrained weights
+    grey_white: int  # the value that is white in grey pictures of 16 bits, where it is not that of all 16 bits
 
 
 @dataclass(frozen=True)

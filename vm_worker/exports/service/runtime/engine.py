@@ -13,9 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from vm_worker.intake.files.grey import GREY_16_MAX
 from vm_worker.intake.images import BadImage, check_beginning, read_square
 
-__all__ = ["BadImage", "Engine", "Prediction", "check_beginning"]
+__all__ = ["GREY_16_MAX", "BadImage", "Engine", "Prediction", "check_beginning"]
 
 
 @dataclass(frozen=True)
@@ -31,11 +32,16 @@ class Engine:
     """A TFLite model with its labels. It has one input (1, size, size, 3) float32, raw RGB 0..255.
 
     It works on as many photos at the same time as there are cores; the others wait in order. A single photo uses all
-    cores. Raises ValueError for a model with other inputs.
+    cores. `grey_white` is the value that is white in a grey picture of 16 bits.
+
+    Raises ValueError for a model with other inputs.
     """
 
-    def __init__(self, model: bytes, labels: Sequence[str], threads: int | None = None) -> None:
+    def __init__(
+        self, model: bytes, labels: Sequence[str], threads: int | None = None, grey_white: int = GREY_16_MAX
+    ) -> None:
         self.labels = tuple(labels)
+        self._grey_white = grey_white
         self.threads = threads or os.cpu_count() or 1
         self._model = model  # the interpreters read the model from this memory
         self._wide = _Interpreter(model, self.threads)
@@ -65,7 +71,7 @@ class Engine:
             self._present += change
 
     def _predict(self, data: bytes) -> Prediction:
-        square = read_square(io.BytesIO(data), self.size)
+        square = read_square(io.BytesIO(data), self.size, self._grey_white)
         with self._interpreter() as one:
             answer = one.probabilities(square)
         best = int(answer.argmax())

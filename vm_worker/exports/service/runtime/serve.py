@@ -117,9 +117,10 @@ def run(bundle: Bundle, host: str, port: int, threads: int | None = None) -> int
     import uvicorn
 
     from vm_worker.exports.service.runtime.app import build
-    from vm_worker.exports.service.runtime.engine import Engine
+    from vm_worker.exports.service.runtime.engine import GREY_16_MAX, Engine
 
-    served = config(build(Engine(bundle.model, bundle.labels, threads), bundle.about), host, port)
+    engine = Engine(bundle.model, bundle.labels, threads, bundle.about.get("grey_white", GREY_16_MAX))
+    served = config(build(engine, bundle.about), host, port)
     listening = bound(host, port)
     # Head and body of an answer are two packets: without this option the second waits 40 ms for the client's reply
     # (ACK).
