@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from jobs import wording
 from vm_worker.evaluation import chance
+from vm_worker.learn import imbalance
 from vm_worker.results.candidates import LearningCurve
 from vm_worker.results.evaluated import ClassFigures, HeldOutFigures, UnsureFigures
 
@@ -17,42 +18,58 @@ OFTEN_CONFUSED = 0.1  # share of a class's photos that is confused with one othe
 NAMED = 3  # most names in one sentence
 
 
-def subject(test: HeldOutFigures) -> str:
-    """Return the subject of the mail: whether the model can be used, and how often it is right."""
-    found = "not good enough yet" if chance.guesses(test) else "ready"
-    return f"Your model is {found}: right on {wording.share_of(test.correct, test.images)} new photos"
+def subject(test: HeldOutFigures, balanced: bool = False) -> str:
+    """Return the subject of the mail: whether the model can be used, and how often it is right.
+
+    Where the balanced accuracy counts (`balanced`: classes are unequal), it comes first.
+    """
+    found = "not good enough yet" if chance.guesses(test, balanced) else "ready"
+    right = f"right on {wording.share_of(test.correct, test.images)} new photos"
+    return f"Your model is {found}: {_finds(test) + ', ' if balanced else ''}{right}"
 
 
-def headline(test: HeldOutFigures, classes: int) -> str:
-    """Return one sentence with the main result, which the user can forward. The accuracy always has its interval."""
+def headline(test: HeldOutFigures, classes: int, balanced: bool = False) -> str:
+    """Return one sentence with the main result, which the user can forward. The main figure has its interval."""
     photos = f"{wording.share_of(test.correct, test.images)} {'photo' if test.images == 1 else 'photos'}"
-    right = f"right on {photos} that it had never seen ({wording.interval(test.interval)})"
-    if chance.guesses(test):
+    right = f"right on {photos} that it had never seen"
+    bounds = wording.interval(_interval(test, balanced))
+    right = f"{_finds(test)} ({bounds}), {right}" if balanced else f"{right} ({bounds})"
+    if chance.guesses(test, balanced):
         return f"Not good enough yet: a model of {classes} kinds, {right}, where guessing may do as well"
     return f"A model that tells {classes} kinds apart: {right}"
 
 
-def cautions(test: HeldOutFigures) -> list[str]:
+def _finds(test: HeldOutFigures) -> str:
+    return f"finds {wording.percent(test.balanced_accuracy)} of each kind on average"
+
+
+def _interval(test: HeldOutFigures, balanced: bool) -> tuple[float, float]:
+    """Return the 95 % interval of the figure that counts."""
+    if not balanced:
+        return test.interval
+    return imbalance.mean_interval(
+        [(round(row.recall * row.support), row.support) for row in test.per_class if row.support]
+    )
+
+
+def cautions(test: HeldOutFigures, balanced: bool = False) -> list[str]:
     """Return sentences that warn of weak points in these figures."""
-    found = []
-    low, high = wording.percent(test.interval[0]), wording.percent(test.interval[1])
-    guess = f"{wording.percent(test.most_common_share)} of the test photos. Do not rely on it yet."
-    if chance.guesses(test):
-        found.append(
-            "By this test the model cannot be told from one that looks at no photo and always names the most common "
-            f"class: that would be right on {guess}"
-        )
-    elif test.interval[0] <= test.most_common_share:
-        found.append(
-            f"The model may be no better than always naming the most common class, which would be right on {guess}"
-        )
+    found = _against_guessing(test, balanced)
     if test.images < SMALL_TEST:
+        low, high = (wording.percent(bound) for bound in _interval(test, balanced))
+        may = (
+            f"find anything from {low} to {high} of each kind"
+            if balanced
+            else f"be right on anything from {low} to {high}"
+        )
         found.append(
             f"The test set is small ({wording.plural(test.images, 'photo')}): on more photos of the same kind the "
-            f"model may be right on anything from {low} to {high}."
+            f"model may {may}."
         )
+    if balanced:
+        found += _false_alarms(test)
     few = [row for row in test.per_class if row.support < SMALL_CLASS]
-    if few and test.images >= SMALL_TEST:
+    if few and (balanced or test.images >= SMALL_TEST):
         found.append(
             f"{wording.plural(len(few), 'class has', 'classes have')} fewer than {SMALL_CLASS} test photos "
             f"({_names([row.label for row in few])}): their own figures are rough."
@@ -60,17 +77,53 @@ def cautions(test: HeldOutFigures) -> list[str]:
     return found
 
 
+def _false_alarms(test: HeldOutFigures) -> list[str]:
+    """Return a sentence for each class that most photos which were called so do not show, at most NAMED."""
+    found = []
+    for place, row in enumerate(test.per_class):
+        called, were = sum(line[place] for line in test.confusion), test.confusion[place][place]
+        if 2 * were < called:
+            found.append(
+                f"Of the {called} test photos that it called {wording.name(row.label)}, {were or 'none'} were."
+            )
+    return found[:NAMED]
+
+
+def _against_guessing(test: HeldOutFigures, balanced: bool) -> list[str]:
+    """Return a sentence where naming a class without looking at the photo may do as well, or looks as good."""
+    common = f"{wording.percent(test.most_common_share)} of the test photos"
+    if chance.guesses(test, balanced):
+        other = "names classes by chance" if balanced else "always names the most common class"
+        right = f"find {wording.percent(1 / len(test.per_class))} of each" if balanced else f"be right on {common}"
+        return [
+            f"By this test the model cannot be told from one that looks at no photo and {other}: that would {right}. "
+            "Do not rely on it yet."
+        ]
+    if balanced:
+        return [
+            "The kinds have very unequal numbers of photos: a model that always names the most common one would be "
+            f"right on {common} and find nothing else. So each kind counts alike in the first figure."
+        ]
+    if test.interval[0] <= test.most_common_share:
+        return [
+            "The model may be no better than always naming the most common class, which would be right on "
+            f"{common}. Do not rely on it yet."
+        ]
+    return []
+
+
 def next_steps(
     test: HeldOutFigures,
     curve: LearningCurve | None = None,
     suspects: int | None = None,
     unsure: UnsureFigures | None = None,
+    balanced: bool = False,
 ) -> list[str]:
     """Return sentences that advise the user on the next steps, the most useful first.
 
     `suspects` counts the photos that may be in the wrong folder.
     """
-    guesses = chance.guesses(test)
+    guesses = chance.guesses(test, balanced)
     steps = [
         "Look at some photos of each class: does each show its class clearly, and lie in the right folder? What you "
         "cannot tell apart, no model can."
@@ -81,7 +134,8 @@ def next_steps(
         f"Keep in mind that it knows only these {len(test.per_class)} kinds: a photo of anything else still gets "
         "one of their names."
     )
-    if not guesses and unsure and unsure.threshold and unsure.accuracy_answered is not None:
+    # Where one class is rare, nearly all answers are sure, and the share of right ones says nothing of that class.
+    if not (guesses or balanced) and unsure and unsure.threshold and unsure.accuracy_answered is not None:
         steps.append(
             f"Look for yourself where it is less than {wording.percent(unsure.threshold)} sure: on the other "
             f"{wording.percent(unsure.answered)} of the photos it is right on "
@@ -92,26 +146,51 @@ def next_steps(
             f"{wording.plural(suspects, 'photo looks', 'photos look')} much more like another kind than the one of the "
             "folder: the report names the clearest. A wrong label costs more than a missing photo."
         )
-    weak = _weak(test)
-    if not guesses:
-        steps += _weaknesses(test, weak, bool(suspects))
+    return steps + _about_photos(test, curve, bool(suspects), guesses, balanced)
+
+
+def _about_photos(
+    test: HeldOutFigures, curve: LearningCurve | None, suspects: bool, guesses: bool, balanced: bool
+) -> list[str]:
+    """Return sentences about the photos to look at, and those to add; none contradicts another."""
+    rare = _rare(test) if balanced else []
+    weak = [] if guesses else [row for row in _weak(test) if row not in rare]
+    steps = _weaknesses(test, weak, hardly=curve is not None and curve.verdict == "hardly")
+    if not guesses and not suspects:  # the list of suspects is enough: no second list of photos to check
+        steps += _confusions(test)
+    if rare:
+        steps.append(_more_of(rare))
     if curve is not None and curve.verdict != "unknown":
         steps.append(curve.answer)
-    elif guesses or (not weak and (test.images < SMALL_TEST or test.accuracy < WEAK_RECALL)):
+    elif not rare and (guesses or (not weak and (test.images < SMALL_TEST or test.accuracy < WEAK_RECALL))):
         steps.append("Send more photos of each class: both the model and the certainty of its test gain from them.")
     return steps
 
 
-def _weaknesses(test: HeldOutFigures, weak: Sequence[ClassFigures], suspects: bool) -> list[str]:
-    """Return sentences about classes that need more photos, and folders that a person should check."""
+def _more_of(rare: Sequence[ClassFigures]) -> str:
+    """Return the sentence that asks for photos of rare classes. It holds even where the model would hardly gain."""
+    tested = wording.plural(rare[0].support, "photo was", "photos were")
+    return (
+        f"Send more photos of {_names([row.label for row in rare])}: only {tested} left to test the model on "
+        f"{wording.name(rare[0].label)}, which is too few to rely on."
+    )
+
+
+def _weaknesses(test: HeldOutFigures, weak: Sequence[ClassFigures], hardly: bool) -> list[str]:
+    """Return a sentence about the classes that the model finds least well; `hardly`: more photos would hardly help."""
+    if not weak:
+        return []
+    advice = "do their photos show the class clearly?" if hardly else "more photos of these would help most."
+    return [
+        f"The model finds {_names([row.label for row in weak])} least well "
+        f"({wording.percent(weak[0].recall)} of the photos of {wording.name(weak[0].label)}): {advice}"
+    ]
+
+
+def _confusions(test: HeldOutFigures) -> list[str]:
+    """Return a sentence about the folders that a person should check."""
     steps = []
-    if weak:
-        steps.append(
-            f"The model finds {_names([row.label for row in weak])} least well "
-            f"({wording.percent(weak[0].recall)} of the photos of {wording.name(weak[0].label)}): "
-            "more photos of these would help most."
-        )
-    for pair in () if suspects else test.pairs[:1]:  # the list of suspects is enough: no second list of photos to check
+    for pair in test.pairs[:1]:
         if pair.count >= 2 and pair.share >= OFTEN_CONFUSED:
             steps.append(
                 f"It took {wording.name(pair.truth)} for {wording.name(pair.said)} {pair.count} times in "
@@ -125,6 +204,13 @@ def _weak(test: HeldOutFigures) -> list[ClassFigures]:
     tested = sorted((row for row in test.per_class if row.support), key=lambda row: row.recall)
     limit = min(WEAK_RECALL, test.balanced_accuracy - WEAK_GAP)
     return [row for row in tested if row.recall < limit][:NAMED]
+
+
+def _rare(test: HeldOutFigures) -> list[ClassFigures]:
+    """Return the classes with few test photos, and far fewer than the largest class, the fewest first."""
+    largest = max(row.support for row in test.per_class)
+    few = [row for row in test.per_class if row.support < min(SMALL_CLASS, largest / imbalance.UNEQUAL)]
+    return sorted(few, key=lambda row: row.support)
 
 
 def _names(names: Sequence[str]) -> str:

@@ -22,7 +22,7 @@ class ParetoPoint(AsJson):
 
     name: str
     title: str
-    accuracy: float  # accuracy on the validation photos
+    accuracy: float  # on the validation photos; balanced where classes are unequal
     bytes: int  # size as a TFLite model
     one_ms: float  # median milliseconds for one photo on one core
     all_ms: float  # median milliseconds for one photo on all cores
@@ -44,9 +44,9 @@ def rows(candidates: Sequence[CandidateRow], costs: Mapping[str, Latency]) -> li
     `costs` are the figures of the networks as TFLite models, by name.
     """
     found = [
-        _point(row, row.validation_accuracy, costs[row.name])
+        _point(row, row.validation_score, costs[row.name])
         for row in candidates
-        if row.validation_accuracy is not None and row.name in costs
+        if row.validation_score is not None and row.name in costs
     ]
     marked = [replace(one, front=not any(other.beats(one) for other in found)) for one in found]
     return sorted(marked, key=lambda one: one.one_ms)

@@ -35,7 +35,7 @@ class CandidateRow(AsJson):
     name: str  # the network's key
     title: str
     validation_accuracy: float | None  # share of right answers, 0..1; None: not measured
-    validation_interval: Interval | None  # 95 % confidence interval of the accuracy
+    validation_interval: Interval | None  # 95 % confidence interval of the validation score
     validation_loss: float | None  # mean cross-entropy on the validation photos
     parameters: int | None
     seconds: float | None  # the time that the candidate took; None: not measured
@@ -75,7 +75,7 @@ class PruningRow(AsJson):
     images: int  # number of photos of the probe
     logme: float
     p2l: float | None  # the P2L score; None when the network's pretraining classes are not known
-    probe_accuracy: float
+    probe_accuracy: float  # the balanced accuracy where classes are unequal
     dropped: bool  # true: the candidate is not tried on all photos
 
 

@@ -8,7 +8,7 @@ from jobs.job import Stage
 from jobs.json_values import JsonObject
 from vm_worker.events import File, TrialOffer
 from vm_worker.intake.dataset import Part
-from vm_worker.results.candidates import Selected
+from vm_worker.results.candidates import CandidateRow
 from vm_worker.results.trials import Tuned
 from vm_worker.search.trial_runner import Commit, Committed
 from vm_worker.stages.artifacts import HEAD, JUDGED, TUNED
@@ -18,7 +18,7 @@ from vm_worker.stages.output import Output, private
 from vm_worker.stages.tune_from_scratch import train_again
 
 if TYPE_CHECKING:
-    from vm_worker.learn.tune import tuning
+    from vm_worker.learn.tune.tuning import FineTuned
 
 
 def tune(context: StageContext) -> Output:
@@ -42,21 +42,22 @@ def tune(context: StageContext) -> Output:
         cluster=spec.cluster,
     )
     tuned = train(request, listener(context, Stage.TUNE))
-    accuracy, loss = delivered_figures(selected, tuned.validation_accuracy, tuned.validation_loss)
-    result = Tuned(tuned.better, tuned.trials, tuned.curve, accuracy, loss, tuned.search)
-    return Output(result, _written(context, tuned))
+    return Output(result(selected.best, tuned), _written(context, tuned))
 
 
-def delivered_figures(
-    selected: Selected, accuracy: float | None, loss: float | None
-) -> tuple[float | None, float | None]:
-    """Return validation accuracy and loss of the delivered model.
-
-    They are those of the selected network when no trial has finished.
-    """
-    if accuracy is not None:
-        return accuracy, loss
-    return selected.best.validation_accuracy, selected.best.validation_loss
+def result(best: CandidateRow, tuned: FineTuned) -> Tuned:
+    """Return the stage's result. Its figures are those of the selected network when no trial has finished."""
+    figures: CandidateRow | FineTuned = best if tuned.validation_accuracy is None else tuned
+    return Tuned(
+        better=tuned.better,
+        trials=tuned.trials,
+        curve=tuned.curve,
+        validation_accuracy=figures.validation_accuracy,
+        validation_loss=figures.validation_loss,
+        search=tuned.search,
+        validation_score=figures.validation_score,
+        metric=best.metric,
+    )
 
 
 def _committer(context: StageContext) -> Commit:
@@ -68,7 +69,7 @@ def _committer(context: StageContext) -> Commit:
     return commit
 
 
-def _written(context: StageContext, tuned: tuning.FineTuned) -> tuple[File, ...]:
+def _written(context: StageContext, tuned: FineTuned) -> tuple[File, ...]:
     """Write the tuned network's files that later stages read."""
     import numpy as np
 

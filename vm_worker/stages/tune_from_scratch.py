@@ -42,9 +42,20 @@ def train_again(context: StageContext) -> Output:
         seconds=round(time.monotonic() - began, 2),
         state="kept" if better else "skipped",
         note=DONE if better else LATE,
+        validation_score=row.validation_score if better else None,
+        metric=row.metric,
     )
     search = SearchSummary("none", 0, "")
-    result = Tuned(better, (trial,), (), row.validation_accuracy, row.validation_loss, search)
+    result = Tuned(
+        better=better,
+        trials=(trial,),
+        curve=(),
+        validation_accuracy=row.validation_accuracy,
+        validation_loss=row.validation_loss,
+        search=search,
+        validation_score=row.validation_score,
+        metric=row.metric,
+    )
     if not better:
         return Output(result)
     shutil.copyfile(context.folder / UNSEEN, context.folder / JUDGED)

@@ -9,6 +9,7 @@ import pytest
 
 from vm_worker.evaluation import advice
 from vm_worker.evaluation.metrics import evaluate
+from vm_worker.results.candidates import LearningCurve
 from vm_worker.results.evaluated import HeldOutFigures, UnsureFigures
 
 
@@ -127,3 +128,49 @@ def test_where_the_model_is_not_sure_a_person_should_look() -> None:
     assert wanted in advice.next_steps(test, unsure=told)
     for nothing in (None, replace(told, threshold=None)):
         assert not any("Look for yourself" in step for step in advice.next_steps(test, unsure=nothing))
+
+
+RARE = ("defect", "ok")
+
+
+@pytest.mark.parametrize(
+    ("confusion", "said"),
+    [
+        ([[0, 2], [1, 79]], "not good enough yet: finds 49 % of each kind on average, right on 96 % of 82 new photos"),
+        ([[1, 1], [5, 75]], "not good enough yet: finds 72 % of each kind on average, right on 93 % of 82 new photos"),
+        ([[1, 1], [0, 80]], "ready: finds 75 % of each kind on average, right on 99 % of 82 new photos"),
+        ([[2, 0], [3, 77]], "ready: finds 98 % of each kind on average, right on 96 % of 82 new photos"),
+        ([[2, 0], [0, 12]], "ready: finds 100 % of each kind on average, right on 14 of 14 new photos"),
+    ],
+)
+def test_of_unequal_classes_the_subject_has_both_figures(confusion: list[list[int]], said: str) -> None:
+    assert advice.subject(figures(confusion, RARE), balanced=True) == f"Your model is {said}"
+
+
+def test_of_unequal_classes_headline_and_cautions_count_each_class_alike() -> None:
+    test = figures([[1, 1], [0, 80]], RARE)
+    assert advice.headline(test, 2, balanced=True) == (
+        "A model that tells 2 kinds apart: finds 75 % of each kind on average (55-95 %), right on 99 % of 82 photos "
+        "that it had never seen"
+    )
+    common, small, few = advice.cautions(test, balanced=True)
+    assert "always names the most common one would be right on 98 % of the test photos and find nothing else" in common
+    assert "may find anything from 55 % to 95 % of each kind" in small
+    assert few.startswith("1 class has fewer than 10 test photos (defect)")
+    alarms = advice.cautions(figures([[2, 0], [15, 65]], RARE), balanced=True)
+    assert "Of the 17 test photos that it called defect, 2 were." in alarms
+    blind = figures([[0, 2], [1, 79]], RARE)
+    assert advice.cautions(blind, balanced=True)[0].endswith(
+        "names classes by chance: that would find 50 % of each. Do not rely on it yet."
+    )
+
+
+def test_advice_for_unequal_classes_asks_for_the_rare_one_and_does_not_contradict_itself() -> None:
+    hardly = LearningCurve((), "hardly", "More photos of the same kind would hardly help: ...")
+    steps = advice.next_steps(figures([[1, 1], [2, 78]], RARE), hardly, balanced=True)
+    wanted = "Send more photos of defect: only 2 photos were left to test the model on defect, which is too few to rely"
+    assert any(step.startswith(wanted) for step in steps)
+    assert not any("would help most" in step or "each class" in step for step in steps)
+    steps = advice.next_steps(figures([[98, 2], [30, 70]], ("cat", "dog")), hardly)
+    assert any(step.endswith("do their photos show the class clearly?") for step in steps)
+    assert not any("would help most" in step for step in steps)

@@ -22,8 +22,10 @@ from vm_worker.events import Answer, Event, StageOffer, TrialOffer
 from vm_worker.intake.dataset import Dataset
 from vm_worker.learn.networks.weights import PACKAGES
 from vm_worker.learn.progress_events import LearningProgress, LearningQuote
+from vm_worker.learn.tune.tuning import FineTuned
 from vm_worker.results.candidates import CandidateRow, CurvePoint, Selected
 from vm_worker.results.exported import ExportRow
+from vm_worker.results.trials import SearchSummary
 from vm_worker.spec import Done, Spec
 from vm_worker.stages import clock
 from vm_worker.stages.context import StageContext
@@ -33,7 +35,7 @@ from vm_worker.stages.learning_progress import listener
 from vm_worker.stages.output import Output
 from vm_worker.stages.run import run_stages
 from vm_worker.stages.select import without_weights
-from vm_worker.stages.tune import delivered_figures
+from vm_worker.stages.tune import result
 
 
 class Parent:
@@ -91,8 +93,18 @@ def test_a_failing_h5_fails_the_job_and_a_failing_extra_does_not() -> None:
 
 
 def test_without_a_finished_trial_the_winners_own_figures_stand() -> None:
-    assert delivered_figures(SELECTED, None, None) == (0.8, 0.5)
-    assert delivered_figures(SELECTED, 0.9, 0.4) == (0.9, 0.4)
+    none = FineTuned(False, None, (), (), None, None, SearchSummary("none", 0, ""))
+    assert figures_of(none) == (0.8, 0.5, 0.8)
+    assert figures_of(replace(none, validation_accuracy=0.9, validation_loss=0.4, validation_score=0.7)) == (
+        0.9,
+        0.4,
+        0.7,
+    )
+
+
+def figures_of(tuned: FineTuned) -> tuple[float | None, float | None, float | None]:
+    stage = result(SELECTED.best, tuned)
+    return stage.validation_accuracy, stage.validation_loss, stage.validation_score
 
 
 def test_the_page_gets_the_winners_curve_over_select_and_tune(context: StageContext, parent: Parent) -> None:

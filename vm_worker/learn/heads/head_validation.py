@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from vm_worker.learn import imbalance
 from vm_worker.learn.arrays import Flags, Floats, Rows
 from vm_worker.learn.heads import folds, linear
 from vm_worker.learn.heads.linear import FeatureRows, Head, HeadSettings, History
@@ -37,10 +38,13 @@ class HeadResult:
 
     right: Flags  # (n,) for each row of the table; False where it was not judged
     judged: Flags  # (n,)
-    loss: float  # cross-entropy in nats, mean of the judged rows
+    labels: Rows  # (n,)
+    loss: float  # cross-entropy in nats, mean of the judged rows; every class counts alike if balanced
     strength: float  # the L2 strength that was best
     epochs: int  # after which this strength was best
     history: History  # of this strength alone: (epochs,), mean of the folds
+    balanced: bool = False  # whether the score is the balanced accuracy
+    weighed: bool = False  # whether photos of small classes counted more in the training
 
     @property
     def correct(self) -> int:
@@ -57,9 +61,31 @@ class HeadResult:
         """The share of the judged rows that are right, 0..1."""
         return self.correct / self.total
 
+    @property
+    def score(self) -> float:
+        """The accuracy, or the balanced accuracy, on the judged rows, 0..1."""
+        return self.score_on(self.judged)
+
+    def score_on(self, rows: Flags) -> float:
+        """Return the score on these of the judged rows, (n,) bool."""
+        return imbalance.score(self.right[rows], self.labels[rows], self.balanced)
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """The 95 % confidence interval of the score."""
+        return imbalance.interval(self.right[self.judged], self.labels[self.judged], self.balanced)
+
 
 def validate(table: FeatureTable, settings: HeadSettings) -> HeadResult:
-    """Train on folds, or on the fixed split where that is precise enough, and choose strength and epoch."""
+    """Train on folds, or on the fixed split where that is precise enough, and choose strength and epoch.
+
+    Where the balanced accuracy counts, validation also chooses whether the training weighs the classes.
+    """
+    ways = [replace(settings, weighed=weighed) for weighed in ((False, True) if settings.balanced else (False,))]
+    return max((_validated(table, way) for way in ways), key=lambda result: (result.score, -result.loss))
+
+
+def _validated(table: FeatureTable, settings: HeadSettings) -> HeadResult:
     runs = [_run(table, settings, *parts) for parts in _splits(table, settings.seed)]
     history = _mean([run.history for run in runs], [float(len(run.rows)) for run in runs])
     epoch, strength = _best(history)
@@ -70,17 +96,24 @@ def validate(table: FeatureTable, settings: HeadSettings) -> HeadResult:
     return HeadResult(
         right=right,
         judged=judged,
+        labels=table.labels,
         loss=float(history.validation_loss[epoch, strength]),
         strength=settings.strengths[strength],
         epochs=epoch + 1,
         history=History(*(values[:, strength] for values in history.columns())),
+        balanced=settings.balanced,
+        weighed=settings.weighed,
     )
 
 
 def refit(table: FeatureTable, settings: HeadSettings, result: HeadResult) -> Head:
     """Train a head once more with the chosen strength and epochs, on every row, training and validation."""
-    alone = replace(settings, strengths=(result.strength,))
-    return linear.refit(table.examples(table.everything), alone, result.epochs)
+    return linear.refit(table.examples(table.everything), chosen(settings, result), result.epochs)
+
+
+def chosen(settings: HeadSettings, result: HeadResult) -> HeadSettings:
+    """Return the settings with the strength alone, and the weighing, that validation chose."""
+    return replace(settings, strengths=(result.strength,), weighed=result.weighed)
 
 
 @dataclass(frozen=True)

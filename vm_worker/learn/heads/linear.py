@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from vm_worker.learn import statistics
+from vm_worker.learn import imbalance, statistics
 from vm_worker.learn.arrays import Floats, Rows
 
 # L2 strengths: weight of half the squared kernel against the mean cross-entropy, on standardised features. Spans
@@ -42,6 +42,7 @@ class Head:
     bias: Floats  # (k,)
     strength: float = 0.0  # the L2 strength that it was trained with
     epochs: int = 0  # that it was trained for
+    weighed: bool = False  # whether photos of small classes counted more in its training
 
     def probabilities(self, features: Floats) -> Floats:
         """Return the probabilities (m, k) of features (m, d)."""
@@ -62,9 +63,8 @@ class Head:
     def load(cls, path: Path) -> Head:
         """Read a head that `save` wrote."""
         with np.load(path) as data:
-            return cls(
-                data["mean"], data["scale"], data["kernel"], data["bias"], float(data["strength"]), int(data["epochs"])
-            )
+            arrays = (data["mean"], data["scale"], data["kernel"], data["bias"])
+            return cls(*arrays, float(data["strength"]), int(data["epochs"]), bool(data["weighed"]))
 
 
 @dataclass(frozen=True)
@@ -84,11 +84,13 @@ class HeadSettings:
     seed: int
     strengths: tuple[float, ...] = STRENGTHS
     block: int = BLOCK  # examples standardised at a time
+    balanced: bool = False  # whether every class counts alike in the losses, which choose strength and epoch
+    weighed: bool = False  # whether every class counts alike in the training, too
 
 
 @dataclass(frozen=True)
 class Scores:
-    """The accuracy and cross-entropy of each strength: (strengths,)."""
+    """The accuracy and cross-entropy of each strength: (strengths,). Classes count alike in the latter if balanced."""
 
     accuracy: NDArray[np.float64]
     loss: NDArray[np.float64]
@@ -116,6 +118,7 @@ class Bank:
         self._mean, self._scale = standardisation(examples.features, settings.block)
         self._x = self._standardised(examples.features)
         self._y = examples.labels
+        self._counts = imbalance.weights(self._y) if settings.weighed else None
         columns = len(settings.strengths) * settings.classes
         self._weights = np.zeros((self._x.shape[1], columns), np.float32)  # the last row is the bias
         self._moments = (np.zeros_like(self._weights), np.zeros_like(self._weights))
@@ -129,7 +132,7 @@ class Bank:
         order = self._order.permutation(len(self._y))
         for start in range(0, len(order), self._batch):
             rows = order[start : start + self._batch]
-            self._descend(self._x[rows], self._y[rows])
+            self._descend(self._x[rows], self._y[rows], None if self._counts is None else self._counts[rows])
 
     def probabilities(self, features: Floats) -> Floats:
         """Return the probabilities of every strength for features (m, d): (m, strengths, k)."""
@@ -137,13 +140,14 @@ class Bank:
 
     def scores(self) -> Scores:
         """Return the scores on the training examples."""
-        return score(self._softmax(self._x), self._y)
+        return score(self._softmax(self._x), self._y, self._settings.balanced)
 
     def head(self, strength: int) -> Head:
         """Return the head of the strength with this number, as it is now."""
         columns = slice(strength * self._settings.classes, (strength + 1) * self._settings.classes)
         kernel, bias = self._weights[:-1, columns].copy(), self._weights[-1, columns].copy()
-        return Head(self._mean, self._scale, kernel, bias, self._settings.strengths[strength])
+        settings = self._settings
+        return Head(self._mean, self._scale, kernel, bias, settings.strengths[strength], weighed=settings.weighed)
 
     def _standardised(self, features: Floats) -> Floats:
         x = np.ones((len(features), features.shape[1] + 1), np.float32)
@@ -154,9 +158,11 @@ class Bank:
     def _softmax(self, x: Floats) -> Floats:
         return softmax((x @ self._weights).reshape(len(x), -1, self._settings.classes))
 
-    def _descend(self, x: Floats, y: Rows) -> None:
+    def _descend(self, x: Floats, y: Rows, counts: Floats | None) -> None:
         error = self._softmax(x)
         error[np.arange(len(y)), :, y] -= 1
+        if counts is not None:
+            error *= counts[:, None, None]
         gradient = x.T @ (error.reshape(len(y), -1) / np.float32(len(y)))
         gradient[:-1] += self._decay * self._weights[:-1]
         self._adam(gradient)
@@ -184,7 +190,7 @@ def train(
             bank.epoch()
             probabilities = bank.probabilities(validation.features)
             watch(probabilities)
-            seen, unseen = bank.scores(), score(probabilities, validation.labels)
+            seen, unseen = bank.scores(), score(probabilities, validation.labels, settings.balanced)
             rows.append((seen.accuracy, seen.loss, unseen.accuracy, unseen.loss))
     return History(*np.stack(rows, axis=1))
 
@@ -221,7 +227,10 @@ def softmax(logits: NDArray[np.floating[Any]]) -> Floats:
     return np.asarray(exponents / exponents.sum(-1, keepdims=True), np.float32)
 
 
-def score(probabilities: Floats, labels: Rows) -> Scores:
+def score(probabilities: Floats, labels: Rows, balanced: bool = False) -> Scores:
     """Return the scores of probabilities (m, strengths, k) for labels (m,)."""
     right = probabilities.argmax(-1) == labels[:, None]
-    return Scores(right.mean(0), statistics.cross_entropy(probabilities, labels).mean(0))
+    losses = statistics.cross_entropy(probabilities, labels)
+    if balanced:
+        return Scores(right.mean(0), np.average(losses, axis=0, weights=imbalance.weights(labels)))
+    return Scores(right.mean(0), losses.mean(0))

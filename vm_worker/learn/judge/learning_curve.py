@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from vm_worker.learn import imbalance
 from vm_worker.learn.heads import folds
 from vm_worker.learn.heads.head_validation import FeatureTable, HeadResult
 from vm_worker.learn.heads.linear import HeadSettings
@@ -25,11 +26,13 @@ Scores = NDArray[np.float64]
 def learning_curve(table: FeatureTable, settings: HeadSettings, result: HeadResult, unseen: OutOfFold) -> LearningCurve:
     """Train the chosen head on fewer photos, and conclude whether more would help.
 
+    Where the balanced accuracy counts, every class counts alike here too.
     Half of the photos is compared with all, judged photo by judged photo, so that the choice of the judged photos
     does not add to the standard error.
     """
-    right = {share: _right(table, settings, result, unseen, share) for share in SHARES}
-    right[1.0] = unseen.right.astype(np.float64)
+    counts = imbalance.weights(table.labels, settings.balanced).astype(np.float64)
+    right = {share: counts * _right(table, settings, result, unseen, share) for share in SHARES}
+    right[1.0] = counts * unseen.right
     images = float(np.mean([len(train) for train, _ in unseen.splits]))
     points = [
         LearningPoint(share, round(images * share), round(float(scores.mean()), 5), round(_standard_error(scores), 5))
@@ -38,7 +41,7 @@ def learning_curve(table: FeatureTable, settings: HeadSettings, result: HeadResu
     gains = right[1.0] - right[0.5]
     gain, error = float(gains.mean()), _standard_error(gains)
     verdict = _verdict(gain, error)
-    return LearningCurve(tuple(points), verdict, _answer(verdict, points[-2:], gain, error))
+    return LearningCurve(tuple(points), verdict, _answer(verdict, points[-2:], (gain, error), settings.balanced))
 
 
 def _right(table: FeatureTable, settings: HeadSettings, result: HeadResult, unseen: OutOfFold, share: float) -> Scores:
@@ -65,10 +68,12 @@ def _verdict(gain: float, error: float) -> str:
     return "hardly" if gain + STANDARD_ERRORS * error < LITTLE_GAIN else "unknown"
 
 
-def _answer(verdict: str, points: Sequence[LearningPoint], gain: float, error: float) -> str:
-    half, whole = points
+def _answer(verdict: str, points: Sequence[LearningPoint], measured: tuple[float, float], balanced: bool) -> str:
+    """Return the sentence for the report; `measured` are the gain and its standard error."""
+    (half, whole), (gain, error) = points, measured
+    photos = "photos of each class, on average," if balanced else "photos"
     found = (
-        f"with {half.images:,} training photos the selected head was right on {half.accuracy:.1%} of photos that "
+        f"with {half.images:,} training photos the selected head was right on {half.accuracy:.1%} of {photos} that "
         f"it had not seen, with {whole.images:,} on {whole.accuracy:.1%} "
         f"({gain * 100:+.1f} points, give or take {STANDARD_ERRORS * error * 100:.1f})"
     ).replace("%", " %")

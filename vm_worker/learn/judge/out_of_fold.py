@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from vm_worker.learn.arrays import Flags, Floats, Rows
-from vm_worker.learn.heads import folds, linear
+from vm_worker.learn.heads import folds, head_validation, linear
 from vm_worker.learn.heads.head_validation import FeatureTable, HeadResult
 from vm_worker.learn.heads.linear import HeadSettings
 
@@ -41,8 +41,7 @@ def out_of_fold(table: FeatureTable, settings: HeadSettings, result: HeadResult)
 
 def by_others(table: FeatureTable, settings: HeadSettings, result: HeadResult, train: Rows, judged: Rows) -> Floats:
     """Return the probabilities (m, k) of the rows `judged` (m,), by a head trained on the rows `train`."""
-    alone = replace(settings, strengths=(result.strength,))
-    head = linear.refit(table.examples(train), alone, result.epochs)
+    head = linear.refit(table.examples(train), head_validation.chosen(settings, result), result.epochs)
     return head.probabilities(table.features[judged])
 
 

@@ -18,6 +18,7 @@ from vm_worker.learn.features.engines import Engine, Sample
 from vm_worker.learn.features.extraction import Extract, Source, Target, Watch, alone
 from vm_worker.learn.heads import folds
 from vm_worker.learn.heads.head_validation import FeatureTable
+from vm_worker.learn.heads.linear import HeadSettings
 from vm_worker.learn.labels import LabelledPhotos
 from vm_worker.learn.networks import build
 from vm_worker.learn.networks.catalogue import CATALOGUE, Backbone
@@ -115,10 +116,10 @@ class CandidateFeatures:
         found = self._features if whole else self._features[positions]
         return FeatureTable(found, dataset.truth.labels[rows], dataset.groups[rows], train)
 
-    def probe(self) -> ProbeScores:
+    def probe(self, settings: HeadSettings) -> ProbeScores:
         """Score the features computed so far: LogME, P2L and a probe."""
         started = time.monotonic()
-        scores = pruning.score(self.backbone, self.table(), self._model, self._photos.seed)
+        scores = pruning.score(self.backbone, self.table(), self._model, settings)
         self.seconds += time.monotonic() - started
         return scores
 

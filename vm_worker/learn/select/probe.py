@@ -10,21 +10,22 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from vm_worker.learn import imbalance
 from vm_worker.learn.arrays import Flags, Rows
 from vm_worker.learn.heads import folds
 from vm_worker.learn.heads.head_validation import FeatureTable
-from vm_worker.learn.heads.linear import standardisation
+from vm_worker.learn.heads.linear import HeadSettings, standardisation
 
 STRENGTHS = (1e-3, 1e-2, 1e-1, 1.0)  # of the mean eigenvalue of the photos' inner products
 
 
-def probe(table: FeatureTable, seed: int, strengths: Sequence[float] = STRENGTHS) -> Flags:
+def probe(table: FeatureTable, settings: HeadSettings, strengths: Sequence[float] = STRENGTHS) -> Flags:
     """Return (n,) whether each photo was right, by a head trained without it, at the best strength."""
     right = np.zeros((len(strengths), len(table.labels)), bool)
-    for train, validation in folds.cut(table.labels, table.groups, _folds(table.labels), seed):
+    for train, validation in folds.cut(table.labels, table.groups, _folds(table.labels), settings.seed):
         for row, predicted in enumerate(_predictions(table, train, validation, strengths)):
             right[row, validation] = predicted == table.labels[validation]
-    best: Flags = right[int(right.sum(axis=1).argmax())]
+    best: Flags = right[int((right @ imbalance.weights(table.labels, settings.balanced)).argmax())]
     return best
 
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import keras
 from threadpoolctl import threadpool_limits
 
-from vm_worker.learn import statistics
-from vm_worker.learn.arrays import Flags
+from vm_worker.learn import imbalance
+from vm_worker.learn.arrays import Flags, Rows
 from vm_worker.learn.heads.head_validation import FeatureTable
-from vm_worker.learn.heads.linear import ONE_THREAD
+from vm_worker.learn.heads.linear import ONE_THREAD, HeadSettings
 from vm_worker.learn.networks.catalogue import CATALOGUE, Backbone
 from vm_worker.learn.select import logme, p2l, probe
 from vm_worker.results.candidates import PruningRow
@@ -30,14 +30,21 @@ class ProbeScores:
     logme: float
     p2l: float | None  # None where the network does not hold the statistics of its pretraining
     right: Flags  # (n,) by the probe
+    labels: Rows  # (n,)
+    balanced: bool = False  # whether the balanced accuracy counts
 
     @property
-    def accuracy(self) -> float:
-        """The share of the photos that the probe has right, 0..1."""
-        return float(self.right.mean())
+    def score(self) -> float:
+        """The accuracy, or the balanced accuracy, of the probe, 0..1."""
+        return imbalance.score(self.right, self.labels, self.balanced)
+
+    def worse_than(self, best: ProbeScores) -> bool:
+        """Return whether this probe is significantly worse than the best one, on the same photos."""
+        p = imbalance.difference(self.right, best.right, self.labels, self.balanced)
+        return self.score < best.score and p <= SIGNIFICANT
 
 
-def score(backbone: Backbone, table: FeatureTable, extractor: keras.Model, seed: int) -> ProbeScores:
+def score(backbone: Backbone, table: FeatureTable, extractor: keras.Model, settings: HeadSettings) -> ProbeScores:
     """Compute LogME, P2L and a probe of the same features."""
     source = p2l.source_features(extractor)
     with threadpool_limits(**ONE_THREAD):
@@ -45,7 +52,9 @@ def score(backbone: Backbone, table: FeatureTable, extractor: keras.Model, seed:
             backbone=backbone,
             logme=logme.logme(table.features, table.labels),
             p2l=None if source is None else p2l.p2l(source, table.features),
-            right=probe.probe(table, seed),
+            right=probe.probe(table, settings),
+            labels=table.labels,
+            balanced=settings.balanced,
         )
 
 
@@ -78,20 +87,21 @@ def surely_too_slow(backbone: Backbone, known: Mapping[str, float], photos: int,
 def clearly_worse(scores: Sequence[ProbeScores]) -> Mapping[str, str]:
     """Return the keys of the candidates whose probe is significantly worse than the best one, each with the reason.
 
-    McNemar's exact test on the same photos decides. LogME and P2L do not: they rank, but bound no error.
+    `imbalance.difference` on the same photos decides. LogME and P2L do not: they rank, but bound no error.
     """
-    best = max(scores, key=lambda one: (one.accuracy, -one.backbone.gflops))
+    best = max(scores, key=lambda one: (one.score, -one.backbone.gflops))
+    each = " of each class" if best.balanced else ""
     return {
-        one.backbone.key: f"left out: on {len(one.right)} photos its probe was right on {100 * one.accuracy:.0f} %, "
-        f"that of {best.backbone.title} on {100 * best.accuracy:.0f} %"
+        one.backbone.key: f"left out: on {len(one.right)} photos its probe was right on {100 * one.score:.0f} %{each}, "
+        f"that of {best.backbone.title} on {100 * best.score:.0f} %"
         for one in scores
-        if one.accuracy < best.accuracy and statistics.mcnemar(one.right, best.right) <= SIGNIFICANT
+        if one.worse_than(best)
     }
 
 
 def rows(scores: Sequence[ProbeScores], dropped: Mapping[str, str]) -> list[PruningRow]:
     """Return the rows for the report, the best probe first; `dropped` has the keys of `clearly_worse`."""
-    ordered = sorted(scores, key=lambda one: (-one.accuracy, one.backbone.gflops))
+    ordered = sorted(scores, key=lambda one: (-one.score, one.backbone.gflops))
     return [
         PruningRow(
             name=one.backbone.key,
@@ -99,7 +109,7 @@ def rows(scores: Sequence[ProbeScores], dropped: Mapping[str, str]) -> list[Prun
             images=len(one.right),
             logme=round(one.logme, 4),
             p2l=None if one.p2l is None else round(one.p2l, 4),
-            probe_accuracy=round(one.accuracy, 5),
+            probe_accuracy=round(one.score, 5),
             dropped=one.backbone.key in dropped,
         )
         for one in ordered

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from jobs import wording
-from vm_worker.learn import statistics
+from vm_worker.learn import imbalance
 from vm_worker.learn.arrays import Flags
 from vm_worker.learn.heads.head_validation import FeatureTable, HeadResult
 from vm_worker.learn.heads.linear import History
@@ -16,7 +16,7 @@ from vm_worker.learn.networks.catalogue import Backbone
 from vm_worker.results.candidates import CandidateRow, CurvePoint
 from vm_worker.results.exported import Latency
 
-TIE = 0.05  # two candidates tie when McNemar's exact p is greater than this
+TIE = 0.05  # two candidates tie when the p of their difference is greater than this
 
 
 @dataclass(frozen=True)
@@ -44,16 +44,16 @@ class Candidate:
 
 
 def ranked(candidates: Sequence[Candidate]) -> list[Candidate]:
-    """Sort candidates, the best first: by accuracy, then cross-entropy, then speed.
+    """Sort candidates, the best first: by score, then cross-entropy, then speed.
 
-    Where some were judged on more photos than others, accuracy counts on the photos on which all were judged.
+    Where some were judged on more photos than others, the score counts on the photos on which all were judged.
     """
     common = _common_photos(candidates)
 
     def place(candidate: Candidate) -> tuple[float, float, float]:
         result = candidate.result
-        accuracy = result.accuracy if common is None else float(result.right[common].mean())
-        return -accuracy, result.loss, -candidate.images_per_second
+        score = result.score if common is None else result.score_on(common)
+        return -score, result.loss, -candidate.images_per_second
 
     return sorted(candidates, key=place)
 
@@ -104,11 +104,12 @@ def _slowness(tied: Sequence[Candidate]) -> Callable[[Candidate], float]:
 
 
 def ties(one: Candidate, other: Candidate) -> bool:
-    """Return whether McNemar's exact test finds no difference on the photos on which both were judged."""
+    """Return whether a test finds no difference on the photos on which both were judged: `imbalance.difference`."""
     if len(one.result.right) != len(other.result.right):
         return False  # not the same photos
     both = one.result.judged & other.result.judged
-    return statistics.mcnemar(one.result.right & both, other.result.right & both) > TIE
+    rights = (one.result.right[both], other.result.right[both])
+    return imbalance.difference(*rights, one.result.labels[both], one.result.balanced) > TIE
 
 
 def rows(candidates: Sequence[Candidate], objective: str) -> list[CandidateRow]:
@@ -126,7 +127,7 @@ def reason(candidates: Sequence[Candidate], objective: str) -> str:
     others = [one.backbone.title for one in candidates if one is not chosen and ties(one, chosen)]
     best = ranked(candidates)[0]
     if chosen is best:
-        text = f"{title} had the highest validation accuracy: {result.correct} of {result.total} photos right."
+        text = _best_words(title, result)
     else:
         trait = "fastest" if objective == "balanced" else "smallest"
         text = f"{title} is the {trait} of the candidates that {best.backbone.title}, the most accurate, ties with."
@@ -138,9 +139,19 @@ def reason(candidates: Sequence[Candidate], objective: str) -> str:
         text += (
             " Networks from scratch were judged on the validation photos alone, and the others beside them on these."
         )
+    if result.weighed:
+        text += " In its training each photo of a small class counts more, as that did better on the validation photos."
     if others:
         text += f" On so few photos the difference to {' and '.join(others)} may be chance."
     return text
+
+
+def _best_words(title: str, result: HeadResult) -> str:
+    photos = f"{result.correct} of {result.total} photos right"
+    if not result.balanced:
+        return f"{title} had the highest validation accuracy: {photos}."
+    found = f"{wording.percent(result.score)} of each class found on average"
+    return f"{title} had the highest balanced accuracy on the validation photos: {found}, {photos}."
 
 
 def curve_points(phase: str, name: str, history: History) -> list[CurvePoint]:
@@ -151,7 +162,7 @@ def curve_points(phase: str, name: str, history: History) -> list[CurvePoint]:
 
 def _row(candidate: Candidate, chosen: Candidate) -> CandidateRow:
     result, backbone = candidate.result, candidate.backbone
-    low, high = statistics.wilson(result.correct, result.total)
+    low, high = result.interval
     if candidate is chosen:
         state = "chosen"
     else:
@@ -167,4 +178,6 @@ def _row(candidate: Candidate, chosen: Candidate) -> CandidateRow:
         seconds=round(candidate.seconds, 2),
         state=state,
         note="; ".join(filter(None, (partial, candidate.way))),
+        validation_score=round(result.score, 5),
+        metric=imbalance.metric(result.balanced),
     )

@@ -17,6 +17,7 @@ import numpy as np
 from jobs import wording
 from jobs.options import Options
 from vm_worker.intake.dataset import Part
+from vm_worker.learn import imbalance
 from vm_worker.learn.arrays import Floats
 from vm_worker.learn.budget import Budget
 from vm_worker.learn.heads.head_validation import FeatureTable, HeadResult
@@ -206,7 +207,9 @@ def _result(probabilities: Floats, dataset: LabelledPhotos, trained: TrainingRes
     right[judged] = probabilities.argmax(1) == dataset.truth.labels[validation]
     names = ("accuracy", "loss", "validation_accuracy", "validation_loss")
     history = History(*(np.array([getattr(one, name) for one in trained.curve]) for name in names))
-    return HeadResult(right, judged, trained.loss, 0.0, trained.epochs, history)
+    balanced = imbalance.unequal(np.bincount(dataset.truth.labels))
+    labels = _no_features(dataset).labels
+    return HeadResult(right, judged, labels, trained.loss, 0.0, trained.epochs, history, balanced)
 
 
 def _head(whole: keras.Model) -> Head:

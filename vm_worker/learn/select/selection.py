@@ -11,9 +11,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from jobs.options import Options
 from vm_worker.intake.dataset import Part
-from vm_worker.learn import free_memory
+from vm_worker.learn import free_memory, imbalance
 from vm_worker.learn.budget import Budget
 from vm_worker.learn.features import extraction
 from vm_worker.learn.features.engines import BATCH
@@ -112,9 +114,9 @@ class _SelectionRun:
         self.photos = Photos.from_dataset(request.dataset, request.options.seed, request.folder, request.extract)
         finishing = request.finishing or self._test_seconds
         self.times = TimeShares(request.budget, len(self.photos.rows), request.options.trials != 0, finishing)
-        self.head_settings = HeadSettings(
-            len(request.dataset.truth.classes), request.options.epochs, request.options.seed
-        )
+        truth, options = request.dataset.truth, request.options
+        balanced = imbalance.unequal(np.bincount(truth.labels))
+        self.head_settings = HeadSettings(len(truth.classes), options.epochs, options.seed, balanced=balanced)
 
     def candidate(self, backbone: Backbone) -> CandidateFeatures:
         """Return a candidate that has no features yet."""
@@ -255,10 +257,10 @@ def _not_pruned(run: _SelectionRun, candidates: list[CandidateFeatures]) -> Iter
 def _prune(run: _SelectionRun, candidates: list[CandidateFeatures]) -> list[CandidateFeatures]:
     """Probe the other candidates too, and return those that are not clearly worse."""
     end = run.request.budget.share(PROBES_SHARE)
-    scores = {candidates[0]: candidates[0].probe()}
+    scores = {candidates[0]: candidates[0].probe(run.head_settings)}
     for candidate in candidates[1:]:
         if run.extract(candidate, pruning.PROBE_IMAGES, end):
-            scores[candidate] = candidate.probe()
+            scores[candidate] = candidate.probe(run.head_settings)
     worse = pruning.clearly_worse(list(scores.values()))
     run.pruning = tuple(pruning.rows(list(scores.values()), worse))
     for candidate in scores:
@@ -270,7 +272,7 @@ def _prune(run: _SelectionRun, candidates: list[CandidateFeatures]) -> list[Cand
 
     def place(candidate: CandidateFeatures) -> tuple[bool, float, float]:
         late = (len(run.photos.rows) - candidate.done) / candidate.speed > seconds
-        return late, -scores[candidate].accuracy, candidate.backbone.gflops
+        return late, -scores[candidate].score, candidate.backbone.gflops
 
     return sorted(left, key=place)
 

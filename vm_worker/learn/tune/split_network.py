@@ -144,7 +144,8 @@ class SplitNetwork:
 
     def data(self, inputs: TailInputs, train: Rows, judge: Rows) -> TailData:
         """Return the data of a trial, which learns from the rows `train` and is judged on the rows `judge`."""
-        return TailData(inputs, self.labels, train, judge, self.tuning.classes, self.tuning.seed)
+        tuning, weighed = self.tuning, self.selected.weighed
+        return TailData(inputs, self.labels, train, judge, tuning.classes, tuning.seed, tuning.balanced, weighed)
 
     def restore(self) -> None:
         """Set the weights back to the pretrained network with the selected head."""
@@ -169,7 +170,7 @@ class SplitNetwork:
 
     def _refitted(self, rows: Rows, views: int) -> Head:
         head, tuning = self.selected, self.tuning
-        settings = HeadSettings(tuning.classes, tuning.epochs, tuning.seed, (head.strength,))
+        settings = HeadSettings(tuning.classes, tuning.epochs, tuning.seed, (head.strength,), weighed=head.weighed)
         flat = np.concatenate([taken(view, rows) for view in self.features()[:views]])
         return linear.refit(FeatureRows(flat, np.tile(self.labels[rows], views)), settings, head.epochs)
 

@@ -10,6 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from vm_worker.learn import imbalance
 from vm_worker.learn.arrays import Floats, Rows
 from vm_worker.learn.budget import Budget
 from vm_worker.learn.features.activations import OutOfTime, TailInputs
@@ -33,6 +34,17 @@ class TailData:
     judge: Rows  # positions among the inputs; empty: no judging
     classes: int
     seed: int
+    balanced: bool = False  # whether every class counts alike in the scores
+    weighed: bool = False  # whether every class counts alike in the training
+
+    def class_weights(self) -> Floats | None:
+        """Return how much a photo of each class counts in the training, (k,); None: all count 1."""
+        if not self.weighed:
+            return None
+        labels = self.labels[self.train]
+        found = np.ones(self.classes, np.float32)
+        found[labels] = imbalance.weights(labels)
+        return found
 
 
 @dataclass(frozen=True)
@@ -63,6 +75,7 @@ class TailTraining:
         self.steps = len(data.train) // self._batch  # an epoch
         self._random = np.random.default_rng(data.seed)
         self._truth = np.eye(data.classes, dtype=np.float32)[data.labels]
+        self._weights = data.class_weights()
         freeze_norms(tail)
         tail.compile(
             optimizer=keras.optimizers.AdamW(self._schedule(), weight_decay=recipe.decay),
@@ -85,7 +98,8 @@ class TailTraining:
         for inputs, truth in _ahead(self._batches()):
             if budget.over():
                 raise OutOfTime
-            metrics = self._tail.train_on_batch(inputs, truth, return_dict=True)
+            counts = None if self._weights is None else truth @ self._weights
+            metrics = self._tail.train_on_batch(inputs, truth, sample_weight=counts, return_dict=True)
         return Epoch(float(metrics["accuracy"]), float(metrics["plain"]), judge(self._tail, self._data))
 
     def _batches(self) -> Iterator[Batch]:
@@ -178,7 +192,7 @@ def judge(tail: keras.Model, data: TailData) -> Score:
     """Score the tail on the unchanged photos of the judged rows; the worst score where there are none."""
     if not len(data.judge):
         return Score(0.0, float("inf"))
-    return score(outputs(tail, data.inputs, data.judge), data.labels[data.judge])
+    return score(outputs(tail, data.inputs, data.judge), data.labels[data.judge], data.balanced)
 
 
 def outputs(model: keras.Model, inputs: TailInputs, positions: Rows, view: int = 0) -> Floats:

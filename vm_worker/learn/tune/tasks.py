@@ -116,7 +116,7 @@ def prepare(context: TaskContext[PrepareTask]) -> JsonObject:
     for name, count in (("head", 1), ("views", None)):
         probabilities = network.validation_probabilities(network.refit(network.train, count))
         _save(network.tuning.folder / f"{name}.npy", probabilities)
-        scores[name] = score(probabilities, network.labels[network.validation]).rounded()
+        scores[name] = score(probabilities, network.labels[network.validation], network.tuning.balanced).rounded()
     seen = network.useful_views(network.train)
     return Prepared(scores["head"], scores["views"], seen, time.monotonic() - started).to_json()
 

@@ -90,8 +90,16 @@ class TrialTable:
 
 def judged_row(number: int, kind: str, shown: dict[str, float | int | str], score: Score, seconds: float) -> TrialRow:
     """Return the row of a trial or head that was scored; `shown` are its settings by name."""
-    accuracy, loss = round(score.accuracy, 5), round(score.loss, 5)
-    return TrialRow(number, kind, shown, accuracy, loss, round(seconds, 2))
+    return TrialRow(
+        number=number,
+        kind=kind,
+        parameters=shown,
+        validation_accuracy=round(score.accuracy, 5),
+        validation_loss=round(score.loss, 5),
+        seconds=round(seconds, 2),
+        validation_score=round(score.value, 5),
+        metric=score.metric,
+    )
 
 
 def _forget(trial: JudgedTrial) -> None:
@@ -109,7 +117,7 @@ def leads(trial: Score, viewed: Score, head: Score) -> bool:
 
 def gain(before: Score, after: Score) -> str:
     """Describe in a sentence what a trial gained."""
-    return f"{after.accuracy:.1%} on the validation photos; the selected head had {before.accuracy:.1%}"
+    return f"{after.value:.1%} on the validation photos; the selected head had {before.value:.1%}"
 
 
 def again(best: JudgedTrial | None = None, epochs: int = 0) -> str:

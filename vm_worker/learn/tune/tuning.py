@@ -82,6 +82,7 @@ class FineTuned:
     validation_loss: float | None
     search: SearchSummary
     validation: Floats | None = None  # (m, k): probabilities of the validation photos by the model of these figures
+    validation_score: float | None = None  # the figure that counts; None when no trial came to its end
 
 
 def tune(request: TuneRequest, sink: ProgressSink) -> FineTuned:
@@ -165,6 +166,7 @@ def _outcome(
         validation_loss=delivered.score.loss,
         search=_summary(request, len(table.rows), outcome, plan.products),
         validation=delivered.validation,
+        validation_score=delivered.score.value,
     )
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from jobs.options import Options
 from vm_worker.as_json import AsJson
 from vm_worker.intake.dataset import Part
+from vm_worker.learn import imbalance
 from vm_worker.learn.arrays import Rows
 from vm_worker.learn.heads.linear import Head
 from vm_worker.learn.labels import LabelledPhotos
@@ -31,6 +32,7 @@ class TuningInputs(AsJson):
     epochs: int  # of the schedule that the selected head was trained by
     mirror: bool  # whether views may be mirrored
     seed: int
+    balanced: bool = False  # whether the balanced accuracy counts, as classes are unequal
 
     def rows(self) -> TuningRows:
         """Read the rows of the training and validation photos, and their labels."""
@@ -74,4 +76,5 @@ def write_inputs(dataset: LabelledPhotos, chosen: SelectedNetwork, options: Opti
         epochs=options.epochs,
         mirror=options.mirror,
         seed=options.seed,
+        balanced=imbalance.unequal(np.bincount(dataset.truth.labels)),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from jobs.json_values import JsonObject
+from vm_worker.learn import imbalance
 from vm_worker.report_facts import Facts
 from vm_worker.results.evaluated import Evaluated
 
@@ -21,26 +22,27 @@ class ClassSections:
         """Return the mail's subject: whether the model can be used, and how often it is right."""
         from vm_worker.evaluation import advice
 
-        return advice.subject(_evaluated(facts).test)
+        return advice.subject(_evaluated(facts).test, _balanced(facts))
 
     def headline(self, facts: Facts) -> str:
         """Return a sentence with the number of classes, the accuracy and its interval."""
         from vm_worker.evaluation import advice
 
-        return advice.headline(_evaluated(facts).test, len(facts.dataset.classes))
+        return advice.headline(_evaluated(facts).test, len(facts.dataset.classes), _balanced(facts))
 
     def cautions(self, facts: Facts) -> list[str]:
         """Return sentences about small test sets, and models no better than always naming the commonest class."""
         from vm_worker.evaluation import advice
 
-        return advice.cautions(_evaluated(facts).test)
+        return advice.cautions(_evaluated(facts).test, _balanced(facts))
 
     def next_steps(self, facts: Facts) -> list[str]:
         """Return advice about more photos, doubtful labels and uncertain answers."""
         from vm_worker.evaluation import advice
 
         evaluated, select = _evaluated(facts), facts.select
-        return advice.next_steps(evaluated.test, select.learning_curve, select.suspects_count, evaluated.unsure)
+        found = (select.learning_curve, select.suspects_count, evaluated.unsure)
+        return advice.next_steps(evaluated.test, *found, balanced=_balanced(facts))
 
     def figures(self, facts: Facts) -> JsonObject:
         """Return the keys `test`, `calibration`, `unsure`, `pictures`, and how many classes a matrix shows.
@@ -52,7 +54,7 @@ class ClassSections:
         evaluated = _evaluated(facts)
         evaluate = evaluated.to_json()
         shown = {key: evaluate[key] for key in ("test", "calibration", "unsure", "pictures")}
-        shown["good_enough"] = not chance.guesses(evaluated.test)
+        shown["good_enough"] = not chance.guesses(evaluated.test, _balanced(facts))
         return {**shown, "matrix_classes": matrix.MATRIX_CLASSES, "shares_classes": matrix.SHARES_CLASSES}
 
     def draw(self, facts: Facts, folder: Path) -> list[str]:
@@ -68,6 +70,11 @@ class ClassSections:
     def shown(self, facts: Facts) -> tuple[str, ...]:
         """Return the pictures of wrong answers, of confused classes and of where the network looked."""
         return tuple(_evaluated(facts).pictures)
+
+
+def _balanced(facts: Facts) -> bool:
+    """Return whether classes are so unequal that the balanced accuracy chose the model."""
+    return facts.tune.metric == imbalance.BALANCED
 
 
 def _evaluated(facts: Facts) -> Evaluated:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from vm_worker.learn.heads import folds, head_validation
+from vm_worker.learn import imbalance
+from vm_worker.learn.heads import folds, head_validation, linear
 from vm_worker.learn.heads.head_validation import FeatureTable
 from vm_worker.learn.heads.linear import HeadSettings
 
@@ -88,3 +91,35 @@ def test_the_final_head_has_learnt_from_training_and_validation() -> None:
     head = head_validation.refit(found, settings, result)
     assert (head.strength, head.epochs) == (result.strength, result.epochs)
     np.testing.assert_allclose(head.mean, found.features.mean(0), atol=1e-5)
+
+
+def rare(signal: float) -> FeatureTable:
+    """220 photos of one class and 12 of another, which differ in one of 64 features."""
+    labels = np.repeat([0, 1], [220, 12]).astype(np.int64)
+    features = np.random.default_rng(0).normal(size=(232, 64)).astype(np.float32)
+    features[labels == 1, 0] += signal
+    return FeatureTable(features, labels, np.arange(232), 174)
+
+
+def test_of_unequal_classes_the_balanced_accuracy_chooses_to_weigh_them() -> None:
+    found = rare(signal=3.0)
+    plain = head_validation.validate(found, HeadSettings(2, 20, 0))
+    chosen = head_validation.validate(found, HeadSettings(2, 20, 0, balanced=True))
+    assert plain.score == plain.accuracy and not plain.weighed
+    assert chosen.weighed and chosen.accuracy < plain.accuracy
+    assert chosen.score > imbalance.score(plain.right, plain.labels, balanced=True) + 0.1
+    low, high = chosen.interval
+    assert low < chosen.score < high
+    head = head_validation.refit(found, HeadSettings(2, 20, 0, balanced=True), chosen)
+    assert head.weighed
+
+
+def test_weighing_that_brings_nothing_is_not_chosen() -> None:
+    easy = head_validation.validate(rare(signal=40.0), HeadSettings(2, 20, 0, balanced=True))
+    assert easy.score == 1.0 and easy.accuracy == 1.0
+
+
+def test_a_saved_head_remembers_its_weighing(tmp_path: Path) -> None:
+    settings = HeadSettings(2, 20, 0, (0.1,), weighed=True)
+    linear.refit(rare(1.0).examples(np.arange(232)), settings, 2).save(tmp_path / "head.npz")
+    assert linear.Head.load(tmp_path / "head.npz").weighed

@@ -35,3 +35,16 @@ def test_a_perfect_answer_has_no_error() -> None:
     perfect = score(np.eye(3, dtype=np.float32)[LABELS], LABELS)
     assert perfect.accuracy == 1 and perfect.error == pytest.approx(0, abs=1e-6) and perfect.loss == pytest.approx(0)
     assert Score.from_json(perfect.to_json()).accuracy == 1
+
+
+def test_of_unequal_classes_every_class_counts_alike() -> None:
+    labels = np.repeat([0, 1], [97, 3])
+    blind = np.tile(np.array([[0.97, 0.03]], np.float32), (100, 1))  # always names the common class
+    seeing = np.where(labels[:, None] == [0, 1], 0.8, 0.2).astype(np.float32)
+    seeing[:5] = seeing[:5, ::-1]  # five false alarms
+    assert score(blind, labels).better_than(score(seeing, labels))
+    one, other = score(blind, labels, balanced=True), score(seeing, labels, balanced=True)
+    assert other.better_than(one) and other.error < one.error
+    assert one.value == pytest.approx(0.5) and one.accuracy == 0.97 and one.metric == "balanced_accuracy"
+    assert Score.from_json(other.rounded().to_json()).value == pytest.approx(other.value, abs=1e-6)
+    assert "balanced" not in score(blind, labels).to_json()

@@ -12,6 +12,7 @@ from sklearn.linear_model import RidgeClassifier
 from tests.unit.learn.photos import weight
 from vm_worker.learn.heads import folds
 from vm_worker.learn.heads.head_validation import FeatureTable
+from vm_worker.learn.heads.linear import HeadSettings
 from vm_worker.learn.networks import build
 from vm_worker.learn.networks.catalogue import CATALOGUE
 from vm_worker.learn.select import p2l, probe, pruning
@@ -19,6 +20,7 @@ from vm_worker.learn.select.logme import logme
 from vm_worker.learn.select.pruning import ProbeScores
 
 Floats = NDArray[np.float64]
+SETTINGS = HeadSettings(3, 1, 0)
 
 
 def clouds(count: int, width: int, signal: float, seed: int = 0) -> tuple[Floats, NDArray[np.int64]]:
@@ -117,7 +119,7 @@ def table(signal: float, count: int = 200, seed: int = 0) -> FeatureTable:
 
 def test_the_probe_is_ridge_regression() -> None:
     whole = table(1.5)
-    right = probe.probe(whole, 0, strengths=(0.1,))
+    right = probe.probe(whole, SETTINGS, strengths=(0.1,))
     expected = np.zeros(len(right), bool)
     for train, judged in folds.cut(whole.labels, whole.groups, 5, 0):
         mean, scale = whole.features[train].mean(0), whole.features[train].std(0)
@@ -130,11 +132,11 @@ def test_the_probe_is_ridge_regression() -> None:
 
 
 def test_the_probe_does_not_learn_noise() -> None:
-    assert probe.probe(table(0.0, 300), 0).mean() == pytest.approx(1 / 3, abs=0.12)
+    assert probe.probe(table(0.0, 300), SETTINGS).mean() == pytest.approx(1 / 3, abs=0.12)
 
 
 def scores(key: str, right: NDArray[np.bool_]) -> ProbeScores:
-    return ProbeScores(CATALOGUE[key], 0.0, None, right)
+    return ProbeScores(CATALOGUE[key], 0.0, None, right, np.zeros(len(right), np.int64))
 
 
 def test_only_clearly_worse_candidates_are_left_out() -> None:

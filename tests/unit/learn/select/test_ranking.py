@@ -21,7 +21,7 @@ CURVE = History(*(np.array([0.5, 0.6]) for _ in range(4)))
 
 def entry(key: str, right: NDArray[np.bool_], loss: float = 0.5, speed: float = 10.0) -> Candidate:
     judged = np.ones(ROWS, bool)
-    result = HeadResult(right, judged, loss, strength=0.1, epochs=2, history=CURVE)
+    result = HeadResult(right, judged, np.zeros(ROWS, np.int64), loss, strength=0.1, epochs=2, history=CURVE)
     nothing = FeatureTable(np.zeros((ROWS, 1), np.float32), np.zeros(ROWS, np.int64), np.arange(ROWS), ROWS)
     return Candidate(CATALOGUE[key], nothing, result, seconds=1.0, images_per_second=speed, partial=False)
 
@@ -147,3 +147,21 @@ def test_curve_rows_count_from_one() -> None:
         "validation_accuracy": 0.6,
         "validation_loss": 0.6,
     }
+
+
+def test_of_unequal_classes_the_network_that_finds_the_rare_one_wins() -> None:
+    labels = np.repeat([0, 1], [90, 10]).astype(np.int64)
+
+    def judged(key: str, right: NDArray[np.bool_]) -> Candidate:
+        one = entry(key, right)
+        return replace(one, result=replace(one.result, labels=labels, balanced=True, weighed=key == "xception"))
+
+    entries = [judged("xception", ~first(12)), judged("mobilenet", first(90))]  # 88 and 90 of 100
+    assert ranking.winner(entries, "accuracy").backbone.key == "xception"
+    assert ranking.winner(entries, "small").backbone.key == "xception"  # they do not tie
+    row = ranking.rows(entries, "accuracy")[0]
+    assert (row.validation_score, row.validation_accuracy, row.metric) == (0.93333, 0.88, "balanced_accuracy")
+    assert row.validation_interval and row.validation_interval[0] < 0.9
+    text = ranking.reason(entries, "accuracy")
+    assert "highest balanced accuracy on the validation photos: 93 % of each class found on average, 88 of 100" in text
+    assert "each photo of a small class counts more" in text

@@ -130,3 +130,18 @@ def test_the_last_training_is_made_shorter_where_it_is_slow(steps: int, epochs: 
     assert int(model.optimizer.iterations) == schedule  # at 18 the rate is 0
     with pytest.raises(OutOfTime):
         TailTraining(model, small_data(), RECIPE).repeat(Steps(5))  # no two epochs: nothing tells how slow it is
+
+
+def test_a_weighed_training_learns_more_from_the_rare_class() -> None:
+    rare = np.where(np.arange(40) % 10 == 0, 1, 0)  # 3 of the 30 photos to learn from
+    data = replace(small_data(), labels=rare, classes=3)
+    weighed = replace(data, weighed=True, balanced=True)
+    assert data.class_weights() is None
+    assert weighed.class_weights() == pytest.approx([30 / 2 / 27, 5.0, 1.0])
+    means = []
+    for one in (data, weighed):
+        model = small_network()
+        train(model, one)
+        means.append(float(tail_training.outputs(model, one.inputs, one.train)[:, 1].mean()))
+    assert means[1] > 1.5 * means[0]
+    assert tail_training.judge(model, weighed).metric == "balanced_accuracy"
