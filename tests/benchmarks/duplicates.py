@@ -116,6 +116,17 @@ def _centred(random: np.random.Generator) -> Pictures:
     return found
 
 
+# Photos of different things, which must not be taken for copies, nor for one recording.
+PLAIN: Mapping[str, Callable[[np.random.Generator], Pictures]] = {
+    "textures": _textures,
+    "things, centred": _centred,
+    "things, 80 pixels": lambda random: _objects(random, 80),
+    "things, 20 pixels": lambda random: _objects(random, 20),
+    "an empty wall": _noise,
+    **{f"digits, all {digit}": lambda random, digit=digit: _digits(digit) for digit in (0, 1, 7)},  # type: ignore[misc]
+}
+
+
 def _grey(pictures: Pictures) -> NDArray[np.uint8]:
     def one(image: Image.Image) -> NDArray[np.uint8]:
         out = io.BytesIO()
@@ -148,12 +159,7 @@ def test_different_pictures_taken_for_copies() -> None:
     random = np.random.default_rng(0)
     sets: dict[str, Pictures] = {
         "photographs": tiles(200, random),
-        "textures": _textures(random),
-        "things, centred": _centred(random),
-        "things, 80 pixels": _objects(random, 80),
-        "things, 20 pixels": _objects(random, 20),
-        "an empty wall": _noise(random),
-        **{f"digits, all {digit}": _digits(digit) for digit in (0, 1, 7)},
+        **{name: make(random) for name, make in PLAIN.items()},
     }
     print(f"\n{'set':<20}{'pictures':>9}{'pairs linked':>14}{'in groups':>11}{'largest':>9}{'kept together':>15}")
     for name, pictures in sets.items():

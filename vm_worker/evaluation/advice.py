@@ -9,12 +9,16 @@ from vm_worker.evaluation import chance
 from vm_worker.learn import imbalance
 from vm_worker.results.candidates import LearningCurve
 from vm_worker.results.evaluated import ClassFigures, HeldOutFigures, UnsureFigures
+from vm_worker.results.intake import TakenIn
 
 SMALL_TEST = 100  # photos; below this number a 95 % interval is about 12 points wide at 90 % accuracy
 SMALL_CLASS = 10  # test photos of one class; below this number one mistake moves its recall by ten points
 WEAK_RECALL = 0.8
 WEAK_GAP = 0.1  # distance below the mean recall from which on the report has a sentence
 OFTEN_CONFUSED = 0.1  # share of a class's photos that is confused with one other class, and at least two photos
+PLAIN_SHARE = (
+    0.5  # of a class's photos that look alike, from which on the report asks whether they are of one recording
+)
 NAMED = 3  # most names in one sentence
 
 
@@ -87,6 +91,30 @@ def _false_alarms(test: HeldOutFigures) -> list[str]:
                 f"Of the {called} test photos that it called {wording.name(row.label)}, {were or 'none'} were."
             )
     return found[:NAMED]
+
+
+def too_good(dataset: TakenIn) -> list[str]:
+    """Return sentences about classes whose photos could not be split by whole recordings."""
+    found = []
+    if divided := dataset.duplicates.undivided:
+        photos = wording.plural(sum(row.photos for row in divided), "photo")
+        found.append(
+            f"The figure is too good: {photos} of {_names([row.label for row in divided])} look like frames of so few "
+            "recordings that the same recording was learned from and tested. It does not tell how the model does at "
+            "another place or time. Send photos of at least 3 recordings of each class, better of 5 or more."
+        )
+    alike = [row for row in dataset.duplicates.fallback if row.photos >= PLAIN_SHARE * _photos(dataset, row.label)]
+    if alike:
+        found.append(
+            f"The photos of {_names([row.label for row in alike])} look much alike. If they are frames of one "
+            "recording, the figure is too good: then send photos of at least 3 recordings of each class."
+        )
+    return found
+
+
+def _photos(dataset: TakenIn, label: str) -> int:
+    counts = dataset.counts[label]
+    return counts.train + counts.validation + counts.test
 
 
 def _against_guessing(test: HeldOutFigures, balanced: bool) -> list[str]:

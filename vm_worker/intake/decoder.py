@@ -18,6 +18,7 @@ from vm_worker.intake.arrays import Pixels
 from vm_worker.intake.extents import DamagedEntry, Extent, Shape
 from vm_worker.intake.files.grey import GREY_16_MAX
 from vm_worker.intake.images import BadImage, NotAnImage, grey_peak, read_measured
+from vm_worker.intake.recordings.camera_clock import taken_at
 
 # Pixels a side of the picture that duplicates are found by. It is fixed, so that the split does not depend on the sizes
 # that a run decodes. It is a multiple of the thumbnail's side, and the most common input size of the networks, so that
@@ -55,6 +56,7 @@ class Reply:
     thumbnail: bytes = b""  # 32 x 32 grey
     grey_peak: int = 0  # the largest value of a grey picture of 16 bits; 0 for all others
     shape: Shape = field(default_factory=lambda: Shape(0, 0))  # of the photo; without pixels where it cannot be used
+    taken: float | None = None  # seconds by the camera's clock; None: not known
     fault: str | None = None  # a fault of this machine, such as a full disk
 
 
@@ -80,8 +82,8 @@ def _decode(task: DecodeTask) -> Reply:
         _write(target, square)
     pixels = hashlib.blake2b(fingerprint.tobytes(), digest_size=16).hexdigest()
     grey = near_duplicates.thumbnail(fingerprint).tobytes()
-    content = hashlib.sha256(data).hexdigest()
-    return Reply(None, True, content, pixels, grey, grey_peak(data), shape=Shape(*shape))
+    content, where = hashlib.sha256(data).hexdigest(), Shape(*shape)
+    return Reply(None, True, content, pixels, grey, grey_peak(data), where, taken_at(data))
 
 
 def _write(target: Target, square: Pixels) -> None:

@@ -136,18 +136,22 @@ def examine(opened: Opened[S], annotations: Annotations[S, T], seed: int, limits
     annotations.check(counts, limits)
     survey, kept = opened.survey, opened.usable()
     number_of = {name: number for number, name in enumerate(survey.strata)}
-    photos = [_digests(number_of[survey.photos[index].stratum], opened.replies[index]) for index in kept]
+    photos = [
+        _digests(survey.photos[index], number_of[survey.photos[index].stratum], opened.replies[index]) for index in kept
+    ]
     groups = group(photos)
     duplicates = groups.duplicates(survey.strata)
-    rows = SplitRows(survey.strata, photos, groups.numbers, [survey.photos[index].part for index in kept])
-    conflicts, cautions = annotations.conflicts(survey, kept, groups.exact), annotations.cautions(counts, limits)
+    given = [survey.photos[index].part for index in kept]
+    rows = SplitRows(survey.strata, photos, groups.numbers, groups.exact, given)
     split = survey.divide(kept, rows, seed) if isinstance(survey, Divides) else divide(rows, seed, limits)
-    warnings = (*survey.warnings, *_bits(opened), *split.warnings, *conflicts, *_plain(duplicates), *cautions)
+    conflicts, cautions = annotations.conflicts(survey, kept, groups.exact), annotations.cautions(counts, limits)
+    remarks = (*conflicts, *_recordings(groups.recordings()), *_plain(duplicates))
+    warnings = (*survey.warnings, *_bits(opened), *split.warnings, *remarks, *cautions)
     return Examined(tuple(kept), annotations.truth(survey, kept), groups.numbers, split, warnings, duplicates)
 
 
-def _digests(stratum: int, reply: Reply) -> PhotoDigests:
-    return PhotoDigests(stratum, reply.content, reply.pixels, reply.thumbnail)
+def _digests(photo: Photo, stratum: int, reply: Reply) -> PhotoDigests:
+    return PhotoDigests(stratum, reply.content, reply.pixels, reply.thumbnail, photo.name, reply.taken)
 
 
 def _check_broken(opened: Opened[S], limits: Limits) -> None:
@@ -180,6 +184,14 @@ def _bits(opened: Opened[S]) -> list[str]:
         return []
     bits = opened.grey_white.bit_length()
     return [f"{counted(dark, 'picture')} of 16 bits hold only {bits}: {opened.grey_white} was taken for white."]
+
+
+def _recordings(count: int) -> list[str]:
+    if not count:
+        return []
+    return [
+        f"The photos show {counted(count, 'recording')}, such as a video or a burst; each is on one side of the split."
+    ]
 
 
 def _plain(duplicates: Duplicates) -> list[str]:

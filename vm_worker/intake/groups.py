@@ -1,4 +1,8 @@
-"""Group copies and near copies of one picture, which must never lie on both sides of a split."""
+"""Group copies and near copies of a picture, and photos of one recording: they must not lie on both sides of a split.
+
+Two photos whose small grey forms are alike are near copies. So are, before one plain background, photos of different
+things: where more photos than copies are plausible for hang together, their details decide (recordings/scenes.py).
+"""
 
 from __future__ import annotations
 
@@ -9,13 +13,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vm_worker.intake import near_duplicates
-from vm_worker.intake.arrays import Rows
+from vm_worker.intake.arrays import Pixels, Rows
 from vm_worker.intake.dataset import Duplicates
 from vm_worker.intake.near_duplicates import SIDE
+from vm_worker.intake.recordings import shots
+from vm_worker.intake.recordings.scenes import Scenes
+from vm_worker.intake.recordings.shots import Shot
 
-DISTINCT_LEAST = 5  # groups a class: at most two for test, one for validation, and the rest to learn from
+DISTINCT_LEAST = 5  # pictures a class: at most two for test, one for validation, and the rest to learn from
+GROUPS_LEAST = 3  # groups a class: one for test, one for validation, and the rest to learn from
 NEAR_MOST = 10  # different pictures in a group of near copies, or
-NEAR_MOST_SHARE = 0.05  # this share of the class, if that is more: photos with one plain background are no copies
+NEAR_MOST_SHARE = 0.05  # this share of the class, if that is more; larger ones need details that are alike
+# Likeness of scenes, -1..1. Measured: tests/benchmarks/leaks.py
+SAME = 0.75  # of photos of one scene, whatever their names
+NEIGHBOURS = 0.45  # of photos with neighbouring numbers
+SPOKEN = 0.35  # of photos with neighbouring numbers whose names speak of a recording, even where the class is alike
+ABOVE = 0.3  # more than two photos of the class have that have nothing to do with each other
+RECORDING_LEAST = 5  # photos of a recording that is known by its pictures
+COMPARED_MOST = 3000  # pictures of a class of which each is compared with each: some seconds
 
 
 @dataclass(frozen=True)
@@ -26,6 +41,8 @@ class PhotoDigests:
     content: str  # SHA-256 of the file's bytes, hex
     pixels: str  # digest of the decoded picture, hex
     thumbnail: bytes = b""  # 32 x 32 grey; empty: only exact copies of it are found
+    name: str = ""  # path in the upload
+    taken: float | None = None  # seconds by the camera's clock; None: not known
 
 
 @dataclass(frozen=True)
@@ -35,6 +52,12 @@ class Groups:
     numbers: Rows  # (n,) the number of each photo's group, from 0 in the order of first members
     exact: Rows  # (n,) the number of each photo's group where only exact copies are grouped
     plain: Mapping[int, int]  # label -> photos that look so much alike that only exact copies are grouped
+    undivided: Mapping[int, int]  # label -> photos of recordings that had to be divided: the class has too few
+
+    def recordings(self) -> int:
+        """Count the groups of more than NEAR_MOST pictures: each is of one recording."""
+        pictures = np.unique(np.stack([self.numbers, self.exact]), axis=1)[0]
+        return int(np.sum(np.bincount(pictures, minlength=1) > NEAR_MOST))
 
     def duplicates(self, classes: Sequence[str]) -> Duplicates:
         """Count the duplicates, for the report. `classes` are the names of the labels."""
@@ -45,14 +68,27 @@ class Groups:
             exact_groups=int(np.sum(sizes > 1)),
             near_groups=int(np.sum(np.bincount(pictures, minlength=1) > 1)),
             plain=tuple((classes[label], count) for label, count in sorted(self.plain.items())),
+            undivided=tuple((classes[label], count) for label, count in sorted(self.undivided.items())),
         )
 
 
 def group(photos: Sequence[PhotoDigests]) -> Groups:
-    """Group exact copies in all classes, and near copies within each class."""
+    """Group exact copies in all classes, and near copies and recordings within each class."""
     exact = _numbered(len(photos), exact_pairs(photos))
-    pairs, plain = _near_pairs(photos, exact)
-    return Groups(_numbered(len(photos), [*exact_pairs(photos), *pairs]), exact, plain)
+    labels = np.array([photo.stratum for photo in photos], dtype=np.int64)
+    mixed = _mixed(labels, exact)
+    pairs: list[tuple[int, int]] = []
+    plain: dict[int, int] = {}
+    undivided: dict[int, int] = {}
+    for label in np.unique(labels).tolist():
+        rows = np.flatnonzero(labels == label)
+        rows = rows[np.unique(exact[rows], return_index=True)[1]]  # one of each picture
+        found = _grouped([photos[row] for row in rows.tolist()], mixed[rows])
+        pairs += [(int(rows[leader]), int(row)) for leader, row in zip(found.leaders, rows, strict=True)]
+        for counts, alone in ((plain, found.plain), (undivided, found.undivided)):
+            if alone.any():
+                counts[label] = int(np.sum((labels == label) & np.isin(exact, exact[rows[alone]])))
+    return Groups(_numbered(len(photos), [*exact_pairs(photos), *pairs]), exact, plain, undivided)
 
 
 def exact_pairs(photos: Sequence[PhotoDigests]) -> Iterator[tuple[int, int]]:
@@ -61,44 +97,83 @@ def exact_pairs(photos: Sequence[PhotoDigests]) -> Iterator[tuple[int, int]]:
         yield from _equal(digests)
 
 
-def _near_pairs(photos: Sequence[PhotoDigests], exact: Rows) -> tuple[list[tuple[int, int]], dict[int, int]]:
-    """Find pairs of near copies, and the classes with too many of them: {label: photos}."""
-    labels = np.array([photo.stratum for photo in photos], dtype=np.int64)
-    known = np.array([len(photo.thumbnail) == SIDE * SIDE for photo in photos], dtype=bool)
-    mixed = _mixed(labels, exact)
-    pairs: list[tuple[int, int]] = []
-    plain: dict[int, int] = {}
-    for label in np.unique(labels[known]).tolist():
-        rows = np.flatnonzero((labels == label) & known)
-        rows = rows[np.unique(exact[rows], return_index=True)[1]]  # one of each picture
-        found = _communities([photos[row] for row in rows.tolist()])
-        joined = _kept(found, mixed[rows])
-        pairs += [(int(rows[leader]), int(row)) for leader, row in zip(joined, rows, strict=True)]
-        undone = rows[np.isin(found, found[joined != found])]
-        if len(undone):
-            plain[label] = int(np.sum((labels == label) & np.isin(exact, exact[undone])))
-    return pairs, plain
+@dataclass(frozen=True)
+class _Grouped:
+    """The groups of the different pictures of one class."""
+
+    leaders: Rows  # (m,) the least row of each picture's group
+    plain: NDArray[np.bool_]  # (m,) whether it is alone because so many look alike
+    undivided: NDArray[np.bool_]  # (m,) whether it is of a recording that was undone, as its class had too few groups
 
 
-def _communities(photos: Sequence[PhotoDigests]) -> Rows:
-    grey = np.frombuffer(b"".join(photo.thumbnail for photo in photos), np.uint8)
-    return near_duplicates.communities(grey.reshape(-1, SIDE, SIDE))
+def _grouped(photos: Sequence[PhotoDigests], mixed: NDArray[np.bool_]) -> _Grouped:
+    """Group the pictures (m,) of a class; `mixed` (m,) tells which have an exact copy in another class."""
+    alone = np.arange(len(photos), dtype=np.int64)
+    near, scenes = alone.copy(), alone.copy()
+    known = np.flatnonzero([len(photo.thumbnail) == SIDE * SIDE for photo in photos])
+    if len(known):
+        seen = [photos[row] for row in known.tolist()]
+        grey = np.frombuffer(b"".join(photo.thumbnail for photo in seen), np.uint8).reshape(-1, SIDE, SIDE)
+        near[known] = known[near_duplicates.communities(grey)]
+        scenes[known] = known[_leaders(_scenes(seen, grey))]
+    most, told = max(NEAR_MOST, int(NEAR_MOST_SHARE * len(photos))), [Shot(one.name, one.taken) for one in photos]
+    large = _sizes(near) > most  # with a plain background, or of a recording
+    sure = [*shots.at_once(told), *shots.named_recordings(told)]
+    sure += enumerate(np.where(large, alone, near).tolist())
+    # A few photos that look alike are no recording: one pair of some thousand does by chance.
+    long = _sizes(_numbered(len(photos), [*sure, *enumerate(scenes.tolist())])) >= RECORDING_LEAST
+    joined = _numbered(len(photos), [*sure, *enumerate(np.where(long, scenes, alone).tolist())])
+    kept = _enough(joined, mixed)
+    sizes = _sizes(joined)
+    return _Grouped(_leaders(kept), large & (sizes <= most), (kept != joined) & (sizes >= RECORDING_LEAST))
 
 
-def _kept(found: Rows, mixed: NDArray[np.bool_]) -> Rows:
-    """Undo the communities that are too large to be copies. `found` (m,) is the leader of each picture of a class."""
-    alone = np.arange(len(found), dtype=np.int64)
-    sizes = np.bincount(found, minlength=len(found))
-    most = max(NEAR_MOST, int(NEAR_MOST_SHARE * len(found)))
-    kept = np.where(sizes[found] > most, alone, found)
-    # A class that can be split without grouping near copies must not be refused because of them.
-    enough = _unmixed(kept, mixed) >= min(DISTINCT_LEAST, _unmixed(alone, mixed))
-    return kept if enough else alone
+def _scenes(photos: Sequence[PhotoDigests], grey: Pixels) -> Rows:
+    """Return numbers (m,) that are equal for photos of one scene, by their pictures and by neighbouring names."""
+    scenes, groups = Scenes(grey), np.arange(len(photos), dtype=np.int64)
+    order = np.array(sorted(range(len(photos)), key=lambda row: photos[row].content), dtype=np.int64)
+    usual = ABOVE + scenes.typical(order)
+    found = list(shots.neighbours([Shot(photo.name) for photo in photos]))
+    if found:
+        one, other, spoken = (np.array(column) for column in zip(*found, strict=True))
+        alike = scenes.likeness(one, other) >= np.where(spoken, SPOKEN, max(NEIGHBOURS, usual))
+        groups = _numbered(len(photos), zip(one[alike].tolist(), other[alike].tolist(), strict=True))
+    if max(SAME, usual) <= 1 and len(photos) <= COMPARED_MOST:
+        groups = scenes.joined(groups, max(SAME, usual))
+    return groups
 
 
-def _unmixed(leaders: Rows, mixed: NDArray[np.bool_]) -> int:
-    """Count the groups all of whose pictures lie in their class alone."""
-    return len(np.setdiff1d(leaders, leaders[mixed]))
+def _enough(joined: Rows, mixed: NDArray[np.bool_]) -> Rows:
+    """Undo groups, the largest first, until the class can be split by whole groups. Return the groups' numbers (m,).
+
+    A class that can be split photo by photo must not be refused because of its recordings.
+    """
+    numbers = joined.copy()
+    while not _divisible(numbers, mixed):
+        sizes = np.bincount(numbers)
+        if sizes.max() == 1:
+            break
+        largest = np.flatnonzero(numbers == sizes.argmax())
+        numbers[largest] = len(sizes) + np.arange(len(largest))
+    return numbers
+
+
+def _divisible(numbers: Rows, mixed: NDArray[np.bool_]) -> bool:
+    """Return whether whole groups of this class alone can give test two photos, validation one and training one."""
+    sizes = np.sort(np.unique(numbers[~np.isin(numbers, numbers[mixed])], return_counts=True)[1])
+    return len(sizes) > GROUPS_LEAST or (len(sizes) == GROUPS_LEAST and sizes[1] >= 2)
+
+
+def _sizes(leaders: Rows) -> Rows:
+    """Return the size (m,) of each picture's group."""
+    return np.asarray(np.bincount(leaders)[leaders], np.int64)
+
+
+def _leaders(numbers: Rows) -> Rows:
+    """Return the least row (m,) of each picture's group."""
+    first = np.full(int(numbers.max(initial=-1)) + 1, len(numbers), dtype=np.int64)
+    np.minimum.at(first, numbers, np.arange(len(numbers)))
+    return first[numbers]
 
 
 def _mixed(labels: Rows, exact: Rows) -> NDArray[np.bool_]:

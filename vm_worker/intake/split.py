@@ -18,7 +18,7 @@ from jobs.errors import UserError
 from jobs.limits import Limits
 from vm_worker.intake.arrays import Rows
 from vm_worker.intake.dataset import Part
-from vm_worker.intake.groups import DISTINCT_LEAST, PhotoDigests
+from vm_worker.intake.groups import DISTINCT_LEAST, GROUPS_LEAST, PhotoDigests
 from vm_worker.intake.names import counted, listed, shown
 
 SHARE = 0.2  # of the photos of a class, for validation and for test each
@@ -31,7 +31,8 @@ class SplitRows:
 
     strata: tuple[str, ...]  # names
     photos: Sequence[PhotoDigests]  # (n)
-    groups: Rows  # (n,) equal for copies and near copies of one picture
+    groups: Rows  # (n,) equal for copies and near copies of one picture, and for photos of one recording
+    exact: Rows  # (n,) equal for exact copies of one picture
     given: Sequence[Part | None]  # (n) the part by a ready-made split; None: none is given
 
 
@@ -81,8 +82,12 @@ class _Splitter:
         groups_of = self._groups_by_label()
         for label, name in enumerate(self._rows.strata):
             groups = groups_of[label]
-            if len(groups) < DISTINCT_LEAST:
-                raise _too_alike(name, len(groups))
+            pictures = len({int(self._rows.exact[row]) for rows in groups for row in rows})
+            if pictures < DISTINCT_LEAST:
+                raise _too_alike(name, pictures)
+            if len(groups) == GROUPS_LEAST:
+                self._assign_three(groups)
+                continue
             count = int(np.sum(self._labels == label))
             needs = {part: max(least, round(SHARE * count)) for part, least in LEAST.items()}
             self._assign(groups, needs, dict(LEAST))
@@ -126,6 +131,12 @@ class _Splitter:
         return [
             f"In validation or test, {copies} had a copy, or nearly one, in another part; these were put into train."
         ]
+
+    def _assign_three(self, groups: list[list[int]]) -> None:
+        """Put the smallest of three groups into validation, the next into test, the largest into train."""
+        parts = (Part.VALIDATION, Part.TEST, Part.TRAIN)
+        for part, rows in zip(parts, sorted(groups, key=len), strict=True):  # stable: equal ones stay in their order
+            self._parts[rows] = part
 
     def _fill(self, label: int, groups: list[list[int]]) -> list[Part]:
         """Cut the parts that one class lacks from its training photos; return these parts."""

@@ -41,6 +41,7 @@ class DuplicateCounts(AsJson):
     exact_groups: int  # groups of equal pictures
     near_groups: int  # groups of nearly equal pictures
     fallback: tuple[AlikeClass, ...]
+    undivided: tuple[AlikeClass, ...] | None = only_if_known()  # photos of recordings that lie on both sides
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobs.errors import UserError
@@ -38,7 +38,8 @@ def _rows(copies: Sequence[Sequence[int]], given: Sequence[Part | None] | None =
 
 def _named(photos: Sequence[PhotoDigests], given: Sequence[Part | None] | None = None) -> SplitRows:
     classes = tuple(f"class {n}" for n in range(1 + max(photo.stratum for photo in photos)))
-    return SplitRows(classes, photos, group(photos).numbers, given or [None] * len(photos))
+    groups = group(photos)
+    return SplitRows(classes, photos, groups.numbers, groups.exact, given or [None] * len(photos))
 
 
 def _counts(rows: SplitRows, split: Split, label: int) -> dict[Part, int]:
@@ -78,6 +79,7 @@ def test_the_split_follows_photos_and_seed_alone() -> None:
 SIZES = st.lists(st.one_of(st.just(1), st.integers(1, 40)), min_size=DISTINCT_LEAST, max_size=30)
 
 
+@settings(deadline=None)
 @given(st.lists(SIZES, min_size=2, max_size=4), st.integers(0, 5))
 def test_groups_stay_whole_and_no_part_is_empty(copies: list[list[int]], seed: int) -> None:
     rows = _rows(copies)
@@ -100,6 +102,38 @@ def test_copies_alone_are_not_enough_photos(sizes: list[int], left: str) -> None
     with pytest.raises(UserError, match=f'"class 1" has {left}; at least 5') as caught:
         divide(_rows([[1] * 12, sizes]), 0, LIMITS)
     assert caught.value.code == "class_too_small"
+
+
+@pytest.mark.parametrize(
+    ("sizes", "expected"),
+    [
+        ([100, 100, 100], (100, 100, 100)),
+        ([1, 2, 40], (40, 1, 2)),
+        ([30, 30, 30, 30, 30], (90, 30, 30)),
+        ([50, 50, 50, 1], (50, 50, 51)),
+    ],
+)
+def test_few_recordings_are_split_whole(sizes: list[int], expected: tuple[int, int, int]) -> None:
+    groups = np.repeat(np.arange(len(sizes)), sizes)
+    photos = [PhotoDigests(0, _digest(row), _digest("pixels", row)) for row in range(len(groups))]
+    exact = np.arange(len(groups))
+    for seed in range(5):
+        split = divide(SplitRows(("a",), photos, groups, exact, [None] * len(groups)), seed, LIMITS)
+        assert tuple(np.bincount(split.parts)) == expected
+        assert all(len(np.unique(split.parts[groups == number])) == 1 for number in range(len(sizes)))
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(1, 9), min_size=3, max_size=5), st.integers(0, 5))
+def test_however_few_groups_a_class_has_no_part_is_empty(sizes: list[int], seed: int) -> None:
+    if sum(sizes) < DISTINCT_LEAST or (len(sizes) == 3 and sorted(sizes)[1] < 2):
+        return  # `group` makes no such groups
+    groups = np.repeat(np.arange(len(sizes)), sizes)
+    photos = [PhotoDigests(0, _digest(row), _digest("pixels", row)) for row in range(len(groups))]
+    rows = SplitRows(("a",), photos, groups, np.arange(len(groups)), [None] * len(groups))
+    counts = _counts(rows, divide(rows, seed, LIMITS), 0)
+    assert counts[Part.TRAIN] >= 1
+    assert all(counts[part] >= least for part, least in LEAST.items())
 
 
 def test_a_picture_in_two_classes_is_only_learnt_from() -> None:

@@ -11,6 +11,7 @@ from vm_worker.evaluation import advice
 from vm_worker.evaluation.metrics import evaluate
 from vm_worker.results.candidates import LearningCurve
 from vm_worker.results.evaluated import HeldOutFigures, UnsureFigures
+from vm_worker.results.intake import AlikeClass, DuplicateCounts, PartCounts, TakenIn
 
 
 def figures(confusion: list[list[int]], classes: tuple[str, ...]) -> HeldOutFigures:
@@ -174,3 +175,25 @@ def test_advice_for_unequal_classes_asks_for_the_rare_one_and_does_not_contradic
     steps = advice.next_steps(figures([[98, 2], [30, 70]], ("cat", "dog")), hardly)
     assert any(step.endswith("do their photos show the class clearly?") for step in steps)
     assert not any("would help most" in step for step in steps)
+
+
+def taken_in(undivided: tuple[AlikeClass, ...] | None, fallback: tuple[AlikeClass, ...] = ()) -> TakenIn:
+    """What intake says of 60 photos of cats and 60 of dogs."""
+    counts = {"cat": PartCounts(36, 12, 12), "dog": PartCounts(36, 12, 12)}
+    found = DuplicateCounts(0, 0, 0, fallback, undivided)
+    return TakenIn(("cat", "dog"), 120, counts, (), 0, found, (), False, "", "")
+
+
+def test_a_figure_of_divided_recordings_is_called_too_good_and_why() -> None:
+    (sentence,) = advice.too_good(taken_in((AlikeClass(60, label="cat"), AlikeClass(30, label="dog"))))
+    assert sentence.startswith(
+        "The figure is too good: 90 photos of cat and dog look like frames of so few recordings that the same "
+        "recording was learned from and tested."
+    )
+    assert "at least 3 recordings of each class" in sentence
+
+
+def test_a_class_that_looks_alike_is_asked_whether_it_is_one_recording() -> None:
+    (sentence,) = advice.too_good(taken_in(None, (AlikeClass(45, label="cat"), AlikeClass(11, label="dog"))))
+    assert sentence.startswith("The photos of cat look much alike. If they are frames of one recording")
+    assert advice.too_good(taken_in(None)) == []

@@ -15,11 +15,24 @@ FOLDS, FEW_FOLDS = 5, 3
 FEW_IMAGES = 10  # images of a class; with fewer in any class there are only FEW_FOLDS folds
 
 
-def count(labels: Rows) -> int:
-    """Return how many folds rows with these labels (n,) are cut into; 1: use the fixed validation part."""
-    if len(labels) >= ENOUGH:
-        return 1
-    return FEW_FOLDS if np.bincount(labels).min() < FEW_IMAGES else FOLDS
+def count(labels: Rows, groups: Rows) -> int:
+    """Return how many folds rows with these labels (n,) are cut into; 1: use the fixed validation part.
+
+    There are no more folds than the class with the fewest groups (n,) has, but at least 2.
+    """
+    return 1 if len(labels) >= ENOUGH else _most(labels, groups)
+
+
+def without_fixed_part(labels: Rows, groups: Rows) -> int:
+    """Return the number of folds where the fixed part will not do; many photos are cut into FEW_FOLDS at most."""
+    folds = count(labels, groups)
+    return folds if folds > 1 else min(FEW_FOLDS, _most(labels, groups))
+
+
+def _most(labels: Rows, groups: Rows) -> int:
+    folds = FEW_FOLDS if np.bincount(labels).min() < FEW_IMAGES else FOLDS
+    fewest = min(len(np.unique(groups[labels == label])) for label in np.unique(labels))
+    return max(2, min(folds, fewest))
 
 
 def cut(labels: Rows, groups: Rows, folds: int, seed: int) -> Iterator[tuple[Rows, Rows]]:

@@ -126,7 +126,7 @@ class _Run:
 
 
 def _splits(table: FeatureTable, seed: int) -> Iterable[tuple[Rows, Rows]]:
-    number = folds.count(table.labels)
+    number = folds.count(table.labels, table.groups)
     if number > 1:
         return folds.cut(table.labels, table.groups, number, seed)
     return [(table.everything[: table.train], table.everything[table.train :])]

@@ -32,7 +32,9 @@ def out_of_fold(table: FeatureTable, settings: HeadSettings, result: HeadResult)
 
     Raises ValueError where there are fewer groups of duplicates than folds.
     """
-    splits = tuple(folds.cut(table.labels, table.groups, _folds(table.labels), settings.seed))
+    # With many photos there are few folds: a head trained on two thirds of them is hardly worse.
+    number = folds.without_fixed_part(table.labels, table.groups)
+    splits = tuple(folds.cut(table.labels, table.groups, number, settings.seed))
     probabilities = np.zeros((len(table.labels), settings.classes), np.float32)
     for train, judged in splits:
         probabilities[judged] = by_others(table, settings, result, train, judged)
@@ -43,11 +45,3 @@ def by_others(table: FeatureTable, settings: HeadSettings, result: HeadResult, t
     """Return the probabilities (m, k) of the rows `judged` (m,), by a head trained on the rows `train`."""
     head = linear.refit(table.examples(train), head_validation.chosen(settings, result), result.epochs)
     return head.probabilities(table.features[judged])
-
-
-def _folds(labels: Rows) -> int:
-    """Return the number of folds: that of validation, but FEW_FOLDS where validation uses the fixed split.
-
-    There are many photos then, and a head trained on two thirds of them is hardly worse.
-    """
-    return max(folds.count(labels), folds.FEW_FOLDS)

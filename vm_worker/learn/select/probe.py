@@ -22,16 +22,12 @@ STRENGTHS = (1e-3, 1e-2, 1e-1, 1.0)  # of the mean eigenvalue of the photos' inn
 def probe(table: FeatureTable, settings: HeadSettings, strengths: Sequence[float] = STRENGTHS) -> Flags:
     """Return (n,) whether each photo was right, by a head trained without it, at the best strength."""
     right = np.zeros((len(strengths), len(table.labels)), bool)
-    for train, validation in folds.cut(table.labels, table.groups, _folds(table.labels), settings.seed):
+    number = folds.without_fixed_part(table.labels, table.groups)  # a probe has too few photos for the fixed part
+    for train, validation in folds.cut(table.labels, table.groups, number, settings.seed):
         for row, predicted in enumerate(_predictions(table, train, validation, strengths)):
             right[row, validation] = predicted == table.labels[validation]
     best: Flags = right[int((right @ imbalance.weights(table.labels, settings.balanced)).argmax())]
     return best
-
-
-def _folds(labels: Rows) -> int:
-    """Return the number of folds. A probe has too few photos for a fixed split, so there are at least FEW_FOLDS."""
-    return max(folds.count(labels), folds.FEW_FOLDS)
 
 
 def _predictions(table: FeatureTable, train: Rows, validation: Rows, strengths: Sequence[float]) -> list[Rows]:

@@ -34,7 +34,7 @@ class ClassSections:
         """Return sentences about small test sets, and models no better than always naming the commonest class."""
         from vm_worker.evaluation import advice
 
-        return advice.cautions(_evaluated(facts).test, _balanced(facts))
+        return [*advice.too_good(facts.dataset), *advice.cautions(_evaluated(facts).test, _balanced(facts))]
 
     def next_steps(self, facts: Facts) -> list[str]:
         """Return advice about more photos, doubtful labels and uncertain answers."""

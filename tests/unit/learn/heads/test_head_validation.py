@@ -22,7 +22,25 @@ from vm_worker.learn.heads.linear import HeadSettings
     ],
 )
 def test_how_many_folds(counts: tuple[int, ...], expected: int) -> None:
-    assert folds.count(np.repeat(np.arange(len(counts)), counts)) == expected
+    labels = np.repeat(np.arange(len(counts)), counts)
+    assert folds.count(labels, np.arange(len(labels))) == expected
+
+
+@pytest.mark.parametrize(("sessions", "expected"), [(5, 5), (4, 4), (2, 2), (1, 2)])
+def test_there_are_no_more_folds_than_a_class_has_groups(sessions: int, expected: int) -> None:
+    labels = np.repeat([0, 1], 60)
+    groups = np.concatenate([np.arange(60) % sessions, 100 + np.arange(60) % 7])
+    assert folds.count(labels, groups) == expected
+    for train, judged in folds.cut(labels, groups, expected, seed=0):
+        assert not set(groups[train]) & set(groups[judged])
+        assert sessions == 1 or set(labels[train]) == {0, 1}
+
+
+def test_many_photos_are_cut_into_few_folds() -> None:
+    labels = np.repeat([0, 1], 600)
+    assert folds.count(labels, np.arange(1200)) == 1
+    assert folds.without_fixed_part(labels, np.arange(1200)) == 3
+    assert folds.without_fixed_part(labels, np.arange(1200) // 300) == 2
 
 
 def test_folds_cover_every_row_once_and_keep_groups_together() -> None:
