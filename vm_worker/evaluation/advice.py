@@ -16,9 +16,8 @@ SMALL_CLASS = 10  # test photos of one class; below this number one mistake move
 WEAK_RECALL = 0.8
 WEAK_GAP = 0.1  # distance below the mean recall from which on the report has a sentence
 OFTEN_CONFUSED = 0.1  # share of a class's photos that is confused with one other class, and at least two photos
-PLAIN_SHARE = (
-    0.5  # of a class's photos that look alike, from which on the report asks whether they are of one recording
-)
+FRAMES_MOST = 4  # test photos to a recording, in the mean, above which their number misleads
+PLAIN_SHARE = 0.5  # of a class's photos that look alike, above which the report asks whether they are of one recording
 NAMED = 3  # most names in one sentence
 
 
@@ -94,14 +93,21 @@ def _false_alarms(test: HeldOutFigures) -> list[str]:
 
 
 def too_good(dataset: TakenIn) -> list[str]:
-    """Return sentences about classes whose photos could not be split by whole recordings."""
+    """Return sentences about tests on too few recordings, or on ones that were learned from, too."""
     found = []
     if divided := dataset.duplicates.undivided:
-        photos = wording.plural(sum(row.photos for row in divided), "photo")
+        frames = wording.plural(sum(row.photos for row in divided), "photo")
         found.append(
-            f"The figure is too good: {photos} of {_names([row.label for row in divided])} look like frames of so few "
+            f"The figure is too good: {frames} of {_names([row.label for row in divided])} look like frames of so few "
             "recordings that the same recording was learned from and tested. It does not tell how the model does at "
             "another place or time. Send photos of at least 3 recordings of each class, better of 5 or more."
+        )
+    tested, photos = dataset.duplicates.tested, sum(parts.test for parts in dataset.counts.values())
+    if tested is not None and tested * FRAMES_MOST < photos:
+        found.append(
+            f"The {wording.count(photos)} test photos show only {wording.plural(tested, 'recording')}, as frames of "
+            "one were kept together: the figure, and the interval beside it, hold for these. On others the model may "
+            "do much worse or better."
         )
     alike = [row for row in dataset.duplicates.fallback if row.photos >= PLAIN_SHARE * _photos(dataset, row.label)]
     if alike:

@@ -50,12 +50,13 @@ class Duplicates:
     near_groups: int = 0  # groups with pictures that are nearly equal
     plain: tuple[tuple[str, int], ...] = ()  # (class, photos) that look too much alike to tell near copies
     undivided: tuple[tuple[str, int], ...] = ()  # (class, photos) of recordings that lie on both sides of the split
+    tested: int | None = None  # groups of the test part; None: there are no recordings
 
     def counted(self) -> DuplicateCounts:
         """Return the counts for the report."""
         alike = tuple(AlikeClass(photos=count, label=name) for name, count in self.plain)
         divided = tuple(AlikeClass(photos=count, label=name) for name, count in self.undivided)
-        return DuplicateCounts(self.photos, self.exact_groups, self.near_groups, alike, divided or None)
+        return DuplicateCounts(self.photos, self.exact_groups, self.near_groups, alike, divided or None, self.tested)
 
 
 @dataclass(frozen=True, eq=False)

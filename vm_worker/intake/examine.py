@@ -7,12 +7,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Generic, Protocol, TypeVar, runtime_checkable
 
+import numpy as np
+
 from jobs.errors import UserError
 from jobs.limits import Limits
 from vm_worker.events import ProgressCallback
 from vm_worker.intake.annotations import Annotations
 from vm_worker.intake.arrays import Rows
-from vm_worker.intake.dataset import Duplicates, Skipped
+from vm_worker.intake.dataset import Duplicates, Part, Skipped
 from vm_worker.intake.decoder import DecodeTask, Reply, Target
 from vm_worker.intake.files.grey import GREY_16_MAX, grey_white
 from vm_worker.intake.groups import PhotoDigests, group
@@ -144,6 +146,8 @@ def examine(opened: Opened[S], annotations: Annotations[S, T], seed: int, limits
     given = [survey.photos[index].part for index in kept]
     rows = SplitRows(survey.strata, photos, groups.numbers, groups.exact, given)
     split = survey.divide(kept, rows, seed) if isinstance(survey, Divides) else divide(rows, seed, limits)
+    if groups.recordings():
+        duplicates = replace(duplicates, tested=len(np.unique(groups.numbers[split.parts == Part.TEST])))
     conflicts, cautions = annotations.conflicts(survey, kept, groups.exact), annotations.cautions(counts, limits)
     remarks = (*conflicts, *_recordings(groups.recordings()), *_plain(duplicates))
     warnings = (*survey.warnings, *_bits(opened), *split.warnings, *remarks, *cautions)

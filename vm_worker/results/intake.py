@@ -42,6 +42,7 @@ class DuplicateCounts(AsJson):
     near_groups: int  # groups of nearly equal pictures
     fallback: tuple[AlikeClass, ...]
     undivided: tuple[AlikeClass, ...] | None = only_if_known()  # photos of recordings that lie on both sides
+    tested: int | None = only_if_known()  # number of recordings, and photos of none, in the test part
 
 
 @dataclass(frozen=True)

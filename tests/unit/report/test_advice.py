@@ -193,6 +193,14 @@ def test_a_figure_of_divided_recordings_is_called_too_good_and_why() -> None:
     assert "at least 3 recordings of each class" in sentence
 
 
+def test_a_test_on_few_recordings_is_said_to_be_one() -> None:
+    found = taken_in(None)
+    few, many = (replace(found, duplicates=replace(found.duplicates, tested=tested)) for tested in (2, 8))
+    (sentence,) = advice.too_good(few)
+    assert sentence.startswith("The 24 test photos show only 2 recordings, as frames of one were kept")
+    assert advice.too_good(many) == []
+
+
 def test_a_class_that_looks_alike_is_asked_whether_it_is_one_recording() -> None:
     (sentence,) = advice.too_good(taken_in(None, (AlikeClass(45, label="cat"), AlikeClass(11, label="dog"))))
     assert sentence.startswith("The photos of cat look much alike. If they are frames of one recording")
