@@ -21,7 +21,7 @@ def test_targets_decode_to_the_boxes_that_they_were_made_of() -> None:
     truth = boxes((10, 12, 40, 50), (60, 8, 124, 90), (100, 2, 103, 4), classes=(0, 2, 1))
     targets = Targets(SIDES, Borders(40.0, 90.0)).of(FrameLabels(truth, NO_PLACES))
     scores = (targets[:, :1] == np.arange(3)).astype(np.float32)
-    found = suppressed(decoded(scores, targets[:, FIRST_SIDE:], SIDES, 0.5), 0.5)
+    found = suppressed(decoded((scores, targets[:, FIRST_SIDE:]), SIDES, (8, 16, 32), 0.5), 0.5)
     order = np.argsort(found.classes)
     np.testing.assert_array_equal(found.classes[order], [0, 1, 2])
     np.testing.assert_allclose(found.xyxy[order][0], truth.xyxy[0], atol=1e-4)
@@ -32,14 +32,14 @@ def test_targets_decode_to_the_boxes_that_they_were_made_of() -> None:
 
 def test_large_objects_are_answered_for_by_coarse_points() -> None:
     targets = Targets(SIDES, Borders(20.0, 60.0)).of(FrameLabels(boxes((4, 4, 94, 94)), NO_PLACES))
-    _, strides = points(SIDES)
+    _, strides = points(SIDES, (8, 16, 32))
     assert set(strides[targets[:, 0] >= 0]) == {32.0}
 
 
 def test_the_smaller_of_two_objects_is_answered_for() -> None:
     both = boxes((0, 0, 36, 36), (10, 10, 26, 26), classes=(0, 1))
     targets = Targets(SIDES, Borders(60.0, 120.0)).of(FrameLabels(both, NO_PLACES))
-    centres, _ = points(SIDES)
+    centres, _ = points(SIDES, (8, 16, 32))
     at = np.flatnonzero((centres == [20.0, 20.0]).all(axis=1))
     assert targets[at, 0].tolist() == [1.0]
 
@@ -47,7 +47,7 @@ def test_the_smaller_of_two_objects_is_answered_for() -> None:
 def test_ignored_places_weigh_nothing() -> None:
     places = np.array([[0, 0, 32, 96]], np.float32)
     targets = Targets(SIDES, Borders(60.0, 120.0)).of(FrameLabels(boxes(), places))
-    centres, _ = points(SIDES)
+    centres, _ = points(SIDES, (8, 16, 32))
     np.testing.assert_array_equal(targets[:, WEIGHT] == 0, centres[:, 0] < 32)
 
 
@@ -60,14 +60,18 @@ def test_doubles_of_one_class_are_suppressed() -> None:
 
 
 def test_borders_keep_away_from_the_bulk_of_the_sizes() -> None:
-    sizes = np.random.default_rng(0).normal(50, 6, 400).astype(np.float32)
-    found = borders(sizes)
-    assert not 40 < found.first < 62 and found.second >= 96
-    assert borders(sizes[:3]).first == pytest.approx(73.3)  # too few to derive it: the middle
-    assert found.levels(np.array([20.0, found.first], np.float32)).tolist() == [
-        [True, False, False],
-        [True, True, False],
-    ]
+    random = np.random.default_rng(0)
+    both = np.concatenate([random.normal(55, 5, 300), random.normal(160, 8, 300)]).astype(np.float32)
+    found = borders(both)
+    assert 75 < found.first < 112 and found.strides == (8, 16)
+    assert borders(both[:3]).strides == (8, 16, 32)  # too few to derive them
+    sizes, strides = np.array([20.0, found.first, 300.0], np.float32), np.array([8.0, 16.0], np.float32)
+    assert found.belong(sizes, strides).tolist() == [[True, True, False], [False, True, True]]
+
+
+@pytest.mark.parametrize(("size", "strides"), [(30, (8,)), (130, (16,)), (400, (32,))])
+def test_levels_without_objects_are_left_out(size: float, strides: tuple[int, ...]) -> None:
+    assert borders(np.full(50, size, np.float32)).strides == strides
 
 
 def test_the_point_counts_right_on_validation() -> None:

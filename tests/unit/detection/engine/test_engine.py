@@ -14,10 +14,11 @@ import tensorflow
 from tests.unit.detection.engine.toys import squares
 from vm_worker.learn.budget import Budget
 from vm_worker.learn.features.activations import OutOfTime
-from vm_worker.tasks.detection.engine import engine
+from vm_worker.tasks.detection.engine import engine, session
 from vm_worker.tasks.detection.engine.detect import detect
-from vm_worker.tasks.detection.engine.engine import Photos, Progress, TrainedDetector, Workplace
+from vm_worker.tasks.detection.engine.engine import TrainedDetector
 from vm_worker.tasks.detection.engine.plan import Effort, planned
+from vm_worker.tasks.detection.engine.session import Photos, Progress, Workplace
 from vm_worker.tasks.detection.engine.sides import Sides
 from vm_worker.tasks.detection.engine.training import Recipe
 
@@ -55,7 +56,7 @@ def test_a_detector_is_trained_and_a_killed_run_goes_on(tmp_path: Path) -> None:
     trained = _train(tmp_path, told)
     assert len(trained.losses) == 2 and trained.losses[1] < trained.losses[0]
     assert [one.epoch.number for one in told if one.epoch] == [1, 2]
-    assert told[-1].phase == engine.JUDGING
+    assert told[-1].phase == session.JUDGING
     _, pixels = squares(1, 5, 96, 80)
     found = detect(trained.predict, pixels[0], trained.settings)
     assert (found.scores >= trained.point.threshold).all()
@@ -63,7 +64,7 @@ def test_a_detector_is_trained_and_a_killed_run_goes_on(tmp_path: Path) -> None:
     assert {type(layer).__module__.partition(".")[0] for layer in trained.model.layers} == {"keras"}
     again: list[Progress] = []
     same = _train(tmp_path, again)
-    assert [one for one in again if one.epoch or one.phase == engine.PREPARING] == []  # nothing is done twice
+    assert [one for one in again if one.epoch or one.phase == session.PREPARING] == []  # nothing is done twice
     assert same.losses == trained.losses
     for one, other in zip(trained.raw, same.raw, strict=True):
         np.testing.assert_allclose(one.xyxy, other.xyxy, atol=1e-3)

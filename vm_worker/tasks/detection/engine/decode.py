@@ -5,6 +5,7 @@ It lies outside the model file: every loader gets the same boxes, and the thresh
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,16 +26,18 @@ class Decoding(AsJson):
     least: float = 0.05  # score below which boxes are not decoded at all
 
 
-def decoded(scores: Floats, distances: Floats, sides: Sides, least: float) -> Detections:
+def decoded(outputs: tuple[Floats, Floats], sides: Sides, strides: Sequence[int], least: float) -> Detections:
     """Return the boxes of one picture whose score is at least `least`, in its pixels, the most certain first.
 
-    `scores` is (points, classes), `distances` (points, 4) in cells. A point gives one box for its most certain class.
+    `outputs` are scores (points, classes) and distances (points, 4) in cells of these strides. A point gives one box
+    for its most certain class.
     """
+    scores, distances = outputs
     best = scores.max(axis=1)
     rows = np.flatnonzero(best >= least)
     rows = rows[np.argsort(-best[rows], kind="stable")][:MOST]
-    centres, strides = points(sides)
-    at, reach = centres[rows], distances[rows] * strides[rows, None]
+    centres, cells = points(sides, strides)
+    at, reach = centres[rows], distances[rows] * cells[rows, None]
     xyxy = np.concatenate([at - reach[:, :2], at + reach[:, 2:]], axis=1)
     limits = np.array([sides.width, sides.height] * 2, np.float32)
     xyxy = np.clip(xyxy, 0, limits).astype(np.float32)

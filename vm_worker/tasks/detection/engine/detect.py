@@ -15,7 +15,7 @@ from vm_worker.intake.arrays import Pixels
 from vm_worker.tasks.detection.boxes import Detections, Floats
 from vm_worker.tasks.detection.engine.decode import Decoding, decoded, suppressed
 from vm_worker.tasks.detection.engine.frames import Frame, into_photo, picture
-from vm_worker.tasks.detection.engine.sides import Sides
+from vm_worker.tasks.detection.engine.sides import STRIDES, Sides
 from vm_worker.tasks.detection.engine.tiling import INSIDE, Tiling, joined
 
 BATCH = 8  # pictures that a network gets at a time
@@ -30,6 +30,7 @@ class Settings(AsJson):
 
     height: int  # pixels of the network's input
     width: int
+    strides: tuple[int, ...] = STRIDES  # input pixels a cell, of the levels that give boxes
     tiling: Tiling = field(default_factory=Tiling)
     decoding: Decoding = field(default_factory=Decoding)
 
@@ -78,7 +79,7 @@ def part_of_photo(
     outputs: tuple[Floats, Floats], frame: Frame, photo: tuple[int, int], settings: Settings
 ) -> Detections:
     """Return the boxes of one frame in pixels of its photo (width, height); `outputs` are its scores and distances."""
-    found = decoded(*outputs, settings.sides, settings.decoding.least)
+    found = decoded(outputs, settings.sides, settings.strides, settings.decoding.least)
     return settings.tiling.kept(into_photo(found, frame, settings.sides), frame, *photo)
 
 

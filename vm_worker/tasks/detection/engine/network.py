@@ -8,7 +8,7 @@ by the levels, their normalisation is not.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,13 +44,13 @@ def pretrained(weight: WeightFile) -> Base:
     return lambda sides: build.extractor(weight.key, weight, (sides.height, sides.width))
 
 
-def detector(base: Base, sides: Sides, classes: int) -> Detector:
-    """Build a detector. Its points are in the order of levels, rows, columns.
+def detector(base: Base, sides: Sides, strides: Sequence[int], classes: int) -> Detector:
+    """Build a detector with the levels of these strides. Its points are in the order of levels, rows, columns.
 
     Raises ValueError for a network without maps of the three strides.
     """
     backbone = _maps(base(sides), sides)
-    head = _head([tuple(one.shape[1:]) for one in backbone.outputs], classes)
+    head = _head([tuple(one.shape[1:]) for one in backbone.outputs], [STRIDES.index(one) for one in strides], classes)
     logits, distances = head(backbone.outputs)
     scores = layers.Activation("sigmoid", name=SCORES)(logits)
     # An activation without effect: it names the output.
@@ -71,9 +71,9 @@ def _maps(extractor: keras.Model, sides: Sides) -> keras.Model:
     return keras.Model(extractor.input, list(wanted.values()), name="backbone")
 
 
-def _head(shapes: list[tuple[int, ...]], classes: int) -> keras.Model:
+def _head(shapes: list[tuple[int, ...]], used: list[int], classes: int) -> keras.Model:
     inputs = [keras.Input(shape, name=f"map{level}") for level, shape in enumerate(shapes)]
-    levels = _pyramid(inputs)
+    levels = _pyramid(inputs, used)
     towers = [_tower(levels, name) for name in ("class", "box")]
     logits = layers.Conv2D(classes, 1, bias_initializer=keras.initializers.Constant(RARE), name="logit")
     sides = layers.Conv2D(4, 1, bias_initializer=keras.initializers.Constant(FIRST_DISTANCE), name="side")
@@ -81,17 +81,20 @@ def _head(shapes: list[tuple[int, ...]], classes: int) -> keras.Model:
     positive = layers.Activation("softplus", name="distance")
     found = [layers.Reshape((-1, classes))(logits(one)) for one in towers[0]]
     boxes = [layers.Reshape((-1, 4))(positive(sides(one))) for one in towers[1]]
-    outputs = [layers.Concatenate(axis=1, name=name)(parts) for name, parts in (("logits", found), ("boxes", boxes))]
-    return keras.Model(inputs, outputs, name="head")
+    return keras.Model(inputs, [_joined(found, "logits"), _joined(boxes, "boxes")], name="head")
 
 
-def _pyramid(maps: list[Any]) -> list[Any]:
+def _joined(parts: list[Any], name: str) -> Any:
+    return layers.Concatenate(axis=1, name=name)(parts) if len(parts) > 1 else parts[0]
+
+
+def _pyramid(maps: list[Any], used: list[int]) -> list[Any]:
     # Each map is normalised first: their scales differ from level to level.
     lateral = [_normed(layers.Conv2D(CHANNELS, 1, use_bias=False, name=f"lateral{i}")(x)) for i, x in enumerate(maps)]
     joined = [lateral[-1]]
     for finer in lateral[-2::-1]:
         joined.insert(0, layers.Add()([finer, layers.UpSampling2D(2)(joined[0])]))
-    return [layers.ReLU()(_normed(_separable(f"smooth{i}")(x))) for i, x in enumerate(joined)]
+    return [layers.ReLU()(_normed(_separable(f"smooth{i}")(x))) for i, x in enumerate(joined) if i in used]
 
 
 def _tower(levels: list[Any], name: str) -> list[Any]:

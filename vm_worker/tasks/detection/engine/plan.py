@@ -55,7 +55,7 @@ class EnginePlan(AsJson):
     @property
     def settings(self) -> Settings:
         """The settings before a threshold was searched."""
-        return Settings(self.height, self.width, self.tiling)
+        return Settings(self.height, self.width, self.borders.strides, self.tiling)
 
     @property
     def sides(self) -> Sides:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,18 +19,18 @@ class Sides:
     height: int
     width: int
 
-    def cells(self) -> tuple[tuple[int, int], ...]:
-        """Return the rows and columns of each level."""
-        return tuple((self.height // stride, self.width // stride) for stride in STRIDES)
+    def cells(self, strides: Sequence[int] = STRIDES) -> tuple[tuple[int, int], ...]:
+        """Return the rows and columns of the levels of these strides."""
+        return tuple((self.height // stride, self.width // stride) for stride in strides)
 
 
-def points(sides: Sides) -> tuple[Floats, Floats]:
+def points(sides: Sides, levels: Sequence[int]) -> tuple[Floats, Floats]:
     """Return the centres (n, 2) of all cells, x and y in pixels, and their strides (n,).
 
-    They are in the order of a detector's outputs: levels, rows, columns.
+    `levels` are the strides of the levels. The points are in the order of a detector's outputs: levels, rows, columns.
     """
     centres, strides = [], []
-    for (rows, columns), stride in zip(sides.cells(), STRIDES, strict=True):
+    for (rows, columns), stride in zip(sides.cells(levels), levels, strict=True):
         y, x = np.meshgrid(np.arange(rows), np.arange(columns), indexing="ij")
         centres.append((np.stack([x.ravel(), y.ravel()], 1) + 0.5) * stride)
         strides.append(np.full(rows * columns, stride))

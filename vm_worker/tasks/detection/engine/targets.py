@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from vm_worker.tasks.detection.boxes import Floats, area
 from vm_worker.tasks.detection.engine.frames import FrameLabels
 from vm_worker.tasks.detection.engine.levels import Borders
-from vm_worker.tasks.detection.engine.sides import STRIDES, Sides, points
+from vm_worker.tasks.detection.engine.sides import Sides, points
 
 RADIUS = 1.5  # cells around an object's centre within which points answer for it
 BACKGROUND, WEIGHT, FIRST_SIDE = -1.0, 1, 2  # a class that is none, and the columns of the targets
@@ -30,7 +30,7 @@ class Targets:
 
     def of(self, labels: FrameLabels) -> Floats:
         """Return the targets (points, 6) of a picture: class or -1, weight 0 or 1, distances in cells."""
-        centres, strides = points(self.sides)
+        centres, strides = points(self.sides, self.borders.strides)
         targets = np.zeros((len(centres), COLUMNS), np.float32)
         targets[:, 0], targets[:, WEIGHT] = BACKGROUND, 1.0
         targets[_inside(centres, labels.ignored).any(axis=1), WEIGHT] = 0.0
@@ -50,8 +50,7 @@ class Targets:
     def _owners(self, centres: Floats, strides: Floats, xyxy: Floats) -> NDArray[np.int64]:
         """Return the object (points,) that each point answers for, by index; -1: none."""
         areas = area(xyxy)
-        level = np.searchsorted(np.array(STRIDES), strides)
-        right_level = self.borders.levels(np.sqrt(areas))[:, level].T  # (points, n)
+        right_level = self.borders.belong(np.sqrt(areas), strides)  # (points, n)
         away = np.abs(centres[:, None] - ((xyxy[:, :2] + xyxy[:, 2:]) / 2)[None])  # (points, n, 2)
         near = (away <= RADIUS * strides[:, None, None]).all(axis=2)
         candidate = right_level & near & _inside(centres, xyxy)

@@ -29,10 +29,10 @@ CLIP = 10.0  # largest norm of all gradients together
 
 @dataclass(frozen=True)
 class Recipe(AsJson):
-    """The settings of a training: the paper's genes but for the threshold."""
+    """The settings of a training: the genes of Sobolevskii (2020) but for the threshold, which needs no training."""
 
     epochs: int
-    share: float  # of all views that an epoch goes through, above 0 up to 1
+    share: float  # of all views that an epoch goes through, above 0 up to 1: it sets the steps of an epoch
     rate: float  # AdamW's highest
 
     def steps(self, rows: int) -> int:
@@ -60,42 +60,49 @@ class Epoch:
     loss: float  # mean of its steps
 
 
-Tell = Callable[[Epoch], None]
+@dataclass(frozen=True)
+class Course:
+    """How a training runs: its recipe, its end, who hears of it, and where its state is kept."""
+
+    recipe: Recipe
+    budget: Budget
+    tell: Callable[[Epoch], None] = lambda epoch: None
+    kept: Path | None = None  # the state after the last epoch; None: it is not kept
+    digest: str = ""  # of all that the state depends on: that of another digest is not used
 
 
 class HeadTraining:
-    """A training of a head. It goes on where a file of an earlier run of the same digest stopped."""
+    """The training of a head on some views. Courses may follow each other; each begins with the same weights."""
 
-    def __init__(self, head: keras.Model, data: TrainingData, recipe: Recipe) -> None:
-        self._data, self._recipe = data, recipe
-        self._steps = recipe.steps(data.rows)
-        joined = layers.Concatenate(axis=-1)(head.outputs)
-        self._model = keras.Model(head.inputs, joined)
-        optimizer = keras.optimizers.AdamW(recipe.rate, weight_decay=DECAY, global_clipnorm=CLIP)
+    def __init__(self, head: keras.Model, data: TrainingData) -> None:
+        self._data = data
+        self._model = keras.Model(head.inputs, layers.Concatenate(axis=-1)(head.outputs))
+        optimizer = keras.optimizers.AdamW(weight_decay=DECAY, global_clipnorm=CLIP)
         # Compiled by XLA such a step takes seven times as long on CPUs.
         self._model.compile(optimizer=optimizer, loss=loss(data.classes), jit_compile=False)
         optimizer.build(self._model.trainable_variables)
+        self._first = [np.array(one) for one in self._variables()]
 
-    def run(self, budget: Budget, tell: Tell, kept: Path | None = None, digest: str = "") -> tuple[float, ...]:
+    def run(self, course: Course) -> tuple[float, ...]:
         """Train, and return the loss of each epoch. Where the time is short there are fewer steps.
 
-        After each epoch the state goes to the file `kept`.
+        A course that was killed goes on behind the last epoch that was kept.
         """
-        losses = self._restored(kept, digest)
-        pace = Pace(self._recipe, self._steps, budget, len(losses))
-        while len(losses) < self._recipe.epochs and not pace.over:
-            losses.append(self._epoch(len(losses), pace))
-            tell(Epoch(len(losses), self._recipe.epochs, losses[-1]))
-            if kept:
-                self._save(kept, digest, losses)
+        self._assign(self._first)
+        losses = self._restored(course)
+        pace = Pace(course.recipe, course.recipe.steps(self._data.rows), course.budget, len(losses))
+        while len(losses) < course.recipe.epochs and not course.budget.over():
+            losses.append(self._epoch(len(losses), course, pace))
+            course.tell(Epoch(len(losses), course.recipe.epochs, losses[-1]))
+            self._save(course, losses)
         return tuple(losses)
 
-    def _epoch(self, number: int, pace: Pace) -> float:
+    def _epoch(self, number: int, course: Course, pace: Pace) -> float:
         random = np.random.default_rng((self._data.seed, number))
-        order = random.permutation(self._data.rows)[: self._steps * BATCH]
+        order = random.permutation(self._data.rows)[: pace.steps * BATCH]
         total, steps = 0.0, 0
         for maps, targets in self._batches(order):
-            if pace.over:
+            if course.budget.over():
                 break
             self._model.optimizer.learning_rate = pace.rate()
             total += float(self._model.train_on_batch(maps, targets))
@@ -119,28 +126,30 @@ class HeadTraining:
         targets = np.stack([self._data.targets(int(row)) for row in rows])
         return self._data.maps.batch(rows), targets
 
-    def _save(self, kept: Path, digest: str, losses: list[float]) -> None:
-        values = [np.asarray(one) for one in self._variables()]
-        with replacing(kept) as part, part.open("wb") as file:
-            arrays: dict[str, Any] = {f"v{index}": value for index, value in enumerate(values)}
-            np.savez(file, **arrays, digest=np.array(digest), losses=np.array(losses))
+    def _save(self, course: Course, losses: list[float]) -> None:
+        if course.kept is None:
+            return
+        values: dict[str, Any] = {f"v{index}": np.asarray(one) for index, one in enumerate(self._variables())}
+        with replacing(course.kept) as part, part.open("wb") as file:
+            np.savez(file, **values, digest=np.array(course.digest), losses=np.array(losses))
 
-    def _restored(self, kept: Path | None, digest: str) -> list[float]:
-        """Load the state of an earlier run; return the losses of its epochs."""
-        if kept is None or not kept.is_file():
+    def _restored(self, course: Course) -> list[float]:
+        """Load the state that an earlier run kept; return the losses of its epochs."""
+        if course.kept is None or not course.kept.is_file():
             return []
         try:
-            with np.load(kept, allow_pickle=False) as file:
-                if str(file["digest"]) != digest:
+            with np.load(course.kept, allow_pickle=False) as file:
+                if str(file["digest"]) != course.digest:
                     return []
-                variables = self._variables()
-                values = [file[f"v{index}"] for index in range(len(variables))]
-                losses = [float(one) for one in file["losses"]]
-        except (OSError, ValueError, KeyError):
-            return []  # of another program's version: begin anew
-        for variable, value in zip(variables, values, strict=True):
+                self._assign([file[f"v{index}"] for index in range(len(self._first))])
+                return [float(one) for one in file["losses"]]
+        except (OSError, ValueError, KeyError):  # cut off, or of another version of this program
+            self._assign(self._first)
+            return []
+
+    def _assign(self, values: list[Any]) -> None:
+        for variable, value in zip(self._variables(), values, strict=True):
             variable.assign(value)
-        return losses
 
     def _variables(self) -> list[keras.Variable]:
         return [*self._model.variables, *self._model.optimizer.variables]
@@ -150,6 +159,7 @@ class Pace:
     """How far a training has come, by steps or by time, whichever is more: so the rate is 0 at the deadline."""
 
     def __init__(self, recipe: Recipe, steps: int, budget: Budget, epochs_done: int) -> None:
+        self.steps = steps  # of an epoch
         self._rate, self._total = recipe.rate, recipe.epochs * steps
         self._done = self._first = epochs_done * steps
         self._budget, self._seconds = budget, max(budget.remaining(), 1e-6)
@@ -157,11 +167,6 @@ class Pace:
     def step(self) -> None:
         """Note that a step is done."""
         self._done += 1
-
-    @property
-    def over(self) -> bool:
-        """Return whether the deadline has passed."""
-        return self._budget.over()
 
     def rate(self) -> float:
         """Return the rate of the next step."""

@@ -1,0 +1,185 @@
+"""A detector in training: the maps of all views computed, ready for trials of recipes.
+
+All that took time lies in a folder, so a run that was killed goes on from there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from vm_worker.intake.arrays import Pixels
+from vm_worker.intake.memory_maps import created, give_back
+from vm_worker.learn.budget import Budget
+from vm_worker.tasks.detection.boxes import Detections, Floats, Indices, LabelledPhoto
+from vm_worker.tasks.detection.engine import frozen, map_cache, network, views
+from vm_worker.tasks.detection.engine.detect import part_of_photo
+from vm_worker.tasks.detection.engine.frames import Frame, labelled, picture
+from vm_worker.tasks.detection.engine.map_cache import BATCH, Filling, MapCache, Pictures
+from vm_worker.tasks.detection.engine.operating_point import OperatingPoint, searched
+from vm_worker.tasks.detection.engine.plan import EnginePlan
+from vm_worker.tasks.detection.engine.sides import STRIDES, Sides
+from vm_worker.tasks.detection.engine.targets import Targets
+from vm_worker.tasks.detection.engine.tiling import joined
+from vm_worker.tasks.detection.engine.training import Course, Epoch, HeadTraining, TrainingData
+
+STORED = 1.25  # times the input's sides: pictures are kept so large, for views that enlarge
+SAMPLE = 4  # pictures on which engines are compared
+PREPARING, TRAINING, JUDGING = "preparing", "training", "judging"
+
+
+@dataclass(frozen=True, eq=False)
+class Photos:
+    """The photos of a job, with their labels."""
+
+    labels: Sequence[LabelledPhoto]
+    train: Indices  # rows of `labels` that are learnt from
+    validation: Indices  # rows that threshold and overlap are searched on
+    decode: Callable[[int], Pixels]  # the upright photo of a row, (h, w, 3) uint8 at its full size
+    classes: int
+    sha256: str = ""  # of the upload: what is kept of another one is not used
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a phase has come."""
+
+    phase: str
+    part: float  # 0..1
+    epoch: Epoch | None = None  # that has just ended
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """Where a training works, by when it ends, and who hears of it."""
+
+    folder: Path
+    base: network.Base  # the network of the plan
+    budget: Budget
+    seed: int
+    tell: Callable[[Progress], None] = lambda progress: None
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """A head that was trained."""
+
+    weights: tuple[Floats, ...]
+    losses: tuple[float, ...]  # of each epoch
+    raw: tuple[Detections, ...]  # candidates of each validation photo, doubles included
+    point: OperatingPoint  # that suits the validation photos best
+
+
+@dataclass(frozen=True, eq=False)
+class FrameList:
+    """The frames of some photos, one a row."""
+
+    frames: tuple[Frame, ...]
+    photos: Indices  # (n,) the photo of each frame, a row of the labels
+
+    @classmethod
+    def of(cls, photos: Photos, rows: Indices, plan: EnginePlan) -> FrameList:
+        """List the frames of these photos."""
+        labels = photos.labels
+        each = [plan.tiling.frames(labels[row].width, labels[row].height) for row in rows.tolist()]
+        return cls(sum(each, ()), np.repeat(rows, [len(one) for one in each]).astype(np.int64))
+
+    def pictures(self, photos: Photos, sides: Sides, path: Path) -> NDArray[np.uint8]:
+        """Decode the photos, each once, and keep the frames as pictures in a memory map: (n, height, width, 3)."""
+        pixels = created(path, np.uint8, (len(self.frames), sides.height, sides.width, 3))
+        last, photo = -1, np.zeros((1, 1, 3), np.uint8)
+        for index, (row, frame) in enumerate(zip(self.photos.tolist(), self.frames, strict=True)):
+            if row != last:
+                last, photo = row, photos.decode(row)
+            pixels[index] = picture(photo, frame, sides)
+            give_back(pixels)
+        return pixels
+
+
+class Session:
+    """A network whose maps of the photos are known."""
+
+    def __init__(self, photos: Photos, plan: EnginePlan, work: Workplace) -> None:
+        """Decode the photos and compute the maps. Raises OutOfTime, and OSError for a full disk."""
+        keras.utils.set_random_seed(work.seed)
+        work.folder.mkdir(parents=True, exist_ok=True)
+        self.photos, self.plan, self.work = photos, plan, work
+        self.parts = network.detector(work.base, plan.sides, plan.borders.strides, photos.classes)
+        self._run: map_cache.Run | None = None
+        self._judged = FrameList.of(photos, photos.validation, plan)
+        self._training = HeadTraining(self.parts.head, self._training_data())
+        plain = self._judged.pictures(photos, plan.sides, work.folder / "judged.npy")
+        self._validation = self._maps(Pictures(plain, [[views.View()] * len(plain)], plan.sides), "validation")
+
+    def trial(self, course: Course) -> Trained:
+        """Train the head anew, and judge it on the validation photos."""
+        losses = self._training.run(course)
+        raw = self.candidates()
+        truth = [self.photos.labels[row].boxes for row in self.photos.validation.tolist()]
+        point = searched(raw, truth, bool(self.plan.tiling.side))
+        return Trained(tuple(np.array(one) for one in self.parts.head.get_weights()), losses, raw, point)
+
+    def candidates(self) -> tuple[Detections, ...]:
+        """Return the candidates of each validation photo by the head as it is now."""
+        found: dict[int, list[Detections]] = {row: [] for row in self.photos.validation.tolist()}
+        rows = np.arange(len(self._judged.frames), dtype=np.int64)
+        for start in range(0, len(rows), BATCH):
+            some = rows[start : start + BATCH]
+            # Padded to one length: one graph suffices.
+            logits, distances = self.parts.head.predict_on_batch(self._validation.batch(np.resize(some, BATCH)))
+            scores = 1 / (1 + np.exp(-np.asarray(logits, np.float32)))
+            for index, row in enumerate(some.tolist()):
+                photo = int(self._judged.photos[row])
+                label = self.photos.labels[photo]
+                outputs = scores[index], np.asarray(distances[index], np.float32)
+                sides = (label.width, label.height)
+                found[photo].append(part_of_photo(outputs, self._judged.frames[row], sides, self.plan.settings))
+        return tuple(joined(parts) for parts in found.values())
+
+    def digest(self, of: str) -> str:
+        """Return a digest of all that the kept maps, or a kept head, depend on."""
+        facts = self.plan.to_json()
+        if of != "head":
+            facts = {name: value for name, value in facts.items() if name not in ("recipe", "borders", "cut_ones")}
+        rows = [self.photos.train.tolist(), self.photos.validation.tolist()]
+        whole = {"plan": facts, "seed": self.work.seed, "photos": self.photos.sha256, "rows": rows, "of": of}
+        return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
+
+    def _training_data(self) -> TrainingData:
+        photos, plan = self.photos, self.plan
+        listed = FrameList.of(photos, photos.train, plan)
+        cell = STRIDES[-1]
+        sides = Sides(*(int(np.ceil(side * STORED / cell)) * cell for side in (plan.height, plan.width)))
+        pictures = listed.pictures(photos, sides, self.work.folder / "frames.npy")
+        drawn = views.drawn(len(pictures), plan.views, plan.upright, np.random.default_rng(self.work.seed))
+        maps = self._maps(Pictures(pictures, drawn, plan.sides), "training")
+        # At the inner border of a tile cut objects are objects, whatever is labelled at a photo's edge.
+        cut_ones = plan.cut_ones or bool(plan.tiling.side)
+        labels = [
+            labelled(photos.labels[row].boxes, frame, sides, cut_ones)
+            for row, frame in zip(listed.photos.tolist(), listed.frames, strict=True)
+        ]
+        viewer, targets = views.Viewer(sides, plan.sides, cut_ones), Targets(plan.sides, plan.borders)
+
+        def of(row: int) -> Floats:
+            view, frame = divmod(row, len(labels))
+            return targets.of(viewer.labels(labels[frame], drawn[view][frame]))
+
+        return TrainingData(maps, of, plan.views * len(labels), photos.classes, self.work.seed)
+
+    def _maps(self, pictures: Pictures, name: str) -> MapCache:
+        backbone, work = self.parts.backbone, self.work
+        shapes = tuple(tuple(int(side) for side in one.shape[1:]) for one in backbone.outputs)
+        if self._run is None:
+            self._run = frozen.runner(backbone, pictures.batch(0)[:SAMPLE], len(pictures), work.folder)
+        tell = (lambda part: work.tell(Progress(PREPARING, part))) if name == "training" else (lambda part: None)
+        return map_cache.fill(
+            self._run, pictures, shapes, Filling(work.folder / name, self.digest(name), work.budget, tell)
+        )
