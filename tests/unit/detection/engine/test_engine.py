@@ -11,13 +11,16 @@ import numpy as np
 import pytest
 import tensorflow
 
+from jobs.json_values import JsonObject
 from tests.unit.detection.engine.toys import squares
 from vm_worker.learn.budget import Budget
 from vm_worker.learn.features.activations import OutOfTime
+from vm_worker.search.trial_runner import Committed
 from vm_worker.tasks.detection.engine import engine, session
 from vm_worker.tasks.detection.engine.detect import detect
 from vm_worker.tasks.detection.engine.engine import TrainedDetector
-from vm_worker.tasks.detection.engine.plan import Effort, planned
+from vm_worker.tasks.detection.engine.plan import Effort, EnginePlan, planned
+from vm_worker.tasks.detection.engine.search import Searched, SearchRequest, search
 from vm_worker.tasks.detection.engine.session import Photos, Progress, Workplace
 from vm_worker.tasks.detection.engine.sides import Sides
 from vm_worker.tasks.detection.engine.training import Recipe
@@ -44,11 +47,14 @@ def _photos() -> Photos:
     return Photos(labels, np.arange(6), np.arange(6, 10), lambda row: pixels[row], 2)
 
 
+def _plan(photos: Photos) -> EnginePlan:
+    plan = planned("tiny", photos.labels, Effort(steps=4, rows=12, inputs=(96,)))
+    return replace(plan, recipe=Recipe(2, 1.0, 1e-3))
+
+
 def _train(folder: Path, told: list[Progress], seconds: float = 600.0) -> TrainedDetector:
     photos = _photos()
-    plan = planned("tiny", photos.labels, Effort(steps=4, rows=12, inputs=(96,)))
-    plan = replace(plan, recipe=Recipe(2, 1.0, 1e-3))
-    return engine.train(photos, plan, Workplace(folder, _base, Budget.of(seconds), 0, told.append))
+    return engine.train(photos, _plan(photos), Workplace(folder, _base, Budget.of(seconds), 0, told.append))
 
 
 def test_a_detector_is_trained_and_a_killed_run_goes_on(tmp_path: Path) -> None:
@@ -73,3 +79,29 @@ def test_a_detector_is_trained_and_a_killed_run_goes_on(tmp_path: Path) -> None:
 def test_too_little_time_is_told(tmp_path: Path) -> None:
     with pytest.raises(OutOfTime):
         _train(tmp_path, [], seconds=0.0)
+
+
+def test_a_search_delivers_the_best_trial_and_repeats_none(tmp_path: Path) -> None:
+    photos = _photos()
+    committed: dict[str, JsonObject] = {}
+
+    def offer(key: str, seconds: float, result: JsonObject) -> JsonObject:
+        committed[key] = result
+        return result
+
+    def searched(folder: Path, told: list[Progress]) -> Searched:
+        work = Workplace(folder, _base, Budget.of(600), 0, told.append)
+        request = SearchRequest(trials=2, committed=Committed(dict(committed), offer))
+        return search(photos, _plan(photos), work, request)
+
+    first = searched(tmp_path / "one", [])
+    assert [one.number for one in first.trials] == [1, 2]
+    assert [one.kind for one in first.trials] == ["rule", "genetic"]
+    points = [one.point for one in first.trials if one.point]
+    assert first.detector.point == min(points, key=lambda point: (point.rmse, -point.f1))
+    told: list[Progress] = []
+    again = searched(tmp_path / "one", told)
+    assert [one for one in told if one.epoch] == []  # every trial is known, and the best one's weights are kept
+    assert (again.trials, again.recipe) == (first.trials, first.recipe)
+    searched(tmp_path / "other", told)  # another machine: the weights are lost
+    assert len([one for one in told if one.epoch]) == first.recipe.epochs

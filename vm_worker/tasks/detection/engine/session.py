@@ -114,7 +114,9 @@ class Session:
         self.parts = network.detector(work.base, plan.sides, plan.borders.strides, photos.classes)
         self._run: map_cache.Run | None = None
         self._judged = FrameList.of(photos, photos.validation, plan)
-        self._training = HeadTraining(self.parts.head, self._training_data())
+        data = self._training_data()
+        self.rows = data.rows  # views that are learnt from
+        self._training = HeadTraining(self.parts.head, data)
         plain = self._judged.pictures(photos, plan.sides, work.folder / "judged.npy")
         self._validation = self._maps(Pictures(plain, [[views.View()] * len(plain)], plan.sides), "validation")
 
