@@ -47,14 +47,14 @@ def _photos() -> Photos:
     return Photos(labels, np.arange(6), np.arange(6, 10), lambda row: pixels[row], 2)
 
 
-def _plan(photos: Photos) -> EnginePlan:
+def _plan(photos: Photos, epochs: int) -> EnginePlan:
     plan = planned("tiny", photos.labels, Effort(steps=4, rows=12, inputs=(96,)))
-    return replace(plan, recipe=Recipe(2, 1.0, 1e-3))
+    return replace(plan, recipe=Recipe(epochs, 1.0, 1e-3))
 
 
 def _train(folder: Path, told: list[Progress], seconds: float = 600.0) -> TrainedDetector:
     photos = _photos()
-    return engine.train(photos, _plan(photos), Workplace(folder, _base, Budget.of(seconds), 0, told.append))
+    return engine.train(photos, _plan(photos, 2), Workplace(folder, _base, Budget.of(seconds), 0, told.append))
 
 
 def test_a_detector_is_trained_and_a_killed_run_goes_on(tmp_path: Path) -> None:
@@ -92,7 +92,7 @@ def test_a_search_delivers_the_best_trial_and_repeats_none(tmp_path: Path) -> No
     def searched(folder: Path, told: list[Progress]) -> Searched:
         work = Workplace(folder, _base, Budget.of(600), 0, told.append)
         request = SearchRequest(trials=2, committed=Committed(dict(committed), offer))
-        return search(photos, _plan(photos), work, request)
+        return search(photos, _plan(photos, 1), work, request)
 
     first = searched(tmp_path / "one", [])
     assert [one.number for one in first.trials] == [1, 2]
