@@ -17,13 +17,14 @@ from vm_worker.learn.budget import Budget
 from vm_worker.learn.features.activations import OutOfTime
 from vm_worker.search.trial_runner import Committed
 from vm_worker.tasks.detection.engine import engine, session
-from vm_worker.tasks.detection.engine.detect import detect
+from vm_worker.tasks.detection.engine.detect import candidates, detect
 from vm_worker.tasks.detection.engine.engine import TrainedDetector
 from vm_worker.tasks.detection.engine.plan import Effort, EnginePlan, planned
 from vm_worker.tasks.detection.engine.search import Searched, SearchRequest, search
 from vm_worker.tasks.detection.engine.session import Photos, Progress, Workplace
 from vm_worker.tasks.detection.engine.sides import Sides
 from vm_worker.tasks.detection.engine.training import Recipe
+from vm_worker.tasks.detection.engine.tuning import TuningPlan
 
 
 @pytest.fixture(autouse=True)
@@ -79,6 +80,21 @@ def test_a_detector_is_trained_and_a_killed_run_goes_on(tmp_path: Path) -> None:
 def test_too_little_time_is_told(tmp_path: Path) -> None:
     with pytest.raises(OutOfTime):
         _train(tmp_path, [], seconds=0.0)
+
+
+def test_the_upper_part_of_the_network_is_tuned_where_that_helps(tmp_path: Path) -> None:
+    photos, told = _photos(), list[Progress]()
+    plan, work = _plan(photos, 1), Workplace(tmp_path, _base, Budget.of(600), 0, told.append)
+    trained = engine.train(photos, plan, work, TuningPlan(epochs=1))
+    assert [one.phase for one in told if one.epoch] == [session.TRAINING, session.TUNING]
+    # Whether or not it was taken, the model that is delivered gives the candidates that were judged.
+    again = [candidates(trained.predict, photos.decode(row), trained.settings) for row in photos.validation.tolist()]
+    for one, other in zip(again, trained.raw, strict=True):
+        np.testing.assert_allclose(np.sort(one.scores)[-20:], np.sort(other.scores)[-20:], atol=2e-3)
+    told.clear()
+    late = Workplace(tmp_path / "late", _base, Budget.of(600), 0, told.append)
+    engine.train(photos, plan, late, TuningPlan(epochs=1_000_000_000))
+    assert session.TUNING not in {one.phase for one in told}
 
 
 def test_a_search_delivers_the_best_trial_and_repeats_none(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ Every random choice comes from the seed.
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 
 import keras
@@ -25,6 +26,7 @@ from vm_worker.tasks.detection.engine.session import (
     Workplace,
 )
 from vm_worker.tasks.detection.engine.training import Course, Epoch
+from vm_worker.tasks.detection.engine.tuning import TuningPlan, tuned
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,15 +46,22 @@ class TrainedDetector:
         return frozen.by_keras(self.model)
 
 
-def train(photos: Photos, plan: EnginePlan, work: Workplace) -> TrainedDetector:
-    """Train as planned, or shorter where the time is short. Raises OutOfTime where not even the maps fit the time."""
+def train(photos: Photos, plan: EnginePlan, work: Workplace, tuning: TuningPlan | None = None) -> TrainedDetector:
+    """Train as planned, or shorter where the time is short; then tune the upper part of the network, if that fits.
+
+    Raises OutOfTime where not even the maps fit the time.
+    """
 
     def tell(epoch: Epoch) -> None:
         work.tell(Progress(TRAINING, epoch.number / epoch.of, epoch))
 
     session = Session(photos, plan, work)
     course = Course(plan.recipe, work.budget, tell, work.folder / "head.npz", session.digest("head"))
+    started = time.monotonic()
     trained = session.trial(course)
+    step = (time.monotonic() - started) / max(1, plan.recipe.epochs * plan.recipe.steps(session.data.rows))
+    if tuning and tuning.seconds(session, step) < work.budget.remaining():
+        trained = tuned(session, trained, tuning) or trained
     work.tell(Progress(JUDGING, 1.0))
     return finished(session, trained)
 

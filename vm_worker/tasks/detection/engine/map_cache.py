@@ -43,6 +43,19 @@ class MapCache:
         return split(np.asarray(taken(self.values, rows), np.float32), self.shapes)
 
 
+@dataclass(frozen=True, eq=False)
+class FinestMaps:
+    """The finest maps of a cache alone, from which the network above computes the others."""
+
+    cache: MapCache
+
+    def batch(self, rows: Indices) -> list[Floats]:
+        """Return the finest maps of these rows (m,): one array (m, h, w, c) float32."""
+        shape = self.cache.shapes[0]
+        numbers = taken(self.cache.values, (rows, slice(0, int(np.prod(shape)))))
+        return [np.asarray(numbers, np.float32).reshape(-1, *shape)]
+
+
 def split(numbers: Floats, shapes: Shapes) -> list[Floats]:
     """Cut flattened maps (m, numbers) into arrays (m, h, w, c), one a level."""
     ends = np.cumsum([int(np.prod(shape)) for shape in shapes])[:-1]

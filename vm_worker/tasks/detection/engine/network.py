@@ -32,6 +32,7 @@ class Detector:
     """A detector's parts, which share their variables."""
 
     backbone: keras.Model  # image (None, h, w, 3) float32 0..255 -> the three maps
+    upper: keras.Model  # the part of the backbone above the finest map: that map -> the two others
     head: keras.Model  # the three maps -> logits (None, points, classes) and distances (None, points, 4) in cells
     whole: keras.Model  # image -> scores (None, points, classes) 0..1 and distances, as they are delivered
 
@@ -55,7 +56,8 @@ def detector(base: Base, sides: Sides, strides: Sequence[int], classes: int) -> 
     scores = layers.Activation("sigmoid", name=SCORES)(logits)
     # An activation without effect: it names the output.
     distances = layers.Activation("linear", name=DISTANCES)(distances)
-    return Detector(backbone, head, keras.Model(backbone.input, [scores, distances], name="detector"))
+    upper = keras.Model(backbone.outputs[0], backbone.outputs[1:], name="upper")
+    return Detector(backbone, upper, head, keras.Model(backbone.input, [scores, distances], name="detector"))
 
 
 def _maps(extractor: keras.Model, sides: Sides) -> keras.Model:

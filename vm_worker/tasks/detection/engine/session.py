@@ -28,11 +28,11 @@ from vm_worker.tasks.detection.engine.plan import EnginePlan
 from vm_worker.tasks.detection.engine.sides import STRIDES, Sides
 from vm_worker.tasks.detection.engine.targets import Targets
 from vm_worker.tasks.detection.engine.tiling import joined
-from vm_worker.tasks.detection.engine.training import Course, Epoch, HeadTraining, TrainingData
+from vm_worker.tasks.detection.engine.training import Course, Epoch, HeadTraining, Maps, TrainingData
 
 STORED = 1.25  # times the input's sides: pictures are kept so large, for views that enlarge
 SAMPLE = 4  # pictures on which engines are compared
-PREPARING, TRAINING, JUDGING = "preparing", "training", "judging"
+PREPARING, TRAINING, TUNING, JUDGING = "preparing", "training", "tuning", "judging"
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,28 +114,29 @@ class Session:
         self.parts = network.detector(work.base, plan.sides, plan.borders.strides, photos.classes)
         self._run: map_cache.Run | None = None
         self._judged = FrameList.of(photos, photos.validation, plan)
-        data = self._training_data()
-        self.rows = data.rows  # views that are learnt from
-        self._training = HeadTraining(self.parts.head, data)
+        self.training_maps, self.data = self._training_data()
+        self._training = HeadTraining(self.parts.head, self.data)
         plain = self._judged.pictures(photos, plan.sides, work.folder / "judged.npy")
-        self._validation = self._maps(Pictures(plain, [[views.View()] * len(plain)], plan.sides), "validation")
+        self.validation = self._maps(Pictures(plain, [[views.View()] * len(plain)], plan.sides), "validation")
 
     def trial(self, course: Course) -> Trained:
         """Train the head anew, and judge it on the validation photos."""
-        losses = self._training.run(course)
-        raw = self.candidates()
+        return self.judged(self._training.run(course), self.candidates(self.parts.head, self.validation))
+
+    def judged(self, losses: tuple[float, ...], raw: tuple[Detections, ...]) -> Trained:
+        """Search the point that suits these candidates best, of the head as it is now."""
         truth = [self.photos.labels[row].boxes for row in self.photos.validation.tolist()]
         point = searched(raw, truth, bool(self.plan.tiling.side))
         return Trained(tuple(np.array(one) for one in self.parts.head.get_weights()), losses, raw, point)
 
-    def candidates(self) -> tuple[Detections, ...]:
-        """Return the candidates of each validation photo by the head as it is now."""
+    def candidates(self, model: keras.Model, maps: Maps) -> tuple[Detections, ...]:
+        """Return the candidates of each validation photo by a model that gives logits and distances for these maps."""
         found: dict[int, list[Detections]] = {row: [] for row in self.photos.validation.tolist()}
         rows = np.arange(len(self._judged.frames), dtype=np.int64)
         for start in range(0, len(rows), BATCH):
             some = rows[start : start + BATCH]
             # Padded to one length: one graph suffices.
-            logits, distances = self.parts.head.predict_on_batch(self._validation.batch(np.resize(some, BATCH)))
+            logits, distances = model.predict_on_batch(maps.batch(np.resize(some, BATCH)))
             scores = 1 / (1 + np.exp(-np.asarray(logits, np.float32)))
             for index, row in enumerate(some.tolist()):
                 photo = int(self._judged.photos[row])
@@ -154,7 +155,7 @@ class Session:
         whole = {"plan": facts, "seed": self.work.seed, "photos": self.photos.sha256, "rows": rows, "of": of}
         return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
 
-    def _training_data(self) -> TrainingData:
+    def _training_data(self) -> tuple[MapCache, TrainingData]:
         photos, plan = self.photos, self.plan
         listed = FrameList.of(photos, photos.train, plan)
         cell = STRIDES[-1]
@@ -174,7 +175,7 @@ class Session:
             view, frame = divmod(row, len(labels))
             return targets.of(viewer.labels(labels[frame], drawn[view][frame]))
 
-        return TrainingData(maps, of, plan.views * len(labels), photos.classes, self.work.seed)
+        return maps, TrainingData(maps, of, plan.views * len(labels), photos.classes, self.work.seed)
 
     def _maps(self, pictures: Pictures, name: str) -> MapCache:
         backbone, work = self.parts.backbone, self.work

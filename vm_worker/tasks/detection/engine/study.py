@@ -109,7 +109,7 @@ class DetectionStudy:
         """Return the recipe, or the same with fewer epochs, that fits the time left; None where none does."""
         if self._pace is None or self.key(design) in begun:
             return design
-        epoch = self._pace * design.steps(self.session.rows)
+        epoch = self._pace * design.steps(self.session.data.rows)
         possible = int(self.session.work.budget.remaining() / (SLACK * epoch))
         least = min(design.epochs, self._epochs()[0])
         return replace(design, epochs=min(design.epochs, possible)) if possible >= least else None
@@ -130,7 +130,7 @@ class DetectionStudy:
 
     def record(self, kind: str, design: Recipe, result: JsonObject) -> Outcome:
         """Enter the trial's row, and return how wrong its counts are, against those of finding nothing."""
-        steps = design.steps(self.session.rows)
+        steps = design.steps(self.session.data.rows)
         row = TrialFacts(len(self.rows) + 1, kind, design.epochs, steps, design.rate, None)
         if "point" not in result:
             self.rows.append(replace(row, note=str(result.get("note", "the time ended first"))))
@@ -204,4 +204,4 @@ def of_best(study: DetectionStudy) -> tuple[Recipe, Trained]:
         weights = tuple(file[f"v{index}"] for index in range(len(file.files) - 1))
         losses = tuple(float(one) for one in file["losses"])
     session.parts.head.set_weights(weights)
-    return recipe, Trained(weights, losses, session.candidates(), point)
+    return recipe, Trained(weights, losses, session.candidates(session.parts.head, session.validation), point)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import keras
 import numpy as np
@@ -19,7 +19,6 @@ from vm_worker.learn.atomic_files import replacing
 from vm_worker.learn.budget import Budget
 from vm_worker.tasks.detection.boxes import Indices
 from vm_worker.tasks.detection.engine.losses import loss
-from vm_worker.tasks.detection.engine.map_cache import MapCache
 
 BATCH = 8
 WARM_UP = 0.05  # share of all steps in which the rate rises
@@ -40,11 +39,19 @@ class Recipe(AsJson):
         return max(1, round(rows * self.share / BATCH))
 
 
+class Maps(Protocol):
+    """The port to the inputs of the network that is trained."""
+
+    def batch(self, rows: Indices) -> list[Floats]:
+        """Return the inputs of these rows (m,), an array (m, ...) for each."""
+        ...
+
+
 @dataclass(frozen=True, eq=False)
 class TrainingData:
-    """The views that a head learns from."""
+    """The views that a network learns from."""
 
-    maps: MapCache
+    maps: Maps
     targets: Callable[[int], Floats]  # of a row: (points, 6)
     rows: int
     classes: int
@@ -72,7 +79,7 @@ class Course:
 
 
 class HeadTraining:
-    """The training of a head on some views. Courses may follow each other; each begins with the same weights."""
+    """The training of a head, or a head and what is below it. Courses may follow each other, from the same weights."""
 
     def __init__(self, head: keras.Model, data: TrainingData) -> None:
         self._data = data
