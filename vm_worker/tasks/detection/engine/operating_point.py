@@ -1,7 +1,8 @@
 """Search the threshold and the suppression's overlap on stored candidates of validation photos, without training.
 
-The fitness is the paper's (Sobolevskii 2020): 1 / RMSE of the count. Few photos cannot tell two thresholds apart by
-counts alone, where false and missed objects cancel each other: so only points whose F1 is near the best compete.
+The point of the best F1 is taken, and of points with the same F1 the one whose counts are right. Counts alone, by which
+Sobolevskii (2020) compares trainings (fitness 1 / RMSE), choose a threshold badly on a few photos: false and missed
+objects cancel each other there, but not on other photos.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from vm_worker.tasks.detection.engine.tiling import INSIDE
 OVERLAPS = (0.3, 0.4, 0.5, 0.6, 0.7)
 USUAL = 0.5  # the overlap that is taken where several do as well
 THRESHOLDS = np.round(np.arange(0.06, 0.96, 0.02), 2)
-NEAR = 0.015  # a point competes where its F1 is at most so much below the best
+NEAR = 0.001  # of F1: points that differ by less are equal
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class OperatingPoint(AsJson):
 
 
 def searched(raw: Sequence[Detections], truth: Sequence[Boxes], tiled: bool) -> OperatingPoint:
-    """Return the best point: the least RMSE among those of a good F1. One entry a photo, at least one photo.
+    """Return the point of the best F1, and of equal ones that of the least RMSE. One entry a photo, at least one.
 
     `raw` are candidates with their doubles. Of thresholds that do equally well the middle one is taken.
     """
