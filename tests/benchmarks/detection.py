@@ -33,7 +33,8 @@ from vm_worker.learn.networks.weights import WeightFile, find
 from vm_worker.tasks.detection.boxes import Boxes, LabelledPhoto
 from vm_worker.tasks.detection.engine import engine, network
 from vm_worker.tasks.detection.engine.detect import candidates, merged
-from vm_worker.tasks.detection.engine.plan import Effort, planned
+from vm_worker.tasks.detection.engine.effort import Effort
+from vm_worker.tasks.detection.engine.plan import planned
 from vm_worker.tasks.detection.engine.scores import DetectionScores, Judged, score
 from vm_worker.tasks.detection.engine.session import Photos, Workplace
 from vm_worker.tasks.detection.labels import BoxLabels

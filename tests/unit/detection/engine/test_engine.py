@@ -18,8 +18,9 @@ from vm_worker.learn.features.activations import OutOfTime
 from vm_worker.search.trial_runner import Committed
 from vm_worker.tasks.detection.engine import engine, session
 from vm_worker.tasks.detection.engine.detect import candidates, detect
+from vm_worker.tasks.detection.engine.effort import Effort
 from vm_worker.tasks.detection.engine.engine import TrainedDetector
-from vm_worker.tasks.detection.engine.plan import Effort, EnginePlan, planned
+from vm_worker.tasks.detection.engine.plan import EnginePlan, planned
 from vm_worker.tasks.detection.engine.search import Searched, SearchRequest, search
 from vm_worker.tasks.detection.engine.session import Photos, Progress, Workplace
 from vm_worker.tasks.detection.engine.sides import Sides

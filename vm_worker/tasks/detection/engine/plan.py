@@ -11,31 +11,20 @@ import numpy as np
 from vm_worker.as_json import AsJson
 from vm_worker.tasks.detection.boxes import Floats, LabelledPhoto, area
 from vm_worker.tasks.detection.engine.detect import Settings
+from vm_worker.tasks.detection.engine.effort import Effort
 from vm_worker.tasks.detection.engine.levels import Borders, borders
 from vm_worker.tasks.detection.engine.sides import STRIDES, Sides
 from vm_worker.tasks.detection.engine.tiling import Tiling, tiling
 from vm_worker.tasks.detection.engine.training import BATCH, Recipe
 
-INPUTS = (320, 448, 640)  # pixels of the input's longer side
 SEEN = 26.0  # input pixels that the median object should have at least: smaller ones are often missed
 TILED = 40.0  # input pixels of the median object where photos are divided
 VIEWS = (2, 12)  # of a frame, at least and at most
-ROWS = 840  # views of all frames that are aimed at
-STEPS = 1050  # of a whole training
 EPOCHS = (4, 60)
 RATE = 2e-3
 EDGE = 0.002  # share of a photo's longer side within which a box ends at the photo's edge
 CUT_SHARE = 0.3  # of the cut objects that are expected: with fewer boxes at the edge they are taken not to be labelled
 CUT_LEAST = 20.0  # expected cut objects from which that is judged
-
-
-@dataclass(frozen=True)
-class Effort:
-    """How much work a training may be."""
-
-    steps: int = STEPS
-    rows: int = ROWS  # views that are cached
-    inputs: tuple[int, ...] = INPUTS  # that may be chosen from
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from vm_worker.tasks.detection.engine.frames import Frame
 TOUCHING = 0.01  # share of a tile's side within which a box touches its border
 OVERLAP = 1.3  # times the size of a large object: sizes are square roots of areas, and objects are longer than wide
 LARGEST = 0.75  # share of a photo's longer side that a tile may have
+ENLARGED = 1.5  # times that a tile is enlarged at most: there is nothing more to see
 INSIDE = 0.8  # share of the smaller of two boxes of different tiles in the other from which they are one object
 
 
@@ -80,5 +81,5 @@ def tiling(sizes: Floats, sides: Sequence[tuple[int, int]], input_side: int, wan
     longest = float(np.median([max(one) for one in sides]))
     side = round(float(np.median(sizes)) * input_side / wanted)
     overlap = math.ceil(float(np.percentile(sizes, 95)) * OVERLAP)
-    side = max(side, 3 * overlap)
+    side = max(side, 3 * overlap, round(input_side / ENLARGED))
     return Tiling(side, overlap) if side < longest * LARGEST else Tiling()
