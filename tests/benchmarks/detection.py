@@ -36,7 +36,7 @@ from vm_worker.tasks.detection.engine.detect import candidates, merged
 from vm_worker.tasks.detection.engine.effort import Effort
 from vm_worker.tasks.detection.engine.plan import planned
 from vm_worker.tasks.detection.engine.scores import DetectionScores, Judged, score
-from vm_worker.tasks.detection.engine.session import Photos, Workplace
+from vm_worker.tasks.detection.engine.training.session import Photos, Workplace
 from vm_worker.tasks.detection.labels import BoxLabels
 
 KEY = "efficientnet_lite0"

@@ -11,7 +11,7 @@ from vm_worker.tasks.detection.engine.frames import FrameLabels
 from vm_worker.tasks.detection.engine.levels import Borders, borders
 from vm_worker.tasks.detection.engine.operating_point import searched
 from vm_worker.tasks.detection.engine.sides import Sides, points
-from vm_worker.tasks.detection.engine.targets import FIRST_SIDE, WEIGHT, Targets
+from vm_worker.tasks.detection.engine.training.targets import FIRST_SIDE, WEIGHT, Targets
 
 SIDES = Sides(96, 128)
 NO_PLACES = np.zeros((0, 4), np.float32)

@@ -16,16 +16,17 @@ from tests.unit.detection.engine.toys import squares
 from vm_worker.learn.budget import Budget
 from vm_worker.learn.features.activations import OutOfTime
 from vm_worker.search.trial_runner import Committed
-from vm_worker.tasks.detection.engine import engine, session
+from vm_worker.tasks.detection.engine import engine
 from vm_worker.tasks.detection.engine.detect import candidates, detect
 from vm_worker.tasks.detection.engine.effort import Effort
 from vm_worker.tasks.detection.engine.engine import TrainedDetector
 from vm_worker.tasks.detection.engine.plan import EnginePlan, planned
-from vm_worker.tasks.detection.engine.search import Searched, SearchRequest, search
-from vm_worker.tasks.detection.engine.session import Photos, Progress, Workplace
 from vm_worker.tasks.detection.engine.sides import Sides
-from vm_worker.tasks.detection.engine.training import Recipe
-from vm_worker.tasks.detection.engine.tuning import TuningPlan
+from vm_worker.tasks.detection.engine.training import session
+from vm_worker.tasks.detection.engine.training.course import Recipe
+from vm_worker.tasks.detection.engine.training.search import Searched, SearchRequest, search
+from vm_worker.tasks.detection.engine.training.session import Photos, Progress, Workplace
+from vm_worker.tasks.detection.engine.training.tuning import TuningPlan
 
 
 @pytest.fixture(autouse=True)

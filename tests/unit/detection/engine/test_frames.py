@@ -12,7 +12,7 @@ from vm_worker.tasks.detection.engine.detect import Settings, detect
 from vm_worker.tasks.detection.engine.frames import Frame, into_photo, labelled, picture
 from vm_worker.tasks.detection.engine.sides import Sides, points
 from vm_worker.tasks.detection.engine.tiling import Tiling, joined
-from vm_worker.tasks.detection.engine.views import View, Viewer, drawn, seen
+from vm_worker.tasks.detection.engine.training.views import View, Viewer, drawn, seen
 
 PHOTO = Frame(0, 0, 200, 100)
 
@@ -133,7 +133,7 @@ def test_an_object_in_two_tiles_is_counted_once() -> None:
 
     photo = np.full((200, 400, 3), 110, np.uint8)
     photo[80:120, 150:200] = COLOURS[0]
-    settings = Settings(96, 96, (8,), Tiling(200, 70))
+    settings = Settings(96, 96, Tiling(200, 70), strides=(8,))
     found = detect(predict, photo, settings)
     assert len(found) == 1
     assert found.xyxy[0].tolist() == pytest.approx([150, 80, 200, 120], abs=4)

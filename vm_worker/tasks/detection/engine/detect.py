@@ -30,9 +30,9 @@ class Settings(AsJson):
 
     height: int  # pixels of the network's input
     width: int
-    strides: tuple[int, ...] = STRIDES  # input pixels a cell, of the levels that give boxes
     tiling: Tiling = field(default_factory=Tiling)
     decoding: Decoding = field(default_factory=Decoding)
+    strides: tuple[int, ...] = STRIDES  # input pixels a cell, of the levels that give boxes
 
     @property
     def sides(self) -> Sides:

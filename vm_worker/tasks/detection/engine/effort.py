@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vm_worker.tasks.detection.engine.map_cache import BATCH
 from vm_worker.tasks.detection.engine.network import Base
 from vm_worker.tasks.detection.engine.sides import Sides
+from vm_worker.tasks.detection.engine.training.map_cache import BATCH
 
 INPUTS = (320, 448, 640)  # pixels of the input's longer side
 ROWS = 840  # views of all frames that are aimed at

@@ -11,22 +11,21 @@ from dataclasses import dataclass
 import keras
 
 from vm_worker.tasks.detection.boxes import Detections
-from vm_worker.tasks.detection.engine import frozen
 from vm_worker.tasks.detection.engine.detect import Predict, Settings, merged
 from vm_worker.tasks.detection.engine.operating_point import OperatingPoint
 from vm_worker.tasks.detection.engine.plan import EnginePlan
 from vm_worker.tasks.detection.engine.scores import DetectionScores, Judged, score
-from vm_worker.tasks.detection.engine.session import (
-    JUDGING,
-    TRAINING,
-    Photos,
-    Progress,
-    Session,
-    Trained,
-    Workplace,
-)
-from vm_worker.tasks.detection.engine.training import Course, Epoch
-from vm_worker.tasks.detection.engine.tuning import TuningPlan, tuned
+from vm_worker.tasks.detection.engine.training import frozen
+from vm_worker.tasks.detection.engine.training.course import Course, Epoch
+from vm_worker.tasks.detection.engine.training.session import JUDGING as JUDGING
+from vm_worker.tasks.detection.engine.training.session import PREPARING as PREPARING
+from vm_worker.tasks.detection.engine.training.session import TRAINING as TRAINING
+from vm_worker.tasks.detection.engine.training.session import TUNING as TUNING
+from vm_worker.tasks.detection.engine.training.session import Photos as Photos
+from vm_worker.tasks.detection.engine.training.session import Progress as Progress
+from vm_worker.tasks.detection.engine.training.session import Session, Trained
+from vm_worker.tasks.detection.engine.training.session import Workplace as Workplace
+from vm_worker.tasks.detection.engine.training.tuning import TuningPlan, tuned
 
 
 @dataclass(frozen=True, eq=False)

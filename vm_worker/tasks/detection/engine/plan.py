@@ -11,11 +11,11 @@ import numpy as np
 from vm_worker.as_json import AsJson
 from vm_worker.tasks.detection.boxes import Floats, LabelledPhoto, area
 from vm_worker.tasks.detection.engine.detect import Settings
-from vm_worker.tasks.detection.engine.effort import Effort
+from vm_worker.tasks.detection.engine.effort import Effort as Effort
 from vm_worker.tasks.detection.engine.levels import Borders, borders
 from vm_worker.tasks.detection.engine.sides import STRIDES, Sides
 from vm_worker.tasks.detection.engine.tiling import Tiling, tiling
-from vm_worker.tasks.detection.engine.training import BATCH, Recipe
+from vm_worker.tasks.detection.engine.training.course import BATCH, Recipe
 
 SEEN = 26.0  # input pixels that the median object should have at least: smaller ones are often missed
 TILED = 40.0  # input pixels of the median object where photos are divided
@@ -44,7 +44,7 @@ class EnginePlan(AsJson):
     @property
     def settings(self) -> Settings:
         """The settings before a threshold was searched."""
-        return Settings(self.height, self.width, self.borders.strides, self.tiling)
+        return Settings(self.height, self.width, self.tiling, strides=self.borders.strides)
 
     @property
     def sides(self) -> Sides:

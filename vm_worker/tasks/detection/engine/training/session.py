@@ -19,16 +19,17 @@ from vm_worker.intake.arrays import Pixels
 from vm_worker.intake.memory_maps import created, give_back
 from vm_worker.learn.budget import Budget
 from vm_worker.tasks.detection.boxes import Detections, Floats, Indices, LabelledPhoto
-from vm_worker.tasks.detection.engine import frozen, map_cache, network, views
+from vm_worker.tasks.detection.engine import network
 from vm_worker.tasks.detection.engine.detect import part_of_photo
 from vm_worker.tasks.detection.engine.frames import Frame, labelled, picture
-from vm_worker.tasks.detection.engine.map_cache import BATCH, Filling, MapCache, Pictures
 from vm_worker.tasks.detection.engine.operating_point import OperatingPoint, searched
 from vm_worker.tasks.detection.engine.plan import EnginePlan
 from vm_worker.tasks.detection.engine.sides import STRIDES, Sides
-from vm_worker.tasks.detection.engine.targets import Targets
 from vm_worker.tasks.detection.engine.tiling import joined
-from vm_worker.tasks.detection.engine.training import Course, Epoch, HeadTraining, Maps, TrainingData
+from vm_worker.tasks.detection.engine.training import frozen, map_cache, views
+from vm_worker.tasks.detection.engine.training.course import Course, Epoch, HeadTraining, Maps, TrainingData
+from vm_worker.tasks.detection.engine.training.map_cache import BATCH, Filling, MapCache, Pictures
+from vm_worker.tasks.detection.engine.training.targets import Targets
 
 STORED = 1.25  # times the input's sides: pictures are kept so large, for views that enlarge
 SAMPLE = 4  # pictures on which engines are compared

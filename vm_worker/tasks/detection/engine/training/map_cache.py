@@ -22,7 +22,7 @@ from vm_worker.learn.budget import Budget
 from vm_worker.learn.features.activations import HALF_MAX, OutOfTime
 from vm_worker.tasks.detection.boxes import Indices
 from vm_worker.tasks.detection.engine.sides import Sides
-from vm_worker.tasks.detection.engine.views import View, seen
+from vm_worker.tasks.detection.engine.training.views import View, seen
 
 BATCH = 8  # pictures that go through the network at a time
 VALUES, STATE = "maps.npy", "maps.json"

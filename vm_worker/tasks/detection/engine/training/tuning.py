@@ -13,10 +13,10 @@ from vm_worker.learn.networks.fold_batchnorm import folded
 from vm_worker.learn.networks.precision import product_dtype
 from vm_worker.tasks.detection.boxes import Boxes, Detections
 from vm_worker.tasks.detection.engine.detect import merged
-from vm_worker.tasks.detection.engine.map_cache import FinestMaps
 from vm_worker.tasks.detection.engine.precision import precisions
-from vm_worker.tasks.detection.engine.session import TUNING, Progress, Session, Trained
-from vm_worker.tasks.detection.engine.training import BATCH, Course, Epoch, HeadTraining, Recipe
+from vm_worker.tasks.detection.engine.training.course import BATCH, Course, Epoch, HeadTraining, Recipe
+from vm_worker.tasks.detection.engine.training.map_cache import FinestMaps
+from vm_worker.tasks.detection.engine.training.session import TUNING, Progress, Session, Trained
 
 COST = 4.5  # steps of the head alone that a step of tuning takes as long as
 

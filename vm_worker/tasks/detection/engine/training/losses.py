@@ -11,7 +11,7 @@ from typing import Any
 
 from keras import ops
 
-from vm_worker.tasks.detection.engine.targets import FIRST_SIDE, WEIGHT
+from vm_worker.tasks.detection.engine.training.targets import FIRST_SIDE, WEIGHT
 
 BOX_WEIGHT = 2.0  # of the boxes' loss against the classes', as in the paper
 EPSILON = 1e-6

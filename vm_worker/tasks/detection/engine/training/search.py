@@ -9,9 +9,9 @@ from vm_worker.search.loop import EndPolicy, SearchLoop
 from vm_worker.search.trial_runner import Committed, TrialRunner
 from vm_worker.tasks.detection.engine.engine import TrainedDetector, finished
 from vm_worker.tasks.detection.engine.plan import EnginePlan
-from vm_worker.tasks.detection.engine.session import Photos, Session, Workplace
-from vm_worker.tasks.detection.engine.study import DetectionStudy, SessionExecutor, TrialFacts, of_best
-from vm_worker.tasks.detection.engine.training import Recipe
+from vm_worker.tasks.detection.engine.training.course import Recipe
+from vm_worker.tasks.detection.engine.training.session import Photos, Session, Workplace
+from vm_worker.tasks.detection.engine.training.study import DetectionStudy, SessionExecutor, TrialFacts, of_best
 
 
 @dataclass(frozen=True)

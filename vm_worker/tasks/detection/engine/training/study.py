@@ -26,8 +26,8 @@ from vm_worker.search.searcher import Outcome
 from vm_worker.search.space import Choice, Point, Range, Space
 from vm_worker.search.study import TrialRun
 from vm_worker.tasks.detection.engine.operating_point import OperatingPoint
-from vm_worker.tasks.detection.engine.session import TRAINING, Progress, Session, Trained
-from vm_worker.tasks.detection.engine.training import Course, Epoch, Recipe
+from vm_worker.tasks.detection.engine.training.course import Course, Epoch, Recipe
+from vm_worker.tasks.detection.engine.training.session import TRAINING, Progress, Session, Trained
 
 EPOCHS = (0.4, 0.7, 1.0, 1.4)  # times the epochs of the plan
 SHARES = (0.5, 0.75, 1.0)  # of the views in an epoch

@@ -13,7 +13,7 @@ from vm_worker.learn.arrays import Floats
 from vm_worker.learn.features import openvino
 from vm_worker.learn.features.engines import POLICY, cosines
 from vm_worker.tasks.detection.engine.detect import BATCH, Predict
-from vm_worker.tasks.detection.engine.map_cache import Run
+from vm_worker.tasks.detection.engine.training.map_cache import Run
 
 WORTH = 150  # pictures from which converting the network is worth its time
 

@@ -18,7 +18,7 @@ from vm_worker.learn.arrays import Floats
 from vm_worker.learn.atomic_files import replacing
 from vm_worker.learn.budget import Budget
 from vm_worker.tasks.detection.boxes import Indices
-from vm_worker.tasks.detection.engine.losses import loss
+from vm_worker.tasks.detection.engine.training.losses import loss
 
 BATCH = 8
 WARM_UP = 0.05  # share of all steps in which the rate rises
