@@ -21,7 +21,7 @@ def test_targets_decode_to_the_boxes_that_they_were_made_of() -> None:
     truth = boxes((10, 12, 40, 50), (60, 8, 124, 90), (100, 2, 103, 4), classes=(0, 2, 1))
     targets = Targets(SIDES, Borders(40.0, 90.0)).of(FrameLabels(truth, NO_PLACES))
     scores = (targets[:, :1] == np.arange(3)).astype(np.float32)
-    found = suppressed(decoded((scores, targets[:, FIRST_SIDE:]), SIDES, (8, 16, 32), 0.5), 0.5)
+    found = suppressed(decoded(scores, targets[:, FIRST_SIDE:], SIDES, 0.5), 0.5)
     order = np.argsort(found.classes)
     np.testing.assert_array_equal(found.classes[order], [0, 1, 2])
     np.testing.assert_allclose(found.xyxy[order][0], truth.xyxy[0], atol=1e-4)

@@ -12,7 +12,7 @@ import numpy as np
 
 from vm_worker.as_json import AsJson
 from vm_worker.tasks.detection.boxes import Detections, Floats, Indices, containment, iou, no_detections
-from vm_worker.tasks.detection.engine.sides import Sides, points
+from vm_worker.tasks.detection.engine.sides import STRIDES, Sides, points
 
 MOST = 3000  # boxes of a picture that suppression looks at, the most certain ones
 
@@ -26,13 +26,14 @@ class Decoding(AsJson):
     least: float = 0.05  # score below which boxes are not decoded at all
 
 
-def decoded(outputs: tuple[Floats, Floats], sides: Sides, strides: Sequence[int], least: float) -> Detections:
+def decoded(
+    scores: Floats, distances: Floats, sides: Sides, least: float, strides: Sequence[int] = STRIDES
+) -> Detections:
     """Return the boxes of one picture whose score is at least `least`, in its pixels, the most certain first.
 
-    `outputs` are scores (points, classes) and distances (points, 4) in cells of these strides. A point gives one box
-    for its most certain class.
+    `scores` is (points, classes), `distances` (points, 4) in cells of these strides. A point gives one box for its most
+    certain class.
     """
-    scores, distances = outputs
     best = scores.max(axis=1)
     rows = np.flatnonzero(best >= least)
     rows = rows[np.argsort(-best[rows], kind="stable")][:MOST]

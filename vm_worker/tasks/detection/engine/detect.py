@@ -79,7 +79,7 @@ def part_of_photo(
     outputs: tuple[Floats, Floats], frame: Frame, photo: tuple[int, int], settings: Settings
 ) -> Detections:
     """Return the boxes of one frame in pixels of its photo (width, height); `outputs` are its scores and distances."""
-    found = decoded(outputs, settings.sides, settings.strides, settings.decoding.least)
+    found = decoded(*outputs, settings.sides, settings.decoding.least, settings.strides)
     return settings.tiling.kept(into_photo(found, frame, settings.sides), frame, *photo)
 
 

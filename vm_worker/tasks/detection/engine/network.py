@@ -45,7 +45,7 @@ def pretrained(weight: WeightFile) -> Base:
     return lambda sides: build.extractor(weight.key, weight, (sides.height, sides.width))
 
 
-def detector(base: Base, sides: Sides, strides: Sequence[int], classes: int) -> Detector:
+def detector(base: Base, sides: Sides, classes: int, strides: Sequence[int] = STRIDES) -> Detector:
     """Build a detector with the levels of these strides. Its points are in the order of levels, rows, columns.
 
     Raises ValueError for a network without maps of the three strides.

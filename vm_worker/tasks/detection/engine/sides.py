@@ -24,7 +24,7 @@ class Sides:
         return tuple((self.height // stride, self.width // stride) for stride in strides)
 
 
-def points(sides: Sides, levels: Sequence[int]) -> tuple[Floats, Floats]:
+def points(sides: Sides, levels: Sequence[int] = STRIDES) -> tuple[Floats, Floats]:
     """Return the centres (n, 2) of all cells, x and y in pixels, and their strides (n,).
 
     `levels` are the strides of the levels. The points are in the order of a detector's outputs: levels, rows, columns.

@@ -112,7 +112,7 @@ class Session:
         keras.utils.set_random_seed(work.seed)
         work.folder.mkdir(parents=True, exist_ok=True)
         self.photos, self.plan, self.work = photos, plan, work
-        self.parts = network.detector(work.base, plan.sides, plan.borders.strides, photos.classes)
+        self.parts = network.detector(work.base, plan.sides, photos.classes, plan.borders.strides)
         self._run: map_cache.Run | None = None
         self._judged = FrameList.of(photos, photos.validation, plan)
         self.training_maps, self.data = self._training_data()
