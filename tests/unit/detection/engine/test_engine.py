@@ -13,9 +13,11 @@ import tensorflow
 
 from jobs.json_values import JsonObject
 from tests.unit.detection.engine.toys import squares
+from vm_worker.intake.arrays import Pixels
 from vm_worker.learn.budget import Budget
 from vm_worker.learn.features.activations import OutOfTime
 from vm_worker.search.trial_runner import Committed
+from vm_worker.tasks.detection.boxes import Floats
 from vm_worker.tasks.detection.engine import engine
 from vm_worker.tasks.detection.engine.detect import candidates, detect
 from vm_worker.tasks.detection.engine.effort import Effort
@@ -24,9 +26,11 @@ from vm_worker.tasks.detection.engine.plan import EnginePlan, planned
 from vm_worker.tasks.detection.engine.sides import Sides
 from vm_worker.tasks.detection.engine.training import session
 from vm_worker.tasks.detection.engine.training.course import Recipe
+from vm_worker.tasks.detection.engine.training.map_cache import LEAST, Filling, Pictures, fill
 from vm_worker.tasks.detection.engine.training.search import Searched, SearchRequest, search
 from vm_worker.tasks.detection.engine.training.session import Photos, Progress, Workplace
 from vm_worker.tasks.detection.engine.training.tuning import TuningPlan
+from vm_worker.tasks.detection.engine.training.views import View
 
 
 @pytest.fixture(autouse=True)
@@ -77,6 +81,32 @@ def test_a_detector_is_trained_and_a_killed_run_goes_on(tmp_path: Path) -> None:
     assert same.losses == trained.losses
     for one, other in zip(trained.raw, same.raw, strict=True):
         np.testing.assert_allclose(one.xyxy, other.xyxy, atol=1e-3)
+
+
+def test_a_killed_filling_goes_on_and_a_slow_one_is_cut_short(tmp_path: Path) -> None:
+    frames = np.random.default_rng(0).integers(0, 255, (16, 32, 32, 3)).astype(np.uint8)
+    pictures = Pictures(frames, [[View()] * 16] * 4, Sides(32, 32))
+    done: list[int] = []
+
+    def run(pixels: Pixels) -> Floats:
+        done.append(len(pixels))
+        return pixels[:, :1, :2, 0].reshape(-1, 2).astype(np.float32)
+
+    def killed(part: float) -> None:
+        if part == 0.5:
+            raise KeyboardInterrupt
+
+    filling = Filling(tmp_path, "digest", Budget.of(600), killed)
+    with pytest.raises(KeyboardInterrupt):
+        fill(run, pictures, ((1, 2, 1),), filling)
+    cache = fill(run, pictures, ((1, 2, 1),), replace(filling, tell=lambda part: None))
+    assert sum(done) == len(pictures) == cache.rows  # nothing twice
+    (maps,) = cache.batch(np.array([17, 2]))
+    assert maps[:, 0, :, 0].tolist() == [frames[1, 0, :2, 0].tolist(), frames[2, 0, :2, 0].tolist()]
+    other = replace(filling, digest="of another job", tell=lambda part: None, soft=Budget.of(0))
+    assert fill(run, pictures, ((1, 2, 1),), other).rows == LEAST
+    with pytest.raises(OutOfTime):
+        fill(run, pictures, ((1, 2, 1),), replace(other, digest="a third", budget=Budget.of(0)))
 
 
 def test_too_little_time_is_told(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ It needs no Keras: any function from pictures to outputs will do, so that servic
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -81,10 +81,3 @@ def part_of_photo(
     """Return the boxes of one frame in pixels of its photo (width, height); `outputs` are its scores and distances."""
     found = decoded(*outputs, settings.sides, settings.decoding.least, settings.strides)
     return settings.tiling.kept(into_photo(found, frame, settings.sides), frame, *photo)
-
-
-def all_candidates(
-    predict: Predict, decode: Callable[[int], Pixels], photos: Sequence[int], settings: Settings
-) -> list[Detections]:
-    """Return the candidates of several photos, by their numbers."""
-    return [candidates(predict, decode(photo), settings) for photo in photos]

@@ -25,6 +25,7 @@ from vm_worker.tasks.detection.engine.sides import Sides
 from vm_worker.tasks.detection.engine.training.views import View, seen
 
 BATCH = 8  # pictures that go through the network at a time
+LEAST = 48  # rows that a training needs
 VALUES, STATE = "maps.npy", "maps.json"
 
 Run = Callable[[Pixels], Floats]  # (m, height, width, 3) uint8, m at most BATCH -> (m, numbers), all maps flattened
@@ -35,8 +36,9 @@ Shapes = tuple[tuple[int, ...], ...]  # of the maps of one picture
 class MapCache:
     """The maps of the first pictures, in rows [view * frames + frame]."""
 
-    values: NDArray[np.float16]  # (rows, numbers)
+    values: NDArray[np.float16]  # (n, numbers)
     shapes: Shapes
+    rows: int  # the first ones, which are computed
 
     def batch(self, rows: Indices) -> list[Floats]:
         """Return the maps of these rows (m,): one array (m, h, w, c) float32 a level."""
@@ -90,15 +92,21 @@ class Filling:
     digest: str  # of all that the maps depend on: maps of another digest are thrown away
     budget: Budget
     tell: Callable[[float], None]  # part done, 0..1
+    soft: Budget | None = None  # the end of this one leaves the other rows out, if LEAST are done; None: all are needed
 
 
 def fill(run: Run, pictures: Pictures, shapes: Shapes, filling: Filling) -> MapCache:
-    """Compute the maps that the folder does not hold yet. Raises OutOfTime, and OSError for a full disk."""
+    """Compute the maps that the folder does not hold yet.
+
+    Raises OutOfTime where the budget ends before all that is needed is done, and OSError for a full disk.
+    """
     filling.folder.mkdir(parents=True, exist_ok=True)
     numbers = sum(int(np.prod(shape)) for shape in shapes)
     values, done = _begun(filling, (len(pictures), numbers))
     starts = range(done, len(pictures), BATCH)
     for start, pixels in zip(starts, _ahead(pictures, starts), strict=True):
+        if filling.soft and filling.soft.over() and start >= LEAST:
+            return MapCache(values, shapes, start)
         if filling.budget.over():
             raise OutOfTime
         maps = run(pixels)
@@ -106,7 +114,7 @@ def fill(run: Run, pictures: Pictures, shapes: Shapes, filling: Filling) -> MapC
         give_back(values)
         _note(filling, start + len(maps))
         filling.tell((start + len(maps)) / len(pictures))
-    return MapCache(values, shapes)
+    return MapCache(values, shapes, len(pictures))
 
 
 def _begun(filling: Filling, shape: tuple[int, int]) -> tuple[NDArray[np.float16], int]:

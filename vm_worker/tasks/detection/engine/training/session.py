@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import keras
@@ -32,6 +32,8 @@ from vm_worker.tasks.detection.engine.training.map_cache import BATCH, Filling, 
 from vm_worker.tasks.detection.engine.training.targets import Targets
 
 STORED = 1.25  # times the input's sides: pictures are kept so large, for views that enlarge
+SOFT = 0.4  # share of the time after which no more maps are computed, but what there is is learnt from
+FLAT = 30.0  # logit behind which a probability is 0 or 1
 SAMPLE = 4  # pictures on which engines are compared
 PREPARING, TRAINING, TUNING, JUDGING = "preparing", "training", "tuning", "judging"
 
@@ -138,7 +140,7 @@ class Session:
             some = rows[start : start + BATCH]
             # Padded to one length: one graph suffices.
             logits, distances = model.predict_on_batch(maps.batch(np.resize(some, BATCH)))
-            scores = 1 / (1 + np.exp(-np.asarray(logits, np.float32)))
+            scores = 1 / (1 + np.exp(-np.clip(np.asarray(logits, np.float32), -FLAT, FLAT)))
             for index, row in enumerate(some.tolist()):
                 photo = int(self._judged.photos[row])
                 label = self.photos.labels[photo]
@@ -158,11 +160,13 @@ class Session:
 
     def _training_data(self) -> tuple[MapCache, TrainingData]:
         photos, plan = self.photos, self.plan
-        listed = FrameList.of(photos, photos.train, plan)
+        random = np.random.default_rng(self.work.seed)
+        # In any order: where the time is short, the first frames are a sample of all.
+        listed = FrameList.of(photos, random.permutation(photos.train), plan)
         cell = STRIDES[-1]
         sides = Sides(*(int(np.ceil(side * STORED / cell)) * cell for side in (plan.height, plan.width)))
         pictures = listed.pictures(photos, sides, self.work.folder / "frames.npy")
-        drawn = views.drawn(len(pictures), plan.views, plan.upright, np.random.default_rng(self.work.seed))
+        drawn = views.drawn(len(pictures), plan.views, plan.upright, random)
         maps = self._maps(Pictures(pictures, drawn, plan.sides), "training")
         # At the inner border of a tile cut objects are objects, whatever is labelled at a photo's edge.
         cut_ones = plan.cut_ones or bool(plan.tiling.side)
@@ -176,14 +180,15 @@ class Session:
             view, frame = divmod(row, len(labels))
             return targets.of(viewer.labels(labels[frame], drawn[view][frame]))
 
-        return maps, TrainingData(maps, of, plan.views * len(labels), photos.classes, self.work.seed)
+        return maps, TrainingData(maps, of, maps.rows, photos.classes, self.work.seed)
 
     def _maps(self, pictures: Pictures, name: str) -> MapCache:
         backbone, work = self.parts.backbone, self.work
         shapes = tuple(tuple(int(side) for side in one.shape[1:]) for one in backbone.outputs)
         if self._run is None:
             self._run = frozen.runner(backbone, pictures.batch(0)[:SAMPLE], len(pictures), work.folder)
-        tell = (lambda part: work.tell(Progress(PREPARING, part))) if name == "training" else (lambda part: None)
-        return map_cache.fill(
-            self._run, pictures, shapes, Filling(work.folder / name, self.digest(name), work.budget, tell)
-        )
+        filling = Filling(work.folder / name, self.digest(name), work.budget, lambda part: None)
+        if name == "training":
+            soft = work.budget.share(SOFT)
+            filling = replace(filling, tell=lambda part: work.tell(Progress(PREPARING, part)), soft=soft)
+        return map_cache.fill(self._run, pictures, shapes, filling)

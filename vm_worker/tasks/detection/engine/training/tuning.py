@@ -35,7 +35,8 @@ class TuningPlan(AsJson):
 
     def rows(self, session: Session) -> int:
         """Return the views that are learnt from."""
-        return session.data.rows // session.plan.views * min(self.views, session.plan.views)
+        frames = -(-session.data.rows // session.plan.views)
+        return min(session.data.rows, frames * self.views)
 
 
 def tuned(session: Session, trained: Trained, plan: TuningPlan) -> Trained | None:
