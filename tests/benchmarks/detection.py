@@ -76,7 +76,7 @@ def test_blood_cells(weight: WeightFile, tmp_path: Path, seed: int) -> None:
     whole = _read("bccd.zip")
     order = np.random.default_rng(seed).permutation(len(whole.photos))
     tested = np.sort(order[: round(0.2 * len(order))])
-    found = _measured("blood cells", whole, tested, Run(weight, tmp_path, seed, Effort(steps=670, rows=768)))
+    found = _measured("blood cells", whole, tested, Run(weight, tmp_path, seed, Effort(steps=860, rows=768)))
     assert found.map50 >= 0.8
 
 
