@@ -37,6 +37,12 @@ def test_the_input_suits_the_objects(size: int, width: int, height: int, sides: 
     assert ((plan.height, plan.width), bool(plan.tiling.side)) == (sides, tiled)
 
 
+def test_the_input_is_square_where_some_photos_stand() -> None:
+    mixed = [*_photos(100), *_photos(100, 480, 640, count=4)]
+    assert planned("tiny", mixed).sides == Sides(320, 320)
+    assert planned("tiny", [*_photos(100), *_photos(100, 480, 640, count=1)]).sides == Sides(256, 320)
+
+
 def test_few_photos_are_seen_in_more_views_and_epochs() -> None:
     few, many = planned("tiny", _photos(100, count=10)), planned("tiny", _photos(100, count=2000))
     assert (few.views, many.views) == (12, 2)

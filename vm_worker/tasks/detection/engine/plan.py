@@ -18,6 +18,7 @@ from vm_worker.tasks.detection.engine.tiling import Tiling, tiling
 from vm_worker.tasks.detection.engine.training.course import BATCH, Recipe
 
 SEEN = 26.0  # input pixels that the median object should have at least: smaller ones are often missed
+MIXED = 0.1  # share of photos that lie where others stand, from which the input is square
 TILED = 40.0  # input pixels of the median object where photos are divided
 VIEWS = (2, 12)  # of a frame, at least and at most
 EPOCHS = (4, 60)
@@ -87,11 +88,13 @@ def _input(photos: Sequence[LabelledPhoto], sizes: Sequence[Floats], inputs: Seq
 
 
 def _fitting(photos: Sequence[LabelledPhoto], longer: int) -> Sides:
-    """Return sides of the photos' usual aspect, multiples of the coarsest cell."""
-    aspect = float(np.median([math.log(photo.width / photo.height) for photo in photos]))
-    shorter = longer * math.exp(-abs(aspect))
+    """Return sides of the photos' usual aspect, multiples of the coarsest cell; a square for photos of both kinds."""
+    aspects = np.log([photo.width / photo.height for photo in photos])
+    aspect = float(np.median(aspects))
+    if np.mean(aspects * aspect < 0) > MIXED:
+        return Sides(longer, longer)
     cell = STRIDES[-1]
-    shorter = max(cell * 3, cell * math.ceil(round(shorter / cell, 2)))
+    shorter = max(cell * 3, cell * math.ceil(round(longer * math.exp(-abs(aspect)) / cell, 2)))
     return Sides(shorter, longer) if aspect > 0 else Sides(longer, shorter)
 
 
