@@ -41,8 +41,8 @@ def runner(backbone: keras.Model, sample: Pixels, expected: int, folder: Path) -
 
 
 def padded(pixels: Pixels | Floats) -> Floats:
-    """Return at most BATCH pictures as float32, padded with zeros to BATCH: one graph suffices."""
-    batch = np.zeros((BATCH, *pixels.shape[1:]), np.float32)
+    """Return one picture as float32, or several padded with zeros to BATCH: two graphs suffice."""
+    batch = np.zeros((1 if len(pixels) == 1 else BATCH, *pixels.shape[1:]), np.float32)
     batch[: len(pixels)] = pixels
     return batch
 
