@@ -18,7 +18,7 @@ from jobs.job import Job, Stage, Status
 from jobs.options import CLASS_LEVELS, EXPORTS, OBJECTIVES, PHOTOS_A_MINUTE, SEARCHES, Options
 from jobs.part_words import FILLER_WORDS, OPPOSITES, PART_WORDS
 from jobs.settings import Settings
-from jobs.tasks import TASKS, live_tasks
+from jobs.tasks import TASKS
 
 REFRESH_SECONDS = 5  # seconds between two reloads in a browser that runs no scripts
 # Limits that the upload page checks before it sends anything.
@@ -78,7 +78,7 @@ def home(settings: Settings, origin: str, offered: Sequence[str]) -> flask.Respo
         "limits": settings.limits,
         "options": _options(settings, offered),
         "objectives": {name: OBJECTIVE_WORDS[name] for name in OBJECTIVES},
-        "tasks": [TASKS[name] for name in live_tasks()],
+        "tasks": TASKS.values(),
         "searches": SEARCHES,
         "search": Options().search,
         "candidates": offered,
@@ -155,7 +155,6 @@ def _config(settings: Settings) -> dict[str, object]:
         "advice": {
             code: PAGE_ADVICE.get(code, row.advice) for code, row in CODES.items() if row.where is Where.DATASET
         },
-        "tasks": live_tasks(),
         "photos_a_minute": PHOTOS_A_MINUTE,
     }
 
@@ -173,7 +172,7 @@ def _options(settings: Settings, offered: Sequence[str]) -> dict[str, str]:
         "mirror": "true or false: photos may be flipped left to right in training",
         "from_scratch": "true or false: small networks without pretrained weights are tried too",
         "seed": "a whole number; the same seed gives the same split and the same order of trials",
-        "task": f"{_choices(live_tasks())}; recognised from the zip if not given",
+        "task": f"{_choices(tuple(TASKS))}; recognised from the zip if not given",
         "classes": f"{_choices(CLASS_LEVELS)}: the folders that name the classes; found by their names if not given",
     }
 

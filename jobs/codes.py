@@ -222,13 +222,6 @@ _TABLE = (
         "The message says what is wrong with the first ones; what is saved again as JPEG can mostly be read.",
     ),
     Code(
-        "labels_unsupported",
-        Where.DATASET,
-        422,
-        "Labelled boxes cannot be trained yet",
-        "Send photos in one folder for each class; finding and counting objects comes with a later version.",
-    ),
-    Code(
         "labels_unreadable",
         Where.DATASET,
         422,

@@ -9,7 +9,7 @@ from typing import Any
 from jobs.errors import UserError
 from jobs.flat import Flat
 from jobs.limits import Limits
-from jobs.tasks import live_tasks
+from jobs.tasks import TASKS
 
 CANDIDATES = (
     "vgg16",
@@ -78,7 +78,16 @@ def parse_options(given: Mapping[str, object], limits: Limits) -> Options:
         if parser is None:
             raise UserError("bad_option", f"There is no option {_shown(name)}. The options are {_listed(_PARSERS)}.")
         options = replace(options, **{name: parser(name, value, limits)})
+    _check_task_takes(options)
     return options
+
+
+def _check_task_takes(options: Options) -> None:
+    """Check that the task that was asked for takes the options. Raises UserError `bad_option`."""
+    without = TASKS[options.task].without if options.task else ()
+    for name in without:
+        if getattr(options, name, None) != getattr(Options(), name, None):
+            raise UserError("bad_option", f"{name} does not go with the task {options.task}; leave it out.")
 
 
 def _shown(value: object) -> str:
@@ -138,7 +147,7 @@ def _one_or_none_of(choices: tuple[str, ...]) -> Callable[[str, object, Limits],
 
 
 def _task(name: str, value: object, limits: Limits) -> str:
-    return _one_or_none_of(live_tasks())(name, value, limits)
+    return _one_or_none_of(tuple(TASKS))(name, value, limits)
 
 
 def _trials(name: str, value: object, limits: Limits) -> int | None:

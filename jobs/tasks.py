@@ -16,11 +16,18 @@ class TaskRow:
     page: str = "report/plain.html"  # template of the report
     mail: str = "mail/plain"  # template of the report's mail, without .html and .txt
     card: str = "plain_card.txt"  # template of the model card
-    live: bool = True  # False: its uploads are recognised and refused, as it cannot be trained yet
+    without: tuple[str, ...] = ()  # options that it does not take
 
 
 _TABLE = (
-    TaskRow(name="detection", title="finding and counting objects", package="vm_worker.tasks.detection", live=False),
+    TaskRow(
+        name="detection",
+        title="finding and counting objects",
+        package="vm_worker.tasks.detection",
+        page="report/detection.html",
+        card="detection_card.txt",
+        without=("from_scratch", "design", "architecture", "classes"),
+    ),
     TaskRow(
         name="classification",
         title="telling kinds of photos apart",
@@ -32,11 +39,6 @@ _TABLE = (
 )
 
 TASKS: Mapping[str, TaskRow] = {row.name: row for row in _TABLE}
-
-
-def live_tasks() -> tuple[str, ...]:
-    """Return the names of the tasks that a user can ask for."""
-    return tuple(name for name, row in TASKS.items() if row.live)
 
 
 def row_of(report: Mapping[str, object]) -> TaskRow:

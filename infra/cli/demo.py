@@ -28,13 +28,14 @@ from infra.local import demo_photos
 from infra.local.environment import keep_proxies_out
 from infra.local.processes import StackError
 from infra.local.stack import Stack
+from jobs import wording
 from jobs.errors import ModelmailError
 from jobs.limits import Limits
 
 EXPORTS = ("h5", "keras")
 MAIL_SECONDS = 60.0  # the mail is promised when the job ends; sending it takes a second
 DELETE_SECONDS = 10.0
-PREDICT_SECONDS = 120.0  # time to import TensorFlow from a slow disk, and for one photo
+PREDICT_SECONDS = 300.0  # time to import TensorFlow from a slow disk, and for one photo
 MAIL_NAME = re.compile(r"\d+-.+")  # the names that the mailbox writes; other files in its folder are never removed
 
 
@@ -155,6 +156,8 @@ def _predict(model: Path, photo: photos.TestPhoto) -> Prediction:
     if answer.returncode != 0:
         raise DemoFailed(f"modelmail predict failed:\n{answer.stderr}")
     said = json.loads(answer.stdout.splitlines()[-1])["predictions"][0]
+    if "counts" in said:
+        return Prediction(photo.name, wording.plural(said["count"], "object"))
     return Prediction(photo.name, said["class"], said["probability"])
 
 

@@ -92,6 +92,8 @@ def _report(folder: Path) -> Mapping[str, Any]:
     for name in (files.H5, files.LABELS):
         if not (folder / name).is_file():
             raise ValueError(f"There is no {folder / name}: give the folder that holds the job's files.")
+    if (folder / "detection.json").is_file():
+        raise ValueError(f"{folder} holds a detector; further formats of one cannot be made here yet.")
     path = folder / "report.json"
     if not path.is_file():
         return {}

@@ -195,7 +195,7 @@ def worker() -> None:
 
 
 @app.command()
-def predict(
+def predict(  # noqa: PLR0913  (a flag each)
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="A delivered model.h5 or model.keras.")],
     images: Annotated[list[Path], typer.Argument(metavar="IMAGE|FOLDER...", help="Photos, and folders of photos.")],
     unsure: Annotated[
@@ -203,9 +203,12 @@ def predict(
         typer.Option(min=0.0, max=1.0, help="Say “not sure” below this probability; default: what the report found."),
     ] = None,
     as_csv: Annotated[bool, typer.Option("--csv", help="Progress to stderr; a CSV table to stdout.")] = False,
+    as_coco: Annotated[
+        bool, typer.Option("--coco", help="Of a detector: the boxes as COCO's JSON to stdout, for annotation tools.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """Name the class of each photo, with its probability. Reads labels.txt, and report.json, beside the model.
+    """Name the class of each photo, or count the objects in it. Reads labels.txt and the other files beside the model.
 
     Exit status: 0 when every photo could be read, 1 when one could not, 2 without a model.
 
@@ -213,7 +216,7 @@ def predict(
     """
     from infra.cli.predict import Question, run
 
-    raise typer.Exit(run(Question(model, images, unsure, as_json, as_csv)))
+    raise typer.Exit(run(Question(model, images, unsure, as_json, as_csv, as_coco)))
 
 
 @app.command()

@@ -25,7 +25,7 @@ class Prediction:
 
     image: str
     label: str
-    probability: float  # probability of the class, 0..1
+    probability: float | None = None  # probability of the class, 0..1; None: objects were counted
 
 
 @dataclass
@@ -85,17 +85,10 @@ class Outcome:
             screen.say(f"{title:<11}{text}")
 
     def _lines(self) -> list[tuple[str, str]]:
-        test, winner, seconds = self.report["test"], self.report["winner"], self.report["seconds"]
-        accuracy = (
-            f"accuracy {wording.percent(test['accuracy'], 1)}, 95 % interval {wording.interval(test['interval'])}"
-        )
-        validation = (
-            f"validation {wording.metric(winner.get('metric', ACCURACY))} "
-            f"{wording.percent(winner.get('validation_score', winner.get('validation_accuracy')), 1)}"
-        )
+        winner, seconds = self.report["winner"], self.report["seconds"]
         return [
-            ("Winner", f"{winner['title']} ({winner['name']}), {validation}"),
-            ("Test", f"{accuracy}, on {wording.plural(test['images'], 'photo')} kept aside"),
+            ("Winner", f"{winner['title']} ({winner['name']}), validation {_score(winner)}"),
+            ("Test", _test(self.report)),
             ("Time", ", ".join(f"{stage} {wording.seconds(value)}" for stage, value in seconds.items())),
             ("Mail", str(self.mail_eml)),
             ("", str(self.mail_html)),
@@ -105,10 +98,26 @@ class Outcome:
         ]
 
 
+def _score(winner: Mapping[str, Any]) -> str:
+    metric, score = winner.get("metric", ACCURACY), winner.get("validation_score", winner.get("validation_accuracy"))
+    shown = wording.percent(score, 1) if metric == ACCURACY else wording.decimals(score, 2)
+    return f"{wording.metric(metric)} {shown}"
+
+
+def _test(report: Mapping[str, Any]) -> str:
+    """Return the figures of the test photos; those of a task without an accuracy are in its headline."""
+    test = report.get("test")
+    if test is None:
+        return str(report["headline"])
+    accuracy = f"accuracy {wording.percent(test['accuracy'], 1)}, 95 % interval {wording.interval(test['interval'])}"
+    return f"{accuracy}, on {wording.plural(test['images'], 'photo')} kept aside"
+
+
 def _said(answer: Prediction | None) -> str:
     if answer is None:
         return "none"
-    return f"{wording.name(answer.label)}, {wording.percent(answer.probability, 1)}, for {answer.image} of the test set"
+    sure = "" if answer.probability is None else f" {wording.percent(answer.probability, 1)},"
+    return f"{wording.name(answer.label)},{sure} for {answer.image} of the test set"
 
 
 def _text(path: Path | None) -> str | None:

@@ -1,4 +1,4 @@
-"""`modelmail predict`: class and probability of photos, by a delivered model."""
+"""`modelmail predict`: the class of photos, or the objects in them, by a delivered model."""
 
 from __future__ import annotations
 
@@ -41,6 +41,7 @@ class Question:
     unsure: float | None = None  # below this probability the answer is "not sure"; None: the value in the report
     as_json: bool = False
     as_csv: bool = False
+    as_coco: bool = False  # of a detector
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ class Prediction:
 
 def run(question: Question) -> int:
     """Print a line for each photo; return the exit status: 0 when all could be read, 1 otherwise, 2 without a model."""
-    screen = Screen(to_stderr=question.as_json or question.as_csv)
+    screen = Screen(to_stderr=question.as_json or question.as_csv or question.as_coco)
     labels = question.model.with_name("labels.txt")
     for path in (question.model, labels):
         if not path.is_file():
@@ -76,13 +77,28 @@ def run(question: Question) -> int:
         screen.say(f"{question.model} is no Keras model. Give the model.h5 or model.keras beside it.")
         return 2
     hush_tensorflow()
+    if question.model.with_name("detection.json").is_file():
+        return _count(question)
+    if question.as_coco:
+        screen.say("Only a model that finds objects, with detection.json beside it, answers in COCO's format.")
+        return 2
+    return _classify(question, screen, labels.read_text(encoding="utf-8").split("\n"))
+
+
+def _count(question: Question) -> int:
+    from infra.cli import counting
+
+    wanted = counting.Wanted(question.as_json, question.as_csv, question.as_coco)
+    return counting.run(question.model, _photos(question.images), wanted)
+
+
+def _classify(question: Question, screen: Screen, names: Sequence[str]) -> int:
     try:
         network = files.load(question.model)
     except (ValueError, OSError) as error:
         reason = f"it is damaged, or was made by another version of Keras ({_short(str(error))})"
         screen.say(f"{question.model} cannot be read: {reason}.")
         return 2
-    names = labels.read_text(encoding="utf-8").split("\n")
     report = _report(question.model)
     rows = []
     photos = _photos(question.images)

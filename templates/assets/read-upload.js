@@ -15,7 +15,7 @@ const GUESSED =
 /**
  * Read a zip. Never throws for what is in it.
  * @param {Blob} zip
- * @param {import("./layout.js").Rules & {task: string, tasks: string[]}} rules
+ * @param {import("./layout.js").Rules & {task: string}} rules
  * @returns {Promise<import("./layout.js").Layout>}
  */
 export async function readZip(zip, rules) {
@@ -34,7 +34,7 @@ export async function readZip(zip, rules) {
  * Read files and folders.
  * @param {import("./layout.js").Entry[]} entries
  * @param {Blob | null} zip where they lie; null: each item is its File
- * @param {import("./layout.js").Rules & {task: string, tasks: string[]}} rules `task`: empty: recognised by the files
+ * @param {import("./layout.js").Rules & {task: string}} rules `task`: empty: recognised by the files
  * @returns {Promise<import("./layout.js").Layout>}
  */
 export async function readEntries(entries, zip, rules) {
@@ -49,9 +49,7 @@ export async function readEntries(entries, zip, rules) {
   const format = rules.task === "classification" ? "" : await labelFormat(others, beginning, stems);
   // The page zips a folder without compression.
   const bytesMost = zip ? rules.limits.zip_total_bytes : rules.limits.zip_bytes;
-  if (!format) return layout(known, {...rules, bytesMost});
-  if (rules.tasks.includes("detection")) return labelled(known, format);
-  return refused(new Refusal("labels_unsupported", `These are labels of boxes (${format}).`), rules);
+  return format ? labelled(known, format) : layout(known, {...rules, bytesMost});
 }
 
 async function firstBytes({item}, zip, most) {

@@ -156,4 +156,6 @@ UNREAD = {
     "odd: EUC-KR",
     "odd: code page 850",
     "system: Windows Explorer of old",
+    "odd: boxes beside classes",
+    *(f"labels: {name}" for name in label_zips.LAYOUTS),
 }

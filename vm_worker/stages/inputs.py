@@ -119,6 +119,8 @@ class Inputs:
 
     def _sizes(self) -> set[int]:
         """Return the sides in pixels of the squares that the photos are needed in."""
+        if not self.task.squares:
+            return set()
         if Stage.SELECT in self._results:
             return {self.winner.size}
         sizes = {CATALOGUE[key].size for key in self.weights()[0]}

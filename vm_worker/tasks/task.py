@@ -10,10 +10,9 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
 
-from jobs.errors import UserError
 from jobs.job import Stage
 from jobs.options import Options
-from jobs.tasks import TASKS, live_tasks
+from jobs.tasks import TASKS
 from vm_worker.as_json import AsJson
 from vm_worker.evaluation.judge import Judge
 from vm_worker.exports.agreement import Agreement
@@ -36,6 +35,7 @@ class Task:
     evaluated: type[AsJson]  # the figures that its evaluate stage commits; the field `model` has the model's
     # Functions that replace the shared ones of vm_worker/stages for this task, as "package.module:function".
     stages: Mapping[Stage, str] = field(default_factory=dict)
+    squares: bool = True  # its networks take whole photos as squares, which intake makes
     # Makes the reader of an upload that the options ask for; None: `annotations` reads every upload.
     reader: Callable[[Options], Annotations[Any, Any]] | None = None
 
@@ -54,12 +54,9 @@ def recognised(found: Sequence[Found], wanted: str = "") -> Task:
     """Return the task that is wanted by name, or the first whose annotations recognise these files.
 
     The tasks are asked in the order of jobs/tasks.py; the last one recognises everything. Raises KeyError for an
-    unknown name, and UserError `labels_unsupported` for files of a task that is not live and not wanted by name.
+    unknown name.
     """
     if wanted:
         return load(wanted)
-    for row in TASKS.values():
-        if not row.live and import_module(f"{row.package}.recognition").recognises(found):
-            raise UserError("labels_unsupported", f"These are photos for {row.title}.")
-    tasks = [load(name) for name in live_tasks()]
+    tasks = [load(name) for name in TASKS]
     return next((task for task in tasks if task.annotations.recognises(found)), tasks[-1])

@@ -47,10 +47,12 @@ def test_a_layout_is_recognised_and_read(layout: str, drawn: list[Drawn], tmp_pa
         np.testing.assert_allclose(boxes.xyxy, wanted[:, 1:], atol=1e-3)
 
 
-def test_until_it_can_be_trained_it_is_refused_by_a_code_of_its_own(drawn: list[Drawn], tmp_path: Path) -> None:
-    path = label_zips.write(tmp_path / "labels.zip", LAYOUTS["roboflow_coco"](drawn))
+def test_the_check_before_an_upload_says_what_was_read(drawn: list[Drawn], tmp_path: Path) -> None:
+    path = label_zips.write(tmp_path / "labels.zip", LAYOUTS["roboflow_coco"](label_zips.photos(30)))
     verdict = uploads.verdict(path, LIMITS)
-    assert verdict.code == "labels_unsupported" and "finding and counting objects" in verdict.message
+    assert verdict.accepted, verdict.message
+    assert verdict.message.startswith("30 photos with 60 boxes of 2 classes: 2.0 a photo, at most 4, 6 photos without")
+    assert verdict.classes == (("cat", 36), ("dog", 24)) and verdict.unit == "boxes"
 
 
 @pytest.mark.parametrize(

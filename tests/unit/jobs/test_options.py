@@ -63,6 +63,7 @@ BAD: list[dict[str, Any]] = [
     {"trials": "many"},
     {"task": "detective work"},
     {"task": None},
+    {"from_scratch": True, "task": "detection"},
     {"task": ["classification"]},
     {"classes": "both"},
 ]

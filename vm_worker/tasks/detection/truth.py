@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,12 +36,13 @@ class BoxTruth:
         rows = [np.bincount(photo.boxes.classes, minlength=len(self.classes)) for photo in self.photos]
         return np.array(rows, np.int64).reshape(-1, len(self.classes))
 
-    def take(self, rows: Rows) -> BoxTruth:
+    def take(self, rows: Rows) -> Self:
         """Return the labels of these photos alone; `rows` is (m,)."""
-        photos, sources = (_taken(column, rows) for column in (self.photos, self.sources))
+        photos = tuple(self.photos[row] for row in rows.tolist())
+        sources = tuple(self.sources[row] for row in rows.tolist()) if self.sources else ()
         return replace(self, strata=self.strata[rows], photos=photos, sources=sources)
 
-    def mirrored(self) -> BoxTruth:
+    def mirrored(self) -> Self:
         """Return the labels of the photos flipped left to right."""
         return replace(self, photos=tuple(map(_mirrored, self.photos)))
 
@@ -66,10 +67,6 @@ class BoxTruth:
         for photo in self.photos:
             digest.update(photo.boxes.xyxy.tobytes() + photo.boxes.classes.tobytes() + b"|")
         return digest.digest()
-
-
-def _taken(column: Sequence[object], rows: Rows) -> tuple:  # type: ignore[type-arg]  # of either kind
-    return tuple(column[row] for row in rows.tolist())
 
 
 def _mirrored(photo: LabelledPhoto) -> LabelledPhoto:

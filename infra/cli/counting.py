@@ -1,0 +1,145 @@
+"""`modelmail predict` with a detector: how many objects each photo shows, and where they are."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from infra.cli.screen import Screen
+from jobs import wording
+from jobs.errors import ModelmailError
+from jobs.json_values import Json, JsonObject
+from vm_worker.evaluation.tables import harmless
+from vm_worker.exports import files
+from vm_worker.intake.images import read_upright
+from vm_worker.tasks.detection import delivered
+from vm_worker.tasks.detection.boxes import Detections, no_detections
+from vm_worker.tasks.detection.delivered import DeliveredSettings
+from vm_worker.tasks.detection.engine.detect import Predict, detect
+
+
+@dataclass(frozen=True)
+class CountedPhoto:
+    """The objects of one photo."""
+
+    image: str
+    width: int
+    height: int
+    found: Detections
+    error: str | None = None  # the reason why it could not be read
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The form of the answer."""
+
+    as_json: bool = False
+    as_csv: bool = False
+    as_coco: bool = False
+
+
+def run(model: Path, photos: Iterable[Path], wanted: Wanted) -> int:
+    """Print a line for each photo; return the exit status: 0 when all could be read, 1 otherwise, 2 without a model."""
+    screen = Screen(to_stderr=wanted.as_json or wanted.as_csv or wanted.as_coco)
+    try:
+        known = DeliveredSettings.read(model.with_name(delivered.SETTINGS))
+        network = files.load(model)
+    except (ValueError, OSError) as error:
+        screen.say(f"{model} is no detector with its settings: {error}")
+        return 2
+    rows = []
+    for row in counted(delivered.by_keras(network), known, photos):
+        rows.append(row)
+        screen.say(f"{row.image}  {row.error or _told(row.found, known.classes)}")
+    if not rows:
+        screen.say("No photos were found there.")
+    _print(rows, known, wanted)
+    return 1 if not rows or any(row.error for row in rows) else 0
+
+
+def counted(predict: Predict, known: DeliveredSettings, photos: Iterable[Path]) -> Iterator[CountedPhoto]:
+    """Yield the objects of each photo."""
+    for path in photos:
+        try:
+            pixels = read_upright(path.read_bytes())
+        except (ModelmailError, OSError) as error:
+            yield CountedPhoto(str(path), 0, 0, no_detections(), str(error))
+            continue
+        yield CountedPhoto(str(path), pixels.shape[1], pixels.shape[0], detect(predict, pixels, known.settings))
+
+
+def counts(found: Detections, classes: Sequence[str]) -> dict[str, int]:
+    """Return the number of objects of each class."""
+    return {name: int((found.classes == number).sum()) for number, name in enumerate(classes)}
+
+
+def as_json(row: CountedPhoto, classes: Sequence[str]) -> JsonObject:
+    """Return the answer for a photo as JSON values."""
+    boxes = zip(row.found.xyxy.tolist(), row.found.scores.tolist(), row.found.classes.tolist(), strict=True)
+    return {
+        "image": row.image,
+        "count": len(row.found),
+        "counts": counts(row.found, classes),
+        "boxes": [
+            {"class": classes[kind], "score": round(score, 4), "box": [round(side, 1) for side in box]}
+            for box, score, kind in boxes
+        ],
+        "error": row.error,
+    }
+
+
+def coco(rows: Sequence[CountedPhoto], classes: Sequence[str]) -> JsonObject:
+    """Return the finds in COCO's format, for an annotation tool that shows them as a first draft."""
+    readable = [row for row in rows if row.error is None]
+    images: list[Json] = [
+        {"id": number, "file_name": Path(row.image).name, "width": row.width, "height": row.height}
+        for number, row in enumerate(readable, 1)
+    ]
+    annotations: list[Json] = []
+    for number, row in enumerate(readable, 1):
+        for box, score, kind in zip(
+            row.found.xyxy.tolist(), row.found.scores.tolist(), row.found.classes.tolist(), strict=True
+        ):
+            left, top, right, bottom = (round(side, 2) for side in box)
+            annotations.append(
+                {
+                    "id": len(annotations) + 1,
+                    "image_id": number,
+                    "category_id": kind + 1,
+                    "bbox": [left, top, round(right - left, 2), round(bottom - top, 2)],
+                    "area": round((right - left) * (bottom - top), 2),
+                    "iscrowd": 0,
+                    "score": round(score, 4),
+                }
+            )
+    categories: list[Json] = [{"id": number, "name": name} for number, name in enumerate(classes, 1)]
+    return {"images": images, "categories": categories, "annotations": annotations}
+
+
+def _told(found: Detections, classes: Sequence[str]) -> str:
+    if len(classes) == 1:
+        return f"{len(found)}  {wording.name(classes[0])}"
+    parts = ", ".join(f"{wording.name(name)} {count}" for name, count in counts(found, classes).items() if count)
+    return f"{len(found)}  ({parts})" if parts else "0"
+
+
+def _print(rows: Sequence[CountedPhoto], known: DeliveredSettings, wanted: Wanted) -> None:
+    if wanted.as_json:
+        sys.stdout.write(json.dumps({"predictions": [as_json(row, known.classes) for row in rows]}) + "\n")
+    if wanted.as_coco:
+        sys.stdout.write(json.dumps(coco(rows, known.classes)) + "\n")
+    if wanted.as_csv:
+        out = io.StringIO()
+        table = csv.writer(out, lineterminator="\n")
+        # A spreadsheet could read a name as a formula.
+        table.writerow(["image", "count", *map(harmless, known.classes), "error"])
+        for row in rows:
+            numbers = counts(row.found, known.classes).values() if row.error is None else [""] * len(known.classes)
+            total = len(row.found) if row.error is None else ""
+            table.writerow([harmless(row.image), total, *numbers, row.error or ""])
+        sys.stdout.write(out.getvalue())

@@ -1,0 +1,82 @@
+"""The training stages of a detection, with a small network in place of a pretrained one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import keras
+import pytest
+import tensorflow
+
+from jobs.job import Stage
+from jobs.limits import Limits
+from jobs.options import Options
+from tests.contract.test_task import Parent
+from tests.integration import tiny_network
+from tests.unit.detection import label_zips
+from vm_worker.exports import files
+from vm_worker.learn.networks import build
+from vm_worker.learn.networks.catalogue import CATALOGUE
+from vm_worker.results.candidates import Selected
+from vm_worker.results.trials import Tuned
+from vm_worker.spec import Spec
+from vm_worker.stages.context import StageContext
+from vm_worker.tasks.detection import learning
+from vm_worker.tasks.detection.delivered import DeliveredSettings
+
+ROW = replace(tiny_network.ROW, application=f"{__name__}:strided", size=64)
+SECONDS = 65.0  # all but some ten of them are kept for the stages after the training
+
+
+def strided(include_top: bool, weights: None, input_tensor: Any) -> Any:
+    """Five convolutions down to cells of 32 pixels."""
+    x = input_tensor
+    for number, channels in enumerate((4, 8, 8, 8, 8)):
+        x = keras.layers.Conv2D(channels, 3, strides=2, padding="same", activation="relu", name=f"c{number}")(x)
+    return keras.Model(keras.utils.get_source_inputs(input_tensor), x)
+
+
+@pytest.fixture
+def eager() -> Iterator[None]:
+    """No graphs: to trace them takes longer than the few steps."""
+    tensorflow.config.run_functions_eagerly(True)
+    yield
+    tensorflow.config.run_functions_eagerly(False)
+
+
+@pytest.fixture
+def context(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, eager: None) -> StageContext:
+    monkeypatch.setitem(CATALOGUE, tiny_network.KEY, ROW)
+    weights = tmp_path / "weights"
+    weights.mkdir()
+    build.extractor(tiny_network.KEY, None, (64, 64)).save_weights(weights / f"{tiny_network.KEY}.weights.h5")
+    upload = label_zips.write(tmp_path / "photos.zip", label_zips.roboflow_coco(label_zips.photos(20)))
+    options = Options(minutes=2, candidates=(tiny_network.KEY,), exports=("h5",), from_scratch=True)
+    began = "2026-01-01T00:00:00+00:00"
+    spec = Spec("abcdefgh", upload, tmp_path / "out", options, Limits(), SECONDS, began, began, weights=str(weights))
+    spec.folder.mkdir()
+    return StageContext.of(spec, Parent())
+
+
+@pytest.mark.timeout(300)
+def test_a_detector_is_trained_in_its_time_and_told_with_its_genes(context: StageContext) -> None:
+    taken_in = learning.intake(context).result
+    assert taken_in.to_json()["counts"]["cat"]["train"] > 0
+    output = learning.select(context)
+    assert isinstance(output.result, Selected)
+    assert output.result.winner == tiny_network.KEY and output.result.best.metric == "count_error"
+    assert "The option from_scratch is for class folders" in output.result.note
+    assert {file.name for file in output.files} == {learning.DETECTOR, learning.SETTINGS, learning.LEARNT}
+    model = files.load(context.folder / learning.DETECTOR)
+    known = DeliveredSettings.read(context.folder / learning.SETTINGS)
+    assert model.output_shape[-1] == len(known.classes) + 4
+    assert model.input_shape[1:3] == (known.settings.height, known.settings.width)
+    context.results.add(Stage.SELECT, output.result.to_json(), 1.0)
+    tuned = learning.tune(context).result
+    assert isinstance(tuned, Tuned)
+    (trial,) = tuned.trials
+    assert {"epochs", "steps_an_epoch", "learning_rate", "threshold"} <= set(trial.parameters)
+    assert "epochs fitted into the time" in trial.note

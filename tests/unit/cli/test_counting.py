@@ -1,0 +1,64 @@
+"""`modelmail predict` with a detector: its lines, its table and its COCO."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from infra.cli import counting
+from jobs.limits import Limits
+from tests.unit.detection.label_zips import jpeg
+from tests.unit.detection.test_answers import SIDES, output
+from vm_worker.intake.extents import Extent
+from vm_worker.tasks.detection.annotations import coco
+from vm_worker.tasks.detection.annotations.label_files import LabelFile
+from vm_worker.tasks.detection.boxes import Floats
+from vm_worker.tasks.detection.delivered import DeliveredSettings, divided
+from vm_worker.tasks.detection.engine.decode import Decoding
+from vm_worker.tasks.detection.engine.detect import Settings
+
+KNOWN = DeliveredSettings(("=seal",), Settings(SIDES.height, SIDES.width, decoding=Decoding(threshold=0.5)))
+
+
+def _predict(pictures: Floats) -> tuple[Floats, Floats]:
+    return divided(output()[: len(pictures)])
+
+
+@pytest.fixture
+def rows(tmp_path: Path) -> list[counting.CountedPhoto]:
+    good, bad = tmp_path / "a.jpg", tmp_path / "b.jpg"
+    good.write_bytes(jpeg(np.zeros((128, 128, 3), np.uint8)))
+    bad.write_bytes(b"no photo")
+    return list(counting.counted(_predict, KNOWN, [good, bad, tmp_path / "none.jpg"]))
+
+
+def test_objects_are_counted_in_pixels_of_the_photo(rows: list[counting.CountedPhoto]) -> None:
+    one = counting.as_json(rows[0], KNOWN.classes)
+    assert (one["count"], one["counts"], one["error"]) == (1, {"=seal": 1}, None)
+    assert one["boxes"] == [{"class": "=seal", "score": 0.9, "box": [56.0, 56.0, 88.0, 88.0]}]
+    assert "is not a" in str(rows[1].error) and rows[2].error
+
+
+def test_a_table_has_a_line_a_photo_and_no_formulas(
+    rows: list[counting.CountedPhoto], capsys: pytest.CaptureFixture[str]
+) -> None:
+    counting._print(rows, KNOWN, counting.Wanted(as_csv=True))
+    head, first, second, _ = capsys.readouterr().out.splitlines()
+    assert head == "image,count,'=seal,error" and first.endswith("a.jpg,1,1,")
+    assert second.split(",")[1:3] == ["", ""]
+
+
+def test_the_coco_that_is_written_can_be_read_again(rows: list[counting.CountedPhoto], tmp_path: Path) -> None:
+    path = tmp_path / "finds.json"
+    path.write_text(json.dumps(counting.coco(rows, KNOWN.classes)))
+    size = path.stat().st_size
+    (photo,) = coco.read([LabelFile(("finds.json",), Extent(str(path), 0, size, size))], Limits()).photos
+    assert photo.photo == "a.jpg" and photo.boxes[0].xyxy == (56.0, 56.0, 88.0, 88.0)
+
+
+def test_a_model_without_its_settings_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "detection.json").write_text('{"classes": 3}')
+    assert counting.run(tmp_path / "model.h5", [], counting.Wanted()) == 2

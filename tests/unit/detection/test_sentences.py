@@ -1,0 +1,120 @@
+"""What is said of a detector, for good ones and bad ones."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tests.unit.detection.engine.toys import boxes, detections
+from vm_worker.results.evaluated import ModelFigures
+from vm_worker.tasks.detection import measuring, sentences
+from vm_worker.tasks.detection.engine.scores import Judged, score
+from vm_worker.tasks.detection.results import CountedPhoto, DetectionFigures, SizeBucket, Spread
+
+MODEL = ModelFigures((), 1, 1, 0, "raw", 1)
+
+
+def judged(photos: int = 12, missed: int = 0, edge: int = 0) -> list[Judged]:
+    """Photos with three objects each, of which some are missed, and marks at the edge."""
+    found = [(10.0 * n, 40.0, 10.0 * n + 8, 48.0, 0.9) for n in range(1, 4 - missed)]
+    found += [(0.0, 10.0 * n, 8.0, 10.0 * n + 8, 0.6) for n in range(edge)]
+    labels = boxes(*[(10.0 * n, 40.0, 10.0 * n + 8, 48.0) for n in range(1, 4)])
+    return [Judged(100, 100, labels, detections(*found)) for _ in range(photos)]
+
+
+def figures(photos: list[Judged], classes: tuple[str, ...] = ("seal",)) -> DetectionFigures:
+    names = [f"{number}.jpg" for number in range(len(photos))]
+    rows = measuring.counted(names, photos, 0.5)
+    return DetectionFigures(
+        model=MODEL,
+        classes=classes,
+        images=len(photos),
+        scores=score(photos, len(classes), 0.5),
+        photos=tuple(rows),
+        sizes=tuple(measuring.sizes(photos, 0.5)),
+        curve=tuple(measuring.curve(photos)),
+        threshold=0.5,
+        overlap=0.5,
+        height=320,
+        width=320,
+        tile=0,
+        spread=measuring.spread(rows, 0),
+        pictures=(),
+    )
+
+
+def test_the_headline_is_the_papers() -> None:
+    assert sentences.headline(figures(judged())) == "Found 36 of 36 seals, missed 0, no mark without a label"
+    told = sentences.headline(figures(judged(missed=1, edge=2), ("seal", "pup")))
+    assert told == "Found 24 of 36 objects, missed 12, 24 marks without a label (24 at an image's edge)"
+
+
+def test_counts_are_told_with_their_error_and_bias() -> None:
+    exact = sentences.counting(figures(judged()))
+    assert exact[0].endswith("is off by 0.00 on average, as often too high as too low.")
+    assert exact[1] == "Of a new photo like these, nine counts in ten will be between exact and exact."
+    few = sentences.counting(figures(judged(missed=1)))
+    assert few[0].endswith("is off by 1.00 on average, and 1.00 too low in the mean.")
+    many = sentences.counting(figures(judged(edge=2)))
+    assert many[1].startswith("Without the 24 marks at an image's edge")
+    assert "between 2 too many and 2 too many" in many[2]
+
+
+def test_little_is_said_from_few_photos() -> None:
+    few = figures(judged(3, missed=2))
+    assert few.spread is None and few.sizes == ()
+    assert "nothing is said" in sentences.counting(few)[-1]
+    cautions = sentences.cautions(few)
+    assert cautions[0] == "Only 3 photos were kept for the test."
+    assert cautions[1].startswith("seal: only 9 boxes in the test photos")
+    assert cautions[2].startswith("It misses more than half")
+    assert sentences.class_rows(few)[0][-2:] == ["too few to say", "too few to say"]
+
+
+def test_advice_names_the_sizes_that_are_missed() -> None:
+    weak = replace(figures(judged(edge=1)), sizes=(SizeBucket(4, 8, 30, 10), SizeBucket(8, 16, 30, 30)))
+    steps = sentences.next_steps(weak)
+    assert steps[0].startswith("Look at the sheet of marks") and "Objects of 4 to 8 pixels across" in steps[1]
+    assert sentences.size_rows(weak.sizes)[0] == ["4 to 8 pixels across", "30", "10", "33 %"]
+    assert len(sentences.next_steps(figures(judged()))) == 2
+
+
+def test_sizes_and_the_curve_are_measured() -> None:
+    known = figures(judged(missed=1))
+    assert sum(row.labelled for row in known.sizes) == 36 and sum(row.found for row in known.sizes) == 24
+    at = {place.threshold: place for place in known.curve}
+    assert at[0.5].precision == 1.0 and at[0.5].recall == pytest.approx(2 / 3)
+    assert at[0.95].precision is None and at[0.95].recall == 0.0
+
+
+@pytest.mark.parametrize(
+    ("one", "many"),
+    [
+        ("deer", "deer"),
+        ("seal", "seals"),
+        ("box", "boxes"),
+        ("berry", "berries"),
+        ("boy", "boys"),
+        ("Rehe", "Rehes"),
+        ("鹿", "鹿"),
+        ("cars", "cars"),
+    ],
+)
+def test_classes_have_a_plural(one: str, many: str) -> None:
+    assert sentences.plural(one) == many
+
+
+def test_the_largest_errors_come_first() -> None:
+    rows = measuring.counted(["a", "b"], [judged(1)[0], judged(1, missed=2)[0]], 0.5)
+    assert rows == [CountedPhoto("b", 3, 1, 1), CountedPhoto("a", 3, 3, 3)] and rows[0].error == -2
+
+
+def test_the_spread_of_a_new_count_holds_nine_of_ten_photos() -> None:
+    random = np.random.default_rng(0)
+    photos = [CountedPhoto(str(n), 10, 10 + int(error), 10) for n, error in enumerate(random.integers(-5, 6, 200))]
+    spread = measuring.spread(photos, 1)
+    assert spread is not None and (spread.low, spread.high) == (-5, 5)
+    assert spread.total_low < sum(photo.counted for photo in photos) < spread.total_high
+    assert spread == measuring.spread(photos, 1) != Spread(0, 0, 0, 0)

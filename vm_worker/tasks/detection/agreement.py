@@ -1,0 +1,89 @@
+"""Check that an exported file finds the same boxes as model.h5."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from vm_worker.exports.agreement import Answers, Compared
+from vm_worker.exports.formats import Format
+from vm_worker.tasks.detection.boxes import Boxes, Detections, iou
+from vm_worker.tasks.detection.delivered import divided
+from vm_worker.tasks.detection.engine.decode import decoded, suppressed
+from vm_worker.tasks.detection.engine.detect import Settings
+from vm_worker.tasks.detection.engine.precision import matches
+from vm_worker.tasks.detection.engine.scores import f1
+from vm_worker.tasks.detection.truth import BoxTruth
+
+SAME = 0.9  # IoU from which two boxes are the same one
+FORGIVEN = 1  # pictures with other boxes; of a few dozen pictures one is more than 1 %
+LOSS_WARNED = 0.01  # loss of F1 from which the report warns
+
+
+@dataclass(frozen=True, eq=False)
+class PictureTruth(BoxTruth):
+    """The labels of pictures as a network sees them: parts of photos, at the size of its input."""
+
+    settings: Settings = field(default_factory=lambda: Settings(0, 0))
+
+
+class SameBoxes:
+    """The comparison of an exported file's output (pictures, points, classes + 4) with that of model.h5."""
+
+    def compare(self, row: Format, answers: Answers, expected: Answers, truth: PictureTruth) -> Compared:
+        """Compare the boxes after suppression, and the numbers where there is an object, by what the format allows."""
+        if answers.shape != expected.shape or not np.isfinite(answers).all():
+            return Compared(f"gives {answers.shape} in place of {expected.shape} numbers")
+        theirs, ours = (_found(output, truth.settings) for output in (answers, expected))
+        same = [_same(one, other) for one, other in zip(theirs, ours, strict=True)]
+        boxes = [photo.boxes for photo in truth.photos]
+        score, before = _f1(theirs, boxes), _f1(ours, boxes)
+        difference = _difference(answers, expected, truth.settings)
+        return Compared(
+            fault=_fault(row, difference, same.count(False), len(same)),
+            score=score,
+            agreement=float(np.mean(same)) if same else 1.0,
+            max_difference=difference,
+            warning=_warning(score, before),
+        )
+
+
+def _found(output: Answers, settings: Settings) -> list[Detections]:
+    decoding = settings.decoding
+    raw = [decoded(*divided(one), settings.sides, decoding.least) for one in output]
+    return [suppressed(one, decoding.overlap).above(decoding.threshold) for one in raw]
+
+
+def _same(one: Detections, other: Detections) -> bool:
+    """Return whether each box of one is among those of the other, with the same class, and the other way round."""
+    if len(one) != len(other):
+        return False
+    alike = (iou(one.xyxy, other.xyxy) >= SAME) & (one.classes[:, None] == other.classes[None, :])
+    return bool(alike.any(axis=0).all() and alike.any(axis=1).all())
+
+
+def _f1(found: Sequence[Detections], truth: Sequence[Boxes]) -> float:
+    right = sum(int(np.sum(matches(one, boxes) >= 0)) for one, boxes in zip(found, truth, strict=True))
+    return f1(sum(map(len, truth)), right, sum(map(len, found)) - right)
+
+
+def _difference(answers: Answers, expected: Answers, settings: Settings) -> float:
+    """Return the largest difference of a number at points where there may be an object; elsewhere none is used."""
+    points = expected[..., :-4].max(axis=-1) >= settings.decoding.least
+    return float(np.abs(answers - expected)[points].max(initial=0.0))
+
+
+def _fault(row: Format, difference: float, others: int, pictures: int) -> str:
+    if row.difference is not None and difference > row.difference:
+        return f"differs by more than {row.difference:g}"
+    allowed = max(FORGIVEN, round((1 - row.agreement) * pictures))
+    return f"other boxes than model.h5 on {others} of {pictures} pictures" if others > allowed else ""
+
+
+def _warning(score: float, expected: float) -> str:
+    lost = expected - score
+    if lost <= LOSS_WARNED:
+        return ""
+    return f"Finds less than model.h5: F1 is lower by {100 * lost:.1f} points. Use another format if you can."

@@ -1,0 +1,69 @@
+"""The model as it is delivered: one output, which holds scores and distances, and the file with its settings.
+
+All readers of the formats take a model with one output. Distances are divided by FAR, so that both parts lie in 0..1
+and share one scale in integer models.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vm_worker.as_json import AsJson
+from vm_worker.tasks.detection.boxes import Floats
+from vm_worker.tasks.detection.engine.detect import Predict, Settings
+
+SETTINGS = "detection.json"  # public: what turns the model's output into boxes
+FAR = 16.0  # cells; distances are delivered as shares of it
+OUTPUT = "detections"
+
+
+@dataclass(frozen=True)
+class DeliveredSettings(AsJson):
+    """The file beside the model: how photos become its input, and its output boxes."""
+
+    classes: tuple[str, ...]
+    settings: Settings
+    far: float = FAR
+
+    def write(self, path: Path) -> None:
+        """Write the file."""
+        path.write_text(json.dumps(self.to_json(), indent=1), encoding="utf-8")
+
+    @classmethod
+    def read(cls, path: Path) -> DeliveredSettings:
+        """Read the file. Raises OSError, and ValueError for another one."""
+        try:
+            return cls.from_json(json.loads(path.read_text(encoding="utf-8")))
+        except ExceptionGroup as error:  # cattrs collects all that is wrong
+            raise ValueError(f"{path.name} holds no settings of a detector") from error
+
+
+def with_one_output(model: Any) -> Any:
+    """Return a detector (keras.Model with scores and distances) with one output (None, points, classes + 4)."""
+    import keras
+
+    scores, distances = model.outputs
+    near = keras.layers.Rescaling(1 / FAR, name="distances_as_shares")(distances)
+    joined = keras.layers.Concatenate(axis=-1, name=OUTPUT, dtype="float32")([scores, near])
+    return keras.Model(model.input, joined, name="detector")
+
+
+def divided(output: Floats, far: float = FAR) -> tuple[Floats, Floats]:
+    """Return scores (m, points, classes) and distances (m, points, 4) in cells of an output of the delivered model."""
+    return output[..., :-4], output[..., -4:] * np.float32(far)
+
+
+def by_keras(model: Any, batch: int = 8) -> Predict:
+    """Return the function that runs a delivered Keras model. Batches have two shapes, so that it is traced twice."""
+
+    def predict(pictures: Floats) -> tuple[Floats, Floats]:
+        padded = np.zeros((1 if len(pictures) == 1 else batch, *pictures.shape[1:]), np.float32)
+        padded[: len(pictures)] = pictures
+        return divided(np.asarray(model.predict_on_batch(padded), np.float32)[: len(pictures)])
+
+    return predict

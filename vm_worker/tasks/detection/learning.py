@@ -1,0 +1,212 @@
+"""The stages in which a detector is trained."""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from jobs.errors import Bug
+from jobs.job import Stage
+from jobs.options import Options
+from vm_worker.exports import files
+from vm_worker.intake.dataset import Dataset, Part
+from vm_worker.learn.budget import Budget
+from vm_worker.learn.features.activations import OutOfTime
+from vm_worker.learn.networks.catalogue import CATALOGUE
+from vm_worker.learn.networks.weights import WeightFile, find
+from vm_worker.results.candidates import CandidateRow, Selected
+from vm_worker.results.intake import PartCounts
+from vm_worker.results.trials import TrialRow, Tuned
+from vm_worker.stages.clock import PLAIN_SPEED
+from vm_worker.stages.context import StageContext
+from vm_worker.stages.output import Output, private
+from vm_worker.tasks.detection.delivered import DeliveredSettings, with_one_output
+from vm_worker.tasks.detection.engine import engine, network
+from vm_worker.tasks.detection.engine.plan import Effort, EnginePlan, planned
+from vm_worker.tasks.detection.judge import CountJudge
+from vm_worker.tasks.detection.truth import BoxTruth
+
+# Networks that a detector can be built on, the preferred ones first.
+NETWORKS = ("efficientnet_lite0", "mobilenet_v2", "efficientnet_lite1", "efficientnet_lite2", "mobilenet")
+DETECTOR, SETTINGS, LEARNT = "detector.h5", "settings.json", "learnt.json"  # private files
+FINISHING_SHARE = 0.3  # of the whole budget, at most, for testing, files and report
+FINISHING_MOST = 150.0  # seconds for these
+# Where nothing could be trained within the time: so much more of it, at most.
+OVERTIME_SHARE, OVERTIME_SECONDS = 0.5, 900.0
+VIEWS_A_SECOND, VIEWS = 3.0, (60, 840)  # pictures that the frozen network is shown: by the time, and at least and most
+
+log = logging.getLogger(__name__)
+
+
+def intake(context: StageContext) -> Output:
+    """Take the photos in; the classes are those of the boxes, and boxes are counted."""
+    dataset: Dataset[BoxTruth] = context.inputs.dataset()
+    counts = dataset.truth.boxes(dataset.parts)
+    taken_in = replace(
+        dataset.taken_in(),
+        classes=dataset.truth.classes,
+        counts={name: PartCounts(**parts) for name, parts in counts.items()},
+    )
+    return Output(taken_in)
+
+
+def select(context: StageContext) -> Output:
+    """Train a detector on the preferred network that there are weights for."""
+    weight = _weight(context)
+    photos = engine_photos(context.inputs.dataset())
+    budget = _budget(context)
+    plan = planned(weight.key, [photos.labels[row] for row in photos.train.tolist()], _effort(budget))
+    context.quote.make(max(0.0, budget.remaining()), PLAIN_SPEED)
+    began = time.monotonic()
+    trained = _trained(photos, plan, context, weight, budget)
+    row = CATALOGUE[weight.key]
+    selected = Selected(
+        winner=row.key,
+        candidates=(
+            CandidateRow(
+                row.key,
+                row.title,
+                None,
+                None,
+                None,
+                row.parameters,
+                round(time.monotonic() - began, 1),
+                "chosen",
+                "",
+                validation_score=trained.validation.count_error,
+                metric=CountJudge.metric,
+            ),
+        ),
+        curve=(),
+        note=_note(row.title, context.spec.options),
+        quoted_seconds=context.quote.seconds,
+    )
+    _write(context.folder, trained, context.inputs.dataset().truth.classes)
+    genes = _genes(trained, plan, photos)
+    (context.folder / LEARNT).write_text(json.dumps(genes), encoding="utf-8")
+    shutil.rmtree(context.inputs.scratch / "engine", ignore_errors=True)
+    return Output(selected, (private(DETECTOR), private(SETTINGS), private(LEARNT)))
+
+
+def tune(context: StageContext) -> Output:
+    """Report the training with its four genes; threshold and overlap were searched on the validation photos."""
+    genes = json.loads((context.folder / LEARNT).read_text(encoding="utf-8"))
+    planned_epochs = genes.pop("planned_epochs")
+    short = f"{genes['epochs']} of {planned_epochs} epochs fitted into the time"
+    best = context.results.selected.best
+    trial = TrialRow(
+        1,
+        "rule",
+        genes,
+        seconds=best.seconds or 0.0,
+        state="kept",
+        note=short if genes["epochs"] < planned_epochs else "",
+        validation_score=best.validation_score,
+        metric=best.metric,
+    )
+    return Output(Tuned(False, (trial,), (), None, None, None, best.validation_score, best.metric))
+
+
+def engine_photos(dataset: Dataset[BoxTruth]) -> engine.Photos:
+    """Return the photos as the engine takes them."""
+    truth = dataset.truth
+    return engine.Photos(
+        labels=truth.photos,
+        train=dataset.rows(Part.TRAIN),
+        validation=dataset.rows(Part.VALIDATION),
+        decode=truth.read,
+        classes=len(truth.classes),
+        sha256=dataset.split_sha256(),
+    )
+
+
+def _weight(context: StageContext) -> WeightFile:
+    wanted = _wanted(context.spec.options) or NETWORKS
+    found, missing = find(wanted, context.spec.weights, context.spec.download_weights)
+    for key in wanted:
+        if key in found:
+            return found[key]
+    raise Bug(f"no network for a detector has weights here: {missing}")
+
+
+def _wanted(options: Options) -> tuple[str, ...]:
+    """Return the candidates that were asked for and that a detector can be built on."""
+    return tuple(key for key in NETWORKS if key in options.candidates)
+
+
+def _note(title: str, options: Options) -> str:
+    """Return why this network was taken, and which wishes were left out."""
+    said = [f"The detector is built on {title}, whose lower part stays as it is."]
+    if options.candidates and not _wanted(options):
+        said.append("None of the networks that were asked for can carry a detector.")
+    if options.from_scratch:
+        said.append("The option from_scratch is for class folders, and was left out.")
+    return " ".join(said)
+
+
+def _effort(budget: Budget) -> Effort:
+    """Return the work that fits the time: in a short job the frozen network sees fewer views."""
+    rows = int(np.clip(budget.remaining() * VIEWS_A_SECOND, *VIEWS))
+    return Effort(rows=rows)
+
+
+def _trained(
+    photos: engine.Photos, plan: EnginePlan, context: StageContext, weight: WeightFile, budget: Budget
+) -> engine.TrainedDetector:
+    """Train; where the time ends before the first step, take more of it: a late model is better than none."""
+    try:
+        return engine.train(photos, plan, _workplace(context, weight, budget))
+    except OutOfTime:
+        log.warning("the time ended before the training began; it takes longer")
+        more = Budget.of(OVERTIME_SECONDS + OVERTIME_SHARE * context.clock.allowed)
+        return engine.train(photos, plan, _workplace(context, weight, more))
+
+
+def _budget(context: StageContext) -> Budget:
+    clock = context.clock
+    finishing = min(FINISHING_MOST, FINISHING_SHARE * clock.allowed)
+    return Budget(clock.end - clock.fixed_seconds - finishing)
+
+
+def _workplace(context: StageContext, weight: WeightFile, budget: Budget) -> engine.Workplace:
+    shares = {engine.PREPARING: (0.0, 0.25), engine.TRAINING: (0.25, 0.7), engine.JUDGING: (0.95, 0.05)}
+    words = {
+        engine.PREPARING: "Looking at the photos with a network that knows everyday pictures",
+        engine.TRAINING: "Learning to find your objects",
+        engine.JUDGING: "Counting on photos that were kept aside",
+    }
+
+    def tell(progress: engine.Progress) -> None:
+        start, length = shares[progress.phase]
+        epoch = f", round {progress.epoch.number} of {progress.epoch.of}" if progress.epoch else ""
+        context.progress.tell(Stage.SELECT, start + length * progress.part, words[progress.phase] + epoch)
+
+    return engine.Workplace(
+        context.inputs.scratch / "engine", network.pretrained(weight), budget, context.spec.options.seed, tell
+    )
+
+
+def _write(folder: Path, trained: engine.TrainedDetector, classes: tuple[str, ...]) -> None:
+    files.save(with_one_output(trained.model), folder / DETECTOR)
+    DeliveredSettings(classes, trained.settings).write(folder / SETTINGS)
+
+
+def _genes(trained: engine.TrainedDetector, plan: EnginePlan, photos: engine.Photos) -> Mapping[str, float]:
+    """Return the paper's four genes as they were used, the overlap, and how many epochs were planned."""
+    shown = [photos.labels[row] for row in photos.train.tolist()]
+    frames = sum(len(plan.tiling.frames(one.width, one.height)) for one in shown)
+    return {
+        "epochs": len(trained.losses),
+        "planned_epochs": plan.recipe.epochs,
+        "steps_an_epoch": plan.recipe.steps(plan.views * frames),
+        "learning_rate": plan.recipe.rate,
+        "threshold": trained.point.threshold,
+        "overlap": trained.point.overlap,
+    }

@@ -1,0 +1,74 @@
+"""What the stages of a detection commit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from vm_worker.as_json import AsJson
+from vm_worker.results.evaluated import ModelFigures
+from vm_worker.tasks.detection.engine.scores import DetectionScores
+
+
+@dataclass(frozen=True)
+class CountedPhoto(AsJson):
+    """The count of one test photo."""
+
+    name: str  # path in the upload
+    labelled: int
+    counted: int
+    found: int  # labelled objects that were found
+    edge: int = 0  # boxes without a label at the photo's edge
+
+    @property
+    def error(self) -> int:
+        """The number of objects by which the count is off; positive: too many."""
+        return self.counted - self.labelled
+
+
+@dataclass(frozen=True)
+class Spread(AsJson):
+    """How far the count of a new photo may be off, from the test photos."""
+
+    low: float  # nine in ten photos lie between low and high
+    high: float
+    total_low: float  # bounds of the sum over as many photos, by resampling them; nine in ten samples lie between
+    total_high: float
+
+
+@dataclass(frozen=True)
+class SizeBucket(AsJson):
+    """The objects of one range of sizes."""
+
+    low: float  # square root of the area, in pixels
+    high: float
+    labelled: int
+    found: int
+
+
+@dataclass(frozen=True)
+class CurvePlace(AsJson):
+    """Precision and recall at one threshold."""
+
+    threshold: float
+    precision: float | None  # None: nothing reaches the threshold
+    recall: float
+
+
+@dataclass(frozen=True)
+class DetectionFigures(AsJson):
+    """The result of the evaluate stage: figures of the test photos."""
+
+    model: ModelFigures
+    classes: tuple[str, ...]
+    images: int
+    scores: DetectionScores
+    photos: tuple[CountedPhoto, ...]  # the largest errors first
+    sizes: tuple[SizeBucket, ...]
+    curve: tuple[CurvePlace, ...]
+    threshold: float
+    overlap: float
+    height: int  # of the model's input, in pixels
+    width: int
+    tile: int  # pixels of a photo's tiles a side; 0: photos are not divided
+    spread: Spread | None  # None: too few photos to tell
+    pictures: tuple[str, ...]

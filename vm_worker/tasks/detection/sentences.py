@@ -1,0 +1,163 @@
+"""Say in plain words what a detector found, missed and marked without a label, and how far its counts may be off."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from jobs import wording
+from vm_worker.tasks.detection.results import DetectionFigures, SizeBucket, Spread
+
+FEW = 20  # labelled boxes, below which a class's figures say little
+FEW_PHOTOS = 10
+SAME_PLURAL = frozenset(
+    "aircraft bison cattle deer elk fish fruit moose people reindeer salmon sheep squid trout".split()
+)
+
+
+def things(figures: DetectionFigures) -> str:
+    """Return what is counted: the plural of the only class, or "objects"."""
+    return plural(figures.classes[0]) if len(figures.classes) == 1 else "objects"
+
+
+def plural(label: str) -> str:
+    """Return the English plural of a class; names in other scripts stay as they are."""
+    label = wording.name(label)
+    if label.casefold() in SAME_PLURAL or not label.isascii() or label[-1:].lower() == "s":
+        return label
+    if label[-1:] == "y" and label[-2:-1] not in "aeiou":
+        return f"{label[:-1]}ies"
+    return f"{label}es" if label.endswith(("x", "ch", "sh", "z")) else f"{label}s"
+
+
+def headline(figures: DetectionFigures) -> str:
+    """Return the main result, without a full stop, in the order of the paper: found, missed, without a label."""
+    scores = figures.scores
+    edge = f" ({scores.edge} at an image's edge)" if scores.edge else ""
+    marks = (
+        f"{wording.plural(scores.false, 'mark')} without a label{edge}" if scores.false else "no mark without a label"
+    )
+    return f"Found {scores.found} of {scores.labelled} {things(figures)}, missed {scores.missed}, {marks}"
+
+
+def counting(figures: DetectionFigures) -> list[str]:
+    """Return sentences about the counts: their mean error, their bias, and a new photo's."""
+    scores, what = figures.scores, things(figures)
+    mean = scores.labelled / max(1, figures.images)
+    photos = wording.plural(figures.images, "test photo")
+    said = [
+        f"On {photos} with {mean:.1f} {what} each, the count is off by {scores.count_error:.2f} on average"
+        f"{_bias(scores.bias)}."
+    ]
+    if scores.edge:
+        said.append(
+            f"Without the {scores.edge} marks at an image's edge, where labels often end, it is off by "
+            f"{scores.inner_count_error:.2f}."
+        )
+    return [*said, *_spread(figures.spread, scores.labelled)]
+
+
+def _bias(bias: float) -> str:
+    if abs(bias) < 0.05:
+        return ", as often too high as too low"
+    return f", and {abs(bias):.2f} too {'high' if bias > 0 else 'low'} in the mean"
+
+
+def _spread(spread: Spread | None, labelled: int) -> list[str]:
+    if spread is None:
+        return [f"With fewer than {FEW_PHOTOS} test photos nothing is said of how sure a new photo's count is."]
+    return [
+        f"Of a new photo like these, nine counts in ten will be between {_off(spread.low)} and {_off(spread.high)}.",
+        f"Over as many photos together, {labelled} labelled objects are counted as {spread.total_low:.0f} to "
+        f"{spread.total_high:.0f}, nine times in ten.",
+    ]
+
+
+def _off(error: float) -> str:
+    return "exact" if abs(error) < 0.5 else f"{abs(error):.0f} too {'many' if error > 0 else 'few'}"
+
+
+def cautions(figures: DetectionFigures) -> list[str]:
+    """Return sentences that warn of weak points."""
+    scores, said = figures.scores, []
+    if figures.images < FEW_PHOTOS:
+        said.append(f"Only {wording.plural(figures.images, 'photo was', 'photos were')} kept for the test.")
+    for name, row in zip(figures.classes, scores.classes, strict=True):
+        if row.boxes < FEW:
+            said.append(f"{wording.name(name)}: only {row.boxes} boxes in the test photos, too few to say how it does.")
+    if scores.labelled and scores.found < scores.labelled / 2:
+        said.append("It misses more than half of the objects: its counts are no use yet.")
+    return said
+
+
+def next_steps(figures: DetectionFigures) -> list[str]:
+    """Return advice, the most useful first."""
+    scores, steps = figures.scores, []
+    if scores.false:
+        steps.append(
+            "Look at the sheet of marks without a label: what is an object there is a missing label. Label it, and "
+            "send the photos again."
+        )
+    weakest = [row for row in figures.sizes if row.labelled >= FEW and row.found < 0.8 * row.labelled]
+    if weakest:
+        steps.append(
+            f"Objects of {_range(weakest[0])} are missed most: send more photos that show them, or larger ones."
+        )
+    steps.append(
+        "Count a folder of photos, with detection.json and labels.txt beside the model: "
+        "modelmail predict model.h5 folder --csv."
+    )
+    steps.append("Look at the photos with the largest errors before you trust a total.")
+    return steps
+
+
+def _range(bucket: SizeBucket) -> str:
+    return f"{bucket.low:.0f} to {bucket.high:.0f} pixels across"
+
+
+def size_rows(sizes: Sequence[SizeBucket]) -> list[list[str]]:
+    """Return the rows of the table of sizes."""
+    return [[_range(row), str(row.labelled), str(row.found), _share(row.found, row.labelled)] for row in sizes]
+
+
+def class_rows(figures: DetectionFigures) -> list[list[str]]:
+    """Return the rows of the table of classes."""
+    rows = []
+    for name, row in zip(figures.classes, figures.scores.classes, strict=True):
+        few = row.boxes < FEW
+        precision = "too few to say" if few or row.ap50 is None else f"{row.ap50:.3f}"
+        tight = "too few to say" if few or row.ap is None else f"{row.ap:.3f}"
+        rows.append(
+            [
+                wording.name(name),
+                str(row.boxes),
+                str(row.found),
+                str(row.boxes - row.found),
+                str(row.false),
+                precision,
+                tight,
+            ]
+        )
+    return rows
+
+
+def precision(figures: DetectionFigures) -> str:
+    """Return a sentence with the mean average precisions, over the classes with enough boxes to say anything."""
+    rows = [row for row in figures.scores.classes if row.boxes >= FEW and row.ap50 is not None and row.ap is not None]
+    if not rows:
+        return f"No class has {FEW} boxes in the test photos: too few for an average precision."
+    fifty, every = (
+        sum(values) / len(rows) for values in ([row.ap50 or 0 for row in rows], [row.ap or 0 for row in rows])
+    )
+    over = (
+        ""
+        if len(rows) == len(figures.scores.classes)
+        else f" Over the {wording.plural(len(rows), 'class', 'classes')} with {FEW} boxes or more."
+    )
+    return (
+        f"mAP50 {fifty:.3f}: how well boxes are found. mAP {every:.3f}: how tightly they fit, too (COCO's means over "
+        f"classes; 1 is best).{over}"
+    )
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{100 * part / whole:.0f} %" if whole else "-"
