@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from infra.cli.delivered import delivered
+from infra.cli.design import design
 from infra.cli.operator import operator
 
 DATA = Path("modelmail-data")
@@ -269,6 +270,7 @@ def doctor(data: Data = DATA, as_json: Json = False) -> None:
 
 app.add_typer(delivered)
 app.add_typer(operator, name="jobs")
+app.add_typer(design, name="design")
 
 
 def main() -> None:

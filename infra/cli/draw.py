@@ -1,0 +1,97 @@
+"""`modelmail design`: a network as a picture, and the text of a model."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from infra.cli.screen import Screen
+from infra.local.environment import hush_tensorflow
+from vm_worker.designs import grammar
+from vm_worker.designs.drawing import svg
+from vm_worker.designs.kept import kept
+from vm_worker.designs.layers import Given, Network, network
+from vm_worker.designs.words import ArchitectureError
+
+WRONG = 2  # exit status
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """What to draw, where to, and for which pictures."""
+
+    text: str  # an architecture, or a path
+    out: Path
+    pixels: int
+    classes: int
+    measure: bool
+
+
+def draw(wish: Drawing) -> int:
+    """Write the picture and print the whole text; return the exit status."""
+    screen = Screen()
+    try:
+        found = network(grammar.parse(_text(wish.text)), Given(wish.pixels, wish.classes))
+    except (ArchitectureError, OSError) as error:
+        screen.say(f"{error}.")
+        return WRONG
+    captions = _captions(found)
+    if wish.measure:
+        captions.append(_measured(found))
+    try:
+        wish.out.write_text(svg(found, captions), encoding="utf-8")
+    except OSError as error:
+        screen.say(f"The picture cannot be written: {error}.")
+        return WRONG
+    for line in (*captions, f"The picture is {wish.out}.", str(found.architecture)):
+        screen.say(line)
+    return 0
+
+
+def print_kept(model: Path) -> int:
+    """Print the text that a model keeps; return the exit status."""
+    try:
+        text = str(kept(model))
+    except (ArchitectureError, OSError) as error:
+        Screen(to_stderr=True).say(f"{error}.")
+        return WRONG
+    sys.stdout.write(text + "\n")
+    return 0
+
+
+def _text(given: str) -> str:
+    """Return the given architecture, or that in the given file. Raises ArchitectureError, or OSError without a file."""
+    if given.lstrip()[:1] in ("[", "{"):
+        return given
+    path = Path(given)
+    if len(given) > 4096 or not path.is_file():
+        raise ArchitectureError(f"an architecture begins with [ or {{, and there is no file {given[:200]}")
+    with path.open("rb") as file:
+        return file.read(grammar.TextLimits.bytes + 1).decode("utf-8-sig", "replace")
+
+
+def _captions(found: Network) -> list[str]:
+    given, cost = found.given, found.cost
+    return [
+        f"Pictures of {given.pixels} x {given.pixels} pixels, {given.classes:,} classes",
+        f"{cost.parameters:,} parameters, {cost.multiply_adds:,} multiply-adds a picture",
+    ]
+
+
+def _measured(found: Network) -> str:
+    """Return the milliseconds for one photo, as a sentence."""
+    hush_tensorflow()
+    from vm_worker.designs.builder import build
+    from vm_worker.learn.latency import measurement, tflite
+
+    with tempfile.TemporaryDirectory(prefix="modelmail-") as folder:
+        path = Path(folder) / "network.tflite"
+        path.write_bytes(tflite.float32(build(found)))
+        try:
+            figures = measurement.measure([path])[path]
+        except measurement.NotMeasured as error:
+            return f"Not measured: {error}"
+    one, every = figures.one.median, figures.all.median
+    return f"{one:.1f} ms a photo on one core of this machine, {every:.1f} ms on all (TFLite, float32, median)"
