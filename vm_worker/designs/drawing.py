@@ -11,7 +11,7 @@ from vm_worker.designs.layers import Layer, Network, Path
 from vm_worker.designs.shapes import Shape
 from vm_worker.designs.words import Convolution, Dense, Dropout, Plain, Pooling, Reference, Size, Word
 
-WIDTH, HEIGHT = 244.0, 42.0  # of a box, in pixels
+WIDTH, HEIGHT = 276.0, 42.0  # of a box, in pixels
 PILL = 24.0  # height of what does nothing to the values
 GAP = 16.0  # between boxes, above each other and beside each other
 BEND = 9.0  # how far below a box a line turns to the side
@@ -204,5 +204,6 @@ def _pill(text: str, colour: str) -> _Figure:
 def _labelled(figure: _Figure, name: str) -> _Figure:
     """Write a step's name beside its lower end."""
     wide = 7.5 * len(name) + 6
-    label = f'<text class="name" x="{figure.width + wide + 4:g}" y="{figure.height - 16:g}">{escape(name)}</text>'
+    beside = wide + figure.width / 2 + min(figure.width, WIDTH) / 2 + 4  # the last box is in the middle
+    label = f'<text class="name" x="{beside:g}" y="{figure.height - 16:g}">{escape(name)}</text>'
     return _Figure(figure.width + 2 * wide, figure.height, (figure.at(wide, 0), label))
