@@ -82,8 +82,12 @@ def test_the_page_follows_the_job_without_loading_again(page: Page, queue: Queue
     expect(page.locator("#work")).to_contain_text("25 % done, about 2 minutes left; 5 minutes at most in all.")
     expect(page.locator("#candidates")).to_contain_text("72-88 %")
     expect(page.locator("#curve polyline")).to_have_count(2)
+    expect(page.locator("[role=status]").first).to_have_text("Training your model: Comparing networks")
     _running(queue, job_id, 0.5, "Tuning")
     expect(page.locator("#progress")).to_have_attribute("value", "0.5")
+    # A screen reader hears of stages alone, not of each message.
+    expect(page.locator("#head")).to_contain_text("Tuning")
+    expect(page.locator("[role=status]").first).to_have_text("Training your model: Comparing networks")
     assert page.evaluate("window.here") is True
     ended = SystemClock().now()
     error = JobError("one_class", "The only class folder is cats.")
@@ -122,6 +126,7 @@ def test_only_the_browser_that_sent_a_job_offers_to_delete_it(
         sent = client.submit("mine@example.org", {})
     page.evaluate(f"localStorage.setItem('modelmail.delete.{sent.job_id}', JSON.stringify('{sent.delete_url}'))")
     page.goto(f"/jobs/{sent.job_id}")
+    assert page.locator("#results ~ #own").count() == 1  # what deletes stands below what can be downloaded
     page.get_by_role("link", name="delete my data").click()
     expect(page.locator("h1")).to_have_text("Delete this job?")
     page.get_by_role("button", name="Delete everything").click()
