@@ -22,8 +22,11 @@ let sending = null;
 /** Add what was dropped or picked, and show what is there now. */
 async function add(items) {
   const zips = items.filter(({path}) => !path.includes("/") && /\.zip$/i.test(path));
-  if (zips.length === 1 && items.length === 1) await choose([], zips[0].file);
+  const alone = zips.length === 1 && items.length === 1;
+  const aside = chosen.zip ? chosen.zip.name : alone && chosen.items.length > 0 ? "What was picked before" : "";
+  if (alone) await choose([], zips[0].file);
   else await choose(together(chosen.items, items));
+  if (aside && chosen.layout) say(`${aside} was put aside: a zip is sent as it is, and alone.`);
 }
 
 /** Read these items, or this zip, and show what is in them. */

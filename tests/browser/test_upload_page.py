@@ -83,6 +83,14 @@ def test_a_zip_is_looked_into_and_sent_as_it_is(page: Page, stack: Stack, photos
     assert blob is not None and blob.data == packed.read_bytes()
 
 
+def test_a_zip_and_folders_are_not_mixed_in_silence(page: Page, photos: Path, tmp_path: Path) -> None:
+    pick(page, zip_folder(photos, tmp_path / "pets.zip"), "#zip")
+    page.set_input_files("#folder", photos)
+    expect(page.locator("#said")).to_have_text("pets.zip was put aside: a zip is sent as it is, and alone.")
+    page.set_input_files("#zip", tmp_path / "pets.zip")
+    expect(page.locator("#said")).to_contain_text("What was picked before was put aside")
+
+
 def test_classes_can_be_picked_one_at_a_time_on_a_phone(browser: Browser, stack: Stack, photos: Path) -> None:
     context = browser.new_context(viewport=PHONE, base_url=stack.function_url, has_touch=True)
     page = context.new_page()
