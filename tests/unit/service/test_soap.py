@@ -12,7 +12,7 @@ import zeep
 
 from tests.unit.service.conftest import LABELS, photo, served
 from vm_worker.exports.service.runtime.engine import Engine
-from vm_worker.exports.service.runtime.soap import ENVELOPE
+from vm_worker.exports.service.runtime.soap import ENVELOPE, Fault, parsed
 from vm_worker.exports.service.runtime.wsdl import NAMESPACE
 
 
@@ -73,6 +73,9 @@ BOMB = (
         (_envelope("<m:Predict>" + "<a>" * 100 + "</a>" * 100 + "</m:Predict>"), "bad_request"),
         (_envelope(INFO).replace("UTF-8", "x") + "\x00", "bad_request"),
         ('<?xml version="1.0" encoding="nothing"?><a/>', "bad_request"),
+        (_envelope(INFO).replace("</s:Envelope>", f"<s:Body>{INFO}</s:Body></s:Envelope>"), "bad_request"),
+        (_envelope("<m:Predict>" + "<a/>" * 1000 + "</m:Predict>"), "bad_request"),
+        (_envelope("<m:Predict " + " ".join(f'a{n}="x"' for n in range(1000)) + "/>"), "bad_request"),
     ],
 )
 def test_a_wrong_envelope_is_a_fault(client: httpx.Client, text: str, code: str) -> None:
@@ -87,6 +90,27 @@ def test_a_wrong_envelope_is_a_fault(client: httpx.Client, text: str, code: str)
 def test_an_encoding_hides_no_entities(client: httpx.Client, encoding: str) -> None:
     answer = client.post("/soap", content=_envelope(INFO, start=BOMB).encode(encoding))
     assert answer.status_code == 500 and "<mm:code>bad_request</mm:code>" in answer.text
+
+
+@pytest.mark.parametrize("encoding", ["cp037", "cp500", "utf-7", "nothing"])
+def test_markup_cannot_hide_in_an_encoding_of_its_own(client: httpx.Client, encoding: str) -> None:
+    body = f'<?xml version="1.0" encoding="{encoding}"?>'.encode() + b"\x4c" * 5000
+    answer = client.post("/soap", content=body)
+    assert answer.status_code == 500 and "encoding" in answer.text
+
+
+def test_elements_cost_no_time(client: httpx.Client) -> None:
+    many = _envelope("<m:Predict>" + "<a/>" * 2_000_000 + "</m:Predict>").encode()
+    began = time.process_time()
+    with pytest.raises(Fault, match="1000 tags"):
+        parsed(many)
+    assert time.process_time() - began < 0.5
+
+
+def test_a_label_that_xml_cannot_hold_is_replaced(tflite: bytes) -> None:
+    labels = ("\ufffe\uffff\x00\x0b", "\ud800 \U0001f408\t\ue000", "fine")
+    with served(Engine(tflite, labels, 1), {}) as url, zeep.Client(f"{url}/soap?wsdl") as client:
+        assert client.service.ServiceInfo().label == ["\ufffd" * 4, "\ufffd \U0001f408\t\ue000", "fine"]
 
 
 def test_an_envelope_in_utf_16_is_answered(client: httpx.Client) -> None:

@@ -19,7 +19,7 @@ from vm_worker.exports.service.runtime.wire import REFUSAL
 PIECE = 16 * 1024
 MANY = 40 * HEAD_BYTES
 SILENCE = 0.4  # seconds
-IMPATIENT = Patience(silence_seconds=SILENCE)
+IMPATIENT = Patience(silence_seconds=SILENCE, slowest=1)
 CHUNKED = b"POST /predict HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
@@ -117,6 +117,20 @@ def test_a_client_that_falls_silent_is_hung_up_on(impatient: str, start: bytes) 
     began = time.monotonic()
     assert told(impatient, [start] if start else [], to_its_end=True) == b""
     assert time.monotonic() - began >= SILENCE
+
+
+@pytest.mark.parametrize("start", [b"GET /health HTTP/1.1\r\n", CHUNKED, b""], ids=["head", "chunks", "nothing"])
+def test_a_client_that_sends_a_byte_now_and_then_is_hung_up_on(engine: Engine, start: bytes) -> None:
+    def trickle() -> Iterator[bytes]:
+        yield start or b"\r\n"
+        for _ in range(60):
+            time.sleep(SILENCE / 4)
+            yield b"1\r\nx\r\n" if start == CHUNKED else b"X"
+
+    began = time.monotonic()
+    with served(engine, ABOUT, Patience(silence_seconds=SILENCE, slowest=1000)) as url:
+        assert told(url, trickle(), to_its_end=True) in (b"", b"HTTP/1.1 400 Bad Request")
+    assert time.monotonic() - began < 30 * SILENCE / 4
 
 
 def test_a_slow_client_is_not(impatient: str) -> None:

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 BODY_BYTES = 64 * 1024 * 1024  # size of a request: a few dozen phone photos
 IMAGES = 32  # photos in a request: seconds of work, not minutes
+PIXELS = 400_000_000  # pixels of a request: 32 photos of a phone's 12 megapixels; about 10 s of one core
+SECONDS = 60.0  # seconds after which no photo of a request is begun
+MARKUP = 1000  # marks `<` and `=` of a SOAP envelope; a request needs about twenty
 LARGE = 256 * 1024  # size from which on a body is read in a thread, so that other requests do not wait
 ROOM_BYTES = 2 * BODY_BYTES  # size of all requests together, which even a small machine can spare
 AGAIN_SECONDS = 1  # seconds after which a client that was refused for lack of memory may try again
@@ -13,6 +16,7 @@ XML_BYTES = 48 * 1024 * 1024  # size of a SOAP envelope; base64 makes a photo a 
 HEAD_BYTES = 64 * 1024  # size of a request's head: several times what browsers send
 # Bytes of a chunked body for which one byte of chunk frames is allowed: a chunk of a hundred bytes has six.
 FRAME_SHARE = 16
+SLOWEST = 8 * 1024  # bytes a second that a client must send: 512 connections can be held by 4 MB/s, not by a trickle
 SILENCE_SECONDS = 30.0  # seconds without data in the middle of a request: phones lose their network for so long
 
 
@@ -23,3 +27,6 @@ class Patience:
     room_bytes: int = ROOM_BYTES  # bytes that the bodies of all requests may hold together
     large_bytes: int = LARGE  # bytes of a body from which on it is read in a thread
     silence_seconds: float = SILENCE_SECONDS
+    pixels: float = PIXELS  # pixels of a request
+    seconds: float = SECONDS  # seconds after which no photo of a request is begun
+    slowest: float = SLOWEST  # bytes a second that a client must send

@@ -18,6 +18,7 @@ from vm_worker.exports.service.runtime.bodies import Refused, received
 from vm_worker.exports.service.runtime.bundle import About
 from vm_worker.exports.service.runtime.engine import BadImage, Engine, Prediction
 from vm_worker.exports.service.runtime.limits import BODY_BYTES, IMAGES, Patience
+from vm_worker.intake.decoding_work import decoding_work
 
 Read = TypeVar("Read")
 
@@ -83,7 +84,9 @@ async def predict(request: Request) -> Response:
     """Answer `POST /predict`."""
     kind = _kind(request)
     async with received(request, BODY_BYTES) as body:
-        answers = await _answers(request, await _photos(request, kind, body))
+        photos = await _photos(request, kind, body)
+        await check_work(request, [data for _, data in photos])
+        answers = await _answers(request, photos)
     # A form or a JSON body may hold several pictures, and each gets its own answer or error. Any other body is one
     # picture, and a bad one is refused.
     if kind not in (FORM, JSON) and "error" in answers[0]:
@@ -97,12 +100,28 @@ async def _answers(request: Request, photos: Sequence[tuple[str | None, bytes]])
     A request has no more photos in the queue than the model works on at a time, so that other requests get their turn.
     """
     turns = asyncio.Semaphore(request.app.state.engine.threads)
+    patience: Patience = request.app.state.patience
+    end = asyncio.get_running_loop().time() + patience.seconds
 
     async def in_turn(name: str | None, data: bytes) -> AnswerOfPhoto:
         async with turns:
+            if asyncio.get_running_loop().time() > end:
+                told = "The request has taken too long. Send the picture again, with fewer others."
+                return {"name": name, "error": {"code": "too_slow", "message": told}}
             return await _answer(request, name, data)
 
     return await asyncio.gather(*(in_turn(name, data) for name, data in photos))
+
+
+async def check_work(request: Request, photos: Sequence[bytes]) -> None:
+    """Check that the photos of a request have no more pixels than a request may have. Raises Refused."""
+    patience: Patience = request.app.state.patience
+    work = await run_in_threadpool(lambda: sum(map(decoding_work, photos)))
+    if work > patience.pixels:
+        most = f"{patience.pixels / 1e6:g} megapixels"
+        raise Refused(
+            413, "too_many", f"The pictures of one request may have {most} together, each scan of a JPEG counted."
+        )
 
 
 async def _answer(request: Request, name: str | None, data: bytes) -> AnswerOfPhoto:

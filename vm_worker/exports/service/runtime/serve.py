@@ -86,7 +86,7 @@ def config(app: Starlette, host: str = HOST, port: int = PORT) -> uvicorn.Config
 
     return uvicorn.Config(
         app,
-        http=wire(patience.silence_seconds),
+        http=wire(patience.silence_seconds, patience.slowest),
         ws="none",
         host=host,
         port=port,

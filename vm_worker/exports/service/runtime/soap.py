@@ -18,11 +18,12 @@ from vm_worker.exports.service.runtime import wsdl
 from vm_worker.exports.service.runtime.base64_text import decoded
 from vm_worker.exports.service.runtime.bodies import Refused, received
 from vm_worker.exports.service.runtime.engine import BadImage, Engine
-from vm_worker.exports.service.runtime.limits import XML_BYTES
-from vm_worker.exports.service.runtime.rest import aside, facts, predicted, sure
+from vm_worker.exports.service.runtime.limits import MARKUP, XML_BYTES
+from vm_worker.exports.service.runtime.rest import aside, check_work, facts, predicted, sure
 
 ENVELOPE = "http://schemas.xmlsoap.org/soap/envelope/"
 TYPE = "text/xml; charset=utf-8"
+ENCODINGS = ("utf-8", "utf-16", "utf-16le", "utf-16be", "iso-8859-1", "us-ascii")  # those in which a mark is a byte
 DEPTH = 32  # depth of nested elements; a request needs five
 
 Element = ElementTree.Element
@@ -64,7 +65,13 @@ def failed() -> Response:
 
 
 def parsed(data: bytes) -> Element:
-    """Return the root element. Raises Fault for text that is not XML, and for a document with a DTD."""
+    """Return the root element.
+
+    Raises Fault for text that is not XML, for a document with a DTD, and for one of so many elements or attributes that
+    their objects would need many times its memory. The marks are counted before the parser sees them: it holds all
+    attributes of an element before it tells of any.
+    """
+    _check_marks(data)
     builder = ElementTree.TreeBuilder()
     parser = expat.ParserCreate(namespace_separator="}")
     depth = 0
@@ -81,19 +88,32 @@ def parsed(data: bytes) -> Element:
         depth -= 1
         builder.end(_clark(name))
 
-    def refuse(*_: Any) -> int:
-        raise Fault("Client", "bad_request", "A document type definition is not allowed.")
-
+    parser.XmlDeclHandler = _check_encoding
+    parser.buffer_text = True  # one call for many lines of base64
     parser.StartElementHandler, parser.EndElementHandler = start, end
     parser.CharacterDataHandler = builder.data
-    parser.StartDoctypeDeclHandler = refuse
-    parser.EntityDeclHandler = refuse
-    parser.ExternalEntityRefHandler = refuse
+    parser.StartDoctypeDeclHandler = _refuse
+    parser.EntityDeclHandler = _refuse
+    parser.ExternalEntityRefHandler = _refuse
     try:
         parser.Parse(data, True)
         return builder.close()
     except (expat.ExpatError, ValueError, LookupError, AssertionError) as error:
         raise Fault("Client", "bad_request", "The body is not XML.") from error
+
+
+def _check_marks(data: bytes) -> None:
+    if max(data.count(b"<"), data.count(b"=")) > MARKUP:
+        raise Fault("Client", "bad_request", f"An envelope may have {MARKUP} tags and attributes.")
+
+
+def _check_encoding(version: str, encoding: str | None, standalone: int) -> None:
+    if encoding is not None and encoding.lower() not in ENCODINGS:
+        raise Fault("Client", "bad_request", f"The envelope's encoding is none of {', '.join(ENCODINGS)}.")
+
+
+def _refuse(*_: Any) -> int:
+    raise Fault("Client", "bad_request", "A document type definition is not allowed.")
 
 
 def _clark(name: str) -> str:
@@ -106,9 +126,10 @@ def _operation(data: bytes) -> Element:
     if root.tag != f"{{{ENVELOPE}}}Envelope":
         raise Fault("Client", "bad_request", "The document is not a SOAP 1.1 envelope.")
     _check_headers(root)
-    body = root.find(f"{{{ENVELOPE}}}Body")
-    if body is None or len(body) != 1:
-        raise Fault("Client", "bad_request", "The envelope's body holds one operation.")
+    bodies = root.findall(f"{{{ENVELOPE}}}Body")
+    if len(bodies) != 1 or len(bodies[0]) != 1:
+        raise Fault("Client", "bad_request", "An envelope has one body, which holds one operation.")
+    (body,) = bodies
     if body[0].tag not in _OPERATIONS:
         raise Fault("Client", "unknown_operation", "There are the operations Predict and ServiceInfo.")
     return body[0]
@@ -130,6 +151,7 @@ async def _predict(operation: Element, request: Request) -> Element:
         data = await aside(request, given.text or "", decoded)
     except ValueError as error:
         raise Fault("Client", "bad_request", "The image is not base64.") from error
+    await check_work(request, [data])
     try:
         said = await predicted(request, data)
     except BadImage as error:
@@ -173,12 +195,9 @@ def _add(parent: Element, name: str, text: str) -> None:
 
 
 def _allowed(character: str) -> str:
-    """Return the character, or a replacement for a control character, which XML 1.0 cannot hold even escaped."""
-    return (
-        character
-        if character in "\t\n\r" or (ord(character) >= 32 and not "\ud800" <= character <= "\udfff")
-        else "\ufffd"
-    )
+    """Return the character, or a replacement for one that XML 1.0 (section 2.2) cannot hold even escaped."""
+    allowed = character in "\t\n\r" or " " <= character <= "\ud7ff" or "\ue000" <= character <= "\ufffd"
+    return character if allowed or character >= "\U00010000" else "\ufffd"
 
 
 def _fault(fault: Fault) -> Response:

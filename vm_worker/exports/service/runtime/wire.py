@@ -1,4 +1,4 @@
-"""HTTP connections: the protocol of uvicorn with llhttp, with limits on silent clients and on large heads."""
+"""HTTP connections: the protocol of uvicorn with llhttp, with limits on silent and slow clients, and on large heads."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from vm_worker.exports.service.runtime.limits import FRAME_SHARE, HEAD_BYTES, SILENCE_SECONDS
+from vm_worker.exports.service.runtime.limits import FRAME_SHARE, HEAD_BYTES, SILENCE_SECONDS, SLOWEST
 
+CHECKS = 20  # most checks of a connection in the time of the longest silence
 REFUSAL = "The head of the request is too large."
 
 
@@ -17,21 +18,24 @@ class Wire(HttpToolsProtocol):
 
     The limit on a request counts all bytes outside its body: the head, the frames of chunks, the trailers. The
     application limits the body. uvicorn sets no time limit for a client that stops in the middle of a request. As the
-    number of connections is limited, such clients would keep others out.
+    number of connections is limited, such clients would keep others out. A client that sends a byte now and then would
+    too, so that each request must come at a lowest rate once the first seconds are over.
     """
 
     silence: float = SILENCE_SECONDS
+    slowest: float = SLOWEST
 
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
         self._left = HEAD_BYTES
         self._heard = 0.0  # time of the client's last bytes, by the event loop's clock
+        self._end = 0.0  # time at which the bytes so far have been too slow
         self._look: TimerHandle | None = None  # the next check whether the client has sent something since
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]  # uvicorn's own
         """Start the time limit for a client that has connected."""
         super().connection_made(transport)
-        self._heard = self.loop.time()
+        self._begin()
         self._look = self.loop.call_later(self.silence, self._listen)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -43,6 +47,7 @@ class Wire(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Take some bytes of a request. Too many bytes outside the body end the connection, with a 400."""
         self._heard = self.loop.time()
+        self._end += len(data) / self.slowest
         self._left -= len(data)
         super().data_received(data)
         if self._left < 0 and not self.transport.is_closing():
@@ -60,18 +65,23 @@ class Wire(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         """Start the time limit again after an answer is sent."""
-        self._heard = self.loop.time()
+        self._begin()
         super().on_response_complete()
 
+    def _begin(self) -> None:
+        self._heard = self.loop.time()
+        self._end = self._heard + self.silence
+
     def _listen(self) -> None:
-        """Close the connection of a client that should send data but was silent too long; else check again later."""
+        """Close the connection of a client that was silent too long, or too slow; else check again later."""
         now = self.loop.time()
         if self._is_busy():
-            self._heard = now
-        if now - self._heard >= self.silence:
+            self._heard, self._end = now, max(self._end, now + self.silence)
+        end = min(self._heard + self.silence, self._end)
+        if now >= end:
             self.transport.close()
         else:
-            self._look = self.loop.call_at(self._heard + self.silence, self._listen)
+            self._look = self.loop.call_at(max(end, now + self.silence / CHECKS), self._listen)
 
     def _is_busy(self) -> bool:
         """Return whether the client waits for this server: for an answer, or until the server reads more bytes."""
@@ -79,6 +89,6 @@ class Wire(HttpToolsProtocol):
         return answering or self.flow.read_paused
 
 
-def wire(silence: float) -> type[Wire]:
-    """Return the protocol for a service with this time limit in seconds."""
-    return type("Wire", (Wire,), {"silence": silence})
+def wire(silence: float, slowest: float) -> type[Wire]:
+    """Return the protocol for a service with these limits: seconds of silence, and bytes a second."""
+    return type("Wire", (Wire,), {"silence": silence, "slowest": slowest})
