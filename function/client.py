@@ -8,7 +8,6 @@ for status in client.follow(submission.status_url): ...
 
 from __future__ import annotations
 
-import os
 import shutil
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
@@ -23,6 +22,7 @@ from function.resumable import CHUNK as RESUMABLE_CHUNK
 from function.resumable import Transfer
 from function.wire import StatusAnswer, SubmissionAnswer, Upload
 from jobs.clock import Clock, SystemClock
+from jobs.folders import Entry, Kind, entries, opened
 from jobs.retries import STORAGE
 
 TERMINAL = ("done", "rejected", "failed")
@@ -198,36 +198,37 @@ class _Watched:
             self._progress(sent, self._size)
 
 
-def zip_folder(folder: Path, out: Path) -> Path:
+def zip_folder(folder: Path, out: Path, leave: Callable[[str], None] = lambda name: None) -> Path:
     """Put the folder's files into a zip, in name order, with a fixed date, without compression: photos do not shrink.
 
     Equal folders make equal zips, byte for byte. Files and folders whose name begins with a dot, and `__MACOSX`, stay
-    out.
+    out. So do links, as one could lead to any file of this machine; `leave` is called with the name of each.
     """
     unfinished = out.with_name(out.name + ".part")
     with zipfile.ZipFile(unfinished, "w", zipfile.ZIP_STORED) as archive:
-        for name, path in _members(folder):
-            if path.resolve() in (out.resolve(), unfinished.resolve()):
+        for name, file in _members(folder, leave):
+            if Path(file.path).resolve() in (out.resolve(), unfinished.resolve()):
                 continue
             entry = zipfile.ZipInfo(name, OLDEST)
             entry.external_attr = 0o644 << 16
-            entry.file_size = path.stat().st_size  # zipfile needs it early to choose 64-bit sizes
-            with path.open("rb") as source, archive.open(entry, "w") as target:
+            entry.file_size = file.size  # zipfile needs it early to choose 64-bit sizes
+            with opened(file) as source, archive.open(entry, "w") as target:
                 shutil.copyfileobj(source, target, CHUNK)
     return unfinished.replace(out)
 
 
-def _members(folder: Path) -> list[tuple[str, Path]]:
+def _members(folder: Path, leave: Callable[[str], None]) -> list[tuple[str, Entry]]:
     found = []
-    for root, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if _kept(name)]
-        for name in filter(_kept, files):
-            path = Path(root, name)
-            if path.is_file():
-                # Bytes that are no text (in names from an old disk) become question marks: zips hold text.
-                text = path.relative_to(folder).as_posix().encode("utf-8", "replace").decode("utf-8")
-                found.append((text, path))
-    return sorted(found)
+    for entry in entries(folder):
+        if not all(map(_kept, entry.parts)):
+            continue
+        # Bytes that are no text (in names from an old disk) become question marks: zips hold text.
+        name = entry.name.encode("utf-8", "replace").decode("utf-8")
+        if entry.kind is Kind.LINK:
+            leave(name)
+        elif entry.kind is Kind.FILE:
+            found.append((name, entry))
+    return sorted(found, key=lambda pair: pair[0])
 
 
 def _kept(name: str) -> bool:

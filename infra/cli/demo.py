@@ -21,7 +21,7 @@ import requests
 from function.client import ClientError, zip_folder
 from function.wire import StatusAnswer, SubmissionAnswer
 from infra.cli import photos
-from infra.cli.journey import Order, download, follow, send
+from infra.cli.journey import Order, download, follow, send, zipped
 from infra.cli.outcome import DemoFailed, Outcome, Prediction
 from infra.cli.screen import Screen
 from infra.local import demo_photos
@@ -99,7 +99,7 @@ def _source(wish: Wish, work: Path, screen: Screen) -> Path:
         return zip_folder(demo_photos.make(work / "photos"), work / "photos.zip")
     if not wish.photos.exists():
         raise DemoFailed(f"There is no {wish.photos}.")
-    return zip_folder(wish.photos, work / "photos.zip") if wish.photos.is_dir() else wish.photos
+    return zipped(wish.photos, work / "photos.zip", screen) if wish.photos.is_dir() else wish.photos
 
 
 def _options(wish: Wish, source: Path, limits: Limits) -> dict[str, object]:

@@ -13,6 +13,10 @@ from function.client import Client, ClientError, Resume, zip_folder
 from function.wire import StatusAnswer, SubmissionAnswer
 from infra.cli.resume import Cut, Memory, key_of
 from infra.cli.screen import Screen
+from jobs import wording
+from jobs.folders import TooDeep
+
+LINKS_SHOWN = 5  # names of links on the screen
 
 
 @dataclass(frozen=True)
@@ -89,4 +93,17 @@ def _as_zip(path: Path, folder: Path, screen: Screen) -> Path:
     if not path.is_dir():
         return path
     screen.say(f"Zipping {path}")
-    return zip_folder(path, folder / "photos.zip")
+    return zipped(path, folder / "photos.zip", screen)
+
+
+def zipped(folder: Path, out: Path, screen: Screen) -> Path:
+    """Make the zip of a folder of photos, and tell which links are left out. Raises ClientError."""
+    links: list[str] = []
+    try:
+        zip_folder(folder, out, links.append)
+    except (OSError, TooDeep) as error:
+        raise ClientError("not_a_zip", f"The folder cannot be sent: {error}") from error
+    if links:
+        shown = ", ".join(wording.clean(name) for name in sorted(links)[:LINKS_SHOWN])
+        screen.say(f"{wording.plural(len(links), 'link')} left out, as links are not followed: {shown}")
+    return out

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 from jobs.errors import UserError
+from jobs.folders import Kind, TooDeep, entries
 from jobs.limits import MIB, Limits
+from vm_worker.intake.dataset import Skipped
 from vm_worker.intake.extents import Extent
-from vm_worker.intake.files.entry_paths import DEPTH_MAX
 from vm_worker.intake.listing import Found, too_large, too_many
-from vm_worker.intake.names import shown
+from vm_worker.intake.names import clean, shown
 
 
 def list_folder(path: Path, limits: Limits) -> list[Found]:
@@ -19,9 +19,28 @@ def list_folder(path: Path, limits: Limits) -> list[Found]:
 
     Raises UserError past a limit, and OSError for a folder that may not be read.
     """
+    try:
+        return _listed(path, limits)
+    except TooDeep as error:
+        raise UserError("unsafe_zip", str(error)) from error
+
+
+def links(path: Path, limits: Limits) -> tuple[Skipped, ...]:
+    """Return the folder's links, which are left out. A zip, or a folder that may not be read, has none."""
+    try:
+        found = [entry for entry in islice(entries(path), limits.zip_entries) if entry.kind is Kind.LINK]
+    except (OSError, ValueError):
+        return ()
+    return tuple(Skipped(clean(name), "is a link") for name in sorted(entry.name for entry in found))
+
+
+def _listed(path: Path, limits: Limits) -> list[Found]:
     found: list[Found] = []
     total = 0
-    for item in _walk(path):
+    for entry in entries(path):
+        if entry.kind not in (Kind.FOLDER, Kind.FILE):
+            continue
+        item = Found(entry.parts, Extent(entry.path, 0, entry.size, entry.size) if entry.kind is Kind.FILE else None)
         found.append(item)
         if len(found) > limits.zip_entries:
             raise too_many(limits)
@@ -34,20 +53,3 @@ def list_folder(path: Path, limits: Limits) -> list[Found]:
     if total > limits.zip_total_bytes:
         raise too_large(f"The folder holds more than {limits.zip_total_bytes // MIB:,} MiB.")
     return found
-
-
-def _walk(root: Path) -> Iterator[Found]:
-    """Yield files and folders one by one; os.walk would list a whole folder at once, and recurse."""
-    waiting: list[tuple[str, ...]] = [()]
-    while waiting:
-        parts = waiting.pop()
-        if len(parts) > DEPTH_MAX:
-            raise UserError("unsafe_zip", f"A folder lies more than {DEPTH_MAX} folders deep.")
-        with os.scandir(os.path.join(root, *parts)) as entries:
-            for entry in entries:
-                if entry.is_dir(follow_symlinks=False):
-                    waiting.append((*parts, entry.name))
-                    yield Found((*parts, entry.name), None)
-                elif entry.is_file(follow_symlinks=False):
-                    size = entry.stat(follow_symlinks=False).st_size
-                    yield Found((*parts, entry.name), Extent(entry.path, 0, size, size))

@@ -12,6 +12,7 @@ from jobs.limits import Limits
 from vm_worker.intake.annotations import Annotations
 from vm_worker.intake.dataset import Skipped
 from vm_worker.intake.examine import examine, open_photos
+from vm_worker.intake.folders import links
 from vm_worker.intake.listing import Found
 from vm_worker.intake.pool import Bounds, Decoders
 from vm_worker.intake.survey import Summary, Survey, list_upload
@@ -57,10 +58,11 @@ def verdict(path: Path, limits: Limits, read: Reader, decoders: Decoders | None 
     `read` finds the annotations for the files of an upload. `decoders` are processes that check many paths, so that
     they are started once. Raises DecoderFault where this machine cannot start decoding processes.
     """
-    if decoders is not None:
-        return _verdict(path, limits, read, decoders)
-    with Decoders(1, Bounds.of(limits)) as own:
-        return _verdict(path, limits, read, own)
+    if decoders is None:
+        with Decoders(1, Bounds.of(limits)) as own:
+            return verdict(path, limits, read, own)
+    said = _verdict(path, limits, read, decoders)
+    return replace(said, skipped=(*links(path, limits), *said.skipped))
 
 
 def _verdict(path: Path, limits: Limits, read: Reader, decoders: Decoders) -> Verdict:

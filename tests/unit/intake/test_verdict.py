@@ -11,7 +11,8 @@ import typer
 
 from infra.cli.check import check
 from jobs.limits import Limits
-from tests.unit.intake.crafted import class_files, two_classes, zip_of
+from tests.unit.intake.crafted import class_files, folder_of, two_classes, zip_of
+from vm_worker.intake.dataset import Skipped
 from vm_worker.intake.pool import Decoders
 from vm_worker.tasks.uploads import verdict
 
@@ -83,3 +84,13 @@ def test_limits_can_be_set(tmp_path: Path) -> None:
     path = zip_of(class_files({"a": 12, "b": 12, "c": 12}), tmp_path / "a.zip")
     assert verdict(path, replace(LIMITS, classes_max=2)).code == "too_many_classes"
     assert verdict(path, replace(LIMITS, class_images_min=13)).code == "class_too_small"
+
+
+def test_links_of_a_folder_are_named_and_left(tmp_path: Path) -> None:
+    folder = folder_of(two_classes(), tmp_path / "photos")
+    (tmp_path / "secret.jpg").write_bytes(next(iter(two_classes().values())))
+    (folder / "cats/holiday.jpg").symlink_to("../../secret.jpg")
+    (folder / "birds").symlink_to("cats")
+    said = verdict(folder, Limits())
+    assert said.accepted and dict(said.classes) == {"cats": 12, "dogs": 12}
+    assert said.skipped == (Skipped("birds", "is a link"), Skipped("cats/holiday.jpg", "is a link"))
