@@ -23,6 +23,7 @@ from jobs.errors import Transient, UserError
 from jobs.job import Job, new_id, valid_id
 from jobs.mail.postman import Postman
 from jobs.mail.refusals import refuse
+from jobs.open_jobs import open_jobs
 from jobs.options import CANDIDATES
 from jobs.queue import Queue
 from jobs.settings import Settings
@@ -74,12 +75,12 @@ def submit(parts: Parts, request: flask.Request) -> flask.Response:
     wanted = submissions.parse(request, parts.settings.limits)
     if wanted.options.candidates:
         catalogue.check(wanted.options.candidates, catalogue.offered(parts.queue.buckets.emails))
-    _admit(parts, wanted.email, submissions.client_address(request))
+    slot = _admit(parts, wanted.email, submissions.client_address(request))
     job_id = new_id()
     # The links are signed before the job is made, so that no job is left behind when that fails.
     upload = _upload(parts, job_id)
     pseudonym = address_hmac(parts.settings.secret, wanted.email)
-    parts.queue.submit(job_id, wanted.email, pseudonym, wanted.options)
+    parts.queue.submit(job_id, wanted.email, pseudonym, wanted.options, slot)
     _log.info("job %s submitted", job_id[:8])
     answer = SubmissionAnswer(job_id, upload, parts.addresses.status(job_id), parts.addresses.delete(job_id))
     return answers.data(answer.to_json(), 201)
@@ -186,11 +187,13 @@ def _offered(parts: Parts) -> tuple[str, ...]:
         return CANDIDATES
 
 
-def _admit(parts: Parts, email: str, client: str) -> None:
-    """Check the limits. Raises UserError `not_allowed`, `busy` or `too_many_jobs`.
+def _admit(parts: Parts, email: str, client: str) -> str:
+    """Check the limits; return the slot that the address has taken.
+
+    Raises UserError `not_allowed`, `busy` or `too_many_jobs`.
 
     The client's slot is taken before the address's, so that a client that has used up its own slots cannot use up those
-    of another person.
+    of another person. The address gets its slot back when nobody uses the link, the client never.
     """
     settings, limits = parts.settings, parts.settings.limits
     if not submissions.allowed(email, settings.allowed_addresses):
@@ -200,14 +203,16 @@ def _admit(parts: Parts, email: str, client: str) -> None:
     emails, today = parts.queue.buckets.emails, parts.clock.now().date()
     if not quota.take(emails, today, client_hmac(settings.secret, client), limits.jobs_per_client_per_day):
         raise UserError("too_many_jobs", f"{limits.jobs_per_client_per_day} jobs a day from one place is the limit.")
-    if not quota.take(emails, today, address_hmac(settings.secret, email), limits.jobs_per_address_per_day):
+    slot = quota.take(emails, today, address_hmac(settings.secret, email), limits.jobs_per_address_per_day)
+    if not slot:
         raise UserError("too_many_jobs", f"{limits.jobs_per_address_per_day} jobs a day for one address is the limit.")
+    return slot
 
 
 def _is_full(queue: Queue, most: int) -> bool:
     """Return whether `most` jobs are open. Usually there are fewer open marks than that, and no record is read."""
     marks = sum(1 for _ in queue.buckets.emails.list("open/"))
-    return marks >= most and queue.open_jobs() >= most
+    return marks >= most and open_jobs(queue) >= most
 
 
 def _existing(parts: Parts, job_id: str) -> Job:

@@ -104,14 +104,26 @@ def client_address(request: flask.Request) -> str:
     forwarded = ",".join(request.headers.getlist("X-Forwarded-For"))
     given = forwarded.rpartition(",")[2].strip() or request.remote_addr or ""
     try:
-        address = ipaddress.ip_address(given)
+        address = ipaddress.ip_address(_bare(given))
     except ValueError:
-        return given
+        return "unknown"  # one client: a text could be another each time
     if isinstance(address, ipaddress.IPv4Address):
         return str(address)
     if address.ipv4_mapped:
         return str(address.ipv4_mapped)
     return str(ipaddress.ip_network((address, IPV6_PREFIX), strict=False))
+
+
+def _bare(given: str) -> str:
+    """Return an address without its port, its zone and zeros before its numbers; some proxies write those."""
+    if given.startswith("["):
+        given = given[1:].partition("]")[0]
+    elif given.count(":") == 1:
+        given = given.partition(":")[0]
+    given = given.partition("%")[0]
+    if "." in given and ":" not in given:
+        return ".".join(number.lstrip("0") or "0" for number in given.split("."))
+    return given
 
 
 def _body_fields(request: flask.Request, limits: Limits) -> list[tuple[str, object]]:

@@ -174,6 +174,7 @@ class Job:
     lease: Lease | None = None
     progress: Progress = field(default_factory=Progress)
     link_expires_at: datetime | None = None
+    slot: str | None = None  # the day's slot of its address; empty: given back; None: it takes none
     uploaded_at: datetime | None = None
     started_at: datetime | None = None
     finished_at: datetime | None = None

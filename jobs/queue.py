@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from jobs import job as jobs
-from jobs import outcomes
+from jobs import outcomes, quota
 from jobs.clock import Clock
 from jobs.deadline import past_deadline
 from jobs.errors import Transient, UserError
@@ -56,10 +56,10 @@ class Queue:
 
     # methods for the cloud function
 
-    def submit(self, job_id: str, email: str, email_hmac: str, options: Options) -> Job:
-        """Create `open/<id>`, then the record. Raises Transient."""
+    def submit(self, job_id: str, email: str, email_hmac: str, options: Options, slot: str | None = None) -> Job:
+        """Create `open/<id>`, then the record. `slot` is the one that its address has taken. Raises Transient."""
         now = self.clock.now()
-        job = Job(job_id, email, email_hmac, now, options, link_expires_at=self._link_end(now))
+        job = Job(job_id, email, email_hmac, now, options, link_expires_at=self._link_end(now), slot=slot)
         self.records.create(f"open/{job_id}", b"")
         self.records.create(name_of(job_id), jobs.to_bytes(job))
         note(self.records.telemetry, None, job)
@@ -74,7 +74,11 @@ class Queue:
         return self.buckets.datasets.stat(f"{job_id}.zip")
 
     def renew_link(self, job_id: str) -> Job:
-        """Note that a fresh upload link was given. Raises UserError `not_found`, `already_uploaded`."""
+        """Note that a fresh upload link was given.
+
+        Raises UserError `not_found`, `already_uploaded`, and `too_many_jobs` when the address has no slot left for a
+        job whose slot was given back.
+        """
         record = self.read(job_id)
         now = self.clock.now()
         if record is None or record.job.status in (Status.EXPIRED, Status.DELETED):
@@ -84,13 +88,10 @@ class Queue:
         # The next sweep will mark it as expired.
         if now - record.job.created_at > timedelta(hours=self.limits.upload_wait_hours):
             raise UserError("not_found", "There is no such job.")
-        return self.update(job_id, lambda job: replace(job, link_expires_at=self._link_end(now))).job
-
-    def open_jobs(self) -> int:
-        """Return the number of jobs that count for the limit: uploaded, or with a link that still works."""
-        now = self.clock.now()
-        found = (self._sound(stat.name.removeprefix("open/")) for stat in self.buckets.emails.list("open/"))
-        return sum(1 for record in found if record is not None and self._counts(record.job, now))
+        slot = self._slot(record.job)
+        if slot == "":
+            raise UserError("too_many_jobs", "This address has no job left today.")
+        return self.update(job_id, lambda job: replace(job, link_expires_at=self._link_end(now), slot=slot)).job
 
     def oldest_waiting_seconds(self) -> float | None:
         """Return the longest time for which a job waits for a worker, or None when no job waits.
@@ -98,7 +99,7 @@ class Queue:
         A wait begins with the upload, or when a worker gives the job back.
         """
         unclaimed = (Status.AWAITING_UPLOAD, Status.AWAITING_WORKER)
-        found = ((self._sound(_job_of(stat)), stat) for stat in self.buckets.datasets.list())
+        found = ((self.sound(_job_of(stat)), stat) for stat in self.buckets.datasets.list())
         waiting = [(record.job, stat) for record, stat in found if record and record.job.status in unclaimed]
         waits = [(self.clock.now() - max(stat.created, job.moved_at)).total_seconds() for job, stat in waiting]
         return max(waits, default=None)
@@ -140,6 +141,11 @@ class Queue:
         """Claim the job; return None when another worker was faster. A claim of a running job counts as a takeover."""
         now = self.clock.now()
         job = waiting.record.job
+        slot = self._slot(job)
+        if slot == "":
+            log.warning("job %s has ended: its photos came late, and its address has no job left today", job.short_id)
+            self.expire(waiting.record)
+            return None
         takeover = job.status is Status.RUNNING
         if takeover and job.takeovers >= self.limits.takeovers_max:
             self._fail_unowned(waiting.record, "worker_lost", "The training machine was lost too often.")
@@ -150,6 +156,7 @@ class Queue:
             Status.RUNNING,
             now,
             f"{'taken over' if takeover else 'claimed'} by {owner}",
+            slot=slot,
             lease=Lease(owner, token),
             takeovers=job.takeovers + takeover,
             started_at=job.started_at or now,
@@ -250,7 +257,7 @@ class Queue:
         """Apply a change that needs no lease. Raises UserError `not_found`, Transient."""
         return self.records.update(job_id, change, patient=patient)
 
-    def _sound(self, job_id: str) -> Record | None:
+    def sound(self, job_id: str) -> Record | None:
         """Return the record, or None when there is none that can be read."""
         try:
             return self.read(job_id)
@@ -261,11 +268,12 @@ class Queue:
     def _link_end(self, now: datetime) -> datetime:
         return now + timedelta(seconds=self.limits.upload_seconds)
 
-    def _counts(self, job: Job, now: datetime) -> bool:
-        if job.status.terminal:
-            return False
-        young = job.link_expires_at is not None and job.link_expires_at > now
-        return young or job.status is not Status.AWAITING_UPLOAD or self.uploaded(job.id) is not None
+    def _slot(self, job: Job) -> str | None:
+        """Return the job's slot; take one where it was given back. Empty: none is left. Raises Transient."""
+        if job.slot != "":
+            return job.slot
+        most = self.limits.jobs_per_address_per_day
+        return quota.take(self.buckets.emails, self.clock.now().date(), job.email_hmac, most)
 
     def _end(self, record: Record, outcome: Outcome) -> Record:
         now = self.clock.now()

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from jobs.errors import Transient
 from jobs.job import Job, Status
+from jobs.open_jobs import give_slot_back
 from jobs.queue import Queue
 from jobs.records import Record
 from jobs.storage.store import Stat
@@ -127,6 +128,8 @@ def _settle(queue: Queue, record: Record, deliver: Callable[[str], None], done: 
                 return  # photos came at the last moment, and a worker has claimed the job
             queue.close(job.id)
             done.expired += 1
+        else:
+            give_slot_back(queue, record)
         return
     if not job.status.terminal:
         if _overdue(queue, job) and queue.overdue(record) is not None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from jobs.sweep import sweep
 from tests.unit.function.conftest import Front
 
 
@@ -62,6 +63,25 @@ def test_an_address_has_five_jobs_a_day(front: Front) -> None:
             True,
         ),
         ({"headers": {"X-Forwarded-For": "nonsense"}}, {"headers": {"X-Forwarded-For": "nonsense"}}, True),
+        # The same place in another spelling.
+        (
+            {"headers": {"X-Forwarded-For": "198.51.100.1:4711"}},
+            {"headers": {"X-Forwarded-For": "198.51.100.1:99"}},
+            True,
+        ),
+        (
+            {"headers": {"X-Forwarded-For": "198.051.100.001"}},
+            {"headers": {"X-Forwarded-For": "198.51.100.1"}},
+            True,
+        ),
+        (
+            {"headers": {"X-Forwarded-For": "[2001:db8::1]:4711"}},
+            {"headers": {"X-Forwarded-For": "2001:db8::2"}},
+            True,
+        ),
+        ({"headers": {"X-Forwarded-For": "[2001:db8::1]"}}, {"headers": {"X-Forwarded-For": "2001:db8::2"}}, True),
+        ({"headers": {"X-Forwarded-For": "fe80::1%eth0"}}, {"headers": {"X-Forwarded-For": "fe80::1%eth1"}}, True),
+        ({"headers": {"X-Forwarded-For": "unknown-1"}}, {"headers": {"X-Forwarded-For": "unknown-2"}}, True),
     ],
 )
 def test_a_client_has_its_own_daily_limit(front: Front, first: Any, second: Any, refused: bool) -> None:
@@ -112,3 +132,20 @@ def test_fifty_racing_requests_never_pass_a_limit(front: Front, limit: str, same
         thread.join()
     assert sorted(statuses) == [201] * 7 + [429] * 43
     assert len(list(front.buckets.emails.list("jobs/"))) == 7
+
+
+def test_a_hundred_unused_links_from_five_places_leave_room(front: Front) -> None:
+    for client in range(5):
+        for number in range(20):
+            place = {"environ": {"REMOTE_ADDR": f"198.51.100.{client}"}}
+            front.submitted(f"a{client}.{number}@example.org", **place)
+    front.submitted("ada@example.org")
+
+
+def test_a_clients_slot_never_comes_back(front: Front) -> None:
+    small = front.limited(jobs_per_client_per_day=1)
+    small.submitted("ada@example.org")
+    front.clock.advance(3601)
+    sweep(small.queue, lambda job_id: None)
+    assert small.call("POST", "/", json={"email": "bob@example.org"}).status_code == 429
+    assert len(list(front.buckets.emails.list("limits/"))) == 1  # the address's is free again

@@ -17,7 +17,7 @@ DAY = date(2026, 3, 1)
 
 def test_slots_are_counted_by_day_and_key() -> None:
     store = MemoryStore()
-    assert [quota.take(store, DAY, "a", 2) for _ in range(3)] == [True, True, False]
+    assert [bool(quota.take(store, DAY, "a", 2)) for _ in range(3)] == [True, True, False]
     assert quota.take(store, DAY, "b", 2)
     assert quota.take(store, date(2026, 3, 2), "a", 2)
     assert [stat.name for stat in store.list("limits/20260301/a/")] == ["limits/20260301/a/1", "limits/20260301/a/2"]
@@ -40,7 +40,7 @@ def test_fifty_racing_threads_take_exactly_the_slots_there_are(store: MemoryStor
 
     def take() -> None:
         barrier.wait()
-        taken.append(quota.take(store, DAY, "a", 7))
+        taken.append(bool(quota.take(store, DAY, "a", 7)))
 
     threads = [threading.Thread(target=take) for _ in range(50)]
     for thread in threads:

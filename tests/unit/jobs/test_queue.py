@@ -11,6 +11,7 @@ from jobs.clock import FakeClock
 from jobs.errors import LeaseLost, Transient, UserError
 from jobs.job import FileEntry, Job, Progress, Status
 from jobs.limits import Limits
+from jobs.open_jobs import open_jobs
 from jobs.queue import Queue, Release
 from jobs.records import Record
 from jobs.storage.store import PreconditionFailed
@@ -164,9 +165,9 @@ def test_open_jobs_are_the_uploaded_and_those_with_a_young_link(queue: Queue, cl
     clock.advance(2 * HOUR)
     uploaded, fresh = submit(queue), submit(queue)
     upload(queue, uploaded)
-    assert queue.open_jobs() == 3
+    assert open_jobs(queue) == 3
     queue.delete(fresh.id)
-    assert queue.open_jobs() == 2
+    assert open_jobs(queue) == 2
     assert {stale.id, running.id} & {stat.name[5:] for stat in queue.buckets.emails.list("open/")}
 
 

@@ -1,0 +1,42 @@
+"""The number of open jobs, against which new ones are admitted, and the slots of links that nobody has used."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+from jobs import quota
+from jobs.job import Job, Status
+from jobs.queue import Queue
+from jobs.records import Record
+
+
+def open_jobs(queue: Queue) -> int:
+    """Return the number of jobs that count for the limit: uploaded ones, and a part of those with a young link.
+
+    Links alone take at most half of the limit, one for each address and none by renewal: asking for links costs
+    nothing, and must not keep out those who have photos.
+    """
+    found = (queue.sound(stat.name.removeprefix("open/")) for stat in queue.buckets.emails.list("open/"))
+    jobs = [record.job for record in found if record is not None and not record.job.status.terminal]
+    unused = [job for job in jobs if _unused(queue, job)]
+    young = queue.clock.now() - timedelta(seconds=queue.limits.upload_seconds)
+    linked = {job.email_hmac for job in unused if job.created_at > young}
+    return len(jobs) - len(unused) + min(len(linked), queue.limits.open_jobs // 2)
+
+
+def give_slot_back(queue: Queue, record: Record) -> None:
+    """Give the slot of a job back to its address when its link has ended and no photos came. Raises Transient.
+
+    The record is written first: an address may get fewer slots than the limit, never more. Photos that come late, or a
+    fresh link, take a slot again (`Queue.claim`, `Queue.renew_link`).
+    """
+    job = record.job
+    if not job.slot or job.link_expires_at is None or job.link_expires_at > queue.clock.now():
+        return
+    if queue.records.swapped(record, replace(job, slot="")) is not None:
+        quota.give_back(queue.buckets.emails, job.slot)
+
+
+def _unused(queue: Queue, job: Job) -> bool:
+    return job.status is Status.AWAITING_UPLOAD and queue.uploaded(job.id) is None
