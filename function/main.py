@@ -10,6 +10,7 @@ import threading
 import traceback
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import flask
@@ -20,6 +21,7 @@ from function import answers, handlers, sweeping
 from function.handlers import Parts, no_capacity
 from function.identity import GoogleIdentity
 from function.machines import Capacity, MachineGroup
+from function.slow_bodies import in_time
 from function.submissions import read_body
 from jobs import logformat, telemetry
 from jobs.errors import Transient, UserError
@@ -100,7 +102,8 @@ class App:
         wait = answers.retry_after(code, self.parts.clock.now())
         if wait is not None:
             response.headers["Retry-After"] = str(wait)
-        return _drained(request, response) if code == "too_large" else response
+        seconds = self.parts.settings.limits.request_seconds
+        return _drained(request, response, seconds) if code == "too_large" else response
 
 
 def build(settings: Settings) -> App:
@@ -180,7 +183,7 @@ def _frames(error: BaseException) -> str:
     return f"{told}; from {_frames(cause)}" if cause else told
 
 
-def _drained(request: flask.Request, response: flask.Response) -> flask.Response:
+def _drained(request: flask.Request, response: flask.Response, seconds: float) -> flask.Response:
     """Read and drop a body that is too large, so that the client gets the answer and no broken connection.
 
     The answer becomes an iterator, because functions-framework reads the whole body again before any other.
@@ -189,8 +192,9 @@ def _drained(request: flask.Request, response: flask.Response) -> flask.Response
     # A chunked body has no length, but the server knows where it ends.
     ended = request.environ.get("wsgi.input_terminated", False)
     left = min(request.content_length or (DRAIN_BYTES if ended else 0), DRAIN_BYTES)
-    while left > 0 and (chunk := stream.read(min(left, DRAIN_CHUNK))):
-        left -= len(chunk)
+    with suppress(UserError), in_time(request, seconds):
+        while left > 0 and (chunk := stream.read(min(left, DRAIN_CHUNK))):
+            left -= len(chunk)
     body = response.get_data()
     response.response = iter([body])
     response.headers["Content-Length"] = str(len(body))

@@ -13,6 +13,7 @@ import flask
 from email_validator import EmailNotValidError, validate_email
 from werkzeug.exceptions import RequestEntityTooLarge
 
+from function.slow_bodies import in_time
 from jobs.errors import UserError
 from jobs.limits import Limits
 from jobs.mail.addresses import is_plain
@@ -50,11 +51,15 @@ def check_page(request: flask.Request, public_url: str) -> None:
 
 
 def read_body(request: flask.Request, limits: Limits) -> bytes:
-    """Read the whole body, which later readers get too. Raises UserError `too_large`, also for a long query."""
+    """Read the whole body, which later readers get too.
+
+    Raises UserError `too_large`, also for a long query, and `slow_request`.
+    """
     # One byte more than allowed: the server cuts a body of unknown length off there, without an error.
     request.max_content_length = limits.request_bytes + 1
     try:
-        body = request.get_data(cache=True)
+        with in_time(request, limits.request_seconds):
+            body = request.get_data(cache=True)
     except RequestEntityTooLarge:
         body = None
     if body is None or max(len(body), len(request.query_string)) > limits.request_bytes:

@@ -90,6 +90,13 @@ _TABLE = (
         "Follow the job on its status page.",
     ),
     Code(
+        "slow_request",
+        Where.REQUEST,
+        408,
+        "The request came too slowly",
+        "Send it again; it holds only an email address and options.",
+    ),
+    Code(
         "too_large",
         Where.REQUEST,
         413,

@@ -59,6 +59,7 @@ class Limits:
     jobs_per_client_per_day: int = _row(20, "jobs", "an office behind one address still fits")
     open_jobs: int = _row(100, "jobs", "a day of one machine at 14 minutes each")
     request_bytes: int = _row(64 * 1024, "bytes", "an address and options; photos go to the bucket")
+    request_seconds: int = _row(10, "seconds", "its body; a client that stops in it holds a thread of the function")
     upload_seconds: int = _row(3600, "seconds", "life of an upload link")
     download_seconds: int = _row(600, "seconds", "life of a download link; the page signs a new one each time")
     upload_wait_hours: int = _row(24, "hours", "then a job without photos expires")

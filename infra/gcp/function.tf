@@ -19,7 +19,7 @@ resource "google_cloudfunctions2_function" "front" {
   service_config {
     max_instance_count               = 5
     min_instance_count               = 0
-    max_instance_request_concurrency = 20
+    max_instance_request_concurrency = local.concurrency
     available_memory                 = "512Mi"
     available_cpu                    = "1"
     timeout_seconds                  = 60
@@ -30,6 +30,7 @@ resource "google_cloudfunctions2_function" "front" {
       MODELMAIL_SCHEDULER         = google_service_account.scheduler.email
       MODELMAIL_MACHINES          = local.group
       MODELMAIL_MACHINES_MOST     = tostring(var.workers)
+      THREADS                     = tostring(local.concurrency) # of gunicorn: each request has its own
     })
     secret_environment_variables {
       key        = "MODELMAIL_SECRET"

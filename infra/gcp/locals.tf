@@ -7,6 +7,8 @@ locals {
   # The address that Cloud Run gives a service before it exists, so that the function can know its own.
   url = var.public_url == "" ? "https://${local.name}-${data.google_project.this.number}.${var.region}.run.app" : var.public_url
 
+  concurrency = 20 # requests of one instance at a time
+
   buckets = {
     emails   = "${local.prefix}-modelmail-emails"
     datasets = "${local.prefix}-modelmail-datasets"

@@ -182,7 +182,10 @@ def test_who_may_submit_must_be_said() -> None:
 def test_the_function_is_bounded_and_has_an_account_of_its_own() -> None:
     (function,) = _kind("google_cloudfunctions2_function").values()
     (service,) = function["service_config"]
-    assert service["max_instance_count"] == 5 and service["max_instance_request_concurrency"] > 1
+    assert service["max_instance_count"] == 5 and service["max_instance_request_concurrency"] == "${local.concurrency}"
+    # As many threads: a request that waits for a thread would wait for whoever holds one.
+    assert hcl.section("locals")["concurrency"] > 1
+    assert re.search(r"THREADS\W+tostring\(local\.concurrency\)", TEXT)
     assert service["service_account_email"] == "${google_service_account.function.email}"
     assert function["build_config"][0]["entry_point"] == "handle"
     secrets = {block["key"] for block in service["secret_environment_variables"]}

@@ -8,6 +8,7 @@ import threading
 import time
 import urllib.parse
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 
 import pytest
 
@@ -131,6 +132,24 @@ def test_a_client_that_sends_a_byte_now_and_then_is_hung_up_on(engine: Engine, s
     with served(engine, ABOUT, Patience(silence_seconds=SILENCE, slowest=1000)) as url:
         assert told(url, trickle(), to_its_end=True) in (b"", b"HTTP/1.1 400 Bad Request")
     assert time.monotonic() - began < 30 * SILENCE / 4
+
+
+def test_a_client_too_many_is_told_when_to_come_back(engine: Engine) -> None:
+    ask = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
+    with served(engine, ABOUT, Patience(connections=2)) as url:
+        where = urllib.parse.urlsplit(url)
+        with ExitStack() as stack:
+            for _ in range(2):
+                held = stack.enter_context(socket.create_connection((where.hostname or "", where.port or 0)))
+                held.sendall(ask)
+                assert held.recv(PIECE).startswith(b"HTTP/1.1 200 ")
+            said = told(url, [ask], to_its_end=True)
+        assert said.startswith(b"HTTP/1.1 503 ") and b"retry-after: 1\r\n" in said and b'"code": "busy"' in said
+        for _ in range(100):
+            if b"200 OK" in told(url, [ask.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")]):
+                break
+        else:
+            raise AssertionError("the places of those who hung up are not free again")
 
 
 def test_a_slow_client_is_not(impatient: str) -> None:

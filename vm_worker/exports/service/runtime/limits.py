@@ -17,6 +17,7 @@ HEAD_BYTES = 64 * 1024  # size of a request's head: several times what browsers 
 # Bytes of a chunked body for which one byte of chunk frames is allowed: a chunk of a hundred bytes has six.
 FRAME_SHARE = 16
 SLOWEST = 8 * 1024  # bytes a second that a client must send: 512 connections can be held by 4 MB/s, not by a trickle
+CONNECTIONS = 512  # most connections at the same time; further clients get 503 and may try again
 SILENCE_SECONDS = 30.0  # seconds without data in the middle of a request: phones lose their network for so long
 
 
@@ -29,4 +30,5 @@ class Patience:
     silence_seconds: float = SILENCE_SECONDS
     pixels: float = PIXELS  # pixels of a request
     seconds: float = SECONDS  # seconds after which no photo of a request is begun
+    connections: int = CONNECTIONS  # most connections at the same time
     slowest: float = SLOWEST  # bytes a second that a client must send

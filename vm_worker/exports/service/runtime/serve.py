@@ -22,7 +22,6 @@ MADE_FOR = "made_for.json"
 HOST, PORT = "127.0.0.1", 8080
 PORT_MOST = 65535
 KEEP_ALIVE = 30  # seconds for which an idle connection stays open
-CONNECTIONS = 512  # most connections at the same time; further clients get 503 and may try again
 
 
 def made_for() -> dict[str, str]:
@@ -86,7 +85,7 @@ def config(app: Starlette, host: str = HOST, port: int = PORT) -> uvicorn.Config
 
     return uvicorn.Config(
         app,
-        http=wire(patience.silence_seconds, patience.slowest),
+        http=wire(patience),
         ws="none",
         host=host,
         port=port,
@@ -94,7 +93,6 @@ def config(app: Starlette, host: str = HOST, port: int = PORT) -> uvicorn.Config
         access_log=False,
         server_header=False,
         timeout_keep_alive=KEEP_ALIVE,
-        limit_concurrency=CONNECTIONS,
         lifespan="off",
     )
 

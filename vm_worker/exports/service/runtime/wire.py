@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from asyncio import TimerHandle, Transport
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from vm_worker.exports.service.runtime.limits import FRAME_SHARE, HEAD_BYTES, SILENCE_SECONDS, SLOWEST
+from vm_worker.exports.service.runtime.limits import (
+    AGAIN_SECONDS,
+    CONNECTIONS,
+    FRAME_SHARE,
+    HEAD_BYTES,
+    SILENCE_SECONDS,
+    SLOWEST,
+    Patience,
+)
 
 CHECKS = 20  # most checks of a connection in the time of the longest silence
 REFUSAL = "The head of the request is too large."
@@ -24,6 +34,7 @@ class Wire(HttpToolsProtocol):
 
     silence: float = SILENCE_SECONDS
     slowest: float = SLOWEST
+    most: int = CONNECTIONS
 
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
@@ -52,6 +63,12 @@ class Wire(HttpToolsProtocol):
         super().data_received(data)
         if self._left < 0 and not self.transport.is_closing():
             self.send_400_response(REFUSAL)
+
+    def on_headers_complete(self) -> None:
+        """Take the head of a request from the parser. With too many connections, refuse it and hang up."""
+        if len(self.connections) > self.most:
+            self.app = full
+        super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
         """Take a piece of a body from the parser."""
@@ -89,6 +106,21 @@ class Wire(HttpToolsProtocol):
         return answering or self.flow.read_paused
 
 
-def wire(silence: float, slowest: float) -> type[Wire]:
-    """Return the protocol for a service with these limits: seconds of silence, and bytes a second."""
-    return type("Wire", (Wire,), {"silence": silence, "slowest": slowest})
+async def full(scope: Any, receive: Any, send: Callable[[dict[str, Any]], Awaitable[None]]) -> None:
+    """Answer a request when there are too many connections."""
+    message = "The service has too many connections. Try again in a moment."
+    body = json.dumps({"error": {"code": "busy", "message": message}}).encode()
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", b"%d" % len(body)),
+        (b"retry-after", b"%d" % AGAIN_SECONDS),
+        (b"connection", b"close"),
+    ]
+    await send({"type": "http.response.start", "status": 503, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def wire(patience: Patience) -> type[Wire]:
+    """Return the protocol for a service with these limits."""
+    limits = {"silence": patience.silence_seconds, "slowest": patience.slowest, "most": patience.connections}
+    return type("Wire", (Wire,), limits)
