@@ -124,7 +124,6 @@ class JobRun:
             started_at=job.started_at.isoformat(timespec="seconds") if job.started_at else "",
             weights=self._config.weights,
             download_weights=self._config.download_weights,
-            files_url=f"{self._config.public_url}/jobs/{job.id}/files" if self._config.public_url else "",
             done=self._manifests.stages,
             trials=self._manifests.trials,
             hourly_price=self._config.hourly_price,

@@ -41,7 +41,6 @@ def build(settings: Settings, stop: threading.Event, room: Path, launch: Launch)
         LeasePolicy(settings.lease_seconds),
         settings.weights,
         settings.download_weights,
-        settings.public_url,
         settings.hourly_price,
         stop.is_set,
         Cluster(settings.ray_address, settings.ray_workers, settings.ray_cpus, settings.ray_gpus),

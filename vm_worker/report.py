@@ -108,7 +108,6 @@ def _delivery(facts: Facts) -> JsonObject:
         "exports": export["exports"],
         "pareto": [point.to_json() for point in _pareto(facts)],
         "machine": export["machine"],
-        "files_url": facts.files_url,
         "mail_pictures": [CURVES, *facts.sections.mail_pictures],
     }
 
@@ -137,7 +136,9 @@ def write(facts: Facts, built: Mapping[str, Any], folder: Path) -> list[str]:
 
 def page(report: Mapping[str, Any], pictures: Mapping[str, str]) -> str:
     """Return report.html with its pictures; `pictures` gives the address of each picture by name."""
-    return render("report.html", report=report, pictures=pictures, body=row_of(report).page)
+    # The files lie beside it. An address would hold the job's id, and whoever is sent the report could use that.
+    beside = {**report, "files_url": ""}
+    return render("report.html", report=beside, pictures=pictures, body=row_of(report).page)
 
 
 def card(report: Mapping[str, Any]) -> str:

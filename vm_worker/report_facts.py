@@ -117,4 +117,3 @@ class Facts:
     hourly_price: float = 0.0  # the price of the machine; 0: not known
     model_days: int = 30  # days for which the model can be downloaded
     # Absolute, such as https://.../jobs/<id>/files; empty: the links name files in the report's own folder.
-    files_url: str = ""

@@ -46,7 +46,6 @@ class Spec:
     started_at: str
     weights: str = ""  # a folder with files <key>.weights.h5
     download_weights: bool = False
-    files_url: str = ""  # absolute address; the report's links start with it
     done: Mapping[str, Done] = field(default_factory=dict)  # committed stages by name
     trials: Mapping[str, Done] = field(default_factory=dict)  # committed trials by key, 40 hex digits
     hourly_price: float = 0.0  # the price of the machine; 0: not known

@@ -53,7 +53,6 @@ class WorkerConfig:
     lease: LeasePolicy
     weights: str = ""  # a folder of pretrained weights
     download_weights: bool = False
-    public_url: str = ""  # the address of the service; the report's links start with it
     hourly_price: float = 0.0  # the price of the machine; 0: not known
     stopping: Callable[[], bool] = field(default=lambda: False)
     cluster: Cluster = field(default_factory=Cluster)

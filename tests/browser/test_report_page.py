@@ -66,7 +66,6 @@ def finish(stack: Stack, queue: Queue, folder: Path, classes: Sequence[str]) -> 
         job_id = client.submit(f"{folder.name}@example.org", {"minutes": 5}).job_id
     photos(folder, classes)
     facts = samples.facts(classes, photos=20 if len(classes) < 50 else 4)
-    facts = replace(facts, files_url=f"{stack.function_url}/jobs/{job_id}/files")
     report.write(facts, report.build(facts), folder)
     for name in ("model.h5", "labels.txt"):
         (folder / name).write_bytes(b"stands for a model")

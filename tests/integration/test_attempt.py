@@ -146,6 +146,6 @@ def test_a_child_does_not_outlive_its_parent(tmp_path: Path) -> None:
 def test_a_spec_survives_its_file(tmp_path: Path) -> None:
     one = spec(tmp_path)
     committed = {"done": {"intake": Done({"n": 1}, 2.5)}, "trials": {"ab" * 20: Done({"loss": 0.1}, 1.5)}}
-    full = Spec(**{**vars(one), **committed, "files_url": "http://here", "stages": "another.table"})
+    full = Spec(**{**vars(one), **committed, "stages": "another.table"})
     full.save(tmp_path / "spec.json")
     assert Spec.load(tmp_path / "spec.json") == full

@@ -97,7 +97,6 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Told:
         created_at="2026-01-01T00:00:00+00:00",
         started_at="2026-01-01T00:00:10+00:00",
         weights=str(save_weights(home / "weights")),
-        files_url="https://models.example.org/jobs/abcdefgh/files",
         stages="tests.integration.tiny_stages",
     )
     return finished(spec, home)

@@ -33,7 +33,6 @@ def report(context: StageContext) -> Output:
         licence=Licence(winner.licence, winner.attribution),
         size=winner.size,
         model_days=spec.limits.model_days,
-        files_url=spec.files_url,
         quoted_seconds=results.selected.quoted_seconds,
         hourly_price=spec.hourly_price,
     )

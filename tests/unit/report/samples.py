@@ -99,7 +99,6 @@ def facts(
         size=224,
         quoted_seconds=700.0,
         model_days=30,
-        files_url="https://photos.example.org/jobs/Qm3xT9aZ_0123456789abc/files",
     )
 
 

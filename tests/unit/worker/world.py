@@ -85,9 +85,8 @@ class World:
             self.specs.append(spec)
             return child
 
-        where, stopping = "http://here", lambda: self.stopping
         config = WorkerConfig(
-            self.queue, launch, LeasePolicy(LEASE), public_url=where, stopping=stopping, telemetry=self.tally
+            self.queue, launch, LeasePolicy(LEASE), stopping=lambda: self.stopping, telemetry=self.tally
         )
         JobRun(config, self.claim(), self.home, self.clock.monotonic()).run()
 
