@@ -84,8 +84,8 @@ def retry_after(code: str, now: datetime) -> int | None:
 
 
 def finished(response: flask.Response) -> flask.Response:
-    """Add the headers that every answer has."""
-    for name, value in HEADERS.items():
+    """Add the headers that every answer has, also one that the framework has written."""
+    for name, value in {**HEADERS, "Content-Security-Policy": DATA_POLICY}.items():
         response.headers.setdefault(name, value)
     return response
 

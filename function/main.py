@@ -147,6 +147,8 @@ class _Lazy:
 
 
 _app = _Lazy()
+if flask.has_app_context():  # functions-framework runs this module; some paths and errors it answers by itself
+    flask.current_app.after_request(answers.finished)
 
 
 def handle(request: flask.Request) -> flask.Response:

@@ -13,14 +13,16 @@ from typing import Any
 
 # The name of an object may follow an escaped slash.
 _START = r"(?:(?<=%2F)|(?<=%2f)|(?<![\w-]))"
+# A character before an address's @. A match begins at the first of a run: one from each would take quadratic time.
+_LOCAL = r"[\w.!#$%*+^`{|}~-]"
 _RULES: tuple[tuple[re.Pattern[str], str], ...] = (
     # Signed links: the whole query is removed, the names of its parameters too.
-    (re.compile(r"\?[^\s'\"<>]*X-Goog-[^\s'\"<>]*", re.IGNORECASE), "?(signature)"),
+    (re.compile(r"\?[^\s'\"<>?]*X-Goog-[^\s'\"<>]*", re.IGNORECASE), "?(signature)"),
     (re.compile(r"\bX-Goog-Signature(=|%3D)[^&\s'\"<>]+", re.IGNORECASE), "(signature)"),
     (re.compile(r"\b((?:access_)?token|upload_id)(=|%3D)[^&\s'\"<>]+", re.IGNORECASE), r"\1\2(secret)"),
     (re.compile(r"\b(Bearer|Basic)\s+[^\s'\"]+", re.IGNORECASE), r"\1 (secret)"),
     (re.compile(r"\bSG\.[\w.-]+"), "(key)"),
-    (re.compile(r"[\w.!#$%*+^`{|}~-]+(?:@|%40)[\w-]+(?:\.[\w-]+)+"), "(address)"),
+    (re.compile(rf"(?<!{_LOCAL}){_LOCAL}+(?:@|%40)[\w-]+(?:\.[\w-]+)+"), "(address)"),
     # Job ids: 22 characters with a capital or a digit. Words in a program seldom have both at that length.
     (re.compile(rf"{_START}(?=[\w-]*[A-Z0-9])([A-Za-z0-9_-]{{8}})[A-Za-z0-9_-]{{14}}(?![\w-])"), r"\1..."),
     # Delete tokens (43), refusal tokens (64), pseudonyms (64), signatures.

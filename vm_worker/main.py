@@ -14,6 +14,7 @@ from jobs import logformat, telemetry
 from jobs.installation import open_postman, open_queue
 from jobs.logs import keep_out
 from jobs.mail import mailers
+from jobs.queue import Queue
 from jobs.settings import Settings
 from jobs.storage import providers
 from vm_worker.attempt import Attempt
@@ -23,6 +24,7 @@ from vm_worker.lease_keeper import LeasePolicy
 from vm_worker.preemption import watch
 from vm_worker.scratch_folder import scratch_folder
 from vm_worker.spec import Cluster
+from vm_worker.strays import clearing
 from vm_worker.worker import Worker
 from vm_worker.worker_config import Launch, WorkerConfig
 
@@ -31,8 +33,8 @@ MAIL_TIMEOUT = 30.0  # seconds for each request to the mail service
 log = logging.getLogger(__name__)
 
 
-def build(settings: Settings, stop: threading.Event, room: Path, launch: Launch) -> Worker:
-    """Build a worker with the real clients and its own folder for scratch files."""
+def build(settings: Settings, stop: threading.Event, room: Path, launch: Launch) -> tuple[Worker, Queue]:
+    """Build a worker with the real clients and its own folder for scratch files, and its queue."""
     figures = telemetry.opened(settings.telemetry_url, "modelmail-worker")
     queue = open_queue(settings, figures)
     config = WorkerConfig(
@@ -48,7 +50,7 @@ def build(settings: Settings, stop: threading.Event, room: Path, launch: Launch)
         stock(settings.weights, settings.download_weights),
         socket.gethostname(),
     )
-    return Worker(config, open_postman(settings, queue, room.name, MAIL_TIMEOUT), room.name, room)
+    return Worker(config, open_postman(settings, queue, room.name, MAIL_TIMEOUT), room.name, room), queue
 
 
 def main(launch: Launch = Attempt) -> int:
@@ -79,11 +81,12 @@ def main(launch: Launch = Attempt) -> int:
     log.info("polling every %g s", settings.poll_seconds)
     with scratch_folder(settings.work, f"{socket.gethostname()}-{uuid.uuid4().hex[:6]}") as room:
         try:
-            worker = build(settings, stop, room, launch)
+            worker, queue = build(settings, stop, room, launch)
         except ValueError as error:  # no credentials for the storage
             log.error("%s", error)
             return 2
-        worker.forever(settings.poll_seconds, leave)
+        with clearing(queue, settings.limits.sweep_seconds):
+            worker.forever(settings.poll_seconds, leave)
     return 0
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from jobs.errors import UserError
 from jobs.folders import Kind, TooDeep, entries
 from jobs.limits import MIB, Limits
-from vm_worker.intake.dataset import Skipped
 from vm_worker.intake.extents import Extent
 from vm_worker.intake.listing import Found, too_large, too_many
 from vm_worker.intake.names import clean, shown
@@ -25,13 +24,13 @@ def list_folder(path: Path, limits: Limits) -> list[Found]:
         raise UserError("unsafe_zip", str(error)) from error
 
 
-def links(path: Path, limits: Limits) -> tuple[Skipped, ...]:
-    """Return the folder's links, which are left out. A zip, or a folder that may not be read, has none."""
+def links(path: Path, limits: Limits) -> list[str]:
+    """Return the cleaned names of a folder's links, which are left out. A zip has none."""
     try:
         found = [entry for entry in islice(entries(path), limits.zip_entries) if entry.kind is Kind.LINK]
     except (OSError, ValueError):
-        return ()
-    return tuple(Skipped(clean(name), "is a link") for name in sorted(entry.name for entry in found))
+        return []  # a zip, or a folder that may not be read
+    return [clean(name) for name in sorted(entry.name for entry in found)]
 
 
 def _listed(path: Path, limits: Limits) -> list[Found]:

@@ -23,6 +23,8 @@ FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "AVIF")
 ANIMATED = ("GIF", "PNG", "WEBP", "AVIF")  # formats whose first picture may be blank, as it fades in
 FRAMES_MOST = 50  # pictures of an animation that are looked at
 READ = frozenset({"JPEG", "PNG", "WebP", "GIF", "BMP", "AVIF", "HEIC"})  # as `picture_kind` names them
+JPEG_SHARE = 0.25  # of other formats' time for a pixel: a JPEG is decoded at a fraction of its size
+START_OF_SCAN = b"\xff\xda"
 WHITE, BLACK = (255, 255, 255), (0, 0, 0)
 PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
 FAINT = 32  # of 255: what differs less from its background is hardly seen
@@ -129,6 +131,24 @@ def read_upright(data: bytes, pixels_max: int = Limits.image_pixels) -> NDArray[
     """Decode one file to (height, width, 3) uint8 RGB at its full size, turned upright by EXIF. Raises BadImage."""
     with _reasons():
         return np.asarray(_upright_rgb(_opened(data, pixels_max)))
+
+
+def decoding_work(data: bytes) -> float:
+    """Estimate a decoder's work from a picture's head, in pixels, before any is decoded; 0 for what is no picture.
+
+    A progressive JPEG goes over its pixels once for each scan, and a scan may have a few bytes: a small file can hold
+    thousands. Of an animation many pictures may be looked at.
+    """
+    try:
+        with _reasons():
+            image = _opened(data, Limits.image_pixels)
+            frames = min(FRAMES_MOST, getattr(image, "n_frames", 1)) if image.format in ANIMATED else 1
+    except BadImage:  # the decoder will give the same reason
+        return 0.0
+    pixels = float(image.width * image.height)
+    if image.format in ("JPEG", "MPO"):
+        return pixels * JPEG_SHARE * max(1, data.count(START_OF_SCAN))
+    return pixels * frames
 
 
 def to_square(image: Image.Image, size: int) -> NDArray[np.uint8]:

@@ -11,7 +11,7 @@ from jobs.limits import Limits
 from vm_worker.intake.archives import list_zip
 from vm_worker.intake.dataset import Part, Skipped
 from vm_worker.intake.extents import Extent, Shape
-from vm_worker.intake.folders import list_folder
+from vm_worker.intake.folders import links, list_folder
 from vm_worker.intake.listing import Found
 
 
@@ -63,3 +63,8 @@ def list_upload(path: Path, limits: Limits) -> list[Found]:
     Raises UserError with a dataset code, and OSError where the file itself cannot be read.
     """
     return list_folder(path, limits) if path.is_dir() else list_zip(path, limits)
+
+
+def list_links(path: Path, limits: Limits) -> list[str]:
+    """Return the cleaned names of the links in a folder, which no upload holds. A zip has none."""
+    return links(path, limits)

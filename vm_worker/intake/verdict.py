@@ -12,10 +12,9 @@ from jobs.limits import Limits
 from vm_worker.intake.annotations import Annotations
 from vm_worker.intake.dataset import Skipped
 from vm_worker.intake.examine import examine, open_photos
-from vm_worker.intake.folders import links
 from vm_worker.intake.listing import Found
 from vm_worker.intake.pool import Bounds, Decoders
-from vm_worker.intake.survey import Summary, Survey, list_upload
+from vm_worker.intake.survey import Summary, Survey, list_links, list_upload
 from vm_worker.intake.truth import Truth
 
 Reader = Callable[[Sequence[Found]], Annotations[Survey, Truth]]
@@ -62,7 +61,8 @@ def verdict(path: Path, limits: Limits, read: Reader, decoders: Decoders | None 
         with Decoders(1, Bounds.of(limits)) as own:
             return verdict(path, limits, read, own)
     said = _verdict(path, limits, read, decoders)
-    return replace(said, skipped=(*links(path, limits), *said.skipped))
+    left = (Skipped(name, "is a link") for name in list_links(path, limits))
+    return replace(said, skipped=(*left, *said.skipped))
 
 
 def _verdict(path: Path, limits: Limits, read: Reader, decoders: Decoders) -> Verdict:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 
 import pytest
 
@@ -46,6 +47,17 @@ def test_no_id_of_any_shape_gets_through() -> None:
         job_id = new_id()
         for text in (f"{job_id}", f"/jobs/{job_id}?x", f"o/jobs%2F{job_id}.json", f"'{job_id}/artifacts/1'"):
             assert job_id not in cleaned(text)
+
+
+PIECES = ("?", "?x=1&", "a", "a.", "A", "%2F", "%40", "a%40", "@", "Bearer ", "token", "-", "SG.", "a@b.")
+
+
+@pytest.mark.parametrize("piece", PIECES)
+def test_a_long_line_costs_time_in_proportion(piece: str) -> None:
+    text = piece * (100_000 // len(piece))
+    began = time.process_time()
+    cleaned(text)
+    assert time.process_time() - began < 2
 
 
 def test_known_secrets_go_wherever_they_stand() -> None:

@@ -14,7 +14,7 @@ from tests.unit.service.conftest import ABOUT, photo, served
 from tests.unit.service.test_soap import _envelope
 from vm_worker.exports.service.runtime.engine import Engine
 from vm_worker.exports.service.runtime.limits import IMAGES, PIXELS, Patience
-from vm_worker.intake.decoding_work import decoding_work
+from vm_worker.intake.images import decoding_work
 
 FORMATS = ("PNG", "WEBP", "GIF", "BMP")
 

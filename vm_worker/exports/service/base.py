@@ -63,7 +63,6 @@ OWN = (
     "vm_worker/exports/service/runtime/*",
     "vm_worker/intake/__init__.py",
     "vm_worker/intake/files/*",
-    "vm_worker/intake/decoding_work.py",
     "vm_worker/intake/images.py",
 )
 ROOT = Path(__file__).parents[3]

@@ -18,7 +18,7 @@ from vm_worker.exports.service.runtime.bodies import Refused, received
 from vm_worker.exports.service.runtime.bundle import About
 from vm_worker.exports.service.runtime.engine import BadImage, Engine, Prediction
 from vm_worker.exports.service.runtime.limits import BODY_BYTES, IMAGES, Patience
-from vm_worker.intake.decoding_work import decoding_work
+from vm_worker.intake.images import decoding_work
 
 Read = TypeVar("Read")
 
