@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from jobs.errors import UserError
+from jobs.folders import DEPTH_MAX
 from vm_worker.intake.files import code_pages
 from vm_worker.intake.names import SHOWN_LENGTH, clean, shown
 
-DEPTH_MAX = 64  # folders; nobody nests photos deeper, and a name full of slashes costs memory
 UTF8_FLAG = 0x800  # general purpose bit 11
 UNICODE_PATH = 0x7075  # Info-ZIP's extra field: the name in UTF-8 beside one in a code page
 _DRIVE = re.compile("[A-Za-z]:(/|$)")

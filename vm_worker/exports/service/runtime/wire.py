@@ -38,6 +38,7 @@ class Wire(HttpToolsProtocol):
 
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
+        self.app: Any = self.config.loaded_app  # or `full`, with too many connections
         self._left = HEAD_BYTES
         self._heard = 0.0  # time of the client's last bytes, by the event loop's clock
         self._end = 0.0  # time at which the bytes so far have been too slow
