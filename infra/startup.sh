@@ -102,10 +102,13 @@ write_environment() {
 
 # Takes the worker's log to Cloud Logging, where it outlives the machine. Nothing that trains depends on it.
 install_ops_agent() {
-  [ "$(attribute ops-agent)" = true ] || return 0
+  local sha256
+  sha256=$(attribute ops-agent)
+  [ -n "$sha256" ] || return 0
   say "installing the Ops Agent"
   if curl --fail --silent --show-error --retry 3 --max-time 60 --output "$RUN_DIR/ops-agent.sh" \
     https://dl.google.com/cloudagents/add-google-cloud-ops-agent-repo.sh &&
+    printf '%s  %s\n' "$sha256" "$RUN_DIR/ops-agent.sh" | sha256sum --check --quiet &&
     bash "$RUN_DIR/ops-agent.sh" --also-install && write_agent_config && systemctl restart google-cloud-ops-agent; then
     say "the Ops Agent runs"
   else

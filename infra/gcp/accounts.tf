@@ -56,7 +56,15 @@ resource "google_project_iam_custom_role" "uploads" {
   permissions = ["storage.objects.create", "storage.objects.get", "storage.objects.list", "storage.objects.delete"]
 }
 
-# Changes the number of training machines, and nothing else of Compute Engine.
+# Signs upload and download links. The usual role for it, Token Creator, could also make tokens.
+resource "google_project_iam_custom_role" "signer" {
+  role_id     = "modelmailSigner"
+  title       = "modelmail: sign links"
+  permissions = ["iam.serviceAccounts.signBlob"]
+}
+
+# Changes the number of training machines, and nothing else of Compute Engine. It holds for all groups of the project:
+# the conditions of IAM know no groups of machines.
 resource "google_project_iam_custom_role" "machines" {
   role_id     = "modelmailMachines"
   title       = "modelmail: start and stop training machines"
@@ -108,7 +116,7 @@ resource "google_storage_bucket_iam_member" "worker_code" {
 # Keyless signing: the function may sign as itself, and as nobody else.
 resource "google_service_account_iam_member" "function_signs" {
   service_account_id = google_service_account.function.name
-  role               = "roles/iam.serviceAccountTokenCreator"
+  role               = google_project_iam_custom_role.signer.name
   member             = google_service_account.function.member
 }
 

@@ -52,7 +52,7 @@ resource "google_compute_instance_template" "worker" {
     modelmail-wheel        = "gs://${google_storage_bucket.code.name}/${google_storage_bucket_object.wheel.name}"
     modelmail-constraints  = "gs://${google_storage_bucket.code.name}/${google_storage_bucket_object.constraints.name}"
     modelmail-unit         = "gs://${google_storage_bucket.code.name}/${google_storage_bucket_object.unit.name}"
-    modelmail-ops-agent    = tostring(var.ops_agent)
+    modelmail-ops-agent    = var.ops_agent_hash
     modelmail-gpu          = tostring(var.gpu != "none")
     modelmail-secrets      = "${google_secret_manager_secret.secret.id} ${google_secret_manager_secret.mail.id}"
     modelmail-settings = join("\n", [for name, value in merge(local.settings, {

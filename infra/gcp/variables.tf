@@ -151,8 +151,12 @@ variable "telemetry_url" {
   default     = ""
 }
 
-variable "ops_agent" {
-  description = "Whether Google's Ops Agent takes the training machines' log, memory and disk to Cloud Logging and Monitoring."
-  type        = bool
-  default     = true
+variable "ops_agent_hash" {
+  description = "SHA-256 of https://dl.google.com/cloudagents/add-google-cloud-ops-agent-repo.sh, as you have read it. The machines run that script as root, and only with this hash; Google's Ops Agent then takes their log, memory and disk to Cloud Logging and Monitoring. Empty: no agent."
+  type        = string
+  default     = ""
+  validation {
+    condition     = can(regex("^([0-9a-f]{64})?$", var.ops_agent_hash))
+    error_message = "64 hexadecimal digits, as sha256sum prints them, or nothing."
+  }
 }

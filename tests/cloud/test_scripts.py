@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import shutil
 import stat
@@ -18,7 +19,7 @@ METADATA = {
     "unit": "gs://code/123/modelmail-worker.service",
     "settings": "MODELMAIL_EMAILS_BUCKET=emails\nMODELMAIL_SENDER=models@example.org",
     "secrets": "projects/p/secrets/modelmail-secret projects/p/secrets/modelmail-sendgrid-key",
-    "ops-agent": "false",
+    "ops-agent": "",
     "gpu": "true",
 }
 
@@ -131,7 +132,7 @@ def test_a_secret_is_asked_for_again_before_the_machine_gives_up(vm: Machine) ->
 AGENT = "add-google-cloud-ops-agent-repo.sh"
 
 
-def _with_agent(vm: Machine, installer: str) -> subprocess.CompletedProcess[str]:
+def _with_agent(vm: Machine, installer: str, sha256: str = "") -> subprocess.CompletedProcess[str]:
     """A boot of a machine whose log is to be kept; `installer` stands for Google's script."""
     vm.program(
         "curl",
@@ -139,7 +140,9 @@ def _with_agent(vm: Machine, installer: str) -> subprocess.CompletedProcess[str]
         f"""  *{AGENT}) shift $(($# - 2)); printf '%s' '{installer}' >"$1" ;;\n"""
         + "\n".join(
             f"  */modelmail-{name}) printf '%s' '{value}' ;;"
-            for name, value in (METADATA | {"ops-agent": "true"}).items()
+            for name, value in (
+                METADATA | {"ops-agent": sha256 or hashlib.sha256(installer.encode()).hexdigest()}
+            ).items()
         )
         + "\n  *) exit 22 ;;\nesac",
     )
@@ -158,6 +161,13 @@ def test_the_workers_log_outlives_the_machine(vm: Machine) -> None:
     config = (vm.root / "etc/google-cloud-ops-agent/config.yaml").read_text()
     (taken,) = re.findall(r"include_paths: \[(.+)\]", config)
     assert f"StandardError=append:{taken}\n" in (INFRA / "modelmail-worker.service").read_text()
+
+
+def test_a_script_of_another_hash_is_not_run(vm: Machine) -> None:
+    ended = _with_agent(vm, f"echo agent $* >>{vm.calls}", "0" * 64)
+    assert ended.returncode == 0 and "could not be installed" in ended.stdout
+    assert not [call for call in vm.called() if "also-install" in call]
+    assert "systemctl enable --now modelmail-worker.service" in vm.called()
 
 
 def test_a_machine_without_the_agent_works_all_the_same(vm: Machine) -> None:

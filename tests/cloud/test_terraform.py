@@ -37,7 +37,7 @@ GRANTS = {
     ("function", "bucket emails", "roles/storage.objectUser"),
     ("function", "bucket datasets", "custom uploads"),
     ("function", "bucket models", "custom remover"),
-    ("function", "account function", "roles/iam.serviceAccountTokenCreator"),
+    ("function", "account function", "custom signer"),
     ("function", "secret secret", "roles/secretmanager.secretAccessor"),
     ("function", "secret mail", "roles/secretmanager.secretAccessor"),
     ("function", "project", "custom machines"),
@@ -60,6 +60,7 @@ CUSTOM = {
     "uploads": {
         "storage.objects.create", "storage.objects.get", "storage.objects.list", "storage.objects.delete",
     },
+    "signer": {"iam.serviceAccounts.signBlob"},
     "machines": {"compute.instanceGroupManagers.get", "compute.instanceGroupManagers.update"},
 }  # fmt: skip
 

@@ -1,6 +1,7 @@
 """Decode one photo in a process of its own: read the file's bytes, decode, write the squares, answer.
 
-A hostile photo can do no harm here: the process has limited memory, and its pool ends it when it takes too long.
+A hostile photo can do little harm here: the process has limited memory and no network, and its pool ends it when it
+takes too long.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from vm_worker.intake.extents import DamagedEntry, Extent, Shape
 from vm_worker.intake.files.grey import GREY_16_MAX
 from vm_worker.intake.images import BadImage, NotAnImage, grey_peak, read_measured
 from vm_worker.intake.recordings.camera_clock import taken_at
+from vm_worker.processes.no_network import forbid_network
 
 # Pixels a side of the picture that duplicates are found by. It is fixed, so that the split does not depend on the sizes
 # that a run decodes. It is a multiple of the thumbnail's side, and the most common input size of the networks, so that
@@ -103,6 +105,7 @@ def serve(connection: Connection, memory_bytes: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a crash must not fill the disk
     _limit_memory(memory_bytes)
+    forbid_network()  # where the system can: a flaw of a decoder must not reach the machine's account
     try:
         connection.send(None)  # ready
         while True:
