@@ -1,9 +1,9 @@
 """A stage table that learns nothing: the real worker, pipes, manifests and buckets, in milliseconds.
 
-`MODELMAIL_STUB` names a folder. It holds `report.json`, the report that every job gets; `made` notes each piece
-of work that a child begins; and a child that comes to the point named in `stop-at` says so in `reached` and
-waits until `stop-at` is gone. `eats-memory-<job>` makes each attempt at that job die
-for want of memory, in the way that it names.
+`MODELMAIL_STUB` names a folder. It holds `report.json`, the report that every job gets; `made` notes each piece of work
+that a child begins, `bytes` the hash of each file that it makes. A child that comes to the point named in `stop-at`
+says so in `reached` and waits until `stop-at` is gone. `eats-memory-<job>` makes each attempt at that job die for want
+of memory, in the way that it names.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from typing import IO
 from jobs.job import Stage
 from vm_worker.as_json import AsJson
 from vm_worker.events import File, TrialOffer
+from vm_worker.results.candidates import Selected
 from vm_worker.stages.context import StageContext
 from vm_worker.stages.output import Output
 
@@ -38,13 +39,6 @@ class Photos(AsJson):
     """How many photos there are said to be."""
 
     photos: int
-
-
-@dataclass(frozen=True)
-class Winner(AsJson):
-    """What is said to be selected."""
-
-    winner: str
 
 
 @dataclass(frozen=True)
@@ -95,8 +89,15 @@ def _point(name: str) -> None:
 
 
 def _file(context: StageContext, name: str, public: bool) -> File:
-    (context.folder / name).write_text(f"{name} of {context.spec.job}", encoding="utf-8")
+    """A file that no two attempts make alike, so that one of mixed origin shows."""
+    _write(context, name, f"{name} of {context.spec.job} by {os.getpid()}\n".encode() * 1000)
     return File(name, public, "text/plain")
+
+
+def _write(context: StageContext, name: str, data: bytes) -> None:
+    (context.folder / name).write_bytes(data)
+    with (_folder() / "bytes").open("a", encoding="utf-8") as file:
+        file.write(f"{name} {hashlib.sha256(data).hexdigest()}\n")
 
 
 def intake(context: StageContext) -> Output:
@@ -120,7 +121,7 @@ def select(context: StageContext) -> Output:
     """One private file."""
     _note(context, "stages/select")
     _point(FEATURES)
-    return Output(Winner("stub"), (_file(context, "head.npz", False),))
+    return Output(Selected("stub", (), (), ""), (_file(context, "head.npz", False),))
 
 
 def tune(context: StageContext) -> Output:
@@ -157,7 +158,7 @@ def report(context: StageContext) -> Output:
     plot = _file(context, "curves.png", True)
     _point(PLOTTED)
     text = (_folder() / "report.json").read_text(encoding="utf-8")
-    (context.folder / "report.json").write_text(json.dumps(json.loads(text)), encoding="utf-8")
+    _write(context, "report.json", json.dumps(json.loads(text)).encode())
     _point(RENDERED)
     return Output(Nothing(), (plot, File("report.json", True, "application/json")))
 
