@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help dev demo test emulator emulator-wheel clients check faults bench slow cloud deploy destroy
+.PHONY: help dev demo test emulator emulator-wheel clients check faults mutants bench slow cloud deploy destroy
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -76,6 +76,9 @@ faults: dev ## Kills and corruption.
 
 slow: dev ## The tests that take minutes.
 	$(BIN)/pytest -m slow
+
+mutants: dev ## Whether tests see small faults: 160 of them, drawn by SEED=, in 20 minutes at most.
+	$(BIN)/python -m tests.mutants $(if $(SEED),--seed $(SEED))
 
 bench: dev ## Measure; prints tables.
 	$(BIN)/pytest tests/benchmarks -o python_files='*.py' -m "" -s --timeout 7200
