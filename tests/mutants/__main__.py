@@ -30,7 +30,10 @@ PARTS = {  # part -> its modules, and the folders whose tests are its own
 }
 BASELINE_SECONDS = 180.0  # for a module's tests as it is
 MOST_FILES = 12  # test files for one mutant, the nearest first
-COPIED = ("function", "infra", "jobs", "templates", "tests", "vm_worker", "pyproject.toml", "docs")
+COPIED = (
+    "function", "infra", "jobs", "templates", "tests", "vm_worker", "docs",
+    "CHANGELOG.md", "Makefile", "README.md", "SECURITY.md", "constraints.txt", "pyproject.toml",
+)  # fmt: skip
 
 
 def main() -> int:
