@@ -55,7 +55,7 @@ LAYOUTS: Mapping[str, Layout] = {
     "wrapped beside a text": Layout(["set/cats", "set/dogs"], PETS, extra=["README.md", "docs/a.txt"], says="docs"),
     "macOS": Layout(["pets/cats", "pets/dogs"], PETS, extra=["__MACOSX/pets/cats/._000.jpg", "pets/.DS_Store"]),
     "numbers": Layout(["0", "1", "10"], {"0": 12, "1": 12, "10": 12}),
-    "years in classes": Layout(["cats/2023", "cats/2024", "dogs"], {"cats": 24, "dogs": 12}),
+    "years in classes": Layout(["cats/2023", "cats/2024", "dogs"], {"cats": 24, "dogs": 12}, says="classes=inner"),
     "pictures in classes": Layout(["cats/images", "dogs/images"], PETS),
     "a kind in each class": Layout(
         _in("animals", "cats dogs") + _in("cars", "buses vans"), {"animals": 24, "cars": 24}, says="classes=inner"
@@ -107,6 +107,11 @@ LAYOUTS: Mapping[str, Layout] = {
     "pred": Layout(["cats", "dogs", "pred"], PETS, says='"pred"'),
     "test of unknown": Layout([*_in("train val"), "test/unknown"], TWICE, split=True, says='"test"'),
     "pictures of the page beside parts": Layout([*_in("train test"), "figures"], TWICE, split=True, says='"figures"'),
+    "samples beside a split": Layout([*_in("data/train data/test"), "samples"], TWICE, split=True, says='"samples"'),
+    "samples beside classes": Layout([*_in("data"), "samples"], AMBIGUOUS, says='"data"'),
+    "labelled and not": Layout([*_in("labeled"), "unlabeled"], PETS, says='"unlabeled"'),
+    "labelled or not": Layout(["labeled", "unlabeled"], {"labeled": 12, "unlabeled": 12}, says="unlabeled"),
+    "parts in names": Layout(["train_cats", "train_dogs", "test_cats", "test_dogs"], "no_class_folders"),
     "flat seg_test": Layout(["cats", "dogs", "seg_test"], AMBIGUOUS, says="seg_test"),
     "only parts": Layout(["train", "test"], "no_class_folders", says="classes=outer"),
     "only parts, outer": Layout(["train", "test"], {"train": 12, "test": 12}, option="outer"),

@@ -56,7 +56,7 @@ _PRECEDENCE = (Role.UNLABELLED, Role.TRAIN, Role.VALIDATION, Role.TEST)  # "trai
 @lru_cache(maxsize=4096)
 def part_name(folder: str) -> PartName | None:
     """Read the name of a folder; return None where it holds no word for a part."""
-    words = _LETTERS.findall(_plain(_HUMP.sub(" ", folder[:_LONGEST])))
+    words = _words(folder)
     telling = [word for word in words if word not in _FILLERS]
     joined = _part_word("".join(telling))  # "hold_out", "un-labelled"
     found = [joined] if joined else [_part_word(word) for word in telling]
@@ -66,6 +66,16 @@ def part_name(folder: str) -> PartName | None:
     word = min(known, key=lambda word: _PRECEDENCE.index(_ROLES[word]))
     rest = " ".join(word for word, known_as in zip(telling, found, strict=False) if not known_as)
     return PartName(_ROLES[word], word, rest, bare=_plain(folder) == word, last=found[-1] is not None)
+
+
+def says_nothing(folder: str) -> bool:
+    """Return whether a folder is named like a container of anything: `data`, `images_2`."""
+    words = _words(folder)
+    return all(word in _FILLERS for word in words) and any(len(word) > 1 for word in words)
+
+
+def _words(folder: str) -> list[str]:
+    return _LETTERS.findall(_plain(_HUMP.sub(" ", folder[:_LONGEST])))
 
 
 def _part_word(word: str) -> str | None:

@@ -22,7 +22,7 @@ from vm_worker.tasks.classification.layout import (
     of_tops,
     without,
 )
-from vm_worker.tasks.classification.part_names import Role, part_name
+from vm_worker.tasks.classification.part_names import Role, part_name, says_nothing
 from vm_worker.tasks.classification.set_aside import (
     PARTS,
     are_kinds,
@@ -72,16 +72,21 @@ def _inner(tops: Tops) -> Layout:
 
 
 def _wrapped(tops: Tops) -> Layout | None:
-    """Open the only folder that holds folders, where all others are unlabelled: `data/{cats,dogs}` beside `test`."""
+    """Open the only folder that holds folders, where all others are unlabelled, or where it holds a ready-made split.
+
+    Such are `data/{cats,dogs}` beside `test`, and `data/{train,test}/{cats,dogs}` beside `samples`.
+    """
     nested = [top for top in tops if not top.is_flat]
     if len(nested) != 1 or len(tops) == 1:
         return None
     (top,) = nested
     named = part_name(top.name) is not None
     others = [other for other in tops if other.is_flat]
-    if (top.photos and not named) or not all(is_unlabelled(other, tops, corroborated=named) for other in others):
-        return None
-    return read(replace(top, photos=())).warned(*left_out(others))
+    if (named or not top.photos) and all(is_unlabelled(other, tops, corroborated=named) for other in others):
+        return read(replace(top, photos=())).warned(*left_out(others))
+    inner = unwrapped(top).tops()
+    split = _split(inner) or _parts_in_classes(inner)
+    return split.warned(*left_out(others)) if split else None
 
 
 def _split(tops: Tops) -> Layout | None:
@@ -163,7 +168,7 @@ def _deep(classes: Tops) -> list[str]:
     told = []
     nested = [top for top in classes if len(inside(top)) > 1]
     shared = {key for key, count in Counter(key for top in nested for key in inside(top)).items() if count > 1}
-    if shared or (len(nested) == len(classes) and not any(top.photos for top in nested)):
+    if shared or not all(top.photos for top in nested):
         what = f"The classes are the outer folders, such as {shown(nested[0].name)}"
         told.append(f"{what}; the folders in them are not told apart. To tell these apart, say classes=inner.")
     return told
@@ -192,9 +197,11 @@ def _check_beside(tops: Tops) -> None:
             same = listed(sorted(keys[key].name for key in beside))
             raise _ambiguous(tops, f"The folder {shown(top.name)} holds folders named like those beside it, {same}.")
     nested = [top for top in tops if not top.is_flat]
-    name = part_name(nested[0].name) if len(nested) == 1 and len(tops) > 1 else None
-    if name and name.whole and name.role == Role.TRAIN and len(inside(nested[0])) > 1:
-        raise _ambiguous(tops, f"The folder {shown(nested[0].name)} may be a class, or the photos to learn from.")
+    if len(nested) == 1 and len(tops) > 1 and len(inside(nested[0])) > 1:
+        (top,) = nested
+        name = part_name(top.name)
+        if (name and name.whole and name.role == Role.TRAIN) or (says_nothing(top.name) and not top.photos):
+            raise _ambiguous(tops, f"The folder {shown(top.name)} may be a class, or hold the classes.")
 
 
 def _ambiguous(tops: Tops, why: str, aside: Tops = ()) -> UserError:

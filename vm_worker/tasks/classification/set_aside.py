@@ -87,4 +87,4 @@ def left_out(folders: Iterable[Folder]) -> list[str]:
 
 def _has_opposite(name: PartName, beside: Sequence[Folder]) -> bool:
     opposite = OPPOSITES.get(name.word)
-    return opposite is not None and any(collision_key(other.name) == opposite for other in beside)
+    return opposite is not None and any(other.is_flat and collision_key(other.name) == opposite for other in beside)
