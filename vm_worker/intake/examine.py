@@ -19,7 +19,7 @@ from vm_worker.intake.decoder import DecodeTask, Reply, Target
 from vm_worker.intake.files.grey import GREY_16_MAX, grey_white
 from vm_worker.intake.groups import PhotoDigests, group
 from vm_worker.intake.listing import too_large
-from vm_worker.intake.names import FOREIGN_SUFFIXES, SHOWN_LENGTH, counted, listed, shown, suffix
+from vm_worker.intake.names import SHOWN_LENGTH, counted, listed, shown
 from vm_worker.intake.pool import Decoders
 from vm_worker.intake.split import Split, SplitRows, divide
 from vm_worker.intake.survey import Photo, Survey
@@ -175,11 +175,7 @@ def _check_broken(opened: Opened[S], limits: Limits) -> None:
 
 
 def _skipped(photo: Photo, reply: Reply) -> Skipped:
-    reason = reply.reason or ""
-    ending = suffix(photo.name)
-    if not reply.is_picture and ending in FOREIGN_SUFFIXES:
-        reason = f"is of the kind .{ending}, which this service does not read"
-    return Skipped(photo.name, reason)
+    return Skipped(photo.name, reply.reason or "")
 
 
 def _bits(opened: Opened[S]) -> list[str]:

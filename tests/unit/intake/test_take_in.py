@@ -207,7 +207,7 @@ REFUSED: dict[str, tuple[str, dict[str, bytes], str]] = {
     "photos from a telephone": (
         "no_images",
         {f"{name}/{n}.HEIC": b"\0\0\0\x18ftypheic" for name in ("cats", "dogs") for n in range(12)},
-        "is of the kind .heic",
+        "is damaged",
     ),
 }
 
