@@ -29,12 +29,12 @@ const BRANDS = new Map(
 );
 const BMP_HEADERS = new Set([12, 16, 40, 52, 56, 64, 108, 124]); // lengths of the header that follows the file's own
 
-const PHOTO_ENDINGS = new Set(["jpg", "jpeg", "jpe", "jfif", "png", "apng", "webp", "gif", "bmp", "dib"]);
+const PHOTO_ENDINGS = new Set(["jpg", "jpeg", "jpe", "jfif", "png", "apng", "webp", "gif", "bmp", "dib", "avif", "heic", "heif"]);
 // Photos in formats that the service cannot read: they count as broken.
 const FOREIGN_ENDINGS = new Set(
-  "heic heif avif tif tiff jp2 jxl psd svg ico tga ppm pgm raw cr2 cr3 nef arw dng orf rw2 raf".split(" "),
+  "tif tiff jp2 jxl psd svg ico tga ppm pgm raw cr2 cr3 nef arw dng orf rw2 raf".split(" "),
 );
-const READ = new Set(["JPEG", "PNG", "WebP", "GIF", "BMP"]); // kinds that the service reads
+const READ = new Set(["JPEG", "PNG", "WebP", "GIF", "BMP", "AVIF", "HEIC"]); // kinds that the service reads
 
 // Of COCO, YOLO, darknet and this project's own designs: any name may be meant.
 const LABEL_ENDINGS = new Set(["json", "yaml", "yml", "names", "data"]);

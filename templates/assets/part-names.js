@@ -30,8 +30,7 @@ export class PartNames {
   }
 
   #read(folder) {
-    const humps = [...folder].slice(0, LONGEST).join("").replace(/(?<=[a-z])(?=[A-Z])/g, " ");
-    const words = plain(humps).match(/[\p{L}\p{Nl}\p{No}]+/gu) ?? [];
+    const words = wordsOf(folder);
     const telling = words.filter((word) => !this.fillers.has(word));
     const joined = this.#partWord(telling.join(""));
     const found = joined ? [joined] : telling.map((word) => this.#partWord(word));
@@ -44,12 +43,23 @@ export class PartNames {
     return {role: this.roles.get(word), word, rest, whole: rest === "", bare: plain(folder) === word, last};
   }
 
+  /** Whether a folder is named like a container of anything: `data`, `images_2`. @param {string} folder */
+  saysNothing(folder) {
+    const words = wordsOf(folder);
+    return words.every((word) => this.fillers.has(word)) && words.some((word) => [...word].length > 1);
+  }
+
   #partWord(word) {
     if (this.roles.has(word)) return word;
     const ending = this.endings.find((one) => word.endsWith(one));
     const stem = ending === undefined ? "" : word.slice(0, -ending.length);
     return this.roles.has(stem) ? stem : null;
   }
+}
+
+function wordsOf(folder) {
+  const humps = [...folder].slice(0, LONGEST).join("").replace(/(?<=[a-z])(?=[A-Z])/g, " ");
+  return plain(humps).match(/[\p{L}\p{Nl}\p{No}]+/gu) ?? [];
 }
 
 /** The text in lower case and without accents. */

@@ -19,13 +19,13 @@ const CLASSES_SHOWN = 3; // classes of each reading in a refusal
  * @returns {import("./class-folders.js").Reading}
  */
 export function read(root, level, parts) {
-  return new Rules(parts.opposites).read(root, level);
+  return new Rules(parts).read(root, level);
 }
 
-/** The rules, with the words that make two folders opposites: `valid` and `invalid`. */
+/** The rules, with the words that they know. */
 class Rules {
-  constructor(opposites) {
-    this.opposites = opposites;
+  constructor(parts) {
+    this.parts = parts;
   }
 
   read(root, level = "") {
@@ -42,7 +42,7 @@ class Rules {
   }
 
   unlabelled(folder, beside, corroborated = false) {
-    return isUnlabelled(folder, beside, this.opposites, corroborated);
+    return isUnlabelled(folder, beside, this.parts.opposites, corroborated);
   }
 
   /** The folders in the top folders, as the person says. */
@@ -62,15 +62,19 @@ class Rules {
     return warned(this.split(inner) ?? this.partsInClasses(inner) ?? ofTops(inner), [together, ...aside]);
   }
 
-  /** The only folder that holds folders, opened, where all others are unlabelled: `data/{cats,dogs}` beside `test`. */
+  /** The only folder that holds folders, opened, where all others are unlabelled, or where it holds a ready-made split. */
   wrapped(folders) {
     const nested = folders.filter((top) => !isFlat(top));
     if (nested.length !== 1 || folders.length === 1) return null;
     const [top] = nested;
     const named = top.part !== null;
     const others = folders.filter(isFlat);
-    if ((top.photos.length > 0 && !named) || !others.every((other) => this.unlabelled(other, folders, named))) return null;
-    return warned(this.read({...top, photos: []}), leftOut(others));
+    if ((named || top.photos.length === 0) && others.every((other) => this.unlabelled(other, folders, named))) {
+      return warned(this.read({...top, photos: []}), leftOut(others));
+    }
+    const inner = tops(unwrapped(top));
+    const split = this.split(inner) ?? this.partsInClasses(inner);
+    return split && warned(split, leftOut(others));
   }
 
   /** The parts of a ready-made split, two or more of which hold folders of the same names. */
@@ -170,9 +174,11 @@ class Rules {
       }
     }
     const nested = folders.filter((top) => !isFlat(top));
-    const part = nested.length === 1 && folders.length > 1 ? nested[0].part : null;
-    if (part?.whole && part.role === "train" && inside(nested[0]).size > 1) {
-      throw this.ambiguous(folders, `The folder ${shown(nested[0].name)} may be a class, or the photos to learn from.`);
+    if (nested.length !== 1 || folders.length === 1 || inside(nested[0]).size < 2) return;
+    const [top] = nested;
+    const isTrain = top.part?.whole && top.part.role === "train";
+    if (isTrain || (this.parts.saysNothing(top.name) && top.photos.length === 0)) {
+      throw this.ambiguous(folders, `The folder ${shown(top.name)} may be a class, or hold the classes.`);
     }
   }
 
@@ -204,7 +210,7 @@ function partOf(folder, usual) {
 function deep(classes) {
   const nested = classes.filter((top) => inside(top).size > 1);
   const shared = [...tally(nested).values()].some((count) => count > 1);
-  if (!shared && (nested.length !== classes.length || nested.some((top) => top.photos.length > 0))) return [];
+  if (!shared && nested.every((top) => top.photos.length > 0)) return [];
   const what = `The classes are the outer folders, such as ${shown(nested[0].name)}`;
   return [`${what}; the folders in them are not told apart. To tell these apart, say so in the options.`];
 }

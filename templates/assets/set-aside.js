@@ -77,5 +77,5 @@ export function tally(folders) {
 
 function hasOpposite({word}, beside, opposites) {
   const opposite = opposites.get(word);
-  return opposite !== undefined && beside.some((other) => collisionKey(other.name) === opposite);
+  return opposite !== undefined && beside.some((other) => isFlat(other) && collisionKey(other.name) === opposite);
 }
