@@ -37,7 +37,7 @@ PARTS: dict[str, tuple[str, ...]] = {
         "numpy/polynomial/*", "numpy/testing/*", "*/_simd.*", "*_tests.*",
     ),
     "pillow": (
-        "*/_avif*", "*/libavif*", "*/_imagingtk*", "*/_imagingcms*", "*/liblcms2*", "*/_imagingmath*",
+        "*/_imagingtk*", "*/_imagingcms*", "*/liblcms2*", "*/_imagingmath*",
         "*/_imagingmorph*", "*/_imagingft*", "*/libfreetype*", "*/libharfbuzz*", "*/libpng*", "*/libbrotli*",
     ),
     "anyio": ("*/pytest_plugin.py",),
@@ -102,13 +102,14 @@ def _files() -> Iterator[tuple[str, Path]]:
 
 
 def _fingerprint(files: dict[str, Path]) -> str:
-    """Return a digest of the libraries' versions and of this project's sources."""
+    """Return a digest of the libraries' versions, of the names of all files and of this project's sources."""
     digest = hashlib.sha256(sys.version.encode())
     for name in PARTS:
         digest.update(f"{name}=={distribution(name).version}\n".encode())
     for name, path in sorted(files.items()):
+        digest.update(name.encode())
         if name.startswith(("jobs/", "vm_worker/")):
-            digest.update(name.encode() + path.read_bytes())
+            digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 
 
