@@ -10,7 +10,7 @@ from vm_worker.tasks.detection.engine.decode import decoded, suppressed
 from vm_worker.tasks.detection.engine.frames import FrameLabels
 from vm_worker.tasks.detection.engine.levels import Borders, borders
 from vm_worker.tasks.detection.engine.operating_point import searched
-from vm_worker.tasks.detection.engine.sides import Sides, points
+from vm_worker.tasks.detection.engine.sides import Sides, levels, points
 from vm_worker.tasks.detection.engine.training.targets import FIRST_SIDE, WEIGHT, Targets
 
 SIDES = Sides(96, 128)
@@ -28,6 +28,22 @@ def test_targets_decode_to_the_boxes_that_they_were_made_of() -> None:
     np.testing.assert_allclose(found.xyxy[order][2], truth.xyxy[1], atol=1e-4)
     # The tiny one has no point inside: the nearest point answers for it, as near as a point outside can.
     np.testing.assert_allclose(found.xyxy[order][1], truth.xyxy[2], atol=8)
+
+
+@pytest.mark.parametrize("strides", [(8,), (16,), (32,), (8, 16), (16, 32), (8, 16, 32)])
+def test_the_number_of_points_tells_the_levels(strides: tuple[int, ...]) -> None:
+    centres, _ = points(SIDES, strides)
+    assert levels(SIDES, len(centres)) == strides
+    scores, distances = np.zeros((len(centres), 1), np.float32), np.ones((len(centres), 4), np.float32)
+    scores[-1] = 0.9  # the last point of the coarsest level
+    x, y = centres[-1]
+    box = decoded(scores, distances, SIDES, 0.5).xyxy[0]
+    assert box.tolist() == [x - strides[-1], y - strides[-1], min(128, x + strides[-1]), min(96, y + strides[-1])]
+
+
+def test_points_of_no_levels_are_refused() -> None:
+    with pytest.raises(ValueError, match="7 points are not those"):
+        levels(SIDES, 7)
 
 
 def test_large_objects_are_answered_for_by_coarse_points() -> None:

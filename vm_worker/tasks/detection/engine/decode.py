@@ -12,7 +12,7 @@ import numpy as np
 
 from vm_worker.as_json import AsJson
 from vm_worker.tasks.detection.boxes import Detections, Floats, Indices, containment, iou, no_detections
-from vm_worker.tasks.detection.engine.sides import STRIDES, Sides, points
+from vm_worker.tasks.detection.engine.sides import Sides, levels, points
 
 MOST = 3000  # boxes of a picture that suppression looks at, the most certain ones
 
@@ -27,17 +27,18 @@ class Decoding(AsJson):
 
 
 def decoded(
-    scores: Floats, distances: Floats, sides: Sides, least: float, strides: Sequence[int] = STRIDES
+    scores: Floats, distances: Floats, sides: Sides, least: float, strides: Sequence[int] | None = None
 ) -> Detections:
     """Return the boxes of one picture whose score is at least `least`, in its pixels, the most certain first.
 
-    `scores` is (points, classes), `distances` (points, 4) in cells of these strides. A point gives one box for its most
-    certain class.
+    `scores` is (points, classes), `distances` (points, 4) in cells. A point gives one box for its most certain class.
+    Which strides the levels have is told by the number of points where it is not said. Raises ValueError for a number
+    that no levels have.
     """
     best = scores.max(axis=1)
     rows = np.flatnonzero(best >= least)
     rows = rows[np.argsort(-best[rows], kind="stable")][:MOST]
-    centres, cells = points(sides, strides)
+    centres, cells = points(sides, strides or levels(sides, len(scores)))
     at, reach = centres[rows], distances[rows] * cells[rows, None]
     xyxy = np.concatenate([at - reach[:, :2], at + reach[:, 2:]], axis=1)
     limits = np.array([sides.width, sides.height] * 2, np.float32)

@@ -35,3 +35,13 @@ def points(sides: Sides, levels: Sequence[int] = STRIDES) -> tuple[Floats, Float
         centres.append((np.stack([x.ravel(), y.ravel()], 1) + 0.5) * stride)
         strides.append(np.full(rows * columns, stride))
     return np.concatenate(centres).astype(np.float32), np.concatenate(strides).astype(np.float32)
+
+
+def levels(sides: Sides, count: int) -> tuple[int, ...]:
+    """Return the strides of the levels that have so many points together. Raises ValueError where none have."""
+    for first in range(len(STRIDES)):
+        for last in range(first, len(STRIDES)):
+            strides = STRIDES[first : last + 1]
+            if sum(rows * columns for rows, columns in sides.cells(strides)) == count:
+                return strides
+    raise ValueError(f"{count} points are not those of levels of a picture of {sides.width} x {sides.height}")
