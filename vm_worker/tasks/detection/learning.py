@@ -10,8 +10,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 from jobs.errors import Bug
 from jobs.job import Stage
 from jobs.options import Options
@@ -29,7 +27,9 @@ from vm_worker.stages.context import StageContext
 from vm_worker.stages.output import Output, private
 from vm_worker.tasks.detection.delivered import DeliveredSettings, with_one_output
 from vm_worker.tasks.detection.engine import engine, network
-from vm_worker.tasks.detection.engine.plan import Effort, EnginePlan, planned
+from vm_worker.tasks.detection.engine.effort import affordable, measured
+from vm_worker.tasks.detection.engine.plan import EnginePlan, planned
+from vm_worker.tasks.detection.engine.training.tuning import TuningPlan
 from vm_worker.tasks.detection.judge import CountJudge
 from vm_worker.tasks.detection.truth import BoxTruth
 
@@ -40,7 +40,6 @@ FINISHING_SHARE = 0.3  # of the whole budget, at most, for testing, files and re
 FINISHING_MOST = 150.0  # seconds for these
 # Where nothing could be trained within the time: so much more of it, at most.
 OVERTIME_SHARE, OVERTIME_SECONDS = 0.5, 900.0
-VIEWS_A_SECOND, VIEWS = 3.0, (60, 840)  # pictures that the frozen network is shown: by the time, and at least and most
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +61,9 @@ def select(context: StageContext) -> Output:
     weight = _weight(context)
     photos = engine_photos(context.inputs.dataset())
     budget = _budget(context)
-    plan = planned(weight.key, [photos.labels[row] for row in photos.train.tolist()], _effort(budget))
+    # Of a slow machine, or in a short job, the network is shown less.
+    effort = affordable(budget.remaining(), measured(network.pretrained(weight)))
+    plan = planned(weight.key, [photos.labels[row] for row in photos.train.tolist()], effort)
     context.quote.make(max(0.0, budget.remaining()), PLAIN_SPEED)
     began = time.monotonic()
     trained = _trained(photos, plan, context, weight, budget)
@@ -151,18 +152,12 @@ def _note(title: str, options: Options) -> str:
     return " ".join(said)
 
 
-def _effort(budget: Budget) -> Effort:
-    """Return the work that fits the time: in a short job the frozen network sees fewer views."""
-    rows = int(np.clip(budget.remaining() * VIEWS_A_SECOND, *VIEWS))
-    return Effort(rows=rows)
-
-
 def _trained(
     photos: engine.Photos, plan: EnginePlan, context: StageContext, weight: WeightFile, budget: Budget
 ) -> engine.TrainedDetector:
     """Train; where the time ends before the first step, take more of it: a late model is better than none."""
     try:
-        return engine.train(photos, plan, _workplace(context, weight, budget))
+        return engine.train(photos, plan, _workplace(context, weight, budget), TuningPlan())
     except OutOfTime:
         log.warning("the time ended before the training began; it takes longer")
         more = Budget.of(OVERTIME_SECONDS + OVERTIME_SHARE * context.clock.allowed)
@@ -176,10 +171,16 @@ def _budget(context: StageContext) -> Budget:
 
 
 def _workplace(context: StageContext, weight: WeightFile, budget: Budget) -> engine.Workplace:
-    shares = {engine.PREPARING: (0.0, 0.25), engine.TRAINING: (0.25, 0.7), engine.JUDGING: (0.95, 0.05)}
+    shares = {
+        engine.PREPARING: (0.0, 0.25),
+        engine.TRAINING: (0.25, 0.5),
+        engine.TUNING: (0.75, 0.2),
+        engine.JUDGING: (0.95, 0.05),
+    }
     words = {
         engine.PREPARING: "Looking at the photos with a network that knows everyday pictures",
         engine.TRAINING: "Learning to find your objects",
+        engine.TUNING: "Tuning the upper part of the network",
         engine.JUDGING: "Counting on photos that were kept aside",
     }
 
