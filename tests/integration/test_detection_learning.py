@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -26,6 +27,7 @@ from vm_worker.spec import Spec
 from vm_worker.stages.context import StageContext
 from vm_worker.tasks.detection import learning
 from vm_worker.tasks.detection.delivered import DeliveredSettings
+from vm_worker.tasks.detection.engine.plan import EnginePlan
 
 ROW = replace(tiny_network.ROW, application=f"{__name__}:strided", size=64)
 SECONDS = 65.0  # all but some ten of them are kept for the stages after the training
@@ -74,6 +76,7 @@ def test_a_detector_is_trained_in_its_time_and_told_with_its_genes(context: Stag
     known = DeliveredSettings.read(context.folder / learning.SETTINGS)
     assert model.output_shape[-1] == len(known.classes) + 4
     assert model.input_shape[1:3] == (known.settings.height, known.settings.width)
+    assert EnginePlan.from_json(json.loads((context.inputs.scratch / learning.PLAN).read_text())).backbone == ROW.key
     context.results.add(Stage.SELECT, output.result.to_json(), 1.0)
     tuned = learning.tune(context).result
     assert isinstance(tuned, Tuned)

@@ -36,6 +36,7 @@ from vm_worker.tasks.detection.truth import BoxTruth
 # Networks that a detector can be built on, the preferred ones first.
 NETWORKS = ("efficientnet_lite0", "mobilenet_v2", "efficientnet_lite1", "efficientnet_lite2", "mobilenet")
 DETECTOR, SETTINGS, LEARNT = "detector.h5", "settings.json", "learnt.json"  # private files
+PLAN = "plan.json"  # a scratch file
 FINISHING_SHARE = 0.3  # of the whole budget, at most, for testing, files and report
 FINISHING_MOST = 150.0  # seconds for these
 # Where nothing could be trained within the time: so much more of it, at most.
@@ -61,9 +62,7 @@ def select(context: StageContext) -> Output:
     weight = _weight(context)
     photos = engine_photos(context.inputs.dataset())
     budget = _budget(context)
-    # Of a slow machine, or in a short job, the network is shown less.
-    effort = affordable(budget.remaining(), measured(network.pretrained(weight)))
-    plan = planned(weight.key, [photos.labels[row] for row in photos.train.tolist()], effort)
+    plan = _plan(context, photos, weight, budget)
     context.quote.make(max(0.0, budget.remaining()), PLAIN_SPEED)
     began = time.monotonic()
     trained = _trained(photos, plan, context, weight, budget)
@@ -150,6 +149,18 @@ def _note(title: str, options: Options) -> str:
     if options.from_scratch:
         said.append("The option from_scratch is for class folders, and was left out.")
     return " ".join(said)
+
+
+def _plan(context: StageContext, photos: engine.Photos, weight: WeightFile, budget: Budget) -> EnginePlan:
+    """Plan by the time and this machine's speed. A run that was killed goes on by its first plan."""
+    path = context.inputs.scratch / PLAN
+    try:
+        return EnginePlan.from_json(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, ExceptionGroup):  # there is none yet, or it is cut short
+        effort = affordable(budget.remaining(), measured(network.pretrained(weight)))
+    plan = planned(weight.key, [photos.labels[row] for row in photos.train.tolist()], effort)
+    path.write_text(json.dumps(plan.to_json()), encoding="utf-8")
+    return plan
 
 
 def _trained(
