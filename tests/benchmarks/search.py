@@ -23,7 +23,7 @@ from sklearn.ensemble import ExtraTreesRegressor
 from vm_worker.learn.networks.catalogue import CATALOGUE
 from vm_worker.learn.tune.fine_tuning import space
 from vm_worker.search.bayesian import BayesianSearcher
-from vm_worker.search.genetic import Genetics, GeneticSearcher
+from vm_worker.search.genetic import PUBLISHED, Genetics, GeneticSearcher
 from vm_worker.search.random import RandomSearcher
 from vm_worker.search.searcher import Outcome, Searcher
 from vm_worker.search.space import Choice, Point, Space
@@ -36,7 +36,8 @@ Floats = NDArray[np.float64]
 
 MAKERS: Mapping[str, Callable[[Space, int], Searcher]] = {
     "genetic": lambda where, seed: GeneticSearcher(where, seed),
-    "genetic, top": lambda where, seed: GeneticSearcher(where, seed, Genetics(top=True)),
+    "genetic, fittest": lambda where, seed: GeneticSearcher(where, seed, Genetics(restarts=3, mutation=0.0)),
+    "genetic, published": lambda where, seed: GeneticSearcher(where, seed, PUBLISHED),
     "bayesian": lambda where, seed: BayesianSearcher(where, seed),
     "random": lambda where, seed: RandomSearcher(where, seed),
 }
@@ -175,11 +176,11 @@ def table(seeds: int, real: int) -> dict[str, NDArray[np.float64]]:
 
 def printed(rows: Mapping[str, NDArray[np.float64]]) -> None:
     """Mean and standard error in %."""
-    print(f"\n{'search':<14}" + "".join(f"{f'{cost} trials':>16}" for cost in COSTS))
+    print(f"\n{'search':<20}" + "".join(f"{f'{cost} trials':>16}" for cost in COSTS))
     for name, values in rows.items():
         means, errors = 100 * values.mean(0), 100 * values.std(0) / np.sqrt(len(values))
         cells = "".join(f"{f'{mean:.1f} +- {error:.1f}':>16}" for mean, error in zip(means, errors, strict=True))
-        print(f"{name:<14}{cells}")
+        print(f"{name:<20}{cells}")
 
 
 def test_search() -> None:

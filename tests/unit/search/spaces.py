@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from hypothesis import strategies as st
 
 from vm_worker.search.bayesian import BayesianSearcher
+from vm_worker.search.evolution import EvolutionSearcher
 from vm_worker.search.genetic import GeneticSearcher
 from vm_worker.search.random import RandomSearcher
 from vm_worker.search.searcher import Outcome, Searcher
@@ -26,6 +27,7 @@ MAKERS: dict[str, Callable[[Space, int], Searcher]] = {
     "genetic": GeneticSearcher,
     "bayesian": BayesianSearcher,
     "random": RandomSearcher,
+    "evolution": EvolutionSearcher,
 }
 
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.search.spaces import SPACE, error, solved
-from vm_worker.search.genetic import UNSOLVABLE, Genetics, GeneticSearcher, Individual, chances, roulette
+from vm_worker.search.genetic import PUBLISHED, UNSOLVABLE, Genetics, GeneticSearcher, Individual, chances, roulette
 from vm_worker.search.searcher import Outcome
 from vm_worker.search.space import Choice, Point, Space, identity
 
@@ -70,7 +70,7 @@ def test_generations_have_the_sizes_that_were_set() -> None:
 
 
 def test_children_come_before_strangers_and_out_of_the_parents() -> None:
-    searcher = GeneticSearcher(SPACE, 4, Genetics(parents=6, children=6, strangers=2))
+    searcher = GeneticSearcher(SPACE, 4, PUBLISHED)
     parents = searcher.ask()
     searcher.tell(solved(parents))
     pools = {name: [parent[name] for parent in parents] for name in parents[0]}
@@ -80,6 +80,21 @@ def test_children_come_before_strangers_and_out_of_the_parents() -> None:
 
     batch = searcher.ask()
     assert [inherited(point) for point in batch] == [True] * (len(batch) - 2) + [False] * 2
+
+
+def test_a_childs_values_are_drawn_again_by_their_chance() -> None:
+    space = Space(tuple(Choice(f"g{place}", tuple(range(100))) for place in range(50)))
+    searcher = GeneticSearcher(space, 0, Genetics(parents=6, children=40, strangers=0, mutation=0.2))
+    parents = searcher.ask()
+    searcher.tell([Outcome(0.5)] * len(parents))
+    children = searcher.ask()
+    pools = {name: {parent[name] for parent in parents} for name in parents[0]}
+    strange = np.mean([value not in pools[name] for child in children for name, value in child.items()])
+    assert 0.16 < strange < 0.22  # 0.2, less those drawn out of the pool by chance
+
+
+def test_published_settings_are_those_of_the_paper() -> None:
+    assert Genetics(6, 6, 2, 3, 0.0, False, 0.0) == PUBLISHED
 
 
 def test_the_goal_ends_the_search() -> None:
@@ -135,7 +150,15 @@ def test_top_keeps_the_fittest_and_the_roulette_may_not(top: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    "settings", [{"parents": 1}, {"children": -1}, {"strangers": -1}, {"restarts": -1}, {"children": 0, "strangers": 0}]
+    "settings",
+    [
+        {"parents": 1},
+        {"children": -1},
+        {"strangers": -1},
+        {"restarts": -1},
+        {"children": 0, "strangers": 0},
+        {"mutation": 1.5},
+    ],
 )
 def test_settings_that_make_no_sense_are_refused(settings: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="parents"):
@@ -143,7 +166,7 @@ def test_settings_that_make_no_sense_are_refused(settings: dict[str, Any]) -> No
 
 
 def test_one_parent_alone_is_its_own_child() -> None:
-    searcher = GeneticSearcher(SPACE, 0)
+    searcher = GeneticSearcher(SPACE, 0, PUBLISHED)
     batch = searcher.ask()
     searcher.tell([Outcome(error(batch[0])), *(Outcome(None) for _ in batch[1:])])
     assert len(searcher.ask()) == 2  # its children are known; the strangers are not
