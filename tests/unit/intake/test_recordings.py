@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import ExifTags, Image
+from sklearn.datasets import load_digits
 
 from vm_worker.intake.groups import PhotoDigests, group
 from vm_worker.intake.recordings import shots as recordings
@@ -19,6 +20,7 @@ from vm_worker.intake.recordings.shots import Shot
 
 Grey = NDArray[np.uint8]
 Links = list[tuple[int, int]]
+LETTERS = str.maketrans("0123456789", "ghijklmnop")
 
 
 def scene(seed: int) -> Grey:
@@ -182,3 +184,19 @@ def test_the_cameras_clock_is_read() -> None:
 )
 def test_a_photo_without_a_time_has_none(data: bytes) -> None:
     assert taken_at(data) is None
+
+
+@pytest.mark.parametrize("named", [True, False])
+@pytest.mark.parametrize("digit", [0, 1, 7])
+def test_drawings_of_one_kind_are_no_recordings(digit: int, named: bool) -> None:
+    """Each looks like some others, so that links between pairs would chain them up."""
+    found = load_digits()
+    drawn = (found.images[found.target == digit] * 15.9).astype(np.uint8).repeat(4, axis=1).repeat(4, axis=2)
+    told = []
+    for number, picture in enumerate(drawn):
+        digest = hashlib.sha256(picture.tobytes()).hexdigest()
+        name = f"{digit}/{number:04}.png" if named else f"{digit}/{digest.translate(LETTERS)}.png"
+        told.append(PhotoDigests(0, digest, digest, picture.tobytes(), name))
+    groups = group(told)
+    assert np.bincount(groups.numbers).max() <= 0.2 * len(told)
+    assert groups.undivided == {} and groups.plain == {}

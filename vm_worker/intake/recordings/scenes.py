@@ -21,7 +21,7 @@ SHADES = 0.92  # correlation of the means around each pixel, at least
 LIKELY = 0.75  # correlation of the pixels in place from which on a pair is compared with shifts
 CHUNK = 1024  # pairs compared at a time
 BLOCK = 512  # photos compared with all others at a time
-COMPARED_MOST = 10_000  # pairs of a class that are compared with shifts: some seconds
+COMPARED_MOST = 4_000  # pairs of a class that are compared with shifts: about a second
 TYPICAL_PAIRS = 500  # random pairs of a class
 TYPICAL = 0.25  # quantile of random pairs: pairs of different recordings, where a class has at least two
 
@@ -90,6 +90,17 @@ class Scenes:
                 if left <= 0:  # only a class of one plain background has so many pairs
                     return groups
         return groups
+
+    def share_alike(self, rows: Rows, least: float) -> float:
+        """Return the share of pairs of these photos (m,), in a random order, that are alike by `least`: 0..1.
+
+        At most TYPICAL_PAIRS pairs are compared. A photo alone is like itself.
+        """
+        steps = range(1, min(len(rows), 1 + max(1, TYPICAL_PAIRS // len(rows))))
+        if not steps:
+            return 1.0
+        one, other = np.tile(rows, len(steps)), np.concatenate([np.roll(rows, step) for step in steps])
+        return float(np.mean(self.likeness(one[:TYPICAL_PAIRS], other[:TYPICAL_PAIRS]) >= least))
 
     def typical(self, order: Rows) -> float:
         """Return how alike two photos of the class are that have nothing to do with each other.
