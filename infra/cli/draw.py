@@ -35,7 +35,7 @@ def draw(wish: Drawing) -> int:
     try:
         found = network(grammar.parse(_text(wish.text)), Given(wish.pixels, wish.classes))
     except (ArchitectureError, OSError) as error:
-        screen.say(f"{error}.")
+        screen.say(str(error))
         return WRONG
     captions = _captions(found)
     if wish.measure:
@@ -55,7 +55,7 @@ def print_kept(model: Path) -> int:
     try:
         text = str(kept(model))
     except (ArchitectureError, OSError) as error:
-        Screen(to_stderr=True).say(f"{error}.")
+        Screen(to_stderr=True).say(str(error))
         return WRONG
     sys.stdout.write(text + "\n")
     return 0
@@ -94,4 +94,4 @@ def _measured(found: Network) -> str:
         except measurement.NotMeasured as error:
             return f"Not measured: {error}"
     one, every = figures.one.median, figures.all.median
-    return f"{one:.1f} ms a photo on one core of this machine, {every:.1f} ms on all (TFLite, float32, median)"
+    return f"{one:.3g} ms a photo on one core of this machine, {every:.3g} ms on all (TFLite, float32, median)"
