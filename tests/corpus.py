@@ -53,6 +53,8 @@ LAYOUTS: Mapping[str, Layout] = {
     "plain": Layout(["cats", "dogs"], PETS),
     "wrapped": Layout(["a/b/cats", "a/b/dogs"], PETS),
     "wrapped beside a text": Layout(["set/cats", "set/dogs"], PETS, extra=["README.md", "docs/a.txt"], says="docs"),
+    "a cover in the wrapper": Layout(["pets/cats", "pets/dogs", "pets:1"], PETS),
+    "photos of the only class beside its kinds": Layout(["dogs/small", "dogs/large", "dogs:9"], "one_class"),
     "macOS": Layout(["pets/cats", "pets/dogs"], PETS, extra=["__MACOSX/pets/cats/._000.jpg", "pets/.DS_Store"]),
     "numbers": Layout(["0", "1", "10"], {"0": 12, "1": 12, "10": 12}),
     "years in classes": Layout(["cats/2023", "cats/2024", "dogs"], {"cats": 24, "dogs": 12}, says="classes=inner"),

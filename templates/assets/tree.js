@@ -43,12 +43,20 @@ export function allPhotos(folder) {
   return [...folder.photos, ...tops(folder).flatMap(allPhotos)];
 }
 
-/** Go down while one folder holds all folders, and no photo lies right in that one. @param {Folder} folder */
+const STRAY = 12; // photos of a wrapper, for each of which one may lie beside its folders
+
+/** Whether the folders in it are classes for all that is known: a cover may lie beside several. @param {Folder} folder */
+function wraps(folder) {
+  if (folder.photos.length === 0) return true;
+  return folder.folders.size > 1 && folder.photos.length * STRAY <= allPhotos(folder).length;
+}
+
+/** Go down while one folder holds all folders, and few photos or none lie right in that one. @param {Folder} folder */
 export function unwrapped(folder) {
   let place = folder;
   while (place.folders.size === 1) {
     const [inner] = tops(place);
-    if (isFlat(inner) || inner.photos.length > 0) return place;
+    if (isFlat(inner) || !wraps(inner)) return place;
     place = inner;
   }
   return place;

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from vm_worker.intake.listing import Found
 
+STRAY = 12  # photos of a wrapper, for each of which one may lie beside its folders
+
 
 @dataclass(frozen=True)
 class Folder:
@@ -46,13 +48,20 @@ def tree_of(photos: Sequence[Found], depth: int = 0, name: str = "") -> Folder:
 
 
 def unwrapped(folder: Folder) -> Folder:
-    """Go down while one folder holds all folders, and no photo lies right in that one."""
+    """Go down while one folder holds all folders, and few photos or none lie right in that one."""
     while len(folder.folders) == 1:
         (inner,) = folder.tops()
-        if inner.is_flat or inner.photos:
+        if inner.is_flat or not _wraps(inner):
             return folder
         folder = inner
     return folder
+
+
+def _wraps(folder: Folder) -> bool:
+    """Return whether the folders in it are classes for all that is known: a cover or two may lie beside several."""
+    if not folder.photos:
+        return True
+    return len(folder.folders) > 1 and len(folder.photos) * STRAY <= sum(1 for _ in folder.all_photos())
 
 
 def merged(folders: Sequence[Folder]) -> Folder:
