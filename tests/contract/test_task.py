@@ -199,7 +199,7 @@ def check_readers(finished: Finished) -> None:
     assert headline in Page((finished.folder / "report.html").read_text("utf-8")).text
     assert headline in (finished.folder / "model_card.md").read_text("utf-8")
     row = rows.row_of(report)
-    assert headline in Page(render(row.page, report=report, pictures={}, heading="h2")).text
+    assert headline in Page(render(row.page, report={**report, "files_url": ""}, pictures={}, heading="h2")).text
     job = Job("a" * 22, "ada@example.org", "0" * 64, datetime(2026, 1, 1, tzinfo=UTC), status=Status.DONE)
     head = Letterhead("modelmail@example.org", "operator@example.org", "http://here", "secret")
     mail = compose(job, "report", head, report, {})

@@ -82,4 +82,5 @@ def test_a_detector_is_trained_in_its_time_and_told_with_its_genes(context: Stag
     assert isinstance(tuned, Tuned)
     (trial,) = tuned.trials
     assert {"epochs", "steps_an_epoch", "learning_rate", "threshold"} <= set(trial.parameters)
-    assert "epochs fitted into the time" in trial.note
+    learnt = json.loads((context.folder / learning.LEARNT).read_text())
+    assert ("epochs fitted into the time" in trial.note) == (learnt["epochs"] < learnt["planned_epochs"])

@@ -130,7 +130,7 @@ def test_page_card_and_mail_say_what_was_measured(finished: Finished) -> None:
     assert "Give it more minutes: 3 of 9 epochs fitted." in text
     assert headline in (finished.folder / "model_card.md").read_text("utf-8")
     row = rows.row_of(report)
-    assert headline in Page(render(row.page, report=report, pictures={}, heading="h2")).text
+    assert headline in Page(render(row.page, report={**report, "files_url": ""}, pictures={}, heading="h2")).text
     job = Job("a" * 22, "ada@example.org", "0" * 64, datetime(2026, 1, 1, tzinfo=UTC), status=Status.DONE)
     mail = compose(job, "report", Letterhead("m@example.org", "o@example.org", "http://here", "secret"), report, {})
     assert mail.subject.startswith("Your model is ready: it found ") and headline in mail.text

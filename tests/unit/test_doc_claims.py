@@ -8,7 +8,6 @@ from dataclasses import replace
 import pytest
 
 from infra.cli import demo, main, up
-from jobs.render import render
 from tests.documents import ALL, README, ROOT, Page, page
 from tests.unit.report import samples
 from vm_worker import report
@@ -44,7 +43,7 @@ def test_latency_is_promised_only_where_there_was_time() -> None:
     rows = tuple(replace(row, latency=None) for row in facts.export.exports)
     late = report.build(replace(facts, export=Exported(rows, facts.export.files)))
     assert all(row["latency"] is None for row in late["exports"])
-    assert "Latency" not in render("report.html", report=late, pictures={}, body="report/body.html")  # no such table
+    assert "Latency" not in report.page(late, {})  # no such table
     shown = [one for one in sentences(page("formats").text) if re.search(r"report shows .*latency", one)]
     assert shown and all("where there was time" in one for one in shown)
 

@@ -100,12 +100,17 @@ def _write(target: Target, square: Pixels) -> None:
         os.close(descriptor)
 
 
+def serve_alone(connection: Connection, memory_bytes: int) -> None:
+    """Answer tasks as `serve` does, in a process that may not use the network from then on, where the system can."""
+    forbid_network()  # a flaw of a decoder must not reach the machine's account
+    serve(connection, memory_bytes)
+
+
 def serve(connection: Connection, memory_bytes: int) -> None:
     """Answer tasks until the other end closes, even when the parent process was killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a crash must not fill the disk
     _limit_memory(memory_bytes)
-    forbid_network()  # where the system can: a flaw of a decoder must not reach the machine's account
     try:
         connection.send(None)  # ready
         while True:

@@ -142,13 +142,14 @@ def examine(opened: Opened[S], annotations: Annotations[S, T], seed: int, limits
         _digests(survey.photos[index], number_of[survey.photos[index].stratum], opened.replies[index]) for index in kept
     ]
     groups = group(photos)
+    conflicts = annotations.conflicts(survey, kept, groups.exact)  # first: a copied class is not only too small
     duplicates = groups.duplicates(survey.strata)
     given = [survey.photos[index].part for index in kept]
     rows = SplitRows(survey.strata, photos, groups.numbers, groups.exact, given)
     split = survey.divide(kept, rows, seed) if isinstance(survey, Divides) else divide(rows, seed, limits)
     if groups.recordings():
         duplicates = replace(duplicates, tested=len(np.unique(groups.numbers[split.parts == Part.TEST])))
-    conflicts, cautions = annotations.conflicts(survey, kept, groups.exact), annotations.cautions(counts, limits)
+    cautions = annotations.cautions(counts, limits)
     remarks = (*conflicts, *_recordings(groups.recordings()), *_plain(duplicates))
     warnings = (*survey.warnings, *_bits(opened), *split.warnings, *remarks, *cautions)
     return Examined(tuple(kept), annotations.truth(survey, kept), groups.numbers, split, warnings, duplicates)

@@ -14,7 +14,7 @@ from types import TracebackType
 
 from jobs.errors import Transient
 from jobs.limits import Limits
-from vm_worker.intake.decoder import DecodeTask, Reply, serve
+from vm_worker.intake.decoder import DecodeTask, Reply, serve_alone
 
 IN_FLIGHT = 2  # tasks that a process holds: the second one waits in its pipe while the first is decoded
 
@@ -43,7 +43,7 @@ class _Process:
     def __init__(self, bounds: Bounds) -> None:
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
-        self._process = context.Process(target=serve, args=(theirs, bounds.memory_bytes), daemon=True)
+        self._process = context.Process(target=serve_alone, args=(theirs, bounds.memory_bytes), daemon=True)
         _start_without_interrupt(self._process)
         theirs.close()  # so that its death is an end of file here
         self._bounds = bounds

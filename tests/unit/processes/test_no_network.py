@@ -13,7 +13,7 @@ from multiprocessing.connection import Connection
 
 import pytest
 
-from vm_worker.intake.decoder import serve
+from vm_worker.intake.decoder import serve_alone
 from vm_worker.processes.no_network import forbid_network
 
 MEMORY = 1 << 30
@@ -68,7 +68,7 @@ def _without(told: Connection) -> None:
 
 
 def _after_serving(theirs: Connection, told: Connection) -> None:
-    serve(theirs, MEMORY)
+    serve_alone(theirs, MEMORY)
     told.send(_tried(_connect))
 
 
