@@ -7,10 +7,10 @@ the right answers where each photo counts by a weight that gives all classes the
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.stats import norm
 
 from vm_worker.learn import statistics
 from vm_worker.learn.arrays import Flags, Floats, Rows
@@ -74,4 +74,4 @@ def difference(one: Flags, other: Flags, labels: Rows, balanced: bool) -> float:
         return statistics.mcnemar(one, other)
     differences = weights(labels) * (one.astype(np.float64) - other)
     spread = float(np.sqrt(np.square(differences).sum()))
-    return float(2 * norm.sf(abs(differences.sum()) / spread)) if spread else 1.0
+    return math.erfc(abs(float(differences.sum())) / spread / math.sqrt(2)) if spread else 1.0  # both tails

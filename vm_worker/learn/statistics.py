@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binomtest
 
 from vm_worker.learn.arrays import Flags, Rows
 
@@ -21,6 +20,8 @@ def wilson(correct: int, total: int) -> tuple[float, float]:
     """
     if total == 0:
         return 0.0, 1.0
+    from scipy.stats import binomtest  # `modelmail check` loads this module, and need not load SciPy
+
     bounds = binomtest(correct, total).proportion_ci(CONFIDENCE, method="wilson")
     return float(bounds.low), float(bounds.high)
 
@@ -30,6 +31,8 @@ def mcnemar(one: Flags, other: Flags) -> float:
 
     `one` and `other` (n,) bool say which of the same photos each model got right. The p is 1 where they never differ.
     """
+    from scipy.stats import binomtest
+
     only_one, only_other = int(np.sum(one & ~other)), int(np.sum(~one & other))
     return float(binomtest(only_one, only_one + only_other).pvalue) if only_one + only_other else 1.0
 
