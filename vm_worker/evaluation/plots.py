@@ -49,7 +49,7 @@ def curves(path: Path, points: Sequence[CurvePoint], winner: str = "") -> None:
         _panel(accuracy, points, "accuracy", winner)
         _panel(loss, points, "loss", winner)
         accuracy.set_title("Accuracy")
-        accuracy.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+        accuracy.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=None))
         accuracy.set_ylim(top=1.005)
         loss.set_title("Loss")
         _legend(drawing, accuracy)
