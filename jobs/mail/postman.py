@@ -126,7 +126,6 @@ class Postman:
 
     def _take(self, job_id: str, kind: str) -> Job | None:
         """Claim the mail, from `pending` to `sending`; return None when it is not due or another sender has it."""
-        now = self._queue.clock.now()
         taken = False
 
         def change(job: Job) -> Job:
@@ -135,6 +134,7 @@ class Postman:
             taken = mail is not None and self._due(mail)
             if mail is None or not taken:
                 return job
+            now = self._queue.clock.now()  # of this try: a storage that did not answer must not make the claim old
             mine = replace(mail, state=MailState.SENDING, owner=self._owner, since=now, tries=mail.tries + 1)
             return replace(job, mails={**job.mails, kind: mine})
 

@@ -243,25 +243,6 @@ def test_nothing_is_lost_where_nothing_goes_wrong() -> None:
         life.teardown()
 
 
-@pytest.mark.parametrize("down", [False, True], ids=["provider up", "provider down"])
-def test_a_sender_frozen_at_any_step_is_no_second_sender(down: bool) -> None:
-    """Chance seldom stops a worker in the few steps around a mail: here it is stopped in each of them."""
-    for more in range(1, 12):
-        life = Life()
-        life.begin(offsets=(0.0, 0.0, 0.0), low=False, survivor=1, kinds=["refuses"])
-        try:
-            life.provider(down)
-            while not life.world.is_mailing(0):
-                life.work(0, 1)
-            life.work(0, more)
-            life.provider(False)
-            life.freeze_one(0, 700)  # another takes the mail over, not long before this one goes on
-            life.work(0, 60)
-            life.no_promise_is_broken()
-        finally:
-            life.teardown()
-
-
 @pytest.fixture(autouse=True)
 def nothing_is_logged() -> Iterator[None]:
     logging.disable(logging.CRITICAL)

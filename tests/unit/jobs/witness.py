@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from jobs import job as jobs
 from jobs.clock import FakeClock
-from jobs.job import TRANSITIONS, Job, MailState, Status
+from jobs.job import TRANSITIONS, Job, MailState, PendingMail, Status
 from jobs.limits import Limits
 from jobs.mail.message import Mail
 
@@ -28,7 +28,6 @@ class Witness:
     written: dict[str, float] = field(default_factory=dict)  # when each record was written last
     uploads: dict[str, float] = field(default_factory=dict)
     ended: dict[str, float] = field(default_factory=dict)
-    takes: dict[tuple[str, str], list[float]] = field(default_factory=lambda: defaultdict(list))
     sent: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))  # by Message-ID
     kinds: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))  # by address or job
     renewed: dict[tuple[str, str], float] = field(default_factory=dict)  # (job, owner)
@@ -64,7 +63,7 @@ class Witness:
                 self._say(not was.settled or was is mail.state, f"mail {kind}: {was} -> {mail.state}")
                 taken = (was, before.mails[kind].owner) != (mail.state, mail.owner)
                 if mail.state is MailState.SENDING and taken:
-                    self._taken(after.id, kind)
+                    self._taken(before.mails[kind])
         counts = (after.takeovers, after.preemptions, after.crashes)
         most = (self.limits.takeovers_max, self.limits.preemptions_max, self.limits.crashes_max)
         self._say(all(count <= top for count, top in zip(counts, most, strict=True)), f"counters {counts}")
@@ -116,12 +115,14 @@ class Witness:
             self.manifests[name] += 1
             self._say(self.manifests[name] == 1, "a manifest was written twice")
 
-    def _taken(self, job_id: str, kind: str) -> None:
-        self.takes[job_id, kind].append(self.time.monotonic())
-        takes = self.takes[job_id, kind]
-        was = self.last[job_id].mails[kind].state
-        if was is MailState.SENDING:
-            age = takes[-1] - takes[-2]
+    def _taken(self, before: PendingMail) -> None:
+        """A sender claims a mail, which another may have in hand.
+
+        A claim counts from when its sender looked at the clock, not from its write: a sender that was frozen between
+        them notices that and sends nothing. `mailed` tells when one does not.
+        """
+        if before.state is MailState.SENDING:
+            age = (self.time.now() - before.since).total_seconds() if before.since else 0.0
             self._say(age > self.limits.mail_stale_seconds - SKEW, f"a mail was taken over after {age:.0f} s")
 
     def mailed(self, mail: Mail, sender: str) -> None:
