@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import shutil
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -198,18 +198,24 @@ class _Watched:
             self._progress(sent, self._size)
 
 
-def zip_folder(folder: Path, out: Path, leave: Callable[[str], None] = lambda name: None) -> Path:
+def zip_folder(
+    folder: Path,
+    out: Path,
+    leave: Callable[[str], None] = lambda name: None,
+    choose: Callable[[Sequence[Entry]], Sequence[Entry]] = lambda files: files,
+) -> Path:
     """Put the folder's files into a zip, in name order, with a fixed date, without compression: photos do not shrink.
 
     Equal folders make equal zips, byte for byte. Files and folders whose name begins with a dot, and `__MACOSX`, stay
-    out. So do links, as one could lead to any file of this machine; `leave` is called with the name of each.
+    out. So do links, as one could lead to any file of this machine; `leave` is called with the name of each. `choose`
+    returns those of the other files that are wanted.
     """
     unfinished = out.with_name(out.name + ".part")
     with zipfile.ZipFile(unfinished, "w", zipfile.ZIP_STORED) as archive:
-        for name, file in _members(folder, leave):
+        for file in choose(_members(folder, leave)):
             if Path(file.path).resolve() in (out.resolve(), unfinished.resolve()):
                 continue
-            entry = zipfile.ZipInfo(name, OLDEST)
+            entry = zipfile.ZipInfo(_text(file), OLDEST)
             entry.external_attr = 0o644 << 16
             entry.file_size = file.size  # zipfile needs it early to choose 64-bit sizes
             with opened(file) as source, archive.open(entry, "w") as target:
@@ -217,18 +223,21 @@ def zip_folder(folder: Path, out: Path, leave: Callable[[str], None] = lambda na
     return unfinished.replace(out)
 
 
-def _members(folder: Path, leave: Callable[[str], None]) -> list[tuple[str, Entry]]:
+def _members(folder: Path, leave: Callable[[str], None]) -> list[Entry]:
     found = []
     for entry in entries(folder):
         if not all(map(_kept, entry.parts)):
             continue
-        # Bytes that are no text (in names from an old disk) become question marks: zips hold text.
-        name = entry.name.encode("utf-8", "replace").decode("utf-8")
         if entry.kind is Kind.LINK:
-            leave(name)
+            leave(_text(entry))
         elif entry.kind is Kind.FILE:
-            found.append((name, entry))
-    return sorted(found, key=lambda pair: pair[0])
+            found.append(entry)
+    return sorted(found, key=_text)
+
+
+def _text(entry: Entry) -> str:
+    """Return the name in the zip. Bytes that are no text (of an old disk) become question marks: zips hold text."""
+    return entry.name.encode("utf-8", "replace").decode("utf-8")
 
 
 def _kept(name: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,10 +13,11 @@ from function.client import Client, ClientError, Resume, zip_folder
 from function.wire import StatusAnswer, SubmissionAnswer
 from infra.cli.resume import Cut, Memory, key_of
 from infra.cli.screen import Screen
+from infra.cli.sifted import sifted
 from jobs import wording
-from jobs.folders import TooDeep
+from jobs.folders import Entry, TooDeep
 
-LINKS_SHOWN = 5  # names of links on the screen
+NAMES_SHOWN = 5  # names of links, or of files, on the screen
 
 
 @dataclass(frozen=True)
@@ -97,13 +98,26 @@ def _as_zip(path: Path, folder: Path, screen: Screen) -> Path:
 
 
 def zipped(folder: Path, out: Path, screen: Screen) -> Path:
-    """Make the zip of a folder of photos, and tell which links are left out. Raises ClientError."""
+    """Make the zip of a folder's photos and labels, and tell what is not sent. Raises ClientError."""
     links: list[str] = []
+    others: list[str] = []
+
+    def chosen(files: Sequence[Entry]) -> Sequence[Entry]:
+        sent = sifted(files)
+        others.extend({file.name for file in files} - {file.name for file in sent})
+        return sent
+
     try:
-        zip_folder(folder, out, links.append)
+        zip_folder(folder, out, links.append, chosen)
     except (OSError, TooDeep) as error:
         raise ClientError("not_a_zip", f"The folder cannot be sent: {error}") from error
     if links:
-        shown = ", ".join(wording.clean(name) for name in sorted(links)[:LINKS_SHOWN])
-        screen.say(f"{wording.plural(len(links), 'link')} left out, as links are not followed: {shown}")
+        screen.say(f"{wording.plural(len(links), 'link')} left out, as links are not followed: {_first(links)}")
+    if others:
+        count = wording.plural(len(others), "file that is no photo is", "files that are no photos are")
+        screen.say(f"{count} not sent: {_first(others)}")
     return out
+
+
+def _first(names: Sequence[str]) -> str:
+    return ", ".join(wording.clean(name) for name in sorted(names)[:NAMES_SHOWN])

@@ -86,10 +86,12 @@ def _false_alarms(test: HeldOutFigures) -> list[str]:
     for place, row in enumerate(test.per_class):
         called, were = sum(line[place] for line in test.confusion), test.confusion[place][place]
         if 2 * were < called:
-            found.append(
-                f"Of the {called} test photos that it called {wording.name(row.label)}, {were or 'none'} were."
-            )
+            found.append(f"Of the {called} test photos that it called {wording.name(row.label)}, {_were(were)}.")
     return found[:NAMED]
+
+
+def _were(count: int) -> str:
+    return wording.plural(count, "was", "were") if count else "none were"
 
 
 def too_good(dataset: TakenIn) -> list[str]:

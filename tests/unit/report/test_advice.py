@@ -160,6 +160,9 @@ def test_of_unequal_classes_headline_and_cautions_count_each_class_alike() -> No
     assert few.startswith("1 class has fewer than 10 test photos (defect)")
     alarms = advice.cautions(figures([[2, 0], [15, 65]], RARE), balanced=True)
     assert "Of the 17 test photos that it called defect, 2 were." in alarms
+    assert "Of the 6 test photos that it called defect, 1 was." in advice.cautions(
+        figures([[1, 1], [5, 75]], RARE), balanced=True
+    )
     blind = figures([[0, 2], [1, 79]], RARE)
     assert advice.cautions(blind, balanced=True)[0].endswith(
         "names classes by chance: that would find 50 % of each. Do not rely on it yet."
