@@ -17,6 +17,8 @@ class TaskRow:
     mail: str = "mail/plain"  # template of the report's mail, without .html and .txt
     card: str = "plain_card.txt"  # template of the model card
     without: tuple[str, ...] = ()  # options that it does not take
+    service: str = ""  # module whose KIND serves its models; empty: they are not served
+    settings: str = ""  # file beside the model that turns its output into answers; empty: it needs none
 
 
 _TABLE = (
@@ -26,6 +28,8 @@ _TABLE = (
         package="vm_worker.tasks.detection",
         page="report/detection.html",
         card="detection_card.txt",
+        service="vm_worker.tasks.detection.service.kind",
+        settings="detection.json",
         without=("from_scratch", "design", "architecture", "classes"),
     ),
     TaskRow(
@@ -35,6 +39,7 @@ _TABLE = (
         page="report/body.html",
         mail="mail/report",
         card="model_card.txt",
+        service="vm_worker.exports.service.runtime.classifier",
     ),
 )
 

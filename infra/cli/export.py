@@ -11,9 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
+from infra.cli.proving import SECONDS, proving
 from infra.cli.screen import Screen, quiet
 from infra.cli.serve import about
 from infra.local.environment import hush_tensorflow
@@ -23,20 +21,10 @@ from jobs.limits import Limits
 from jobs.options import Options, parse_options
 from vm_worker.exports import files, formats
 from vm_worker.exports.formats import FORMATS, Pace
-from vm_worker.intake.dataset import Dataset, Part
-from vm_worker.intake.take_in import IntakeRequest
 from vm_worker.results.exported import ExportRow
-from vm_worker.tasks.classification.truth import ClassTruth
-from vm_worker.tasks.task import load
-from vm_worker.tasks.uploads import take_in
 
-SECONDS = 3600.0  # time limit; a heavy network on a slow machine takes some minutes
-PATTERNS = 64  # made-up pictures that files are proved on where there are no photos
-PATTERN_CELLS = 7  # squares of one colour along the side of such a picture
 GFLOPS = 0.5  # GFLOP of a photo, assumed where the network is not known; it chooses the number of calibration photos
 SPEED = 10.0  # photos a second, assumed: there is time enough
-DECODERS = 2
-BATCH = 16
 SOURCE = "Made model.h5"  # a message of the first step, which is done
 MADE, NOT_MADE, WRONG = 0, 1, 2  # exit statuses
 
@@ -49,16 +37,6 @@ class Wish:
     formats: str | None = None  # names, separated by commas; None: those that the report names as not made
     photos: Path | None = None  # the job's own zip or folder of photos
     as_json: bool = False
-
-
-@dataclass(frozen=True)
-class Pictures:
-    """The pictures that files are proved on, and those that value ranges are measured on."""
-
-    images: Path  # .npy, (n, size, size, 3) uint8
-    proved: NDArray[np.int64]  # rows of the former
-    train: NDArray[np.int64]  # rows of the latter
-    truth: Any  # the true answers of the former; None: not known
 
 
 def run(wish: Wish) -> int:
@@ -92,8 +70,6 @@ def _report(folder: Path) -> Mapping[str, Any]:
     for name in (files.H5, files.LABELS):
         if not (folder / name).is_file():
             raise ValueError(f"There is no {folder / name}: give the folder that holds the job's files.")
-    if (folder / "detection.json").is_file():
-        raise ValueError(f"{folder} holds a detector; further formats of one cannot be made here yet.")
     path = folder / "report.json"
     if not path.is_file():
         return {}
@@ -129,29 +105,22 @@ def _made(
 ) -> list[ExportRow]:
     """Make the files in the scratch folder, and move those that pass to the job's folder."""
     from vm_worker.exports import delivery
-    from vm_worker.exports.verify import Proof
 
-    labels = tuple((wish.folder / files.LABELS).read_text(encoding="utf-8").removesuffix("\n").split("\n"))
     shutil.copyfile(wish.folder / files.H5, scratch / files.H5)
-    model = files.load(scratch / files.H5)
-    size = int(model.input_shape[1])
-    if model.output_shape[1:] != (len(labels),):
-        raise ValueError(f"{files.LABELS} has {len(labels)} lines, and the model {model.output_shape[-1]} answers.")
     options = Options.from_json(report.get("job", {}).get("options", {}))
-    pictures = _patterns(size, scratch) if wish.photos is None else _photos(wish.photos, size, options, labels, scratch)
-    expected = _answers(model, pictures)
-    truth = ClassTruth(labels, expected.argmax(1)) if pictures.truth is None else pictures.truth
-    agreement = load(report.get("task", "classification")).agreement
+    proved = proving(wish.folder, wish.photos, options, scratch)
     order = delivery.Order(
         folder=scratch,
         formats=tuple(formats.wanted(wanted)),
-        proof=Proof(pictures.images, pictures.proved, truth, expected, agreement, scratch, SECONDS),
-        train=pictures.train,
-        classes=labels,
+        proof=proved.proof,
+        train=proved.train,
+        classes=proved.labels,
         about=about(report),
-        pace=Pace(SPEED, GFLOPS, len(pictures.proved)),
+        pace=Pace(SPEED, GFLOPS, len(proved.proof.rows)),
         seconds=SECONDS,
         tell=lambda fraction, message: screen.say(message) if message != SOURCE else None,
+        task=proved.task,
+        settings=proved.settings,
     )
     with quiet(screen):
         rows = [row for row in delivery.deliver(order) if row.format in wanted]
@@ -159,38 +128,6 @@ def _made(
         if row.state == "made":
             shutil.move(scratch / row.name, wish.folder / row.name)
     return rows
-
-
-def _photos(photos: Path, size: int, options: Options, labels: tuple[str, ...], scratch: Path) -> Pictures:
-    """Return the test photos and the training photos, split as the job split them. Raises UserError, ValueError."""
-    cache = scratch / "photos"
-    cache.mkdir()
-    request = IntakeRequest(photos, cache, (size,), options.seed, Limits(), DECODERS)
-    dataset: Dataset[Any] = take_in(request, lambda *_: None, options)
-    if dataset.truth.names != labels:
-        raise ValueError(f"{photos} has other classes than the model, which has {', '.join(labels)}.")
-    test = dataset.rows(Part.TEST)
-    return Pictures(dataset.images[size], test, dataset.rows(Part.TRAIN), dataset.truth.take(test))
-
-
-def _patterns(size: int, scratch: Path) -> Pictures:
-    """Return made-up pictures of coloured squares, which files are compared on where there are no photos."""
-    cells = np.random.default_rng(0).integers(0, 256, (PATTERNS, PATTERN_CELLS, PATTERN_CELLS, 3), np.uint8)
-    along = np.arange(size) * PATTERN_CELLS // size
-    path = scratch / "patterns.npy"
-    np.save(path, cells[:, along][:, :, along])
-    rows = np.arange(PATTERNS)
-    return Pictures(path, rows, rows, None)
-
-
-def _answers(model: Any, pictures: Pictures) -> NDArray[np.float32]:
-    """Return the probabilities (m, classes) that model.h5 gives for the pictures."""
-    images = np.load(pictures.images, mmap_mode="r")
-    parts = [
-        model.predict_on_batch(images[pictures.proved[start : start + BATCH]].astype(np.float32))
-        for start in range(0, len(pictures.proved), BATCH)
-    ]
-    return np.concatenate(parts)
 
 
 def _line(row: ExportRow) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,18 +34,20 @@ def _of_folder(folder: Path) -> Bundle:
         known = about(json.loads((folder / "report.json").read_text(encoding="utf-8")))
     except (OSError, ValueError, AttributeError):  # a model without a report
         known = {}
-    return Bundle(bundle.model, bundle.labels, known or bundle.about)
+    return replace(bundle, about=known or bundle.about)
 
 
 def about(report: Mapping[str, Any]) -> About:
     """Return the facts of a report that a service shows; empty where they are not in it."""
     try:
-        return {
-            "title": report["winner"]["title"],
-            "accuracy": report["test"]["accuracy"],
-            "interval": report["test"]["interval"],
-            "threshold": (report.get("unsure") or {}).get("threshold"),
-            "licence": report["licence"]["name"],
-        }
-    except (KeyError, TypeError):
+        known: About = {"title": report["winner"]["title"], "licence": report["licence"]["name"]}
+        if "detection" in report:
+            scores = report["detection"]["scores"]
+            known["count_error"] = float(scores["count_error"])
+            known["labelled"], known["found"] = int(scores["labelled"]), int(scores["found"])
+        else:
+            known["accuracy"], known["interval"] = report["test"]["accuracy"], report["test"]["interval"]
+            known["threshold"] = (report.get("unsure") or {}).get("threshold")
+    except (KeyError, TypeError, ValueError):
         return {}
+    return known

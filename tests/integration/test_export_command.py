@@ -11,7 +11,9 @@ import pytest
 from PIL import Image
 
 from infra.cli.export import MADE, NOT_MADE, WRONG, Wish, run
+from tests.unit.detection import label_zips, marked_cells
 from vm_worker.exports import files, formats
+from vm_worker.tasks.detection.delivered import SETTINGS, DeliveredSettings
 
 SIZE = 8
 LABELS = ("dark", "light", "猫")
@@ -71,6 +73,39 @@ def test_formats_are_made_and_proved_on_the_jobs_photos(
     assert {row["state"] for row in rows.values()} == {"made"} and rows["onnx"]["images"] >= 6
     assert all((job / row["name"]).is_file() for row in rows.values())
     assert run(Wish(job, "tflite", tmp_path.parent)) == NOT_MADE  # other photos
+
+
+@pytest.fixture
+def detector(tmp_path: Path) -> Path:
+    """The folder of a job whose model finds coloured cells."""
+    folder = tmp_path / "detector"
+    folder.mkdir()
+    files.save(marked_cells.model(), folder / files.H5)
+    files.write_labels(marked_cells.CLASSES, folder / files.LABELS)
+    (folder / SETTINGS).write_bytes(marked_cells.bundle().settings)
+    return folder
+
+
+def test_a_detector_is_proved_by_its_boxes(detector: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(Wish(detector, "keras", as_json=True)) == MADE
+    row = said(capsys)["keras"]
+    assert (row["state"], row["agreement"], row["images"]) == ("made", 1.0, 16)
+
+
+@pytest.mark.slow  # converts, packs and serves
+def test_so_is_its_service_and_by_the_jobs_photos(detector: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    photos = label_zips.write(detector.parent / "photos.zip", label_zips.cvat_coco(label_zips.photos(60)))
+    assert run(Wish(detector, "service", as_json=True)) == MADE
+    rows = said(capsys)
+    assert {name: row["state"] for name, row in rows.items()} == {"tflite": "made", "service": "made"}
+    assert run(Wish(detector, "keras", photos)) == NOT_MADE
+    assert "has other classes than the model" in capsys.readouterr().out.replace("\n", " ")
+    known = DeliveredSettings(("cat", "dog"), marked_cells.TILED)
+    known.write(detector / SETTINGS)
+    files.write_labels(known.classes, detector / files.LABELS)
+    assert run(Wish(detector, "tflite_int8,service", photos, as_json=True)) == MADE
+    rows = said(capsys)
+    assert rows["service"]["agreement"] == 1.0 and rows["tflite_int8"]["state"] == "made"
 
 
 def test_a_wrong_command_is_told(job: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -21,6 +21,8 @@ import zeep
 from PIL import Image
 
 from infra.service import binary
+from tests.unit.detection.marked_cells import TILED, bundle
+from tests.unit.detection.marked_cells import photo as cells
 from tests.unit.service.conftest import ABOUT, LABELS, photo
 from vm_worker.exports.service import base
 from vm_worker.exports.service.runtime.bundle import Bundle, add
@@ -95,6 +97,22 @@ def test_the_system_python_alone_runs_it(alone: Path) -> None:
         pytest.skip(f"no other Python 3.{HERE} here")
     with running([python, "-I", "-S", str(alone)], alone.parent) as address:
         check(address)
+
+
+def test_a_detector_needs_nothing_more(alone: Path) -> None:
+    """Everything that finds boxes is packed, and no library of this environment is reached."""
+    python = interpreter(HERE)
+    if python is None:
+        pytest.skip(f"no other Python 3.{HERE} here")
+    service = add(base.base(), bundle(TILED), alone)
+    with running([python, "-I", "-S", str(service)], alone.parent) as address:
+        large = cells([("red", 56, 56), ("red", 104, 16)], 120, 120)
+        assert asked(address, "/predict", large)["predictions"][0]["counts"] == {"blue <&>": 0, "red": 2}
+        with zeep.Client(f"{address}/soap?wsdl") as client:
+            assert client.service.Count(image=large).count == 2
+        request = urllib.request.Request(f"{address}/predict?annotated=1", large)  # noqa: S310 (our own address)
+        with OPENER.open(request, timeout=60) as answer:
+            assert answer.headers["content-type"] == "image/jpeg"
 
 
 @pytest.mark.parametrize("kind", FORMATS)

@@ -18,7 +18,7 @@ from vm_worker.exports import conversion, files, formats
 from vm_worker.exports.conversion import Conversion, Made
 from vm_worker.exports.formats import FORMATS, Format, Pace, Reader
 from vm_worker.exports.service import base
-from vm_worker.exports.service.runtime.bundle import About, Bundle, add
+from vm_worker.exports.service.runtime.bundle import PLAIN, About, Bundle, add
 from vm_worker.exports.tflite_metadata import ModelFacts
 from vm_worker.exports.verify import Proof, prove
 from vm_worker.learn.latency import measurement
@@ -42,6 +42,8 @@ class Order:
     pace: Pace
     seconds: float  # time for all files; .h5 and .keras are made and proved even when it is 0
     tell: ProgressCallback
+    task: str = PLAIN  # the kind of the model, a name of jobs/tasks.py
+    settings: bytes = b""  # the file that turns the model's output into answers, where the task has one
 
 
 def deliver(order: Order) -> list[ExportRow]:
@@ -201,7 +203,7 @@ def _service(order: Order, tflite: Made) -> Made:
     began = time.monotonic()
     network, service = (order.folder / FORMATS[key].file for key in ("tflite", "service"))
     try:
-        add(base.base(), Bundle(network.read_bytes(), order.classes, order.about), service)
+        add(base.base(), Bundle(network.read_bytes(), order.classes, order.about, order.task, order.settings), service)
     except (Bug, OSError) as error:
         return Made(str(error))
     return Made("", time.monotonic() - began)

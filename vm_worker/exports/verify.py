@@ -30,13 +30,14 @@ LATE = "the time did not suffice to prove it: the clean process did not end"
 class Proof:
     """The photos that prove a file, and the answers of model.h5 for them."""
 
-    images: Path  # .npy, (n, size, size, 3) uint8
+    images: Path  # .npy, (n, height, width, 3) uint8
     rows: NDArray[np.int64]  # rows of the test images
     truth: Truth  # the true answers for them
     expected: Answers  # (m, ...) the answers of the reloaded model.h5
     agreement: Agreement[Any]  # compares the answers
     folder: Path  # folder for scratch files
     timeout: float  # seconds for all files of one reader
+    read: probe.Read = probe.probabilities  # reads the answers of a service as numbers
 
 
 def prove(
@@ -69,7 +70,7 @@ class _Clean:
         try:
             if self._reader is Reader.SERVICE:  # a service starts by itself, and its start is a part of the proof
                 proof = self._proof
-                wanted = probe.ServiceProbe(proof.images, proof.rows, proof.folder, self._left)
+                wanted = probe.ServiceProbe(proof.images, proof.rows, proof.read, proof.folder, self._left)
                 return probe.answers(path, wanted)
             return self._asked(path)
         finally:

@@ -42,7 +42,7 @@ def export(context: StageContext) -> Output:
         proof=Proof(images, test, truth, expected[shown], task.agreement, inputs.scratch, CLEAN_SECONDS),
         train=dataset.rows(Part.TRAIN),
         classes=labels,
-        about=_about(context),
+        about=about(context),
         pace=formats.Pace(clock.plain_speed, backbone.gflops, len(test)),
         seconds=clock.export_time(),
         tell=lambda fraction, message: context.progress.tell(Stage.EXPORT, fraction, message),
@@ -73,7 +73,7 @@ def _costs(context: StageContext) -> dict[str, Latency]:
     return delivery.costs(judged, context.inputs.scratch, seconds)
 
 
-def _about(context: StageContext) -> About:
+def about(context: StageContext) -> About:
     """Return the facts about the model that its service shows."""
     task, winner = context.inputs.task, context.inputs.winner
     white = context.inputs.dataset().grey_white

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from tests.unit.detection.engine.toys import boxes
-from vm_worker.exports.formats import FORMATS
-from vm_worker.tasks.detection.agreement import PictureTruth, SameBoxes
+from jobs.json_values import JsonObject
+from tests.unit.detection.engine.toys import boxes, detections
+from vm_worker.exports.formats import FORMATS, Reader
+from vm_worker.tasks.detection.agreement import PictureTruth, SameBoxes, boxes_of
 from vm_worker.tasks.detection.boxes import LabelledPhoto
 from vm_worker.tasks.detection.delivered import FAR, divided
 from vm_worker.tasks.detection.engine.decode import Decoding
@@ -60,7 +63,7 @@ def pictures() -> PictureTruth:
     return PictureTruth(("cat",), ("any",), np.zeros(PICTURES, np.int64), (photo,) * PICTURES, (), settings)
 
 
-@pytest.mark.parametrize("key", list(FORMATS))
+@pytest.mark.parametrize("key", [key for key, row in FORMATS.items() if row.reader is not Reader.SERVICE])
 def test_a_file_that_finds_the_same_boxes_is_delivered(key: str) -> None:
     compared = SameBoxes().compare(FORMATS[key], output(), output(), pictures())
     assert (compared.fault, compared.warning, compared.agreement, compared.score) == ("", "", 1.0, 1.0)
@@ -78,6 +81,22 @@ def test_what_an_integer_model_loses_is_told() -> None:
     nothing = np.zeros_like(output())
     compared = SameBoxes().compare(FORMATS["tflite_int8"], nothing, output(), pictures())
     assert compared.fault == "" and "F1 is lower by 100.0 points" in compared.warning
+    shifted = SameBoxes().compare(FORMATS["tflite_int8"], output(0.2), output(), pictures())
+    assert shifted.warning == "Its boxes differ from those of model.h5 on 4 of 4 pictures."
+
+
+def test_a_service_is_compared_by_the_boxes_that_it_gives() -> None:
+    row, ours = FORMATS["service"], detections((28, 28, 44, 44, 0.9))
+    known = replace(pictures(), counted=(ours,) * PICTURES)
+    right: JsonObject = {"boxes": [{"class": "cat", "score": 0.9, "box": [28.0, 28.0, 44.1, 44.0]}]}
+    said = boxes_of([right] * PICTURES, ("cat",))
+    compared = SameBoxes().compare(row, said, output(), known)
+    assert (said.shape, compared.fault, compared.agreement, compared.score) == ((PICTURES, 1, 6), "", 1.0, 1.0)
+    without = boxes_of([{"boxes": []}] * PICTURES, ("cat",))
+    assert "other boxes" in SameBoxes().compare(row, without, output(), known).fault
+    assert "pictures" in SameBoxes().compare(row, said[:2], output(), known).fault
+    with pytest.raises(KeyError):
+        boxes_of([{"error": {}}], ("cat",))
 
 
 def test_numbers_where_nothing_is_found_do_not_count() -> None:

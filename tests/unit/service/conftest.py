@@ -16,8 +16,11 @@ import uvicorn
 
 from vm_worker.exports.service.runtime.app import DEFAULT, build
 from vm_worker.exports.service.runtime.bundle import About
+from vm_worker.exports.service.runtime.classifier import KIND as CLASSIFIER
 from vm_worker.exports.service.runtime.engine import Engine
+from vm_worker.exports.service.runtime.kind import Kind
 from vm_worker.exports.service.runtime.limits import Patience
+from vm_worker.exports.service.runtime.pool import Pool
 from vm_worker.exports.service.runtime.serve import config
 
 LABELS = ("dark", "light & <bright>", "猫")
@@ -40,11 +43,11 @@ def occupied(tflite: bytes) -> Iterator[Engine]:
 
 
 @contextmanager
-def served(engine: Engine, about: About, patience: Patience = DEFAULT) -> Iterator[str]:
+def served(engine: Pool, about: About, patience: Patience = DEFAULT, kind: Kind = CLASSIFIER) -> Iterator[str]:
     """The service on a free port; its address."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
-        server = uvicorn.Server(config(build(engine, about, patience)))
+        server = uvicorn.Server(config(build(engine, about, patience, kind)))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         while not server.started:

@@ -14,6 +14,7 @@ import pytest
 from tests.unit.service.conftest import ABOUT, LABELS, photo, served
 from vm_worker.exports.service.runtime import openapi
 from vm_worker.exports.service.runtime.base64_text import PATTERN
+from vm_worker.exports.service.runtime.classifier import KIND
 from vm_worker.exports.service.runtime.engine import Engine
 from vm_worker.exports.service.runtime.limits import BODY_BYTES, IMAGES
 
@@ -172,7 +173,7 @@ def test_what_the_service_says_of_itself(client: httpx.Client) -> None:
 
 def test_the_description_names_every_route(client: httpx.Client) -> None:
     document = client.get("/openapi.json").json()
-    assert document["openapi"].startswith("3.1") and document == json.loads(json.dumps(openapi.document()))
+    assert document["openapi"].startswith("3.1") and document == json.loads(json.dumps(openapi.document(KIND)))
     assert set(document["paths"]) == {"/predict", "/labels", "/model", "/health"}
 
 

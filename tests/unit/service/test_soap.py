@@ -13,7 +13,7 @@ import zeep
 from tests.unit.service.conftest import LABELS, photo, served
 from vm_worker.exports.service.runtime.engine import Engine
 from vm_worker.exports.service.runtime.soap import ENVELOPE, Fault, parsed
-from vm_worker.exports.service.runtime.wsdl import NAMESPACE
+from vm_worker.exports.service.runtime.xml import NAMESPACE
 
 
 @pytest.fixture(scope="module")

@@ -53,9 +53,9 @@ def test_nonsense_does_not_wait_for_photos(busy: Starlette, body: bytes, kind: s
 
 
 def test_nor_does_it_by_soap(busy: Starlette) -> None:
-    from vm_worker.exports.service.runtime import wsdl
+    from vm_worker.exports.service.runtime import xml
 
-    body = SOAP % (wsdl.NAMESPACE.encode(), base64.b64encode(b"no photo"))
+    body = SOAP % (xml.NAMESPACE.encode(), base64.b64encode(b"no photo"))
     answer = post(busy, "/soap", "text/xml", body)
     assert (answer.status_code, "bad_image" in answer.text) == (500, True)
 

@@ -41,6 +41,8 @@ PARTS: dict[str, tuple[str, ...]] = {
         "*/_imagingmorph*", "*/_imagingft*", "*/libfreetype*", "*/libharfbuzz*", "*/libpng*", "*/libbrotli*",
     ),
     "anyio": ("*/pytest_plugin.py",),
+    "attrs": (),
+    "cattrs": (),
     "click": (),
     "httptools": ("*.pyx", "*.pxd"),
     "idna": (),
@@ -50,20 +52,36 @@ PARTS: dict[str, tuple[str, ...]] = {
     "uvicorn": (),
 }  # fmt: skip
 NOWHERE = ("*.pyc", "*.pyi", "../*", "*/RECORD", "*/REQUESTED", "*/INSTALLER")
-# This project's modules: the runtime, and the decoder that training used.
+# This project's modules: the runtime, the decoder that training used, and what finds the boxes in a detector's answers.
 OWN = (
     "jobs/__init__.py",
     "jobs/codes.py",
     "jobs/errors.py",
     "jobs/json_values.py",
     "jobs/limits.py",
+    "jobs/tasks.py",
     "vm_worker/__init__.py",
+    "vm_worker/as_json.py",
     "vm_worker/exports/__init__.py",
     "vm_worker/exports/service/__init__.py",
     "vm_worker/exports/service/runtime/*",
     "vm_worker/intake/__init__.py",
+    "vm_worker/intake/arrays.py",
     "vm_worker/intake/files/*",
     "vm_worker/intake/images.py",
+    "vm_worker/intake/windows.py",
+    "vm_worker/tasks/__init__.py",
+    "vm_worker/tasks/detection/__init__.py",
+    "vm_worker/tasks/detection/boxes.py",
+    "vm_worker/tasks/detection/delivered.py",
+    "vm_worker/tasks/detection/marks.py",
+    "vm_worker/tasks/detection/engine/__init__.py",
+    "vm_worker/tasks/detection/engine/decode.py",
+    "vm_worker/tasks/detection/engine/detect.py",
+    "vm_worker/tasks/detection/engine/frames.py",
+    "vm_worker/tasks/detection/engine/sides.py",
+    "vm_worker/tasks/detection/engine/tiling.py",
+    "vm_worker/tasks/detection/service/*",
 )
 ROOT = Path(__file__).parents[3]
 

@@ -1,4 +1,4 @@
-"""Write a PNG of a square with the standard library: the proof of a service needs photos without any loss.
+"""Write a PNG with the standard library: the proof of a service needs photos without any loss.
 
 Portable Network Graphics (Second Edition), W3C 2003, sections 5.3 (chunks), 9 (filters), 11.2 (critical chunks).
 """
@@ -16,11 +16,11 @@ TRUECOLOUR = 2
 LEVEL = 1  # compression level: low, as the picture goes over the loopback interface once
 
 
-def encoded(square: NDArray[np.uint8]) -> bytes:
+def encoded(picture: NDArray[np.uint8]) -> bytes:
     """Return the bytes of a PNG of RGB pixels (height, width, 3) uint8."""
-    height, width, _ = square.shape
+    height, width, _ = picture.shape
     rows = np.zeros((height, 1 + 3 * width), np.uint8)  # each row begins with its filter type: 0, none
-    rows[:, 1:] = square.reshape(height, -1)
+    rows[:, 1:] = picture.reshape(height, -1)
     header = struct.pack(">IIBBBBB", width, height, 8, TRUECOLOUR, 0, 0, 0)
     data = zlib.compress(rows.tobytes(), LEVEL)
     return SIGNATURE + _chunk(b"IHDR", header) + _chunk(b"IDAT", data) + _chunk(b"IEND", b"")

@@ -9,17 +9,21 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from jobs.json_values import JsonObject
 from vm_worker.exports.service.png import encoded
 from vm_worker.exports.service.runtime.limits import IMAGES
+
+Answers = NDArray[np.float32]
+Read = Callable[[Sequence[JsonObject]], Answers]  # the service's answers for the photos, as numbers: (photos, ...)
 
 LISTENING = "listening on "
 OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # requests to this machine never use a proxy
@@ -29,24 +33,31 @@ OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # request
 class ServiceProbe:
     """The photos that a service is asked about, and the time limit for it."""
 
-    images: Path  # .npy, (n, size, size, 3) uint8
+    images: Path  # .npy, (n, height, width, 3) uint8
     rows: NDArray[np.int64]
+    read: Read
     folder: Path  # the service unpacks its files here
     seconds: float  # time limit for start and answers
 
 
-def answers(service: Path, probe: ServiceProbe) -> NDArray[np.float32] | str:
-    """Start the service and ask it; return probabilities (m, classes) of the images, or the reason of a failure."""
+def answers(service: Path, probe: ServiceProbe) -> Answers | str:
+    """Start the service and ask it; return its answers (m, ...) for the images, or the reason of a failure."""
     images, end = np.load(probe.images, mmap_mode="r"), time.monotonic() + probe.seconds
-    said = []
+    said: list[JsonObject] = []
     try:
         with running(service, probe.folder, probe.seconds) as address:
             for start in range(0, len(probe.rows), IMAGES):
                 squares = [images[row] for row in probe.rows[start : start + IMAGES]]
                 said.extend(_ask(address, squares, end - time.monotonic()))
+        return probe.read(said)
     except (OSError, ValueError, KeyError) as error:
         return f"{type(error).__name__}: {error}"[:300]
-    return np.array(said, np.float32)
+
+
+def probabilities(said: Sequence[JsonObject]) -> Answers:
+    """Return the probabilities (m, classes) that a classifier's service gives. Raises KeyError for other answers."""
+    rows: list[Any] = [row["probabilities"] for row in said]
+    return np.array([[one["probability"] for one in row] for row in rows], np.float32)
 
 
 @contextmanager
@@ -74,12 +85,12 @@ def _line(pipe: IO[bytes], seconds: float) -> str:
         return pipe.readline().decode() if ready.select(max(0.0, seconds)) else ""
 
 
-def _ask(address: str, squares: list[NDArray[np.uint8]], seconds: float) -> list[list[float]]:
-    """Return the probabilities of a few squares (size, size, 3), which are sent as PNG, without any loss."""
+def _ask(address: str, squares: list[NDArray[np.uint8]], seconds: float) -> list[JsonObject]:
+    """Return the answers for a few pictures (height, width, 3), which are sent as PNG, without any loss."""
     body = json.dumps({"images": [base64.b64encode(encoded(square)).decode() for square in squares]}).encode()
     request = urllib.request.Request(  # noqa: S310 (our own http address)
         f"{address}/predict", body, {"Content-Type": "application/json"}
     )
     with OPENER.open(request, timeout=max(0.1, seconds)) as answer:
-        rows = json.load(answer)["predictions"]
-    return [[one["probability"] for one in row["probabilities"]] for row in rows]
+        rows: list[JsonObject] = json.load(answer)["predictions"]
+    return rows

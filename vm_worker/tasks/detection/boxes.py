@@ -61,6 +61,10 @@ class Detections:
         """Return these boxes alone; `rows` is (m,)."""
         return Detections(self.xyxy[rows], self.scores[rows], self.classes[rows])
 
+    def as_labels(self) -> Boxes:
+        """Return the same boxes as labels, without their scores."""
+        return Boxes(self.xyxy, self.classes)
+
     def above(self, threshold: float) -> Detections:
         """Return the boxes whose score is at least `threshold`."""
         return self.take(np.flatnonzero(self.scores >= threshold))

@@ -2,33 +2,26 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image
 
 from vm_worker.intake.arrays import Pixels
 from vm_worker.tasks.detection.boxes import Floats
 from vm_worker.tasks.detection.engine.precision import matches
 from vm_worker.tasks.detection.engine.scores import Judged
+from vm_worker.tasks.detection.marks import FOUND, MISSED, QUALITY, UNLABELLED, frames
 from vm_worker.tasks.detection.results import DetectionFigures
 
-FOUND, MISSED, UNLABELLED = (
-    (0, 158, 115),
-    (240, 228, 66),
-    (213, 94, 0),
-)  # Okabe and Ito's colours, also told apart by lines
-SHADE = (40, 40, 40)
 WORST, CROWDED, UNLABELLED_SHEET = "worst.jpg", "crowded.jpg", "unlabelled.jpg"
 PHOTOS = 6  # on one sheet
 CELL = 480  # pixels of a photo on a sheet
 CROPS, CROP = 30, 150  # crops on the sheet, and their pixels
 ROOM = 1.6  # times the size of a find, that a crop shows
 GAP = 8
-QUALITY = 82
 
 
 @dataclass(frozen=True)
@@ -57,15 +50,6 @@ def draw(folder: Path, figures: DetectionFigures, photos: Sequence[Shown]) -> li
     return drawn
 
 
-def annotated(photo: Pixels, boxes: Floats) -> bytes:
-    """Return a photo (h, w, 3) with green boxes (n, 4) as JPEG, for a service's answer."""
-    image = Image.fromarray(photo)
-    _frames(image, boxes, FOUND, 1.0)
-    file = io.BytesIO()
-    image.save(file, "JPEG", quality=QUALITY)
-    return file.getvalue()
-
-
 def _marked(photo: Shown, threshold: float) -> Image.Image:
     """Return a photo with its boxes, scaled to a cell."""
     image = Image.fromarray(photo.read())
@@ -74,20 +58,10 @@ def _marked(photo: Shown, threshold: float) -> Image.Image:
     found, truth = photo.judged.found.above(threshold), photo.judged.truth
     chosen = matches(found, truth)
     missed = np.setdiff1d(np.arange(len(truth)), chosen)
-    _frames(image, found.xyxy[chosen >= 0], FOUND, scale)
-    _frames(image, truth.xyxy[missed], MISSED, scale)
-    _frames(image, found.xyxy[chosen < 0], UNLABELLED, scale)
+    frames(image, found.xyxy[chosen >= 0], FOUND, scale)
+    frames(image, truth.xyxy[missed], MISSED, scale)
+    frames(image, found.xyxy[chosen < 0], UNLABELLED, scale)
     return image
-
-
-def _frames(image: Image.Image, boxes: Floats, colour: tuple[int, int, int], scale: float) -> None:
-    pen = ImageDraw.Draw(image)
-    width = max(2, round(max(image.size) / 240))
-    for box in (boxes * scale).tolist():
-        pen.rectangle(box, outline=SHADE, width=width + 2)  # yellow is lost on snow
-        pen.rectangle(box, outline=colour, width=width)
-        if colour == MISSED:  # crossed out: told apart without colours
-            pen.line(box, fill=colour, width=max(1, width // 2))
 
 
 def _crops(photos: Sequence[Shown], threshold: float) -> list[Image.Image]:
@@ -116,7 +90,7 @@ def _crop(pixels: Pixels, box: Floats) -> Image.Image:
     image = Image.fromarray(pixels).crop(window).resize((CROP, CROP))
     scale = CROP / side
     corner = np.array([window[0], window[1]] * 2, np.float32)
-    _frames(image, np.asarray((box - corner)[None] * np.float32(scale), np.float32), UNLABELLED, 1.0)
+    frames(image, np.asarray((box - corner)[None] * np.float32(scale), np.float32), UNLABELLED, 1.0)
     return image
 
 

@@ -15,5 +15,6 @@ class DetectorFace:
         return truth.classes
 
     def about(self, evaluated: DetectionFigures) -> About:
-        """Return nothing: what a service tells of its detector is in detection.json."""
-        return {}
+        """Return how many objects of the test photos were found, and the mean error of the count."""
+        scores = evaluated.scores
+        return {"count_error": scores.count_error, "labelled": scores.labelled, "found": scores.found}

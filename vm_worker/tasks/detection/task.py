@@ -26,7 +26,7 @@ TASK = Task(
         Stage.SELECT: f"{_STAGES}.learning:select",
         Stage.TUNE: f"{_STAGES}.learning:tune",
         Stage.EVALUATE: f"{_STAGES}.testing:evaluate",
-        Stage.EXPORT: f"{_STAGES}.testing:export",
+        Stage.EXPORT: f"{_STAGES}.exporting:export",
     },
     squares=False,
 )

@@ -16,8 +16,10 @@ from starlette.routing import Route
 from vm_worker.exports.service.runtime import openapi, rest, soap
 from vm_worker.exports.service.runtime.bodies import Refused, Room
 from vm_worker.exports.service.runtime.bundle import About
-from vm_worker.exports.service.runtime.engine import Engine
+from vm_worker.exports.service.runtime.classifier import KIND as CLASSIFIER
+from vm_worker.exports.service.runtime.kind import Kind, Served
 from vm_worker.exports.service.runtime.limits import Patience
+from vm_worker.exports.service.runtime.pool import Pool
 
 POLICY = (
     "default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; connect-src 'self'; img-src blob:; "
@@ -29,7 +31,7 @@ REFUSALS = {404: "not_found", 405: "method_not_allowed"}
 log = logging.getLogger(__name__)
 
 
-def build(engine: Engine, about: About, patience: Patience = DEFAULT) -> Starlette:
+def build(pool: Pool, about: About, patience: Patience = DEFAULT, kind: Kind = CLASSIFIER) -> Starlette:
     """Return the web application for one model."""
     routes = [
         Route("/", page, methods=["GET"]),
@@ -45,7 +47,7 @@ def build(engine: Engine, about: About, patience: Patience = DEFAULT) -> Starlet
     # Without this, anybody could fill the log: each malformed body would write a line.
     logging.getLogger("python_multipart").setLevel(logging.ERROR)
     app = Starlette(routes=routes, exception_handlers=handlers)
-    app.state.engine, app.state.about, app.state.patience = engine, about, patience
+    app.state.served, app.state.patience = Served(pool, about, kind), patience
     app.state.room = Room(patience.room_bytes)
     return app
 
@@ -53,7 +55,9 @@ def build(engine: Engine, about: About, patience: Patience = DEFAULT) -> Starlet
 async def page(request: Request) -> Response:
     """Answer with the page where a user can try a photo."""
     nonce = secrets.token_urlsafe(16)
-    text = (resources.files(__package__) / "page.html").read_text(encoding="utf-8").replace("NONCE", nonce)
+    served: Served = request.app.state.served
+    package, name = served.kind.page
+    text = (resources.files(package) / name).read_text(encoding="utf-8").replace("NONCE", nonce)
     headers = {
         "Content-Security-Policy": POLICY.format(nonce=nonce),
         "Referrer-Policy": "no-referrer",
@@ -64,7 +68,7 @@ async def page(request: Request) -> Response:
 
 async def document(request: Request) -> Response:
     """Answer with the description of the REST interface."""
-    return JSONResponse(openapi.document())
+    return JSONResponse(openapi.document(request.app.state.served.kind))
 
 
 async def refused(request: Request, error: Exception) -> Response:

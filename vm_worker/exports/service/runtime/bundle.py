@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import zipfile
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypedDict
 
+from jobs.tasks import TASKS
+
 MODEL, LABELS, ABOUT = "model.tflite", "labels.txt", "about.json"
 FOLDER = "modelmail"  # folder inside the zip
+PLAIN = "classification"  # the task of a model without a file of settings
 
 
 class About(TypedDict, total=False):
@@ -23,6 +27,9 @@ class About(TypedDict, total=False):
     job: str
     made_at: str  # time in ISO 8601
     licence: str  # licence of the pretrained weights
+    count_error: float  # of a detector: mean error of the number of objects in a test photo
+    labelled: int  # of a detector: objects in the test photos
+    found: int  # of those
     grey_white: int  # the value that is white in grey pictures of 16 bits, where it is not that of all 16 bits
 
 
@@ -33,6 +40,8 @@ class Bundle:
     model: bytes
     labels: tuple[str, ...]
     about: About
+    task: str = PLAIN  # a name of jobs/tasks.py: the kind of the model
+    settings: bytes = b""  # the file that turns the model's output into answers, where the task has one
 
 
 def from_zip(path: Path) -> Bundle:
@@ -64,6 +73,8 @@ def add(base: Path, bundle: Bundle, out: Path) -> Path:
         archive.writestr(f"{FOLDER}/{MODEL}", bundle.model, zipfile.ZIP_STORED)
         archive.writestr(f"{FOLDER}/{LABELS}", "".join(f"{label}\n" for label in bundle.labels))
         archive.writestr(f"{FOLDER}/{ABOUT}", json.dumps(bundle.about))
+        if bundle.settings:
+            archive.writestr(f"{FOLDER}/{TASKS[bundle.task].settings}", bundle.settings)
     out.chmod(0o755)
     return out
 
@@ -74,4 +85,14 @@ def _bundle(read: Callable[[str], bytes]) -> Bundle:
         about = json.loads(read(ABOUT))
     except (KeyError, ValueError):
         about = {}
-    return Bundle(read(MODEL), tuple(labels), about)
+    task, settings = _settings(read)
+    return Bundle(read(MODEL), tuple(labels), about, task, settings)
+
+
+def _settings(read: Callable[[str], bytes]) -> tuple[str, bytes]:
+    """Return the task whose file of settings there is, and the file."""
+    for row in TASKS.values():
+        if row.settings:
+            with suppress(KeyError, ValueError):
+                return row.name, read(row.settings)
+    return PLAIN, b""

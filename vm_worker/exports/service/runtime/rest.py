@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Sequence
-from typing import Any, TypedDict, TypeVar, final
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
@@ -13,68 +13,14 @@ from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from jobs.json_values import JsonObject
 from vm_worker.exports.service.runtime.base64_text import decoded
 from vm_worker.exports.service.runtime.bodies import Refused, received
-from vm_worker.exports.service.runtime.bundle import About
-from vm_worker.exports.service.runtime.engine import BadImage, Engine, Prediction
+from vm_worker.exports.service.runtime.kind import Served
 from vm_worker.exports.service.runtime.limits import BODY_BYTES, IMAGES, Patience
-from vm_worker.intake.images import decoding_work
+from vm_worker.intake.images import BadImage
 
 Read = TypeVar("Read")
-
-
-class Probability(TypedDict):
-    """The probability of one class."""
-
-    label: str
-    probability: float
-
-
-class Shown(TypedDict):
-    """A prediction as JSON."""
-
-    label: str
-    probability: float
-    sure: bool  # false: the probability is below the report's threshold, so that a person should look
-    probabilities: list[Probability]  # probabilities of all classes
-
-
-class Problem(TypedDict):
-    """The reason why there is no prediction."""
-
-    code: str
-    message: str
-
-
-@final
-class NamedPrediction(Shown):
-    """The prediction for one photo."""
-
-    name: str | None  # name of the file, if it has one
-
-
-@final
-class NamedProblem(TypedDict):
-    """The reason why there is no prediction for one photo."""
-
-    name: str | None
-    error: Problem
-
-
-AnswerOfPhoto = NamedPrediction | NamedProblem
-
-
-class Facts(TypedDict):
-    """The known facts about the model."""
-
-    title: str
-    input_size: int  # side of the input in pixels
-    classes: int
-    accuracy: float | None
-    accuracy_interval: Sequence[float] | None
-    threshold: float | None  # the probability from which an answer is sure
-    made_at: str | None
-    licence: str | None
 
 
 FORM, JSON = "multipart/form-data", "application/json"
@@ -86,28 +32,49 @@ async def predict(request: Request) -> Response:
     async with received(request, BODY_BYTES) as body:
         photos = await _photos(request, kind, body)
         await check_work(request, [data for _, data in photos])
+        if _wants_picture(request):
+            return await _drawn(request, photos)
         answers = await _answers(request, photos)
     # A form or a JSON body may hold several pictures, and each gets its own answer or error. Any other body is one
     # picture, and a bad one is refused.
-    if kind not in (FORM, JSON) and "error" in answers[0]:
-        raise Refused(422, "bad_image", answers[0]["error"]["message"])
+    if kind not in (FORM, JSON) and isinstance(problem := answers[0].get("error"), Mapping):
+        raise Refused(422, "bad_image", str(problem["message"]))
     return JSONResponse({"predictions": answers})
 
 
-async def _answers(request: Request, photos: Sequence[tuple[str | None, bytes]]) -> list[AnswerOfPhoto]:
+def _wants_picture(request: Request) -> bool:
+    served: Served = request.app.state.served
+    return served.kind.draws and request.query_params.get("annotated", "0").lower() in ("1", "true", "yes")
+
+
+async def _drawn(request: Request, photos: Sequence[tuple[str | None, bytes]]) -> Response:
+    """Return the only photo, with the answer drawn on it. Raises Refused."""
+    if len(photos) > 1:
+        raise Refused(400, "bad_request", "One picture at a time is answered with a picture.")
+    served: Served = request.app.state.served
+    try:
+        future = served.pool.drawn(photos[0][1])
+        picture = await asyncio.wrap_future(future) if future else b""
+    except BadImage as error:
+        raise Refused(422, "bad_image", f"The picture {error}.") from error
+    return Response(picture, media_type="image/jpeg")
+
+
+async def _answers(request: Request, photos: Sequence[tuple[str | None, bytes]]) -> list[JsonObject]:
     """Return the answers in the photos' order.
 
     A request has no more photos in the queue than the model works on at a time, so that other requests get their turn.
     """
-    turns = asyncio.Semaphore(request.app.state.engine.threads)
+    served: Served = request.app.state.served
+    turns = asyncio.Semaphore(served.pool.threads)
     patience: Patience = request.app.state.patience
     end = asyncio.get_running_loop().time() + patience.seconds
 
-    async def in_turn(name: str | None, data: bytes) -> AnswerOfPhoto:
+    async def in_turn(name: str | None, data: bytes) -> JsonObject:
         async with turns:
             if asyncio.get_running_loop().time() > end:
                 told = "The request has taken too long. Send the picture again, with fewer others."
-                return {"name": name, "error": {"code": "too_slow", "message": told}}
+                return _problem(name, "too_slow", told)
             return await _answer(request, name, data)
 
     return await asyncio.gather(*(in_turn(name, data) for name, data in photos))
@@ -116,7 +83,8 @@ async def _answers(request: Request, photos: Sequence[tuple[str | None, bytes]])
 async def check_work(request: Request, photos: Sequence[bytes]) -> None:
     """Check that the photos of a request have no more pixels than a request may have. Raises Refused."""
     patience: Patience = request.app.state.patience
-    work = await run_in_threadpool(lambda: sum(map(decoding_work, photos)))
+    served: Served = request.app.state.served
+    work = await run_in_threadpool(lambda: sum(map(served.pool.work, photos)))
     if work > patience.pixels:
         most = f"{patience.pixels / 1e6:g} megapixels"
         raise Refused(
@@ -124,35 +92,24 @@ async def check_work(request: Request, photos: Sequence[bytes]) -> None:
         )
 
 
-async def _answer(request: Request, name: str | None, data: bytes) -> AnswerOfPhoto:
+async def _answer(request: Request, name: str | None, data: bytes) -> JsonObject:
     try:
         said = await predicted(request, data)
-        return {"name": name, **_shown(request, said)}
+        served: Served = request.app.state.served
+        return {"name": name, **served.kind.shown(served.pool, served.about, said)}
     except BadImage as error:
-        return {"name": name, "error": {"code": "bad_image", "message": f"The picture {error}."}}
+        return _problem(name, "bad_image", f"The picture {error}.")
 
 
-async def predicted(request: Request, data: bytes) -> Prediction:
-    """Return the model's prediction, when it is this photo's turn. Raises BadImage."""
-    engine: Engine = request.app.state.engine
-    return await asyncio.wrap_future(engine.submit(data))
+def _problem(name: str | None, code: str, message: str) -> JsonObject:
+    """Return the reason why there is no answer for one photo."""
+    return {"name": name, "error": {"code": code, "message": message}}
 
 
-def sure(request: Request, said: Prediction) -> bool:
-    """Return whether the prediction reaches the report's threshold. Without a threshold each one does."""
-    about: About = request.app.state.about
-    return said.probability >= (about.get("threshold") or 0.0)
-
-
-def _shown(request: Request, said: Prediction) -> Shown:
-    """Return a prediction as JSON."""
-    pairs = zip(request.app.state.engine.labels, said.probabilities, strict=True)
-    return {
-        "label": said.label,
-        "probability": said.probability,
-        "sure": sure(request, said),
-        "probabilities": [{"label": label, "probability": value} for label, value in pairs],
-    }
+async def predicted(request: Request, data: bytes) -> Any:
+    """Return the model's answer, when it is this photo's turn. Raises BadImage."""
+    served: Served = request.app.state.served
+    return await asyncio.wrap_future(served.pool.submit(data))
 
 
 def _kind(request: Request) -> str:
@@ -216,23 +173,23 @@ def _decoded(text: object) -> bytes:
 
 async def labels(request: Request) -> Response:
     """Answer `GET /labels`."""
-    return JSONResponse({"labels": list(request.app.state.engine.labels)})
+    served: Served = request.app.state.served
+    return JSONResponse({"labels": list(served.pool.labels)})
 
 
 async def model(request: Request) -> Response:
     """Answer `GET /model`."""
-    return JSONResponse(facts(request.app.state.engine, request.app.state.about))
+    return JSONResponse(facts(request.app.state.served))
 
 
-def facts(engine: Engine, about: About) -> Facts:
+def facts(served: Served) -> JsonObject:
     """Return the known facts about the model."""
+    pool, about = served.pool, served.about
     return {
         "title": str(about.get("title", "")),
-        "input_size": engine.size,
-        "classes": len(engine.labels),
-        "accuracy": about.get("accuracy"),
-        "accuracy_interval": about.get("interval"),
-        "threshold": about.get("threshold"),
+        "input_size": pool.size,
+        "classes": len(pool.labels),
+        **served.kind.facts(pool, about),
         "made_at": about.get("made_at"),
         "licence": about.get("licence"),
     }

@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None, folder: Path | None = None) -> 
 
     The model is in the zip itself, or in `folder`.
     """
-    parser = argparse.ArgumentParser(prog="service.pyz", description="A trained image classifier as REST and SOAP.")
+    parser = argparse.ArgumentParser(prog="service.pyz", description="A trained model as REST and SOAP.")
     parser.add_argument(
         "--host", default=HOST, help="address to listen on; 0.0.0.0 lets others in (default %(default)s)"
     )
@@ -115,10 +115,10 @@ def run(bundle: Bundle, host: str, port: int, threads: int | None = None) -> int
     import uvicorn
 
     from vm_worker.exports.service.runtime.app import build
-    from vm_worker.exports.service.runtime.engine import GREY_16_MAX, Engine
+    from vm_worker.exports.service.runtime.kind import kind_of
 
-    engine = Engine(bundle.model, bundle.labels, threads, bundle.about.get("grey_white", GREY_16_MAX))
-    served = config(build(engine, bundle.about), host, port)
+    kind = kind_of(bundle.task)
+    served = config(build(kind.pool(bundle, threads), bundle.about, kind=kind), host, port)
     listening = bound(host, port)
     # Head and body of an answer are two packets: without this option the second waits 40 ms for the client's reply
     # (ACK).

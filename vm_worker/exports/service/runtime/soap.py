@@ -6,7 +6,7 @@ status 500. Documents with a DTD are refused before anything in them is expanded
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Sequence
 from typing import Any
 from xml.etree import ElementTree
 from xml.parsers import expat
@@ -17,18 +17,20 @@ from starlette.responses import Response
 from vm_worker.exports.service.runtime import wsdl
 from vm_worker.exports.service.runtime.base64_text import decoded
 from vm_worker.exports.service.runtime.bodies import Refused, received
-from vm_worker.exports.service.runtime.engine import BadImage, Engine
+from vm_worker.exports.service.runtime.kind import Served
 from vm_worker.exports.service.runtime.limits import MARKUP, XML_BYTES
-from vm_worker.exports.service.runtime.rest import aside, check_work, facts, predicted, sure
+from vm_worker.exports.service.runtime.rest import aside, check_work, facts, predicted
+from vm_worker.exports.service.runtime.wsdl import INFO
+from vm_worker.exports.service.runtime.xml import NAMESPACE, Element, add, ours
+from vm_worker.intake.images import BadImage
 
 ENVELOPE = "http://schemas.xmlsoap.org/soap/envelope/"
 TYPE = "text/xml; charset=utf-8"
 ENCODINGS = ("utf-8", "utf-16", "utf-16le", "utf-16be", "iso-8859-1", "us-ascii")  # those in which a mark is a byte
 DEPTH = 32  # depth of nested elements; a request needs five
 
-Element = ElementTree.Element
 ElementTree.register_namespace("soap", ENVELOPE)
-ElementTree.register_namespace("mm", wsdl.NAMESPACE)
+ElementTree.register_namespace("mm", NAMESPACE)
 
 
 class Fault(Exception):
@@ -43,15 +45,18 @@ async def describe(request: Request) -> Response:
     """Answer `GET /soap?wsdl`. Without `wsdl`, the answer tells the address of the description."""
     if "wsdl" not in {name.lower() for name in request.query_params}:
         return Response("The description is at /soap?wsdl.\n", 405, {"Allow": "POST"}, "text/plain")
-    return Response(wsdl.document(f"{request.base_url}soap"), media_type=TYPE)
+    served: Served = request.app.state.served
+    return Response(wsdl.document(f"{request.base_url}soap", served.kind), media_type=TYPE)
 
 
 async def call(request: Request) -> Response:
     """Answer `POST /soap`."""
     try:
         async with received(request, XML_BYTES) as body:
+            served: Served = request.app.state.served
             operation = await aside(request, body, _operation)
-            answer = await _OPERATIONS[operation.tag](operation, request)
+            name = _name(operation, (*served.kind.operations, INFO))
+            answer = _info(served) if name == INFO else await _asked(name, operation, request)
         return _envelope(answer, 200)
     except Refused as error:
         return _fault(Fault("Client" if error.status < 500 else "Server", error.code, error.message))
@@ -130,9 +135,16 @@ def _operation(data: bytes) -> Element:
     if len(bodies) != 1 or len(bodies[0]) != 1:
         raise Fault("Client", "bad_request", "An envelope has one body, which holds one operation.")
     (body,) = bodies
-    if body[0].tag not in _OPERATIONS:
-        raise Fault("Client", "unknown_operation", "There are the operations Predict and ServiceInfo.")
     return body[0]
+
+
+def _name(operation: Element, known: Sequence[str]) -> str:
+    """Return the operation's name. Raises Fault for an unknown one."""
+    for name in known:
+        if operation.tag == ours(name):
+            return name
+    told = f"{', '.join(known[:-1])} and {known[-1]}"
+    raise Fault("Client", "unknown_operation", f"There are the operations {told}.")
 
 
 def _check_headers(root: Element) -> None:
@@ -143,10 +155,12 @@ def _check_headers(root: Element) -> None:
             raise Fault("MustUnderstand", "bad_request", "A header must be understood that is not known here.")
 
 
-async def _predict(operation: Element, request: Request) -> Element:
-    given = operation.find(_ours("image"))
+async def _asked(name: str, operation: Element, request: Request) -> Element:
+    """Answer an operation that takes a photo."""
+    served: Served = request.app.state.served
+    given = operation.find(ours("image"))
     if given is None or not (given.text or "").strip():
-        raise Fault("Client", "no_image", "Predict holds an image, base64.")
+        raise Fault("Client", "no_image", f"{name} holds an image, base64.")
     try:
         data = await aside(request, given.text or "", decoded)
     except ValueError as error:
@@ -156,57 +170,30 @@ async def _predict(operation: Element, request: Request) -> Element:
         said = await predicted(request, data)
     except BadImage as error:
         raise Fault("Client", "bad_image", f"The picture {error}.") from error
-    answer = Element(_ours("PredictResponse"))
-    _add(answer, "label", said.label)
-    _add(answer, "probability", repr(said.probability))
-    _add(answer, "sure", "true" if sure(request, said) else "false")
-    for label, probability in zip(request.app.state.engine.labels, said.probabilities, strict=True):
-        one = ElementTree.SubElement(answer, _ours("probabilities"))
-        _add(one, "label", label)
-        _add(one, "probability", repr(probability))
+    answer = Element(ours(f"{name}Response"))
+    served.kind.operations[name].answer(answer, served.pool, served.about, said)
     return answer
 
 
-async def _info(operation: Element, request: Request) -> Element:
-    engine: Engine = request.app.state.engine
-    known = facts(engine, request.app.state.about)
-    answer = Element(_ours("ServiceInfoResponse"))
-    _add(answer, "title", known["title"])
-    _add(answer, "inputSize", str(engine.size))
-    if known["accuracy"] is not None:
-        _add(answer, "accuracy", repr(float(known["accuracy"])))
-    for label in engine.labels:
-        _add(answer, "label", label)
+def _info(served: Served) -> Element:
+    known = facts(served)
+    answer = Element(ours("ServiceInfoResponse"))
+    add(answer, "title", str(known["title"]))
+    add(answer, "inputSize", str(known["input_size"]))
+    if isinstance(accuracy := known.get("accuracy"), int | float):
+        add(answer, "accuracy", repr(float(accuracy)))
+    for label in served.pool.labels:
+        add(answer, "label", label)
     return answer
-
-
-def _ours(name: str) -> str:
-    return f"{{{wsdl.NAMESPACE}}}{name}"
-
-
-_OPERATIONS: dict[str, Callable[[Element, Request], Awaitable[Element]]] = {
-    _ours("Predict"): _predict,
-    _ours("ServiceInfo"): _info,
-}
-
-
-def _add(parent: Element, name: str, text: str) -> None:
-    ElementTree.SubElement(parent, _ours(name)).text = "".join(map(_allowed, text))
-
-
-def _allowed(character: str) -> str:
-    """Return the character, or a replacement for one that XML 1.0 (section 2.2) cannot hold even escaped."""
-    allowed = character in "\t\n\r" or " " <= character <= "\ud7ff" or "\ue000" <= character <= "\ufffd"
-    return character if allowed or character >= "\U00010000" else "\ufffd"
 
 
 def _fault(fault: Fault) -> Response:
     answer = Element(f"{{{ENVELOPE}}}Fault")
     ElementTree.SubElement(answer, "faultcode").text = f"soap:{fault.who}"
     ElementTree.SubElement(answer, "faultstring").text = fault.message
-    refusal = ElementTree.SubElement(ElementTree.SubElement(answer, "detail"), _ours("Refusal"))
-    _add(refusal, "code", fault.code)
-    _add(refusal, "message", fault.message)
+    refusal = ElementTree.SubElement(ElementTree.SubElement(answer, "detail"), ours("Refusal"))
+    add(refusal, "code", fault.code)
+    add(refusal, "message", fault.message)
     return _envelope(answer, 500)
 
 
