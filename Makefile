@@ -8,6 +8,7 @@ SHELL := bash
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+RUNTIME := templates/runtime/litert.js
 
 # What holds a job together, and what a task knows of photos: their tests keep to one floor of coverage.
 COVERED := jobs/*,vm_worker/intake/*,vm_worker/search/*,vm_worker/tasks/*
@@ -21,7 +22,11 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3 python;
 help: ## Show this list.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
 
-dev: $(STAMP) ## Make .venv and install everything, pinned by hash.
+dev: $(STAMP) $(RUNTIME) ## Make .venv and install everything, pinned by hash.
+
+# Tried again each time where it could not be had; all else works without it.
+$(RUNTIME): infra/browser_runtime.py | $(STAMP)
+	@$(BIN)/python -m infra.browser_runtime
 
 $(STAMP): constraints.txt pyproject.toml
 	@test -n "$(PYTHON)" || { echo "modelmail needs Python 3.11, 3.12 or 3.13; none was found." >&2; exit 1; }

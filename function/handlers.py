@@ -36,6 +36,7 @@ _log = logging.getLogger(__name__)
 OVERDUE_SECONDS = 1800.0
 # Browsers show these types; other results are saved to a file.
 SHOWN_INLINE = ("text/html", "text/plain", "image/png", "image/jpeg")
+ALWAYS_SAVED = ("try.html",)  # it runs scripts, which the storage's address must not show
 
 
 def no_capacity(queue: Queue) -> Capacity | None:
@@ -111,7 +112,8 @@ def file(parts: Parts, request: flask.Request, job_id: str, name: str) -> flask.
     row = _existing(parts, job_id).files.get(name)
     if row is None:
         raise UserError("not_found", "This job has no such file.")
-    shown = "inline" if row.content_type.partition(";")[0] in SHOWN_INLINE else "attachment"
+    inline = row.content_type.partition(";")[0] in SHOWN_INLINE and name not in ALWAYS_SAVED
+    shown = "inline" if inline else "attachment"
     wanted = Download(
         name=row.object,
         seconds=parts.settings.limits.download_seconds,
@@ -153,8 +155,8 @@ def delete(parts: Parts, request: flask.Request, job_id: str) -> flask.Response:
 
 
 def asset(parts: Parts, request: flask.Request, version: str, name: str) -> flask.Response:
-    """Serve one of the pages' scripts, or their icon."""
-    return assets.serve(version, name)
+    """Serve one of the pages' scripts, their icon, or a part of the program that runs models in a browser."""
+    return assets.serve(request, version, name)
 
 
 def ask_refusal(parts: Parts, request: flask.Request, token: str) -> flask.Response:

@@ -123,6 +123,7 @@ def status(answer: StatusAnswer, report: ShownReport | None, origin: str) -> fla
         "refresh": None if ended else REFRESH_SECONDS,
         "chart": None if ended else chart(answer.curve),
         "script": assets.path("status.js"),
+        "trial_script": assets.path("try.js") if report and report.tried else None,
     }
     return live_page("status", values, origin)
 

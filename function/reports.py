@@ -12,7 +12,9 @@ from urllib.parse import urlsplit
 
 from markupsafe import Markup
 
+from function import assets
 from function.addresses import JobAddresses
+from jobs import browser_runtime, trying
 from jobs.job import Job, Status
 from jobs.render import render
 from jobs.storage.store import Store
@@ -31,6 +33,7 @@ class ShownReport:
 
     body: Markup  # HTML with pictures and downloads of this site
     good_enough: bool  # false: the test cannot tell the model from guessing
+    tried: bool  # whether the page has the part that tries the model
 
 
 def read(job: Job, models: Store, addresses: JobAddresses) -> ShownReport | None:
@@ -52,6 +55,25 @@ def _shown(job: Job, report: dict[str, object], addresses: JobAddresses) -> Show
     # Paths without a host: the page may have another host name, and then allows only pictures of that host.
     names = [name for name in job.files if name.endswith(PICTURE_ENDS)]
     pictures = {name: urlsplit(addresses.file(job.id, name)).path for name in names}
-    # The templates have escaped it.
-    body = Markup(render(row_of(report).page, report=report, pictures=pictures, heading="h2"))  # noqa: S704
-    return ShownReport(body, good_enough=report.get("good_enough") is not False)
+    trial = _trial(job, report, addresses)
+    body = render(row_of(report).page, report=report, pictures=pictures, heading="h2", trial=trial)
+    return ShownReport(
+        Markup(body),  # noqa: S704 - the templates have escaped it
+        good_enough=report.get("good_enough") is not False,
+        tried=trial is not None and not trial["obstacle"],
+    )
+
+
+def _trial(job: Job, report: dict[str, object], addresses: JobAddresses) -> dict[str, object] | None:
+    """Return what the part of the page that tries the model shows; None for models that no page can try."""
+    if not trying.offered(report):
+        return None
+    if obstacle := trying.obstacle(report, job.files):
+        return {"obstacle": obstacle}
+    return {
+        "obstacle": "",
+        "facts": trying.trial(report, job.files[trying.MODEL].bytes or 0).to_json(),
+        "worker": assets.path(assets.MODEL_WORKER),
+        "model": urlsplit(addresses.file(job.id, trying.MODEL)).path,
+        "licence": assets.path(browser_runtime.LICENCE),
+    }

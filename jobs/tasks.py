@@ -19,6 +19,7 @@ class TaskRow:
     without: tuple[str, ...] = ()  # options that it does not take
     service: str = ""  # module whose KIND serves its models; empty: they are not served
     settings: str = ""  # file beside the model that turns its output into answers; empty: it needs none
+    tried: bool = False  # whether a page can try its models on photos, in the browser
 
 
 _TABLE = (
@@ -40,6 +41,7 @@ _TABLE = (
         mail="mail/report",
         card="model_card.txt",
         service="vm_worker.exports.service.runtime.classifier",
+        tried=True,
     ),
 )
 

@@ -63,6 +63,13 @@ resource "google_storage_bucket" "models" {
       age = 31
     }
   }
+  # The page of a finished job fetches the model, to try it in the browser.
+  cors {
+    origin          = [local.url]
+    method          = ["GET"]
+    response_header = ["content-type"]
+    max_age_seconds = 3600
+  }
 }
 
 resource "google_storage_bucket" "emails" {

@@ -23,6 +23,9 @@ from jobs.storage import gcs
 
 SERVICE_ACCOUNT = "modelmail@local.iam.gserviceaccount.com"
 KEY = "key.json"
+# Headers that a page sends with its photos, or reads from the answers.
+UPLOAD_HEADERS = ["content-type", "content-range", "x-goog-content-length-range", "x-goog-if-generation-match",
+                  "x-goog-resumable", "location", "range"]  # fmt: skip
 ANSWER_SECONDS = 2.0  # time limit of one request to a server that starts
 
 
@@ -166,24 +169,21 @@ def _url(port: int) -> str:
 
 
 def make_buckets(settings: Settings) -> None:
-    """Make the three buckets where they are missing; allow the function's pages to upload to the datasets bucket."""
+    """Make the three buckets where they are missing; allow the function's pages to send photos and fetch models."""
     client: Any = gcs.client(settings.storage_url)
     for name in (settings.emails_bucket, settings.datasets_bucket, settings.models_bucket):
         if client.lookup_bucket(name) is None:
             bucket = client.bucket(name)
             bucket.soft_delete_policy.retention_duration_seconds = 0  # what is deleted is gone, as in the cloud
             bucket.create()
-    datasets = client.bucket(settings.datasets_bucket)
-    datasets.cors = [
-        {
-            "origin": [settings.public_url, settings.public_url.replace(HOST, "localhost")],
-            "method": ["PUT", "POST"],
-            "responseHeader": ["content-type", "content-range", "x-goog-content-length-range",
-                               "x-goog-if-generation-match", "x-goog-resumable", "location", "range"],
-            "maxAgeSeconds": 3600,
-        }
-    ]  # fmt: skip
-    datasets.patch()
+    for name, methods, headers in (
+        (settings.datasets_bucket, ["PUT", "POST"], UPLOAD_HEADERS),
+        (settings.models_bucket, ["GET"], ["content-type"]),
+    ):
+        bucket = client.bucket(name)
+        origins = [settings.public_url, settings.public_url.replace(HOST, "localhost")]
+        bucket.cors = [{"origin": origins, "method": methods, "responseHeader": headers, "maxAgeSeconds": 3600}]
+        bucket.patch()
 
 
 @contextlib.contextmanager

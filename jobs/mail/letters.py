@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Any
 
-from jobs import tokens, wording
+from jobs import tokens, trying, wording
 from jobs.errors import CODES, Bug, Code
 from jobs.job import Job, JobError
 from jobs.mail.message import Mail, Picture
@@ -131,10 +131,16 @@ def _links(letter: Letter) -> dict[str, str]:
     return {
         "home": f"{letter.head.public_url}/",
         "page": page,
+        "try": f"{page}#try" if _can_be_tried(letter) else "",
         "files": f"{page}/files/",
         "delete": f"{page}/delete?token={token}",
         "refuse": _refuse_link(letter),
     }
+
+
+def _can_be_tried(letter: Letter) -> bool:
+    report = letter.report
+    return report is not None and trying.offered(report) and not trying.obstacle(report, letter.job.files)
 
 
 def _refuse_link(letter: Letter) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Dialog, Page, ViewportSize, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserType, Dialog, Page, ViewportSize, expect, sync_playwright
 from skimage.io import imsave
 
 from infra.local.ports import EPHEMERAL
@@ -22,16 +22,21 @@ PATIENCE = 20_000  # milliseconds for whatever the page must come to
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """Debian's Chromium, without a window."""
+    expect.set_options(timeout=PATIENCE)
+    with sync_playwright() as playwright:
+        started = launched(playwright.chromium)
+        yield started
+        started.close()
+
+
+def launched(chromium: BrowserType, *flags: str) -> Browser:
+    """Start Debian's Chromium with further flags."""
     program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if program is None:
         pytest.skip("no Chromium is installed; on Debian: apt install chromium")
     # Nothing but the pages themselves may cause traffic.
     quiet = ["--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
-    expect.set_options(timeout=PATIENCE)
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", *quiet])
-        yield launched
-        launched.close()
+    return chromium.launch(executable_path=program, args=["--no-sandbox", *quiet, *flags])
 
 
 @pytest.fixture(scope="session")

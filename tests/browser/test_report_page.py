@@ -26,6 +26,7 @@ from tests.workers import until
 from vm_worker import report
 from vm_worker.evaluation import gallery
 from vm_worker.exports.files import BYTES, CONTENT_TYPES
+from vm_worker.report_facts import Facts
 from vm_worker.results.evaluated import ConfusedPair
 
 NAMES = {
@@ -60,12 +61,12 @@ def photos(folder: Path, classes: Sequence[str]) -> None:
     gallery.looked(folder / gallery.LOOKED, judged, places, random.random((len(places), 7, 7), np.float32))
 
 
-def finish(stack: Stack, queue: Queue, folder: Path, classes: Sequence[str]) -> str:
-    """A job that is done, its report in the bucket; its id."""
+def finish(stack: Stack, queue: Queue, folder: Path, classes: Sequence[str], facts: Facts | None = None) -> str:
+    """A job that is done, its report and what else lies in the folder in the bucket; its id."""
     with Client(stack.function_url) as client:
         job_id = client.submit(f"{folder.name}@example.org", {"minutes": 5}).job_id
     photos(folder, classes)
-    facts = samples.facts(classes, photos=20 if len(classes) < 50 else 4)
+    facts = facts or samples.facts(classes, photos=20 if len(classes) < 50 else 4)
     report.write(facts, report.build(facts), folder)
     for name in ("model.h5", "labels.txt"):
         (folder / name).write_bytes(b"stands for a model")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from infra.local.stack import make_buckets
+from infra.local.stack import UPLOAD_HEADERS
 from jobs import catalogue
 from jobs.mail import refusals
 from jobs.settings import MAILERS, Settings
@@ -144,15 +144,14 @@ def test_no_rule_touches_what_must_stay() -> None:
         assert prefixes and not any(f"{kept}x".startswith(prefixes) for kept in (refusals.PREFIX, catalogue.PREFIX))
 
 
-def test_the_page_may_upload_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same rule as the local stack's, which the browser tests go through."""
-    (rule,) = hcl.blocks(_kind("google_storage_bucket")["datasets"], "cors")
-    source = make_buckets.__code__.co_consts
-    local = {text for const in source if isinstance(const, tuple) for text in const} | set(source)
-    assert rule["origin"] == ["${local.url}"]
-    assert rule["method"] == ["PUT", "POST"]
-    assert set(rule["response_header"]) <= local
-    assert not [name for name, body in _kind("google_storage_bucket").items() if "cors" in body and name != "datasets"]
+def test_the_page_may_upload_and_fetch_models_and_nothing_else() -> None:
+    """The same rules as the local stack's, which the browser tests go through."""
+    rules = {name: hcl.blocks(body, "cors") for name, body in _kind("google_storage_bucket").items() if "cors" in body}
+    assert rules.keys() == {"datasets", "models"}
+    ((upload,), (fetch,)) = rules["datasets"], rules["models"]
+    assert upload["origin"] == fetch["origin"] == ["${local.url}"]
+    assert (upload["method"], upload["response_header"]) == (["PUT", "POST"], UPLOAD_HEADERS)
+    assert (fetch["method"], fetch["response_header"]) == (["GET"], ["content-type"])
 
 
 def test_settings_of_the_cloud_are_settings_of_the_code_and_of_the_page() -> None:

@@ -28,6 +28,9 @@ from infra.local import demo_photos
 from infra.local.ports import EPHEMERAL
 from infra.local.processes import StackError
 from infra.local.stack import Stack
+from jobs.installation import open_queue
+from jobs.storage.links import Download
+from jobs.storage.providers import open_links
 from tests.servers import with_own_ports
 
 MODELMAIL = [sys.executable, "-P", "-m", "infra.cli.main"]
@@ -142,6 +145,16 @@ def test_only_the_functions_own_pages_may_upload_from_a_browser(stack: Stack, or
         "Access-Control-Request-Headers": ",".join(upload["headers"]),
     }
     answer = requests.options(upload["url"], headers=wanted, timeout=10)
+    assert (answer.headers.get("Access-Control-Allow-Origin") == origin) is allowed
+
+
+@pytest.mark.parametrize(("origin", "allowed"), [("own", True), ("https://elsewhere.example.org", False)])
+def test_only_the_functions_own_pages_may_fetch_models(stack: Stack, origin: str, allowed: bool) -> None:
+    origin = stack.function_url if origin == "own" else origin
+    open_queue(stack.settings).buckets.models.put("cors/model.tflite", b"model")
+    link = open_links(stack.settings).download(Download("cors/model.tflite", 60, "attachment", "text/plain"))
+    answer = requests.get(link, headers={"Origin": origin}, timeout=10)
+    assert answer.content == b"model"  # who has the link has the file; a page of another site does not see it
     assert (answer.headers.get("Access-Control-Allow-Origin") == origin) is allowed
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import logging
 import re
@@ -15,6 +16,7 @@ import pytest
 
 from function import answers, assets, main
 from function.handlers import OVERDUE_SECONDS
+from jobs import browser_runtime
 from jobs.errors import CODES, Where
 from jobs.job import Status, new_id
 from jobs.options import Options
@@ -167,6 +169,20 @@ def test_assets_are_kept_by_browsers_under_the_name_of_their_content(front: Fron
     # A page of before an update still finds its files, which no browser keeps under that name.
     old = front.call("GET", f"/assets/0123456789abcdef/{name}")
     assert old.data == kept.data and old.headers["Cache-Control"] == "no-store"
+
+
+@pytest.mark.skipif(bool(browser_runtime.missing()), reason="LiteRT.js could not be fetched here")
+def test_the_program_that_runs_models_is_sent_as_it_is_kept_or_unpacked(front: Front) -> None:
+    name = "litert_wasm_internal.wasm"
+    packed = front.call("GET", assets.path(name), headers={"Accept-Encoding": "br, gzip"})
+    assert packed.headers["Content-Encoding"] == "gzip" and packed.headers["Vary"] == "Accept-Encoding"
+    assert packed.content_type == "application/wasm"
+    plain = front.call("GET", assets.path(name))
+    assert "Content-Encoding" not in plain.headers
+    assert plain.data == gzip.decompress(packed.data) and plain.data.startswith(b"\0asm")
+    assert front.call("GET", assets.path(f"{name}.gz")).status_code == 404
+    licence = front.call("GET", assets.path("litert-licence.txt"))
+    assert "Apache License" in licence.text and licence.content_type.startswith("text/plain")
 
 
 @pytest.mark.parametrize("name", ["nothing.js", "..%2Fbase.html", "__init__.py", ""])

@@ -1,0 +1,38 @@
+// Runs the model beside the page, so that the page stays quick. It contacts nobody but the server of its own scripts.
+// A classic script, as LiteRT.js asks for one.
+
+importScripts("litert.js", "pixels.js");
+
+let model;
+
+/**
+ * {model, wasm?}: the bytes of a .tflite file, and those of LiteRT's WebAssembly where a file holds them.
+ * {id, bitmap, size, kind}: a picture; the answer is {id, shares}. Each answer that fails is {id, error}.
+ */
+self.onmessage = async ({data}) => {
+  try {
+    self.postMessage(data.model ? await load(data) : await answered(data));
+  } catch (error) {
+    self.postMessage({id: data.id, error: error.message || String(error)});
+  }
+};
+
+async function load({model: bytes, wasm}) {
+  if (wasm) self.Module = {wasmBinary: wasm};
+  const quiet = {info: console.info, log: console.log, warn: console.warn};
+  for (const level of Object.keys(quiet)) console[level] = () => {}; // LiteRT tells each of its steps
+  await litert.loadLiteRt(wasm ? "held.js" : "./");
+  model = await litert.loadAndCompile(new Uint8Array(bytes), {accelerator: "wasm"});
+  Object.assign(console, quiet);
+  return {loaded: true};
+}
+
+async function answered({id, bitmap, size, kind}) {
+  const pixels = square(bitmap, size, kind);
+  bitmap.close();
+  const input = new litert.Tensor(pixels, [1, size, size, 3]);
+  const outputs = await model.run(input);
+  const shares = Float32Array.from(outputs[0].toTypedArray());
+  for (const tensor of [input, ...outputs]) tensor.delete();
+  return {id, shares};
+}

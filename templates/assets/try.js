@@ -1,0 +1,263 @@
+// Tries the model on photos and on the camera's picture, in this browser: no picture leaves it. It imports nothing, as
+// try.html holds it too; there `packed` has the worker and the model.
+
+const MOST_SHOWN = 60; // photos whose answers stay on the page
+const ALL_BARS = 10; // classes that have a bar each, in their order; of more, the likeliest few
+const BARS = 6;
+const PAUSE = 60; // milliseconds between two pictures of the camera, so that a phone stays cool
+const SPOKEN = 1500; // milliseconds for which an answer stays the same before a screen reader hears of it
+
+const place = document.getElementById("try");
+const facts = JSON.parse(place.dataset.facts);
+const part = (name) => place.querySelector(`[data-part="${name}"]`);
+const waiting = new Map(); // id -> what waits for the answer
+let numbers = 0;
+let starting = null;
+let threshold = facts.threshold;
+let stream = null;
+let facing = "environment";
+
+/** The worker with the model in it, which is fetched when it is first needed. */
+function ready() {
+  starting ??= begin().catch((error) => {
+    starting = null;
+    throw error;
+  });
+  return starting;
+}
+
+async function begin() {
+  say(`Loading the model (${facts.bytes}, once)...`);
+  const packed = globalThis.packed;
+  const [bytes, wasm] = await Promise.all([packed ? packed.model() : fetched(), packed && packed.wasm()]);
+  const worker = packed ? packed.worker() : new Worker(place.dataset.worker);
+  await new Promise((done, failed) => {
+    worker.onerror = (event) => failed(new Error(event.message || "its program could not be loaded"));
+    worker.onmessage = ({data}) => (data.loaded ? done() : failed(new Error(data.error)));
+    worker.postMessage({model: bytes, wasm}, wasm ? [bytes, wasm] : [bytes]);
+  });
+  worker.onmessage = ({data}) => {
+    const {done, failed} = waiting.get(data.id);
+    waiting.delete(data.id);
+    if (data.error) failed(new Error(data.error));
+    else done(data.shares);
+  };
+  say("The model is ready.");
+  return worker;
+}
+
+async function fetched() {
+  const answer = await fetch(place.dataset.model);
+  if (!answer.ok) throw new Error(answer.status === 404 ? "it was deleted" : `the storage answered ${answer.status}`);
+  return answer.arrayBuffer();
+}
+
+function notLoaded(error) {
+  return `The model could not be loaded: ${error.message}. Try again.`;
+}
+
+/** The probability of each class, for one picture. */
+async function shares(bitmap, kind) {
+  const worker = await ready();
+  return new Promise((done, failed) => {
+    numbers += 1;
+    waiting.set(numbers, {done, failed});
+    worker.postMessage({id: numbers, bitmap, size: facts.size, kind}, [bitmap]);
+  });
+}
+
+// Photos.
+
+async function tryPhotos(files) {
+  stopCamera();
+  try {
+    await ready();
+  } catch (error) {
+    return say(notLoaded(error));
+  }
+  let [tried, unread] = [0, 0];
+  for (const file of files) {
+    tried += 1;
+    if (files.length > 1) say(`Photo ${tried} of ${files.length}`);
+    try {
+      await tryPhoto(file);
+    } catch (error) {
+      unread += 1;
+      addResult(caption(file.name, `cannot be read: ${error.message}`));
+    }
+  }
+  const answered = files.length - unread;
+  say(files.length === 1 ? part("photos").firstElementChild.innerText : `${answered} of ${files.length} photos answered.`);
+}
+
+async function tryPhoto(file) {
+  const head = new Uint8Array(await file.slice(0, 26).arrayBuffer());
+  if (head[1] === 0x50 && head[24] === 16) throw new Error("it has 16 bits; modelmail predict reads it");
+  const options = {colorSpaceConversion: "none", premultiplyAlpha: "none"};
+  const bitmap = await createImageBitmap(file, options).catch(() => {
+    throw new Error("this browser does not know its format; save it as JPEG");
+  });
+  const canvas = thumb(bitmap);
+  const found = await shares(bitmap, head[0] === 0xff && head[1] === 0xd8 ? "jpeg" : "other");
+  const figure = caption(file.name, answer(found));
+  figure.prepend(canvas);
+  figure.append(bars(found));
+  addResult(figure);
+}
+
+function thumb(bitmap) {
+  const canvas = document.createElement("canvas");
+  const scale = Math.min(1, 240 / Math.max(bitmap.width, bitmap.height));
+  canvas.width = Math.max(1, Math.round(bitmap.width * scale));
+  canvas.height = Math.max(1, Math.round(bitmap.height * scale));
+  canvas.getContext("2d").drawImage(bitmap, 0, 0, canvas.width, canvas.height);
+  return canvas;
+}
+
+function caption(name, text) {
+  const figure = document.createElement("figure");
+  const words = document.createElement("figcaption");
+  const [strong, small] = [document.createElement("b"), document.createElement("small")];
+  [strong.textContent, small.textContent] = [text, name];
+  words.append(strong, " ", small);
+  figure.append(words);
+  return figure;
+}
+
+function addResult(figure) {
+  part("photos").prepend(figure);
+  while (part("photos").childElementCount > MOST_SHOWN) part("photos").lastElementChild.remove();
+}
+
+// Answers.
+
+function best(found) {
+  return found.reduce((top, share, row) => (share > found[top] ? row : top), 0);
+}
+
+function answer(found) {
+  const row = best(found);
+  const said = `${facts.labels[row]}, ${percent(found[row])}`;
+  return found[row] < threshold ? `not sure (perhaps ${said})` : said;
+}
+
+function percent(share) {
+  return `${Math.round(share * 100)} %`;
+}
+
+function bars(found, list = document.createElement("ol")) {
+  const rows = [...found.keys()];
+  if (rows.length > ALL_BARS) rows.sort((one, other) => found[other] - found[one]).splice(BARS);
+  while (list.childElementCount < rows.length) list.append(bar());
+  const top = best(found);
+  rows.forEach((row, at) => {
+    const item = list.children[at];
+    item.className = row === top ? (found[row] < threshold ? "unsure" : "top") : "";
+    const [name, meter, figure] = item.children;
+    if (name.textContent !== facts.labels[row]) name.textContent = facts.labels[row];
+    meter.value = found[row];
+    figure.textContent = percent(found[row]);
+  });
+  list.className = "bars";
+  return list;
+}
+
+function bar() {
+  const item = document.createElement("li");
+  const meter = document.createElement("progress");
+  [meter.max, meter.ariaHidden] = [1, "true"];
+  item.append(document.createElement("span"), meter, document.createElement("span"));
+  return item;
+}
+
+// The camera.
+
+async function startCamera() {
+  stopCamera();
+  if (!isSecureContext || !navigator.mediaDevices) {
+    return say("The camera works on https and on localhost alone, and this page is neither. Photos work here too.");
+  }
+  try {
+    const video = {facingMode: {ideal: facing}, width: {ideal: 640}};
+    [stream] = await Promise.all([navigator.mediaDevices.getUserMedia({video}), ready()]);
+  } catch (error) {
+    return say(cameraTrouble(error));
+  }
+  part("video").srcObject = stream;
+  await part("video").play();
+  part("live").hidden = part("stop").hidden = false;
+  const cameras = (await navigator.mediaDevices.enumerateDevices()).filter((one) => one.kind === "videoinput");
+  part("turn").hidden = cameras.length < 2;
+  watch(stream);
+}
+
+function cameraTrouble(error) {
+  const known = {
+    NotAllowedError: "The browser may not use the camera: allow it beside the page's address, then try again.",
+    NotFoundError: "This device has no camera. Photos work here too.",
+    NotReadableError: "The camera is in use by another program. Close that, then try again.",
+  };
+  return known[error.name] || `The camera cannot be used: ${error.message}.`;
+}
+
+async function watch(mine) {
+  let [said, since, spoken] = ["", 0, ""];
+  const times = [];
+  while (stream === mine) {
+    const began = performance.now();
+    try {
+      const found = await shares(await createImageBitmap(part("video")), "frame");
+      if (stream !== mine) return;
+      const text = answer(found);
+      part("answer").textContent = text;
+      bars(found, part("bars"));
+      const name = text.replace(/, \d+ %/, "");
+      if (name !== said) [said, since] = [name, began];
+      else if (began - since > SPOKEN && spoken !== name) say((spoken = name));
+    } catch (error) {
+      stopCamera();
+      return say(`The camera's picture cannot be read: ${error.message}.`);
+    }
+    times.push(performance.now() - began);
+    place.dataset.rate = (1000 / (times.slice(-20).reduce((sum, one) => sum + one, 0) / times.slice(-20).length)).toFixed(1);
+    await new Promise((done) => setTimeout(done, PAUSE));
+  }
+}
+
+function stopCamera() {
+  for (const track of stream ? stream.getTracks() : []) track.stop();
+  stream = null;
+  part("live").hidden = part("stop").hidden = part("turn").hidden = true;
+}
+
+// The page.
+
+function say(text) {
+  part("said").textContent = text;
+}
+
+function dropped(event) {
+  event.preventDefault();
+  place.classList.remove("over");
+  const files = [...(event.dataTransfer ? event.dataTransfer.files : [])];
+  if (files.length) tryPhotos(files);
+}
+
+part("files").addEventListener("change", (event) => {
+  tryPhotos([...event.target.files]);
+});
+part("camera").addEventListener("click", startCamera);
+part("stop").addEventListener("click", stopCamera);
+part("turn").addEventListener("click", () => {
+  facing = facing === "environment" ? "user" : "environment";
+  startCamera();
+});
+place.addEventListener("dragover", (event) => {
+  event.preventDefault();
+  place.classList.add("over");
+});
+place.addEventListener("dragleave", () => place.classList.remove("over"));
+place.addEventListener("drop", dropped);
+addEventListener("modelmail:threshold", (event) => (threshold = event.detail));
+part("tools").hidden = false;
+if (location.hash === "#try") ready().catch((error) => say(notLoaded(error)));

@@ -1,0 +1,246 @@
+"""A finished job's model is tried on its page: with photos and a camera, as the training saw them, and in private."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from infra.local.stack import Stack
+from jobs import browser_runtime
+from jobs.installation import open_queue
+from jobs.job import Job
+from jobs.queue import Queue
+from tests.browser.conftest import PHONE, launched, watch
+from tests.browser.contrast import WORST
+from tests.browser.test_report_page import finish
+from tests.sources import ROOT
+from tests.unit.report import samples
+from tests.workers import until
+from vm_worker.intake.images import read_square
+
+CLASSES = ("dark", "light", "never")  # of the network of the fixture `tflite`
+SIZE = 8
+FAKE_CAMERA = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
+
+needs_runtime = pytest.mark.skipif(bool(browser_runtime.missing()), reason="LiteRT.js could not be fetched here")
+
+
+@pytest.fixture(scope="module")
+def queue(stack: Stack) -> Iterator[Queue]:
+    """The stack's records and buckets."""
+    yield open_queue(stack.settings)
+
+
+@pytest.fixture(scope="module")
+def job(stack: Stack, queue: Queue, tflite: bytes, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A finished job with a model that runs: below 60 % it is not sure."""
+    folder = tmp_path_factory.mktemp("tried")
+    (folder / "model.tflite").write_bytes(tflite)
+    made = samples.facts(CLASSES)
+    return finish(stack, queue, folder, CLASSES, replace(made, size=SIZE))
+
+
+def photo(kind: str = "JPEG", grey: int = 20, size: tuple[int, int] = (64, 48), **options: Any) -> bytes:
+    """A picture of noise around a grey."""
+    noise = np.random.default_rng(0).integers(-15, 16, (size[1], size[0], 3))
+    out = io.BytesIO()
+    Image.fromarray(np.clip(grey + noise, 0, 255).astype(np.uint8)).save(out, kind, **options)
+    return out.getvalue()
+
+
+def upload(page: Page, *photos: tuple[str, bytes]) -> None:
+    """Choose photos."""
+    files: Any = [{"name": name, "mimeType": "image/jpeg", "buffer": data} for name, data in photos]
+    page.set_input_files("[data-part=files]", files)
+
+
+@needs_runtime
+def test_photos_are_answered_and_no_request_leaves_meanwhile(page: Page, job: str) -> None:
+    page.goto(f"/jobs/{job}")
+    page.get_by_role("link", name="Try your model").click()
+    upload(page, ("warm.jpg", photo()))
+    results = page.locator("#try figure")
+    expect(results).to_have_count(1)
+    requests: list[str] = []
+    page.context.on("request", lambda request: requests.append(request.url))
+    upload(page, ("night.jpg", photo(grey=20)), ("noon.png", photo("PNG", grey=240)), ("half.jpg", photo(grey=127)))
+    expect(results).to_have_count(4)
+    said = {name: results.filter(has_text=name).locator("b").inner_text() for name in ("night", "noon", "half")}
+    assert said["night"].startswith("dark, ") and said["noon"] == "light, 100 %"
+    assert said["half"].startswith("not sure (perhaps ")
+    expect(page.locator("#try [role=status]")).to_have_text("3 of 3 photos answered.")
+    assert requests == []
+
+
+@needs_runtime
+def test_what_cannot_be_read_is_said(page: Page, job: str) -> None:
+    page.goto(f"/jobs/{job}")
+    out = io.BytesIO()
+    Image.fromarray(np.full((9, 9), 40000, np.uint16)).save(out, "PNG")
+    clear = io.BytesIO()
+    Image.new("RGBA", (9, 9)).save(clear, "PNG")
+    upload(page, ("words.jpg", b"no picture"), ("deep.png", out.getvalue()), ("clear.png", clear.getvalue()))
+    results = page.locator("#try figure")
+    expect(results.filter(has_text="words.jpg")).to_contain_text("this browser does not know its format")
+    expect(results.filter(has_text="deep.png")).to_contain_text("it has 16 bits")
+    expect(results.filter(has_text="clear.png")).to_contain_text("transparent all over")
+    expect(page.locator("#try [role=status]")).to_have_text("0 of 3 photos answered.")
+
+
+@pytest.fixture(scope="module")
+def camera(stack: Stack, browser: Browser) -> Iterator[Callable[[], BrowserContext]]:
+    """Makes contexts of a browser with a made-up camera. Asks for the other browser, to skip with it."""
+    browser_type = browser.browser_type
+    with_camera = launched(browser_type, *FAKE_CAMERA)
+    yield lambda: with_camera.new_context(base_url=stack.function_url, viewport=PHONE)
+    with_camera.close()
+
+
+@needs_runtime
+def test_the_camera_is_answered_live(camera: Callable[[], BrowserContext], job: str, dialogs: list[str]) -> None:
+    context = camera()
+    page = context.new_page()
+    errors = watch(page, dialogs)
+    page.goto(f"/jobs/{job}")
+    page.get_by_role("button", name="Use the camera").click()
+    answer = page.locator("[data-part=answer]")
+    expect(answer).to_contain_text(" %")
+    assert page.locator("[data-part=bars] li").count() == len(CLASSES)
+    requests: list[str] = []
+    context.on("request", lambda request: requests.append(request.url))
+    until(lambda: page.get_attribute("#try", "data-rate") is not None, seconds=20, pause=0.05)
+    assert float(page.get_attribute("#try", "data-rate") or 0) > 5  # pictures a second
+    assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
+    page.get_by_role("button", name="Stop the camera").click()
+    expect(page.locator("[data-part=live]")).to_be_hidden()
+    assert page.evaluate("document.querySelector('[data-part=video]').srcObject.active") is False
+    context.close()
+    assert (errors, requests, dialogs) == ([], [], [])
+
+
+@needs_runtime
+def test_without_a_camera_or_a_safe_address_the_page_says_so(page: Page, job: str) -> None:
+    page.goto(f"/jobs/{job}")
+    page.get_by_role("button", name="Use the camera").click()
+    expect(page.locator("#try [role=status]")).to_contain_text("This device has no camera")
+    page.evaluate("Object.defineProperty(window, 'isSecureContext', {value: false})")
+    page.get_by_role("button", name="Use the camera").click()
+    expect(page.locator("#try [role=status]")).to_contain_text("works on https and on localhost alone")
+
+
+@needs_runtime
+def test_the_page_may_not_compile_programs_and_its_worker_nothing_more(page: Page, job: str) -> None:
+    answer = page.goto(f"/jobs/{job}")
+    assert answer is not None and "unsafe" not in answer.headers["content-security-policy"]
+    worker = page.request.get(page.get_attribute("#try", "data-worker") or "")
+    policy = worker.headers["content-security-policy"]
+    assert policy == "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'"
+
+
+@needs_runtime
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_answers_have_the_contrast_of_wcag_aa(browser: Browser, stack: Stack, job: str, scheme: Any) -> None:
+    context = browser.new_context(color_scheme=scheme, base_url=stack.function_url)
+    page = context.new_page()
+    page.goto(f"/jobs/{job}")
+    upload(page, ("night.jpg", photo(grey=20)), ("half.jpg", photo(grey=127)))
+    expect(page.locator("#try figure")).to_have_count(2)
+    worst = page.evaluate(WORST)
+    context.close()
+    assert worst["ratio"] >= 4.5, worst
+
+
+def test_without_model_tflite_the_page_says_why(page: Page, queue: Queue, job: str) -> None:
+    record = queue.read(job)
+    assert record is not None
+    whole = record.job.files
+
+    def without(job: Job) -> Job:
+        return replace(job, files={name: row for name, row in whole.items() if name != "model.tflite"})
+
+    queue.update(job, without)
+    page.goto(f"/jobs/{job}")
+    expect(page.locator("#untried")).to_contain_text("modelmail predict model.h5 photo.jpg")
+    expect(page.get_by_role("link", name="Try your model")).to_have_count(0)
+    queue.update(job, lambda job: replace(job, files=whole))
+
+
+def _pictures() -> dict[str, bytes]:
+    """Photos of every kind that a browser reads."""
+    smooth = Image.fromarray(np.random.default_rng(1).integers(0, 256, (12, 16, 3), np.uint8))
+    scene = smooth.resize((320, 240), Image.Resampling.BICUBIC)
+    turned, clear = Image.Exif(), scene.convert("RGBA")
+    turned[0x0112] = 6
+    clear.putalpha(Image.radial_gradient("L").resize(clear.size))
+    drawing = Image.new("RGBA", (90, 90), (255, 255, 255, 0))
+    ImageDraw.Draw(drawing).rectangle((20, 20, 60, 40), fill=(255, 255, 255, 255))
+    large = scene.resize((1203, 901))
+    wanted: dict[str, tuple[Image.Image, str, dict[str, Any]]] = {
+        "photo": (scene, "JPEG", {}),
+        "large": (large, "JPEG", {"quality": 90}),  # its blocks are made smaller
+        "larger": (scene.resize((2400, 1800)), "JPEG", {}),
+        "turned": (large.resize((1200, 904)), "JPEG", {"exif": turned}),
+        "grey": (scene.convert("L"), "JPEG", {}),
+        "png": (scene, "PNG", {}),
+        "webp": (scene, "WEBP", {"lossless": True}),
+        "gif": (scene, "GIF", {}),
+        "small": (scene.resize((20, 15)), "PNG", {}),
+        "transparent": (clear, "PNG", {}),
+        "white drawing": (drawing, "PNG", {}),
+    }
+    made = {}
+    for name, (image, kind, options) in wanted.items():
+        out = io.BytesIO()
+        image.save(out, kind, **options)
+        made[name] = out.getvalue()
+    return made
+
+
+SQUARE = """async ([text, kind, size]) => {
+  const bytes = Uint8Array.from(atob(text), (one) => one.charCodeAt(0));
+  const options = {colorSpaceConversion: "none", premultiplyAlpha: "none"};
+  return [...square(await createImageBitmap(new Blob([bytes]), options), size, kind)];
+}"""
+
+
+def test_the_browser_makes_the_pixels_that_the_training_saw(browser: Browser) -> None:
+    page = browser.new_page()
+    page.add_script_tag(content=(ROOT / "templates" / "assets" / "pixels.js").read_text(encoding="utf-8"))
+    size = 96
+    for name, data in _pictures().items():
+        kind = "jpeg" if data[:2] == b"\xff\xd8" else "other"
+        got = page.evaluate(SQUARE, [base64.b64encode(data).decode(), kind, size])
+        wanted = read_square(io.BytesIO(data), size).astype(float)
+        apart = np.abs(np.array(got).reshape(size, size, 3) - wanted)
+        assert apart.max() <= 3 and apart.mean() < 0.3, (name, apart.max(), apart.mean())
+    page.close()
+
+
+@needs_runtime
+def test_the_browser_gives_the_answers_of_the_model(page: Page, job: str, tflite: bytes, tmp_path: Path) -> None:
+    """Within 0.01, through the page: the bars hold the probabilities."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    network = Interpreter(model_content=tflite)
+    network.allocate_tensors()
+    first = network.get_input_details()[0]["index"]
+    page.goto(f"/jobs/{job}")
+    pictures = {f"{grey}.jpg": photo(grey=grey, size=(640, 480)) for grey in range(118, 138, 3)}
+    upload(page, *pictures.items())
+    expect(page.locator("#try figure")).to_have_count(len(pictures))
+    for name, data in pictures.items():
+        network.set_tensor(first, read_square(io.BytesIO(data), SIZE)[None].astype(np.float32))
+        network.invoke()
+        wanted = network.get_tensor(network.get_output_details()[0]["index"])[0]
+        meters = page.locator("#try figure").filter(has_text=name).locator("progress")
+        got = meters.evaluate_all("all => all.map(one => one.value)")
+        assert np.abs(np.array(got) - wanted).max() < 0.01, name
