@@ -32,7 +32,7 @@ def test_race(house: House) -> None:
         percentiles = "".join(f"{raced.p(percent):8.3f}" for percent in (50, 95, 99))
         print(f"{name:10}{percentiles}{seconds:14.0f}{raced.refused:9}")
     print(f"{'ratio':10}{'':8}{busy[0].p(95) / calm[0].p(95):8.2f}{'':8}{busy[1] / calm[1]:14.2f}")
-    assert [len(raced.ids) for raced, _ in (calm, busy)] == [JOBS, JOBS]
+    assert [len(raced.jobs) for raced, _ in (calm, busy)] == [JOBS, JOBS]
 
 
 def measured(house: House, name: str) -> tuple[race.Race, float]:
@@ -44,10 +44,10 @@ def measured(house: House, name: str) -> tuple[race.Race, float]:
         began = time.monotonic()
         for _ in range(WORKERS):
             site.worker(MODELMAIL_LEASE_SECONDS="20", MODELMAIL_LIMIT_SWEEP_SECONDS="30")
-        raced = race.run(site, JOBS)
-        while any(True for _ in site.queue.buckets.emails.list("open/")):
-            assert time.monotonic() - began < PATIENCE
-            time.sleep(0.5)
-        return raced, time.monotonic() - began
+        with race.run(site, race.Plan([f"racer{number}@example.org" for number in range(JOBS)])) as raced:
+            while any(True for _ in site.queue.buckets.emails.list("open/")):
+                assert time.monotonic() - began < PATIENCE
+                time.sleep(0.5)
+            return raced, time.monotonic() - began
     finally:
         site.close()
