@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ FOLDER = Path(__file__).parents[2] / "infra" / "gcp"
 META = {"count", "for_each", "depends_on", "lifecycle", "provider", "dynamic"}  # Terraform's own, of any resource
 
 
+@cache
 def load() -> dict[str, dict[str, Any]]:
     """Every resource: "type.name" -> its body, texts without their quotes."""
     return {f"{kind}.{name}": body for kind, name, body in _resources()}
@@ -22,7 +24,7 @@ def section(kind: str) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for path in sorted(FOLDER.glob("*.tf")):
         for block in _plain(_read(path)).get(kind, []):
-            found |= {name: body for name, body in block.items() if name != "__is_block__"}
+            found |= block
     return found
 
 
@@ -44,8 +46,7 @@ def _resources() -> Iterator[tuple[str, str, dict[str, Any]]]:
     for path in sorted(FOLDER.glob("*.tf")):
         for block in _plain(_read(path)).get("resource", []):
             for kind, named in block.items():
-                if kind != "__is_block__":
-                    yield from ((kind, name, body) for name, body in named.items() if name != "__is_block__")
+                yield from ((kind, name, body) for name, body in named.items())
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -55,7 +56,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, dict):
-        return {_plain(key): _plain(one) for key, one in value.items() if key not in ("__is_block__", "__comments__")}
+        return {_plain(key): _plain(one) for key, one in value.items() if not key.startswith("__")}  # the parser's own
     if isinstance(value, list):
         return [_plain(one) for one in value]
     if isinstance(value, str) and len(value) > 1 and value[0] == value[-1] == '"':

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 
@@ -65,6 +66,18 @@ def test_a_takeover_raises_the_token_and_fences_the_old_owner_off(queue: Queue) 
         with pytest.raises(LeaseLost):
             write()
     assert status(queue, old.job.id) is Status.RUNNING
+
+
+def test_a_takeover_keeps_the_times_of_the_first_claim(queue: Queue, clock: FakeClock) -> None:
+    waiting = upload(queue, submit(queue))
+    clock.advance(60)
+    first = queue.claim(waiting, "w1")
+    clock.advance(60)
+    second = queue.claim(next(queue.waiting()), "w2")
+    assert first is not None and second is not None
+    assert first.job.started_at == clock.now() - timedelta(seconds=60)
+    assert first.job.uploaded_at == waiting.dataset.created
+    assert (second.job.started_at, second.job.uploaded_at) == (first.job.started_at, first.job.uploaded_at)
 
 
 def test_the_eleventh_takeover_is_a_lost_worker(queue: Queue) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from dataclasses import replace
+from hashlib import sha256
 
 import pytest
 
@@ -249,8 +250,8 @@ def test_message_ids_are_steady_distinct_and_do_not_tell_the_job() -> None:
     other = compose(replace(JOB, id="x" * 22), "report", HEAD, report.build(samples.facts()), {})
     assert other.message_id != WASTE.message_id
     assert JOB.id[:8] not in WASTE.message_id
-    assert WASTE.message_id.startswith("<report.")
-    assert WASTE.message_id.endswith("@modelmail>")
+    # An installation of another version may send it again, so the form stays.
+    assert WASTE.message_id == f"<report.{sha256(f'mail:{JOB.id}'.encode()).hexdigest()[:32]}@modelmail>"
 
 
 def test_what_cannot_be_written_is_a_bug() -> None:
