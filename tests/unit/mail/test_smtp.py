@@ -126,6 +126,19 @@ def test_each_refusal_is_whose_it_is(
     assert "ada@" not in str(caught.value) and "hush" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [(199, Transient), (200, None), (299, None), (300, Transient), (499, Transient), (500, Undeliverable)],
+)
+def test_the_kind_of_a_reply_is_its_first_digit(code: int, kind: type[Exception] | None) -> None:
+    with scripted(dot=f"{code} said") as server:
+        if kind is None:
+            local(server.server_address[1]).send(MAIL)
+            return
+        with pytest.raises(kind, match=f"{code}: said"):
+            local(server.server_address[1]).send(MAIL)
+
+
 def test_a_server_that_takes_logins_by_the_older_way() -> None:
     with scripted(EHLO="250-here\r\n250 AUTH LOGIN", AUTH="334 VXNlcm5hbWU6", YWRH="") as server:
         with pytest.raises(Transient):
