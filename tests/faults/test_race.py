@@ -107,8 +107,9 @@ def show(raced: race.Race, submitted: float, seconds: float, jobs: list[Job]) ->
     """What was measured."""
     crashes = sum(job.crashes for job in jobs)
     print(
-        f"\n{len(jobs)} jobs, {WORKERS} workers: submitted and deleted in {submitted:.0f} s, all mailed in {seconds:.0f} s; "
-        f"{crashes} attempts crashed; {raced.refused} answers were 503, {raced.full} 429; {raced.sweeps} sweeps\n"
+        f"\n{len(jobs)} jobs, {WORKERS} workers: submitted and deleted in {submitted:.0f} s, "
+        f"all mailed in {seconds:.0f} s; {crashes} attempts crashed; {raced.refused} answers were 503, "
+        f"{raced.full} 429; {raced.sweeps} sweeps\n"
         f"deleted when they were {dict(Counter(raced.deleted.values()))}\n"
         f"POST / with {race.CALLERS} callers: p50 {raced.p(50):.3f} s, p95 {raced.p(95):.3f} s, p99 {raced.p(99):.3f} s"
     )
