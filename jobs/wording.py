@@ -19,6 +19,8 @@ _REPLACEMENT = "\ufffd"
 
 def clean(text: str) -> str:
     """Return one line without control characters, direction changes and half characters; safe in a text mail."""
+    if text.isascii() and text.isprintable():  # a report's pictures are texts of a million such characters
+        return text
     return "".join(_harmless(character) for character in text)
 
 
