@@ -9,8 +9,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email import message_from_bytes
 from email.policy import default
 from pathlib import Path
@@ -48,6 +49,7 @@ class Wish:
     minutes: int | None
     data: Path
     as_json: bool
+    options: Mapping[str, str] = field(default_factory=dict)  # more options of the job; the service checks them
 
 
 def run(wish: Wish) -> int:
@@ -105,7 +107,7 @@ def _source(wish: Wish, work: Path, screen: Screen) -> Path:
 def _options(wish: Wish, source: Path, limits: Limits) -> dict[str, object]:
     """Return the options. The built-in photos are so few that the usual rule gives the minimum, 2 minutes."""
     minutes = photos.default_minutes(source, limits) if wish.minutes is None else wish.minutes
-    return {"minutes": minutes, "exports": list(EXPORTS)}
+    return {"minutes": minutes, "exports": list(EXPORTS), **wish.options}
 
 
 def _empty(mail: Path) -> None:

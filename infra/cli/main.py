@@ -42,7 +42,7 @@ def first(
 
 
 @app.command()
-def demo(
+def demo(  # noqa: PLR0913  one parameter for each option, which is what a command line is
     photos: Annotated[
         Path | None, typer.Argument(metavar="ZIP", help="Your own zip, or folder, of class folders.")
     ] = None,
@@ -54,6 +54,10 @@ def demo(
         ),
     ] = None,
     data: Data = DATA,
+    given: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="OPTION=VALUE", help="An option of the job: trials=1; may be repeated."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """The whole journey on this machine: submit, upload, train, mail, download, predict.
@@ -66,7 +70,11 @@ def demo(
     """
     from infra.cli.demo import Wish, run
 
-    raise typer.Exit(run(Wish(photos, email, minutes, data, as_json)))
+    wrong = [each for each in given or [] if "=" not in each]
+    if wrong:
+        raise typer.BadParameter(f"{wrong[0]} is not an option and its value, such as trials=1.", param_hint="--set")
+    options = dict(each.split("=", 1) for each in given or [])
+    raise typer.Exit(run(Wish(photos, email, minutes, data, as_json, options)))
 
 
 @app.command()
