@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.unit.learn.photos import textures, weight
+from tests.unit.learn.tune.subjects import Subject, subject
 from vm_worker.executors.executor import ExecutorTask, Result
 from vm_worker.executors.serial import SerialExecutor
 from vm_worker.learn.budget import Budget
@@ -21,7 +21,6 @@ from vm_worker.learn.features.shards import Shards, ranges
 from vm_worker.learn.networks import build
 from vm_worker.spec import Cluster
 
-KEY = "efficientnet_lite0"
 ROWS = 24
 
 
@@ -34,10 +33,11 @@ class Two(SerialExecutor):
 class Desk:
     """Photos, their network, and where features go."""
 
-    def __init__(self, folder: Path) -> None:
-        self.pixels = textures(folder, (224,), each=10).pixels(224)
-        self.engine = replace(engines.by_keras(build.extractor(KEY, weight(KEY))), speed=1000.0)
-        self.source = Source(self.pixels, np.random.default_rng(0).permutation(30)[:ROWS].astype(np.int64))
+    def __init__(self, small: Subject) -> None:
+        self.weight = small.weight
+        self.pixels = small.photos.pixels(small.size)
+        self.engine = replace(engines.by_keras(build.extractor(self.weight.key, self.weight)), speed=1000.0)
+        self.source = Source(self.pixels, np.random.default_rng(0).permutation(60)[:ROWS].astype(np.int64))
         self.places = np.random.default_rng(1).permutation(ROWS).astype(np.int64)
         self.watch = Watch(Budget.of(600))
 
@@ -46,8 +46,9 @@ class Desk:
 
 
 @pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
-    return Desk(tmp_path_factory.mktemp("photos"))
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    for small in subject("tiny", tmp_path_factory.mktemp("photos")):
+        yield Desk(small)
 
 
 @pytest.fixture
@@ -67,8 +68,8 @@ def test_the_parts_joined_are_the_whole(desk: Desk, work: Shards, tmp_path: Path
     heard: list[int] = []
     watch = replace(desk.watch, progress=lambda done, speed: heard.append(done))
     whole, joined = desk.target(), desk.target()
-    alone(weight(KEY), desk.engine, desk.source, whole, desk.watch)
-    pace = work.extract(weight(KEY), desk.engine, desk.source, joined, watch)
+    alone(desk.weight, desk.engine, desk.source, whole, desk.watch)
+    pace = work.extract(desk.weight, desk.engine, desk.source, joined, watch)
     np.testing.assert_allclose(joined.values, whole.values, atol=1e-5)
     assert np.abs(whole.values).sum() > 0
     assert pace.done == ROWS and heard == sorted(heard) and heard[-1] == ROWS
@@ -80,7 +81,7 @@ def test_what_the_cluster_cannot_do_this_process_does(
 ) -> None:
     monkeypatch.setattr(shards, "_engine", _broken)
     target = desk.target()
-    assert work.extract(weight(KEY), desk.engine, desk.source, target, desk.watch).done == ROWS
+    assert work.extract(desk.weight, desk.engine, desk.source, target, desk.watch).done == ROWS
     assert np.abs(target.values).sum(axis=1).all() and "given up" in caplog.text
 
 
@@ -94,7 +95,7 @@ def test_shards_that_are_too_slow_are_too_slow(desk: Desk, work: Shards, monkeyp
 
     monkeypatch.setattr(shards, "extract", slow)
     with pytest.raises(TooSlow, match=r"4\.0 images"):
-        work.extract(weight(KEY), desk.engine, desk.source, desk.target(), desk.watch)
+        work.extract(desk.weight, desk.engine, desk.source, desk.target(), desk.watch)
 
 
 def test_what_comes_late_of_one_time_is_not_taken_for_the_next_ones(
@@ -117,9 +118,9 @@ def test_what_comes_late_of_one_time_is_not_taken_for_the_next_ones(
     monkeypatch.setattr(shards, "extract", disturbed)
     monkeypatch.setattr(work.executor, "submit", noted)
     first, second = desk.target(), desk.target()
-    work.extract(weight(KEY), desk.engine, desk.source, first, desk.watch)
+    work.extract(desk.weight, desk.engine, desk.source, first, desk.watch)
     late = list(asked)
-    work.extract(weight(KEY), desk.engine, desk.source, second, desk.watch)
+    work.extract(desk.weight, desk.engine, desk.source, second, desk.watch)
     assert len(late) > 1 and len(asked) == 2 * len(late)
     np.testing.assert_allclose(second.values, first.values, atol=1e-5)
 

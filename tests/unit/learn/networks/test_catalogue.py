@@ -17,8 +17,8 @@ from vm_worker.learn.networks import assemble, build, efficientnet_lite
 from vm_worker.learn.networks.catalogue import CATALOGUE, Cut
 from vm_worker.learn.tune.recipe import cuts
 
-# Four small ones of different kinds; all in the slow suite.
-FAST = ("vgg16", "mobilenet_v3_small", "efficientnet_b0", "efficientnet_lite0")
+# Two small ones of different kinds; all in the slow suite.
+FAST = ("mobilenet_v3_small", "efficientnet_lite0")
 ROWS = [pytest.param(key, marks=() if key in FAST else pytest.mark.slow) for key in CATALOGUE]
 CLASSES = 5
 
