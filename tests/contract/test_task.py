@@ -7,6 +7,7 @@ and as different as can be: it has no classes, a lower score is better, it bring
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -39,27 +40,29 @@ from vm_worker.tasks.task import Task, load, recognised
 LIMITS = Limits()
 
 
-@pytest.fixture(autouse=True)
-def both_are_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(autouse=True, scope="module")
+def both_are_tasks() -> Iterator[None]:
     """The row of each task is in the table, that of classification last: it takes what no other one recognises."""
-    monkeypatch.delitem(rows.TASKS, "classification")
-    for name in ("brightness", "classification"):
-        monkeypatch.setitem(rows.TASKS, name, TOYS[name].row)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delitem(rows.TASKS, "classification")
+        for name in ("brightness", "classification"):
+            patch.setitem(rows.TASKS, name, TOYS[name].row)
+        yield
 
 
-@pytest.fixture(params=list(TOYS))
+@pytest.fixture(scope="module", params=list(TOYS))
 def toy(request: pytest.FixtureRequest) -> Toy:
     return TOYS[request.param]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def task(toy: Toy) -> Task:
     return load(toy.row.name)
 
 
-@pytest.fixture
-def upload(toy: Toy, tmp_path: Path) -> Path:
-    return toy.write(tmp_path / "photos.zip")
+@pytest.fixture(scope="module")
+def upload(toy: Toy, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return toy.write(tmp_path_factory.mktemp("upload") / "photos.zip")
 
 
 def taken_in(upload: Path, folder: Path) -> Dataset[Any]:
@@ -68,9 +71,10 @@ def taken_in(upload: Path, folder: Path) -> Dataset[Any]:
     return uploads.take_in(request, lambda fraction, message: None)
 
 
-@pytest.fixture
-def dataset(upload: Path, tmp_path: Path) -> Dataset[Any]:
-    return taken_in(upload, tmp_path / "taken")
+@pytest.fixture(scope="module")
+def dataset(upload: Path, tmp_path_factory: pytest.TempPathFactory) -> Dataset[Any]:
+    """The photos of the upload, read once for all tests: none of them changes anything."""
+    return taken_in(upload, tmp_path_factory.mktemp("dataset") / "taken")
 
 
 def test_an_upload_is_recognised_and_a_wish_counts_more(toy: Toy, upload: Path) -> None:
