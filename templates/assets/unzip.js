@@ -28,6 +28,8 @@ const LARGE = 0xffffffff; // the true number stands in a zip64 field
 const LARGER = 2 ** 64;
 const DIRECTORY_PER_ENTRY = 256; // bytes
 const HEADERS_MOST = 2000; // local headers that are looked at, each of which takes a read
+const WHOLE_MOST = 4 * 1024 ** 2; // bytes of a zip that is read at once: each read costs a browser milliseconds
+const whole = new WeakMap(); // zip -> its bytes
 const PACKED_HEAD = 2048; // more packed bytes than the first ones of a file take
 
 /**
@@ -49,12 +51,12 @@ export async function listing(zip, limits) {
   const {paths, guessed} = pathsOf(rows);
   rows.forEach((row, index) => checkEntry(row, paths[index], limits));
   await checkPlaces(zip, rows, directory.start);
-  const entries = rows.map(({method, packed, size, crc, offset}, index) => ({
+  const entries = rows.map(({method, packed, size, crc, offset, start}, index) => ({
     parts: safeParts(paths[index]),
     folder: paths[index].endsWith("/"),
     size,
     crc,
-    item: {method, packed, offset},
+    item: {method, packed, offset, start},
   }));
   return {entries, guessed};
 }
@@ -183,8 +185,13 @@ async function checkPlaces(zip, rows, directory) {
   if (spans.length > 0 && spans.at(-1)[1] > directory) throw damaged();
 }
 
-/** Where an entry's data begins. Throws a Refusal where its local header is none. */
-async function startOf(zip, {offset}) {
+/** Where an entry's data begins; read once for each. Throws a Refusal where its local header is none. */
+async function startOf(zip, row) {
+  row.start ??= await foundStart(zip, row);
+  return row.start;
+}
+
+async function foundStart(zip, {offset}) {
   const header = await bytesOf(zip, Math.max(0, offset), offset + LOCAL_LENGTH);
   if (offset < 0 || header.byteLength < LOCAL_LENGTH || header.getUint32(0, true) !== LOCAL) throw damaged();
   return offset + LOCAL_LENGTH + header.getUint16(26, true) + header.getUint16(28, true);
@@ -209,6 +216,7 @@ export async function extracted(zip, item) {
  * @returns {Promise<Uint8Array>}
  */
 export async function headOf(zip, item, most) {
+  if (item.method === STORED) return storedHead(zip, item, most);
   const head = new Uint8Array(most);
   const reader = (await unpacking(zip, item, 2 * most + PACKED_HEAD))?.getReader();
   let length = 0;
@@ -224,6 +232,17 @@ export async function headOf(zip, item, most) {
   }
   reader?.cancel().catch(() => null);
   return head.subarray(0, Math.min(most, length));
+}
+
+/** Without a stream, as one costs a browser more than the bytes do. */
+async function storedHead(zip, item, most) {
+  try {
+    const start = await startOf(zip, item);
+    const view = await bytesOf(zip, start, start + Math.min(item.packed, most));
+    return new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+  } catch {
+    return new Uint8Array(0);
+  }
 }
 
 /** A stream of the file's bytes, of so many packed ones. */
@@ -246,6 +265,11 @@ function large(view, place) {
   return Number(view.getBigUint64(place, true));
 }
 
-async function bytesOf(blob, start, end) {
-  return new DataView(await blob.slice(start, end).arrayBuffer());
+/** Bytes of the zip, as a view of them; `end` may lie behind its end. */
+async function bytesOf(zip, start, end) {
+  if (zip.size > WHOLE_MOST) return new DataView(await zip.slice(start, end).arrayBuffer());
+  if (!whole.has(zip)) whole.set(zip, zip.arrayBuffer());
+  const bytes = await whole.get(zip);
+  const from = Math.min(start, bytes.byteLength);
+  return new DataView(bytes, from, Math.max(from, Math.min(end, bytes.byteLength)) - from);
 }
