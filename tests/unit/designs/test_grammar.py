@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.designs.texts import CELL, EVERYTHING, KNOWN, LISTING, SHARED
@@ -105,6 +105,7 @@ STEPS: st.SearchStrategy[Step] = st.recursive(WORDS, _joins, max_leaves=8)
 LIMITS = TextLimits(bytes=1_000_000, levels=100, layers=10_000)
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.lists(STEPS, max_size=5), st.none() | st.floats(0.01, 0.99))
 def test_any_architecture_is_written_and_read_as_the_same(steps: list[Step], dropout: float | None) -> None:
     architecture = Architecture((*steps, Plain("SOFTMAX")), dropout)

@@ -84,6 +84,7 @@ def test_the_child_is_told_what_to_convert(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_onnx_is_made_without_another_format_before_it(tmp_path: Path) -> None:
     files.save(tiny_model(), tmp_path / "model.h5")
     assert notes(tmp_path, ["onnx"], 240.0) == {"onnx": ""}

@@ -280,6 +280,7 @@ def _trashnet() -> Path:
     return root / TRASHNET
 
 
+@pytest.mark.slow
 def test_real_photos(tmp_path: Path) -> None:
     request = IntakeRequest(_trashnet(), tmp_path, (224,), 0, LIMITS, 2)
     dataset = take_in(request, lambda fraction, message: None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -43,7 +44,11 @@ def _centre(picture: Image.Image, size: int) -> Image.Image:
     return picture.crop((left, top, left + side, top + side)).resize((size, size), Image.Resampling.BILINEAR)
 
 
-@pytest.mark.parametrize("key", ["efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2"])
+def _slow(*keys: str) -> list[Any]:
+    return [pytest.param(key, marks=pytest.mark.slow) for key in keys]
+
+
+@pytest.mark.parametrize("key", ["efficientnet_lite0", *_slow("efficientnet_lite1", "efficientnet_lite2")])
 def test_the_full_network_names_what_is_on_a_photograph(key: str) -> None:
     extractor = build.extractor(key, weight(key))
     model = keras.Model(extractor.input, efficientnet_lite.classifier(extractor.output))
@@ -55,9 +60,7 @@ def test_the_full_network_names_what_is_on_a_photograph(key: str) -> None:
     assert not wrong
 
 
-@pytest.mark.parametrize(
-    "key", ["mobilenet", "mobilenet_v2", "vgg16", pytest.param("xception", marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize("key", ["mobilenet", *_slow("mobilenet_v2", "vgg16", "xception")])
 def test_features_are_those_of_the_original_with_its_own_preprocessing(key: str) -> None:
     row, file = CATALOGUE[key], weight(key)
     images = photographs(row.size)

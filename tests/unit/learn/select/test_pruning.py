@@ -133,8 +133,7 @@ def test_with_time_for_all_no_candidate_is_probed(networks: KnownNetworks, tmp_p
     assert set(states(outcome).values()) <= {"chosen", "tied", "evaluated"}
 
 
-@pytest.mark.parametrize("seconds", [3, 60, 200])
-@pytest.mark.parametrize("trials", [0, None])
+@pytest.mark.parametrize(("seconds", "trials"), [(3, None), (60, 0), (200, None)])
 def test_the_budget_is_kept_whatever_the_candidates(
     networks: KnownNetworks, tmp_path: Path, seconds: float, trials: int | None
 ) -> None:
