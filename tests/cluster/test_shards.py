@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from tests.cluster.conftest import Nodes
-from tests.unit.learn.features.test_shards import KEY, ROWS, Desk
-from tests.unit.learn.photos import weight
+from tests.unit.learn.features.test_shards import ROWS, Desk
+from tests.unit.learn.photos import textures, weight
 from vm_worker.learn.features import shards
 from vm_worker.learn.features.extraction import alone
 from vm_worker.spec import Cluster
@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
 
 
 def test_a_node_lost_in_the_middle_changes_no_feature(nodes: Nodes, tmp_path: Path) -> None:
-    desk = Desk(tmp_path)
+    desk = Desk(weight("efficientnet_lite0"), textures(tmp_path, (224,), each=20))
     lost: list[str] = []
 
     def kill(done: int, speed: float) -> None:
@@ -28,8 +28,8 @@ def test_a_node_lost_in_the_middle_changes_no_feature(nodes: Nodes, tmp_path: Pa
             nodes.kill(lost[0])
 
     whole, joined = desk.target(), desk.target()
-    alone(weight(KEY), desk.engine, desk.source, whole, desk.watch)
+    alone(desk.weight, desk.engine, desk.source, whole, desk.watch)
     with shards.spread(Cluster(nodes.address), tmp_path, least=5) as extract:
-        pace = extract(weight(KEY), desk.engine, desk.source, joined, replace(desk.watch, progress=kill))
+        pace = extract(desk.weight, desk.engine, desk.source, joined, replace(desk.watch, progress=kill))
     assert lost and pace.done == ROWS
     np.testing.assert_allclose(joined.values, whole.values, atol=1e-4)

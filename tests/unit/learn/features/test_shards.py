@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.unit.learn.tune.subjects import Subject, subject
+from tests.unit.learn.tune.subjects import subject
 from vm_worker.executors.executor import ExecutorTask, Result
 from vm_worker.executors.serial import SerialExecutor
 from vm_worker.learn.budget import Budget
@@ -18,7 +18,10 @@ from vm_worker.learn.features import engines, extraction, shards
 from vm_worker.learn.features.engines import Engine
 from vm_worker.learn.features.extraction import Source, Target, TooSlow, Watch, alone
 from vm_worker.learn.features.shards import Shards, ranges
+from vm_worker.learn.labels import LabelledPhotos
 from vm_worker.learn.networks import build
+from vm_worker.learn.networks.catalogue import CATALOGUE
+from vm_worker.learn.networks.weights import WeightFile
 from vm_worker.spec import Cluster
 
 ROWS = 24
@@ -33,9 +36,9 @@ class Two(SerialExecutor):
 class Desk:
     """Photos, their network, and where features go."""
 
-    def __init__(self, small: Subject) -> None:
-        self.weight = small.weight
-        self.pixels = small.photos.pixels(small.size)
+    def __init__(self, file: WeightFile, photos: LabelledPhotos) -> None:
+        self.weight = file
+        self.pixels = photos.pixels(CATALOGUE[file.key].size)
         self.engine = replace(engines.by_keras(build.extractor(self.weight.key, self.weight)), speed=1000.0)
         self.source = Source(self.pixels, np.random.default_rng(0).permutation(60)[:ROWS].astype(np.int64))
         self.places = np.random.default_rng(1).permutation(ROWS).astype(np.int64)
@@ -48,7 +51,7 @@ class Desk:
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     for small in subject("tiny", tmp_path_factory.mktemp("photos")):
-        yield Desk(small)
+        yield Desk(small.weight, small.photos)
 
 
 @pytest.fixture
