@@ -25,7 +25,7 @@ from tests.benchmarks.shrunk import digits
 from vm_worker.intake.take_in import IntakeRequest
 from vm_worker.learn.features import engines, extraction
 from vm_worker.learn.heads import head_validation, linear
-from vm_worker.learn.heads.head_validation import FeatureTable
+from vm_worker.learn.heads.forms import FeatureTable
 from vm_worker.learn.heads.linear import FeatureRows, HeadSettings
 from vm_worker.learn.labels import LabelledPhotos
 from vm_worker.learn.networks import build

@@ -124,7 +124,7 @@ def _trained_through(photos: LabelledPhotos, weight: WeightFile) -> Naive:
         passes.append(time.monotonic() - began)
         with threadpool_limits(**linear.ONE_THREAD):  # as selection's heads have it
             bank.epoch()
-            judged = bank.probabilities(checked)
+            judged = bank.logits(bank.prepared(checked))
     seconds = time.monotonic() - started
     right = (judged.argmax(-1) == photos.truth.labels[validation][:, None]).mean(axis=0)
     return Naive(float(right.max()), seconds, float(np.median(passes)))
@@ -144,7 +144,7 @@ def _on_cached(photos: LabelledPhotos, key: str, folder: Path) -> float:
     _, train, validation = _parts(photos, key)
     learnt = FeatureRows(found[: len(train)], photos.truth.labels[train])
     unseen = FeatureRows(found[len(train) :], photos.truth.labels[validation])
-    history = linear.train(learnt, unseen, HeadSettings(len(photos.truth.classes), EPOCHS, 0), lambda said: None)
+    history = linear.train(learnt, unseen, HeadSettings(len(photos.truth.classes), EPOCHS, 0))
     return float(history.validation_accuracy[-1].max())
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jobs.job import Stage
 from vm_worker.events import File
 from vm_worker.learn.networks.catalogue import CATALOGUE
 from vm_worker.results.candidates import CandidateRow, FromScratch, Selected
-from vm_worker.stages.artifacts import HEAD, SCRATCH_WEIGHTS, UNSEEN
+from vm_worker.stages.artifacts import BAR, HEAD, SCRATCH_WEIGHTS, UNSEEN
 from vm_worker.stages.context import StageContext
 from vm_worker.stages.learning_progress import listener
 from vm_worker.stages.output import Output, private
@@ -84,6 +85,16 @@ def _written(context: StageContext, selection: Selection) -> tuple[File, ...]:
     selection.head.save(context.folder / HEAD)
     selection.findings.save(context.folder / UNSEEN)
     if selection.from_scratch is None:
-        return private(HEAD), private(UNSEEN)
+        return private(HEAD), private(UNSEEN), *_bar(context.folder, selection)
     selection.from_scratch.weights.replace(context.folder / SCRATCH_WEIGHTS)
     return private(HEAD), private(UNSEEN), private(SCRATCH_WEIGHTS)
+
+
+def _bar(folder: Path, selection: Selection) -> tuple[File, ...]:
+    """Write what tuning has to beat, where it is known."""
+    import numpy as np
+
+    if selection.bar is None:
+        return ()
+    np.save(folder / BAR, selection.bar)
+    return (private(BAR),)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jobs.job import Stage
@@ -11,13 +12,14 @@ from vm_worker.intake.dataset import Part
 from vm_worker.results.candidates import CandidateRow
 from vm_worker.results.trials import Tuned
 from vm_worker.search.trial_runner import Commit, Committed
-from vm_worker.stages.artifacts import HEAD, JUDGED, TUNED
+from vm_worker.stages.artifacts import BAR, HEAD, JUDGED, TUNED
 from vm_worker.stages.context import StageContext
 from vm_worker.stages.learning_progress import listener
 from vm_worker.stages.output import Output, private
 from vm_worker.stages.tune_from_scratch import train_again
 
 if TYPE_CHECKING:
+    from vm_worker.learn.arrays import Floats
     from vm_worker.learn.tune.tuning import FineTuned
 
 
@@ -33,7 +35,7 @@ def tune(context: StageContext) -> Output:
     inputs, spec, selected = context.inputs, context.spec, context.results.selected
     request = TuneRequest(
         dataset=inputs.dataset(),
-        chosen=SelectedNetwork(inputs.weight(), Head.load(context.folder / HEAD)),
+        chosen=SelectedNetwork(inputs.weight(), Head.load(context.folder / HEAD), _bar(context.folder)),
         options=spec.options,
         budget=context.clock.tune_budget(),
         folder=inputs.scratch,
@@ -58,6 +60,13 @@ def result(best: CandidateRow, tuned: FineTuned) -> Tuned:
         validation_score=figures.validation_score,
         metric=best.metric,
     )
+
+
+def _bar(folder: Path) -> Floats | None:
+    """Return the validation probabilities that tuning has to beat; None: an older version wrote none."""
+    import numpy as np
+
+    return np.load(folder / BAR) if (folder / BAR).exists() else None
 
 
 def _committer(context: StageContext) -> Commit:

@@ -17,10 +17,8 @@ from numpy.typing import NDArray
 from vm_worker.intake.memory_maps import created, give_back, taken
 from vm_worker.learn.arrays import Floats, Rows
 from vm_worker.learn.budget import Budget
-from vm_worker.learn.features.extraction import BATCH, Source
+from vm_worker.learn.features.extraction import BATCH, Source, halved
 from vm_worker.learn.features.views import Viewing, random_views
-
-HALF_MAX = 65_504.0  # float16's largest number
 
 Forward = Callable[[Floats], Floats]  # (BATCH, s, s, 3) pixels -> (BATCH, numbers)
 
@@ -118,7 +116,7 @@ def fill(frozen: FrozenPart, source: Source, viewing: Viewing, filling: Filling)
         if filling.budget.over():
             raise OutOfTime
         out, pooled = frozen.split(frozen.run(images)[: min(BATCH, count - start)])
-        values[view, start : start + len(out)] = np.clip(out, -HALF_MAX, HALF_MAX)
+        values[view, start : start + len(out)] = halved(out)
         features[view, start : start + len(out)] = pooled
         give_back(values)
         give_back(features)

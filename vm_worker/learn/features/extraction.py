@@ -13,12 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vm_worker.intake.memory_maps import created, give_back, taken
-from vm_worker.learn.arrays import Floats, Rows
+from vm_worker.learn.arrays import Floats, Halves, Rows
 from vm_worker.learn.budget import Budget
 from vm_worker.learn.features.engines import BATCH as BATCH
 from vm_worker.learn.features.engines import Engine, padded
 from vm_worker.learn.networks.weights import WeightFile
 
+HALF_MAX = 65_504.0  # float16's largest number
 SETTLED = 3 * BATCH  # images after which a measured speed is believed
 
 
@@ -34,8 +35,12 @@ class Source:
 class Target:
     """The array that features are written to, and the place in it of each row of the source."""
 
-    values: Floats  # (n, ...), usually a memory map
+    values: Floats | Halves  # (n, ...), usually a memory map
     places: Rows  # (m,)
+
+    def write(self, part: slice, found: Floats) -> None:
+        """Write the features of this part of the source to their places."""
+        self.values[self.places[part]] = halved(found) if self.values.dtype == np.float16 else found
 
 
 @dataclass(frozen=True)
@@ -77,7 +82,7 @@ def extract(engine: Engine, source: Source, target: Target, watch: Watch) -> Pac
         engine.run(source.pixels[source.rows[:1]])  # traces the graph; not part of the speed
     started, done, speed = time.monotonic(), 0, 0.0
     for images in _ahead(source, engine.batch):
-        target.values[target.places[done : done + len(images)]] = engine.run(images)
+        target.write(slice(done, done + len(images)), engine.run(images))
         give_back(target.values)
         done += len(images)
         speed = done / max(time.monotonic() - started, 1e-6)
@@ -117,10 +122,15 @@ def in_memory(engine: Engine, source: Source) -> Floats:
     return values
 
 
-def on_disk(path: Path, rows: int, shape: tuple[int, ...]) -> Floats:
-    """Create a memory map (rows, *shape) float32 for features. Raises OSError where the disk has no room for it."""
-    values: Floats = created(path, np.float32, (rows, *shape))
+def on_disk(path: Path, rows: int, shape: tuple[int, ...]) -> Halves:
+    """Create a memory map (rows, *shape) float16 for features. Raises OSError where the disk has no room for it."""
+    values: Halves = created(path, np.float16, (rows, *shape))
     return values
+
+
+def halved(values: Floats) -> Floats:
+    """Return the values within float16's range, which would else become infinite."""
+    return np.clip(values, -HALF_MAX, HALF_MAX)
 
 
 def forward(model: keras.Model, pixels: NDArray[np.uint8], rows: Rows) -> Floats:

@@ -26,7 +26,7 @@ from vm_worker.learn.budget import Budget
 from vm_worker.learn.features import engines, openvino
 from vm_worker.learn.features.engines import Engine
 from vm_worker.learn.features.extraction import Extract, Pace, Source, Target, TooSlow, Watch, alone, extract
-from vm_worker.learn.networks import build
+from vm_worker.learn.networks import build, depth
 from vm_worker.learn.networks.weights import WeightFile
 from vm_worker.spec import Cluster
 
@@ -132,7 +132,7 @@ def work(task: Mapping[str, Any], tell: MessageSink) -> Mapping[str, Any]:
     engine = _engine(WeightFile(**task["weight"] | {"path": Path(task["weight"]["path"])}), task["way"], task["out"])
     rows = np.asarray(task["rows"], np.int64)
     source = Source(np.load(task["pixels"], mmap_mode="r", allow_pickle=False), rows)
-    values = np.empty((len(rows), *engine.shape), np.float32)
+    values = np.empty((len(rows), *engine.shape), np.float16)
 
     def progress(done: int, speed: float) -> None:
         tell({"shard": task["shard"], "done": done})
@@ -150,7 +150,7 @@ def work(task: Mapping[str, Any], tell: MessageSink) -> Mapping[str, Any]:
 def _engine(weight: WeightFile, way: str, out: str) -> Engine:
     if (weight.key, way) not in _engines:
         _engines.clear()
-        model = build.extractor(weight.key, weight)
+        model = depth.deepened(build.extractor(weight.key, weight))
         engine = engines.by_keras(model)
         for precision in openvino.precisions() if openvino.available() and way != engine.name else ():
             if way.endswith(f" in {precision}"):

@@ -2,34 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
-from vm_worker.learn import imbalance
+from vm_worker.learn import imbalance, statistics
 from vm_worker.learn.arrays import Flags, Floats, Rows
-from vm_worker.learn.heads import folds, linear
-from vm_worker.learn.heads.linear import FeatureRows, Head, HeadSettings, History
+from vm_worker.learn.heads import columns, folds, forms, linear
+from vm_worker.learn.heads.forms import FeatureTable, Part, Parts
+from vm_worker.learn.heads.linear import ONE_THREAD, Bank, FeatureRows, Head, HeadSettings, History, softmax
 
-
-@dataclass(frozen=True)
-class FeatureTable:
-    """One network's features of the training and validation photos, one row a photo, the training rows first."""
-
-    features: Floats  # (n, d)
-    labels: Rows  # (n,)
-    groups: Rows  # (n,) equal for duplicates
-    train: int  # number of training rows
-
-    def examples(self, rows: Rows) -> FeatureRows:
-        """Return features and labels of these rows."""
-        return FeatureRows(self.features[rows], self.labels[rows])
-
-    @property
-    def everything(self) -> Rows:
-        """(n,) the positions of all rows."""
-        return np.arange(len(self.labels), dtype=np.int64)
+FRACTIONS = (0.03, 0.1, 0.3)  # of the columns of all depths, the best ones
 
 
 @dataclass(frozen=True)
@@ -40,11 +26,13 @@ class HeadResult:
     judged: Flags  # (n,)
     labels: Rows  # (n,)
     loss: float  # cross-entropy in nats, mean of the judged rows; every class counts alike if balanced
-    strength: float  # the L2 strength that was best
+    strength: float  # the L2 strength that was best for a head on the last features alone
     epochs: int  # after which this strength was best
-    history: History  # of this strength alone: (epochs,), mean of the folds
+    history: History  # of the chosen form: (epochs,), mean of the folds
     balanced: bool = False  # whether the score is the balanced accuracy
     weighed: bool = False  # whether photos of small classes counted more in the training
+    parts: Parts = ()  # of the chosen form; empty: a network from scratch, which has no head of its own
+    logits: Floats | None = None  # (n, k) by heads that had not seen the row; 0 where it was not judged
 
     @property
     def correct(self) -> int:
@@ -77,81 +65,181 @@ class HeadResult:
 
 
 def validate(table: FeatureTable, settings: HeadSettings) -> HeadResult:
-    """Train on folds, or on the fixed split where that is precise enough, and choose strength and epoch.
+    """Train on folds, or on the fixed split where that is precise enough, and choose form, strengths and epochs.
 
     Where the balanced accuracy counts, validation also chooses whether the training weighs the classes.
     """
     ways = [replace(settings, weighed=weighed) for weighed in ((False, True) if settings.balanced else (False,))]
-    return max((_validated(table, way) for way in ways), key=lambda result: (result.score, -result.loss))
-
-
-def _validated(table: FeatureTable, settings: HeadSettings) -> HeadResult:
-    runs = [_run(table, settings, *parts) for parts in _splits(table, settings.seed)]
-    history = _mean([run.history for run in runs], [float(len(run.rows)) for run in runs])
-    epoch, strength = _best(history)
-    right, judged = np.zeros((2, len(table.labels)), bool)
-    for run in runs:
-        judged[run.rows] = True
-        right[run.rows] = run.right[epoch, :, strength]
-    return HeadResult(
-        right=right,
-        judged=judged,
-        labels=table.labels,
-        loss=float(history.validation_loss[epoch, strength]),
-        strength=settings.strengths[strength],
-        epochs=epoch + 1,
-        history=History(*(values[:, strength] for values in history.columns())),
-        balanced=settings.balanced,
-        weighed=settings.weighed,
-    )
+    with threadpool_limits(**ONE_THREAD):
+        return max((_Contest(table, way).result() for way in ways), key=lambda result: (result.score, -result.loss))
 
 
 def refit(table: FeatureTable, settings: HeadSettings, result: HeadResult) -> Head:
-    """Train a head once more with the chosen strength and epochs, on every row, training and validation."""
-    return linear.refit(table.examples(table.everything), chosen(settings, result), result.epochs)
+    """Train a head once more in the chosen form, on every row, training and validation.
+
+    It keeps the strength and epochs of the head on the last features alone, for tuning to start from.
+    """
+    head = fit(table, table.everything, settings, result)
+    own = head.columns if table.columns is None or head.columns is None else table.columns[head.columns]
+    return replace(head, strength=result.strength, epochs=result.epochs, columns=own)
 
 
-def chosen(settings: HeadSettings, result: HeadResult) -> HeadSettings:
-    """Return the settings with the strength alone, and the weighing, that validation chose."""
-    return replace(settings, strengths=(result.strength,), weighed=result.weighed)
+def fit(table: FeatureTable, rows: Rows, settings: HeadSettings, result: HeadResult) -> Head:
+    """Train a head in the chosen form on these rows of the table; its columns are the table's."""
+    return forms.fit(table, rows, replace(settings, weighed=result.weighed), result.parts)
+
+
+class _Contest:
+    """The forms of a head on one network's features, compared on the same folds."""
+
+    def __init__(self, table: FeatureTable, settings: HeadSettings) -> None:
+        self._table, self._settings = table, settings
+        self._splits = _splits(table, settings.seed)
+        self._orders = [table.ranked(train, settings.seed) for train, _ in self._splits] if table.deep else []
+        self._judged = np.concatenate([judged for _, judged in self._splits])
+
+    def result(self) -> HeadResult:
+        """Choose the strengths of each part, then the form with the lowest cross-entropy."""
+        last, _ = self._best(None)
+        choices: list[Parts] = [(last,)]
+        if self._orders and all(len(order) for order in self._orders):
+            deep, _ = min((self._best(fraction) for fraction in self._fractions), key=lambda found: found[1])
+            choices = [(last, deep), (last,), (deep,)]
+        tracks = self._tracks(choices)
+        chosen = self._chosen([track.losses for track in tracks])
+        return self._of(choices[chosen], tracks[chosen], last)
+
+    def _best(self, fraction: float | None) -> tuple[Part, float]:
+        """Return the part on these columns with its best strength and epoch, and its loss."""
+        histories = [linear.train(*rows, settings) for rows, settings in self._folds(fraction)]
+        history = _mean(histories, self._sizes)
+        epoch, strength = _lowest(history.validation_loss)
+        part = Part(self._settings.strengths[strength], epoch + 1, fraction)
+        return part, float(history.validation_loss[epoch, strength])
+
+    def _folds(self, fraction: float | None) -> Iterator[tuple[tuple[FeatureRows, FeatureRows], HeadSettings]]:
+        """Yield each fold's rows to learn from and to judge, in the columns of this fraction, and the settings."""
+        for number, parts in enumerate(self._splits):
+            chosen = None if fraction is None else columns.best(self._orders[number], self._table.count(fraction))
+            gain = 1.0 if chosen is None else forms.gain(len(chosen))
+            train, judged = (self._table.examples(rows, chosen) for rows in parts)
+            yield (train, judged), replace(self._settings, gain=gain)
+
+    def _tracks(self, choices: Sequence[Parts]) -> list[Track]:
+        """Train each part once more at its strength, and judge each choice of parts after every epoch."""
+        parts = list(dict.fromkeys(part for choice in choices for part in choice))
+        courses = {part: [_course(rows, one, part) for rows, one in self._folds(part.fraction)] for part in parts}
+        return [self._track([courses[part] for part in choice]) for choice in choices]
+
+    def _track(self, courses: Sequence[Sequence[_Course]]) -> Track:
+        """Join the folds of one choice; `courses` has, for each part, the course of each fold."""
+        balanced, histories, logits = self._settings.balanced, [], []
+        for own, (train, judged) in zip(zip(*courses, strict=True), self._splits, strict=True):
+            labels = self._table.labels
+            seen = [np.mean(stages, axis=0) for stages in zip(*(one.seen for one in own), strict=True)]
+            unseen = [np.mean(stages, axis=0) for stages in zip(*(one.unseen for one in own), strict=True)]
+            rows = [
+                _figures(pair, (labels[train], labels[judged]), balanced) for pair in zip(seen, unseen, strict=True)
+            ]
+            histories.append(History(*np.array(rows).T))
+            logits.append(unseen[-1])
+        found = np.concatenate(logits)
+        losses = statistics.cross_entropy(softmax(found), self._table.labels[self._judged])
+        return Track(_mean(histories, self._sizes), found, losses)
+
+    def _chosen(self, losses: Sequence[NDArray[np.float64]]) -> int:
+        """Return the number of the choice with the lowest loss; the first one unless another is surely better.
+
+        Surely means by more than a standard error of the photos' differences.
+        """
+        counts = imbalance.weights(self._table.labels[self._judged], self._settings.balanced).astype(np.float64)
+        best = min(range(len(losses)), key=lambda number: float((counts * losses[number]).mean()))
+        gained = counts * (losses[0] - losses[best])
+        return best if gained.mean() > gained.std() / np.sqrt(len(gained)) else 0
+
+    def _of(self, parts: Parts, track: Track, last: Part) -> HeadResult:
+        labels, settings = self._table.labels, self._settings
+        right, judged = np.zeros((2, len(labels)), bool)
+        judged[self._judged] = True
+        right[self._judged] = track.logits.argmax(1) == labels[self._judged]
+        logits = np.zeros((len(labels), settings.classes), np.float32)
+        logits[self._judged] = track.logits
+        counts = imbalance.weights(labels[self._judged], settings.balanced)
+        return HeadResult(
+            right=right,
+            judged=judged,
+            labels=labels,
+            loss=float(np.average(track.losses, weights=counts)),
+            strength=last.strength,
+            epochs=last.epochs,
+            history=track.history,
+            balanced=settings.balanced,
+            weighed=settings.weighed,
+            parts=parts,
+            logits=logits,
+        )
+
+    @property
+    def _fractions(self) -> tuple[float, ...]:
+        """The shares of columns to try: of many photos not the largest, which would take memory and minutes."""
+        return FRACTIONS if len(self._table.labels) <= self._settings.at_once else FRACTIONS[:-1]
+
+    @property
+    def _sizes(self) -> list[float]:
+        return [float(len(judged)) for _, judged in self._splits]
 
 
 @dataclass(frozen=True)
-class _Run:
-    """A training of heads, on a fold or on the fixed split."""
+class Track:
+    """One form of a head over all epochs, joined over the folds."""
 
-    rows: Rows  # (m,) the positions that were judged
-    right: Flags  # (epochs, m, strengths)
-    history: History
+    history: History  # (epochs,)
+    logits: Floats  # (m, k) of the judged rows, fold by fold, at the end
+    losses: NDArray[np.float64]  # (m,) their cross-entropies
 
 
-def _splits(table: FeatureTable, seed: int) -> Iterable[tuple[Rows, Rows]]:
+@dataclass(frozen=True)
+class _Course:
+    """One part of a head on one fold: its logits after each epoch."""
+
+    seen: list[Floats]  # (n, k) of the rows that it learns from
+    unseen: list[Floats]  # (m, k) of those it is judged on
+
+
+def _course(rows: tuple[FeatureRows, FeatureRows], settings: HeadSettings, part: Part) -> _Course:
+    """Train one part on a fold; after its own number of epochs it stays as it is."""
+    train, judged = rows
+    bank = Bank(train, replace(settings, strengths=(part.strength,)))
+    prepared, seen, unseen = bank.prepared(judged.features), [], []
+    for epoch in range(settings.epochs):
+        if epoch < part.epochs:
+            bank.epoch()
+            latest = bank.logits()[:, 0], bank.logits(prepared)[:, 0]
+        seen.append(latest[0])
+        unseen.append(latest[1])
+    return _Course(seen, unseen)
+
+
+def _figures(logits: tuple[Floats, Floats], labels: tuple[Rows, Rows], balanced: bool) -> tuple[float, ...]:
+    """Return accuracy and loss of the rows learnt from, then of those judged."""
+    scores = (linear.score(softmax(one)[:, None], own, balanced) for one, own in zip(logits, labels, strict=True))
+    return tuple(float(value[0]) for one in scores for value in (one.accuracy, one.loss))
+
+
+def _splits(table: FeatureTable, seed: int) -> list[tuple[Rows, Rows]]:
     number = folds.count(table.labels, table.groups)
     if number > 1:
-        return folds.cut(table.labels, table.groups, number, seed)
+        return list(folds.cut(table.labels, table.groups, number, seed))
     return [(table.everything[: table.train], table.everything[table.train :])]
 
 
-def _run(table: FeatureTable, settings: HeadSettings, train: Rows, validation: Rows) -> _Run:
-    unseen = table.examples(validation)
-    right: list[Flags] = []
+def _lowest(losses: NDArray[np.float64]) -> tuple[int, int]:
+    """Choose the epoch and strength with the lowest loss (epochs, strengths), in the second half of the epochs.
 
-    def watch(probabilities: Floats) -> None:
-        right.append(probabilities.argmax(-1) == unseen.labels[:, None])
-
-    history = linear.train(table.examples(train), unseen, settings, watch)
-    return _Run(validation, np.stack(right), history)
-
-
-def _best(history: History) -> tuple[int, int]:
-    """Choose the epoch and strength with the lowest validation cross-entropy, in the second half of the epochs.
-
-    The accuracy on a few dozen rows jumps from epoch to epoch: it would choose a lucky, half-trained head. In the
-    second half the learning rate is low, so a head that is refitted on more rows is trained about as far.
+    In the second half the learning rate is low, so a head that is refitted on more rows is trained about as far.
     """
-    settled = len(history.validation_loss) // 2
-    loss = history.validation_loss[settled:]
-    epoch, strength = np.unravel_index(int(loss.argmin()), loss.shape)
+    settled = len(losses) // 2
+    epoch, strength = np.unravel_index(int(losses[settled:].argmin()), losses[settled:].shape)
     return int(epoch) + settled, int(strength)
 
 

@@ -1,12 +1,13 @@
 """Linear heads on a network's features: softmax regression, with several L2 strengths trained together.
 
-All heads take one matrix product a step: a batch of features times the kernels of all strengths side by side. It is
-plain NumPy: the gradient is two lines, no graph is traced, and it runs alike under every Keras backend.
+All heads take one matrix product a step: features times the kernels of all strengths side by side. It is plain NumPy:
+the gradient is two lines, no graph is traced, and it runs alike under every Keras backend. Few examples are trained on
+at once (`descent`), many in batches (`minibatches`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,15 +17,15 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from vm_worker.learn import imbalance, statistics
-from vm_worker.learn.arrays import Floats, Rows
+from vm_worker.learn.arrays import Floats, Halves, Rows
+from vm_worker.learn.heads.descent import Descent
+from vm_worker.learn.heads.minibatches import Minibatches
+from vm_worker.learn.heads.schedule import Schedule
 
 # L2 strengths: weight of half the squared kernel against the mean cross-entropy, on standardised features. Spans
 # scikit-learn's C from 3e-4 to 1 at 1,000 images (strength = 1 / (C n)).
-STRENGTHS = (1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1.0, 3.0)
-STEPS_PER_EPOCH = 24  # at least, even with few images: heads must converge within the epochs
-BATCH_MAX = 256
-RATE = 0.01  # Adam's learning rate, falling to 0 by a cosine
-ADAM = (0.9, 0.99, 1e-8)  # beta 1, beta 2, epsilon
+STRENGTHS = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1.0, 3.0)
+AT_ONCE = 2048  # examples at most that heads are trained on as a whole
 BLOCK = 1024  # examples standardised at a time: a second copy of 20,000 examples would take 100 MB and more
 
 # The matrices are small: a second thread of the BLAS gains nothing, and waits for the first one in a busy loop.
@@ -34,7 +35,10 @@ ONE_THREAD = {"limits": 1, "user_api": "blas"}
 
 @dataclass(frozen=True)
 class Head:
-    """A linear classifier with its standardisation: probabilities = softmax(((x - mean) / scale) @ kernel + bias)."""
+    """A linear classifier with its standardisation: probabilities = softmax(((x - mean) / scale) @ kernel + bias).
+
+    It may use only some of a network's features: x are these `columns`.
+    """
 
     mean: Floats  # (d,)
     scale: Floats  # (d,)
@@ -43,11 +47,17 @@ class Head:
     strength: float = 0.0  # the L2 strength that it was trained with
     epochs: int = 0  # that it was trained for
     weighed: bool = False  # whether photos of small classes counted more in its training
+    columns: Rows | None = None  # (d,) of the features of all depths, ascending; None: the last features
 
-    def probabilities(self, features: Floats) -> Floats:
-        """Return the probabilities (m, k) of features (m, d)."""
+    def logits(self, features: Floats | Halves) -> Floats:
+        """Return the logits (m, k) of features (m, ...), of which it takes its columns."""
         kernel, bias = self.folded()
-        return softmax(features @ kernel + bias)
+        used = features[:, : len(kernel)] if self.columns is None else features[:, self.columns]
+        return np.asarray(used.astype(np.float32) @ kernel + bias, np.float32)
+
+    def probabilities(self, features: Floats | Halves) -> Floats:
+        """Return the probabilities (m, k) of features (m, ...), of which it takes its columns."""
+        return softmax(self.logits(features))
 
     def folded(self) -> tuple[Floats, Floats]:
         """Return the kernel (d, k) and bias (k,) that give the same logits from features that are not standardised."""
@@ -57,14 +67,15 @@ class Head:
 
     def save(self, path: Path) -> None:
         """Write the head to an .npz file."""
-        np.savez(path, **asdict(self))
+        np.savez(path, **{name: value for name, value in asdict(self).items() if value is not None})
 
     @classmethod
     def load(cls, path: Path) -> Head:
         """Read a head that `save` wrote."""
         with np.load(path) as data:
             arrays = (data["mean"], data["scale"], data["kernel"], data["bias"])
-            return cls(*arrays, float(data["strength"]), int(data["epochs"]), bool(data["weighed"]))
+            columns = data["columns"] if "columns" in data else None
+            return cls(*arrays, float(data["strength"]), int(data["epochs"]), bool(data["weighed"]), columns)
 
 
 @dataclass(frozen=True)
@@ -86,6 +97,8 @@ class HeadSettings:
     block: int = BLOCK  # examples standardised at a time
     balanced: bool = False  # whether every class counts alike in the losses, which choose strength and epoch
     weighed: bool = False  # whether every class counts alike in the training, too
+    gain: float = 1.0  # factor on every standardised feature
+    at_once: int = AT_ONCE  # with more examples, heads are trained in batches
 
 
 @dataclass(frozen=True)
@@ -115,82 +128,53 @@ class Bank:
 
     def __init__(self, examples: FeatureRows, settings: HeadSettings) -> None:
         self._settings = settings
-        self._mean, self._scale = standardisation(examples.features, settings.block)
-        self._x = self._standardised(examples.features)
+        mean, scale = standardisation(examples.features, settings.block)
+        self._mean, self._scale = mean, scale / np.float32(settings.gain)
         self._y = examples.labels
-        self._counts = imbalance.weights(self._y) if settings.weighed else None
-        columns = len(settings.strengths) * settings.classes
-        self._weights = np.zeros((self._x.shape[1], columns), np.float32)  # the last row is the bias
-        self._moments = (np.zeros_like(self._weights), np.zeros_like(self._weights))
-        self._decay = np.repeat(np.asarray(settings.strengths, np.float32), settings.classes)
-        self._batch = batch_of(len(self._y))
-        self._order = np.random.default_rng(settings.seed)
-        self._step = 0
+        x, few = self._standardised(examples.features), len(self._y) <= settings.at_once
+        self._trained: Descent | Minibatches = (Descent if few else Minibatches)(x, self._y, _schedule(settings))
 
     def epoch(self) -> None:
-        """Train for one pass over the examples, in a fresh order."""
-        order = self._order.permutation(len(self._y))
-        for start in range(0, len(order), self._batch):
-            rows = order[start : start + self._batch]
-            self._descend(self._x[rows], self._y[rows], None if self._counts is None else self._counts[rows])
+        """Train for one pass over the examples in batches, or for some steps on few examples at once."""
+        self._trained.epoch()
 
-    def probabilities(self, features: Floats) -> Floats:
-        """Return the probabilities of every strength for features (m, d): (m, strengths, k)."""
-        return self._softmax(self._standardised(features))
+    def prepared(self, features: Floats) -> Floats:
+        """Return features (m, d) in the form in which `logits` takes them, after every epoch anew."""
+        return self._trained.turned(self._standardised(features))
 
-    def scores(self) -> Scores:
-        """Return the scores on the training examples."""
-        return score(self._softmax(self._x), self._y, self._settings.balanced)
+    def logits(self, prepared: Floats | None = None) -> Floats:
+        """Return the logits of every strength, (m, strengths, k), for what `prepared` gave or the training examples."""
+        found = self._trained.logits(prepared)
+        return found.reshape(len(found), -1, self._settings.classes)
 
     def head(self, strength: int) -> Head:
         """Return the head of the strength with this number, as it is now."""
         columns = slice(strength * self._settings.classes, (strength + 1) * self._settings.classes)
-        kernel, bias = self._weights[:-1, columns].copy(), self._weights[-1, columns].copy()
-        settings = self._settings
+        whole, settings = self._trained.whole()[:, columns], self._settings
+        kernel, bias = whole[:-1].copy(), whole[-1].copy()
         return Head(self._mean, self._scale, kernel, bias, settings.strengths[strength], weighed=settings.weighed)
 
     def _standardised(self, features: Floats) -> Floats:
-        x = np.ones((len(features), features.shape[1] + 1), np.float32)
+        x = np.empty(features.shape, np.float32)
         for rows in _blocks(len(x), self._settings.block):
-            x[rows, :-1] = (features[rows] - self._mean) / self._scale
+            x[rows] = (features[rows] - self._mean) / self._scale
         return x
 
-    def _softmax(self, x: Floats) -> Floats:
-        return softmax((x @ self._weights).reshape(len(x), -1, self._settings.classes))
 
-    def _descend(self, x: Floats, y: Rows, counts: Floats | None) -> None:
-        error = self._softmax(x)
-        error[np.arange(len(y)), :, y] -= 1
-        if counts is not None:
-            error *= counts[:, None, None]
-        gradient = x.T @ (error.reshape(len(y), -1) / np.float32(len(y)))
-        gradient[:-1] += self._decay * self._weights[:-1]
-        self._adam(gradient)
-
-    def _adam(self, gradient: Floats) -> None:
-        first, second = self._moments
-        slow, fast, tiny = ADAM
-        total = self._settings.epochs * -(-len(self._y) // self._batch)
-        rate = RATE * 0.5 * (1 + np.cos(np.pi * self._step / total))
-        self._step += 1
-        first += (1 - slow) * (gradient - first)
-        second += (1 - fast) * (gradient * gradient - second)
-        rate *= np.sqrt(1 - fast**self._step) / (1 - slow**self._step)
-        self._weights -= np.float32(rate) * first / (np.sqrt(second) + np.float32(tiny))
+def _schedule(settings: HeadSettings) -> Schedule:
+    return Schedule(settings.classes, settings.strengths, settings.weighed, settings.epochs, settings.seed)
 
 
-def train(
-    train: FeatureRows, validation: FeatureRows, settings: HeadSettings, watch: Callable[[Floats], None]
-) -> History:
-    """Train all epochs; after each, `watch` gets the validation probabilities (m, strengths, k)."""
+def train(train: FeatureRows, validation: FeatureRows, settings: HeadSettings) -> History:
+    """Train all epochs, and judge after each."""
     rows = []
     with threadpool_limits(**ONE_THREAD):
         bank = Bank(train, settings)
+        judged = bank.prepared(validation.features)
         for _ in range(settings.epochs):
             bank.epoch()
-            probabilities = bank.probabilities(validation.features)
-            watch(probabilities)
-            seen, unseen = bank.scores(), score(probabilities, validation.labels, settings.balanced)
+            seen = score(softmax(bank.logits()), train.labels, settings.balanced)
+            unseen = score(softmax(bank.logits(judged)), validation.labels, settings.balanced)
             rows.append((seen.accuracy, seen.loss, unseen.accuracy, unseen.loss))
     return History(*np.stack(rows, axis=1))
 
@@ -202,11 +186,6 @@ def refit(examples: FeatureRows, settings: HeadSettings, epochs: int) -> Head:
         for _ in range(epochs):
             bank.epoch()
     return replace(bank.head(0), epochs=epochs)
-
-
-def batch_of(examples: int) -> int:
-    """Return the batch size for so many examples."""
-    return int(np.clip(examples // STEPS_PER_EPOCH, 4, BATCH_MAX))
 
 
 def standardisation(features: Floats, block: int = BLOCK) -> tuple[Floats, Floats]:

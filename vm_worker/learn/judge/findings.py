@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from vm_worker.learn.budget import Budget
-from vm_worker.learn.heads.head_validation import FeatureTable, HeadResult
+from vm_worker.learn.heads.forms import FeatureTable
+from vm_worker.learn.heads.head_validation import HeadResult
 from vm_worker.learn.heads.linear import HeadSettings
 from vm_worker.learn.judge.learning_curve import SHARES, learning_curve
 from vm_worker.learn.judge.out_of_fold import OutOfFold, out_of_fold

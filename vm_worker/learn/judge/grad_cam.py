@@ -2,10 +2,11 @@
 
 The source is Selvaraju et al. (2017), section 3.
 
-The weight of channel k for class c is the mean gradient of the class's score, before the softmax, over the last
-feature maps. Here only a global average and one Dense layer follow these maps, so the gradient is the same at every
-place: the Dense kernel divided by the number of places. The formula then needs no backward pass (their appendix A
-shows this for the case of Zhou et al. 2016), and it works with every backend.
+The weight of channel k for class c is the mean gradient of the class's score, before the softmax, over the feature
+maps. Here only global averages and one Dense layer follow the maps, so the gradient is the same at every place: the
+Dense kernel divided by the number of places. The formula then needs no backward pass (their appendix A shows this for
+the case of Zhou et al. 2016), and it works with every backend. Where the model averages the maps of several depths,
+the sum of their maps is what the score is made of.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vm_worker.learn.networks.catalogue import OUTPUT, POOL
+from vm_worker.learn.networks.depth import DEPTHS
 
 
 def grad_cam(model: keras.Model, images: NDArray[np.uint8], classes: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -25,11 +27,18 @@ def grad_cam(model: keras.Model, images: NDArray[np.uint8], classes: NDArray[np.
     The largest value of each map is 1; a map where no place raises the score of the class is all 0. Raises
     ValueError for a model without the layers that `assemble` gives it.
     """
-    maps = np.asarray(_features(model)(np.asarray(images, np.float32), training=False), np.float32)
+    pools = _pools(model)
+    found = keras.Model(model.inputs[0], [pool.input for pool in pools])(np.asarray(images, np.float32), training=False)
+    maps = found if isinstance(found, list) else [found]
     kernel = np.asarray(model.get_layer(OUTPUT).get_weights()[0], np.float32)
-    places = maps.shape[1] * maps.shape[2]
-    weights = kernel[:, classes].T / places
-    raised = np.maximum(np.einsum("nhwc,nc->nhw", maps, weights), 0.0)
+    ends = np.cumsum([pool.output.shape[-1] for pool in pools])[:-1]
+    # In the mean over its places each map is its part of the score, so they add up at any resolution.
+    parts = [
+        np.einsum("nhwc,nc->nhw", np.asarray(values, np.float32), weights[:, classes].T)
+        for values, weights in zip(maps, np.split(kernel, ends), strict=True)
+    ]
+    side = max(part.shape[1:] for part in parts)
+    raised = np.maximum(sum(_enlarged(part, side) for part in parts), 0.0)
     most = raised.max(axis=(1, 2), keepdims=True)
     return np.asarray(raised / np.where(most > 0, most, 1.0), np.float32)
 
@@ -39,5 +48,15 @@ def applies_to(model: keras.Model) -> bool:
     return any(layer.name == POOL for layer in model.layers)
 
 
-def _features(model: keras.Model) -> Any:
-    return keras.Model(model.inputs[0], model.get_layer(POOL).input)
+def _pools(model: keras.Model) -> list[Any]:
+    """Return the layers that average maps, in the order of the kernel's rows."""
+    last = model.get_layer(POOL)
+    if not any(layer.name == DEPTHS for layer in model.layers):
+        return [last]
+    return [tensor._keras_history.operation for tensor in model.get_layer(DEPTHS).input]
+
+
+def _enlarged(maps: NDArray[np.float32], side: tuple[int, ...]) -> NDArray[np.float32]:
+    """Enlarge maps (n, h, w) to this height and width; each place takes the value of the nearest one."""
+    rows, columns = (np.arange(whole) * own // whole for whole, own in zip(side, maps.shape[1:], strict=True))
+    return maps[:, rows[:, None], columns]

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from vm_worker.learn import imbalance
 from vm_worker.learn.heads import folds
-from vm_worker.learn.heads.head_validation import FeatureTable, HeadResult
+from vm_worker.learn.heads.forms import FeatureTable
+from vm_worker.learn.heads.head_validation import HeadResult
 from vm_worker.learn.heads.linear import HeadSettings
 from vm_worker.learn.judge.out_of_fold import OutOfFold, by_others
 from vm_worker.results.candidates import LearningCurve, LearningPoint

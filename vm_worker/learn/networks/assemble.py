@@ -7,8 +7,9 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from vm_worker.learn.arrays import Floats, Rows
 from vm_worker.learn.heads.linear import Head
-from vm_worker.learn.networks import build
+from vm_worker.learn.networks import build, depth
 from vm_worker.learn.networks.catalogue import OUTPUT as OUTPUT
 from vm_worker.learn.networks.weights import WeightFile
 
@@ -23,12 +24,38 @@ def assemble(weight: WeightFile, head: Head) -> keras.Model:
 
 
 def with_head(extractor: keras.Model, head: Head) -> keras.Model:
-    """Put the head on top of an extractor, which gives features (None, d)."""
+    """Put the head on top of an extractor, which gives features (None, d).
+
+    Where the head uses other depths, those that it uses are averaged and joined, too; columns that it does not use
+    have rows of zeros.
+    """
     kernel, bias = head.folded()
+    if head.columns is not None:
+        extractor, kernel = _deep(extractor, head.columns, kernel)
     top = keras.layers.Dense(len(bias), activation="softmax", dtype="float32", name=OUTPUT)
     model = keras.Model(extractor.input, top(extractor.output), name=extractor.name)
     top.set_weights([kernel, bias])
     return model
+
+
+def trainable(weight: WeightFile, head: Head) -> keras.Model:
+    """Build the network that tuning trains: with a head on its last features, one that says nothing for other heads."""
+    extractor = build.extractor(weight.key, weight)
+    if head.columns is None:
+        return with_head(extractor, head)
+    features, classes = extractor.output.shape[-1], len(head.bias)
+    zeros = np.zeros(features, np.float32)
+    return with_head(extractor, Head(zeros, zeros + 1, np.zeros((features, classes), np.float32), head.bias * 0))
+
+
+def _deep(extractor: keras.Model, columns: Rows, kernel: Floats) -> tuple[keras.Model, Floats]:
+    """Return the extractor with the depths that these columns belong to, and the kernel for all their columns."""
+    last, *others = depth.depths(extractor)
+    kept = [last, *(one for one in others if one.holds_any(columns))]
+    places = np.concatenate([np.arange(one.start, one.stop) for one in kept])
+    wide = np.zeros((len(places), kernel.shape[1]), np.float32)
+    wide[np.searchsorted(places, columns)] = kernel
+    return depth.deepened(extractor, kept), wide
 
 
 def delivered(weight: WeightFile, head: Head, tuned: Path | None, temperature: float = 1.0) -> keras.Model:
@@ -37,7 +64,7 @@ def delivered(weight: WeightFile, head: Head, tuned: Path | None, temperature: f
     The logits are divided by the temperature (Guo et al., ICML 2017), inside the last layer's own weights. This
     changes no answer, only the probabilities.
     """
-    model = assemble(weight, head)
+    model = assemble(weight, head) if tuned is None else trainable(weight, head)
     if tuned is not None:
         model.load_weights(str(tuned))
     last = model.get_layer(OUTPUT)

@@ -4,28 +4,31 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from vm_worker.intake.dataset import Part
+from vm_worker.intake.memory_maps import give_back
 from vm_worker.learn.arrays import Rows
 from vm_worker.learn.budget import Budget
 from vm_worker.learn.features import engines, extraction
 from vm_worker.learn.features.engines import Engine, Sample
 from vm_worker.learn.features.extraction import Extract, Source, Target, Watch, alone
-from vm_worker.learn.heads import folds
-from vm_worker.learn.heads.head_validation import FeatureTable
+from vm_worker.learn.heads import columns, folds
+from vm_worker.learn.heads.forms import FeatureTable
 from vm_worker.learn.heads.linear import HeadSettings
 from vm_worker.learn.labels import LabelledPhotos
-from vm_worker.learn.networks import build
+from vm_worker.learn.networks import build, depth
 from vm_worker.learn.networks.catalogue import CATALOGUE, Backbone
 from vm_worker.learn.networks.weights import WeightFile
 from vm_worker.learn.select import pruning
 from vm_worker.learn.select.pruning import ProbeScores
 from vm_worker.learn.select.quote import MeasuredSpeed
+
+KEPT = 0.3  # of the columns of all depths, the best ones, for many photos
 
 FeatureListener = Callable[[Backbone, int, float], None]  # photos that have features, images a second
 
@@ -73,7 +76,9 @@ class CandidateFeatures:
         self.way = ""  # the report's note on the engine
         self._model: Any = None
         self._engine: Engine | None = None
-        self._features = np.empty((0, 0), np.float32)
+        self._features = np.empty((0, 0), np.float16)
+        self._last = self.backbone.features
+        self._path = photos.folder / f"features-{self.backbone.key}.npy"
 
     @property
     def rows(self) -> Rows:
@@ -113,8 +118,24 @@ class CandidateFeatures:
         positions, dataset = self._photos.first(self.done), self._photos.dataset
         whole = self.done == len(self._photos.rows)
         rows, train = self._photos.rows[positions], int(np.sum(positions < self._photos.train))
-        found = self._features if whole else self._features[positions]
-        return FeatureTable(found, dataset.truth.labels[rows], dataset.groups[rows], train)
+        kept = self._features if whole else self._features[positions]
+        table = FeatureTable(kept, dataset.truth.labels[rows], dataset.groups[rows], train, self._last)
+        return self._narrowed(table) if len(rows) > columns.ROWS and table.deep else table
+
+    def _narrowed(self, table: FeatureTable) -> FeatureTable:
+        """Keep the best columns alone, by a sample of the training photos, beside the last features."""
+        order = table.ranked(table.everything[: table.train], self._photos.seed)
+        kept = np.union1d(np.arange(self._last), columns.best(order, table.count(KEPT)))
+        path = self._photos.folder / f"kept-{self.backbone.key}.npy"
+        narrow = extraction.on_disk(path, len(table.labels), (len(kept),))
+        for at in range(0, len(narrow), extraction.BATCH):
+            rows = slice(at, at + extraction.BATCH)
+            narrow[rows] = table.features[rows][:, kept]
+            give_back(narrow)
+            give_back(table.features)
+        self._path.unlink(missing_ok=True)
+        total = table.features.shape[1]
+        return replace(table, features=narrow, columns=kept, total=total)
 
     def probe(self, settings: HeadSettings) -> ProbeScores:
         """Score the features computed so far: LogME, P2L and a probe."""
@@ -132,8 +153,8 @@ class CandidateFeatures:
         if self._engine is None:
             photos, size = self._photos, self.backbone.size
             self._model = build.extractor(self.backbone.key, self._weight)
-            self._engine = engines.fastest(self._model, photos.sample(size), len(photos.rows), photos.folder)
-            path = photos.folder / f"features-{self.backbone.key}.npy"
-            self._features = extraction.on_disk(path, len(photos.rows), self._engine.shape)
+            sample, deep = replace(photos.sample(size), last=self._last), depth.deepened(self._model)
+            self._engine = engines.fastest(deep, sample, len(photos.rows), photos.folder)
+            self._features = extraction.on_disk(self._path, len(photos.rows), self._engine.shape)
             self.way, self.plain = self._engine.way, self._engine.plain
         return self._engine

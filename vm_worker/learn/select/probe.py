@@ -13,7 +13,7 @@ import numpy as np
 from vm_worker.learn import imbalance
 from vm_worker.learn.arrays import Flags, Rows
 from vm_worker.learn.heads import folds
-from vm_worker.learn.heads.head_validation import FeatureTable
+from vm_worker.learn.heads.forms import FeatureTable
 from vm_worker.learn.heads.linear import HeadSettings, standardisation
 
 STRENGTHS = (1e-3, 1e-2, 1e-1, 1.0)  # of the mean eigenvalue of the photos' inner products
@@ -32,9 +32,9 @@ def probe(table: FeatureTable, settings: HeadSettings, strengths: Sequence[float
 
 def _predictions(table: FeatureTable, train: Rows, validation: Rows, strengths: Sequence[float]) -> list[Rows]:
     """Return, for each strength, the predicted classes (m,) of the validation rows (m,)."""
-    mean, scale = standardisation(table.features[train])
-    x = ((table.features[train] - mean) / scale).astype(np.float64)
-    unseen = ((table.features[validation] - mean) / scale).astype(np.float64)
+    learnt, judged = (table.examples(rows).features for rows in (train, validation))
+    mean, scale = standardisation(learnt)
+    x, unseen = (((features - mean) / scale).astype(np.float64) for features in (learnt, judged))
     classes = np.unique(table.labels[train])
     targets = np.where(table.labels[train][:, None] == classes, 1.0, -1.0)
     offset = targets.mean(axis=0)

@@ -10,7 +10,7 @@ from threadpoolctl import threadpool_limits
 
 from vm_worker.learn import imbalance
 from vm_worker.learn.arrays import Flags, Rows
-from vm_worker.learn.heads.head_validation import FeatureTable
+from vm_worker.learn.heads.forms import FeatureTable
 from vm_worker.learn.heads.linear import ONE_THREAD, HeadSettings
 from vm_worker.learn.networks.catalogue import CATALOGUE, Backbone
 from vm_worker.learn.select import logme, p2l, probe
@@ -46,12 +46,12 @@ class ProbeScores:
 
 def score(backbone: Backbone, table: FeatureTable, extractor: keras.Model, settings: HeadSettings) -> ProbeScores:
     """Compute LogME, P2L and a probe of the same features."""
-    source = p2l.source_features(extractor)
+    source, features = p2l.source_features(extractor), table.examples(table.everything).features
     with threadpool_limits(**ONE_THREAD):
         return ProbeScores(
             backbone=backbone,
-            logme=logme.logme(table.features, table.labels),
-            p2l=None if source is None else p2l.p2l(source, table.features),
+            logme=logme.logme(features, table.labels),
+            p2l=None if source is None else p2l.p2l(source, features),
             right=probe.probe(table, settings),
             labels=table.labels,
             balanced=settings.balanced,

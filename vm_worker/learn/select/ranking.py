@@ -10,7 +10,9 @@ import numpy as np
 from jobs import wording
 from vm_worker.learn import imbalance
 from vm_worker.learn.arrays import Flags
-from vm_worker.learn.heads.head_validation import FeatureTable, HeadResult
+from vm_worker.learn.heads import forms
+from vm_worker.learn.heads.forms import FeatureTable
+from vm_worker.learn.heads.head_validation import HeadResult
 from vm_worker.learn.heads.linear import History
 from vm_worker.learn.networks.catalogue import Backbone
 from vm_worker.results.candidates import CandidateRow, CurvePoint
@@ -177,7 +179,7 @@ def _row(candidate: Candidate, chosen: Candidate) -> CandidateRow:
         parameters=backbone.parameters,
         seconds=round(candidate.seconds, 2),
         state=state,
-        note="; ".join(filter(None, (partial, candidate.way))),
+        note="; ".join(filter(None, (partial, forms.words(result.parts), candidate.way))),
         validation_score=round(result.score, 5),
         metric=imbalance.metric(result.balanced),
     )

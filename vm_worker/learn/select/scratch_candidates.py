@@ -20,7 +20,8 @@ from vm_worker.intake.dataset import Part
 from vm_worker.learn import imbalance
 from vm_worker.learn.arrays import Floats
 from vm_worker.learn.budget import Budget
-from vm_worker.learn.heads.head_validation import FeatureTable, HeadResult
+from vm_worker.learn.heads.forms import FeatureTable
+from vm_worker.learn.heads.head_validation import HeadResult
 from vm_worker.learn.heads.linear import Head, History
 from vm_worker.learn.judge.findings import Findings
 from vm_worker.learn.judge.out_of_fold import OutOfFold

@@ -16,6 +16,7 @@ import numpy as np
 from jobs.options import Options
 from vm_worker.intake.dataset import Part
 from vm_worker.learn import free_memory, imbalance
+from vm_worker.learn.arrays import Floats
 from vm_worker.learn.budget import Budget
 from vm_worker.learn.features import extraction
 from vm_worker.learn.features.engines import BATCH
@@ -74,6 +75,8 @@ class Selection:
     findings: Findings
     suspects: tuple[SuspectRow, ...]  # photos that may be in the wrong folder
     from_scratch: ScratchModel | None = None  # the winner, where it was trained from scratch
+    # (m, k): probabilities of the validation photos by such a head that had not seen them; None: not of all of them.
+    bar: Floats | None = None
 
 
 def select(request: SelectionRequest, sink: ProgressSink) -> Selection:
@@ -222,7 +225,14 @@ class _SelectionRun:
             findings=findings,
             suspects=() if scratch else suspect_rows(findings.suspects or (), self.request.dataset, best.rows),
             from_scratch=scratch,
+            bar=None if scratch or best.candidate.partial else self._bar(best.candidate),
         )
+
+    def _bar(self, best: Candidate) -> Floats:
+        """Return what tuning has to beat: the chosen form of head, trained on the training photos alone."""
+        table = best.features
+        head = head_validation.fit(table, table.everything[: table.train], self.head_settings, best.result)
+        return head.probabilities(table.taken(table.everything[table.train :]))
 
     def _refitted(self, best: Candidate) -> Head:
         return head_validation.refit(best.features, self.head_settings, best.result)

@@ -53,7 +53,7 @@ class SplitNetwork:
         self.tuning, self._head_rows = tuning, head_rows
         self.backbone: Backbone = CATALOGUE[tuning.weight.key]
         self.selected = tuning.head()
-        self.model = assemble.assemble(tuning.weight, self.selected)
+        self.model = assemble.trainable(tuning.weight, self.selected)
         rows = tuning.rows()
         pixels = np.load(tuning.pixels, mmap_mode="r", allow_pickle=False)
         self.source = Source(pixels, np.concatenate([rows.train, rows.validation]))
@@ -173,6 +173,10 @@ class SplitNetwork:
         settings = HeadSettings(tuning.classes, tuning.epochs, tuning.seed, (head.strength,), weighed=head.weighed)
         flat = np.concatenate([taken(view, rows) for view in self.features()[:views]])
         return linear.refit(FeatureRows(flat, np.tile(self.labels[rows], views)), settings, head.epochs)
+
+    def bar(self) -> Floats | None:
+        """Return the selected form's probabilities (m, k) of the validation photos; None: refit the head for them."""
+        return self.tuning.bar()
 
     def validation_probabilities(self, head: Head) -> Floats:
         """Return the head's probabilities (m, k) of the unchanged validation photos."""

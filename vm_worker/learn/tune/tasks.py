@@ -114,7 +114,9 @@ def prepare(context: TaskContext[PrepareTask]) -> JsonObject:
     network = context.network
     scores = {}
     for name, count in (("head", 1), ("views", None)):
-        probabilities = network.validation_probabilities(network.refit(network.train, count))
+        probabilities = network.bar() if name == "head" else None
+        if probabilities is None:
+            probabilities = network.validation_probabilities(network.refit(network.train, count))
         _save(network.tuning.folder / f"{name}.npy", probabilities)
         scores[name] = score(probabilities, network.labels[network.validation], network.tuning.balanced).rounded()
     seen = network.useful_views(network.train)

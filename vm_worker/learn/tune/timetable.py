@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from vm_worker.learn.budget import Budget
-from vm_worker.learn.heads.linear import batch_of
+from vm_worker.learn.heads.minibatches import batch_of
 from vm_worker.learn.networks.catalogue import Backbone
 from vm_worker.learn.tune.messages import Surveyed
 from vm_worker.learn.tune.recipe import EVERYTHING, NONE, Recipe, Views

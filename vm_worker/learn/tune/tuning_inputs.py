@@ -11,7 +11,7 @@ from jobs.options import Options
 from vm_worker.as_json import AsJson
 from vm_worker.intake.dataset import Part
 from vm_worker.learn import imbalance
-from vm_worker.learn.arrays import Rows
+from vm_worker.learn.arrays import Floats, Rows
 from vm_worker.learn.heads.linear import Head
 from vm_worker.learn.labels import LabelledPhotos
 from vm_worker.learn.networks.catalogue import CATALOGUE
@@ -19,6 +19,7 @@ from vm_worker.learn.networks.weights import WeightFile
 
 ROWS = "rows.npz"
 HEAD = "selected.npz"
+BAR = "bar.npy"
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,11 @@ class TuningInputs(AsJson):
         """Read the selected head, trained on train+validation."""
         return Head.load(self.folder / HEAD)
 
+    def bar(self) -> Floats | None:
+        """Read the probabilities of the validation photos by a head in the selected form; None: there are none."""
+        path = self.folder / BAR
+        return np.load(path) if path.exists() else None
+
 
 @dataclass(frozen=True)
 class TuningRows:
@@ -59,6 +65,7 @@ class SelectedNetwork:
 
     weight: WeightFile
     head: Head  # trained on train+validation
+    bar: Floats | None = None  # (m, k): probabilities of the validation photos by such a head that had not seen them
 
 
 def write_inputs(dataset: LabelledPhotos, chosen: SelectedNetwork, options: Options, folder: Path) -> TuningInputs:
@@ -68,6 +75,8 @@ def write_inputs(dataset: LabelledPhotos, chosen: SelectedNetwork, options: Opti
     labels = dataset.truth.labels[np.concatenate([train, validation])]
     np.savez(folder / ROWS, train=train, validation=validation, labels=labels)
     chosen.head.save(folder / HEAD)
+    if chosen.bar is not None:
+        np.save(folder / BAR, chosen.bar)
     return TuningInputs(
         weight=chosen.weight,
         pixels=dataset.images[CATALOGUE[chosen.weight.key].size],

@@ -100,6 +100,21 @@ def test_without_the_extra_keras_does_it(model: keras.Model, tmp_path: Path, mon
     assert (found.name, found.way) == (engines.KERAS, "")
 
 
+def test_the_features_of_other_depths_are_compared_by_themselves(plain: Engine) -> None:
+    sample = colours(64)
+    expected = np.concatenate([plain.run(sample.images[at : at + 32]) for at in (0, 32)])
+    wide = np.concatenate([1e4 * expected, expected], axis=1)
+
+    def turned(images: NDArray[Any]) -> NDArray[np.float32]:
+        """Return the same last features, and others of another direction, which the last ones outweigh by far."""
+        found = plain.run(images)
+        return np.concatenate([1e4 * found, found[:, ::-1]], axis=1)
+
+    engine = replace(plain, run=turned)
+    assert not engines.difference(engine, sample, wide).startswith("cosine")
+    assert engines.difference(engine, replace(sample, last=64), wide).startswith("cosine")
+
+
 def test_features_that_train_a_worse_head_are_refused(plain: Engine) -> None:
     sample = colours(128)
     expected = plain.run(sample.images[:32])

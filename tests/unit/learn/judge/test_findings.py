@@ -11,7 +11,7 @@ from scipy.optimize import minimize_scalar
 
 from vm_worker.learn.budget import Budget
 from vm_worker.learn.heads import head_validation
-from vm_worker.learn.heads.head_validation import FeatureTable
+from vm_worker.learn.heads.forms import FeatureTable
 from vm_worker.learn.heads.linear import HeadSettings, softmax
 from vm_worker.learn.judge import calibration, learning_curve
 from vm_worker.learn.judge.findings import Findings, make_findings

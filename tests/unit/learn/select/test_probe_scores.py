@@ -11,7 +11,7 @@ from sklearn.linear_model import RidgeClassifier
 
 from tests.unit.learn.photos import weight
 from vm_worker.learn.heads import folds
-from vm_worker.learn.heads.head_validation import FeatureTable
+from vm_worker.learn.heads.forms import FeatureTable
 from vm_worker.learn.heads.linear import HeadSettings
 from vm_worker.learn.networks import build
 from vm_worker.learn.networks.catalogue import CATALOGUE

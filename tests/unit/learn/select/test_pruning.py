@@ -57,6 +57,7 @@ def networks(monkeypatch: pytest.MonkeyPatch) -> KnownNetworks:
     networks = KnownNetworks()
     monkeypatch.setattr(time, "monotonic", lambda: networks.now)
     monkeypatch.setattr("vm_worker.learn.networks.build.extractor", lambda key, weight: key)
+    monkeypatch.setattr("vm_worker.learn.networks.depth.deepened", lambda model: model)
     monkeypatch.setattr("vm_worker.learn.features.engines.fastest", networks.engine)
     monkeypatch.setattr("vm_worker.learn.select.p2l.source_features", lambda model: None)
     return networks

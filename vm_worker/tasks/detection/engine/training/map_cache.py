@@ -19,7 +19,8 @@ from vm_worker.intake.memory_maps import created, give_back, taken
 from vm_worker.learn.arrays import Floats
 from vm_worker.learn.atomic_files import replacing
 from vm_worker.learn.budget import Budget
-from vm_worker.learn.features.activations import HALF_MAX, OutOfTime
+from vm_worker.learn.features.activations import OutOfTime
+from vm_worker.learn.features.extraction import HALF_MAX
 from vm_worker.tasks.detection.boxes import Indices
 from vm_worker.tasks.detection.engine.sides import Sides
 from vm_worker.tasks.detection.engine.training.views import View, seen

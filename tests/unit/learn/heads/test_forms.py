@@ -1,0 +1,111 @@
+"""The forms of a head: where the signal lies decides which one wins, and it is ranked on the rows learnt from alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from vm_worker.learn.heads import columns, forms, head_validation, linear
+from vm_worker.learn.heads.forms import FeatureTable, Part
+from vm_worker.learn.heads.linear import FeatureRows, Head, HeadSettings
+
+LAST, WIDTH, CLASSES = 20, 400, 3
+SETTINGS = HeadSettings(CLASSES, 20, 0)
+
+
+def table(last: float, deep: float, rows: int = 240) -> FeatureTable:
+    """Return features in which columns 0 to 2 (of the last map) and 100 to 102 hold the classes, so strongly."""
+    random = np.random.default_rng(0)
+    labels = np.arange(rows, dtype=np.int64) % CLASSES
+    features = random.normal(size=(rows, WIDTH))
+    for start, signal in ((0, last), (100, deep)):
+        features[:, start : start + CLASSES] += signal * np.eye(CLASSES)[labels]
+    return FeatureTable(features.astype(np.float16), labels, np.arange(rows), rows * 3 // 4, LAST)
+
+
+def test_ridge_ranks_the_columns_that_hold_the_classes_first() -> None:
+    whole = table(0.0, 3.0)
+    order = columns.ranked(FeatureRows(whole.features.astype(np.float32), whole.labels))
+    assert set(order[:3].tolist()) == {100, 101, 102} and len(order) == WIDTH
+
+
+def test_columns_that_hardly_change_are_never_ranked() -> None:
+    whole = table(1.0, 1.0)
+    features = whole.features.astype(np.float32)
+    features[:, 100] = 7 + 5e-4 * features[:, 100]
+    assert 100 not in columns.ranked(FeatureRows(features, whole.labels))
+
+
+def test_what_other_depths_know_is_used_and_what_they_do_not_is_not() -> None:
+    deep = head_validation.validate(table(0.0, 3.0), SETTINGS)
+    assert [part.fraction is None for part in deep.parts] == [False] and deep.accuracy > 0.9
+    alone = head_validation.validate(
+        replace(table(0.0, 3.0), last=None, features=table(0.0, 3.0).features[:, :LAST]), SETTINGS
+    )
+    assert alone.accuracy < 0.5 and [part.fraction for part in alone.parts] == [None]
+    shallow = head_validation.validate(table(3.0, 0.0), SETTINGS)
+    assert shallow.parts[0].fraction is None and shallow.accuracy > 0.9
+
+
+def test_where_both_know_about_as_much_the_mean_is_taken() -> None:
+    result = head_validation.validate(table(2.5, 1.0), SETTINGS)
+    assert [part.fraction is None for part in result.parts] == [True, False]
+    assert result.logits is not None and result.logits.shape == (240, CLASSES)
+    np.testing.assert_array_equal(result.logits.argmax(1) == result.labels, result.right)
+
+
+def test_noise_in_many_columns_is_judged_as_noise() -> None:
+    """Ranking columns by the labels of the judged rows would find some that seem to know them."""
+    assert head_validation.validate(table(0.0, 0.0), SETTINGS).accuracy < 0.45
+
+
+def test_the_mean_of_heads_has_the_mean_of_their_logits(tmp_path: Path) -> None:
+    whole = table(1.0, 1.0)
+    rows, parts = whole.everything, (Part(0.01, 20), Part(0.1, 15, 0.1))
+    both = forms.fit(whole, rows, SETTINGS, parts)
+    one, other = (forms.fit(whole, rows, SETTINGS, (part,)) for part in parts)
+    assert other.columns is not None and len(other.columns) == 40 and one.columns is None
+    expected = np.mean([head.logits(whole.features) for head in (one, other)], axis=0)
+    np.testing.assert_allclose(both.logits(whole.features), expected, atol=1e-4)
+    both.save(tmp_path / "head.npz")
+    np.testing.assert_array_equal(Head.load(tmp_path / "head.npz").columns, both.columns)
+
+
+def test_the_last_training_names_the_networks_columns_and_the_last_features_strength() -> None:
+    whole = table(1.5, 1.5)
+    narrow = replace(
+        whole, features=whole.features[:, ::2], columns=np.arange(0, WIDTH, 2), total=WIDTH, last=LAST // 2
+    )
+    result = head_validation.validate(narrow, SETTINGS)
+    head = head_validation.refit(narrow, SETTINGS, result)
+    assert head.columns is not None and set(head.columns % 2) == {0} and head.columns.max() > WIDTH // 2
+    assert (head.strength, head.epochs) == (result.strength, result.epochs)
+
+
+def test_an_older_file_of_a_head_is_read(tmp_path: Path) -> None:
+    ones = np.ones(4, np.float32)
+    np.savez(
+        tmp_path / "old.npz",
+        mean=ones,
+        scale=ones,
+        kernel=np.ones((4, 3)),
+        bias=ones[:3],
+        strength=0.1,
+        epochs=3,
+        weighed=True,
+    )
+    head = Head.load(tmp_path / "old.npz")
+    assert head.columns is None and (head.strength, head.epochs, head.weighed) == (0.1, 3, True)
+
+
+@pytest.mark.parametrize("weighed", [False, True])
+def test_all_at_once_comes_to_the_same_head_as_many_batches(weighed: bool) -> None:
+    whole = table(1.0, 1.0)
+    rows = whole.examples(whole.everything)
+    uneven = FeatureRows(rows.features[:200], np.where(np.arange(200) % 4 == 0, rows.labels[:200], 0))
+    settings = replace(SETTINGS, epochs=200, strengths=(0.03,), weighed=weighed)
+    once, batches = (linear.refit(uneven, replace(settings, at_once=most), 200) for most in (2048, 0))
+    np.testing.assert_allclose(once.probabilities(rows.features), batches.probabilities(rows.features), atol=0.02)

@@ -1,0 +1,120 @@
+"""The forms of a head: on a network's last features, on the best columns of all its depths, or the mean of both."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from vm_worker.intake.memory_maps import taken
+from vm_worker.learn.arrays import Floats, Halves, Rows
+from vm_worker.learn.heads import columns, folds, linear
+from vm_worker.learn.heads.linear import FeatureRows, Head, HeadSettings
+
+# Columns for which the strengths are meant; with more, each counts less, so that one grid of strengths serves all.
+USUAL_COLUMNS = 1280
+BLOCK = 1024  # rows that are copied at a time
+EVERY = slice(None)
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of a head, as validation chose it."""
+
+    strength: float  # L2
+    epochs: int
+    fraction: float | None = None  # of the columns of all depths, the best ones; None: the last features
+
+
+Parts = tuple[Part, ...]  # of a head: the logits are the mean of theirs
+
+
+@dataclass(frozen=True)
+class FeatureTable:
+    """One network's features of the training and validation photos, one row a photo, the training rows first."""
+
+    features: Floats | Halves  # (n, d), usually a memory map
+    labels: Rows  # (n,)
+    groups: Rows  # (n,) equal for duplicates
+    train: int  # number of training rows
+    last: int | None = None  # how many of the columns, the first ones, are the last features; None: all
+    columns: Rows | None = None  # (d,) their positions among the network's; None: the same
+    total: int | None = None  # how many columns the network has; None: as many as these
+
+    def examples(self, rows: Rows, chosen: Rows | None = None) -> FeatureRows:
+        """Return labels of these rows, and features in the chosen columns; None: the last features."""
+        if chosen is None:
+            return FeatureRows(self.taken(rows, slice(self.last)), self.labels[rows])
+        return FeatureRows(self.taken(rows, chosen), self.labels[rows])
+
+    def taken(self, rows: Rows, chosen: Rows | slice = EVERY) -> Floats:
+        """Copy the features of these rows in the chosen columns, as float32, a block at a time."""
+        parts = [
+            taken(self.features, rows[at : at + BLOCK])[:, chosen].astype(np.float32)
+            for at in range(0, len(rows), BLOCK)
+        ]
+        return np.concatenate(parts) if parts else np.empty((0, self.features.shape[1]), np.float32)[:, chosen]
+
+    def count(self, fraction: float) -> int:
+        """Return how many columns this fraction of the network's are."""
+        return math.ceil(fraction * (self.total or self.features.shape[1]))
+
+    @property
+    def everything(self) -> Rows:
+        """(n,) the positions of all rows."""
+        return np.arange(len(self.labels), dtype=np.int64)
+
+    @property
+    def deep(self) -> bool:
+        """Whether there are features of other depths than the last."""
+        return self.last is not None and self.last < self.features.shape[1]
+
+    def ranked(self, rows: Rows, seed: int) -> Rows:
+        """Return the columns that matter at all to these rows, or to a sample of many, the best first."""
+        some = rows[np.sort(folds.interleaved(self.labels[rows], seed)[: columns.ROWS])]
+        return columns.ranked(FeatureRows(self.taken(some), self.labels[some]))
+
+
+def gain(count: int) -> float:
+    """Return the factor on so many standardised columns of all depths."""
+    return float(np.sqrt(USUAL_COLUMNS / count))
+
+
+def words(parts: Parts) -> str:
+    """Describe for the report what a head learns from; empty: the last features alone."""
+    share = next((part.fraction for part in parts if part.fraction is not None), None)
+    if share is None:
+        return ""
+    deep = f"the best {share:.0%} of the features of all its depths".replace("%", " %")
+    return f"head on {deep}" if len(parts) == 1 else f"mean of a head on its last features and one on {deep}"
+
+
+def fit(table: FeatureTable, rows: Rows, settings: HeadSettings, parts: Parts) -> Head:
+    """Train a head of these parts on these rows of the table; its columns are the table's."""
+    heads = [_part(table, rows, settings, part) for part in parts]
+    return heads[0] if len(heads) == 1 else mean(heads)
+
+
+def mean(heads: Sequence[Head]) -> Head:
+    """Return the head whose logits are the mean of theirs; the last features, the first columns, are among its own."""
+    used = [np.arange(len(head.mean)) if head.columns is None else head.columns for head in heads]
+    every = np.unique(np.concatenate(used))
+    kernel = np.zeros((len(every), heads[0].kernel.shape[1]), np.float32)
+    bias = np.zeros(heads[0].kernel.shape[1], np.float32)
+    for head, own in zip(heads, used, strict=True):
+        folded, shift = head.folded()
+        kernel[np.searchsorted(every, own)] += folded / len(heads)
+        bias += shift / len(heads)
+    zeros, first = np.zeros(len(every), np.float32), heads[0]
+    return replace(first, mean=zeros, scale=zeros + 1, kernel=kernel, bias=bias, columns=every)
+
+
+def _part(table: FeatureTable, rows: Rows, settings: HeadSettings, part: Part) -> Head:
+    settings = replace(settings, strengths=(part.strength,))
+    if part.fraction is None:
+        return linear.refit(table.examples(rows), settings, part.epochs)
+    chosen = columns.best(table.ranked(rows, settings.seed), table.count(part.fraction))
+    head = linear.refit(table.examples(rows, chosen), replace(settings, gain=gain(len(chosen))), part.epochs)
+    return replace(head, columns=chosen)

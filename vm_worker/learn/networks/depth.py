@@ -1,0 +1,82 @@
+"""Features of every depth of a network: its maps of low resolution, each averaged, beside its last features.
+
+Features of all layers, the best of them chosen, suit photos unlike ImageNet's: Evci et al., "Head2Toe", ICML 2022.
+The rule here is on shapes, so it holds for every network: each activation and each sum whose side is at most 1/SHARE
+of the picture's. Larger maps are costly to average and hardly ever chosen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+from keras import layers
+
+from vm_worker.learn.arrays import Rows
+from vm_worker.learn.networks.catalogue import POOL
+
+SHARE = 16  # times the side of a map: the picture's side at least
+ACTIVATIONS = (layers.Activation, layers.ReLU, layers.LeakyReLU, layers.ELU, layers.PReLU)
+CONVOLUTIONS = (layers.Conv2D, layers.DepthwiseConv2D, layers.SeparableConv2D)
+DEPTHS = "depths"  # the name of the layer that joins all features
+
+
+@dataclass(frozen=True)
+class Depth:
+    """A map of the network, and the columns that its average takes among the features of all depths."""
+
+    layer: str  # its name; POOL for the last features
+    start: int
+    stop: int
+
+    def holds_any(self, columns: Rows) -> bool:
+        """Return whether one of these columns, ascending, belongs to this map."""
+        return int(np.searchsorted(columns, self.stop)) > int(np.searchsorted(columns, self.start))
+
+
+def depths(model: keras.Model) -> tuple[Depth, ...]:
+    """Return the depths of an extractor (`build.extractor`): its last features first, then its maps in their order."""
+    widths = [(POOL, model.output.shape[-1]), *((name, tensor.shape[-1]) for name, tensor in _maps(model))]
+    ends = np.cumsum([0, *(width for _, width in widths)]).tolist()
+    return tuple(Depth(name, start, stop) for (name, _), start, stop in zip(widths, ends, ends[1:], strict=False))
+
+
+def deepened(model: keras.Model, kept: Sequence[Depth] | None = None) -> keras.Model:
+    """Extend an extractor to the features of these depths, or all: raw RGB (None, s, s, 3) -> (None, columns).
+
+    The extractor's own features are the first columns. It is the extractor itself where it has no other depth. The
+    new model shares its layers.
+    """
+    names = None if kept is None else {depth.layer for depth in kept}
+    pools = [
+        layers.GlobalAveragePooling2D(name=f"{name}_{POOL}")(tensor)
+        for name, tensor in _maps(model)
+        if names is None or name in names
+    ]
+    if not pools:
+        return model
+    return keras.Model(model.input, layers.Concatenate(name=DEPTHS)([model.output, *pools]), name=model.name)
+
+
+def _maps(model: keras.Model) -> list[tuple[str, Any]]:
+    """Return layer name and tensor of each map of low resolution; none for a network that averages no last map."""
+    if not any(layer.name == POOL for layer in model.layers):
+        return []
+    last, most = model.get_layer(POOL).input, max(model.input.shape[1:3]) // SHARE
+    outputs = ((layer.name, layer.output) for layer in model.layers if _counts(layer))
+    return [(name, out) for name, out in outputs if out is not last and _is_low(out.shape, most)]
+
+
+def _counts(layer: Any) -> bool:
+    """Return whether the layer is an activation, a sum, or a convolution with an activation inside."""
+    if isinstance(layer, CONVOLUTIONS):
+        return layer.activation is not keras.activations.linear
+    return isinstance(layer, (*ACTIVATIONS, layers.Add))
+
+
+def _is_low(shape: tuple[int | None, ...], most: int) -> bool:
+    """Return whether a tensor (None, h, w, c) is a map of at most this side; a single place is no map."""
+    return len(shape) == 4 and all(side is not None and 1 < side <= most for side in shape[1:3])
