@@ -33,7 +33,7 @@ from jobs import wording
 from jobs.errors import ModelmailError
 from jobs.limits import Limits
 
-EXPORTS = ("h5", "keras")
+EXPORTS = ("h5", "keras", "tflite")  # the page tries the model by the last
 MAIL_SECONDS = 60.0  # the mail is promised when the job ends; sending it takes a second
 DELETE_SECONDS = 10.0
 PREDICT_SECONDS = 300.0  # time to import TensorFlow from a slow disk, and for one photo

@@ -19,7 +19,7 @@ self.onmessage = async ({data}) => {
 
 async function load({model: bytes, wasm}) {
   if (wasm) self.Module = {wasmBinary: wasm};
-  const quiet = {info: console.info, log: console.log, warn: console.warn};
+  const quiet = {info: console.info, log: console.log, warn: console.warn, error: console.error};
   for (const level of Object.keys(quiet)) console[level] = () => {}; // LiteRT tells each of its steps
   await litert.loadLiteRt(wasm ? "held.js" : "./");
   model = await litert.loadAndCompile(new Uint8Array(bytes), {accelerator: "wasm"});

@@ -4,7 +4,7 @@
 const MOST_SHOWN = 60; // photos whose answers stay on the page
 const ALL_BARS = 10; // classes that have a bar each, in their order; of more, the likeliest few
 const BARS = 6;
-const PAUSE = 60; // milliseconds between two pictures of the camera, so that a phone stays cool
+const PAUSE = 30; // milliseconds between two pictures of the camera, so that a phone stays cool
 const SPOKEN = 1500; // milliseconds for which an answer stays the same before a screen reader hears of it
 
 const place = document.getElementById("try");
@@ -27,10 +27,10 @@ function ready() {
 }
 
 async function begin() {
-  say(`Loading the model (${facts.bytes}, once)...`);
+  say(`Loading the model (${facts.bytes})...`);
   const packed = globalThis.packed;
   const [bytes, wasm] = await Promise.all([packed ? packed.model() : fetched(), packed && packed.wasm()]);
-  const worker = packed ? packed.worker() : new Worker(place.dataset.worker);
+  const worker = packed ? await packed.worker() : new Worker(place.dataset.worker);
   await new Promise((done, failed) => {
     worker.onerror = (event) => failed(new Error(event.message || "its program could not be loaded"));
     worker.onmessage = ({data}) => (data.loaded ? done() : failed(new Error(data.error)));
@@ -218,9 +218,9 @@ async function watch(mine) {
       stopCamera();
       return say(`The camera's picture cannot be read: ${error.message}.`);
     }
-    times.push(performance.now() - began);
-    place.dataset.rate = (1000 / (times.slice(-20).reduce((sum, one) => sum + one, 0) / times.slice(-20).length)).toFixed(1);
     await new Promise((done) => setTimeout(done, PAUSE));
+    times.push(performance.now());
+    if (times.length > 20) place.dataset.rate = (20000 / (times.at(-1) - times.at(-21))).toFixed(1); // a second
   }
 }
 

@@ -18,6 +18,7 @@ PACKAGES = ("modelmail", "tensorflow", "keras", "numpy", "pillow")  # packages w
 def report(context: StageContext) -> Output:
     """Write the report."""
     from vm_worker import report as reports
+    from vm_worker.exports import try_page
 
     spec, results, winner, task = context.spec, context.results, context.inputs.winner, context.inputs.task
     facts = Facts(
@@ -37,5 +38,8 @@ def report(context: StageContext) -> Output:
         hourly_price=spec.hourly_price,
     )
     built = reports.build(facts)
-    names = reports.write(facts, built, context.folder)
+    kept = try_page.write(context.folder, built)
+    if kept is not None:
+        built["try_page"] = {"bytes": kept.stat().st_size}
+    names = [*reports.write(facts, built, context.folder), *([kept.name] if kept else [])]
     return Output(Reported(built["headline"]), tuple(map(public, names)))

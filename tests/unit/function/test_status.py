@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from jobs.errors import CODES
-from jobs.job import JobError, Lease, Progress, Status
+from jobs.job import FileEntry, JobError, Lease, Progress, Status
 from jobs.shown import CandidateShown, PointShown
 from tests.unit.function.conftest import HTML, PUBLIC_URL, Front
 
@@ -110,6 +110,13 @@ def test_a_file_is_a_redirect_to_a_link_of_ten_minutes(
     assert query["X-Goog-Expires"] == ["600"]
     assert query["X-Goog-SignedHeaders"] == ["host"]
     assert query["response-content-disposition"] == [f"{shown}; filename={name}"]
+
+
+def test_a_file_that_runs_scripts_is_always_a_download(front: Front, done: str) -> None:
+    row = FileEntry(f"{done}/artifacts/1/try.html", 4, "text/html; charset=utf-8")
+    front.change(done, files={"try.html": row})
+    link = urlsplit(front.call("GET", f"/jobs/{done}/files/try.html").headers["Location"])
+    assert parse_qs(link.query)["response-content-disposition"] == ["attachment; filename=try.html"]
 
 
 @pytest.mark.parametrize("name", ["model.keras", "../model.h5", "artifacts/1/model.h5", "model.h5/", "", "%2e%2e/x"])
