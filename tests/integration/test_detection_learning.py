@@ -18,6 +18,7 @@ from jobs.options import Options
 from tests.contract.test_task import Parent
 from tests.integration import tiny_network
 from tests.unit.detection import label_zips
+from vm_worker.events import Answer, StageOffer, TrialOffer
 from vm_worker.exports import files
 from vm_worker.learn.networks import build
 from vm_worker.learn.networks.catalogue import CATALOGUE
@@ -25,9 +26,11 @@ from vm_worker.results.candidates import Selected
 from vm_worker.results.trials import Tuned
 from vm_worker.spec import Spec
 from vm_worker.stages.context import StageContext
-from vm_worker.tasks.detection import learning
+from vm_worker.tasks.detection import learning, tuning
 from vm_worker.tasks.detection.delivered import DeliveredSettings
-from vm_worker.tasks.detection.engine.plan import EnginePlan
+from vm_worker.tasks.detection.engine.effort import Effort
+from vm_worker.tasks.detection.engine.plan import EnginePlan, planned
+from vm_worker.tasks.detection.learnt import LEARNT, Learnt
 
 ROW = replace(tiny_network.ROW, application=f"{__name__}:strided", size=64)
 SECONDS = 65.0  # all but some ten of them are kept for the stages after the training
@@ -39,6 +42,21 @@ def strided(include_top: bool, weights: None, input_tensor: Any) -> Any:
     for number, channels in enumerate((4, 8, 8, 8, 8)):
         x = keras.layers.Conv2D(channels, 3, strides=2, padding="same", activation="relu", name=f"c{number}")(x)
     return keras.Model(keras.utils.get_source_inputs(input_tensor), x)
+
+
+class Keeper(Parent):
+    """A parent that keeps trials, too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.trials: list[str] = []
+
+    def commit(self, offer: StageOffer | TrialOffer) -> Answer:
+        """Take a trial, or a stage."""
+        if isinstance(offer, StageOffer):
+            return super().commit(offer)
+        self.trials.append(offer.key)
+        return Answer()
 
 
 @pytest.fixture
@@ -71,16 +89,45 @@ def test_a_detector_is_trained_in_its_time_and_told_with_its_genes(context: Stag
     assert isinstance(output.result, Selected)
     assert output.result.winner == tiny_network.KEY and output.result.best.metric == "count_error"
     assert "The option from_scratch is for class folders" in output.result.note
-    assert {file.name for file in output.files} == {learning.DETECTOR, learning.SETTINGS, learning.LEARNT}
+    assert {file.name for file in output.files} == {learning.DETECTOR, learning.SETTINGS, LEARNT}
     model = files.load(context.folder / learning.DETECTOR)
     known = DeliveredSettings.read(context.folder / learning.SETTINGS)
     assert model.output_shape[-1] == len(known.classes) + 4
     assert model.input_shape[1:3] == (known.settings.height, known.settings.width)
     assert EnginePlan.from_json(json.loads((context.inputs.scratch / learning.PLAN).read_text())).backbone == ROW.key
     context.results.add(Stage.SELECT, output.result.to_json(), 1.0)
-    tuned = learning.tune(context).result
-    assert isinstance(tuned, Tuned)
-    (trial,) = tuned.trials
+    short = tuning.tune(context).result
+    assert isinstance(short, Tuned) and short.search and short.search.outcome == tuning.LATE  # there is no time left
+    (trial,) = short.trials
     assert {"epochs", "steps_an_epoch", "learning_rate", "threshold"} <= set(trial.parameters)
-    learnt = json.loads((context.folder / learning.LEARNT).read_text())
-    assert ("epochs fitted into the time" in trial.note) == (learnt["epochs"] < learnt["planned_epochs"])
+    context.results.add(Stage.TUNE, short.to_json(), 1.0)
+    assert tuning.delivered_files(context) == (learning.DETECTOR, learning.SETTINGS)
+
+
+@pytest.mark.timeout(300)
+def test_time_that_is_left_is_searched_and_no_trial_is_run_twice(context: StageContext) -> None:
+    labels = context.inputs.dataset().truth.photos
+    plan = planned(tiny_network.KEY, labels, Effort(steps=6, rows=12, inputs=(96,)))
+    (context.inputs.scratch / learning.PLAN).write_text(json.dumps(plan.to_json()))
+    selected = learning.select(context).result
+    learnt = Learnt.read(context.folder)
+    replace(learnt, epochs=learnt.facts.epochs).write(context.folder)
+    # The same job on a machine with more time, as a worker that takes it over may have.
+    parent = Keeper()
+    options = replace(context.spec.options, search="genetic", trials=2)
+    later = StageContext.of(replace(context.spec, seconds=600.0, options=options), parent)
+    later.results.add(Stage.SELECT, selected.to_json(), 1.0)
+    output = tuning.tune(later)
+    tuned = output.result
+    assert isinstance(tuned, Tuned) and tuned.search and (tuned.search.algorithm, tuned.search.trials) == ("genetic", 2)
+    assert sorted((row.number, row.kind) for row in tuned.trials) == [(1, "rule"), (2, "genetic")]
+    best, other = tuned.trials
+    assert (best.state, other.state) == ("kept", "not_better") and best.metric == "count_rmse"
+    assert best.validation_score is not None and other.validation_score is not None
+    assert best.validation_score <= other.validation_score
+    assert len(parent.trials) == 1  # the first training is committed with its stage
+    later.results.add(Stage.TUNE, tuned.to_json(), 1.0)
+    names = {file.name for file in output.files}
+    assert names == (set(tuning.delivered_files(later)) if tuned.better else set())
+    assert all((later.folder / name).is_file() for name in tuning.delivered_files(later))
+    assert not (later.inputs.scratch / learning.ENGINE).exists()

@@ -126,7 +126,9 @@ def test_each_file_is_proved_by_its_boxes(finished: Finished) -> None:
 def test_page_card_and_mail_say_what_was_measured(finished: Finished) -> None:
     report, headline = finished.report, finished.report["headline"]
     text = Page((finished.folder / "report.html").read_text("utf-8")).text
-    assert headline in text and "epochs 3, steps an epoch 53, learning rate 0.0058, threshold 0.2" in text
+    assert (
+        headline in text and "The training (3 epochs of 53 steps, learning rate 0.0058, threshold 0.2) finds " in text
+    )
     assert "Give it more minutes: 3 of 9 epochs fitted." in text
     assert headline in (finished.folder / "model_card.md").read_text("utf-8")
     row = rows.row_of(report)

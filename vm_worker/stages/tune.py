@@ -40,7 +40,7 @@ def tune(context: StageContext) -> Output:
         budget=context.clock.tune_budget(),
         folder=inputs.scratch,
         images_per_second=selected.images_per_second,
-        committed=Committed({key: done.result for key, done in spec.trials.items()}, _committer(context)),
+        committed=Committed({key: done.result for key, done in spec.trials.items()}, committer(context)),
         cluster=spec.cluster,
     )
     tuned = train(request, listener(context, Stage.TUNE))
@@ -69,7 +69,7 @@ def _bar(folder: Path) -> Floats | None:
     return np.load(folder / BAR) if (folder / BAR).exists() else None
 
 
-def _committer(context: StageContext) -> Commit:
+def committer(context: StageContext) -> Commit:
     """Return a function that offers a finished trial to the worker and returns the result that counts."""
 
     def commit(key: str, seconds: float, result: JsonObject) -> JsonObject:

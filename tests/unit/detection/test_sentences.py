@@ -9,6 +9,7 @@ import pytest
 
 from tests.unit.detection.engine.toys import boxes, detections
 from vm_worker.results.evaluated import ModelFigures
+from vm_worker.results.trials import SearchSummary, TrialRow, Tuned
 from vm_worker.tasks.detection import measuring, sentences
 from vm_worker.tasks.detection.engine.scores import Judged, score
 from vm_worker.tasks.detection.results import CountedPhoto, DetectionFigures, SizeBucket, Spread
@@ -118,3 +119,33 @@ def test_the_spread_of_a_new_count_holds_nine_of_ten_photos() -> None:
     assert spread is not None and (spread.low, spread.high) == (-5, 5)
     assert spread.total_low < sum(photo.counted for photo in photos) < spread.total_high
     assert spread == measuring.spread(photos, 1) != Spread(0, 0, 0, 0)
+
+
+def trial(number: int, rmse: float | None, state: str = "not_better", note: str = "") -> TrialRow:
+    genes = {"epochs": 3, "steps_an_epoch": 53, "learning_rate": 0.0058}
+    chosen = {**genes, "threshold": 0.86, "f1": 0.9} if rmse is not None else genes
+    kind = "rule" if number == 1 else "genetic"
+    return TrialRow(number, kind, chosen, state=state, note=note, validation_score=rmse, metric="count_rmse")
+
+
+def tuned(*trials: TrialRow, algorithm: str = "genetic", outcome: str = "") -> Tuned:
+    return Tuned(True, trials, (), None, None, SearchSummary(algorithm, len(trials), outcome), 1.0, "count_rmse")
+
+
+def test_the_winner_is_told_in_the_words_of_the_paper() -> None:
+    found = figures(judged(missed=1))
+    one = tuned(trial(1, 1.0, "kept"), algorithm="none", outcome="the first training took all the time")
+    genes = "(3 epochs of 53 steps, learning rate 0.0058, threshold 0.86)"
+    right = f"{genes} finds 24 of 36 seals in the test photos, and nothing that has no label."
+    assert sentences.winner(found, one) == f"The training {right}"
+    assert sentences.search(one) == ["No other training was tried: the first training took all the time."]
+    ended = "not solvable within these settings; best mean squared error 0.1000"
+    two = tuned(trial(2, 0.5, "kept"), trial(1, 1.0), trial(3, None, "skipped", "late"), outcome=ended)
+    assert sentences.winner(found, two) == f"The best of 2 trainings {right}"
+    assert f"The genetic search ended: {ended} (of the count" in sentences.search(two)[0]
+    assert sentences.trial_rows(two.trials) == [
+        ["1, by rule", "3", "53", "0.0058", "0.86", "1.00", "0.900", ""],
+        ["2, genetic", "3", "53", "0.0058", "0.86", "0.50", "0.900", "taken"],
+        ["3, genetic", "3", "53", "0.0058", "-", "-", "-", "late"],
+    ]
+    assert sentences.search(Tuned(False, two.trials, (), None, None)) == []

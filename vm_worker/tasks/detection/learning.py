@@ -1,12 +1,10 @@
-"""The stages in which a detector is trained."""
+"""The stages in which photos are taken in, and a detector is trained by the recipe that suits them."""
 
 from __future__ import annotations
 
 import json
 import logging
-import shutil
 import time
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,7 +19,6 @@ from vm_worker.learn.networks.catalogue import CATALOGUE
 from vm_worker.learn.networks.weights import WeightFile, find
 from vm_worker.results.candidates import CandidateRow, Selected
 from vm_worker.results.intake import PartCounts
-from vm_worker.results.trials import TrialRow, Tuned
 from vm_worker.stages.clock import PLAIN_SPEED
 from vm_worker.stages.context import StageContext
 from vm_worker.stages.output import Output, private
@@ -29,14 +26,15 @@ from vm_worker.tasks.detection.delivered import DeliveredSettings, with_one_outp
 from vm_worker.tasks.detection.engine import engine, network
 from vm_worker.tasks.detection.engine.effort import affordable, measured
 from vm_worker.tasks.detection.engine.plan import EnginePlan, planned
-from vm_worker.tasks.detection.engine.training.tuning import TuningPlan
+from vm_worker.tasks.detection.engine.training.search import Searched, SearchRequest, search
 from vm_worker.tasks.detection.judge import CountJudge
+from vm_worker.tasks.detection.learnt import LEARNT, Learnt
 from vm_worker.tasks.detection.truth import BoxTruth
 
 # Networks that a detector can be built on, the preferred ones first.
 NETWORKS = ("efficientnet_lite0", "mobilenet_v2", "efficientnet_lite1", "efficientnet_lite2", "mobilenet")
-DETECTOR, SETTINGS, LEARNT = "detector.h5", "settings.json", "learnt.json"  # private files
-PLAN = "plan.json"  # a scratch file
+DETECTOR, SETTINGS = "detector.h5", "settings.json"  # private files
+PLAN, ENGINE = "plan.json", "engine"  # a scratch file, and a scratch folder
 FINISHING_SHARE = 0.3  # of the whole budget, at most, for testing, files and report
 FINISHING_MOST = 150.0  # seconds for these
 # Where nothing could be trained within the time: so much more of it, at most.
@@ -58,15 +56,15 @@ def intake(context: StageContext) -> Output:
 
 
 def select(context: StageContext) -> Output:
-    """Train a detector on the preferred network that there are weights for."""
-    weight = _weight(context)
+    """Train a detector on the preferred network that there are weights for, by the plan's own recipe."""
+    weight = weight_of(context)
     photos = engine_photos(context.inputs.dataset())
-    budget = _budget(context)
-    plan = _plan(context, photos, weight, budget)
+    budget = budget_of(context)
+    plan = plan_of(context, photos, weight, budget)
     context.quote.make(max(0.0, budget.remaining()), PLAIN_SPEED)
     began = time.monotonic()
     trained = _trained(photos, plan, context, weight, budget)
-    row = CATALOGUE[weight.key]
+    seconds, row = time.monotonic() - began, CATALOGUE[weight.key]
     selected = Selected(
         winner=row.key,
         candidates=(
@@ -77,10 +75,10 @@ def select(context: StageContext) -> Output:
                 None,
                 None,
                 row.parameters,
-                round(time.monotonic() - began, 1),
+                round(seconds, 1),
                 "chosen",
                 "",
-                validation_score=trained.validation.count_error,
+                validation_score=trained.detector.validation.count_error,
                 metric=CountJudge.metric,
             ),
         ),
@@ -88,30 +86,10 @@ def select(context: StageContext) -> Output:
         note=_note(row.title, context.spec.options),
         quoted_seconds=context.quote.seconds,
     )
-    _write(context.folder, trained, context.inputs.dataset().truth.classes)
-    genes = _genes(trained, plan, photos)
-    (context.folder / LEARNT).write_text(json.dumps(genes), encoding="utf-8")
-    shutil.rmtree(context.inputs.scratch / "engine", ignore_errors=True)
+    write(context.folder, trained.detector, context.inputs.dataset().truth.classes, DETECTOR, SETTINGS)
+    (facts,) = trained.trials
+    Learnt(trained.key, facts, plan.recipe.epochs, seconds - facts.seconds).write(context.folder)
     return Output(selected, (private(DETECTOR), private(SETTINGS), private(LEARNT)))
-
-
-def tune(context: StageContext) -> Output:
-    """Report the training with its four genes; threshold and overlap were searched on the validation photos."""
-    genes = json.loads((context.folder / LEARNT).read_text(encoding="utf-8"))
-    planned_epochs = genes.pop("planned_epochs")
-    short = f"{genes['epochs']} of {planned_epochs} epochs fitted into the time"
-    best = context.results.selected.best
-    trial = TrialRow(
-        1,
-        "rule",
-        genes,
-        seconds=best.seconds or 0.0,
-        state="kept",
-        note=short if genes["epochs"] < planned_epochs else "",
-        validation_score=best.validation_score,
-        metric=best.metric,
-    )
-    return Output(Tuned(False, (trial,), (), None, None, None, best.validation_score, best.metric))
 
 
 def engine_photos(dataset: Dataset[BoxTruth]) -> engine.Photos:
@@ -127,7 +105,8 @@ def engine_photos(dataset: Dataset[BoxTruth]) -> engine.Photos:
     )
 
 
-def _weight(context: StageContext) -> WeightFile:
+def weight_of(context: StageContext) -> WeightFile:
+    """Return the weights of the network that the detector is built on. Raises Bug where there are none."""
     wanted = _wanted(context.spec.options) or NETWORKS
     found, missing = find(wanted, context.spec.weights, context.spec.download_weights)
     for key in wanted:
@@ -151,7 +130,7 @@ def _note(title: str, options: Options) -> str:
     return " ".join(said)
 
 
-def _plan(context: StageContext, photos: engine.Photos, weight: WeightFile, budget: Budget) -> EnginePlan:
+def plan_of(context: StageContext, photos: engine.Photos, weight: WeightFile, budget: Budget) -> EnginePlan:
     """Plan by the time and this machine's speed. A run that was killed goes on by its first plan."""
     path = context.inputs.scratch / PLAN
     try:
@@ -165,33 +144,29 @@ def _plan(context: StageContext, photos: engine.Photos, weight: WeightFile, budg
 
 def _trained(
     photos: engine.Photos, plan: EnginePlan, context: StageContext, weight: WeightFile, budget: Budget
-) -> engine.TrainedDetector:
+) -> Searched:
     """Train; where the time ends before the first step, take more of it: a late model is better than none."""
+    alone = SearchRequest("none", trials=1)
     try:
-        return engine.train(photos, plan, _workplace(context, weight, budget), TuningPlan())
+        return search(photos, plan, _workplace(context, weight, budget), alone)
     except OutOfTime:
         log.warning("the time ended before the training began; it takes longer")
         more = Budget.of(OVERTIME_SECONDS + OVERTIME_SHARE * context.clock.allowed)
-        return engine.train(photos, plan, _workplace(context, weight, more))
+        return search(photos, plan, _workplace(context, weight, more), alone)
 
 
-def _budget(context: StageContext) -> Budget:
+def budget_of(context: StageContext) -> Budget:
+    """Return the time for training, until the moment at which testing, files and report must begin."""
     clock = context.clock
     finishing = min(FINISHING_MOST, FINISHING_SHARE * clock.allowed)
     return Budget(clock.end - clock.fixed_seconds - finishing)
 
 
 def _workplace(context: StageContext, weight: WeightFile, budget: Budget) -> engine.Workplace:
-    shares = {
-        engine.PREPARING: (0.0, 0.25),
-        engine.TRAINING: (0.25, 0.5),
-        engine.TUNING: (0.75, 0.2),
-        engine.JUDGING: (0.95, 0.05),
-    }
+    shares = {engine.PREPARING: (0.0, 0.3), engine.TRAINING: (0.3, 0.65), engine.JUDGING: (0.95, 0.05)}
     words = {
         engine.PREPARING: "Looking at the photos with a network that knows everyday pictures",
         engine.TRAINING: "Learning to find your objects",
-        engine.TUNING: "Tuning the upper part of the network",
         engine.JUDGING: "Counting on photos that were kept aside",
     }
 
@@ -201,24 +176,11 @@ def _workplace(context: StageContext, weight: WeightFile, budget: Budget) -> eng
         context.progress.tell(Stage.SELECT, start + length * progress.part, words[progress.phase] + epoch)
 
     return engine.Workplace(
-        context.inputs.scratch / "engine", network.pretrained(weight), budget, context.spec.options.seed, tell
+        context.inputs.scratch / ENGINE, network.pretrained(weight), budget, context.spec.options.seed, tell
     )
 
 
-def _write(folder: Path, trained: engine.TrainedDetector, classes: tuple[str, ...]) -> None:
-    files.save(with_one_output(trained.model), folder / DETECTOR)
-    DeliveredSettings(classes, trained.settings).write(folder / SETTINGS)
-
-
-def _genes(trained: engine.TrainedDetector, plan: EnginePlan, photos: engine.Photos) -> Mapping[str, float]:
-    """Return the paper's four genes as they were used, the overlap, and how many epochs were planned."""
-    shown = [photos.labels[row] for row in photos.train.tolist()]
-    frames = sum(len(plan.tiling.frames(one.width, one.height)) for one in shown)
-    return {
-        "epochs": len(trained.losses),
-        "planned_epochs": plan.recipe.epochs,
-        "steps_an_epoch": plan.recipe.steps(plan.views * frames),
-        "learning_rate": plan.recipe.rate,
-        "threshold": trained.point.threshold,
-        "overlap": trained.point.overlap,
-    }
+def write(folder: Path, trained: engine.TrainedDetector, classes: tuple[str, ...], model: str, settings: str) -> None:
+    """Write a detector and its settings into a job's folder, by these names."""
+    files.save(with_one_output(trained.model), folder / model)
+    DeliveredSettings(classes, trained.settings).write(folder / settings)

@@ -12,12 +12,6 @@ from vm_worker.tasks.detection.results import DetectionFigures
 
 COUNTS, PRECISION = "counts.png", "precision.png"
 PHOTOS_LISTED = 10
-GENES = (
-    ("epochs", "epochs"),
-    ("steps_an_epoch", "steps an epoch"),
-    ("learning_rate", "learning rate"),
-    ("threshold", "threshold"),
-)
 
 
 class DetectionSections:
@@ -89,7 +83,7 @@ def _sections(facts: Facts, figures: DetectionFigures) -> list[Json]:
             sentences.class_rows(figures),
         ),
         *_sizes(figures),
-        _section("How it was trained", _training(facts, figures)),
+        _training(facts, figures),
         _section("Your labels", [_labels(facts), *facts.dataset.warnings]),
     ]
 
@@ -101,16 +95,18 @@ def _sizes(figures: DetectionFigures) -> list[Json]:
     return [_section("By size", said, ["size", "labelled", "found", "share"], sentences.size_rows(figures.sizes))]
 
 
-def _training(facts: Facts, figures: DetectionFigures) -> list[str]:
-    genes = facts.tune.trials[0].parameters
-    numbers = ", ".join(f"{words} {wording.setting(genes[key])}" for key, words in GENES if key in genes)
+def _training(facts: Facts, figures: DetectionFigures) -> Json:
     sides = f"{figures.width} x {figures.height} pixels"
     tiles = f", of tiles of {figures.tile} pixels" if figures.tile else ""
-    return [
-        f"Trained with {numbers}. Threshold and overlap ({figures.overlap:g}) were searched on the validation photos: "
-        "the least error of the count among the points whose F1 is near the best.",
+    said = [
+        sentences.winner(figures, facts.tune),
+        *sentences.search(facts.tune),
+        f"Threshold and overlap ({figures.overlap:g}) were searched on the validation photos, without training: the "
+        "best F1, and of points that are as good the one with the least error of the count.",
         f"The network sees {sides}{tiles}. Boxes are cut from its answers outside the model file, by detection.json.",
     ]
+    columns = ["training", "epochs", "steps an epoch", "learning rate", "threshold", "count's RMSE", "F1", ""]
+    return _section("How it was trained", said, columns, sentences.trial_rows(facts.tune.trials))
 
 
 def _labels(facts: Facts) -> str:

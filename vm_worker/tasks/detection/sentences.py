@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from jobs import wording
+from vm_worker.results.trials import TrialRow, Tuned
 from vm_worker.tasks.detection.results import DetectionFigures, SizeBucket, Spread
 
 FEW = 20  # labelled boxes, below which a class's figures say little
@@ -157,6 +158,60 @@ def precision(figures: DetectionFigures) -> str:
         f"mAP50 {fifty:.3f}: how well boxes are found. mAP {every:.3f}: how tightly they fit, too (COCO's means over "
         f"classes; 1 is best).{over}"
     )
+
+
+def winner(figures: DetectionFigures, tune: Tuned) -> str:
+    """Return the sentence of Sobolevskii (2020): the four numbers of the winner, and what it finds."""
+    genes, scores = tune.trials[0].parameters, figures.scores
+    named = [
+        f"{genes.get('epochs')} epochs of {genes.get('steps_an_epoch')} steps",
+        f"learning rate {wording.setting(genes.get('learning_rate'))}",
+        f"threshold {wording.setting(genes.get('threshold'))}",
+    ]
+    tried = [one for one in tune.trials if one.validation_score is not None]
+    which = f"The best of {len(tried)} trainings" if len(tried) > 1 else "The training"
+    false = wording.plural(scores.false, "mark") if scores.false else "nothing"
+    return (
+        f"{which} ({', '.join(named)}) finds {scores.found} of {scores.labelled} {things(figures)} in the test "
+        f"photos, and {false} that has no label."
+    )
+
+
+def search(tune: Tuned) -> list[str]:
+    """Return how the search ended."""
+    if tune.search is None:
+        return []
+    if tune.search.algorithm == "none":
+        return [f"No other training was tried: {tune.search.outcome}."]
+    return [
+        "Trainings were compared by their counts on the validation photos (fitness 1 / RMSE, F1 where counts are "
+        f"equal). The {tune.search.algorithm} search ended: {tune.search.outcome} (of the count, as a share of that of "
+        "finding nothing)."
+    ]
+
+
+def trial_rows(trials: Sequence[TrialRow]) -> list[list[str]]:
+    """Return the rows of the table of trainings, in the order in which they were tried."""
+    rows = []
+    for one in sorted(trials, key=lambda one: one.number):
+        genes = [one.parameters.get(key) for key in ("epochs", "steps_an_epoch", "learning_rate", "threshold")]
+        f1 = one.parameters.get("f1")
+        rows.append(
+            [
+                f"{one.number}, {'by rule' if one.kind == 'rule' else one.kind}",
+                *("-" if gene is None else wording.setting(gene) for gene in genes),
+                "-" if one.validation_score is None else f"{one.validation_score:.2f}",
+                "-" if f1 is None else f"{f1:.3f}",
+                _taken(one),
+            ]
+        )
+    return rows
+
+
+def _taken(one: TrialRow) -> str:
+    taken = "taken" if one.state == "kept" else ""
+    upper = "the upper part of its network was tuned, too" if one.parameters.get("upper_part") else ""
+    return "; ".join(filter(None, [taken, upper, one.note]))
 
 
 def _share(part: int, whole: int) -> str:

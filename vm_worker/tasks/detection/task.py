@@ -24,7 +24,7 @@ TASK = Task(
     stages={
         Stage.INTAKE: f"{_STAGES}.learning:intake",
         Stage.SELECT: f"{_STAGES}.learning:select",
-        Stage.TUNE: f"{_STAGES}.learning:tune",
+        Stage.TUNE: f"{_STAGES}.tuning:tune",
         Stage.EVALUATE: f"{_STAGES}.testing:evaluate",
         Stage.EXPORT: f"{_STAGES}.exporting:export",
     },

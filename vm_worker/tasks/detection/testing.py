@@ -18,8 +18,8 @@ from vm_worker.tasks.detection import delivered, measuring
 from vm_worker.tasks.detection.delivered import DeliveredSettings
 from vm_worker.tasks.detection.engine.detect import candidates, merged
 from vm_worker.tasks.detection.engine.scores import Judged, score
-from vm_worker.tasks.detection.learning import DETECTOR, SETTINGS
 from vm_worker.tasks.detection.results import DetectionFigures
+from vm_worker.tasks.detection.tuning import delivered_files
 
 
 def evaluate(context: StageContext) -> Output:
@@ -28,9 +28,10 @@ def evaluate(context: StageContext) -> Output:
     from vm_worker.tasks.detection import drawing
 
     folder, dataset = context.folder, context.inputs.dataset()
-    shutil.copyfile(folder / DETECTOR, folder / files.H5)
-    shutil.copyfile(folder / SETTINGS, folder / delivered.SETTINGS)
-    known, model = DeliveredSettings.read(folder / SETTINGS), files.load(folder / files.H5)
+    trained, its_settings = delivered_files(context)
+    shutil.copyfile(folder / trained, folder / files.H5)
+    shutil.copyfile(folder / its_settings, folder / delivered.SETTINGS)
+    known, model = DeliveredSettings.read(folder / delivered.SETTINGS), files.load(folder / files.H5)
     rows, settings = dataset.rows(Part.TEST), known.settings
     predict = delivered.by_keras(model)
     judged = []

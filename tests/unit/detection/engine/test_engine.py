@@ -85,7 +85,7 @@ def test_a_detector_is_trained_and_a_killed_run_goes_on(tmp_path: Path) -> None:
 
 def test_a_killed_filling_goes_on_and_a_slow_one_is_cut_short(tmp_path: Path) -> None:
     frames = np.random.default_rng(0).integers(0, 255, (16, 32, 32, 3)).astype(np.uint8)
-    pictures = Pictures(frames, [[View()] * 16] * 4, Sides(32, 32))
+    pictures = Pictures(lambda: frames, [[View()] * 16] * 4, Sides(32, 32))
     done: list[int] = []
 
     def run(pixels: Pixels) -> Floats:
@@ -98,15 +98,15 @@ def test_a_killed_filling_goes_on_and_a_slow_one_is_cut_short(tmp_path: Path) ->
 
     filling = Filling(tmp_path, "digest", Budget.of(600), killed)
     with pytest.raises(KeyboardInterrupt):
-        fill(run, pictures, ((1, 2, 1),), filling)
-    cache = fill(run, pictures, ((1, 2, 1),), replace(filling, tell=lambda part: None))
+        fill(lambda: run, pictures, ((1, 2, 1),), filling)
+    cache = fill(lambda: run, pictures, ((1, 2, 1),), replace(filling, tell=lambda part: None))
     assert sum(done) == len(pictures) == cache.rows  # nothing twice
     (maps,) = cache.batch(np.array([17, 2]))
     assert maps[:, 0, :, 0].tolist() == [frames[1, 0, :2, 0].tolist(), frames[2, 0, :2, 0].tolist()]
     other = replace(filling, digest="of another job", tell=lambda part: None, soft=Budget.of(0))
-    assert fill(run, pictures, ((1, 2, 1),), other).rows == LEAST
+    assert fill(lambda: run, pictures, ((1, 2, 1),), other).rows == LEAST
     with pytest.raises(OutOfTime):
-        fill(run, pictures, ((1, 2, 1),), replace(other, digest="a third", budget=Budget.of(0)))
+        fill(lambda: run, pictures, ((1, 2, 1),), replace(other, digest="a third", budget=Budget.of(0)))
 
 
 def test_too_little_time_is_told(tmp_path: Path) -> None:

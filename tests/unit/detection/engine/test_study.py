@@ -57,8 +57,8 @@ def _study(seconds: float) -> DetectionStudy:
     return DetectionStudy(cast(Session, _Session(work, planned("tiny", PHOTOS), photos, _Data())))
 
 
-def _result(rmse: float, f1: float = 0.9, seconds: float = 10.0) -> JsonObject:
-    return TrialOutcome(OperatingPoint(0.4, 0.5, rmse, f1), seconds).to_json()
+def _result(rmse: float, f1: float = 0.9, seconds: float = 10.0, epochs: int = 10) -> JsonObject:
+    return TrialOutcome(OperatingPoint(0.4, 0.5, rmse, f1), seconds, epochs).to_json()
 
 
 def test_errors_are_measured_against_finding_nothing() -> None:
@@ -82,7 +82,17 @@ def test_a_trial_gets_the_epochs_that_fit_the_time() -> None:
     found = study.fits(Recipe(4, 1.0, 1e-3), ())
     assert found is not None and found.epochs == 4
     assert study.fits(Recipe(60, 1.0, 1e-3), ()) is None  # fewer epochs than are ever suggested
+    study.keep(20)  # for what follows the search
+    left = study.fits(Recipe(4, 1.0, 1e-3), ())
+    assert left is None or left.epochs < 4
     assert study.smaller(long) is None
+
+
+def test_a_trial_that_was_cut_short_says_so() -> None:
+    study = _study(100)
+    study.record("rule", Recipe(10, 1.0, 1e-3), _result(1.0, epochs=7))
+    (row,) = study.rows
+    assert (row.epochs, row.note) == (7, "7 of 10 epochs fitted into the time")
 
 
 def test_a_trial_that_did_not_end_is_a_row_without_a_point() -> None:

@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -70,16 +71,21 @@ def split(numbers: Floats, shapes: Shapes) -> list[Floats]:
 class Pictures:
     """The views to compute, in the order of the rows."""
 
-    frames: NDArray[np.uint8]  # (n, h, w, 3), usually a memory map
+    read: Callable[[], NDArray[np.uint8]]  # the frames, (n, h, w, 3), usually a memory map; read when they are needed
     views: Sequence[Sequence[View]]  # [view][frame]
     sides: Sides  # of the views
 
+    @cached_property
+    def frames(self) -> NDArray[np.uint8]:
+        """The frames' pixels, (n, h, w, 3)."""
+        return self.read()
+
     def __len__(self) -> int:
-        return len(self.views) * len(self.frames)
+        return sum(map(len, self.views))
 
     def batch(self, start: int) -> Pixels:
         """Return the views from row `start` on, at most BATCH: (m, height, width, 3) uint8."""
-        rows = [divmod(row, len(self.frames)) for row in range(start, min(start + BATCH, len(self)))]
+        rows = [divmod(row, len(self.views[0])) for row in range(start, min(start + BATCH, len(self)))]
         pixels = np.stack([seen(self.frames[frame], self.views[view][frame], self.sides) for view, frame in rows])
         give_back(self.frames)
         return pixels
@@ -96,8 +102,8 @@ class Filling:
     soft: Budget | None = None  # the end of this one leaves the other rows out, if LEAST are done; None: all are needed
 
 
-def fill(run: Run, pictures: Pictures, shapes: Shapes, filling: Filling) -> MapCache:
-    """Compute the maps that the folder does not hold yet.
+def fill(runner: Callable[[], Run], pictures: Pictures, shapes: Shapes, filling: Filling) -> MapCache:
+    """Compute the maps that the folder does not hold yet. Neither network nor pictures are loaded where it holds all.
 
     Raises OutOfTime where the budget ends before all that is needed is done, and OSError for a full disk.
     """
@@ -105,11 +111,13 @@ def fill(run: Run, pictures: Pictures, shapes: Shapes, filling: Filling) -> MapC
     numbers = sum(int(np.prod(shape)) for shape in shapes)
     values, done = _begun(filling, (len(pictures), numbers))
     starts = range(done, len(pictures), BATCH)
+    run = runner() if starts else None
     for start, pixels in zip(starts, _ahead(pictures, starts), strict=True):
         if filling.soft and filling.soft.over() and start >= LEAST:
             return MapCache(values, shapes, start)
         if filling.budget.over():
             raise OutOfTime
+        assert run is not None  # noqa: S101  (as there are rows to compute)
         maps = run(pixels)
         values[start : start + len(maps)] = np.clip(maps, -HALF_MAX, HALF_MAX)
         give_back(values)

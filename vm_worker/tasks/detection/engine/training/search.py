@@ -12,6 +12,7 @@ from vm_worker.tasks.detection.engine.plan import EnginePlan
 from vm_worker.tasks.detection.engine.training.course import Recipe
 from vm_worker.tasks.detection.engine.training.session import Photos, Session, Workplace
 from vm_worker.tasks.detection.engine.training.study import DetectionStudy, SessionExecutor, TrialFacts, of_best
+from vm_worker.tasks.detection.engine.training.tuning import TuningPlan, tuned
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,7 @@ class SearchRequest:
     algorithm: str = "genetic"  # a key of SEARCHES
     trials: int | None = None  # at most, the plan's own recipe included; None: as many as fit the time
     committed: Committed = field(default_factory=Committed)  # what earlier attempts have found
+    tuning: TuningPlan | None = None  # how the best trial's network is trained on, where that fits the time
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +31,8 @@ class Searched:
 
     detector: TrainedDetector
     recipe: Recipe  # of the best trial
+    key: str  # of the best trial
+    tuned: bool  # the upper part of its network was trained, too
     trials: tuple[TrialFacts, ...]
     outcome: str  # how the search ended, as a sentence: "not solvable within these settings" is one
 
@@ -45,6 +49,26 @@ def search(photos: Photos, plan: EnginePlan, work: Workplace, request: SearchReq
     searcher = SEARCHES[request.algorithm].make(study.space, work.seed, first)
     loop = SearchLoop(searcher, study.decode, trials, EndPolicy(most=request.trials))
     loop.know(plan.recipe, trials.run("rule", plan.recipe, plan.recipe))
+    seconds = _tuning_seconds(study, request.tuning)
+    study.keep(seconds)
     outcome = loop.run()
     recipe, trained = of_best(study)
-    return Searched(finished(session, trained), recipe, tuple(study.rows), outcome)
+    better = (
+        tuned(session, trained, request.tuning) if request.tuning and 0 < seconds < work.budget.remaining() else None
+    )
+    return Searched(
+        detector=finished(session, better or trained),
+        recipe=recipe,
+        key=study.key(recipe),
+        tuned=better is not None,
+        trials=tuple(study.rows),
+        outcome=outcome,
+    )
+
+
+def _tuning_seconds(study: DetectionStudy, plan: TuningPlan | None) -> float:
+    """Return the time that tuning the upper part takes; 0 where it does not fit."""
+    if plan is None or study.pace is None:
+        return 0.0
+    seconds = plan.seconds(study.session, study.pace)
+    return seconds if seconds < study.session.work.budget.remaining() else 0.0

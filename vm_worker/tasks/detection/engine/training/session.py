@@ -9,6 +9,7 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import keras
@@ -119,8 +120,9 @@ class Session:
         self._judged = FrameList.of(photos, photos.validation, plan)
         self.training_maps, self.data = self._training_data()
         self._training = HeadTraining(self.parts.head, self.data)
-        plain = self._judged.pictures(photos, plan.sides, work.folder / "judged.npy")
-        self.validation = self._maps(Pictures(plain, [[views.View()] * len(plain)], plan.sides), "validation")
+        plain = partial(self._judged.pictures, photos, plan.sides, work.folder / "judged.npy")
+        unchanged = [[views.View()] * len(self._judged.frames)]
+        self.validation = self._maps(Pictures(plain, unchanged, plan.sides), "validation")
 
     def trial(self, course: Course) -> Trained:
         """Train the head anew, and judge it on the validation photos."""
@@ -165,8 +167,8 @@ class Session:
         listed = FrameList.of(photos, random.permutation(photos.train), plan)
         cell = STRIDES[-1]
         sides = Sides(*(int(np.ceil(side * STORED / cell)) * cell for side in (plan.height, plan.width)))
-        pictures = listed.pictures(photos, sides, self.work.folder / "frames.npy")
-        drawn = views.drawn(len(pictures), plan.views, plan.upright, random)
+        pictures = partial(listed.pictures, photos, sides, self.work.folder / "frames.npy")
+        drawn = views.drawn(len(listed.frames), plan.views, plan.upright, random)
         maps = self._maps(Pictures(pictures, drawn, plan.sides), "training")
         # At the inner border of a tile cut objects are objects, whatever is labelled at a photo's edge.
         cut_ones = plan.cut_ones or bool(plan.tiling.side)
@@ -185,10 +187,15 @@ class Session:
     def _maps(self, pictures: Pictures, name: str) -> MapCache:
         backbone, work = self.parts.backbone, self.work
         shapes = tuple(tuple(int(side) for side in one.shape[1:]) for one in backbone.outputs)
-        if self._run is None:
-            self._run = frozen.runner(backbone, pictures.batch(0)[:SAMPLE], len(pictures), work.folder)
         filling = Filling(work.folder / name, self.digest(name), work.budget, lambda part: None)
         if name == "training":
             soft = work.budget.share(SOFT)
             filling = replace(filling, tell=lambda part: work.tell(Progress(PREPARING, part)), soft=soft)
-        return map_cache.fill(self._run, pictures, shapes, filling)
+        return map_cache.fill(lambda: self._runner(pictures), pictures, shapes, filling)
+
+    def _runner(self, pictures: Pictures) -> map_cache.Run:
+        """Return the network below the pyramid, which is prepared once."""
+        if self._run is None:
+            sample = pictures.batch(0)[:SAMPLE]
+            self._run = frozen.runner(self.parts.backbone, sample, len(pictures), self.work.folder)
+        return self._run

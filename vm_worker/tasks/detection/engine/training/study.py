@@ -33,6 +33,7 @@ EPOCHS = (0.4, 0.7, 1.0, 1.4)  # times the epochs of the plan
 SHARES = (0.5, 0.75, 1.0)  # of the views in an epoch
 RATES = (5e-4, 5e-3)
 TIE = 1e-6  # how much a trial's F1 adds to its error: it decides between equal counts
+LATE = "the time ended first"
 SLACK = 1.1  # times the time that a trial is expected to take, for the time left
 
 
@@ -42,7 +43,8 @@ class TrialFacts(AsJson):
 
     number: int  # from 1
     kind: str  # rule, or the search that suggested it
-    epochs: int
+    recipe: Recipe
+    epochs: int  # that were trained
     steps: int  # of an epoch
     rate: float
     point: OperatingPoint | None  # threshold, overlap, RMSE and F1; None: it was not tried
@@ -64,6 +66,7 @@ class TrialOutcome(AsJson):
 
     point: OperatingPoint
     seconds: float
+    epochs: int  # that were trained
 
 
 class DetectionStudy:
@@ -76,7 +79,8 @@ class DetectionStudy:
         counts = [len(session.photos.labels[row].boxes) for row in session.photos.validation.tolist()]
         # The mean square of the labelled counts: the error of a detector that finds nothing is 1.
         self._nothing = max(float(np.square(counts).mean()), 1.0)
-        self._pace: float | None = None  # seconds a step, as the last trial took
+        self.pace: float | None = None  # seconds a step, as the last trial took
+        self._kept = 0.0
 
     @property
     def space(self) -> Space:
@@ -107,12 +111,16 @@ class DetectionStudy:
 
     def fits(self, design: Recipe, begun: Container[str]) -> Recipe | None:
         """Return the recipe, or the same with fewer epochs, that fits the time left; None where none does."""
-        if self._pace is None or self.key(design) in begun:
+        if self.pace is None or self.key(design) in begun:
             return design
-        epoch = self._pace * design.steps(self.session.data.rows)
-        possible = int(self.session.work.budget.remaining() / (SLACK * epoch))
+        epoch = self.pace * design.steps(self.session.data.rows)
+        possible = int((self.session.work.budget.remaining() - self._kept) / (SLACK * epoch))
         least = min(design.epochs, self._epochs()[0])
         return replace(design, epochs=min(design.epochs, possible)) if possible >= least else None
+
+    def keep(self, seconds: float) -> None:
+        """Leave so much of the time for what follows the search."""
+        self._kept = seconds
 
     def smaller(self, design: Recipe) -> Recipe | None:
         """Return None: a head's batches are small already."""
@@ -131,14 +139,16 @@ class DetectionStudy:
     def record(self, kind: str, design: Recipe, result: JsonObject) -> Outcome:
         """Enter the trial's row, and return how wrong its counts are, against those of finding nothing."""
         steps = design.steps(self.session.data.rows)
-        row = TrialFacts(len(self.rows) + 1, kind, design.epochs, steps, design.rate, None)
+        row = TrialFacts(len(self.rows) + 1, kind, design, design.epochs, steps, design.rate, None)
         if "point" not in result:
-            self.rows.append(replace(row, note=str(result.get("note", "the time ended first"))))
+            self.rows.append(replace(row, note=str(result.get("note", LATE))))
             return Outcome(None)
         outcome = TrialOutcome.from_json(result)
         point = outcome.point
-        self.rows.append(replace(row, point=point, seconds=outcome.seconds))
-        self._pace = outcome.seconds / max(1, design.epochs * steps)
+        short = f"{outcome.epochs} of {design.epochs} epochs fitted into the time"
+        note = short if outcome.epochs < design.epochs else ""
+        self.rows.append(replace(row, epochs=outcome.epochs, point=point, seconds=outcome.seconds, note=note))
+        self.pace = outcome.seconds / max(1, outcome.epochs * steps)
         if self.best is None or self._error(point) < self._error(self.best[2]):
             self.best = (self.key(design), design, point)
         return Outcome(self._error(point))
@@ -164,10 +174,10 @@ class SessionExecutor:
     def _run(self, task: TrialTask) -> Result:
         started = time.monotonic()
         if self._session.work.budget.over():
-            return {"note": "the time ended first"}
+            return {"note": LATE}
         trained = trained_again(self._session, task.key, task.recipe)
         save(self._session.work.folder / f"{task.key}.npz", trained)
-        return TrialOutcome(trained.point, time.monotonic() - started).to_json()
+        return TrialOutcome(trained.point, time.monotonic() - started, len(trained.losses)).to_json()
 
     def close(self) -> None:
         """Do nothing, as no process was started."""

@@ -56,7 +56,8 @@ def tuned(session: Session, trained: Trained, plan: TuningPlan) -> Trained | Non
         work.tell(Progress(TUNING, epoch.number / epoch.of, epoch))
 
     recipe = Recipe(plan.epochs, 1.0, plan.rate)
-    course = Course(recipe, work.budget, tell, work.folder / "tuned.npz", f"{session.digest('head')} {plan}")
+    digest = f"{session.digest('head')} {plan} {trained.losses}"
+    course = Course(recipe, work.budget, tell, work.folder / "tuned.npz", digest)
     losses = HeadTraining(model, data).run(course)
     raw = session.candidates(model, FinestMaps(session.validation))
     if _precision(session, raw) > _precision(session, trained.raw):
