@@ -123,7 +123,7 @@ def status(answer: StatusAnswer, report: ShownReport | None, origin: str) -> fla
         "refresh": None if ended else REFRESH_SECONDS,
         "chart": None if ended else chart(answer.curve),
         "script": assets.path("status.js"),
-        "trial_script": assets.path("try.js") if report and report.tried else None,
+        "report_scripts": _report_scripts(report),
     }
     return live_page("status", values, origin)
 
@@ -180,6 +180,11 @@ def _options(settings: Settings, offered: Sequence[str]) -> dict[str, str]:
 
 def _choices(names: Sequence[str]) -> str:
     return ", ".join(names)
+
+
+def _report_scripts(report: ShownReport | None) -> list[str]:
+    """Return the addresses of the scripts that parts of the report ask for."""
+    return [] if report is None else [assets.path(name) for name in report.scripts]
 
 
 def _stages(answer: StatusAnswer) -> list[dict[str, str]]:

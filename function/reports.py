@@ -33,7 +33,7 @@ class ShownReport:
 
     body: Markup  # HTML with pictures and downloads of this site
     good_enough: bool  # false: the test cannot tell the model from guessing
-    tried: bool  # whether the page has the part that tries the model
+    scripts: tuple[str, ...]  # assets that its parts need
 
 
 def read(job: Job, models: Store, addresses: JobAddresses) -> ShownReport | None:
@@ -60,7 +60,7 @@ def _shown(job: Job, report: dict[str, object], addresses: JobAddresses) -> Show
     return ShownReport(
         Markup(body),  # noqa: S704 - the templates have escaped it
         good_enough=report.get("good_enough") is not False,
-        tried=trial is not None and not trial["obstacle"],
+        scripts=("doubts.js", "try.js") if trial and not trial["obstacle"] else ("doubts.js",) if trial else (),
     )
 
 

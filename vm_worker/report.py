@@ -124,7 +124,9 @@ def write(facts: Facts, built: Mapping[str, Any], folder: Path) -> list[str]:
     if pareto.draw(folder / PARETO, _pareto(facts)):
         drawn.append(PARETO)
     (folder / CARD).write_text(card(built), encoding="utf-8")
-    tables.write_results(folder / "results.csv", _candidates(facts), facts.tune.trials)
+    # A task without classes has no such list.
+    wrong = built.get("test", {}).get("mistakes", ())
+    tables.write_results(folder / "results.csv", _candidates(facts), facts.tune.trials, wrong)
     # A file name may hold lone surrogates, which UTF-8 cannot encode; a JSON escape keeps them.
     text = json.dumps(built, ensure_ascii=False, indent=1, allow_nan=False)
     (folder / "report.json").write_bytes(text.encode("utf-8", "backslashreplace"))

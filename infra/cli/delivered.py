@@ -54,3 +54,22 @@ def latency(
     from infra.cli.latency import run
 
     raise typer.Exit(run(models or [], as_json))
+
+
+@delivered.command()
+def relabel(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="The folder of photos that was sent.")],
+    marks: Annotated[Path, typer.Argument(metavar="RELABEL.CSV", help="From the page of the report; or an undo file.")],
+    apply: Annotated[bool, typer.Option("--apply", help="Do it. Without this it only says what it would do.")] = False,
+) -> None:
+    """Move photos to other class folders, or away, as they were marked on the page of a report.
+
+    Photos marked "remove" go to the hidden folder .modelmail-removed in FOLDER, which no upload holds. Nothing is
+    written over, no link is followed, and nothing outside FOLDER is touched. What was done can be taken back by the
+    undo file that it names. Exit status: 0 when all was followed, 1 when some was not, 2 when the command was wrong.
+
+    Example: `modelmail relabel photos relabel.csv --apply`
+    """
+    from infra.cli.relabel import Wish, run
+
+    raise typer.Exit(run(Wish(folder, marks, apply)))

@@ -9,9 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from vm_worker.evaluation import doubts as sheet
 from vm_worker.evaluation import gallery
 from vm_worker.evaluation.gallery import Judged
-from vm_worker.results.evaluated import ConfusedPair, PhotoAnswer, PictureRow
+from vm_worker.learn.labels import LabelledPhotos
+from vm_worker.results.candidates import SuspectRow
+from vm_worker.results.evaluated import ConfusedPair, Doubts, PhotoAnswer, PictureRow
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +42,15 @@ def draw(
         if rows:
             drawn[name] = tuple(rows)
     return drawn
+
+
+def doubts(folder: Path, judged: Judged, dataset: LabelledPhotos, suspects: Sequence[SuspectRow]) -> Doubts | None:
+    """Draw the sheet of doubtful photos; return what it shows, or None where there is nothing or drawing fails."""
+    try:
+        return sheet.draw(folder / sheet.SHEET, judged, dataset, sheet.chosen(judged, dataset, suspects))
+    except Exception:
+        log.exception("%s could not be drawn", sheet.SHEET)
+        return None
 
 
 def _looked(path: Path, judged: Judged, model: Any) -> list[PhotoAnswer]:

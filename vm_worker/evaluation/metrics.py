@@ -12,7 +12,7 @@ from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 from vm_worker.learn import statistics
 from vm_worker.results.evaluated import ClassFigures, ConfusedPair, HeldOutFigures, PhotoAnswer
 
-MISTAKES_SHOWN = 50  # the most probable ones, which a person should look at first
+MISTAKES_LISTED = 2000  # the most probable ones, which a person should look at first
 PAIRS_SHOWN = 20
 
 
@@ -92,7 +92,7 @@ def _mistakes(
 ) -> list[PhotoAnswer]:
     said = shares.argmax(axis=1)
     wrong = np.flatnonzero(said != truth)
-    surest = wrong[np.argsort(-shares[wrong, said[wrong]], kind="stable")][:MISTAKES_SHOWN]
+    surest = wrong[np.argsort(-shares[wrong, said[wrong]], kind="stable")][:MISTAKES_LISTED]
     return [
         PhotoAnswer(
             truth=classes[truth[row]],

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from jobs import wording
+from jobs.json_values import JsonObject
 from vm_worker.results.candidates import CandidateRow
 from vm_worker.results.trials import TrialRow
 
@@ -34,13 +35,16 @@ class CandidateCost:
         return {**self.row.to_json(), "bytes": self.bytes, "milliseconds": self.milliseconds}
 
 
-def write_results(path: Path, candidates: Sequence[CandidateCost], trials: Sequence[TrialRow]) -> None:
-    """Write a row for each candidate and each trial; the first column tells which of them it is.
+def write_results(
+    path: Path, candidates: Sequence[CandidateCost], trials: Sequence[TrialRow], mistakes: Sequence[JsonObject] = ()
+) -> None:
+    """Write a row for each candidate, trial and wrong answer; the first column tells which of them it is.
 
     A trial's parameters become columns of their own, an interval two columns. The file starts with a byte order mark,
     without which Excel does not read it as UTF-8.
     """
-    rows = [_candidate(row) for row in candidates] + [_trial(row) for row in trials]
+    wrong = [{"what": "mistake", **row} for row in mistakes]
+    rows = [_candidate(row) for row in candidates] + [_trial(row) for row in trials] + wrong
     table = pd.DataFrame(rows, dtype=object).map(harmless)
     table.columns = pd.Index([harmless(column) for column in table.columns], dtype=object)
     table.to_csv(path, index=False, encoding="utf-8-sig")

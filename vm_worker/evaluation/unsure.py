@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from vm_worker.learn import statistics
 from vm_worker.learn.judge import calibration
-from vm_worker.results.evaluated import UnsureFigures, UnsureRow
+from vm_worker.results.evaluated import Sureness, UnsureFigures, UnsureRow
 
 WANTED = 0.5  # largest error among the answered photos, as a share of the error when all are answered
 ANSWERED_LEAST = 0.5  # least share of photos that are answered; a model that answers fewer is of no use
@@ -76,6 +76,23 @@ def measured(least: float | None, photos: int, probabilities: Shares, labels: La
         wrong=at.wrong,
         open=at.open,
         rows=tuple(_row(one, sure, right) for one in grid),
+    )
+
+
+def by_class(probabilities: Shares, labels: Labels) -> tuple[Sureness, ...]:
+    """Count the test photos of each class by the probability of their answers, the right and the wrong ones.
+
+    `probabilities` (m, k), `labels` (m,) in 0..k-1.
+    """
+    sure, right = _judged(probabilities, labels)
+    hundredths = np.floor(sure * 100 + 1e-9).astype(np.int64)  # a threshold in hundredths answers from there on
+
+    def counts(wanted: NDArray[np.bool_]) -> tuple[int, ...]:
+        return tuple(np.bincount(hundredths[wanted], minlength=101).tolist())
+
+    return tuple(
+        Sureness(counts((labels == one) & right), counts((labels == one) & ~right))
+        for one in range(probabilities.shape[1])
     )
 
 

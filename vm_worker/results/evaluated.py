@@ -109,6 +109,34 @@ class UnsureFigures(AsJson):
 
 
 @dataclass(frozen=True)
+class DoubtRow(AsJson):
+    """A photo that a person should look at, with its place on the sheet of small pictures."""
+
+    name: str  # path of the photo in the upload
+    says: str  # the class that the model names
+    probability: float  # the model's probability of that class
+    kinds: tuple[str, ...]  # why it is shown: some of `doubts.KINDS`
+    label: str = named("class")  # its folder
+
+
+@dataclass(frozen=True)
+class Doubts(AsJson):
+    """The photos on the sheet, in rows from the upper left."""
+
+    side: int  # pixels of a small picture, which is square
+    columns: int
+    rows: tuple[DoubtRow, ...]
+
+
+@dataclass(frozen=True)
+class Sureness(AsJson):
+    """The numbers of test photos of one class by the model's probability of its answer, in hundredths from 0."""
+
+    right: tuple[int, ...]  # 101 counts
+    wrong: tuple[int, ...]  # 101 counts
+
+
+@dataclass(frozen=True)
 class LayerRow(AsJson):
     """A layer of the model."""
 
@@ -140,3 +168,5 @@ class Evaluated(AsJson):
     unsure: UnsureFigures | None = None
     # File name of a picture -> the photos or pairs that it shows.
     pictures: Mapping[str, tuple[PictureRow, ...]] = field(default_factory=dict)
+    doubts: Doubts | None = None  # None: the sheet could not be drawn, or there is nothing to doubt
+    sureness: tuple[Sureness, ...] = ()  # one for each class

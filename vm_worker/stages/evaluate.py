@@ -18,7 +18,7 @@ def evaluate(context: StageContext) -> Output:
     context.progress.tell(Stage.EVALUATE, 0.0, MESSAGES[Stage.EVALUATE])
     import numpy as np
 
-    from vm_worker.evaluation import insight, unsure
+    from vm_worker.evaluation import doubts, insight, unsure
     from vm_worker.evaluation.gallery import Judged
     from vm_worker.evaluation.metrics import evaluate as measure
     from vm_worker.learn.heads.linear import Head
@@ -45,5 +45,8 @@ def evaluate(context: StageContext) -> Output:
         calibration=calibration.before_and_after(probabilities, labels, temperature, photos),
         unsure=unsure.measured(*unsure.learnt(unseen, temperature), probabilities, labels),
         pictures=insight.draw(folder, judged, model, test.pairs),
+        doubts=insight.doubts(folder, judged, dataset, context.results.selected.suspects),
+        sureness=unsure.by_class(probabilities, labels),
     )
-    return Output(result, (public(files.H5), *map(public, result.pictures), private(PROBABILITIES)))
+    drawn = [*result.pictures, *([doubts.SHEET] if result.doubts else [])]
+    return Output(result, (public(files.H5), *map(public, drawn), private(PROBABILITIES)))

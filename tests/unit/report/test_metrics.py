@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from vm_worker.evaluation.metrics import MISTAKES_SHOWN, confused_pairs, evaluate
+from vm_worker.evaluation.metrics import MISTAKES_LISTED, confused_pairs, evaluate
 from vm_worker.learn.statistics import wilson
 from vm_worker.results.evaluated import ClassFigures, HeldOutFigures, PhotoAnswer
 
@@ -78,8 +78,8 @@ def test_mistakes_are_named_surest_first() -> None:
 
 
 def test_mistakes_are_cut_and_nameless_without_names() -> None:
-    wrong = evaluate(sure([0] * 80), np.array([1] * 80), CLASSES).mistakes
-    assert len(wrong) == MISTAKES_SHOWN
+    wrong = evaluate(sure([0] * 2080), np.array([1] * 2080), CLASSES).mistakes
+    assert len(wrong) == MISTAKES_LISTED
     assert "name" not in wrong[0].to_json()
 
 

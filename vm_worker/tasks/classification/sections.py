@@ -9,6 +9,7 @@ from vm_worker.learn import imbalance
 from vm_worker.report_facts import Facts
 from vm_worker.results.evaluated import Evaluated
 
+SHEET = "doubts.jpg"  # of vm_worker.evaluation.doubts, which is loaded only where it is drawn
 CONFUSION, RELIABILITY, LEARNING = "confusion.png", "reliability.png", "learning.png"
 
 
@@ -53,7 +54,8 @@ class ClassSections:
 
         evaluated = _evaluated(facts)
         evaluate = evaluated.to_json()
-        shown = {key: evaluate[key] for key in ("test", "calibration", "unsure", "pictures")}
+        keys = ("test", "calibration", "unsure", "pictures", "doubts", "sureness")
+        shown = {key: evaluate[key] for key in keys if key in evaluate}
         shown["good_enough"] = not chance.guesses(evaluated.test, _balanced(facts))
         return {**shown, "matrix_classes": matrix.MATRIX_CLASSES, "shares_classes": matrix.SHARES_CLASSES}
 
@@ -69,7 +71,8 @@ class ClassSections:
 
     def shown(self, facts: Facts) -> tuple[str, ...]:
         """Return the pictures of wrong answers, of confused classes and of where the network looked."""
-        return tuple(_evaluated(facts).pictures)
+        evaluated = _evaluated(facts)
+        return (*evaluated.pictures, *([SHEET] if evaluated.doubts else []))
 
 
 def _balanced(facts: Facts) -> bool:

@@ -1,0 +1,83 @@
+"""Photos to look at are filtered and marked on the page, and the saved marks are what `modelmail relabel` follows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from playwright.sync_api import Page, expect
+from skimage.io import imsave
+
+from infra.cli.relabel import Wish, run
+from infra.local.stack import Stack
+from jobs.installation import open_queue
+from jobs.queue import Queue
+from tests.browser.conftest import PHONE
+from tests.browser.test_report_page import finish
+from tests.unit.report import samples
+from vm_worker.results.evaluated import DoubtRow, Doubts, Evaluated
+
+CLASSES = ("cats", "dogs", '"><b>&')
+ROWS = (
+    DoubtRow(name="cats/1.jpg", says="dogs", probability=0.97, kinds=("doubtful", "mistake"), label="cats"),
+    DoubtRow(name='=cmd("x").jpg', says="cats", probability=0.4, kinds=("unsure",), label="dogs"),
+    DoubtRow(name="dogs/2, old.jpg", says='"><b>&', probability=0.9, kinds=("mistake", "sure"), label="dogs"),
+)
+
+
+@pytest.fixture(scope="module")
+def queue(stack: Stack) -> Iterator[Queue]:
+    """The stack's records and buckets."""
+    yield open_queue(stack.settings)
+
+
+@pytest.fixture(scope="module")
+def job(stack: Stack, queue: Queue, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A finished job with three doubtful photos."""
+    folder = tmp_path_factory.mktemp("doubtful")
+    imsave(folder / "doubts.jpg", np.zeros((16, 32, 3), np.uint8), check_contrast=False)
+    facts = samples.facts(CLASSES)
+    assert isinstance(facts.evaluate, Evaluated)
+    doubts = Doubts(side=16, columns=2, rows=ROWS)
+    return finish(stack, queue, folder, CLASSES, replace(facts, evaluate=replace(facts.evaluate, doubts=doubts)))
+
+
+def test_filters_show_the_photos_of_a_reason(page: Page, job: str) -> None:
+    page.goto(f"/jobs/{job}")
+    photos = page.locator("#doubts li:visible")
+    expect(photos).to_have_count(3)
+    page.get_by_role("button", name="least sure (1)").click()
+    expect(photos).to_have_count(1)
+    expect(page.locator("#doubts [role=status]")).to_have_text("1 photo shown.")
+    page.get_by_role("button", name="all mistakes (2)").click()
+    expect(photos).to_have_count(2)
+    expect(page.get_by_role("button", name="all mistakes (2)")).to_have_attribute("aria-pressed", "true")
+    page.set_viewport_size(PHONE)
+    assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
+
+
+def test_saved_marks_are_followed(page: Page, job: str, tmp_path: Path) -> None:
+    pets = tmp_path / "pets"
+    for row in ROWS:
+        (pets / row.name).parent.mkdir(parents=True, exist_ok=True)
+        (pets / row.name).write_text(row.name)
+    page.goto(f"/jobs/{job}")
+    save = page.get_by_role("button", name="Save relabel.csv")
+    expect(save).to_be_disabled()
+    fields = page.locator("#doubts select")
+    fields.nth(0).select_option("move dogs")
+    fields.nth(1).select_option("remove")
+    fields.nth(2).select_option("keep")
+    expect(page.locator("[data-part=marked]")).to_have_text("3 marked.")
+    with page.expect_download() as download:
+        save.click()
+    assert download.value.suggested_filename == "relabel.csv"
+    marks = tmp_path / "relabel.csv"
+    download.value.save_as(marks)
+    assert '"\'=cmd(""x"").jpg"' in marks.read_text(encoding="utf-8")
+    assert run(Wish(pets, marks, apply=True)) == 0
+    assert (pets / "dogs/1.jpg").is_file() and (pets / '.modelmail-removed/=cmd("x").jpg').is_file()
+    assert (pets / "dogs/2, old.jpg").is_file()
