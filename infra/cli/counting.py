@@ -13,12 +13,13 @@ from pathlib import Path
 from infra.cli.screen import Screen
 from jobs import wording
 from jobs.errors import ModelmailError
-from jobs.json_values import Json, JsonObject
+from jobs.json_values import JsonObject
 from vm_worker.evaluation.tables import harmless
 from vm_worker.exports import files
 from vm_worker.intake.images import read_upright
-from vm_worker.tasks.detection import delivered
+from vm_worker.tasks.detection import coco_finds, delivered
 from vm_worker.tasks.detection.boxes import Detections, no_detections
+from vm_worker.tasks.detection.coco_finds import PhotoFinds
 from vm_worker.tasks.detection.delivered import DeliveredSettings
 from vm_worker.tasks.detection.engine.detect import Predict, detect
 
@@ -96,29 +97,9 @@ def as_json(row: CountedPhoto, classes: Sequence[str]) -> JsonObject:
 def coco(rows: Sequence[CountedPhoto], classes: Sequence[str]) -> JsonObject:
     """Return the finds in COCO's format, for an annotation tool that shows them as a first draft."""
     readable = [row for row in rows if row.error is None]
-    images: list[Json] = [
-        {"id": number, "file_name": Path(row.image).name, "width": row.width, "height": row.height}
-        for number, row in enumerate(readable, 1)
-    ]
-    annotations: list[Json] = []
-    for number, row in enumerate(readable, 1):
-        for box, score, kind in zip(
-            row.found.xyxy.tolist(), row.found.scores.tolist(), row.found.classes.tolist(), strict=True
-        ):
-            left, top, right, bottom = (round(side, 2) for side in box)
-            annotations.append(
-                {
-                    "id": len(annotations) + 1,
-                    "image_id": number,
-                    "category_id": kind + 1,
-                    "bbox": [left, top, round(right - left, 2), round(bottom - top, 2)],
-                    "area": round((right - left) * (bottom - top), 2),
-                    "iscrowd": 0,
-                    "score": round(score, 4),
-                }
-            )
-    categories: list[Json] = [{"id": number, "name": name} for number, name in enumerate(classes, 1)]
-    return {"images": images, "categories": categories, "annotations": annotations}
+    return coco_finds.document(
+        [PhotoFinds(Path(row.image).name, row.width, row.height, row.found) for row in readable], classes
+    )
 
 
 def _told(found: Detections, classes: Sequence[str]) -> str:

@@ -135,15 +135,35 @@ def test_page_card_and_mail_say_what_was_measured(finished: Finished) -> None:
     assert headline in Page(render(row.page, report={**report, "files_url": ""}, pictures={}, heading="h2")).text
     job = Job("a" * 22, "ada@example.org", "0" * 64, datetime(2026, 1, 1, tzinfo=UTC), status=Status.DONE)
     mail = compose(job, "report", Letterhead("m@example.org", "o@example.org", "http://here", "secret"), report, {})
-    assert mail.subject.startswith("Your model is ready: it found ") and headline in mail.text
+    assert mail.subject.startswith("Not good enough yet: it found 0 of ") and headline in mail.text
 
 
 @pytest.mark.timeout(300)
 def test_photos_are_drawn_for_the_page_and_not_for_the_mail(finished: Finished) -> None:
     pictures = finished.report["detection"]["pictures"]
-    assert pictures == ["worst.jpg", "crowded.jpg", "unlabelled.jpg"]
+    assert pictures == ["worst.jpg", "crowded.jpg", "unlabelled.jpg", "thresholds.jpg"]
     for name in pictures:
         with Image.open(finished.folder / name) as image:
             assert image.width > 100 and len(set(image.convert("L").tobytes())) > 50
     assert list(finished.report["pictures"]) == pictures  # so that the page says that small copies stay
     assert finished.report["mail_pictures"] == ["curves.png", "counts.png"]
+
+
+@pytest.mark.timeout(300)
+def test_the_page_shows_what_other_thresholds_would_find(finished: Finished) -> None:
+    """Without a script: the page's policy allows none."""
+    html = (finished.folder / "report.html").read_text("utf-8")
+    sheet = finished.report["detection"]["sheet"]
+    chosen, scores = sheet["steps"][sheet["chosen"]], finished.report["detection"]["scores"]
+    assert (chosen["threshold"], chosen["found"], chosen["unlabelled"]) == (0.2, scores["found"], scores["false"])
+    assert html.count('type="radio" name="threshold"') == len(sheet["steps"]) and html.count(" checked>") == 1
+    assert html.count("<rect class=") == len(sheet["marks"]) > 0 and "<script" not in html
+    with Image.open(finished.folder / "thresholds.jpg") as image:
+        assert image.size == (sheet["width"], sheet["height"])
+
+
+@pytest.mark.timeout(300)
+def test_marks_without_a_label_can_be_taken_into_an_annotation_tool(finished: Finished) -> None:
+    finds = json.loads((finished.folder / "unlabelled.coco.json").read_text("utf-8"))
+    assert len(finds["annotations"]) == finished.report["detection"]["scores"]["false"]
+    assert 'href="unlabelled.coco.json" download' in (finished.folder / "report.html").read_text("utf-8")

@@ -74,6 +74,22 @@ def test_little_is_said_from_few_photos() -> None:
     assert sentences.class_rows(few)[0][-2:] == ["too few to say", "too few to say"]
 
 
+def test_a_detector_is_good_enough_where_its_counts_beat_a_guess() -> None:
+    assert sentences.good_enough(figures(judged())) and sentences.cautions(figures(judged())) == []
+    many = figures(judged(edge=7))  # three of ten marks are right
+    assert not sentences.good_enough(many)
+    assert sentences.cautions(many) == ["Most of what it marks has no label: its counts are no use yet."]
+    assert not sentences.good_enough(figures(judged(missed=2)))
+    # Every photo has three objects, and a count of two for each is off by more than a guess.
+    one = figures(judged(missed=1))
+    assert not sentences.good_enough(one)
+    assert sentences.cautions(one)[-1] == (
+        "A count of 3 for every photo would be off by 0.00 on average: its own counts, off by 1.00, are no better."
+    )
+    nothing = figures([Judged(100, 100, boxes(), detections()) for _ in range(12)])
+    assert sentences.good_enough(nothing)
+
+
 def test_advice_names_the_sizes_that_are_missed() -> None:
     weak = replace(figures(judged(edge=1)), sizes=(SizeBucket(4, 8, 30, 10), SizeBucket(8, 16, 30, 30)))
     steps = sentences.next_steps(weak)

@@ -10,14 +10,17 @@ import numpy as np
 from PIL import Image
 
 from vm_worker.intake.arrays import Pixels
+from vm_worker.tasks.detection import thresholds
 from vm_worker.tasks.detection.boxes import Floats
 from vm_worker.tasks.detection.engine.precision import matches
 from vm_worker.tasks.detection.engine.scores import Judged
 from vm_worker.tasks.detection.marks import FOUND, MISSED, QUALITY, UNLABELLED, frames
-from vm_worker.tasks.detection.results import DetectionFigures
+from vm_worker.tasks.detection.results import DetectionFigures, ThresholdSheet
 
 WORST, CROWDED, UNLABELLED_SHEET = "worst.jpg", "crowded.jpg", "unlabelled.jpg"
+THRESHOLDS = "thresholds.jpg"
 PHOTOS = 6  # on one sheet
+STEPPED = 4  # photos on the sheet of thresholds
 CELL = 480  # pixels of a photo on a sheet
 CROPS, CROP = 30, 150  # crops on the sheet, and their pixels
 ROOM = 1.6  # times the size of a find, that a crop shows
@@ -35,13 +38,13 @@ class Shown:
 
 def draw(folder: Path, figures: DetectionFigures, photos: Sequence[Shown]) -> list[str]:
     """Draw the sheets into the folder; return the names of the pictures."""
+    worst, crowded = worst_and_crowded(figures)
     by_name = {photo.name: photo for photo in photos}
-    worst = [by_name[row.name] for row in figures.photos if row.error][:PHOTOS]
-    crowded = sorted(figures.photos, key=lambda row: -row.labelled)[: PHOTOS // 2]
     drawn = []
-    for name, some in ((WORST, worst), (CROWDED, [by_name[row.name] for row in crowded])):
+    for name, some in ((WORST, worst), (CROWDED, crowded)):
         if some:
-            _sheet([_marked(photo, figures.threshold) for photo in some], 3, CELL).save(folder / name, quality=QUALITY)
+            marked = [_marked(by_name[one], figures.threshold) for one in some]
+            _sheet(marked, 3, CELL).save(folder / name, quality=QUALITY)
             drawn.append(name)
     crops = _crops(photos, figures.threshold)
     if crops:
@@ -50,11 +53,45 @@ def draw(folder: Path, figures: DetectionFigures, photos: Sequence[Shown]) -> li
     return drawn
 
 
-def _marked(photo: Shown, threshold: float) -> Image.Image:
-    """Return a photo with its boxes, scaled to a cell."""
+def worst_and_crowded(figures: DetectionFigures) -> tuple[list[str], list[str]]:
+    """Return the names of the photos with the largest errors, and of those with the most objects."""
+    worst = [row.name for row in figures.photos if row.error][:PHOTOS]
+    crowded = sorted(figures.photos, key=lambda row: -row.labelled)[: PHOTOS // 2]
+    return worst, [row.name for row in crowded]
+
+
+def threshold_sheet(folder: Path, figures: DetectionFigures, photos: Sequence[Shown]) -> ThresholdSheet:
+    """Draw some photos without boxes; return what each threshold would find, and the boxes on them."""
+    worst, crowded = worst_and_crowded(figures)
+    names = list(dict.fromkeys([*crowded[:2], *worst, *crowded, *(photo.name for photo in photos)]))[:STEPPED]
+    by_name = {photo.name: photo for photo in photos}
+    scaled = [_scaled(by_name[name]) for name in names]
+    sheet = _sheet([image for image, _ in scaled], 2, CELL)
+    sheet.save(folder / THRESHOLDS, quality=QUALITY)
+    corners = _corners([image for image, _ in scaled], 2, CELL)
+    values = thresholds.thresholds(figures.threshold)
+    placed = [
+        (by_name[name].judged, scale, corner) for name, (_, scale), corner in zip(names, scaled, corners, strict=True)
+    ]
+    return ThresholdSheet(
+        width=sheet.width,
+        height=sheet.height,
+        steps=thresholds.steps([photo.judged for photo in photos], values),
+        chosen=values.index(figures.threshold),
+        marks=thresholds.marks(placed, values),
+    )
+
+
+def _scaled(photo: Shown) -> tuple[Image.Image, float]:
+    """Return a photo scaled to a cell, and its scale."""
     image = Image.fromarray(photo.read())
     scale = min(1.0, CELL / max(image.size))
-    image = image.resize((max(1, round(image.width * scale)), max(1, round(image.height * scale))))
+    return image.resize((max(1, round(image.width * scale)), max(1, round(image.height * scale)))), scale
+
+
+def _marked(photo: Shown, threshold: float) -> Image.Image:
+    """Return a photo with its boxes, scaled to a cell."""
+    image, scale = _scaled(photo)
     found, truth = photo.judged.found.above(threshold), photo.judged.truth
     chosen = matches(found, truth)
     missed = np.setdiff1d(np.arange(len(truth)), chosen)
@@ -95,14 +132,20 @@ def _crop(pixels: Pixels, box: Floats) -> Image.Image:
 
 
 def _sheet(images: Sequence[Image.Image], columns: int, cell: int) -> Image.Image:
-    columns = min(columns, len(images))
-    rows = [images[start : start + columns] for start in range(0, len(images), columns)]
-    heights = [max(image.height for image in row) for row in rows]
-    width = columns * cell + (columns - 1) * GAP
-    sheet = Image.new("RGB", (width, sum(heights) + GAP * (len(rows) - 1)), (255, 255, 255))
-    y = 0
-    for row, height in zip(rows, heights, strict=True):
-        for place, image in enumerate(row):
-            sheet.paste(image, (place * (cell + GAP), y))
-        y += height + GAP
+    corners = _corners(images, columns, cell)
+    width = min(columns, len(images)) * (cell + GAP) - GAP
+    height = max(y + image.height for image, (_, y) in zip(images, corners, strict=True))
+    sheet = Image.new("RGB", (width, height), (255, 255, 255))
+    for image, corner in zip(images, corners, strict=True):
+        sheet.paste(image, corner)
     return sheet
+
+
+def _corners(images: Sequence[Image.Image], columns: int, cell: int) -> list[tuple[int, int]]:
+    """Return the left upper corner of each image on a sheet."""
+    corners, y = [], 0
+    for start in range(0, len(images), columns):
+        row = images[start : start + columns]
+        corners += [(place * (cell + GAP), y) for place in range(len(row))]
+        y += max(image.height for image in row) + GAP
+    return corners

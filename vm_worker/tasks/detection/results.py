@@ -55,6 +55,38 @@ class CurvePlace(AsJson):
 
 
 @dataclass(frozen=True)
+class Step(AsJson):
+    """What a threshold would find in the test photos."""
+
+    threshold: float
+    found: int
+    unlabelled: int  # boxes without a label
+
+
+@dataclass(frozen=True)
+class Mark(AsJson):
+    """A box on the sheet of thresholds, in its pixels."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+    kind: str  # found | unlabelled | missed
+    step: int  # number of a step: found and unlabelled ones are shown up to it, missed ones from it on
+
+
+@dataclass(frozen=True)
+class ThresholdSheet(AsJson):
+    """Some test photos, with the boxes that each threshold would give."""
+
+    width: int  # pixels
+    height: int
+    steps: tuple[Step, ...]
+    chosen: int  # number of the step that was chosen
+    marks: tuple[Mark, ...]
+
+
+@dataclass(frozen=True)
 class DetectionFigures(AsJson):
     """The result of the evaluate stage: figures of the test photos."""
 
@@ -72,3 +104,5 @@ class DetectionFigures(AsJson):
     tile: int  # pixels of a photo's tiles a side; 0: photos are not divided
     spread: Spread | None  # None: too few photos to tell
     pictures: tuple[str, ...]
+    sheet: ThresholdSheet | None = None  # None: of an older version
+    finds: str = ""  # file with the boxes without a label, for annotation tools; empty: there are none

@@ -24,7 +24,8 @@ class DetectionSections:
         """Return the mail's subject: what was found."""
         figures = _figures(facts)
         scores, what = figures.scores, sentences.things(figures)
-        return f"Your model is ready: it found {scores.found} of {scores.labelled} {what}"
+        state = "Your model is ready" if sentences.good_enough(figures) else "Not good enough yet"
+        return f"{state}: it found {scores.found} of {scores.labelled} {what}"
 
     def headline(self, facts: Facts) -> str:
         """Return how many objects were found, missed and marked without a label."""
@@ -47,7 +48,7 @@ class DetectionSections:
             "detection": figures.to_json(),
             "sections": _sections(facts, figures),
             "pictures": {name: [] for name in figures.pictures},
-            "good_enough": 2 * figures.scores.found >= figures.scores.labelled,
+            "good_enough": sentences.good_enough(figures),
         }
 
     def draw(self, facts: Facts, folder: Path) -> list[str]:

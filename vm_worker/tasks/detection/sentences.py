@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from statistics import median
 
 from jobs import wording
 from vm_worker.results.trials import TrialRow, Tuned
@@ -10,6 +11,8 @@ from vm_worker.tasks.detection.results import DetectionFigures, SizeBucket, Spre
 
 FEW = 20  # labelled boxes, below which a class's figures say little
 FEW_PHOTOS = 10
+LEAST_F1 = 0.5  # below it most marks, or most objects, are wrong
+NEAR = 0.1  # of the mean count: errors as small are small, however alike the photos' counts are
 SAME_PLURAL = frozenset(
     "aircraft bison cattle deer elk fish fruit moose people reindeer salmon sheep squid trout".split()
 )
@@ -87,7 +90,34 @@ def cautions(figures: DetectionFigures) -> list[str]:
             said.append(f"{wording.name(name)}: only {row.boxes} boxes in the test photos, too few to say how it does.")
     if scores.labelled and scores.found < scores.labelled / 2:
         said.append("It misses more than half of the objects: its counts are no use yet.")
+    elif scores.f1 < LEAST_F1:
+        said.append("Most of what it marks has no label: its counts are no use yet.")
+    elif not _counts_well(figures):
+        usual, guessed = _guess(figures)
+        said.append(
+            f"A count of {usual:.0f} for every photo would be off by {guessed:.2f} on average: its own counts, off by "
+            f"{scores.count_error:.2f}, are no better."
+        )
     return said
+
+
+def good_enough(figures: DetectionFigures) -> bool:
+    """Return whether the detector is of use: most objects and marks are right, and counts are better than a guess."""
+    scores = figures.scores
+    return 2 * scores.found >= scores.labelled and scores.f1 >= LEAST_F1 and _counts_well(figures)
+
+
+def _counts_well(figures: DetectionFigures) -> bool:
+    """Return whether counts are better than the same number for every photo, or off by a tenth at most."""
+    scores = figures.scores
+    return scores.count_error < max(_guess(figures)[1], NEAR * scores.labelled / max(1, figures.images), 1e-9)
+
+
+def _guess(figures: DetectionFigures) -> tuple[float, float]:
+    """Return the number that is nearest to all counts, and by how much it is off on average."""
+    counts = [photo.labelled for photo in figures.photos]
+    usual = median(counts) if counts else 0.0
+    return usual, sum(abs(count - usual) for count in counts) / max(1, len(counts))
 
 
 def next_steps(figures: DetectionFigures) -> list[str]:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from jobs.job import Stage
 from vm_worker.exports import files
@@ -14,12 +18,19 @@ from vm_worker.intake.dataset import Part
 from vm_worker.stages.context import StageContext
 from vm_worker.stages.output import Output, public
 from vm_worker.stages.progress import MESSAGES
-from vm_worker.tasks.detection import delivered, measuring
+from vm_worker.tasks.detection import coco_finds, delivered, measuring
+from vm_worker.tasks.detection.coco_finds import PhotoFinds
 from vm_worker.tasks.detection.delivered import DeliveredSettings
 from vm_worker.tasks.detection.engine.detect import candidates, merged
+from vm_worker.tasks.detection.engine.precision import matches
 from vm_worker.tasks.detection.engine.scores import Judged, score
 from vm_worker.tasks.detection.results import DetectionFigures
 from vm_worker.tasks.detection.tuning import delivered_files
+
+if TYPE_CHECKING:
+    from vm_worker.tasks.detection.drawing import Shown
+
+FINDS = "unlabelled.coco.json"  # public
 
 
 def evaluate(context: StageContext) -> Output:
@@ -41,16 +52,32 @@ def evaluate(context: StageContext) -> Output:
         judged.append(Judged(photo.width, photo.height, photo.boxes, merged(raw, settings)))
         context.progress.tell(Stage.EVALUATE, (number + 1) / len(rows), f"Counted {number + 1} of {len(rows)} photos")
     result = _figures(context, judged, known, files.figures(model, settings.width, folder / files.H5))
-    pictures = drawing.draw(
-        folder,
+    shown = [
+        drawing.Shown(dataset.names[row], partial(dataset.truth.read, row), one)
+        for row, one in zip(rows.tolist(), judged, strict=True)
+    ]
+    result = replace(
         result,
-        [
-            drawing.Shown(dataset.names[row], partial(dataset.truth.read, row), one)
-            for row, one in zip(rows.tolist(), judged, strict=True)
-        ],
+        pictures=(*drawing.draw(folder, result, shown), drawing.THRESHOLDS),
+        sheet=drawing.threshold_sheet(folder, result, shown),
+        finds=_write_finds(folder, result, shown),
     )
-    result = replace(result, pictures=tuple(pictures))
-    return Output(result, (public(files.H5), public(delivered.SETTINGS), *map(public, pictures)))
+    made = [files.H5, delivered.SETTINGS, *result.pictures, *([result.finds] if result.finds else [])]
+    return Output(result, tuple(map(public, made)))
+
+
+def _write_finds(folder: Path, figures: DetectionFigures, photos: Sequence[Shown]) -> str:
+    """Write the boxes without a label as COCO's JSON; return the file's name, empty where there are none."""
+    rows = []
+    for photo in photos:
+        found = photo.judged.found.above(figures.threshold)
+        without = found.take(np.flatnonzero(matches(found, photo.judged.truth) < 0))
+        if len(without):
+            rows.append(PhotoFinds(PurePosixPath(photo.name).name, photo.judged.width, photo.judged.height, without))
+    if not rows:
+        return ""
+    (folder / FINDS).write_text(json.dumps(coco_finds.document(rows, figures.classes)), encoding="utf-8")
+    return FINDS
 
 
 def _figures(context: StageContext, judged: Sequence[Judged], known: DeliveredSettings, model: Any) -> DetectionFigures:

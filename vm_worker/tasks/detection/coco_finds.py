@@ -1,0 +1,46 @@
+"""Write finds in COCO's format, for annotation tools that show them as a first draft."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from jobs.json_values import Json, JsonObject
+from vm_worker.tasks.detection.boxes import Detections
+
+
+@dataclass(frozen=True)
+class PhotoFinds:
+    """The finds in one photo."""
+
+    name: str  # of its file
+    width: int  # pixels
+    height: int
+    found: Detections
+
+
+def document(photos: Sequence[PhotoFinds], classes: Sequence[str]) -> JsonObject:
+    """Return the finds as COCO's JSON values, with their scores."""
+    images: list[Json] = [
+        {"id": number, "file_name": photo.name, "width": photo.width, "height": photo.height}
+        for number, photo in enumerate(photos, 1)
+    ]
+    annotations: list[Json] = []
+    for number, photo in enumerate(photos, 1):
+        found = photo.found
+        rows = zip(found.xyxy.tolist(), found.scores.tolist(), found.classes.tolist(), strict=True)
+        for box, score, kind in rows:
+            left, top, right, bottom = (round(side, 2) for side in box)
+            annotations.append(
+                {
+                    "id": len(annotations) + 1,
+                    "image_id": number,
+                    "category_id": kind + 1,
+                    "bbox": [left, top, round(right - left, 2), round(bottom - top, 2)],
+                    "area": round((right - left) * (bottom - top), 2),
+                    "iscrowd": 0,
+                    "score": round(score, 4),
+                }
+            )
+    categories: list[Json] = [{"id": number, "name": name} for number, name in enumerate(classes, 1)]
+    return {"images": images, "categories": categories, "annotations": annotations}
