@@ -1,147 +1,196 @@
-"""Test accuracy of selection + tuning against logistic regression on EfficientNet-Lite0 features, same splits.
+"""How right heads on features of every depth are, against logistic regression on EfficientNet-Lite0's last features.
 
-    python -m tests.benchmarks.accuracy photos.zip --each 40 --each 0 --seconds 300
-    python -m tests.benchmarks.accuracy --digits --each 60
+    python -m tests.benchmarks.accuracy folder --photos 600
+    python -m tests.benchmarks.accuracy one.zip --minutes 4
 
-One row a set: the regression (C chosen on validation, then fitted on train and on train+validation), the
-selected head, what is delivered after tuning, and the standard error of the test figure.
+`folder` holds zips with a folder of photos for each class (a split inside is not kept). Of each, at most so many photos
+are drawn. Five outer folds judge every photo once, by what was learnt from the others; strengths, columns and forms are
+chosen on those others alone. One row a set: the accuracy of the regression, in % of the photos, and what each head is
+better by, in points, with its paired standard error. The last row is the mean of the sets, with their spread.
+`--minutes` runs whole jobs on the folds in place of heads; that takes five times as many minutes a set.
 """
 
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import tempfile
-import time
+import zipfile
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedKFold
 
-from jobs.limits import Limits
-from jobs.options import Options
-from tests.benchmarks.shrunk import digits, shrunk
-from vm_worker.intake.dataset import Part
-from vm_worker.intake.take_in import IntakeRequest
-from vm_worker.learn.budget import Budget
-from vm_worker.learn.features import engines, extraction
-from vm_worker.learn.heads.linear import standardisation
-from vm_worker.learn.judge.predict import predict
-from vm_worker.learn.labels import LabelledPhotos
-from vm_worker.learn.networks import assemble, build
+from tests.benchmarks.job import run
+from vm_worker.learn.arrays import Flags, Halves, Rows
+from vm_worker.learn.features import engines, extraction, openvino
+from vm_worker.learn.heads import head_validation, linear
+from vm_worker.learn.heads.forms import FeatureTable
+from vm_worker.learn.heads.linear import HeadSettings
+from vm_worker.learn.networks import build, depth
 from vm_worker.learn.networks.catalogue import CATALOGUE
-from vm_worker.learn.networks.weights import WeightFile, find
-from vm_worker.learn.select.selection import SelectionRequest, select
-from vm_worker.learn.tune import tuning
-from vm_worker.learn.tune.tuning_inputs import SelectedNetwork
-from vm_worker.tasks.uploads import take_in
+from vm_worker.learn.networks.weights import find
 
-LITE0 = "efficientnet_lite0"
-SELECT_SHARE = 0.4
+LITE0, LITE2 = "efficientnet_lite0", "efficientnet_lite2"
+FOLDS, EPOCHS = 5, 40
+STRENGTHS = (1.0, 1e-1, 1e-2, 1e-3, 1e-4)  # scikit-learn's C
+KINDS = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
+Answers = Mapping[str, Flags]  # by method: (n,) whether each photo was right
 
 
 @dataclass(frozen=True)
-class Result:
-    """One set's figures."""
+class Photos:
+    """The photos that were drawn from one zip, as files, and their classes."""
 
     name: str
-    images: int
-    regression: tuple[float, float]  # on train, on train+validation
-    head: float
-    delivered: float
-    error: float  # standard error of the regression's figure
-    seconds: float
-    note: str
+    files: tuple[tuple[str, bytes], ...]
+    labels: Rows
+    classes: tuple[str, ...]
 
-    def __str__(self) -> str:
-        figures = (*self.regression, self.head, self.delivered, self.error)
-        return (
-            f"{self.name:<22}{self.images:>6}"
-            + "".join(f"{x:>9.3f}" for x in figures)
-            + (f"{self.seconds:>8.0f}  {self.note}")
-        )
-
-
-HEADER = f"{'set':<22}{'images':>6}{'LR':>9}{'LR t+v':>9}{'head':>9}{'ours':>9}{'SE':>9}{'seconds':>8}"
+    def squares(self, size: int) -> NDArray[np.uint8]:
+        """Return the photos as squares of this side: (n, size, size, 3)."""
+        opened = (Image.open(io.BytesIO(data)).convert("RGB") for _, data in self.files)
+        return np.stack([np.asarray(photo.resize((size, size), Image.Resampling.BILINEAR)) for photo in opened])
 
 
 def main() -> None:
-    """Print one row for each set and size."""
+    """Print one row for each set, then the mean."""
     options = _arguments()
-    print(HEADER, flush=True)
-    for source in [*options.zips, *(["digits"] if options.digits else [])]:
-        for each in options.each or [0]:
-            for seed in options.seed or [0]:
-                with tempfile.TemporaryDirectory() as folder:
-                    print(_measured(source, each, seed, options, Path(folder)), flush=True)
+    sources = [found for path in options.sets for found in (sorted(path.glob("*.zip")) if path.is_dir() else [path])]
+    gains: dict[str, list[float]] = {}
+    for source in sources:
+        photos = drawn(source, options.photos)
+        right = by_jobs(photos, options.minutes) if options.minutes else by_heads(photos)
+        base = right["LR"]
+        print(f"{photos.name:<20}{len(base):>6}  LR {100 * base.mean():.1f}", end="", flush=True)
+        for name, answers in right.items():
+            gain = 100 * (answers.astype(float) - base)
+            gains.setdefault(name, []).append(float(gain.mean()))
+            if name != "LR":
+                print(f"   {name} {gain.mean():+.2f} +- {gain.std() / np.sqrt(len(gain)):.2f}", end="")
+        print(flush=True)
+    for name, values in gains.items():
+        error = float(np.std(values, ddof=1) / np.sqrt(len(values))) if len(values) > 1 else float("nan")
+        print(f"mean of {len(values)} sets: {name} {np.mean(values):+.2f} +- {error:.2f}, worst {min(values):+.2f}")
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("zips", nargs="*")
-    parser.add_argument("--digits", action="store_true", help="scikit-learn's digits as pictures")
-    parser.add_argument("--each", type=int, action="append", help="so many photos of each class; 0 = all")
-    parser.add_argument("--seed", type=int, action="append")
-    parser.add_argument("--seconds", type=float, default=300, help="for selection and tuning")
-    parser.add_argument("--candidates", default=LITE0)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("sets", nargs="+", type=Path)
+    parser.add_argument("--photos", type=int, default=600)
+    parser.add_argument("--minutes", type=int, default=0)
     return parser.parse_args()
 
 
-def _measured(source: str, each: int, seed: int, options: argparse.Namespace, folder: Path) -> Result:
-    photos = digits(folder, each, seed) if source == "digits" else shrunk(Path(source), folder, each, seed)
-    keys = tuple(options.candidates.split(","))
-    sizes = tuple({CATALOGUE[key].size for key in (*keys, LITE0)})
-    dataset = take_in(IntakeRequest(photos, folder / "cache", sizes, seed, Limits(), 2), lambda part, text: None)
-    found, _ = find((*keys, LITE0), os.environ.get("MODELMAIL_WEIGHTS", ""), download=False)
-    regression = _regression(dataset, found[LITE0])
-    started = time.monotonic()
-    asked = Options(candidates=keys, seed=seed, mirror=source != "digits")
-    weights = {key: found[key] for key in keys}
-    chosen = select(
-        SelectionRequest(dataset, weights, asked, Budget.of(options.seconds * SELECT_SHARE), folder), lambda event: None
-    )
-    weight = found[chosen.winner]
-    left = Budget.of(options.seconds - (time.monotonic() - started))
-    request = tuning.TuneRequest(
-        dataset, SelectedNetwork(weight, chosen.head), asked, left, folder, chosen.images_per_second
-    )
-    tuned = tuning.tune(request, lambda event: None)
-    seconds = time.monotonic() - started
-    head, delivered = (
-        _test(dataset, assemble.delivered(weight, chosen.head, path), CATALOGUE[weight.key].size)
-        for path in (None, tuned.weights_path)
-    )
-    kept = next((f"{row.kind} {row.parameters}" for row in tuned.trials if row.state == "kept"), tuned.trials[0].state)
-    note = f"{chosen.winner.removeprefix('efficientnet_')} {kept}"
-    count = len(dataset.rows(Part.TEST))
-    error = float(np.sqrt(regression[0] * (1 - regression[0]) / count))
-    name = f"{Path(source).stem} {each or 'all'} s{seed}"
-    return Result(name, len(dataset.names), regression, head, delivered, error, seconds, note)
+def drawn(source: Path, most: int) -> Photos:
+    """Draw photos from a zip, at most so many; a class is the folder that a photo lies in."""
+    with zipfile.ZipFile(source) as archive:
+        names = sorted(name for name in archive.namelist() if PurePosixPath(name).suffix.lower() in KINDS)
+        some = sorted(np.random.default_rng(0).permutation(len(names))[:most])
+        files = tuple((names[number], archive.read(names[number])) for number in some)
+    folders = [PurePosixPath(name).parent.name for name, _ in files]
+    classes = tuple(sorted(set(folders)))
+    return Photos(source.stem, files, np.array([classes.index(name) for name in folders], np.int64), classes)
 
 
-def _regression(dataset: LabelledPhotos, weight: WeightFile) -> tuple[float, float]:
-    model = build.extractor(LITE0, weight)
-    rows = np.arange(len(dataset.names), dtype=np.int64)
-    x = extraction.in_memory(engines.by_keras(model), extraction.Source(dataset.pixels(224), rows))
-    train, validation, test = (dataset.rows(part) for part in Part)
-    mean, scale = standardisation(x[train])
-    x = (x - mean) / scale
-
-    def score(c: float, learnt: NDArray[np.int64], judged: NDArray[np.int64]) -> float:
-        fit = LogisticRegression(C=c, max_iter=300).fit(x[learnt], dataset.truth.labels[learnt])
-        return float(fit.score(x[judged], dataset.truth.labels[judged]))
-
-    best = max((1e-4, 1e-3, 1e-2, 1e-1, 1.0), key=lambda c: score(c, train, validation))
-    return score(best, train, test), score(best, np.concatenate([train, validation]), test)
+def outer(labels: Rows) -> list[tuple[Rows, Rows]]:
+    """Return the outer folds: rows to learn from, rows to test on."""
+    cut = StratifiedKFold(FOLDS, shuffle=True, random_state=0).split(np.zeros(len(labels)), labels)
+    return [(learnt.astype(np.int64), tested.astype(np.int64)) for learnt, tested in cut]
 
 
-def _test(dataset: LabelledPhotos, model: object, size: int) -> float:
-    rows = dataset.rows(Part.TEST)
-    return float((predict(model, dataset.pixels(size), rows).argmax(1) == dataset.truth.labels[rows]).mean())
+def by_heads(photos: Photos) -> Answers:
+    """Judge each photo by the regression, by the heads of two networks, and by the mean of these."""
+    names = {"Lite0": (LITE0, 224), "Lite0 at 288": (LITE0, 288), "Lite2": (LITE2, 260)}
+    found = {name: features(photos, *network) for name, network in names.items()}
+    right: dict[str, Flags] = {"LR": np.zeros(len(photos.labels), bool)}
+    for learnt, tested in outer(photos.labels):
+        truth = photos.labels[tested]
+        right["LR"][tested] = _regression(found["Lite0"][:, :1280], photos.labels, learnt, tested) == truth
+        logits = {name: _logits(values, photos, learnt, tested) for name, values in found.items()}
+        logits["pair"] = np.mean([logits["Lite0 at 288"], logits["Lite2"]], axis=0, dtype=np.float32)
+        for name, values in logits.items():
+            right.setdefault(name, np.zeros(len(photos.labels), bool))[tested] = values.argmax(1) == truth
+    return right
+
+
+def features(photos: Photos, key: str, size: int) -> Halves:
+    """Send the photos through a network: (n, columns of all depths)."""
+    found, _ = find((key,), os.environ.get("MODELMAIL_WEIGHTS", ""), download=False)
+    model = depth.deepened(build.extractor(key, found[key], (size, size)))
+    with tempfile.TemporaryDirectory() as folder:
+        pixels, plain = photos.squares(size), engines.by_keras(model)
+        fast = openvino.available()
+        network = openvino.Network(model, Path(folder)) if fast else None
+        engine = engines.compiled(network, openvino.precisions()[0], plain) if network else plain
+        rows = np.arange(len(pixels), dtype=np.int64)
+        return extraction.in_memory(engine, extraction.Source(pixels, rows)).astype(np.float16)
+
+
+def _logits(values: Halves, photos: Photos, learnt: Rows, tested: Rows) -> NDArray[np.float32]:
+    """Learn a head as selection does, on these rows, and return its logits of the tested ones."""
+    order = np.random.default_rng(0).permutation(learnt)
+    table = FeatureTable(values[order], photos.labels[order], np.arange(len(order)), len(order) * 3 // 4, 1280)
+    settings = HeadSettings(len(photos.classes), EPOCHS, 0)
+    head = head_validation.refit(table, settings, head_validation.validate(table, settings))
+    return head.logits(values[tested])
+
+
+def _regression(values: Halves, labels: Rows, learnt: Rows, tested: Rows) -> Rows:
+    """Return the answers of logistic regression, C chosen on a quarter of the rows, then fitted on all."""
+    order = np.random.default_rng(0).permutation(learnt)
+    train, validation = np.split(order, [len(order) * 3 // 4])
+    mean, scale = linear.standardisation(values[learnt].astype(np.float32))
+    x = (values.astype(np.float32) - mean) / scale
+
+    def loss(c: float) -> float:
+        fit = LogisticRegression(C=c, max_iter=300).fit(x[train], labels[train])
+        likely = fit.predict_proba(x[validation])
+        places = np.searchsorted(fit.classes_, labels[validation])
+        places = np.minimum(places, likely.shape[1] - 1)
+        return float(-np.log(np.maximum(likely[np.arange(len(validation)), places], 1e-9)).mean())
+
+    best = min(STRENGTHS, key=loss)
+    return np.asarray(LogisticRegression(C=best, max_iter=300).fit(x[learnt], labels[learnt]).predict(x[tested]))
+
+
+def by_jobs(photos: Photos, minutes: int) -> Answers:
+    """Judge each photo by a whole job on the other folds, beside the regression."""
+    values = features(photos, LITE0, CATALOGUE[LITE0].size)[:, :1280]
+    right = {name: np.zeros(len(photos.labels), bool) for name in ("LR", f"job of {minutes} min")}
+    for number, (learnt, tested) in enumerate(outer(photos.labels)):
+        right["LR"][tested] = _regression(values, photos.labels, learnt, tested) == photos.labels[tested]
+        with tempfile.TemporaryDirectory() as folder:
+            source = _split(photos, learnt, tested, Path(folder) / f"{number}.zip")
+            _, report = run(source, {"minutes": minutes, "seed": number, "exports": ["h5", "keras"]}, Path(folder))
+        test = report["test"]
+        # The report counts; which photos these are does not change the mean, and makes the error somewhat too large.
+        right[f"job of {minutes} min"][tested[: round(test["accuracy"] * len(tested))]] = True
+    return right
+
+
+def _split(photos: Photos, learnt: Rows, tested: Rows, target: Path) -> Path:
+    """Write a zip with a split of its own."""
+    order = np.random.default_rng(0).permutation(learnt)
+    parts: Sequence[tuple[str, Rows]] = [
+        ("test", tested),
+        *zip(("train", "val"), np.split(order, [len(order) * 3 // 4]), strict=True),
+    ]
+    with zipfile.ZipFile(target, "w") as out:
+        for part, rows in parts:
+            for row in rows:
+                name, data = photos.files[row]
+                label = photos.classes[photos.labels[row]]
+                out.writestr(f"{part}/{label}/{row}{PurePosixPath(name).suffix}", data)
+    return target
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ def main() -> None:
         if options.candidates:
             asked["candidates"] = options.candidates.split(",")
         with tempfile.TemporaryDirectory() as folder:
-            waited, report = _job(options.zip, asked, Path(folder))
+            waited, report = run(options.zip, asked, Path(folder))
         accuracies.append(report["test"]["accuracy"])
         _show(f"{options.zip.stem} s{seed}", waited, report)
     print(f"mean test accuracy {sum(accuracies) / len(accuracies):.4f}")
@@ -50,7 +50,7 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _job(photos: Path, asked: dict[str, Any], folder: Path) -> tuple[float, dict[str, Any]]:
+def run(photos: Path, asked: dict[str, Any], folder: Path) -> tuple[float, dict[str, Any]]:
     """Seconds from the end of the upload to the mail, and the report."""
     with Stack(folder / "data") as stack:
         client = Client(stack.function_url)

@@ -13,7 +13,7 @@ from vm_worker.events import ProgressCallback
 from vm_worker.intake.dataset import Dataset
 from vm_worker.intake.survey import list_upload
 from vm_worker.intake.take_in import IntakeRequest, take_in
-from vm_worker.learn.networks import small_rows
+from vm_worker.learn.networks import catalogue, small_rows
 from vm_worker.learn.networks.catalogue import CATALOGUE, Backbone
 from vm_worker.learn.networks.weights import OWN, WeightFile, find
 from vm_worker.spec import Spec
@@ -87,9 +87,9 @@ class Inputs:
         if self.from_scratch:
             return WeightFile(self.winner.key, self.folder / SCRATCH_WEIGHTS, OWN)
         found, _ = self.weights()
-        if self.winner.key not in found:
-            raise Bug(f"this machine has no weights for {self.winner.key}")
-        return found[self.winner.key]
+        if self.winner.source not in found:
+            raise Bug(f"this machine has no weights for {self.winner.source}")
+        return replace(found[self.winner.source], key=self.winner.key)
 
     @property
     def task(self) -> Task:
@@ -123,5 +123,5 @@ class Inputs:
             return set()
         if Stage.SELECT in self._results:
             return {self.winner.size}
-        sizes = {CATALOGUE[key].size for key in self.weights()[0]}
+        sizes = {catalogue.find(key).size for key in catalogue.with_larger(self.weights()[0])}
         return sizes | {small_rows.SIZE} if self.options.from_scratch else sizes

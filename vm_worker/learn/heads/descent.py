@@ -97,5 +97,9 @@ def _eigen(products: Floats) -> tuple[Floats, Floats]:
 
 def _softmax(logits: Floats, classes: int) -> Floats:
     apart = logits.reshape(len(logits), -1, classes)
-    exponents = np.exp(apart - apart.max(-1, keepdims=True))
-    return np.asarray((exponents / exponents.sum(-1, keepdims=True)).reshape(logits.shape), np.float32)
+    most = apart[..., 0].copy()  # class by class: far faster than NumPy's maximum along a short last axis
+    for one in range(1, classes):
+        np.maximum(most, apart[..., one], out=most)
+    exponents = np.exp(apart - most[..., None])
+    exponents /= np.einsum("ijk->ij", exponents)[..., None]
+    return np.asarray(exponents.reshape(logits.shape), np.float32)

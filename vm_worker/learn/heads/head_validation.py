@@ -89,6 +89,14 @@ def fit(table: FeatureTable, rows: Rows, settings: HeadSettings, result: HeadRes
     return forms.fit(table, rows, replace(settings, weighed=result.weighed), result.parts)
 
 
+def unseen(table: FeatureTable, settings: HeadSettings, result: HeadResult) -> Floats:
+    """Return the probabilities (m, k) of the validation rows by a head in the chosen form that had not seen them."""
+    if result.logits is not None and not result.judged[: table.train].any():
+        return softmax(result.logits[table.train :])  # validation was on the fixed split, too
+    head = fit(table, table.everything[: table.train], settings, result)
+    return head.probabilities(table.taken(table.everything[table.train :]))
+
+
 class _Contest:
     """The forms of a head on one network's features, compared on the same folds."""
 

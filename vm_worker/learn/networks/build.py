@@ -11,8 +11,8 @@ import numpy as np
 from keras import layers
 
 from vm_worker.learn.networks import efficientnet_lite, small, small_rows, torch_pickle
-from vm_worker.learn.networks.catalogue import CATALOGUE, Backbone, Cut, Preprocessing, Side
 from vm_worker.learn.networks.catalogue import POOL as POOL
+from vm_worker.learn.networks.catalogue import Backbone, Cut, Preprocessing, Side, find
 from vm_worker.learn.networks.weights import DOWNLOAD, WeightFile
 
 IMAGENET_BGR_MEAN = (103.939, 116.779, 123.68)
@@ -28,15 +28,15 @@ def extractor(key: str, weight: WeightFile | None, sides: tuple[int, int] | None
     """
     if key in small_rows.ROWS:
         return _from_scratch(key, weight)
-    row = CATALOGUE[key]
+    row = find(key)
     image = keras.Input((*(sides or (row.size, row.size)), 3), name="image")
     prepared = _prepared(row, image)
     if row.application:
         base = _only_built_in(_application(row, weight, prepared))
         return keras.Model(base.inputs[0], _pooled(base.output), name=key)
-    maps = efficientnet_lite.extend(key, prepared)
+    maps = efficientnet_lite.extend(row.source, prepared)
     if weight is not None:
-        efficientnet_lite.load_state(keras.Model(prepared, maps), key, torch_pickle.read_state(weight.path))
+        efficientnet_lite.load_state(keras.Model(prepared, maps), row.source, torch_pickle.read_state(weight.path))
     return keras.Model(image, _pooled(maps), name=key)
 
 

@@ -6,8 +6,8 @@ Rows are data. This module does not import keras, so that the parent process can
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 POOL = "features"  # the name of the pooling layer, whose output a head takes
@@ -58,6 +58,15 @@ class Backbone:
     attribution: str  # one sentence for report and mail
     # Above it lies the last block alone, about a tenth of a forward pass: for jobs of a few minutes.
     shallow: Cut | None = None
+    # Points that a head on all depths is expected to gain over logistic regression on EfficientNet-Lite0's last layer;
+    # measured for some (tests/benchmarks/accuracy.py), a guess for others. It decides what is tried first.
+    gain: float = 1.0
+    of: str = ""  # the key of the row whose network and weights this is, at a larger side; empty: it is its own
+
+    @property
+    def source(self) -> str:
+        """The key of the row that the network and its weights are from."""
+        return self.of or self.key
 
 
 _KERAS = "{} with ImageNet weights from keras.applications ({})."
@@ -77,14 +86,14 @@ _ROWS = (
         key="mobilenet", title="MobileNet", application="MobileNet", size=224,
         features=1024, parameters=3_228_864, gflops=0.57, preprocessing=Preprocessing.PLUS_MINUS_ONE,
         cuts=(Cut("conv_pw_11_relu", Side.AFTER), Cut("conv_pw_9_relu", Side.AFTER), Cut("conv_pw_5_relu", Side.AFTER)),
-        licence="Apache-2.0", attribution=_KERAS.format("MobileNet by Google", "Apache-2.0"),
+        licence="Apache-2.0", attribution=_KERAS.format("MobileNet by Google", "Apache-2.0"), gain=1.31,
         shallow=Cut("conv_pw_12_relu", Side.AFTER),
     ),
     Backbone(
         key="mobilenet_v2", title="MobileNetV2", application="MobileNetV2", size=224,
         features=1280, parameters=2_257_984, gflops=0.30, preprocessing=Preprocessing.PLUS_MINUS_ONE,
         cuts=(Cut("block_14_expand"), Cut("block_13_expand"), Cut("block_11_expand")),
-        licence="Apache-2.0", attribution=_KERAS.format("MobileNetV2 by Google", "Apache-2.0"),
+        licence="Apache-2.0", attribution=_KERAS.format("MobileNetV2 by Google", "Apache-2.0"), gain=0.5,
         shallow=Cut("block_16_expand"),
     ),
     Backbone(
@@ -149,7 +158,7 @@ _ROWS = (
     Backbone(
         key="efficientnet_lite0", title="EfficientNet-Lite0", application="", size=224,
         features=1280, parameters=3_413_024, gflops=0.39, preprocessing=Preprocessing.LITE, cuts=_LITE_CUTS,
-        licence="Apache-2.0", attribution=_LITE.format(0, 0), shallow=_LAST_BLOCK,
+        licence="Apache-2.0", attribution=_LITE.format(0, 0), shallow=_LAST_BLOCK, gain=2.88,
     ),
     Backbone(
         key="efficientnet_lite1", title="EfficientNet-Lite1", application="", size=240,
@@ -159,8 +168,40 @@ _ROWS = (
     Backbone(
         key="efficientnet_lite2", title="EfficientNet-Lite2", application="", size=260,
         features=1280, parameters=4_869_168, gflops=0.87, preprocessing=Preprocessing.LITE, cuts=_LITE_CUTS,
-        licence="Apache-2.0", attribution=_LITE.format(2, 2), shallow=_LAST_BLOCK,
+        licence="Apache-2.0", attribution=_LITE.format(2, 2), shallow=_LAST_BLOCK, gain=3.6,
     ),
 )  # fmt: skip
 
 CATALOGUE: Mapping[str, Backbone] = {row.key: row for row in _ROWS}
+
+LARGER_SIDE = 1.3  # times the side that a network was trained at
+STEP = 32  # pixels of a picture for each place of the last map
+
+
+def enlarged(row: Backbone, gain: float) -> Backbone:
+    """Return the same network at a larger side: small things become large enough to be seen."""
+    size = round(LARGER_SIDE * row.size / STEP) * STEP
+    return replace(
+        row,
+        key=f"{row.key}_{size}",
+        title=f"{row.title} at {size} pixels",
+        size=size,
+        gflops=round(row.gflops * (size / row.size) ** 2, 3),
+        gain=gain,
+        of=row.key,
+    )
+
+
+# Where a larger network costs no more for the same gain, a larger side is not worth its seconds.
+LARGER: Mapping[str, Backbone] = {one.key: one for one in (enlarged(CATALOGUE["efficientnet_lite0"], 3.75),)}
+
+
+def find(key: str) -> Backbone:
+    """Return the row of a pretrained network, which may run at a larger side. Raises KeyError where there is none."""
+    return LARGER[key] if key in LARGER else CATALOGUE[key]
+
+
+def with_larger(keys: Iterable[str]) -> list[str]:
+    """Return the keys, and those of the same networks at a larger side."""
+    asked = list(keys)
+    return [*asked, *(key for key, row in LARGER.items() if row.of in asked)]

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from vm_worker.learn.networks.catalogue import CATALOGUE, Backbone, Preprocessing
+from vm_worker.learn.networks import catalogue
+from vm_worker.learn.networks.catalogue import Backbone, Preprocessing
 
 SIZE = 64  # pixels
 NETWORKS = ("alexnet", "alexnet_separable", "mobilenet_v1", "mobilenet_v2")
@@ -74,4 +75,4 @@ def fitting(photos: int, networks: Sequence[str] = NETWORKS) -> list[Backbone]:
 
 def find(name: str) -> Backbone:
     """Return the row of a key, pretrained or small. Raises KeyError."""
-    return ROWS[name] if name in ROWS else CATALOGUE[name]
+    return ROWS[name] if name in ROWS else catalogue.find(name)

@@ -21,14 +21,15 @@ from vm_worker.learn.heads import columns, folds
 from vm_worker.learn.heads.forms import FeatureTable
 from vm_worker.learn.heads.linear import HeadSettings
 from vm_worker.learn.labels import LabelledPhotos
-from vm_worker.learn.networks import build, depth
-from vm_worker.learn.networks.catalogue import CATALOGUE, Backbone
+from vm_worker.learn.networks import build, catalogue, depth
+from vm_worker.learn.networks.catalogue import Backbone
 from vm_worker.learn.networks.weights import WeightFile
 from vm_worker.learn.select import pruning
 from vm_worker.learn.select.pruning import ProbeScores
 from vm_worker.learn.select.quote import MeasuredSpeed
 
-KEPT = 0.3  # of the columns of all depths, the best ones, for many photos
+MANY = 2000  # photos; of more, only some columns are kept
+KEPT = 0.3  # of the columns of all depths, the best ones
 
 FeatureListener = Callable[[Backbone, int, float], None]  # photos that have features, images a second
 
@@ -67,7 +68,7 @@ class CandidateFeatures:
     """The features of one candidate network, computed so far, and the time that they took."""
 
     def __init__(self, photos: Photos, weight: WeightFile, listener: FeatureListener) -> None:
-        self.backbone = CATALOGUE[weight.key]
+        self.backbone = catalogue.find(weight.key)
         self.seconds = 0.0  # spent on this candidate so far
         self.speed = 0.0  # images a second, as last measured; 0 = not measured
         self.done = 0  # photos that have features, in the order of `photos`
@@ -120,7 +121,7 @@ class CandidateFeatures:
         rows, train = self._photos.rows[positions], int(np.sum(positions < self._photos.train))
         kept = self._features if whole else self._features[positions]
         table = FeatureTable(kept, dataset.truth.labels[rows], dataset.groups[rows], train, self._last)
-        return self._narrowed(table) if len(rows) > columns.ROWS and table.deep else table
+        return self._narrowed(table) if len(rows) > MANY and table.deep else table
 
     def _narrowed(self, table: FeatureTable) -> FeatureTable:
         """Keep the best columns alone, by a sample of the training photos, beside the last features."""

@@ -12,7 +12,8 @@ from vm_worker.learn import imbalance
 from vm_worker.learn.arrays import Flags, Rows
 from vm_worker.learn.heads.forms import FeatureTable
 from vm_worker.learn.heads.linear import ONE_THREAD, HeadSettings
-from vm_worker.learn.networks.catalogue import CATALOGUE, Backbone
+from vm_worker.learn.networks import catalogue
+from vm_worker.learn.networks.catalogue import Backbone
 from vm_worker.learn.select import logme, p2l, probe
 from vm_worker.results.candidates import PruningRow
 
@@ -80,7 +81,7 @@ def surely_too_slow(backbone: Backbone, known: Mapping[str, float], photos: int,
     `known` are the measured speeds of the others, images a second by key. This saves building a slow network and
     timing it on a batch, which take half a minute.
     """
-    rates = [speed * CATALOGUE[key].gflops for key, speed in known.items()]
+    rates = [speed * catalogue.find(key).gflops for key, speed in known.items()]
     return bool(rates) and photos * backbone.gflops / (EFFICIENCY * max(rates)) > seconds
 
 

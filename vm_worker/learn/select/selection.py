@@ -26,6 +26,7 @@ from vm_worker.learn.heads.linear import Head, HeadSettings
 from vm_worker.learn.judge.findings import Findings, make_findings
 from vm_worker.learn.judge.suspects import suspect_rows
 from vm_worker.learn.labels import LabelledPhotos
+from vm_worker.learn.networks import catalogue
 from vm_worker.learn.networks.catalogue import CATALOGUE, Backbone
 from vm_worker.learn.networks.weights import WeightFile
 from vm_worker.learn.progress_events import LearningProgress, LearningQuote, ProgressSink
@@ -80,16 +81,18 @@ class Selection:
 
 
 def select(request: SelectionRequest, sink: ProgressSink) -> Selection:
-    """Evaluate the candidates from the cheapest on, as many as the budget allows, and choose the best one.
+    """Evaluate the candidates, as many as the budget allows, and choose the best one.
+
+    Those that are expected to gain most for their seconds come first, so that little time tries the best of them.
 
     The first candidate always gives a head, though from fewer photos where the time does not suffice for all.
     Networks from scratch, where they were asked for, come last. Raises ValueError where there is no candidate.
     """
-    wanted = [key for key in request.options.candidates or CATALOGUE if key in request.weights]
+    wanted = _wanted(request)
     scratch = ScratchCandidates(request.dataset, request.options, not wanted, request.budget, request.scratch)
     request = replace(request, budget=Budget(request.budget.deadline - scratch.seconds))
     run = _SelectionRun(request, sink, len(wanted), scratch)
-    backbones = sorted((CATALOGUE[key] for key in wanted), key=lambda row: (row.gflops, row.key))
+    backbones = sorted(map(catalogue.find, wanted), key=lambda row: (-row.gain / row.gflops, row.key))
     candidates = [run.candidate(backbone) for backbone in backbones]
     if candidates:
         run.send_quote(candidates[0], backbones)
@@ -98,6 +101,12 @@ def select(request: SelectionRequest, sink: ProgressSink) -> Selection:
             free_memory.give_back()
     run.train_from_scratch()
     return run.selection()
+
+
+def _wanted(request: SelectionRequest) -> list[str]:
+    """Return the keys of the candidates: networks that have weights, at sides that the photos were decoded at."""
+    keys = [key for key in request.options.candidates or CATALOGUE if key in request.weights]
+    return [key for key in catalogue.with_larger(keys) if catalogue.find(key).size in request.dataset.images]
 
 
 class _SelectionRun:
@@ -128,7 +137,8 @@ class _SelectionRun:
         def listener(backbone: Backbone, done: int, speed: float) -> None:
             self.report(0.9 * done / total, f"{backbone.title}: {done} of {total} photos, {speed:.0f} a second")
 
-        return CandidateFeatures(self.photos, self.request.weights[backbone.key], listener)
+        weight = replace(self.request.weights[backbone.source], key=backbone.key)
+        return CandidateFeatures(self.photos, weight, listener)
 
     def budget(self) -> Budget:
         """Return the time for the next candidate's features; the rest suffices to tune the best one so far."""
@@ -141,7 +151,7 @@ class _SelectionRun:
         return TEST_PASSES * len(self.request.dataset.rows(Part.TEST)) / images_per_second
 
     def send_quote(self, first: CandidateFeatures, backbones: list[Backbone]) -> None:
-        """Report how long selection and tuning will take, from the speed of the cheapest candidate."""
+        """Report how long selection and tuning will take, from the speed of the first candidate."""
         options, measured = self.request.options, first.measure()
         self.times = self.times.with_speed(first.backbone, measured.plain)
         trials = quote.expected_trials(options.search, options.trials)
@@ -212,10 +222,11 @@ class _SelectionRun:
         best = self.table.best()
         self.report(0.0, f"{best.candidate.backbone.title} is the best candidate")
         scratch = self._scratch.models.get(best.candidate.backbone.key)
+        judged = best.candidate.features, self.head_settings, best.candidate.result
         findings = scratch_candidates.findings(scratch) if scratch else self._findings(best)
         return Selection(
             winner=best.candidate.backbone.key,
-            head=scratch.head if scratch else self._refitted(best.candidate),
+            head=scratch.head if scratch else head_validation.refit(*judged),
             candidates=self.table.rows(),
             curve=self.table.curve(),
             note=self.table.reason(),
@@ -225,17 +236,8 @@ class _SelectionRun:
             findings=findings,
             suspects=() if scratch else suspect_rows(findings.suspects or (), self.request.dataset, best.rows),
             from_scratch=scratch,
-            bar=None if scratch or best.candidate.partial else self._bar(best.candidate),
+            bar=None if scratch or best.candidate.partial else head_validation.unseen(*judged),
         )
-
-    def _bar(self, best: Candidate) -> Floats:
-        """Return what tuning has to beat: the chosen form of head, trained on the training photos alone."""
-        table = best.features
-        head = head_validation.fit(table, table.everything[: table.train], self.head_settings, best.result)
-        return head.probabilities(table.taken(table.everything[table.train :]))
-
-    def _refitted(self, best: Candidate) -> Head:
-        return head_validation.refit(best.features, self.head_settings, best.result)
 
     def _findings(self, best: CandidateRecord) -> Findings:
         """Return the findings, without any where a pass over the folds may not fit into their share of the time.
@@ -249,7 +251,7 @@ class _SelectionRun:
 
 
 def _not_pruned(run: _SelectionRun, candidates: list[CandidateFeatures]) -> Iterator[CandidateFeatures]:
-    """Yield the candidates that get all photos: the cheapest first, or, after probes, the most accurate first."""
+    """Yield the candidates that get all photos: the most promising first, or, after probes, the most accurate first."""
     backbones = [candidate.backbone for candidate in candidates]
     photos = len(run.photos.rows)
     if not pruning.can_save_time(photos, len(candidates)):

@@ -26,8 +26,8 @@ from vm_worker.learn.features.extraction import BATCH, Source, forward
 from vm_worker.learn.features.views import Viewing, random_views
 from vm_worker.learn.heads import linear
 from vm_worker.learn.heads.linear import FeatureRows, Head, HeadSettings
-from vm_worker.learn.networks import assemble, build
-from vm_worker.learn.networks.catalogue import CATALOGUE, Backbone, Cut
+from vm_worker.learn.networks import assemble, build, catalogue
+from vm_worker.learn.networks.catalogue import Backbone, Cut
 from vm_worker.learn.networks.fold_batchnorm import folded
 from vm_worker.learn.networks.precision import product_dtype
 from vm_worker.learn.tune.recipe import EVERYTHING, Views, cut_named, cuts
@@ -51,7 +51,7 @@ class SplitNetwork:
 
     def __init__(self, tuning: TuningInputs, head_rows: int = HEAD_ROWS) -> None:
         self.tuning, self._head_rows = tuning, head_rows
-        self.backbone: Backbone = CATALOGUE[tuning.weight.key]
+        self.backbone: Backbone = catalogue.find(tuning.weight.key)
         self.selected = tuning.head()
         self.model = assemble.trainable(tuning.weight, self.selected)
         rows = tuning.rows()

@@ -19,7 +19,7 @@ from vm_worker.intake.dataset import Part
 from vm_worker.learn.arrays import Floats
 from vm_worker.learn.budget import Budget
 from vm_worker.learn.labels import LabelledPhotos
-from vm_worker.learn.networks.catalogue import CATALOGUE
+from vm_worker.learn.networks import catalogue
 from vm_worker.learn.progress_events import ProgressSink
 from vm_worker.learn.tune.delivery import Delivered, Delivery
 from vm_worker.learn.tune.fine_tuning import FineTuning, Recipes
@@ -127,7 +127,7 @@ def _tuned(request: TuneRequest, executor: Executor, progress: TuningProgress) -
 
 def _planned(request: TuneRequest, runner: TaskRunner, committed: dict[str, TrialResult]) -> TuningPlan:
     counts = RowCounts(*(len(request.dataset.rows(part)) for part in (Part.TRAIN, Part.VALIDATION)))
-    backbone, results = CATALOGUE[request.chosen.weight.key], tuple(committed.values())
+    backbone, results = catalogue.find(request.chosen.weight.key), tuple(committed.values())
     wanted = PlanRequest(backbone, request.images_per_second, counts, request.options.epochs, results)
     try:
         return make_plan(wanted, runner)
@@ -137,7 +137,7 @@ def _planned(request: TuneRequest, runner: TaskRunner, committed: dict[str, Tria
 
 
 def _recipes(request: TuneRequest, rule: Recipe) -> Recipes:
-    backbone, options = CATALOGUE[request.chosen.weight.key], request.options
+    backbone, options = catalogue.find(request.chosen.weight.key), request.options
     return Recipes(backbone, rule, options.epochs, options.search, request.dataset.sha256, options.seed)
 
 

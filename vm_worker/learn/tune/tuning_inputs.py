@@ -14,7 +14,7 @@ from vm_worker.learn import imbalance
 from vm_worker.learn.arrays import Floats, Rows
 from vm_worker.learn.heads.linear import Head
 from vm_worker.learn.labels import LabelledPhotos
-from vm_worker.learn.networks.catalogue import CATALOGUE
+from vm_worker.learn.networks import catalogue
 from vm_worker.learn.networks.weights import WeightFile
 
 ROWS = "rows.npz"
@@ -79,7 +79,7 @@ def write_inputs(dataset: LabelledPhotos, chosen: SelectedNetwork, options: Opti
         np.save(folder / BAR, chosen.bar)
     return TuningInputs(
         weight=chosen.weight,
-        pixels=dataset.images[CATALOGUE[chosen.weight.key].size],
+        pixels=dataset.images[catalogue.find(chosen.weight.key).size],
         folder=folder,
         classes=len(dataset.truth.classes),
         epochs=options.epochs,

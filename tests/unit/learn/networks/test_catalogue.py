@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from jobs.options import CANDIDATES
 from vm_worker.learn.heads.linear import Head
 from vm_worker.learn.networks import assemble, build, efficientnet_lite
-from vm_worker.learn.networks.catalogue import CATALOGUE, Cut
+from vm_worker.learn.networks.catalogue import CATALOGUE, Cut, find, with_larger
 from vm_worker.learn.tune.recipe import cuts
 
 # Two small ones of different kinds; all in the slow suite.
@@ -77,6 +77,18 @@ def test_the_catalogue_holds_what_a_user_may_ask_for() -> None:
     assert set(CATALOGUE) == set(CANDIDATES)
     for key, row in CATALOGUE.items():
         assert row.key == key and row.licence and row.attribution.endswith(".")
+
+
+def test_a_network_at_a_larger_side_has_the_same_weights() -> None:
+    row = find("efficientnet_lite0_288")
+    assert (row.size, row.source) == (288, "efficientnet_lite0") and row.gflops == pytest.approx(0.645, abs=1e-3)
+    assert row.title == "EfficientNet-Lite0 at 288 pixels" and row.key not in CANDIDATES
+    model = build.extractor(row.key, None)
+    assert model.input_shape == (None, 288, 288, 3) and model.count_params() == row.parameters
+    cost = sum(_multiply_adds(layer) for layer in model.layers if "Conv2D" in type(layer).__name__)
+    assert cost / 1e9 == pytest.approx(row.gflops, rel=0.05)
+    assert with_larger(["vgg16"]) == ["vgg16"]
+    assert with_larger(["efficientnet_lite0"]) == ["efficientnet_lite0", row.key]
 
 
 def _multiply_adds(layer: keras.Layer) -> int:
