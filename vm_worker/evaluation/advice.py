@@ -17,7 +17,7 @@ WEAK_RECALL = 0.8
 WEAK_GAP = 0.1  # distance below the mean recall from which on the report has a sentence
 OFTEN_CONFUSED = 0.1  # share of a class's photos that is confused with one other class, and at least two photos
 FRAMES_MOST = 4  # test photos to a recording, in the mean, above which their number misleads
-PLAIN_SHARE = 0.5  # of a class's photos that look alike, above which the report asks whether they are of one recording
+PLAIN_SHARE = 0.25  # of a class's photos that look alike, above which the report asks whether they are of one recording
 NAMED = 3  # most names in one sentence
 
 
@@ -114,8 +114,8 @@ def too_good(dataset: TakenIn) -> list[str]:
     alike = [row for row in dataset.duplicates.fallback if row.photos >= PLAIN_SHARE * _photos(dataset, row.label)]
     if alike:
         found.append(
-            f"The photos of {_names([row.label for row in alike])} look much alike. If they are frames of one "
-            "recording, the figure is too good: then send photos of at least 3 recordings of each class."
+            f"Many photos of {_names([row.label for row in alike])} look much alike. If they are frames of few "
+            "recordings, the figure is too good: then send photos of at least 3 recordings of each class."
         )
     return found
 

@@ -56,7 +56,7 @@ class Groups:
 
     numbers: Rows  # (n,) the number of each photo's group, from 0 in the order of first members
     exact: Rows  # (n,) the number of each photo's group where only exact copies are grouped
-    plain: Mapping[int, int]  # label -> photos that look so much alike that only exact copies are grouped
+    plain: Mapping[int, int]  # label -> photos of which so many look alike that they are in no large group
     undivided: Mapping[int, int]  # label -> photos of recordings that had to be divided: the class has too few
 
     def recordings(self) -> int:
@@ -107,20 +107,21 @@ class _Grouped:
     """The groups of the different pictures of one class."""
 
     leaders: Rows  # (m,) the least row of each picture's group
-    plain: NDArray[np.bool_]  # (m,) whether it is alone because so many look alike
+    plain: NDArray[np.bool_]  # (m,) whether it is in no large group because so many look alike
     undivided: NDArray[np.bool_]  # (m,) whether it is of a recording that was undone, as its class had too few groups
 
 
 def _grouped(photos: Sequence[PhotoDigests], mixed: NDArray[np.bool_]) -> _Grouped:
     """Group the pictures (m,) of a class; `mixed` (m,) tells which have an exact copy in another class."""
     alone = np.arange(len(photos), dtype=np.int64)
-    near, scenes = alone.copy(), alone.copy()
+    near, scenes, doubtful = alone.copy(), alone.copy(), np.zeros(len(photos), bool)
     known = np.flatnonzero([len(photo.thumbnail) == SIDE * SIDE for photo in photos])
     if len(known):
         seen = [photos[row] for row in known.tolist()]
         grey = np.frombuffer(b"".join(photo.thumbnail for photo in seen), np.uint8).reshape(-1, SIDE, SIDE)
         near[known] = known[near_duplicates.communities(grey)]
-        scenes[known] = known[_leaders(_scenes(seen, grey))]
+        found = _scenes(seen, grey)
+        scenes[known], doubtful[known] = known[_leaders(found.groups)], found.doubtful
     most, told = max(NEAR_MOST, int(NEAR_MOST_SHARE * len(photos))), [Shot(one.name, one.taken) for one in photos]
     large = _sizes(near) > most  # with a plain background, or of a recording
     sure = [*shots.at_once(told), *shots.named_recordings(told)]
@@ -130,11 +131,19 @@ def _grouped(photos: Sequence[PhotoDigests], mixed: NDArray[np.bool_]) -> _Group
     joined = _numbered(len(photos), [*sure, *enumerate(np.where(long, scenes, alone).tolist())])
     kept = _enough(joined, mixed)
     sizes = _sizes(joined)
-    return _Grouped(_leaders(kept), large & (sizes <= most), (kept != joined) & (sizes >= RECORDING_LEAST))
+    return _Grouped(_leaders(kept), (large | doubtful) & (sizes <= most), (kept != joined) & (sizes >= RECORDING_LEAST))
 
 
-def _scenes(photos: Sequence[PhotoDigests], grey: Pixels) -> Rows:
-    """Return numbers (m,) that are equal for photos of one scene, by their pictures and by neighbouring names."""
+@dataclass(frozen=True)
+class _Seen:
+    """What the pictures of one class show."""
+
+    groups: Rows  # (m,) numbers that are equal for photos of one scene
+    doubtful: NDArray[np.bool_]  # (m,) whether it hangs together with photos that are too little alike for a scene
+
+
+def _scenes(photos: Sequence[PhotoDigests], grey: Pixels) -> _Seen:
+    """Find photos of one scene, by their pictures and by neighbouring names."""
     scenes, groups = Scenes(grey), np.arange(len(photos), dtype=np.int64)
     order = np.array(sorted(range(len(photos)), key=lambda row: photos[row].content), dtype=np.int64)
     usual = ABOVE + scenes.typical(order)
@@ -144,8 +153,8 @@ def _scenes(photos: Sequence[PhotoDigests], grey: Pixels) -> Rows:
         alike = scenes.likeness(one, other) >= np.where(spoken, SPOKEN, max(NEIGHBOURS, usual))
         groups = _consistent(len(photos), one, other, alike)
     if max(SAME, usual) <= 1 and len(photos) <= COMPARED_MOST:
-        groups = _dense(scenes, order, groups, scenes.joined(groups, max(SAME, usual)))
-    return groups
+        return _dense(scenes, order, groups, scenes.joined(groups, max(SAME, usual)))
+    return _Seen(groups, np.zeros(len(photos), bool))
 
 
 def _consistent(count: int, one: Rows, other: Rows, alike: NDArray[np.bool_]) -> Rows:
@@ -157,14 +166,19 @@ def _consistent(count: int, one: Rows, other: Rows, alike: NDArray[np.bool_]) ->
     return _numbered(count, zip(one[kept].tolist(), other[kept].tolist(), strict=True))
 
 
-def _dense(scenes: Scenes, order: Rows, before: Rows, joined: Rows) -> Rows:
-    """Return the groups `joined`, but `before` for photos of groups in which too few pairs are alike."""
-    groups = joined.copy()
+def _dense(scenes: Scenes, order: Rows, before: Rows, joined: Rows) -> _Seen:
+    """Take the groups `joined`, but `before` for photos of groups in which too few pairs are alike.
+
+    Those may be things of one kind, or frames of a recording in which the camera has moved far: nothing measured tells
+    these apart, so the report says it.
+    """
+    groups, doubtful = joined.copy(), np.zeros(len(joined), bool)
     for number in np.unique(joined[joined != before]).tolist():
         rows = order[joined[order] == number]
         if scenes.share_alike(rows, NEIGHBOURS) < DENSE:
             groups[rows] = before[rows] + len(groups)  # numbers that no other group has
-    return groups
+            doubtful[rows] = True
+    return _Seen(groups, doubtful)
 
 
 def _enough(joined: Rows, mixed: NDArray[np.bool_]) -> Rows:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -93,6 +94,14 @@ def test_too_few_recordings_are_divided_and_named(sessions: int) -> None:
     groups = group([*photos(sessions, 30, "clip{session}_{frame}.jpg"), *photos(5, 30, "IMG_{number:04}.jpg", label=1)])
     assert groups.undivided == {0: 30 if sessions == 2 else groups.undivided[0]} and groups.undivided[0] >= 30 - 5
     assert groups.recordings() == 5 + sessions - 1
+
+
+def test_a_recording_that_only_hangs_together_is_doubtful() -> None:
+    """Where the camera moves far and no name has a number, its frames are like drawings of one kind: that is said."""
+    found = [replace(photo, name=f"0/{photo.content.translate(LETTERS)}.jpg") for photo in photos(4, 150, "{number}")]
+    groups = group(found)
+    assert groups.plain == {0: 148} and groups.undivided == {}
+    assert group(photos(4, 150, "video_{number:04}.jpg")).plain == {}
 
 
 def links(found: Iterable[tuple[int, int]]) -> Links:
@@ -199,4 +208,4 @@ def test_drawings_of_one_kind_are_no_recordings(digit: int, named: bool) -> None
         told.append(PhotoDigests(0, digest, digest, picture.tobytes(), name))
     groups = group(told)
     assert np.bincount(groups.numbers).max() <= 0.2 * len(told)
-    assert groups.undivided == {} and groups.plain == {}
+    assert groups.undivided == {} and groups.plain.keys() <= {0}

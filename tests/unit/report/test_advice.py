@@ -206,5 +206,5 @@ def test_a_test_on_few_recordings_is_said_to_be_one() -> None:
 
 def test_a_class_that_looks_alike_is_asked_whether_it_is_one_recording() -> None:
     (sentence,) = advice.too_good(taken_in(None, (AlikeClass(45, label="cat"), AlikeClass(11, label="dog"))))
-    assert sentence.startswith("The photos of cat look much alike. If they are frames of one recording")
+    assert sentence.startswith("Many photos of cat look much alike. If they are frames of few recordings")
     assert advice.too_good(taken_in(None)) == []
