@@ -8,7 +8,7 @@ const LINE_PEEK = 256; // bytes that hold a first line
 const PEEKED = 8; // files of a kind that are looked into
 const COCO = /"(?:images|annotations|categories)"\s*:\s*\[/;
 const VOC = /<annotation[\s>]/;
-const OTHER =
+export const OTHER =
   /^(?:read.?me.*|licen[cs]e.*|classes|labels|notes|train|training|val|valid|validation|test|trainval|requirements)\.txt$/i;
 const LINE = /^\s*\d+(?:\.0*)?(?:[ \t]+[-+.\deE]+){4,}\s*(?:\n|$)/;
 

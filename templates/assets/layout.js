@@ -68,10 +68,17 @@ export function layout(entries, rules) {
   return {code: refusal?.code ?? null, classes: found.classes, photos: files.photos.length, sent, labels, left, remarks};
 }
 
-/** An upload of labelled boxes, which only the service reads. @param {Entry[]} entries @param {string} format */
-export function labelled(entries, format) {
+/**
+ * An upload of labelled boxes. Only the service can tell whether it takes them.
+ * @param {Entry[]} entries
+ * @param {string} format
+ * @param {string} counts how many boxes of which classes there are; empty: they cannot be read here
+ */
+export function labelled(entries, format, counts) {
   const {photos, sent, labels, left} = sifted(entries);
-  const text = `These are labels of boxes (${format}). They cannot be read here; send them, and the service will tell.`;
+  const text = counts
+    ? `These are labels of boxes (${format}): ${counts}. So they stand in the files; the service mends some, and will tell.`
+    : `These are labels of boxes (${format}). They cannot be read here; send them, and the service will tell.`;
   const remarks = [{level: "warning", text}];
   return {code: null, unknown: true, classes: [], photos: photos.length, sent, labels, left, remarks};
 }

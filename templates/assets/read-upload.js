@@ -1,5 +1,6 @@
 // An upload, read: the first bytes of its files, and what they make of it.
 
+import {boxCounts, told} from "./box-counts.js";
 import {inParallel, sample} from "./elements.js";
 import {HEAD_BYTES, namedPhoto, pictureKind} from "./kinds.js";
 import {labelFormat} from "./labels.js";
@@ -49,7 +50,9 @@ export async function readEntries(entries, zip, rules) {
   const format = rules.task === "classification" ? "" : await labelFormat(others, beginning, stems);
   // The page zips a folder without compression.
   const bytesMost = zip ? rules.limits.zip_total_bytes : rules.limits.zip_bytes;
-  return format ? labelled(known, format) : layout(known, {...rules, bytesMost});
+  if (!format) return layout(known, {...rules, bytesMost});
+  const counts = await boxCounts(format, others, beginning, stems);
+  return labelled(known, format, counts ? told(counts) : "");
 }
 
 async function firstBytes({item}, zip, most) {

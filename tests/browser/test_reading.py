@@ -19,6 +19,7 @@ from jobs.limits import Limits
 from jobs.options import Options
 from tests.browser.zips import OPENED, UNREAD, ZIPS
 from tests.corpus import LAYOUTS
+from vm_worker.tasks.detection.survey import LabelledSurvey
 from vm_worker.tasks.uploads import survey, verdict
 
 READ = """async ([zips, levels]) => {
@@ -31,9 +32,10 @@ READ = """async ([zips, levels]) => {
     for (const [name, text] of Object.entries(zips)) {
         const bytes = Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
         const rules = {...config, parts, level: levels[name] ?? "", task: ""};
-        const {code, unknown, classes} = await readZip(new Blob([bytes]), rules);
+        const {code, unknown, classes, remarks} = await readZip(new Blob([bytes]), rules);
         const counts = classes.map(({name, photos}) => [name, photos.length]);
-        read[name] = {code, unknown, classes: Object.fromEntries(counts)};
+        const told = remarks.map(({text}) => text).join(" ");
+        read[name] = {code, unknown, classes: Object.fromEntries(counts), told};
     }
     return read;
 }"""
@@ -90,3 +92,15 @@ def test_page_and_worker_are_of_one_mind(
     if name in UNREAD:
         return
     assert Reading(page["code"], {} if page["code"] else page["classes"]) == worker, json.dumps(page)
+
+
+@pytest.mark.parametrize("name", [name for name in ZIPS if name.startswith("labels: ")])
+def test_the_page_counts_the_boxes_that_the_worker_reads(
+    name: str, zips: dict[str, Path], page_reads: dict[str, dict[str, Any]]
+) -> None:
+    found = survey(zips[name], Limits())
+    assert isinstance(found, LabelledSurvey)
+    boxes = Counter(box.label for one in found.drawn for box in one.boxes).most_common()
+    counted = ", ".join(f"{label} {number}" for label, number in boxes)
+    classes = f"{len(boxes)} class{'es' if len(boxes) > 1 else ''}"
+    assert f": {sum(number for _, number in boxes)} boxes of {classes}: {counted}. So they" in page_reads[name]["told"]

@@ -162,6 +162,8 @@ def test_the_winner_is_told_in_the_words_of_the_paper() -> None:
     assert sentences.trial_rows(two.trials) == [
         ["1, by rule", "3", "53", "0.0058", "0.86", "1.00", "0.900", ""],
         ["2, genetic", "3", "53", "0.0058", "0.86", "0.50", "0.900", "taken"],
-        ["3, genetic", "3", "53", "0.0058", "-", "-", "-", "late"],
+        ["3, genetic", "3", "53", "0.0058", "-", "-", "-", ""],
     ]
+    upper = replace(two.trials[0], parameters={**two.trials[0].parameters, "upper_part": True})
+    assert sentences.winner(found, tuned(upper)).endswith(" The upper part of its network was trained, too.")
     assert sentences.search(Tuned(False, two.trials, (), None, None)) == []

@@ -201,9 +201,10 @@ def winner(figures: DetectionFigures, tune: Tuned) -> str:
     tried = [one for one in tune.trials if one.validation_score is not None]
     which = f"The best of {len(tried)} trainings" if len(tried) > 1 else "The training"
     false = wording.plural(scores.false, "mark") if scores.false else "nothing"
+    upper = " The upper part of its network was trained, too." if genes.get("upper_part") else ""
     return (
         f"{which} ({', '.join(named)}) finds {scores.found} of {scores.labelled} {things(figures)} in the test "
-        f"photos, and {false} that has no label."
+        f"photos, and {false} that has no label.{upper}"
     )
 
 
@@ -232,16 +233,10 @@ def trial_rows(trials: Sequence[TrialRow]) -> list[list[str]]:
                 *("-" if gene is None else wording.setting(gene) for gene in genes),
                 "-" if one.validation_score is None else f"{one.validation_score:.2f}",
                 "-" if f1 is None else f"{f1:.3f}",
-                _taken(one),
+                "taken" if one.state == "kept" else "",
             ]
         )
     return rows
-
-
-def _taken(one: TrialRow) -> str:
-    taken = "taken" if one.state == "kept" else ""
-    upper = "the upper part of its network was tuned, too" if one.parameters.get("upper_part") else ""
-    return "; ".join(filter(None, [taken, upper, one.note]))
 
 
 def _share(part: int, whole: int) -> str:
