@@ -60,7 +60,7 @@ def _shown(job: Job, report: dict[str, object], addresses: JobAddresses) -> Show
     return ShownReport(
         Markup(body),  # noqa: S704 - the templates have escaped it
         good_enough=report.get("good_enough") is not False,
-        scripts=("doubts.js", "try.js") if trial and not trial["obstacle"] else ("doubts.js",) if trial else (),
+        scripts=() if trial is None else ("doubts.js", "limit.js", *([] if trial["obstacle"] else ["try.js"])),
     )
 
 

@@ -18,6 +18,18 @@ function begin() {
     part("shown").focus();
   });
   part("shown").tabIndex = -1;
+  document.querySelectorAll("[data-cell]").forEach(press);
+}
+
+/** Make a button of the number in a cell of the confusion matrix. */
+function press(cell) {
+  const [folder, says] = JSON.parse(cell.dataset.cell);
+  const button = document.createElement("button");
+  button.type = "button";
+  button.textContent = cell.textContent;
+  button.ariaLabel = `${cell.textContent}: ${folder}, taken for ${says}; show the photos`;
+  button.addEventListener("click", () => dispatchEvent(new CustomEvent("modelmail:cell", {detail: {folder, says}})));
+  cell.replaceChildren(button);
 }
 
 function part(name) {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +19,7 @@ from jobs.queue import Queue
 from tests.browser.conftest import PHONE
 from tests.browser.test_report_page import finish
 from tests.unit.report import samples
-from vm_worker.results.evaluated import DoubtRow, Doubts, Evaluated
+from vm_worker.results.evaluated import DoubtRow, Doubts, Evaluated, Sureness
 
 CLASSES = ("cats", "dogs", '"><b>&')
 ROWS = (
@@ -42,7 +43,15 @@ def job(stack: Stack, queue: Queue, tmp_path_factory: pytest.TempPathFactory) ->
     facts = samples.facts(CLASSES)
     assert isinstance(facts.evaluate, Evaluated)
     doubts = Doubts(side=16, columns=2, rows=ROWS)
-    return finish(stack, queue, folder, CLASSES, replace(facts, evaluate=replace(facts.evaluate, doubts=doubts)))
+    cats, others = Sureness(counts(50, 80, 99), counts(75)), Sureness(counts(30, 90), counts())
+    sureness = (cats, others, Sureness(counts(), counts(60, 60)))
+    evaluated = replace(facts.evaluate, doubts=doubts, sureness=sureness)
+    return finish(stack, queue, folder, CLASSES, replace(facts, evaluate=evaluated))
+
+
+def counts(*places: int) -> tuple[int, ...]:
+    """Photos whose answers have these probabilities, in hundredths."""
+    return tuple(places.count(place) for place in range(101))
 
 
 def test_filters_show_the_photos_of_a_reason(page: Page, job: str) -> None:
@@ -57,6 +66,33 @@ def test_filters_show_the_photos_of_a_reason(page: Page, job: str) -> None:
     expect(page.get_by_role("button", name="all mistakes (2)")).to_have_attribute("aria-pressed", "true")
     page.set_viewport_size(PHONE)
     assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
+
+
+def test_a_cell_of_the_matrix_shows_its_photos(page: Page, job: str) -> None:
+    page.goto(f"/jobs/{job}")
+    cell = page.locator("td[data-cell] button").filter(has_text="1").first
+    cell.click()
+    told = page.locator("#doubts [data-part=shown]")
+    expect(told).to_be_focused()
+    expect(told).to_have_text(re.compile(r"^\d photos? of .*, taken for .* shown\.$"))
+    page.evaluate("dispatchEvent(new CustomEvent('modelmail:cell', {detail: {folder: 'cats', says: 'dogs'}}))")
+    expect(page.locator("#doubts li:visible")).to_have_count(1)
+
+
+def test_the_limit_says_what_it_saves_and_costs(page: Page, job: str) -> None:
+    page.goto(f"/jobs/{job}")
+    slider, effect = page.get_by_role("slider"), page.locator("[data-part=effect]")
+    expect(effect).to_contain_text(
+        "It answers 4 of 8 test photos (50 %) and is right on 75 % of these. It leaves 4 to you."
+    )
+    slider.focus()
+    page.keyboard.press("End")
+    expect(effect).to_contain_text("It answers 1 of 8 test photos (13 %) and is right on 100 %")
+    expect(page.locator("[data-part=command]")).to_contain_text("python3 service.pyz --unsure 0.99")
+    page.keyboard.press("Home")
+    expect(effect).to_contain_text("It answers 8 of 8")
+    page.get_by_text("For each kind").click()
+    expect(page.locator("[data-part=kinds] tr").nth(1)).to_have_text("cats4100 %75 %")
 
 
 def test_saved_marks_are_followed(page: Page, job: str, tmp_path: Path) -> None:

@@ -75,7 +75,7 @@ def cautions(test: HeldOutFigures, balanced: bool = False) -> list[str]:
     if few and (balanced or test.images >= SMALL_TEST):
         found.append(
             f"{wording.plural(len(few), 'class has', 'classes have')} fewer than {SMALL_CLASS} test photos "
-            f"({_names([row.label for row in few])}): their own figures are rough."
+            f"({named([row.label for row in few])}): their own figures are rough."
         )
     return found
 
@@ -100,7 +100,7 @@ def too_good(dataset: TakenIn) -> list[str]:
     if divided := dataset.duplicates.undivided:
         frames = wording.plural(sum(row.photos for row in divided), "photo")
         found.append(
-            f"The figure is too good: {frames} of {_names([row.label for row in divided])} look like frames of so few "
+            f"The figure is too good: {frames} of {named([row.label for row in divided])} look like frames of so few "
             "recordings that the same recording was learned from and tested. It does not tell how the model does at "
             "another place or time. Send photos of at least 3 recordings of each class, better of 5 or more."
         )
@@ -114,7 +114,7 @@ def too_good(dataset: TakenIn) -> list[str]:
     alike = [row for row in dataset.duplicates.fallback if row.photos >= PLAIN_SHARE * _photos(dataset, row.label)]
     if alike:
         found.append(
-            f"Many photos of {_names([row.label for row in alike])} look much alike. If they are frames of few "
+            f"Many photos of {named([row.label for row in alike])} look much alike. If they are frames of few "
             "recordings, the figure is too good: then send photos of at least 3 recordings of each class."
         )
     return found
@@ -189,11 +189,11 @@ def _about_photos(
     test: HeldOutFigures, curve: LearningCurve | None, suspects: bool, guesses: bool, balanced: bool
 ) -> list[str]:
     """Return sentences about the photos to look at, and those to add; none contradicts another."""
-    rare = _rare(test) if balanced else []
-    weak = [] if guesses else [row for row in _weak(test) if row not in rare]
+    rare = rare_classes(test) if balanced else []
+    weak = [] if guesses else [row for row in weak_classes(test) if row not in rare]
     steps = _weaknesses(test, weak, hardly=curve is not None and curve.verdict == "hardly")
     if not guesses and not suspects:  # the list of suspects is enough: no second list of photos to check
-        steps += _confusions(test)
+        steps += confusions(test)
     if rare:
         steps.append(_more_of(rare))
     if curve is not None and curve.verdict != "unknown":
@@ -207,7 +207,7 @@ def _more_of(rare: Sequence[ClassFigures]) -> str:
     """Return the sentence that asks for photos of rare classes. It holds even where the model would hardly gain."""
     tested = wording.plural(rare[0].support, "photo was", "photos were")
     return (
-        f"Send more photos of {_names([row.label for row in rare])}: only {tested} left to test the model on "
+        f"Send more photos of {named([row.label for row in rare])}: only {tested} left to test the model on "
         f"{wording.name(rare[0].label)}, which is too few to rely on."
     )
 
@@ -218,12 +218,12 @@ def _weaknesses(test: HeldOutFigures, weak: Sequence[ClassFigures], hardly: bool
         return []
     advice = "do their photos show the class clearly?" if hardly else "more photos of these would help most."
     return [
-        f"The model finds {_names([row.label for row in weak])} least well "
+        f"The model finds {named([row.label for row in weak])} least well "
         f"({wording.percent(weak[0].recall)} of the photos of {wording.name(weak[0].label)}): {advice}"
     ]
 
 
-def _confusions(test: HeldOutFigures) -> list[str]:
+def confusions(test: HeldOutFigures) -> list[str]:
     """Return a sentence about the folders that a person should check."""
     steps = []
     for pair in test.pairs[:1]:
@@ -235,21 +235,22 @@ def _confusions(test: HeldOutFigures) -> list[str]:
     return steps
 
 
-def _weak(test: HeldOutFigures) -> list[ClassFigures]:
+def weak_classes(test: HeldOutFigures) -> list[ClassFigures]:
     """Return the classes whose recall is clearly below that of the others, lowest first."""
     tested = sorted((row for row in test.per_class if row.support), key=lambda row: row.recall)
     limit = min(WEAK_RECALL, test.balanced_accuracy - WEAK_GAP)
     return [row for row in tested if row.recall < limit][:NAMED]
 
 
-def _rare(test: HeldOutFigures) -> list[ClassFigures]:
+def rare_classes(test: HeldOutFigures) -> list[ClassFigures]:
     """Return the classes with few test photos, and far fewer than the largest class, the fewest first."""
     largest = max(row.support for row in test.per_class)
     few = [row for row in test.per_class if row.support < min(SMALL_CLASS, largest / imbalance.UNEQUAL)]
     return sorted(few, key=lambda row: row.support)
 
 
-def _names(names: Sequence[str]) -> str:
+def named(names: Sequence[str]) -> str:
+    """Return the first names as part of a sentence, and how many more there are."""
     shown = [wording.name(name, 30) for name in names[:NAMED]]
     more = len(names) - len(shown)
     if more:

@@ -31,7 +31,8 @@ CELL = 1.92  # inches: a photo and three lines
 CAPTION = 8.5  # points of the text under a photo
 NAME = 15  # width of a class name under a photo in characters, wide ones counted twice
 PAIR_NAME = 19  # width of a class name over the photos of a pair
-DARKNESS = 0.78  # opacity of the shade over regions that did not count
+LINE = 0.5  # of the largest value: the line is drawn around places from here on
+DARKNESS = 0.66  # opacity of the shade over regions that did not count
 
 Pixels = NDArray[np.uint8]
 
@@ -144,10 +145,21 @@ def _photo(axes: Axes, photo: Pixels, caption: str) -> None:
 
 
 def _overlay(axes: Axes, where: NDArray[np.float32], size: int) -> None:
-    """Darken the regions that the model did not look at. This needs no colour, and the photo stays visible."""
+    """Darken the regions that did not count, and draw a line around those that counted most.
+
+    The line is yellow on black, so that it is seen on white things, on dark ones and without colours.
+    """
     colours = np.zeros((*where.shape, 4))
     colours[..., 3] = DARKNESS * (1 - where)
-    axes.imshow(colours, extent=(-0.5, size - 0.5, size - 0.5, -0.5), interpolation="bicubic")
+    extent = (-0.5, size - 0.5, size - 0.5, -0.5)
+    axes.imshow(colours, extent=extent, interpolation="bicubic")
+    if where.min() < LINE < where.max():
+        edged = np.pad(where, 1)  # a region at the edge of the photo has a line there, too
+        step = size / where.shape[1]
+        across = np.clip((np.arange(edged.shape[1]) - 0.5) * step, 0, size - 1)
+        down = np.clip((np.arange(edged.shape[0]) - 0.5) * size / where.shape[0], 0, size - 1)
+        for colour, width in (("#000000", 3.0), ("#ffd60a", 1.4)):
+            axes.contour(across, down, edged, levels=[LINE], colors=[colour], linewidths=width)
 
 
 def _caption(judged: Judged, place: int) -> str:

@@ -10,6 +10,7 @@ import pytest
 
 from vm_worker.exports.service.runtime import serve
 from vm_worker.exports.service.runtime.bundle import Bundle, add, from_folder, from_zip
+from vm_worker.exports.service.runtime.serve import with_threshold
 
 BUNDLE = Bundle(b"model", ("cat", "猫 & <dog>"), {"title": "Small"})
 
@@ -56,3 +57,11 @@ def test_elsewhere_it_says_what_it_was_made_for(
     (tmp_path / "modelmail" / serve.MADE_FOR).write_text('{"python": "3.8", "system": "Plan 9", "machine": "mips"}')
     assert serve.main([]) == 2
     assert "made for Plan 9 on mips with Python 3.8; this is " in capsys.readouterr().err
+
+
+def test_another_threshold_is_a_probability() -> None:
+    bundle = Bundle(b"network", ("cat", "dog"), {"title": "a network", "threshold": 0.7})
+    assert with_threshold(bundle, 0.25).about == {"title": "a network", "threshold": 0.25}
+    assert bundle.about["threshold"] == 0.7
+    with pytest.raises(ValueError, match="is no probability"):
+        with_threshold(bundle, 1.5)

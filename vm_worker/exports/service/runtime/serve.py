@@ -8,6 +8,7 @@ import platform
 import socket
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -49,7 +50,7 @@ def dockerfile() -> str:
 
 
 def main(arguments: Sequence[str] | None = None, folder: Path | None = None) -> int:
-    """Run `python3 service.pyz [--host H] [--port P] [--threads N] | --dockerfile`; return the exit status.
+    """Run `service.pyz [--host H] [--port P] [--threads N] [--unsure P] | --dockerfile`; return the exit status.
 
     The model is in the zip itself, or in `folder`.
     """
@@ -59,6 +60,12 @@ def main(arguments: Sequence[str] | None = None, folder: Path | None = None) -> 
     )
     parser.add_argument("--port", type=int, default=PORT, help="port to listen on (default %(default)s)")
     parser.add_argument("--threads", type=int, default=None, help="processor cores to use (default: all)")
+    parser.add_argument(
+        "--unsure",
+        type=float,
+        default=None,
+        help='probability below which the answer is "not sure" (default: the report\'s)',
+    )
     parser.add_argument("--dockerfile", action="store_true", help="print a Dockerfile for this service, and end")
     given = parser.parse_args(arguments)
     if given.dockerfile:
@@ -68,10 +75,19 @@ def main(arguments: Sequence[str] | None = None, folder: Path | None = None) -> 
         if wrong := _elsewhere():
             raise ValueError(wrong)
         bundle = from_folder(folder) if folder else from_zip(Path(sys.argv[0]))
+        if given.unsure is not None:
+            bundle = with_threshold(bundle, given.unsure)
         return run(bundle, given.host, given.port, given.threads)
     except (ValueError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 2
+
+
+def with_threshold(bundle: Bundle, threshold: float) -> Bundle:
+    """Return the model with another probability from which its answers are sure. Raises ValueError."""
+    if not 0.0 <= threshold <= 1.0:
+        raise ValueError(f"--unsure {threshold:g} is no probability: give a number from 0 to 1")
+    return replace(bundle, about={**bundle.about, "threshold": threshold})
 
 
 def config(app: Starlette, host: str = HOST, port: int = PORT) -> uvicorn.Config:
