@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import uuid
@@ -77,8 +78,9 @@ def credentials_of(key: Path) -> service_account.Credentials:
 
 @contextmanager
 def running(arguments: Sequence[str]) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """`python -m ...` until the block ends; gives the URL that it says it listens on."""
-    with subprocess.Popen([sys.executable, "-m", *arguments], stdout=subprocess.PIPE, text=True) as process:
+    """`python -m ...` until the block ends, without coverage; gives the URL that it says it listens on."""
+    env = {name: value for name, value in os.environ.items() if name != "COVERAGE_PROCESS_CONFIG"}
+    with subprocess.Popen([sys.executable, "-m", *arguments], stdout=subprocess.PIPE, text=True, env=env) as process:
         assert process.stdout is not None
         try:
             line = process.stdout.readline()

@@ -101,9 +101,10 @@ def zipped(folder: Path, out: Path, screen: Screen) -> Path:
     """Make the zip of a folder's photos and labels, and tell what is not sent. Raises ClientError."""
     links: list[str] = []
     others: list[str] = []
+    sent: list[Entry] = []
 
     def chosen(files: Sequence[Entry]) -> Sequence[Entry]:
-        sent = sifted(files)
+        sent.extend(sifted(files))
         others.extend({file.name for file in files} - {file.name for file in sent})
         return sent
 
@@ -111,6 +112,8 @@ def zipped(folder: Path, out: Path, screen: Screen) -> Path:
         zip_folder(folder, out, links.append, chosen)
     except (OSError, TooDeep) as error:
         raise ClientError("not_a_zip", f"The folder cannot be sent: {error}") from error
+    if not sent:
+        raise ClientError("no_images", "The folder holds no photos in a format that can be read; nothing was sent.")
     if links:
         screen.say(f"{wording.plural(len(links), 'link')} left out, as links are not followed: {_first(links)}")
     if others:

@@ -21,8 +21,10 @@ LISTS = frozenset(
 
 
 def sifted(files: Sequence[Entry]) -> list[Entry]:
-    """Return the files that are sent, in their order. Raises OSError for one that cannot be read."""
+    """Return the files that are sent, in order; none where none is a photo. Raises OSError for an unreadable one."""
     photos = {entry.name for entry in files if _is_photo(entry)}
+    if not photos:
+        return []
     stems = {PurePosixPath(name).stem for name in photos}
     return [entry for entry in files if entry.name in photos or is_labels(entry.parts[-1], stems)]
 

@@ -54,7 +54,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], str,
     """One real demo: its JSON, its progress and its data folder. It trains, once for this module."""
     home = tmp_path_factory.mktemp("demo")
     data = with_own_ports(home / "data")
-    photos, options = few_photos(home / "photos"), ("candidates=efficientnet_lite0", "trials=1", "epochs=6")
+    photos, options = few_photos(home / "photos"), ("candidates=efficientnet_lite0", "trials=0", "epochs=6")
     command = [*MODELMAIL, "demo", str(photos), "--minutes", "2", "--json", "--data", str(data)]
     command += [word for option in options for word in ("--set", option)]
     answer = subprocess.run(command, capture_output=True, text=True, timeout=DEMO_SECONDS, env=_env())

@@ -104,6 +104,7 @@ def test_a_detector_is_trained_in_its_time_and_told_with_its_genes(context: Stag
     assert tuning.delivered_files(context) == (learning.DETECTOR, learning.SETTINGS)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_time_that_is_left_is_searched_and_no_trial_is_run_twice(context: StageContext) -> None:
     labels = context.inputs.dataset().truth.photos

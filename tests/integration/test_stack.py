@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 import requests
+from PIL import Image
 
 from function.client import Client
 from function.wire import ErrorShown
@@ -166,10 +167,10 @@ def _submit(stack: Stack, path: Path, *more: str) -> tuple[int, dict[str, Any]]:
 
 def test_submit_of_a_folder_follows_the_job_to_its_end(stack: Stack, tmp_path: Path) -> None:
     (tmp_path / "photos" / "cat").mkdir(parents=True)
-    (tmp_path / "photos" / "cat" / "notes.txt").write_text("no photo")
+    Image.new("RGB", (32, 32)).save(tmp_path / "photos" / "cat" / "a.png")
     order = ("--email", "submit@example.org", "--minutes", "2", "--seed", "7", "--no-check")
     code, told = _submit(stack, tmp_path / "photos", *order)
-    assert (code, told["status"], told["error"]["code"]) == (1, "rejected", "no_images")
+    assert (code, told["status"], told["error"]["code"]) == (1, "rejected", "one_class")
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from function.client import ClientError
 from infra.cli.journey import zipped
 from infra.cli.screen import Screen
 
@@ -34,6 +35,13 @@ def test_only_photos_and_label_files_are_sent(folder: Path, tmp_path: Path, caps
         assert set(archive.namelist()) == photos | LABELS
     told = " ".join(capsys.readouterr().out.split())
     assert "3 files that are no photos are not sent: cats/notes.txt, holiday.mp4, tax.pdf" in told
+
+
+def test_of_a_folder_without_photos_nothing_is_sent(tmp_path: Path) -> None:
+    (tmp_path / "data.yaml").write_text("names: [cat]")
+    with pytest.raises(ClientError, match="no photos") as raised:
+        zipped(tmp_path, tmp_path / "photos.zip", Screen())
+    assert raised.value.code == "no_images"
 
 
 def test_nothing_is_told_where_all_is_sent(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

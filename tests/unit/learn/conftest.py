@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from tests.unit.learn.photos import textures
 from vm_worker.learn.labels import LabelledPhotos
+
+
+@pytest.fixture(scope="module")
+def eager() -> Iterator[None]:
+    """No graphs: to trace one takes longer than the few steps of a test."""
+    import tensorflow
+
+    tensorflow.config.run_functions_eagerly(True)
+    yield
+    tensorflow.config.run_functions_eagerly(False)
 
 
 @pytest.fixture(scope="session")

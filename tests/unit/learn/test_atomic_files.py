@@ -15,6 +15,8 @@ from tests.unit.learn.tune.test_tasks import ask, poor, small
 from vm_worker.learn.atomic_files import replacing
 from vm_worker.learn.tune.tuning_inputs import SelectedNetwork, write_inputs
 
+pytestmark = pytest.mark.usefixtures("eager")
+
 
 def test_an_unfinished_write_changes_nothing(tmp_path: Path) -> None:
     path = tmp_path / "a.weights.h5"

@@ -17,8 +17,8 @@ from vm_worker.learn.networks import assemble, build, efficientnet_lite
 from vm_worker.learn.networks.catalogue import CATALOGUE, Cut, find, with_larger
 from vm_worker.learn.tune.recipe import cuts
 
-# Two small ones of different kinds; all in the slow suite.
-FAST = ("mobilenet_v3_small", "efficientnet_lite0")
+# The smallest; all in the slow suite.
+FAST = ("mobilenet_v3_small",)
 ROWS = [pytest.param(key, marks=() if key in FAST else pytest.mark.slow) for key in CATALOGUE]
 CLASSES = 5
 

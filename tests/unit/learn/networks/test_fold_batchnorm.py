@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from vm_worker.learn.networks.fold_batchnorm import Folded, folded
 from vm_worker.learn.networks.precision import HALF
 
+pytestmark = pytest.mark.usefixtures("eager")
 SIDE, CHANNELS, CLASSES = 9, 4, 3
 Build = Callable[[Any], Any]
 halves = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="only TensorFlow is given halves")
@@ -46,19 +47,19 @@ APART: dict[str, Build] = {
 @pytest.mark.parametrize("build", PAIRS.values(), ids=PAIRS)
 def test_a_pair_becomes_one_layer_with_the_same_output(build: Build) -> None:
     plain, pictures = _network(build), _pictures()
-    expected = plain.predict(pictures, verbose=0)
+    expected = np.asarray(plain(pictures))
     one = folded(plain)
     assert [type(layer) for layer in one.layers].count(Folded) == 1
-    np.testing.assert_allclose(one.predict(pictures, verbose=0), expected, atol=1e-6)
+    np.testing.assert_allclose(np.asarray(one(pictures)), expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("build", APART.values(), ids=APART)
 def test_other_layers_stay_as_they_are(build: Build) -> None:
     plain, pictures = _network(build), _pictures()
-    expected = plain.predict(pictures, verbose=0)
+    expected = np.asarray(plain(pictures))
     one = folded(plain)
     assert Folded not in [type(layer) for layer in one.layers]
-    np.testing.assert_allclose(one.predict(pictures, verbose=0), expected, atol=1e-6)
+    np.testing.assert_allclose(np.asarray(one(pictures)), expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("build", PAIRS.values(), ids=PAIRS)
@@ -88,10 +89,10 @@ def test_a_tail_of_a_network_is_folded_from_where_it_is_cut() -> None:
     maps = layers.BatchNormalization()(layers.Conv2D(6, 3)(layers.BatchNormalization()(below)))
     output = layers.Dense(CLASSES)(layers.GlobalAveragePooling2D()(maps))
     whole = _stirred(keras.Model(image, output))
-    cut = keras.Model(image, below).predict(_pictures(), verbose=0)
+    cut = np.asarray(keras.Model(image, below)(_pictures()))
     one = folded(keras.Model(below, output))
     assert [type(layer) for layer in one.layers].count(Folded) == 1
-    np.testing.assert_allclose(one.predict(cut, verbose=0), whole.predict(_pictures(), verbose=0), atol=1e-6)
+    np.testing.assert_allclose(np.asarray(one(cut)), np.asarray(whole(_pictures())), atol=1e-6)
 
 
 LONE: dict[str, Build] = {
@@ -105,9 +106,9 @@ LONE: dict[str, Build] = {
 @pytest.mark.parametrize("build", (PAIRS | LONE).values(), ids=PAIRS | LONE)
 def test_products_in_half_precision_differ_by_rounding_only(build: Build) -> None:
     plain, pictures = _network(build), _pictures()
-    expected = plain.predict(pictures, verbose=0)
+    expected = np.asarray(plain(pictures))
     one = folded(plain, HALF)
-    found = one.predict(pictures, verbose=0)
+    found = np.asarray(one(pictures))
     assert [type(layer) for layer in one.layers].count(Folded) == 1
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, expected, atol=0.02)

@@ -15,6 +15,8 @@ from vm_worker.learn.tune import tail_training
 from vm_worker.learn.tune.recipe import Recipe
 from vm_worker.learn.tune.tail_training import TailData, TailResult, TailTraining
 
+pytestmark = pytest.mark.usefixtures("eager")
+
 
 def small_network() -> keras.Model:
     keras.utils.set_random_seed(0)

@@ -22,6 +22,8 @@ from vm_worker.learn.tune import tasks
 from vm_worker.learn.tune.recipe import MIXED, Recipe
 from vm_worker.learn.tune.tuning_inputs import SelectedNetwork, TuningInputs, write_inputs
 
+pytestmark = pytest.mark.usefixtures("eager")
+
 
 @pytest.fixture(scope="module", params=BOTH)
 def about(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Subject]:
