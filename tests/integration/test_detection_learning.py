@@ -30,6 +30,8 @@ from vm_worker.tasks.detection import learning, tuning
 from vm_worker.tasks.detection.delivered import DeliveredSettings
 from vm_worker.tasks.detection.engine.effort import Effort
 from vm_worker.tasks.detection.engine.plan import EnginePlan, planned
+from vm_worker.tasks.detection.engine.training.course import Recipe
+from vm_worker.tasks.detection.engine.training.study import TrialFacts
 from vm_worker.tasks.detection.learnt import LEARNT, Learnt
 
 ROW = replace(tiny_network.ROW, application=f"{__name__}:strided", size=64)
@@ -132,3 +134,15 @@ def test_time_that_is_left_is_searched_and_no_trial_is_run_twice(context: StageC
     assert names == (set(tuning.delivered_files(later)) if tuned.better else set())
     assert all((later.folder / name).is_file() for name in tuning.delivered_files(later))
     assert not (later.inputs.scratch / learning.ENGINE).exists()
+
+
+def test_a_busy_machine_keeps_more_time_for_the_files(context: StageContext) -> None:
+    learnt = Learnt("a" * 40, TrialFacts(1, "rule", Recipe(4, 1.0, 1e-3), 4, 10, 1e-3, None, 10.0), 4, 10.0)
+    idle = StageContext.of(replace(context.spec, seconds=130.0), Keeper())
+    idle.clock.start_seconds = 5.0
+    assert idle.clock.slowness == 1.0 and tuning.fits(idle, learnt)
+    idle.clock.start_seconds = 10.0  # of the libraries, twice the usual time
+    assert idle.clock.slowness == 2.0 and not tuning.fits(idle, learnt)
+    idle.clock.start_seconds = 5.0
+    assert not tuning.fits(idle, replace(learnt, epochs=5))  # not even the first training fitted
+    assert not tuning.fits(idle, replace(learnt, prepared=100.0))  # another machine had the maps

@@ -136,6 +136,10 @@ def test_page_card_and_mail_say_what_was_measured(finished: Finished) -> None:
     job = Job("a" * 22, "ada@example.org", "0" * 64, datetime(2026, 1, 1, tzinfo=UTC), status=Status.DONE)
     mail = compose(job, "report", Letterhead("m@example.org", "o@example.org", "http://here", "secret"), report, {})
     assert mail.subject.startswith("Not good enough yet: it found 0 of ") and headline in mail.text
+    assert (
+        "THE LARGEST ERRORS\nThe test photos whose counts are furthest off.\n(photo, labelled, counted, found)\n- "
+        in mail.text
+    )
 
 
 @pytest.mark.timeout(300)

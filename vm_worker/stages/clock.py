@@ -62,6 +62,11 @@ class JobClock:
         return FINISH_SECONDS + STARTS * self._start
 
     @property
+    def slowness(self) -> float:
+        """How many times as long as usual the start of the libraries has taken, 1 at least: other programs run here."""
+        return max(1.0, self._start / START_SECONDS)
+
+    @property
     def _start(self) -> float:
         """The seconds of a start of the machine learning libraries."""
         selected = self._results.selected.start_seconds if Stage.SELECT in self._results else None

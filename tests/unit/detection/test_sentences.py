@@ -164,6 +164,8 @@ def test_the_winner_is_told_in_the_words_of_the_paper() -> None:
         ["2, genetic", "3", "53", "0.0058", "0.86", "0.50", "0.900", "taken"],
         ["3, genetic", "3", "53", "0.0058", "-", "-", "-", ""],
     ]
+    assert "and marks 24 more that have no label." in sentences.winner(figures(judged(missed=1, edge=2)), two)
+    assert sentences.search(tuned(trial(1, 1.0, "kept"), outcome="late"))[0].endswith("The genetic search ended: late.")
     upper = replace(two.trials[0], parameters={**two.trials[0].parameters, "upper_part": True})
     assert sentences.winner(found, tuned(upper)).endswith(" The upper part of its network was trained, too.")
     assert sentences.search(Tuned(False, two.trials, (), None, None)) == []

@@ -158,8 +158,12 @@ def _trained(
 def budget_of(context: StageContext) -> Budget:
     """Return the time for training, until the moment at which testing, files and report must begin."""
     clock = context.clock
-    finishing = min(FINISHING_MOST, FINISHING_SHARE * clock.allowed)
-    return Budget(clock.end - clock.fixed_seconds - finishing)
+    return Budget(clock.end - clock.fixed_seconds - finishing(context))
+
+
+def finishing(context: StageContext) -> float:
+    """Return the seconds of testing, files and report, apart from the starts of libraries."""
+    return min(FINISHING_MOST, FINISHING_SHARE * context.clock.allowed)
 
 
 def _workplace(context: StageContext, weight: WeightFile, budget: Budget) -> engine.Workplace:

@@ -200,11 +200,11 @@ def winner(figures: DetectionFigures, tune: Tuned) -> str:
     ]
     tried = [one for one in tune.trials if one.validation_score is not None]
     which = f"The best of {len(tried)} trainings" if len(tried) > 1 else "The training"
-    false = wording.plural(scores.false, "mark") if scores.false else "nothing"
+    marks = f"marks {scores.false} more that have no label" if scores.false else "nothing that has no label"
     upper = " The upper part of its network was trained, too." if genes.get("upper_part") else ""
     return (
         f"{which} ({', '.join(named)}) finds {scores.found} of {scores.labelled} {things(figures)} in the test "
-        f"photos, and {false} that has no label.{upper}"
+        f"photos, and {marks}.{upper}"
     )
 
 
@@ -214,10 +214,10 @@ def search(tune: Tuned) -> list[str]:
         return []
     if tune.search.algorithm == "none":
         return [f"No other training was tried: {tune.search.outcome}."]
+    share = " (of the count, as a share of that of finding nothing)" if "error" in tune.search.outcome else ""
     return [
         "Trainings were compared by their counts on the validation photos (fitness 1 / RMSE, F1 where counts are "
-        f"equal). The {tune.search.algorithm} search ended: {tune.search.outcome} (of the count, as a share of that of "
-        "finding nothing)."
+        f"equal). The {tune.search.algorithm} search ended: {tune.search.outcome}{share}."
     ]
 
 

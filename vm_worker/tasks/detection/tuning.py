@@ -7,6 +7,7 @@ import shutil
 
 from jobs.job import Stage
 from vm_worker.events import File
+from vm_worker.learn.budget import Budget
 from vm_worker.learn.features.activations import OutOfTime
 from vm_worker.results.trials import SearchSummary, Tuned
 from vm_worker.search.trial_runner import Committed
@@ -22,6 +23,7 @@ from vm_worker.tasks.detection.learnt import METRIC, Learnt, rows
 TUNED, TUNED_SETTINGS = "tuned.h5", "tuned_settings.json"  # private files; written where they are better
 START_SECONDS = 25.0  # to build the network again and trace its graphs, with the maps at hand
 LEAST_SHARE = 0.4  # of the first training's time, that the shortest other one takes
+SLOWEST = 3.0  # times that the last stages take on a busy machine, at most
 LATE = "the first training took all the time"
 
 log = logging.getLogger(__name__)
@@ -30,7 +32,7 @@ log = logging.getLogger(__name__)
 def tune(context: StageContext) -> Output:
     """Search other recipes, and train the upper part of the best one's network; deliver what is better."""
     learnt = Learnt.read(context.folder)
-    found = _searched(context, learnt) if _fits(context, learnt) else None
+    found = _searched(context, learnt) if fits(context, learnt) else None
     shutil.rmtree(context.inputs.scratch / learning.ENGINE, ignore_errors=True)
     if found is None:
         first = rows((learnt.facts,), learnt.facts.number)
@@ -54,13 +56,19 @@ def delivered_files(context: StageContext) -> tuple[str, str]:
     return (TUNED, TUNED_SETTINGS) if better else (learning.DETECTOR, learning.SETTINGS)
 
 
-def _fits(context: StageContext, learnt: Learnt) -> bool:
+def fits(context: StageContext, learnt: Learnt) -> bool:
     """Return whether another training fits the time, with all that comes before it."""
     if not learnt.whole or context.spec.options.trials == 0:
         return False
     kept = (context.inputs.scratch / learning.ENGINE / "training").is_dir()
     before = START_SECONDS + (0.0 if kept else learnt.prepared)
-    return learning.budget_of(context).remaining() > before + LEAST_SHARE * learnt.facts.seconds
+    return _budget(context).remaining() > before + LEAST_SHARE * learnt.facts.seconds
+
+
+def _budget(context: StageContext) -> Budget:
+    """Return the time for a search. A busy machine needs more for testing and files, and a search is not a must."""
+    usual, slowness = learning.budget_of(context), min(context.clock.slowness, SLOWEST)
+    return Budget(usual.deadline - (slowness - 1) * learning.finishing(context))
 
 
 def _algorithm(context: StageContext) -> str:
@@ -70,7 +78,7 @@ def _algorithm(context: StageContext) -> str:
 def _searched(context: StageContext, learnt: Learnt) -> Searched | None:
     """Search with the time that is left; None where it did not suffice."""
     spec, dataset = context.spec, context.inputs.dataset()
-    photos, weight, budget = learning.engine_photos(dataset), learning.weight_of(context), learning.budget_of(context)
+    photos, weight, budget = learning.engine_photos(dataset), learning.weight_of(context), _budget(context)
     known = {learnt.key: learnt.result, **{key: done.result for key, done in spec.trials.items()}}
     request = SearchRequest(
         _algorithm(context), spec.options.trials, Committed(known, committer(context)), TuningPlan()
