@@ -10,28 +10,23 @@ import pytest
 
 from infra.local.ports import EPHEMERAL
 from infra.local.stack import Stack
-from tests.integration.tiny_network import KEY, save_weights
-from tests.workers import OPTIONS, Journey, child_of, runs, until, worker
-
-SHORT = {**OPTIONS, "candidates": [KEY], "trials": 1, "exports": ["h5", "keras"]}
-PROGRAM = "tests.faults.stub_worker"
+from tests.faults.tiny import SHORT, TinyWorkers
+from tests.workers import Journey, child_of, runs, until
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
 
 
 def test_a_worker_killed_in_the_middle_costs_nothing_but_time(tmp_path: Path) -> None:
-    weights = str(save_weights(tmp_path / "weights"))
-    tiny = {"MODELMAIL_STUB_STAGES": "tests.integration.tiny_stages", "MODELMAIL_WEIGHTS": weights}
     with Stack(tmp_path / "data", EPHEMERAL, worker=False) as stack:
-        journey = Journey.start(stack, tmp_path, SHORT)
-        with worker(stack, tmp_path / "first", PROGRAM, **tiny) as first:
+        journey, workers = Journey.start(stack, tmp_path, SHORT), TinyWorkers(stack, tmp_path)
+        with workers.start("first") as first:
             until(lambda: journey.manifest("select"))
             child = child_of(first.pid)
             os.kill(first.pid, signal.SIGKILL)
             first.wait()
             until(lambda: not runs(child), 10)
         selected = journey.manifest("select")
-        with worker(stack, tmp_path / "second", PROGRAM, **tiny):
+        with workers.start("second"):
             journey.end()
         assert journey.mails() == ["1-report.eml"]
         assert journey.manifest("select") == selected  # adopted, not made again

@@ -6,19 +6,16 @@ import argparse
 import os
 import random
 import shutil
-import signal
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from tests.mutants.choice import measured
+from tests.mutants.choice import ended, measured
 from tests.mutants.equivalent import EQUIVALENT
 from tests.mutants.operators import Mutant, made, places
 from vm_worker.learn.statistics import wilson
@@ -58,7 +55,6 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
     parser.add_argument("--count", type=int, default=160, help="mutants")
     parser.add_argument("--minutes", type=float, default=20.0, help="no mutant is begun after so many")
-    parser.add_argument("--seconds", type=float, default=60.0, help="for one mutant; one that hangs is killed")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--parts", nargs="*", default=list(PARTS))
     given = parser.parse_args()
@@ -91,7 +87,8 @@ def _run(part: str, given: argparse.Namespace, trees: list[Path], end: float) ->
             return None
         tree = trees.pop()
         try:
-            return survives(tree, mutant, tests.of(mutant), given.seconds)
+            chosen = tests.of(mutant)
+            return survives(tree, mutant, chosen, tests.limit(chosen))
         finally:
             trees.append(tree)
 
@@ -126,22 +123,9 @@ def survives(tree: Path, mutant: Mutant, tests: Sequence[str], seconds: float) -
     path.write_text(mutant.source, encoding="utf-8")
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-n", "0", *tests]
     try:
-        return not tests or _passes(command, tree, seconds)
+        return not tests or ended(command, tree, _env(tree), seconds) == 0
     finally:
         path.write_text(whole, encoding="utf-8")
-
-
-def _passes(command: Sequence[str], tree: Path, seconds: float) -> bool:
-    with subprocess.Popen(
-        command, cwd=tree, env=_env(tree), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-    ) as process:
-        try:
-            return process.wait(seconds) == 0
-        except subprocess.TimeoutExpired:
-            return False
-        finally:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)  # with the servers that it has started
 
 
 def _env(tree: Path) -> dict[str, str]:

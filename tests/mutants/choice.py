@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
@@ -14,22 +17,27 @@ from coverage import CoverageData
 
 from tests.mutants.operators import Mutant
 
-RUN_SECONDS = 900.0  # of a part's tests without faults
-MUTANT_SECONDS = 30.0  # of the tests that are chosen for one mutant, as long as they took without faults
+RUN_SECONDS = 1800.0  # of a part's tests without faults
+SHARE = 0.1  # of the time of a part's tests, for the tests of one mutant
+HANG_SECONDS = 60.0  # that a mutant's tests may take longer than twice as long as without the fault
 MOST = 400  # tests for one mutant
 CONFIG = "[run]\nsource = jobs, vm_worker, infra\n"
 
 
 @dataclass(frozen=True)
 class Tests:
-    """The tests of a part that pass without faults, each a function with all its parameters."""
+    """The tests of a part that pass without faults."""
 
     seconds: Mapping[str, float]  # test -> how long it took
     lines: Mapping[str, Mapping[int, frozenset[str]]]  # module -> line -> the tests that came to it; "": an import
     apart: bool  # whether they run the part in a process of its own, whose lines are not seen
 
     def of(self, mutant: Mutant) -> Sequence[str]:
-        """The tests for one mutant, the likeliest and the shortest first. Empty: none comes there."""
+        """The tests for one mutant, the likeliest first. Empty: none comes there.
+
+        Of the parameters of one test the first comes before the second of any: other tests see more than other
+        parameters.
+        """
         lines = self.lines.get(mutant.path, {})
         came = {test for line in mutant.lines for test in lines.get(line, ())}
         if came == {""}:  # a value of the module or a class: whoever uses the module may use it
@@ -37,17 +45,28 @@ class Tests:
         namesake = f"/test_{Path(mutant.path).stem}.py::"
         fit = came.intersection(self.seconds) or (set(self.seconds) if self.apart else set())
         fit |= {test for test in self.seconds if fit and namesake in test}
-        return self._within(sorted(fit, key=lambda test: (namesake not in test, self.seconds[test])))
+        seen: Counter[str] = Counter()
+        order = []
+        for test in sorted(fit, key=lambda test: self.seconds[test]):
+            function = test.partition("[")[0]
+            seen[function] += 1
+            order.append((namesake not in test, seen[function], self.seconds[test], test))
+        return self._within([test for *_, test in sorted(order)])
 
     def _within(self, tests: Iterable[str]) -> list[str]:
+        """As many as take a share of the time of all tests together."""
         chosen: list[str] = []
-        left = MUTANT_SECONDS
+        left = SHARE * sum(self.seconds.values())
         for test in tests:
             left -= self.seconds[test]
             if chosen and (left < 0 or len(chosen) == MOST):
                 break
             chosen.append(test)
         return chosen
+
+    def limit(self, tests: Sequence[str]) -> float:
+        """Seconds after which these tests hang, on a machine as busy as it was."""
+        return HANG_SECONDS + 2 * sum(self.seconds[test] for test in tests)
 
 
 def measured(tree: Path, folders: Sequence[str], env: Mapping[str, str], apart: bool) -> Tests:
@@ -56,21 +75,34 @@ def measured(tree: Path, folders: Sequence[str], env: Mapping[str, str], apart: 
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", "2", "--dist", "loadfile"]
     command += ["--cov", "--cov-config=mutants.coveragerc", "--cov-context=test", "--cov-report="]
     command += ["-o", "junit_family=xunit1", "--junitxml=ran.xml", *folders]
-    subprocess.run(command, cwd=tree, env=env, capture_output=True, timeout=RUN_SECONDS, check=False)
+    if ended(command, tree, env, RUN_SECONDS) is None:
+        raise SystemExit(f"the tests of {', '.join(folders)} take more than {RUN_SECONDS:g} s without a fault")
     return Tests(_seconds(tree / "ran.xml"), _lines(tree), apart)
 
 
+def ended(command: Sequence[str], tree: Path, env: Mapping[str, str], seconds: float) -> int | None:
+    """The exit status of a command, None where it takes too long. Nothing that it started lives on."""
+    with subprocess.Popen(
+        command, cwd=tree, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    ) as process:
+        try:
+            return process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return None
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+
+
 def _seconds(report: Path) -> dict[str, float]:
-    seconds: dict[str, float] = defaultdict(float)
-    failed = set()
+    seconds = {}
     for case in ElementTree.parse(report).iter("testcase"):  # noqa: S314 - of our own run
-        test = f"{case.get('file')}::{_function(case.get('name') or '')}"
-        seconds[test] += float(case.get("time") or 0)
+        test = f"{case.get('file')}::{case.get('name')}"
         if case.find("failure") is not None or case.find("error") is not None:
-            failed.add(test)
-    for test in sorted(failed):
-        print(f"fails without a fault, and is left out: {test}", flush=True)
-    return {test: took for test, took in seconds.items() if test not in failed}
+            print(f"fails without a fault, and is left out: {test}", flush=True)
+        elif case.find("skipped") is None:
+            seconds[test] = float(case.get("time") or 0)
+    return seconds
 
 
 def _lines(tree: Path) -> dict[str, dict[int, frozenset[str]]]:
@@ -78,12 +110,8 @@ def _lines(tree: Path) -> dict[str, dict[int, frozenset[str]]]:
     data.read()
     return {
         Path(path).relative_to(tree.resolve()).as_posix(): {
-            line: frozenset(_function(context.partition("|")[0]) for context in contexts)
+            line: frozenset(context.rpartition("|")[0] for context in contexts)
             for line, contexts in data.contexts_by_lineno(path).items()
         }
         for path in data.measured_files()
     }
-
-
-def _function(test: str) -> str:
-    return test.partition("[")[0]

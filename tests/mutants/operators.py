@@ -64,9 +64,10 @@ def made(place: Place, source: str) -> Mutant:
     tree = ast.parse(source)
     node = list(ast.walk(tree))[place.node]
     target, change = list(OPERATORS[place.operator](node))[place.way]
-    before, function, lines = ast.unparse(target), _function(tree, target), _lines(tree, target)
+    shown = _around(tree, target) if isinstance(target, ast.Constant) else target
+    before, function, lines = ast.unparse(shown), _function(tree, target), _lines(tree, target)
     change()
-    after = "pass" if place.operator == REMOVED else ast.unparse(ast.fix_missing_locations(target))
+    after = "pass" if place.operator == REMOVED else ast.unparse(ast.fix_missing_locations(shown))
     if after == before:
         raise ValueError(f"{place} changes nothing")
     return Mutant(
@@ -78,6 +79,11 @@ def _function(tree: ast.Module, node: ast.AST) -> str:
     """The names of the classes and functions around a node, with dots."""
     around = [one for one in ast.walk(tree) if isinstance(one, SCOPES) and one is not node and _holds(one, node)]
     return ".".join(one.name for one in around)  # outer ones come first
+
+
+def _around(tree: ast.Module, node: ast.AST) -> ast.AST:
+    """The node that a node is a part of: a number alone does not tell which it is."""
+    return next(one for one in ast.walk(tree) if any(part is node for part in ast.iter_child_nodes(one)))
 
 
 def _lines(tree: ast.Module, node: ast.AST) -> range:

@@ -165,6 +165,13 @@ def test_scenes_are_found_again_where_the_camera_has_moved() -> None:
     assert different.max() < 0.45
 
 
+def test_a_photo_alone_is_like_itself_and_few_are_compared_whole() -> None:
+    scenes = Scenes(np.concatenate([filmed(1, 2), filmed(2, 2)]))
+    assert scenes.share_alike(np.array([0]), 0.99) == 1.0
+    assert scenes.share_alike(np.array([0, 1]), 0.45) == 1.0
+    assert scenes.share_alike(np.array([0, 1, 2, 3]), 0.45) == 1 / 3  # two of the six pairs
+
+
 def photo(taken: str | None, form: str = "JPEG", part: str = "") -> bytes:
     exif, out = Image.Exif(), io.BytesIO()
     if taken is not None:
