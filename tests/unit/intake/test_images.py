@@ -148,6 +148,13 @@ def test_of_an_animation_that_fades_in_a_later_picture_is_taken(kind: str, start
     assert np.abs(_square(data).astype(int) - _square(encoded(picture(7)))).mean() < 12
 
 
+def test_of_an_animation_the_first_picture_that_shows_something_is_taken() -> None:
+    nothing, frames = Image.new("RGBA", (40, 30), (0, 0, 0, 0)), [picture(n, 40, 30).convert("RGBA") for n in (7, 8)]
+    alone = [_square(encoded(frame, "PNG")) for frame in frames]
+    for first, seen in ((frames[0], alone[0]), (nothing, alone[1])):
+        assert (_square(encoded(first, "PNG", save_all=True, append_images=frames[1:])) == seen).all()
+
+
 def test_an_animation_of_one_colour_is_that_colour() -> None:
     frames = [Image.new("RGB", (8, 8), "red"), Image.new("RGB", (8, 8), "blue")]
     assert (_square(encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])) == (255, 0, 0)).all()
