@@ -91,7 +91,7 @@ def test_the_limit_says_what_it_saves_and_costs(page: Page, job: str) -> None:
     expect(page.locator("[data-part=command]")).to_contain_text("python3 service.pyz --unsure 0.99")
     page.keyboard.press("Home")
     expect(effect).to_contain_text("It answers 8 of 8")
-    page.get_by_text("For each kind").click()
+    page.get_by_text("For each kind", exact=True).click()
     expect(page.locator("[data-part=kinds] tr").nth(1)).to_have_text("cats4100 %75 %")
 
 

@@ -87,6 +87,7 @@ def test_demo_leaves_exactly_one_mail(demo: tuple[dict[str, Any], str, Path]) ->
     assert f"/jobs/{told['job_id']}/files/model.h5" in html.get_content()
 
 
+@pytest.mark.slow
 def test_demo_model_loads_where_nothing_of_ours_is(demo: tuple[dict[str, Any], str, Path], tmp_path: Path) -> None:
     command = [sys.executable, "-I", "-c", LOAD, demo[0]["model_h5"]]
     answer = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=120, env=_env())
@@ -125,6 +126,7 @@ def test_demo_of_a_bad_zip_says_why_and_fails(tmp_path: Path) -> None:
     assert Path(told["mail_eml"]).name == "1-rejected.eml"
 
 
+@pytest.mark.faults
 def test_an_interrupted_demo_leaves_no_job_and_no_mail(tmp_path: Path) -> None:
     command = [*MODELMAIL, "demo", "--data", str(tmp_path / "data"), "--json"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=_env()) as process:

@@ -31,6 +31,7 @@ from vm_worker.tasks.uploads import take_in
 
 UTF8 = 0x800
 PHOTOS = 6  # a class
+JSON_DATA = {f"data-{name}" for name in ("cell", "classes", "sureness", "folder", "name", "says", "facts")}
 # As names of classes and, with an ending, of files. Sorted like "class 00" and so on by the digits in front.
 STRINGS = (
     "<script>alert(1)<|script>", "\"><img src=x onerror=alert(1)>", "' onmouseover='alert(1)", "<!--", "]]>",
@@ -51,7 +52,10 @@ STRINGS = (
 
 
 class _Tags(HTMLParser):
-    """Each tag with all its attributes and their values; pictures in the page by their presence only."""
+    """Each tag with all its attributes and their values; of pictures in the page, and of data for scripts, their kind.
+
+    Data for scripts are JSON, of any names: HTMLParser has read them back, so they must be JSON still.
+    """
 
     def __init__(self, html: str) -> None:
         super().__init__(convert_charrefs=True)
@@ -61,8 +65,7 @@ class _Tags(HTMLParser):
         self.close()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        shown = [(name, "data:" if str(value).startswith("data:") else value) for name, value in attrs]
-        self.found[(tag, *shown)] += 1
+        self.found[(tag, *((name, _kind(name, str(value))) for name, value in attrs))] += 1
 
     def handle_endtag(self, tag: str) -> None:
         self.found[("/", tag)] += 1
@@ -75,6 +78,12 @@ class _Tags(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         self.text += data
+
+
+def _kind(name: str, value: str) -> str:
+    if name in JSON_DATA:
+        return type(json.loads(value)).__name__
+    return "data:" if value.startswith("data:") else value
 
 
 @dataclass(frozen=True)

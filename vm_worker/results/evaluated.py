@@ -168,5 +168,5 @@ class Evaluated(AsJson):
     unsure: UnsureFigures | None = None
     # File name of a picture -> the photos or pairs that it shows.
     pictures: Mapping[str, tuple[PictureRow, ...]] = field(default_factory=dict)
-    doubts: Doubts | None = None  # None: the sheet could not be drawn, or there is nothing to doubt
-    sureness: tuple[Sureness, ...] = ()  # one for each class
+    doubts: Doubts | None = only_if_known()  # None: the sheet could not be drawn, or there is nothing to doubt
+    sureness: tuple[Sureness, ...] | None = only_if_known()  # one for each class; None: an older version found none
