@@ -73,3 +73,46 @@ def relabel(
     from infra.cli.relabel import Wish, run
 
     raise typer.Exit(run(Wish(folder, marks, apply)))
+
+
+Trust = Annotated[bool, typer.Option("--trust", help="Open a SavedModel or service.pyz: these are programs.")]
+Labelled = Annotated[Path, typer.Argument(metavar="FOLDER", help="Photos in folders that are named like the classes.")]
+
+
+@delivered.command()
+def evaluate(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A delivered classifier, of any format.")],
+    folder: Labelled,
+    trust: Trust = False,
+    as_json: Json = False,
+) -> None:
+    """Tell how often a model is right on new photos, by the figures of the report.
+
+    Exit status: 0 when each photo could be read, 1 when one could not, 2 when the command was wrong.
+
+    Example: `modelmail evaluate model.tflite newphotos`
+    """
+    from infra.cli.judging import Wish
+    from infra.cli.judging import evaluate as run
+
+    raise typer.Exit(run(Wish(model, folder, trust=trust, as_json=as_json)))
+
+
+@delivered.command()
+def compare(
+    one: Annotated[Path, typer.Argument(metavar="A", help="A delivered classifier, of any format.")],
+    other: Annotated[Path, typer.Argument(metavar="B", help="Another one, of the same classes.")],
+    folder: Labelled,
+    trust: Trust = False,
+    as_json: Json = False,
+) -> None:
+    """Tell which of two models is right more often on the same photos, and whether that may be chance.
+
+    Exit status: as of `modelmail evaluate`.
+
+    Example: `modelmail compare old/model.h5 new/model.h5 newphotos`
+    """
+    from infra.cli.judging import Wish
+    from infra.cli.judging import compare as run
+
+    raise typer.Exit(run(Wish(one, folder, other, trust, as_json)))

@@ -205,7 +205,7 @@ def worker() -> None:
 
 @app.command()
 def predict(  # noqa: PLR0913  (a flag each)
-    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A delivered model.h5 or model.keras.")],
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A delivered model of any format.")],
     images: Annotated[list[Path], typer.Argument(metavar="IMAGE|FOLDER...", help="Photos, and folders of photos.")],
     unsure: Annotated[
         float | None,
@@ -214,6 +214,9 @@ def predict(  # noqa: PLR0913  (a flag each)
     as_csv: Annotated[bool, typer.Option("--csv", help="Progress to stderr; a CSV table to stdout.")] = False,
     as_coco: Annotated[
         bool, typer.Option("--coco", help="Of a detector: the boxes as COCO's JSON to stdout, for annotation tools.")
+    ] = False,
+    trust: Annotated[
+        bool, typer.Option("--trust", help="Open a SavedModel or service.pyz: these are programs.")
     ] = False,
     as_json: Json = False,
 ) -> None:
@@ -225,7 +228,7 @@ def predict(  # noqa: PLR0913  (a flag each)
     """
     from infra.cli.predict import Question, run
 
-    raise typer.Exit(run(Question(model, images, unsure, as_json, as_csv, as_coco)))
+    raise typer.Exit(run(Question(model, images, unsure, as_json, as_csv, as_coco, trust)))
 
 
 @app.command()

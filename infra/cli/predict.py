@@ -16,19 +16,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from infra.cli.networks import CannotOpenError, Network, open_network
 from infra.cli.screen import Screen
 from infra.local.environment import hush_tensorflow
 from jobs import wording
 from jobs.errors import ModelmailError
 from vm_worker.evaluation.tables import harmless
-from vm_worker.exports import files
 from vm_worker.intake.files.grey import GREY_16_MAX
 from vm_worker.intake.images import read_square
 from vm_worker.intake.names import is_litter, is_photo
 
 BATCH = 32  # photos in a batch; all batches have one shape, so TensorFlow traces one graph
 KERAS_SUFFIXES = (".h5", ".keras")
-REASON_LENGTH = 120  # characters of a library's message that are shown
 COLUMNS = ("image", "class", "probability", "sure", "error")
 
 
@@ -42,6 +41,7 @@ class Question:
     as_json: bool = False
     as_csv: bool = False
     as_coco: bool = False  # of a detector
+    trust: bool = False  # open a model that is a program, too
 
 
 @dataclass(frozen=True)
@@ -68,41 +68,38 @@ class Prediction:
 def run(question: Question) -> int:
     """Print a line for each photo; return the exit status: 0 when all could be read, 1 otherwise, 2 without a model."""
     screen = Screen(to_stderr=question.as_json or question.as_csv or question.as_coco)
-    labels = question.model.with_name("labels.txt")
-    for path in (question.model, labels):
-        if not path.is_file():
-            screen.say(f"There is no {path}.")
-            return 2
+    if not question.model.is_file():
+        screen.say(f"There is no {question.model}.")
+        return 2
+    if question.model.with_name("detection.json").is_file():
+        return _count(question, screen)
+    if question.as_coco:
+        screen.say("Only a model that finds objects, with detection.json beside it, answers in COCO's format.")
+        return 2
+    return _classify(question, screen)
+
+
+def _count(question: Question, screen: Screen) -> int:
+    from infra.cli import counting
+
     if question.model.suffix not in KERAS_SUFFIXES:
         screen.say(f"{question.model} is no Keras model. Give the model.h5 or model.keras beside it.")
         return 2
     hush_tensorflow()
-    if question.model.with_name("detection.json").is_file():
-        return _count(question)
-    if question.as_coco:
-        screen.say("Only a model that finds objects, with detection.json beside it, answers in COCO's format.")
-        return 2
-    return _classify(question, screen, labels.read_text(encoding="utf-8").split("\n"))
-
-
-def _count(question: Question) -> int:
-    from infra.cli import counting
-
     wanted = counting.Wanted(question.as_json, question.as_csv, question.as_coco)
-    return counting.run(question.model, _photos(question.images), wanted)
+    return counting.run(question.model, photos_in(question.images), wanted)
 
 
-def _classify(question: Question, screen: Screen, names: Sequence[str]) -> int:
+def _classify(question: Question, screen: Screen) -> int:
     try:
-        network = files.load(question.model)
-    except (ValueError, OSError) as error:
-        reason = f"it is damaged, or was made by another version of Keras ({_short(str(error))})"
-        screen.say(f"{question.model} cannot be read: {reason}.")
+        network = open_network(question.model, question.trust)
+    except CannotOpenError as error:
+        screen.say(str(error))
         return 2
     report = _report(question.model)
     rows = []
-    photos = _photos(question.images)
-    for row in predictions(network, names, photos, _threshold(question, report), _grey_white(report)):
+    photos = photos_in(question.images)
+    for row in predictions(network, photos, _threshold(question, report), _grey_white(report)):
         rows.append(row)
         screen.say(f"{row.image}  {_answer(row)}")
     if not rows:
@@ -111,32 +108,34 @@ def _classify(question: Question, screen: Screen, names: Sequence[str]) -> int:
     return 1 if not rows or any(row.error for row in rows) else 0
 
 
-def _short(reason: str) -> str:
-    line = reason.strip().partition("\n")[0].rstrip(".")
-    return line if len(line) <= REASON_LENGTH else f"{line[:REASON_LENGTH]}..."
-
-
 def predictions(
-    network: Any, labels: Sequence[str], images: Iterable[Path], threshold: float, grey_white: int = GREY_16_MAX
+    network: Network, images: Iterable[Path], threshold: float, grey_white: int = GREY_16_MAX
 ) -> Iterator[Prediction]:
-    """Yield an answer for each image, by a Keras model. An answer is sure from the threshold on.
+    """Yield an answer for each image. An answer is sure from the threshold on.
 
     `grey_white` is the value that is white in a grey picture of 16 bits.
     """
-    size = network.input_shape[1]
+    for image, error, answer in answers(network, images, grey_white):
+        if answer is None:
+            yield Prediction(str(image), error=error)
+            continue
+        best = int(answer.argmax())
+        probability = float(answer[best])
+        yield Prediction(str(image), network.labels[best], probability, probability >= threshold)
+
+
+def answers(
+    network: Network, images: Iterable[Path], grey_white: int = GREY_16_MAX
+) -> Iterator[tuple[Path, str | None, npt.NDArray[np.float32] | None]]:
+    """Yield each image with the probabilities (classes,) that the model gives, or with why it could not be read."""
     rest = iter(images)
     while some := list(islice(rest, BATCH)):
-        squares = np.zeros((BATCH, size, size, 3), np.float32)
+        squares = np.zeros((BATCH, network.size, network.size, 3), np.float32)
         errors = [_read(image, squares[place], grey_white) for place, image in enumerate(some)]
         # A small batch is filled up to the full shape, and the additional results are thrown away.
-        answers = network.predict_on_batch(squares if len(some) > 1 else squares[:1])
-        for image, error, answer in zip(some, errors, answers, strict=False):
-            if error is not None:
-                yield Prediction(str(image), error=error)
-                continue
-            best = int(answer.argmax())
-            probability = float(answer[best])
-            yield Prediction(str(image), labels[best], probability, probability >= threshold)
+        said = network.say(squares if len(some) > 1 else squares[:1])
+        for image, error, answer in zip(some, errors, said, strict=False):
+            yield image, error, None if error is not None else np.asarray(answer, np.float32)
 
 
 def _read(image: Path, into: npt.NDArray[np.float32], grey_white: int) -> str | None:
@@ -148,7 +147,7 @@ def _read(image: Path, into: npt.NDArray[np.float32], grey_white: int) -> str | 
     return None
 
 
-def _photos(given: Iterable[Path]) -> Iterator[Path]:
+def photos_in(given: Iterable[Path]) -> Iterator[Path]:
     """Yield each given file; of a folder, all photos by their names or first bytes, sorted by name."""
     for path in given:
         if not path.is_dir():
@@ -176,10 +175,22 @@ def _report(model: Path) -> Any:
         return {}
 
 
+def threshold_of(model: Path) -> float:
+    """Return the probability below which the report beside a model says "not sure"; 0 without a report."""
+    return _reported(_report(model))
+
+
+def grey_white_of(model: Path) -> int:
+    """Return the value that was white in pictures of 16 bits when the model beside its report was trained."""
+    return _grey_white(_report(model))
+
+
 def _threshold(question: Question, report: Any) -> float:
     """Return the probability below which the answer is "not sure"."""
-    if question.unsure is not None:
-        return question.unsure
+    return _reported(report) if question.unsure is None else question.unsure
+
+
+def _reported(report: Any) -> float:
     try:
         return float(report["unsure"]["threshold"] or 0.0)
     except (ValueError, KeyError, TypeError):  # a model without a report

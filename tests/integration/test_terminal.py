@@ -79,14 +79,12 @@ def test_up_says_which_address_to_open(stack: Stack) -> None:
     assert f"Open this address in a browser and drop photos there:  {stack.function_url}\n" in welcome(stack)
 
 
-def test_a_model_of_another_kind_is_refused_in_one_sentence(tmp_path: Path) -> None:
+def test_a_file_that_is_no_model_is_refused_in_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "labels.txt").write_text("cats\ndogs\n")
-    (tmp_path / "model.tflite").write_bytes(b"TFL3" * 100)
-    told = _modelmail("predict", tmp_path / "model.tflite", tmp_path)
+    (tmp_path / "model.pt").write_bytes(b"PK" * 100)
+    told = _modelmail("predict", tmp_path / "model.pt", tmp_path)
     assert told.exit_code == 2
-    assert (
-        told.output == f"{tmp_path / 'model.tflite'} is no Keras model. Give the model.h5 or model.keras beside it.\n"
-    )
+    assert told.output.startswith(f"{tmp_path / 'model.pt'} is no model. Give model.h5, model.keras, model.tflite")
 
 
 @pytest.mark.parametrize("number", [0, 99_999])

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import tempfile
+import zipfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,10 +40,31 @@ def save(model: Any, path: Path) -> None:
 
 
 def load(path: Path) -> Any:
-    """Load the model from its file, for prediction only."""
+    """Load the model from its file, for prediction only, and without any program that the file may hold."""
     import keras
 
-    return keras.models.load_model(path, compile=False)
+    return keras.models.load_model(path, compile=False, safe_mode=True)
+
+
+def load_program(path: Path) -> tuple[int, Callable[[Any], Any]]:
+    """Load a zip with a SavedModel; return the side of its input, and a function from squares to probabilities.
+
+    A SavedModel is a program: only one whose maker is known may be loaded.
+    """
+    import tensorflow as tf
+
+    with tempfile.TemporaryDirectory(prefix="modelmail-") as folder:
+        with zipfile.ZipFile(path) as archive:
+            archive.extractall(folder)
+        model = tf.saved_model.load(str(Path(folder) / "model"))
+    serve = model.signatures["serving_default"]
+    (given,) = serve.structured_input_signature[1].values()
+
+    def say(squares: Any, model: Any = model) -> Any:  # its variables live as long as it does
+        (answer,) = serve(tf.constant(squares)).values()
+        return answer.numpy()
+
+    return int(given.shape[1]), say
 
 
 def write_labels(classes: Sequence[str], path: Path) -> None:

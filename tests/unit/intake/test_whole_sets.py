@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from infra.cli.networks import Network
 from infra.cli.predict import predictions
 from jobs.limits import Limits
 from tests.unit.intake.crafted import class_files, encoded, folder_of, two_classes, zip_of
@@ -76,16 +77,14 @@ def test_only_a_grey_png_of_16_bits_has_a_peak() -> None:
 
 
 def test_predict_reads_them_as_the_training_did(tmp_path: Path) -> None:
-    class Brightness:
-        input_shape = (None, 16, 16, 3)
-
-        def predict_on_batch(self, squares: np.ndarray) -> np.ndarray:
-            light = squares.mean(axis=(1, 2, 3)) / 255
-            return np.stack([1 - light, light], axis=1)
+    def brightness(squares: np.ndarray) -> np.ndarray:
+        light = squares.mean(axis=(1, 2, 3)) / 255
+        return np.stack([1 - light, light], axis=1)
 
     (tmp_path / "a.png").write_bytes(_grey(1, 4095))
+    network = Network(16, ("dark", "light"), brightness)
     for white, least, most in ((GREY_16_MAX, 0.9, 1.0), (4095, 0.4, 0.65)):
-        (row,) = predictions(Brightness(), ["dark", "light"], [tmp_path / "a.png"], 0.0, white)
+        (row,) = predictions(network, [tmp_path / "a.png"], 0.0, white)
         dark = row.probability if row.label == "dark" else 1 - (row.probability or 0)
         assert dark is not None and least <= dark <= most
 
