@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from jobs import wording
 from jobs.json_values import JsonObject
 from jobs.options import CANDIDATES
 from jobs.render import render
@@ -18,8 +19,9 @@ from jobs.tasks import row_of
 from vm_worker.evaluation import pareto, plots, style, tables
 from vm_worker.evaluation.tables import CandidateCost
 from vm_worker.intake.files.grey import GREY_16_MAX
+from vm_worker.learn.networks.catalogue import LARGER
 from vm_worker.report_facts import Facts
-from vm_worker.results.candidates import CandidateRow
+from vm_worker.results.candidates import CandidateRow, PairRow
 
 VERSION = 1
 SKIPPED_SHOWN = 20
@@ -168,7 +170,7 @@ def _candidate(row: CandidateRow, facts: Facts) -> CandidateCost:
     The chosen candidate has the size of model.h5, any other an estimate by its number of parameters.
     """
     size = None if row.parameters is None else row.parameters * BYTES_A_PARAMETER
-    chosen = row.name == facts.select.winner
+    chosen = row.name == facts.select.winner and facts.pair is None
     cost = facts.export.costs.get(row.name)
     return CandidateCost(
         row=row,
@@ -182,17 +184,34 @@ def _pareto(facts: Facts) -> list[pareto.ParetoPoint]:
 
 
 def _winner(facts: Facts) -> JsonObject:
+    pair = facts.pair
     return {
         "name": facts.select.winner,
-        "title": facts.select.best.title,
+        "title": facts.select.best.title if pair is None else pair.title,
         "size": facts.size,
         "tuned": facts.tune.better,
         "from_scratch": facts.select.from_scratch is not None,
         "validation_accuracy": facts.tune.validation_accuracy,
         "validation_score": facts.tune.validation_score,
         "metric": facts.tune.metric,
-        "note": facts.select.note,
+        "note": facts.select.note if pair is None else f"{facts.select.note} {_pair_note(facts, pair)}",
+        **({} if pair is None else {"pair": pair.to_json()}),
     }
+
+
+def _pair_note(facts: Facts, pair: PairRow) -> str:
+    """Explain what is delivered in place of the best network alone, and what that costs."""
+    best, costs = facts.select.best, facts.export.costs
+    single = (best.parameters or 0) * BYTES_A_PARAMETER
+    text = (
+        f"You get the mean of two networks' answers, {pair.title}: on the validation photos its cross-entropy is "
+        f"{pair.validation_loss:.3f}, that of the best network alone, {best.title}, {best.validation_loss:.3f}. "
+        f"The file has {wording.size(facts.evaluate.model.bytes)} instead of about {wording.size(single)}"
+    )
+    if best.name in costs and pair.partner in costs:
+        alone = costs[best.name].one.median
+        text += f", and a photo takes about {alone + costs[pair.partner].one.median:.1f} ms instead of {alone:.1f}"
+    return f"{text}. With objective balanced or small you get one network."
 
 
 def _price(facts: Facts) -> JsonObject | None:
@@ -222,7 +241,7 @@ def _command(facts: Facts) -> str:
         "minutes": options.minutes,
         "objective": options.objective,
         # Networks trained from scratch have an option of their own.
-        "candidates": ",".join(key for key in measured if key in CANDIDATES),
+        "candidates": ",".join(key for key in dict.fromkeys(map(_asked, measured)) if key in CANDIDATES),
         "search": options.search,
         "epochs": options.epochs,
         "trials": len(ran),
@@ -235,6 +254,11 @@ def _command(facts: Facts) -> str:
     return "modelmail submit photos.zip --email you@example.org --url URL " + " ".join(
         f"--{name.replace('_', '-')} {value}" for name, value in flags.items() if value != ""
     )
+
+
+def _asked(key: str) -> str:
+    """Return the name by which a job asks for a candidate: one at a larger side comes with its network."""
+    return LARGER[key].of if key in LARGER else key
 
 
 def _data_uri(path: Path) -> str:

@@ -10,7 +10,7 @@ from typing import Protocol
 from jobs.json_values import JsonObject
 from jobs.options import Options
 from vm_worker.as_json import AsJson
-from vm_worker.results.candidates import Selected
+from vm_worker.results.candidates import PairRow, Selected
 from vm_worker.results.evaluated import ModelFigures
 from vm_worker.results.exported import Exported
 from vm_worker.results.intake import TakenIn
@@ -117,3 +117,8 @@ class Facts:
     hourly_price: float = 0.0  # the price of the machine; 0: not known
     model_days: int = 30  # days for which the model can be downloaded
     # Absolute, such as https://.../jobs/<id>/files; empty: the links name files in the report's own folder.
+
+    @property
+    def pair(self) -> PairRow | None:
+        """The pair that is delivered; None: a network alone is."""
+        return None if self.tune.better else self.select.pair

@@ -116,6 +116,17 @@ class FromScratch(AsJson):
 
 
 @dataclass(frozen=True)
+class PairRow(AsJson):
+    """Two networks whose answers are averaged, and their validation figures."""
+
+    partner: str  # the key of the network beside the winner
+    title: str  # of both
+    validation_accuracy: float
+    validation_score: float
+    validation_loss: float
+
+
+@dataclass(frozen=True)
 class Selected(AsJson):
     """The result of the select stage."""
 
@@ -132,6 +143,7 @@ class Selected(AsJson):
     suspects: tuple[SuspectRow, ...] = ()  # only the clearest suspects
     suspects_count: int | None = None  # number of all suspects; None: there was no time to look
     from_scratch: FromScratch | None = only_if_known()
+    pair: PairRow | None = only_if_known()  # delivered unless tuning makes the winner better than this
 
     @property
     def best(self) -> CandidateRow:

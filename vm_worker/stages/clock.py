@@ -85,7 +85,7 @@ class JobClock:
 
     def finish_seconds(self) -> float:
         """Return the seconds that evaluate, export and report will need, at the speed that selection measured."""
-        return self.after_tuning(self.plain_speed, self._inputs.winner.gflops)
+        return self.after_tuning(self.plain_speed, self._inputs.delivered.gflops)
 
     def after_tuning(self, speed: float, gflops: float = SMALL_GFLOPS) -> float:
         """Return the seconds of evaluate, export and report; `speed` is in images a second by Keras."""

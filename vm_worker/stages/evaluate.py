@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from jobs.job import Stage
 from vm_worker.exports import files
 from vm_worker.intake.dataset import Part
 from vm_worker.results.evaluated import Evaluated
-from vm_worker.stages.artifacts import HEAD, JUDGED, PROBABILITIES, TUNED, UNSEEN
+from vm_worker.stages.artifacts import HEAD, JUDGED, PARTNER, PROBABILITIES, TUNED, UNSEEN
 from vm_worker.stages.context import StageContext
 from vm_worker.stages.output import Output, private, public
 from vm_worker.stages.progress import MESSAGES
@@ -21,17 +23,14 @@ def evaluate(context: StageContext) -> Output:
     from vm_worker.evaluation import doubts, insight, unsure
     from vm_worker.evaluation.gallery import Judged
     from vm_worker.evaluation.metrics import evaluate as measure
-    from vm_worker.learn.heads.linear import Head
     from vm_worker.learn.judge import calibration
     from vm_worker.learn.judge.predict import predict
-    from vm_worker.learn.networks.assemble import delivered
 
     folder, inputs, better = context.folder, context.inputs, context.results.tuned.better
     path, unseen = folder / files.H5, folder / (JUDGED if better else UNSEEN)
     temperature, photos = calibration.read_temperature(unseen)
-    head, tuned = Head.load(folder / HEAD), folder / TUNED if better else None
-    files.save(delivered(inputs.weight(), head, tuned, temperature), path)
-    model, dataset, size = files.load(path), inputs.dataset(), inputs.winner.size
+    files.save(_delivered(context, temperature), path)
+    model, dataset, size = files.load(path), inputs.dataset(), inputs.delivered.size
     rows = dataset.rows(Part.TEST)
     pixels, labels, names = dataset.pixels(size), dataset.truth.labels[rows], [dataset.names[row] for row in rows]
     probabilities = predict(model, pixels, rows)
@@ -50,3 +49,18 @@ def evaluate(context: StageContext) -> Output:
     )
     drawn = [*result.pictures, *([doubts.SHEET] if result.doubts else [])]
     return Output(result, (public(files.H5), *map(public, drawn), private(PROBABILITIES)))
+
+
+def _delivered(context: StageContext, temperature: float) -> Any:
+    """Build the model: the winner, tuned where that was better, or the pair of it and another network."""
+    from vm_worker.learn.heads.linear import Head
+    from vm_worker.learn.networks.assemble import assemble, calibrated, delivered
+    from vm_worker.learn.networks.pair import paired
+
+    folder, inputs = context.folder, context.inputs
+    head, partner = Head.load(folder / HEAD), inputs.partner
+    if partner is None:
+        tuned = folder / TUNED if context.results.tuned.better else None
+        return delivered(inputs.weight(), head, tuned, temperature)
+    other = assemble(inputs.weight_of(partner), Head.load(folder / PARTNER))
+    return calibrated(paired(assemble(inputs.weight(), head), other), temperature)

@@ -29,7 +29,7 @@ def export(context: StageContext) -> Output:
     from vm_worker.learn.latency import measurement
 
     inputs, clock, task = context.inputs, context.clock, context.inputs.task
-    dataset, backbone = inputs.dataset(), inputs.winner
+    dataset, backbone = inputs.dataset(), inputs.delivered
     with np.load(context.folder / PROBABILITIES) as saved:
         expected = saved["probabilities"]
     chosen = formats.wanted(context.spec.options.exports)
@@ -75,7 +75,7 @@ def _costs(context: StageContext) -> dict[str, Latency]:
 
 def about(context: StageContext) -> About:
     """Return the facts about the model that its service shows."""
-    task, winner = context.inputs.task, context.inputs.winner
+    task, winner = context.inputs.task, context.inputs.delivered
     white = context.inputs.dataset().grey_white
     return {
         **({"grey_white": white} if white else {}),

@@ -53,6 +53,18 @@ class Inputs:
         return small_rows.find(self._results.selected.winner)
 
     @property
+    def partner(self) -> Backbone | None:
+        """The network that is delivered beside the winner; None: there is none, or tuning made the winner better."""
+        pair, tuned = self._results.selected.pair, Stage.TUNE in self._results and self._results.tuned.better
+        return None if pair is None or tuned else catalogue.find(pair.partner)
+
+    @property
+    def delivered(self) -> Backbone:
+        """The row of what is delivered: the winner, or a pair with it."""
+        partner = self.partner
+        return self.winner if partner is None else catalogue.joined(self.winner, partner)
+
+    @property
     def from_scratch(self) -> bool:
         """True when the winner is a network that this job trained from scratch."""
         return self.winner.key in small_rows.ROWS
@@ -86,10 +98,14 @@ class Inputs:
         """Return the winner's weights. Raises Bug when this machine does not have them."""
         if self.from_scratch:
             return WeightFile(self.winner.key, self.folder / SCRATCH_WEIGHTS, OWN)
+        return self.weight_of(self.winner)
+
+    def weight_of(self, row: Backbone) -> WeightFile:
+        """Return the weights of a pretrained network. Raises Bug when this machine does not have them."""
         found, _ = self.weights()
-        if self.winner.source not in found:
-            raise Bug(f"this machine has no weights for {self.winner.source}")
-        return replace(found[self.winner.source], key=self.winner.key)
+        if row.source not in found:
+            raise Bug(f"this machine has no weights for {row.source}")
+        return replace(found[row.source], key=row.key)
 
     @property
     def task(self) -> Task:
@@ -122,6 +138,6 @@ class Inputs:
         if not self.task.squares:
             return set()
         if Stage.SELECT in self._results:
-            return {self.winner.size}
+            return {self.winner.size, self.delivered.size}
         sizes = {catalogue.find(key).size for key in catalogue.with_larger(self.weights()[0])}
         return sizes | {small_rows.SIZE} if self.options.from_scratch else sizes

@@ -20,7 +20,7 @@ def report(context: StageContext) -> Output:
     from vm_worker import report as reports
     from vm_worker.exports import try_page
 
-    spec, results, winner, task = context.spec, context.results, context.inputs.winner, context.inputs.task
+    spec, results, winner, task = context.spec, context.results, context.inputs.delivered, context.inputs.task
     facts = Facts(
         job=JobFacts(spec.job, spec.created_at, spec.started_at, spec.options),
         dataset=results.taken_in,

@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING
 
 from jobs.job import Stage
 from vm_worker.events import File
+from vm_worker.learn.networks import catalogue
 from vm_worker.learn.networks.catalogue import CATALOGUE
-from vm_worker.results.candidates import CandidateRow, FromScratch, Selected
-from vm_worker.stages.artifacts import BAR, HEAD, SCRATCH_WEIGHTS, UNSEEN
+from vm_worker.results.candidates import CandidateRow, FromScratch, PairRow, Selected
+from vm_worker.stages.artifacts import BAR, HEAD, PARTNER, SCRATCH_WEIGHTS, UNSEEN
 from vm_worker.stages.context import StageContext
 from vm_worker.stages.learning_progress import listener
 from vm_worker.stages.output import Output, private
 
 if TYPE_CHECKING:
+    from vm_worker.learn.select.pairs import Pair
     from vm_worker.learn.select.scratch_candidates import ScratchPolicy
     from vm_worker.learn.select.selection import Selection
 
@@ -63,13 +65,14 @@ def without_weights(missing: Mapping[str, str]) -> list[CandidateRow]:
 
 
 def _result(context: StageContext, selection: Selection, absent: list[CandidateRow], start_seconds: float) -> Selected:
+    pair = selection.pair
     return Selected(
         winner=selection.winner,
         candidates=(*selection.candidates, *absent),
         curve=selection.curve,
         note=selection.note,
         images_per_second=selection.images_per_second,
-        plain_images_per_second=selection.plain_images_per_second,
+        plain_images_per_second=selection.plain_images_per_second if pair is None else round(pair.plain, 2),
         quoted_seconds=context.quote.seconds,
         start_seconds=round(start_seconds, 1),
         pruning=selection.pruning,
@@ -77,6 +80,19 @@ def _result(context: StageContext, selection: Selection, absent: list[CandidateR
         suspects=selection.suspects[:SUSPECTS_LISTED],
         suspects_count=None if selection.findings.suspects is None else len(selection.suspects),
         from_scratch=None if selection.from_scratch is None else FromScratch(selection.from_scratch.trained.epochs),
+        pair=None if pair is None else _pair_row(selection, pair),
+    )
+
+
+def _pair_row(selection: Selection, pair: Pair) -> PairRow:
+    row = catalogue.joined(catalogue.find(selection.winner), catalogue.find(pair.partner))
+    figures = pair.figures
+    return PairRow(
+        partner=pair.partner,
+        title=row.title,
+        validation_accuracy=round(figures.accuracy, 5),
+        validation_score=round(figures.score, 5),
+        validation_loss=round(figures.loss, 5),
     )
 
 
@@ -85,7 +101,7 @@ def _written(context: StageContext, selection: Selection) -> tuple[File, ...]:
     selection.head.save(context.folder / HEAD)
     selection.findings.save(context.folder / UNSEEN)
     if selection.from_scratch is None:
-        return private(HEAD), private(UNSEEN), *_bar(context.folder, selection)
+        return private(HEAD), private(UNSEEN), *_bar(context.folder, selection), *_partner(context.folder, selection)
     selection.from_scratch.weights.replace(context.folder / SCRATCH_WEIGHTS)
     return private(HEAD), private(UNSEEN), private(SCRATCH_WEIGHTS)
 
@@ -94,7 +110,20 @@ def _bar(folder: Path, selection: Selection) -> tuple[File, ...]:
     """Write what tuning has to beat, where it is known."""
     import numpy as np
 
-    if selection.bar is None:
+    bar = selection.bar if selection.pair is None else selection.pair.bar
+    if bar is None:
         return ()
-    np.save(folder / BAR, selection.bar)
+    np.save(folder / BAR, bar)
     return (private(BAR),)
+
+
+def _partner(folder: Path, selection: Selection) -> tuple[File, ...]:
+    """Write the other head of a pair, and the pair's probabilities of photos that it had not seen."""
+    import numpy as np
+
+    pair = selection.pair
+    if pair is None:
+        return ()
+    pair.head.save(folder / PARTNER)
+    np.savez(folder / UNSEEN, probabilities=pair.figures.probabilities, labels=pair.figures.labels)
+    return (private(PARTNER),)

@@ -9,7 +9,7 @@ from jobs.job import Stage
 from jobs.json_values import JsonObject
 from vm_worker.events import File, TrialOffer
 from vm_worker.intake.dataset import Part
-from vm_worker.results.candidates import CandidateRow
+from vm_worker.results.candidates import CandidateRow, PairRow
 from vm_worker.results.trials import Tuned
 from vm_worker.search.trial_runner import Commit, Committed
 from vm_worker.stages.artifacts import BAR, HEAD, JUDGED, TUNED
@@ -44,12 +44,12 @@ def tune(context: StageContext) -> Output:
         cluster=spec.cluster,
     )
     tuned = train(request, listener(context, Stage.TUNE))
-    return Output(result(selected.best, tuned), _written(context, tuned))
+    return Output(result(selected.best, tuned, selected.pair), _written(context, tuned))
 
 
-def result(best: CandidateRow, tuned: FineTuned) -> Tuned:
-    """Return the stage's result. Its figures are those of the selected network when no trial has finished."""
-    figures: CandidateRow | FineTuned = best if tuned.validation_accuracy is None else tuned
+def result(best: CandidateRow, tuned: FineTuned, pair: PairRow | None = None) -> Tuned:
+    """Return the stage's result. Without a finished trial its figures are those of the pair or the selected network."""
+    figures: CandidateRow | PairRow | FineTuned = (pair or best) if tuned.validation_accuracy is None else tuned
     return Tuned(
         better=tuned.better,
         trials=tuned.trials,

@@ -11,10 +11,10 @@ SIZE = 64
 WIDTHS = {"features": 5, "inside": 4, "sum": 4, "wide": 6}  # of each depth, in their order
 
 
-def extractor() -> keras.Model:
-    """Raw RGB (None, 64, 64, 3) -> features (None, 5), at random weights, the same each time."""
-    keras.utils.set_random_seed(0)
-    image = keras.Input((SIZE, SIZE, 3), name="image")
+def extractor(size: int = SIZE, seed: int = 0) -> keras.Model:
+    """Raw RGB (None, size, size, 3) -> features (None, 5), at random weights, the same each time."""
+    keras.utils.set_random_seed(seed)
+    image = keras.Input((size, size, 3), name="image")
     large = layers.Conv2D(3, 3, strides=8, padding="same", activation="relu", name="large")(
         layers.Rescaling(1 / 255)(image)
     )

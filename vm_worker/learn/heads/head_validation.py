@@ -90,11 +90,11 @@ def fit(table: FeatureTable, rows: Rows, settings: HeadSettings, result: HeadRes
 
 
 def unseen(table: FeatureTable, settings: HeadSettings, result: HeadResult) -> Floats:
-    """Return the probabilities (m, k) of the validation rows by a head in the chosen form that had not seen them."""
+    """Return the logits (m, k) of the validation rows by a head in the chosen form that had not seen them."""
     if result.logits is not None and not result.judged[: table.train].any():
-        return softmax(result.logits[table.train :])  # validation was on the fixed split, too
+        return result.logits[table.train :]  # validation was on the fixed split, too
     head = fit(table, table.everything[: table.train], settings, result)
-    return head.probabilities(table.taken(table.everything[table.train :]))
+    return head.logits(table.taken(table.everything[table.train :]))
 
 
 class _Contest:

@@ -61,12 +61,19 @@ def _deep(extractor: keras.Model, columns: Rows, kernel: Floats) -> tuple[keras.
 def delivered(weight: WeightFile, head: Head, tuned: Path | None, temperature: float = 1.0) -> keras.Model:
     """Build the model that the job delivers: the assembled one, with tuned weights (`.weights.h5`) where there are any.
 
-    The logits are divided by the temperature (Guo et al., ICML 2017), inside the last layer's own weights. This
-    changes no answer, only the probabilities.
+    Its probabilities are calibrated by the temperature.
     """
     model = assemble(weight, head) if tuned is None else trainable(weight, head)
     if tuned is not None:
         model.load_weights(str(tuned))
+    return calibrated(model, temperature)
+
+
+def calibrated(model: keras.Model, temperature: float) -> keras.Model:
+    """Divide the model's logits by the temperature (Guo et al., ICML 2017), inside the last layer's own weights.
+
+    This changes no answer, only the probabilities.
+    """
     last = model.get_layer(OUTPUT)
     last.set_weights([value / np.float32(temperature) for value in last.get_weights()])
     return model

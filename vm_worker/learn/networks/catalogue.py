@@ -196,6 +196,21 @@ def enlarged(row: Backbone, gain: float) -> Backbone:
 LARGER: Mapping[str, Backbone] = {one.key: one for one in (enlarged(CATALOGUE["efficientnet_lite0"], 3.75),)}
 
 
+def joined(one: Backbone, other: Backbone) -> Backbone:
+    """Return the row of a pair: two networks that see the same picture, of the larger side."""
+    return replace(
+        one,
+        key=f"{one.key}+{other.key}",
+        title=f"{one.title} and {other.title}",
+        size=max(one.size, other.size),
+        features=one.features + other.features,
+        parameters=one.parameters + other.parameters,
+        gflops=round(one.gflops + other.gflops, 3),
+        licence=" and ".join(dict.fromkeys((one.licence, other.licence))),
+        attribution=" ".join(dict.fromkeys((one.attribution, other.attribution))),
+    )
+
+
 def find(key: str) -> Backbone:
     """Return the row of a pretrained network, which may run at a larger side. Raises KeyError where there is none."""
     return LARGER[key] if key in LARGER else CATALOGUE[key]

@@ -7,77 +7,38 @@ first. Candidates that are clearly worse on them are left out. The features of t
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
-from jobs.options import Options
 from vm_worker.intake.dataset import Part
 from vm_worker.learn import free_memory, imbalance
-from vm_worker.learn.arrays import Floats
 from vm_worker.learn.budget import Budget
 from vm_worker.learn.features import extraction
-from vm_worker.learn.features.engines import BATCH
-from vm_worker.learn.features.extraction import Extract, alone
 from vm_worker.learn.heads import head_validation
-from vm_worker.learn.heads.linear import Head, HeadSettings
+from vm_worker.learn.heads.linear import HeadSettings, softmax
 from vm_worker.learn.judge.findings import Findings, make_findings
 from vm_worker.learn.judge.suspects import suspect_rows
-from vm_worker.learn.labels import LabelledPhotos
 from vm_worker.learn.networks import catalogue
 from vm_worker.learn.networks.catalogue import CATALOGUE, Backbone
-from vm_worker.learn.networks.weights import WeightFile
 from vm_worker.learn.progress_events import LearningProgress, LearningQuote, ProgressSink
-from vm_worker.learn.select import pruning, quote, ranking, scratch_candidates
+from vm_worker.learn.select import pairs, pruning, quote, ranking, scratch_candidates
 from vm_worker.learn.select.candidate_features import CandidateFeatures, Photos
+from vm_worker.learn.select.pairs import Pair
 from vm_worker.learn.select.ranking import Candidate
-from vm_worker.learn.select.scratch_candidates import POLICY as SCRATCH_POLICY
-from vm_worker.learn.select.scratch_candidates import ScratchCandidates, ScratchModel, ScratchPolicy
+from vm_worker.learn.select.request import LEAST_IMAGES as LEAST_IMAGES
+from vm_worker.learn.select.request import Selection as Selection
+from vm_worker.learn.select.request import SelectionRequest as SelectionRequest
+from vm_worker.learn.select.scratch_candidates import ScratchCandidates
 from vm_worker.learn.select.selection_table import CandidateRecord, SelectionTable, left_out_row
-from vm_worker.learn.select.time_shares import Finishing, TimeShares
-from vm_worker.results.candidates import CandidateRow, CurvePoint, PruningRow, SuspectRow
+from vm_worker.learn.select.time_shares import TimeShares
+from vm_worker.results.candidates import PruningRow
 
-LEAST_IMAGES = 4 * BATCH  # photos that are sent through the first candidate even past the budget
 TEST_PASSES = 1.5  # over the test photos: the test, and the check of model.h5
 PROBES_SHARE = 0.35  # of the time left, for the probes of all candidates
 LATENCY_SHARE = 0.2  # of the time left, for the latency of tied candidates, where the objective needs it
 FINDINGS_SHARE = 0.15  # of the time left when the winner is known, for suspects and the learning curve
-
-
-@dataclass(frozen=True)
-class SelectionRequest:
-    """The candidates to choose from, the photos, the settings, and the deadline."""
-
-    dataset: LabelledPhotos
-    weights: Mapping[str, WeightFile]  # by the network's key
-    options: Options
-    budget: Budget
-    folder: Path  # where features and weights are written
-    extract: Extract = alone  # sends photos through a network
-    finishing: Finishing | None = None  # seconds of the work after tuning; None: of the test alone
-    least_images: int = LEAST_IMAGES  # photos that are sent through the first candidate even past the budget
-    scratch: ScratchPolicy = SCRATCH_POLICY
-
-
-@dataclass(frozen=True)
-class Selection:
-    """The winner, its head, and the figures of all candidates."""
-
-    winner: str  # its key
-    head: Head  # the winner's, trained on train+validation after the figures below were taken
-    candidates: tuple[CandidateRow, ...]
-    curve: tuple[CurvePoint, ...]
-    note: str  # why it won, and what ties with it
-    images_per_second: float  # through the winner, by the engine that extracts features
-    plain_images_per_second: float  # through the winner by Keras, which tests and training use
-    pruning: tuple[PruningRow, ...]  # the probe of each candidate; empty where all candidates got all photos
-    findings: Findings
-    suspects: tuple[SuspectRow, ...]  # photos that may be in the wrong folder
-    from_scratch: ScratchModel | None = None  # the winner, where it was trained from scratch
-    # (m, k): probabilities of the validation photos by such a head that had not seen them; None: not of all of them.
-    bar: Floats | None = None
 
 
 def select(request: SelectionRequest, sink: ProgressSink) -> Selection:
@@ -224,6 +185,7 @@ class _SelectionRun:
         scratch = self._scratch.models.get(best.candidate.backbone.key)
         judged = best.candidate.features, self.head_settings, best.candidate.result
         findings = scratch_candidates.findings(scratch) if scratch else self._findings(best)
+        whole = not (scratch or best.candidate.partial)
         return Selection(
             winner=best.candidate.backbone.key,
             head=scratch.head if scratch else head_validation.refit(*judged),
@@ -236,8 +198,24 @@ class _SelectionRun:
             findings=findings,
             suspects=() if scratch else suspect_rows(findings.suspects or (), self.request.dataset, best.rows),
             from_scratch=scratch,
-            bar=None if scratch or best.candidate.partial else head_validation.unseen(*judged),
+            bar=softmax(head_validation.unseen(*judged)) if whole else None,
+            pair=self._pair(best) if whole else None,
         )
+
+    def _pair(self, best: CandidateRecord) -> Pair | None:
+        """Return the pair that does better than the winner alone, where only the accuracy counts."""
+        if self.request.options.objective != "accuracy":
+            return None
+
+        def affordable(partner: Candidate) -> bool:
+            speed = pairs.together(best.plain, self.table.record(partner).plain)
+            gflops = best.candidate.backbone.gflops + partner.backbone.gflops
+            return self.times.finishing(speed, gflops) < self.request.budget.remaining()
+
+        figures = pairs.best(best.candidate, self.table.candidates, affordable)
+        if figures is None:
+            return None
+        return pairs.trained(best, self.table.record(figures.partner), figures, self.head_settings)
 
     def _findings(self, best: CandidateRecord) -> Findings:
         """Return the findings, without any where a pass over the folds may not fit into their share of the time.

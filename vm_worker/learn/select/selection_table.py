@@ -54,6 +54,10 @@ class SelectionTable:
         """Return the winner so far. Raises ValueError where no candidate was validated."""
         return self._records[ranking.winner(self.candidates, self._objective).backbone.key]
 
+    def record(self, candidate: Candidate) -> CandidateRecord:
+        """Return the record of a validated candidate."""
+        return self._records[candidate.backbone.key]
+
     def rows(self) -> tuple[CandidateRow, ...]:
         """Return a row for each candidate, the best first, those that were left out last."""
         validated = ranking.rows(self.candidates, self._objective) if self._records else []

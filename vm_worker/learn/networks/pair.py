@@ -1,0 +1,61 @@
+"""Two networks as one flat Keras model: a shared picture, their pools, one concatenation, one dense layer.
+
+The mean of two linear heads' logits is itself a linear head on the features of both. So a pair needs no layer that
+averages, and its file holds nothing but built-in layers.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import layers
+
+from vm_worker.learn.networks.catalogue import OUTPUT, POOL
+from vm_worker.learn.networks.depth import DEPTHS
+
+
+def paired(first: keras.Model, second: keras.Model) -> keras.Model:
+    """Join two networks with heads: raw RGB (None, s, s, 3) in 0..255 of the larger side -> probabilities (None, k).
+
+    They are the softmax of the mean of both logits. The network with the smaller side gets the picture resized
+    (bilinear). The names of the second one's layers begin with its own name, as both may have layers of one name.
+    """
+    models = (first, second)
+    size = max(model.input.shape[1] for model in models)
+    image = keras.Input((size, size, 3), name="image")
+    pools = [
+        pool
+        for model, prefix in zip(models, ("", f"{second.name}_"), strict=True)
+        for pool in _pools(model, _sized(image, model.input.shape[1], prefix), prefix)
+    ]
+    tops = [model.get_layer(OUTPUT).get_weights() for model in models]
+    top = layers.Dense(len(tops[0][1]), activation="softmax", dtype="float32", name=OUTPUT)
+    whole = keras.Model(image, top(layers.Concatenate(name=DEPTHS)(pools)), name="pair")
+    top.set_weights([np.concatenate([kernel for kernel, _ in tops]) / 2, np.mean([bias for _, bias in tops], axis=0)])
+    return whole
+
+
+def _sized(image: Any, size: int, prefix: str) -> Any:
+    """Return the picture at this side."""
+    return image if image.shape[1] == size else layers.Resizing(size, size, name=f"{prefix}resizing")(image)
+
+
+def _pools(model: keras.Model, image: Any, prefix: str) -> list[Any]:
+    """Repeat the model's layers on this picture, with their weights; return its pools in the order of the head's rows.
+
+    Every network of the catalogue calls each of its layers once, in the order in which it lists them.
+    """
+    ends = {DEPTHS, OUTPUT}
+    made: dict[int, Any] = {id(model.input): image}
+    for layer in model.layers:
+        if isinstance(layer, layers.InputLayer) or layer.name in ends:
+            continue
+        same = type(layer).from_config({**layer.get_config(), "name": f"{prefix}{layer.name}"})
+        given = layer.input
+        made[id(layer.output)] = same([made[id(one)] for one in given] if isinstance(given, list) else made[id(given)])
+        same.set_weights(layer.get_weights())
+    joined = [layer for layer in model.layers if layer.name == DEPTHS]
+    pools = joined[0].input if joined else [model.get_layer(POOL).output]
+    return [made[id(pool)] for pool in pools]

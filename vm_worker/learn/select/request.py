@@ -1,0 +1,59 @@
+"""What a selection is given, and what comes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from jobs.options import Options
+from vm_worker.learn.arrays import Floats
+from vm_worker.learn.budget import Budget
+from vm_worker.learn.features.engines import BATCH
+from vm_worker.learn.features.extraction import Extract, alone
+from vm_worker.learn.heads.linear import Head
+from vm_worker.learn.judge.findings import Findings
+from vm_worker.learn.labels import LabelledPhotos
+from vm_worker.learn.networks.weights import WeightFile
+from vm_worker.learn.select.pairs import Pair
+from vm_worker.learn.select.scratch_candidates import POLICY as SCRATCH_POLICY
+from vm_worker.learn.select.scratch_candidates import ScratchModel, ScratchPolicy
+from vm_worker.learn.select.time_shares import Finishing
+from vm_worker.results.candidates import CandidateRow, CurvePoint, PruningRow, SuspectRow
+
+LEAST_IMAGES = 4 * BATCH  # photos that are sent through the first candidate even past the budget
+
+
+@dataclass(frozen=True)
+class SelectionRequest:
+    """The candidates to choose from, the photos, the settings, and the deadline."""
+
+    dataset: LabelledPhotos
+    weights: Mapping[str, WeightFile]  # by the network's key
+    options: Options
+    budget: Budget
+    folder: Path  # where features and weights are written
+    extract: Extract = alone  # sends photos through a network
+    finishing: Finishing | None = None  # seconds of the work after tuning; None: of the test alone
+    least_images: int = LEAST_IMAGES  # photos that are sent through the first candidate even past the budget
+    scratch: ScratchPolicy = SCRATCH_POLICY
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The winner, its head, and the figures of all candidates."""
+
+    winner: str  # its key
+    head: Head  # the winner's, trained on train+validation after the figures below were taken
+    candidates: tuple[CandidateRow, ...]
+    curve: tuple[CurvePoint, ...]
+    note: str  # why it won, and what ties with it
+    images_per_second: float  # through the winner, by the engine that extracts features
+    plain_images_per_second: float  # through the winner by Keras, which tests and training use
+    pruning: tuple[PruningRow, ...]  # the probe of each candidate; empty where all candidates got all photos
+    findings: Findings
+    suspects: tuple[SuspectRow, ...]  # photos that may be in the wrong folder
+    from_scratch: ScratchModel | None = None  # the winner, where it was trained from scratch
+    # (m, k): probabilities of the validation photos by such a head that had not seen them; None: not of all of them.
+    bar: Floats | None = None
+    pair: Pair | None = None  # of the winner and another network, where their mean does better
