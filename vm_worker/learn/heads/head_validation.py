@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -15,6 +17,7 @@ from vm_worker.learn.heads import columns, folds, forms, linear
 from vm_worker.learn.heads.forms import FeatureTable, Part, Parts
 from vm_worker.learn.heads.linear import ONE_THREAD, Bank, FeatureRows, Head, HeadSettings, History, softmax
 
+DEPTH_COST = 8.0  # times the seconds of the heads on the last features: those of all other forms
 FRACTIONS = (0.03, 0.1, 0.3)  # of the columns of all depths, the best ones
 
 
@@ -64,14 +67,18 @@ class HeadResult:
         return imbalance.interval(self.right[self.judged], self.labels[self.judged], self.balanced)
 
 
-def validate(table: FeatureTable, settings: HeadSettings) -> HeadResult:
+def validate(table: FeatureTable, settings: HeadSettings, seconds: float = math.inf) -> HeadResult:
     """Train on folds, or on the fixed split where that is precise enough, and choose form, strengths and epochs.
 
+    Features of other depths than the last are tried where that probably takes no more than so many seconds.
     Where the balanced accuracy counts, validation also chooses whether the training weighs the classes.
     """
     ways = [replace(settings, weighed=weighed) for weighed in ((False, True) if settings.balanced else (False,))]
     with threadpool_limits(**ONE_THREAD):
-        return max((_Contest(table, way).result() for way in ways), key=lambda result: (result.score, -result.loss))
+        return max(
+            (_Contest(table, way).result(seconds / len(ways)) for way in ways),
+            key=lambda result: (result.score, -result.loss),
+        )
 
 
 def refit(table: FeatureTable, settings: HeadSettings, result: HeadResult) -> Head:
@@ -103,13 +110,16 @@ class _Contest:
     def __init__(self, table: FeatureTable, settings: HeadSettings) -> None:
         self._table, self._settings = table, settings
         self._splits = _splits(table, settings.seed)
-        self._orders = [table.ranked(train, settings.seed) for train, _ in self._splits] if table.deep else []
+        self._orders: list[Rows] = []  # the table's columns by each fold's training rows, the best first
         self._judged = np.concatenate([judged for _, judged in self._splits])
 
-    def result(self) -> HeadResult:
+    def result(self, seconds: float) -> HeadResult:
         """Choose the strengths of each part, then the form with the lowest cross-entropy."""
+        started = time.monotonic()
         last, _ = self._best(None)
         choices: list[Parts] = [(last,)]
+        if self._table.deep and DEPTH_COST * (time.monotonic() - started) < seconds:
+            self._orders += [self._table.ranked(train, self._settings.seed) for train, _ in self._splits]
         if self._orders and all(len(order) for order in self._orders):
             deep, _ = min((self._best(fraction) for fraction in self._fractions), key=lambda found: found[1])
             choices = [(last, deep), (last,), (deep,)]

@@ -32,7 +32,7 @@ from vm_worker.learn.select.request import Selection as Selection
 from vm_worker.learn.select.request import SelectionRequest as SelectionRequest
 from vm_worker.learn.select.scratch_candidates import ScratchCandidates
 from vm_worker.learn.select.selection_table import CandidateRecord, SelectionTable, left_out_row
-from vm_worker.learn.select.time_shares import TimeShares
+from vm_worker.learn.select.time_shares import HEADS_SHARE, TimeShares
 from vm_worker.results.candidates import PruningRow
 
 TEST_PASSES = 1.5  # over the test photos: the test, and the check of model.h5
@@ -143,7 +143,8 @@ class _SelectionRun:
     def validate(self, candidate: CandidateFeatures) -> None:
         """Train and validate heads on the candidate's features, and enter it into the table."""
         started, key, features = time.monotonic(), candidate.backbone.key, candidate.table()
-        result = head_validation.validate(features, self.head_settings)
+        seconds = HEADS_SHARE * self.request.budget.remaining()
+        result = head_validation.validate(features, self.head_settings, seconds)
         heads_seconds = time.monotonic() - started
         entry = Candidate(
             backbone=candidate.backbone,

@@ -109,3 +109,8 @@ def test_all_at_once_comes_to_the_same_head_as_many_batches(weighed: bool) -> No
     settings = replace(SETTINGS, epochs=200, strengths=(0.03,), weighed=weighed)
     once, batches = (linear.refit(uneven, replace(settings, at_once=most), 200) for most in (2048, 0))
     np.testing.assert_allclose(once.probabilities(rows.features), batches.probabilities(rows.features), atol=0.02)
+
+
+def test_where_time_is_short_only_the_last_features_are_tried() -> None:
+    result = head_validation.validate(table(0.0, 3.0), SETTINGS, seconds=0.0)
+    assert [part.fraction for part in result.parts] == [None] and result.accuracy < 0.5
