@@ -175,6 +175,7 @@ def _options(settings: Settings, offered: Sequence[str]) -> dict[str, str]:
         "seed": "a whole number; the same seed gives the same split and the same order of trials",
         "task": f"{_choices(tuple(TASKS))}; recognised from the zip if not given",
         "classes": f"{_choices(CLASS_LEVELS)}: the folders that name the classes; found by their names if not given",
+        "goal": "a number up to 1: learning stops when the validation photos reach this accuracy",
     }
 
 

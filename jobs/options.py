@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -32,6 +33,7 @@ OBJECTIVES = ("accuracy", "balanced", "small")
 SEARCHES = ("bayesian", "genetic", "random", "none")
 EXPORTS = ("h5", "keras", "savedmodel", "tflite", "tflite_float16", "tflite_int8", "onnx", "service")
 CLASS_LEVELS = ("inner", "outer")
+NEW = ("task", "classes", "goal")  # options that the version before does not know
 PHOTOS_A_MINUTE = 400  # photos that add one minute to the least time
 SEED_MAX = 2**31 - 1
 
@@ -53,13 +55,15 @@ class Options(Flat):
     seed: int = 0
     task: str = ""  # a name in jobs/tasks.py; empty = recognised by the files in the zip
     classes: str = ""  # the level of folders that names the classes, in CLASS_LEVELS; empty = found by their names
+    goal: float | None = None  # validation score, 0..1, at which learning stops; None = none
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values for a record, a report or a POST.
 
-        An empty `task` or `classes` is left out: a service of the version before refuses an option that is new.
+        An empty `task` or `classes`, or no `goal`, is left out: a service of the version before refuses an option that
+        is new.
         """
-        return {name: value for name, value in super().to_json().items() if value or name not in ("task", "classes")}
+        return {name: value for name, value in super().to_json().items() if value or name not in NEW}
 
 
 def minutes_for(photos: int, limits: Limits) -> int:
@@ -156,6 +160,15 @@ def _trials(name: str, value: object, limits: Limits) -> int | None:
     return _whole(lambda _: 0, lambda _: 1000)(name, value, limits)
 
 
+def _goal(name: str, value: object, limits: Limits) -> float | None:
+    if value is None or value in ("", "none"):
+        return None
+    text = str(value).strip()
+    if not re.fullmatch(r"(0?\.[0-9]{1,6}|1(\.0{1,6})?)", text) or not float(text) or isinstance(value, bool):
+        raise UserError("bad_option", f"{name} is a number above 0 and at most 1, such as 0.95, not {_shown(value)}.")
+    return float(text)
+
+
 def _truth(name: str, value: object, limits: Limits) -> bool:
     text = str(value).lower()
     if text not in ("true", "false"):
@@ -176,4 +189,5 @@ _PARSERS: dict[str, Callable[[str, object, Limits], Any]] = {
     "seed": _whole(lambda _: 0, lambda _: SEED_MAX),
     "task": _task,
     "classes": _one_or_none_of(CLASS_LEVELS),
+    "goal": _goal,
 }

@@ -50,7 +50,7 @@ def _sayings(facts: Facts) -> JsonObject:
         "job": facts.job.to_json(),
         "subject": sections.subject(facts),
         "headline": sections.headline(facts),
-        "cautions": [*_missing(facts), *sections.cautions(facts)],
+        "cautions": [*_missing(facts), *_goal(facts), *sections.cautions(facts)],
         "next_steps": sections.next_steps(facts),
         "dataset": replace(dataset, skipped=dataset.skipped[:SKIPPED_SHOWN]).to_json(),
         "duplicates": dataset.duplicates.to_json(),
@@ -79,6 +79,16 @@ def _missing(facts: Facts) -> list[str]:
             "A pretrained one is usually right more often."
         )
     return said
+
+
+def _goal(facts: Facts) -> list[str]:
+    """Return a sentence where the validation photos did not reach the accuracy that the user asked for."""
+    goal, found = facts.job.options.goal, facts.tune.validation_score
+    if goal is None or found is None or found >= goal:
+        return []
+    return [
+        f"The goal of {wording.percent(goal)} was not reached: the validation photos came to {wording.percent(found)}."
+    ]
 
 
 def _learning(facts: Facts) -> JsonObject:
@@ -250,6 +260,7 @@ def _command(facts: Facts) -> str:
         "from_scratch": str(options.from_scratch).lower(),
         "seed": options.seed,
         "classes": options.classes,
+        "goal": "" if options.goal is None else options.goal,
     }
     return "modelmail submit photos.zip --email you@example.org --url URL " + " ".join(
         f"--{name.replace('_', '-')} {value}" for name, value in flags.items() if value != ""

@@ -166,6 +166,9 @@ def submit(  # noqa: PLR0913  one parameter for each option of a job, which is w
     classes: Annotated[
         str | None, typer.Option(help="inner or outer: the folders that name the classes; default: by their names.")
     ] = None,
+    goal: Annotated[
+        float | None, typer.Option(help="Accuracy, up to 1, at which learning stops; default: use the time.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder that the model and the report are downloaded to.")] = None,
     check_first: Annotated[
         bool, typer.Option("--check/--no-check", help="Look at the photos first, by the rules of the service.")
@@ -186,7 +189,7 @@ def submit(  # noqa: PLR0913  one parameter for each option of a job, which is w
     given = {
         "minutes": minutes, "objective": objective, "candidates": candidates, "search": search, "epochs": epochs,
         "trials": trials, "exports": exports, "mirror": mirror, "from_scratch": from_scratch,
-        "seed": seed, "task": task, "classes": classes,
+        "seed": seed, "task": task, "classes": classes, "goal": goal,
     }  # fmt: skip
     options = {name: value for name, value in given.items() if value is not None}
     raise typer.Exit(run(Wish(Order(path, email, url, options), out, check_first, as_json)))

@@ -35,6 +35,7 @@ class EndPolicy:
     most: int | None = None  # trials; None: no limit
     patience: int = 6  # trials without a lower error
     solved: float = 1e-3  # a mean squared error below which the validation photos cannot tell trials apart
+    stopped: Callable[[], str] = lambda: ""  # says why the search is to end now; empty: it goes on
 
 
 class SearchLoop(Generic[D]):
@@ -79,6 +80,8 @@ class SearchLoop(Generic[D]):
 
     def _over(self) -> str:
         """Return why the search ends now; empty: it goes on."""
+        if reason := self._policy.stopped():
+            return reason
         if self._best < self._policy.solved:
             return "the validation photos leave nothing to gain"
         if self._count == self._policy.most:

@@ -33,9 +33,10 @@ def tune(context: StageContext) -> Output:
     from vm_worker.learn.tune.tuning_inputs import SelectedNetwork
 
     inputs, spec, selected = context.inputs, context.spec, context.results.selected
+    enough = (selected.pair or selected.best).validation_score
     request = TuneRequest(
         dataset=inputs.dataset(),
-        chosen=SelectedNetwork(inputs.weight(), Head.load(context.folder / HEAD), _bar(context.folder)),
+        chosen=SelectedNetwork(inputs.weight(), Head.load(context.folder / HEAD), _bar(context.folder), enough),
         options=spec.options,
         budget=context.clock.tune_budget(),
         folder=inputs.scratch,

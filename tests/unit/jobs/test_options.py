@@ -32,6 +32,11 @@ GOOD: list[tuple[dict[str, Any], str, Any]] = [
     ({"task": "classification"}, "task", "classification"),
     ({"classes": ""}, "classes", ""),
     ({"classes": "inner"}, "classes", "inner"),
+    ({}, "goal", None),
+    ({"goal": "none"}, "goal", None),
+    ({"goal": "0.95"}, "goal", 0.95),
+    ({"goal": 0.9}, "goal", 0.9),
+    ({"goal": 1}, "goal", 1.0),
 ]
 
 
@@ -66,6 +71,12 @@ BAD: list[dict[str, Any]] = [
     {"from_scratch": True, "task": "detection"},
     {"task": ["classification"]},
     {"classes": "both"},
+    {"goal": 0},
+    {"goal": "95"},
+    {"goal": True},
+    {"goal": "nan"},
+    {"goal": "1e-1"},
+    {"goal": 0.9, "task": "detection"},
 ]
 
 
@@ -85,7 +96,7 @@ def test_options_survive_json() -> None:
 
 def test_an_older_or_newer_programs_options_can_be_read() -> None:
     older = Options(minutes=3).to_json()
-    assert not {"task", "classes"} & older.keys()  # the version before refuses what it does not know
+    assert not {"task", "classes", "goal"} & older.keys()  # the version before refuses what it does not know
     assert Options.from_json(older) == Options(minutes=3)
     assert Options.from_json({**older, "colour": "blue"}) == Options(minutes=3)
 

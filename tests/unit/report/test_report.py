@@ -301,3 +301,12 @@ def test_the_command_asks_for_the_network_of_a_larger_side() -> None:
     select = replace(facts.select, winner=row.name, candidates=(row,))
     command = report.build(replace(facts, select=select))["repeat"]["command"]
     assert "--candidates efficientnet_lite0 " in command
+
+
+@pytest.mark.parametrize(("goal", "told"), [(None, False), (0.5, False), (0.999, True)])
+def test_a_goal_that_was_not_reached_is_told(goal: float | None, told: bool) -> None:
+    facts = samples.facts()
+    job = replace(facts.job, options=replace(facts.job.options, goal=goal))
+    built = report.build(replace(facts, job=job))
+    assert any(text.startswith("The goal of 99.9 % was not reached: ") for text in built["cautions"]) is told
+    assert (f"--goal {goal}" in built["repeat"]["command"]) == (goal is not None)

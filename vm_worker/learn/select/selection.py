@@ -58,6 +58,9 @@ def select(request: SelectionRequest, sink: ProgressSink) -> Selection:
     if candidates:
         run.send_quote(candidates[0], backbones)
         for candidate in _not_pruned(run, candidates):
+            if run.reached_goal():
+                run.leave_out(candidate, "left out: the goal was reached before")
+                continue
             _evaluate(run, candidate)
             free_memory.give_back()
     run.train_from_scratch()
@@ -158,6 +161,11 @@ class _SelectionRun:
         curve = tuple(ranking.curve_points("select", key, result.history))
         self.table.add(CandidateRecord(entry, candidate.rows, candidate.plain, heads_seconds, curve))
         candidate.release()
+
+    def reached_goal(self) -> bool:
+        """Return whether a candidate has the validation score that the user asked for."""
+        goal, validated = self.request.options.goal, self.table.candidates
+        return goal is not None and bool(validated) and self.table.best().candidate.result.score >= goal
 
     def leave_out(self, candidate: CandidateFeatures, note: str) -> None:
         """Leave the candidate out; the note says why."""

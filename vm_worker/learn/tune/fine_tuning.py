@@ -108,6 +108,11 @@ class FineTuning:
         batch = design.batch // 2
         return None if batch < BATCH_LEAST else replace(design, batch=batch, rate=design.rate / 2)
 
+    def reached(self, goal: float | None) -> str:
+        """Return that a trial has reached the goal, as a sentence; empty: none has, or there is no goal."""
+        best = self._table.leader
+        return f"the goal of {goal:.1%} is reached" if goal is not None and best and best.score.value >= goal else ""
+
     def batch_begins(self) -> None:
         """Compare the trials that come now with all that have ended before."""
         self._table.compare_with_ended()

@@ -89,6 +89,9 @@ def tune(request: TuneRequest, sink: ProgressSink) -> FineTuned:
     """Run the rule, search on, and keep the best model only if it beats the selected head on the validation part."""
     if request.options.trials == 0:
         return skipped(request, "no trials were asked for")
+    goal, score = request.options.goal, request.chosen.score
+    if goal is not None and score is not None and score >= goal:
+        return skipped(request, f"the selected network has reached the goal of {goal:.1%}")
     if not worth_measuring(request.budget, request.images_per_second):
         return skipped(request, NO_TIME)
     progress = TuningProgress(request.chosen.weight.key, request.budget, sink)
@@ -147,7 +150,7 @@ def _searched(request: TuneRequest, study: FineTuning, rule: Recipe, executor: E
     first = [point for point in study.first if study.space.holds(point)]
     searcher = SEARCHES[options.search].make(study.space, options.seed, first)
     trials = TrialRunner(study, study, executor, request.committed, options.search)
-    policy = replace(request.policy.ending, most=options.trials)
+    policy = replace(request.policy.ending, most=options.trials, stopped=lambda: study.reached(options.goal))
     loop = SearchLoop(searcher, study.decode, trials, policy)
     loop.know(rule, trials.run("rule", rule, rule))
     return loop.run()

@@ -66,6 +66,7 @@ class SelectedNetwork:
     weight: WeightFile
     head: Head  # trained on train+validation
     bar: Floats | None = None  # (m, k): probabilities of the validation photos by such a head that had not seen them
+    score: float | None = None  # validation score, as selection found it
 
 
 def write_inputs(dataset: LabelledPhotos, chosen: SelectedNetwork, options: Options, folder: Path) -> TuningInputs:
