@@ -17,6 +17,8 @@ from vm_worker.learn.heads.linear import Head, HeadSettings, softmax
 from vm_worker.learn.select.ranking import TIE, Candidate
 from vm_worker.learn.select.selection_table import CandidateRecord
 
+SECONDS = 15.0  # for the second head, and for building, tracing and proving a second network
+
 
 @dataclass(frozen=True)
 class PairFigures:

@@ -219,7 +219,7 @@ class _SelectionRun:
         def affordable(partner: Candidate) -> bool:
             speed = pairs.together(best.plain, self.table.record(partner).plain)
             gflops = best.candidate.backbone.gflops + partner.backbone.gflops
-            return self.times.finishing(speed, gflops) < self.request.budget.remaining()
+            return self.times.finishing(speed, gflops) + pairs.SECONDS < self.request.budget.remaining()
 
         figures = pairs.best(best.candidate, self.table.candidates, affordable)
         if figures is None:
