@@ -15,7 +15,7 @@ from tests.unit.report.pages import Page
 from vm_worker import report
 from vm_worker.evaluation.matrix import MATRIX_CLASSES
 from vm_worker.report_facts import Facts, Licence
-from vm_worker.results.candidates import FromScratch, PairRow
+from vm_worker.results.candidates import FromScratch
 from vm_worker.results.exported import Exported, ExportRow, Latency, MachineFacts, ThreadLatency
 from vm_worker.results.intake import DuplicateCounts, SkippedRow
 from vm_worker.results.trials import SearchSummary
@@ -280,33 +280,3 @@ def without(part: str) -> Facts:
 )
 def test_a_job_in_which_something_did_not_happen_reads_well(part: str, wanted: str) -> None:
     assert wanted in Page(html(without(part))).text
-
-
-def test_a_pair_is_named_with_what_it_costs_and_the_best_network_beside_it() -> None:
-    facts = samples.facts()
-    best = facts.select.best
-    pair = PairRow("mobilenet", f"{best.title} and MobileNet", 0.9, 0.9, 0.31)
-    select = replace(facts.select, pair=pair)
-    winner = report.build(replace(facts, select=select, tune=replace(facts.tune, better=False)))["winner"]
-    assert winner["title"] == pair.title and winner["pair"]["partner"] == "mobilenet"
-    assert f"its cross-entropy is 0.310, that of the best network alone, {best.title}, " in winner["note"]
-    assert " MB instead of about " in winner["note"] and "objective balanced or small" in winner["note"]
-    tuned = report.build(replace(facts, select=select, tune=replace(facts.tune, better=True)))["winner"]
-    assert tuned["title"] == best.title and "pair" not in tuned and "mean of two" not in tuned["note"]
-
-
-def test_the_command_asks_for_the_network_of_a_larger_side() -> None:
-    facts = samples.facts()
-    row = replace(facts.select.best, name="efficientnet_lite0_288")
-    select = replace(facts.select, winner=row.name, candidates=(row,))
-    command = report.build(replace(facts, select=select))["repeat"]["command"]
-    assert "--candidates efficientnet_lite0 " in command
-
-
-@pytest.mark.parametrize(("goal", "told"), [(None, False), (0.5, False), (0.999, True)])
-def test_a_goal_that_was_not_reached_is_told(goal: float | None, told: bool) -> None:
-    facts = samples.facts()
-    job = replace(facts.job, options=replace(facts.job.options, goal=goal))
-    built = report.build(replace(facts, job=job))
-    assert any(text.startswith("The goal of 99.9 % was not reached: ") for text in built["cautions"]) is told
-    assert (f"--goal {goal}" in built["repeat"]["command"]) == (goal is not None)

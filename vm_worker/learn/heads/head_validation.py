@@ -146,21 +146,25 @@ class _Contest:
     def _tracks(self, choices: Sequence[Parts]) -> list[Track]:
         """Train each part once more at its strength, and judge each choice of parts after every epoch."""
         parts = list(dict.fromkeys(part for choice in choices for part in choice))
-        courses = {part: [_course(rows, one, part) for rows, one in self._folds(part.fraction)] for part in parts}
-        return [self._track([courses[part] for part in choice]) for choice in choices]
+        folds_of = [self._folds(part.fraction) for part in parts]
+        histories: list[list[History]] = [[] for _ in choices]
+        logits: list[list[Floats]] = [[] for _ in choices]
+        for courses, (train, judged) in zip(zip(*folds_of, strict=True), self._splits, strict=True):
+            running = {part: _Course(own, one, part) for part, (own, one) in zip(parts, courses, strict=True)}
+            labels = self._table.labels[train], self._table.labels[judged]
+            rows: list[list[tuple[float, ...]]] = [[] for _ in choices]
+            for _ in range(self._settings.epochs):
+                after = {part: course.epoch() for part, course in running.items()}
+                means = [_means([after[part] for part in choice]) for choice in choices]
+                for figures, pair in zip(rows, means, strict=True):
+                    figures.append(_figures(pair, labels, self._settings.balanced))
+            for number, (_, unseen) in enumerate(means):
+                histories[number].append(History(*np.array(rows[number]).T))
+                logits[number].append(unseen)
+        return [self._track(*one) for one in zip(histories, logits, strict=True)]
 
-    def _track(self, courses: Sequence[Sequence[_Course]]) -> Track:
-        """Join the folds of one choice; `courses` has, for each part, the course of each fold."""
-        balanced, histories, logits = self._settings.balanced, [], []
-        for own, (train, judged) in zip(zip(*courses, strict=True), self._splits, strict=True):
-            labels = self._table.labels
-            seen = [np.mean(stages, axis=0) for stages in zip(*(one.seen for one in own), strict=True)]
-            unseen = [np.mean(stages, axis=0) for stages in zip(*(one.unseen for one in own), strict=True)]
-            rows = [
-                _figures(pair, (labels[train], labels[judged]), balanced) for pair in zip(seen, unseen, strict=True)
-            ]
-            histories.append(History(*np.array(rows).T))
-            logits.append(unseen[-1])
+    def _track(self, histories: list[History], logits: list[Floats]) -> Track:
+        """Join the folds of one choice."""
         found = np.concatenate(logits)
         losses = statistics.cross_entropy(softmax(found), self._table.labels[self._judged])
         return Track(_mean(histories, self._sizes), found, losses)
@@ -216,26 +220,26 @@ class Track:
     losses: NDArray[np.float64]  # (m,) their cross-entropies
 
 
-@dataclass(frozen=True)
 class _Course:
-    """One part of a head on one fold: its logits after each epoch."""
+    """The training of one part on a fold; after the part's own number of epochs it stays as it is."""
 
-    seen: list[Floats]  # (n, k) of the rows that it learns from
-    unseen: list[Floats]  # (m, k) of those it is judged on
+    def __init__(self, rows: tuple[FeatureRows, FeatureRows], settings: HeadSettings, part: Part) -> None:
+        train, judged = rows
+        self._bank = Bank(train, replace(settings, strengths=(part.strength,)))
+        self._judged, self._left = self._bank.prepared(judged.features), part.epochs
+
+    def epoch(self) -> tuple[Floats, Floats]:
+        """Train for an epoch; return the logits (n, k) of the rows learnt from, and (m, k) of those judged."""
+        if self._left:
+            self._bank.epoch()
+            self._left -= 1
+        return self._bank.logits()[:, 0], self._bank.logits(self._judged)[:, 0]
 
 
-def _course(rows: tuple[FeatureRows, FeatureRows], settings: HeadSettings, part: Part) -> _Course:
-    """Train one part on a fold; after its own number of epochs it stays as it is."""
-    train, judged = rows
-    bank = Bank(train, replace(settings, strengths=(part.strength,)))
-    prepared, seen, unseen = bank.prepared(judged.features), [], []
-    for epoch in range(settings.epochs):
-        if epoch < part.epochs:
-            bank.epoch()
-            latest = bank.logits()[:, 0], bank.logits(prepared)[:, 0]
-        seen.append(latest[0])
-        unseen.append(latest[1])
-    return _Course(seen, unseen)
+def _means(pairs: Sequence[tuple[Floats, Floats]]) -> tuple[Floats, Floats]:
+    """Return the means of the first and of the second logits."""
+    seen, unseen = (np.asarray(np.mean(logits, axis=0), np.float32) for logits in zip(*pairs, strict=True))
+    return seen, unseen
 
 
 def _figures(logits: tuple[Floats, Floats], labels: tuple[Rows, Rows], balanced: bool) -> tuple[float, ...]:
