@@ -9,11 +9,12 @@ from collections.abc import Iterable
 # Two processes share the files, a file at a time. The longest go first, so that neither is left with one at the end.
 LONGEST = (
     "tests/integration/test_demo.py",
-    "tests/unit/learn/networks/test_catalogue.py",
     "tests/integration/test_real_stages.py",
-    "tests/unit/exports/test_verify.py",
-    "tests/unit/learn/select/test_selection.py",
     "tests/browser/test_report_page.py",
+    "tests/integration/test_stack.py",
+    "tests/unit/exports/test_verify.py",
+    "tests/integration/test_telemetry.py",
+    "tests/contract/test_task.py",
 )
 
 # Coverage takes 1.4 times as long where networks are trained or converted, or thousands of calls are made, and a fifth
