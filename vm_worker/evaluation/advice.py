@@ -16,7 +16,7 @@ SMALL_CLASS = 10  # test photos of one class; below this number one mistake move
 WEAK_RECALL = 0.8
 WEAK_GAP = 0.1  # distance below the mean recall from which on the report has a sentence
 OFTEN_CONFUSED = 0.1  # share of a class's photos that is confused with one other class, and at least two photos
-FRAMES_MOST = 4  # test photos to a recording, in the mean, above which their number misleads
+FRAMES_MOST = 2  # test photos to a recording, in the mean, above which their number misleads
 PLAIN_SHARE = 0.25  # of a class's photos that look alike, above which the report asks whether they are of one recording
 NAMED = 3  # most names in one sentence
 

@@ -198,7 +198,7 @@ def test_a_figure_of_divided_recordings_is_called_too_good_and_why() -> None:
 
 def test_a_test_on_few_recordings_is_said_to_be_one() -> None:
     found = taken_in(None)
-    few, many = (replace(found, duplicates=replace(found.duplicates, tested=tested)) for tested in (2, 8))
+    few, many = (replace(found, duplicates=replace(found.duplicates, tested=tested)) for tested in (2, 12))
     (sentence,) = advice.too_good(few)
     assert sentence.startswith("The 24 test photos show only 2 recordings, as frames of one were kept")
     assert advice.too_good(many) == []
