@@ -136,4 +136,4 @@ def _line(row: ExportRow) -> str:
     same = (
         "" if row.agreement is None else f", {wording.percent(row.agreement, 1)} of its answers are those of model.h5"
     )
-    return f"{row.name}  {wording.size(row.bytes)}{same}"
+    return f"{row.name}  {wording.size(row.bytes)}{same}{f'. {row.note}' if row.note else ''}"

@@ -22,6 +22,7 @@ from vm_worker.tasks.detection.truth import BoxTruth
 SAME = 0.9  # IoU from which two boxes are the same one
 FORGIVEN = 1  # pictures with other boxes; of a few dozen pictures one is more than 1 %
 LOSS_WARNED = 0.01  # loss of F1 from which the report warns
+LOSS_REFUSED = 0.2  # loss of F1 from which a file is not delivered: it would count something else
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +51,7 @@ class SameBoxes:
         score, before = _f1(theirs, boxes), _f1(ours, boxes)
         difference = _difference(answers, expected, truth.settings)
         return Compared(
-            fault=_fault(row, difference, same.count(False), len(same)),
+            fault=_fault(row, difference, same.count(False), len(same)) or _useless(score, before),
             score=score,
             agreement=float(np.mean(same)) if same else 1.0,
             max_difference=difference,
@@ -114,6 +115,13 @@ def _fault(row: Format, difference: float, others: int, pictures: int) -> str:
         return f"differs by more than {row.difference:g}"
     allowed = max(FORGIVEN, round((1 - row.agreement) * pictures))
     return f"other boxes than model.h5 on {others} of {pictures} pictures" if others > allowed else ""
+
+
+def _useless(score: float, expected: float) -> str:
+    """Return why a file that finds far less, or far more, than model.h5 is not delivered; empty: it is."""
+    if expected - score <= LOSS_REFUSED:
+        return ""
+    return f"its boxes are no longer those of model.h5: F1 falls from {expected:.2f} to {score:.2f}"
 
 
 def _warning(row: Format, score: float, expected: float, same: Sequence[bool]) -> str:
