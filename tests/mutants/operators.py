@@ -47,13 +47,18 @@ class Mutant:
 
 
 def places(path: str, source: str) -> list[Place]:
-    """Every place of a module where a fault can be put; none in decorators, of which mypy holds `frozen=True`."""
+    """Every place of a module where a fault can be put.
+
+    None in decorators, of which mypy holds `frozen=True`, and none in `strict=True` of a `zip`, which only a fault of
+    the program itself would meet.
+    """
     nodes = list(ast.walk(ast.parse(source)))
     decorators = {id(part) for node in nodes for one in getattr(node, "decorator_list", ()) for part in ast.walk(one)}
+    strict = {id(node.value) for node in nodes if isinstance(node, ast.keyword) and node.arg == "strict"}
     return [
         Place(path, number, operator, way)
         for number, node in enumerate(nodes)
-        if id(node) not in decorators
+        if id(node) not in decorators | strict
         for operator, change in OPERATORS.items()
         for way, _ in enumerate(change(node))
     ]

@@ -16,6 +16,7 @@ LIKELIHOODS = [
     ("cp949", "고a", BESIDE),
     ("cp949", "a갉", 0.3 * BESIDE),
     ("cp949", "가고a", (1 + BESIDE) / 2),
+    ("cp949", "a고가", (BESIDE + 1) / 2),
     ("cp949", "★", 0.1),
     ("cp949", "伽", 0.1),
     ("cp949", b"\xb0\x41", 0.1),  # of the extension, where the first byte is that of a syllable
@@ -68,6 +69,7 @@ LIKELIHOODS = [
     ("cp850", "maçã", 0.9),
     ("utf-8", "é", 0.3),
     ("utf-8", "éè", 0.3),
+    ("utf-8", "\u0250\u0250", 1.0),  # the first letter beyond those of Latin alphabets
     ("utf-8", "éa", 1.0),
     ("utf-8", "д", 0.3),
     ("utf-8", "дом", 1.0),

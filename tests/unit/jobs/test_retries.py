@@ -18,6 +18,7 @@ WAITS = {
 
 @pytest.mark.parametrize(("row", "growing", "most", "jitter"), WAITS.values(), ids=WAITS)
 def test_waits_grow_up_to_the_longest(row: Backoff, growing: tuple[float, ...], most: float, jitter: float) -> None:
+    assert row.most == most
     for tries, wanted in enumerate((*growing, most, most), 1):
         drawn = [row.wait(tries) for _ in range(DRAWS)]
         assert min(drawn) == pytest.approx(wanted * (1 - jitter), rel=0.02)
