@@ -140,7 +140,8 @@ def _through(model: object, pixels: NDArray[np.uint8], rows: NDArray[np.int64]) 
 
 def _on_cached(photos: LabelledPhotos, key: str, folder: Path) -> float:
     """The same heads on the features that selection left behind."""
-    found: NDArray[np.float32] = np.load(folder / f"features-{key}.npy", mmap_mode="r")
+    wide: NDArray[np.float16] = np.load(folder / f"features-{key}.npy", mmap_mode="r")
+    found = wide[:, : CATALOGUE[key].features].astype(np.float32)  # of the last layer alone
     _, train, validation = _parts(photos, key)
     learnt = FeatureRows(found[: len(train)], photos.truth.labels[train])
     unseen = FeatureRows(found[len(train) :], photos.truth.labels[validation])
