@@ -79,11 +79,19 @@ def _head(shapes: list[tuple[int, ...]], used: list[int], classes: int) -> keras
     towers = [_tower(levels, name) for name in ("class", "box")]
     logits = layers.Conv2D(classes, 1, bias_initializer=keras.initializers.Constant(RARE), name="logit")
     sides = layers.Conv2D(4, 1, bias_initializer=keras.initializers.Constant(FIRST_DISTANCE), name="side")
-    # A softplus and no exponential: a bad start cannot overflow.
-    positive = layers.Activation("softplus", name="distance")
     found = [layers.Reshape((-1, classes))(logits(one)) for one in towers[0]]
-    boxes = [layers.Reshape((-1, 4))(positive(sides(one))) for one in towers[1]]
+    boxes = [layers.Reshape((-1, 4))(_positive(sides(one))) for one in towers[1]]
     return keras.Model(inputs, [_joined(found, "logits"), _joined(boxes, "boxes")], name="head")
+
+
+def _positive(x: Any) -> Any:
+    """Return softplus(x) as relu(x) + softplus(-|x|). No exponential grows: neither float32 nor integers overflow.
+
+    In integer models log(1 + exp(x)) of a large x leaves no steps for small distances.
+    """
+    above, below = layers.ReLU()(x), layers.ReLU()(layers.Rescaling(-1.0)(x))
+    away = layers.Rescaling(-1.0)(layers.Add()([above, below]))
+    return layers.Add()([above, layers.Activation("softplus")(away)])
 
 
 def _joined(parts: list[Any], name: str) -> Any:
