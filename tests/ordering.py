@@ -8,7 +8,6 @@ from collections.abc import Iterable
 
 # Two processes share the files, a file at a time. The longest go first, so that neither is left with one at the end.
 LONGEST = (
-    "tests/integration/test_demo.py",
     "tests/integration/test_real_stages.py",
     "tests/browser/test_report_page.py",
     "tests/integration/test_stack.py",
@@ -26,8 +25,12 @@ WITHOUT_COVERAGE = (
     "tests/cloud/",
     "tests/emulator/",
     "tests/integration/",
+    "tests/unit/cli/",
+    "tests/unit/designs/",
     "tests/unit/exports/",
     "tests/unit/learn/",
+    "tests/unit/report/",
+    "tests/unit/service/",
 )
 MEASURED = (
     "tests/integration/test_attempt.py",

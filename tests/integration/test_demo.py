@@ -54,7 +54,10 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], str,
     """One real demo: its JSON, its progress and its data folder. It trains, once for this module."""
     home = tmp_path_factory.mktemp("demo")
     data = with_own_ports(home / "data")
-    photos, options = few_photos(home / "photos"), ("candidates=efficientnet_lite0", "trials=0", "epochs=6")
+    photos, options = (
+        few_photos(home / "photos"),
+        ("candidates=efficientnet_lite0", "trials=1", "epochs=6", "objective=balanced"),
+    )
     command = [*MODELMAIL, "demo", str(photos), "--minutes", "2", "--json", "--data", str(data)]
     command += [word for option in options for word in ("--set", option)]
     answer = subprocess.run(command, capture_output=True, text=True, timeout=DEMO_SECONDS, env=_env())
@@ -62,6 +65,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], str,
     return json.loads(answer.stdout.splitlines()[-1]), answer.stderr, data
 
 
+@pytest.mark.slow
 def test_demo_ends_with_a_good_model(demo: tuple[dict[str, Any], str, Path]) -> None:
     told, progress, _ = demo
     assert set(told) == JSON_KEYS
@@ -76,6 +80,7 @@ def test_demo_ends_with_a_good_model(demo: tuple[dict[str, Any], str, Path]) -> 
     assert re.search(r"Prediction +(brick|grass|gravel), ", progress)
 
 
+@pytest.mark.slow
 def test_demo_leaves_exactly_one_mail(demo: tuple[dict[str, Any], str, Path]) -> None:
     told, _, data = demo
     mails = sorted((data / "mail").glob("*.eml"))
@@ -95,6 +100,7 @@ def test_demo_model_loads_where_nothing_of_ours_is(demo: tuple[dict[str, Any], s
     assert answer.stdout.splitlines()[-1] == "[]"
 
 
+@pytest.mark.slow
 def test_demo_leaves_no_process_and_no_temporary_port(demo: tuple[dict[str, Any], str, Path]) -> None:
     ports = json.loads((demo[2] / "ports.json").read_text())
     for port in ports.values():
@@ -102,6 +108,7 @@ def test_demo_leaves_no_process_and_no_temporary_port(demo: tuple[dict[str, Any]
             requests.get(f"http://127.0.0.1:{port}/", timeout=2)
 
 
+@pytest.mark.slow
 def test_up_makes_the_links_of_an_earlier_demo_work(demo: tuple[dict[str, Any], str, Path]) -> None:
     told, _, data = demo
     with Stack(data) as stack:

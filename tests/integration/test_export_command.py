@@ -86,6 +86,7 @@ def detector(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_a_detector_is_proved_by_its_boxes(detector: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(Wish(detector, "keras", as_json=True)) == MADE
     row = said(capsys)["keras"]

@@ -17,9 +17,6 @@ from vm_worker.learn.networks import assemble, build, efficientnet_lite
 from vm_worker.learn.networks.catalogue import CATALOGUE, Cut, find, with_larger
 from vm_worker.learn.tune.recipe import cuts
 
-# The smallest; all in the slow suite.
-FAST = ("mobilenet_v3_small",)
-ROWS = [pytest.param(key, marks=() if key in FAST else pytest.mark.slow) for key in CATALOGUE]
 CLASSES = 5
 
 
@@ -33,7 +30,8 @@ def a_head(features: int) -> Head:
     )
 
 
-@pytest.mark.parametrize("key", ROWS)
+@pytest.mark.slow
+@pytest.mark.parametrize("key", CATALOGUE)
 def test_a_row_holds_from_network_to_file(key: str, tmp_path: Path) -> None:
     row = CATALOGUE[key]
     keras.utils.set_random_seed(0)
