@@ -34,7 +34,6 @@ WITHOUT_COVERAGE = (
 )
 MEASURED = (
     "tests/integration/test_attempt.py",
-    "tests/integration/test_detection_learning.py",
     "tests/integration/test_detection_stages.py",
     "tests/integration/test_real_stages.py",
 )

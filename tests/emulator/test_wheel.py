@@ -155,6 +155,7 @@ def test_the_same_one(gcs_emulator):
 """
 
 
+@pytest.mark.slow
 def test_it_lives_beside_the_project_and_gives_a_fixture(site: Path, tmp_path: Path) -> None:
     (tmp_path / "test_beside.py").write_text(BESIDE)
     (example,) = re.findall(r"^```python test\n(.*?)^```$", README, re.M | re.S)

@@ -83,6 +83,7 @@ def context(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, eager: None) -> Sta
     return StageContext.of(spec, Parent())
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_a_detector_is_trained_in_its_time_and_told_with_its_genes(context: StageContext) -> None:
     taken_in = learning.intake(context).result

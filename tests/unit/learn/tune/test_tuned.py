@@ -31,6 +31,7 @@ POOR = Head(
 )
 
 
+@pytest.mark.slow
 def test_tuning_delivers_what_is_better(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(CATALOGUE, KEY, ROW)
     photos = colours(tmp_path, ROW.size)
