@@ -32,6 +32,7 @@ from infra.local.stack import Stack
 from jobs import wording
 from jobs.errors import ModelmailError
 from jobs.limits import Limits
+from jobs.options import parse_options
 
 EXPORTS = ("h5", "keras", "tflite")  # the page tries the model by the last
 MAIL_SECONDS = 60.0  # the mail is promised when the job ends; sending it takes a second
@@ -89,7 +90,8 @@ def _journey(wish: Wish, screen: Screen, outcome: Outcome) -> None:
                 screen.say(f"The reason is in {stack.data / 'logs' / 'worker.log'}.")
             return
         outcome.take_files(download(status, stack.data / "jobs" / submission.job_id))
-        photo = photos.one_of_the_test_set(source, stack.settings.limits, work)
+        asked = parse_options(wish.options, stack.settings.limits)  # the service has taken them
+        photo = photos.one_of_the_test_set(source, stack.settings.limits, work, asked)
         outcome.prediction = _predict(outcome.files["model.h5"], photo)
     outcome.tell(screen)
     screen.say(f"The mail's links work while `modelmail up --data {wish.data}` runs.")

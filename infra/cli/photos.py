@@ -32,19 +32,20 @@ class TestPhoto:
     copy: Path
 
 
-def one_of_the_test_set(path: Path, limits: Limits, folder: Path) -> TestPhoto:
+def one_of_the_test_set(path: Path, limits: Limits, folder: Path, options: Options | None = None) -> TestPhoto:
     """Return a photo that the training did not see.
 
-    The split depends only on the photos and the seed, so it is computed again here, without the worker.
+    The split depends only on the photos and the options of the job, so it is computed again here, without the worker.
     """
     from vm_worker.intake.dataset import Part
     from vm_worker.intake.take_in import IntakeRequest
     from vm_worker.tasks.uploads import survey, take_in
 
-    request = IntakeRequest(path, folder / "intake", (SIZE,), Options().seed, limits, PROCESSES)
-    dataset = take_in(request, lambda fraction, message: None)
+    asked = options or Options()
+    request = IntakeRequest(path, folder / "intake", (SIZE,), asked.seed, limits, PROCESSES)
+    dataset = take_in(request, lambda fraction, message: None, asked)
     name = dataset.names[dataset.rows(Part.TEST)[0]]
-    photo = next(photo for photo in survey(path, limits).photos if photo.name == name)
+    photo = next(photo for photo in survey(path, limits, asked).photos if photo.name == name)
     copy = folder / f"photo{PurePosixPath(name).suffix}"
     copy.write_bytes(photo.extent.read())
     return TestPhoto(name, copy)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -11,7 +12,9 @@ import pytest
 from function.client import zip_folder
 from infra.cli.photos import default_minutes, one_of_the_test_set
 from infra.local import demo_photos
+from jobs.errors import UserError
 from jobs.limits import Limits
+from jobs.options import Options
 from vm_worker.intake.dataset import Part
 from vm_worker.intake.images import read_square
 from vm_worker.intake.take_in import IntakeRequest
@@ -55,3 +58,15 @@ def test_the_test_photo_is_one_that_training_does_not_see(tmp_path: Path) -> Non
     assert any(np.array_equal(read_square(photo.copy, 48), pixels) for pixels in tests)
     with zipfile.ZipFile(zipped) as archive:
         assert archive.read(photo.name) == photo.copy.read_bytes()
+
+
+def test_the_test_photo_is_found_by_the_options_of_the_job(tmp_path: Path) -> None:
+    photos = demo_photos.make(tmp_path / "photos")
+    for person in ("anna", "ben"):
+        for kind in ("brick", "grass"):
+            shutil.copytree(photos / kind, tmp_path / "people" / person / kind)
+    zipped = zip_folder(tmp_path / "people", tmp_path / "people.zip")
+    with pytest.raises(UserError, match="hold folders of the same names"):
+        one_of_the_test_set(zipped, Limits(), tmp_path)
+    photo = one_of_the_test_set(zipped, Limits(), tmp_path, Options(classes="inner"))
+    assert photo.name.split("/")[1] in ("brick", "grass") and photo.copy.is_file()
