@@ -21,6 +21,7 @@ from vm_worker.tasks.detection import coco_finds, delivered
 from vm_worker.tasks.detection.boxes import Detections, no_detections
 from vm_worker.tasks.detection.coco_finds import PhotoFinds
 from vm_worker.tasks.detection.delivered import DeliveredSettings
+from vm_worker.tasks.detection.engine.certainty import Interval
 from vm_worker.tasks.detection.engine.detect import Predict, detect
 
 
@@ -32,6 +33,7 @@ class CountedPhoto:
     width: int
     height: int
     found: Detections
+    interval: Interval | None = None  # in which the number of objects should lie; None: not known
     error: str | None = None  # the reason why it could not be read
 
 
@@ -56,7 +58,7 @@ def run(model: Path, photos: Iterable[Path], wanted: Wanted) -> int:
     rows = []
     for row in counted(delivered.by_keras(network), known, photos):
         rows.append(row)
-        screen.say(f"{row.image}  {row.error or _told(row.found, known.classes)}")
+        screen.say(f"{row.image}  {row.error or _told(row, known.classes)}")
     if not rows:
         screen.say("No photos were found there.")
     _print(rows, known, wanted)
@@ -69,9 +71,11 @@ def counted(predict: Predict, known: DeliveredSettings, photos: Iterable[Path]) 
         try:
             pixels = read_upright(path.read_bytes())
         except (ModelmailError, OSError) as error:
-            yield CountedPhoto(str(path), 0, 0, no_detections(), str(error))
+            yield CountedPhoto(str(path), 0, 0, no_detections(), error=str(error))
             continue
-        yield CountedPhoto(str(path), pixels.shape[1], pixels.shape[0], detect(predict, pixels, known.settings))
+        found = detect(predict, pixels, known.settings)
+        interval = known.certainty.interval(len(found))
+        yield CountedPhoto(str(path), pixels.shape[1], pixels.shape[0], found, interval)
 
 
 def counts(found: Detections, classes: Sequence[str]) -> dict[str, int]:
@@ -85,6 +89,7 @@ def as_json(row: CountedPhoto, classes: Sequence[str]) -> JsonObject:
     return {
         "image": row.image,
         "count": len(row.found),
+        "interval": row.interval.to_json() if row.interval else None,
         "counts": counts(row.found, classes),
         "boxes": [
             {"class": classes[kind], "score": round(score, 4), "box": [round(side, 1) for side in box]}
@@ -102,11 +107,16 @@ def coco(rows: Sequence[CountedPhoto], classes: Sequence[str]) -> JsonObject:
     )
 
 
-def _told(found: Detections, classes: Sequence[str]) -> str:
+def _told(row: CountedPhoto, classes: Sequence[str]) -> str:
+    found, sure = row.found, _between(row.interval)
     if len(classes) == 1:
-        return f"{len(found)}  {wording.name(classes[0])}"
+        return f"{len(found)}{sure}  {wording.name(classes[0])}"
     parts = ", ".join(f"{wording.name(name)} {count}" for name, count in counts(found, classes).items() if count)
-    return f"{len(found)}  ({parts})" if parts else "0"
+    return f"{len(found)}{sure}  ({parts})" if parts else f"0{sure}"
+
+
+def _between(interval: Interval | None) -> str:
+    return f" [{interval.low} to {interval.high}]" if interval else ""
 
 
 def _print(rows: Sequence[CountedPhoto], known: DeliveredSettings, wanted: Wanted) -> None:
@@ -118,9 +128,10 @@ def _print(rows: Sequence[CountedPhoto], known: DeliveredSettings, wanted: Wante
         out = io.StringIO()
         table = csv.writer(out, lineterminator="\n")
         # A spreadsheet could read a name as a formula.
-        table.writerow(["image", "count", *map(harmless, known.classes), "error"])
+        table.writerow(["image", "count", "low", "high", *map(harmless, known.classes), "error"])
         for row in rows:
             numbers = counts(row.found, known.classes).values() if row.error is None else [""] * len(known.classes)
             total = len(row.found) if row.error is None else ""
-            table.writerow([harmless(row.image), total, *numbers, row.error or ""])
+            bounds = [row.interval.low, row.interval.high] if row.interval else ["", ""]
+            table.writerow([harmless(row.image), total, *bounds, *numbers, row.error or ""])
         sys.stdout.write(out.getvalue())

@@ -17,10 +17,15 @@ from vm_worker.tasks.detection.annotations import coco
 from vm_worker.tasks.detection.annotations.label_files import LabelFile
 from vm_worker.tasks.detection.boxes import Floats
 from vm_worker.tasks.detection.delivered import DeliveredSettings, divided
+from vm_worker.tasks.detection.engine.certainty import Certainty
 from vm_worker.tasks.detection.engine.decode import Decoding
 from vm_worker.tasks.detection.engine.detect import Settings
 
-KNOWN = DeliveredSettings(("=seal",), Settings(SIDES.height, SIDES.width, decoding=Decoding(threshold=0.5)))
+KNOWN = DeliveredSettings(
+    ("=seal",),
+    Settings(SIDES.height, SIDES.width, decoding=Decoding(threshold=0.5)),
+    certainty=Certainty.of([1] * 18 + [3], [1] * 19),
+)
 
 
 def _predict(pictures: Floats) -> tuple[Floats, Floats]:
@@ -47,8 +52,9 @@ def test_a_table_has_a_line_a_photo_and_no_formulas(
 ) -> None:
     counting._print(rows, KNOWN, counting.Wanted(as_csv=True))
     head, first, second, _ = capsys.readouterr().out.splitlines()
-    assert head == "image,count,'=seal,error" and first.endswith("a.jpg,1,1,")
-    assert second.split(",")[1:3] == ["", ""]
+    assert head == "image,count,low,high,'=seal,error" and first.endswith("a.jpg,1,1,3,1,")
+    assert second.split(",")[1:5] == [""] * 4
+    assert counting._told(rows[0], KNOWN.classes) == "1 [1 to 3]  =seal"
 
 
 def test_the_coco_that_is_written_can_be_read_again(rows: list[counting.CountedPhoto], tmp_path: Path) -> None:

@@ -169,3 +169,29 @@ def test_the_winner_is_told_in_the_words_of_the_paper() -> None:
     upper = replace(two.trials[0], parameters={**two.trials[0].parameters, "upper_part": True})
     assert sentences.winner(found, tuned(upper)).endswith(" The upper part of its network was trained, too.")
     assert sentences.search(Tuned(False, two.trials, (), None, None)) == []
+
+
+def test_what_no_training_solves_is_told() -> None:
+    bad = [replace(one, parameters={**one.parameters, "usable": False}) for one in (trial(1, 5.2, "kept"), trial(2, 6))]
+    (told,) = sentences.not_solvable(tuned(*bad))
+    assert told.startswith("Not solvable with these photos and settings: none of 2 trainings counts the validation")
+    assert told.endswith("The best F1 there is 0.9, and the counts are off by 5.2 (RMSE).")
+    assert not sentences.solvable(tuned(*bad)) and sentences.solvable(tuned(bad[0], trial(2, 6.0)))
+    assert sentences.not_solvable(tuned(trial(1, 5.2), bad[1])) == []
+
+
+def test_a_photos_count_has_an_interval_and_its_coverage_is_told() -> None:
+    random = np.random.default_rng(0)
+    labelled = random.poisson(20, 600)
+    rows = [CountedPhoto("", int(n), int(n + random.normal(0, 2)), 0) for n in labelled]
+    known = measuring.certainty(rows[:40])
+    told = measuring.covered(rows[40:], known)
+    assert told is not None and 0.86 < told.inside / told.photos < 0.97
+    assert measuring.covered(rows, measuring.certainty(rows[:9])) is None
+    small, large = known.interval(0), known.interval(400)
+    assert small is not None and large is not None and small.low == 0
+    assert large.high - large.low > 3 * (small.high - small.low)
+    joined = known.joined(measuring.certainty(rows[:600]))
+    assert len(joined.errors) == 400 and joined.errors[0] == min(joined.errors)
+    sentence = sentences.counting(replace(figures(judged()), covered=told))[-1]
+    assert "90 times in 100" in sentence and f"{told.inside} of 560 test photos" in sentence

@@ -45,6 +45,7 @@ def test_a_photo_gets_its_boxes_and_counts(client: httpx.Client) -> None:
     (said,) = client.post("/predict", content=THREE).json()["predictions"]
     assert (said["name"], said["count"], said["counts"]) == (None, 3, {BLUE: 1, RED: 2})
     assert (said["width"], said["height"]) == (SIDE, SIDE)
+    assert said["interval"] == {"low": 2, "high": 5, "share": 0.9}
     boxes = sorted((row["class"], row["box"]) for row in said["boxes"])
     assert boxes == [(BLUE, [24, 48, 32, 56]), (RED, [8, 8, 16, 16]), (RED, [40, 8, 48, 16])]
     assert all(0.99 < row["score"] <= 1 for row in said["boxes"])
@@ -89,6 +90,7 @@ def test_soap_counts_detects_and_predicts_by_the_description_alone(url: str) -> 
         with pytest.raises(zeep.exceptions.Fault, match="not a JPEG"):
             client.service.Count(image=b"no photo")
     assert (counted.count, {row.label: row.count for row in counted.counts}) == (3, {BLUE: 1, RED: 2})
+    assert (counted.low, counted.high, counted.share) == (2, 5, 0.9)
     assert sorted((row.label, row.left, row.bottom) for row in found.boxes) == [
         (BLUE, 24, 56),
         (RED, 8, 16),

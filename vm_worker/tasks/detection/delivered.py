@@ -7,7 +7,7 @@ and share one scale in integer models.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import numpy as np
 
 from vm_worker.as_json import AsJson
 from vm_worker.tasks.detection.boxes import Floats
+from vm_worker.tasks.detection.engine.certainty import Certainty
 from vm_worker.tasks.detection.engine.detect import Predict, Settings
 
 SETTINGS = "detection.json"  # public: what turns the model's output into boxes
@@ -29,6 +30,7 @@ class DeliveredSettings(AsJson):
     classes: tuple[str, ...]
     settings: Settings
     far: float = FAR
+    certainty: Certainty = field(default_factory=Certainty)  # how sure a photo's count is
 
     def write(self, path: Path) -> None:
         """Write the file."""

@@ -65,6 +65,7 @@ def _row(one: TrialFacts, kept: bool, tuned: bool) -> TrialRow:
             "overlap": one.point.overlap,
             "f1": round(one.point.f1, 4),
             "upper_part": tuned,
+            "usable": one.point.usable,
         },
         seconds=round(one.seconds, 1),
         state="kept" if kept else "not_better",

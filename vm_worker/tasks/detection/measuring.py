@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from vm_worker.tasks.detection.boxes import area
+from vm_worker.tasks.detection.engine.certainty import Certainty
 from vm_worker.tasks.detection.engine.precision import matches
 from vm_worker.tasks.detection.engine.scores import Judged, at_edge
-from vm_worker.tasks.detection.results import CountedPhoto, CurvePlace, SizeBucket, Spread
+from vm_worker.tasks.detection.results import CountedPhoto, Covered, CurvePlace, SizeBucket, Spread
 
 BUCKETS = 3  # of sizes, each with as many labelled objects
 PLACES = np.round(np.arange(0.1, 1.0, 0.05), 2)  # thresholds of the curve
@@ -74,3 +75,17 @@ def spread(photos: Sequence[CountedPhoto], seed: int) -> Spread | None:
     low, high = np.quantile(errors, [0.05, 0.95])
     total_low, total_high = np.quantile(totals[samples].sum(axis=1), [0.05, 0.95])
     return Spread(float(low), float(high), float(total_low), float(total_high))
+
+
+def certainty(photos: Sequence[CountedPhoto]) -> Certainty:
+    """Return the errors of these counts."""
+    return Certainty.of([photo.labelled for photo in photos], [photo.counted for photo in photos])
+
+
+def covered(photos: Sequence[CountedPhoto], known: Certainty) -> Covered | None:
+    """Return how many photos have as many objects as the interval around their count says, by other photos' errors."""
+    pairs = [(photo.labelled, known.interval(photo.counted)) for photo in photos]
+    sure = [(labelled, one) for labelled, one in pairs if one is not None]
+    if not sure:
+        return None
+    return Covered(len(sure), sum(one.low <= labelled <= one.high for labelled, one in sure), sure[0][1].share)

@@ -36,6 +36,15 @@ class Spread(AsJson):
 
 
 @dataclass(frozen=True)
+class Covered(AsJson):
+    """How many test photos have as many objects as the interval around their count says."""
+
+    photos: int
+    inside: int
+    share: float  # that is to lie inside
+
+
+@dataclass(frozen=True)
 class SizeBucket(AsJson):
     """The objects of one range of sizes."""
 
@@ -105,4 +114,5 @@ class DetectionFigures(AsJson):
     spread: Spread | None  # None: too few photos to tell
     pictures: tuple[str, ...]
     sheet: ThresholdSheet | None = None  # None: of an older version
+    covered: Covered | None = None  # by the validation photos' errors alone; None: too few photos to tell
     finds: str = ""  # file with the boxes without a label, for annotation tools; empty: there are none

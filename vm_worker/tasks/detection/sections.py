@@ -25,6 +25,7 @@ class DetectionSections:
         figures = _figures(facts)
         scores, what = figures.scores, sentences.things(figures)
         state = "Your model is ready" if sentences.good_enough(figures) else "Not good enough yet"
+        state = state if sentences.solvable(facts.tune) else "Not solvable with these photos"
         return f"{state}: it found {scores.found} of {scores.labelled} {what}"
 
     def headline(self, facts: Facts) -> str:
@@ -33,7 +34,7 @@ class DetectionSections:
 
     def cautions(self, facts: Facts) -> list[str]:
         """Return sentences about few photos, rare classes and many misses."""
-        return sentences.cautions(_figures(facts))
+        return [*sentences.not_solvable(facts.tune), *sentences.cautions(_figures(facts))]
 
     def next_steps(self, facts: Facts) -> list[str]:
         """Return advice about missing labels, small objects and how to count."""
@@ -48,7 +49,7 @@ class DetectionSections:
             "detection": figures.to_json(),
             "sections": _sections(facts, figures),
             "pictures": {name: [] for name in figures.pictures},
-            "good_enough": sentences.good_enough(figures),
+            "good_enough": sentences.good_enough(figures) and sentences.solvable(facts.tune),
         }
 
     def draw(self, facts: Facts, folder: Path) -> list[str]:

@@ -7,12 +7,11 @@ from statistics import median
 
 from jobs import wording
 from vm_worker.results.trials import TrialRow, Tuned
-from vm_worker.tasks.detection.results import DetectionFigures, SizeBucket, Spread
+from vm_worker.tasks.detection.engine.operating_point import USABLE_ERROR, USABLE_F1
+from vm_worker.tasks.detection.results import Covered, DetectionFigures, SizeBucket, Spread
 
 FEW = 20  # labelled boxes, below which a class's figures say little
 FEW_PHOTOS = 10
-LEAST_F1 = 0.5  # below it most marks, or most objects, are wrong
-NEAR = 0.1  # of the mean count: errors as small are small, however alike the photos' counts are
 SAME_PLURAL = frozenset(
     "aircraft bison cattle deer elk fish fruit moose people reindeer salmon sheep squid trout".split()
 )
@@ -57,7 +56,7 @@ def counting(figures: DetectionFigures) -> list[str]:
             f"Without the {scores.edge} marks at an image's edge, where labels often end, it is off by "
             f"{scores.inner_count_error:.2f}."
         )
-    return [*said, *_spread(figures.spread, scores.labelled)]
+    return [*said, *_spread(figures.spread, scores.labelled), *_covered(figures.covered)]
 
 
 def _bias(bias: float) -> str:
@@ -76,6 +75,16 @@ def _spread(spread: Spread | None, labelled: int) -> list[str]:
     ]
 
 
+def _covered(covered: Covered | None) -> list[str]:
+    if covered is None:
+        return []
+    return [
+        "With each photo's count, predict and the service give the numbers between which it should lie "
+        f"{100 * covered.share:.0f} times in 100. As far as the validation photos' errors tell, that held for "
+        f"{covered.inside} of {covered.photos} test photos; the test photos' errors were added to them since."
+    ]
+
+
 def _off(error: float) -> str:
     return "exact" if abs(error) < 0.5 else f"{abs(error):.0f} too {'many' if error > 0 else 'few'}"
 
@@ -90,7 +99,7 @@ def cautions(figures: DetectionFigures) -> list[str]:
             said.append(f"{wording.name(name)}: only {row.boxes} boxes in the test photos, too few to say how it does.")
     if scores.labelled and scores.found < scores.labelled / 2:
         said.append("It misses more than half of the objects: its counts are no use yet.")
-    elif scores.f1 < LEAST_F1:
+    elif scores.f1 < USABLE_F1:
         said.append("Most of what it marks has no label: its counts are no use yet.")
     elif not _counts_well(figures):
         usual, guessed = _guess(figures)
@@ -104,13 +113,13 @@ def cautions(figures: DetectionFigures) -> list[str]:
 def good_enough(figures: DetectionFigures) -> bool:
     """Return whether the detector is of use: most objects and marks are right, and counts are better than a guess."""
     scores = figures.scores
-    return 2 * scores.found >= scores.labelled and scores.f1 >= LEAST_F1 and _counts_well(figures)
+    return 2 * scores.found >= scores.labelled and scores.f1 >= USABLE_F1 and _counts_well(figures)
 
 
 def _counts_well(figures: DetectionFigures) -> bool:
     """Return whether counts are better than the same number for every photo, or off by a tenth at most."""
     scores = figures.scores
-    return scores.count_error < max(_guess(figures)[1], NEAR * scores.labelled / max(1, figures.images), 1e-9)
+    return scores.count_error < max(_guess(figures)[1], USABLE_ERROR * scores.labelled / max(1, figures.images), 1e-9)
 
 
 def _guess(figures: DetectionFigures) -> tuple[float, float]:
@@ -218,6 +227,25 @@ def search(tune: Tuned) -> list[str]:
     return [
         "Trainings were compared by their counts on the validation photos (fitness 1 / RMSE, F1 where counts are "
         f"equal). The {tune.search.algorithm} search ended: {tune.search.outcome}{share}."
+    ]
+
+
+def solvable(tune: Tuned) -> bool:
+    """Return whether any training counts the validation photos usably."""
+    tried = [one for one in tune.trials if one.validation_score is not None]
+    return not tried or any(one.parameters.get("usable", True) for one in tried)
+
+
+def not_solvable(tune: Tuned) -> list[str]:
+    """Return a sentence where no training counts usably, as in Sobolevskii (2020); else nothing."""
+    if solvable(tune):
+        return []
+    tried = [one for one in tune.trials if one.validation_score is not None]
+    which = "the training does not count" if len(tried) == 1 else f"none of {len(tried)} trainings counts"
+    f1, rmse = tune.trials[0].parameters.get("f1"), tune.trials[0].validation_score
+    return [
+        f"Not solvable with these photos and settings: {which} the validation photos usably, at any threshold. The "
+        f"best F1 there is {wording.setting(f1)}, and the counts are off by {wording.setting(rmse)} (RMSE)."
     ]
 
 

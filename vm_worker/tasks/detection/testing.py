@@ -62,6 +62,9 @@ def evaluate(context: StageContext) -> Output:
         sheet=drawing.threshold_sheet(folder, result, shown),
         finds=_write_finds(folder, result, shown),
     )
+    # These photos were not learnt from, either: their errors tell of new photos, too.
+    known = replace(known, certainty=known.certainty.joined(measuring.certainty(result.photos)))
+    known.write(folder / delivered.SETTINGS)
     made = [files.H5, delivered.SETTINGS, *result.pictures, *([result.finds] if result.finds else [])]
     return Output(result, tuple(map(public, made)))
 
@@ -100,4 +103,5 @@ def _figures(context: StageContext, judged: Sequence[Judged], known: DeliveredSe
         tile=settings.tiling.side,
         spread=measuring.spread(photos, context.spec.options.seed),
         pictures=(),
+        covered=measuring.covered(photos, known.certainty),
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -98,6 +100,8 @@ def test_the_point_counts_right_on_validation() -> None:
         detections((5, 5, 9, 9, 0.4)),
     ]
     point = searched(raw, truth, tiled=False)
-    assert (point.rmse, point.f1) == (0.0, 1.0)
+    assert (point.rmse, point.f1) == (0.0, 1.0) and point.usable
+    assert point.guess == pytest.approx(np.std([2, 1, 0]))  # of one number for every photo
+    assert not replace(point, rmse=0.9).usable and not replace(point, f1=0.4).usable
     assert 0.4 < point.threshold <= 0.6
     assert point.threshold == pytest.approx(0.5, abs=0.03)  # the middle of all that do as well

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import keras
 
 from vm_worker.tasks.detection.boxes import Detections
+from vm_worker.tasks.detection.engine.certainty import Certainty
 from vm_worker.tasks.detection.engine.detect import Predict, Settings, merged
 from vm_worker.tasks.detection.engine.operating_point import OperatingPoint
 from vm_worker.tasks.detection.engine.plan import EnginePlan
@@ -38,6 +39,7 @@ class TrainedDetector:
     validation: DetectionScores
     raw: tuple[Detections, ...]  # candidates of the validation photos, doubles included
     losses: tuple[float, ...]  # of each epoch
+    certainty: Certainty  # of counts, from the validation photos
 
     @property
     def predict(self) -> Predict:
@@ -76,4 +78,7 @@ def finished(session: Session, trained: Trained) -> TrainedDetector:
         for one, found in zip(labels, trained.raw, strict=True)
     ]
     scores = score(judged, photos.classes, point.threshold)
-    return TrainedDetector(session.parts.whole, settings, point, scores, trained.raw, trained.losses)
+    certainty = Certainty.of(
+        [len(one.truth) for one in judged], [len(one.found.above(point.threshold)) for one in judged]
+    )
+    return TrainedDetector(session.parts.whole, settings, point, scores, trained.raw, trained.losses, certainty)

@@ -22,6 +22,8 @@ from vm_worker.tasks.detection.engine.tiling import INSIDE
 OVERLAPS = (0.3, 0.4, 0.5, 0.6, 0.7)
 USUAL = 0.5  # the overlap that is taken where several do as well
 THRESHOLDS = np.round(np.arange(0.06, 0.96, 0.02), 2)
+USABLE_F1 = 0.5  # below it most marks, or most objects, are wrong
+USABLE_ERROR = 0.1  # of the mean count: errors as small are small, however alike the photos' counts are
 NEAR = 0.001  # of F1: points that differ by less are equal
 
 
@@ -33,6 +35,12 @@ class OperatingPoint(AsJson):
     overlap: float
     rmse: float  # of the count, objects a photo
     f1: float
+    guess: float | None = None  # the RMSE of the best single number for all photos, or a tenth of the mean count
+
+    @property
+    def usable(self) -> bool:
+        """Whether marks and objects are right more often than not, and counts are better than a guess."""
+        return self.f1 >= USABLE_F1 and (self.guess is None or self.rmse <= self.guess)
 
     @property
     def fitness(self) -> float:
@@ -73,8 +81,9 @@ def _points(raw: Sequence[Detections], truth: Sequence[Boxes], overlap: float, t
     hits = np.sum([_counts(scores) for scores in right], axis=0)
     rmse = np.sqrt(np.square(counts - labelled).mean(axis=1))
     total = int(labelled.sum())
+    guess = max(float(labelled.std()), USABLE_ERROR * float(labelled.mean()))
     return [
-        OperatingPoint(float(threshold), overlap, float(error), f1(total, int(hit), int(counted - hit)))
+        OperatingPoint(float(threshold), overlap, float(error), f1(total, int(hit), int(counted - hit)), guess)
         for threshold, error, hit, counted in zip(THRESHOLDS, rmse, hits, counts.sum(axis=1), strict=True)
     ]
 

@@ -26,7 +26,10 @@ TYPES = """<xsd:complexType name="ClassCount"><xsd:sequence>
         <xsd:element name="bottom" type="xsd:double"/>
       </xsd:sequence></xsd:complexType>"""
 COUNT_SCHEMA = """<xsd:element name="count" type="xsd:int"/>
-          <xsd:element name="counts" type="tns:ClassCount" maxOccurs="unbounded"/>"""
+          <xsd:element name="counts" type="tns:ClassCount" maxOccurs="unbounded"/>
+          <xsd:element name="low" type="xsd:int" minOccurs="0"/>
+          <xsd:element name="high" type="xsd:int" minOccurs="0"/>
+          <xsd:element name="share" type="xsd:double" minOccurs="0"/>"""
 DETECT_SCHEMA = f"""{COUNT_SCHEMA}
           <xsd:element name="width" type="xsd:int"/>
           <xsd:element name="height" type="xsd:int"/>
@@ -46,6 +49,12 @@ BOX: Json = {
     },
     "required": ["class", "score", "box"],
 }
+INTERVAL: Json = {
+    "type": ["object", "null"],
+    "description": "the numbers between which the photo's should lie, both included, in a share of photos",
+    "properties": {"low": {"type": "integer"}, "high": {"type": "integer"}, "share": {"type": "number"}},
+    "required": ["low", "high", "share"],
+}
 NUMBER: Json = {"type": ["number", "null"]}
 
 
@@ -63,6 +72,7 @@ def shown(pool: Pool, about: About, found: Found) -> JsonObject:
     """Return the boxes and counts of a photo as JSON."""
     return {
         "count": len(found.boxes),
+        "interval": found.interval.to_json() if found.interval else None,
         "counts": _counts(pool, found),
         "width": found.width,
         "height": found.height,
@@ -77,6 +87,10 @@ def count(answer: Element, pool: Pool, about: About, found: Found) -> None:
         one = add(answer, "counts")
         add(one, "label", label)
         add(one, "count", str(number))
+    if found.interval:
+        add(answer, "low", str(found.interval.low))
+        add(answer, "high", str(found.interval.high))
+        add(answer, "share", repr(found.interval.share))
 
 
 def detect(answer: Element, pool: Pool, about: About, found: Found) -> None:
@@ -133,6 +147,7 @@ KIND = Kind(
     does="A trained detector: send a photo, get its objects and their number.",
     prediction={
         "count": {"type": "integer", "minimum": 0},
+        "interval": INTERVAL,
         "counts": {"type": "object", "additionalProperties": {"type": "integer"}},
         "width": {"type": "integer"},
         "height": {"type": "integer"},

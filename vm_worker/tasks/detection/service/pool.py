@@ -18,6 +18,7 @@ from vm_worker.intake.arrays import Pixels
 from vm_worker.intake.images import JPEG_SHARE, BadImage, decoding_work, read_upright
 from vm_worker.tasks.detection import delivered, marks
 from vm_worker.tasks.detection.boxes import Detections, Floats
+from vm_worker.tasks.detection.engine.certainty import Interval
 from vm_worker.tasks.detection.engine.detect import Settings, candidates, merged
 from vm_worker.tasks.detection.engine.sides import levels
 
@@ -32,6 +33,7 @@ class Found:
     width: int  # pixels of the photo turned upright
     height: int
     boxes: Detections  # those that count, the most certain first
+    interval: Interval | None  # in which the number of objects should lie; None: too few photos tell of it
     best: tuple[float, ...]  # the greatest score of each class, of boxes that do not count, too: 0..1
 
 
@@ -82,7 +84,8 @@ class Detector(Pool):
             every = merged(candidates(self._outputs, pixels, self.settings), self.settings)
         counted = every.above(self.settings.decoding.threshold)
         best = [float(every.scores[every.classes == kind].max(initial=0.0)) for kind in range(len(self.labels))]
-        return pixels, Found(width, height, counted, tuple(best))
+        interval = self._known.certainty.interval(len(counted))
+        return pixels, Found(width, height, counted, interval, tuple(best))
 
     def _outputs(self, pictures: Floats) -> tuple[Floats, Floats]:
         with self._interpreter() as network:
