@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from jobs.tokens import delete_token
+from jobs.tokens import continue_link, delete_token
 
 
 @dataclass(frozen=True)
@@ -26,3 +26,7 @@ class JobAddresses:
     def delete(self, job_id: str) -> str:
         """Return the address of the page where the job's owner deletes it. A program may send DELETE to it."""
         return f"{self.public_url}/jobs/{job_id}/delete?token={delete_token(self.secret, job_id)}"
+
+    def continuing(self, job_id: str) -> str:
+        """Return the link by which a later job continues from this job's model."""
+        return continue_link(self.public_url, self.secret, job_id)

@@ -10,7 +10,7 @@ from functools import cached_property
 import flask
 from werkzeug.http import dump_options_header
 
-from function import answers, assets, pages, reports, submissions
+from function import answers, assets, bases, pages, reports, submissions
 from function.addresses import JobAddresses
 from function.identity import Identity
 from function.machines import Capacity
@@ -76,12 +76,13 @@ def submit(parts: Parts, request: flask.Request) -> flask.Response:
     wanted = submissions.parse(request, parts.settings.limits)
     if wanted.options.candidates:
         catalogue.check(wanted.options.candidates, catalogue.offered(parts.queue.buckets.emails))
+    options = bases.resolved(parts.queue, parts.settings.secret, wanted.options)
     slot = _admit(parts, wanted.email, submissions.client_address(request))
     job_id = new_id()
     # The links are signed before the job is made, so that no job is left behind when that fails.
     upload = _upload(parts, job_id)
     pseudonym = address_hmac(parts.settings.secret, wanted.email)
-    parts.queue.submit(job_id, wanted.email, pseudonym, wanted.options, slot)
+    parts.queue.submit(job_id, wanted.email, pseudonym, options, slot)
     _log.info("job %s submitted", job_id[:8])
     answer = SubmissionAnswer(job_id, upload, parts.addresses.status(job_id), parts.addresses.delete(job_id))
     return answers.data(answer.to_json(), 201)

@@ -52,6 +52,7 @@ def status_answer(job: Job, dataset: Stat | None, addresses: JobAddresses) -> St
         error=ErrorShown(job.error.code, job.error.message) if job.error else None,
         files=tuple(FileShown(name, addresses.file(job.id, name), entry.bytes) for name, entry in job.files.items()),
         delete_after=stamp(job.delete_after),
+        continue_url=addresses.continuing(job.id) if job.continues and job.status is Status.DONE else None,
     )
 
 

@@ -34,6 +34,8 @@ class Submission:
 def parse(request: flask.Request, limits: Limits) -> Submission:
     """Read a `POST /`. Raises UserError `bad_request`, `too_large`, `bad_email` or `bad_option`."""
     query = _as_written(request.args.items(multi=True), request.query_string)
+    if "base" in _options(dict(query)):
+        raise UserError("bad_option", "base is a secret, and addresses are written down: send it in the body instead.")
     fields = _merged([*query, *_body_fields(request, limits)])
     return Submission(email=_email(fields), options=parse_options(_options(fields), limits))
 

@@ -102,6 +102,7 @@ class StatusAnswer:
     error: ErrorShown | None = None
     files: tuple[FileShown, ...] = ()
     delete_after: str | None = None
+    continue_url: str | None = None  # the link by which a later job continues from this one's model; None: none can
 
     def to_json(self) -> JsonObject:
         """Return the answer as JSON values. Candidates and curve have only the keys that are listed here."""

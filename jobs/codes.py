@@ -75,6 +75,7 @@ _TABLE = (
         "There is nothing here",
         "Check the link. Jobs that expired or were deleted are gone for good.",
     ),
+    Code("unknown_base", Where.REQUEST, 404, "There is no such earlier model", "Use the whole link from its mail."),
     Code(
         "method_not_allowed",
         Where.REQUEST,

@@ -187,6 +187,7 @@ class Job:
     files: Mapping[str, FileEntry] = field(default_factory=dict)  # key: the name that the user sees
     mails: Mapping[str, PendingMail] = field(default_factory=dict)
     history: tuple[HistoryLine, ...] = ()
+    continues: str = ""  # the task of the model, where a later job can continue from it; empty: none can
     write_id: str = ""
 
     @property

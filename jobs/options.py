@@ -33,7 +33,7 @@ OBJECTIVES = ("accuracy", "balanced", "small")
 SEARCHES = ("bayesian", "genetic", "random", "none")
 EXPORTS = ("h5", "keras", "savedmodel", "tflite", "tflite_float16", "tflite_int8", "onnx", "service")
 CLASS_LEVELS = ("inner", "outer")
-NEW = ("task", "classes", "goal")  # options that the version before does not know
+NEW = ("task", "classes", "goal", "base")  # options that the version before does not know
 PHOTOS_A_MINUTE = 400  # photos that add one minute to the least time
 SEED_MAX = 2**31 - 1
 
@@ -56,12 +56,15 @@ class Options(Flat):
     task: str = ""  # a name in jobs/tasks.py; empty = recognised by the files in the zip
     classes: str = ""  # the level of folders that names the classes, in CLASS_LEVELS; empty = found by their names
     goal: float | None = None  # validation score, 0..1, at which learning stops; None = none
+    # The earlier job whose model this one continues from: in a request its link or "<id>:<token>", in a record its id,
+    # in a report the first 8 characters of that; None = none.
+    base: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values for a record, a report or a POST.
 
-        An empty `task` or `classes`, or no `goal`, is left out: a service of the version before refuses an option that
-        is new.
+        An empty `task`, `classes` or `base`, or no `goal`, is left out: a service of the version before refuses an
+        option that is new.
         """
         return {name: value for name, value in super().to_json().items() if value or name not in NEW}
 
@@ -169,6 +172,15 @@ def _goal(name: str, value: object, limits: Limits) -> float | None:
     return float(text)
 
 
+def _base(name: str, value: object, limits: Limits) -> str | None:
+    """Return the text as it is: only the service can tell whether its token is valid. No error repeats it."""
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise UserError("bad_option", f"{name} is the continue link of an earlier job, as one text.")
+    return value.strip() or None
+
+
 def _truth(name: str, value: object, limits: Limits) -> bool:
     text = str(value).lower()
     if text not in ("true", "false"):
@@ -190,4 +202,5 @@ _PARSERS: dict[str, Callable[[str, object, Limits], Any]] = {
     "task": _task,
     "classes": _one_or_none_of(CLASS_LEVELS),
     "goal": _goal,
+    "base": _base,
 }

@@ -8,6 +8,8 @@ import hmac
 import re
 
 TAG_BYTES = 16  # bytes of a refusal token's signature: 2 ** 128 values to guess
+CONTINUE = "#continue="  # before the token in a link: no browser sends what follows "#", so that no server logs it
+BASE_PATTERN = re.compile(r"([A-Za-z0-9_-]{22}):([A-Za-z0-9_-]{43})")  # a job's id and its continue token
 REFUSAL_PATTERN = re.compile(r"[A-Za-z0-9_-]{64}")  # 32 bytes of pseudonym, then the signature
 
 
@@ -29,12 +31,29 @@ def client_hmac(secret: str, ip: str) -> str:
 
 def delete_token(secret: str, job_id: str) -> str:
     """Return the token that deletes a job. Unlike the id, only the job's owner gets it."""
-    return base64.urlsafe_b64encode(_digest(secret, f"delete:{job_id}")).decode().rstrip("=")
+    return _token(secret, f"delete:{job_id}")
 
 
 def check_delete_token(secret: str, job_id: str, token: str) -> bool:
     """Return whether the token is the job's. The check takes equal time for every token."""
     return hmac.compare_digest(delete_token(secret, job_id).encode(), token.encode())
+
+
+def continue_link(public_url: str, secret: str, job_id: str) -> str:
+    """Return the link by which a later job continues from this one's model. Its token deletes nothing."""
+    return f"{public_url}/{CONTINUE}{job_id}:{_continue_token(secret, job_id)}"
+
+
+def continuing(secret: str, given: str) -> str | None:
+    """Return the id in "<job id>:<continue token>", or in a whole link, or None for a token that is not from here.
+
+    The check takes equal time for every token of the right form.
+    """
+    found = BASE_PATTERN.fullmatch(given.rpartition(CONTINUE)[2].strip())
+    if found is None:
+        return None
+    job_id, token = found.groups()
+    return job_id if hmac.compare_digest(_continue_token(secret, job_id).encode(), token.encode()) else None
 
 
 def refusal_token(secret: str, email_hmac: str) -> str:
@@ -50,6 +69,14 @@ def refusing(secret: str, token: str) -> str | None:
     data = base64.urlsafe_b64decode(token)
     pseudonym, tag = data[:-TAG_BYTES], data[-TAG_BYTES:]
     return pseudonym.hex() if hmac.compare_digest(tag, _refusal_tag(secret, pseudonym)) else None
+
+
+def _continue_token(secret: str, job_id: str) -> str:
+    return _token(secret, f"continue:{job_id}")
+
+
+def _token(secret: str, text: str) -> str:
+    return base64.urlsafe_b64encode(_digest(secret, text)).decode().rstrip("=")
 
 
 def _refusal_tag(secret: str, pseudonym: bytes) -> bytes:

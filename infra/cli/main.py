@@ -10,6 +10,7 @@ import typer
 from infra.cli.delivered import delivered
 from infra.cli.design import design
 from infra.cli.operator import operator
+from infra.cli.sending import sending
 
 DATA = Path("modelmail-data")
 
@@ -142,60 +143,6 @@ def check(
 
 
 @app.command()
-def submit(  # noqa: PLR0913  one parameter for each option of a job, which is what a command line is
-    path: Annotated[Path, typer.Argument(help="Folder or zip of class folders.")],
-    email: Annotated[str, typer.Option(help="The address that gets the report.")],
-    url: Annotated[str, typer.Option(help="The service.")],
-    minutes: Annotated[int | None, typer.Option(help="Training time; default: 2, and 1 for each 400 photos.")] = None,
-    objective: Annotated[str | None, typer.Option(help="accuracy, balanced or small.")] = None,
-    candidates: Annotated[str | None, typer.Option(help="Networks to try, separated by commas.")] = None,
-    search: Annotated[str | None, typer.Option(help="How to search after the rule.")] = None,
-    epochs: Annotated[int | None, typer.Option(help="Epochs at most; the best one is kept.")] = None,
-    trials: Annotated[int | None, typer.Option(help="Trials at most; default: until the time is up.")] = None,
-    exports: Annotated[str | None, typer.Option(help="Formats, separated by commas; h5 is always made.")] = None,
-    mirror: Annotated[
-        str | None, typer.Option(help="true or false: whether photos may be flipped left to right.")
-    ] = None,
-    from_scratch: Annotated[
-        str | None, typer.Option(help="true or false: whether small networks without pretrained weights are tried too.")
-    ] = None,
-    seed: Annotated[int | None, typer.Option(help="The same seed gives the same order of trials.")] = None,
-    task: Annotated[
-        str | None, typer.Option(help="What the model is for: classification; default: recognised from the zip.")
-    ] = None,
-    classes: Annotated[
-        str | None, typer.Option(help="inner or outer: the folders that name the classes; default: by their names.")
-    ] = None,
-    goal: Annotated[
-        float | None, typer.Option(help="Accuracy, up to 1, at which learning stops; default: use the time.")
-    ] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder that the model and the report are downloaded to.")] = None,
-    check_first: Annotated[
-        bool, typer.Option("--check/--no-check", help="Look at the photos first, by the rules of the service.")
-    ] = True,
-    as_json: Json = False,
-) -> None:
-    """Send a folder or zip to a running service and follow the job to its end.
-
-    An upload that was cut off goes on where it stopped when the same command is run again.
-
-    Exit status: 0 when the job is done, 1 when the photos or the job were refused or failed, 2 when the
-    command was wrong, 3 when the service or its storage stayed out of reach.
-
-    Example: `modelmail submit photos/ --email me@example.org --url http://127.0.0.1:8080 --out result`
-    """
-    from infra.cli.submit import Order, Wish, run
-
-    given = {
-        "minutes": minutes, "objective": objective, "candidates": candidates, "search": search, "epochs": epochs,
-        "trials": trials, "exports": exports, "mirror": mirror, "from_scratch": from_scratch,
-        "seed": seed, "task": task, "classes": classes, "goal": goal,
-    }  # fmt: skip
-    options = {name: value for name, value in given.items() if value is not None}
-    raise typer.Exit(run(Wish(Order(path, email, url, options), out, check_first, as_json)))
-
-
-@app.command()
 def worker() -> None:
     """Run the poller that trains: the same program as on the training machine. Reads MODELMAIL_* variables.
 
@@ -283,6 +230,7 @@ def doctor(data: Data = DATA, as_json: Json = False) -> None:
 
 
 app.add_typer(delivered)
+app.add_typer(sending)
 app.add_typer(operator, name="jobs")
 app.add_typer(design, name="design")
 

@@ -19,7 +19,7 @@ from jobs.json_values import JsonObject
 from jobs.limits import Limits
 from jobs.options import Options, parse_options
 
-__all__ = ["Order", "Wish", "run"]
+__all__ = ["Order", "Wish", "link", "run"]
 
 READ_BY = ("task", "classes")  # options that change how photos are read
 DONE, NOT_DONE, WRONG, BROKEN_OFF = 0, 1, 2, 3  # exit statuses
@@ -45,6 +45,11 @@ class Refused:
     def to_json(self) -> JsonObject:
         """Return the object that `--json` prints instead of a job's status."""
         return {"status": None, "error": self.error.to_json()}
+
+
+def link(given: str | None) -> str | None:
+    """Return the continue link; "-" reads it from stdin, as other users can see a command line."""
+    return sys.stdin.readline().strip() if given == "-" else given
 
 
 def run(wish: Wish) -> int:
@@ -129,3 +134,5 @@ def _tell(status: StatusAnswer | Refused, screen: Screen) -> None:
         screen.show(candidates_table(status.candidates))
         for file in status.files:
             screen.say(f"{file.name}  {file.url}")
+        if status.continue_url:
+            screen.say(f"With more photos, a later job can continue from this model: --base {status.continue_url}")

@@ -134,6 +134,7 @@ def _links(letter: Letter) -> dict[str, str]:
         "try": f"{page}#try" if _can_be_tried(letter) else "",
         "files": f"{page}/files/",
         "delete": f"{page}/delete?token={token}",
+        "continue": _continue_link(letter),
         "refuse": _refuse_link(letter),
     }
 
@@ -141,6 +142,12 @@ def _links(letter: Letter) -> dict[str, str]:
 def _can_be_tried(letter: Letter) -> bool:
     report = letter.report
     return report is not None and trying.offered(report) and not trying.obstacle(report, letter.job.files)
+
+
+def _continue_link(letter: Letter) -> str:
+    """Return the link by which a later job continues from the model; empty: none can."""
+    job, head = letter.job, letter.head
+    return tokens.continue_link(head.public_url, head.secret, job.id) if job.continues else ""
 
 
 def _refuse_link(letter: Letter) -> str:

@@ -1,6 +1,7 @@
 // The upload page: pick, look, send, and on to the job's page.
 
 import {archive} from "./archive.js";
+import {continued} from "./continue.js";
 import {$} from "./elements.js";
 import {show as found} from "./found.js";
 import {dropped, picked, renamed, together, without} from "./gather.js";
@@ -184,6 +185,7 @@ function options() {
     mirror: form.mirror.checked,
     from_scratch: form.from_scratch.checked,
   };
+  if ($("base").value.trim()) chosenOptions.base = $("base").value.trim();
   const candidates = [...form.querySelectorAll("input[name=candidates]:checked")].map((box) => box.value);
   if (candidates.length > 0) chosenOptions.candidates = candidates;
   return chosenOptions;
@@ -227,6 +229,10 @@ function addClass() {
   $("class-files").value = "";
 }
 
+function earlier() {
+  if (continued()) say("This job continues from your earlier model: see Options. Add the photos, old and new ones together.");
+}
+
 function wire() {
   const zone = $("zone");
   zone.addEventListener("dragover", (event) => {
@@ -258,6 +264,8 @@ function wire() {
   addEventListener("pageshow", ({persisted}) => persisted && working(false));
   addEventListener("beforeunload", (event) => sending && event.preventDefault());
   if (cutUpload()) say("An upload was cut off in this browser. Pick the same photos and press Send: it goes on where it stopped.");
+  addEventListener("hashchange", earlier);
+  earlier();
   $("send").hidden = false;
   ready();
 }

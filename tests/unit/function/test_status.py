@@ -15,6 +15,7 @@ from tests.unit.function.conftest import HTML, PUBLIC_URL, Front
 STATUS_KEYS = {
     "job_id", "status", "stage", "progress", "message", "created_at", "uploaded_at", "started_at", "finished_at",
     "minutes", "quoted_seconds", "remaining_seconds", "candidates", "curve", "error", "files", "delete_after",
+    "continue_url",
 }  # fmt: skip
 
 

@@ -263,3 +263,14 @@ def test_what_cannot_be_written_is_a_bug() -> None:
         compose(replace(JOB, email=None), "failed", HEAD, None, {})
     with pytest.raises(Bug, match="has no address"):
         compose(JOB, "operator", replace(HEAD, operator=""), None, {})
+
+
+def test_the_continue_link_comes_where_a_later_job_can_use_it() -> None:
+    link = tokens.continue_link(HEAD.public_url, HEAD.secret, JOB.id)
+    job = replace(JOB, continues="classification")
+    built = report.build(samples.facts())
+    mail = compose(job, "report", HEAD, built, {})
+    for part in (mail.text, mail.html):
+        assert link in part
+        assert "Until 2 April 2026" in part
+    assert link not in report_mail(built).text
