@@ -1,0 +1,1 @@
+"""Networks that a search designs for the photos of one job."""
