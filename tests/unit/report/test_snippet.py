@@ -1,4 +1,4 @@
-"""The program in the report: it runs as it stands, and reads photos exactly as training did."""
+"""The programs in the report: they run as they stand, and read photos exactly as training did."""
 
 from __future__ import annotations
 
@@ -17,15 +17,17 @@ import pytest
 from numpy.typing import NDArray
 from PIL import ExifTags, Image
 
-from jobs.render import render
+from vm_worker.evaluation import snippets
+from vm_worker.exports.formats import FORMATS
 from vm_worker.intake.files.grey import GREY_16_MAX
 from vm_worker.intake.images import read_square
 
 SIZE = 32
 
 
-def snippet(threshold: float = 0) -> str:
-    return render("snippet.txt", size=SIZE, threshold=threshold, grey_white=GREY_16_MAX)
+def snippet(threshold: float = 0, file: str = "model.h5") -> str:
+    """The Python program of a file."""
+    return str(snippets.shown([file], SIZE, threshold, GREY_16_MAX)[file][0]["code"])
 
 
 def reader() -> Callable[[Path], NDArray[np.float32]]:
@@ -102,6 +104,18 @@ def test_it_reads_a_photo_as_training_did(photo: str, tmp_path: Path) -> None:
     mine = reader()(path)
     assert mine.dtype == np.float32
     np.testing.assert_array_equal(mine, read_square(path, SIZE))
+
+
+def test_every_format_has_a_program_and_all_read_photos_alike() -> None:
+    rows = snippets.shown([row.file for row in FORMATS.values()], SIZE, 0.5, GREY_16_MAX)
+    assert list(rows) == [row.file for row in FORMATS.values()]
+    parts = {file: str(one["code"]) for file, some in rows.items() for one in some if one["name"] == "predict.py"}
+    assert len({ast.unparse(_function(text)) for text in parts.values()}) == 1
+    assert all(f'"{file}"' in text and "SURE = 0.5" in text for file, text in parts.items())
+
+
+def _function(text: str) -> ast.FunctionDef:
+    return next(node for node in ast.parse(text).body if isinstance(node, ast.FunctionDef))
 
 
 MAKE_MODEL = f"""
