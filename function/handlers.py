@@ -20,10 +20,10 @@ from function.wire import SubmissionAnswer, Upload
 from jobs import catalogue, quota
 from jobs.clock import Clock
 from jobs.errors import Transient, UserError
-from jobs.job import Job, new_id, valid_id
+from jobs.job import Job, Status, new_id, valid_id
 from jobs.mail.postman import Postman
 from jobs.mail.refusals import refuse
-from jobs.open_jobs import open_jobs
+from jobs.open_jobs import ahead, open_jobs
 from jobs.options import CANDIDATES
 from jobs.queue import Queue
 from jobs.settings import Settings
@@ -100,8 +100,10 @@ def status(parts: Parts, request: flask.Request, job_id: str) -> flask.Response:
     """Answer with the job's status."""
     job = _existing(parts, job_id)
     # After the claim the record holds the whole status; before it, only the zip shows that it was uploaded.
-    dataset = parts.queue.uploaded(job_id) if job.started_at is None else None
-    answer = status_answer(job, dataset, parts.addresses)
+    waits = job.status in (Status.AWAITING_UPLOAD, Status.AWAITING_WORKER)
+    dataset = parts.queue.uploaded(job_id) if waits else None
+    before = ahead(parts.queue, dataset) if dataset else None
+    answer = status_answer(job, dataset, parts.addresses, before)
     if not answers.wants_html(request):
         return answers.data(answer.to_json())
     report = reports.read(job, parts.queue.buckets.models, parts.addresses)

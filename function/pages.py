@@ -177,6 +177,7 @@ def _options(settings: Settings, offered: Sequence[str]) -> dict[str, str]:
         "classes": f"{_choices(CLASS_LEVELS)}: the folders that name the classes; found by their names if not given",
         "goal": "a number up to 1: learning stops when the validation photos reach this accuracy",
         "base": "the continue link of an earlier job, whose model this one starts from; only in the body",
+        "start_mail": "true or false: a mail tells when the training starts",
     }
 
 

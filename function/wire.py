@@ -103,6 +103,7 @@ class StatusAnswer:
     files: tuple[FileShown, ...] = ()
     delete_after: str | None = None
     continue_url: str | None = None  # the link by which a later job continues from this one's model; None: none can
+    jobs_before: int | None = None  # jobs that were sent earlier and wait or run, while this one waits
 
     def to_json(self) -> JsonObject:
         """Return the answer as JSON values. Candidates and curve have only the keys that are listed here."""

@@ -9,6 +9,7 @@ from jobs import quota
 from jobs.job import Job, Status
 from jobs.queue import Queue
 from jobs.records import Record
+from jobs.storage.store import Stat
 
 
 def open_jobs(queue: Queue) -> int:
@@ -23,6 +24,12 @@ def open_jobs(queue: Queue) -> int:
     young = queue.clock.now() - timedelta(seconds=queue.limits.upload_seconds)
     linked = {job.email_hmac for job in unused if job.created_at > young}
     return len(jobs) - len(unused) + min(len(linked), queue.limits.open_jobs // 2)
+
+
+def ahead(queue: Queue, dataset: Stat) -> int:
+    """Return how many uploads came before this one and are still needed: their jobs wait or run. Raises Transient."""
+    mine = (dataset.created, dataset.name)
+    return sum((other.created, other.name) < mine for other in queue.buckets.datasets.list())
 
 
 def give_slot_back(queue: Queue, record: Record) -> None:

@@ -33,7 +33,7 @@ OBJECTIVES = ("accuracy", "balanced", "small")
 SEARCHES = ("bayesian", "genetic", "random", "none")
 EXPORTS = ("h5", "keras", "savedmodel", "tflite", "tflite_float16", "tflite_int8", "onnx", "service")
 CLASS_LEVELS = ("inner", "outer")
-NEW = ("task", "classes", "goal", "base")  # options that the version before does not know
+NEW = ("task", "classes", "goal", "base", "start_mail")  # options that the version before does not know
 PHOTOS_A_MINUTE = 400  # photos that add one minute to the least time
 SEED_MAX = 2**31 - 1
 
@@ -59,12 +59,12 @@ class Options(Flat):
     # The earlier job whose model this one continues from: in a request its link or "<id>:<token>", in a record its id,
     # in a report the first 8 characters of that; None = none.
     base: str | None = None
+    start_mail: bool = False  # true: a mail tells when the training starts
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values for a record, a report or a POST.
 
-        An empty `task`, `classes` or `base`, or no `goal`, is left out: a service of the version before refuses an
-        option that is new.
+        An option that is new is left out where it is empty or off: a service of the version before refuses it.
         """
         return {name: value for name, value in super().to_json().items() if value or name not in NEW}
 
@@ -203,4 +203,5 @@ _PARSERS: dict[str, Callable[[str, object, Limits], Any]] = {
     "classes": _one_or_none_of(CLASS_LEVELS),
     "goal": _goal,
     "base": _base,
+    "start_mail": _truth,
 }

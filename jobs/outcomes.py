@@ -1,4 +1,4 @@
-"""The ends of a job: its last status, the mails about it, and the time for which its results are kept."""
+"""The mails that a job's start and its ends promise; its last status, and the time for which its results are kept."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from datetime import datetime, timedelta
 from jobs.job import FileEntry, Job, JobError, PendingMail, Status, moved
 from jobs.limits import Limits
 
+STARTED = "started"  # the kind of the mail that tells of a job's start
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -18,6 +20,12 @@ class Outcome:
     mails: tuple[str, ...]
     error: JobError | None = None
     files: Mapping[str, FileEntry] = field(default_factory=dict)
+
+
+def started(job: Job) -> Mapping[str, PendingMail]:
+    """Return the mails of a job that is claimed: where its user asked for it, one tells of the first claim."""
+    first = job.started_at is None and job.options.start_mail
+    return {**job.mails, STARTED: PendingMail()} if first else job.mails
 
 
 def done(files: Mapping[str, FileEntry]) -> Outcome:
@@ -36,7 +44,10 @@ def failed(code: str, message: str) -> Outcome:
 
 
 def ended(job: Job, outcome: Outcome, now: datetime, limits: Limits) -> Job:
-    """Return the job at its end, with its mails promised. Raises Bug for a job that cannot end so."""
+    """Return the job at its end, with its mails promised. Raises Bug for a job that cannot end so.
+
+    A mail about the start that has not been sent is dropped.
+    """
     return moved(
         job,
         outcome.status,

@@ -161,6 +161,7 @@ class Queue:
             takeovers=job.takeovers + takeover,
             started_at=job.started_at or now,
             uploaded_at=job.uploaded_at or waiting.dataset.created,
+            mails=outcomes.started(job),
             retry_at=None,
         )
         try:

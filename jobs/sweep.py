@@ -136,6 +136,8 @@ def _settle(queue: Queue, record: Record, deliver: Callable[[str], None], done: 
             done.failed += 1
             done.delivered += 1
             deliver(job.id)
+        elif not all(mail.state.settled for mail in job.mails.values()):
+            deliver(job.id)  # the mail about its start
         return
     if job.settled:
         queue.close(job.id)

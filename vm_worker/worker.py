@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from jobs import catalogue
+from jobs import catalogue, outcomes
 from jobs.errors import LeaseLost, Transient
 from jobs.job import Job, Status
 from jobs.mail.postman import Postman
@@ -107,11 +107,15 @@ class Worker:
         job = record.job
         home = self._work / f"{job.short_id}-{job.lease.token if job.lease else 0}"
         log.info("job %s: claimed", job.short_id)
+        mailing = self._config.transfers()  # a mail server that is slow must not delay a renewal of the lease
         try:
+            if outcomes.STARTED in job.mails:
+                mailing.submit(self._postman.try_to_deliver, job.id)
             JobRun(self._config, record, home, claimed_at).run()
         except LeaseLost as error:
             log.warning("%s", error)
         finally:
+            mailing.shutdown(cancel_futures=True)
             self._keep_log(home, job.short_id)
             shutil.rmtree(home, ignore_errors=True)
         self._settle(job.id)

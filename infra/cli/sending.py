@@ -44,6 +44,7 @@ def submit(  # noqa: PLR0913  one parameter for each option of a job, which is w
             metavar="LINK|-", help="Continue from an earlier model: the link from its mail; -: read it from stdin."
         ),
     ] = None,
+    start_mail: Annotated[str | None, typer.Option(help="true or false: a mail when the training starts.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder that the model and the report are downloaded to.")] = None,
     check_first: Annotated[
         bool, typer.Option("--check/--no-check", help="Look at the photos first, by the rules of the service.")
@@ -66,7 +67,7 @@ def submit(  # noqa: PLR0913  one parameter for each option of a job, which is w
     given = {
         "minutes": minutes, "objective": objective, "candidates": candidates, "search": search, "epochs": epochs,
         "trials": trials, "exports": exports, "mirror": mirror, "from_scratch": from_scratch,
-        "seed": seed, "task": task, "classes": classes, "goal": goal,
+        "seed": seed, "task": task, "classes": classes, "goal": goal, "start_mail": start_mail,
         "base": link(base),
     }  # fmt: skip
     options = {name: value for name, value in given.items() if value is not None}

@@ -46,7 +46,7 @@ class Letter:
 def compose(
     job: Job, kind: str, head: Letterhead, report: Mapping[str, Any] | None, pictures: Mapping[str, bytes]
 ) -> Mail:
-    """Return the mail of that kind: report, rejected, failed (to the user) or operator.
+    """Return the mail of that kind: started, report, rejected, failed (to the user) or operator.
 
     Raises Bug for an unknown kind, a mail without recipient, or a report mail without a report.
     """
@@ -86,6 +86,11 @@ def _subject(report: Mapping[str, Any]) -> str:
     return f"Your model is ready: right on {share} of {photos}"
 
 
+def _started(letter: Letter, to: str) -> Mail:
+    values = {"links": _links(letter), "minutes": letter.job.options.minutes}
+    return _mail(letter, "started", to, "The training of your model has started", values)
+
+
 def _rejected(letter: Letter, to: str) -> Mail:
     return _mail(letter, "rejected", to, "Your photos could not be used", _error(letter))
 
@@ -100,6 +105,7 @@ def _operator(letter: Letter, to: str) -> Mail:
 
 
 _KINDS: Mapping[str, Callable[[Letter, str], Mail]] = {
+    "started": _started,
     "report": _report,
     "rejected": _rejected,
     "failed": _failed,

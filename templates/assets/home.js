@@ -5,7 +5,8 @@ import {continued} from "./continue.js";
 import {$} from "./elements.js";
 import {show as found} from "./found.js";
 import {dropped, picked, renamed, together, without} from "./gather.js";
-import {cutUpload, dropUpload, fingerprint, keepAddress, keepDeleteLink, keepUpload} from "./memory.js";
+import {showJobs} from "./jobs.js";
+import {cutUpload, dropUpload, fingerprint, keepAddress, keepDeleteLink, keepJob, keepUpload} from "./memory.js";
 import {Meter} from "./meter.js";
 import {minutes} from "./minutes.js";
 import {PartNames} from "./part-names.js";
@@ -99,6 +100,7 @@ async function submit(event) {
     const {zip, print} = await packed(meter, signal);
     const {job, session} = await started(print, signal);
     keepDeleteLink(job.job_id, job.delete_url);
+    keepJob(job.job_id, $("summary").textContent);
     meter.begin(zip.size);
     await send(zip, job.upload, hooks(job, print, meter), {signal, session});
     dropUpload();
@@ -187,6 +189,7 @@ function options() {
   };
   if ($("base").value.trim()) chosenOptions.base = $("base").value.trim();
   const candidates = [...form.querySelectorAll("input[name=candidates]:checked")].map((box) => box.value);
+  if (form.start_mail.checked) chosenOptions.start_mail = true;
   if (candidates.length > 0) chosenOptions.candidates = candidates;
   return chosenOptions;
 }
@@ -261,12 +264,13 @@ function wire() {
   $("send").addEventListener("submit", submit);
   $("send").addEventListener("invalid", unfold, {capture: true});
   // A page that "back" brings from the browser's memory is as it was left: sent, and closed.
-  addEventListener("pageshow", ({persisted}) => persisted && working(false));
+  addEventListener("pageshow", ({persisted}) => persisted && (working(false), showJobs()));
   addEventListener("beforeunload", (event) => sending && event.preventDefault());
   if (cutUpload()) say("An upload was cut off in this browser. Pick the same photos and press Send: it goes on where it stopped.");
   addEventListener("hashchange", earlier);
   earlier();
   $("send").hidden = false;
+  showJobs();
   ready();
 }
 

@@ -1,8 +1,10 @@
-// What the page remembers in this browser: an upload that was cut off, and the delete links of one's own jobs; in this
-// tab alone, the address that a job's report goes to.
+// What the page remembers in this browser: an upload that was cut off, and the jobs that were sent from here, with their
+// delete links; in this tab alone, the address that a job's report goes to.
 
 const UPLOAD = "modelmail.upload";
 const DELETE = "modelmail.delete.";
+const SENT = "modelmail.sent.";
+const JOBS = 30; // jobs that are remembered; the oldest are forgotten
 const ADDRESS = "modelmail.address.";
 const LIFE = 6 * 24 * 3600 * 1000; // milliseconds; the bucket forgets a session after a week
 
@@ -34,6 +36,28 @@ export function deleteLink(id) {
   return read(DELETE + id);
 }
 
+/** @param {string} id @param {string} what such as "192 photos in 3 classes" */
+export function keepJob(id, what) {
+  write(SENT + id, {what, at: Date.now()});
+  for (const old of sentJobs().slice(JOBS)) forgetJob(old.id);
+}
+
+/** The jobs that were sent from this browser, the newest first. @returns {{id: string, what: string, at: number}[]} */
+export function sentJobs() {
+  const found = [];
+  for (const key of keys()) {
+    const job = key.startsWith(SENT) && read(key);
+    if (job) found.push({id: key.slice(SENT.length), what: String(job.what), at: Number(job.at)});
+  }
+  return found.sort((one, other) => other.at - one.at);
+}
+
+/** Forget a job, and its delete link. @param {string} id */
+export function forgetJob(id) {
+  write(SENT + id, null);
+  write(DELETE + id, null);
+}
+
 /** @param {string} id @param {string} address */
 export function keepAddress(id, address) {
   write(ADDRESS + id, address, "sessionStorage");
@@ -60,6 +84,14 @@ function read(key, where = "localStorage") {
     return JSON.parse(globalThis[where].getItem(key));
   } catch {
     return null;
+  }
+}
+
+function keys() {
+  try {
+    return Object.keys(localStorage);
+  } catch {
+    return [];
   }
 }
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +19,7 @@ from jobs.job import Job, JobError, Progress, Stage, Status
 from jobs.queue import Queue
 from jobs.shown import CandidateShown, PointShown
 from tests.browser.contrast import WORST
+from tests.browser.upload import landed, pick, send
 
 CURVE = [
     {
@@ -131,6 +134,30 @@ def test_only_the_browser_that_sent_a_job_offers_to_delete_it(
     expect(page.locator("h1")).to_have_text("Delete this job?")
     page.get_by_role("button", name="Delete everything").click()
     expect(page.locator("h1")).to_have_text("It is gone")
+
+
+def test_a_browser_lists_its_own_jobs_until_it_forgets_them_or_they_are_deleted(
+    browser: Browser, stack: Stack, photos: Path
+) -> None:
+    context = browser.new_context(base_url=stack.function_url)
+    page = context.new_page()
+    rows = page.locator("#jobs li")
+    for number in (1, 2, 3):
+        pick(page, photos)
+        send(page, f"own{number}@example.org")
+        landed(page)
+    page.get_by_role("link", name="delete my data").click()
+    page.get_by_role("button", name="Delete everything").click()
+    page.goto("/")
+    expect(rows).to_have_count(2)
+    expect(rows.first).to_contain_text(re.compile(r"\(24 photos in 2 classes, .*\): waiting for a machine"))
+    rows.first.get_by_role("button").click()
+    expect(rows).to_have_count(1)
+    expect(page.locator("#forgotten")).to_contain_text("The job goes on")
+    page.get_by_role("button", name="Forget all").click()
+    expect(page.locator("#mine")).to_be_hidden()
+    assert page.evaluate("Object.keys(localStorage)") == []
+    context.close()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -16,6 +16,7 @@ STATUS_KEYS = {
     "job_id", "status", "stage", "progress", "message", "created_at", "uploaded_at", "started_at", "finished_at",
     "minutes", "quoted_seconds", "remaining_seconds", "candidates", "curve", "error", "files", "delete_after",
     "continue_url",
+    "jobs_before",
 }  # fmt: skip
 
 
@@ -31,6 +32,19 @@ def test_status_before_and_after_the_upload(front: Front) -> None:
     assert after["uploaded_at"] is not None
     record = front.queue.read(job_id)
     assert record is not None and record.job.status is Status.AWAITING_UPLOAD
+
+
+def test_a_job_that_waits_says_how_many_come_first(front: Front) -> None:
+    jobs = []
+    for name in ("ada", "bob", "cleo"):
+        jobs.append(front.submitted(email=f"{name}@example.org")["job_id"])
+        front.upload(jobs[-1])
+        front.clock.advance(1)
+    told = [front.call("GET", f"/jobs/{job_id}").get_json() for job_id in jobs]
+    assert [one["jobs_before"] for one in told] == [0, 1, 2]
+    assert told[0]["message"].endswith("as soon as a machine is free. It is the next.")
+    assert told[1]["message"].endswith("free. 1 job that came earlier is not done yet.")
+    assert b"2 jobs that came earlier are not done yet." in front.call("GET", f"/jobs/{jobs[2]}", headers=HTML).data
 
 
 def test_status_of_a_running_job(front: Front) -> None:

@@ -38,8 +38,8 @@ class FlakyStore(MemoryStore):
         return generation
 
 
-def submit(queue: Queue, email: str = "ada@example.org") -> Job:
-    return queue.submit(jobs.new_id(), email, "a" * 64, Options())
+def submit(queue: Queue, email: str = "ada@example.org", options: Options = Options()) -> Job:  # noqa: B008 (frozen)
+    return queue.submit(jobs.new_id(), email, "a" * 64, options)
 
 
 def upload(queue: Queue, job: Job) -> Waiting:

@@ -15,9 +15,12 @@ from jobs.job import FileEntry, Job, MailState, PendingMail
 from jobs.mail.letters import Letterhead
 from jobs.mail.message import ListMailer, Mail, Misconfigured
 from jobs.mail.postman import Postman
-from jobs.queue import Queue
-from tests.unit.jobs.queues import FlakyStore, claimed
+from jobs.options import Options
+from jobs.queue import Queue, Release, Waiting
+from jobs.sweep import sweep
+from tests.unit.jobs.queues import FlakyStore, claimed, submit, upload
 
+PREEMPTED = Release("preemptions", "worker_lost", "the machine was taken back")
 HEAD = Letterhead("modelmail@example.org", "operator@example.org", "http://here", "secret")
 
 
@@ -194,3 +197,46 @@ def test_a_mail_waits_for_the_operator_as_long_as_its_job_is_kept(
     postman(queue, mailer).deliver(job_id)
     record = queue.read(job_id)
     assert (state(queue, job_id), record and record.job.email) == (MailState.SENT, None)
+
+
+def starting(queue: Queue) -> Waiting:
+    """An uploaded job whose user asked for a mail at its start."""
+    return upload(queue, submit(queue, options=Options(start_mail=True)))
+
+
+def test_the_start_is_told_once_however_often_the_job_is_claimed(queue: Queue, mailer: EventfulMailer) -> None:
+    first = queue.claim(starting(queue), "w1")
+    assert first is not None
+    postman(queue, mailer).deliver(first.job.id)
+    queue.let_go(first, PREEMPTED)
+    second = queue.claim(next(queue.waiting()), "w2")
+    assert second is not None
+    postman(queue, mailer, "w2").deliver(first.job.id)
+    queue.reject(second, UserError("one_class", "Only cats."))
+    postman(queue, mailer, "w2").deliver(first.job.id)
+    assert [mail.kind for mail in mailer.sent] == ["started", "rejected"]
+    assert "takes 60 minutes at most" in mailer.sent[0].text and mailer.sent[0].to == "ada@example.org"
+
+
+def test_a_start_that_could_not_be_told_is_told_by_a_sweep_and_not_after_the_end(
+    queue: Queue, mailer: EventfulMailer, clock: FakeClock
+) -> None:
+    def busy() -> None:
+        raise Transient("the mail server is busy")
+
+    records = [queue.claim(starting(queue), "w1") for _ in range(2)]
+    mailer.before.append(busy)
+    for record in records:
+        assert record is not None
+        postman(queue, mailer).deliver(record.job.id)
+    assert records[1] is not None
+    queue.reject(records[1], UserError("one_class", "Only cats."))
+    mailer.before.clear()
+    clock.advance(3600)
+    sweep(queue, postman(queue, mailer).try_to_deliver)
+    sweep(queue, postman(queue, mailer).try_to_deliver)
+    assert sorted(mail.kind for mail in mailer.sent) == ["rejected", "started"]
+
+
+def test_without_the_wish_nothing_is_told_of_the_start(queue: Queue) -> None:
+    assert claimed(queue).job.mails == {}

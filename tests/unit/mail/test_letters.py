@@ -10,6 +10,7 @@ import pytest
 
 from jobs import tokens
 from jobs.errors import CODES, Bug, Where
+from jobs.job import Status
 from jobs.mail.letters import compose
 from jobs.mail.message import Mail, cids
 from tests.unit.mail.letters import HEAD, JOB, PNG, error_mail, report_mail
@@ -63,6 +64,15 @@ def test_the_model_is_linked_before_anything_else() -> None:
     assert html.addresses[0] == f"{PAGE}/files/model.h5"
     assert text.index(f"{PAGE}/files/model.h5\n") < text.index("WHAT TO DO NEXT")
     assert len(WASTE.html[: WASTE.html.index("Download model.h5")]) < 4000
+
+
+def test_the_mail_about_the_start_leads_to_the_job_and_away_from_it() -> None:
+    mail = compose(replace(JOB, status=Status.RUNNING), "started", HEAD, None, {})
+    assert mail.subject == "The training of your model has started"
+    for part in (mail.text, Page(mail.html).text):
+        assert "It takes 60 minutes at most." in part
+    assert Page(mail.html).addresses == [PAGE, mail.text.split("everything: ")[1].split("\n")[0], REFUSE]
+    assert mail.headers["List-Unsubscribe"] == f"<{REFUSE}>"
 
 
 def test_every_address_is_the_services_own() -> None:
