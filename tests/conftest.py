@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import signal
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -32,6 +34,19 @@ def interrupts_are_heard() -> None:
     """A run in the background is born deaf to Ctrl-C, and so would be the programs that the tests interrupt."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+HEAVY = 300  # modules: about what numpy or google-cloud-storage bring; TensorFlow and Keras bring thousands
+_frozen_at = {"modules": 0}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def collections_stay_short() -> None:
+    """Keep what heavy imports left out of later garbage collections; with TensorFlow each takes a third of a second."""
+    if len(sys.modules) > _frozen_at["modules"] + HEAVY:
+        gc.collect()
+        gc.freeze()
+        _frozen_at["modules"] = len(sys.modules)
 
 
 @pytest.fixture(autouse=True, scope="module")

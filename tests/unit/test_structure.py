@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -31,7 +32,7 @@ def test_functions_are_short() -> None:
     long = {
         f"{name(path)}:{node.name}": length
         for path in sources()
-        for node in ast.walk(_tree(path))
+        for node in _nodes(path)
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         and (length := (node.end_lineno or 0) - node.lineno + 1) > FUNCTION_LINES
         # A command's flags and help text are its signature and docstring; the work is elsewhere.
@@ -69,7 +70,7 @@ def test_every_object_is_whole_once_it_is_made() -> None:
     late = [
         f"{name(path)}:{node.name}.{attribute}"
         for path in sources()
-        for node in ast.walk(_tree(path))
+        for node in _nodes(path)
         if isinstance(node, ast.ClassDef)
         for attribute in _set_late(node)
     ]
@@ -104,8 +105,10 @@ def test_a_dataclass_sets_the_fields_that_its_constructor_knows(declared: str, l
     assert _set_late(_class(f"@dataclass(eq=False)\nclass One:\n{body}")) == late
 
 
-def _tree(path: Path) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"))
+@cache
+def _nodes(path: Path) -> tuple[ast.AST, ...]:
+    """All nodes of a file's syntax tree."""
+    return tuple(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
 
 
 def _module(path: Path) -> str:
@@ -116,7 +119,7 @@ def _module(path: Path) -> str:
 def _imported(path: Path, modules: Mapping[str, Path]) -> set[str]:
     """The modules of the product, not packages, that a file imports, however late."""
     names: set[str] = set()
-    for node in ast.walk(_tree(path)):
+    for node in _nodes(path):
         if isinstance(node, ast.ImportFrom) and node.module:
             wholes = {f"{node.module}.{alias.name}": node.module for alias in node.names}
             names |= {whole if whole in modules else module for whole, module in wholes.items()}
