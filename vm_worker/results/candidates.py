@@ -137,11 +137,12 @@ class Selected(AsJson):
     images_per_second: float = 0.0  # speed of the frozen winner while features were extracted
     plain_images_per_second: float | None = None  # speed of the winner in Keras; None: not measured
     quoted_seconds: float | None = None  # the time that was quoted before the training, from claim to outcome
-    start_seconds: float | None = None  # the time that loading the machine learning libraries took
+    start_seconds: float | None = None  # the time that loading the machine learning libraries took, alone
     pruning: tuple[PruningRow, ...] = ()  # empty when all candidates saw all photos
     learning_curve: LearningCurve | None = None  # None: there was no time for it
     suspects: tuple[SuspectRow, ...] = ()  # only the clearest suspects
     suspects_count: int | None = None  # number of all suspects; None: there was no time to look
+    crowding: float | None = only_if_known()  # times as long as alone that work took, beside other programs
     from_scratch: FromScratch | None = only_if_known()
     pair: PairRow | None = only_if_known()  # delivered unless tuning makes the winner better than this
 

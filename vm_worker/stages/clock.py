@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 
 from jobs.job import Stage
 from vm_worker.exports import formats
 from vm_worker.intake.dataset import Part
 from vm_worker.learn.budget import Budget
+from vm_worker.learn.crowding import Crowding
 from vm_worker.spec import Spec
 from vm_worker.stages.committed import CommittedResults
 from vm_worker.stages.inputs import Inputs
@@ -17,6 +19,8 @@ FINISH_SECONDS = 4.0  # seconds for small files, plots and uploads
 # Starts of the machine learning libraries in evaluate, export and report, that of the clean process included.
 STARTS = 3.0
 START_SECONDS = 5.0  # seconds for such a start when none was measured
+PAIR_SECONDS = 12.0  # of building, tracing and loading a second network in evaluate and export
+PICTURE_SECONDS = 8.0  # of the pictures with photos, which a job does without where its time is over
 FINISH_PASSES = 3.0  # forward passes over the test images in evaluate and export
 EXTRAS_SHARE = 0.25  # share of the whole budget, at most, for the formats other than .h5 and .keras
 SMALL_GFLOPS = 0.4  # GFLOP for an image, assumed while no network is chosen
@@ -30,8 +34,9 @@ class JobClock:
     def __init__(self, spec: Spec, results: CommittedResults, inputs: Inputs, began: float) -> None:
         self._spec, self._results, self._inputs = spec, results, inputs
         self.began = began
-        # The time that the machine learning libraries took to start in this process.
+        # The time that the machine learning libraries took to start in this process, without the wait for a turn.
         self.start_seconds: float | None = None
+        self.crowd: Callable[[], float] = Crowding().factor  # how many times as long as alone work takes now
 
     @property
     def end(self) -> float:
@@ -50,25 +55,27 @@ class JobClock:
 
     @property
     def plain_speed(self) -> float:
-        """The speed of the winner in Keras in images a second, as selection measured it."""
-        return self._results.selected.plain_images_per_second or PLAIN_SPEED
+        """The speed of the winner in Keras in images a second: as selection measured it, in the crowd of now."""
+        selected = self._results.selected
+        return (selected.plain_images_per_second or PLAIN_SPEED) * (selected.crowding or 1.0) / self.crowd()
 
     @property
     def fixed_seconds(self) -> float:
         """The seconds that the end of a job needs for any number of photos.
 
-        They grow on a busy machine, where the start of the libraries has taken long.
+        They grow on a slow or busy machine.
         """
-        return FINISH_SECONDS + STARTS * self._start
+        pair = PAIR_SECONDS if Stage.SELECT in self._results and self._inputs.partner else 0.0
+        return self.crowd() * (FINISH_SECONDS + STARTS * self._start + pair)
 
     @property
     def slowness(self) -> float:
-        """How many times as long as usual the start of the libraries has taken, 1 at least: other programs run here."""
-        return max(1.0, self._start / START_SECONDS)
+        """How many times as long as usual work takes here, 1 at least: on a slow machine, or beside other programs."""
+        return max(1.0, self.crowd() * self._start / START_SECONDS)
 
     @property
     def _start(self) -> float:
-        """The seconds of a start of the machine learning libraries."""
+        """The seconds of a start of the machine learning libraries, alone on this machine."""
         selected = self._results.selected.start_seconds if Stage.SELECT in self._results else None
         return self.start_seconds or selected or START_SECONDS
 
@@ -104,7 +111,13 @@ class JobClock:
         Of the starts only the report's is still to come: evaluate is over, and that of the clean process is a part of
         what the formats take.
         """
-        return self.end - time.monotonic() - FINISH_SECONDS - self._start
+        return self.end - time.monotonic() - self.crowd() * (FINISH_SECONDS + self._start)
+
+    def allows_pictures(self) -> bool:
+        """Return whether the pictures with photos fit beside what must be made: model.h5, its proof, the report."""
+        photos = len(self._inputs.dataset().rows(Part.TEST))
+        proof = self.crowd() * (PICTURE_SECONDS + self._start) + min(PROOF_LEAST, photos) / self.plain_speed
+        return proof < self.export_time()
 
     def proof(self, images: int, models: int) -> slice:
         """Return the test images that prove the files: all of them, or every n-th one when the time is short."""

@@ -37,14 +37,15 @@ def evaluate(context: StageContext) -> Output:
     np.savez(folder / PROBABILITIES, probabilities=probabilities)
     test = measure(probabilities, labels, dataset.truth.classes, names)
     # The pictures with photos are drawn here, where the photos and the model are loaded.
+    shown = context.clock.allows_pictures()
     judged = Judged(pixels, rows, labels, probabilities, dataset.truth.classes, names)
     result = Evaluated(
         test=test,
         model=files.figures(model, size, path),
         calibration=calibration.before_and_after(probabilities, labels, temperature, photos),
         unsure=unsure.measured(*unsure.learnt(unseen, temperature), probabilities, labels),
-        pictures=insight.draw(folder, judged, model, test.pairs),
-        doubts=insight.doubts(folder, judged, dataset, context.results.selected.suspects),
+        pictures=insight.draw(folder, judged, model, test.pairs) if shown else {},
+        doubts=insight.doubts(folder, judged, dataset, context.results.selected.suspects) if shown else None,
         sureness=unsure.by_class(probabilities, labels),
     )
     drawn = [*result.pictures, *([doubts.SHEET] if result.doubts else [])]

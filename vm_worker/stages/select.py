@@ -36,9 +36,14 @@ def select(context: StageContext, scratch: ScratchPolicy | None = None) -> Outpu
     from vm_worker.learn.select.selection import select as choose
 
     inputs, clock = context.inputs, context.clock
-    clock.start_seconds = max(START_LEAST, time.monotonic() - started)
+    clock.start_seconds = max(START_LEAST, (time.monotonic() - started) / clock.crowd())
     found, missing = inputs.weights()
-    folder = inputs.scratch
+    folder, fixed = inputs.scratch, clock.fixed_seconds
+
+    def finishing(speed: float, gflops: float) -> float:
+        """Return the seconds after tuning; when the machine gets busier the end takes longer than the budget says."""
+        return clock.finishing(speed, gflops) + clock.fixed_seconds - fixed
+
     with spread(context.spec.cluster, folder) as extract:
         request = SelectionRequest(
             inputs.dataset(),
@@ -47,8 +52,9 @@ def select(context: StageContext, scratch: ScratchPolicy | None = None) -> Outpu
             clock.select_budget(),
             folder,
             extract,
-            clock.finishing,
+            finishing,
             scratch=scratch or POLICY,
+            crowd=clock.crowd,
         )
         selection = choose(request, listener(context, Stage.SELECT))
     files = _written(context, selection)
@@ -75,6 +81,7 @@ def _result(context: StageContext, selection: Selection, absent: list[CandidateR
         plain_images_per_second=selection.plain_images_per_second if pair is None else round(pair.plain, 2),
         quoted_seconds=context.quote.seconds,
         start_seconds=round(start_seconds, 1),
+        crowding=round(context.clock.crowd(), 2),
         pruning=selection.pruning,
         learning_curve=selection.findings.learning_curve,
         suspects=selection.suspects[:SUSPECTS_LISTED],

@@ -43,6 +43,7 @@ def tune(context: StageContext) -> Output:
         images_per_second=selected.images_per_second,
         committed=Committed({key: done.result for key, done in spec.trials.items()}, committer(context)),
         cluster=spec.cluster,
+        crowd=context.clock.crowd(),
     )
     tuned = train(request, listener(context, Stage.TUNE))
     return Output(result(selected.best, tuned, selected.pair), _written(context, tuned))

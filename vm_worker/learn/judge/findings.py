@@ -37,7 +37,7 @@ class Findings:
 
 
 def make_findings(table: FeatureTable, settings: HeadSettings, result: HeadResult, budget: Budget) -> Findings:
-    """Find the suspects, and compute the learning curve where the budget suffices for it too.
+    """Find the suspects, and compute the learning curve, which is given up where the budget ends first.
 
     `table` has the winner's features and `result` its validation figures.
     """
@@ -45,4 +45,4 @@ def make_findings(table: FeatureTable, settings: HeadSettings, result: HeadResul
     unseen = out_of_fold(table, settings, result)
     found = tuple(suspects(unseen.probabilities, unseen.labels))
     in_time = CURVE_COST * (time.monotonic() - started) < budget.remaining()
-    return Findings(unseen, found, learning_curve(table, settings, result, unseen) if in_time else None)
+    return Findings(unseen, found, learning_curve(table, settings, result, unseen, budget) if in_time else None)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vm_worker.learn import imbalance
+from vm_worker.learn.arrays import Floats, Rows
+from vm_worker.learn.budget import Budget
 from vm_worker.learn.heads import folds
 from vm_worker.learn.heads.forms import FeatureTable
 from vm_worker.learn.heads.head_validation import HeadResult
@@ -22,17 +24,33 @@ WORTHWHILE_GAIN = 0.01  # of accuracy; less is not worth the work of taking phot
 LITTLE_GAIN = 0.02  # of accuracy; more photos hardly help where the whole interval is below this
 
 Scores = NDArray[np.float64]
+Learnt = Callable[[Rows, Rows], Floats]  # rows to learn from, rows to judge -> probabilities (m, k) of the latter
 
 
-def learning_curve(table: FeatureTable, settings: HeadSettings, result: HeadResult, unseen: OutOfFold) -> LearningCurve:
-    """Train the chosen head on fewer photos, and conclude whether more would help.
+class _Late(Exception):
+    """The time ended before the curve was computed."""
+
+
+def learning_curve(
+    table: FeatureTable, settings: HeadSettings, result: HeadResult, unseen: OutOfFold, budget: Budget
+) -> LearningCurve | None:
+    """Train the chosen head on fewer photos, and conclude whether more would help; None where the time ends first.
 
     Where the balanced accuracy counts, every class counts alike here too.
     Half of the photos is compared with all, judged photo by judged photo, so that the choice of the judged photos
     does not add to the standard error.
     """
     counts = imbalance.weights(table.labels, settings.balanced).astype(np.float64)
-    right = {share: counts * _right(table, settings, result, unseen, share) for share in SHARES}
+
+    def learnt(part: Rows, judged: Rows) -> Floats:
+        if budget.over():
+            raise _Late
+        return by_others(table, settings, result, part, judged)
+
+    try:
+        right = {share: counts * _right(table, settings.seed, unseen, share, learnt) for share in SHARES}
+    except _Late:
+        return None
     right[1.0] = counts * unseen.right
     images = float(np.mean([len(train) for train, _ in unseen.splits]))
     points = [
@@ -45,15 +63,15 @@ def learning_curve(table: FeatureTable, settings: HeadSettings, result: HeadResu
     return LearningCurve(tuple(points), verdict, _answer(verdict, points[-2:], (gain, error), settings.balanced))
 
 
-def _right(table: FeatureTable, settings: HeadSettings, result: HeadResult, unseen: OutOfFold, share: float) -> Scores:
+def _right(table: FeatureTable, seed: int, unseen: OutOfFold, share: float, learnt: Learnt) -> Scores:
     """Return (n,) the share of the draws in which each photo was right, 0..1."""
     draws = 1 if len(table.labels) >= folds.ENOUGH else DRAWS
     right = np.zeros(len(table.labels))
     for draw in range(draws):
         for train, judged in unseen.splits:
-            order = folds.interleaved(table.labels[train], settings.seed + draw)
+            order = folds.interleaved(table.labels[train], seed + draw)
             part = train[order[: max(2, round(share * len(train)))]]
-            probabilities = by_others(table, settings, result, part, judged)
+            probabilities = learnt(part, judged)
             right[judged] += (probabilities.argmax(axis=1) == table.labels[judged]) / draws
     return right
 

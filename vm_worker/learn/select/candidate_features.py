@@ -70,6 +70,7 @@ class CandidateFeatures:
     def __init__(self, photos: Photos, weight: WeightFile, listener: FeatureListener) -> None:
         self.backbone = catalogue.find(weight.key)
         self.seconds = 0.0  # spent on this candidate so far
+        self.setup = 0.0  # of these, until the engine was ready
         self.speed = 0.0  # images a second, as last measured; 0 = not measured
         self.done = 0  # photos that have features, in the order of `photos`
         self._photos, self._weight, self._listener = photos, weight, listener
@@ -152,10 +153,12 @@ class CandidateFeatures:
     def _prepared(self) -> Engine:
         """Return the engine; the first call builds the network and the array of features."""
         if self._engine is None:
+            began = time.monotonic()
             photos, size = self._photos, self.backbone.size
             self._model = build.extractor(self.backbone.key, self._weight)
             sample, deep = replace(photos.sample(size), last=self._last), depth.deepened(self._model)
             self._engine = engines.fastest(deep, sample, len(photos.rows), photos.folder)
             self._features = extraction.on_disk(self._path, len(photos.rows), self._engine.shape)
             self.way, self.plain = self._engine.way, self._engine.plain
+            self.setup = time.monotonic() - began
         return self._engine

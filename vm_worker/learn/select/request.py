@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from jobs.options import Options
 from vm_worker.learn.arrays import Floats
 from vm_worker.learn.budget import Budget
+from vm_worker.learn.crowding import alone_here
 from vm_worker.learn.features.engines import BATCH
 from vm_worker.learn.features.extraction import Extract, alone
 from vm_worker.learn.heads.linear import Head
@@ -37,6 +38,7 @@ class SelectionRequest:
     finishing: Finishing | None = None  # seconds of the work after tuning; None: of the test alone
     least_images: int = LEAST_IMAGES  # photos that are sent through the first candidate even past the budget
     scratch: ScratchPolicy = SCRATCH_POLICY
+    crowd: Callable[[], float] = alone_here  # how many times as long as alone work takes now
 
 
 @dataclass(frozen=True)

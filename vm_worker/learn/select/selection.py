@@ -89,7 +89,9 @@ class _SelectionRun:
         self._fraction = 0.0  # that was reported last
         self.photos = Photos.from_dataset(request.dataset, request.options.seed, request.folder, request.extract)
         finishing = request.finishing or self._test_seconds
-        self.times = TimeShares(request.budget, len(self.photos.rows), request.options.trials != 0, finishing)
+        tuned = request.options.trials != 0
+        self.times = TimeShares(request.budget, len(self.photos.rows), tuned, finishing, crowd=request.crowd)
+        self._setup = 0.0  # seconds until an engine was ready, at most
         truth, options = request.dataset.truth, request.options
         balanced = imbalance.unequal(np.bincount(truth.labels))
         self.head_settings = HeadSettings(len(truth.classes), options.epochs, options.seed, balanced=balanced)
@@ -109,7 +111,8 @@ class _SelectionRun:
         if not self.table.candidates:
             return Budget.of(self.times.for_first())
         best = self.table.best()
-        return Budget.of(self.times.for_more(len(self.table.candidates), best.candidate.backbone, best.plain))
+        tried, backbone = len(self.table.candidates), best.candidate.backbone
+        return Budget.of(self.times.for_more(tried, backbone, best.plain, best.heads_seconds))
 
     def _test_seconds(self, images_per_second: float, gflops: float) -> float:
         return TEST_PASSES * len(self.request.dataset.rows(Part.TEST)) / images_per_second
@@ -130,7 +133,8 @@ class _SelectionRun:
     def extract(self, candidate: CandidateFeatures, until: int, budget: Budget, least: int | None = None) -> bool:
         """Compute the candidate's features of the photos up to this one; False: too slow, and left out."""
         key, left = candidate.backbone.key, until - candidate.done
-        if least is None and pruning.surely_too_slow(candidate.backbone, self.table.speeds, left, budget.remaining()):
+        seconds = budget.remaining() - (0.0 if candidate.setup else self._setup)
+        if least is None and pruning.surely_too_slow(candidate.backbone, self.table.speeds, left, seconds):
             late = "there was no time left" if budget.over() else "it is far too slow for the time there is"
             self.leave_out(candidate, f"left out: {late}")
             return False
@@ -140,6 +144,8 @@ class _SelectionRun:
             self.table.speeds[key] = slow.speed
             self.leave_out(candidate, f"left out: at {slow.speed:.1f} images a second it could not finish in time")
             return False
+        finally:
+            self._setup = max(self._setup, candidate.setup)
         self.table.speeds[key] = candidate.speed
         return True
 
@@ -195,6 +201,7 @@ class _SelectionRun:
         judged = best.candidate.features, self.head_settings, best.candidate.result
         findings = scratch_candidates.findings(scratch) if scratch else self._findings(best)
         whole = not (scratch or best.candidate.partial)
+        pair = self._pair(best) if whole else None
         return Selection(
             winner=best.candidate.backbone.key,
             head=scratch.head if scratch else head_validation.refit(*judged),
@@ -207,8 +214,8 @@ class _SelectionRun:
             findings=findings,
             suspects=() if scratch else suspect_rows(findings.suspects or (), self.request.dataset, best.rows),
             from_scratch=scratch,
-            bar=softmax(head_validation.unseen(*judged)) if whole else None,
-            pair=self._pair(best) if whole else None,
+            bar=None if pair or not whole else softmax(head_validation.unseen(*judged)),
+            pair=pair,
         )
 
     def _pair(self, best: CandidateRecord) -> Pair | None:
@@ -219,7 +226,8 @@ class _SelectionRun:
         def affordable(partner: Candidate) -> bool:
             speed = pairs.together(best.plain, self.table.record(partner).plain)
             gflops = best.candidate.backbone.gflops + partner.backbone.gflops
-            return self.times.finishing(speed, gflops) + pairs.SECONDS < self.request.budget.remaining()
+            wanted = self.times.finishing(speed, gflops) + pairs.SECONDS * self.request.crowd()
+            return wanted < self.request.budget.remaining()
 
         figures = pairs.best(best.candidate, self.table.candidates, affordable)
         if figures is None:

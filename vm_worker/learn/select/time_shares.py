@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from vm_worker.learn.budget import Budget
+from vm_worker.learn.crowding import alone_here
 from vm_worker.learn.networks.catalogue import Backbone
 
 HEADS_SHARE = 0.1  # of the time left, kept for training a candidate's heads
@@ -29,6 +30,7 @@ class TimeShares:
     finishing: Finishing  # seconds of the work after tuning: the test, the files
     first_finishing: float = 0.0  # seconds of that work for the first candidate; 0 before its speed is known
     selection_and_tuning: float = 0.0  # seconds for both, counted from when the first candidate's speed was known
+    crowd: Callable[[], float] = alone_here  # how many times as long as alone work takes now
 
     def with_speed(self, first: Backbone, speed: float) -> TimeShares:
         """Return the shares now that the first candidate's speed is known."""
@@ -39,13 +41,14 @@ class TimeShares:
         """Return the seconds that the first candidate may take; it is tried in any case."""
         return self.budget.remaining() * (1 - HEADS_SHARE) - self.first_finishing
 
-    def for_more(self, tried: int, best: Backbone, speed: float) -> float:
-        """Return the seconds for further candidates, after `tried` ones.
+    def for_more(self, tried: int, best: Backbone, speed: float, heads: float = 0.0) -> float:
+        """Return the seconds for features of further candidates, after `tried` ones.
 
-        The rest of the time suffices to tune, test and deliver the network `best`, which has this speed.
+        The rest of the time suffices for their heads, which took so many seconds before, and to tune, test and deliver
+        the network `best`, which has this speed.
         """
-        tuning = TUNE_SECONDS + TUNE_PASSES * self.photos / speed
+        tuning = TUNE_SECONDS * self.crowd() + TUNE_PASSES * self.photos / speed
         remaining = self.budget.remaining() - self.finishing(speed, best.gflops)
         both = remaining if tried < FEW else max(self.selection_and_tuning, remaining)
         wanted = min(tuning, TUNE_SHARE * both) if self.tuned else 0.0
-        return max(0.0, remaining * (1 - HEADS_SHARE) - wanted)
+        return max(0.0, remaining - max(heads, remaining * HEADS_SHARE) - wanted)

@@ -38,12 +38,13 @@ class PlanRequest:
     counts: RowCounts
     epochs_most: int
     committed: tuple[TrialResult, ...]  # of earlier attempts
+    crowd: float = 1.0  # how many times as long as alone work takes now
 
 
 def make_plan(request: PlanRequest, runner: TaskRunner) -> TuningPlan:
     """Measure the network and prepare. Raises NotTuned, and OutOfMemory or TaskFailed where a task fails."""
     surveyed = runner.survey(request.images_per_second)
-    timetable = Timetable(Speeds.of(surveyed, request.counts), runner.budget)
+    timetable = Timetable(Speeds.of(surveyed, request.counts, request.crowd), runner.budget)
     rule = _committed_rule(request.committed) or timetable.rule(request.backbone, request.epochs_most)
     cut = rule.cut if rule else cuts(request.backbone)[0].layer
     if rule is None and not timetable.fits_preparing(cut):

@@ -17,6 +17,7 @@ from vm_worker.learn.tune.recipe import EVERYTHING, NONE, Recipe, Views
 CACHE_BYTES = 10 * 1024**3  # of cached activations on disk, at most
 CACHE_SHARE = 0.25  # of the time for tuning, at most, for computing cached activations
 GRAPHS_SECONDS = 5.0  # for tracing the graphs that train and judge
+START_SECONDS = 12.0  # for starting a process, building the network and measuring it
 SURVEY_IMAGES = 128  # images that a survey sends through the network
 SURVEY_SHARE = 0.25  # of the time for tuning, at most, for a survey
 MARGIN = 1.25  # times an estimate: a shared machine is not always as fast as when it was measured
@@ -81,10 +82,11 @@ class Speeds:
     view_seconds: float = 0.0  # seconds to make a random view of a picture
     slower: float = 1.0  # factor by which trials have been slower than these figures say
     cached: frozenset[str] = field(default_factory=frozenset)  # cuts whose activations are computed
+    graphs: float = GRAPHS_SECONDS  # seconds to trace the graphs that train and judge
 
     @classmethod
-    def of(cls, surveyed: Surveyed, rows: RowCounts) -> Speeds:
-        """Take the speeds from a survey, for so many rows."""
+    def of(cls, surveyed: Surveyed, rows: RowCounts, crowd: float = 1.0) -> Speeds:
+        """Take the speeds from a survey, for so many rows; work took `crowd` times as long as alone meanwhile."""
         return cls(
             forward=surveyed.forward,
             step=surveyed.step,
@@ -95,6 +97,7 @@ class Speeds:
             activations_above=surveyed.activations_above,
             train=rows.train,
             validation=rows.validation,
+            graphs=crowd * GRAPHS_SECONDS,
         )
 
     @property
@@ -119,11 +122,11 @@ class Speeds:
         """Estimate the seconds of a whole trial."""
         judging = self.slower * self.forward * self.share_above[recipe.cut] * self.validation * (recipe.epochs + JUDGED)
         training = recipe.epochs * self.epoch(recipe, views, self.train) + judging
-        return GRAPHS_SECONDS + MARGIN * (self.filling(recipe.cut, views) + training)
+        return self.graphs + MARGIN * (self.filling(recipe.cut, views) + training)
 
     def final(self, recipe: Recipe, views: Views, epochs: int) -> float:
         """Estimate the seconds of the last training, on all rows."""
-        return GRAPHS_SECONDS / 2 + MARGIN * epochs * self.epoch(recipe, views, self.images)
+        return self.graphs / 2 + MARGIN * epochs * self.epoch(recipe, views, self.images)
 
     def held(self, recipe: Recipe) -> Recipe:
         """Reduce the recipe's batch to what memory holds, and the learning rate with it.
@@ -146,9 +149,13 @@ class Speeds:
         return Views(kept) if kept > 1 else Views(VIEWS_MOST, live=True)
 
 
-def worth_measuring(budget: Budget, images_per_second: float) -> bool:
-    """Return whether the time left is worth a survey, which takes some of it."""
-    return SURVEY_IMAGES / max(images_per_second, 1e-6) <= SURVEY_SHARE * budget.remaining()
+def worth_measuring(budget: Budget, images_per_second: float, crowd: float = 1.0) -> bool:
+    """Return whether the time left is worth a survey, which takes some of it.
+
+    Where work takes `crowd` times as long as alone, its start is counted, too.
+    """
+    seconds = SURVEY_IMAGES / max(images_per_second, 1e-6) + (crowd - 1) * START_SECONDS
+    return seconds <= SURVEY_SHARE * budget.remaining()
 
 
 def rule(backbone: Backbone, speeds: Speeds, seconds: float, epochs_most: int) -> Recipe | None:
@@ -198,7 +205,7 @@ class Timetable:
 
     def fits_preparing(self, cut: str) -> bool:
         """Return whether computing activations and heads fits, without a trial."""
-        return self._fits(GRAPHS_SECONDS + self.speeds.filling(cut, self.views(cut)))
+        return self._fits(self.speeds.graphs + self.speeds.filling(cut, self.views(cut)))
 
     def fits_trial(self, recipe: Recipe, best: Recipe | None) -> bool:
         """Return whether the trial fits, and after it the last training of this recipe or of the best one.

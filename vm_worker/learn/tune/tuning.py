@@ -68,6 +68,7 @@ class TuneRequest:
     committed: Committed = field(default_factory=Committed)
     cluster: Cluster = field(default_factory=Cluster)
     policy: TuningPolicy = field(default_factory=TuningPolicy)
+    crowd: float = 1.0  # how many times as long as alone work takes now
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ def tune(request: TuneRequest, sink: ProgressSink) -> FineTuned:
     goal, score = request.options.goal, request.chosen.score
     if goal is not None and score is not None and score >= goal:
         return skipped(request, f"the selected network has reached the goal of {goal:.1%}")
-    if not worth_measuring(request.budget, request.images_per_second):
+    if not worth_measuring(request.budget, request.images_per_second, request.crowd):
         return skipped(request, NO_TIME)
     progress = TuningProgress(request.chosen.weight.key, request.budget, sink)
     isolated = request.budget.remaining() > request.policy.isolated_seconds
@@ -131,7 +132,7 @@ def _tuned(request: TuneRequest, executor: Executor, progress: TuningProgress) -
 def _planned(request: TuneRequest, runner: TaskRunner, committed: dict[str, TrialResult]) -> TuningPlan:
     counts = RowCounts(*(len(request.dataset.rows(part)) for part in (Part.TRAIN, Part.VALIDATION)))
     backbone, results = catalogue.find(request.chosen.weight.key), tuple(committed.values())
-    wanted = PlanRequest(backbone, request.images_per_second, counts, request.options.epochs, results)
+    wanted = PlanRequest(backbone, request.images_per_second, counts, request.options.epochs, results, request.crowd)
     try:
         return make_plan(wanted, runner)
     except (OutOfMemory, TaskFailed) as error:

@@ -149,8 +149,9 @@ def test_the_verdict_on_more_photos(signal: float, noise: int, verdict: str) -> 
     wide = np.concatenate([whole.features, random.normal(0, 1, (400, noise)).astype(np.float32)], axis=1)
     whole = FeatureTable(wide, whole.labels, whole.groups, whole.train)
     result = head_validation.validate(whole, PLAN)
-    curve = learning_curve.learning_curve(whole, PLAN, result, out_of_fold(whole, PLAN, result))
-    assert curve.verdict == verdict
+    unseen = out_of_fold(whole, PLAN, result)
+    curve = learning_curve.learning_curve(whole, PLAN, result, unseen, Budget.of(100))
+    assert curve is not None and curve.verdict == verdict
     assert [point.share for point in curve.points] == [0.25, 0.5, 1.0]
     assert [point.images for point in curve.points] == [80, 160, 320]
     assert (
@@ -171,3 +172,13 @@ def test_without_time_the_curve_is_left_out() -> None:
     whole = table(150, 3.0)
     found = make_findings(whole, PLAN, head_validation.validate(whole, PLAN), Budget.of(0))
     assert found.learning_curve is None and found.unseen is not None and found.suspects is not None
+
+
+def test_the_curve_is_given_up_when_the_time_ends_while_it_learns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Validation on folds has left its answers, so nothing tells beforehand how long a training takes."""
+    whole = table(150, 3.0)
+    result = head_validation.validate(whole, PLAN)
+    unseen, left = out_of_fold(whole, PLAN, result), iter([1.0, 1.0])
+    monkeypatch.setattr(Budget, "remaining", lambda self: next(left, -1.0))
+    assert learning_curve.learning_curve(whole, PLAN, result, unseen, Budget(0)) is None
+    assert next(left, None) is None  # it began
