@@ -140,7 +140,7 @@ def test_time_that_is_left_is_searched_and_no_trial_is_run_twice(context: StageC
 def test_a_busy_machine_keeps_more_time_for_the_files(context: StageContext) -> None:
     learnt = Learnt("a" * 40, TrialFacts(1, "rule", Recipe(4, 1.0, 1e-3), 4, 10, 1e-3, None, 10.0), 4, 10.0)
     idle = StageContext.of(replace(context.spec, seconds=130.0), Keeper())
-    idle.clock.start_seconds = 5.0
+    idle.clock.start_seconds, idle.clock.crowd = 5.0, lambda: 1.0
     assert idle.clock.slowness == 1.0 and tuning.fits(idle, learnt)
     idle.clock.start_seconds = 10.0  # of the libraries, twice the usual time
     assert idle.clock.slowness == 2.0 and not tuning.fits(idle, learnt)

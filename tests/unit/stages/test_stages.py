@@ -164,6 +164,18 @@ def test_the_quote_counts_from_the_claim_to_the_outcome(parent: Parent, tmp_path
     assert said[1] == "1" and float(said[2]) == pytest.approx(expected / 100, abs=0.02)
 
 
+def test_a_crowd_takes_its_share_of_the_last_stages(parent: Parent, tmp_path: Path) -> None:
+    context = selected(quoting(tmp_path, parent, left=100.0), replace(SELECTED, plain_images_per_second=40.0))
+    alone = context.clock.fixed_seconds
+    assert context.clock.allows_pictures() and context.clock.plain_speed == pytest.approx(40.0)
+    context.clock.crowd = lambda: 4.0
+    assert context.clock.fixed_seconds == pytest.approx(4 * alone)
+    assert context.clock.slowness == pytest.approx(4.0)
+    assert context.clock.plain_speed == pytest.approx(10.0)  # selection measured it in no crowd
+    context.clock.crowd = lambda: 8.0
+    assert not context.clock.allows_pictures()
+
+
 def test_no_more_than_the_budget_is_quoted_and_every_later_word_repeats_it(parent: Parent, tmp_path: Path) -> None:
     context = quoting(tmp_path, parent, left=120.0)
     context.quote.make(10_000.0, 10.0)

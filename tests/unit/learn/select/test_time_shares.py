@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -59,3 +60,11 @@ def test_no_share_is_negative(clock: dict[str, float]) -> None:
     times = shares(finishing=200.0).with_speed(LITE, SLOW)
     clock["now"] = 900.0
     assert times.for_more(1, LITE, SLOW) == 0.0
+
+
+def test_heads_that_took_long_before_and_a_crowd_leave_less_for_features(clock: dict[str, float]) -> None:
+    times = shares().with_speed(LITE, FAST)
+    assert times.for_more(1, LITE, FAST, heads=50.0) == pytest.approx(900 - 15, abs=0.1)
+    assert times.for_more(1, LITE, FAST, heads=300.0) == pytest.approx(700 - 15, abs=0.1)
+    crowded = replace(times, crowd=lambda: 10.0)
+    assert crowded.for_more(1, LITE, FAST) == pytest.approx(900 - 150, abs=0.1)

@@ -56,6 +56,13 @@ def test_a_slow_network_is_not_measured_where_little_time_is_left(seconds: float
     assert worth_measuring(Budget.of(seconds), speed) is worth
 
 
+def test_in_a_crowd_tuning_begins_only_where_its_start_fits() -> None:
+    assert worth_measuring(Budget.of(60), 100) and not worth_measuring(Budget.of(60), 100, crowd=4.0)
+    crowded = replace(SPEEDS, graphs=4 * GRAPHS_SECONDS)
+    views = Views(1)
+    assert crowded.trial(RECIPE, views) - SPEEDS.trial(RECIPE, views) == pytest.approx(3 * GRAPHS_SECONDS)
+
+
 def test_little_time_goes_into_the_last_block_alone() -> None:
     dear = replace(SPEEDS, share_above={**SPEEDS.share_above, LAYERS[1]: 0.3})
     assert [one and one.cut for one in (rule(LITE, dear, seconds, 40) for seconds in (5, 60))] == [None, LAYERS[0]]
