@@ -172,7 +172,7 @@ def _finite(value: Any) -> Any:
 
 
 def _candidates(facts: Facts) -> list[CandidateCost]:
-    return [_candidate(row, facts) for row in facts.select.candidates]
+    return [_candidate(row, facts) for row in facts.select.rows_with(facts.pair)]
 
 
 def _candidate(row: CandidateRow, facts: Facts) -> CandidateCost:
@@ -181,13 +181,18 @@ def _candidate(row: CandidateRow, facts: Facts) -> CandidateCost:
     The chosen candidate has the size of model.h5, any other an estimate by its number of parameters.
     """
     size = None if row.parameters is None else row.parameters * BYTES_A_PARAMETER
-    chosen = row.name == facts.select.winner and facts.pair is None
-    cost = facts.export.costs.get(row.name)
+    chosen, cost = row.state == "chosen", facts.export.costs.get(row.name)
     return CandidateCost(
         row=row,
         bytes=facts.evaluate.model.bytes if chosen else size,
-        milliseconds=None if cost is None else cost.one.median,
+        milliseconds=_milliseconds(facts) if chosen and facts.pair else None if cost is None else cost.one.median,
     )
+
+
+def _milliseconds(facts: Facts) -> float | None:
+    """Return the median milliseconds of the delivered model.tflite for one photo on one core; None: not measured."""
+    measured = (row.latency.one.median for row in facts.export.exports if row.format == "tflite" and row.latency)
+    return next(measured, None)
 
 
 def _pareto(facts: Facts) -> list[pareto.ParetoPoint]:
@@ -219,9 +224,9 @@ def _pair_note(facts: Facts, pair: PairRow) -> str:
         f"{pair.validation_loss:.3f}, that of the best network alone, {best.title}, {best.validation_loss:.3f}. "
         f"The file has {wording.size(facts.evaluate.model.bytes)} instead of about {wording.size(single)}"
     )
-    if best.name in costs and pair.partner in costs:
-        alone = costs[best.name].one.median
-        text += f", and a photo takes about {alone + costs[pair.partner].one.median:.1f} ms instead of {alone:.1f}"
+    took = _milliseconds(facts)
+    if took is not None and best.name in costs:
+        text += f", and a photo takes about {took:.1f} ms instead of {costs[best.name].one.median:.1f}"
     return f"{text}. With objective balanced or small you get one network."
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from vm_worker.as_json import AsJson, named, only_if_known
@@ -39,7 +39,7 @@ class CandidateRow(AsJson):
     validation_loss: float | None  # mean cross-entropy on the validation photos
     parameters: int | None
     seconds: float | None  # the time that the candidate took; None: not measured
-    state: str  # chosen | tied | evaluated | dropped | no_weights
+    state: str  # chosen | single (the best one alone, beside a pair) | tied | evaluated | dropped | no_weights
     note: str
     validation_score: float | None = None
     metric: str = ACCURACY  # the metric of the validation score
@@ -124,6 +124,7 @@ class PairRow(AsJson):
     validation_accuracy: float
     validation_score: float
     validation_loss: float
+    validation_interval: Interval | None = only_if_known()  # 95 % confidence interval of the validation score
 
 
 @dataclass(frozen=True)
@@ -150,3 +151,24 @@ class Selected(AsJson):
     def best(self) -> CandidateRow:
         """Return the winner's row."""
         return next(row for row in self.candidates if row.name == self.winner)
+
+    def rows_with(self, pair: PairRow | None) -> tuple[CandidateRow, ...]:
+        """Return the rows of the candidates; where a pair is delivered it stands first, as the chosen one."""
+        if pair is None:
+            return self.candidates
+        both = [row for row in self.candidates if row.name in (self.winner, pair.partner)]
+        first = CandidateRow(
+            name=f"{self.winner}+{pair.partner}",
+            title=pair.title,
+            validation_accuracy=pair.validation_accuracy,
+            validation_interval=pair.validation_interval,
+            validation_loss=pair.validation_loss,
+            parameters=sum(row.parameters or 0 for row in both),
+            seconds=None,
+            state="chosen",
+            note="the mean of both answers",
+            validation_score=pair.validation_score,
+            metric=self.best.metric,
+        )
+        single = replace(self.best, state="single")
+        return (first, *(single if row.name == self.winner else row for row in self.candidates))

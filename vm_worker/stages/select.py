@@ -100,6 +100,7 @@ def _pair_row(selection: Selection, pair: Pair) -> PairRow:
         validation_accuracy=round(figures.accuracy, 5),
         validation_score=round(figures.score, 5),
         validation_loss=round(figures.loss, 5),
+        validation_interval=figures.interval,
     )
 
 

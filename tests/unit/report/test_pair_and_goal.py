@@ -16,11 +16,19 @@ def test_a_pair_is_named_with_what_it_costs_and_the_best_network_beside_it() -> 
     best = facts.select.best
     pair = PairRow("mobilenet", f"{best.title} and MobileNet", 0.9, 0.9, 0.31)
     select = replace(facts.select, pair=pair)
-    winner = report.build(replace(facts, select=select, tune=replace(facts.tune, better=False)))["winner"]
+    built = report.build(replace(facts, select=select, tune=replace(facts.tune, better=False)))
+    winner, (first, second, *others) = built["winner"], built["candidates"]
+    assert (first["title"], first["state"]) == (pair.title, "chosen")
+    assert (second["title"], second["state"]) == (best.title, "single")
+    assert all(row["state"] not in ("chosen", "single") for row in others)
+    page = report.page(built, {})
+    assert page.index(pair.title) < page.index("the best alone")
     assert winner["title"] == pair.title and winner["pair"]["partner"] == "mobilenet"
     assert f"its cross-entropy is 0.310, that of the best network alone, {best.title}, " in winner["note"]
     assert " MB instead of about " in winner["note"] and "objective balanced or small" in winner["note"]
-    tuned = report.build(replace(facts, select=select, tune=replace(facts.tune, better=True)))["winner"]
+    whole = report.build(replace(facts, select=select, tune=replace(facts.tune, better=True)))
+    assert (whole["candidates"][0]["title"], whole["candidates"][0]["state"]) == (best.title, "chosen")
+    tuned = whole["winner"]
     assert tuned["title"] == best.title and "pair" not in tuned and "mean of two" not in tuned["note"]
 
 

@@ -42,6 +42,12 @@ class PairFigures:
         return float(self.right[self.judged].mean())
 
     @property
+    def interval(self) -> tuple[float, float]:
+        """The 95 % confidence interval of the score."""
+        low, high = imbalance.interval(self.right[self.judged], self.labels, self.partner.result.balanced)
+        return round(low, 5), round(high, 5)
+
+    @property
     def labels(self) -> Rows:
         """(m,) of the judged rows."""
         return self.partner.result.labels[self.judged]
