@@ -40,7 +40,7 @@ class Order:
     classes: tuple[str, ...]
     about: About  # the facts about the model that its service shows
     pace: Pace
-    seconds: float  # time for all files; .h5 and .keras are made and proved even when it is 0
+    seconds: float  # time for all files; .h5 is made and proved even when it is 0
     tell: ProgressCallback
     task: str = PLAIN  # the kind of the model, a name of jobs/tasks.py
     settings: bytes = b""  # the file that turns the model's output into answers, where the task has one
@@ -158,7 +158,7 @@ def _make_keras_files(order: Order, outcome: _Outcome) -> None:
 def _convert(order: Order, chosen: Sequence[Format], end: float, outcome: _Outcome) -> None:
     """Make the other formats, and note each in the outcome as soon as it has ended."""
     converted = [FORMATS[key] for key in formats.CONVERTED if key in outcome]
-    others = [row for row in chosen if row.key not in formats.ALWAYS]
+    others = [row for row in chosen if row.key not in formats.BY_KERAS]
     proving = BACKLOG * formats.seconds(others, order.pace, making=False)
     request = Conversion(
         model=order.folder / files.H5,

@@ -45,7 +45,7 @@ FORMATS: Mapping[str, Format] = {row.key: row for row in _ROWS}
 NEEDS = {"service": "tflite"}  # a format -> the format that it is made from
 # The formats that a child process makes, in this order. The process that proves Keras files also reads the SavedModel.
 CONVERTED = ("tflite", "savedmodel", "tflite_float16", "tflite_int8", "onnx")
-ALWAYS = ("h5", "keras")  # formats that Keras itself makes, in a moment
+BY_KERAS = ("h5", "keras")  # formats that Keras itself makes, in a moment
 LEFT_OUT = "left out: the time did not suffice; modelmail export makes it from the downloaded files"
 START_SECONDS = 8.0  # time of a process to import TensorFlow and load the model
 LEAST_SECONDS = 5.0  # no format is begun with less time
@@ -82,8 +82,8 @@ def wanted(named: Sequence[str]) -> list[Format]:
 
 
 def fitting(rows: Sequence[Format], allowed: float, pace: Pace) -> list[Format]:
-    """Return the formats that can be made and proved in `allowed` seconds, in order; always model.h5 and .keras."""
-    chosen = [row for row in rows if row.key in ALWAYS]
+    """Return the formats that can be made and proved in `allowed` seconds, in order; always model.h5."""
+    chosen = [row for row in rows if row.key == "h5"]
     for row in rows:
         ready = NEEDS.get(row.key, "h5") in {one.key for one in chosen}
         if row not in chosen and ready and seconds([*chosen, row], pace) <= allowed:

@@ -101,7 +101,7 @@ class JobClock:
     def finishing(self, speed: float, gflops: float) -> float:
         """Return the part of these seconds that depends on the photos and the network."""
         photos = len(self._inputs.dataset().rows(Part.TEST))
-        extras = [row for row in formats.wanted(self._spec.options.exports) if row.key not in formats.ALWAYS]
+        extras = [row for row in formats.wanted(self._spec.options.exports) if row.key not in formats.BY_KERAS]
         wanted = formats.seconds(extras, formats.Pace(speed, gflops, photos))
         return FINISH_PASSES * photos / speed + min(wanted, self.allowed * EXTRAS_SHARE)
 

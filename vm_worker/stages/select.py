@@ -54,7 +54,7 @@ def select(context: StageContext, scratch: ScratchPolicy | None = None) -> Outpu
             extract,
             finishing,
             scratch=scratch or POLICY,
-            crowd=clock.crowd,
+            slowness=lambda: clock.slowness,
         )
         selection = choose(request, listener(context, Stage.SELECT))
     files = _written(context, selection)

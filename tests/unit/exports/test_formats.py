@@ -32,11 +32,11 @@ def test_what_was_named_and_what_it_needs(named: tuple[str, ...], wanted: list[s
     assert keys(formats.wanted(named)) == wanted
 
 
-def test_the_most_wanted_come_first_and_keras_files_always() -> None:
+def test_the_most_wanted_come_first_and_model_h5_always() -> None:
     everything = formats.wanted(EXPORTS)
     whole = formats.seconds(everything, PACE)
     assert keys(formats.fitting(everything, whole + 0.1, PACE)) == list(formats.FORMATS)
-    assert keys(formats.fitting(everything, -10.0, PACE)) == ["h5", "keras"]
+    assert keys(formats.fitting(everything, -10.0, PACE)) == ["h5"]
     some = keys(formats.fitting(everything, whole * 0.6, PACE))
     assert {"h5", "keras", "tflite"} < set(some) and set(some) < set(EXPORTS)
 

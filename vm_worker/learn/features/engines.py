@@ -24,8 +24,8 @@ from vm_worker.learn.heads.linear import FeatureRows, HeadSettings
 BATCH = 32  # images; always padded to this, so one graph suffices. Larger ones are no faster on a CPU, and need memory
 KERAS = "Keras"
 
-SAMPLE = (32, 128)  # images that two engines are compared on, at least and at most
-SAMPLE_SHARE = 1 / 16  # of the images to come, between these bounds
+SAMPLE = (32, 64)  # images that two engines are compared on, at least and at most
+SAMPLE_SHARE = 1 / 32  # of the images to come, between these bounds
 CHANCE = 0.05  # exact p of McNemar's test; below it two heads' answers differ by more than chance
 HEAD = HeadSettings(classes=0, epochs=20, seed=0, strengths=(0.1,))
 

@@ -15,6 +15,8 @@ from vm_worker.learn.features.extraction import Extract, alone
 from vm_worker.learn.heads.linear import Head
 from vm_worker.learn.judge.findings import Findings
 from vm_worker.learn.labels import LabelledPhotos
+from vm_worker.learn.networks import catalogue
+from vm_worker.learn.networks.catalogue import CATALOGUE
 from vm_worker.learn.networks.weights import WeightFile
 from vm_worker.learn.select.pairs import Pair
 from vm_worker.learn.select.scratch_candidates import POLICY as SCRATCH_POLICY
@@ -22,6 +24,7 @@ from vm_worker.learn.select.scratch_candidates import ScratchModel, ScratchPolic
 from vm_worker.learn.select.time_shares import Finishing
 from vm_worker.results.candidates import CandidateRow, CurvePoint, PruningRow, SuspectRow
 
+LARGER_SECONDS = 60.0  # of an idle machine's time; with less, networks are tried at their own side alone
 LEAST_IMAGES = 4 * BATCH  # photos that are sent through the first candidate even past the budget
 
 
@@ -38,7 +41,14 @@ class SelectionRequest:
     finishing: Finishing | None = None  # seconds of the work after tuning; None: of the test alone
     least_images: int = LEAST_IMAGES  # photos that are sent through the first candidate even past the budget
     scratch: ScratchPolicy = SCRATCH_POLICY
-    crowd: Callable[[], float] = alone_here  # how many times as long as alone work takes now
+    slowness: Callable[[], float] = alone_here  # how many times as long as usual work takes now
+
+    def candidates(self) -> list[str]:
+        """Return the keys of the candidates: networks that have weights, at sides that the time allows."""
+        keys = [key for key in self.options.candidates or CATALOGUE if key in self.weights]
+        if self.budget.remaining() / self.slowness() > LARGER_SECONDS:
+            keys = catalogue.with_larger(keys)
+        return [key for key in keys if catalogue.find(key).size in self.dataset.images]
 
 
 @dataclass(frozen=True)

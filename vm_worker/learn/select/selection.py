@@ -6,6 +6,7 @@ first. Candidates that are clearly worse on them are left out. The features of t
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -21,7 +22,7 @@ from vm_worker.learn.heads.linear import HeadSettings, softmax
 from vm_worker.learn.judge.findings import Findings, make_findings
 from vm_worker.learn.judge.suspects import suspect_rows
 from vm_worker.learn.networks import catalogue
-from vm_worker.learn.networks.catalogue import CATALOGUE, Backbone
+from vm_worker.learn.networks.catalogue import Backbone
 from vm_worker.learn.progress_events import LearningProgress, LearningQuote, ProgressSink
 from vm_worker.learn.select import pairs, pruning, quote, ranking, scratch_candidates
 from vm_worker.learn.select.candidate_features import CandidateFeatures, Photos
@@ -34,6 +35,8 @@ from vm_worker.learn.select.scratch_candidates import ScratchCandidates
 from vm_worker.learn.select.selection_table import CandidateRecord, SelectionTable, left_out_row
 from vm_worker.learn.select.time_shares import HEADS_SHARE, TimeShares
 from vm_worker.results.candidates import PruningRow
+
+log = logging.getLogger(__name__)
 
 TEST_PASSES = 1.5  # over the test photos: the test, and the check of model.h5
 PROBES_SHARE = 0.35  # of the time left, for the probes of all candidates
@@ -49,7 +52,7 @@ def select(request: SelectionRequest, sink: ProgressSink) -> Selection:
     The first candidate always gives a head, though from fewer photos where the time does not suffice for all.
     Networks from scratch, where they were asked for, come last. Raises ValueError where there is no candidate.
     """
-    wanted = _wanted(request)
+    wanted = request.candidates()
     scratch = ScratchCandidates(request.dataset, request.options, not wanted, request.budget, request.scratch)
     request = replace(request, budget=Budget(request.budget.deadline - scratch.seconds))
     run = _SelectionRun(request, sink, len(wanted), scratch)
@@ -65,12 +68,6 @@ def select(request: SelectionRequest, sink: ProgressSink) -> Selection:
             free_memory.give_back()
     run.train_from_scratch()
     return run.selection()
-
-
-def _wanted(request: SelectionRequest) -> list[str]:
-    """Return the keys of the candidates: networks that have weights, at sides that the photos were decoded at."""
-    keys = [key for key in request.options.candidates or CATALOGUE if key in request.weights]
-    return [key for key in catalogue.with_larger(keys) if catalogue.find(key).size in request.dataset.images]
 
 
 class _SelectionRun:
@@ -90,7 +87,7 @@ class _SelectionRun:
         self.photos = Photos.from_dataset(request.dataset, request.options.seed, request.folder, request.extract)
         finishing = request.finishing or self._test_seconds
         tuned = request.options.trials != 0
-        self.times = TimeShares(request.budget, len(self.photos.rows), tuned, finishing, crowd=request.crowd)
+        self.times = TimeShares(request.budget, len(self.photos.rows), tuned, finishing, slowness=request.slowness)
         self._setup = 0.0  # seconds until an engine was ready, at most
         truth, options = request.dataset.truth, request.options
         balanced = imbalance.unequal(np.bincount(truth.labels))
@@ -166,6 +163,9 @@ class _SelectionRun:
         )
         curve = tuple(ranking.curve_points("select", key, result.history))
         self.table.add(CandidateRecord(entry, candidate.rows, candidate.plain, heads_seconds, curve))
+        passing, slowness = candidate.seconds - candidate.setup, self.request.slowness()
+        took = f"setup {candidate.setup:.1f}, {candidate.done} photos {passing:.1f}, heads {heads_seconds:.1f} s"
+        log.info("%s: %s, %.1f times as long as usual", key, took, slowness)
         candidate.release()
 
     def reached_goal(self) -> bool:
@@ -226,7 +226,7 @@ class _SelectionRun:
         def affordable(partner: Candidate) -> bool:
             speed = pairs.together(best.plain, self.table.record(partner).plain)
             gflops = best.candidate.backbone.gflops + partner.backbone.gflops
-            wanted = self.times.finishing(speed, gflops) + pairs.SECONDS * self.request.crowd()
+            wanted = self.times.finishing(speed, gflops) + pairs.SECONDS * self.request.slowness()
             return wanted < self.request.budget.remaining()
 
         figures = pairs.best(best.candidate, self.table.candidates, affordable)

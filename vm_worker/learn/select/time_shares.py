@@ -30,7 +30,7 @@ class TimeShares:
     finishing: Finishing  # seconds of the work after tuning: the test, the files
     first_finishing: float = 0.0  # seconds of that work for the first candidate; 0 before its speed is known
     selection_and_tuning: float = 0.0  # seconds for both, counted from when the first candidate's speed was known
-    crowd: Callable[[], float] = alone_here  # how many times as long as alone work takes now
+    slowness: Callable[[], float] = alone_here  # how many times as long as usual work takes now
 
     def with_speed(self, first: Backbone, speed: float) -> TimeShares:
         """Return the shares now that the first candidate's speed is known."""
@@ -47,7 +47,7 @@ class TimeShares:
         The rest of the time suffices for their heads, which took so many seconds before, and to tune, test and deliver
         the network `best`, which has this speed.
         """
-        tuning = TUNE_SECONDS * self.crowd() + TUNE_PASSES * self.photos / speed
+        tuning = TUNE_SECONDS * self.slowness() + TUNE_PASSES * self.photos / speed
         remaining = self.budget.remaining() - self.finishing(speed, best.gflops)
         both = remaining if tried < FEW else max(self.selection_and_tuning, remaining)
         wanted = min(tuning, TUNE_SHARE * both) if self.tuned else 0.0

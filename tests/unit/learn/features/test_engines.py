@@ -135,4 +135,4 @@ def test_features_that_train_a_worse_head_are_refused(plain: Engine) -> None:
 
 
 def test_a_sample_is_a_part_of_the_images_within_bounds() -> None:
-    assert [engines.sample_size(count) for count in (10, 1600, 10**5)] == [32, 100, 128]
+    assert [engines.sample_size(count) for count in (10, 1600, 10**5)] == [32, 50, 64]

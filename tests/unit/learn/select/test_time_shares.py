@@ -66,5 +66,5 @@ def test_heads_that_took_long_before_and_a_crowd_leave_less_for_features(clock: 
     times = shares().with_speed(LITE, FAST)
     assert times.for_more(1, LITE, FAST, heads=50.0) == pytest.approx(900 - 15, abs=0.1)
     assert times.for_more(1, LITE, FAST, heads=300.0) == pytest.approx(700 - 15, abs=0.1)
-    crowded = replace(times, crowd=lambda: 10.0)
+    crowded = replace(times, slowness=lambda: 10.0)
     assert crowded.for_more(1, LITE, FAST) == pytest.approx(900 - 150, abs=0.1)
