@@ -5,7 +5,11 @@ from __future__ import annotations
 import base64
 import io
 import json
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import numpy as np
@@ -15,6 +19,7 @@ from PIL import Image
 
 from tests.unit.detection.marked_cells import CLASSES, SIDE, TILED, bundle, photo
 from tests.unit.service.conftest import served
+from vm_worker.exports.service import base
 from vm_worker.exports.service.runtime import openapi
 from vm_worker.exports.service.runtime.bundle import Bundle
 from vm_worker.exports.service.runtime.kind import kind_of
@@ -144,6 +149,25 @@ def test_work_is_bounded_by_pixels_and_by_tiles(client: httpx.Client) -> None:
     jpeg = io.BytesIO()
     Image.new("RGB", (100, 50)).save(jpeg, "JPEG")
     assert pool.work(jpeg.getvalue()) == 5000  # decoded at its full size, which a classifier's service does not
+
+
+def test_the_service_finds_all_its_modules_in_its_file(tmp_path: Path) -> None:
+    for pattern in base.OWN:
+        for path in base.ROOT.glob(pattern):
+            if path.is_file():
+                part = tmp_path / path.relative_to(base.ROOT)
+                part.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(path, part)
+    module = "vm_worker.tasks.detection.service.kind"
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", f"import {module}; print({module}.__file__)"],
+        env={"PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(str(tmp_path))
 
 
 def test_other_files_are_refused() -> None:
