@@ -6,7 +6,8 @@ The regret is in percentage points: the accuracy of the best network of the tabl
 best to the search. Only networks that are new to the search count as a trial. In NAS-Bench-Macro (6,561 texts, 3,969
 networks, CIFAR-10) a search sees one of three trainings, and the regret is of their mean. In NAS-Bench-201 (15,625
 networks) it sees the accuracy on validation pictures after 12 epochs, and the regret is of the test pictures. `--noise`
-adds an error of judging, in points. The tables are read from MODELMAIL_ARCHITECTURES; the tests skip without them.
+adds an error of judging, in points. Of `half` every second network is drawn at random, as in a job, and
+the designer is told of it. The tables are read from MODELMAIL_ARCHITECTURES; the tests skip without them.
 """
 
 from __future__ import annotations
@@ -22,27 +23,44 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from vm_worker.search import controller, genetic, q_learning
+from vm_worker.search import controller, designers, genetic, q_learning
 from vm_worker.search.controller import ControllerSearcher
-from vm_worker.search.designers import DESIGNERS, Maker
+from vm_worker.search.designers import DESIGNERS
 from vm_worker.search.genetic import GeneticSearcher
+from vm_worker.search.half_random import HalfRandomSearcher
 from vm_worker.search.q_learning import QLearningSearcher
-from vm_worker.search.searcher import Outcome
+from vm_worker.search.random import RandomSearcher
+from vm_worker.search.searcher import Outcome, Searcher
 from vm_worker.search.space import Choice, Point, Space
 
 SHARED = Path(__file__).parents[2] / ".." / "shared" / "datasets" / "architectures"
 FOLDER = Path(os.environ.get("MODELMAIL_ARCHITECTURES", SHARED))
 TRIALS = (20, 50, 100, 200, 500)
+OTHER = 10_000  # what the seed of the random half is greater by
 PATIENCE = 3000  # batches without a new network, after which a search is over
 
-MAKERS: Mapping[str, Maker] = {
+Maker = Callable[[Space, int, int], Searcher]
+
+
+def beside(make: designers.Maker) -> Maker:
+    """Return a designer beside random search, as a job has it."""
+    return lambda space, seed, planned: HalfRandomSearcher(
+        make(space, seed, planned), RandomSearcher(space, seed + OTHER)
+    )
+
+
+FEW: Mapping[str, Maker] = {
     **DESIGNERS,
     "genetic": lambda space, seed, planned: GeneticSearcher(space, seed),
     "genetic, published": lambda space, seed, planned: GeneticSearcher(space, seed, genetic.PUBLISHED),
     "q_learning, published": lambda space, seed, planned: QLearningSearcher(space, seed, planned, q_learning.PUBLISHED),
     "controller, published": lambda space, seed, planned: ControllerSearcher(space, seed, controller.PUBLISHED),
 }
-PLANS = {"q_learning", "q_learning, published"}  # another search for each number of trials
+MAKERS: Mapping[str, Maker] = {
+    **FEW,
+    **{f"{name}, half": beside(DESIGNERS[name]) for name in DESIGNERS if name != "random"},
+}
+PLANS = {"q_learning", "q_learning, published", "q_learning, half"}  # another search for each number of trials
 BARS: Mapping[str, Sequence[float]] = {  # mean regret on NAS-Bench-Macro, at most
     "evolution": (0.60, 0.35, 0.22, 0.13, 0.11),
     "q_learning": (0.57, 0.35, 0.22, 0.14, 0.10),

@@ -9,14 +9,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from vm_worker.search import median
-from vm_worker.search.searcher import Outcome, checked
+from vm_worker.search.searcher import Outcome, Reticent, checked
 from vm_worker.search.space import Choice, Point, Range, Space
 
 BATCH = 4  # points a batch; none of them depends on the outcome of another
 STARTUP = 5  # random points before the estimators are used
 
 
-class BayesianSearcher:
+class BayesianSearcher(Reticent):
     """A searcher with an Optuna study in memory. Its constructor imports Optuna."""
 
     def __init__(self, space: Space, seed: int, first: Sequence[Point] = ()) -> None:
@@ -48,6 +48,13 @@ class BayesianSearcher:
                 self._study.tell(trial, outcome.error)
         self._asked = []
 
+    def inform(self, point: Point, outcome: Outcome) -> None:
+        """Enter a point that somebody else suggested as a trial. One without an error tells Optuna nothing."""
+        if outcome.error is not None:
+            trial = self._optuna.trial
+            spread = {one.name: _distribution(one) for one in self._space.dimensions}
+            self._study.add_trial(trial.create_trial(params=dict(point), distributions=spread, value=outcome.error))
+
     @property
     def outcome(self) -> str:
         """The state of the search, as a sentence."""
@@ -58,6 +65,15 @@ def _suggested(trial: Any, dimension: Choice | Range) -> Any:
     if isinstance(dimension, Choice):
         return trial.suggest_categorical(dimension.name, dimension.values)
     return dimension.rounded(trial.suggest_float(dimension.name, dimension.low, dimension.high, log=dimension.log))
+
+
+def _distribution(dimension: Choice | Range) -> Any:
+    """Return Optuna's distribution of a dimension, the same that `_suggested` makes."""
+    from optuna.distributions import CategoricalDistribution, FloatDistribution
+
+    if isinstance(dimension, Choice):
+        return CategoricalDistribution(dimension.values)
+    return FloatDistribution(dimension.low, dimension.high, log=dimension.log)
 
 
 def hopeless(rivals: Sequence[Sequence[float]], curve: Sequence[float]) -> bool:

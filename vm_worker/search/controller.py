@@ -17,7 +17,7 @@ import numpy as np
 
 from vm_worker.search.lstm import ChoiceNetwork, Floats, Shape, Step, first
 from vm_worker.search.places import Places, Row
-from vm_worker.search.searcher import Outcome, checked
+from vm_worker.search.searcher import Leanings, Outcome, checked
 from vm_worker.search.space import Point, Space
 
 
@@ -74,14 +74,32 @@ class ControllerSearcher:
         self._asked = rows[fresh] if fresh < len(rows) else self._places.near(rows[-1], self._known, self._random)
         return [] if self._asked is None else [self._places.point(self._asked)]
 
+    @property
+    def undecided(self) -> float | None:
+        """How undecided the next choices are."""
+        return self.entropy
+
+    def leanings(self) -> Leanings:
+        """Return how likely it would make each choice now, by drawing often."""
+        drawn = self._network.draw(np.random.default_rng(0), 512)
+        pairs = zip(drawn, self._places.sizes, strict=True)
+        shares = [np.bincount(step.choice, minlength=size) / len(step.choice) for step, size in pairs]
+        return self._places.named(shares)
+
+    def inform(self, point: Point, outcome: Outcome) -> None:
+        """Learn from a point that somebody else suggested, as if it had been drawn here."""
+        self._learn_from(self._places.row(point), outcome)
+
     def tell(self, outcomes: Sequence[Outcome]) -> None:
         """Learn from the outcome. Raises ValueError for a wrong number of outcomes."""
         checked(0 if self._asked is None else 1, outcomes)
         if self._asked is not None:
-            error = outcomes[0].error
-            self._known[self._asked] = None if error is None else 1 - error
-            self._learn(self._network.follow(self._asked), [self._known[self._asked]])
+            self._learn_from(self._asked, outcomes[0])
         self._asked = None
+
+    def _learn_from(self, row: Row, outcome: Outcome) -> None:
+        reward = self._known[row] = None if outcome.error is None else 1 - outcome.error
+        self._learn(self._network.follow(row), [reward])
 
     def _learn(self, steps: Sequence[Step], rewards: Sequence[float | None]) -> None:
         """Move the weights along the gradient of each sequence, by how much better than usual it was."""

@@ -9,11 +9,11 @@ from vm_worker.search.controller import ControllerSearcher
 from vm_worker.search.evolution import EvolutionSearcher
 from vm_worker.search.q_learning import QLearningSearcher
 from vm_worker.search.random import RandomSearcher
-from vm_worker.search.searcher import Searcher
+from vm_worker.search.searcher import Designer
 from vm_worker.search.space import Space
 
 # The space, a seed, and how many trials are planned.
-Maker = Callable[[Space, int, int], Searcher]
+Maker = Callable[[Space, int, int], Designer]
 
 DESIGNERS: Mapping[str, Maker] = {
     "controller": lambda space, seed, planned: ControllerSearcher(space, seed),

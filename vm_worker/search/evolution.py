@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from vm_worker.search.searcher import Outcome, checked
+from vm_worker.search.searcher import Outcome, Reticent, checked
 from vm_worker.search.space import Choice, Plain, Point, Range, Space, identity
 
 POPULATION = 10  # P
@@ -19,7 +19,7 @@ SAMPLE = 3  # S
 DRAWS = 200  # tries to find a point that is new
 
 
-class EvolutionSearcher:
+class EvolutionSearcher(Reticent):
     """A searcher by aging evolution. It suggests one point at a time, none twice."""
 
     def __init__(self, space: Space, seed: int, population: int = POPULATION, sample: int = SAMPLE) -> None:
@@ -54,10 +54,14 @@ class EvolutionSearcher:
         """Let the point live in place of the oldest. Raises ValueError for a wrong number of outcomes."""
         checked(len(self._asked), outcomes)
         for point, outcome in zip(self._asked, outcomes, strict=True):
-            self._known.add(identity(point))
-            if outcome.error is not None:
-                self._population.append((point, outcome.error))
+            self.inform(point, outcome)
         self._asked = []
+
+    def inform(self, point: Point, outcome: Outcome) -> None:
+        """Let a point live that somebody suggested."""
+        self._known.add(identity(point))
+        if outcome.error is not None:
+            self._population.append((point, outcome.error))
 
     @property
     def outcome(self) -> str:

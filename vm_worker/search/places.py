@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Mapping, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vm_worker.search.space import Choice, Point, Space
 
@@ -25,6 +26,17 @@ class Places:
     def point(self, row: Row) -> Point:
         """Return the point of a row."""
         return {one.name: one.values[number] for one, number in zip(self._choices, row, strict=True)}
+
+    def row(self, point: Point) -> Row:
+        """Return the row of a point. Raises ValueError for a value that is not among the choices."""
+        return tuple(one.values.index(point[one.name]) for one in self._choices)
+
+    def named(self, worth: Sequence[NDArray[np.float64]]) -> Mapping[str, Mapping[str, float]]:
+        """Return figures of each value of each place by their names, rounded."""
+        return {
+            one.name: {str(value): round(float(each), 4) for value, each in zip(one.values, figures, strict=True)}
+            for one, figures in zip(self._choices, worth, strict=True)
+        }
 
     def draw(self, random: np.random.Generator) -> Row:
         """Draw a row, all equally likely."""

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from vm_worker.search.places import Places, Row
-from vm_worker.search.searcher import Outcome, checked
+from vm_worker.search.searcher import Leanings, Outcome, checked
 from vm_worker.search.space import Point, Space
 
 Schedule = tuple[tuple[float, float], ...]  # epsilon, and for which share of the trials
@@ -121,6 +121,21 @@ class QLearningSearcher:
         """The chance of a random choice in the next suggestion."""
         return self._learning.epsilon(len(self._known) / self._planned)
 
+    @property
+    def undecided(self) -> float | None:
+        """The chance of a random choice."""
+        return self.epsilon
+
+    def leanings(self) -> Leanings:
+        """Return what each choice is worth: the mean of its values over the choices before it."""
+        return self._places.named([np.mean(place, axis=0) for place in self.table.values])
+
+    def inform(self, point: Point, outcome: Outcome) -> None:
+        """Keep a point that somebody else suggested in memory, to be replayed."""
+        row = self._places.row(point)
+        self._known[row] = None if outcome.error is None else 1 - outcome.error
+        self._remember(row)
+
     def ask(self) -> list[Point]:
         """Suggest a point. Points that are known enter the memory once more, and another is drawn."""
         epsilon = self.epsilon
@@ -144,9 +159,7 @@ class QLearningSearcher:
         """Learn from the outcome. Raises ValueError for a wrong number of outcomes."""
         checked(0 if self._asked is None else 1, outcomes)
         if self._asked is not None:
-            error = outcomes[0].error
-            self._known[self._asked] = None if error is None else 1 - error
-            self._remember(self._asked)
+            self.inform(self._places.point(self._asked), outcomes[0])
             self.table.replay()
         self._asked = None
 

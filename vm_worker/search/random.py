@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from vm_worker.search.searcher import Outcome, checked
+from vm_worker.search.searcher import Outcome, Reticent, checked
 from vm_worker.search.space import Plain, Point, Space, identity
 
 BATCH = 4  # points a batch
 DRAWS = 100  # tries to find a point that has not been suggested before
 
 
-class RandomSearcher:
+class RandomSearcher(Reticent):
     """A searcher that suggests random points, none of them twice."""
 
     def __init__(self, space: Space, seed: int) -> None:
@@ -35,6 +35,10 @@ class RandomSearcher:
                 self._seen.add(identity(point))
                 return point
         return None
+
+    def inform(self, point: Point, outcome: Outcome) -> None:
+        """Note that the point is known."""
+        self._seen.add(identity(point))
 
     def tell(self, outcomes: Sequence[Outcome]) -> None:
         """Check the number of outcomes; nothing is learnt from them. Raises ValueError for a wrong number."""

@@ -17,7 +17,8 @@ from vm_worker.search.space import Point
 class Outcome:
     """The outcome of one point."""
 
-    # Mean squared error of the predicted probabilities, >= 0; for a trial given up early, the lowest it reached.
+    # Mean squared error of the predicted probabilities, >= 0; for a trial given up early, the lowest it reached. For a
+    # network that is designed, 1 less its validation score.
     error: float | None  # None: the point was not tried
     costs: Mapping[str, float] = field(default_factory=dict)  # by name with its unit: latency_ms, bytes
 
@@ -37,6 +38,36 @@ class Searcher(Protocol):
     def outcome(self) -> str:
         """The end or state of the search, as one plain sentence."""
         ...
+
+
+class Designer(Searcher, Protocol):
+    """A search that designs networks: it learns from points of others too, and may show what it thinks."""
+
+    def inform(self, point: Point, outcome: Outcome) -> None:
+        """Take the outcome of a point that somebody else suggested. It is not suggested again, where that can be."""
+        ...
+
+    @property
+    def undecided(self) -> float | None:
+        """How undecided it is: 1 for one that guesses, 0 for one that always chooses alike; None: that is not known."""
+        ...
+
+    def leanings(self) -> Leanings:
+        """Return what it thinks of each choice, by place and value; empty: it does not show that."""
+        ...
+
+
+Leanings = Mapping[str, Mapping[str, float]]
+
+
+class Reticent:
+    """A part of designers that do not show what they think."""
+
+    undecided: float | None = None
+
+    def leanings(self) -> Leanings:
+        """Return nothing."""
+        return {}
 
 
 def checked(asked: int, outcomes: Sequence[Outcome]) -> None:

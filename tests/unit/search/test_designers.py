@@ -11,8 +11,10 @@ from vm_worker.search import controller, q_learning
 from vm_worker.search.controller import ControllerSearcher
 from vm_worker.search.designers import DESIGNERS
 from vm_worker.search.evolution import EvolutionSearcher
+from vm_worker.search.half_random import HalfRandomSearcher
 from vm_worker.search.lstm import ChoiceNetwork, Shape
 from vm_worker.search.q_learning import Learning, QLearningSearcher, QTable
+from vm_worker.search.random import RandomSearcher
 from vm_worker.search.searcher import Outcome, Searcher
 from vm_worker.search.space import Choice, Point, Range, Space, identity
 
@@ -204,3 +206,43 @@ def test_the_oldest_of_a_population_dies_however_good_it_is() -> None:
 def test_a_sample_larger_than_the_population_is_refused() -> None:
     with pytest.raises(ValueError, match="a sample of 5 out of 4"):
         EvolutionSearcher(SPACE, 0, population=4, sample=5)
+
+
+@every
+def test_half_of_the_points_are_random_and_the_designer_learns_from_them(name: str) -> None:
+    searcher = HalfRandomSearcher(DESIGNERS[name](SPACE, 0, 60), RandomSearcher(SPACE, 99))
+    points: list[tuple[bool, Point]] = []
+    while len(points) < 60:
+        batch = searcher.ask()
+        points += [(number < searcher.drawn, point) for number, point in enumerate(batch)]
+        searcher.tell([Outcome(1 - reward(point)) for point in batch])
+    assert sum(drawn for drawn, _ in points) * 2 == len(points)
+    alone = run(RandomSearcher(SPACE, 99), 30)
+    assert [point for drawn, point in points if drawn][:28] == alone[:28]  # as if nobody else searched
+    known = {identity(point) for _, point in points}
+    if name != "bayesian":
+        assert len(known) >= 59  # the designer never asks again for what was drawn before
+    with pytest.raises(ValueError, match="outcomes told"):
+        searcher.tell([])
+    assert searcher.ask() and searcher.outcome
+
+
+@pytest.mark.parametrize("name", ["controller", "q_learning"])
+def test_a_designer_shows_what_it_thinks_of_each_choice(name: str) -> None:
+    searcher = DESIGNERS[name](SPACE, 0, 40)
+    before = searcher.undecided
+    for point in run(RandomSearcher(SPACE, 1), 120):
+        searcher.inform(point, Outcome(1 - reward(point)))
+    leanings = searcher.leanings()
+    assert list(leanings) == [f"g{place}" for place in range(6)]
+    right = [max(leanings[f"g{place}"], key=leanings[f"g{place}"].__getitem__) for place in range(6)]
+    if name == "controller":
+        assert sum(one == two for one, two in zip(right, "abcdea", strict=True)) >= 4
+        assert sum(leanings["g0"].values()) == pytest.approx(1, abs=1e-3)
+    assert before is not None and searcher.undecided is not None and searcher.undecided < before
+
+
+@pytest.mark.parametrize("name", ["evolution", "bayesian", "random"])
+def test_other_designers_show_nothing(name: str) -> None:
+    searcher = DESIGNERS[name](SPACE, 0, 40)
+    assert searcher.undecided is None and searcher.leanings() == {}
