@@ -6,7 +6,7 @@ The child sends events; it waits for an answer after each offer of a stage or a 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from cattrs import BaseValidationError
@@ -64,13 +64,15 @@ class StageOffer(_Message):
 
 @dataclass(frozen=True)
 class TrialOffer(_Message):
-    """A trial of the tuning that has ended. The worker commits it in the same way as a stage."""
+    """A trial that has ended. The worker commits it in the same way as a stage."""
 
     kind: ClassVar[str] = "trial"
     key: str  # the trial's key, 40 hex digits
     seconds: float
     result: JsonObject
     files: tuple[File, ...] = ()
+    # The stage that it is a part of.
+    stage: Stage = field(default=Stage.TUNE, metadata={"omit": True})
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -45,7 +45,7 @@ class ManifestFile(AsJson):
 class Manifest(AsJson):
     """The record of one committed stage or trial."""
 
-    stage: Stage | None = only_if_known()
+    stage: Stage | None = only_if_known()  # of a trial: the stage that it is a part of; None: tune
     trial: str | None = only_if_known()  # the trial's key, 40 hex digits
     token: int  # the fencing token of the lease under which it was written
     seconds: float  # the time that the work took
@@ -56,6 +56,11 @@ class Manifest(AsJson):
     def done(self) -> Done:
         """Return the result for the child of the next attempt, which adopts it."""
         return Done(self.result, self.seconds)
+
+    @property
+    def of(self) -> Stage:
+        """The stage, or that of the trial."""
+        return self.stage or Stage.TUNE
 
 
 class Manifests:
@@ -88,16 +93,16 @@ class Manifests:
     @property
     def trials(self) -> dict[str, Done]:
         """The committed trials, by key."""
-        return {key: manifest.done for key, manifest in self._trials.items()}
+        return {key: replace(manifest.done, stage=manifest.of) for key, manifest in self._trials.items()}
 
     @property
     def seconds(self) -> float:
         """The seconds of the budget that committed work has used.
 
-        The time of a tune stage includes the trials of its own attempt.
+        The time of a stage includes the trials of its own attempt.
         """
-        tuner = self._stages[Stage.TUNE].token if Stage.TUNE in self._stages else None
-        trials = (trial.seconds for trial in self._trials.values() if trial.token != tuner)
+        owners = {name: stage.token for name, stage in self._stages.items()}
+        trials = (trial.seconds for trial in self._trials.values() if trial.token != owners.get(trial.of))
         return float(sum(stage.seconds for stage in self._stages.values()) + sum(trials))
 
     def fetch_dataset(self, path: Path) -> None:
@@ -125,8 +130,8 @@ class Manifests:
         Raises Transient and LeaseLost, and Bug for a trial with an invalid key.
         """
         if isinstance(offer, TrialOffer):
-            key = _checked_key(offer.key)
-            return self._commit(self._trial_name(key), self._manifest(offer, trial=key), self._trials)
+            key, of = _checked_key(offer.key), None if offer.stage is Stage.TUNE else offer.stage
+            return self._commit(self._trial_name(key), self._manifest(offer, stage=of, trial=key), self._trials)
         return self._commit(self._stage_name(offer.stage), self._manifest(offer, stage=offer.stage), self._stages)
 
     def public_files(self) -> dict[str, FileEntry]:
@@ -152,7 +157,7 @@ class Manifests:
         )
 
     def _commit(self, name: str, manifest: Manifest, into: dict[str, Manifest]) -> Answer:
-        identity = str(manifest.stage or manifest.trial)
+        identity = str(manifest.trial or manifest.stage)
         there = self._create(name, manifest)
         into[identity] = there or manifest
         if there is None:

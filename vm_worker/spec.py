@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from jobs.job import Stage
 from jobs.json_values import JsonObject
 from jobs.limits import Limits
 from jobs.options import Options
@@ -20,6 +21,7 @@ class Done:
 
     result: JsonObject
     seconds: float
+    stage: Stage = Stage.TUNE  # of a trial: the stage that it is a part of
 
 
 @dataclass(frozen=True)
@@ -71,5 +73,7 @@ class Spec:
         plain["limits"] = Limits(**plain["limits"])
         plain["cluster"] = Cluster(**plain["cluster"])
         for committed in ("done", "trials"):
-            plain[committed] = {name: Done(**done) for name, done in plain[committed].items()}
+            plain[committed] = {
+                name: Done(**{**done, "stage": Stage(done["stage"])}) for name, done in plain[committed].items()
+            }
         return cls(**plain)

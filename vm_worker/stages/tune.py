@@ -6,16 +6,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jobs.job import Stage
-from jobs.json_values import JsonObject
-from vm_worker.events import File, TrialOffer
+from vm_worker.events import File
 from vm_worker.intake.dataset import Part
 from vm_worker.results.candidates import CandidateRow, PairRow
 from vm_worker.results.trials import Tuned
-from vm_worker.search.trial_runner import Commit, Committed
 from vm_worker.stages.artifacts import BAR, HEAD, JUDGED, TUNED
 from vm_worker.stages.context import StageContext
 from vm_worker.stages.learning_progress import listener
 from vm_worker.stages.output import Output, private
+from vm_worker.stages.trials import committed
 from vm_worker.stages.tune_from_scratch import train_again
 
 if TYPE_CHECKING:
@@ -41,7 +40,7 @@ def tune(context: StageContext) -> Output:
         budget=context.clock.tune_budget(),
         folder=inputs.scratch,
         images_per_second=selected.images_per_second,
-        committed=Committed({key: done.result for key, done in spec.trials.items()}, committer(context)),
+        committed=committed(context, Stage.TUNE),
         cluster=spec.cluster,
         crowd=context.clock.crowd(),
     )
@@ -69,15 +68,6 @@ def _bar(folder: Path) -> Floats | None:
     import numpy as np
 
     return np.load(folder / BAR) if (folder / BAR).exists() else None
-
-
-def committer(context: StageContext) -> Commit:
-    """Return a function that offers a finished trial to the worker and returns the result that counts."""
-
-    def commit(key: str, seconds: float, result: JsonObject) -> JsonObject:
-        return context.link.commit(TrialOffer(key, round(seconds, 2), result)).result(result)
-
-    return commit
 
 
 def _written(context: StageContext, tuned: FineTuned) -> tuple[File, ...]:

@@ -162,6 +162,18 @@ def test_ones_own_manifest_whose_write_seemed_to_fail_counts(
     assert manifests.stages == {"intake": Done({"mine": 1}, 1.0)}
 
 
+def test_a_trial_counts_once_in_the_time_and_names_its_stage(queue: Queue, job: Job, manifests: Manifests) -> None:
+    manifests.commit(TrialOffer(KEY, 5.0, {}, stage=Stage.SELECT))
+    manifests.commit(TrialOffer("cd" * 20, 3.0, {}))
+    assert manifests.seconds == 8.0
+    manifests.commit(StageOffer(Stage.SELECT, 20.0, {}))
+    assert manifests.seconds == 23.0  # the time of selection includes its trials
+    later = Manifests(queue, job, manifests.folder, lambda: None)
+    later.adopt_all()
+    assert {key: done.stage for key, done in later.trials.items()} == {KEY: Stage.SELECT, "cd" * 20: Stage.TUNE}
+    assert later.seconds == 23.0
+
+
 def test_a_trial_that_was_deleted_between_two_requests_is_left_out(
     queue: Queue, job: Job, manifests: Manifests, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,7 +13,7 @@ from vm_worker.results.trials import SearchSummary, Tuned
 from vm_worker.search.trial_runner import Committed
 from vm_worker.stages.context import StageContext
 from vm_worker.stages.output import Output, private
-from vm_worker.stages.tune import committer
+from vm_worker.stages.trials import committer
 from vm_worker.tasks.detection import learning
 from vm_worker.tasks.detection.engine import engine, network
 from vm_worker.tasks.detection.engine.training.search import Searched, SearchRequest, search
