@@ -10,6 +10,7 @@ import keras
 from vm_worker.designs.layers import INPUT, Layer, Network
 from vm_worker.designs.words import Convolution, Dense, Dropout, Plain, Pooling, Word
 
+MOMENTUM = 0.9  # of batch normalization's averages: there may be only a few hundred steps
 RADIUS, ALPHA, BETA, BIAS = 2, 1e-4, 0.75, 1.0  # of local response normalization, for 5 maps (Krizhevsky et al., 2012)
 
 
@@ -29,21 +30,31 @@ class LocalResponseNormalization(keras.layers.Layer):  # type: ignore[misc]  # K
         return inputs / ops.power(BIAS + ALPHA / count * total, BETA)
 
 
-def build(network: Network) -> Any:
-    """Return the Keras model: pictures (n, pixels, pixels, channels) in, probabilities (n, classes) in float32 out."""
-    outputs: list[Any] = [keras.Input(network.layers[INPUT].shape)]
-    for layer in network.layers[1:]:
-        outputs.append(_output(layer, [outputs[number] for number in layer.inputs], network.given.classes))
-    return keras.Model(outputs[INPUT], outputs[-1])
+def build(network: Network, prepare: Callable[[Any], Any] | None = None, last: str | None = None) -> Any:
+    """Return the Keras model: pictures (n, pixels, pixels, channels) in, probabilities (n, classes) in float32 out.
+
+    `prepare` is applied to the pictures first; `last` is the name of the last layer.
+    """
+    image = keras.Input(network.layers[INPUT].shape, name="image")
+    outputs: list[Any] = [image if prepare is None else prepare(image)]
+    for layer in network.layers[1:-1]:
+        outputs.append(_output(layer, [outputs[number] for number in layer.inputs]))
+    before = outputs[network.layers[-1].inputs[0]]
+    return keras.Model(image, _probabilities(before, network.given.classes, last))
 
 
-def _output(layer: Layer, inputs: list[Any], classes: int) -> Any:
+def _probabilities(given: Any, classes: int, name: str | None) -> Any:
+    last = keras.layers.Dense(classes, activation="softmax", dtype="float32", name=name)
+    return last(keras.layers.GlobalAveragePooling2D()(given) if len(given.shape) == 4 else given)
+
+
+def _output(layer: Layer, inputs: list[Any]) -> Any:
     if isinstance(layer.does, str):
         return JOINTS[layer.does]()(inputs)
-    return _applied(layer.does, inputs[0], classes)
+    return _applied(layer.does, inputs[0])
 
 
-def _applied(word: Word, given: Any, classes: int) -> Any:
+def _applied(word: Word, given: Any) -> Any:
     match word:
         case Convolution():
             return _convolution(word, given)
@@ -54,18 +65,19 @@ def _applied(word: Word, given: Any, classes: int) -> Any:
             return keras.layers.Dense(units, activation=activation.lower())(_flat(given))
         case Dropout(share):
             return keras.layers.Dropout(share)(given)
-        case Plain("SOFTMAX"):
-            last = keras.layers.Dense(classes, activation="softmax", dtype="float32")
-            return last(keras.layers.GlobalAveragePooling2D()(given) if len(given.shape) == 4 else given)
         case Plain(kind):
             return PLAIN[kind]()(given)
     raise TypeError(f"no layer for {word!r}")
 
 
+def _normalization() -> Any:
+    return keras.layers.BatchNormalization(momentum=MOMENTUM)
+
+
 JOINTS: dict[str, Callable[[], Any]] = {"Add": keras.layers.Add, "DepthConcat": keras.layers.Concatenate}
 PLAIN: dict[str, Callable[[], Any]] = {
     "LocalRespNorm": LocalResponseNormalization,
-    "BatchNorm": keras.layers.BatchNormalization,
+    "BatchNorm": _normalization,
     "GLOBAL_AVERAGE_POOLING": keras.layers.GlobalAveragePooling2D,
     "FLATTEN": keras.layers.Flatten,
     "RELU": keras.layers.ReLU,
@@ -82,7 +94,7 @@ def _convolution(word: Convolution, maps: Any) -> Any:
         case _:
             maps = keras.layers.DepthwiseConv2D(word.kernel, **settings)(maps)
     if word.normalized:
-        maps = keras.layers.BatchNormalization()(maps)
+        maps = _normalization()(maps)
     return maps if word.activation == "LINEAR" else keras.layers.Activation(word.activation.lower())(maps)
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from vm_worker.as_json import AsJson, named, only_if_known
+from vm_worker.results.designs import Designed, NetworkPlan
 from vm_worker.results.scores import ACCURACY, Interval, fill_score
 
 
@@ -113,6 +114,7 @@ class FromScratch(AsJson):
     """The way in which a network that was trained from scratch became the winner."""
 
     epochs: int  # the number of epochs after which the network was best
+    plan: NetworkPlan | None = only_if_known()  # of a network that came as text: a designed one, or the user's own
 
 
 @dataclass(frozen=True)
@@ -146,6 +148,7 @@ class Selected(AsJson):
     crowding: float | None = only_if_known()  # times as long as alone that work took, beside other programs
     from_scratch: FromScratch | None = only_if_known()
     pair: PairRow | None = only_if_known()  # delivered unless tuning makes the winner better than this
+    design: Designed | None = only_if_known()  # the search for a network; None: there was none
 
     @property
     def best(self) -> CandidateRow:

@@ -13,9 +13,10 @@ from vm_worker.events import ProgressCallback
 from vm_worker.intake.dataset import Dataset
 from vm_worker.intake.survey import list_upload
 from vm_worker.intake.take_in import IntakeRequest, take_in
-from vm_worker.learn.networks import catalogue, small_rows
+from vm_worker.learn.networks import catalogue, designed, small_rows
 from vm_worker.learn.networks.catalogue import CATALOGUE, Backbone
 from vm_worker.learn.networks.weights import OWN, WeightFile, find
+from vm_worker.results.designs import NetworkPlan
 from vm_worker.spec import Spec
 from vm_worker.stages.artifacts import SCRATCH_WEIGHTS
 from vm_worker.stages.committed import CommittedResults
@@ -50,7 +51,16 @@ class Inputs:
     @property
     def winner(self) -> Backbone:
         """The selected network."""
-        return small_rows.find(self._results.selected.winner)
+        plan, key = self.plan, self._results.selected.winner
+        if plan is not None:
+            return designed.row(key, plan, len(self._results.taken_in.classes))
+        return small_rows.find(key)
+
+    @property
+    def plan(self) -> NetworkPlan | None:
+        """The selected network as text; None: it did not come so."""
+        scratch = self._results.selected.from_scratch
+        return None if scratch is None else scratch.plan
 
     @property
     def partner(self) -> Backbone | None:
@@ -67,7 +77,7 @@ class Inputs:
     @property
     def from_scratch(self) -> bool:
         """True when the winner is a network that this job trained from scratch."""
-        return self.winner.key in small_rows.ROWS
+        return self._results.selected.from_scratch is not None
 
     def weights(self) -> tuple[dict[str, WeightFile], dict[str, str]]:
         """Return the weights of the candidates, and the reasons why other candidates have none.
@@ -97,7 +107,7 @@ class Inputs:
     def weight(self) -> WeightFile:
         """Return the winner's weights. Raises Bug when this machine does not have them."""
         if self.from_scratch:
-            return WeightFile(self.winner.key, self.folder / SCRATCH_WEIGHTS, OWN)
+            return WeightFile(self.winner.key, self.folder / SCRATCH_WEIGHTS, OWN, self.plan)
         return self.weight_of(self.winner)
 
     def weight_of(self, row: Backbone) -> WeightFile:

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from vm_worker.learn.networks import efficientnet_lite, small, small_rows, torch_pickle
+from vm_worker.learn.networks import designed, efficientnet_lite, small, small_rows, torch_pickle
 from vm_worker.learn.networks.catalogue import POOL as POOL
 from vm_worker.learn.networks.catalogue import Backbone, Cut, Preprocessing, Side, find
 from vm_worker.learn.networks.weights import DOWNLOAD, WeightFile
@@ -26,7 +26,7 @@ def extractor(key: str, weight: WeightFile | None, sides: tuple[int, int] | None
     Its weights are random where `weight` is None. `sides` are the height and width of its pictures, where they are
     not the row's own; a network from scratch has its own always. Raises KeyError for a key that no row has.
     """
-    if key in small_rows.ROWS:
+    if key in small_rows.ROWS or (weight is not None and weight.plan is not None):
         return _from_scratch(key, weight)
     row = find(key)
     image = keras.Input((*(sides or (row.size, row.size)), 3), name="image")
@@ -41,7 +41,8 @@ def extractor(key: str, weight: WeightFile | None, sides: tuple[int, int] | None
 
 
 def _from_scratch(key: str, weight: WeightFile | None) -> keras.Model:
-    _, model = small.built(key)
+    plan = None if weight is None else weight.plan
+    _, model = small.built(key) if plan is None else designed.built(plan, 2, key)
     if weight is not None:
         model.load_weights(str(weight.path))
     return model

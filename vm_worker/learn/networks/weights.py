@@ -14,8 +14,9 @@ from pathlib import Path
 import requests
 
 from jobs.catalogue import Stock
-from vm_worker.as_json import AsJson
+from vm_worker.as_json import AsJson, only_if_known
 from vm_worker.learn.networks.catalogue import CATALOGUE
+from vm_worker.results.designs import NetworkPlan
 
 KERAS_H5, TORCH_PICKLE, DOWNLOAD, OWN = "keras_h5", "torch_pickle", "download", "own"
 
@@ -30,6 +31,7 @@ class WeightFile(AsJson):
     key: str
     path: Path
     kind: str  # KERAS_H5 | TORCH_PICKLE | DOWNLOAD | OWN (this job trained the network from scratch)
+    plan: NetworkPlan | None = only_if_known()  # of a network that came as text
 
 
 @dataclass(frozen=True)

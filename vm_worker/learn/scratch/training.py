@@ -57,6 +57,7 @@ class TrainingPolicy:
     steps: int = 1500
     least_epochs: int = 8  # with fewer epochs or steps, the accuracy is hardly better than chance
     least_steps: int = 200
+    epoch_steps: int = 1  # of an epoch at least: of few images an epoch takes several passes
 
 
 POLICY = TrainingPolicy()
@@ -74,7 +75,7 @@ class TrainingSet:
     @property
     def steps(self) -> int:
         """The steps of an epoch."""
-        return math.ceil(len(self.examples.labels) / BATCH)
+        return max(self.policy.epoch_steps, math.ceil(len(self.examples.labels) / BATCH))
 
     @property
     def least_epochs(self) -> int:
@@ -129,7 +130,7 @@ def train(model: keras.Model, photos: TrainingSet, validation: Examples, allowed
     Raises TrainingTooSlow, after a few steps, where the time does not suffice for `photos.least_epochs`.
     """
     began = time.monotonic()
-    loop = _TrainingLoop(model, photos)
+    loop = TrainingLoop(model, photos)
     plan = loop.plan(validation, allowed)
     start = time.monotonic() - began
     kept, weights, curve = EpochFigures(0, 0.0, math.inf), [], []
@@ -148,7 +149,7 @@ def train(model: keras.Model, photos: TrainingSet, validation: Examples, allowed
 
 def repeat(model: keras.Model, photos: TrainingSet, epochs: int, budget: Budget) -> bool:
     """Train for so many epochs; False where the time does not suffice, and the model must then not be used."""
-    loop = _TrainingLoop(model, photos)
+    loop = TrainingLoop(model, photos)
     if loop.step_seconds() * epochs * photos.steps > budget.remaining():
         return False
     *_, last = loop.train(epochs, epochs, budget)
@@ -184,7 +185,7 @@ class _TrainingPlan:
     images_per_second: float  # in a forward pass
 
 
-class _TrainingLoop:
+class TrainingLoop:
     """The training of one network, step by step."""
 
     def __init__(self, model: keras.Model, photos: TrainingSet) -> None:
