@@ -78,6 +78,7 @@ class Dataset(Generic[T_co]):
     sha256: str  # of the zip's bytes, or a digest of the folder's photos
     duplicates: Duplicates = Duplicates()
     grey_white: int | None = None  # the value that is white in pictures of 16 bits; None: that of all 16 bits
+    side: int = 0  # pixels of the photos' shorter side as they are stored, in the middle; 0: not known
 
     def rows(self, part: Part) -> Rows:
         """Return the rows (m,) of one part, ascending."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import statistics
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -68,7 +70,14 @@ def take_in(request: IntakeRequest, annotations: Annotations[S, T], progress: Pr
         sha256=_digest(request.source, listing, opened),
         duplicates=examined.duplicates,
         grey_white=opened.grey_white if opened.grey_white < GREY_16_MAX else None,
+        side=_side(opened, examined.kept),
     )
+
+
+def _side(opened: Opened[S], kept: Sequence[int]) -> int:
+    """Return the median of the photos' shorter sides in pixels."""
+    shapes = [opened.replies[index].shape for index in kept]
+    return int(statistics.median(min(shape.width, shape.height) for shape in shapes))
 
 
 def _create(path: Path, rows: int, size: int) -> Place:
