@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
+from tests.browser.accessibility import faults
 from tests.browser.conftest import PHONE, launched
 from tests.browser.test_try_model import FAKE_CAMERA, photo
 
@@ -41,6 +42,7 @@ def test_a_photo_and_the_camera_are_answered(browser: Browser, service: str, tmp
     (tmp_path / "noon.jpg").write_bytes(photo(grey=240))
     page.set_input_files("#file", tmp_path / "noon.jpg")
     expect(page.locator("#said")).to_have_text("light, 100.0 %")
+    assert faults(page) == []
     page.get_by_role("button", name="Use the camera").click()
     expect(page.locator("#video")).to_be_visible()
     expect(page.locator("#said")).to_have_text(re.compile("dark"))  # the made-up camera shows a dark green

@@ -18,7 +18,6 @@ from jobs.installation import open_queue
 from jobs.job import Job, JobError, Progress, Stage, Status
 from jobs.queue import Queue
 from jobs.shown import CandidateShown, PointShown
-from tests.browser.contrast import WORST
 from tests.browser.upload import landed, pick, send
 
 CURVE = [
@@ -62,7 +61,8 @@ def _change(queue: Queue, job_id: str, **changes: Any) -> None:
     queue.update(job_id, changed)
 
 
-def _running(queue: Queue, job_id: str, fraction: float, message: str = "Reading your photos") -> None:
+def show_running(queue: Queue, job_id: str, fraction: float, message: str = "Reading your photos") -> None:
+    """Write the progress of a job as a worker does."""
     progress = Progress(
         stage=Stage.SELECT,
         fraction=fraction,
@@ -79,14 +79,14 @@ def test_the_page_follows_the_job_without_loading_again(page: Page, queue: Queue
     page.goto(f"/jobs/{job_id}")
     expect(page.locator("h1")).to_have_text("Waiting for your photos")
     page.evaluate("window.here = true")
-    _running(queue, job_id, 0.25)
+    show_running(queue, job_id, 0.25)
     expect(page.locator("h1")).to_have_text("Training your model")
     expect(page.locator("#progress")).to_have_attribute("value", "0.25")
     expect(page.locator("#work")).to_contain_text("25 % done, about 2 minutes left; 5 minutes at most in all.")
     expect(page.locator("#candidates")).to_contain_text("72-88 %")
     expect(page.locator("#curve polyline")).to_have_count(2)
     expect(page.locator("[role=status]").first).to_have_text("Training your model: Comparing networks")
-    _running(queue, job_id, 0.5, "Tuning")
+    show_running(queue, job_id, 0.5, "Tuning")
     expect(page.locator("#progress")).to_have_attribute("value", "0.5")
     # A screen reader hears of stages alone, not of each message.
     expect(page.locator("#head")).to_contain_text("Tuning")
@@ -100,7 +100,7 @@ def test_the_page_follows_the_job_without_loading_again(page: Page, queue: Queue
 
 
 def test_a_lost_connection_is_said_and_mended(page: Page, queue: Queue, job_id: str) -> None:
-    _running(queue, job_id, 0.25)
+    show_running(queue, job_id, 0.25)
     page.goto(f"/jobs/{job_id}")
     page.context.set_offline(True)
     expect(page.locator("#connection")).to_contain_text("cannot be reached", timeout=15_000)
@@ -113,7 +113,7 @@ def test_without_scripts_the_page_loads_itself_again(browser: Browser, stack: St
     page = context.new_page()
     page.goto(f"/jobs/{job_id}")
     expect(page.locator("h1")).to_have_text("Waiting for your photos")
-    _running(queue, job_id, 0.25)
+    show_running(queue, job_id, 0.25)
     expect(page.locator("h1")).to_have_text("Training your model", timeout=15_000)
     page.goto("/")
     expect(page.locator("noscript")).to_be_visible()
@@ -158,13 +158,3 @@ def test_a_browser_lists_its_own_jobs_until_it_forgets_them_or_they_are_deleted(
     expect(page.locator("#mine")).to_be_hidden()
     assert page.evaluate("Object.keys(localStorage)") == []
     context.close()
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_texts_have_the_contrast_of_wcag_aa(browser: Browser, stack: Stack, scheme: Any) -> None:
-    context = browser.new_context(color_scheme=scheme, base_url=stack.function_url)
-    page = context.new_page()
-    page.goto("/")
-    worst = page.evaluate(WORST)
-    context.close()
-    assert worst["ratio"] >= 4.5, worst

@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from jobs import browser_runtime
+from tests.browser.accessibility import faults
 from tests.browser.conftest import PHONE, launched
 from tests.browser.test_try_model import CLASSES, FAKE_CAMERA, SIZE, photo
 from tests.unit.report import samples
@@ -40,6 +41,7 @@ def test_the_file_answers_photos_and_camera_without_a_network(browser: Browser, 
     files = [{"name": "night.jpg", "mimeType": "image/jpeg", "buffer": photo(grey=20)}]
     page.set_input_files("[data-part=files]", files)  # type: ignore[arg-type]
     expect(page.locator("#try figure b")).to_have_text("dark, 100 %")
+    assert faults(page) == []
     page.get_by_role("button", name="Use the camera").click()
     expect(page.locator("[data-part=answer]")).to_contain_text(" %")
     assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
