@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from jobs.job import FileEntry, Job, JobError, PendingMail, Status, moved
 from jobs.limits import Limits
 
+ALL_FILES = "all.zip"  # the name, among the files of a job that is done, of a zip of all others
 STARTED = "started"  # the kind of the mail that tells of a job's start
 
 

@@ -171,7 +171,8 @@ class JobRun:
             log.error("job %s: the attempt's process ended with status %s", self._job.short_id, status)
             self._write(lambda record: self._queue.let_go(record, CRASHED))
             return
-        self._write(lambda record: self._queue.finish(record, self._manifests.public_files()))
+        files = self._await(self._transfers.submit(self._manifests.delivered))
+        self._write(lambda record: self._queue.finish(record, files))
 
     def _events(self, child: Child) -> Iterator[Event]:
         while not isinstance(event := child.next_event(PULSE), Ended):

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import re
-from collections.abc import Callable, Mapping
+import zipfile
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
@@ -17,6 +19,7 @@ from typing import TypeVar
 from jobs.errors import Bug, Transient
 from jobs.job import FileEntry, Job, Stage
 from jobs.json_values import JsonObject
+from jobs.outcomes import ALL_FILES
 from jobs.queue import Queue
 from jobs.retries import STORAGE
 from jobs.storage.store import PreconditionFailed
@@ -24,6 +27,9 @@ from vm_worker.as_json import AsJson, only_if_known
 from vm_worker.events import Answer, File, StageOffer, TrialOffer
 from vm_worker.spec import Done
 
+log = logging.getLogger(__name__)
+
+ZIP_BYTES = 500 * 10**6  # larger ones take long to make, and each is kept twice
 TRIES = 5
 TRIAL_KEY = re.compile(r"[0-9a-f]{40}")
 
@@ -143,6 +149,19 @@ class Manifests:
             if file.public
         }
 
+    def delivered(self, most: int = ZIP_BYTES) -> dict[str, FileEntry]:
+        """Return the public files, and one zip of them all, which it uploads, unless they have over `most` bytes."""
+        files = self.public_files()
+        if not files or sum(file.bytes or 0 for file in files.values()) > most:
+            return files
+        try:
+            one_zip(self.folder, files)
+            packed = self._upload(File(ALL_FILES, True, "application/zip"))
+        except (OSError, Transient) as error:  # the job is done without it, too
+            log.warning("there is no zip of all files: %s", error)
+            return files
+        return {**files, ALL_FILES: FileEntry(packed.object, packed.bytes, packed.content_type)}
+
     def _manifest(
         self, offer: StageOffer | TrialOffer, *, stage: Stage | None = None, trial: str | None = None
     ) -> Manifest:
@@ -218,3 +237,10 @@ def _checked_key(key: str) -> str:
     if not TRIAL_KEY.fullmatch(key):
         raise Bug("a trial's key is not 40 hex digits")
     return key
+
+
+def one_zip(folder: Path, names: Iterable[str]) -> None:
+    """Zip the files with these names in the folder, not compressed, as models hardly become smaller."""
+    with zipfile.ZipFile(folder / ALL_FILES, "w") as archive:
+        for name in sorted(names):
+            archive.write(folder / name, name)

@@ -16,6 +16,7 @@ from infra.cli.screen import Screen
 from infra.cli.sifted import sifted
 from jobs import wording
 from jobs.folders import Entry, TooDeep
+from jobs.outcomes import ALL_FILES
 
 NAMES_SHOWN = 5  # names of links, or of files, on the screen
 
@@ -71,11 +72,12 @@ def follow(
 
 
 def download(status: StatusAnswer, folder: Path) -> dict[str, Path]:
-    """Download every file of a job that is done; return name -> path. Raises ClientError."""
+    """Download every file of a job that is done, but not the zip of them; return name -> path. Raises ClientError."""
     folder.mkdir(parents=True, exist_ok=True)
-    files = {file.name: folder / Path(file.name).name for file in status.files}
+    wanted = [file for file in status.files if file.name != ALL_FILES]
+    files = {file.name: folder / Path(file.name).name for file in wanted}
     with Client(status.files[0].url) as client:
-        for file in status.files:
+        for file in wanted:
             client.download(file.url, files[file.name])
     return files
 

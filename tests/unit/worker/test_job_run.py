@@ -28,7 +28,7 @@ def test_all_stages_and_a_clean_end_are_an_outcome_with_its_files(world: World) 
     world.run(*(world.stage(stage, public=stage is not Stage.SELECT) for stage in STAGES))
     job = world.now()
     assert job.status is Status.DONE
-    assert set(job.files) == {f"{stage}.txt" for stage in STAGES if stage is not Stage.SELECT}
+    assert set(job.files) == {f"{stage}.txt" for stage in STAGES if stage is not Stage.SELECT} | {"all.zip"}
     assert set(job.mails) == {"report"}
     assert world.child is not None and world.child.answers == [Answer(go=stage) for stage in STAGES]
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -199,3 +201,30 @@ def test_what_a_version_before_this_one_wrote_is_read() -> None:
     read = Manifest.from_json(plain)
     assert (read.stage, read.trial, read.token, read.done) == (None, KEY, 2, Done({"points": [[1, 2]]}, 4.0))
     assert read.files == {"a": ManifestFile("o", 3, "s", "text/plain", False)}
+
+
+def committed(manifests: Manifests, folder: Path) -> None:
+    """Two public files and a private one."""
+    for name in ("a.txt", "b.txt", "c.npz"):
+        (folder / name).write_text(name)
+    rows = (File("a.txt", True, "text/plain"), File("b.txt", True, "text/plain"), File("c.npz", False))
+    manifests.commit(StageOffer(Stage.REPORT, 1.0, {}, rows))
+
+
+def test_what_is_delivered_is_also_one_zip(queue: Queue, manifests: Manifests, tmp_path: Path) -> None:
+    committed(manifests, tmp_path)
+    files = manifests.delivered()
+    assert list(files) == ["a.txt", "b.txt", "all.zip"]
+    blob = queue.buckets.models.get(files["all.zip"].object)
+    assert blob is not None and files["all.zip"].content_type == "application/zip"
+    with zipfile.ZipFile(io.BytesIO(blob.data)) as archive:
+        assert {name: archive.read(name) for name in archive.namelist()} == {"a.txt": b"a.txt", "b.txt": b"b.txt"}
+
+
+def test_a_zip_that_is_too_large_or_cannot_be_written_is_left_out(manifests: Manifests, tmp_path: Path) -> None:
+    committed(manifests, tmp_path)
+    assert list(manifests.delivered(most=10)) == ["a.txt", "b.txt", "all.zip"]
+    assert list(manifests.delivered(most=9)) == ["a.txt", "b.txt"]
+    (tmp_path / "all.zip").unlink()
+    (tmp_path / "all.zip").mkdir()  # as good as a full disk
+    assert list(manifests.delivered()) == ["a.txt", "b.txt"]
