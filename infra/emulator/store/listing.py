@@ -69,6 +69,14 @@ class Page:
         """The name of the last entry, if another page follows."""
         return read_token(self.next_token)[1:]
 
+    @property
+    def last_version(self) -> tuple[str, str]:
+        """Name and generation of the last entry of a list of versions, if another page follows; "": a prefix."""
+        if read_token(self.next_token).startswith(_PREFIX):
+            return self.last, ""
+        generation, _, name = self.last.partition("/")
+        return name, generation
+
     def __len__(self) -> int:
         return len(self.objects) + len(self.prefixes)
 
@@ -220,6 +228,13 @@ def past_name(name: str) -> str:
 def past_prefix(prefix: str) -> str:
     """Make the value of `Query.after` that continues after all names with a prefix."""
     return _PREFIX + prefix
+
+
+def past_version(name: str, generation: str) -> str:
+    """Make the value of `Query.after` that continues after a version. Raises ApiError."""
+    if whole_number(generation) is None:
+        raise ApiError(INVALID, "A generation must be a number.")
+    return f"{_VERSION}{generation}/{name}"
 
 
 def page_size(text: str, name: str = "maxResults") -> int:

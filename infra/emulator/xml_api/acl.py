@@ -1,4 +1,7 @@
-"""Access control lists in the XML API: `?acl` of objects and buckets, `?defaultObjectAcl` of buckets."""
+"""Access control lists in the XML API: `?acl` of objects and buckets, `?defaultObjectAcl` of buckets.
+
+Clients of Amazon's read and write another document, an AccessControlPolicy with Grants.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ from infra.emulator.resources.rights import (
     entry,
     object_acl,
 )
-from infra.emulator.xml_api.text import Node, read_xml, xml_response
+from infra.emulator.xml_api.text import LISTS, Node, read_xml, xml_response
 from jobs.json_values import JsonObject
 
 _ROLES: Mapping[str, str] = {"FULL_CONTROL": "OWNER", "READ": "READER", "WRITE": "WRITER"}
@@ -34,6 +37,11 @@ _SCOPES: Mapping[str, tuple[str, str]] = {  # type of a scope -> beginning of th
     "GroupById": ("", "ID"),  # a team of a project, or a group
 }
 _EVERYBODY: Mapping[str, str] = {"AllUsers": "allUsers", "AllAuthenticatedUsers": "allAuthenticatedUsers"}
+_TYPE = "{http://www.w3.org/2001/XMLSchema-instance}type"  # of a grantee
+_GROUPS: Mapping[str, str] = {
+    "http://acs.amazonaws.com/groups/global/AllUsers": "allUsers",
+    "http://acs.amazonaws.com/groups/global/AuthenticatedUsers": "allAuthenticatedUsers",
+}
 
 
 async def get_acl(call: Call) -> Response:
@@ -44,8 +52,12 @@ async def get_acl(call: Call) -> Response:
         held = object_acl(bucket, row, call.service.owner)
     else:
         held = default_acl(bucket) if _is_default(call) else bucket_acl(bucket)
-    entries: list[Node] = [_shown(item) for item in held]
     owner: Node = ("Owner", [("ID", call.service.owner)])
+    if call.request.speaks_amazon:
+        return xml_response(
+            "AccessControlPolicy", LISTS, [owner, ("AccessControlList", [_grant(item) for item in held])]
+        )
+    entries: list[Node] = [_shown(item) for item in held]
     return xml_response("AccessControlList", "", [owner, ("Entries", entries)])
 
 
@@ -89,6 +101,8 @@ def _scope(entity: str) -> Node:
 
 def _read(root: ElementTree.Element) -> list[Entry]:
     """Read a document. Raises ApiError."""
+    if root.tag == "AccessControlPolicy":
+        return [_granted(element) for element in root.iter("Grant")]
     if root.tag != "AccessControlList":
         raise ApiError(INVALID, "The body must be an AccessControlList.")
     return [_entry(element) for element in root.iter("Entry")]
@@ -106,3 +120,27 @@ def _entry(element: ElementTree.Element) -> Entry:
     if kind == "GroupById" and not text.startswith("project-"):
         begin = "group-"
     return entry({"entity": begin + text, "role": _ROLES[permission]})
+
+
+def _grant(item: Entry) -> Node:
+    """Write an entry as Amazon's clients read it. Whoever has no address is a user with the entity as the ID."""
+    group = next((uri for uri, entity in _GROUPS.items() if entity == item.entity), "")
+    kind, named = ("Group", ("URI", group)) if group else ("CanonicalUser", ("ID", item.entity.removeprefix("user-")))
+    grantee = f"Grantee xmlns:xsi='http://www.w3.org/2001/XMLSchema-instance' xsi:type='{kind}'"
+    return "Grant", [(grantee, [named]), ("Permission", _PERMISSIONS[item.role])]
+
+
+def _granted(element: ElementTree.Element) -> Entry:
+    """Read what `_grant` writes, and a grantee's address. Raises ApiError."""
+    grantee, permission = element.find("Grantee"), (element.findtext("Permission") or "").strip()
+    kind = grantee.get(_TYPE, "") if grantee is not None else ""
+    if grantee is None or permission not in _ROLES:
+        raise ApiError(INVALID, f"Each Grant must have a Grantee, and a Permission of {', '.join(_ROLES)}.")
+    texts = {child.tag: (child.text or "").strip() for child in grantee}
+    if kind == "Group" and texts.get("URI") in _GROUPS:
+        return entry({"entity": _GROUPS[texts["URI"]], "role": _ROLES[permission]})
+    name = {"CanonicalUser": "ID", "AmazonCustomerByEmail": "EmailAddress"}.get(kind, "")
+    if not texts.get(name):
+        raise ApiError(INVALID, "A Grantee must be a known Group, a CanonicalUser or an AmazonCustomerByEmail.")
+    whole = texts[name] if texts[name].startswith("project-") else f"user-{texts[name]}"
+    return entry({"entity": whole, "role": _ROLES[permission]})

@@ -61,7 +61,7 @@ def _shown(request: Request, query: Query, page: Page, second: bool) -> list[Nod
     nodes += [("Delimiter", encode(query.delimiter))] if query.delimiter else []
     nodes += [("EncodingType", "url")] if encode is quote else []
     nodes += [("MaxKeys", str(query.count)), ("IsTruncated", truncated)]
-    nodes += [("Contents", [("Key", encode(row.name)), *_contents(row)]) for row in page.objects]
+    nodes += [("Contents", [("Key", encode(row.name)), *contents(row)]) for row in page.objects]
     return nodes + [("CommonPrefixes", [("Prefix", encode(prefix))]) for prefix in page.prefixes]
 
 
@@ -70,7 +70,8 @@ def _given(request: Request, *tags: str) -> list[tuple[str, str]]:
     return [(tag, request.params.get(names[tag], "")) for tag in tags]
 
 
-def _contents(row: ObjectRow) -> list[Node]:
+def contents(row: ObjectRow) -> list[Node]:
+    """Make the elements that tell of an object, without its name."""
     return [
         ("Generation", str(row.generation)),
         ("MetaGeneration", str(row.metageneration)),

@@ -19,6 +19,7 @@ from infra.emulator.resources.retention import with_retention
 from infra.emulator.resources.rows import Target
 from infra.emulator.xml_api.acl import get_acl, put_acl
 from infra.emulator.xml_api.text import LISTS, Node, clean, read_xml, xml_response
+from infra.emulator.xml_api.versions import list_versions
 from jobs.json_values import JsonObject
 
 MAX_DELETED = 1000  # objects that one request may delete
@@ -169,4 +170,5 @@ _OF_BUCKETS: Mapping[str, Mapping[str, Handler]] = {
     "location": {"GET": _get_location},
     "tagging": {"GET": _get_labels, "PUT": _put_labels, "DELETE": _delete_labels},
     "versioning": {"GET": _get_versioning, "PUT": _put_versioning},
+    "versions": {"GET": list_versions},
 }
