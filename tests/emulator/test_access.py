@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -176,3 +177,48 @@ def test_signatures_and_pages_are_still_checked_there(open_house: EmulatorUnderT
     assert requests.post(f"{path}?uploads", headers=page, timeout=10).status_code == 403
     bucket.blob("there.txt").make_public()
     assert requests.get(path, headers=page, timeout=10).content == b"there"
+
+
+def test_whole_resources_show_their_rights_whoever_answers(emulator: EmulatorUnderTest) -> None:
+    bucket, other = emulator.bucket(), emulator.bucket()
+    client, full = f"{emulator.url}/storage/v1", {"projection": "full"}
+
+    def ask(method: str, url: str, body: object = None, **more: str) -> dict[str, Any]:
+        answer = requests.request(method, url, json=body, params={**full, **more}, timeout=10)
+        assert answer.status_code == 200, answer.text
+        return dict(answer.json())
+
+    name = f"{bucket.name}-made"
+    one, copied = f"{client}/b/{bucket.name}/o/a", f"b/{other.name}/o/c"
+    objects = {
+        (bucket.name, "a"): [
+            ask("POST", f"{emulator.url}/upload/storage/v1/b/{bucket.name}/o", name="a", uploadType="media"),
+            ask("GET", one),
+            ask("PATCH", one, {"contentType": "text/x"}),
+            ask("GET", f"{client}/b/{bucket.name}/o")["items"][0],
+        ],
+        (other.name, "c"): [
+            ask("POST", f"{one}/copyTo/{copied}"),
+            ask("POST", f"{one}/rewriteTo/{copied}")["resource"],
+            ask("POST", f"{client}/b/{other.name}/o/c/compose", {"sourceObjects": [{"name": "c"}]}),
+        ],
+        (other.name, "d"): [ask("POST", f"{client}/b/{other.name}/o/c/moveTo/o/d")],
+    }
+    for (held_in, named), shown in objects.items():
+        for resource in shown:
+            kinds = {(entry["kind"], entry["bucket"], entry["object"]) for entry in resource["acl"]}
+            assert kinds == {("storage#objectAccessControl", held_in, named)}
+    buckets = [
+        ask("POST", f"{client}/b", {"name": name}, project="some-project"),
+        ask("GET", f"{client}/b/{name}"),
+        ask("PATCH", f"{client}/b/{name}", {"labels": {"a": "b"}}),
+        *(row for row in ask("GET", f"{client}/b", project="some-project")["items"] if row["name"] == name),
+    ]
+    assert len(buckets) == 4
+    for resource in buckets:
+        assert {(entry["kind"], entry["bucket"]) for entry in resource["acl"]} == {
+            ("storage#bucketAccessControl", name)
+        }
+        assert {(entry["kind"], entry["bucket"]) for entry in resource["defaultObjectAcl"]} == {
+            ("storage#objectAccessControl", name)
+        }

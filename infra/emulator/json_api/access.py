@@ -24,7 +24,7 @@ from infra.emulator.resources.rights import (
     object_acl,
     stored_entries,
 )
-from infra.emulator.resources.rows import BucketRow
+from infra.emulator.resources.rows import BucketRow, ObjectRow
 from jobs.json_values import Json, JsonObject
 
 _DEFAULT_BINDINGS = (
@@ -116,9 +116,14 @@ ONE_ENTITY: Mapping[str, Handler] = {
 }
 
 
-def acl_shown(call: Call, held: Sequence[Entry]) -> list[JsonObject]:
-    """Return a list in the form that resources with `projection=full` have."""
-    return [_shown(call, item) for item in held]
+def acl_of_object(row: ObjectRow, held: Sequence[Entry]) -> list[JsonObject]:
+    """Return an object's list in the form that its resource has with `projection=full`."""
+    return [_entry_shown("object", row.bucket, row.name, item) for item in held]
+
+
+def acl_of_bucket(bucket: str, held: Sequence[Entry], kind: str = "bucket") -> list[JsonObject]:
+    """Return a bucket's list in the same form; kind `object`: the default of its objects."""
+    return [_entry_shown(kind, bucket, "", item) for item in held]
 
 
 def _policy(bucket: BucketRow) -> JsonObject:
@@ -172,7 +177,11 @@ async def _change(call: Call, change: Callable[[list[Entry]], list[Entry]]) -> N
 
 def _shown(call: Call, item: Entry) -> JsonObject:
     kind = "bucket" if _on_bucket(call) else "object"
-    place = {"kind": f"storage#{kind}AccessControl", "bucket": call.names["bucket"]}
+    return _entry_shown(kind, call.names["bucket"], call.names.get("object", ""), item)
+
+
+def _entry_shown(kind: str, bucket: str, name: str, item: Entry) -> JsonObject:
+    place = {"kind": f"storage#{kind}AccessControl", "bucket": bucket}
     shown: dict[str, Json] = {**place, **item.to_json(), "etag": "CAE="}
     first, _, rest = item.entity.partition("-")
     if first in ("user", "group"):
@@ -182,6 +191,6 @@ def _shown(call: Call, item: Entry) -> JsonObject:
     elif first == "project":
         team, _, number = rest.rpartition("-")
         shown["projectTeam"] = {"team": team, "projectNumber": number}
-    if "object" in call.names:
-        shown["object"] = call.names["object"]
+    if name:
+        shown["object"] = name
     return shown

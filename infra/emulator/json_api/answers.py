@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from infra.emulator.calls.service import Call
-from infra.emulator.json_api.access import acl_shown
+from infra.emulator.json_api.access import acl_of_object
 from infra.emulator.protocol.messages import Response, json_response
 from infra.emulator.resources.objects import object_resource
 from infra.emulator.resources.rights import as_json, check_rights, object_acl, predefined, stored_entries
@@ -23,7 +23,7 @@ def resource_of(call: Call, row: ObjectRow) -> JsonObject:
         bucket = call.service.store.index.bucket(row.bucket)
         if not bucket.uniform_access:
             shown["owner"] = {"entity": f"user-{call.service.owner}"}
-            shown["acl"] = acl_shown(call, object_acl(bucket, row, call.service.owner))
+            shown["acl"] = acl_of_object(row, object_acl(bucket, row, call.service.owner))
     return shown
 
 

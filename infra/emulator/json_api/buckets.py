@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 
 from infra.emulator.calls.service import Call
-from infra.emulator.json_api.access import acl_shown
+from infra.emulator.json_api.access import acl_of_bucket
 from infra.emulator.json_api.restores import soft_bucket
 from infra.emulator.protocol.errors import REQUIRED, ApiError
 from infra.emulator.protocol.messages import Response, json_response
@@ -115,8 +115,8 @@ def _resource(call: Call, row: BucketRow) -> JsonObject:
     shown = bucket_resource(row, call.base)
     if call.request.params.get("projection") == "full" and not row.uniform_access:
         shown["owner"] = {"entity": "project-owners-0"}
-        shown["acl"] = acl_shown(call, bucket_acl(row))
-        shown["defaultObjectAcl"] = acl_shown(call, default_acl(row))
+        shown["acl"] = acl_of_bucket(row.name, bucket_acl(row))
+        shown["defaultObjectAcl"] = acl_of_bucket(row.name, default_acl(row), "object")
     return shown
 
 
