@@ -9,6 +9,7 @@ import typer
 
 from infra.cli.delivered import delivered
 from infra.cli.design import design
+from infra.cli.experiments import experiments
 from infra.cli.operator import operator
 from infra.cli.sending import sending
 
@@ -230,6 +231,7 @@ def doctor(data: Data = DATA, as_json: Json = False) -> None:
 
 
 app.add_typer(delivered)
+app.add_typer(experiments)
 app.add_typer(sending)
 app.add_typer(operator, name="jobs")
 app.add_typer(design, name="design")

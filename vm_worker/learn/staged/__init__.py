@@ -1,0 +1,1 @@
+"""The networks of staged transfer, and how one stage trains them."""
