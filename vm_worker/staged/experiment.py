@@ -74,16 +74,8 @@ class Prepared:
 
 def checked(plan: Plan, file: Path, settings: Settings) -> tuple[tuple[Outline, ...], WeightFile | None]:
     """Say what each stage would train, and find the pretrained weights. Raises PlanError."""
-    found = tuple(_outline(plan, number, stage, file) for number, stage in enumerate(plan.stages, start=1))
-    if plan.network == KEY:
-        return found, None
-    weight, missing = weights.find([plan.network], settings.weights, settings.download_weights)
-    if missing:
-        raise PlanError(
-            f"{file}: network: {plan.network} cannot be used: {missing[plan.network]}. "
-            "Take another network, or see “Settings” in docs/limits.md for MODELMAIL_WEIGHTS."
-        )
-    return found, weight[plan.network]
+    pretrained = None if plan.network == KEY else _pretrained(plan, file, settings)
+    return tuple(_outline(plan, number, stage, file) for number, stage in enumerate(plan.stages, start=1)), pretrained
 
 
 def prepared(plan: Plan, file: Path, folder: Path, settings: Settings, listener: Listener) -> Prepared:
@@ -111,7 +103,7 @@ def run(
     rows: list[Training] = []
     for number, step in enumerate(steps, start=1):
         listener.begun(step, number, len(steps))
-        row = _done(steps, step, kept) or _trained(ready, step, kept, listener)
+        row = done(steps, step, kept) or _trained(ready, step, kept, listener)
         rows.append(row)
         listener.ended(step, row)
         if number == len(steps) or steps[number].repeat > step.repeat:
@@ -132,7 +124,7 @@ def planned(ready: Prepared) -> Iterator[Step]:
             yield Step(repeat, Arm.SCRATCH, last)
 
 
-def _done(steps: Sequence[Step], step: Step, kept: Kept) -> Training | None:
+def done(steps: Sequence[Step], step: Step, kept: Kept) -> Training | None:
     """Return what a training came to, or None where it has to run: a later one of its repeat may need its weights."""
     missing = any(kept.row(one.name) is None for one in steps if one.repeat == step.repeat)
     lost = step.arm is Arm.STAGE and not kept.weights(step.repeat, step.stage).exists()
@@ -189,6 +181,16 @@ def _seed(plan: Plan, step: Step) -> int:
     """Return the seed of a training. The cached last stage has that of the plain one, so both learn alike."""
     arm = Arm.SCRATCH if step.arm is Arm.SCRATCH else Arm.STAGE
     return int(hashlib.sha256(f"{plan.seed} {step.repeat} {arm} {step.stage}".encode()).hexdigest()[:8], 16) >> 1
+
+
+def _pretrained(plan: Plan, file: Path, settings: Settings) -> WeightFile:
+    found, missing = weights.find([plan.network], settings.weights, settings.download_weights)
+    if missing:
+        raise PlanError(
+            f"{file}: network: {plan.network} cannot be used: {missing[plan.network]}. "
+            "Take another network, or see “Settings” in docs/limits.md for MODELMAIL_WEIGHTS."
+        )
+    return found[plan.network]
 
 
 def _outline(plan: Plan, number: int, stage: Stage, file: Path) -> Outline:

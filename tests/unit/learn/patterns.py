@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Iterable
 from io import BytesIO
 from pathlib import Path
 
@@ -14,14 +15,14 @@ SLOPES = {"flat": 0.0, "rising": np.pi / 4, "falling": 3 * np.pi / 4}
 SIDE = 32  # pixels
 
 
-def archive(path: Path, each: int) -> Path:
-    """Write a zip with a folder for each slope, and return its path."""
+def archive(path: Path, each: int, names: Iterable[str] = tuple(SLOPES)) -> Path:
+    """Write a zip with a folder for each of these slopes, and return its path."""
     random = np.random.default_rng(0)
     with zipfile.ZipFile(path, "w") as out:
-        for name, slope in SLOPES.items():
+        for name in names:
             for number in range(each):
                 file = BytesIO()
-                Image.fromarray(_grating(slope, random)).save(file, "PNG")
+                Image.fromarray(_grating(SLOPES[name], random)).save(file, "PNG")
                 out.writestr(f"{name}/{number}.png", file.getvalue())
     return path
 
