@@ -60,8 +60,15 @@ def _shown(job: Job, report: dict[str, object], addresses: JobAddresses) -> Show
     return ShownReport(
         Markup(body),  # noqa: S704 - the templates have escaped it
         good_enough=report.get("good_enough") is not False,
-        scripts=() if trial is None else ("doubts.js", "limit.js", *([] if trial["obstacle"] else ["try.js"])),
+        scripts=_scripts(body, trial),
     )
+
+
+def _scripts(body: str, trial: dict[str, object] | None) -> tuple[str, ...]:
+    """Return the assets that the parts of a report's page need."""
+    if trial is None:
+        return ("steps.js",) if 'data-part="steps"' in body else ()
+    return ("doubts.js", "limit.js", *([] if trial["obstacle"] else ["try.js"]))
 
 
 def _trial(job: Job, report: dict[str, object], addresses: JobAddresses) -> dict[str, object] | None:
