@@ -188,6 +188,7 @@ class Job:
     mails: Mapping[str, PendingMail] = field(default_factory=dict)
     history: tuple[HistoryLine, ...] = ()
     continues: str = ""  # the task of the model, where a later job can continue from it; empty: none can
+    base_sha256: str = ""  # of the manifest that a later job reads to continue from the model
     write_id: str = ""
 
     @property

@@ -21,6 +21,8 @@ class Outcome:
     mails: tuple[str, ...]
     error: JobError | None = None
     files: Mapping[str, FileEntry] = field(default_factory=dict)
+    continues: str = ""
+    base_sha256: str = ""
 
 
 def started(job: Job) -> Mapping[str, PendingMail]:
@@ -29,9 +31,9 @@ def started(job: Job) -> Mapping[str, PendingMail]:
     return {**job.mails, STARTED: PendingMail()} if first else job.mails
 
 
-def done(files: Mapping[str, FileEntry]) -> Outcome:
-    """Return the end of a job whose model is ready."""
-    return Outcome(Status.DONE, ("report",), files=dict(files))
+def done(files: Mapping[str, FileEntry], continues: str = "", base_sha256: str = "") -> Outcome:
+    """Return the end of a job whose model is ready; the last two are what `Job` has under these names."""
+    return Outcome(Status.DONE, ("report",), files=dict(files), continues=continues, base_sha256=base_sha256)
 
 
 def rejected(error: JobError) -> Outcome:
@@ -56,6 +58,8 @@ def ended(job: Job, outcome: Outcome, now: datetime, limits: Limits) -> Job:
         str(outcome.status),
         error=outcome.error,
         files=outcome.files,
+        continues=outcome.continues,
+        base_sha256=outcome.base_sha256,
         finished_at=now,
         delete_after=now + timedelta(days=limits.model_days),
         mails={kind: PendingMail() for kind in outcome.mails},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -18,6 +18,7 @@ from jobs.options import Options
 from jobs.outcomes import Outcome
 from jobs.records import Change, Record, Records, name_of
 from jobs.retries import CRASH
+from jobs.storage import kept
 from jobs.storage.store import Buckets, PreconditionFailed, Stat
 from jobs.telemetry import Telemetry, note
 
@@ -176,9 +177,9 @@ class Queue:
         """
         return self.records.owned(record, lambda job: replace(job, progress=progress), patient=False)
 
-    def finish(self, record: Record, files: Mapping[str, FileEntry]) -> Record:
+    def finish(self, record: Record, files: Mapping[str, FileEntry], task: str = "", base_sha256: str = "") -> Record:
         """End the job as `done`: files and the promise of the report's mail in one write. Raises LeaseLost."""
-        return self._end(record, outcomes.done(files))
+        return self._end(record, outcomes.done(files, task, base_sha256))
 
     def reject(self, record: Record, error: UserError) -> Record:
         """End the job as `rejected`: the dataset cannot be used. Raises LeaseLost."""
@@ -236,7 +237,9 @@ class Queue:
     def tidy(self, job: Job) -> None:
         """Delete what an ended job does not need: the dataset, and all models that the user cannot get."""
         self.buckets.datasets.delete(f"{job.id}.zip")
-        self.remove_models(job.id, keep=_kept(job))
+        self.remove_models(
+            job.id, keep=_kept(job, kept.for_later(self.buckets.models, job.id) if job.continues else ())
+        )
 
     def remove_models(self, job_id: str, keep: Callable[[str], bool]) -> None:
         """Delete the job's objects in the models bucket, except those whose name `keep` accepts."""
@@ -285,9 +288,9 @@ class Queue:
         return self.records.swapped(record, ended)
 
 
-def _kept(job: Job) -> Callable[[str], bool]:
-    """Return a test for the objects of the models bucket to keep after the job's end: its files and manifests."""
-    files = {entry.object for entry in job.files.values()}
+def _kept(job: Job, more: Iterable[str]) -> Callable[[str], bool]:
+    """Return a test for the objects of the models bucket to keep after the job's end: its files, manifests and more."""
+    files = {*more, *(entry.object for entry in job.files.values())}
     manifests = tuple(f"{job.id}/{kind}/" for kind in ("stages", "trials"))
     return lambda name: job.status is Status.DONE and (name in files or name.startswith(manifests))
 

@@ -7,22 +7,25 @@ delays a renewal of the lease. A worker that cannot renew for three quarters of 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NotYet
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
 
 from jobs.errors import LeaseLost, ModelmailError, Transient, UserError
-from jobs.job import Job, Progress
+from jobs.job import Job, Progress, Stage
 from jobs.queue import Release
 from jobs.records import Record
 from jobs.shown import CandidateShown, PointShown
 from jobs.telemetry import STAGE_SECONDS, TRIALS
-from vm_worker.events import Ended, Event, Failed, ProgressEvent, Rejected, StageOffer, TrialOffer
+from vm_worker import bases
+from vm_worker.events import Answer, Ended, Event, Failed, ProgressEvent, Rejected, StageOffer, TrialOffer
 from vm_worker.lease_keeper import LeaseKeeper
 from vm_worker.manifests import Manifests
+from vm_worker.results.earlier import BASE_FILES, EarlierModel
 from vm_worker.spec import Spec
 from vm_worker.worker_config import Child, WorkerConfig
 
@@ -113,11 +116,12 @@ class JobRun:
         self._manifests.folder.mkdir(parents=True, exist_ok=True)
         self._manifests.fetch_dataset(dataset)
         self._manifests.adopt_all()
+        base = bases.fetch(self._queue, job, self._manifests, self._home / "base")
         return Spec(
             job=job.short_id,
             dataset=dataset,
             folder=self._manifests.folder,
-            options=job.options,
+            options=replace(job.options, base=job.options.base and job.options.base[:8]),  # no more of it is told
             limits=self._queue.limits,
             seconds=self._seconds_left(),
             created_at=job.created_at.isoformat(timespec="seconds"),
@@ -128,6 +132,7 @@ class JobRun:
             trials=self._manifests.trials,
             hourly_price=self._config.hourly_price,
             cluster=self._config.cluster,
+            base=base,
         )
 
     def _seconds_left(self) -> float:
@@ -154,10 +159,16 @@ class JobRun:
         self._end(child.wait())
 
     def _commit(self, child: Child, offer: StageOffer | TrialOffer) -> None:
-        answer = self._await(self._transfers.submit(self._manifests.commit, offer))
+        answer = self._await(self._transfers.submit(self._committed, offer))
         child.answer(answer)
         if answer.go is not None:  # an adopted result was counted by the attempt that made it
             self._count(offer)
+
+    def _committed(self, offer: StageOffer | TrialOffer) -> Answer:
+        answer = self._manifests.commit(offer)
+        if isinstance(offer, StageOffer) and offer.stage is Stage.INTAKE:  # what follows learns from the earlier model
+            bases.drop_if_gone(self._queue, self._job, self._manifests, self._home / "base")
+        return answer
 
     def _count(self, offer: StageOffer | TrialOffer) -> None:
         if isinstance(offer, TrialOffer):
@@ -171,8 +182,17 @@ class JobRun:
             log.error("job %s: the attempt's process ended with status %s", self._job.short_id, status)
             self._write(lambda record: self._queue.let_go(record, CRASHED))
             return
+        kept = self._await(self._transfers.submit(self._kept_for_later))
         files = self._await(self._transfers.submit(self._manifests.delivered))
-        self._write(lambda record: self._queue.finish(record, files))
+        self._write(lambda record: self._queue.finish(record, files, kept.task, kept.sha256))
+
+    def _kept_for_later(self) -> bases.Kept:
+        """Write the manifest by which later jobs continue, where the model allows it."""
+        given = self._manifests.result(Stage.EVALUATE).get("continuing")
+        if not isinstance(given, Mapping):
+            return bases.Kept()
+        files = self._manifests.files(BASE_FILES)
+        return bases.keep(self._manifests, self._job, EarlierModel.from_json(given), files)
 
     def _events(self, child: Child) -> Iterator[Event]:
         while not isinstance(event := child.next_event(PULSE), Ended):

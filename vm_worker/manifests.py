@@ -12,6 +12,7 @@ import logging
 import re
 import zipfile
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
@@ -114,7 +115,7 @@ class Manifests:
     def fetch_dataset(self, path: Path) -> None:
         """Download the user's zip. Raises Transient."""
         try:
-            self._retry(lambda: self._datasets.download(f"{self._id}.zip", path))
+            self.retry(lambda: self._datasets.download(f"{self._id}.zip", path))
         except FileNotFoundError:
             raise Transient("the dataset is gone: its job was deleted, or another worker has ended it") from None
 
@@ -125,7 +126,7 @@ class Manifests:
             if manifest is not None:
                 self._adopt(manifest)
                 self._stages[stage] = manifest
-        for stat in self._retry(lambda: list(self._models.list(f"{self._id}/trials/"))):
+        for stat in self.retry(lambda: list(self._models.list(f"{self._id}/trials/"))):
             manifest = self._read(stat.name)
             if manifest is not None:
                 self._trials[str(manifest.trial)] = manifest
@@ -162,6 +163,22 @@ class Manifests:
             return files
         return {**files, ALL_FILES: FileEntry(packed.object, packed.bytes, packed.content_type)}
 
+    def result(self, stage: Stage) -> JsonObject:
+        """Return the result of a stage, empty where it is not committed."""
+        return self._stages[stage].result if stage in self._stages else {}
+
+    def files(self, names: Iterable[str]) -> dict[str, ManifestFile]:
+        """Return the committed files with these names, as far as there are any."""
+        found = {name: file for manifest in self._stages.values() for name, file in manifest.files.items()}
+        return {name: found[name] for name in names if name in found}
+
+    def put_once(self, name: str, data: bytes) -> bytes:
+        """Create an object, or leave the one that is there; return what it holds. Raises Transient."""
+        with suppress(PreconditionFailed):
+            self.retry(lambda: self._models.put(name, data, if_generation=0))
+        there = self.retry(lambda: self._models.get(name))
+        return data if there is None else there.data
+
     def _manifest(
         self, offer: StageOffer | TrialOffer, *, stage: Stage | None = None, trial: str | None = None
     ) -> Manifest:
@@ -188,7 +205,7 @@ class Manifests:
         """Create the manifest, or return the manifest of another attempt that created it first."""
         data = json.dumps(manifest.to_json(), indent=1).encode()
         try:
-            self._retry(lambda: self._models.put(name, data, if_generation=0))
+            self.retry(lambda: self._models.put(name, data, if_generation=0))
         except PreconditionFailed:
             there = self._read(name)
             if there is not None and there.token != self._token:
@@ -198,7 +215,7 @@ class Manifests:
     def _upload(self, file: File) -> ManifestFile:
         path = self.folder / file.name
         name = f"{self._id}/artifacts/{self._token}/{file.name}"
-        self._retry(lambda: self._models.upload(name, path, content_type=file.content_type))
+        self.retry(lambda: self._models.upload(name, path, content_type=file.content_type))
         with path.open("rb") as opened:
             digest = hashlib.file_digest(opened, "sha256").hexdigest()
         return ManifestFile(name, path.stat().st_size, digest, file.content_type, file.public)
@@ -209,10 +226,10 @@ class Manifests:
             self._fetch(file.object, self.folder / name)
 
     def _fetch(self, name: str, path: Path) -> None:
-        self._retry(lambda: self._models.download(name, path))
+        self.retry(lambda: self._models.download(name, path))
 
     def _read(self, name: str) -> Manifest | None:
-        blob = self._retry(lambda: self._models.get(name))
+        blob = self.retry(lambda: self._models.get(name))
         return None if blob is None else Manifest.from_json(json.loads(blob.data))
 
     def _stage_name(self, stage: str) -> str:
@@ -221,7 +238,8 @@ class Manifests:
     def _trial_name(self, key: str) -> str:
         return f"{self._id}/trials/{key}.json"
 
-    def _retry(self, call: Callable[[], T]) -> T:
+    def retry(self, call: Callable[[], T]) -> T:
+        """Call until the storage answers, a few times. Raises Transient and LeaseLost."""
         for tries in range(1, TRIES):
             self._check()
             try:

@@ -16,10 +16,10 @@ from jobs.json_values import JsonObject
 from jobs.options import CANDIDATES
 from jobs.render import render
 from jobs.tasks import row_of
-from vm_worker.evaluation import pareto, plots, snippets, style, tables
+from vm_worker.evaluation import earlier, pareto, plots, snippets, style, tables
 from vm_worker.evaluation.tables import CandidateCost
 from vm_worker.intake.files.grey import GREY_16_MAX
-from vm_worker.learn.networks.catalogue import LARGER
+from vm_worker.learn.networks.catalogue import LARGER, plain
 from vm_worker.report_facts import Facts
 from vm_worker.results.candidates import CandidateRow, PairRow
 
@@ -34,7 +34,14 @@ BYTES_A_PARAMETER = 4
 def build(facts: Facts) -> dict[str, Any]:
     """Return report.json: every number of the job, and the sentences that page and mail share."""
     figures = {"pictures": {}, **facts.sections.figures(facts)}
-    built: dict[str, Any] = {"version": VERSION, **_sayings(facts), **_learning(facts), **figures, **_delivery(facts)}
+    built: dict[str, Any] = {
+        "version": VERSION,
+        **_sayings(facts),
+        **_learning(facts),
+        **earlier.told(facts),
+        **figures,
+        **_delivery(facts),
+    }
     # A task without such a threshold is sure of each answer.
     unsure = built.get("unsure") or {}
     white = facts.dataset.grey_white or GREY_16_MAX
@@ -51,7 +58,7 @@ def _sayings(facts: Facts) -> JsonObject:
         "job": facts.job.to_json(),
         "subject": sections.subject(facts),
         "headline": sections.headline(facts),
-        "cautions": [*_missing(facts), *_goal(facts), *sections.cautions(facts)],
+        "cautions": [*_missing(facts), *earlier.cautions(facts), *_goal(facts), *sections.cautions(facts)],
         "next_steps": sections.next_steps(facts),
         "dataset": replace(dataset, skipped=dataset.skipped[:SKIPPED_SHOWN]).to_json(),
         "duplicates": dataset.duplicates.to_json(),
@@ -267,6 +274,7 @@ def _command(facts: Facts) -> str:
         "seed": options.seed,
         "classes": options.classes,
         "goal": "" if options.goal is None else options.goal,
+        "base": f"LINK-OF-{options.base}" if options.base else "",
     }
     return "modelmail submit photos.zip --email you@example.org --url URL " + " ".join(
         f"--{name.replace('_', '-')} {value}" for name, value in flags.items() if value != ""
@@ -275,6 +283,7 @@ def _command(facts: Facts) -> str:
 
 def _asked(key: str) -> str:
     """Return the name by which a job asks for a candidate: one at a larger side comes with its network."""
+    key = plain(key)
     return LARGER[key].of if key in LARGER else key
 
 

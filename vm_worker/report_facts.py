@@ -116,6 +116,9 @@ class Facts:
     quoted_seconds: float | None = None  # the time that was quoted before the training, from claim to outcome
     hourly_price: float = 0.0  # the price of the machine; 0: not known
     model_days: int = 30  # days for which the model can be downloaded
+    lost_base: str = (
+        ""  # why the earlier model could not be used: deleted or damaged; empty: it could, or there is none
+    )
     # Absolute, such as https://.../jobs/<id>/files; empty: the links name files in the report's own folder.
 
     @property

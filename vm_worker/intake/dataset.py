@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,10 @@ from numpy.typing import NDArray
 from vm_worker.intake.arrays import Pixels, Rows
 from vm_worker.intake.truth import Truth
 from vm_worker.results.intake import AlikeClass, DuplicateCounts, PartCounts, SkippedRow, TakenIn
+
+if TYPE_CHECKING:
+    from vm_worker.intake.earlier.seen import SeenPhotos
+    from vm_worker.intake.earlier.use import EarlierPhotos
 
 T_co = TypeVar("T_co", bound=Truth, covariant=True)
 
@@ -79,6 +83,8 @@ class Dataset(Generic[T_co]):
     duplicates: Duplicates = Duplicates()
     grey_white: int | None = None  # the value that is white in pictures of 16 bits; None: that of all 16 bits
     side: int = 0  # pixels of the photos' shorter side as they are stored, in the middle; 0: not known
+    seen: SeenPhotos | None = None  # the digests of the photos; None: only a test has none
+    earlier: EarlierPhotos | None = None  # what an earlier model knows of them; None: the job continues from none
 
     def rows(self, part: Part) -> Rows:
         """Return the rows (m,) of one part, ascending."""
@@ -103,6 +109,7 @@ class Dataset(Generic[T_co]):
             sha256=self.sha256,
             split_sha256=self.split_sha256(),
             grey_white=self.grey_white,
+            earlier=None if self.earlier is None else self.earlier.counted(),
         )
 
     def split_sha256(self) -> str:

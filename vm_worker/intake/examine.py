@@ -16,6 +16,8 @@ from vm_worker.intake.annotations import Annotations
 from vm_worker.intake.arrays import Rows
 from vm_worker.intake.dataset import Duplicates, Part, Skipped
 from vm_worker.intake.decoder import DecodeTask, Reply, Target
+from vm_worker.intake.earlier.seen import SeenPhotos
+from vm_worker.intake.earlier.use import EarlierPhotos
 from vm_worker.intake.files.grey import GREY_16_MAX, grey_white
 from vm_worker.intake.groups import PhotoDigests, group
 from vm_worker.intake.listing import too_large
@@ -88,6 +90,8 @@ class Examined(Generic[T]):
     split: Split
     warnings: tuple[str, ...]
     duplicates: Duplicates
+    seen: SeenPhotos  # the digests of these photos
+    earlier: EarlierPhotos | None = None  # what an earlier model knows of them; None: there is none
 
 
 def open_photos(
@@ -128,8 +132,10 @@ def _decoded(
     return replies
 
 
-def examine(opened: Opened[S], annotations: Annotations[S, T], seed: int, limits: Limits) -> Examined[T]:
-    """Check, group and split the photos.
+def examine(
+    opened: Opened[S], annotations: Annotations[S, T], seed: int, limits: Limits, before: SeenPhotos | None = None
+) -> Examined[T]:
+    """Check, group and split the photos; `before` are those that the model has seen from which the job continues.
 
     Raises UserError: no_images, too_many_broken, class_too_small, copied_class.
     """
@@ -145,14 +151,24 @@ def examine(opened: Opened[S], annotations: Annotations[S, T], seed: int, limits
     conflicts = annotations.conflicts(survey, kept, groups.exact)  # first: a copied class is not only too small
     duplicates = groups.duplicates(survey.strata)
     given = [survey.photos[index].part for index in kept]
-    rows = SplitRows(survey.strata, photos, groups.numbers, groups.exact, given)
+    known = None if before is None else before.known(photos)
+    rows = SplitRows(survey.strata, photos, groups.numbers, groups.exact, given, None if known is None else known[0])
     split = survey.divide(kept, rows, seed) if isinstance(survey, Divides) else divide(rows, seed, limits)
     if groups.recordings():
         duplicates = replace(duplicates, tested=len(np.unique(groups.numbers[split.parts == Part.TEST])))
     cautions = annotations.cautions(counts, limits)
     remarks = (*conflicts, *_recordings(groups.recordings()), *_plain(duplicates))
     warnings = (*survey.warnings, *_bits(opened), *split.warnings, *remarks, *cautions)
-    return Examined(tuple(kept), annotations.truth(survey, kept), groups.numbers, split, warnings, duplicates)
+    return Examined(
+        kept=tuple(kept),
+        truth=annotations.truth(survey, kept),
+        groups=groups.numbers,
+        split=split,
+        warnings=warnings,
+        duplicates=duplicates,
+        seen=SeenPhotos.of(photos, split.parts == Part.TEST),
+        earlier=None if known is None else EarlierPhotos.of(groups.numbers, *known, split.use),
+    )
 
 
 def _digests(photo: Photo, stratum: int, reply: Reply) -> PhotoDigests:

@@ -55,13 +55,13 @@ def communities(thumbnails: Pixels) -> Rows:
     `thumbnails` are (n, 32, 32). The order of the photos changes no group.
     """
     group = np.arange(len(thumbnails), dtype=np.int64)
-    coarse = _coarse(thumbnails)
+    small = coarse(thumbnails)
     for one, other in _close(hashes(thumbnails)):
         one, other = _apart(group, one, other)
         for start in range(0, len(one), CHUNK):
             pairs = one[start : start + CHUNK], other[start : start + CHUNK]
             # Coarse first: it is cheap, and rounding adds less than 1 to the true difference.
-            pairs = _alike(coarse, *_apart(group, *pairs), MEAN_DIFFERENCE + 1)
+            pairs = _alike(small, *_apart(group, *pairs), MEAN_DIFFERENCE + 1)
             _join(group, *_alike(thumbnails, *pairs, MEAN_DIFFERENCE))
     return group
 
@@ -99,7 +99,7 @@ def _difference(one: Pixels, other: Pixels) -> NDArray[np.float64]:
     return np.asarray(wide.mean(axis=(1, 2), dtype=np.float64))
 
 
-def _coarse(thumbnails: Pixels) -> Pixels:
+def coarse(thumbnails: Pixels) -> Pixels:
     """Reduce thumbnails to (n, 8, 8), rounded down."""
     cells = thumbnails.reshape(len(thumbnails), SIDE // POOL, POOL, SIDE // POOL, POOL)
     return np.asarray(cells.mean(axis=(2, 4), dtype=np.float64), np.uint8)

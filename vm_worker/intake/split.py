@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ from jobs.errors import UserError
 from jobs.limits import Limits
 from vm_worker.intake.arrays import Rows
 from vm_worker.intake.dataset import Part
+from vm_worker.intake.earlier.use import Use, fixed, sides_of_groups, suffices
 from vm_worker.intake.groups import DISTINCT_LEAST, GROUPS_LEAST, PhotoDigests
 from vm_worker.intake.names import counted, listed, shown
 
@@ -34,6 +36,9 @@ class SplitRows:
     groups: Rows  # (n,) equal for copies and near copies of one picture, and for photos of one recording
     exact: Rows  # (n,) equal for exact copies of one picture
     given: Sequence[Part | None]  # (n) the part by a ready-made split; None: none is given
+    seen: NDArray[np.uint8] | None = (
+        None  # (n,) values of Side: what an earlier model did with them; None: there is none
+    )
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,7 @@ class Split:
 
     parts: NDArray[np.uint8]  # (n,) values of Part
     warnings: tuple[str, ...]
+    use: Use = Use.NOTHING  # of an earlier model
 
 
 def divide(rows: SplitRows, seed: int, limits: Limits) -> Split:
@@ -50,8 +56,29 @@ def divide(rows: SplitRows, seed: int, limits: Limits) -> Split:
     for photo, number in zip(rows.photos, rows.groups.tolist(), strict=True):
         labels_of[number].add(photo.stratum)
     mixed = {number for number, labels in labels_of.items() if len(labels) > 1}
-    splitter = _Splitter(rows, _order(rows, seed), mixed)
-    return splitter.ready_made(limits) if any(part is not None for part in rows.given) else splitter.fresh()
+    order = _order(rows, seed)
+    ready_made = any(part is not None for part in rows.given)
+
+    def parted(fixed: Mapping[int, Part]) -> Split:
+        splitter = _Splitter(rows, order, mixed, fixed)
+        return splitter.ready_made(limits) if ready_made else splitter.fresh()
+
+    return parted({}) if rows.seen is None else _divided_again(rows, rows.seen, parted)
+
+
+def _divided_again(rows: SplitRows, seen: NDArray[np.uint8], parted: Callable[[Mapping[int, Part]], Split]) -> Split:
+    """Keep what an earlier model learnt from and was tested on in its parts; else its test photos; else nothing."""
+    labels, sides = _labels(rows), sides_of_groups(rows.groups, seen)
+    for use in (Use.CONTINUES, Use.SAME_TEST):
+        with suppress(UserError):  # too few are left for a part
+            split = parted(fixed(rows.groups, sides, use))
+            if suffices(split.parts, sides, labels, use):
+                return replace(split, use=use)
+    return parted({})
+
+
+def _labels(rows: SplitRows) -> Rows:
+    return np.array([photo.stratum for photo in rows.photos], dtype=np.int64)
 
 
 def _order(rows: SplitRows, seed: int) -> dict[int, str]:
@@ -67,11 +94,13 @@ def _order(rows: SplitRows, seed: int) -> dict[int, str]:
 class _Splitter:
     """The split in progress, made one class after the other."""
 
-    def __init__(self, rows: SplitRows, order: Mapping[int, str], mixed: set[int]) -> None:
+    def __init__(self, rows: SplitRows, order: Mapping[int, str], mixed: set[int], fixed: Mapping[int, Part]) -> None:
+        """`fixed` are the parts of groups that an earlier model knows; a mixed one stays out of the test part."""
         self._rows = rows
         self._order = order
         self._mixed = mixed  # groups in more than one class: their label is in doubt, so they stay in train
-        self._labels = np.array([photo.stratum for photo in rows.photos], dtype=np.int64)
+        self._fixed = {number: part for number, part in fixed.items() if part == Part.TRAIN or number not in mixed}
+        self._labels = _labels(rows)
         self._parts = np.full(len(rows.photos), Part.TRAIN, dtype=np.uint8)
         self._members: dict[int, list[int]] = defaultdict(list)  # group -> rows
         for row, number in enumerate(rows.groups.tolist()):
@@ -85,17 +114,33 @@ class _Splitter:
             pictures = len({int(self._rows.exact[row]) for rows in groups for row in rows})
             if pictures < DISTINCT_LEAST:
                 raise _too_alike(name, pictures)
-            if len(groups) == GROUPS_LEAST:
+            free = self._placed(groups)
+            if len(free) == GROUPS_LEAST == len(groups):
                 self._assign_three(groups)
                 continue
-            count = int(np.sum(self._labels == label))
-            needs = {part: max(least, round(SHARE * count)) for part, least in LEAST.items()}
-            self._assign(groups, needs, dict(LEAST))
+            have = np.bincount(self._parts[self._labels == label], minlength=len(Part))
+            count = int(have.sum())
+            needs = {part: max(least, round(SHARE * count)) - int(have[part]) for part, least in LEAST.items()}
+            least = {part: LEAST[part] - int(have[part]) for part in LEAST}
+            self._assign(free, {part: need for part, need in needs.items() if need > 0}, least)
         return Split(self._parts, ())
+
+    def _placed(self, groups: list[list[int]]) -> list[list[int]]:
+        """Put the fixed ones of these groups into their parts; return the others."""
+        free = []
+        for rows in groups:
+            part = self._fixed.get(int(self._rows.groups[rows[0]]))
+            if part is None:
+                free.append(rows)
+            else:
+                self._parts[rows] = part
+        return free
 
     def ready_made(self, limits: Limits) -> Split:
         """Take the given parts; where a class lacks one, cut it from the class's training photos."""
         self._parts[:] = [part or Part.TRAIN for part in self._rows.given]
+        for number, part in self._fixed.items():
+            self._parts[self._members[number]] = part
         warnings = self._reunite()
         cut: dict[Part, list[str]] = defaultdict(list)
         groups_of = self._groups_by_label()
@@ -147,7 +192,8 @@ class _Splitter:
             for part, least in LEAST.items()
             if have[part] < least
         }
-        train = [rows for rows in groups if self._parts[rows[0]] == Part.TRAIN]
+        free = (rows for rows in groups if int(self._rows.groups[rows[0]]) not in self._fixed)
+        train = [rows for rows in free if self._parts[rows[0]] == Part.TRAIN]
         self._assign(train, needs, {part: LEAST[part] - have[part] for part in needs})
         return sorted(needs)
 

@@ -17,6 +17,7 @@ from vm_worker.intake.annotations import Annotations
 from vm_worker.intake.arrays import Pixels
 from vm_worker.intake.dataset import Dataset
 from vm_worker.intake.decoder import Target
+from vm_worker.intake.earlier.seen import SeenPhotos
 from vm_worker.intake.examine import Opened, Place, examine, open_photos
 from vm_worker.intake.files.grey import GREY_16_MAX
 from vm_worker.intake.memory_maps import taken
@@ -40,6 +41,7 @@ class IntakeRequest:
     seed: int
     limits: Limits
     processes: int  # decoding processes
+    before: SeenPhotos | None = None  # the photos that the model has seen from which the job continues; None: no such
 
 
 def take_in(request: IntakeRequest, annotations: Annotations[S, T], progress: ProgressCallback) -> Dataset[T]:
@@ -55,7 +57,7 @@ def take_in(request: IntakeRequest, annotations: Annotations[S, T], progress: Pr
     places = [_create(path, len(listing.photos), size) for size, path in files.items()]
     with Decoders(request.processes, Bounds.of(request.limits)) as decoders:
         opened = open_photos(listing, decoders, places, request.limits, progress)
-    examined = examine(opened, annotations, request.seed, request.limits)
+    examined = examine(opened, annotations, request.seed, request.limits, request.before)
     for path in files.values():
         _keep_rows(path, examined.kept)
     return Dataset(
@@ -71,6 +73,8 @@ def take_in(request: IntakeRequest, annotations: Annotations[S, T], progress: Pr
         duplicates=examined.duplicates,
         grey_white=opened.grey_white if opened.grey_white < GREY_16_MAX else None,
         side=_side(opened, examined.kept),
+        seen=examined.seen,
+        earlier=examined.earlier,
     )
 
 

@@ -130,6 +130,28 @@ class PairRow(AsJson):
 
 
 @dataclass(frozen=True)
+class ContinuedRow(AsJson):
+    """One way to a model, judged on photos that the earlier model had not learnt from."""
+
+    way: str  # earlier | untouched (the earlier model as it was) | imagenet | scratch
+    title: str  # of the network
+    score: float  # by the metric of `Continued`, 0..1
+    interval: Interval  # 95 %
+    seconds: float | None  # that features and heads took; None: they are those of the first row
+
+
+@dataclass(frozen=True)
+class Continued(AsJson):
+    """A comparison of an earlier model of the user with other starts."""
+
+    photos: int  # that all ways were judged on
+    metric: str
+    rows: tuple[ContinuedRow, ...]  # the earlier model first
+    p: float | None  # how often chance makes a difference like that between the ways "earlier" and "imagenet"
+    helped: bool  # whether its network was chosen
+
+
+@dataclass(frozen=True)
 class Selected(AsJson):
     """The result of the select stage."""
 
@@ -149,6 +171,7 @@ class Selected(AsJson):
     from_scratch: FromScratch | None = only_if_known()
     pair: PairRow | None = only_if_known()  # delivered unless tuning makes the winner better than this
     design: Designed | None = only_if_known()  # the search for a network; None: there was none
+    continued: Continued | None = only_if_known()  # None: no network of an earlier model was judged
 
     @property
     def best(self) -> CandidateRow:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from vm_worker.as_json import AsJson, named, only_if_known
+from vm_worker.results.earlier import EarlierModel
 from vm_worker.results.scores import Interval
 
 
@@ -159,6 +160,16 @@ class ModelFigures(AsJson):
 
 
 @dataclass(frozen=True)
+class SameTests(AsJson):
+    """The test photos that the earlier model was tested on, too, and had not learnt from."""
+
+    photos: int
+    before: int  # number that the earlier model got right
+    now: int
+    p: float  # how often chance makes two equally good models differ so much (McNemar)
+
+
+@dataclass(frozen=True)
 class Evaluated(AsJson):
     """The result of the evaluate stage."""
 
@@ -170,3 +181,5 @@ class Evaluated(AsJson):
     pictures: Mapping[str, tuple[PictureRow, ...]] = field(default_factory=dict)
     doubts: Doubts | None = only_if_known()  # None: the sheet could not be drawn, or there is nothing to doubt
     sureness: tuple[Sureness, ...] | None = only_if_known()  # one for each class; None: an older version found none
+    continuing: EarlierModel | None = only_if_known()  # None: no later job can continue from the model
+    same_tests: SameTests | None = only_if_known()  # None: no photo was a test photo of the earlier model, too

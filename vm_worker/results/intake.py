@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from vm_worker.as_json import AsJson, named, only_if_known
+from vm_worker.results.earlier import Version
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,16 @@ class DuplicateCounts(AsJson):
 
 
 @dataclass(frozen=True)
+class EarlierCounts(AsJson):
+    """The numbers of photos by what the earlier model did with them, where the job continues from one."""
+
+    new: int
+    tested: int
+    learnt: int  # by it or an ancestor of it
+    use: str  # continues | same_test (its test photos stay test photos, too few others are new to it) | nothing
+
+
+@dataclass(frozen=True)
 class TakenIn(AsJson):
     """The result of the intake stage."""
 
@@ -60,3 +71,5 @@ class TakenIn(AsJson):
     sha256: str  # digest of the zip, or of the folder's photos
     split_sha256: str  # digest of names, labels, parts and groups
     grey_white: int | None = only_if_known()  # white in pictures of 16 bits that hold fewer; None: the full range
+    earlier: EarlierCounts | None = only_if_known()
+    versions: tuple[Version, ...] | None = only_if_known()  # the earlier model, then its ancestors

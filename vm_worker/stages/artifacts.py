@@ -11,3 +11,5 @@ TUNED = "tuned.weights.h5"  # the whole network; written when tuning made it bet
 JUDGED = "judged.npz"
 UNSEEN = "unseen.npz"  # out-of-fold probabilities for train+validation, by heads with the selected settings
 PROBABILITIES = "test.npz"  # probabilities of model.h5 for the test photos
+BEFORE = "before.npz"  # digests of what the earlier model had seen, by which the photos were split
+START = "start.weights.h5"  # the winner's weights before this job, where they are an earlier model's

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from jobs.job import Stage
+from vm_worker.events import File
 from vm_worker.exports import files
 from vm_worker.intake.dataset import Part
+from vm_worker.results.earlier import BASE_FILES
 from vm_worker.results.evaluated import Evaluated
 from vm_worker.stages.artifacts import HEAD, JUDGED, PARTNER, PROBABILITIES, TUNED, UNSEEN
 from vm_worker.stages.context import StageContext
@@ -48,8 +51,22 @@ def evaluate(context: StageContext) -> Output:
         doubts=insight.doubts(folder, judged, dataset, context.results.selected.suspects) if shown else None,
         sureness=unsure.by_class(probabilities, labels),
     )
+    result, later = _for_later(context, model, result, probabilities.argmax(axis=1) == labels)
     drawn = [*result.pictures, *([doubts.SHEET] if result.doubts else [])]
-    return Output(result, (public(files.H5), *map(public, drawn), private(PROBABILITIES)))
+    return Output(result, (public(files.H5), *map(public, drawn), private(PROBABILITIES), *later))
+
+
+def _for_later(context: StageContext, model: Any, result: Evaluated, right: Any) -> tuple[Evaluated, tuple[File, ...]]:
+    """Write what a later job needs to continue; return the result with what its manifest says, and the files.
+
+    `right` (m,) bool tells which test photos were answered rightly.
+    """
+    from vm_worker.stages import continuing
+
+    kept = continuing.write(context, model, right)
+    names = [name for name in BASE_FILES if kept is not None and (context.folder / name).exists()]
+    result = replace(result, continuing=kept, same_tests=continuing.same_tests(context, right))
+    return result, tuple(map(private, names))
 
 
 def _delivered(context: StageContext, temperature: float) -> Any:

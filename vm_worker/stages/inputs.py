@@ -20,6 +20,7 @@ from vm_worker.results.designs import NetworkPlan
 from vm_worker.spec import Spec
 from vm_worker.stages.artifacts import SCRATCH_WEIGHTS
 from vm_worker.stages.committed import CommittedResults
+from vm_worker.stages.earlier import EarlierInputs
 from vm_worker.tasks.task import Task, recognised
 
 DECODERS = 2  # decoding processes; more of them gain nothing on two cores
@@ -34,6 +35,7 @@ class Inputs:
         self._spec, self._results, self._tell = spec, results, tell
         self._dataset: Dataset[Any] | None = None
         self._task: Task | None = None
+        self.earlier = EarlierInputs(spec)
         self._weights: tuple[dict[str, WeightFile], dict[str, str]] | None = None
 
     @property
@@ -111,7 +113,9 @@ class Inputs:
         return self.weight_of(self.winner)
 
     def weight_of(self, row: Backbone) -> WeightFile:
-        """Return the weights of a pretrained network. Raises Bug when this machine does not have them."""
+        """Return the weights of a pretrained or earlier network. Raises Bug when this machine does not have them."""
+        if own := self.earlier.weight(row.key):
+            return own
         found, _ = self.weights()
         if row.source not in found:
             raise Bug(f"this machine has no weights for {row.source}")
@@ -140,6 +144,7 @@ class Inputs:
                 processes=DECODERS,
             )
             request.folder.mkdir(exist_ok=True)
+            request = replace(request, before=self.earlier.seen(fetch=Stage.INTAKE not in self._results))
             self._dataset = take_in(request, self.task.asked(self._spec.options), self._tell)
         return self._dataset
 
@@ -149,5 +154,6 @@ class Inputs:
             return set()
         if Stage.SELECT in self._results:
             return {self.winner.size, self.delivered.size}
-        sizes = {catalogue.find(key).size for key in catalogue.with_larger(self.weights()[0])}
+        keys = (*catalogue.with_larger(self.weights()[0]), *self.earlier.keys)
+        sizes = {catalogue.find(key).size for key in keys}
         return sizes | {small_rows.SIZE} if self.options.from_scratch else sizes

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from vm_worker.stages.artifacts import BEFORE
 from vm_worker.stages.context import StageContext
-from vm_worker.stages.output import Output
+from vm_worker.stages.output import Output, private
 
 
 def intake(context: StageContext) -> Output:
     """Take the photos in. Raises UserError for photos that cannot be used."""
-    return Output(context.inputs.dataset().taken_in())
+    taken_in = context.inputs.dataset().taken_in()
+    model = context.inputs.earlier.model
+    if taken_in.earlier is None or model is None:
+        return Output(taken_in)
+    return Output(replace(taken_in, versions=model.versions), (private(BEFORE),))

@@ -36,6 +36,7 @@ def report(context: StageContext) -> Output:
         model_days=spec.limits.model_days,
         quoted_seconds=results.selected.quoted_seconds,
         hourly_price=spec.hourly_price,
+        lost_base=context.inputs.earlier.lost,
     )
     built = reports.build(facts)
     kept = try_page.write(context.folder, built)

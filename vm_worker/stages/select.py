@@ -55,6 +55,7 @@ def select(context: StageContext, scratch: ScratchPolicy | None = None) -> Outpu
             finishing,
             scratch=scratch or POLICY,
             slowness=lambda: clock.slowness,
+            earlier=inputs.earlier.networks(inputs.dataset(), found),
         )
         selection = choose(request, listener(context, Stage.SELECT))
     files = _written(context, selection)
@@ -88,6 +89,7 @@ def _result(context: StageContext, selection: Selection, absent: list[CandidateR
         suspects_count=None if selection.findings.suspects is None else len(selection.suspects),
         from_scratch=None if selection.from_scratch is None else FromScratch(selection.from_scratch.trained.epochs),
         pair=None if pair is None else _pair_row(selection, pair),
+        continued=selection.continued,
     )
 
 
@@ -109,7 +111,9 @@ def _written(context: StageContext, selection: Selection) -> tuple[File, ...]:
     selection.head.save(context.folder / HEAD)
     selection.findings.save(context.folder / UNSEEN)
     if selection.from_scratch is None:
-        return private(HEAD), private(UNSEEN), *_bar(context.folder, selection), *_partner(context.folder, selection)
+        start = context.inputs.earlier.taken_over(selection.winner)
+        written = (*_bar(context.folder, selection), *_partner(context.folder, selection), *map(private, start))
+        return private(HEAD), private(UNSEEN), *written
     selection.from_scratch.weights.replace(context.folder / SCRATCH_WEIGHTS)
     return private(HEAD), private(UNSEEN), private(SCRATCH_WEIGHTS)
 

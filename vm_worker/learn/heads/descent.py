@@ -22,11 +22,13 @@ STEPS = 2  # of an epoch
 class Descent:
     """Heads of several strengths on the same rows (n, m), trained together by whole steps."""
 
-    def __init__(self, x: Floats, labels: Rows, schedule: Schedule) -> None:
+    def __init__(self, x: Floats, labels: Rows, schedule: Schedule, start: Floats | None = None) -> None:
+        """`start` (n, strengths * k) are logits of an earlier head, to which the trained ones are added."""
         classes, strengths, weighed = schedule.classes, schedule.strengths, schedule.weighed
         counts = imbalance.weights(labels, weighed)
         axes, extents, turned = _axes(x, np.sqrt(counts)[:, None])
         self._axes, self._x, self._classes = axes, turned, classes
+        self._start = np.float32(0.0) if start is None else start
         self._share = (counts / len(labels))[:, None]
         self._truth = np.tile(np.eye(classes, dtype=np.float32)[labels], (1, len(strengths)))
         self._decay = np.repeat(np.asarray(strengths, np.float32), classes)
@@ -44,7 +46,7 @@ class Descent:
 
     def _step(self) -> None:
         """Take one step with the heads of every strength."""
-        error = (_softmax(self._logits(self._x, self._ahead), self._classes) - self._truth) * self._share
+        error = (_softmax(self._logits(self._x, self._ahead) + self._start, self._classes) - self._truth) * self._share
         kernel = self._ahead.copy()
         slopes = self._x.T @ error + self._decay * self._ahead[:-1]
         kernel[:-1] -= self._stride * slopes / self._bound

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from vm_worker.intake.memory_maps import taken
-from vm_worker.learn.arrays import Floats, Halves, Rows
+from vm_worker.learn.arrays import Flags, Floats, Halves, Rows
 from vm_worker.learn.heads import columns, folds, linear
 from vm_worker.learn.heads.linear import FeatureRows, Head, HeadSettings
 
@@ -26,6 +26,7 @@ class Part:
     strength: float  # L2
     epochs: int
     fraction: float | None = None  # of the columns of all depths, the best ones; None: the last features
+    warm: bool = False  # it is added to the head of an earlier model; after 0 epochs it is that head, untouched
 
 
 Parts = tuple[Part, ...]  # of a head: the logits are the mean of theirs
@@ -42,12 +43,20 @@ class FeatureTable:
     last: int | None = None  # how many of the columns, the first ones, are the last features; None: all
     columns: Rows | None = None  # (d,) their positions among the network's; None: the same
     total: int | None = None  # how many columns the network has; None: as many as these
+    unseen: Flags | None = None  # (n,) whether the network may be judged on a row; None: on all
+    earlier: Head | None = None  # that an earlier model has on this network, in these columns; None: there is none
 
-    def examples(self, rows: Rows, chosen: Rows | None = None) -> FeatureRows:
-        """Return labels of these rows, and features in the chosen columns; None: the last features."""
-        if chosen is None:
-            return FeatureRows(self.taken(rows, slice(self.last)), self.labels[rows])
-        return FeatureRows(self.taken(rows, chosen), self.labels[rows])
+    def examples(self, rows: Rows, chosen: Rows | None = None, warm: bool = False) -> FeatureRows:
+        """Return labels of these rows, and features in the chosen columns; None: the last features.
+
+        Where the training starts `warm`, they come with the logits of the earlier head.
+        """
+        start = self.earlier.logits(self.taken(rows)) if warm and self.earlier else None
+        return FeatureRows(self.taken(rows, slice(self.last) if chosen is None else chosen), self.labels[rows], start)
+
+    def judgeable(self, rows: Rows) -> Rows:
+        """Return those of the rows that the network may be judged on."""
+        return rows if self.unseen is None else rows[self.unseen[rows]]
 
     def taken(self, rows: Rows, chosen: Rows | slice = EVERY) -> Floats:
         """Copy the features of these rows in the chosen columns, as float32, a block at a time."""
@@ -84,6 +93,8 @@ def gain(count: int) -> float:
 
 def words(parts: Parts) -> str:
     """Describe for the report what a head learns from; empty: the last features alone."""
+    if any(part.warm for part in parts):
+        return "its head trained further" if parts[0].epochs else "its head as it was"
     share = next((part.fraction for part in parts if part.fraction is not None), None)
     if share is None:
         return ""
@@ -99,20 +110,30 @@ def fit(table: FeatureTable, rows: Rows, settings: HeadSettings, parts: Parts) -
 
 def mean(heads: Sequence[Head]) -> Head:
     """Return the head whose logits are the mean of theirs; the last features, the first columns, are among its own."""
+    return _joined(heads, 1 / len(heads))
+
+
+def _joined(heads: Sequence[Head], share: float) -> Head:
+    """Return the head whose logits are the sum of theirs, each times this share."""
     used = [np.arange(len(head.mean)) if head.columns is None else head.columns for head in heads]
     every = np.unique(np.concatenate(used))
     kernel = np.zeros((len(every), heads[0].kernel.shape[1]), np.float32)
     bias = np.zeros(heads[0].kernel.shape[1], np.float32)
     for head, own in zip(heads, used, strict=True):
         folded, shift = head.folded()
-        kernel[np.searchsorted(every, own)] += folded / len(heads)
-        bias += shift / len(heads)
+        kernel[np.searchsorted(every, own)] += folded * np.float32(share)
+        bias += shift * np.float32(share)
     zeros, first = np.zeros(len(every), np.float32), heads[0]
-    return replace(first, mean=zeros, scale=zeros + 1, kernel=kernel, bias=bias, columns=every)
+    deep = any(head.columns is not None for head in heads)
+    return replace(first, mean=zeros, scale=zeros + 1, kernel=kernel, bias=bias, columns=every if deep else None)
 
 
 def _part(table: FeatureTable, rows: Rows, settings: HeadSettings, part: Part) -> Head:
     settings = replace(settings, strengths=(part.strength,))
+    if part.warm and table.earlier is not None:
+        if not part.epochs:
+            return table.earlier
+        return _joined([linear.refit(table.examples(rows, warm=True), settings, part.epochs), table.earlier], 1.0)
     if part.fraction is None:
         return linear.refit(table.examples(rows), settings, part.epochs)
     chosen = columns.best(table.ranked(rows, settings.seed), table.count(part.fraction))

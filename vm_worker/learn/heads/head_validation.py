@@ -36,6 +36,9 @@ class HeadResult:
     weighed: bool = False  # whether photos of small classes counted more in the training
     parts: Parts = ()  # of the chosen form; empty: a network from scratch, which has no head of its own
     logits: Floats | None = None  # (n, k) by heads that had not seen the row; 0 where it was not judged
+    # Where there is an earlier model's head: the logits of that head as it was, and those of new ones.
+    untouched: Floats | None = None
+    anew: Floats | None = None
 
     @property
     def correct(self) -> int:
@@ -98,7 +101,7 @@ def fit(table: FeatureTable, rows: Rows, settings: HeadSettings, result: HeadRes
 
 def unseen(table: FeatureTable, settings: HeadSettings, result: HeadResult) -> Floats:
     """Return the logits (m, k) of the validation rows by a head in the chosen form that had not seen them."""
-    if result.logits is not None and not result.judged[: table.train].any():
+    if result.logits is not None and not result.judged[: table.train].any() and result.judged[table.train :].all():
         return result.logits[table.train :]  # validation was on the fixed split, too
     head = fit(table, table.everything[: table.train], settings, result)
     return head.logits(table.taken(table.everything[table.train :]))
@@ -109,7 +112,8 @@ class _Contest:
 
     def __init__(self, table: FeatureTable, settings: HeadSettings) -> None:
         self._table, self._settings = table, settings
-        self._splits = _splits(table, settings.seed)
+        splits = ((train, table.judgeable(judged)) for train, judged in _splits(table, settings.seed))
+        self._splits = [(train, judged) for train, judged in splits if len(judged)]
         self._orders: list[Rows] = []  # the table's columns by each fold's training rows, the best first
         self._judged = np.concatenate([judged for _, judged in self._splits])
 
@@ -123,30 +127,38 @@ class _Contest:
         if self._orders and all(len(order) for order in self._orders):
             deep, _ = min((self._best(fraction) for fraction in self._fractions), key=lambda found: found[1])
             choices = [(last, deep), (last,), (deep,)]
+        if self._table.earlier is not None:
+            warm, _ = self._best(None, warm=True)
+            choices += [(warm,), (replace(warm, epochs=0),)]
         tracks = self._tracks(choices)
         chosen = self._chosen([track.losses for track in tracks])
-        return self._of(choices[chosen], tracks[chosen], last)
+        result = self._of(choices[chosen], tracks[chosen], last)
+        if self._table.earlier is None:
+            return result
+        return replace(result, untouched=self._placed(tracks[-1]), anew=self._placed(tracks[0]))
 
-    def _best(self, fraction: float | None) -> tuple[Part, float]:
+    def _best(self, fraction: float | None, warm: bool = False) -> tuple[Part, float]:
         """Return the part on these columns with its best strength and epoch, and its loss."""
-        histories = [linear.train(*rows, settings) for rows, settings in self._folds(fraction)]
+        histories = [linear.train(*rows, settings) for rows, settings in self._folds(fraction, warm)]
         history = _mean(histories, self._sizes)
         epoch, strength = _lowest(history.validation_loss)
-        part = Part(self._settings.strengths[strength], epoch + 1, fraction)
+        part = Part(self._settings.strengths[strength], epoch + 1, fraction, warm)
         return part, float(history.validation_loss[epoch, strength])
 
-    def _folds(self, fraction: float | None) -> Iterator[tuple[tuple[FeatureRows, FeatureRows], HeadSettings]]:
+    def _folds(
+        self, fraction: float | None, warm: bool = False
+    ) -> Iterator[tuple[tuple[FeatureRows, FeatureRows], HeadSettings]]:
         """Yield each fold's rows to learn from and to judge, in the columns of this fraction, and the settings."""
         for number, parts in enumerate(self._splits):
             chosen = None if fraction is None else columns.best(self._orders[number], self._table.count(fraction))
             gain = 1.0 if chosen is None else forms.gain(len(chosen))
-            train, judged = (self._table.examples(rows, chosen) for rows in parts)
+            train, judged = (self._table.examples(rows, chosen, warm) for rows in parts)
             yield (train, judged), replace(self._settings, gain=gain)
 
     def _tracks(self, choices: Sequence[Parts]) -> list[Track]:
         """Train each part once more at its strength, and judge each choice of parts after every epoch."""
         parts = list(dict.fromkeys(part for choice in choices for part in choice))
-        folds_of = [self._folds(part.fraction) for part in parts]
+        folds_of = [self._folds(part.fraction, part.warm) for part in parts]
         histories: list[list[History]] = [[] for _ in choices]
         logits: list[list[Floats]] = [[] for _ in choices]
         for courses, (train, judged) in zip(zip(*folds_of, strict=True), self._splits, strict=True):
@@ -179,16 +191,20 @@ class _Contest:
         gained = counts * (losses[0] - losses[best])
         return best if gained.mean() > gained.std() / np.sqrt(len(gained)) else 0
 
+    def _placed(self, track: Track) -> Floats:
+        """Return the logits (n, k) of all rows; 0 where a row was not judged."""
+        logits = np.zeros((len(self._table.labels), self._settings.classes), np.float32)
+        logits[self._judged] = track.logits
+        return logits
+
     def _of(self, parts: Parts, track: Track, last: Part) -> HeadResult:
         labels, settings = self._table.labels, self._settings
-        right, judged = np.zeros((2, len(labels)), bool)
+        judged = np.zeros(len(labels), bool)
         judged[self._judged] = True
-        right[self._judged] = track.logits.argmax(1) == labels[self._judged]
-        logits = np.zeros((len(labels), settings.classes), np.float32)
-        logits[self._judged] = track.logits
+        logits = self._placed(track)
         counts = imbalance.weights(labels[self._judged], settings.balanced)
         return HeadResult(
-            right=right,
+            right=judged & (logits.argmax(1) == labels),
             judged=judged,
             labels=labels,
             loss=float(np.average(track.losses, weights=counts)),
@@ -226,14 +242,14 @@ class _Course:
     def __init__(self, rows: tuple[FeatureRows, FeatureRows], settings: HeadSettings, part: Part) -> None:
         train, judged = rows
         self._bank = Bank(train, replace(settings, strengths=(part.strength,)))
-        self._judged, self._left = self._bank.prepared(judged.features), part.epochs
+        self._judged, self._start, self._left = self._bank.prepared(judged.features), judged.start, part.epochs
 
     def epoch(self) -> tuple[Floats, Floats]:
         """Train for an epoch; return the logits (n, k) of the rows learnt from, and (m, k) of those judged."""
         if self._left:
             self._bank.epoch()
             self._left -= 1
-        return self._bank.logits()[:, 0], self._bank.logits(self._judged)[:, 0]
+        return self._bank.logits()[:, 0], self._bank.logits(self._judged, self._start)[:, 0]
 
 
 def _means(pairs: Sequence[tuple[Floats, Floats]]) -> tuple[Floats, Floats]:

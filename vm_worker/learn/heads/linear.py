@@ -84,6 +84,7 @@ class FeatureRows:
 
     features: Floats  # (n, d)
     labels: Rows  # (n,)
+    start: Floats | None = None  # (n, k): logits of an earlier head, to which those of the trained one are added
 
 
 @dataclass(frozen=True)
@@ -130,9 +131,11 @@ class Bank:
         self._settings = settings
         mean, scale = standardisation(examples.features, settings.block)
         self._mean, self._scale = mean, scale / np.float32(settings.gain)
-        self._y = examples.labels
+        self._y, self._start = examples.labels, examples.start
         x, few = self._standardised(examples.features), len(self._y) <= settings.at_once
-        self._trained: Descent | Minibatches = (Descent if few else Minibatches)(x, self._y, _schedule(settings))
+        self._trained: Descent | Minibatches = (Descent if few else Minibatches)(
+            x, self._y, _schedule(settings), _side_by_side(self._start, len(settings.strengths))
+        )
 
     def epoch(self) -> None:
         """Train for one pass over the examples in batches, or for some steps on few examples at once."""
@@ -142,10 +145,15 @@ class Bank:
         """Return features (m, d) in the form in which `logits` takes them, after every epoch anew."""
         return self._trained.turned(self._standardised(features))
 
-    def logits(self, prepared: Floats | None = None) -> Floats:
-        """Return the logits of every strength, (m, strengths, k), for what `prepared` gave or the training examples."""
+    def logits(self, prepared: Floats | None = None, start: Floats | None = None) -> Floats:
+        """Return the logits of every strength, (m, strengths, k), for what `prepared` gave or the training examples.
+
+        `start` are the logits (m, k) of the earlier head for what `prepared` gave, where there is such a head.
+        """
         found = self._trained.logits(prepared)
-        return found.reshape(len(found), -1, self._settings.classes)
+        apart = found.reshape(len(found), -1, self._settings.classes)
+        before = self._start if prepared is None else start
+        return apart if before is None else apart + before[:, None]
 
     def head(self, strength: int) -> Head:
         """Return the head of the strength with this number, as it is now."""
@@ -161,6 +169,11 @@ class Bank:
         return x
 
 
+def _side_by_side(start: Floats | None, strengths: int) -> Floats | None:
+    """Repeat the earlier head's logits (n, k) for every strength: (n, strengths * k)."""
+    return None if start is None else np.tile(start, (1, strengths))
+
+
 def _schedule(settings: HeadSettings) -> Schedule:
     return Schedule(settings.classes, settings.strengths, settings.weighed, settings.epochs, settings.seed)
 
@@ -174,7 +187,7 @@ def train(train: FeatureRows, validation: FeatureRows, settings: HeadSettings) -
         for _ in range(settings.epochs):
             bank.epoch()
             seen = score(softmax(bank.logits()), train.labels, settings.balanced)
-            unseen = score(softmax(bank.logits(judged)), validation.labels, settings.balanced)
+            unseen = score(softmax(bank.logits(judged, validation.start)), validation.labels, settings.balanced)
             rows.append((seen.accuracy, seen.loss, unseen.accuracy, unseen.loss))
     return History(*np.stack(rows, axis=1))
 

@@ -22,7 +22,9 @@ def batch_of(examples: int) -> int:
 class Minibatches:
     """Heads of several strengths on the same standardised rows (n, d), trained together."""
 
-    def __init__(self, x: Floats, labels: Rows, schedule: Schedule) -> None:
+    def __init__(self, x: Floats, labels: Rows, schedule: Schedule, start: Floats | None = None) -> None:
+        """`start` (n, strengths * k) are logits of an earlier head, to which the trained ones are added."""
+        self._start = start
         self._x, self._y, self._schedule = x, labels, schedule
         self._counts = imbalance.weights(labels) if schedule.weighed else None
         columns = len(schedule.strengths) * schedule.classes
@@ -38,7 +40,7 @@ class Minibatches:
         order = self._order.permutation(len(self._y))
         for start in range(0, len(order), self._batch):
             rows = order[start : start + self._batch]
-            self._descend(self._x[rows], self._y[rows], None if self._counts is None else self._counts[rows])
+            self._descend(rows)
 
     def turned(self, x: Floats) -> Floats:
         """Return rows (m, d) as `logits` takes them: unchanged."""
@@ -56,13 +58,15 @@ class Minibatches:
         found: Floats = x @ self._weights[:-1] + self._weights[-1]
         return found
 
-    def _descend(self, x: Floats, y: Rows, counts: Floats | None) -> None:
-        logits = self._logits(x).reshape(len(x), -1, self._schedule.classes)
+    def _descend(self, rows: Rows) -> None:
+        x, y = self._x[rows], self._y[rows]
+        found = self._logits(x) if self._start is None else self._logits(x) + self._start[rows]
+        logits = found.reshape(len(x), -1, self._schedule.classes)
         error = np.exp(logits - logits.max(-1, keepdims=True))
         error /= error.sum(-1, keepdims=True)
         error[np.arange(len(y)), :, y] -= 1
-        if counts is not None:
-            error *= counts[:, None, None]
+        if self._counts is not None:
+            error *= self._counts[rows][:, None, None]
         flat = error.reshape(len(y), -1) / np.float32(len(y))
         self._adam(np.vstack([x.T @ flat + self._decay * self._weights[:-1], flat.sum(0)]))
 

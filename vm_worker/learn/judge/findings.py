@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from vm_worker.learn.arrays import Rows
 from vm_worker.learn.budget import Budget
 from vm_worker.learn.heads.forms import FeatureTable
 from vm_worker.learn.heads.head_validation import HeadResult
@@ -27,12 +28,14 @@ class Findings:
     unseen: OutOfFold | None  # probabilities by heads that were not trained on the photo
     suspects: tuple[Suspect, ...] | None  # photos that may be in the wrong folder; rows of `unseen`
     learning_curve: LearningCurve | None
+    judgeable: Rows | None = None  # rows of `unseen` that the network may be judged on; None: all
 
     def save(self, path: Path) -> None:
         """Write the out-of-fold probabilities to an .npz file, for the calibration of a model that is not tuned."""
         probabilities, labels = np.empty((0, 0), np.float32), np.empty(0, np.int64)
         if self.unseen is not None:
-            probabilities, labels = self.unseen.probabilities, self.unseen.labels
+            rows = slice(None) if self.judgeable is None else self.judgeable
+            probabilities, labels = self.unseen.probabilities[rows], self.unseen.labels[rows]
         np.savez(path, probabilities=probabilities, labels=labels)
 
 
@@ -45,4 +48,5 @@ def make_findings(table: FeatureTable, settings: HeadSettings, result: HeadResul
     unseen = out_of_fold(table, settings, result)
     found = tuple(suspects(unseen.probabilities, unseen.labels))
     in_time = CURVE_COST * (time.monotonic() - started) < budget.remaining()
-    return Findings(unseen, found, learning_curve(table, settings, result, unseen, budget) if in_time else None)
+    curve = learning_curve(table, settings, result, unseen, budget) if in_time else None
+    return Findings(unseen, found, curve, table.judgeable(table.everything))

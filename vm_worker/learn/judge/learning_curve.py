@@ -40,7 +40,8 @@ def learning_curve(
     Half of the photos is compared with all, judged photo by judged photo, so that the choice of the judged photos
     does not add to the standard error.
     """
-    counts = imbalance.weights(table.labels, settings.balanced).astype(np.float64)
+    kept = table.judgeable(table.everything)
+    counts = imbalance.weights(table.labels[kept], settings.balanced).astype(np.float64)
 
     def learnt(part: Rows, judged: Rows) -> Floats:
         if budget.over():
@@ -48,10 +49,10 @@ def learning_curve(
         return by_others(table, settings, result, part, judged)
 
     try:
-        right = {share: counts * _right(table, settings.seed, unseen, share, learnt) for share in SHARES}
+        right = {share: counts * _right(table, settings.seed, unseen, share, learnt)[kept] for share in SHARES}
     except _Late:
         return None
-    right[1.0] = counts * unseen.right
+    right[1.0] = counts * unseen.right[kept]
     images = float(np.mean([len(train) for train, _ in unseen.splits]))
     points = [
         LearningPoint(share, round(images * share), round(float(scores.mean()), 5), round(_standard_error(scores), 5))

@@ -77,3 +77,15 @@ def calibrated(model: keras.Model, temperature: float) -> keras.Model:
     last = model.get_layer(OUTPUT)
     last.set_weights([value / np.float32(temperature) for value in last.get_weights()])
     return model
+
+
+def head_of(model: keras.Model) -> Head:
+    """Return the head of a model that has it on its network's last features alone, as tuning leaves it."""
+    kernel, bias = model.get_layer(OUTPUT).get_weights()
+    zeros = np.zeros(len(kernel), np.float32)
+    return Head(zeros, zeros + 1, kernel, bias)
+
+
+def save_network(model: keras.Model, path: Path) -> None:
+    """Write the weights of a model's network, up to the pooled features, to a `.weights.h5` file."""
+    keras.Model(model.input, model.get_layer(build.POOL).output).save_weights(str(path))

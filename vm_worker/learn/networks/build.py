@@ -13,7 +13,7 @@ from keras import layers
 from vm_worker.learn.networks import designed, efficientnet_lite, small, small_rows, torch_pickle
 from vm_worker.learn.networks.catalogue import POOL as POOL
 from vm_worker.learn.networks.catalogue import Backbone, Cut, Preprocessing, Side, find
-from vm_worker.learn.networks.weights import DOWNLOAD, WeightFile
+from vm_worker.learn.networks.weights import DOWNLOAD, EARLIER, WeightFile
 
 IMAGENET_BGR_MEAN = (103.939, 116.779, 123.68)
 IMAGENET_MEAN = (0.485, 0.456, 0.406)  # of red, green and blue in 0..1
@@ -28,6 +28,10 @@ def extractor(key: str, weight: WeightFile | None, sides: tuple[int, int] | None
     """
     if key in small_rows.ROWS or (weight is not None and weight.plan is not None):
         return _from_scratch(key, weight)
+    if weight is not None and weight.kind == EARLIER:
+        model = extractor(key, None, sides)
+        model.load_weights(str(weight.path))
+        return model
     row = find(key)
     image = keras.Input((*(sides or (row.size, row.size)), 3), name="image")
     prepared = _prepared(row, image)

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+BASE = "base_"  # before the key of a network: that network as an earlier job of the user has left it
 POOL = "features"  # the name of the pooling layer, whose output a head takes
 OUTPUT = "probabilities"  # of the last layer
 
@@ -211,8 +212,21 @@ def joined(one: Backbone, other: Backbone) -> Backbone:
     )
 
 
+def earlier(key: str) -> str:
+    """Return the key of this network as an earlier job has left it."""
+    return BASE + key
+
+
+def plain(key: str) -> str:
+    """Return the key of the catalogue's own network; that of an earlier job's network begins with BASE."""
+    return key.removeprefix(BASE)
+
+
 def find(key: str) -> Backbone:
     """Return the row of a pretrained network, which may run at a larger side. Raises KeyError where there is none."""
+    if key.startswith(BASE):
+        row = find(plain(key))
+        return replace(row, key=key, title=f"Your earlier model ({row.title})", of=row.source)
     return LARGER[key] if key in LARGER else CATALOGUE[key]
 
 

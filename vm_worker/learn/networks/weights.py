@@ -19,6 +19,7 @@ from vm_worker.learn.networks.catalogue import CATALOGUE
 from vm_worker.results.designs import NetworkPlan
 
 KERAS_H5, TORCH_PICKLE, DOWNLOAD, OWN = "keras_h5", "torch_pickle", "download", "own"
+EARLIER = "earlier"  # an earlier job of the user tuned them: all layers up to the pooled features
 
 DOWNLOAD_TEST_URL = "https://storage.googleapis.com/tensorflow/keras-applications/"  # where Keras keeps its weights
 DOWNLOAD_TEST_SECONDS = 5.0
@@ -30,7 +31,7 @@ class WeightFile(AsJson):
 
     key: str
     path: Path
-    kind: str  # KERAS_H5 | TORCH_PICKLE | DOWNLOAD | OWN (this job trained the network from scratch)
+    kind: str  # KERAS_H5 | TORCH_PICKLE | DOWNLOAD | EARLIER | OWN (this job trained the network from scratch)
     plan: NetworkPlan | None = only_if_known()  # of a network that came as text
 
 

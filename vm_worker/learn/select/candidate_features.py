@@ -25,6 +25,7 @@ from vm_worker.learn.networks import build, catalogue, depth
 from vm_worker.learn.networks.catalogue import Backbone
 from vm_worker.learn.networks.weights import WeightFile
 from vm_worker.learn.select import pruning
+from vm_worker.learn.select.earlier import EarlierNetworks
 from vm_worker.learn.select.pruning import ProbeScores
 from vm_worker.learn.select.quote import MeasuredSpeed
 
@@ -45,6 +46,7 @@ class Photos:
     seed: int
     folder: Path  # where the features are written
     extract: Extract = alone  # sends the photos through a network
+    earlier: EarlierNetworks | None = None  # those of them that it has learnt from do not judge its networks
 
     @classmethod
     def from_dataset(cls, dataset: LabelledPhotos, seed: int, folder: Path, extract: Extract) -> Photos:
@@ -69,6 +71,7 @@ class CandidateFeatures:
 
     def __init__(self, photos: Photos, weight: WeightFile, listener: FeatureListener) -> None:
         self.backbone = catalogue.find(weight.key)
+        self._earlier = photos.earlier if weight.key.startswith(catalogue.BASE) else None
         self.seconds = 0.0  # spent on this candidate so far
         self.setup = 0.0  # of these, until the engine was ready
         self.speed = 0.0  # images a second, as last measured; 0 = not measured
@@ -122,12 +125,19 @@ class CandidateFeatures:
         rows, train = self._photos.rows[positions], int(np.sum(positions < self._photos.train))
         kept = self._features if whole else self._features[positions]
         table = FeatureTable(kept, dataset.truth.labels[rows], dataset.groups[rows], train, self._last)
+        if self._earlier is not None:
+            head = self._earlier.heads.get(self.backbone.key)
+            table = replace(table, unseen=self._earlier.unseen[rows], earlier=head)
         return self._narrowed(table) if len(rows) > MANY and table.deep else table
 
     def _narrowed(self, table: FeatureTable) -> FeatureTable:
         """Keep the best columns alone, by a sample of the training photos, beside the last features."""
         order = table.ranked(table.everything[: table.train], self._photos.seed)
         kept = np.union1d(np.arange(self._last), columns.best(order, table.count(KEPT)))
+        head = table.earlier
+        if head is not None and head.columns is not None:
+            kept = np.union1d(kept, head.columns)
+            head = replace(head, columns=np.searchsorted(kept, head.columns))
         path = self._photos.folder / f"kept-{self.backbone.key}.npy"
         narrow = extraction.on_disk(path, len(table.labels), (len(kept),))
         for at in range(0, len(narrow), extraction.BATCH):
@@ -137,7 +147,7 @@ class CandidateFeatures:
             give_back(table.features)
         self._path.unlink(missing_ok=True)
         total = table.features.shape[1]
-        return replace(table, features=narrow, columns=kept, total=total)
+        return replace(table, features=narrow, columns=kept, total=total, earlier=head)
 
     def probe(self, settings: HeadSettings) -> ProbeScores:
         """Score the features computed so far: LogME, P2L and a probe."""

@@ -14,7 +14,7 @@ from vm_worker.learn.heads import forms
 from vm_worker.learn.heads.forms import FeatureTable
 from vm_worker.learn.heads.head_validation import HeadResult
 from vm_worker.learn.heads.linear import History
-from vm_worker.learn.networks.catalogue import Backbone
+from vm_worker.learn.networks.catalogue import BASE, Backbone
 from vm_worker.results.candidates import CandidateRow, CurvePoint
 from vm_worker.results.exported import Latency
 
@@ -138,14 +138,21 @@ def reason(candidates: Sequence[Candidate], objective: str) -> str:
         if objective == "small" and chosen.bytes is not None:
             text += f" As a TFLite model it has {wording.size(chosen.bytes)}."
     if _common_photos(candidates) is not None:
-        text += (
-            " Networks from scratch were judged on the validation photos alone, and the others beside them on these."
-        )
+        text += _alone(candidates)
     if result.weighed:
         text += " In its training each photo of a small class counts more, as that did better on the validation photos."
     if others:
         text += f" On so few photos the difference to {' and '.join(others)} may be chance."
     return text
+
+
+def _alone(candidates: Sequence[Candidate]) -> str:
+    """Tell why not all candidates were judged on the same photos."""
+    if any(one.backbone.key.startswith(BASE) for one in candidates):
+        return (
+            " Your earlier model was judged on photos alone that it had not learnt from, the others beside it on these."
+        )
+    return " Networks from scratch were judged on the validation photos alone, and the others beside them on these."
 
 
 def _best_words(title: str, result: HeadResult) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from jobs.options import Options
@@ -16,13 +16,14 @@ from vm_worker.learn.heads.linear import Head
 from vm_worker.learn.judge.findings import Findings
 from vm_worker.learn.labels import LabelledPhotos
 from vm_worker.learn.networks import catalogue
-from vm_worker.learn.networks.catalogue import CATALOGUE
+from vm_worker.learn.networks.catalogue import CATALOGUE, Backbone
 from vm_worker.learn.networks.weights import WeightFile
+from vm_worker.learn.select.earlier import EarlierNetworks
 from vm_worker.learn.select.pairs import Pair
 from vm_worker.learn.select.scratch_candidates import POLICY as SCRATCH_POLICY
 from vm_worker.learn.select.scratch_candidates import ScratchModel, ScratchPolicy
 from vm_worker.learn.select.time_shares import Finishing
-from vm_worker.results.candidates import CandidateRow, CurvePoint, PruningRow, SuspectRow
+from vm_worker.results.candidates import CandidateRow, Continued, CurvePoint, PruningRow, SuspectRow
 
 LARGER_SECONDS = 60.0  # of an idle machine's time; with less, networks are tried at their own side alone
 LEAST_IMAGES = 4 * BATCH  # photos that are sent through the first candidate even past the budget
@@ -43,12 +44,19 @@ class SelectionRequest:
     scratch: ScratchPolicy = SCRATCH_POLICY
     slowness: Callable[[], float] = alone_here  # how many times as long as usual work takes now
 
+    earlier: EarlierNetworks | None = None  # the model that the job continues from
+
     def candidates(self) -> list[str]:
         """Return the keys of the candidates: networks that have weights, at sides that the time allows."""
         keys = [key for key in self.options.candidates or CATALOGUE if key in self.weights]
         if self.budget.remaining() / self.slowness() > LARGER_SECONDS:
             keys = catalogue.with_larger(keys)
         return [key for key in keys if catalogue.find(key).size in self.dataset.images]
+
+    def weight(self, backbone: Backbone) -> WeightFile:
+        """Return the weights of a candidate."""
+        own = None if self.earlier is None else self.earlier.weights.get(backbone.key)
+        return own or replace(self.weights[backbone.source], key=backbone.key)
 
 
 @dataclass(frozen=True)
@@ -69,3 +77,4 @@ class Selection:
     # (m, k): probabilities of the validation photos by such a head that had not seen them; None: not of all of them.
     bar: Floats | None = None
     pair: Pair | None = None  # of the winner and another network, where their mean does better
+    continued: Continued | None = None  # what the earlier model was worth

@@ -6,61 +6,41 @@ first. Candidates that are clearly worse on them are left out. The features of t
 
 from __future__ import annotations
 
-import logging
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 
-import numpy as np
-
-from vm_worker.intake.dataset import Part
-from vm_worker.learn import free_memory, imbalance
+from vm_worker.learn import free_memory
 from vm_worker.learn.budget import Budget
-from vm_worker.learn.features import extraction
-from vm_worker.learn.heads import head_validation
-from vm_worker.learn.heads.linear import HeadSettings, softmax
-from vm_worker.learn.judge.findings import Findings, make_findings
-from vm_worker.learn.judge.suspects import suspect_rows
 from vm_worker.learn.networks import catalogue
-from vm_worker.learn.networks.catalogue import Backbone
-from vm_worker.learn.progress_events import LearningProgress, LearningQuote, ProgressSink
-from vm_worker.learn.select import pairs, pruning, quote, ranking, scratch_candidates
-from vm_worker.learn.select.candidate_features import CandidateFeatures, Photos
-from vm_worker.learn.select.pairs import Pair
-from vm_worker.learn.select.ranking import Candidate
+from vm_worker.learn.progress_events import ProgressSink
+from vm_worker.learn.select import pruning
+from vm_worker.learn.select.candidate_features import CandidateFeatures
 from vm_worker.learn.select.request import LEAST_IMAGES as LEAST_IMAGES
 from vm_worker.learn.select.request import Selection as Selection
 from vm_worker.learn.select.request import SelectionRequest as SelectionRequest
 from vm_worker.learn.select.scratch_candidates import ScratchCandidates
-from vm_worker.learn.select.selection_table import CandidateRecord, SelectionTable, left_out_row
-from vm_worker.learn.select.time_shares import HEADS_SHARE, TimeShares
-from vm_worker.results.candidates import PruningRow
+from vm_worker.learn.select.selection_run import SelectionRun
 
-log = logging.getLogger(__name__)
-
-TEST_PASSES = 1.5  # over the test photos: the test, and the check of model.h5
 PROBES_SHARE = 0.35  # of the time left, for the probes of all candidates
-LATENCY_SHARE = 0.2  # of the time left, for the latency of tied candidates, where the objective needs it
-FINDINGS_SHARE = 0.15  # of the time left when the winner is known, for suspects and the learning curve
 
 
 def select(request: SelectionRequest, sink: ProgressSink) -> Selection:
     """Evaluate the candidates, as many as the budget allows, and choose the best one.
 
-    Those that are expected to gain most for their seconds come first, so that little time tries the best of them.
-
-    The first candidate always gives a head, though from fewer photos where the time does not suffice for all.
-    Networks from scratch, where they were asked for, come last. Raises ValueError where there is no candidate.
+    Those that are expected to gain most for their seconds come first. The first candidate always gives a head, though
+    from fewer photos where the time does not suffice for all. Networks from scratch, where they were asked for, come
+    last. Raises ValueError where there is no candidate.
     """
-    wanted = request.candidates()
-    scratch = ScratchCandidates(request.dataset, request.options, not wanted, request.budget, request.scratch)
+    wanted, before = request.candidates(), request.earlier.keys if request.earlier else ()
+    alone = not (wanted or before)
+    scratch = ScratchCandidates(request.dataset, request.options, alone, request.budget, request.scratch)
     request = replace(request, budget=Budget(request.budget.deadline - scratch.seconds))
-    run = _SelectionRun(request, sink, len(wanted), scratch)
+    run = SelectionRun(request, sink, len(wanted) + len(before), scratch)
     backbones = sorted(map(catalogue.find, wanted), key=lambda row: (-row.gain / row.gflops, row.key))
-    candidates = [run.candidate(backbone) for backbone in backbones]
-    if candidates:
-        run.send_quote(candidates[0], backbones)
-        for candidate in _not_pruned(run, candidates):
+    own, candidates = ([run.candidate(row) for row in rows] for rows in (map(catalogue.find, before), backbones))
+    if own or candidates:
+        run.send_quote([*own, *candidates][0], [*(one.backbone for one in own), *backbones])
+        for candidate in _not_pruned(run, _others(run, own, candidates)):
             if run.reached_goal():
                 run.leave_out(candidate, "left out: the goal was reached before")
                 continue
@@ -70,186 +50,28 @@ def select(request: SelectionRequest, sink: ProgressSink) -> Selection:
     return run.selection()
 
 
-class _SelectionRun:
-    """The state of one selection while it runs."""
-
-    def __init__(
-        self, request: SelectionRequest, sink: ProgressSink, pretrained: int, scratch: ScratchCandidates
-    ) -> None:
-        """`pretrained` is the number of pretrained candidates."""
-        self.request = request
-        self.table = SelectionTable(request.options.objective)
-        self.pruning: tuple[PruningRow, ...] = ()
-        self._sink = sink
-        self._scratch = scratch
-        self._expected = pretrained + scratch.expected
-        self._fraction = 0.0  # that was reported last
-        self.photos = Photos.from_dataset(request.dataset, request.options.seed, request.folder, request.extract)
-        finishing = request.finishing or self._test_seconds
-        tuned = request.options.trials != 0
-        self.times = TimeShares(request.budget, len(self.photos.rows), tuned, finishing, slowness=request.slowness)
-        self._setup = 0.0  # seconds until an engine was ready, at most
-        truth, options = request.dataset.truth, request.options
-        balanced = imbalance.unequal(np.bincount(truth.labels))
-        self.head_settings = HeadSettings(len(truth.classes), options.epochs, options.seed, balanced=balanced)
-
-    def candidate(self, backbone: Backbone) -> CandidateFeatures:
-        """Return a candidate that has no features yet."""
-        total = len(self.photos.rows)
-
-        def listener(backbone: Backbone, done: int, speed: float) -> None:
-            self.report(0.9 * done / total, f"{backbone.title}: {done} of {total} photos, {speed:.0f} a second")
-
-        weight = replace(self.request.weights[backbone.source], key=backbone.key)
-        return CandidateFeatures(self.photos, weight, listener)
-
-    def budget(self) -> Budget:
-        """Return the time for the next candidate's features; the rest suffices to tune the best one so far."""
-        if not self.table.candidates:
-            return Budget.of(self.times.for_first())
-        best = self.table.best()
-        tried, backbone = len(self.table.candidates), best.candidate.backbone
-        return Budget.of(self.times.for_more(tried, backbone, best.plain, best.heads_seconds))
-
-    def _test_seconds(self, images_per_second: float, gflops: float) -> float:
-        return TEST_PASSES * len(self.request.dataset.rows(Part.TEST)) / images_per_second
-
-    def send_quote(self, first: CandidateFeatures, backbones: list[Backbone]) -> None:
-        """Report how long selection and tuning will take, from the speed of the first candidate."""
-        options, measured = self.request.options, first.measure()
-        self.times = self.times.with_speed(first.backbone, measured.plain)
-        trials = quote.expected_trials(options.search, options.trials)
-        work = quote.QuotedWork(backbones, len(self.photos.rows), self.head_settings.classes, trials)
-        self._sink(LearningQuote(quote.seconds(work, measured) + self._scratch.seconds, measured.plain))
-
-    def report(self, part: float, message: str) -> None:
-        """Report progress: `part` is the share of the current candidate that is done, 0..1. It never decreases."""
-        self._fraction = max(self._fraction, min(1.0, (len(self.table) + part) / self._expected))
-        self._sink(LearningProgress(self._fraction, message, self.table.rows(), self.table.curve()))
-
-    def extract(self, candidate: CandidateFeatures, until: int, budget: Budget, least: int | None = None) -> bool:
-        """Compute the candidate's features of the photos up to this one; False: too slow, and left out."""
-        key, left = candidate.backbone.key, until - candidate.done
-        seconds = budget.remaining() - (0.0 if candidate.setup else self._setup)
-        if least is None and pruning.surely_too_slow(candidate.backbone, self.table.speeds, left, seconds):
-            late = "there was no time left" if budget.over() else "it is far too slow for the time there is"
-            self.leave_out(candidate, f"left out: {late}")
-            return False
-        try:
-            candidate.extract(until, budget, least)
-        except extraction.TooSlow as slow:
-            self.table.speeds[key] = slow.speed
-            self.leave_out(candidate, f"left out: at {slow.speed:.1f} images a second it could not finish in time")
-            return False
-        finally:
-            self._setup = max(self._setup, candidate.setup)
-        self.table.speeds[key] = candidate.speed
-        return True
-
-    def validate(self, candidate: CandidateFeatures) -> None:
-        """Train and validate heads on the candidate's features, and enter it into the table."""
-        started, key, features = time.monotonic(), candidate.backbone.key, candidate.table()
-        seconds = HEADS_SHARE * self.request.budget.remaining()
-        result = head_validation.validate(features, self.head_settings, seconds)
-        heads_seconds = time.monotonic() - started
-        entry = Candidate(
-            backbone=candidate.backbone,
-            features=features,
-            result=result,
-            seconds=candidate.seconds + heads_seconds,
-            images_per_second=candidate.speed,
-            partial=candidate.done < len(self.photos.rows),
-            way=candidate.way,
-        )
-        curve = tuple(ranking.curve_points("select", key, result.history))
-        self.table.add(CandidateRecord(entry, candidate.rows, candidate.plain, heads_seconds, curve))
-        passing, slowness = candidate.seconds - candidate.setup, self.request.slowness()
-        took = f"setup {candidate.setup:.1f}, {candidate.done} photos {passing:.1f}, heads {heads_seconds:.1f} s"
-        log.info("%s: %s, %.1f times as long as usual", key, took, slowness)
-        candidate.release()
-
-    def reached_goal(self) -> bool:
-        """Return whether a candidate has the validation score that the user asked for."""
-        goal, validated = self.request.options.goal, self.table.candidates
-        return goal is not None and bool(validated) and self.table.best().candidate.result.score >= goal
-
-    def leave_out(self, candidate: CandidateFeatures, note: str) -> None:
-        """Leave the candidate out; the note says why."""
-        self.table.leave_out(left_out_row(candidate.backbone, note, candidate.seconds))
-        candidate.release()
-
-    def train_from_scratch(self) -> None:
-        """Train networks from scratch, where asked for. Raises ValueError where there is no candidate at all."""
-        records, left_out = self._scratch.train(
-            self.request.folder, lambda row: self.report(0.0, f"{row.title}: learning")
-        )
-        for record in records:
-            self.table.add(record)
-        for row in left_out:
-            self.table.leave_out(row)
-        if not self.table.candidates:
-            raise ValueError("no candidate has weights, and none could be trained from scratch in the time")
-
-    def selection(self) -> Selection:
-        """Choose the winner and gather its figures."""
-        if self.request.options.objective != "accuracy":
-            seconds = self.request.budget.remaining() * LATENCY_SHARE
-            self.table.measure_latency(self.request.folder, seconds)
-        best = self.table.best()
-        self.report(0.0, f"{best.candidate.backbone.title} is the best candidate")
-        scratch = self._scratch.models.get(best.candidate.backbone.key)
-        judged = best.candidate.features, self.head_settings, best.candidate.result
-        findings = scratch_candidates.findings(scratch) if scratch else self._findings(best)
-        whole = not (scratch or best.candidate.partial)
-        pair = self._pair(best) if whole else None
-        return Selection(
-            winner=best.candidate.backbone.key,
-            head=scratch.head if scratch else head_validation.refit(*judged),
-            candidates=self.table.rows(),
-            curve=self.table.curve(),
-            note=self.table.reason(),
-            images_per_second=round(best.candidate.images_per_second, 2),
-            plain_images_per_second=round(best.plain, 2),
-            pruning=self.pruning,
-            findings=findings,
-            suspects=() if scratch else suspect_rows(findings.suspects or (), self.request.dataset, best.rows),
-            from_scratch=scratch,
-            bar=None if pair or not whole else softmax(head_validation.unseen(*judged)),
-            pair=pair,
-        )
-
-    def _pair(self, best: CandidateRecord) -> Pair | None:
-        """Return the pair that does better than the winner alone, where only the accuracy counts."""
-        if self.request.options.objective != "accuracy":
-            return None
-
-        def affordable(partner: Candidate) -> bool:
-            speed = pairs.together(best.plain, self.table.record(partner).plain)
-            gflops = best.candidate.backbone.gflops + partner.backbone.gflops
-            wanted = self.times.finishing(speed, gflops) + pairs.SECONDS * self.request.slowness()
-            return wanted < self.request.budget.remaining()
-
-        figures = pairs.best(best.candidate, self.table.candidates, affordable)
-        if figures is None:
-            return None
-        return pairs.trained(best, self.table.record(figures.partner), figures, self.head_settings)
-
-    def _findings(self, best: CandidateRecord) -> Findings:
-        """Return the findings, without any where a pass over the folds may not fit into their share of the time.
-
-        The pass trains heads of one strength, so it takes less time than validation, which trained many strengths.
-        """
-        budget = self.request.budget.share(FINDINGS_SHARE)
-        if budget.remaining() < best.heads_seconds:
-            return Findings(None, None, None)
-        return make_findings(best.candidate.features, self.head_settings, best.candidate.result, budget)
+def _others(
+    run: SelectionRun, own: list[CandidateFeatures], candidates: list[CandidateFeatures]
+) -> list[CandidateFeatures]:
+    """Evaluate an earlier model's networks and what these are compared with; return what is still to be tried."""
+    if run.request.earlier is None:
+        return candidates
+    references = [one for one in candidates if one.backbone.key in run.request.earlier.references]
+    for candidate in [*own, *references]:
+        _evaluate(run, candidate)
+        free_memory.give_back()
+    rest = [one for one in candidates if one not in references]
+    note = run.request.earlier.unneeded(run.table.candidates)
+    for candidate in rest if note else ():
+        run.leave_out(candidate, note)
+    return [] if note else rest
 
 
-def _not_pruned(run: _SelectionRun, candidates: list[CandidateFeatures]) -> Iterator[CandidateFeatures]:
+def _not_pruned(run: SelectionRun, candidates: list[CandidateFeatures]) -> Iterator[CandidateFeatures]:
     """Yield the candidates that get all photos: the most promising first, or, after probes, the most accurate first."""
     backbones = [candidate.backbone for candidate in candidates]
     photos = len(run.photos.rows)
-    if not pruning.can_save_time(photos, len(candidates)):
+    if not candidates or not pruning.can_save_time(photos, len(candidates)):
         yield from candidates
         return
     # The photos of the probe are the first ones of the order: their features are computed once and kept.
@@ -261,7 +83,7 @@ def _not_pruned(run: _SelectionRun, candidates: list[CandidateFeatures]) -> Iter
     yield from candidates
 
 
-def _prune(run: _SelectionRun, candidates: list[CandidateFeatures]) -> list[CandidateFeatures]:
+def _prune(run: SelectionRun, candidates: list[CandidateFeatures]) -> list[CandidateFeatures]:
     """Probe the other candidates too, and return those that are not clearly worse."""
     end = run.request.budget.share(PROBES_SHARE)
     scores = {candidates[0]: candidates[0].probe(run.head_settings)}
@@ -284,7 +106,7 @@ def _prune(run: _SelectionRun, candidates: list[CandidateFeatures]) -> list[Cand
     return sorted(left, key=place)
 
 
-def _evaluate(run: _SelectionRun, candidate: CandidateFeatures) -> None:
+def _evaluate(run: SelectionRun, candidate: CandidateFeatures) -> None:
     """Compute the features of all photos, and validate heads on them where that ended in time."""
     least = None if run.table.candidates else max(0, run.request.least_images - candidate.done)
     if run.extract(candidate, len(run.photos.rows), run.budget(), least):

@@ -1,0 +1,149 @@
+"""The model that a job continues from: fetched only whole and living, kept beside the model, gone with it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from jobs import job as jobs
+from jobs.job import Job, Stage, Status
+from jobs.options import Options
+from tests.unit.worker.world import STAGES, World
+from vm_worker.events import File, StageOffer
+from vm_worker.results.earlier import BASE_HEAD, SEEN, EarlierModel, Version
+
+MODEL = EarlierModel("classification", "vgg16", 224, False, ("cats", "dogs"), (Version("abcdefgh", "2026-01-01"),))
+
+
+def evaluated(world: World) -> StageOffer:
+    """The evaluate stage of a model that later jobs can continue from."""
+    offer = world.stage(Stage.EVALUATE, result={"continuing": MODEL.to_json()}, public=False)
+    for name in (SEEN, BASE_HEAD):
+        (world.home / "artifacts" / name).write_text(f"the {name}")
+    return replace(offer, files=(*offer.files, File(SEEN, False), File(BASE_HEAD, False)))
+
+
+def stages(world: World) -> list[StageOffer]:
+    return [evaluated(world) if stage is Stage.EVALUATE else world.stage(stage) for stage in STAGES]
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    """A world whose first job is done."""
+    world = World(tmp_path / "first")
+    world.home.mkdir()
+    world.run(*stages(world))
+    world.queue.close(world.job.id)
+    return world
+
+
+def continued(world: World, folder: Path) -> Job:
+    """Submit a second job, which continues from the first."""
+    earlier, world.home = world.job, folder
+    world.home.mkdir()
+    world.job = world.queue.submit(jobs.new_id(), "bea@example.org", "b" * 64, Options(base=earlier.id))
+    world.queue.buckets.datasets.put(f"{world.job.id}.zip", b"PK")
+    return earlier
+
+
+def names(world: World, job: Job) -> set[str]:
+    return {stat.name.rpartition("/")[2] for stat in world.queue.buckets.models.list(f"{job.id}/")}
+
+
+def test_what_later_jobs_need_is_kept_beside_the_files_and_goes_with_the_model(world: World) -> None:
+    job = world.now()
+    assert job.continues == "classification"
+    assert {"base.json", SEEN, BASE_HEAD} <= names(world, job)
+    assert "evaluate.txt" not in names(world, job)  # private, and of no use later
+    assert not {"base.json", SEEN, BASE_HEAD} & set(job.files)
+    manifest = world.read("base.json")
+    assert set(manifest["files"]) == {SEEN, BASE_HEAD}
+    world.queue.delete(job.id)
+    assert not names(world, job)
+
+
+def test_the_child_gets_the_earlier_model_and_eight_characters_of_its_id(world: World, tmp_path: Path) -> None:
+    earlier = continued(world, tmp_path / "second")
+    seen: list[str] = []
+    world.run(lambda: seen.extend(path.read_text() for path in sorted((world.home / "base").iterdir())), *stages(world))
+    spec = world.specs[-1]
+    assert spec.base is not None and not spec.base.lost
+    assert spec.options.base == earlier.id[:8]
+    assert f"the {SEEN}" in seen and f"the {BASE_HEAD}" in seen
+    assert earlier.id not in (spec.options.base, json.dumps(spec.options.to_json()))
+    assert world.now().status is Status.DONE
+
+
+def tampered(world: World, earlier: Job) -> None:
+    name = next(
+        stat.name for stat in world.queue.buckets.models.list(f"{earlier.id}/") if stat.name.endswith(BASE_HEAD)
+    )
+    world.queue.buckets.models.put(name, b"other weights")
+
+
+def other_manifest(world: World, earlier: Job) -> None:
+    name = f"{earlier.id}/base.json"
+    blob = world.queue.buckets.models.get(name)
+    assert blob is not None
+    world.queue.buckets.models.put(name, blob.data.replace(b"vgg16", b"xception"))
+
+
+def without_head(world: World, earlier: Job) -> None:
+    name = next(
+        stat.name for stat in world.queue.buckets.models.list(f"{earlier.id}/") if stat.name.endswith(BASE_HEAD)
+    )
+    world.queue.buckets.models.delete(name)
+
+
+def past(world: World, earlier: Job) -> None:
+    world.queue.update(earlier.id, lambda job: replace(job, delete_after=world.clock.now() - timedelta(1)))
+
+
+@pytest.mark.parametrize(
+    ("harm", "lost"),
+    [
+        (tampered, "damaged"),
+        (other_manifest, "damaged"),
+        (without_head, "deleted"),
+        (past, "deleted"),
+        (lambda world, earlier: world.queue.delete(earlier.id), "deleted"),
+    ],
+)
+def test_a_job_goes_on_without_an_earlier_model_that_is_gone_or_was_exchanged(
+    world: World, tmp_path: Path, harm: Callable[[World, Job], None], lost: str
+) -> None:
+    earlier = continued(world, tmp_path / "second")
+    harm(world, earlier)
+    world.run(*stages(world))
+    spec = world.specs[-1]
+    assert spec.base is not None and spec.base.lost == lost
+    assert not spec.base.folder.exists()
+    assert world.now().status is Status.DONE
+
+
+def test_a_model_that_is_deleted_before_selection_is_taken_from_the_child(world: World, tmp_path: Path) -> None:
+    earlier = continued(world, tmp_path / "second")
+    folder = world.home / "base"
+    there: list[bool] = []
+    intake, *rest = stages(world)
+    world.run(
+        lambda: there.append(folder.exists()),
+        lambda: world.queue.delete(earlier.id),
+        intake,
+        lambda: there.append(folder.exists()),
+        *rest,
+    )
+    assert there == [True, False]
+    assert world.now().status is Status.DONE
+
+
+def test_a_model_of_the_version_before_has_nothing_to_continue_from(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.run(*(world.stage(stage) for stage in STAGES))
+    assert world.now().status is Status.DONE
+    assert (world.now().continues, world.now().base_sha256) == ("", "")

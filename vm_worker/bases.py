@@ -1,0 +1,103 @@
+"""The model that a job continues from, fetched by its worker, and the manifest that lets later jobs continue.
+
+Only this installation's models bucket is read. The record names the digest of the manifest, and the manifest those of
+the files: what was exchanged meanwhile is not used. Weights and digests are plain arrays; no model file is loaded.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from cattrs import BaseValidationError
+
+from jobs.job import Job, Status
+from jobs.queue import Queue
+from jobs.storage import kept
+from vm_worker.manifests import Manifest, ManifestFile, Manifests
+from vm_worker.results.earlier import MANIFEST, EarlierModel
+from vm_worker.spec import BaseSpec
+
+GONE, DAMAGED = "deleted", "damaged"  # why an earlier model is not used
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What the record says of a model that later jobs can continue from."""
+
+    task: str = ""  # empty: none can
+    sha256: str = ""  # of the manifest's bytes
+
+
+def fetch(queue: Queue, job: Job, manifests: Manifests, folder: Path) -> BaseSpec | None:
+    """Fetch the model that the job continues from, its files checked; None: it continues from none. Raises Transient.
+
+    Where the model is gone or damaged the result says so, and the job goes on without it.
+    """
+    if not job.options.base:
+        return None
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    lost = _fetched(queue, job.options.base, manifests, folder)
+    if lost:
+        shutil.rmtree(folder)
+    return BaseSpec(folder, lost)
+
+
+def drop_if_gone(queue: Queue, job: Job, manifests: Manifests, folder: Path) -> None:
+    """Delete what was fetched, where the earlier model has been deleted since. Raises Transient."""
+    base = job.options.base
+    if base and folder.exists() and manifests.retry(lambda: _living(queue, base)) is None:
+        shutil.rmtree(folder)
+
+
+def keep(manifests: Manifests, job: Job, result: EarlierModel, files: Mapping[str, ManifestFile]) -> Kept:
+    """Write the manifest by which later jobs continue from this one's model. Raises Transient."""
+    manifest = Manifest(token=job.lease.token if job.lease else 0, seconds=0.0, result=result.to_json(), files=files)
+    data = json.dumps(manifest.to_json(), indent=1).encode()
+    data = manifests.put_once(kept.manifest_name(job.id), data)
+    return Kept(result.task, hashlib.sha256(data).hexdigest())
+
+
+def _fetched(queue: Queue, base: str, manifests: Manifests, folder: Path) -> str:
+    """Fetch all files; return why the model cannot be used, or nothing."""
+    job = manifests.retry(lambda: _living(queue, base))
+    blob = manifests.retry(lambda: queue.buckets.models.get(kept.manifest_name(base))) if job else None
+    if job is None or blob is None:
+        return GONE
+    if hashlib.sha256(blob.data).hexdigest() != job.base_sha256:
+        return DAMAGED
+    try:
+        manifest = Manifest.from_json(json.loads(blob.data))
+        EarlierModel.from_json(manifest.result)
+    except (BaseValidationError, ValueError):
+        return DAMAGED
+    (folder / MANIFEST).write_bytes(blob.data)
+    return next(filter(None, (_file(queue, base, one, manifests, folder) for one in manifest.files.items())), "")
+
+
+def _file(queue: Queue, base: str, one: tuple[str, ManifestFile], manifests: Manifests, folder: Path) -> str:
+    """Fetch one file; return why it cannot be used, or nothing."""
+    name, file = one
+    path = folder / Path(name).name
+    if not file.object.startswith(f"{base}/"):
+        return DAMAGED
+    try:
+        manifests.retry(lambda: queue.buckets.models.download(file.object, path))
+    except FileNotFoundError:
+        return GONE
+    with path.open("rb") as opened:
+        return "" if hashlib.file_digest(opened, "sha256").hexdigest() == file.sha256 else DAMAGED
+
+
+def _living(queue: Queue, base: str) -> Job | None:
+    """Return the earlier job, or None where it is deleted, past its time, or has nothing to continue from."""
+    record = queue.sound(base)
+    if record is None or record.job.status is not Status.DONE or not record.job.continues:
+        return None
+    past = record.job.delete_after is not None and queue.clock.now() >= record.job.delete_after
+    return None if past else record.job

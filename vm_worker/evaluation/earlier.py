@@ -1,0 +1,123 @@
+"""What the report says of the earlier model that a job was to continue from: used or not, why, and what it brought."""
+
+from __future__ import annotations
+
+from jobs import wording
+from jobs.json_values import JsonObject
+from vm_worker.report_facts import Facts
+from vm_worker.results.candidates import Continued, ContinuedRow
+from vm_worker.results.earlier import Version
+from vm_worker.results.evaluated import Evaluated, SameTests
+from vm_worker.results.intake import EarlierCounts
+
+CHANCE = 0.05  # a difference with a larger p may be chance
+WAYS = {
+    "earlier": "continued from your earlier model",
+    "untouched": "your earlier model, untouched",
+    "imagenet": "started from ImageNet",
+    "scratch": "started from nothing",
+}
+LOST = {
+    "deleted": "The earlier model was deleted before this job could learn from it, so this model starts from ImageNet.",
+    "damaged": "The files of the earlier model are not as they were stored, so this model starts from ImageNet.",
+}
+
+
+def told(facts: Facts) -> JsonObject:
+    """Return the part of report.json about the earlier model; nothing where the job was to continue from none."""
+    if not facts.job.options.base:
+        return {}
+    continued, same = facts.select.continued, _same_tests(facts)
+    rows = [] if continued is None else [_row(one) for one in continued.rows]
+    return {
+        "earlier": {
+            "used": _used(facts),
+            "sentences": [*_verdict(facts), *([] if same is None else [_brought(facts, same)])],
+            "photos": 0 if continued is None else continued.photos,
+            "metric": "accuracy" if continued is None else continued.metric,
+            "p": None if continued is None else continued.p,
+            "rows": rows,
+            "same_tests": None if same is None else same.to_json(),
+        },
+        "chain": [version.to_json() for version in _chain(facts)],
+    }
+
+
+def cautions(facts: Facts) -> list[str]:
+    """Return the sentence that the earlier model was not used, and why, for the top of the report."""
+    return _verdict(facts) if facts.job.options.base and not _used(facts) else []
+
+
+def _used(facts: Facts) -> bool:
+    return facts.select.continued is not None and facts.select.continued.helped
+
+
+def _verdict(facts: Facts) -> list[str]:
+    """Return whether the model continues from the earlier one, and why not."""
+    if facts.lost_base and facts.select.continued is None:
+        return [LOST[facts.lost_base]]
+    counts, continued = facts.dataset.earlier, facts.select.continued
+    if counts is not None and counts.use != "continues":
+        return [_too_few(counts)]
+    if continued is None:
+        return [
+            "Your earlier model is a network as ImageNet left it, with a head for other classes: nothing in it is of "
+            "use for these, so this model starts from ImageNet."
+        ]
+    return [_compared(continued)]
+
+
+def _too_few(counts: EarlierCounts) -> str:
+    kept = ", and its test photos are test photos again" if counts.use == "same_test" else ""
+    return (
+        "This model does not continue from your earlier one, which has learnt from "
+        f"{wording.plural(counts.learnt, 'photo')} of these and was tested on {counts.tested}; {counts.new} are new. A "
+        "continued model needs, of each class, photos to validate and to test on that the earlier one has not learnt "
+        f"from, and 30 in all to compare both on. So it starts from ImageNet{kept}."
+    )
+
+
+def _compared(continued: Continued) -> str:
+    own, other = (next((row for row in continued.rows if row.way == way), None) for way in ("earlier", "imagenet"))
+    if own is None or other is None:
+        return "This model continues from your earlier one; no other network was tried in the time."
+    figures = (
+        f"on {wording.plural(continued.photos, 'photo')} that the earlier model had not learnt from, continuing from "
+        f"it is right on {wording.percent(own.score, 1)}, starting from ImageNet on {wording.percent(other.score, 1)}; "
+        f"{_chance(continued.p)}"
+    )
+    if continued.helped:
+        return f"This model continues from your earlier one: {figures}."
+    return f"Your earlier model was no help here, so this one starts from ImageNet: {figures}."
+
+
+def _chance(p: float | None) -> str:
+    if p is None:
+        return "nothing tells whether that is chance"
+    test = f"(McNemar, p = {wording.decimals(p, 2)})"
+    return f"the difference may be chance {test}" if p > CHANCE else f"chance hardly makes such a difference {test}"
+
+
+def _brought(facts: Facts, same: SameTests) -> str:
+    """Return what this job's photos brought, on the photos that both models were tested on."""
+    counts = facts.dataset.earlier
+    new = f"With {wording.plural(counts.new, 'new photo')}" if counts is not None else "Now"
+    before, now = (wording.percent(number / same.photos) for number in (same.before, same.now))
+    return (
+        f"{new}, on the {wording.plural(same.photos, 'photo')} that both models were tested on: {before} → {now} "
+        f"right; {_chance(same.p)}."
+    )
+
+
+def _row(row: ContinuedRow) -> JsonObject:
+    return {**row.to_json(), "words": WAYS[row.way]}
+
+
+def _same_tests(facts: Facts) -> SameTests | None:
+    return facts.evaluate.same_tests if isinstance(facts.evaluate, Evaluated) else None
+
+
+def _chain(facts: Facts) -> tuple[Version, ...]:
+    """Return the versions of the model, the newest first; itself alone where it continues from none."""
+    kept = facts.evaluate.continuing if isinstance(facts.evaluate, Evaluated) else None
+    return () if kept is None else kept.versions

@@ -1,0 +1,35 @@
+"""What a later job needs to know of a model to continue from it: the result in the manifest `base.json`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from vm_worker.as_json import AsJson, only_if_known
+
+MANIFEST = "base.json"
+SEEN = "seen.npz"  # digests of what the model and its ancestors have seen
+BASE_HEAD = "base_head.npz"  # the head of its network
+BASE_PARTNER = "base_partner.npz"  # the head of the other network of a pair
+BASE_WEIGHTS = "base.weights.h5"  # the network's weights, without a head, where they are not the catalogue's
+BASE_FILES = (SEEN, BASE_HEAD, BASE_PARTNER, BASE_WEIGHTS)
+
+
+@dataclass(frozen=True)
+class Version(AsJson):
+    """A model in the chain of models that continue from each other."""
+
+    job: str  # the first 8 characters of its job's id
+    day: str  # when its job was started, ISO 8601
+
+
+@dataclass(frozen=True)
+class EarlierModel(AsJson):
+    """A delivered model, as far as a later job continues from it. Its weights and heads are files of the manifest."""
+
+    task: str
+    network: str  # the key of its network in the catalogue
+    side: int  # pixels a side of that network's pictures
+    tuned: bool  # whether it has weights of its own; false: the catalogue's
+    classes: tuple[str, ...]
+    versions: tuple[Version, ...]  # itself, then the models that it continues from, the last one first
+    partner: str | None = only_if_known()  # of a pair: the key of the other network

@@ -1,0 +1,109 @@
+"""The earlier model that a job continues from, as its stages use it: what it has seen, its networks and heads.
+
+What depends on it is committed with the stages, so that another machine goes on alike where the model is deleted.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Container
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vm_worker.intake.earlier.seen import SeenPhotos
+from vm_worker.intake.earlier.use import Use
+from vm_worker.learn.labels import LabelledPhotos
+from vm_worker.learn.networks import catalogue
+from vm_worker.learn.networks.weights import EARLIER, WeightFile
+from vm_worker.results.earlier import BASE_HEAD, BASE_PARTNER, BASE_WEIGHTS, MANIFEST, SEEN, EarlierModel
+from vm_worker.spec import Spec
+from vm_worker.stages.artifacts import BEFORE, START
+
+if TYPE_CHECKING:
+    from vm_worker.learn.select.earlier import EarlierNetworks
+
+
+class EarlierInputs:
+    """The earlier model of one attempt; without one, it has nothing."""
+
+    def __init__(self, spec: Spec) -> None:
+        self._spec = spec
+
+    @property
+    def _folder(self) -> Path | None:
+        """The folder of the fetched model; None where there is none, or none any more."""
+        base = self._spec.base
+        return base.folder if base and not base.lost and (base.folder / MANIFEST).exists() else None
+
+    @cached_property
+    def model(self) -> EarlierModel | None:
+        """What the model's manifest says; None where there is none."""
+        folder = self._folder
+        if folder is None:
+            return None
+        return EarlierModel.from_json(json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["result"])
+
+    @property
+    def lost(self) -> str:
+        """Why the model that was asked for cannot be used: "deleted" or "damaged"; empty: it can, or none was."""
+        base = self._spec.base
+        if base is None or self._folder is not None:
+            return ""
+        return base.lost or "deleted"
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The keys of its networks in the catalogue, by which they are candidates."""
+        model = self.model
+        return () if model is None else tuple(map(catalogue.earlier, filter(None, (model.network, model.partner))))
+
+    def seen(self, fetch: bool) -> SeenPhotos | None:
+        """Return what the model has seen; `fetch` it where no stage has been committed that depends on it."""
+        path, folder = self._spec.folder / BEFORE, self._folder
+        if fetch and folder is not None:
+            shutil.copyfile(folder / SEEN, path)
+        return SeenPhotos.load(path) if path.exists() else None
+
+    def weight(self, key: str) -> WeightFile | None:
+        """Return the model's own weights of the network with this key; None where it has none."""
+        own = [path for path in (self._spec.folder / START, self._own) if path is not None and path.exists()]
+        return WeightFile(key, own[0], EARLIER) if own and key.startswith(catalogue.BASE) else None
+
+    @property
+    def _own(self) -> Path | None:
+        return None if self._folder is None else self._folder / BASE_WEIGHTS
+
+    def taken_over(self, winner: str) -> tuple[str, ...]:
+        """Copy the winner's weights, where they are the model's own; return the names of files to be committed."""
+        own = self.weight(winner)
+        if own is None:
+            return ()
+        if own.path.name == START:
+            return (START,)
+        shutil.copyfile(own.path, self._spec.folder / START)
+        return (START,)
+
+    def networks(self, dataset: LabelledPhotos, available: Container[str]) -> EarlierNetworks | None:
+        """Return the candidates of the model; None where it is gone, cannot be judged honestly, or has nothing to give.
+
+        `available` are the keys of the networks whose pretrained weights this machine has.
+        """
+        from vm_worker.learn.heads.linear import Head
+        from vm_worker.learn.select.earlier import EarlierNetworks
+
+        model, folder, known = self.model, self._folder, dataset.earlier
+        if model is None or folder is None or known is None or known.use is not Use.CONTINUES:
+            return None
+        same = model.classes == dataset.truth.classes
+        if not model.tuned and not (same and all(catalogue.find(key).source in available for key in self.keys)):
+            return None  # its network is the catalogue's, and its head knows other classes
+        heads = zip(self.keys, (BASE_HEAD, BASE_PARTNER), strict=False)
+        return EarlierNetworks(
+            keys=self.keys,
+            weights={key: weight for key in self.keys if (weight := self.weight(key))},
+            heads={key: Head.load(folder / name) for key, name in heads} if same else {},
+            unseen=known.unseen,
+            tuned=model.tuned,
+        )
