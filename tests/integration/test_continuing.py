@@ -4,77 +4,20 @@ from __future__ import annotations
 
 import json
 import zipfile
-from dataclasses import dataclass, replace
 from io import BytesIO
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from jobs import job as jobs
-from jobs.clock import SystemClock
-from jobs.job import Job, Status
-from jobs.limits import Limits
+from jobs.job import Job
 from jobs.options import Options
-from jobs.queue import Queue
-from jobs.storage.store import Buckets, MemoryStore
+from tests.integration.house import House
 from tests.integration.test_real_stages import COLOURS, photo
 from tests.integration.tiny_network import KEY, save_weights
-from vm_worker.attempt import Attempt
-from vm_worker.job_run import JobRun
-from vm_worker.lease_keeper import LeasePolicy
-from vm_worker.spec import Spec
-from vm_worker.worker_config import WorkerConfig
 
 pytestmark = pytest.mark.slow
 OPTIONS = Options(minutes=2, candidates=(KEY,), epochs=4, trials=1, exports=("h5",))
-
-
-@dataclass
-class House:
-    """Buckets in memory, and a worker whose children know the tiny network."""
-
-    queue: Queue
-    folder: Path
-    weights: Path
-
-    @classmethod
-    def build(cls, folder: Path) -> House:
-        clock = SystemClock()
-        queue = Queue(Buckets(*(MemoryStore(clock) for _ in range(3))), clock, Limits())
-        return cls(queue, folder, save_weights(folder / "weights"))
-
-    def run(self, photos: bytes, **options: Any) -> Job:
-        """Run one job to its end."""
-        queue, job_id = self.queue, jobs.new_id()
-        queue.submit(job_id, "ada@example.org", "a" * 64, replace(OPTIONS, **options))
-        queue.buckets.datasets.put(f"{job_id}.zip", photos)
-        (waiting,) = queue.waiting()
-        record = queue.claim(waiting, "w")
-        assert record is not None
-
-        def launch(spec: Spec, home: Path) -> Attempt:
-            return Attempt(replace(spec, stages="tests.integration.tiny_stages"), home)
-
-        config = WorkerConfig(queue, launch, LeasePolicy(60.0), weights=str(self.weights))
-        home = self.folder / job_id
-        home.mkdir()
-        JobRun(config, record, home, queue.clock.monotonic()).run()
-        ended = queue.read(job_id)
-        assert ended is not None
-        assert ended.job.status is Status.DONE, (home / "attempt.log").read_text()
-        queue.close(job_id)
-        return ended.job
-
-    def report(self, job: Job) -> Any:
-        blob = self.queue.buckets.models.get(job.files["report.json"].object)
-        assert blob is not None
-        return json.loads(blob.data)
-
-    def objects(self, job: Job) -> set[str]:
-        return {stat.name.rpartition("/")[2] for stat in self.queue.buckets.models.list(f"{job.id}/")}
 
 
 def upload(numbers: range, colours: tuple[str, ...] = tuple(COLOURS), quality: int = 95) -> bytes:
@@ -92,7 +35,9 @@ def upload(numbers: range, colours: tuple[str, ...] = tuple(COLOURS), quality: i
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> House:
-    return House.build(tmp_path_factory.mktemp("house"))
+    folder = tmp_path_factory.mktemp("house")
+    weights = str(save_weights(folder / "weights"))
+    return House.build(folder, OPTIONS, weights=weights, stages="tests.integration.tiny_stages")
 
 
 @pytest.fixture(scope="module")
@@ -123,3 +68,19 @@ def test_a_job_continues_and_tells_what_the_earlier_model_was_worth(house: House
     assert chain == [second.id[:8], first.id[:8]][: len(chain)]
     house.queue.delete(first.id)
     assert not list(house.queue.buckets.models.list(f"{first.id}/"))
+
+
+def test_other_classes_take_the_network_alone_or_nothing(house: House) -> None:
+    earlier = house.run(upload(range(30), ("blue", "green")))
+    later = house.run(upload(range(100, 140)), base=earlier.id)
+    told = house.report(later)["earlier"]
+    assert "untouched" not in [row["way"] for row in told["rows"]]
+    assert told["sentences"]
+
+
+def test_a_model_that_is_deleted_at_the_last_moment_is_told_of_at_the_top(house: House) -> None:
+    earlier = house.run(upload(range(30)))
+    later = house.run(upload(range(60)), lambda: house.queue.delete(earlier.id), base=earlier.id)
+    report = house.report(later)
+    assert report["cautions"][0].startswith("The earlier model was deleted")
+    assert not report["earlier"]["used"] and len(report["chain"]) == 1

@@ -1,0 +1,86 @@
+"""An earlier model among the candidates: when the others need not be tried, and what is said of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tests.unit.learn.select.test_pairs import LABELS, ROWS, candidate, knowing
+from vm_worker.learn.arrays import Flags
+from vm_worker.learn.heads.linear import Head
+from vm_worker.learn.select import earlier
+from vm_worker.learn.select.earlier import NO_NEED, TRIED_BEFORE, EarlierNetworks
+from vm_worker.learn.select.ranking import Candidate, ranked, winner
+
+KEY = "base_efficientnet_lite0"
+UNSEEN: Flags = np.arange(ROWS) % 2 == 0
+NOTHING = np.zeros((1, 3), np.float32)
+HEAD = Head(NOTHING[0, :1], NOTHING[0, :1] + 1, NOTHING, NOTHING[0])
+
+
+def before(signal: float, seed: int = 0) -> Candidate:
+    """The earlier network, judged on half of the photos."""
+    made = candidate(KEY, knowing(signal, seed))
+    result = replace(made.result, judged=UNSEEN, right=made.result.right & UNSEEN)
+    return replace(made, result=replace(result, untouched=knowing(1.0, 5), anew=knowing(2.0, 6)))
+
+
+def networks(tuned: bool, heads: bool = True) -> EarlierNetworks:
+    return EarlierNetworks((KEY,), {}, {KEY: HEAD} if heads else {}, UNSEEN, tuned)
+
+
+@pytest.mark.parametrize(
+    ("tuned", "heads", "other", "expected"),
+    [
+        (False, True, None, TRIED_BEFORE),
+        (False, False, None, ""),
+        (True, True, None, ""),  # what it is compared with has not been tried
+        (True, True, 1.0, NO_NEED),
+        (True, True, 9.0, ""),
+        (True, False, 1.0, NO_NEED),
+    ],
+)
+def test_other_networks_are_tried_unless_the_earlier_one_surely_does_better(
+    tuned: bool, heads: bool, other: float | None, expected: str
+) -> None:
+    tried = [before(4.0)] + ([] if other is None else [candidate("efficientnet_lite0", knowing(other, 1))])
+    assert networks(tuned, heads).unneeded(tried) == expected
+    assert networks(tuned, heads).unneeded(tried[1:]) == ""
+
+
+def test_all_ways_are_compared_on_what_the_earlier_model_has_not_learnt_from() -> None:
+    base, imagenet = before(4.0), candidate("efficientnet_lite2", knowing(2.0, 1))
+    told = earlier.compared([imagenet, base], base, None)
+    assert told is not None and told.helped
+    assert [row.way for row in told.rows] == ["earlier", "untouched", "imagenet"]
+    assert told.photos == int(UNSEEN.sum())
+    figures = {row.way: row.score for row in told.rows}
+    for way, logits in (("earlier", knowing(4.0, 0)), ("untouched", knowing(1.0, 5)), ("imagenet", knowing(2.0, 1))):
+        assert figures[way] == round(float((logits.argmax(1) == LABELS)[UNSEEN].mean()), 5)
+    assert told.p is not None and told.p < 0.05
+
+
+def test_without_another_network_new_heads_are_the_start_from_imagenet() -> None:
+    base = before(4.0)
+    told = earlier.compared([base], base, None)
+    assert told is not None
+    assert [row.way for row in told.rows] == ["earlier", "untouched", "imagenet"]
+    assert told.rows[2].score == round(float((knowing(2.0, 6).argmax(1) == LABELS)[UNSEEN].mean()), 5)
+    assert told.rows[2].seconds is None
+
+
+def test_what_it_learnt_from_does_not_choose_it() -> None:
+    """It knows by heart what it learnt from, and is worse on everything else."""
+    base, imagenet = before(1.0), candidate("efficientnet_lite0", knowing(3.0, 1))
+    learnt = replace(base, result=replace(base.result, right=base.result.right | ~UNSEEN))
+    assert winner([learnt, imagenet], "accuracy") is imagenet
+    assert ranked([learnt, imagenet])[0] is imagenet
+    told = earlier.compared([learnt, imagenet], imagenet, None)
+    assert told is not None and not told.helped
+
+
+def test_nothing_is_said_where_no_earlier_network_was_judged() -> None:
+    one = candidate("efficientnet_lite0", knowing(3.0, 1))
+    assert earlier.compared([one], one, None) is None
