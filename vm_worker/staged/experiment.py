@@ -1,7 +1,7 @@
 """Run a plan: every stage of every repeat, and what it is compared with. What is done is never done again.
 
 The folder holds `plan.json`, the photos, a file for each training that has ended, and meanwhile the weights that the
-next stage begins with. A training that was cut off starts again with the same seed.
+next stage begins with, and the training that runs, as it was after one of its last epochs.
 """
 
 from __future__ import annotations
@@ -143,7 +143,9 @@ def _trained(ready: Prepared, step: Step, kept: Kept, listener: Listener) -> Tra
         step.arm is Arm.CACHED,
     )
     saved = kept.weights(step.repeat, step.stage) if step.arm is Arm.STAGE else None
-    came = training.train(work, kept.folder, saved, lambda epoch, right: listener.epoch(epoch, stage.epochs, right))
+    came = training.train(
+        work, kept.scratch(step.name), saved, lambda epoch, right: listener.epoch(epoch, stage.epochs, right)
+    )
     row = Training(
         repeat=step.repeat,
         arm=step.arm,

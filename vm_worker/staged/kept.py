@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -51,10 +52,15 @@ class Kept:
         except BaseValidationError as error:
             raise _damaged(path) from error
 
+    def scratch(self, name: str) -> Path:
+        """Return the folder of a training that has not ended."""
+        return self.folder / "running" / name
+
     def keep(self, name: str, row: Training) -> None:
-        """Write what a training came to."""
+        """Write what a training came to, and remove its folder."""
         with replacing(self._trainings / f"{name}.json") as part:
             part.write_text(json.dumps(row.to_json()) + "\n", encoding="utf-8")
+        shutil.rmtree(self.scratch(name), ignore_errors=True)
 
     def weights(self, repeat: int, stage: int) -> Path:
         """Return the place of the weights that a stage ends with."""

@@ -9,7 +9,8 @@ import keras
 import numpy as np
 import pytest
 
-from vm_worker.learn.staged import fitting
+from vm_worker.learn.staged import checkpoint, fitting
+from vm_worker.learn.staged.checkpoint import CheckpointRule, State
 from vm_worker.learn.staged.fitting import Fit, Fitted, Photos, Rule
 from vm_worker.learn.staged.network import StagedNetwork, UnknownLayer, built
 
@@ -36,12 +37,27 @@ def _photos(count: int, seed: int) -> Photos:
     return Photos(images.astype(np.uint8), labels)
 
 
-def _fitted(network: StagedNetwork, cached: Path | None = None, rule: Rule = RULE) -> tuple[Fitted, list[int]]:
+def _fitted(
+    network: StagedNetwork, cached: Path | None = None, rule: Rule = RULE, kept: CheckpointRule | None = None
+) -> tuple[Fitted, list[int]]:
     heard: list[int] = []
-    fit = Fit(network.model, _photos(20, 0), _photos(10, 1), rule, seed=3)
+    fit = Fit(network.model, _photos(20, 0), _photos(10, 1), rule, 3, kept)
     if cached is None:
         return fitting.fit(fit, lambda epoch, _: heard.append(epoch)), heard
     return fitting.fit_cached(fit, network.cut(), cached, lambda epoch, _: heard.append(epoch)), heard
+
+
+class Cut(Exception):
+    """The training is cut off."""
+
+
+def _cut_off(network: StagedNetwork, kept: CheckpointRule, after: int) -> None:
+    def heard(epoch: int, _: float) -> None:
+        if epoch == after:
+            raise Cut
+
+    with pytest.raises(Cut):
+        fitting.fit(Fit(network.model, _photos(20, 0), _photos(10, 1), RULE, 3, kept), heard)
 
 
 @pytest.mark.parametrize("classes", [3, 10])
@@ -82,23 +98,50 @@ def test_no_cut_lies_beside_a_shortcut() -> None:
     assert network.cut() is network.model.get_layer("norm1").output
 
 
-def test_frozen_layers_stay_equal_seeds_give_equal_bytes_and_a_cache_changes_nothing(tmp_path: Path) -> None:
+def test_frozen_layers_stay_and_neither_a_cache_nor_a_cut_changes_what_is_learnt(tmp_path: Path) -> None:
     keras.utils.set_random_seed(0)
-    start = _tiny()
+    start, kept = _tiny(), CheckpointRule(tmp_path / "kept.npz", every=0)
     ends = []
-    for cached in (None, None, tmp_path):
-        network = _tiny()
-        network.model.set_weights(start.model.get_weights())
-        network.freeze(network.frozen(["one"], None))
-        fitted, heard = _fitted(network, cached)
-        assert heard == list(range(1, fitted.epochs + 1)) and fitted.epochs == RULE.epochs
+    for way in ("plain", "cut off", "cached"):
+        network = _begun(start)
+        if way == "cut off":
+            _cut_off(network, kept, after=2)
+            network = _begun(start)
+        fitted, heard = _fitted(network, tmp_path if way == "cached" else None, kept=kept if way == "cut off" else None)
+        assert heard == ([3] if way == "cut off" else [1, 2, 3]) and fitted.epochs == RULE.epochs
         assert {layer.name for layer in network.model.layers if _learnt(layer, start)} == {"two", "probabilities"}
         ends.append(network.model.get_weights())
-    first, again, from_cache = ends
-    assert all(itertools.starmap(np.array_equal, zip(first, again, strict=True)))
-    for one, other in zip(first, from_cache, strict=True):
+    plain, resumed, from_cache = ends
+    assert all(itertools.starmap(np.array_equal, zip(plain, resumed, strict=True)))
+    for one, other in zip(plain, from_cache, strict=True):
         np.testing.assert_allclose(one, other, atol=1e-5)
-    assert list(tmp_path.iterdir()) == []
+    assert [path.name for path in tmp_path.iterdir()] == ["kept.npz"]
+
+
+@pytest.mark.parametrize("content", [b"", b"PK", None])
+def test_a_damaged_checkpoint_begins_anew(tmp_path: Path, content: bytes | None) -> None:
+    model, path = _tiny(3).model, tmp_path / "kept.npz"
+    model.compile(keras.optimizers.Adam(0.1), "sparse_categorical_crossentropy")
+    model.optimizer.build(model.trainable_variables)
+    random = np.random.default_rng(0)
+    checkpoint.write(path, model, State(epoch=2), model.get_weights(), random)
+    assert checkpoint.read(path, model, random) is not None
+    other = _tiny(2).model
+    other.compile(keras.optimizers.Adam(0.1), "sparse_categorical_crossentropy")
+    other.optimizer.build(other.trainable_variables)
+    assert checkpoint.read(path, other, random) is None  # of another network
+    if content is not None:
+        path.write_bytes(content)
+        assert checkpoint.read(path, model, random) is None
+    path.unlink()
+    assert checkpoint.read(path, model, random) is None
+
+
+def _begun(start: StagedNetwork) -> StagedNetwork:
+    network = _tiny()
+    network.model.set_weights(start.model.get_weights())
+    network.freeze(network.frozen(["one"], None))
+    return network
 
 
 def _learnt(layer: keras.Layer, start: StagedNetwork) -> bool:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,9 @@ import numpy as np
 
 from vm_worker.learn import statistics
 from vm_worker.learn.arrays import Floats, Rows
+from vm_worker.learn.staged import checkpoint
+from vm_worker.learn.staged.checkpoint import CheckpointRule, State
+from vm_worker.learn.staged.clock import Clock
 
 JUDGE_BATCH = 64
 CACHE = "frozen-outputs.npy"
@@ -60,19 +62,20 @@ class Fit:
     validation: Photos
     rule: Rule
     seed: int
+    kept: CheckpointRule | None = None  # None: a training that is killed is lost
 
 
 def fit(work: Fit, heard: EpochHeard) -> Fitted:
     """Train until the rule ends it; leave the weights of the epoch with the lowest validation cross-entropy."""
-    return _fitted(_Clock(), work, heard)
+    return _fitted(Clock(), work, heard)
 
 
 def fit_cached(work: Fit, cut: Any, folder: Path, heard: EpochHeard) -> Fitted:
     """Train as `fit` does on the outputs of the frozen beginning, which are computed once; their time counts.
 
-    `cut` is the output of the beginning. The outputs lie in a file of the folder until the end.
+    `cut` is the output of the beginning. The outputs lie in files of the folder until the end.
     """
-    clock, beginning = _Clock(), keras.Model(work.model.input, cut)
+    clock, beginning = Clock(), keras.Model(work.model.input, cut)
     files = [folder / f"{part}-{CACHE}" for part in ("train", "validation")]
     try:
         train, validation = (
@@ -91,24 +94,40 @@ def probabilities(model: keras.Model, images: Any) -> Floats:
     return np.concatenate(list(_outputs(model, images)))
 
 
-def _fitted(clock: _Clock, work: Fit, heard: EpochHeard) -> Fitted:
+def _fitted(clock: Clock, work: Fit, heard: EpochHeard) -> Fitted:
     # XLA would compile for half a minute on two cores, which is more than it saves.
     work.model.compile(keras.optimizers.Adam(work.rule.rate), "sparse_categorical_crossentropy", jit_compile=False)
+    work.model.optimizer.build(work.model.trainable_variables)
     random = np.random.default_rng(work.seed)
-    best, best_epoch, accuracy, weights = math.inf, 0, 0.0, work.model.get_weights()
-    epoch = 0
-    while epoch < work.rule.epochs and epoch - best_epoch < work.rule.patience and not _late(clock, work.rule):
-        epoch += 1
+    found = checkpoint.read(work.kept.path, work.model, random) if work.kept else None
+    state, best = found or (State(), work.model.get_weights())
+    if found:
+        clock.set(state.seconds, state.processor_seconds)
+    written = time.monotonic()
+    while _goes_on(state, clock, work.rule):
         _learn(work, random, clock)
         loss, right = _judged(work.model, work.validation)
-        heard(epoch, right)
-        if loss < best:
-            best, best_epoch, accuracy, weights = loss, epoch, right, work.model.get_weights()
-    work.model.set_weights(weights)
-    return Fitted(clock.seconds(), clock.processor_seconds(), epoch, best_epoch, accuracy)
+        state = replace(state, epoch=state.epoch + 1)
+        if loss < state.best_loss:
+            state, best = (
+                replace(state, best_epoch=state.epoch, best_loss=loss, accuracy=right),
+                work.model.get_weights(),
+            )
+        if work.kept and time.monotonic() - written > work.kept.every:
+            with clock.stopped():
+                state = replace(state, seconds=clock.seconds(), processor_seconds=clock.processor_seconds())
+                checkpoint.write(work.kept.path, work.model, state, best, random)
+                written = time.monotonic()
+        heard(state.epoch, right)
+    work.model.set_weights(best)
+    return Fitted(clock.seconds(), clock.processor_seconds(), state.epoch, state.best_epoch, state.accuracy)
 
 
-def _learn(work: Fit, random: np.random.Generator, clock: _Clock) -> None:
+def _goes_on(state: State, clock: Clock, rule: Rule) -> bool:
+    return state.epoch < rule.epochs and state.epoch - state.best_epoch < rule.patience and not _late(clock, rule)
+
+
+def _learn(work: Fit, random: np.random.Generator, clock: Clock) -> None:
     """Take every photo once, in a new order; what is left of the last batch is made up from its beginning."""
     order = random.permutation(len(work.train.labels))
     batch = min(work.rule.batch, len(order))
@@ -145,18 +164,5 @@ def _filled(path: Path, beginning: keras.Model, photos: Photos) -> Any:
     return cache
 
 
-def _late(clock: _Clock, rule: Rule) -> bool:
+def _late(clock: Clock, rule: Rule) -> bool:
     return rule.minutes is not None and clock.seconds() > 60 * rule.minutes
-
-
-class _Clock:
-    """The wall clock and the processor's, from its making on."""
-
-    def __init__(self) -> None:
-        self._wall, self._processor = time.perf_counter(), time.process_time()
-
-    def seconds(self) -> float:
-        return time.perf_counter() - self._wall
-
-    def processor_seconds(self) -> float:
-        return time.process_time() - self._processor

@@ -11,6 +11,7 @@ import keras
 from vm_worker.intake.dataset import Part
 from vm_worker.learn.networks.weights import WeightFile
 from vm_worker.learn.staged import fitting
+from vm_worker.learn.staged.checkpoint import CheckpointRule
 from vm_worker.learn.staged.fitting import EpochHeard, Fit, Fitted, Photos, Rule
 from vm_worker.learn.staged.network import StagedNetwork, built
 
@@ -67,17 +68,20 @@ class Outline:
         return self.parameters(classes) - sum(count for name, count in self.layers if name in self.frozen)
 
 
-def train(work: Work, folder: Path, weights: Path | None, heard: EpochHeard) -> Trained:
+def train(work: Work, scratch: Path, weights: Path | None, heard: EpochHeard) -> Trained:
     """Train, write the weights to `weights`, and test. Equal works give equal results but for the times.
 
-    `folder` holds the cache meanwhile. Raises UnknownLayer.
+    The folder `scratch` holds the cache, and what a training that is killed goes on from; no other training may use
+    it. Raises UnknownLayer.
     """
+    scratch.mkdir(parents=True, exist_ok=True)
     keras.backend.clear_session()  # else every graph of earlier trainings stays in memory
     keras.utils.set_random_seed(work.seed)
     network = _begun(work.start, work.classes)
     cut = network.cut() if work.cached else None
-    fit = Fit(network.model, work.photos[Part.TRAIN], work.photos[Part.VALIDATION], work.rule, work.seed)
-    fitted = fitting.fit(fit, heard) if cut is None else fitting.fit_cached(fit, cut, folder, heard)
+    kept = CheckpointRule(scratch / "checkpoint.npz")
+    fit = Fit(network.model, work.photos[Part.TRAIN], work.photos[Part.VALIDATION], work.rule, work.seed, kept)
+    fitted = fitting.fit(fit, heard) if cut is None else fitting.fit_cached(fit, cut, scratch, heard)
     if weights is not None:
         network.save(weights)
     test = work.photos[Part.TEST]
