@@ -22,7 +22,7 @@ from function.handlers import Parts, no_capacity
 from function.identity import GoogleIdentity
 from function.machines import Capacity, MachineGroup
 from function.slow_bodies import in_time
-from function.submissions import read_body
+from function.submissions import check_host, read_body
 from jobs import logformat, telemetry
 from jobs.errors import Transient, UserError
 from jobs.installation import open_postman, open_queue
@@ -80,6 +80,7 @@ class App:
         return answers.finished(response)
 
     def _routed(self, request: flask.Request) -> flask.Response:
+        check_host(request, self.parts.settings.public_url)
         read_body(request, self.parts.settings.limits)
         try:
             handler, values = ROUTES.bind("", "/").match(request.path, request.method)

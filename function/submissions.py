@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from urllib.parse import unquote_plus, unquote_to_bytes
+from urllib.parse import unquote_plus, unquote_to_bytes, urlsplit
 
 import flask
 from email_validator import EmailNotValidError, validate_email
@@ -38,6 +38,24 @@ def parse(request: flask.Request, limits: Limits) -> Submission:
         raise UserError("bad_option", "base is a secret, and addresses are written down: send it in the body instead.")
     fields = _merged([*query, *_body_fields(request, limits)])
     return Submission(email=_email(fields), options=parse_options(_options(fields), limits))
+
+
+def check_host(request: flask.Request, public_url: str) -> None:
+    """Check that a service on one's own machine is asked by a name of that machine.
+
+    A stranger can point a name of theirs at this machine; a page of that name would count as a page of this service.
+    Raises UserError `foreign_page`.
+    """
+    if _is_loopback(public_url) and not _is_loopback(f"//{request.host}"):
+        raise UserError("foreign_page", f"This service is open only at {public_url}.")
+
+
+def _is_loopback(url: str) -> bool:
+    try:
+        host = urlsplit(url).hostname or ""
+        return host == "localhost" or host.endswith(".localhost") or ipaddress.ip_address(host).is_loopback
+    except ValueError:  # no address, or not even a host
+        return False
 
 
 def check_page(request: flask.Request, public_url: str) -> None:

@@ -99,6 +99,14 @@ def test_a_mail_of_the_real_client(place: tuple[str, Path]) -> None:
     assert (folder / name).read_bytes() == PNG
 
 
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [("localhost", 202), ("127.0.0.1:80", 202), ("[::1]:80", 202), ("evil.example", 403), ("10.0.0.1", 403)],
+)
+def test_only_names_of_this_machine_are_answered(place: tuple[str, Path], host: str, status: int) -> None:
+    assert send(place[0], body(), host=host).status_code == status
+
+
 @pytest.mark.parametrize("header", ["", "Bearer", "Bearer ", "Bearer wrong", f"Basic {KEY}", KEY])
 def test_the_key_is_asked_for(place: tuple[str, Path], header: str) -> None:
     answer = send(place[0], body(), authorization=header)

@@ -22,7 +22,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--key", default="", help="the only Bearer key that counts; empty = any")
     parser.add_argument("--admin", action="store_true", help="let POST /_mailbox/answers order failures, for tests")
     given = parser.parse_args(arguments)
-    app = Mailbox(Folder(given.folder), given.key, given.admin).app()
+    app = Mailbox(Folder(given.folder), given.key, given.admin).app(given.host)
     try:
         listener = listen(given.host, given.port)
     except OSError as error:

@@ -9,14 +9,35 @@ import secrets
 from dataclasses import dataclass, field
 
 from starlette.applications import Starlette
+from starlette.datastructures import Headers
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from infra.emulator.protocol.hosts import Hosts
 from infra.local.mailbox.folder import Folder
 from infra.local.mailbox.requests import BadRequest, letters
 
 MAX_BYTES = 30 * 1024 * 1024  # SendGrid's limit for a whole message
+
+
+class OwnNames:
+    """An ASGI application in front of another one, which answers only to the names of this machine.
+
+    A stranger can point a name of theirs at this machine; a page of that name could else write mails.
+    """
+
+    def __init__(self, app: ASGIApp, bound: str) -> None:
+        self._app = app
+        self._bound = bound
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, or refuse it."""
+        host = Headers(scope=scope).get("host", "localhost").strip().lower()
+        known = Hosts().admits(host, self._bound)
+        await (self._app if known else _refused(403, "This is no name of this server."))(scope, receive, send)
 
 
 @dataclass
@@ -31,15 +52,15 @@ class Mailbox:
     admin: bool = False
     _orders: list[int] = field(default_factory=list)  # statuses of the next answers
 
-    def app(self) -> Starlette:
-        """Make the ASGI application."""
+    def app(self, bound: str = "127.0.0.1") -> Starlette:
+        """Make the ASGI application; `bound` is the address that it listens on."""
         routes = [
             Route("/v3/mail/send", self.send, methods=["POST"]),
             Route("/_mailbox/health", self.health, methods=["GET"]),
         ]
         if self.admin:
             routes.append(Route("/_mailbox/answers", self.order, methods=["POST"]))
-        return Starlette(routes=routes)
+        return Starlette(routes=routes, middleware=[Middleware(OwnNames, bound=bound)])
 
     async def health(self, request: Request) -> Response:
         """Answer 200 once the server runs."""

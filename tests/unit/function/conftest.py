@@ -122,7 +122,12 @@ def key_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def front(key_file: Path) -> Front:
     """A service in memory that allows every address."""
-    settings = Settings(public_url=PUBLIC_URL, secret=SECRET, storage_url=STORAGE_URL, allowed_addresses=("*",))
+    return front_at(PUBLIC_URL, key_file)
+
+
+def front_at(public_url: str, key_file: Path) -> Front:
+    """The same at that public address."""
+    settings = Settings(public_url=public_url, secret=SECRET, storage_url=STORAGE_URL, allowed_addresses=("*",))
     clock = FakeClock()
     buckets = Buckets(MemoryStore(clock), MemoryStore(clock), MemoryStore(clock))
     queue = Queue(buckets, clock, settings.limits)

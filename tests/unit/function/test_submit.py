@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
@@ -11,7 +12,7 @@ import pytest
 
 from jobs.job import valid_id
 from jobs.options import Options
-from tests.unit.function.conftest import PUBLIC_URL, Front
+from tests.unit.function.conftest import PUBLIC_URL, Front, front_at
 
 FORMS: dict[str, dict[str, Any]] = {
     "json": {"json": {"email": "ada@example.org", "options": {"minutes": 2, "exports": ["keras"]}}},
@@ -265,3 +266,30 @@ def test_a_form_of_another_site_makes_no_job(front: Front, headers: dict[str, st
     assert answer.status_code == status
     if status == 403:
         assert answer.get_json()["error"]["code"] == "foreign_page"
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("127.0.0.1:8080", 200),
+        ("localhost:8080", 200),
+        ("LOCALHOST", 200),
+        ("[::1]:8080", 200),
+        ("photos.localhost:8080", 200),
+        ("evil.example:8080", 403),  # a name of a stranger's that points here
+        ("127.0.0.1.evil.example", 403),
+        ("192.168.1.5:8080", 403),
+        ("localhost.evil.example", 403),
+    ],
+)
+def test_a_service_on_one_s_own_machine_answers_only_to_its_names(key_file: Path, host: str, status: int) -> None:
+    local = front_at("http://127.0.0.1:8080", key_file)
+    own_page = {"Host": host, "Origin": f"http://{host}", "Sec-Fetch-Site": "same-origin"}
+    assert local.call("GET", "/health", headers=own_page).status_code == status
+    sent = local.call("POST", "/", json={"email": "ada@example.org"}, headers=own_page)
+    assert sent.status_code == {200: 201, 403: 403}[status]
+    assert any(local.buckets.emails.list("jobs/")) == (status == 200)
+
+
+def test_a_service_elsewhere_answers_to_any_name(front: Front) -> None:
+    assert front.call("GET", "/health", headers={"Host": "abc-ew.a.run.app"}).status_code == 200
