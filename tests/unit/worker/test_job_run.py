@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -203,3 +204,24 @@ def test_a_child_that_was_ended_because_the_lease_is_lost_is_no_crash(world: Wor
     with pytest.raises(LeaseLost):
         world.run(begin, *([lambda: None] * 2000), exit_status=-9)
     assert (world.now().status, world.now().crashes) == (Status.RUNNING, 0)
+
+
+def test_the_child_is_stopped_although_the_write_that_would_renew_the_lease_hangs(world: World) -> None:
+    stopped: list[bool] = []
+
+    def storage_hangs(*args: Any, **kwargs: Any) -> int:
+        world.clock.advance(0.8 * LEASE)
+        child = world.child
+        assert child is not None
+        end = time.monotonic() + 5
+        while not child.stopped and time.monotonic() < end:
+            time.sleep(0.01)
+        stopped.append(child.stopped)
+        raise Transient("time out")
+
+    def begin() -> None:
+        world.queue.buckets.emails.put = storage_hangs  # type: ignore[method-assign]
+
+    with pytest.raises(LeaseLost):
+        world.run(begin, *([lambda: None] * 2000))
+    assert stopped == [True]

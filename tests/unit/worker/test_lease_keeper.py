@@ -80,3 +80,31 @@ def test_a_renewal_that_comes_through_after_the_child_was_ended_changes_nothing(
         lease.pulse(Progress())
     with pytest.raises(LeaseLost):  # or the end of the child would pass for a crash
         lease.check()
+
+
+def test_a_lease_counts_from_before_the_write_that_renewed_it(queue: Queue, monkeypatch: pytest.MonkeyPatch) -> None:
+    lease = LeaseKeeper(queue, claimed(queue), LeasePolicy(LEASE), queue.clock.monotonic())
+    put = queue.buckets.emails.put
+
+    def slow(*args: Any, **kwargs: Any) -> int:
+        generation = put(*args, **kwargs)
+        queue.clock.sleep(0.4 * LEASE)  # the answer comes late
+        return generation
+
+    monkeypatch.setattr(queue.buckets.emails, "put", slow)
+    queue.clock.sleep(0.3 * LEASE)
+    lease.pulse(Progress())
+    lease.check()
+    queue.clock.sleep(0.4 * LEASE)
+    with pytest.raises(LeaseLost):
+        lease.check()
+
+
+def test_who_has_lost_the_lease_writes_nothing(queue: Queue) -> None:
+    lease = LeaseKeeper(queue, claimed(queue), LeasePolicy(LEASE), queue.clock.monotonic())
+    before = lease.record.generation
+    queue.clock.sleep(0.8 * LEASE)
+    with pytest.raises(LeaseLost):
+        lease.pulse(Progress())
+    assert queue.read(lease.record.job.id) == lease.record
+    assert lease.record.generation == before
