@@ -23,6 +23,7 @@ from vm_worker.tasks.detection.coco_finds import PhotoFinds
 from vm_worker.tasks.detection.delivered import DeliveredSettings
 from vm_worker.tasks.detection.engine.certainty import Interval
 from vm_worker.tasks.detection.engine.detect import Predict, detect
+from vm_worker.tasks.detection.engine.outlines import polygons
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def run(model: Path, photos: Iterable[Path], wanted: Wanted) -> int:
         screen.say(f"{model} is no detector with its settings: {error}")
         return 2
     rows = []
-    for row in counted(delivered.by_keras(network), known, photos):
+    for row in counted(delivered.by_keras(network, known.settings.mask), known, photos):
         rows.append(row)
         screen.say(f"{row.image}  {row.error or _told(row, known.classes)}")
     if not rows:
@@ -85,15 +86,21 @@ def counts(found: Detections, classes: Sequence[str]) -> dict[str, int]:
 
 def as_json(row: CountedPhoto, classes: Sequence[str]) -> JsonObject:
     """Return the answer for a photo as JSON values."""
-    boxes = zip(row.found.xyxy.tolist(), row.found.scores.tolist(), row.found.classes.tolist(), strict=True)
+    found = row.found
+    boxes = zip(found.xyxy.tolist(), found.scores.tolist(), found.classes.tolist(), polygons(found), strict=True)
     return {
         "image": row.image,
         "count": len(row.found),
         "interval": row.interval.to_json() if row.interval else None,
         "counts": counts(row.found, classes),
         "boxes": [
-            {"class": classes[kind], "score": round(score, 4), "box": [round(side, 1) for side in box]}
-            for box, score, kind in boxes
+            {
+                "class": classes[kind],
+                "score": round(score, 4),
+                "box": [round(side, 1) for side in box],
+                **({"outline": outline} if outline else {}),
+            }
+            for box, score, kind, outline in boxes
         ],
         "error": row.error,
     }

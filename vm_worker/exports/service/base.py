@@ -80,6 +80,7 @@ OWN = (
     "vm_worker/tasks/detection/engine/decode.py",
     "vm_worker/tasks/detection/engine/detect.py",
     "vm_worker/tasks/detection/engine/frames.py",
+    "vm_worker/tasks/detection/engine/outlines.py",
     "vm_worker/tasks/detection/engine/sides.py",
     "vm_worker/tasks/detection/engine/tiling.py",
     "vm_worker/tasks/detection/service/*",

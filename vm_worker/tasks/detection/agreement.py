@@ -13,8 +13,8 @@ from vm_worker.exports.agreement import Answers, Compared
 from vm_worker.exports.formats import Format, Reader
 from vm_worker.tasks.detection.boxes import Boxes, Detections, iou
 from vm_worker.tasks.detection.delivered import divided
-from vm_worker.tasks.detection.engine.decode import decoded, suppressed
-from vm_worker.tasks.detection.engine.detect import Settings
+from vm_worker.tasks.detection.engine.decode import suppressed
+from vm_worker.tasks.detection.engine.detect import Settings, found_in
 from vm_worker.tasks.detection.engine.precision import matches
 from vm_worker.tasks.detection.engine.scores import f1
 from vm_worker.tasks.detection.truth import BoxTruth
@@ -87,7 +87,7 @@ def _served(row: Format, answers: Answers, truth: PictureTruth) -> Compared:
 
 def _found(output: Answers, settings: Settings) -> list[Detections]:
     decoding = settings.decoding
-    raw = [decoded(*divided(one), settings.sides, decoding.least) for one in output]
+    raw = [found_in(divided(one, mask=settings.mask), settings) for one in output]
     return [suppressed(one, decoding.overlap).above(decoding.threshold) for one in raw]
 
 
@@ -106,7 +106,7 @@ def _f1(found: Sequence[Detections], truth: Sequence[Boxes]) -> float:
 
 def _difference(answers: Answers, expected: Answers, settings: Settings) -> float:
     """Return the largest difference of a number at points where there may be an object; elsewhere none is used."""
-    points = expected[..., :-4].max(axis=-1) >= settings.decoding.least
+    points = divided(expected, mask=settings.mask)[0].max(axis=-1) >= settings.decoding.least
     return float(np.abs(answers - expected)[points].max(initial=0.0))
 
 

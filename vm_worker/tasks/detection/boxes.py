@@ -37,6 +37,13 @@ class Boxes:
         polygons = tuple(self.polygons[row] for row in rows.tolist()) if self.polygons else ()
         return Boxes(self.xyxy[rows], self.classes[rows], polygons)
 
+    def moved(self, factor: tuple[float, float], offset: tuple[float, float]) -> Boxes:
+        """Return the labels with x and y times a factor, which may be negative, plus an offset."""
+        by, to = np.array(factor, np.float32), np.array(offset, np.float32)
+        corners = np.sort(self.xyxy.reshape(-1, 2, 2) * by + to, axis=1).reshape(-1, 4)
+        polygons = tuple(tuple(part * by + to for part in outline) for outline in self.polygons)
+        return Boxes(corners, self.classes, polygons)
+
 
 @dataclass(frozen=True, eq=False)
 class Detections:
@@ -48,6 +55,7 @@ class Detections:
     xyxy: Floats  # (n, 4) left, top, right, bottom
     scores: Floats  # (n,) 0..1
     classes: Indices  # (n,) indices into the names of the classes
+    masks: Floats | None = None  # (n, cells, cells) probability of the object in each cell of its box; None: not known
 
     def __post_init__(self) -> None:
         _check(self.xyxy, self.classes)
@@ -59,7 +67,8 @@ class Detections:
 
     def take(self, rows: Indices) -> Detections:
         """Return these boxes alone; `rows` is (m,)."""
-        return Detections(self.xyxy[rows], self.scores[rows], self.classes[rows])
+        masks = None if self.masks is None else self.masks[rows]
+        return Detections(self.xyxy[rows], self.scores[rows], self.classes[rows], masks)
 
     def as_labels(self) -> Boxes:
         """Return the same boxes as labels, without their scores."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from jobs.json_values import Json, JsonObject
 from vm_worker.tasks.detection.boxes import Detections
+from vm_worker.tasks.detection.engine.outlines import polygon_area, polygons
 
 
 @dataclass(frozen=True)
@@ -28,8 +29,8 @@ def document(photos: Sequence[PhotoFinds], classes: Sequence[str]) -> JsonObject
     annotations: list[Json] = []
     for number, photo in enumerate(photos, 1):
         found = photo.found
-        rows = zip(found.xyxy.tolist(), found.scores.tolist(), found.classes.tolist(), strict=True)
-        for box, score, kind in rows:
+        rows = zip(found.xyxy.tolist(), found.scores.tolist(), found.classes.tolist(), polygons(found), strict=True)
+        for box, score, kind, polygon in rows:
             left, top, right, bottom = (round(side, 2) for side in box)
             annotations.append(
                 {
@@ -37,9 +38,10 @@ def document(photos: Sequence[PhotoFinds], classes: Sequence[str]) -> JsonObject
                     "image_id": number,
                     "category_id": kind + 1,
                     "bbox": [left, top, round(right - left, 2), round(bottom - top, 2)],
-                    "area": round((right - left) * (bottom - top), 2),
+                    "area": round(polygon_area(polygon) if polygon else (right - left) * (bottom - top), 2),
                     "iscrowd": 0,
                     "score": round(score, 4),
+                    **({"segmentation": [[side for point in polygon for side in point]]} if polygon else {}),
                 }
             )
     categories: list[Json] = [{"id": number, "name": name} for number, name in enumerate(classes, 1)]

@@ -46,26 +46,33 @@ class DeliveredSettings(AsJson):
 
 
 def with_one_output(model: Any) -> Any:
-    """Return a detector (keras.Model with scores and distances) with one output (None, points, classes + 4)."""
+    """Return a detector (keras.Model with scores, distances, maybe masks) with one output (None, points, numbers)."""
     import keras
 
-    scores, distances = model.outputs
+    scores, distances, *masks = model.outputs
     near = keras.layers.Rescaling(1 / FAR, name="distances_as_shares")(distances)
-    joined = keras.layers.Concatenate(axis=-1, name=OUTPUT, dtype="float32")([scores, near])
+    joined = keras.layers.Concatenate(axis=-1, name=OUTPUT, dtype="float32")([scores, near, *masks])
     return keras.Model(model.input, joined, name="detector")
 
 
-def divided(output: Floats, far: float = FAR) -> tuple[Floats, Floats]:
-    """Return scores (m, points, classes) and distances (m, points, 4) in cells of an output of the delivered model."""
-    return output[..., :-4], output[..., -4:] * np.float32(far)
+def divided(output: Floats, far: float = FAR, mask: int = 0) -> tuple[Floats, Floats]:
+    """Return scores (m, points, classes) and distances (m, points, 4) in cells of an output of the delivered model.
+
+    With masks of `mask` cells a side: scores, and sides with masks (m, points, 4 + mask * mask).
+    """
+    classes = output.shape[-1] - 4 - mask * mask
+    scale = np.ones(4 + mask * mask, np.float32)
+    scale[:4] = far
+    return output[..., :classes], output[..., classes:] * scale
 
 
-def by_keras(model: Any, batch: int = 8) -> Predict:
+def by_keras(model: Any, mask: int = 0, batch: int = 8) -> Predict:
     """Return the function that runs a delivered Keras model. Batches have two shapes, so that it is traced twice."""
 
     def predict(pictures: Floats) -> tuple[Floats, Floats]:
         padded = np.zeros((1 if len(pictures) == 1 else batch, *pictures.shape[1:]), np.float32)
         padded[: len(pictures)] = pictures
-        return divided(np.asarray(model.predict_on_batch(padded), np.float32)[: len(pictures)])
+        answers = np.asarray(model.predict_on_batch(padded), np.float32)[: len(pictures)]
+        return divided(answers, mask=mask)
 
     return predict

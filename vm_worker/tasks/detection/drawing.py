@@ -14,7 +14,7 @@ from vm_worker.tasks.detection import thresholds
 from vm_worker.tasks.detection.boxes import Floats
 from vm_worker.tasks.detection.engine.precision import matches
 from vm_worker.tasks.detection.engine.scores import Judged
-from vm_worker.tasks.detection.marks import FOUND, MISSED, QUALITY, UNLABELLED, frames
+from vm_worker.tasks.detection.marks import FOUND, MISSED, QUALITY, UNLABELLED, drawn, frames
 from vm_worker.tasks.detection.results import DetectionFigures, ThresholdSheet
 
 WORST, CROWDED, UNLABELLED_SHEET = "worst.jpg", "crowded.jpg", "unlabelled.jpg"
@@ -40,17 +40,17 @@ def draw(folder: Path, figures: DetectionFigures, photos: Sequence[Shown]) -> li
     """Draw the sheets into the folder; return the names of the pictures."""
     worst, crowded = worst_and_crowded(figures)
     by_name = {photo.name: photo for photo in photos}
-    drawn = []
+    made = []
     for name, some in ((WORST, worst), (CROWDED, crowded)):
         if some:
             marked = [_marked(by_name[one], figures.threshold) for one in some]
             _sheet(marked, 3, CELL).save(folder / name, quality=QUALITY)
-            drawn.append(name)
+            made.append(name)
     crops = _crops(photos, figures.threshold)
     if crops:
         _sheet(crops, 6, CROP).save(folder / UNLABELLED_SHEET, quality=QUALITY)
-        drawn.append(UNLABELLED_SHEET)
-    return drawn
+        made.append(UNLABELLED_SHEET)
+    return made
 
 
 def worst_and_crowded(figures: DetectionFigures) -> tuple[list[str], list[str]]:
@@ -95,9 +95,9 @@ def _marked(photo: Shown, threshold: float) -> Image.Image:
     found, truth = photo.judged.found.above(threshold), photo.judged.truth
     chosen = matches(found, truth)
     missed = np.setdiff1d(np.arange(len(truth)), chosen)
-    frames(image, found.xyxy[chosen >= 0], FOUND, scale)
+    drawn(image, found.take(np.flatnonzero(chosen >= 0)), FOUND, scale)
     frames(image, truth.xyxy[missed], MISSED, scale)
-    frames(image, found.xyxy[chosen < 0], UNLABELLED, scale)
+    drawn(image, found.take(np.flatnonzero(chosen < 0)), UNLABELLED, scale)
     return image
 
 

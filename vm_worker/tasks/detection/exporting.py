@@ -75,7 +75,7 @@ def proof(folder: Path, pictures: Proving, scratch: Path, seconds: float) -> Pro
     """Return the proof of the files of a detector: the answers and the boxes of its model.h5 for these pictures."""
     settings = DeliveredSettings.read(folder / delivered.SETTINGS)
     model, pixels = files.load(folder / files.H5), np.load(pictures.pixels, mmap_mode="r")
-    predict = delivered.by_keras(model)
+    predict = delivered.by_keras(model, settings.settings.mask)
     # A service takes each picture for a photo, and may divide it into tiles.
     counted = tuple(detect(predict, np.asarray(pixels[row]), settings.settings) for row in pictures.test.tolist())
     return Proof(
@@ -122,7 +122,7 @@ def patterns(known: DeliveredSettings, model: Any, folder: Path) -> Proving:
     pixels = cells[:, down][:, :, across]
     path = folder / "pictures.npy"
     np.save(path, pixels)
-    predict = delivered.by_keras(model)
+    predict = delivered.by_keras(model, settings.mask)
     found = [detect(predict, one, replace(settings, tiling=replace(settings.tiling, side=0))) for one in pixels]
     shown = tuple(
         LabelledPhoto(f"pattern {number}", settings.width, settings.height, one.as_labels())

@@ -13,6 +13,7 @@ from vm_worker.results.trials import TrialRow
 from vm_worker.tasks.detection.engine.training.study import TrialFacts, TrialOutcome
 
 LEARNT = "learnt.json"  # a private file
+UPPER_PART, SECOND_STAGE = "upper_part", "second_stage"  # what was trained, too
 METRIC = "count_rmse"  # what trials are compared by, on the validation photos: objects a photo, lower is better
 
 
@@ -46,13 +47,16 @@ class Learnt(AsJson):
         return cls.from_json(json.loads((folder / LEARNT).read_text(encoding="utf-8")))
 
 
-def rows(trials: Sequence[TrialFacts], kept: int, tuned: bool = False) -> tuple[TrialRow, ...]:
-    """Return the trials as the report shows them, the one that is delivered first; `kept` is its number."""
+def rows(trials: Sequence[TrialFacts], kept: int, more: Sequence[str] = ()) -> tuple[TrialRow, ...]:
+    """Return the trials as the report shows them, the one that is delivered first; `kept` is its number.
+
+    `more` names what was added to it: UPPER_PART, SECOND_STAGE.
+    """
     ordered = sorted(trials, key=lambda one: one.number != kept)
-    return tuple(_row(one, one.number == kept, tuned and one.number == kept) for one in ordered)
+    return tuple(_row(one, one.number == kept, more if one.number == kept else ()) for one in ordered)
 
 
-def _row(one: TrialFacts, kept: bool, tuned: bool) -> TrialRow:
+def _row(one: TrialFacts, kept: bool, more: Sequence[str]) -> TrialRow:
     genes = {"epochs": one.epochs, "steps_an_epoch": one.steps, "learning_rate": float(f"{one.rate:.3g}")}
     if one.point is None:
         return TrialRow(one.number, one.kind, genes, seconds=one.seconds, state="skipped", note=one.note, metric=METRIC)
@@ -64,7 +68,8 @@ def _row(one: TrialFacts, kept: bool, tuned: bool) -> TrialRow:
             "threshold": one.point.threshold,
             "overlap": one.point.overlap,
             "f1": round(one.point.f1, 4),
-            "upper_part": tuned,
+            UPPER_PART: UPPER_PART in more,
+            SECOND_STAGE: SECOND_STAGE in more,
             "usable": one.point.usable,
         },
         seconds=round(one.seconds, 1),

@@ -9,7 +9,7 @@ import numpy as np
 from vm_worker.tasks.detection.boxes import area
 from vm_worker.tasks.detection.engine.certainty import Certainty
 from vm_worker.tasks.detection.engine.precision import matches
-from vm_worker.tasks.detection.engine.scores import Judged, at_edge
+from vm_worker.tasks.detection.engine.scores import Judged, at_edge, outline_overlaps
 from vm_worker.tasks.detection.results import CountedPhoto, Covered, CurvePlace, SizeBucket, Spread
 
 BUCKETS = 3  # of sizes, each with as many labelled objects
@@ -89,3 +89,9 @@ def covered(photos: Sequence[CountedPhoto], known: Certainty) -> Covered | None:
     if not sure:
         return None
     return Covered(len(sure), sum(one.low <= labelled <= one.high for labelled, one in sure), sure[0][1].share)
+
+
+def outlines(photos: Sequence[Judged], threshold: float) -> float | None:
+    """Return the mean intersection over union of found outlines with labelled ones; None where there are none."""
+    every = [value for photo in photos for value in outline_overlaps(photo.found.above(threshold), photo.truth)]
+    return float(np.mean(every)) if every else None

@@ -115,4 +115,6 @@ class DetectionFigures(AsJson):
     pictures: tuple[str, ...]
     sheet: ThresholdSheet | None = None  # None: of an older version
     covered: Covered | None = None  # by the validation photos' errors alone; None: too few photos to tell
+    second_stage: bool = False  # the network is a Mask R-CNN
+    outlines: float | None = None  # mean IoU of found outlines with labelled ones; None: there are none
     finds: str = ""  # file with the boxes without a label, for annotation tools; empty: there are none

@@ -211,6 +211,9 @@ def winner(figures: DetectionFigures, tune: Tuned) -> str:
     which = f"The best of {len(tried)} trainings" if len(tried) > 1 else "The training"
     marks = f"marks {scores.false} more that have no label" if scores.false else "nothing that has no label"
     upper = " The upper part of its network was trained, too." if genes.get("upper_part") else ""
+    upper += " A second stage judges each box again: the network is a Mask R-CNN." if figures.second_stage else ""
+    if figures.outlines is not None:
+        upper += f" Its outlines cover the labelled ones by {figures.outlines:.2f} (mean IoU in the test photos)."
     return (
         f"{which} ({', '.join(named)}) finds {scores.found} of {scores.labelled} {things(figures)} in the test "
         f"photos, and {marks}.{upper}"

@@ -44,7 +44,7 @@ def evaluate(context: StageContext) -> Output:
     shutil.copyfile(folder / its_settings, folder / delivered.SETTINGS)
     known, model = DeliveredSettings.read(folder / delivered.SETTINGS), files.load(folder / files.H5)
     rows, settings = dataset.rows(Part.TEST), known.settings
-    predict = delivered.by_keras(model)
+    predict = delivered.by_keras(model, settings.mask)
     judged = []
     for number, row in enumerate(rows.tolist()):
         raw = candidates(predict, dataset.truth.read(row), settings)
@@ -104,4 +104,6 @@ def _figures(context: StageContext, judged: Sequence[Judged], known: DeliveredSe
         spread=measuring.spread(photos, context.spec.options.seed),
         pictures=(),
         covered=measuring.covered(photos, known.certainty),
+        second_stage=settings.rois > 0,
+        outlines=measuring.outlines(judged, threshold),
     )

@@ -13,7 +13,7 @@ from vm_worker.intake.arrays import Pixels, Rows
 from vm_worker.intake.dataset import Part
 from vm_worker.intake.extents import Extent
 from vm_worker.intake.images import read_upright
-from vm_worker.tasks.detection.boxes import Boxes, LabelledPhoto
+from vm_worker.tasks.detection.boxes import LabelledPhoto
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,9 +70,4 @@ class BoxTruth:
 
 
 def _mirrored(photo: LabelledPhoto) -> LabelledPhoto:
-    boxes = photo.boxes
-    xyxy = boxes.xyxy.copy()
-    xyxy[:, [0, 2]] = photo.width - boxes.xyxy[:, [2, 0]]
-    flip, shift = np.array([-1, 1], np.float32), np.array([photo.width, 0], np.float32)
-    polygons = tuple(tuple(part * flip + shift for part in outline) for outline in boxes.polygons)
-    return replace(photo, boxes=Boxes(xyxy, boxes.classes, polygons))
+    return replace(photo, boxes=photo.boxes.moved((-1.0, 1.0), (photo.width, 0.0)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+from dataclasses import replace
 
 from jobs.job import Stage
 from vm_worker.events import File
@@ -16,14 +17,19 @@ from vm_worker.stages.output import Output, private
 from vm_worker.stages.trials import committer
 from vm_worker.tasks.detection import learning
 from vm_worker.tasks.detection.engine import engine, network
+from vm_worker.tasks.detection.engine.training.boxing import BoxingPlan
 from vm_worker.tasks.detection.engine.training.search import Searched, SearchRequest, search
 from vm_worker.tasks.detection.engine.training.tuning import TuningPlan
-from vm_worker.tasks.detection.learnt import METRIC, Learnt, rows
+from vm_worker.tasks.detection.learnt import METRIC, SECOND_STAGE, UPPER_PART, Learnt, rows
 
 TUNED, TUNED_SETTINGS = "tuned.h5", "tuned_settings.json"  # private files; written where they are better
 START_SECONDS = 25.0  # to build the network again and trace its graphs, with the maps at hand
 LEAST_SHARE = 0.4  # of the first training's time, that the shortest other one takes
 SLOWEST = 3.0  # times that the last stages take on a busy machine, at most
+PHASES = {
+    engine.TUNING: "Tuning the upper part of the network",
+    engine.BOXING: "Learning to look at each object once more",
+}
 LATE = "the first training took all the time"
 
 log = logging.getLogger(__name__)
@@ -38,14 +44,17 @@ def tune(context: StageContext) -> Output:
         first = rows((learnt.facts,), learnt.facts.number)
         summary = SearchSummary("none", 1, LATE)
         return Output(Tuned(False, first, (), None, None, summary, first[0].validation_score, METRIC))
-    better = found.tuned or found.key != learnt.key
+    better = found.tuned or found.key != learnt.key or found.stage is not None
     files: tuple[File, ...] = ()
     if better:
         classes = context.inputs.dataset().truth.classes
         learning.write(context.folder, found.detector, classes, TUNED, TUNED_SETTINGS)
         files = (private(TUNED), private(TUNED_SETTINGS))
     kept = next(one.number for one in found.trials if one.recipe == found.recipe)
-    trials = rows(found.trials, kept, found.tuned)
+    more = [name for name, is_so in ((UPPER_PART, found.tuned), (SECOND_STAGE, found.stage is not None)) if is_so]
+    # Its point is that of what is delivered, with all that was trained after the trial.
+    tried = [replace(one, point=found.detector.point) if one.number == kept else one for one in found.trials]
+    trials = rows(tried, kept, more)
     summary = SearchSummary(_algorithm(context), len(trials), found.outcome)
     return Output(Tuned(better, trials, (), None, None, summary, trials[0].validation_score, METRIC), files)
 
@@ -81,12 +90,12 @@ def _searched(context: StageContext, learnt: Learnt) -> Searched | None:
     photos, weight, budget = learning.engine_photos(dataset), learning.weight_of(context), _budget(context)
     known = {learnt.key: learnt.result, **{key: done.result for key, done in spec.trials.items()}}
     request = SearchRequest(
-        _algorithm(context), spec.options.trials, Committed(known, committer(context)), TuningPlan()
+        _algorithm(context), spec.options.trials, Committed(known, committer(context)), TuningPlan(), BoxingPlan()
     )
     base, began = network.pretrained(weight), budget.remaining()
 
     def tell(progress: engine.Progress) -> None:
-        words = "Tuning the upper part of the network" if progress.phase == engine.TUNING else "Trying another training"
+        words = PHASES.get(progress.phase, "Trying another training")
         epoch = f", round {progress.epoch.number} of {progress.epoch.of}" if progress.epoch else ""
         context.progress.tell(Stage.TUNE, 1 - max(0.0, budget.remaining()) / began, words + epoch)
 

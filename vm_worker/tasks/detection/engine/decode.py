@@ -11,9 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from vm_worker.as_json import AsJson
-from vm_worker.tasks.detection.boxes import Detections, Floats, Indices, containment, iou, no_detections
+from vm_worker.tasks.detection.boxes import Detections, Floats, Indices, containment, iou
 from vm_worker.tasks.detection.engine.sides import Sides, levels, points
 
+UNIT = 16.0  # sides that a second stage gives are in such parts of a picture's longer side
 MOST = 3000  # boxes of a picture that suppression looks at, the most certain ones
 
 
@@ -46,14 +47,27 @@ def decoded(
     return Detections(xyxy, best[rows].astype(np.float32), scores[rows].argmax(axis=1).astype(np.int64))
 
 
+def refined(scores: Floats, rest: Floats, sides: Sides, least: float, mask: int) -> Detections:
+    """Return the boxes of one picture by a second stage whose score is at least `least`, in the picture's pixels.
+
+    `scores` is (boxes, classes); `rest` is (boxes, 4 + mask * mask), the sides in UNITs of the longer side of the
+    picture, and the mask's cells.
+    """
+    best = scores.max(axis=1)
+    rows = np.flatnonzero(best >= least)
+    xyxy = rest[rows, :4] * np.float32(max(sides.height, sides.width) / UNIT)
+    xyxy = np.clip(xyxy, 0, np.array([sides.width, sides.height] * 2, np.float32)).astype(np.float32)
+    masks = rest[rows, 4:].reshape(-1, mask, mask).astype(np.float32) if mask else None
+    found = Detections(xyxy, best[rows].astype(np.float32), scores[rows].argmax(axis=1).astype(np.int64), masks)
+    return found.take(np.flatnonzero((xyxy[:, 2] > xyxy[:, 0]) & (xyxy[:, 3] > xyxy[:, 1])))
+
+
 def suppressed(found: Detections, overlap: float, inside: float | None = None) -> Detections:
     """Return the detections without doubles, the most certain first (greedy non-maximum suppression by class).
 
     A box is a double of a more certain one where their IoU is above `overlap`, or the share of the smaller one that
     lies in the other is above `inside`.
     """
-    if not len(found):
-        return no_detections()
     found = found.take(np.argsort(-found.scores, kind="stable"))
     return found.take(_kept(found, overlap, inside))
 

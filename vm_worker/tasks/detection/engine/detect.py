@@ -13,7 +13,7 @@ import numpy as np
 from vm_worker.as_json import AsJson
 from vm_worker.intake.arrays import Pixels
 from vm_worker.tasks.detection.boxes import Detections, Floats
-from vm_worker.tasks.detection.engine.decode import Decoding, decoded, suppressed
+from vm_worker.tasks.detection.engine.decode import Decoding, decoded, refined, suppressed
 from vm_worker.tasks.detection.engine.frames import Frame, into_photo, picture
 from vm_worker.tasks.detection.engine.sides import STRIDES, Sides
 from vm_worker.tasks.detection.engine.tiling import INSIDE, Tiling, joined
@@ -21,6 +21,7 @@ from vm_worker.tasks.detection.engine.tiling import INSIDE, Tiling, joined
 BATCH = 8  # pictures that a network gets at a time
 
 # Pictures (m, height, width, 3) float32 in 0..255 -> scores (m, points, classes), distances (m, points, 4) in cells.
+# Of a network with a second stage: scores (m, rois, classes), sides and masks (m, rois, 4 + mask * mask).
 Predict = Callable[[Floats], tuple[Floats, Floats]]
 
 
@@ -33,6 +34,8 @@ class Settings(AsJson):
     tiling: Tiling = field(default_factory=Tiling)
     decoding: Decoding = field(default_factory=Decoding)
     strides: tuple[int, ...] = STRIDES  # input pixels a cell, of the levels that give boxes
+    rois: int = 0  # boxes that the second stage of a Mask R-CNN gives; 0: the network has none
+    mask: int = 0  # cells along each side of its masks; 0: it gives none
 
     @property
     def sides(self) -> Sides:
@@ -79,5 +82,12 @@ def part_of_photo(
     outputs: tuple[Floats, Floats], frame: Frame, photo: tuple[int, int], settings: Settings
 ) -> Detections:
     """Return the boxes of one frame in pixels of its photo (width, height); `outputs` are its scores and distances."""
-    found = decoded(*outputs, settings.sides, settings.decoding.least, settings.strides)
+    found = found_in(outputs, settings)
     return settings.tiling.kept(into_photo(found, frame, settings.sides), frame, *photo)
+
+
+def found_in(outputs: tuple[Floats, Floats], settings: Settings) -> Detections:
+    """Return the boxes of one picture, in its pixels, doubles included."""
+    if settings.rois:
+        return refined(*outputs, settings.sides, settings.decoding.least, settings.mask)
+    return decoded(*outputs, settings.sides, settings.decoding.least, settings.strides)

@@ -6,7 +6,7 @@ Every random choice comes from the seed.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import keras
 
@@ -17,7 +17,9 @@ from vm_worker.tasks.detection.engine.operating_point import OperatingPoint
 from vm_worker.tasks.detection.engine.plan import EnginePlan
 from vm_worker.tasks.detection.engine.scores import DetectionScores, Judged, score
 from vm_worker.tasks.detection.engine.training import frozen
+from vm_worker.tasks.detection.engine.training.boxing import BoxedStage
 from vm_worker.tasks.detection.engine.training.course import Course, Epoch
+from vm_worker.tasks.detection.engine.training.session import BOXING as BOXING
 from vm_worker.tasks.detection.engine.training.session import JUDGING as JUDGING
 from vm_worker.tasks.detection.engine.training.session import PREPARING as PREPARING
 from vm_worker.tasks.detection.engine.training.session import TRAINING as TRAINING
@@ -67,11 +69,17 @@ def train(photos: Photos, plan: EnginePlan, work: Workplace, tuning: TuningPlan 
     return finished(session, trained)
 
 
-def finished(session: Session, trained: Trained) -> TrainedDetector:
-    """Put a trained head into the whole model, with the settings that suit the validation photos best."""
+def finished(session: Session, trained: Trained, stage: BoxedStage | None = None) -> TrainedDetector:
+    """Put a trained head into the whole model, with the settings that suit the validation photos best.
+
+    With a second stage, which was trained on that head, the model is that of both.
+    """
     session.parts.head.set_weights(trained.weights)
+    trained = stage.trained if stage else trained
     photos, plan, point = session.photos, session.plan, trained.point
     settings = plan.settings.with_decoding(point.decoding(plan.settings.decoding.least))
+    if stage:
+        settings = replace(settings, rois=stage.wanted.rois, mask=stage.mask)
     labels = [photos.labels[row] for row in photos.validation.tolist()]
     judged = [
         Judged(one.width, one.height, one.boxes, merged(found, settings))
@@ -81,4 +89,5 @@ def finished(session: Session, trained: Trained) -> TrainedDetector:
     certainty = Certainty.of(
         [len(one.truth) for one in judged], [len(one.found.above(point.threshold)) for one in judged]
     )
-    return TrainedDetector(session.parts.whole, settings, point, scores, trained.raw, trained.losses, certainty)
+    model = stage.parts.whole if stage else session.parts.whole
+    return TrainedDetector(model, settings, point, scores, trained.raw, trained.losses, certainty)

@@ -6,7 +6,7 @@ picture, the rest is grey.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,8 +74,7 @@ def labelled(boxes: Boxes, frame: Frame, sides: Sides, cut_ones: bool = True) ->
     objects at the borders are labelled in the photos, see `edges`.
     """
     scale = frame.scale(sides)
-    offset = np.array([frame.left, frame.top] * 2, np.float32)
-    moved = Boxes((boxes.xyxy - offset) * np.float32(scale), boxes.classes)
+    moved = boxes.moved((scale, scale), (-frame.left * scale, -frame.top * scale))
     return clipped(moved, (frame.width * scale, frame.height * scale), VISIBLE if cut_ones else None)
 
 
@@ -90,7 +89,8 @@ def clipped(boxes: Boxes, limits: tuple[float, float], visible: float | None) ->
     least = visible if visible is not None else WHOLE
     kept = np.flatnonzero(share >= least)
     slivers = np.flatnonzero((share > 0) & (share < least)) if visible is not None else kept[:0]
-    return FrameLabels(Boxes(inside[kept].astype(np.float32), boxes.classes[kept]), inside[slivers])
+    whole = boxes.take(kept)
+    return FrameLabels(Boxes(inside[kept].astype(np.float32), whole.classes, whole.polygons), inside[slivers])
 
 
 def into_photo(found: Detections, frame: Frame, sides: Sides) -> Detections:
@@ -98,4 +98,4 @@ def into_photo(found: Detections, frame: Frame, sides: Sides) -> Detections:
     xyxy = found.xyxy / np.float32(frame.scale(sides))
     limits = np.array([frame.width, frame.height] * 2, np.float32)
     offset = np.array([frame.left, frame.top] * 2, np.float32)
-    return Detections((np.clip(xyxy, 0, limits) + offset).astype(np.float32), found.scores, found.classes)
+    return replace(found, xyxy=(np.clip(xyxy, 0, limits) + offset).astype(np.float32))

@@ -24,6 +24,7 @@ DEPTH = 2  # convolutions of a tower
 RARE = -4.6  # the first bias of the logits: a probability of 1 % (RetinaNet: Lin et al., ICCV 2017, section 4.1)
 FIRST_DISTANCE = 2.0  # cells, about what a box's sides are from its points before training
 SCORES, DISTANCES = "scores", "distances"  # names of the outputs
+FINEST = "joined0"  # name of the layer with the pyramid's finest map
 LINEAR_ENDS = ("_add", "_project_bn", "_project_BN")  # layers behind which an inverted residual block has no ReLU
 
 
@@ -102,8 +103,8 @@ def _pyramid(maps: list[Any], used: list[int]) -> list[Any]:
     # Each map is normalised first: their scales differ from level to level.
     lateral = [_normed(layers.Conv2D(CHANNELS, 1, use_bias=False, name=f"lateral{i}")(x)) for i, x in enumerate(maps)]
     joined = [lateral[-1]]
-    for finer in lateral[-2::-1]:
-        joined.insert(0, layers.Add()([finer, layers.UpSampling2D(2)(joined[0])]))
+    for level, finer in reversed(list(enumerate(lateral[:-1]))):
+        joined.insert(0, layers.Add(name=f"joined{level}")([finer, layers.UpSampling2D(2)(joined[0])]))
     return [layers.ReLU()(_normed(_separable(f"smooth{i}")(x))) for i, x in enumerate(joined) if i in used]
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from vm_worker.as_json import AsJson
 from vm_worker.tasks.detection.boxes import Boxes, Detections, Floats, containment, iou
+from vm_worker.tasks.detection.engine.outlines import overlap
 from vm_worker.tasks.detection.engine.precision import Precision, matches, precisions
 
 EDGE = 0.01  # share of a photo's longer side within which a box touches the photo's edge
@@ -122,6 +123,18 @@ def _counted(photo: Judged, threshold: float, classes: int) -> _Counted:
         error=len(found) - len(truth),
         by_class=np.stack([np.bincount(one, minlength=classes) for one in columns], axis=1),
     )
+
+
+def outline_overlaps(found: Detections, truth: Boxes) -> list[float]:
+    """Return the intersection over union of the outlines of found objects with those of their labels."""
+    if found.masks is None or not truth.polygons:
+        return []
+    pairs = enumerate(matches(found, truth).tolist())
+    return [
+        overlap(found.masks[row], found.xyxy[row], truth.polygons[label])
+        for row, label in pairs
+        if label >= 0 and truth.polygons[label]
+    ]
 
 
 def at_edge(xyxy: Floats, width: int, height: int) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:

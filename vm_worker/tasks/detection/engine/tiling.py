@@ -66,8 +66,10 @@ def joined(parts: Sequence[Detections]) -> Detections:
     """Return the boxes of all frames of a photo as one."""
     if not parts:
         return no_detections()
-    columns = [[getattr(one, name) for one in parts] for name in ("xyxy", "scores", "classes")]
-    return Detections(*(np.concatenate(column) for column in columns))
+    xyxy, scores, classes = ([getattr(one, name) for one in parts] for name in ("xyxy", "scores", "classes"))
+    masks = [one.masks for one in parts if one.masks is not None]
+    whole = np.concatenate(masks) if len(masks) == len(parts) else None
+    return Detections(np.concatenate(xyxy), np.concatenate(scores), np.concatenate(classes), whole)
 
 
 def tiling(sizes: Floats, sides: Sequence[tuple[int, int]], input_side: int, wanted: float) -> Tiling:

@@ -11,6 +11,7 @@ from vm_worker.exports.service.runtime.engine import Prediction
 from vm_worker.exports.service.runtime.kind import Kind, Operation
 from vm_worker.exports.service.runtime.pool import Pool
 from vm_worker.exports.service.runtime.xml import add
+from vm_worker.tasks.detection.engine.outlines import polygons
 from vm_worker.tasks.detection.service.pool import Detector, Found
 
 TYPES = """<xsd:complexType name="ClassCount"><xsd:sequence>
@@ -46,6 +47,11 @@ BOX: Json = {
             "maxItems": 4,
             "description": "left, top, right and bottom in pixels of the photo turned upright",
         },
+        "outline": {
+            "type": "array",
+            "items": {"type": "array", "items": {"type": "number"}},
+            "description": "points x, y around the object, where the model draws outlines",
+        },
     },
     "required": ["class", "score", "box"],
 }
@@ -62,6 +68,14 @@ def _counts(pool: Pool, found: Found) -> dict[str, int]:
     return {name: int((found.boxes.classes == number).sum()) for number, name in enumerate(pool.labels)}
 
 
+def _shown_boxes(pool: Pool, found: Found) -> list[Json]:
+    rows = zip(_boxes(pool, found), polygons(found.boxes), strict=True)
+    return [
+        {"class": label, "score": score, "box": [*box], **({"outline": [*outline]} if outline else {})}
+        for (label, score, box), outline in rows
+    ]
+
+
 def _boxes(pool: Pool, found: Found) -> list[tuple[str, float, list[float]]]:
     boxes = found.boxes
     rows = zip(boxes.classes.tolist(), boxes.scores.tolist(), boxes.xyxy.tolist(), strict=True)
@@ -76,7 +90,7 @@ def shown(pool: Pool, about: About, found: Found) -> JsonObject:
         "counts": _counts(pool, found),
         "width": found.width,
         "height": found.height,
-        "boxes": [{"class": label, "score": score, "box": box} for label, score, box in _boxes(pool, found)],
+        "boxes": _shown_boxes(pool, found),
     }
 
 

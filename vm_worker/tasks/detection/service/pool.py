@@ -49,9 +49,12 @@ class Detector(Pool):
         self._large = threading.Lock()
         settings, network = self.settings, self._wide
         right = network.shape[1:3] == [settings.height, settings.width] and self._known.classes == self.labels
-        if not right or network.answers[-1] != len(self.labels) + 4:
+        if not right or network.answers[-1] != len(self.labels) + 4 + settings.mask**2:
             raise not_ours(network)
-        levels(settings.sides, network.answers[-2])  # raises ValueError for points of another network
+        if settings.rois and network.answers[-2] != settings.rois:
+            raise not_ours(network)
+        if not settings.rois:
+            levels(settings.sides, network.answers[-2])  # raises ValueError for points of another network
 
     @property
     def settings(self) -> Settings:
@@ -72,7 +75,7 @@ class Detector(Pool):
 
     def _drawn(self, data: bytes) -> bytes:
         pixels, found = self._found(data)
-        return marks.annotated(pixels, found.boxes.xyxy)
+        return marks.annotated(pixels, found.boxes)
 
     def _found(self, data: bytes) -> tuple[Pixels, Found]:
         with self._memory(data):
@@ -90,7 +93,7 @@ class Detector(Pool):
     def _outputs(self, pictures: Floats) -> tuple[Floats, Floats]:
         with self._interpreter() as network:
             answers = np.stack([network.run(picture) for picture in pictures])
-        return delivered.divided(answers, self._known.far)
+        return delivered.divided(answers, self._known.far, self.settings.mask)
 
     @contextmanager
     def _memory(self, data: bytes) -> Iterator[None]:

@@ -81,12 +81,13 @@ class Course:
 class HeadTraining:
     """The training of a head, or a head and what is below it. Courses may follow each other, from the same weights."""
 
-    def __init__(self, head: keras.Model, data: TrainingData) -> None:
+    def __init__(self, head: keras.Model, data: TrainingData, wrong: Callable[[Any, Any], Any] | None = None) -> None:
+        """Compile the head. `wrong` is the loss of targets and joined outputs; None: that of boxes without anchors."""
         self._data = data
         self._model = keras.Model(head.inputs, layers.Concatenate(axis=-1)(head.outputs))
         optimizer = keras.optimizers.AdamW(weight_decay=DECAY, global_clipnorm=CLIP)
         # Compiled by XLA such a step takes seven times as long on CPUs.
-        self._model.compile(optimizer=optimizer, loss=loss(data.classes), jit_compile=False)
+        self._model.compile(optimizer=optimizer, loss=wrong or loss(data.classes), jit_compile=False)
         optimizer.build(self._model.trainable_variables)
         self._first = [np.array(one) for one in self._variables()]
 

@@ -51,7 +51,9 @@ def by_keras(model: keras.Model) -> Predict:
     """Return the function that runs a whole detector by Keras."""
 
     def predict(pictures: Floats) -> tuple[Floats, Floats]:
-        scores, distances = model.predict_on_batch(padded(pictures))
-        return np.asarray(scores, np.float32)[: len(pictures)], np.asarray(distances, np.float32)[: len(pictures)]
+        scores, *rest = (
+            np.asarray(one, np.float32)[: len(pictures)] for one in model.predict_on_batch(padded(pictures))
+        )
+        return scores, np.concatenate(rest, axis=-1)
 
     return predict

@@ -9,6 +9,7 @@ from vm_worker.search.loop import EndPolicy, SearchLoop
 from vm_worker.search.trial_runner import Committed, TrialRunner
 from vm_worker.tasks.detection.engine.engine import TrainedDetector, finished
 from vm_worker.tasks.detection.engine.plan import EnginePlan
+from vm_worker.tasks.detection.engine.training.boxing import BoxedStage, BoxingPlan, boxed
 from vm_worker.tasks.detection.engine.training.course import Recipe
 from vm_worker.tasks.detection.engine.training.session import Photos, Session, Workplace
 from vm_worker.tasks.detection.engine.training.study import DetectionStudy, SessionExecutor, TrialFacts, of_best
@@ -23,6 +24,7 @@ class SearchRequest:
     trials: int | None = None  # at most, the plan's own recipe included; None: as many as fit the time
     committed: Committed = field(default_factory=Committed)  # what earlier attempts have found
     tuning: TuningPlan | None = None  # how the best trial's network is trained on, where that fits the time
+    boxing: BoxingPlan | None = None  # how a second stage is trained on the best network, where that fits the time
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +35,7 @@ class Searched:
     recipe: Recipe  # of the best trial
     key: str  # of the best trial
     tuned: bool  # the upper part of its network was trained, too
+    stage: BoxedStage | None  # the second stage, which makes it a Mask R-CNN; None: it has none
     trials: tuple[TrialFacts, ...]
     outcome: str  # how the search ended, as a sentence: "not solvable within these settings" is one
 
@@ -50,17 +53,23 @@ def search(photos: Photos, plan: EnginePlan, work: Workplace, request: SearchReq
     loop = SearchLoop(searcher, study.decode, trials, EndPolicy(most=request.trials))
     loop.know(plan.recipe, trials.run("rule", plan.recipe, plan.recipe))
     seconds = _tuning_seconds(study, request.tuning)
-    study.keep(seconds)
+    boxing = request.boxing.seconds(session, study.pace) if request.boxing and study.pace else 0.0
+    boxing = boxing if seconds + boxing < work.budget.remaining() else 0.0
+    study.keep(seconds + boxing)
     outcome = loop.run()
     recipe, trained = of_best(study)
     better = (
         tuned(session, trained, request.tuning) if request.tuning and 0 < seconds < work.budget.remaining() else None
     )
+    stage = None
+    if request.boxing and 0 < boxing < work.budget.remaining():
+        stage = boxed(session, better or trained, better is not None, request.boxing)
     return Searched(
-        detector=finished(session, better or trained),
+        detector=finished(session, better or trained, stage),
         recipe=recipe,
         key=study.key(recipe),
         tuned=better is not None,
+        stage=stage,
         trials=tuple(study.rows),
         outcome=outcome,
     )

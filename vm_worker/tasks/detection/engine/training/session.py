@@ -21,8 +21,8 @@ from vm_worker.intake.memory_maps import created, give_back
 from vm_worker.learn.budget import Budget
 from vm_worker.tasks.detection.boxes import Detections, Floats, Indices, LabelledPhoto
 from vm_worker.tasks.detection.engine import network
-from vm_worker.tasks.detection.engine.detect import part_of_photo
-from vm_worker.tasks.detection.engine.frames import Frame, labelled, picture
+from vm_worker.tasks.detection.engine.detect import Settings, part_of_photo
+from vm_worker.tasks.detection.engine.frames import Frame, FrameLabels, labelled, picture
 from vm_worker.tasks.detection.engine.operating_point import OperatingPoint, searched
 from vm_worker.tasks.detection.engine.plan import EnginePlan
 from vm_worker.tasks.detection.engine.sides import STRIDES, Sides
@@ -36,7 +36,7 @@ STORED = 1.25  # times the input's sides: pictures are kept so large, for views 
 SOFT = 0.4  # share of the time after which no more maps are computed, but what there is is learnt from
 FLAT = 30.0  # logit behind which a probability is 0 or 1
 SAMPLE = 4  # pictures on which engines are compared
-PREPARING, TRAINING, TUNING, JUDGING = "preparing", "training", "tuning", "judging"
+PREPARING, TRAINING, TUNING, BOXING, JUDGING = "preparing", "training", "tuning", "boxing", "judging"
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,7 +118,7 @@ class Session:
         self.parts = network.detector(work.base, plan.sides, photos.classes, plan.borders.strides)
         self._run: map_cache.Run | None = None
         self._judged = FrameList.of(photos, photos.validation, plan)
-        self.training_maps, self.data = self._training_data()
+        self.training_maps, self.data, self.labels = self._training_data()
         self._training = HeadTraining(self.parts.head, self.data)
         plain = partial(self._judged.pictures, photos, plan.sides, work.folder / "judged.npy")
         unchanged = [[views.View()] * len(self._judged.frames)]
@@ -136,20 +136,36 @@ class Session:
 
     def candidates(self, model: keras.Model, maps: Maps) -> tuple[Detections, ...]:
         """Return the candidates of each validation photo by a model that gives logits and distances for these maps."""
+
+        def outputs(rows: Indices) -> tuple[Floats, Floats]:
+            logits, distances = model.predict_on_batch(maps.batch(rows))
+            scores = 1 / (1 + np.exp(-np.clip(np.asarray(logits, np.float32), -FLAT, FLAT)))
+            return np.asarray(scores, np.float32), np.asarray(distances, np.float32)
+
+        return self.candidates_by(outputs, self.plan.settings)
+
+    def candidates_by(
+        self, outputs: Callable[[Indices], tuple[Floats, Floats]], settings: Settings
+    ) -> tuple[Detections, ...]:
+        """Return the candidates of each validation photo by a function from BATCH rows of frames to their outputs."""
         found: dict[int, list[Detections]] = {row: [] for row in self.photos.validation.tolist()}
         rows = np.arange(len(self._judged.frames), dtype=np.int64)
         for start in range(0, len(rows), BATCH):
             some = rows[start : start + BATCH]
             # Padded to one length: one graph suffices.
-            logits, distances = model.predict_on_batch(maps.batch(np.resize(some, BATCH)))
-            scores = 1 / (1 + np.exp(-np.clip(np.asarray(logits, np.float32), -FLAT, FLAT)))
+            scores, rest = outputs(np.resize(some, BATCH))
             for index, row in enumerate(some.tolist()):
                 photo = int(self._judged.photos[row])
                 label = self.photos.labels[photo]
-                outputs = scores[index], np.asarray(distances[index], np.float32)
                 sides = (label.width, label.height)
-                found[photo].append(part_of_photo(outputs, self._judged.frames[row], sides, self.plan.settings))
+                one = scores[index], rest[index]
+                found[photo].append(part_of_photo(one, self._judged.frames[row], sides, settings))
         return tuple(joined(parts) for parts in found.values())
+
+    @property
+    def frames(self) -> int:
+        """The number of frames that are learnt from; each has some views."""
+        return -(-self.data.rows // self.plan.views)
 
     def digest(self, of: str) -> str:
         """Return a digest of all that the kept maps, or a kept head, depend on."""
@@ -160,7 +176,7 @@ class Session:
         whole = {"plan": facts, "seed": self.work.seed, "photos": self.photos.sha256, "rows": rows, "of": of}
         return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
 
-    def _training_data(self) -> tuple[MapCache, TrainingData]:
+    def _training_data(self) -> tuple[MapCache, TrainingData, Callable[[int], FrameLabels]]:
         photos, plan = self.photos, self.plan
         random = np.random.default_rng(self.work.seed)
         # In any order: where the time is short, the first frames are a sample of all.
@@ -178,11 +194,12 @@ class Session:
         ]
         viewer, targets = views.Viewer(sides, plan.sides, cut_ones), Targets(plan.sides, plan.borders)
 
-        def of(row: int) -> Floats:
+        def of(row: int) -> FrameLabels:
             view, frame = divmod(row, len(labels))
-            return targets.of(viewer.labels(labels[frame], drawn[view][frame]))
+            return viewer.labels(labels[frame], drawn[view][frame])
 
-        return maps, TrainingData(maps, of, maps.rows, photos.classes, self.work.seed)
+        data = TrainingData(maps, lambda row: targets.of(of(row)), maps.rows, photos.classes, self.work.seed)
+        return maps, data, of
 
     def _maps(self, pictures: Pictures, name: str) -> MapCache:
         backbone, work = self.parts.backbone, self.work

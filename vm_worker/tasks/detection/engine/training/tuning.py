@@ -35,8 +35,7 @@ class TuningPlan(AsJson):
 
     def rows(self, session: Session) -> int:
         """Return the views that are learnt from."""
-        frames = -(-session.data.rows // session.plan.views)
-        return min(session.data.rows, frames * self.views)
+        return min(session.data.rows, session.frames * self.views)
 
 
 def tuned(session: Session, trained: Trained, plan: TuningPlan) -> Trained | None:
@@ -60,7 +59,7 @@ def tuned(session: Session, trained: Trained, plan: TuningPlan) -> Trained | Non
     course = Course(recipe, work.budget, tell, work.folder / "tuned.npz", digest)
     losses = HeadTraining(model, data).run(course)
     raw = session.candidates(model, FinestMaps(session.validation))
-    if _precision(session, raw) > _precision(session, trained.raw):
+    if precision(session, raw) > precision(session, trained.raw):
         return session.judged((*trained.losses, *losses), raw)
     parts.upper.set_weights(before)
     parts.head.set_weights(trained.weights)
@@ -71,7 +70,7 @@ def _listed(maps: object) -> list[object]:
     return list(maps) if isinstance(maps, list | tuple) else [maps]
 
 
-def _precision(session: Session, raw: Sequence[Detections]) -> float:
+def precision(session: Session, raw: Sequence[Detections]) -> float:
     """Return the mAP of candidates on the validation photos: counts of a few photos vary too much to choose by."""
     truth: list[Boxes] = [session.photos.labels[row].boxes for row in session.photos.validation.tolist()]
     settings = session.plan.settings

@@ -80,22 +80,18 @@ class Viewer:
     def labels(self, labels: FrameLabels, view: View) -> FrameLabels:
         """Return the labels of a view, in its pixels."""
         kept = clipped(
-            Boxes(self._moved(labels.boxes.xyxy, view), labels.boxes.classes),
+            self._moved(labels.boxes, view),
             (self.to.width, self.to.height),
             VISIBLE if self.cut_ones else None,
         )
-        ignored = np.concatenate([self._moved(labels.ignored, view), kept.ignored])
-        return FrameLabels(kept.boxes, ignored)
+        slivers = Boxes(labels.ignored, np.zeros(len(labels.ignored), np.int64))
+        return FrameLabels(kept.boxes, np.concatenate([self._moved(slivers, view).xyxy, kept.ignored]))
 
-    def _moved(self, xyxy: Floats, view: View) -> Floats:
-        factor = [view.zoom * self.to.width / self.of.width, view.zoom * self.to.height / self.of.height] * 2
-        offset = [view.left * self.of.width, view.top * self.of.height] * 2
-        moved = (xyxy - np.array(offset, np.float32)) * np.array(factor, np.float32)
-        if view.mirror:
-            moved[:, [0, 2]] = self.to.width - moved[:, [2, 0]]
-        if view.upside:
-            moved[:, [1, 3]] = self.to.height - moved[:, [3, 1]]
-        return moved
+    def _moved(self, boxes: Boxes, view: View) -> Boxes:
+        x, y = view.zoom * self.to.width / self.of.width, view.zoom * self.to.height / self.of.height
+        moved = boxes.moved((x, y), (-view.left * self.of.width * x, -view.top * self.of.height * y))
+        moved = moved.moved((-1.0, 1.0), (self.to.width, 0.0)) if view.mirror else moved
+        return moved.moved((1.0, -1.0), (0.0, self.to.height)) if view.upside else moved
 
 
 def sizes(labels: Sequence[FrameLabels]) -> Floats:
