@@ -20,6 +20,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
 import pytest
+from ai_edge_litert import interpreter
 from numpy.typing import NDArray
 
 from jobs.limits import Limits
@@ -29,10 +30,12 @@ from vm_worker.intake.dataset import Part
 from vm_worker.intake.extents import Shape
 from vm_worker.intake.images import read_upright
 from vm_worker.learn.budget import Budget
+from vm_worker.learn.latency import tflite
 from vm_worker.learn.networks.weights import WeightFile, find
-from vm_worker.tasks.detection.boxes import Boxes, LabelledPhoto
+from vm_worker.tasks.detection import delivered
+from vm_worker.tasks.detection.boxes import Boxes, Floats, LabelledPhoto, iou
 from vm_worker.tasks.detection.engine import engine, network
-from vm_worker.tasks.detection.engine.detect import candidates, merged
+from vm_worker.tasks.detection.engine.detect import candidates, detect, merged
 from vm_worker.tasks.detection.engine.effort import Effort
 from vm_worker.tasks.detection.engine.plan import planned
 from vm_worker.tasks.detection.engine.scores import DetectionScores, Judged, score
@@ -76,7 +79,7 @@ def test_blood_cells(weight: WeightFile, tmp_path: Path, seed: int) -> None:
     whole = _read("bccd.zip")
     order = np.random.default_rng(seed).permutation(len(whole.photos))
     tested = np.sort(order[: round(0.2 * len(order))])
-    found = _measured("blood cells", whole, tested, Run(weight, tmp_path, seed, Effort(steps=860, rows=768)))
+    found = _measured("blood cells", whole, tested, Run(weight, tmp_path, seed))
     assert found.map50 >= 0.8
 
 
@@ -99,6 +102,41 @@ def test_squares(weight: WeightFile, tmp_path: Path, seed: int) -> None:
     found = _measured("toy squares", whole, np.arange(70, 120), run)
     assert found.found >= 0.95 * found.labelled
     assert found.false <= 0.05 * (found.found + found.false)
+
+
+@pytest.mark.timeout(7200)
+def test_tflite(weight: WeightFile, tmp_path: Path) -> None:
+    """A file of 320 x 320 pixels: the milliseconds of one core for a picture, and its boxes against Keras's."""
+    photos, pixels = squares(60, 0, 320, 320)
+    plan = planned(KEY, photos, Effort(steps=80, rows=80))
+    given = Photos(photos, np.arange(40), np.arange(40, 60), lambda row: pixels[row], 2)
+    trained = engine.train(given, plan, Workplace(tmp_path, network.pretrained(weight), Budget.of(7000), 0))
+    model = delivered.with_one_output(trained.model)
+    reader = interpreter.Interpreter(model_content=tflite.float32(model), num_threads=1)
+    reader.allocate_tensors()
+    (taken,), (given_back,) = reader.get_input_details(), reader.get_output_details()
+    milliseconds: list[float] = []
+
+    def predict(pictures: Floats) -> tuple[Floats, Floats]:
+        answers = []
+        for one in pictures:
+            reader.set_tensor(taken["index"], one[None])
+            began = time.process_time()
+            reader.invoke()
+            milliseconds.append(1000 * (time.process_time() - began))
+            answers.append(reader.get_tensor(given_back["index"])[0])
+        return delivered.divided(np.stack(answers))
+
+    for row in range(40, 60):
+        ours, theirs = (detect(one, pixels[row], trained.settings) for one in (delivered.by_keras(model), predict))
+        assert len(ours) == len(theirs)
+        if len(ours):
+            assert iou(ours.xyxy, theirs.xyxy).max(axis=1).min() > 0.99
+    found = float(np.median(milliseconds))
+    print(
+        f"\nTFLite, {plan.width} x {plan.height}: {found:.1f} ms of a core, the same boxes on 20 pictures", flush=True
+    )
+    assert (plan.width, plan.height) == (320, 320) and found <= 30
 
 
 @dataclass(frozen=True)

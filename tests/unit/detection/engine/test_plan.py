@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import keras
 import numpy as np
 import pytest
@@ -47,6 +49,13 @@ def test_few_photos_are_seen_in_more_views_and_epochs() -> None:
     few, many = planned("tiny", _photos(100, count=10)), planned("tiny", _photos(100, count=2000))
     assert (few.views, many.views) == (12, 2)
     assert few.recipe.epochs > many.recipe.epochs == 4
+
+
+def test_photos_with_many_objects_need_fewer_steps() -> None:
+    crowd = boxes(*[(10.0 * n, 10, 10.0 * n + 60, 70) for n in range(30)])
+    crowded = [replace(one, boxes=crowd) for one in _photos(60, count=200)]
+    some, many = planned("tiny", _photos(60, count=200)).recipe, planned("tiny", crowded).recipe
+    assert 8 * many.steps(200) * many.epochs < 8 * 0.7 * some.steps(200) * some.epochs
 
 
 def test_photos_without_objects_can_be_planned() -> None:

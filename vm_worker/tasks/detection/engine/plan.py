@@ -22,6 +22,8 @@ MIXED = 0.1  # share of photos that lie where others stand, from which the input
 TILED = 40.0  # input pixels of the median object where photos are divided
 VIEWS = (2, 12)  # of a frame, at least and at most
 EPOCHS = (4, 60)
+SHOWN = 76_000  # objects that a training shows, each as often as it is seen
+FEWEST = 600  # steps, however many objects a frame has
 RATE = 2e-3
 EDGE = 0.002  # share of a photo's longer side within which a box ends at the photo's edge
 CUT_SHARE = 0.3  # of the cut objects that are expected: with fewer boxes at the edge they are taken not to be labelled
@@ -61,7 +63,8 @@ def planned(backbone: str, photos: Sequence[LabelledPhoto], effort: Effort | Non
     sides = Sides(longer, longer) if tiles.side else _fitting(photos, longer)
     frames = sum(len(tiles.frames(photo.width, photo.height)) for photo in photos)
     views = int(np.clip(math.ceil(effort.rows / frames), *VIEWS))
-    epochs = int(np.clip(round(effort.steps * BATCH / (views * frames)), *EPOCHS))
+    steps = min(effort.steps, _enough(sum(map(len, sizes)) / frames))
+    epochs = int(np.clip(round(steps * BATCH / (views * frames)), *EPOCHS))
     seen = [_scale(photo, tiles, sides) * size for photo, size in zip(photos, sizes, strict=True)]
     return EnginePlan(
         backbone=backbone,
@@ -73,6 +76,11 @@ def planned(backbone: str, photos: Sequence[LabelledPhoto], effort: Effort | Non
         tiling=tiles,
         cut_ones=cut_ones_labelled(photos),
     )
+
+
+def _enough(objects: float) -> int:
+    """Return the steps after which more gain little, for so many objects a frame: each of a batch teaches something."""
+    return max(FEWEST, round(SHOWN / (BATCH * max(objects, 1e-9))))
 
 
 def _input(photos: Sequence[LabelledPhoto], sizes: Sequence[Floats], inputs: Sequence[int]) -> tuple[int, Tiling]:
