@@ -90,7 +90,10 @@ def test_cars_in_large_photos(weight: WeightFile, tmp_path: Path) -> None:
     tested = np.sort(order[-3:])  # three of the six large ones
     run = Run(weight, tmp_path, 0, Effort(steps=400, rows=400))
     found = _measured("cars, 3 photos of 4000 x 2250", whole, tested, run)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6  # GB; of this process, so run it alone
+    print(f"at most {peak:.2f} GB of memory", flush=True)
     assert found.doubles <= 0.03 * found.labelled
+    assert peak < 3
 
 
 @pytest.mark.timeout(7200)
