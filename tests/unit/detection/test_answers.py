@@ -88,6 +88,16 @@ def test_what_an_integer_model_loses_is_told() -> None:
     assert shifted.warning == "Its boxes differ from those of model.h5 on 4 of 4 pictures."
 
 
+def test_boxes_of_a_second_stage_may_stand_in_another_order() -> None:
+    known = pictures()
+    two = replace(known, settings=replace(known.settings, rois=2))
+    rows = np.array([[0.9, 0.25, 0.25, 0.5, 0.5], [0.8, 0.6, 0.6, 0.9, 0.9]], np.float32)
+    ours = np.stack([rows] * PICTURES)
+    same = SameBoxes().compare(FORMATS["onnx"], ours[:, ::-1], ours, two)
+    assert (same.fault, same.max_difference, same.agreement) == ("", 0.0, 1.0)
+    assert "differs" in SameBoxes().compare(FORMATS["onnx"], ours + np.float32(0.01), ours, two).fault
+
+
 def test_a_service_is_compared_by_the_boxes_that_it_gives() -> None:
     row, ours = FORMATS["service"], detections((28, 28, 44, 44, 0.9))
     known = replace(pictures(), counted=(ours,) * PICTURES)

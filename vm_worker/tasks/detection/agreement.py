@@ -105,9 +105,22 @@ def _f1(found: Sequence[Detections], truth: Sequence[Boxes]) -> float:
 
 
 def _difference(answers: Answers, expected: Answers, settings: Settings) -> float:
-    """Return the largest difference of a number at points where there may be an object; elsewhere none is used."""
+    """Return the largest difference of a number at points where there may be an object; elsewhere none is used.
+
+    The boxes of a second stage stand in the order of their scores, where nearly equal ones may change places: each is
+    compared with the box that is nearest to it.
+    """
     points = divided(expected, mask=settings.mask)[0].max(axis=-1) >= settings.decoding.least
-    return float(np.abs(answers - expected)[points].max(initial=0.0))
+    if not settings.rois:
+        return float(np.abs(answers - expected)[points].max(initial=0.0))
+    pairs = zip(answers, expected, points, strict=True)
+    return max((_nearest(theirs, ours[chosen]) for theirs, ours, chosen in pairs), default=0.0)
+
+
+def _nearest(answers: Answers, expected: Answers) -> float:
+    """Return the largest difference of a row's numbers from those of the nearest row of the answers."""
+    away = np.abs(answers[None, :, :] - expected[:, None, :]).max(axis=2)
+    return float(away.min(axis=1).max(initial=0.0))
 
 
 def _fault(row: Format, difference: float, others: int, pictures: int) -> str:
