@@ -37,6 +37,7 @@ DETECTOR, SETTINGS = "detector.h5", "settings.json"  # private files
 PLAN, ENGINE = "plan.json", "engine"  # a scratch file, and a scratch folder
 FINISHING_SHARE = 0.3  # of the whole budget, at most, for testing, files and report
 FINISHING_MOST = 150.0  # seconds for these
+OUTLINES_SHARE = 0.4  # of the time for training, that is kept for a second stage where outlines are labelled
 # Where nothing could be trained within the time: so much more of it, at most.
 OVERTIME_SHARE, OVERTIME_SECONDS = 0.5, 900.0
 
@@ -136,7 +137,9 @@ def plan_of(context: StageContext, photos: engine.Photos, weight: WeightFile, bu
     try:
         return EnginePlan.from_json(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, ExceptionGroup):  # there is none yet, or it is cut short
-        effort = affordable(budget.remaining(), measured(network.pretrained(weight)))
+        outlined = any(any(one.boxes.polygons) for one in photos.labels)
+        share = 1 - OUTLINES_SHARE if outlined else 1.0
+        effort = affordable(share * budget.remaining(), measured(network.pretrained(weight)))
     plan = planned(weight.key, [photos.labels[row] for row in photos.train.tolist()], effort)
     path.write_text(json.dumps(plan.to_json()), encoding="utf-8")
     return plan
