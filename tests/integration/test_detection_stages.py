@@ -35,6 +35,7 @@ from vm_worker.tasks.detection.engine.sides import Sides
 
 SIDES = Sides(64, 96)
 GENES = {"epochs": 3, "steps_an_epoch": 53, "learning_rate": 0.0058, "threshold": 0.2, "overlap": 0.5}
+BAD = {**GENES, "f1": 0.1, "usable": False}
 WHOLE = Settings(SIDES.height, SIDES.width, decoding=Decoding(threshold=0.2))
 
 
@@ -69,7 +70,7 @@ def _done() -> dict[str, Done]:
         metric="count_error",
     )
     trial = TrialRow(
-        1, "rule", GENES, state="kept", note="3 of 9 epochs fitted", validation_score=1.5, metric="count_error"
+        1, "rule", BAD, state="kept", note="3 of 9 epochs fitted", validation_score=1.5, metric="count_error"
     )
     selected = Selected(row.name, (row,), (), "It is the only one.", 10.0, 10.0)
     tuned = Tuned(False, (trial,), (), None, None, None, 1.5, "count_error")
@@ -135,7 +136,9 @@ def test_page_card_and_mail_say_what_was_measured(finished: Finished) -> None:
     assert headline in Page(render(row.page, report={**report, "files_url": ""}, pictures={}, heading="h2")).text
     job = Job("a" * 22, "ada@example.org", "0" * 64, datetime(2026, 1, 1, tzinfo=UTC), status=Status.DONE)
     mail = compose(job, "report", Letterhead("m@example.org", "o@example.org", "http://here", "secret"), report, {})
-    assert mail.subject.startswith("Not good enough yet: it found 0 of ") and headline in mail.text
+    assert mail.subject.startswith("Not solvable with these photos: it found 0 of ") and headline in mail.text
+    told = "Not solvable with these photos and settings: the training does not count the validation photos usably"
+    assert told in text and told in " ".join(mail.text.split()) and report["good_enough"] is False
     assert (
         "THE LARGEST ERRORS\nThe test photos whose counts are furthest off.\n(photo, labelled, counted, found)\n- "
         in mail.text
