@@ -91,6 +91,7 @@ def _run(plan: Plan, wish: Wish, folder: Path, screen: Screen) -> None:
         ready = experiment.prepared(plan, wish.plan, folder, Settings.from_env(), display)
         rows = experiment.run(ready, folder, display, lambda rows: outcome.write(folder, outcome.outcome(ready, rows)))
     result = outcome.outcome(ready, rows)
+    outcome.write(folder, result)
     for line in (*text.lines(result), ""):
         screen.say(line or "\n")
     screen.say(f"Written: {', '.join(map(str, outcome.files(folder)))}")

@@ -95,20 +95,24 @@ def run(
 ) -> tuple[Training, ...]:
     """Run what is not done yet; return the rows of all repeats. Raises PlanError where the folder is another plan's.
 
-    `repeated` hears the rows of all whole repeats, each time that one more is whole.
+    `repeated` hears the rows of all whole repeats each time that one more is whole, but for the last.
     """
     kept = Kept(folder)
     kept.claim(ready.plan, [one.facts.source for one in ready.photos])
     steps = list(planned(ready))
     rows: list[Training] = []
+    fresh = False  # whether anything of this repeat was trained now
     for number, step in enumerate(steps, start=1):
         listener.begun(step, number, len(steps))
-        row = done(steps, step, kept) or _trained(ready, step, kept, listener)
-        rows.append(row)
-        listener.ended(step, row)
+        row = done(steps, step, kept)
+        fresh = fresh or row is None
+        rows.append(row or _trained(ready, step, kept, listener))
+        listener.ended(step, rows[-1])
         if number == len(steps) or steps[number].repeat > step.repeat:
             kept.forget_weights(step.repeat)
-            repeated(rows)
+            if fresh and number < len(steps):
+                repeated(rows)
+            fresh = False
     return tuple(rows)
 
 

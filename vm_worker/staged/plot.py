@@ -14,8 +14,7 @@ from vm_worker.staged.text import heading
 
 COLOURS = {Arm.STAGE: style.VALIDATION, Arm.CACHED: "#009e73", Arm.SCRATCH: style.TRAINING}  # Okabe and Ito
 MARKS = {Arm.STAGE: "o", Arm.CACHED: "^", Arm.SCRATCH: "s"}
-MODELS_SHOWN = 30  # at least, where staged transfer never pays
-MODELS_MOST = 300
+MODELS_SHOWN = (10, 300)  # at least and at most
 
 
 def draw(path: Path, result: Outcome) -> None:
@@ -54,14 +53,15 @@ def _accuracies(axes: Any, result: Outcome) -> None:
     axes.set_axisbelow(True)
     axes.set_xlabel("minutes of the fit")
     axes.set_ylabel("test photos right")
-    axes.set_title("Each repeat, and the mean with its 95 % interval")
+    axes.set_title("Each repeat, and the mean with its 95 % interval" if result.repeats > 1 else "One repeat")
     axes.legend(loc="best", fontsize=8)
 
 
 def _totals(axes: Any, result: Outcome) -> None:
     """Draw the minutes that k models take together: all stages once, then the last stage for each; and from scratch."""
     pays = [one.pays_from for one in result.savings]
-    most = min(MODELS_MOST, max([MODELS_SHOWN, *(2 * one for one in pays if one)]))
+    least, limit = MODELS_SHOWN
+    most = min(limit, max([least, *(2 * one for one in pays if one)]))
     models = np.arange(0, most + 1)
     for saving in result.savings:
         name = "staged" if saving.arm is Arm.STAGE else "staged, cached"
@@ -90,7 +90,11 @@ def _half(mean: Any) -> float | None:
 
 def _label(column: Column, result: Outcome) -> str:
     name = heading(column.arm, column.stage, result.stages)
-    return name if style.drawable(name) else f"stage {column.stage}"
+    return f"stage {name}" if column.arm is not Arm.SCRATCH and style.drawable(name) else _plain(column)
+
+
+def _plain(column: Column) -> str:
+    return "from scratch" if column.arm is Arm.SCRATCH else f"stage {column.stage}"
 
 
 def _first_digit(value: float) -> int:

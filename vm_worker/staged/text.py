@@ -19,7 +19,10 @@ NOTE = (
 def lines(result: Outcome) -> Iterator[str]:
     """Yield the lines of results.txt, which the command shows, too."""
     left = "" if result.repeats == result.planned else f" of {result.planned}"
-    yield f"{wording.name(result.title, 80)}: {result.network}, {result.size} pixels, {result.repeats}{left} repeats"
+    yield (
+        f"{wording.name(result.title, 80)}: {result.network}, {result.size} pixels, {result.repeats}{left} "
+        f"{'repeat' if result.planned == 1 else 'repeats'}"
+    )
     yield (
         f"Adam at {result.rate:g}, batches of {result.batch}; a training ends after {result.patience} epochs without a "
         f"lower validation loss. {result.processor}, {result.threads} threads."
@@ -45,7 +48,7 @@ def sentences(saving: Saving, repeats: int) -> str:
         (
             f"{how} takes {_minutes(saving.last_minutes)} min, from scratch {_minutes(saving.scratch_minutes)} min: "
             f"{_times(saving.times_faster)}{by_repeat}; in time of the processor {busy}.",
-            f"Its accuracy is {_points(saving.points)} than from scratch{_chance(saving.points)}.",
+            f"Its accuracy is {_points(saving.points)}{_chance(saving.points)}.",
             f"With the {_minutes(saving.earlier_minutes)} min of all earlier stages, the first model takes "
             f"{_minutes(saving.all_minutes)} min: {_times(saving.all_times_faster)} than from scratch.",
             _pays(saving.pays_from),
@@ -55,8 +58,8 @@ def sentences(saving: Saving, repeats: int) -> str:
 
 def heading(arm: Arm, stage: int, stages: Sequence[StageFacts]) -> str:
     """Return the heading of a column: the stage's number and name, and how it was trained."""
-    last = f"{stage} {wording.name(stages[stage - 1].name, 16)}"
-    return {Arm.STAGE: last, Arm.CACHED: f"{stage} cached", Arm.SCRATCH: "from scratch"}[arm]
+    name = f"{stage}: {wording.name(stages[stage - 1].name, 16)}"
+    return {Arm.STAGE: name, Arm.CACHED: f"{stage}: cached", Arm.SCRATCH: "from scratch"}[arm]
 
 
 def training(row: Training) -> str:
@@ -86,7 +89,7 @@ def _stages(stages: Sequence[StageFacts]) -> Iterator[str]:
     for number, stage in enumerate(stages, start=1):
         learns = f"{wording.count(stage.trained_parameters)} of {wording.count(stage.parameters)}"
         yield (
-            f"{f'{number} {wording.name(stage.name, 18)}':<22}{wording.name(stage.dataset, 22):<24}"
+            f"{f'{number}: {wording.name(stage.name, 17)}':<22}{wording.name(stage.dataset, 22):<24}"
             f"{len(stage.classes):>8}{stage.train:>7}{stage.validation:>6}{stage.test:>6}{learns:>24}"
             f"  {frozen(stage.frozen)}"
         )
@@ -139,9 +142,10 @@ def _times(ratio: float) -> str:
 
 
 def _points(points: Mean) -> str:
-    better = "better" if points.mean >= 0 else "worse"
     between = "" if points.low is None else f" (95 %: {points.low:+.1f} to {points.high:+.1f})"
-    return f"{abs(points.mean):.1f} points {better}{between}"
+    if abs(points.mean) < 0.05:
+        return f"that from scratch{between}"
+    return f"{abs(points.mean):.1f} points {'better' if points.mean > 0 else 'worse'} than from scratch{between}"
 
 
 def _chance(points: Mean) -> str:

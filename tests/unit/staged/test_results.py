@@ -86,7 +86,7 @@ def test_nothing_is_saved_without_a_comparison() -> None:
 def test_the_text_tells_both_savings() -> None:
     said = " ".join(text.lines(_outcome(_rows())))
     assert "takes 1.500 min, from scratch 6.000 min: 4.0 times faster (3.0 to 6.0 times by repeat)" in said
-    assert "4.2 points better (95 %: +1.1 to +7.4) than from scratch." in said
+    assert "4.2 points better than from scratch (95 %: +1.1 to +7.4)." in said
     assert "With the 20.0 min of all earlier stages, the first model takes 21.5 min: 3.6 times slower" in said
     assert "It pays from 5 models on." in said
     assert "5 layers, conv1 to dense1" in said
