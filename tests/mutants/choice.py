@@ -18,8 +18,9 @@ from coverage import CoverageData
 from tests.mutants.operators import Mutant
 
 RUN_SECONDS = 1800.0  # of a part's tests without faults
-SHARE = 0.1  # of the time of a part's tests, for the tests of one mutant
-HANG_SECONDS = 60.0  # that a mutant's tests may take longer than twice as long as without the fault
+SHARE = 0.1  # of the time of a part's tests, for the tests of one mutant that is drawn
+LEAST_SECONDS = 15.0  # for them where that share is less
+HANG_SECONDS = 20.0  # that a mutant's tests may take longer than twice as long as without the fault
 MOST = 400  # tests for one mutant
 CONFIG = "[run]\nsource = jobs, vm_worker, infra\n"
 
@@ -30,20 +31,23 @@ class Tests:
 
     seconds: Mapping[str, float]  # test -> how long it took
     lines: Mapping[str, Mapping[int, frozenset[str]]]  # module -> line -> the tests that came to it; "": an import
-    apart: bool  # whether they run the part in a process of its own, whose lines are not seen
 
-    def of(self, mutant: Mutant) -> Sequence[str]:
-        """The tests for one mutant, the likeliest first. Empty: none comes there.
+    def of(self, mutant: Mutant, files: Sequence[str] = (), seconds: float | None = None) -> Sequence[str]:
+        """The tests for one mutant, the likeliest first: those of these files, if any. Empty: none comes there.
+
+        They take so many seconds at most; None: a share of the time of all.
 
         Of the parameters of one test the first comes before the second of any: other tests see more than other
         parameters.
         """
+        if files:
+            return [test for test in self.seconds if test.startswith(tuple(f"{file}::" for file in files))]
         lines = self.lines.get(mutant.path, {})
         came = {test for line in mutant.lines for test in lines.get(line, ())}
         if came == {""}:  # a value of the module or a class: whoever uses the module may use it
             came = {test for tests in lines.values() for test in tests} - {""} or set(self.seconds)
         namesake = f"/test_{Path(mutant.path).stem}.py::"
-        fit = came.intersection(self.seconds) or (set(self.seconds) if self.apart else set())
+        fit = came.intersection(self.seconds)
         fit |= {test for test in self.seconds if fit and namesake in test}
         seen: Counter[str] = Counter()
         order = []
@@ -51,12 +55,13 @@ class Tests:
             function = test.partition("[")[0]
             seen[function] += 1
             order.append((namesake not in test, seen[function], self.seconds[test], test))
-        return self._within([test for *_, test in sorted(order)])
+        if seconds is None:
+            seconds = max(LEAST_SECONDS, SHARE * sum(self.seconds.values()))
+        return self._within([test for *_, test in sorted(order)], seconds)
 
-    def _within(self, tests: Iterable[str]) -> list[str]:
-        """As many as take a share of the time of all tests together."""
+    def _within(self, tests: Iterable[str], left: float) -> list[str]:
+        """As many as take so many seconds together."""
         chosen: list[str] = []
-        left = SHARE * sum(self.seconds.values())
         for test in tests:
             left -= self.seconds[test]
             if chosen and (left < 0 or len(chosen) == MOST):
@@ -69,15 +74,15 @@ class Tests:
         return HANG_SECONDS + 2 * sum(self.seconds[test] for test in tests)
 
 
-def measured(tree: Path, folders: Sequence[str], env: Mapping[str, str], apart: bool) -> Tests:
+def measured(tree: Path, folders: Sequence[str], env: Mapping[str, str], options: Sequence[str]) -> Tests:
     """Run the tests of these folders once. Those that fail are printed and left out."""
     (tree / "mutants.coveragerc").write_text(CONFIG, encoding="utf-8")
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", "2", "--dist", "loadfile"]
     command += ["--cov", "--cov-config=mutants.coveragerc", "--cov-context=test", "--cov-report="]
-    command += ["-o", "junit_family=xunit1", "--junitxml=ran.xml", *folders]
+    command += ["-o", "junit_family=xunit1", "--junitxml=ran.xml", *options, *folders]
     if ended(command, tree, env, RUN_SECONDS) is None:
         raise SystemExit(f"the tests of {', '.join(folders)} take more than {RUN_SECONDS:g} s without a fault")
-    return Tests(_seconds(tree / "ran.xml"), _lines(tree), apart)
+    return Tests(_seconds(tree / "ran.xml"), _lines(tree))
 
 
 def ended(command: Sequence[str], tree: Path, env: Mapping[str, str], seconds: float) -> int | None:
