@@ -153,6 +153,15 @@ def test_delete_leaves_a_tombstone_without_address(queue: Queue) -> None:
         queue.beat(record, Progress())
 
 
+def test_a_deletion_that_cannot_be_recorded_removes_nothing(queue: Queue, emails: FlakyStore) -> None:
+    job = submit(queue)
+    upload(queue, job)
+    emails.unreadable = 1
+    with pytest.raises(Transient):
+        queue.delete(job.id)
+    assert queue.uploaded(job.id) is not None  # its user is told to ask again, and a worker would miss the photos
+
+
 def test_delete_of_nobodys_job_is_not_found(queue: Queue) -> None:
     with pytest.raises(UserError) as caught:
         queue.delete("a" * 22)
