@@ -30,6 +30,13 @@ def test_a_submission_makes_a_record_and_an_open_mark(queue: Queue) -> None:
     assert [stat.name for stat in queue.buckets.emails.list("open/")] == [f"open/{job.id}"]
 
 
+def test_a_submission_that_is_repeated_changes_nothing_that_came_after_its_first_try(queue: Queue) -> None:
+    record = claimed(queue)
+    name = f"jobs/{record.job.id}.json"
+    queue.records.create(name, b"as it was submitted")  # the answer of the first try was lost for long
+    assert queue.read(record.job.id) == record
+
+
 def test_nothing_waits_before_the_upload(queue: Queue) -> None:
     submit(queue)
     assert list(queue.waiting()) == []
