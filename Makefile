@@ -76,13 +76,13 @@ check: dev ## Lint, format, types and import rules.
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-faults: dev ## Kills and corruption.
-	$(BIN)/pytest -m faults
+faults: dev ## Kills and corruption. ORDER=reversed, or a number that shuffles them.
+	$(BIN)/pytest -m faults -n 2 --dist load $(if $(ORDER),--order=$(ORDER))
 
 slow: dev ## The tests that take minutes.
 	$(BIN)/pytest -m slow
 
-mutants: dev ## Whether tests see small faults: 160 of them, drawn by SEED=, in 20 minutes at most.
+mutants: dev ## Whether tests see small faults: 160 of them, drawn by SEED=, and some by hand, in 20 minutes at most.
 	$(BIN)/python -m tests.mutants $(if $(SEED),--seed $(SEED))
 
 bench: dev ## Measure; prints tables.

@@ -11,13 +11,18 @@ from collections.abc import Iterator
 import pytest
 
 from infra.emulator.signatures.keys import ensure_key
-from tests.ordering import rank, skipped_line, without_coverage
+from tests.ordering import in_order, skipped_line, without_coverage
 from tests.servers import ACCOUNT, EmulatorUnderTest, running_emulator
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the longest files first, and mark the tests whose coverage is not measured."""
-    items.sort(key=lambda item: rank(item.nodeid))
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let a run have another order, which must change no result."""
+    parser.addoption("--order", default="", help="reversed, or a number by which the tests are shuffled")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Put the longest files first, or all in the order that is asked for; mark tests whose coverage is not measured."""
+    in_order(items, config.getoption("--order"), lambda item: item.nodeid)
     for item in items:
         if without_coverage(item.nodeid):
             item.add_marker("no_cover")

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import random
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+T = TypeVar("T")
 
 # Two processes share the files, a file at a time. The longest go first, so that neither is left with one at the end.
 LONGEST = (
@@ -48,6 +52,16 @@ def rank(node: str) -> int:
     """The place of a test among the files that go first; all others follow in the order in which they were found."""
     file = node.partition("::")[0]
     return LONGEST.index(file) if file in LONGEST else len(LONGEST)
+
+
+def in_order(tests: list[T], order: str, node: Callable[[T], str]) -> None:
+    """Put tests into an order: the longest files first; `reversed`; or any other word, by which they are shuffled."""
+    if order == "reversed":
+        tests.reverse()
+    elif order:
+        random.Random(order).shuffle(tests)  # noqa: S311 - repeatable
+    else:
+        tests.sort(key=lambda test: rank(node(test)))
 
 
 def skipped_line(reasons: Iterable[str]) -> str:

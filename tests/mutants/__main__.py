@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import compileall
-import math
 import os
 import random
 import shutil
@@ -69,7 +68,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
     parser.add_argument("--count", type=int, default=160, help="mutants")
-    parser.add_argument("--minutes", type=float, default=20.0, help="no mutant is begun after so many")
+    parser.add_argument("--minutes", type=float, default=19.0, help="no mutant is begun after so many")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--parts", nargs="*", default=list(PARTS))
     given = parser.parse_args()
@@ -106,7 +105,7 @@ def _run(part: str, given: argparse.Namespace, trees: list[Path], end: float) ->
     # Each part has an equal share of the time that is left.
     end = time.monotonic() + (end - time.monotonic()) / (len(given.parts) - given.parts.index(part))
     faults = [(mutant, fault.tests) for fault, mutant in by_hand.mutants(trees[0], what.by_hand)]
-    hand = _tried(faults, benches, math.inf, HAND_SECONDS)
+    hand = _tried(faults, benches, end, HAND_SECONDS)
     drawn = draw(trees[0], part, -(-given.count // len(given.parts)), given.seed)
     seen = _tried([(mutant, ()) for mutant in drawn], benches, end)
     for process in warm:

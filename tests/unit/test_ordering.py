@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 
-from tests.ordering import LONGEST, WITHOUT_COVERAGE, rank, skipped_line
+from tests.ordering import LONGEST, WITHOUT_COVERAGE, in_order, rank, skipped_line
 from tests.sources import ROOT
 
 
@@ -23,6 +23,18 @@ def test_no_file_with_a_floor_of_coverage_is_left_out_of_its_report() -> None:
 def test_the_longest_file_goes_first_and_the_others_keep_their_order() -> None:
     nodes = ["tests/a.py::one", f"{LONGEST[1]}::two", "tests/b.py::three", f"{LONGEST[0]}::four[x]"]
     assert sorted(nodes, key=rank) == [nodes[3], nodes[1], nodes[0], nodes[2]]
+
+
+def test_another_order_can_be_asked_for() -> None:
+    orders = {}
+    for order in ("", "reversed", "1", "2"):
+        nodes = [*map(str, range(20)), LONGEST[0]]
+        in_order(nodes, order, str)
+        orders[order] = nodes
+    assert orders[""] == [LONGEST[0], *map(str, range(20))]
+    assert orders["reversed"] == [LONGEST[0], *map(str, reversed(range(20)))]
+    assert len({tuple(nodes) for nodes in orders.values()}) == 4
+    assert len({frozenset(nodes) for nodes in orders.values()}) == 1
 
 
 def test_skipped_tests_are_told_by_reason() -> None:
