@@ -16,6 +16,7 @@ from function.client import Client, zip_folder
 from infra.local.demo_photos import make
 from infra.local.environment import Place, children_env
 from infra.local.stack import Stack
+from jobs import job as jobs
 from jobs.storage import gcs
 
 LEASE = 6.0  # seconds
@@ -123,9 +124,13 @@ class Journey:
         return sorted(path.name for path in self.stack.mail.glob("*.eml"))
 
     def strays(self) -> set[str]:
-        """Artifacts that no manifest names."""
+        """Artifacts that neither a manifest names nor the record, as it does the zip of all files."""
         stages = ("intake", "select", "tune", "evaluate", "export", "report")
         named = {entry["object"] for stage in stages for entry in self.manifest(stage)["files"].values()}
+        emails = gcs.GcsStore(gcs.client(self.stack.storage_url).bucket(self.stack.settings.emails_bucket))
+        record = emails.get(f"jobs/{self.job_id}.json")
+        assert record is not None
+        named |= {entry.object for entry in jobs.from_bytes(record.data).files.values()}
         return {stat.name for stat in self.models.list(f"{self.job_id}/artifacts/")} - named
 
     def left_over(self) -> set[str]:
