@@ -24,6 +24,8 @@ def resolved(queue: Queue, secret: str, options: Options) -> Options:
     record = queue.read(job_id) if job_id else None
     if record is None or not _continues(record.job, options.task) or gone(record.job, queue.clock.now()):
         raise UserError("unknown_base", "There is no model to continue from under this link.")
+    if options.add and not record.job.options.keep_photos:
+        raise UserError("bad_option", "add: the earlier job kept no photos; send old and new photos together instead.")
     return replace(options, base=record.job.id, task=record.job.continues)
 
 

@@ -177,6 +177,8 @@ def _options(settings: Settings, offered: Sequence[str]) -> dict[str, str]:
         "classes": f"{_choices(CLASS_LEVELS)}: the folders that name the classes; found by their names if not given",
         "goal": "a number up to 1: learning stops when the validation photos reach this accuracy",
         "base": "the continue link of an earlier job, whose model this one starts from; only in the body",
+        "keep_photos": "true or false: the photos are kept as long as the model, so that a later job can add some",
+        "add": "true or false: these photos are added to those that the earlier job kept",
         "start_mail": "true or false: a mail tells when the training starts",
     }
 

@@ -33,7 +33,8 @@ OBJECTIVES = ("accuracy", "balanced", "small")
 SEARCHES = ("bayesian", "genetic", "random", "none")
 EXPORTS = ("h5", "keras", "savedmodel", "tflite", "tflite_float16", "tflite_int8", "onnx", "service")
 CLASS_LEVELS = ("inner", "outer")
-NEW = ("task", "classes", "goal", "base", "start_mail")  # options that the version before does not know
+# Options that the version before does not know.
+NEW = ("task", "classes", "goal", "base", "keep_photos", "add", "start_mail")
 PHOTOS_A_MINUTE = 400  # photos that add one minute to the least time
 SEED_MAX = 2**31 - 1
 
@@ -59,6 +60,8 @@ class Options(Flat):
     # The earlier job whose model this one continues from: in a request its link or "<id>:<token>", in a record its id,
     # in a report the first 8 characters of that; None = none.
     base: str | None = None
+    keep_photos: bool = False  # true: the photos are kept as long as the model, so that a later job can add some
+    add: bool = False  # true: learn from the photos that the earlier job has kept, too
     start_mail: bool = False  # true: a mail tells when the training starts
 
     def to_json(self) -> dict[str, Any]:
@@ -85,6 +88,8 @@ def parse_options(given: Mapping[str, object], limits: Limits) -> Options:
         if parser is None:
             raise UserError("bad_option", f"There is no option {_shown(name)}. The options are {_listed(_PARSERS)}.")
         options = replace(options, **{name: parser(name, value, limits)})
+    if options.add and not options.base:
+        raise UserError("bad_option", "add needs base: the continue link of the job whose photos these are added to.")
     _check_task_takes(options)
     return options
 
@@ -203,5 +208,7 @@ _PARSERS: dict[str, Callable[[str, object, Limits], Any]] = {
     "classes": _one_or_none_of(CLASS_LEVELS),
     "goal": _goal,
     "base": _base,
+    "keep_photos": _truth,
+    "add": _truth,
     "start_mail": _truth,
 }

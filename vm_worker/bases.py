@@ -19,7 +19,7 @@ from jobs.job import Job, Status
 from jobs.queue import Queue
 from jobs.storage import kept
 from vm_worker.manifests import Manifest, ManifestFile, Manifests
-from vm_worker.results.earlier import MANIFEST, EarlierModel
+from vm_worker.results.earlier import MANIFEST, EarlierModel, is_photos
 from vm_worker.spec import BaseSpec
 
 GONE, DAMAGED = "deleted", "damaged"  # why an earlier model is not used
@@ -42,7 +42,7 @@ def fetch(queue: Queue, job: Job, manifests: Manifests, folder: Path) -> BaseSpe
         return None
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    lost = _fetched(queue, job.options.base, manifests, folder)
+    lost = _fetched(queue, job.options.base, manifests, folder, job.options.add)
     if lost:
         shutil.rmtree(folder)
     return BaseSpec(folder, lost)
@@ -63,8 +63,8 @@ def keep(manifests: Manifests, job: Job, result: EarlierModel, files: Mapping[st
     return Kept(result.task, hashlib.sha256(data).hexdigest())
 
 
-def _fetched(queue: Queue, base: str, manifests: Manifests, folder: Path) -> str:
-    """Fetch all files; return why the model cannot be used, or nothing."""
+def _fetched(queue: Queue, base: str, manifests: Manifests, folder: Path, add: bool) -> str:
+    """Fetch all files, photos where they are added to; return why the model cannot be used, or nothing."""
     job = manifests.retry(lambda: _living(queue, base))
     blob = manifests.retry(lambda: queue.buckets.models.get(kept.manifest_name(base))) if job else None
     if job is None or blob is None:
@@ -77,7 +77,8 @@ def _fetched(queue: Queue, base: str, manifests: Manifests, folder: Path) -> str
     except (BaseValidationError, ValueError):
         return DAMAGED
     (folder / MANIFEST).write_bytes(blob.data)
-    return next(filter(None, (_file(queue, base, one, manifests, folder) for one in manifest.files.items())), "")
+    wanted = [one for one in manifest.files.items() if add or not is_photos(one[0])]
+    return next(filter(None, (_file(queue, base, one, manifests, folder) for one in wanted)), "")
 
 
 def _file(queue: Queue, base: str, one: tuple[str, ManifestFile], manifests: Manifests, folder: Path) -> str:

@@ -192,6 +192,8 @@ class JobRun:
         if not isinstance(given, Mapping):
             return bases.Kept()
         files = self._manifests.files(BASE_FILES)
+        if self._job.options.keep_photos:
+            files |= self._manifests.photos()
         return bases.keep(self._manifests, self._job, EarlierModel.from_json(given), files)
 
     def _events(self, child: Child) -> Iterator[Event]:

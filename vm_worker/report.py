@@ -68,6 +68,7 @@ def _sayings(facts: Facts) -> JsonObject:
         "repeat": {"command": _command(facts), "seed": facts.job.options.seed},
         "retention": {"model_days": facts.model_days, "delete_after": _delete_after(facts)},
         "budget_minutes": facts.job.options.minutes,
+        "photos_kept": facts.job.options.keep_photos and earlier.can_continue(facts),
     }
 
 

@@ -45,6 +45,11 @@ def submit(  # noqa: PLR0913  one parameter for each option of a job, which is w
         ),
     ] = None,
     start_mail: Annotated[str | None, typer.Option(help="true or false: a mail when the training starts.")] = None,
+    keep_photos: Annotated[
+        bool,
+        typer.Option("--keep-photos", help="Keep the photos as long as the model, to add some later."),
+    ] = False,
+    add: Annotated[bool, typer.Option("--add", help="Learn from the photos that the earlier job kept, too.")] = False,
     out: Annotated[Path | None, typer.Option(help="Folder that the model and the report are downloaded to.")] = None,
     check_first: Annotated[
         bool, typer.Option("--check/--no-check", help="Look at the photos first, by the rules of the service.")
@@ -68,7 +73,7 @@ def submit(  # noqa: PLR0913  one parameter for each option of a job, which is w
         "minutes": minutes, "objective": objective, "candidates": candidates, "search": search, "epochs": epochs,
         "trials": trials, "exports": exports, "mirror": mirror, "from_scratch": from_scratch,
         "seed": seed, "task": task, "classes": classes, "goal": goal, "start_mail": start_mail,
-        "base": link(base),
+        "base": link(base), "keep_photos": keep_photos or None, "add": add or None,
     }  # fmt: skip
     options = {name: value for name, value in given.items() if value is not None}
     raise typer.Exit(run(Wish(Order(path, email, url, options), out, check_first, as_json)))

@@ -109,7 +109,7 @@ def _timed(order: Order, screen: Screen) -> Order:
 
 def _refusal(wish: Wish, screen: Screen) -> Refused | None:
     """Return the reasons for which the service would reject these photos, before anything is sent; else None."""
-    if not wish.check:
+    if not wish.check or wish.order.options.get("add"):  # only the service has the other photos
         return None
     from vm_worker.tasks.uploads import verdict
 

@@ -187,7 +187,8 @@ function options() {
     mirror: form.mirror.checked,
     from_scratch: form.from_scratch.checked,
   };
-  if ($("base").value.trim()) chosenOptions.base = $("base").value.trim();
+  if ($("base").value.trim()) Object.assign(chosenOptions, {base: $("base").value.trim(), add: form.add.checked});
+  if (form.keep_photos.checked) chosenOptions.keep_photos = true;
   const candidates = [...form.querySelectorAll("input[name=candidates]:checked")].map((box) => box.value);
   if (form.start_mail.checked) chosenOptions.start_mail = true;
   if (candidates.length > 0) chosenOptions.candidates = candidates;

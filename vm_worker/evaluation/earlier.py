@@ -48,6 +48,11 @@ def cautions(facts: Facts) -> list[str]:
     return _verdict(facts) if facts.job.options.base and not _used(facts) else []
 
 
+def can_continue(facts: Facts) -> bool:
+    """Return whether a later job can continue from the model; only then its photos are kept, where asked for."""
+    return bool(_chain(facts))
+
+
 def _used(facts: Facts) -> bool:
     return facts.select.continued is not None and facts.select.continued.helped
 

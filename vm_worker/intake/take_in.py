@@ -17,12 +17,13 @@ from vm_worker.intake.annotations import Annotations
 from vm_worker.intake.arrays import Pixels
 from vm_worker.intake.dataset import Dataset
 from vm_worker.intake.decoder import Target
+from vm_worker.intake.earlier import added
 from vm_worker.intake.earlier.seen import SeenPhotos
 from vm_worker.intake.examine import Opened, Place, examine, open_photos
 from vm_worker.intake.files.grey import GREY_16_MAX
 from vm_worker.intake.memory_maps import taken
 from vm_worker.intake.pool import Bounds, Decoders
-from vm_worker.intake.survey import Survey, list_upload
+from vm_worker.intake.survey import Survey
 from vm_worker.intake.truth import Truth
 
 S = TypeVar("S", bound=Survey)
@@ -42,6 +43,7 @@ class IntakeRequest:
     limits: Limits
     processes: int  # decoding processes
     before: SeenPhotos | None = None  # the photos that the model has seen from which the job continues; None: no such
+    kept: tuple[Path, ...] = ()  # zips of earlier jobs, whose photos are taken in, too
 
 
 def take_in(request: IntakeRequest, annotations: Annotations[S, T], progress: ProgressCallback) -> Dataset[T]:
@@ -51,7 +53,7 @@ def take_in(request: IntakeRequest, annotations: Annotations[S, T], progress: Pr
     Raises UserError with a dataset code, DecoderFault where photos cannot be decoded on this machine at all,
     and OSError for a full disk.
     """
-    listing = annotations.survey(list_upload(request.source, request.limits), request.limits)
+    listing = added.survey(request.source, request.kept, annotations, request.limits)
     request.folder.mkdir(parents=True, exist_ok=True)
     files = {size: request.folder / f"squares-{size}.npy" for size in request.sizes}
     places = [_create(path, len(listing.photos), size) for size, path in files.items()]
@@ -69,7 +71,7 @@ def take_in(request: IntakeRequest, annotations: Annotations[S, T], progress: Pr
         skipped=opened.skipped(),
         warnings=examined.warnings,
         ready_made_split=listing.ready_made_split,
-        sha256=_digest(request.source, listing, opened),
+        sha256=_digest_of_all(request.kept, _digest(request.source, listing, opened)),
         duplicates=examined.duplicates,
         grey_white=opened.grey_white if opened.grey_white < GREY_16_MAX else None,
         side=_side(opened, examined.kept),
@@ -108,6 +110,17 @@ def _keep_rows(path: Path, kept: tuple[int, ...]) -> None:
         for index in kept:
             file.write(taken(old, [index]).tobytes())
     partial.replace(path)
+
+
+def _digest_of_all(kept: Sequence[Path], own: str) -> str:
+    """Return the upload's digest; where photos of earlier jobs were added, one of all."""
+    if not kept:
+        return own
+    whole = hashlib.sha256(own.encode())
+    for path in kept:
+        with path.open("rb") as file:
+            whole.update(hashlib.file_digest(file, "sha256").digest())
+    return whole.hexdigest()
 
 
 def _digest(source: Path, listing: Survey, opened: Opened[S]) -> str:

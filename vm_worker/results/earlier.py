@@ -11,6 +11,7 @@ SEEN = "seen.npz"  # digests of what the model and its ancestors have seen
 BASE_HEAD = "base_head.npz"  # the head of its network
 BASE_PARTNER = "base_partner.npz"  # the head of the other network of a pair
 BASE_WEIGHTS = "base.weights.h5"  # the network's weights, without a head, where they are not the catalogue's
+PHOTOS = "photos-{}.zip"  # zips that were sent, the oldest is 1, where the user asked to keep them
 BASE_FILES = (SEEN, BASE_HEAD, BASE_PARTNER, BASE_WEIGHTS)
 
 
@@ -33,3 +34,8 @@ class EarlierModel(AsJson):
     classes: tuple[str, ...]
     versions: tuple[Version, ...]  # itself, then the models that it continues from, the last one first
     partner: str | None = only_if_known()  # of a pair: the key of the other network
+
+
+def is_photos(name: str) -> bool:
+    """Return whether a file of the manifest is a zip of photos."""
+    return name.startswith("photos-")

@@ -17,7 +17,7 @@ from vm_worker.intake.earlier.use import Use
 from vm_worker.learn.labels import LabelledPhotos
 from vm_worker.learn.networks import catalogue
 from vm_worker.learn.networks.weights import EARLIER, WeightFile
-from vm_worker.results.earlier import BASE_HEAD, BASE_PARTNER, BASE_WEIGHTS, MANIFEST, SEEN, EarlierModel
+from vm_worker.results.earlier import BASE_HEAD, BASE_PARTNER, BASE_WEIGHTS, MANIFEST, PHOTOS, SEEN, EarlierModel
 from vm_worker.spec import Spec
 from vm_worker.stages.artifacts import BEFORE, START
 
@@ -65,6 +65,14 @@ class EarlierInputs:
         if fetch and folder is not None:
             shutil.copyfile(folder / SEEN, path)
         return SeenPhotos.load(path) if path.exists() else None
+
+    def photos(self, fetch: bool) -> tuple[Path, ...]:
+        """Return the zips to whose photos the job adds, the oldest first; `fetch` as for `seen`."""
+        own, folder = self._spec.folder, self._folder
+        if fetch and folder is not None and self._spec.options.add:
+            for path in folder.glob(PHOTOS.format("*")):
+                shutil.copyfile(path, own / path.name)
+        return tuple(sorted(own.glob(PHOTOS.format("*"))))
 
     def weight(self, key: str) -> WeightFile | None:
         """Return the model's own weights of the network with this key; None where it has none."""

@@ -144,7 +144,8 @@ class Inputs:
                 processes=DECODERS,
             )
             request.folder.mkdir(exist_ok=True)
-            request = replace(request, before=self.earlier.seen(fetch=Stage.INTAKE not in self._results))
+            first = Stage.INTAKE not in self._results
+            request = replace(request, before=self.earlier.seen(first), kept=self.earlier.photos(first))
             self._dataset = take_in(request, self.task.asked(self._spec.options), self._tell)
         return self._dataset
 

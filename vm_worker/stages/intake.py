@@ -15,4 +15,5 @@ def intake(context: StageContext) -> Output:
     model = context.inputs.earlier.model
     if taken_in.earlier is None or model is None:
         return Output(taken_in)
-    return Output(replace(taken_in, versions=model.versions), (private(BEFORE),))
+    added = [path.name for path in context.inputs.earlier.photos(fetch=False)]
+    return Output(replace(taken_in, versions=model.versions), (private(BEFORE), *map(private, added)))

@@ -9,6 +9,7 @@ import pytest
 from werkzeug.test import TestResponse
 
 from jobs.job import Status
+from jobs.options import Options
 from jobs.tokens import CONTINUE
 from tests.unit.function.conftest import HTML, Front
 
@@ -98,3 +99,13 @@ def test_page_and_status_give_the_link_as_long_as_the_model_is_kept(front: Front
     front.change(earlier, continues="")
     assert front.call("GET", f"/jobs/{earlier}").get_json()["continue_url"] is None
     assert CONTINUE not in front.call("GET", f"/jobs/{earlier}", headers=HTML).text
+
+
+def test_photos_are_added_only_to_those_that_the_earlier_job_kept(front: Front, earlier: str) -> None:
+    refused = ask(front, base(front, earlier), add=True)
+    assert (refused.status_code, refused.get_json()["error"]["code"]) == (400, "bad_option")
+    assert "kept no photos" in refused.get_json()["error"]["message"]
+    front.change(earlier, options=Options(keep_photos=True))
+    assert ask(front, base(front, earlier), add="true").status_code == 201
+    alone = front.call("POST", "/", json={"email": "bea@example.org", "options": {"add": True}})
+    assert alone.get_json()["error"]["code"] == "bad_option"

@@ -37,6 +37,11 @@ GOOD: list[tuple[dict[str, Any], str, Any]] = [
     ({"goal": "0.95"}, "goal", 0.95),
     ({"goal": 0.9}, "goal", 0.9),
     ({"goal": 1}, "goal", 1.0),
+    ({}, "base", None),
+    ({"base": " a link "}, "base", "a link"),
+    ({"base": ""}, "base", None),
+    ({"keep_photos": "true"}, "keep_photos", True),
+    ({"add": True, "base": "a link"}, "add", True),
 ]
 
 
@@ -77,6 +82,9 @@ BAD: list[dict[str, Any]] = [
     {"goal": "nan"},
     {"goal": "1e-1"},
     {"goal": 0.9, "task": "detection"},
+    {"base": ["a link"]},
+    {"keep_photos": "yes"},
+    {"add": True},
 ]
 
 

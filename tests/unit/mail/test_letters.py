@@ -284,3 +284,12 @@ def test_the_continue_link_comes_where_a_later_job_can_use_it() -> None:
         assert link in part
         assert "Until 2 April 2026" in part
     assert link not in report_mail(built).text
+
+
+def test_kept_photos_are_not_said_to_be_deleted() -> None:
+    built = report.build(samples.facts())
+    assert "Your photos have been deleted" in report_mail(built).text
+    mail = report_mail({**built, "photos_kept": True})
+    for part in (mail.text, mail.html):
+        assert "Your photos are kept, as you asked" in part
+        assert "Your photos have been deleted" not in part

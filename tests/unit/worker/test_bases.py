@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -42,11 +43,11 @@ def world(tmp_path: Path) -> World:
     return world
 
 
-def continued(world: World, folder: Path) -> Job:
+def continued(world: World, folder: Path, **options: Any) -> Job:
     """Submit a second job, which continues from the first."""
     earlier, world.home = world.job, folder
     world.home.mkdir()
-    world.job = world.queue.submit(jobs.new_id(), "bea@example.org", "b" * 64, Options(base=earlier.id))
+    world.job = world.queue.submit(jobs.new_id(), "bea@example.org", "b" * 64, Options(base=earlier.id, **options))
     world.queue.buckets.datasets.put(f"{world.job.id}.zip", b"PK")
     return earlier
 
@@ -147,3 +148,40 @@ def test_a_model_of_the_version_before_has_nothing_to_continue_from(tmp_path: Pa
     world.run(*(world.stage(stage) for stage in STAGES))
     assert world.now().status is Status.DONE
     assert (world.now().continues, world.now().base_sha256) == ("", "")
+
+
+def keeping(world: World) -> None:
+    """Submit a job that keeps its photos, and run it to its end."""
+    world.home.mkdir(exist_ok=True)
+    world.job = world.queue.submit(jobs.new_id(), "ada@example.org", "a" * 64, Options(keep_photos=True))
+    world.queue.buckets.datasets.put(f"{world.job.id}.zip", b"PK old")
+    world.run(*stages(world))
+    world.queue.close(world.job.id)
+
+
+def test_photos_are_kept_only_where_asked_for_and_go_with_the_model(world: World, tmp_path: Path) -> None:
+    assert not [name for name in names(world, world.job) if name.startswith("photos")]
+    world.home = tmp_path / "kept"
+    keeping(world)
+    job = world.now()
+    assert "photos-1.zip" in names(world, job) and "photos-1.zip" not in job.files
+    assert "photos-1.zip" in world.read("base.json")["files"]
+    assert world.queue.uploaded(job.id) is None  # the bucket of uploads is as empty as ever
+    world.queue.delete(job.id)
+    assert not names(world, job)
+
+
+@pytest.mark.parametrize("add", [True, False])
+def test_kept_photos_are_fetched_only_to_be_added_to(world: World, tmp_path: Path, add: bool) -> None:
+    world.home = tmp_path / "kept"
+    keeping(world)
+    continued(world, tmp_path / "second", add=add, keep_photos=add)
+    there: list[str] = []
+    intake, *rest = stages(world)
+    if add:
+        (world.home / "artifacts" / "photos-1.zip").write_bytes(b"PK old")  # as the child copies it
+        intake = replace(intake, files=(*intake.files, File("photos-1.zip", False)))
+    world.run(lambda: there.extend(path.name for path in (world.home / "base").iterdir()), intake, *rest)
+    assert ("photos-1.zip" in there) is add
+    kept = {name for name in names(world, world.job) if name.startswith("photos")}
+    assert kept == ({"photos-1.zip", "photos-2.zip"} if add else set())

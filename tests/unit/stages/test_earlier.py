@@ -1,0 +1,136 @@
+"""The earlier model as the stages of a job use it: whole, gone, or taken over from another machine."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from jobs.limits import Limits
+from jobs.options import Options
+from vm_worker.intake.earlier.seen import SeenPhotos
+from vm_worker.intake.earlier.use import EarlierPhotos, Use
+from vm_worker.intake.groups import PhotoDigests
+from vm_worker.learn.heads.linear import Head
+from vm_worker.learn.networks.weights import EARLIER
+from vm_worker.results.earlier import BASE_HEAD, BASE_PARTNER, BASE_WEIGHTS, MANIFEST, SEEN, EarlierModel, Version
+from vm_worker.spec import BaseSpec, Spec
+from vm_worker.stages.artifacts import BEFORE, START
+from vm_worker.stages.earlier import EarlierInputs
+
+CLASSES = ("cats", "dogs")
+MODEL = EarlierModel("classification", "efficientnet_lite0", 224, False, CLASSES, (Version("abcdefgh", "2026-01-01"),))
+KEY = "base_efficientnet_lite0"
+HERE = ("efficientnet_lite0",)  # networks whose pretrained weights this machine has
+
+
+def spec(folder: Path, model: EarlierModel = MODEL, **options: Any) -> Spec:
+    """A job whose worker has fetched the model."""
+    base, own = folder / "base", folder / "artifacts"
+    base.mkdir()
+    own.mkdir()
+    (base / MANIFEST).write_text(json.dumps({"result": model.to_json()}))
+    photo = PhotoDigests(0, "ab" * 32, "cd" * 16)
+    SeenPhotos.of([photo], np.array([True])).save(base / SEEN)
+    zeros = np.zeros((4, 2), np.float32)
+    for name in (BASE_HEAD, BASE_PARTNER):
+        Head(zeros[:, 0], zeros[:, 0] + 1, zeros, zeros[0]).save(base / name)
+    if model.tuned:
+        (base / BASE_WEIGHTS).write_bytes(b"weights")
+    (base / "photos-1.zip").write_bytes(b"PK")
+    return Spec(
+        job="12345678",
+        dataset=folder / "photos.zip",
+        folder=own,
+        options=Options(base="abcdefgh", **options),
+        limits=Limits(),
+        seconds=100.0,
+        created_at="",
+        started_at="",
+        base=BaseSpec(base),
+    )
+
+
+def photos(use: Use = Use.CONTINUES, classes: tuple[str, ...] = CLASSES) -> Any:
+    """What the candidates need to know of a dataset."""
+    known = EarlierPhotos(np.zeros(4, np.uint8), np.full(4, -1), np.ones(4, bool), use)
+    return SimpleNamespace(earlier=known, truth=SimpleNamespace(classes=classes))
+
+
+def test_the_same_classes_take_network_and_head(tmp_path: Path) -> None:
+    found = EarlierInputs(spec(tmp_path)).networks(photos(), HERE)
+    assert found is not None
+    assert (found.keys, dict(found.weights), found.tuned, set(found.heads)) == ((KEY,), {}, False, {KEY})
+
+
+def test_other_classes_take_a_tuned_network_without_its_head_and_nothing_of_another(tmp_path: Path) -> None:
+    (tmp_path / "tuned").mkdir()
+    (tmp_path / "plain").mkdir()
+    tuned = EarlierInputs(spec(tmp_path / "tuned", replace(MODEL, tuned=True)))
+    found = tuned.networks(photos(classes=("cats", "cows")), ())
+    assert found is not None and not found.heads
+    assert found.weights[KEY].kind == EARLIER
+    assert EarlierInputs(spec(tmp_path / "plain")).networks(photos(classes=("cats", "cows")), HERE) is None
+
+
+def test_a_pair_brings_both_its_networks(tmp_path: Path) -> None:
+    pair = EarlierInputs(spec(tmp_path, replace(MODEL, partner="efficientnet_lite2")))
+    found = pair.networks(photos(), (*HERE, "efficientnet_lite2"))
+    assert found is not None
+    assert found.keys == (KEY, "base_efficientnet_lite2")
+    assert set(found.heads) == set(found.keys)
+    assert pair.networks(photos(), HERE) is None  # a machine that lacks one of them
+
+
+@pytest.mark.parametrize("use", [Use.SAME_TEST, Use.NOTHING])
+def test_what_cannot_be_judged_honestly_is_no_candidate(tmp_path: Path, use: Use) -> None:
+    assert EarlierInputs(spec(tmp_path)).networks(photos(use), HERE) is None
+
+
+def test_without_a_model_there_is_nothing(tmp_path: Path) -> None:
+    earlier = EarlierInputs(replace(spec(tmp_path), base=None, options=Options()))
+    assert (earlier.model, earlier.keys, earlier.lost) == (None, (), "")
+    assert earlier.seen(True) is None and earlier.photos(True) == () and earlier.weight(KEY) is None
+
+
+def test_a_model_that_is_deleted_meanwhile_is_lost_but_the_split_stays(tmp_path: Path) -> None:
+    given = spec(tmp_path, replace(MODEL, tuned=True), add=True)
+    first = EarlierInputs(given)
+    assert first.seen(True) is not None
+    assert [path.name for path in first.photos(True)] == ["photos-1.zip"]
+    assert first.taken_over(KEY) == (START,) and first.taken_over("efficientnet_lite0") == ()
+    assert given.base is not None
+    shutil.rmtree(given.base.folder)
+    later = EarlierInputs(given)
+    assert later.lost == "deleted" and later.keys == ()
+    assert later.seen(False) is not None and len(later.photos(False)) == 1
+    weight = later.weight(KEY)
+    assert weight is not None and weight.path == given.folder / START
+    assert later.taken_over(KEY) == (START,)
+
+
+def test_only_the_first_attempt_looks_at_the_fetched_model(tmp_path: Path) -> None:
+    """Where another machine split the photos without it, they must be split alike again."""
+    given = spec(tmp_path, add=True)
+    earlier = EarlierInputs(given)
+    assert earlier.seen(False) is None and earlier.photos(False) == ()
+    assert not (given.folder / BEFORE).exists()
+
+
+def test_a_damaged_model_is_named_so(tmp_path: Path) -> None:
+    given = spec(tmp_path)
+    assert given.base is not None
+    shutil.rmtree(given.base.folder)
+    assert EarlierInputs(replace(given, base=replace(given.base, lost="damaged"))).lost == "damaged"
+
+
+def test_a_spec_with_a_model_survives_its_file(tmp_path: Path) -> None:
+    given = spec(tmp_path)
+    given.save(tmp_path / "spec.json")
+    assert Spec.load(tmp_path / "spec.json") == given
