@@ -12,3 +12,13 @@ export function continued() {
   $("base").closest("details").open = true;
   return true;
 }
+
+// Refusals of photos that are too few alone, or of one class alone: the earlier job has kept the others.
+const TOO_FEW = new Set(["one_class", "class_too_small", "no_class_folders"]);
+
+/** What was found of photos that are added to those of an earlier job: only the service can tell whether they suffice. */
+export function joined(found) {
+  if (!TOO_FEW.has(found.code)) return found;
+  const remarks = [{level: "warning", text: "These are added to the photos that the earlier job kept."}];
+  return {...found, code: null, unknown: true, remarks};
+}

@@ -1,7 +1,7 @@
 // The upload page: pick, look, send, and on to the job's page.
 
 import {archive} from "./archive.js";
-import {continued} from "./continue.js";
+import {continued, joined} from "./continue.js";
 import {$} from "./elements.js";
 import {show as found} from "./found.js";
 import {dropped, picked, renamed, together, without} from "./gather.js";
@@ -38,7 +38,8 @@ async function choose(items, zip = null) {
   const rules = {...config, parts, level: $("level").value, task: $("task").value};
   const entries = items.map(({path, file}) => ({parts: path.split("/"), size: file.size, item: file}));
   try {
-    const found = zip ? await readZip(zip, rules) : items.length > 0 ? await readEntries(entries, null, rules) : null;
+    const read = zip ? await readZip(zip, rules) : items.length > 0 ? await readEntries(entries, null, rules) : null;
+    const found = read && $("add").checked ? joined(read) : read;
     if (chosen.items !== items || chosen.zip !== zip) return; // others were chosen meanwhile
     chosen.layout = found;
     say("");
@@ -260,7 +261,7 @@ function wire() {
   }
   $("class-add").addEventListener("click", addClass);
   $("clear").addEventListener("click", clear);
-  for (const id of ["task", "level"]) $(id).addEventListener("change", () => chosen.layout && choose(chosen.items, chosen.zip));
+  for (const id of ["task", "level", "add"]) $(id).addEventListener("change", () => chosen.layout && choose(chosen.items, chosen.zip));
   $("cancel").addEventListener("click", () => sending?.abort());
   $("send").addEventListener("submit", submit);
   $("send").addEventListener("invalid", unfold, {capture: true});

@@ -11,6 +11,7 @@ from vm_worker.results.evaluated import Evaluated, SameTests
 from vm_worker.results.intake import EarlierCounts
 
 CHANCE = 0.05  # a difference with a larger p may be chance
+LEAST_SHOWN = 0.001  # smaller ones are shown as below this
 WAYS = {
     "earlier": "continued from your earlier model",
     "untouched": "your earlier model, untouched",
@@ -99,7 +100,7 @@ def _compared(continued: Continued) -> str:
 def _chance(p: float | None) -> str:
     if p is None:
         return "nothing tells whether that is chance"
-    test = f"(McNemar, p = {wording.decimals(p, 2)})"
+    test = f"(McNemar, p = {p:.3f})" if p >= LEAST_SHOWN else f"(McNemar, p below {LEAST_SHOWN})"
     return f"the difference may be chance {test}" if p > CHANCE else f"chance hardly makes such a difference {test}"
 
 

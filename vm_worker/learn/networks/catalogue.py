@@ -226,7 +226,7 @@ def find(key: str) -> Backbone:
     """Return the row of a pretrained network, which may run at a larger side. Raises KeyError where there is none."""
     if key.startswith(BASE):
         row = find(plain(key))
-        return replace(row, key=key, title=f"Your earlier model ({row.title})", of=row.source)
+        return replace(row, key=key, title=f"Your earlier {row.title}", of=row.source)
     return LARGER[key] if key in LARGER else CATALOGUE[key]
 
 

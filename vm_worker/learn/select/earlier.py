@@ -93,7 +93,7 @@ def _continued(
     rows = tuple(
         ContinuedRow(
             way=way,
-            title=one.backbone.title,
+            title=catalogue.find(catalogue.plain(one.backbone.key)).title if is_earlier(one) else one.backbone.title,
             score=round(imbalance.score(right[photos], labels, balanced), 5),
             interval=imbalance.interval(right[photos], labels, balanced),
             seconds=seconds,

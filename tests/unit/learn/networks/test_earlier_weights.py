@@ -31,5 +31,5 @@ def test_a_tuned_network_comes_back_without_its_head(tmp_path: Path) -> None:
 def test_its_row_is_that_of_the_catalogue_under_a_name_that_says_whose_it_is(key: str) -> None:
     row, own = catalogue.find(key), catalogue.find(catalogue.earlier(key))
     assert (own.size, own.cuts, own.source, own.licence) == (row.size, row.cuts, row.source, row.licence)
-    assert own.title == f"Your earlier model ({row.title})"
+    assert own.title == f"Your earlier {row.title}"
     assert catalogue.plain(own.key) == key

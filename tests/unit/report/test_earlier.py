@@ -1,0 +1,108 @@
+"""What a report says of the earlier model: what continuing was worth, and plainly when it was no help."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from jobs.options import Options
+from tests.unit.mail.letters import report_mail
+from tests.unit.report import samples
+from tests.unit.report.pages import Page
+from vm_worker import report
+from vm_worker.report_facts import Facts
+from vm_worker.results.candidates import Continued, ContinuedRow
+from vm_worker.results.earlier import EarlierModel, Version
+from vm_worker.results.evaluated import Evaluated, SameTests
+from vm_worker.results.intake import EarlierCounts
+
+ROWS = (
+    ContinuedRow("earlier", "EfficientNet-Lite0", 0.91, (0.87, 0.94), 61.0),
+    ContinuedRow("untouched", "EfficientNet-Lite0", 0.87, (0.82, 0.91), None),
+    ContinuedRow("imagenet", "EfficientNet-Lite0", 0.84, (0.79, 0.88), 58.0),
+)
+HELPED = Continued(240, "accuracy", ROWS, 0.004, True)
+REFUSED = Continued(240, "accuracy", (replace(ROWS[0], score=0.62), ROWS[2]), 0.3, False)
+CONTINUES, FEW = EarlierCounts(220, 120, 400, "continues"), EarlierCounts(12, 120, 400, "same_test")
+CHAIN = (Version("12345678", "2026-05-03"), Version("abcdefgh", "2026-04-02"))
+MODEL = EarlierModel("classification", "efficientnet_lite0", 224, True, samples.WASTE, CHAIN)
+
+
+def facts(
+    counts: EarlierCounts | None = CONTINUES,
+    continued: Continued | None = HELPED,
+    same: SameTests | None = None,
+    lost: str = "",
+) -> Facts:
+    """A job that was to continue from an earlier one."""
+    plain = samples.facts()
+    assert isinstance(plain.evaluate, Evaluated)
+    return replace(
+        plain,
+        job=replace(plain.job, options=Options(minutes=20, base="abcdefgh")),
+        dataset=replace(plain.dataset, earlier=counts),
+        select=replace(plain.select, continued=continued),
+        evaluate=replace(plain.evaluate, same_tests=same, continuing=MODEL),
+        lost_base=lost,
+    )
+
+
+def everywhere(built: dict[str, Any]) -> list[str]:
+    """The report as page, mail and model card."""
+    mail = report_mail(built)
+    return [Page(report.page(built, {})).text, mail.text, Page(mail.html).text, report.card(built)]
+
+
+def test_continuing_is_compared_with_all_other_ways() -> None:
+    built = report.build(facts(same=SameTests(120, 104, 109, 0.3)))
+    assert built["earlier"]["used"] and built["earlier"]["p"] == 0.004
+    page, text, html, card = everywhere(built)
+    for shown in (page, text, html):
+        assert "This model continues from your earlier one" in shown
+        assert "240 photos" in shown and "chance hardly makes such a difference" in shown
+        assert "your earlier model, untouched" in shown and "started from ImageNet" in shown
+        assert "With 220 new photos, on the 120 photos that both models were tested on: 87 % → 91 % right" in shown
+        assert "may be chance" in shown
+    for shown in (page, card):
+        assert "2026-05-03 (job 12345678), which continues from that of 2026-04-02 (job abcdefgh)" in shown
+    assert "--base LINK-OF-abcdefgh" in built["repeat"]["command"]
+    assert not any("earlier" in sentence for sentence in built["cautions"])
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (facts(continued=REFUSED), "Your earlier model was no help here, so this one starts from ImageNet"),
+        (facts(FEW, None), "12 are new"),
+        (facts(CONTINUES, None), "nothing in it is of use"),
+        (facts(None, None, lost="deleted"), "The earlier model was deleted before"),
+        (facts(None, None, lost="damaged"), "are not as they were stored"),
+    ],
+    ids=["no help", "too few", "other classes", "deleted", "damaged"],
+)
+def test_an_earlier_model_that_was_not_used_is_told_at_the_top_with_the_reason(given: Facts, words: str) -> None:
+    built = report.build(given)
+    assert not built["earlier"]["used"]
+    assert any(words in sentence for sentence in built["cautions"])
+    for shown in everywhere(built)[:3]:
+        assert words in shown
+
+
+def test_a_model_that_was_used_and_deleted_afterwards_is_told_of_as_used() -> None:
+    built = report.build(facts(lost="deleted"))
+    assert built["earlier"]["used"]
+    assert not any("deleted" in sentence for sentence in built["cautions"])
+
+
+def test_a_job_of_its_own_says_nothing_of_it() -> None:
+    built = report.build(samples.facts())
+    assert "earlier" not in built and "chain" not in built
+    assert "earlier model" not in " ".join(everywhere(built)[:3])
+    assert "--base" not in built["repeat"]["command"]
+
+
+def test_alone_in_the_time_there_is_nothing_to_compare_with() -> None:
+    built = report.build(facts(continued=Continued(240, "accuracy", ROWS[:1], None, True)))
+    assert "no other network was tried in the time" in built["earlier"]["sentences"][0]
