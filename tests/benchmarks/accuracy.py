@@ -1,35 +1,35 @@
 """How right heads on features of every depth are, against logistic regression on EfficientNet-Lite0's last features.
 
     python -m tests.benchmarks.accuracy folder --photos 600
-    python -m tests.benchmarks.accuracy one.zip --minutes 4
+    python -m tests.benchmarks.accuracy one.zip --minutes 2 4 8 --peers
 
 `folder` holds zips with a folder of photos for each class (a split inside is not kept). Of each, at most so many photos
 are drawn. Five outer folds judge every photo once, by what was learnt from the others; strengths, columns and forms are
 chosen on those others alone. One row a set: the accuracy of the regression, in % of the photos, and what each head is
 better by, in points, with its paired standard error. The last row is the mean of the sets, with their spread.
-`--minutes` runs whole jobs on the folds in place of heads; that takes five times as many minutes a set.
+`--minutes` runs whole jobs on the folds in place of heads; that takes five times as many minutes a set. `--peers` runs
+other programs beside them for as many minutes, where they are installed (`peers.py`). `--folds 1` judges a fifth alone.
 """
 
 from __future__ import annotations
 
 import argparse
-import io
 import os
 import tempfile
 import zipfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
 
 from tests.benchmarks.job import run
+from tests.benchmarks.peers import found_by_peers
+from tests.benchmarks.photos import Photos, drawn
 from vm_worker.learn.arrays import Flags, Halves, Rows
 from vm_worker.learn.features import engines, extraction, openvino
 from vm_worker.learn.heads import head_validation, linear
@@ -43,22 +43,8 @@ LITE0, LITE2 = "efficientnet_lite0", "efficientnet_lite2"
 FOLDS, EPOCHS = 5, 40
 STRENGTHS = (1.0, 1e-1, 1e-2, 1e-3, 1e-4)  # scikit-learn's C
 KINDS = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
+Fold = tuple[Rows, Rows]  # rows to learn from, rows to test on
 Answers = Mapping[str, Flags]  # by method: (n,) whether each photo was right
-
-
-@dataclass(frozen=True)
-class Photos:
-    """The photos that were drawn from one zip, as files, and their classes."""
-
-    name: str
-    files: tuple[tuple[str, bytes], ...]
-    labels: Rows
-    classes: tuple[str, ...]
-
-    def squares(self, size: int) -> NDArray[np.uint8]:
-        """Return the photos as squares of this side: (n, size, size, 3)."""
-        opened = (Image.open(io.BytesIO(data)).convert("RGB") for _, data in self.files)
-        return np.stack([np.asarray(photo.resize((size, size), Image.Resampling.BILINEAR)) for photo in opened])
 
 
 def main() -> None:
@@ -68,7 +54,10 @@ def main() -> None:
     gains: dict[str, list[float]] = {}
     for source in sources:
         photos = drawn(source, options.photos)
-        right = by_jobs(photos, options.minutes) if options.minutes else by_heads(photos)
+        folds = outer(photos.labels)[: options.folds]
+        right = by_jobs(photos, options.minutes, folds, options.peers) if options.minutes else by_heads(photos, folds)
+        judged = np.concatenate([tested for _, tested in folds])
+        right = {name: answers[judged] for name, answers in right.items()}
         base = right["LR"]
         print(f"{photos.name:<20}{len(base):>6}  LR {100 * base.mean():.1f}", end="", flush=True)
         for name, answers in right.items():
@@ -86,33 +75,24 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("sets", nargs="+", type=Path)
     parser.add_argument("--photos", type=int, default=600)
-    parser.add_argument("--minutes", type=int, default=0)
+    parser.add_argument("--minutes", type=int, nargs="*", default=[])
+    parser.add_argument("--folds", type=int, default=FOLDS)
+    parser.add_argument("--peers", action="store_true")
     return parser.parse_args()
 
 
-def drawn(source: Path, most: int) -> Photos:
-    """Draw photos from a zip, at most so many; a class is the folder that a photo lies in."""
-    with zipfile.ZipFile(source) as archive:
-        names = sorted(name for name in archive.namelist() if PurePosixPath(name).suffix.lower() in KINDS)
-        some = sorted(np.random.default_rng(0).permutation(len(names))[:most])
-        files = tuple((names[number], archive.read(names[number])) for number in some)
-    folders = [PurePosixPath(name).parent.name for name, _ in files]
-    classes = tuple(sorted(set(folders)))
-    return Photos(source.stem, files, np.array([classes.index(name) for name in folders], np.int64), classes)
-
-
-def outer(labels: Rows) -> list[tuple[Rows, Rows]]:
+def outer(labels: Rows) -> list[Fold]:
     """Return the outer folds: rows to learn from, rows to test on."""
     cut = StratifiedKFold(FOLDS, shuffle=True, random_state=0).split(np.zeros(len(labels)), labels)
     return [(learnt.astype(np.int64), tested.astype(np.int64)) for learnt, tested in cut]
 
 
-def by_heads(photos: Photos) -> Answers:
+def by_heads(photos: Photos, folds: Sequence[Fold]) -> Answers:
     """Judge each photo by the regression, by the heads of two networks, and by the mean of these."""
     names = {"Lite0": (LITE0, 224), "Lite0 at 288": (LITE0, 288), "Lite2": (LITE2, 260)}
     found = {name: features(photos, *network) for name, network in names.items()}
     right: dict[str, Flags] = {"LR": np.zeros(len(photos.labels), bool)}
-    for learnt, tested in outer(photos.labels):
+    for learnt, tested in folds:
         truth = photos.labels[tested]
         right["LR"][tested] = _regression(found["Lite0"][:, :1280], photos.labels, learnt, tested) == truth
         logits = {name: _logits(values, photos, learnt, tested) for name, values in found.items()}
@@ -162,19 +142,34 @@ def _regression(values: Halves, labels: Rows, learnt: Rows, tested: Rows) -> Row
     return np.asarray(LogisticRegression(C=best, max_iter=300).fit(x[learnt], labels[learnt]).predict(x[tested]))
 
 
-def by_jobs(photos: Photos, minutes: int) -> Answers:
-    """Judge each photo by a whole job on the other folds, beside the regression."""
+def by_jobs(photos: Photos, minutes: Sequence[int], folds: Sequence[Fold], peers: bool) -> Answers:
+    """Judge each photo by whole jobs on the other folds, beside the regression, and by other programs if `peers`."""
     values = features(photos, LITE0, CATALOGUE[LITE0].size)[:, :1280]
-    right = {name: np.zeros(len(photos.labels), bool) for name in ("LR", f"job of {minutes} min")}
-    for number, (learnt, tested) in enumerate(outer(photos.labels)):
-        right["LR"][tested] = _regression(values, photos.labels, learnt, tested) == photos.labels[tested]
-        with tempfile.TemporaryDirectory() as folder:
-            source = _split(photos, learnt, tested, Path(folder) / f"{number}.zip")
-            _, report = run(source, {"minutes": minutes, "seed": number, "exports": ["h5", "keras"]}, Path(folder))
-        test = report["test"]
-        # The report counts; which photos these are does not change the mean, and makes the error somewhat too large.
-        right[f"job of {minutes} min"][tested[: round(test["accuracy"] * len(tested))]] = True
+    right: dict[str, Flags] = {"LR": np.zeros(len(photos.labels), bool)}
+
+    def note(name: str, tested: Rows, answers: Flags) -> None:
+        right.setdefault(name, np.zeros(len(photos.labels), bool))[tested] = answers
+
+    for number, (learnt, tested) in enumerate(folds):
+        note("LR", tested, _regression(values, photos.labels, learnt, tested) == photos.labels[tested])
+        for allowed in minutes:
+            note(f"job of {allowed} min", tested, _by_job(photos, learnt, tested, allowed, number))
+            for name, answers in found_by_peers(photos, learnt, tested, allowed) if peers else ():
+                note(f"{name}, {allowed} min", tested, answers == photos.labels[tested])
     return right
+
+
+def _by_job(photos: Photos, learnt: Rows, tested: Rows, minutes: int, seed: int) -> Flags:
+    """Run a job; return (m,) as many right answers as its report counts.
+
+    Which photos these are does not change the mean; not to know it makes the error somewhat too large.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        source = _split(photos, learnt, tested, Path(folder) / "photos.zip")
+        waited, report = run(source, {"minutes": minutes, "seed": seed, "exports": ["h5", "keras"]}, Path(folder))
+    print(f"    job of {minutes} min: {waited:.0f} s, {report['winner']['title']}", flush=True)
+    test = report["test"]
+    return np.arange(len(tested)) < round(float(test["accuracy"]) * len(tested))
 
 
 def _split(photos: Photos, learnt: Rows, tested: Rows, target: Path) -> Path:
