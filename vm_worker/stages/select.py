@@ -122,10 +122,9 @@ def _bar(folder: Path, selection: Selection) -> tuple[File, ...]:
     """Write what tuning has to beat, where it is known."""
     import numpy as np
 
-    bar = selection.bar if selection.pair is None else selection.pair.bar
-    if bar is None:
+    if selection.bar is None:
         return ()
-    np.save(folder / BAR, bar)
+    np.save(folder / BAR, selection.bar)
     return (private(BAR),)
 
 

@@ -74,7 +74,7 @@ class Selection:
     findings: Findings
     suspects: tuple[SuspectRow, ...]  # photos that may be in the wrong folder
     from_scratch: ScratchModel | None = None  # the winner, where it was trained from scratch
-    # (m, k): probabilities of the validation photos by such a head that had not seen them; None: not of all of them.
+    # (m, k): probabilities of the validation photos by what is selected, unseen; None: not of all.
     bar: Floats | None = None
     pair: Pair | None = None  # of the winner and another network, where their mean does better
     continued: Continued | None = None  # what the earlier model was worth

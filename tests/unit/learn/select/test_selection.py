@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from tests.unit.learn.photos import textures, weight
 from tests.unit.learn.tune.subjects import BOTH, subject
 from vm_worker.learn.budget import Budget
 from vm_worker.learn.labels import LabelledPhotos
+from vm_worker.learn.networks import catalogue
 from vm_worker.learn.networks.catalogue import CATALOGUE
 from vm_worker.learn.networks.weights import WeightFile
 from vm_worker.learn.progress_events import LearningProgress, LearningQuote
@@ -90,6 +92,19 @@ def test_a_candidate_that_cannot_finish_is_left_out_but_the_first_gives_a_head(t
     assert second.state == "dropped"
     assert second.note == "left out: there was no time left" and second.validation_accuracy is None
     assert np.isfinite(outcome.head.kernel).all()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "slowness", "sides"), [(100, 1.0, [224, 288]), (50, 1.0, [224]), (100, 4.0, [224])]
+)
+def test_with_little_time_a_network_is_tried_at_its_own_side_alone(
+    seconds: float, slowness: float, sides: list[int], tmp_path: Path
+) -> None:
+    photos = SimpleNamespace(images={224: tmp_path, 288: tmp_path})
+    weights = {"efficientnet_lite0": WeightFile("efficientnet_lite0", tmp_path, "")}
+    budget, dataset = Budget.of(seconds), cast(LabelledPhotos, photos)
+    request = SelectionRequest(dataset, weights, Options(), budget, tmp_path, slowness=lambda: slowness)
+    assert [catalogue.find(key).size for key in request.candidates()] == sides
 
 
 def test_without_weights_there_is_nothing_to_select(two: Contest, tmp_path: Path) -> None:
