@@ -56,7 +56,9 @@ class SelectionRun:
         self.photos = replace(photos, earlier=request.earlier)
         finishing = request.finishing or self._test_seconds
         tuned = request.options.trials != 0
-        self.times = TimeShares(request.budget, len(self.photos.rows), tuned, finishing, slowness=request.slowness)
+        pair = pairs.SECONDS if request.options.objective == "accuracy" else 0.0
+        shares = TimeShares(request.budget, len(self.photos.rows), tuned, finishing)
+        self.times = replace(shares, pair_seconds=pair, slowness=request.slowness)
         self._setup = 0.0  # seconds until an engine was ready, at most
         truth, options = request.dataset.truth, request.options
         balanced = imbalance.unequal(np.bincount(truth.labels))
@@ -182,7 +184,7 @@ class SelectionRun:
             findings=findings,
             suspects=() if scratch else suspect_rows(findings.suspects or (), self.request.dataset, best.rows),
             from_scratch=scratch,
-            bar=None if pair or not whole else softmax(head_validation.unseen(*judged)),
+            bar=pair.bar if pair else softmax(head_validation.unseen(*judged)) if whole else None,
             pair=pair,
             continued=earlier.compared(self.table.candidates, best.candidate, pair),
         )

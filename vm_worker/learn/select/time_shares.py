@@ -16,6 +16,9 @@ TUNE_SECONDS = 15.0  # that tuning and the work after it need for any number of 
 TUNE_PASSES = 9.0
 TUNE_SHARE = 0.6  # of the time for selection and tuning together, that tuning may take at most
 FEW = 2  # candidates: before so many have been tried, TUNE_SHARE is a share of the time left alone
+# A pair gains more than tuning one network (docs/figures.md), so where pairs are allowed two candidates come before it.
+# The files of a pair of unknown networks take so many times as long as those of the best network.
+PAIR_TIMES = 2.5
 
 Finishing = Callable[[float, float], float]  # images a second by Keras, GFLOP of an image -> seconds
 
@@ -30,6 +33,7 @@ class TimeShares:
     finishing: Finishing  # seconds of the work after tuning: the test, the files
     first_finishing: float = 0.0  # seconds of that work for the first candidate; 0 before its speed is known
     selection_and_tuning: float = 0.0  # seconds for both, counted from when the first candidate's speed was known
+    pair_seconds: float = 0.0  # for building and proving a second network; 0: no pair is allowed
     slowness: Callable[[], float] = alone_here  # how many times as long as usual work takes now
 
     def with_speed(self, first: Backbone, speed: float) -> TimeShares:
@@ -47,6 +51,10 @@ class TimeShares:
         The rest of the time suffices for their heads, which took so many seconds before, and to tune, test and deliver
         the network `best`, which has this speed.
         """
+        if tried < FEW and self.pair_seconds:
+            finishing = self.finishing(speed / PAIR_TIMES, PAIR_TIMES * best.gflops)
+            left = self.budget.remaining() - finishing - self.pair_seconds * self.slowness()
+            return max(0.0, left - max(heads, left * HEADS_SHARE))
         tuning = TUNE_SECONDS * self.slowness() + TUNE_PASSES * self.photos / speed
         remaining = self.budget.remaining() - self.finishing(speed, best.gflops)
         both = remaining if tried < FEW else max(self.selection_and_tuning, remaining)
