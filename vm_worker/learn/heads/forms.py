@@ -114,18 +114,23 @@ def mean(heads: Sequence[Head]) -> Head:
 
 
 def _joined(heads: Sequence[Head], share: float) -> Head:
-    """Return the head whose logits are the sum of theirs, each times this share."""
+    """Return the head whose logits are the sum of theirs, each times this share.
+
+    Each column keeps a standardisation of one of them.
+    """
     used = [np.arange(len(head.mean)) if head.columns is None else head.columns for head in heads]
     every = np.unique(np.concatenate(used))
     kernel = np.zeros((len(every), heads[0].kernel.shape[1]), np.float32)
-    bias = np.zeros(heads[0].kernel.shape[1], np.float32)
+    bias, shift, scale = np.zeros(kernel.shape[1], np.float32), *np.zeros((2, len(every)), np.float32)
     for head, own in zip(heads, used, strict=True):
-        folded, shift = head.folded()
-        kernel[np.searchsorted(every, own)] += folded * np.float32(share)
-        bias += shift * np.float32(share)
-    zeros, first = np.zeros(len(every), np.float32), heads[0]
-    deep = any(head.columns is not None for head in heads)
-    return replace(first, mean=zeros, scale=zeros + 1, kernel=kernel, bias=bias, columns=every if deep else None)
+        folded, offset = head.folded()
+        places = np.searchsorted(every, own)
+        kernel[places] += folded * np.float32(share)
+        bias += offset * np.float32(share)
+        shift[places], scale[places] = head.mean, head.scale
+    bias += shift @ kernel
+    deep, kernel = any(head.columns is not None for head in heads), kernel * scale[:, None]
+    return replace(heads[0], mean=shift, scale=scale, kernel=kernel, bias=bias, columns=every if deep else None)
 
 
 def _part(table: FeatureTable, rows: Rows, settings: HeadSettings, part: Part) -> Head:

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vm_worker.learn.networks.catalogue import OUTPUT, POOL
-from vm_worker.learn.networks.depth import DEPTHS
+from vm_worker.learn.networks.depth import DEPTHS, FLAT
 
 
 def grad_cam(model: keras.Model, images: NDArray[np.uint8], classes: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -30,7 +30,7 @@ def grad_cam(model: keras.Model, images: NDArray[np.uint8], classes: NDArray[np.
     pools = _pools(model)
     found = keras.Model(model.inputs[0], [pool.input for pool in pools])(np.asarray(images, np.float32), training=False)
     maps = found if isinstance(found, list) else [found]
-    kernel = np.asarray(model.get_layer(OUTPUT).get_weights()[0], np.float32)
+    kernel = _factors(model) * np.asarray(model.get_layer(OUTPUT).get_weights()[0], np.float32)
     ends = np.cumsum([pool.output.shape[-1] for pool in pools])[:-1]
     # In the mean over its places each map is its part of the score, so they add up at any resolution.
     parts = [
@@ -51,9 +51,30 @@ def applies_to(model: keras.Model) -> bool:
 def _pools(model: keras.Model) -> list[Any]:
     """Return the layers that average maps, in the order of the kernel's rows."""
     last = model.get_layer(POOL)
-    if not any(layer.name == DEPTHS for layer in model.layers):
-        return [last]
-    return [tensor._keras_history.operation for tensor in model.get_layer(DEPTHS).input]
+    return [_average(tensor) for tensor in _joined(model)] or [last]
+
+
+def _joined(model: keras.Model) -> list[Any]:
+    """Return the tensors that are joined before the kernel; none where it follows the last features alone."""
+    names = {layer.name for layer in model.layers}
+    if FLAT not in names:
+        return []
+    return list(model.get_layer(DEPTHS).input) if DEPTHS in names else [model.get_layer(FLAT).input]
+
+
+def _average(tensor: Any) -> Any:
+    """Return the layer of the average that became this tensor."""
+    layer = tensor._keras_history.operation
+    return layer if isinstance(layer, keras.layers.GlobalAveragePooling2D) else _average(layer.input)
+
+
+def _factors(model: keras.Model) -> NDArray[np.float32]:
+    """Return (d, 1) what each average is multiplied by before the kernel; (1, 1) where nothing is joined."""
+    factors = [np.ones(1, np.float32)]
+    if joined := _joined(model):
+        scales = ((tensor._keras_history.operation.get_weights(), tensor.shape[-1]) for tensor in joined)
+        factors = [np.ravel(weights[0]) if weights else np.ones(width, np.float32) for weights, width in scales]
+    return np.concatenate(factors)[:, None]
 
 
 def _enlarged(maps: NDArray[np.float32], side: tuple[int, ...]) -> NDArray[np.float32]:

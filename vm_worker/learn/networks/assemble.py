@@ -26,12 +26,16 @@ def assemble(weight: WeightFile, head: Head) -> keras.Model:
 def with_head(extractor: keras.Model, head: Head) -> keras.Model:
     """Put the head on top of an extractor, which gives features (None, d).
 
-    Where the head uses other depths, those that it uses are averaged and joined, too; columns that it does not use
-    have rows of zeros.
+    Where the head uses other depths, those that it uses are averaged, standardised and joined, too; columns that it
+    does not use count nothing.
     """
-    kernel, bias = head.folded()
     if head.columns is not None:
-        extractor, kernel = _deep(extractor, head.columns, kernel)
+        return _deep(extractor, head, head.columns)
+    kernel, bias = head.folded()
+    return _topped(extractor, kernel, bias)
+
+
+def _topped(extractor: keras.Model, kernel: Floats, bias: Floats) -> keras.Model:
     top = keras.layers.Dense(len(bias), activation="softmax", dtype="float32", name=OUTPUT)
     model = keras.Model(extractor.input, top(extractor.output), name=extractor.name)
     top.set_weights([kernel, bias])
@@ -48,14 +52,15 @@ def trainable(weight: WeightFile, head: Head) -> keras.Model:
     return with_head(extractor, Head(zeros, zeros + 1, np.zeros((features, classes), np.float32), head.bias * 0))
 
 
-def _deep(extractor: keras.Model, columns: Rows, kernel: Floats) -> tuple[keras.Model, Floats]:
-    """Return the extractor with the depths that these columns belong to, and the kernel for all their columns."""
+def _deep(extractor: keras.Model, head: Head, columns: Rows) -> keras.Model:
+    """Put a head that uses these columns on top of the depths that they belong to."""
     last, *others = depth.depths(extractor)
     kept = [last, *(one for one in others if one.holds_any(columns))]
-    places = np.concatenate([np.arange(one.start, one.stop) for one in kept])
-    wide = np.zeros((len(places), kernel.shape[1]), np.float32)
-    wide[np.searchsorted(places, columns)] = kernel
-    return depth.deepened(extractor, kept), wide
+    places = np.searchsorted(np.concatenate([np.arange(one.start, one.stop) for one in kept]), columns)
+    count = sum(one.stop - one.start for one in kept)
+    kernel, factor, shift = np.zeros((count, len(head.bias)), np.float32), *np.zeros((2, count), np.float32)
+    kernel[places], factor[places], shift[places] = head.kernel, 1 / head.scale, -head.mean / head.scale
+    return _topped(depth.standardised(depth.deepened(extractor, kept), factor, shift), kernel, head.bias)
 
 
 def delivered(weight: WeightFile, head: Head, tuned: Path | None, temperature: float = 1.0) -> keras.Model:

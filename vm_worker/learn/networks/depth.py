@@ -15,13 +15,14 @@ import keras
 import numpy as np
 from keras import layers
 
-from vm_worker.learn.arrays import Rows
+from vm_worker.learn.arrays import Floats, Rows
 from vm_worker.learn.networks.catalogue import POOL
 
 SHARE = 16  # times the side of a map: the picture's side at least
 ACTIVATIONS = (layers.Activation, layers.ReLU, layers.LeakyReLU, layers.ELU, layers.PReLU)
 CONVOLUTIONS = (layers.Conv2D, layers.DepthwiseConv2D, layers.SeparableConv2D)
 DEPTHS = "depths"  # the name of the layer that joins all features
+FLAT = "flat"  # the name of the layer that makes one row of standardised features
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,27 @@ def deepened(model: keras.Model, kept: Sequence[Depth] | None = None) -> keras.M
     if not pools:
         return model
     return keras.Model(model.input, layers.Concatenate(name=DEPTHS)([model.output, *pools]), name=model.name)
+
+
+def standardised(model: keras.Model, factor: Floats, shift: Floats) -> keras.Model:
+    """Multiply each of a deepened network's features by its factor (columns,), and add its shift (columns,).
+
+    In an integer model all features that are joined share one scale, so without this those of small values would have
+    few steps left. A depthwise convolution on the one place that an average leaves has a scale for each channel.
+    """
+    layer = {one.name: one for one in model.layers}.get(DEPTHS)
+    averages = [model.output] if layer is None else layer.input
+    ends = np.cumsum([one.shape[-1] for one in averages])[:-1]
+    scaled = []
+    for number, (average, *values) in enumerate(
+        zip(averages, *(np.split(values, ends) for values in (factor, shift)), strict=True)
+    ):
+        place = layers.Reshape((1, 1, average.shape[-1]), name=f"place_{number}")(average)
+        scale = layers.DepthwiseConv2D(1, name=f"scale_{number}")
+        scaled.append(scale(place))
+        scale.set_weights([values[0].reshape(1, 1, -1, 1), values[1]])
+    joined = scaled[0] if len(scaled) == 1 else layers.Concatenate(name=DEPTHS)(scaled)
+    return keras.Model(model.input, layers.Flatten(name=FLAT)(joined), name=model.name)
 
 
 def _maps(model: keras.Model) -> list[tuple[str, Any]]:

@@ -13,7 +13,7 @@ import numpy as np
 from keras import layers
 
 from vm_worker.learn.networks.catalogue import OUTPUT, POOL
-from vm_worker.learn.networks.depth import DEPTHS
+from vm_worker.learn.networks.depth import DEPTHS, FLAT
 
 
 def paired(first: keras.Model, second: keras.Model) -> keras.Model:
@@ -32,7 +32,8 @@ def paired(first: keras.Model, second: keras.Model) -> keras.Model:
     ]
     tops = [model.get_layer(OUTPUT).get_weights() for model in models]
     top = layers.Dense(len(tops[0][1]), activation="softmax", dtype="float32", name=OUTPUT)
-    whole = keras.Model(image, top(layers.Concatenate(name=DEPTHS)(pools)), name="pair")
+    flat = layers.Flatten(name=FLAT)(layers.Concatenate(name=DEPTHS)(pools))
+    whole = keras.Model(image, top(flat), name="pair")
     top.set_weights([np.concatenate([kernel for kernel, _ in tops]) / 2, np.mean([bias for _, bias in tops], axis=0)])
     return whole
 
@@ -45,9 +46,9 @@ def _sized(image: Any, size: int, prefix: str) -> Any:
 def _pools(model: keras.Model, image: Any, prefix: str) -> list[Any]:
     """Repeat the model's layers on this picture, with their weights; return its pools in the order of the head's rows.
 
-    Every network of the catalogue calls each of its layers once, in the order in which it lists them.
+    Each is (None, 1, 1, c). Every catalogue network calls each of its layers once, in their order.
     """
-    ends = {DEPTHS, OUTPUT}
+    ends = {DEPTHS, FLAT, OUTPUT}
     made: dict[int, Any] = {id(model.input): image}
     for layer in model.layers:
         if isinstance(layer, layers.InputLayer) or layer.name in ends:
@@ -56,6 +57,9 @@ def _pools(model: keras.Model, image: Any, prefix: str) -> list[Any]:
         given = layer.input
         made[id(layer.output)] = same([made[id(one)] for one in given] if isinstance(given, list) else made[id(given)])
         same.set_weights(layer.get_weights())
-    joined = [layer for layer in model.layers if layer.name == DEPTHS]
-    pools = joined[0].input if joined else [model.get_layer(POOL).output]
-    return [made[id(pool)] for pool in pools]
+    names = {layer.name for layer in model.layers}
+    if FLAT not in names:
+        pool = made[id(model.get_layer(POOL).output)]
+        return [layers.Reshape((1, 1, pool.shape[-1]), name=f"{prefix}place")(pool)]
+    joined = model.get_layer(DEPTHS).input if DEPTHS in names else [model.get_layer(FLAT).input]
+    return [made[id(pool)] for pool in joined]

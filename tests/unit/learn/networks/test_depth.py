@@ -69,6 +69,8 @@ def test_a_head_on_some_columns_becomes_one_flat_model(
     np.testing.assert_allclose(np.asarray(model(PHOTOS)), expected, atol=1e-5)
     found = [one.name for one in model.layers if one.name.endswith("features")]
     assert sorted(found) == sorted(pools)
+    scales = [one.get_weights()[0] for one in model.layers if one.name.startswith("scale_")]
+    assert np.count_nonzero(np.concatenate(scales, axis=None)) == len(columns)  # each standardised, the others 0
     kernel = model.get_layer(assemble.OUTPUT).get_weights()[0]
     assert len(kernel) == rows and np.count_nonzero(np.abs(kernel).sum(1)) == len(columns)
     for suffix in (".h5", ".keras"):
@@ -84,7 +86,7 @@ def test_grad_cam_shows_what_all_depths_add_to_the_score() -> None:
     assert found.shape == (3, 4, 4) and found.max() == 1.0
     # Of a head on one depth alone, the map is the old one: that depth's channels, weighed.
     alone = assemble.with_head(extractor(), head((9, 10, 11, 12)))
-    kernel = alone.get_layer(assemble.OUTPUT).get_weights()[0][5:]
+    kernel = head((9, 10, 11, 12)).folded()[0]
     maps = np.asarray(keras.Model(alone.input, alone.get_layer("sum").output)(PHOTOS.astype(np.uint8)))
     wanted = np.maximum(np.einsum("nhwc,cn->nhw", maps, kernel[:, classes]), 0)
     np.testing.assert_allclose(
