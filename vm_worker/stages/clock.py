@@ -105,6 +105,11 @@ class JobClock:
         wanted = formats.seconds(extras, formats.Pace(speed, gflops, photos))
         return FINISH_PASSES * photos / speed + min(wanted, self.allowed * EXTRAS_SHARE)
 
+    def least_finishing(self, speed: float, gflops: float) -> float:
+        """Return the same for what no job does without: the test, and the proof of model.h5 on some photos."""
+        photos = len(self._inputs.dataset().rows(Part.TEST))
+        return (photos + min(PROOF_LEAST, photos)) / speed
+
     def export_time(self) -> float:
         """Return the seconds that are left to make and prove files; negative when the budget is used up.
 

@@ -55,6 +55,7 @@ def select(context: StageContext, scratch: ScratchPolicy | None = None) -> Outpu
             finishing,
             scratch=scratch or POLICY,
             slowness=lambda: clock.slowness,
+            least_finishing=clock.least_finishing,
             earlier=inputs.earlier.networks(inputs.dataset(), found),
         )
         selection = choose(request, listener(context, Stage.SELECT))

@@ -168,6 +168,8 @@ def test_a_crowd_takes_its_share_of_the_last_stages(parent: Parent, tmp_path: Pa
     context = selected(quoting(tmp_path, parent, left=100.0), replace(SELECTED, plain_images_per_second=40.0))
     alone = context.clock.fixed_seconds
     assert context.clock.allows_pictures() and context.clock.plain_speed == pytest.approx(40.0)
+    assert context.clock.least_finishing(10.0, 0.4) == pytest.approx((20 + 20) / 10)
+    assert context.clock.least_finishing(10.0, 0.4) < context.clock.finishing(10.0, 0.4)
     context.clock.crowd = lambda: 4.0
     assert context.clock.fixed_seconds == pytest.approx(4 * alone)
     assert context.clock.slowness == pytest.approx(4.0)

@@ -40,6 +40,7 @@ class SelectionRequest:
     folder: Path  # where features and weights are written
     extract: Extract = alone  # sends photos through a network
     finishing: Finishing | None = None  # seconds of the work after tuning; None: of the test alone
+    least_finishing: Finishing | None = None  # seconds of what no job does without after tuning; None: as `finishing`
     least_images: int = LEAST_IMAGES  # photos that are sent through the first candidate even past the budget
     scratch: ScratchPolicy = SCRATCH_POLICY
     slowness: Callable[[], float] = alone_here  # how many times as long as usual work takes now

@@ -58,7 +58,8 @@ class SelectionRun:
         tuned = request.options.trials != 0
         pair = pairs.SECONDS if request.options.objective == "accuracy" else 0.0
         shares = TimeShares(request.budget, len(self.photos.rows), tuned, finishing)
-        self.times = replace(shares, pair_seconds=pair, slowness=request.slowness)
+        least = request.least_finishing
+        self.times = replace(shares, least_finishing=least, pair_seconds=pair, slowness=request.slowness)
         self._setup = 0.0  # seconds until an engine was ready, at most
         truth, options = request.dataset.truth, request.options
         balanced = imbalance.unequal(np.bincount(truth.labels))

@@ -31,18 +31,23 @@ class TimeShares:
     photos: int  # of training and validation
     tuned: bool  # whether the job tunes the winner
     finishing: Finishing  # seconds of the work after tuning: the test, the files
-    first_finishing: float = 0.0  # seconds of that work for the first candidate; 0 before its speed is known
+    least_finishing: Finishing | None = None  # seconds of what no job does without; None: of all that work
+    first_finishing: float = 0.0  # seconds of that for the first candidate; 0 before its speed is known
     selection_and_tuning: float = 0.0  # seconds for both, counted from when the first candidate's speed was known
     pair_seconds: float = 0.0  # for building and proving a second network; 0: no pair is allowed
     slowness: Callable[[], float] = alone_here  # how many times as long as usual work takes now
 
     def with_speed(self, first: Backbone, speed: float) -> TimeShares:
         """Return the shares now that the first candidate's speed is known."""
-        finishing = self.finishing(speed, first.gflops)
-        return replace(self, first_finishing=finishing, selection_and_tuning=self.budget.remaining() - finishing)
+        least = (self.least_finishing or self.finishing)(speed, first.gflops)
+        both = self.budget.remaining() - self.finishing(speed, first.gflops)
+        return replace(self, first_finishing=least, selection_and_tuning=both)
 
     def for_first(self) -> float:
-        """Return the seconds that the first candidate may take; it is tried in any case."""
+        """Return the seconds that the first candidate may take; it is tried in any case.
+
+        It gets all photos rather than the job all formats, which can be made later.
+        """
         return self.budget.remaining() * (1 - HEADS_SHARE) - self.first_finishing
 
     def for_more(self, tried: int, best: Backbone, speed: float, heads: float = 0.0) -> float:

@@ -77,3 +77,9 @@ def test_where_pairs_are_allowed_a_second_candidate_comes_before_tuning(clock: d
     assert times.for_more(1, LITE, SLOW, heads=300.0) == pytest.approx(1000 - 100 - 15 - 300)
     clock["now"] = 950.0
     assert times.for_more(1, LITE, SLOW) == 0.0
+
+
+def test_the_first_candidate_comes_before_formats_that_can_be_made_later(clock: dict[str, float]) -> None:
+    times = replace(shares(finishing=200.0), least_finishing=lambda speed, gflops: 50.0).with_speed(LITE, SLOW)
+    assert times.for_first() == pytest.approx(900 - 50)
+    assert times.selection_and_tuning == pytest.approx(800)
