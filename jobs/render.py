@@ -6,10 +6,12 @@ change the reading direction, so that no class or file name can change how the t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, pass_eval_context
+from jinja2.nodes import EvalContext
 from markupsafe import Markup, escape
 
 from jobs import wording
@@ -55,22 +57,39 @@ def _code(text: str) -> Markup:
     return escape(text)
 
 
+@pass_eval_context
+def _unbroken(context: EvalContext, text: str) -> str:
+    """Return a sentence for a page, whose lines do not break before a percent sign; for a text mail as it is."""
+    return text.replace(" %", "\N{NO-BREAK SPACE}%") if context.autoescape else text
+
+
+@pass_eval_context
+def _percent(context: EvalContext, share: float | None, digits: int = 0) -> str:
+    return _unbroken(context, wording.percent(share, digits))
+
+
+@pass_eval_context
+def _interval(context: EvalContext, bounds: Sequence[float] | None) -> str:
+    return _unbroken(context, wording.interval(bounds))
+
+
 _FILTERS = {
     "about": wording.about,
     "code": _code,
     "count": wording.count,
     "day": wording.day,
     "decimals": wording.decimals,
-    "interval": wording.interval,
+    "interval": _interval,
     "literal": wording.literal,
     "metric": wording.metric,
     "millions": wording.millions,
     "minute": wording.minute,
     "name": wording.name,
-    "percent": wording.percent,
+    "percent": _percent,
     "plural": wording.plural,
     "seconds": wording.seconds,
     "setting": wording.setting,
     "share_of": wording.share_of,
     "size": wording.size,
+    "unbroken": _unbroken,
 }

@@ -34,7 +34,7 @@ def obstacle(report: Mapping[str, Any], files: Mapping[str, Any]) -> str:
     if missing := browser_runtime.missing():
         return f"This installation has no program to run a model in a browser: {missing}."
     if MODEL not in files:
-        return f"There was no time to make {MODEL}. `modelmail export` makes it of the job's files."
+        return f"There was no time to make {MODEL}. The command modelmail export makes it of the job's files."
     return ""
 
 

@@ -152,7 +152,7 @@ function bars(found, list = document.createElement("ol")) {
   const top = best(found);
   rows.forEach((row, at) => {
     const item = list.children[at];
-    item.className = row === top ? (found[row] < threshold ? "unsure" : "top") : "";
+    item.className = row === top ? (found[row] < threshold ? "unsure" : "likeliest") : "";
     const [name, meter, figure] = item.children;
     if (name.textContent !== facts.labels[row]) name.textContent = facts.labels[row];
     meter.value = found[row];

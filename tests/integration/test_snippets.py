@@ -73,8 +73,9 @@ def shown(file: str, title: str) -> tuple[str, str, str]:
     (details,) = (one for one in item.split("<details>") if f"<summary>{title}" in one)
     found = re.search(r'<code data-program="([^"]+)">(.*?)</code></pre>', details, re.S)
     assert found is not None
-    commands = re.findall(r"<code>(.*?)</code>", details.partition("<pre")[0])
-    return found[1], html.unescape(commands[-1]), html.unescape(found[2])
+    commands = re.search(r"<code data-commands>(.*?)</code>", details, re.S)
+    assert commands is not None
+    return found[1], html.unescape(commands[1]).splitlines()[-1], html.unescape(found[2])
 
 
 def ran(command: list[str], folder: Path) -> str:

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from jobs.json_values import JsonObject
 from jobs.render import render
 
-WHAT = "keep it beside {file} and labels.txt"
-
 
 @dataclass(frozen=True)
 class Snippet:
@@ -18,14 +16,15 @@ class Snippet:
     title: str
     template: str  # in templates/snippets
     name: str  # the file that it is saved as; empty: it is typed into a terminal
-    commands: tuple[str, ...]  # what makes it run
-    note: str = ""
+    how: str  # what to do with it and with the commands
+    commands: tuple[str, ...]
     engine: str = ""  # the library, for the template
 
 
 def _python(title: str, engine: str, packages: str) -> Snippet:
+    how = "Save the program as predict.py beside {file} and labels.txt, then run:"
     commands = (f"pip install {packages} pillow", "python predict.py photo.jpg")
-    return Snippet(title, "python.txt", "predict.py", commands, WHAT, engine)
+    return Snippet(title, "python.txt", "predict.py", how, commands, engine)
 
 
 _KERAS = (_python("Python, by Keras", "keras", "tensorflow"),)
@@ -35,14 +34,20 @@ _LITERT = (
         "JavaScript, in a web page",
         "browser.txt",
         "index.html",
+        "Save the page as index.html beside {file} and labels.txt, run this there, and open http://localhost:8000:",
         ("npm install @litertjs/core@2.5.3", "python3 -m http.server"),
-        WHAT + ", then open http://localhost:8000",
     ),
 )
-_STARTED = ("python3 service.pyz --host 127.0.0.1 --port 8080",)
+_START = "python3 service.pyz --host 127.0.0.1 --port 8080"
 _SERVICE = (
-    Snippet("curl", "curl.txt", "", _STARTED, "in another terminal"),
-    Snippet("JavaScript, by Node.js", "node.txt", "predict.mjs", (*_STARTED, "node predict.mjs photo.jpg")),
+    Snippet("curl", "curl.txt", "", "Start the service, and ask it from another terminal:", (_START,)),
+    Snippet(
+        "JavaScript, by Node.js",
+        "node.txt",
+        "predict.mjs",
+        "Save the program as predict.mjs, start the service, and run the program from another terminal:",
+        (_START, "node predict.mjs photo.jpg"),
+    ),
 )
 SNIPPETS: Mapping[str, tuple[Snippet, ...]] = {
     "model.h5": _KERAS,
@@ -70,7 +75,7 @@ def _one(row: Snippet, file: str, values: Mapping[str, float]) -> JsonObject:
     return {
         "title": row.title,
         "name": row.name,
+        "how": row.how.format(file=file),
         "commands": list(row.commands),
-        "note": row.note.format(file=file),
         "code": render(f"snippets/{row.template}", file=file, engine=row.engine, **values),
     }

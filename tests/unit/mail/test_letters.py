@@ -15,7 +15,7 @@ from jobs.mail.letters import compose
 from jobs.mail.message import Mail, cids
 from tests.unit.mail.letters import HEAD, JOB, PNG, error_mail, report_mail
 from tests.unit.report import courses, samples
-from tests.unit.report.pages import Page
+from tests.unit.report.pages import SPECIALISTS, Page
 from vm_worker import report
 from vm_worker.results.evaluated import LayerRow
 from vm_worker.results.intake import SkippedRow
@@ -23,10 +23,12 @@ from vm_worker.results.intake import SkippedRow
 HTML_BYTES_MAX = 90_000
 BODY_WORDS_MAX = 80
 PAGE = f"https://photos.example.org/jobs/{JOB.id}"
+OF_LATER = ("unsure", "pictures", "matrix_classes", "plain", "actions")  # what a report of an older worker has not
 REFUSE = f"https://photos.example.org/refuse/{tokens.refusal_token(HEAD.secret, JOB.email_hmac)}"
 MESSAGE = 'The folder "glass" has 4 photos; each class needs at least 10, better 50 or more.'
 
-WASTE = report_mail(report.build(samples.facts()))
+WASTE_REPORT = report.build(samples.facts())
+WASTE = report_mail(WASTE_REPORT)
 
 
 def dirt(text: str) -> list[str]:
@@ -49,7 +51,7 @@ def dirt(text: str) -> list[str]:
         "glass has fewer than 50 photos",
         "trash/broken.jpg is cut short",
         "2 April 2026",
-        'let it say "not sure": it then answers 90 % of the photos and is right on 97 % of these',
+        'let it say "not sure": it then answers 90 % of the test photos and is right on 97 % of these',
         "modelmail predict model.h5 photo.jpg",
         "small copies of some stay in the report",
         "quoted as 11 min 40 s",
@@ -75,6 +77,26 @@ def test_the_mail_about_the_start_leads_to_the_job_and_away_from_it() -> None:
     assert mail.headers["List-Unsubscribe"] == f"<{REFUSE}>"
 
 
+@pytest.mark.parametrize("part", [WASTE.text, Page(WASTE.html).text], ids=["text", "html"])
+def test_the_mail_has_the_order_of_the_page_and_specialists_words_at_its_end(part: str) -> None:
+    told = part.lower()
+    order = (
+        "what it can do",
+        "how often it is right",
+        "is it good enough?",
+        "what to do next",
+        "what it mixes up",
+        "how far to trust",
+        "your photos",
+        "how to use it",
+        "for specialists",
+    )
+    places = [told.rindex(one) if one == "what it mixes up" else told.index(one) for one in order]
+    assert places == sorted(places)
+    assert not {word for word in SPECIALISTS if word in told[: places[-1]]}
+    assert told.index("the test photos:") == told.index("test photo") - len("the ")
+
+
 def test_every_address_is_the_services_own() -> None:
     token = tokens.delete_token(HEAD.secret, JOB.id)
     assert set(Page(WASTE.html).addresses) == {
@@ -82,6 +104,9 @@ def test_every_address_is_the_services_own() -> None:
         f"{PAGE}/files/labels.txt",
         f"{PAGE}/files/report.html",
         PAGE,
+        f"{PAGE}#doubts",
+        f"{PAGE}#sure",
+        f"{HEAD.public_url}/",
         f"{PAGE}/delete?token={token}",
         REFUSE,
         "cid:curves",
@@ -99,7 +124,8 @@ def test_pictures_are_shown_by_content_id_with_width_and_words() -> None:
 
 def test_a_report_of_an_older_worker_is_sent_too() -> None:
     built = report.build(samples.facts())
-    mail = report_mail({key: built[key] for key in built if key not in ("unsure", "pictures", "matrix_classes")})
+    mail = report_mail({key: built[key] for key in built if key not in OF_LATER})
+    assert "1. Download model.h5" in mail.text
     assert "not sure" not in mail.text + mail.html
     assert "small copies" not in mail.text + mail.html
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from html.parser import HTMLParser
 
+# Words that only the folded part of a report, and the end of its mail, may hold, in small letters.
+SPECIALISTS = ("selected head", "the rule", "mcnemar", "temperature", "views", "epoch", "loss", "validation accuracy")
+
 
 class Page(HTMLParser):
     """The skeleton of a page, without its words."""

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.unit.report import courses, samples
-from tests.unit.report.pages import Page
+from tests.unit.report.pages import SPECIALISTS, Page
 from vm_worker import report
 from vm_worker.evaluation.matrix import MATRIX_CLASSES
 from vm_worker.report_facts import Facts, Licence
@@ -169,7 +169,8 @@ def test_report_html_needs_nothing_else(tmp_path: Path) -> None:
 def test_the_first_screen_has_headline_and_download() -> None:
     facts = samples.facts()
     text = html(facts)
-    headline, button = text.index(report.build(facts)["headline"], text.index("<h1")), text.index("Download model.h5")
+    headline = report.build(facts)["headline"].replace(" %", "\N{NO-BREAK SPACE}%")
+    headline, button = text.index(headline, text.index("<h1")), text.index("Download model.h5")
     assert headline < button < text.index("What to do next") < text.index('id="candidates"')
 
 
@@ -197,7 +198,7 @@ def test_the_first_screen_has_headline_and_download() -> None:
         "Would more photos help? More photos would probably help: with 360 training photos",
         "720 84.4 % 1.2 %",
         "31 photos look much more like another kind",
-        'Below 72 %, let it say "not sure". It then answers 90 % of the photos',
+        'Below 72 %, let it say "not sure". It then answers 90 % of the test photos',
         "72 % chosen 90 %",  # its row
         "a person looks at 32 photos of 324",
         "The clearest 20:",
@@ -206,6 +207,16 @@ def test_the_first_screen_has_headline_and_download() -> None:
 )
 def test_the_page_says(wanted: str) -> None:
     assert wanted in Page(html(samples.facts())).text
+
+
+def test_words_are_explained_where_they_stand_first_and_specialists_words_are_folded_away() -> None:
+    text = html(samples.facts())
+    before = Page(text[: text.index('id="specialists"')]).text.lower()
+    assert not {word for word in SPECIALISTS if word in before}
+    assert before.index("test photo") == before.index("test photos: 9")  # "kept aside ..., the test photos: 92 %"
+    assert before.index("validation") == before.index("validation photos, which chose between models")
+    whole = Page(text).text
+    assert whole.index("An epoch is one pass") < whole.index("loss says how far the probabilities were from the truth")
 
 
 def test_hostile_names_change_no_tag() -> None:

@@ -50,7 +50,7 @@ class ClassSections:
 
         `good_enough` is false for a model that the test cannot tell from guessing: the page's title then says so.
         """
-        from vm_worker.evaluation import actions, chance, matrix
+        from vm_worker.evaluation import actions, chance, matrix, plain
 
         evaluated = _evaluated(facts)
         evaluate = evaluated.to_json()
@@ -58,6 +58,7 @@ class ClassSections:
         shown = {key: evaluate[key] for key in keys if key in evaluate}
         found = (facts.select.learning_curve, facts.select.suspects_count, evaluated.unsure)
         shown["actions"] = actions.actions(evaluated.test, *found, balanced=_balanced(facts))
+        shown["plain"] = plain.answers(evaluated.test, evaluated.unsure, _balanced(facts))
         shown["good_enough"] = not chance.guesses(evaluated.test, _balanced(facts))
         return {**shown, "matrix_classes": matrix.MATRIX_CLASSES, "shares_classes": matrix.SHARES_CLASSES}
 
