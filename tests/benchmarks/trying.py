@@ -1,0 +1,94 @@
+"""A model in the browser beside service.pyz: pictures a second of the camera, and the wait for the first answer.
+
+    pytest tests/benchmarks/trying.py -o python_files='*.py' -m "" -s
+
+The model has the form of EfficientNet-Lite0. Browser and service answer in turns, on the same cores; the service has
+one client, which sends pictures of the camera's size as the service's own page does. Nothing here asserts a time.
+"""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser, Page, expect
+
+from infra.local.stack import Stack
+from jobs.installation import open_queue
+from tests.benchmarks.service import START_SECONDS, Client
+from tests.browser.conftest import browser, launched, stack  # noqa: F401 (fixtures)
+from tests.browser.test_parity import CLASSES, made
+from tests.browser.test_report_page import finish
+from tests.browser.test_try_model import FAKE_CAMERA
+from tests.unit.report import samples
+from vm_worker.exports.service import base
+from vm_worker.exports.service.probe import running
+from vm_worker.exports.service.runtime.bundle import Bundle, add
+
+TURNS, SECONDS = 5, 6.0
+CAMERA = (640, 480)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return made(tmp_path_factory.mktemp("lite0"))
+
+
+@pytest.fixture(scope="module")
+def address(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Where service.pyz answers."""
+    alone = tmp_path_factory.mktemp("service")
+    file = add(base.base(), Bundle((folder / "model.tflite").read_bytes(), CLASSES, {}), alone / "service.pyz")
+    with running(file, alone, START_SECONDS) as found:
+        yield found
+
+
+def served(address: str) -> float:
+    """Pictures a second of the service."""
+    noise = np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)
+    out = io.BytesIO()
+    Image.fromarray(noise).resize(CAMERA).save(out, "JPEG", quality=92)
+    with closing(Client(address)) as client:
+        client.predict(out.getvalue())
+        began, count = time.perf_counter(), 0
+        while time.perf_counter() - began < SECONDS:
+            client.predict(out.getvalue())
+            count += 1
+        return count / (time.perf_counter() - began)
+
+
+def seen(page: Page) -> float:
+    """Pictures a second of the page's camera, with its pause of 30 ms after each."""
+    page.get_by_role("button", name="Use the camera").click()
+    expect(page.locator("[data-part=answer]")).to_contain_text(" %", timeout=60_000)
+    page.wait_for_timeout(1000 * SECONDS)
+    rate = float(page.get_attribute("#try", "data-rate") or "nan")
+    page.get_by_role("button", name="Stop the camera").click()
+    return rate
+
+
+def test_trying(browser: Browser, stack: Stack, folder: Path, address: str) -> None:  # noqa: F811
+    job = finish(stack, open_queue(stack.settings), folder, CLASSES, replace(samples.facts(CLASSES), size=224))
+    with_camera = launched(browser.browser_type, *FAKE_CAMERA)
+    page = with_camera.new_page(base_url=stack.function_url)
+    waits = []
+    for _ in range(TURNS):
+        page.goto(f"/jobs/{job}")
+        page.wait_for_load_state("load")
+        began = time.perf_counter()
+        page.get_by_role("button", name="Use the camera").click()
+        expect(page.locator("[data-part=answer]")).to_contain_text(" %", timeout=60_000)
+        waits.append(time.perf_counter() - began)
+        page.get_by_role("button", name="Stop the camera").click()
+    rates = [(seen(page), served(address)) for _ in range(TURNS)]
+    with_camera.close()
+    print("first answer of the camera, in seconds:", " ".join(f"{wait:.2f}" for wait in waits))
+    for page_rate, service_rate in rates:
+        print(f"pictures a second: browser {page_rate:.1f}, service.pyz {service_rate:.1f}")
