@@ -68,7 +68,7 @@ def _scripts(body: str, trial: dict[str, object] | None) -> tuple[str, ...]:
     """Return the assets that the parts of a report's page need."""
     if trial is None:
         return ("steps.js",) if 'data-part="steps"' in body else ()
-    return ("doubts.js", "limit.js", *([] if trial["obstacle"] else ["try.js"]))
+    return ("doubts.js", "limit.js", *([] if trial["obstacle"] else ["engine.js", "try.js"]))
 
 
 def _trial(job: Job, report: dict[str, object], addresses: JobAddresses) -> dict[str, object] | None:

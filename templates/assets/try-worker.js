@@ -6,7 +6,8 @@ importScripts("litert.js", "pixels.js");
 let model;
 
 /**
- * {model, wasm?}: the bytes of a .tflite file, and those of LiteRT's WebAssembly where a file holds them.
+ * {model, wasm?, accelerator}: the bytes of a .tflite file, those of LiteRT's WebAssembly where a file holds them, and what
+ * runs the model: "wasm" or "webgpu".
  * {id, bitmap, size, kind}: a picture; the answer is {id, shares}. Each answer that fails is {id, error}.
  */
 self.onmessage = async ({data}) => {
@@ -17,13 +18,14 @@ self.onmessage = async ({data}) => {
   }
 };
 
-async function load({model: bytes, wasm}) {
+async function load({model: bytes, wasm, accelerator}) {
   if (wasm) self.Module = {wasmBinary: wasm};
   const quiet = {info: console.info, log: console.log, warn: console.warn, error: console.error};
   for (const level of Object.keys(quiet)) console[level] = () => {}; // LiteRT tells each of its steps
   await litert.loadLiteRt(wasm ? "held.js" : "./");
-  model = await litert.loadAndCompile(new Uint8Array(bytes), {accelerator: "wasm"});
+  model = await litert.loadAndCompile(new Uint8Array(bytes), {accelerator});
   Object.assign(console, quiet);
+  if (accelerator !== model.options.accelerator || !model.isFullyAccelerated) throw new Error(`it does not run by ${accelerator}`);
   return {loaded: true};
 }
 
@@ -32,7 +34,7 @@ async function answered({id, bitmap, size, kind}) {
   bitmap.close();
   const input = new litert.Tensor(pixels, [1, size, size, 3]);
   const outputs = await model.run(input);
-  const shares = Float32Array.from(outputs[0].toTypedArray());
+  const shares = Float32Array.from(await outputs[0].data());
   for (const tensor of [input, ...outputs]) tensor.delete();
   return {id, shares};
 }

@@ -1,5 +1,5 @@
 // Tries the model on photos and on the camera's picture, in this browser: no picture leaves it. It imports nothing, as
-// try.html holds it too; there `packed` has the worker and the model.
+// try.html holds it too; engine.js, before it, runs the model.
 
 const MOST_SHOWN = 60; // photos whose answers stay on the page
 const ALL_BARS = 10; // classes that have a bar each, in their order; of more, the likeliest few
@@ -10,60 +10,14 @@ const SPOKEN = 1500; // milliseconds for which an answer stays the same before a
 const place = document.getElementById("try");
 const facts = JSON.parse(place.dataset.facts);
 const part = (name) => place.querySelector(`[data-part="${name}"]`);
-const waiting = new Map(); // id -> what waits for the answer
-let numbers = 0;
-let starting = null;
+const {shares} = globalThis.engine;
+const ready = () => globalThis.engine.ready(say);
 let threshold = facts.threshold;
 let stream = null;
 let facing = "environment";
 
-/** The worker with the model in it, which is fetched when it is first needed. */
-function ready() {
-  starting ??= begin().catch((error) => {
-    starting = null;
-    throw error;
-  });
-  return starting;
-}
-
-async function begin() {
-  say(`Loading the model (${facts.bytes})...`);
-  const packed = globalThis.packed;
-  const [bytes, wasm] = await Promise.all([packed ? packed.model() : fetched(), packed && packed.wasm()]);
-  const worker = packed ? await packed.worker() : new Worker(place.dataset.worker);
-  await new Promise((done, failed) => {
-    worker.onerror = (event) => failed(new Error(event.message || "its program could not be loaded"));
-    worker.onmessage = ({data}) => (data.loaded ? done() : failed(new Error(data.error)));
-    worker.postMessage({model: bytes, wasm}, wasm ? [bytes, wasm] : [bytes]);
-  });
-  worker.onmessage = ({data}) => {
-    const {done, failed} = waiting.get(data.id);
-    waiting.delete(data.id);
-    if (data.error) failed(new Error(data.error));
-    else done(data.shares);
-  };
-  say("The model is ready.");
-  return worker;
-}
-
-async function fetched() {
-  const answer = await fetch(place.dataset.model);
-  if (!answer.ok) throw new Error(answer.status === 404 ? "it was deleted" : `the storage answered ${answer.status}`);
-  return answer.arrayBuffer();
-}
-
 function notLoaded(error) {
   return `The model could not be loaded: ${error.message}. Try again.`;
-}
-
-/** The probability of each class, for one picture. */
-async function shares(bitmap, kind) {
-  const worker = await ready();
-  return new Promise((done, failed) => {
-    numbers += 1;
-    waiting.set(numbers, {done, failed});
-    worker.postMessage({id: numbers, bitmap, size: facts.size, kind}, [bitmap]);
-  });
 }
 
 // Photos.

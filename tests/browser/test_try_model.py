@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -152,6 +153,35 @@ def test_the_answers_have_no_fault_that_axe_knows(page: Page, job: str) -> None:
     upload(page, ("night.jpg", photo(grey=20)), ("half.jpg", photo(grey=127)))
     expect(page.locator("#try figure")).to_have_count(2)
     assert faults(page) == []
+
+
+SOFTWARE = ("--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader", "--enable-features=Vulkan")
+AS_REAL = "Object.defineProperty(GPUAdapterInfo.prototype, 'isFallbackAdapter', {get: () => false});"
+SHRINKING = "let calls = 1; performance.now = () => 1000 * Math.log(++calls);"  # what is measured later seems quicker
+
+
+@needs_runtime
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("script", "engine"),
+    [("", "wasm"), (AS_REAL, "wasm"), (AS_REAL + SHRINKING, "webgpu")],
+    ids=["none", "slow", "quick"],
+)
+def test_webgpu_takes_over_where_it_gives_the_same_answers_sooner(
+    browser: Browser, stack: Stack, job: str, script: str, engine: str
+) -> None:
+    with_graphics = launched(browser.browser_type, *SOFTWARE)
+    page = with_graphics.new_page(base_url=stack.function_url)
+    page.add_init_script(script)
+    page.goto(f"/jobs/{job}")
+    upload(page, ("night.jpg", photo(grey=20)))
+    expect(page.locator("#try figure")).to_have_count(1)
+    if script:
+        expect(page.locator("#try")).to_have_attribute("data-gpu", re.compile(r"ms, 0\.00\d+ apart$"))
+    expect(page.locator("#try")).to_have_attribute("data-engine", engine)
+    upload(page, ("noon.png", photo("PNG", grey=240)))
+    expect(page.locator("#try figure").filter(has_text="noon").locator("b")).to_have_text("light, 100 %")
+    with_graphics.close()
 
 
 def test_without_model_tflite_the_page_says_why(page: Page, queue: Queue, job: str) -> None:

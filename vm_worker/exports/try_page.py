@@ -22,7 +22,7 @@ LEVEL = 6  # of gzip: weights hardly become smaller by more
 MODELS = ("model_float16.tflite", trying.MODEL)  # the smaller first
 # This build of LiteRT runs in every browser; the other is for those with relaxed SIMD alone.
 BUILD = "litert_wasm_compat_internal"
-SCRIPTS = ("held.js", "try.js")
+SCRIPTS = ("held.js", "engine.js", "try.js")
 # LiteRT imports a part that stands in the same file here.
 ALONE = "self.importScripts = () => {};\n"
 

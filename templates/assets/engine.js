@@ -1,0 +1,135 @@
+// Runs the model in a worker beside the page: by WebAssembly, and by WebGPU where a graphics processor gives the same
+// answers sooner. It imports nothing, as try.html holds it too, before try.js; there `packed` has worker and model.
+
+globalThis.engine = (() => {
+  const APART = 0.01; // the most by which a probability may differ
+  const TURNS = 4; // pictures on which the two are compared; the first is not timed
+  const place = document.getElementById("try");
+  const facts = JSON.parse(place.dataset.facts);
+  const waiting = new Map(); // id -> what waits for the answer
+  let numbers = 0;
+  let starting = null;
+  let spare = null; // the model's bytes, until a graphics processor was tried
+  let slower = null; // the worker that runs WebAssembly, while WebGPU answers
+
+  /** The worker with the model in it, which is fetched when it is first needed. `say` hears of it. */
+  function ready(say = () => {}) {
+    starting ??= begin(say).catch((error) => {
+      starting = null;
+      throw error;
+    });
+    return starting;
+  }
+
+  async function begin(say) {
+    say(`Loading the model (${facts.bytes})...`);
+    const bytes = await (globalThis.packed ? globalThis.packed.model() : fetched());
+    spare = navigator.gpu ? bytes.slice(0) : null;
+    const worker = await opened(bytes, "wasm");
+    place.dataset.engine = "wasm";
+    say("The model is ready.");
+    return worker;
+  }
+
+  async function fetched() {
+    const answer = await fetch(place.dataset.model);
+    if (!answer.ok) throw new Error(answer.status === 404 ? "it was deleted" : `the storage answered ${answer.status}`);
+    return answer.arrayBuffer();
+  }
+
+  async function opened(model, accelerator) {
+    const packed = globalThis.packed;
+    const [worker, wasm] = packed ? await Promise.all([packed.worker(), packed.wasm()]) : [new Worker(place.dataset.worker)];
+    try {
+      await new Promise((done, failed) => {
+        worker.onerror = (event) => failed(new Error(event.message || "its program could not be loaded"));
+        worker.onmessage = ({data}) => (data.loaded ? done() : failed(new Error(data.error)));
+        worker.postMessage({model, wasm, accelerator}, wasm ? [model, wasm] : [model]);
+      });
+    } catch (error) {
+      worker.terminate();
+      throw error;
+    }
+    worker.onmessage = ({data}) => {
+      const {done, failed} = waiting.get(data.id);
+      waiting.delete(data.id);
+      if (data.error) failed(new Error(data.error));
+      else done(data.shares);
+    };
+    return worker;
+  }
+
+  function ask(worker, bitmap, kind) {
+    return new Promise((done, failed) => {
+      numbers += 1;
+      waiting.set(numbers, {done, failed});
+      worker.postMessage({id: numbers, bitmap, size: facts.size, kind}, [bitmap]);
+    });
+  }
+
+  /** The probability of each class, for one picture of a kind that pixels.js knows. */
+  async function shares(bitmap, kind) {
+    const worker = await ready();
+    const copy = slower && (await createImageBitmap(bitmap));
+    try {
+      const found = await ask(worker, bitmap, kind);
+      if (spare) takeOver();
+      return found;
+    } catch (error) {
+      if (!copy || !slower) throw error;
+      [starting, slower] = [Promise.resolve(slower), null]; // the graphics processor is lost
+      place.dataset.engine = "wasm";
+      return ask(await starting, copy, kind);
+    }
+  }
+
+  /** Let WebGPU answer from now on, where it is there, gives the same answers and is quicker. */
+  async function takeOver() {
+    const model = spare;
+    spare = null;
+    if (!(await hasGraphics())) return;
+    const graphics = await opened(model, "webgpu").catch(() => null);
+    if (!graphics) return;
+    try {
+      const mine = await starting;
+      const [now, then] = [await proved(mine), await proved(graphics)];
+      const apart = Math.max(...now.shares.map((share, at) => Math.abs(share - then.shares[at])));
+      place.dataset.gpu = `${then.ms.toFixed(1)} ms instead of ${now.ms.toFixed(1)} ms, ${apart.toFixed(6)} apart`;
+      if (!(apart < APART && then.ms < now.ms)) throw new Error("not better");
+      [starting, slower] = [Promise.resolve(graphics), mine];
+      place.dataset.engine = "webgpu";
+    } catch {
+      graphics.terminate();
+    }
+  }
+
+  /** Whether there is a graphics processor, and not one that the processor plays. */
+  async function hasGraphics() {
+    const adapter = await navigator.gpu.requestAdapter().catch(() => null);
+    return adapter !== null && !(adapter.info?.isFallbackAdapter ?? adapter.isFallbackAdapter);
+  }
+
+  /** The answers of a worker to made-up pictures, and the least milliseconds for one. */
+  async function proved(worker) {
+    const found = {ms: Infinity, shares: []};
+    for (let turn = 0; turn < TURNS; turn += 1) {
+      const picture = pattern(turn);
+      const began = performance.now();
+      found.shares.push(...(await ask(worker, picture, "frame")));
+      if (turn > 0) found.ms = Math.min(found.ms, performance.now() - began);
+    }
+    return found;
+  }
+
+  function pattern(turn) {
+    const canvas = new OffscreenCanvas(facts.size, facts.size);
+    const pen = canvas.getContext("2d");
+    for (let spot = 0; spot < 40; spot += 1) {
+      pen.fillStyle = `hsl(${(spot * 47 + turn * 83) % 360} 70% ${20 + ((spot * 13) % 60)}%)`;
+      pen.fillRect(((spot * 29) % 100) * 0.01 * facts.size, ((spot * 61) % 100) * 0.01 * facts.size, facts.size / 3, facts.size / 4);
+    }
+    return canvas.transferToImageBitmap();
+  }
+
+  return {ready, shares};
+})();
