@@ -30,6 +30,7 @@ pytestmark = [
 PHOTOS = ROOT.parent / "shared" / "datasets" / "trashnet.zip"
 SHARE = 5  # one photo in so many: 505 of them, a test set of TrashNet
 AT_ONCE = 20
+NETWORK = "efficientnet_lite0"
 CLASSES = ("cardboard", "glass", "metal", "paper", "plastic", "trash")
 PATIENCE = 120_000  # milliseconds
 
@@ -54,9 +55,8 @@ def made(folder: Path) -> Path:
     from vm_worker.learn.networks import build, weights
 
     keras.utils.set_random_seed(0)
-    extractor = build.extractor(
-        "efficientnet_lite0", weights.find(["efficientnet_lite0"], "", False)[0].get("efficientnet_lite0")
-    )
+    found, _ = weights.find([NETWORK], "", download=False)
+    extractor = build.extractor(NETWORK, found.get(NETWORK))
     head = keras.layers.Dense(len(CLASSES), activation="softmax")
     model = keras.Model(extractor.input, head(extractor.output))
     files.save(model, folder / files.H5)
@@ -80,7 +80,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     if not PHOTOS.is_file():
         pytest.skip(f"there is no {PHOTOS.name} beside this checkout")
     target = tmp_path_factory.mktemp("photos")
-    found = []
+    found: list[Path] = []
     with zipfile.ZipFile(PHOTOS) as archive:
         names = [name for name in archive.namelist() if name.lower().endswith(".jpg")]
         for name in names[::SHARE]:
