@@ -28,7 +28,7 @@ pytestmark = [
     pytest.mark.skipif(bool(browser_runtime.missing()), reason="LiteRT.js could not be fetched here"),
 ]
 PHOTOS = ROOT.parent / "shared" / "datasets" / "trashnet.zip"
-SHARE = 5  # one photo in so many: 505 of them, a test set of TrashNet
+SHARE = 5  # one photo in so many, as a job keeps for its test
 AT_ONCE = 20
 NETWORK = "efficientnet_lite0"
 CLASSES = ("cardboard", "glass", "metal", "paper", "plastic", "trash")

@@ -10,12 +10,11 @@ import pytest
 
 from jobs import tokens
 from jobs.errors import CODES, Bug, Where
-from jobs.job import Status
 from jobs.mail.letters import compose
 from jobs.mail.message import Mail, cids
 from tests.unit.mail.letters import HEAD, JOB, PNG, error_mail, report_mail
 from tests.unit.report import courses, samples
-from tests.unit.report.pages import SPECIALISTS, Page
+from tests.unit.report.pages import Page
 from vm_worker import report
 from vm_worker.results.evaluated import LayerRow
 from vm_worker.results.intake import SkippedRow
@@ -27,8 +26,7 @@ OF_LATER = ("unsure", "pictures", "matrix_classes", "plain", "actions")  # what 
 REFUSE = f"https://photos.example.org/refuse/{tokens.refusal_token(HEAD.secret, JOB.email_hmac)}"
 MESSAGE = 'The folder "glass" has 4 photos; each class needs at least 10, better 50 or more.'
 
-WASTE_REPORT = report.build(samples.facts())
-WASTE = report_mail(WASTE_REPORT)
+WASTE = report_mail(report.build(samples.facts()))
 
 
 def dirt(text: str) -> list[str]:
@@ -66,35 +64,6 @@ def test_the_model_is_linked_before_anything_else() -> None:
     assert html.addresses[0] == f"{PAGE}/files/model.h5"
     assert text.index(f"{PAGE}/files/model.h5\n") < text.index("WHAT TO DO NEXT")
     assert len(WASTE.html[: WASTE.html.index("Download model.h5")]) < 4000
-
-
-def test_the_mail_about_the_start_leads_to_the_job_and_away_from_it() -> None:
-    mail = compose(replace(JOB, status=Status.RUNNING), "started", HEAD, None, {})
-    assert mail.subject == "The training of your model has started"
-    for part in (mail.text, Page(mail.html).text):
-        assert "It takes 60 minutes at most." in part
-    assert Page(mail.html).addresses == [PAGE, mail.text.split("everything: ")[1].split("\n")[0], REFUSE]
-    assert mail.headers["List-Unsubscribe"] == f"<{REFUSE}>"
-
-
-@pytest.mark.parametrize("part", [WASTE.text, Page(WASTE.html).text], ids=["text", "html"])
-def test_the_mail_has_the_order_of_the_page_and_specialists_words_at_its_end(part: str) -> None:
-    told = part.lower()
-    order = (
-        "what it can do",
-        "how often it is right",
-        "is it good enough?",
-        "what to do next",
-        "what it mixes up",
-        "how far to trust",
-        "your photos",
-        "how to use it",
-        "for specialists",
-    )
-    places = [told.rindex(one) if one == "what it mixes up" else told.index(one) for one in order]
-    assert places == sorted(places)
-    assert not {word for word in SPECIALISTS if word in told[: places[-1]]}
-    assert told.index("the test photos:") == told.index("test photo") - len("the ")
 
 
 def test_every_address_is_the_services_own() -> None:
