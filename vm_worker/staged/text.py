@@ -8,6 +8,7 @@ from jobs import wording
 from vm_worker.staged.results import Arm, Column, Mean, Outcome, Saving, StageFacts, Training
 
 LISTED = 4  # layers that the table names
+IDLE_LEAST = 0.8  # processors that a training has in the mean; on an idle machine it is more than one
 NOTE = (
     "Minutes are wall clock of the fit alone: its batches, steps and looks at the validation photos; for the cached "
     "column also the time that fills the cache. Reading the photos, building the network and testing are left out. "
@@ -33,6 +34,7 @@ def lines(result: Outcome) -> Iterator[str]:
     yield from _table(result)
     yield ""
     yield from wrapped(NOTE)
+    yield from _busy(result.trainings)
     for saving in result.savings:
         yield ""
         yield from wrapped(sentences(saving, result.repeats))
@@ -64,10 +66,8 @@ def heading(arm: Arm, stage: int, stages: Sequence[StageFacts]) -> str:
 
 def training(row: Training) -> str:
     """Return the result of one training in one line."""
-    return (
-        f"{_minutes(row.minutes)} min, {row.epochs} epochs, {wording.percent(row.accuracy, 1)} of {row.tested} test "
-        "photos right"
-    )
+    right = f"{wording.percent(row.accuracy, 1)} of {row.tested} test photos right"
+    return f"{_minutes(row.minutes)} min, {wording.plural(row.epochs, 'epoch')}, {right}"
 
 
 def wrapped(words: str, width: int = 118) -> Iterator[str]:
@@ -80,6 +80,17 @@ def wrapped(words: str, width: int = 118) -> Iterator[str]:
         else:
             line = f"{line} {word}".strip()
     yield line
+
+
+def _busy(trainings: Sequence[Training]) -> Iterator[str]:
+    """Yield a warning where other programs took so much of the machine that the wall clock measures them, too."""
+    processors = sum(row.processor_minutes for row in trainings) / sum(row.minutes for row in trainings)
+    if processors < IDLE_LEAST:
+        yield ""
+        yield from wrapped(
+            f"The machine was busy with other programs: the trainings had {processors:.1f} processors in the mean. "
+            "The wall clock then compares moments as much as trainings; the processor's time is the better measure."
+        )
 
 
 def _stages(stages: Sequence[StageFacts]) -> Iterator[str]:
@@ -157,4 +168,4 @@ def _chance(points: Mean) -> str:
 def _pays(models: int | None) -> str:
     if models is None:
         return "It never pays: each model takes longer than from scratch."
-    return f"It pays from {wording.plural(models, 'model')} on."
+    return f"It pays from {'the first model' if models == 1 else f'{wording.count(models)} models'} on."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,8 @@ from vm_worker.staged import plot, text
 from vm_worker.staged.results import Arm, Outcome, StageFacts, Training, columns, mean, pays_from, savings
 
 
-def _row(repeat: int, arm: Arm, stage: int, minutes: float, right: int) -> Training:
-    return Training(repeat, arm, stage, right / 200, right, 200, 0.9, 7, 2, minutes, 2 * minutes)
+def _row(repeat: int, arm: Arm, stage: int, minutes: float, right: int, processors: float = 2) -> Training:
+    return Training(repeat, arm, stage, right / 200, right, 200, 0.9, 7, 2, minutes, processors * minutes)
 
 
 def _rows(last: float = 1.0, right: int = 190) -> list[Training]:
@@ -96,6 +97,21 @@ def test_the_text_tells_what_did_not_save() -> None:
     said = " ".join(text.lines(_outcome(_rows(last=8.0, right=150))))
     assert "2.0 times slower" in said and "points worse" in said
     assert "It never pays: each model takes longer than from scratch." in said
+
+
+def test_a_busy_machine_is_told() -> None:
+    rows = [_row(1, Arm.STAGE, 1, 3.0, 100, 0.2), _row(1, Arm.SCRATCH, 1, 3.0, 100, 0.4)]
+    said = " ".join(text.lines(_outcome(rows, repeats=1)))
+    assert "busy with other programs: the trainings had 0.3 processors" in said
+    assert "It pays from" not in said and "It never pays" in said
+    assert "busy" not in " ".join(text.lines(_outcome(_rows())))
+
+
+@pytest.mark.parametrize(
+    ("epochs", "said"), [(1, "1 epoch, 50.0 % of 200 test photos right"), (7, "0.500 min, 7 epochs, 50.0 % of 200")]
+)
+def test_a_training_is_told_in_a_line(epochs: int, said: str) -> None:
+    assert said in text.training(replace(_row(1, Arm.STAGE, 1, 0.5, 100), epochs=epochs))
 
 
 def test_one_repeat_claims_no_interval() -> None:
