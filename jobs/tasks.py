@@ -31,7 +31,7 @@ _TABLE = (
         card="detection_card.txt",
         service="vm_worker.tasks.detection.service.kind",
         settings="detection.json",
-        without=("from_scratch", "design", "architecture", "classes", "goal"),
+        without=("from_scratch", "design", "architecture", "classes", "goal", "keep_photos", "add"),
     ),
     TaskRow(
         name="classification",

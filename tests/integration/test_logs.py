@@ -21,7 +21,7 @@ from function.wire import SubmissionAnswer
 from infra.local import demo_photos
 from infra.local.ports import EPHEMERAL
 from infra.local.stack import Stack
-from jobs.tokens import address_hmac, refusal_token
+from jobs.tokens import address_hmac, continue_link, refusal_token
 
 SENDGRID_KEY = "SG.local"  # the local stack's
 EMAIL = "ada.lovelace+photos@example.org"
@@ -51,6 +51,7 @@ def secrets_of(stack: Stack, submission: SubmissionAnswer) -> dict[str, str]:
         "more of the id": submission.job_id[:9],
         "end of the id": submission.job_id[8:],
         "delete token": submission.delete_url.rpartition("=")[2],
+        "continue token": _continue_link(stack, submission).rpartition(":")[2],
         "refusal token": refusal_token(secret, pseudonym),
         "pseudonym": pseudonym,
         "signature": "X-Goog-Signature",
@@ -60,6 +61,10 @@ def secrets_of(stack: Stack, submission: SubmissionAnswer) -> dict[str, str]:
         "bearer": "Bearer ",
         "private key": "PRIVATE KEY",
     }
+
+
+def _continue_link(stack: Stack, submission: SubmissionAnswer) -> str:
+    return continue_link(stack.settings.public_url, stack.settings.secret, submission.job_id)
 
 
 def leaks(stack: Stack, submission: SubmissionAnswer) -> set[tuple[str, str]]:
@@ -102,6 +107,10 @@ def _knock(stack: Stack, job: SubmissionAnswer) -> None:
     """Requests of every kind, good and bad, that carry all there is to carry."""
     pages = {"Accept": "text/html"}
     token = job.delete_url.rpartition("=")[2]
+    base = _continue_link(stack, job).partition("=")[2]
+    for where in ("json", "params", "data"):
+        sent: dict[str, Any] = {where: {"email": EMAIL, "base": base}}
+        assert requests.post(stack.function_url, timeout=10, **sent).status_code in (400, 404)
     refuse = f"{stack.function_url}/refuse/{secrets_of(stack, job)['refusal token']}"
     path = f"/jobs/{job.job_id}/delete?token={token}&email={EMAIL}"
     for url in (job.status_url, job.delete_url, refuse, f"{job.status_url}/files/none", job.upload.url):

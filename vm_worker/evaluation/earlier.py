@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from jobs import wording
 from jobs.json_values import JsonObject
+from vm_worker.learn.networks.catalogue import BASE
 from vm_worker.report_facts import Facts
 from vm_worker.results.candidates import Continued, ContinuedRow
 from vm_worker.results.earlier import Version
@@ -45,8 +46,10 @@ def told(facts: Facts) -> JsonObject:
 
 
 def cautions(facts: Facts) -> list[str]:
-    """Return the sentence that the earlier model was not used, and why, for the top of the report."""
-    return _verdict(facts) if facts.job.options.base and not _used(facts) else []
+    """Return for the top of the report that the earlier model was not used, or photos not kept, and why."""
+    kept = facts.job.options.keep_photos and not can_continue(facts)
+    said = ["Your photos were not kept: no later job can continue from a model of this kind."] if kept else []
+    return [*(_verdict(facts) if facts.job.options.base and not _used(facts) else []), *said]
 
 
 def can_continue(facts: Facts) -> bool:
@@ -66,10 +69,9 @@ def _verdict(facts: Facts) -> list[str]:
     if counts is not None and counts.use != "continues":
         return [_too_few(counts)]
     if continued is None:
-        return [
-            "Your earlier model is a network as ImageNet left it, with a head for other classes: nothing in it is of "
-            "use for these, so this model starts from ImageNet."
-        ]
+        left = next((row.note for row in facts.select.candidates if row.name.startswith(BASE)), "")
+        why = left or "its network is as ImageNet left it, and its head is for other classes"
+        return [f"Nothing of your earlier model could be used here: {why}. So this model starts from ImageNet."]
     return [_compared(continued)]
 
 

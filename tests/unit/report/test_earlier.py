@@ -76,7 +76,7 @@ def test_continuing_is_compared_with_all_other_ways() -> None:
     [
         (facts(continued=REFUSED), "Your earlier model was no help here, so this one starts from ImageNet"),
         (facts(FEW, None), "12 are new"),
-        (facts(CONTINUES, None), "nothing in it is of use"),
+        (facts(CONTINUES, None), "its head is for other classes"),
         (facts(None, None, lost="deleted"), "The earlier model was deleted before"),
         (facts(None, None, lost="damaged"), "are not as they were stored"),
     ],
@@ -106,3 +106,16 @@ def test_a_job_of_its_own_says_nothing_of_it() -> None:
 def test_alone_in_the_time_there_is_nothing_to_compare_with() -> None:
     built = report.build(facts(continued=Continued(240, "accuracy", ROWS[:1], None, True)))
     assert "no other network was tried in the time" in built["earlier"]["sentences"][0]
+
+
+def test_photos_that_could_not_be_kept_are_told_of() -> None:
+    plain = samples.facts()  # no later job can continue from it
+    built = report.build(replace(plain, job=replace(plain.job, options=Options(keep_photos=True))))
+    assert "Your photos were not kept" in built["cautions"][0] and not built["photos_kept"]
+
+
+def test_a_network_that_there_was_no_time_for_is_told_with_its_reason() -> None:
+    given = facts(CONTINUES, None)
+    row = replace(given.select.candidates[0], name="base_efficientnet_lite0", state="dropped", note="too slow here")
+    built = report.build(replace(given, select=replace(given.select, candidates=(*given.select.candidates, row))))
+    assert "too slow here" in built["earlier"]["sentences"][0]

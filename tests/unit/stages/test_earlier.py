@@ -14,15 +14,20 @@ import pytest
 
 from jobs.limits import Limits
 from jobs.options import Options
+from tests.unit.intake.crafted import class_files, photo, zip_of
 from vm_worker.intake.earlier.seen import SeenPhotos
 from vm_worker.intake.earlier.use import EarlierPhotos, Use
 from vm_worker.intake.groups import PhotoDigests
+from vm_worker.intake.take_in import IntakeRequest
 from vm_worker.learn.heads.linear import Head
 from vm_worker.learn.networks.weights import EARLIER
 from vm_worker.results.earlier import BASE_HEAD, BASE_PARTNER, BASE_WEIGHTS, MANIFEST, SEEN, EarlierModel, Version
 from vm_worker.spec import BaseSpec, Spec
 from vm_worker.stages.artifacts import BEFORE, START
+from vm_worker.stages.committed import CommittedResults
 from vm_worker.stages.earlier import EarlierInputs
+from vm_worker.stages.inputs import Inputs
+from vm_worker.tasks.uploads import take_in
 
 CLASSES = ("cats", "dogs")
 MODEL = EarlierModel("classification", "efficientnet_lite0", 224, False, CLASSES, (Version("abcdefgh", "2026-01-01"),))
@@ -134,3 +139,28 @@ def test_a_spec_with_a_model_survives_its_file(tmp_path: Path) -> None:
     given = spec(tmp_path)
     given.save(tmp_path / "spec.json")
     assert Spec.load(tmp_path / "spec.json") == given
+
+
+@pytest.mark.slow
+def test_photos_are_added_and_split_by_what_the_model_has_seen(tmp_path: Path) -> None:
+    given = spec(tmp_path, add=True)
+    assert given.base is not None
+    zip_of(class_files({"cats": 40, "dogs": 40}), given.base.folder / "photos-1.zip")
+    before = take_in(IntakeRequest(given.base.folder / "photos-1.zip", tmp_path / "cache", (), 0, Limits(), 1), _silent)
+    assert before.seen is not None
+    before.seen.save(given.base.folder / SEEN)
+    new = {f"cats/new-{number}.jpg": photo(5000 + number) for number in range(40)}
+    new |= {f"dogs/new-{number}.jpg": photo(6000 + number) for number in range(40)}
+    zip_of(new, given.dataset)
+    dataset = Inputs(given, CommittedResults(), lambda fraction, text: None).dataset()
+    assert dataset.earlier is not None and dataset.earlier.use is Use.CONTINUES
+    assert len(dataset.names) == 160
+    counts = dataset.taken_in().earlier
+    assert counts is not None and (counts.new, counts.learnt + counts.tested) == (80, 80)
+    again = Inputs(given, CommittedResults(), lambda fraction, text: None).dataset()
+    assert again.split_sha256() == dataset.split_sha256()
+    assert {path.name for path in given.folder.glob("*.*")} >= {BEFORE, "photos-1.zip"}
+
+
+def _silent(fraction: float, message: str) -> None:
+    """Hear no progress."""
