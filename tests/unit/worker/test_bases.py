@@ -14,6 +14,7 @@ import pytest
 from jobs import job as jobs
 from jobs.job import Job, Stage, Status
 from jobs.options import Options
+from jobs.sweep import retire
 from tests.unit.worker.world import STAGES, World
 from vm_worker.events import File, StageOffer
 from vm_worker.results.earlier import BASE_HEAD, SEEN, EarlierModel, Version
@@ -64,7 +65,9 @@ def test_what_later_jobs_need_is_kept_beside_the_files_and_goes_with_the_model(w
     assert not {"base.json", SEEN, BASE_HEAD} & set(job.files)
     manifest = world.read("base.json")
     assert set(manifest["files"]) == {SEEN, BASE_HEAD}
-    world.queue.delete(job.id)
+    world.clock.advance(31 * 24 * 3600.0)
+    retire(world.queue)
+    assert world.now().status is Status.DELETED
     assert not names(world, job)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from vm_worker.learn import imbalance, statistics
 from vm_worker.learn.arrays import Flags, Floats
 from vm_worker.learn.heads.linear import Head, softmax
-from vm_worker.learn.networks import catalogue, small_rows
+from vm_worker.learn.networks import catalogue
 from vm_worker.learn.networks.weights import WeightFile
 from vm_worker.learn.select.pairs import Pair
 from vm_worker.learn.select.ranking import Candidate, ranked
@@ -72,8 +72,8 @@ def compared(candidates: Sequence[Candidate], winner: Candidate, pair: Pair | No
         ways.append(("untouched", best, untouched, None))
     others = [one for one in candidates if not is_earlier(one) and len(one.result.right) == len(photos)]
     for way, found in (
-        ("imagenet", [one for one in others if one.backbone.key not in small_rows.ROWS]),
-        ("scratch", [one for one in others if one.backbone.key in small_rows.ROWS]),
+        ("imagenet", [one for one in others if one.result.parts]),
+        ("scratch", [one for one in others if not one.result.parts]),  # it has no head of its own
     ):
         if found:
             other = ranked(found)[0]

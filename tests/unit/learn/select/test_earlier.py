@@ -7,8 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.unit.learn.select.test_pairs import LABELS, ROWS, candidate, knowing
-from vm_worker.learn.arrays import Flags
+from tests.unit.learn.select.test_pairs import LABELS, ROWS, knowing
+from tests.unit.learn.select.test_pairs import candidate as without_head
+from vm_worker.learn.arrays import Flags, Floats
+from vm_worker.learn.heads.forms import Part
 from vm_worker.learn.heads.linear import Head
 from vm_worker.learn.select import earlier
 from vm_worker.learn.select.earlier import NO_NEED, TRIED_BEFORE, EarlierNetworks
@@ -18,6 +20,12 @@ KEY = "base_efficientnet_lite0"
 UNSEEN: Flags = np.arange(ROWS) % 2 == 0
 NOTHING = np.zeros((1, 3), np.float32)
 HEAD = Head(NOTHING[0, :1], NOTHING[0, :1] + 1, NOTHING, NOTHING[0])
+
+
+def candidate(key: str, logits: Floats) -> Candidate:
+    """A pretrained network, which has a head."""
+    made = without_head(key, logits)
+    return replace(made, result=replace(made.result, parts=(Part(0.1, 2),)))
 
 
 def before(signal: float, seed: int = 0) -> Candidate:
@@ -84,3 +92,14 @@ def test_what_it_learnt_from_does_not_choose_it() -> None:
 def test_nothing_is_said_where_no_earlier_network_was_judged() -> None:
     one = candidate("efficientnet_lite0", knowing(3.0, 1))
     assert earlier.compared([one], one, None) is None
+
+
+def test_a_network_from_scratch_is_a_way_of_its_own() -> None:
+    base, imagenet = before(4.0), candidate("efficientnet_lite2", knowing(2.0, 1))
+    scratch = without_head("mobilenet", knowing(0.5, 2))
+    judged = np.arange(ROWS) % 4 == 0
+    scratch = replace(scratch, result=replace(scratch.result, judged=judged))
+    told = earlier.compared([base, imagenet, scratch], base, None)
+    assert told is not None
+    assert [row.way for row in told.rows] == ["earlier", "untouched", "imagenet", "scratch"]
+    assert told.photos == int((judged & UNSEEN).sum())
