@@ -18,6 +18,7 @@ CACHE_BYTES = 10 * 1024**3  # of cached activations on disk, at most
 CACHE_SHARE = 0.25  # of the time for tuning, at most, for computing cached activations
 GRAPHS_SECONDS = 5.0  # for tracing the graphs that train and judge
 START_SECONDS = 12.0  # for starting a process, building the network and measuring it
+GRAPHS_CROWD = 3.0  # times as long that tracing is expected to take at most: a trial itself looks at the clock
 SURVEY_IMAGES = 128  # images that a survey sends through the network
 SURVEY_SHARE = 0.25  # of the time for tuning, at most, for a survey
 MARGIN = 1.25  # times an estimate: a shared machine is not always as fast as when it was measured
@@ -97,7 +98,7 @@ class Speeds:
             activations_above=surveyed.activations_above,
             train=rows.train,
             validation=rows.validation,
-            graphs=crowd * GRAPHS_SECONDS,
+            graphs=min(crowd, GRAPHS_CROWD) * GRAPHS_SECONDS,
         )
 
     @property
@@ -152,7 +153,7 @@ class Speeds:
 def worth_measuring(budget: Budget, images_per_second: float, crowd: float = 1.0) -> bool:
     """Return whether the time left is worth a survey, which takes some of it.
 
-    Where work takes `crowd` times as long as alone, its start is counted, too.
+    Where a process is to start, and work takes `crowd` times as long as alone, the start is counted, too.
     """
     seconds = SURVEY_IMAGES / max(images_per_second, 1e-6) + (crowd - 1) * START_SECONDS
     return seconds <= SURVEY_SHARE * budget.remaining()

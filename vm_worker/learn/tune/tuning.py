@@ -93,10 +93,10 @@ def tune(request: TuneRequest, sink: ProgressSink) -> FineTuned:
     goal, score = request.options.goal, request.chosen.score
     if goal is not None and score is not None and score >= goal:
         return skipped(request, f"the selected network has reached the goal of {goal:.1%}")
-    if not worth_measuring(request.budget, request.images_per_second, request.crowd):
+    isolated = request.budget.remaining() > request.policy.isolated_seconds
+    if not worth_measuring(request.budget, request.images_per_second, request.crowd if isolated else 1.0):
         return skipped(request, NO_TIME)
     progress = TuningProgress(request.chosen.weight.key, request.budget, sink)
-    isolated = request.budget.remaining() > request.policy.isolated_seconds
     executor = chosen(request.policy.entry, progress.hear, request.cluster, isolated)
     try:
         return _tuned(request, executor, progress)
