@@ -37,6 +37,14 @@ def test_a_submission_that_is_repeated_changes_nothing_that_came_after_its_first
     assert queue.read(record.job.id) == record
 
 
+def test_a_submission_that_fails_leaves_no_record_without_its_open_mark(queue: Queue, emails: FlakyStore) -> None:
+    emails.faults = ["", "refuse", "refuse", "refuse"]
+    with pytest.raises(Transient):
+        submit(queue)
+    (left,) = emails.list()  # a sweep finds it
+    assert left.name.startswith("open/")
+
+
 def test_nothing_waits_before_the_upload(queue: Queue) -> None:
     submit(queue)
     assert list(queue.waiting()) == []

@@ -10,6 +10,8 @@ from jobs.errors import Transient
 from jobs.job import Job, Progress, Status
 from jobs.open_jobs import open_jobs
 from jobs.queue import Queue, Release
+from jobs.retries import RECORD
+from jobs.storage.store import Blob
 from tests.unit.jobs.queues import FlakyStore, claimed, submit
 
 
@@ -71,3 +73,26 @@ def test_a_record_that_nobody_can_read_keeps_no_other_from_its_turn(queue: Queue
         assert open_jobs(queue) == 1
         assert queue.oldest_waiting_seconds() is None
     assert queue.uploaded(broken) is not None
+
+
+def test_an_owner_waits_between_its_tries(queue: Queue, emails: FlakyStore) -> None:
+    record = claimed(queue)
+    emails.faults = ["refuse"] * 3
+    began = queue.clock.monotonic()
+    queue.finish(record, {})
+    assert queue.clock.monotonic() - began > 3 * RECORD.first * (1 - RECORD.jitter)
+
+
+def test_records_that_have_not_changed_are_not_transferred_again(queue: Queue, emails: FlakyStore) -> None:
+    ids = [claimed(queue).job.id for _ in range(3)]
+    first = [queue.read(job_id) for job_id in ids]
+    known = list[bool]()
+    get = emails.get
+
+    def asked(name: str, held: Blob | None = None) -> Blob | None:
+        known.append(held is not None)
+        return get(name, held)
+
+    emails.get = asked  # type: ignore[method-assign]
+    assert [queue.read(job_id) for job_id in ids] == first
+    assert known == [True] * 3

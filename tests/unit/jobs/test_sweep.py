@@ -8,7 +8,7 @@ from jobs.clock import FakeClock
 from jobs.errors import UserError
 from jobs.job import Status
 from jobs.queue import Queue, Release
-from jobs.sweep import retire, sweep
+from jobs.sweep import Swept, retire, sweep
 from tests.unit.jobs.queues import claimed, status, submit, upload
 
 HOUR = 3600.0
@@ -21,10 +21,10 @@ def no_mail(job_id: str) -> None:
 def test_the_sweep_expires_what_was_never_uploaded_without_a_mail(queue: Queue, clock: FakeClock) -> None:
     job = submit(queue)
     clock.advance(23 * HOUR)
-    sweep(queue, no_mail)
+    assert sweep(queue, no_mail) == Swept(seen=1)
     assert status(queue, job.id) is Status.AWAITING_UPLOAD
     clock.advance(2 * HOUR)
-    sweep(queue, no_mail)
+    assert sweep(queue, no_mail) == Swept(seen=1, expired=1)
     assert status(queue, job.id) is Status.EXPIRED
     assert list(queue.buckets.emails.list("open/")) == []
 
@@ -47,16 +47,16 @@ def test_a_fresh_link_is_good_for_its_whole_hour(queue: Queue, clock: FakeClock)
 def test_the_sweep_delivers_what_is_pending_and_closes_what_is_settled(queue: Queue) -> None:
     record = queue.finish(claimed(queue), {})
     delivered: list[str] = []
-    sweep(queue, delivered.append)
+    assert sweep(queue, delivered.append) == Swept(seen=1, delivered=1)
     assert delivered == [record.job.id]
 
 
 def test_the_sweep_removes_an_old_orphaned_mark_only(queue: Queue, clock: FakeClock) -> None:
     queue.buckets.emails.put("open/" + "a" * 22, b"")
-    sweep(queue, no_mail)
+    assert sweep(queue, no_mail) == Swept(seen=1)
     assert len(list(queue.buckets.emails.list("open/"))) == 1  # its submission may still be under way
     clock.advance(2 * HOUR)
-    sweep(queue, no_mail)
+    assert sweep(queue, no_mail) == Swept(seen=1, orphans=1)
     assert list(queue.buckets.emails.list("open/")) == []
 
 
