@@ -36,6 +36,7 @@ class Part:
     tests: tuple[str, ...]
     by_hand: tuple[str, ...]  # how the paths of its faults by hand begin
     options: tuple[str, ...] = ()  # of pytest
+    unseen: tuple[str, ...] = ()  # files of tests that run the modules in a process of its own
 
 
 PARTS = {
@@ -55,6 +56,7 @@ PARTS = {
         ("tests/emulator", "tests/contract"),
         ("infra/emulator/",),
         ("-p", "tests.mutants.threads"),
+        by_hand.SYNCED,
     ),
 }
 COPIED = (
@@ -99,7 +101,7 @@ class Result:
 def _run(part: str, given: argparse.Namespace, trees: list[Path], end: float) -> Result:
     """Try the part's faults by hand, then its mutants until the time is up."""
     what = PARTS[part]
-    tests = measured(trees[0], what.tests, _env(trees[0]), what.options)
+    tests = measured(trees[0], what.tests, _env(trees[0]), what.options, what.unseen)
     warm = [Warm(tree, _env(tree), what.options, what.tests) for tree in trees]
     benches = [Bench(tree, process, tests) for tree, process in zip(trees, warm, strict=True)]
     # Each part has an equal share of the time that is left.

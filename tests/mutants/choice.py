@@ -31,6 +31,7 @@ class Tests:
 
     seconds: Mapping[str, float]  # test -> how long it took
     lines: Mapping[str, Mapping[int, frozenset[str]]]  # module -> line -> the tests that came to it; "": an import
+    unseen: Sequence[str] = ()  # files of tests that run the part in processes of its own, whose lines are not seen
 
     def of(self, mutant: Mutant, files: Sequence[str] = (), seconds: float | None = None) -> Sequence[str]:
         """The tests for one mutant, the likeliest first: those of these files, if any. Empty: none comes there.
@@ -41,7 +42,7 @@ class Tests:
         parameters.
         """
         if files:
-            return [test for test in self.seconds if test.startswith(tuple(f"{file}::" for file in files))]
+            return self._in(files)
         lines = self.lines.get(mutant.path, {})
         came = {test for line in mutant.lines for test in lines.get(line, ())}
         if came == {""}:  # a value of the module or a class: whoever uses the module may use it
@@ -57,7 +58,10 @@ class Tests:
             order.append((namesake not in test, seen[function], self.seconds[test], test))
         if seconds is None:
             seconds = max(LEAST_SECONDS, SHARE * sum(self.seconds.values()))
-        return self._within([test for *_, test in sorted(order)], seconds)
+        return self._within([test for *_, test in sorted(order)], seconds) + self._in(self.unseen)
+
+    def _in(self, files: Sequence[str]) -> list[str]:
+        return [test for test in self.seconds if test.startswith(tuple(f"{file}::" for file in files))]
 
     def _within(self, tests: Iterable[str], left: float) -> list[str]:
         """As many as take so many seconds together."""
@@ -74,7 +78,9 @@ class Tests:
         return HANG_SECONDS + 2 * sum(self.seconds[test] for test in tests)
 
 
-def measured(tree: Path, folders: Sequence[str], env: Mapping[str, str], options: Sequence[str]) -> Tests:
+def measured(
+    tree: Path, folders: Sequence[str], env: Mapping[str, str], options: Sequence[str], unseen: Sequence[str]
+) -> Tests:
     """Run the tests of these folders once. Those that fail are printed and left out."""
     (tree / "mutants.coveragerc").write_text(CONFIG, encoding="utf-8")
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", "2", "--dist", "loadfile"]
@@ -82,7 +88,7 @@ def measured(tree: Path, folders: Sequence[str], env: Mapping[str, str], options
     command += ["-o", "junit_family=xunit1", "--junitxml=ran.xml", *options, *folders]
     if ended(command, tree, env, RUN_SECONDS) is None:
         raise SystemExit(f"the tests of {', '.join(folders)} take more than {RUN_SECONDS:g} s without a fault")
-    return Tests(_seconds(tree / "ran.xml"), _lines(tree))
+    return Tests(_seconds(tree / "ran.xml"), _lines(tree), unseen)
 
 
 def ended(command: Sequence[str], tree: Path, env: Mapping[str, str], seconds: float) -> int | None:

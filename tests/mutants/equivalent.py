@@ -25,6 +25,9 @@ EQUIVALENT: frozenset[str] = frozenset(
         "vm_worker/intake/files/kinds.py : other constant: 'HEAD_BYTES = 32' -> 'HEAD_BYTES = 33'",
         # AVIF as the major brand is in the table of brands too.
         "vm_worker/intake/files/kinds.py picture_kind: other constant: '8:' -> '9:'",
+        # A job that a worker can take again has had a lease.
+        "jobs/operator.py retry.change: other constant: 'job.lease.token if job.lease else 0'"
+        " -> 'job.lease.token if job.lease else 1'",
         # A field without content is no path.
         "vm_worker/intake/files/entry_paths.py _unicode_path: other constant: 'len(extra) >= 4' -> 'len(extra) >= 5'",
         "vm_worker/intake/files/entry_paths.py _unicode_path: other comparison: 'len(extra) >= 4' -> 'len(extra) > 4'",
