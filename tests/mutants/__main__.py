@@ -39,10 +39,11 @@ class Part:
     unseen: tuple[str, ...] = ()  # files of tests that run the modules in a process of its own
 
 
+CONTRACTS = ("tests/contract/test_store.py", "tests/contract/test_links.py", "tests/contract/test_mailer.py")
 PARTS = {
     "jobs": Part(
         ("jobs/**/*.py",),
-        ("tests/unit/jobs", "tests/unit/mail", "tests/contract", "tests/unit/function", "tests/unit/test_docs.py"),
+        ("tests/unit/jobs", "tests/unit/mail", "tests/unit/function", "tests/unit/test_docs.py", *CONTRACTS),
         ("jobs/",),
     ),
     "intake": Part(("vm_worker/intake/**/*.py",), ("tests/unit/intake",), ("vm_worker/intake/",)),
