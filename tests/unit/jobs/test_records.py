@@ -86,13 +86,13 @@ def test_an_owner_waits_between_its_tries(queue: Queue, emails: FlakyStore) -> N
 def test_records_that_have_not_changed_are_not_transferred_again(queue: Queue, emails: FlakyStore) -> None:
     ids = [claimed(queue).job.id for _ in range(3)]
     first = [queue.read(job_id) for job_id in ids]
-    known = list[bool]()
+    held = list[bool]()
     get = emails.get
 
-    def asked(name: str, held: Blob | None = None) -> Blob | None:
-        known.append(held is not None)
-        return get(name, held)
+    def asked(name: str, known: Blob | None = None) -> Blob | None:
+        held.append(known is not None)
+        return get(name, known)
 
     emails.get = asked  # type: ignore[method-assign]
     assert [queue.read(job_id) for job_id in ids] == first
-    assert known == [True] * 3
+    assert held == [True] * 3
