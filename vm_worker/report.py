@@ -275,7 +275,7 @@ def _command(facts: Facts) -> str:
         "seed": options.seed,
         "classes": options.classes,
         "goal": "" if options.goal is None else options.goal,
-        "base": f"LINK-OF-{options.base}" if options.base else "",
+        "base": f"LINK-OF-{options.base}{' --add' if options.add else ''}" if options.base else "",
     }
     return "modelmail submit photos.zip --email you@example.org --url URL " + " ".join(
         f"--{name.replace('_', '-')} {value}" for name, value in flags.items() if value != ""

@@ -17,6 +17,7 @@ from pathlib import Path
 from cattrs import BaseValidationError
 
 from vm_worker.learn.latency import stopwatch
+from vm_worker.learn.networks.catalogue import plain
 from vm_worker.results.exported import Latency, MachineFacts
 
 MODEL_SECONDS = 20.0  # for the runs of one model, at most
@@ -85,7 +86,7 @@ class LatencyCache:
     def get(self, key: str) -> Latency | None:
         """Return the stored figures of a network; None where there are none that can be read."""
         try:
-            return Latency.from_json(json.loads((self._folder / f"{key}.json").read_text(encoding="utf-8")))
+            return Latency.from_json(json.loads((self._folder / f"{plain(key)}.json").read_text(encoding="utf-8")))
         except (OSError, ValueError, BaseValidationError):
             return None
 
@@ -98,7 +99,7 @@ class LatencyCache:
         self._folder.mkdir(parents=True, exist_ok=True)
         part = self._folder / f"{key}.{os.getpid()}.part"
         part.write_text(json.dumps(replace(figures, machine=machine()).to_json(), indent=1), encoding="utf-8")
-        os.replace(part, self._folder / f"{key}.json")
+        os.replace(part, self._folder / f"{plain(key)}.json")
 
 
 def _processor() -> str:

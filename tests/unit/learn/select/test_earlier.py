@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,9 +13,11 @@ from tests.unit.learn.select.test_pairs import candidate as without_head
 from vm_worker.learn.arrays import Flags, Floats
 from vm_worker.learn.heads.forms import Part
 from vm_worker.learn.heads.linear import Head
+from vm_worker.learn.latency.measurement import LatencyCache
 from vm_worker.learn.select import earlier
 from vm_worker.learn.select.earlier import NO_NEED, TRIED_BEFORE, EarlierNetworks
 from vm_worker.learn.select.ranking import Candidate, ranked, winner
+from vm_worker.results.exported import Latency, ThreadLatency
 
 KEY = "base_efficientnet_lite0"
 UNSEEN: Flags = np.arange(ROWS) % 2 == 0
@@ -103,3 +106,11 @@ def test_a_network_from_scratch_is_a_way_of_its_own() -> None:
     assert told is not None
     assert [row.way for row in told.rows] == ["earlier", "untouched", "imagenet", "scratch"]
     assert told.photos == int((judged & UNSEEN).sum())
+
+
+def test_it_is_as_fast_as_the_catalogues_network(tmp_path: Path) -> None:
+    figures = Latency(3, 1000, ThreadLatency(1, 2.0, 2.0, 2.0), ThreadLatency(2, 1.0, 1.0, 1.0))
+    cache = LatencyCache(tmp_path)
+    cache.put("efficientnet_lite0", figures)
+    found = cache.get(KEY)
+    assert found is not None and found.one == figures.one
