@@ -70,7 +70,7 @@ def _verdict(facts: Facts) -> list[str]:
         return [_too_few(counts)]
     if continued is None:
         left = next((row.note for row in facts.select.candidates if row.name.startswith(BASE)), "")
-        why = left or "its network is as ImageNet left it, and its head is for other classes"
+        why = left or "its network is ImageNet's own and its head for other classes, or that network is not here"
         return [f"Nothing of your earlier model could be used here: {why}. So this model starts from ImageNet."]
     return [_compared(continued)]
 

@@ -55,9 +55,13 @@ class EarlierInputs:
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """The keys of its networks in the catalogue, by which they are candidates."""
+        """The keys of its networks in the catalogue, by which they are candidates; none where it has them no more."""
         model = self.model
-        return () if model is None else tuple(map(catalogue.earlier, filter(None, (model.network, model.partner))))
+        if model is None:
+            return ()
+        own = tuple(filter(None, (model.network, model.partner)))
+        known = all(map(catalogue.holds, own)) and catalogue.find(model.network).size == model.side
+        return tuple(map(catalogue.earlier, own)) if known else ()
 
     def seen(self, fetch: bool) -> SeenPhotos | None:
         """Return what the model has seen; `fetch` it where no stage has been committed that depends on it."""
@@ -102,7 +106,7 @@ class EarlierInputs:
         from vm_worker.learn.select.earlier import EarlierNetworks
 
         model, folder, known = self.model, self._folder, dataset.earlier
-        if model is None or folder is None or known is None or known.use is not Use.CONTINUES:
+        if model is None or folder is None or not self.keys or known is None or known.use is not Use.CONTINUES:
             return None
         same = model.classes == dataset.truth.classes
         if not model.tuned and not (same and all(catalogue.find(key).source in available for key in self.keys)):

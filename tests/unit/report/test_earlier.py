@@ -76,7 +76,7 @@ def test_continuing_is_compared_with_all_other_ways() -> None:
     [
         (facts(continued=REFUSED), "Your earlier model was no help here, so this one starts from ImageNet"),
         (facts(FEW, None), "12 are new"),
-        (facts(CONTINUES, None), "its head is for other classes"),
+        (facts(CONTINUES, None), "its head for other classes"),
         (facts(None, None, lost="deleted"), "The earlier model was deleted before"),
         (facts(None, None, lost="damaged"), "are not as they were stored"),
     ],

@@ -93,6 +93,12 @@ def test_a_pair_brings_both_its_networks(tmp_path: Path) -> None:
     assert pair.networks(photos(), HERE) is None  # a machine that lacks one of them
 
 
+@pytest.mark.parametrize("model", [replace(MODEL, network="of_another_version"), replace(MODEL, side=192)])
+def test_a_network_that_the_catalogue_does_not_have_is_no_candidate(tmp_path: Path, model: EarlierModel) -> None:
+    earlier = EarlierInputs(spec(tmp_path, model))
+    assert earlier.keys == () and earlier.networks(photos(), HERE) is None
+
+
 @pytest.mark.parametrize("use", [Use.SAME_TEST, Use.NOTHING])
 def test_what_cannot_be_judged_honestly_is_no_candidate(tmp_path: Path, use: Use) -> None:
     assert EarlierInputs(spec(tmp_path)).networks(photos(use), HERE) is None

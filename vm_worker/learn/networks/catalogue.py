@@ -222,6 +222,11 @@ def plain(key: str) -> str:
     return key.removeprefix(BASE)
 
 
+def holds(key: str) -> bool:
+    """Return whether there is a pretrained network with this key."""
+    return key in LARGER or key in CATALOGUE
+
+
 def find(key: str) -> Backbone:
     """Return the row of a pretrained network, which may run at a larger side. Raises KeyError where there is none."""
     if key.startswith(BASE):

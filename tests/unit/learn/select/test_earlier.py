@@ -16,7 +16,7 @@ from vm_worker.learn.heads.linear import Head
 from vm_worker.learn.latency.measurement import LatencyCache
 from vm_worker.learn.select import earlier
 from vm_worker.learn.select.earlier import NO_NEED, TRIED_BEFORE, EarlierNetworks
-from vm_worker.learn.select.ranking import Candidate, ranked, winner
+from vm_worker.learn.select.ranking import Candidate, ranked, reason, winner
 from vm_worker.results.exported import Latency, ThreadLatency
 
 KEY = "base_efficientnet_lite0"
@@ -88,6 +88,7 @@ def test_what_it_learnt_from_does_not_choose_it() -> None:
     learnt = replace(base, result=replace(base.result, right=base.result.right | ~UNSEEN))
     assert winner([learnt, imagenet], "accuracy") is imagenet
     assert ranked([learnt, imagenet])[0] is imagenet
+    assert "photos alone that it had not learnt from" in reason([learnt, imagenet], "accuracy")
     told = earlier.compared([learnt, imagenet], imagenet, None)
     assert told is not None and not told.helped
 
