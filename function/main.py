@@ -80,8 +80,8 @@ class App:
         return answers.finished(response)
 
     def _routed(self, request: flask.Request) -> flask.Response:
+        read_body(request, self.parts.settings.limits)  # first: the server waits long for what an answer leaves unread
         check_host(request, self.parts.settings.public_url)
-        read_body(request, self.parts.settings.limits)
         try:
             handler, values = ROUTES.bind("", "/").match(request.path, request.method)
         except MethodNotAllowed:

@@ -16,7 +16,7 @@ from infra.local.ports import EPHEMERAL
 from infra.local.stack import Stack
 
 SECONDS, THREADS = 2, 4
-HEAD = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+HEAD = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +38,7 @@ def connected(stack: Stack, sent: bytes) -> socket.socket:
 HALVES = {
     "a body": HEAD + b"Content-Length: 50\r\n\r\n{",
     "chunks": HEAD + b"Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n",
+    "a body of a stranger's page": HEAD.replace(b"localhost", b"x") + b"Content-Length: 50\r\n\r\n{",
     "a body that is too large": HEAD + b"Content-Length: 9000000\r\n\r\n{",
 }
 

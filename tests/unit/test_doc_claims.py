@@ -67,6 +67,8 @@ def test_what_each_command_keeps_is_told() -> None:
 
 def test_exit_statuses_are_those_that_the_commands_name() -> None:
     shown = set(page("using").first_cells("| exit status | means |"))
-    helps = " ".join(command.callback.__doc__ or "" for command in main.app.registered_commands if command.callback)
+    apps = [main.app, *(group.typer_instance for group in main.app.registered_groups if group.typer_instance)]
+    commands = [command for app in apps for command in app.registered_commands]
+    helps = " ".join(command.callback.__doc__ or "" for command in commands if command.callback)
     named = set(re.findall(r"\b(\d+) (?:when|without)", re.sub(r"\s+", " ", helps)))
     assert {"0", "1", "2", "3"} <= named | {"0"} and named <= shown
