@@ -176,8 +176,12 @@ def test_a_second_stage_is_trained_and_a_killed_run_goes_on(tmp_path: Path) -> N
     repeated = boxed(session, first, False, BoxingPlan(epochs=2, rows=8))
     assert repeated is not None and told.count("boxing") == 2  # nothing is trained twice
     assert repeated.trained.losses == stage.trained.losses
+    assert 0 < BoxingPlan(epochs=1, rows=8).seconds(session, 0.1) < BoxingPlan(epochs=2, rows=8).seconds(session, 0.1)
     whole = boxed(session, replace(first, losses=(1.0,)), True, BoxingPlan(epochs=1, rows=8))
     assert whole is not None and told.count("boxing") == 3  # from the finest maps, as after tuning
+    crowd = [replace(one, boxes=_outlined(boxes(*[(0, 0, 9, 9)] * 9000))) for one in photos.labels]
+    session.labels = lambda row: FrameLabels(crowd[row % 6].boxes, np.zeros((0, 4), np.float32))
+    assert BoxingPlan().seconds(session, 0.1) == np.inf  # too many objects for the memory
 
 
 def _photos() -> Photos:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,7 +17,7 @@ from vm_worker.intake.memory_maps import created, taken
 from vm_worker.learn.arrays import Floats
 from vm_worker.tasks.detection.boxes import Indices
 from vm_worker.tasks.detection.engine.scores import outline_overlaps
-from vm_worker.tasks.detection.engine.second_stage import MASK, Boxed, Wanted, second_stage
+from vm_worker.tasks.detection.engine.second_stage import MASK, SIDE, Boxed, Wanted, second_stage
 from vm_worker.tasks.detection.engine.training.course import (
     BATCH,
     Course,
@@ -34,7 +35,8 @@ from vm_worker.tasks.detection.engine.training.tuning import precision
 
 COST = 3.0  # steps of the first stage's head that a step of the second one takes as long as, with 32 boxes
 ROOM = 1.5  # boxes that are proposed, for each object of the fullest frame
-ROIS = (16, 96)  # boxes that are proposed, at least and at most
+ROIS = 16  # boxes that are proposed, at least
+MOST = 128 * 1024**2  # numbers of the weights of a batch's samples: half a gigabyte
 MASK_WEIGHT = 2.0  # of the masks' loss against the classes'
 WORSE = 0.01  # of mAP, that boxes may lose where outlines are won
 
@@ -48,10 +50,15 @@ class BoxingPlan(AsJson):
     rate: float = 1e-3
 
     def seconds(self, session: Session, step: float) -> float:
-        """Return how long it takes, where a step of the first stage's head takes `step` seconds."""
-        rows = min(self.rows, session.data.rows)
-        boxes = wanted(session).rois / 32
-        return step * rows / BATCH * (1 + COST * boxes * self.epochs)
+        """Return how long it takes, where a step of the first stage's head takes `step` seconds.
+
+        Infinite where the fullest frame has too many objects for the memory.
+        """
+        rows, rois = min(self.rows, session.data.rows), wanted(session).rois
+        (height, width), *_ = session.plan.sides.cells()
+        if BATCH * rois * SIDE**2 * height * width > MOST:
+            return math.inf
+        return step * rows / BATCH * (1 + COST * rois / 32 * self.epochs)
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +81,7 @@ def wanted(session: Session) -> Wanted:
     plan, photos = session.plan, session.photos
     labels = [photos.labels[row].boxes for row in photos.train.tolist()]
     most = max(len(session.labels(row).boxes) for row in range(session.frames))
-    rois = int(np.clip(round(ROOM * most), *ROIS))
+    rois = max(ROIS, round(ROOM * most))
     return Wanted(
         plan.sides, plan.borders.strides, photos.classes, rois, any(map(any, (one.polygons for one in labels)))
     )
