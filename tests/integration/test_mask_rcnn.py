@@ -55,11 +55,11 @@ def test_outlines_of_nuts_cover_those_of_people(tmp_path: Path) -> None:
     if missing:
         pytest.skip(f"weights are missing: {missing}")
     nuts = photos()
-    plan = planned(KEY, [nuts.labels[row] for row in nuts.train.tolist()], Effort(steps=250, rows=168))
+    plan = planned(KEY, [nuts.labels[row] for row in nuts.train.tolist()], Effort(steps=200, rows=168))
     work = Workplace(tmp_path, network.pretrained(found[KEY]), Budget.of(900), SEED)
     session = Session(nuts, plan, work)
     first = session.trial(Course(plan.recipe, work.budget))
-    stage = boxed(session, first, False, BoxingPlan(epochs=6))
+    stage = boxed(session, first, False, BoxingPlan(epochs=5))
     assert stage is not None and stage.outlines is not None  # its boxes are as good
     print(f"outlines: mean IoU {stage.outlines:.3f}; {first.point}; {stage.trained.point}")
     assert stage.outlines >= 0.6
