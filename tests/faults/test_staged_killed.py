@@ -16,11 +16,10 @@ import pytest
 from tests.sources import ROOT
 from tests.unit.learn import patterns
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(2400)]
 
 PLAN = """
 network = "alexnet_48"
-repeats = 2
 [training]
 patience = 2
 [[stages]]
@@ -35,8 +34,8 @@ TIMES = {
     "minutes", "processor_minutes", "last_minutes", "scratch_minutes", "times_faster", "least", "most",
     "processor_times_faster", "earlier_minutes", "all_minutes", "all_times_faster", "pays_from",
 }  # fmt: skip
-TRAININGS = 8  # 2 repeats of 2 stages, a cached one and one from scratch
-WAIT = 300.0  # seconds for a training to end, on a busy machine
+TRAININGS = 4  # two stages, the last once more with cached outputs, and from scratch
+WAIT = 600.0  # seconds for the command, on a busy machine
 
 
 def _started(folder: Path, out: str) -> subprocess.Popen[str]:
@@ -79,10 +78,10 @@ def test_a_killed_experiment_goes_on_and_comes_to_the_same_results(tmp_path: Pat
     patterns.archive(tmp_path / "two.zip", 15)
     (tmp_path / "plan.toml").write_text(PLAN, encoding="utf-8")
     _finished(tmp_path, "whole")
-    for trainings in (1, 3, 5):  # in the second stage, in the training from scratch, in the second repeat
+    for trainings in (1, 3):  # in the second stage, and in the training from scratch
         _kill_after(tmp_path, "killed", trainings)
     said = _finished(tmp_path, "killed")
-    assert said.count("(from an earlier run)") >= 5
+    assert said.count("(from an earlier run)") >= 3
     assert _bytes(tmp_path, "killed") == _bytes(tmp_path, "whole")
     assert len(list((tmp_path / "killed" / "trainings").iterdir())) == TRAININGS
     assert list((tmp_path / "killed" / "weights").iterdir()) == []

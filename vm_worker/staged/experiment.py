@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Protocol
 
 from jobs import wording
+from jobs.errors import UserError
 from jobs.settings import Settings
 from vm_worker.learn.networks import weights
 from vm_worker.learn.networks.catalogue import OUTPUT
@@ -84,7 +85,10 @@ def prepared(plan: Plan, file: Path, folder: Path, settings: Settings, listener:
     photos: list[StagePhotos] = []
     for number, stage in enumerate(plan.stages, start=1):
         wanted = Wanted(stage.dataset, folder / "photos" / str(number), plan.size, plan.seed, settings.limits)
-        photos.append(opened(wanted, partial(listener.photos, stage)))
+        try:
+            photos.append(opened(wanted, partial(listener.photos, stage)))
+        except UserError as error:
+            raise UserError(error.code, f"{file}: stage {number}: dataset: {stage.dataset}: {error}") from error
         if number > 1 and not stage.new_head:
             _same_classes(plan, number, photos, file)
     return Prepared(plan, outlines, tuple(photos), pretrained)
@@ -98,7 +102,7 @@ def run(
     `repeated` hears the rows of all whole repeats each time that one more is whole, but for the last.
     """
     kept = Kept(folder)
-    kept.claim(ready.plan, [one.facts.source for one in ready.photos])
+    kept.claim(ready.plan, [one.facts.sha256 for one in ready.photos])
     steps = list(planned(ready))
     rows: list[Training] = []
     fresh = False  # whether anything of this repeat was trained now

@@ -25,14 +25,14 @@ class Kept:
         self.folder = folder
         self._trainings, self._weights = folder / "trainings", folder / "weights"
 
-    def claim(self, plan: Plan, sources: Sequence[str]) -> None:
+    def claim(self, plan: Plan, digests: Sequence[str]) -> None:
         """Write which plan the folder is for. Raises PlanError where it is for another one.
 
-        More repeats, another title and the places of the photos make no other plan; `sources` name the photos.
+        More repeats, another title and the places of the photos make no other plan; `digests` are those of the photos.
         """
         for folder in (self.folder, self._trainings, self._weights):
             folder.mkdir(parents=True, exist_ok=True)
-        wanted, path = _facts(plan, sources), self.folder / PLAN
+        wanted, path = _facts(plan, digests), self.folder / PLAN
         if path.exists():
             changed = _difference(_read(path), wanted)
             if changed:
@@ -72,12 +72,12 @@ class Kept:
             path.unlink()
 
 
-def _facts(plan: Plan, sources: Sequence[str]) -> dict[str, Json]:
+def _facts(plan: Plan, digests: Sequence[str]) -> dict[str, Json]:
     """Return all that the trainings of one repeat depend on, by the names that a user reads."""
     facts: dict[str, Json] = {"network": plan.network, "size": plan.size, "seed": plan.seed, "scratch": plan.scratch}
     facts |= {f"training, {key}": value for key, value in plan.training.to_json().items()}
-    for number, (stage, source) in enumerate(zip(plan.stages, sources, strict=True), start=1):
-        told = stage.to_json() | {"dataset": source}
+    for number, (stage, digest) in enumerate(zip(plan.stages, digests, strict=True), start=1):
+        told = stage.to_json() | {"dataset": digest}
         facts |= {f"stage {number}, {key}": value for key, value in told.items() if key != "name"}
     return facts
 

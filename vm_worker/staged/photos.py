@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from cattrs import BaseValidationError
 
+from jobs.errors import UserError
 from jobs.limits import Limits
 from vm_worker.as_json import AsJson
 from vm_worker.events import ProgressCallback
@@ -17,7 +19,6 @@ from vm_worker.intake.dataset import Part
 from vm_worker.intake.take_in import IntakeRequest
 from vm_worker.learn.atomic_files import replacing
 from vm_worker.learn.staged.fitting import Photos
-from vm_worker.staged.fields import PlanError
 from vm_worker.tasks.classification.truth import ClassTruth
 from vm_worker.tasks.uploads import take_in
 
@@ -61,8 +62,8 @@ class Wanted:
 def opened(wanted: Wanted, progress: ProgressCallback) -> StagePhotos:
     """Return the photos; those that were taken in before are read from the folder.
 
-    Raises UserError with a dataset code for photos that the service would refuse, PlanError for those that are no
-    classes, DecoderFault, and OSError.
+    Raises UserError with a dataset code for photos that the service would refuse, and for those that have boxes and no
+    classes; DecoderFault, and OSError.
     """
     name = _name(wanted)
     facts = _kept(wanted.folder / FACTS)
@@ -81,7 +82,7 @@ def _taken_in(wanted: Wanted, name: str, progress: ProgressCallback) -> PhotoFac
     dataset = take_in(request, progress)
     truth = dataset.truth
     if not isinstance(truth, ClassTruth):
-        raise PlanError(f"{wanted.source}: its photos have boxes. Staged transfer needs photos in class folders.")
+        raise UserError("no_class_folders", "Its photos have boxes. Staged transfer needs photos in class folders.")
     np.savez(wanted.folder / ARRAYS, labels=truth.labels, parts=dataset.parts)
     counts = {part: len(dataset.rows(part)) for part in Part}
     facts = PhotoFacts(
@@ -100,7 +101,7 @@ def _pixels(wanted: Wanted) -> Path:
 def _kept(path: Path) -> PhotoFacts | None:
     try:
         return PhotoFacts.from_json(json.loads(path.read_text(encoding="utf-8")))
-    except FileNotFoundError:
+    except (FileNotFoundError, ValueError, BaseValidationError):  # never read, or damaged
         return None
 
 

@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from infra.cli.main import app
+from jobs.errors import UserError
 from jobs.limits import Limits
 from jobs.settings import Settings
 from tests.unit.learn import patterns
@@ -100,8 +101,19 @@ def test_photos_are_read_once_and_again_when_they_have_changed(tmp_path: Path) -
     assert calls and len(heard) == calls
     assert first.facts == again.facts and first.facts.train + first.facts.validation + first.facts.test == 36
     assert first.parts[Part.TEST].images.shape == (first.facts.test, 48, 48, 3)
-    patterns.archive(tmp_path / "a.zip", 13)
+    patterns.archive(tmp_path / "a.zip", 10)
+    (tmp_path / "kept" / "photos.json").write_text("{", encoding="utf-8")
     assert opened(wanted, lambda *_: None).facts.source != first.facts.source
+
+
+@pytest.mark.slow
+def test_photos_with_boxes_are_refused(tmp_path: Path) -> None:
+    boxes = Path(__file__).parents[4] / "shared" / "datasets" / "nuts.zip"
+    if not boxes.exists():
+        pytest.skip("the photos are not on this machine")
+    plan = replace(_plan(), stages=(_stage(dataset=boxes),))
+    with pytest.raises(UserError, match=r"plan\.toml: stage 1: dataset: .*nuts\.zip: Its photos have boxes\."):
+        prepared(plan, FILE, tmp_path / "out", Settings(), Silent())
 
 
 def test_the_same_head_needs_the_same_classes(tmp_path: Path) -> None:
@@ -160,13 +172,13 @@ def test_a_training_runs_again_where_a_later_one_needs_its_weights(tmp_path: Pat
 
 @pytest.mark.parametrize(
     ("dataset", "status", "said"),
-    [("nowhere.zip", 2, "stage 1: dataset: there is no"), ("plan.toml", 1, "zip")],
+    [("nowhere.zip", 2, "plan.toml: stage 1: dataset: there is no"), ("plan.toml", 1, "plan.toml: stage 1: dataset: ")],
 )
 def test_the_command_tells_what_is_wrong(tmp_path: Path, dataset: str, status: int, said: str) -> None:
     plan = tmp_path / "plan.toml"
     plan.write_text(f'network = "alexnet_48"\n[[stages]]\ndataset = "{dataset}"\n', encoding="utf-8")
     done = CliRunner().invoke(app, ["staged", str(plan), "--out", str(tmp_path / "out")])
-    assert done.exit_code == status and said in done.output
+    assert done.exit_code == status and said in done.output, done.output
     assert "Traceback" not in done.output
 
 
