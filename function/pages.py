@@ -15,7 +15,17 @@ from function.statuses import UPLOADED
 from function.wire import StatusAnswer
 from jobs.errors import CODES, Where
 from jobs.job import Job, Stage, Status
-from jobs.options import CLASS_LEVELS, EXPORTS, OBJECTIVES, PHOTOS_A_MINUTE, SEARCHES, Options
+from jobs.options import (
+    CLASS_LEVELS,
+    DESIGNERS,
+    DESIGNS_LEAST,
+    DESIGNS_MOST,
+    EXPORTS,
+    OBJECTIVES,
+    PHOTOS_A_MINUTE,
+    SEARCHES,
+    Options,
+)
 from jobs.part_words import FILLER_WORDS, OPPOSITES, PART_WORDS
 from jobs.settings import Settings
 from jobs.tasks import TASKS
@@ -57,6 +67,14 @@ TITLES: Mapping[str, str] = {
     Status.FAILED: "The training failed on our side",
 }
 NOT_GOOD_ENOUGH = "Your model is not good enough yet"  # in place of "ready", by its report
+DESIGNER_WORDS: Mapping[str, str] = {
+    "none": "no",
+    "controller": "yes, by a network that learns to choose (controller)",
+    "q_learning": "yes, by trial and reward (q_learning)",
+    "evolution": "yes, by changing the best ones (evolution)",
+    "bayesian": "yes, by statistics of what worked (bayesian)",
+    "random": "yes, at random (random)",
+}
 STAGE_TITLES: Mapping[str, str] = {
     Stage.INTAKE: "Reading the photos",
     Stage.SELECT: "Comparing networks",
@@ -80,6 +98,7 @@ def home(settings: Settings, origin: str, offered: Sequence[str]) -> flask.Respo
         "objectives": {name: OBJECTIVE_WORDS[name] for name in OBJECTIVES},
         "tasks": TASKS.values(),
         "searches": SEARCHES,
+        "designers": {name: DESIGNER_WORDS[name] for name in DESIGNERS},
         "search": Options().search,
         "candidates": offered,
         "config": json.dumps(_config(settings)),
@@ -179,6 +198,9 @@ def _options(settings: Settings, offered: Sequence[str]) -> dict[str, str]:
         "base": "the continue link of an earlier job, whose model this one starts from; only in the body",
         "keep_photos": "true or false: the photos are kept as long as the model, so that a later job can add some",
         "add": "true or false: these photos are added to those that the earlier job kept",
+        "design": f"{_choices(DESIGNERS)}: small networks are designed for these photos, and the best one is tried",
+        "designs": f"none, or {DESIGNS_LEAST} to {DESIGNS_MOST}: networks that are designed at most",
+        "architecture": "a network of your own as text (docs/designs.md), trained beside the others",
         "start_mail": "true or false: a mail tells when the training starts",
     }
 

@@ -24,7 +24,7 @@ _log = logging.getLogger(__name__)
 
 REPORT = "report.json"
 MOST_BYTES = 4 * 1024**2  # largest size of report.json: 200 classes make 600 KB
-PICTURE_ENDS = (".png", ".jpg")
+PICTURE_ENDS = (".png", ".jpg", ".svg")
 
 
 @dataclass(frozen=True)

@@ -135,13 +135,7 @@ _TABLE = (
         "Make the zip again and send it once more; the upload may have been cut short.",
     ),
     Code("empty_zip", Where.DATASET, 422, "The zip is empty", "Put one folder of photos for each class into the zip."),
-    Code(
-        "encrypted_zip",
-        Where.DATASET,
-        422,
-        "The zip is locked with a password",
-        "Make the zip again without a password.",
-    ),
+    Code("encrypted_zip", Where.DATASET, 422, "The zip is locked with a password", "Zip it again without a password."),
     Code(
         "unsupported_zip",
         Where.DATASET,
@@ -204,6 +198,9 @@ _TABLE = (
         422,
         "There are too many classes",
         "Merge or remove folders; the limit is in the message.",
+    ),
+    Code(
+        "bad_architecture", Where.DATASET, 422, "The network cannot be built", "Correct its text as the message says."
     ),
     Code(
         "class_too_small", Where.DATASET, 422, "A class has too few photos", "Add photos to that folder, or remove it."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -31,12 +32,15 @@ CANDIDATES = (
 )
 OBJECTIVES = ("accuracy", "balanced", "small")
 SEARCHES = ("bayesian", "genetic", "random", "none")
+DESIGNERS = ("none", "controller", "q_learning", "evolution", "bayesian", "random")
 EXPORTS = ("h5", "keras", "savedmodel", "tflite", "tflite_float16", "tflite_int8", "onnx", "service")
 CLASS_LEVELS = ("inner", "outer")
 # Options that the version before does not know.
-NEW = ("task", "classes", "goal", "base", "keep_photos", "add", "start_mail")
+NEW = ("task", "classes", "goal", "base", "keep_photos", "add", "start_mail", "design", "designs", "architecture")
 PHOTOS_A_MINUTE = 400  # photos that add one minute to the least time
 SEED_MAX = 2**31 - 1
+DESIGNS_LEAST, DESIGNS_MOST = 4, 1000  # networks
+ARCHITECTURE_MOST = 20_000  # characters
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,9 @@ class Options(Flat):
     keep_photos: bool = False  # true: the photos are kept as long as the model, so that a later job can add some
     add: bool = False  # true: learn from the photos that the earlier job has kept, too
     start_mail: bool = False  # true: a mail tells when the training starts
+    design: str | None = None  # who designs a network for these photos, in DESIGNERS; None = nobody
+    designs: int | None = None  # networks to try at most; None = as many as the time allows
+    architecture: str | None = None  # a network of the user's own as text, to be trained beside the others; None = none
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values for a record, a report or a POST.
@@ -70,6 +77,11 @@ class Options(Flat):
         An option that is new is left out where it is empty or off: a service of the version before refuses it.
         """
         return {name: value for name, value in super().to_json().items() if value or name not in NEW}
+
+    @property
+    def small_networks(self) -> bool:
+        """Whether the fixed small networks are trained: a designed network is compared with them."""
+        return self.from_scratch or bool(self.design)
 
 
 def minutes_for(photos: int, limits: Limits) -> int:
@@ -186,6 +198,26 @@ def _base(name: str, value: object, limits: Limits) -> str | None:
     return value.strip() or None
 
 
+def _design(name: str, value: object, limits: Limits) -> str | None:
+    return None if value in ("", "none") else _one_of(DESIGNERS)(name, value, limits)
+
+
+def _designs(name: str, value: object, limits: Limits) -> int | None:
+    if value is None or value == "none":
+        return None
+    return _whole(lambda _: DESIGNS_LEAST, lambda _: DESIGNS_MOST)(name, value, limits)
+
+
+def _architecture(name: str, value: object, limits: Limits) -> str | None:
+    """Take the text of a network; the worker, which knows the grammar, reads it."""
+    text = value.strip() if isinstance(value, str) else json.dumps(value) if isinstance(value, list) else ""
+    if not text and value not in ("", None):
+        raise UserError("bad_option", f"{name} is the text of a network, not {_shown(value)}.")
+    if len(text) > ARCHITECTURE_MOST:
+        raise UserError("bad_option", f"{name} has at most {ARCHITECTURE_MOST:,} characters, not {len(text):,}.")
+    return text or None
+
+
 def _truth(name: str, value: object, limits: Limits) -> bool:
     text = str(value).lower()
     if text not in ("true", "false"):
@@ -207,6 +239,9 @@ _PARSERS: dict[str, Callable[[str, object, Limits], Any]] = {
     "task": _task,
     "classes": _one_or_none_of(CLASS_LEVELS),
     "goal": _goal,
+    "design": _design,
+    "designs": _designs,
+    "architecture": _architecture,
     "base": _base,
     "keep_photos": _truth,
     "add": _truth,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import math
+import shlex
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -82,7 +83,7 @@ def _missing(facts: Facts) -> list[str]:
             f"No network that you asked for has weights on the training machine ({', '.join(options.candidates)}); "
             "those that it has were tried in their place."
         )
-    if facts.select.from_scratch is not None and not options.from_scratch:
+    if facts.select.from_scratch is not None and not (options.small_networks or facts.select.from_scratch.plan):
         said.append(
             "The training machine has no pretrained networks, so a small one was trained from scratch. "
             "A pretrained one is usually right more often."
@@ -276,6 +277,9 @@ def _command(facts: Facts) -> str:
         "classes": options.classes,
         "goal": "" if options.goal is None else options.goal,
         "base": f"LINK-OF-{options.base}{' --add' if options.add else ''}" if options.base else "",
+        "design": options.design or "",
+        "designs": "" if facts.select.design is None else len(facts.select.design.networks),
+        "architecture": shlex.quote(options.architecture) if options.architecture else "",
     }
     return "modelmail submit photos.zip --email you@example.org --url URL " + " ".join(
         f"--{name.replace('_', '-')} {value}" for name, value in flags.items() if value != ""
@@ -289,5 +293,5 @@ def _asked(key: str) -> str:
 
 
 def _data_uri(path: Path) -> str:
-    kind = "jpeg" if path.suffix == ".jpg" else "png"
+    kind = {".jpg": "jpeg", ".svg": "svg+xml"}.get(path.suffix, "png")
     return f"data:image/{kind};base64," + base64.b64encode(path.read_bytes()).decode()

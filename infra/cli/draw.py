@@ -33,7 +33,7 @@ def draw(wish: Drawing) -> int:
     """Write the picture and print the whole text; return the exit status."""
     screen = Screen()
     try:
-        found = network(grammar.parse(_text(wish.text)), Given(wish.pixels, wish.classes))
+        found = network(grammar.parse(given_text(wish.text)), Given(wish.pixels, wish.classes))
     except (ArchitectureError, OSError) as error:
         screen.say(str(error))
         return WRONG
@@ -61,7 +61,7 @@ def print_kept(model: Path) -> int:
     return 0
 
 
-def _text(given: str) -> str:
+def given_text(given: str) -> str:
     """Return the given architecture, or that in the given file. Raises ArchitectureError, or OSError without a file."""
     if given.lstrip()[:1] in ("[", "{"):
         return given

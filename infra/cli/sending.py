@@ -50,6 +50,17 @@ def submit(  # noqa: PLR0913  one parameter for each option of a job, which is w
         typer.Option("--keep-photos", help="Keep the photos as long as the model, to add some later."),
     ] = False,
     add: Annotated[bool, typer.Option("--add", help="Learn from the photos that the earlier job kept, too.")] = False,
+    design: Annotated[
+        str | None,
+        typer.Option(
+            help="controller, q_learning, evolution, bayesian, random or none: who designs a small network for these"
+            " photos, by trying many; for pictures unlike photographs, and an hour or more."
+        ),
+    ] = None,
+    designs: Annotated[int | None, typer.Option(help="Networks to try at most; default: as the time allows.")] = None,
+    architecture: Annotated[
+        str | None, typer.Option(metavar="TEXT|FILE", help="A network of your own, trained beside the others.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder that the model and the report are downloaded to.")] = None,
     check_first: Annotated[
         bool, typer.Option("--check/--no-check", help="Look at the photos first, by the rules of the service.")
@@ -67,13 +78,14 @@ def submit(  # noqa: PLR0913  one parameter for each option of a job, which is w
 
     Example: `modelmail submit photos/ --email me@example.org --url http://127.0.0.1:8080 --out result`
     """
-    from infra.cli.submit import Order, Wish, link, run
+    from infra.cli.submit import Order, Wish, link, run, text_of
 
     given = {
         "minutes": minutes, "objective": objective, "candidates": candidates, "search": search, "epochs": epochs,
         "trials": trials, "exports": exports, "mirror": mirror, "from_scratch": from_scratch,
         "seed": seed, "task": task, "classes": classes, "goal": goal, "start_mail": start_mail,
         "base": link(base), "keep_photos": keep_photos or None, "add": add or None,
+        "design": design, "designs": designs, "architecture": text_of(architecture),
     }  # fmt: skip
     options = {name: value for name, value in given.items() if value is not None}
     raise typer.Exit(run(Wish(Order(path, email, url, options), out, check_first, as_json)))

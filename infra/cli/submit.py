@@ -52,6 +52,23 @@ def link(given: str | None) -> str | None:
     return sys.stdin.readline().strip() if given == "-" else given
 
 
+def text_of(given: str | None) -> str | None:
+    """Return the text of a network, which may be that of a file. Exits with status 2 for one that cannot be read."""
+    from infra.cli.draw import given_text
+    from vm_worker.designs import grammar
+    from vm_worker.designs.words import ArchitectureError
+
+    if given is None:
+        return None
+    try:
+        text = given_text(given)
+        grammar.parse(text)
+    except (ArchitectureError, OSError) as error:
+        Screen().say(f"--architecture: {error}")
+        raise SystemExit(WRONG) from None
+    return text
+
+
 def run(wish: Wish) -> int:
     """Check, submit, upload, follow, download; return the exit status."""
     screen = Screen(to_stderr=wish.as_json)

@@ -191,6 +191,7 @@ function options() {
   if ($("base").value.trim()) Object.assign(chosenOptions, {base: $("base").value.trim(), add: form.add.checked});
   if (form.keep_photos.checked) chosenOptions.keep_photos = true;
   const candidates = [...form.querySelectorAll("input[name=candidates]:checked")].map((box) => box.value);
+  if (form.design.value !== "none") chosenOptions.design = form.design.value;
   if (form.start_mail.checked) chosenOptions.start_mail = true;
   if (candidates.length > 0) chosenOptions.candidates = candidates;
   return chosenOptions;

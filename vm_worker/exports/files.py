@@ -27,6 +27,7 @@ CONTENT_TYPES = {  # content type by the end of the file's name
     ".csv": "text/csv; charset=utf-8",
     ".png": "image/png",
     ".jpg": "image/jpeg",
+    ".svg": "image/svg+xml",
 }
 BYTES = "application/octet-stream"
 

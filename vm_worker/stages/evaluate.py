@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from jobs.job import Stage
@@ -32,7 +33,7 @@ def evaluate(context: StageContext) -> Output:
     folder, inputs, better = context.folder, context.inputs, context.results.tuned.better
     path, unseen = folder / files.H5, folder / (JUDGED if better else UNSEEN)
     temperature, photos = calibration.read_temperature(unseen)
-    files.save(_delivered(context, temperature), path)
+    _save(context, temperature, path)
     model, dataset, size = files.load(path), inputs.dataset(), inputs.delivered.size
     rows = dataset.rows(Part.TEST)
     pixels, labels, names = dataset.pixels(size), dataset.truth.labels[rows], [dataset.names[row] for row in rows]
@@ -67,6 +68,17 @@ def _for_later(context: StageContext, model: Any, result: Evaluated, right: Any)
     names = [name for name in BASE_FILES if kept is not None and (context.folder / name).exists()]
     result = replace(result, continuing=kept, same_tests=continuing.same_tests(context, right))
     return result, tuple(map(private, names))
+
+
+def _save(context: StageContext, temperature: float, path: Path) -> None:
+    """Write the model. One whose network came as text keeps that text, whole."""
+    files.save(_delivered(context, temperature), path)
+    plan = context.inputs.plan
+    if plan is not None:
+        from vm_worker.designs.kept import keep
+        from vm_worker.learn.networks import designed
+
+        keep(path, designed.drawn(plan, len(context.results.taken_in.classes)).architecture)
 
 
 def _delivered(context: StageContext, temperature: float) -> Any:

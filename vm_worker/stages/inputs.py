@@ -13,11 +13,13 @@ from vm_worker.events import ProgressCallback
 from vm_worker.intake.dataset import Dataset
 from vm_worker.intake.survey import list_upload
 from vm_worker.intake.take_in import IntakeRequest, take_in
+from vm_worker.learn.design.sides import SIDES
 from vm_worker.learn.networks import catalogue, designed, small_rows
 from vm_worker.learn.networks.catalogue import CATALOGUE, Backbone
 from vm_worker.learn.networks.weights import OWN, WeightFile, find
 from vm_worker.results.designs import NetworkPlan
 from vm_worker.spec import Spec
+from vm_worker.stages import own_network
 from vm_worker.stages.artifacts import SCRATCH_WEIGHTS
 from vm_worker.stages.committed import CommittedResults
 from vm_worker.stages.earlier import EarlierInputs
@@ -36,6 +38,7 @@ class Inputs:
         self._dataset: Dataset[Any] | None = None
         self._task: Task | None = None
         self.earlier = EarlierInputs(spec)
+        self._own: str | None = None  # the text of a network that is in the upload; None: not looked for yet
         self._weights: tuple[dict[str, WeightFile], dict[str, str]] | None = None
 
     @property
@@ -94,6 +97,19 @@ class Inputs:
 
     def _find(self, keys: tuple[str, ...]) -> tuple[dict[str, WeightFile], dict[str, str]]:
         return find(keys, self._spec.weights, self._spec.download_weights)
+
+    @property
+    def architecture(self) -> str:
+        """The text of the user's own network, from the options or the upload; empty: there is none.
+
+        Raises UserError for a file that is too large.
+        """
+        options = self._spec.options
+        if options.architecture or not self.task.squares:
+            return options.architecture or ""
+        if self._own is None:
+            self._own = own_network.text(list_upload(self._spec.dataset, self._spec.limits))
+        return self._own
 
     @property
     def options(self) -> Options:
@@ -157,4 +173,6 @@ class Inputs:
             return {self.winner.size, self.delivered.size}
         keys = (*catalogue.with_larger(self.weights()[0]), *self.earlier.keys)
         sizes = {catalogue.find(key).size for key in keys}
-        return sizes | {small_rows.SIZE} if self.options.from_scratch else sizes
+        options = self.options
+        texts = bool(options.design or self.architecture)
+        return sizes | (SIDES if texts else {small_rows.SIZE} if options.small_networks else set())

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from vm_worker.stages import own_network
 from vm_worker.stages.artifacts import BEFORE
 from vm_worker.stages.context import StageContext
 from vm_worker.stages.output import Output, private
 
 
 def intake(context: StageContext) -> Output:
-    """Take the photos in. Raises UserError for photos that cannot be used."""
-    taken_in = context.inputs.dataset().taken_in()
-    model = context.inputs.earlier.model
+    """Take the photos in. Raises UserError for photos that cannot be used, and for a network that cannot be built."""
+    inputs = context.inputs
+    dataset, model = inputs.dataset(), inputs.earlier.model
+    if inputs.architecture:
+        own_network.check(inputs.architecture, dataset)
+    taken_in = dataset.taken_in()
     if taken_in.earlier is None or model is None:
         return Output(taken_in)
     added = [path.name for path in context.inputs.earlier.photos(fetch=False)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from vm_worker.stages.artifacts import BAR, HEAD, PARTNER, SCRATCH_WEIGHTS, UNSE
 from vm_worker.stages.context import StageContext
 from vm_worker.stages.learning_progress import listener
 from vm_worker.stages.output import Output, private
+from vm_worker.stages.trials import committed
 
 if TYPE_CHECKING:
     from vm_worker.learn.select.pairs import Pair
@@ -30,6 +32,7 @@ SUSPECTS_LISTED = 20  # photos, possibly in the wrong folder, that the report li
 def select(context: StageContext, scratch: ScratchPolicy | None = None) -> Output:
     """Try the candidates and choose one. `scratch` is the policy of networks from scratch; None: the usual one."""
     started = time.monotonic()
+    from vm_worker.learn.design.designing import Rooms
     from vm_worker.learn.features.shards import spread
     from vm_worker.learn.select.scratch_candidates import POLICY
     from vm_worker.learn.select.selection import SelectionRequest
@@ -48,7 +51,7 @@ def select(context: StageContext, scratch: ScratchPolicy | None = None) -> Outpu
         request = SelectionRequest(
             inputs.dataset(),
             found,
-            inputs.options,
+            replace(inputs.options, architecture=inputs.architecture or None),
             clock.select_budget(),
             folder,
             extract,
@@ -57,6 +60,7 @@ def select(context: StageContext, scratch: ScratchPolicy | None = None) -> Outpu
             slowness=lambda: clock.slowness,
             least_finishing=clock.least_finishing,
             earlier=inputs.earlier.networks(inputs.dataset(), found),
+            rooms=Rooms(committed(context, Stage.SELECT), context.spec.cluster),
         )
         selection = choose(request, listener(context, Stage.SELECT))
     files = _written(context, selection)
@@ -73,7 +77,7 @@ def without_weights(missing: Mapping[str, str]) -> list[CandidateRow]:
 
 
 def _result(context: StageContext, selection: Selection, absent: list[CandidateRow], start_seconds: float) -> Selected:
-    pair = selection.pair
+    pair, scratch = selection.pair, selection.from_scratch
     return Selected(
         winner=selection.winner,
         candidates=(*selection.candidates, *absent),
@@ -88,9 +92,10 @@ def _result(context: StageContext, selection: Selection, absent: list[CandidateR
         learning_curve=selection.findings.learning_curve,
         suspects=selection.suspects[:SUSPECTS_LISTED],
         suspects_count=None if selection.findings.suspects is None else len(selection.suspects),
-        from_scratch=None if selection.from_scratch is None else FromScratch(selection.from_scratch.trained.epochs),
+        from_scratch=None if scratch is None else FromScratch(scratch.trained.epochs, scratch.plan),
         pair=None if pair is None else _pair_row(selection, pair),
         continued=selection.continued,
+        design=selection.design,
     )
 
 

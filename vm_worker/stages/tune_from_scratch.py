@@ -23,6 +23,7 @@ DONE = "trained once more in the same way with the validation photos added"
 def train_again(context: StageContext) -> Output:
     """Train the winner on train+validation for its best number of epochs, if the time suffices."""
     from vm_worker.learn.select import scratch_candidates
+    from vm_worker.learn.select.small_network import SmallNetwork
 
     began, selected, options = time.monotonic(), context.results.selected, context.spec.options
     if selected.from_scratch is None:
@@ -31,8 +32,8 @@ def train_again(context: StageContext) -> Output:
     context.progress.tell(Stage.TUNE, 0.1, f"{inputs.winner.title}: once more, with the validation photos")
     budget = context.clock.tune_budget()
     request = scratch_candidates.ScratchRequest(inputs.dataset(), options.mirror, options.seed, budget, inputs.scratch)
-    key, target = inputs.winner.key, context.folder / TUNED
-    better = options.trials != 0 and scratch_candidates.train_again(key, request, epochs, target)
+    again, network = scratch_candidates.train_again, SmallNetwork(inputs.winner, inputs.plan)
+    better = options.trials != 0 and again(network, request, epochs, context.folder / TUNED)
     trial = TrialRow(
         number=1,
         kind="repeat",
@@ -45,14 +46,13 @@ def train_again(context: StageContext) -> Output:
         validation_score=row.validation_score if better else None,
         metric=row.metric,
     )
-    search = SearchSummary("none", 0, "")
     result = Tuned(
         better=better,
         trials=(trial,),
         curve=(),
         validation_accuracy=row.validation_accuracy,
         validation_loss=row.validation_loss,
-        search=search,
+        search=SearchSummary("none", 0, ""),
         validation_score=row.validation_score,
         metric=row.metric,
     )

@@ -85,6 +85,16 @@ BAD: list[dict[str, Any]] = [
     {"base": ["a link"]},
     {"keep_photos": "yes"},
     {"add": True},
+    {"design": "luck"},
+    {"design": None},
+    {"design": "controller", "task": "detection"},
+    {"designs": 3},
+    {"designs": 1001},
+    {"designs": "many"},
+    {"architecture": {"op": "CONV:3X3:1X1:SAME"}},
+    {"architecture": 3},
+    {"architecture": "x" * 20_001},
+    {"architecture": ["SOFTMAX"], "task": "detection"},
 ]
 
 
@@ -112,3 +122,22 @@ def test_an_older_or_newer_programs_options_can_be_read() -> None:
 def test_each_task_has_its_row() -> None:
     assert {name: row.name for name, row in TASKS.items()} == {name: name for name in TASKS}
     assert all(row.title and row.package.startswith("vm_worker.tasks.") for row in TASKS.values())
+
+
+def test_a_design_implies_the_small_networks_and_none_says_nothing() -> None:
+    options = parse_options({"design": "evolution", "designs": "40"}, Limits())
+    assert (options.design, options.designs, options.small_networks, options.from_scratch) == (
+        "evolution",
+        40,
+        True,
+        False,
+    )
+    for nothing in ({"design": "none"}, {"design": ""}, {"designs": "none", "architecture": ""}):
+        assert parse_options(nothing, Limits()) == parse_options({}, Limits())
+    assert not {"design", "designs", "architecture"} & parse_options({}, Limits()).to_json().keys()
+
+
+def test_a_network_is_taken_as_text_or_as_a_list() -> None:
+    text = '["CONV:3X3:1X1:SAME", "SOFTMAX"]'
+    assert parse_options({"architecture": f"  {text} "}, Limits()).architecture == text
+    assert parse_options({"architecture": ["CONV:3X3:1X1:SAME", "SOFTMAX"]}, Limits()).architecture == text

@@ -17,6 +17,7 @@ from vm_worker.learn.budget import Budget
 from vm_worker.learn.design.messages import DesignInputs, Training, write_inputs
 from vm_worker.learn.design.policy import POLICY, DesignPolicy
 from vm_worker.learn.design.search import DesignSearch, Times
+from vm_worker.learn.design.sides import side_for
 from vm_worker.learn.design.spaces.table import SPACES
 from vm_worker.learn.design.study import NetworkStudy, Subject
 from vm_worker.learn.design.table import NetworkTable
@@ -28,8 +29,6 @@ from vm_worker.search.random import RandomSearcher
 from vm_worker.search.trial_runner import Committed, TrialRunner
 from vm_worker.spec import Cluster
 
-SMALL, LARGE = 32, 64  # sides in pixels that networks are designed for
-SMALL_UP_TO = 40  # pixels of the photos' own shorter side, for which the smaller one suffices
 OTHER_SEED = 7_919  # what the seed of the random half is greater by
 
 
@@ -67,12 +66,6 @@ class DesignRequest:
     rooms: Rooms = field(default_factory=Rooms)
     policy: DesignPolicy = POLICY
     show: Callable[[float, str], None] = lambda share, text: None  # the share of the time that is over, and a sentence
-
-
-def side_for(dataset: LabelledPhotos) -> int:
-    """Return the side of the pictures that networks are designed for: the photos' own, 32 or 64."""
-    small = 0 < dataset.side <= SMALL_UP_TO
-    return SMALL if small and SMALL in dataset.images else LARGE
 
 
 def design(request: DesignRequest) -> Designed:

@@ -98,7 +98,8 @@ class DesignSearch:
         """Return the outcome of a point's network; None where it is new and there is no time for it."""
         training = self.study.decode(point)
         if training.architecture not in self.known:
-            if self._over():
+            late = bool(self.known) and self.study.seconds(training) > self.times.search.remaining()
+            if late or self._over():
                 return None
             by = RANDOM if number < self.searcher.drawn else self.name
             self.study.undecided = self.searcher.designer.undecided if by != RANDOM else None

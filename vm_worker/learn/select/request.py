@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from jobs.options import Options
 from vm_worker.learn.arrays import Floats
 from vm_worker.learn.budget import Budget
 from vm_worker.learn.crowding import alone_here
+from vm_worker.learn.design.designing import Rooms
 from vm_worker.learn.features.engines import BATCH
 from vm_worker.learn.features.extraction import Extract, alone
 from vm_worker.learn.heads.linear import Head
@@ -24,6 +25,7 @@ from vm_worker.learn.select.scratch_candidates import POLICY as SCRATCH_POLICY
 from vm_worker.learn.select.scratch_candidates import ScratchModel, ScratchPolicy
 from vm_worker.learn.select.time_shares import Finishing
 from vm_worker.results.candidates import CandidateRow, Continued, CurvePoint, PruningRow, SuspectRow
+from vm_worker.results.designs import Designed
 
 LARGER_SECONDS = 60.0  # of an idle machine's time; with less, networks are tried at their own side alone
 LEAST_IMAGES = 4 * BATCH  # photos that are sent through the first candidate even past the budget
@@ -43,6 +45,7 @@ class SelectionRequest:
     least_finishing: Finishing | None = None  # seconds of what no job does without after tuning; None: as `finishing`
     least_images: int = LEAST_IMAGES  # photos that are sent through the first candidate even past the budget
     scratch: ScratchPolicy = SCRATCH_POLICY
+    rooms: Rooms = field(default_factory=Rooms)  # where the trainings of a search for a network run
     slowness: Callable[[], float] = alone_here  # how many times as long as usual work takes now
 
     earlier: EarlierNetworks | None = None  # the model that the job continues from
@@ -79,3 +82,4 @@ class Selection:
     bar: Floats | None = None
     pair: Pair | None = None  # of the winner and another network, where their mean does better
     continued: Continued | None = None  # what the earlier model was worth
+    design: Designed | None = None  # the search for a network, where there was one

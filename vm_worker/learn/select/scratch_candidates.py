@@ -14,20 +14,23 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from jobs import wording
 from jobs.options import Options
 from vm_worker.intake.dataset import Part
 from vm_worker.learn import imbalance
 from vm_worker.learn.arrays import Floats
 from vm_worker.learn.budget import Budget
+from vm_worker.learn.design.designing import DesignRequest, Rooms, Wish, design
+from vm_worker.learn.design.policy import POLICY as DESIGN_POLICY
+from vm_worker.learn.design.policy import DesignPolicy
+from vm_worker.learn.design.sides import side_for
 from vm_worker.learn.heads.forms import FeatureTable
 from vm_worker.learn.heads.head_validation import HeadResult
 from vm_worker.learn.heads.linear import Head, History
 from vm_worker.learn.judge.findings import Findings
 from vm_worker.learn.judge.out_of_fold import OutOfFold
 from vm_worker.learn.labels import LabelledPhotos
-from vm_worker.learn.networks import small, small_rows
-from vm_worker.learn.networks.catalogue import OUTPUT, Backbone
+from vm_worker.learn.networks import designed, small_rows
+from vm_worker.learn.networks.catalogue import OUTPUT
 from vm_worker.learn.scratch import training
 from vm_worker.learn.scratch.training import POLICY as TRAINING_POLICY
 from vm_worker.learn.scratch.training import (
@@ -40,15 +43,17 @@ from vm_worker.learn.scratch.training import (
 )
 from vm_worker.learn.select.ranking import Candidate
 from vm_worker.learn.select.selection_table import CandidateRecord, left_out_row
+from vm_worker.learn.select.small_network import SmallNetwork
 from vm_worker.results.candidates import CandidateRow, CurvePoint
+from vm_worker.results.designs import RANDOM, Designed, NetworkPlan
 
 SHARE = 0.3  # of the time until tuning ends, beside pretrained candidates
 SHARE_ALONE = 0.6  # without pretrained candidates: the time left trains the winner once more
-NOTE = "trained from scratch at 64 pixels, {}"
+SHARE_DESIGN, SHARE_DESIGN_ALONE = 0.5, 0.75  # where a network is designed
 
 START_SHARE = 0.5  # of the time left, for building a network's graphs
-_LAYERS = {"alexnet": 24, "alexnet_separable": 24, "mobilenet_v1": 85, "mobilenet_v2": 153}
-LAYERS = {name: _LAYERS[network] for name, (network, _) in small_rows.BUILDS.items()}
+# Parts of the time of all: the fixed networks together, the user's own, and the search for one with its last training.
+FIXED_PART, OWN_PART, DESIGN_PART = 1.0, 0.5, 3.0
 
 
 @dataclass(frozen=True)
@@ -57,6 +62,7 @@ class ScratchPolicy:
 
     networks: tuple[str, ...] = small_rows.NETWORKS
     training: TrainingPolicy = TRAINING_POLICY
+    design: DesignPolicy = DESIGN_POLICY
 
 
 POLICY = ScratchPolicy()
@@ -73,9 +79,9 @@ class ScratchRequest:
     folder: Path  # where the weights are written
     policy: TrainingPolicy = TRAINING_POLICY
 
-    def training_set(self, *parts: Part) -> TrainingSet:
+    def training_set(self, side: int, *parts: Part) -> TrainingSet:
         """Return the photos of these parts to train on."""
-        return TrainingSet(examples(self.dataset, *parts), self.mirror, self.seed, self.policy)
+        return TrainingSet(examples(self.dataset, side, *parts), self.mirror, self.seed, self.policy)
 
 
 @dataclass(frozen=True)
@@ -87,6 +93,8 @@ class ScratchModel:
     unseen: OutOfFold  # its probabilities of the validation photos
     trained: TrainingResult
     weights: Path  # of all layers but the last
+    layers: int
+    plan: NetworkPlan | None = None  # of a network that came as text
 
 
 class ScratchCandidates:
@@ -98,41 +106,82 @@ class ScratchCandidates:
     def __init__(
         self, dataset: LabelledPhotos, options: Options, alone: bool, budget: Budget, policy: ScratchPolicy = POLICY
     ) -> None:
-        share = (SHARE_ALONE if alone else SHARE) if options.from_scratch else 0.0
-        self.seconds = max(0.0, budget.remaining()) * share  # for all their trainings together
-        self.expected = len(policy.networks) if options.from_scratch else 0
-        self.models: dict[str, ScratchModel] = {}  # by key
         self._dataset, self._options, self._policy = dataset, options, policy
+        wide = (SHARE_DESIGN_ALONE if alone else SHARE_DESIGN) if options.design else SHARE_ALONE if alone else SHARE
+        self._fixed, self._own, self._designed = (
+            options.small_networks,
+            bool(options.architecture),
+            bool(options.design),
+        )
+        self.expected = len(policy.networks) * self._fixed + self._own + self._designed
+        self.seconds = max(0.0, budget.remaining()) * (wide if self.expected else 0.0)  # for all trainings together
+        self.models: dict[str, ScratchModel] = {}  # by key
+        self.design: Designed | None = None  # the search for a network, once it is over
 
     def train(
-        self, folder: Path, announce: Callable[[Backbone], None]
+        self, folder: Path, show: Callable[[float, str], None], rooms: Rooms
     ) -> tuple[list[CandidateRecord], list[CandidateRow]]:
-        """Train each network in its share of the time; `announce` is called before each.
+        """Train each network in its share of the time; `show` hears which share of one is done, and a sentence.
 
-        Returns the trained ones, and the rows of those for which the time does not suffice.
+        `rooms` is where the trainings of a search run. Returns the trained ones, and the rows of those for which the
+        time does not suffice.
         """
         budget, options, left_out = Budget.of(self.seconds), self._options, []
-        policy = self._policy
-        request = ScratchRequest(self._dataset, options.mirror, options.seed, budget, folder, policy.training)
-        rows = small_rows.fitting(len(self._dataset.rows(Part.TRAIN)), policy.networks)[: self.expected]
-        for number, row in enumerate(rows):
-            announce(row)
-            started = time.monotonic()
-            try:
-                self._check_start(row, budget)
-                allowed = TimeAllowed(budget.share(1 / (len(rows) - number)), budget)
-                self.models[row.key] = _train(row, request, allowed)
-            except training.TrainingTooSlow as slow:
-                left_out.append(left_out_row(row, f"left out: {slow}", time.monotonic() - started))
+        parts = FIXED_PART * self._fixed + OWN_PART * self._own + DESIGN_PART * self._designed
+        whole, policy = self.seconds / max(parts, 1.0), self._policy
+
+        def request(seconds: float) -> ScratchRequest:
+            given = Budget.of(min(seconds, budget.remaining()))
+            return ScratchRequest(self._dataset, options.mirror, options.seed, given, folder, policy.training)
+
+        if self._fixed:
+            rows = small_rows.fitting(len(self._dataset.rows(Part.TRAIN)), policy.networks)
+            left_out += self._trained([SmallNetwork(row) for row in rows], request(whole * FIXED_PART), show)
+        if self._own:
+            left_out += self._trained([self._own_network()], request(whole * OWN_PART), show)
+        if self._designed:
+            left_out += self._design(request(budget.remaining()), show, rooms)
         return [self._record(model) for model in self.models.values()], left_out
 
-    def _check_start(self, row: Backbone, budget: Budget) -> None:
+    def _own_network(self) -> SmallNetwork:
+        plan = NetworkPlan(self._options.architecture or "", side_for(self._dataset))
+        return SmallNetwork.named(designed.OWN, plan, len(self._dataset.truth.classes))
+
+    def _design(self, request: ScratchRequest, show: Callable[[float, str], None], rooms: Rooms) -> list[CandidateRow]:
+        """Search for a network and train the best one; return its row where the time did not suffice."""
+        options, classes = self._options, len(self._dataset.truth.classes)
+        wish = Wish(options.design or RANDOM, options.designs, options.minutes, options.mirror, options.seed)
+        room, policy, budget = request.folder, self._policy.design, request.budget
+        self.design = design(DesignRequest(self._dataset, wish, budget, room, rooms, policy, show))
+        best = next((row for row in self.design.networks if row.number == self.design.best), None)
+        if best is None:
+            return [_nothing_found(self.design.seconds)]
+        network = SmallNetwork.named(designed.DESIGNED, NetworkPlan(best.architecture, self.design.side), classes)
+        return self._trained([network], request, show)
+
+    def _trained(
+        self, networks: list[SmallNetwork], request: ScratchRequest, show: Callable[[float, str], None]
+    ) -> list[CandidateRow]:
+        """Train networks in equal shares of the time; return the rows of those for which it does not suffice."""
+        left_out, budget = [], request.budget
+        for number, network in enumerate(networks):
+            show(0.0, f"{network.row.title}: learning")
+            started = time.monotonic()
+            try:
+                self._check_start(network, budget)
+                allowed = TimeAllowed(budget.share(1 / (len(networks) - number)), budget)
+                self.models[network.row.key] = _train(network, request, allowed)
+            except training.TrainingTooSlow as slow:
+                left_out.append(left_out_row(network.row, f"left out: {slow}", time.monotonic() - started))
+        return left_out
+
+    def _check_start(self, network: SmallNetwork, budget: Budget) -> None:
         """Raise TrainingTooSlow where building the graphs would take too long, which cannot be interrupted.
 
         The estimate is the longest time a layer that the networks before took.
         """
-        starts = [one.trained.start_seconds / LAYERS[key] for key, one in self.models.items()]
-        expected = max(starts, default=0.0) * LAYERS[row.key]
+        pace = max((one.trained.start_seconds / one.layers for one in self.models.values()), default=0.0)
+        expected = pace * network.layers
         if expected > START_SHARE * budget.remaining():
             raise training.TrainingTooSlow(expected / START_SHARE, budget.remaining())
 
@@ -144,38 +193,43 @@ class ScratchCandidates:
         return CandidateRecord(candidate, rows, candidate.images_per_second, 0.0, curve)
 
 
+def _nothing_found(seconds: float) -> CandidateRow:
+    title, note = designed.TITLES[designed.DESIGNED], "left out: no network was found in the time"
+    return CandidateRow(designed.DESIGNED, title, None, None, None, None, seconds, "dropped", note)
+
+
 def _point(key: str, one: EpochFigures) -> CurvePoint:
     figures = (one.accuracy, one.loss, one.validation_accuracy, one.validation_loss)
     return CurvePoint("select", key, one.epoch, *(round(value, 5) for value in figures))
 
 
-def train_again(key: str, request: ScratchRequest, epochs: int, weights: Path) -> bool:
+def train_again(network: SmallNetwork, request: ScratchRequest, epochs: int, weights: Path) -> bool:
     """Train a network from scratch once more, on the training and validation photos.
 
     Writes all its weights to the file `weights` and returns True; False where the time does not suffice.
     """
     keras.utils.set_random_seed(request.seed)
-    whole, _ = small.built(key, len(request.dataset.truth.classes))
-    photos = request.training_set(Part.TRAIN, Part.VALIDATION)
+    whole, _ = network.built(len(request.dataset.truth.classes))
+    photos = request.training_set(network.row.size, Part.TRAIN, Part.VALIDATION)
     if not training.repeat(whole, photos, epochs, request.budget):
         return False
     whole.save_weights(str(weights))
     return True
 
 
-def examples(dataset: LabelledPhotos, *parts: Part) -> Examples:
-    """Return the photos of these parts with their labels."""
+def examples(dataset: LabelledPhotos, side: int, *parts: Part) -> Examples:
+    """Return the photos of these parts, of so many pixels a side, with their labels."""
     rows = np.concatenate([dataset.rows(part) for part in parts])
-    return Examples(dataset.pixels(small.SIZE)[rows], dataset.truth.labels[rows])
+    return Examples(dataset.pixels(side)[rows], dataset.truth.labels[rows])
 
 
-def _train(row: Backbone, request: ScratchRequest, allowed: TimeAllowed) -> ScratchModel:
+def _train(network: SmallNetwork, request: ScratchRequest, allowed: TimeAllowed) -> ScratchModel:
     """Train one network and write its weights. Raises TrainingTooSlow."""
-    started, dataset = time.monotonic(), request.dataset
+    started, dataset, row = time.monotonic(), request.dataset, network.row
     keras.utils.set_random_seed(request.seed)
-    whole, trunk = small.built(row.key, len(dataset.truth.classes))
-    validation = examples(dataset, Part.VALIDATION)
-    trained = training.train(whole, request.training_set(Part.TRAIN), validation, allowed)
+    whole, trunk = network.built(len(dataset.truth.classes))
+    validation = examples(dataset, row.size, Part.VALIDATION)
+    trained = training.train(whole, request.training_set(row.size, Part.TRAIN), validation, allowed)
     weights = request.folder / f"{row.key}.weights.h5"
     trunk.save_weights(str(weights))
     probabilities = training.probabilities(whole, validation)
@@ -186,9 +240,10 @@ def _train(row: Backbone, request: ScratchRequest, allowed: TimeAllowed) -> Scra
         seconds=time.monotonic() - started,
         images_per_second=trained.images_per_second,
         partial=False,
-        way=NOTE.format(wording.plural(trained.epochs, "epoch")),
+        way=network.way(trained.epochs),
     )
-    return ScratchModel(candidate, _head(whole), OutOfFold(probabilities, validation.labels, ()), trained, weights)
+    unseen = OutOfFold(probabilities, validation.labels, ())
+    return ScratchModel(candidate, _head(whole), unseen, trained, weights, len(whole.layers), network.plan)
 
 
 def _no_features(dataset: LabelledPhotos) -> FeatureTable:

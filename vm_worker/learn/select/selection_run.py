@@ -151,9 +151,7 @@ class SelectionRun:
 
     def train_from_scratch(self) -> None:
         """Train networks from scratch, where asked for. Raises ValueError where there is no candidate at all."""
-        records, left_out = self._scratch.train(
-            self.request.folder, lambda row: self.report(0.0, f"{row.title}: learning")
-        )
+        records, left_out = self._scratch.train(self.request.folder, self.report, self.request.rooms)
         for record in records:
             self.table.add(record)
         for row in left_out:
@@ -187,6 +185,7 @@ class SelectionRun:
             from_scratch=scratch,
             bar=pair.bar if pair else softmax(head_validation.unseen(*judged)) if whole else None,
             pair=pair,
+            design=self._scratch.design,
             continued=earlier.compared(self.table.candidates, best.candidate, pair),
         )
 

@@ -39,18 +39,19 @@ class ClassSections:
 
     def next_steps(self, facts: Facts) -> list[str]:
         """Return advice about more photos, doubtful labels and uncertain answers."""
-        from vm_worker.evaluation import advice
+        from vm_worker.evaluation import advice, designing
 
         evaluated, select = _evaluated(facts), facts.select
         found = (select.learning_curve, select.suspects_count, evaluated.unsure)
-        return advice.next_steps(evaluated.test, *found, balanced=_balanced(facts))
+        design = designing.suggestion(select.candidates, select.design is not None)
+        return [*advice.next_steps(evaluated.test, *found, balanced=_balanced(facts)), *([design] if design else [])]
 
     def figures(self, facts: Facts) -> JsonObject:
         """Return the keys `test`, `calibration`, `unsure`, `pictures`, and how many classes a matrix shows.
 
         `good_enough` is false for a model that the test cannot tell from guessing: the page's title then says so.
         """
-        from vm_worker.evaluation import actions, chance, matrix, plain
+        from vm_worker.evaluation import actions, chance, designing, matrix, plain
 
         evaluated = _evaluated(facts)
         evaluate = evaluated.to_json()
@@ -60,6 +61,8 @@ class ClassSections:
         shown["actions"] = actions.actions(evaluated.test, *found, balanced=_balanced(facts))
         shown["plain"] = plain.answers(evaluated.test, evaluated.unsure, _balanced(facts))
         shown["good_enough"] = not chance.guesses(evaluated.test, _balanced(facts))
+        if facts.select.design is not None:
+            shown["design"] = designing.figures(facts.select.design, facts.select.candidates, _validation(facts))
         return {**shown, "matrix_classes": matrix.MATRIX_CLASSES, "shares_classes": matrix.SHARES_CLASSES}
 
     def draw(self, facts: Facts, folder: Path) -> list[str]:
@@ -70,12 +73,22 @@ class ClassSections:
         matrix.confusion(folder / CONFUSION, evaluated.test.confusion, facts.dataset.classes)
         plots.reliability(folder / RELIABILITY, evaluated.calibration)
         plots.learning(folder / LEARNING, facts.select.learning_curve)
-        return [CONFUSION, RELIABILITY, LEARNING]
+        drawn = [CONFUSION, RELIABILITY, LEARNING]
+        if facts.select.design is None:
+            return drawn
+        from vm_worker.evaluation import designing
+
+        return [*drawn, *designing.draw(facts.select.design, len(facts.dataset.classes), _validation(facts), folder)]
 
     def shown(self, facts: Facts) -> tuple[str, ...]:
         """Return the pictures of wrong answers, of confused classes and of where the network looked."""
         evaluated = _evaluated(facts)
         return (*evaluated.pictures, *([SHEET] if evaluated.doubts else []))
+
+
+def _validation(facts: Facts) -> int:
+    """Return the number of validation photos."""
+    return sum(counts.validation for counts in facts.dataset.counts.values())
 
 
 def _balanced(facts: Facts) -> bool:

@@ -126,8 +126,9 @@ def _note(title: str, options: Options) -> str:
     said = [f"The detector is built on {title}, whose lower part stays as it is."]
     if options.candidates and not _wanted(options):
         said.append("None of the networks that were asked for can carry a detector.")
-    if options.from_scratch:
-        said.append("The option from_scratch is for class folders, and was left out.")
+    for name in ("from_scratch", "design", "architecture"):
+        if getattr(options, name):
+            said.append(f"The option {name} is for class folders, and was left out.")
     return " ".join(said)
 
 

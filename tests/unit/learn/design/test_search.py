@@ -13,9 +13,10 @@ from tests.unit.learn.design import stub
 from tests.unit.learn.photos import textures
 from vm_worker.intake.dataset import Part
 from vm_worker.learn.budget import Budget
-from vm_worker.learn.design.designing import DesignRequest, Rooms, Wish, design, side_for
+from vm_worker.learn.design.designing import DesignRequest, Rooms, Wish, design
 from vm_worker.learn.design.messages import Halves, packed, unpacked
 from vm_worker.learn.design.policy import DesignPolicy
+from vm_worker.learn.design.sides import side_for
 from vm_worker.learn.labels import LabelledPhotos
 from vm_worker.results.designs import RANDOM, Designed
 from vm_worker.search.designers import DESIGNERS

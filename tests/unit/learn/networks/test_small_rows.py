@@ -12,10 +12,12 @@ import pytest
 from jobs.options import CANDIDATES, Options
 from vm_worker.learn.budget import Budget
 from vm_worker.learn.judge import grad_cam
-from vm_worker.learn.networks import build, small_rows
+from vm_worker.learn.networks import build, designed, small_rows
 from vm_worker.learn.networks.catalogue import CATALOGUE, Backbone
 from vm_worker.learn.scratch import training
 from vm_worker.learn.select import scratch_candidates
+from vm_worker.learn.select.small_network import SmallNetwork
+from vm_worker.results.designs import NetworkPlan
 
 
 @cache
@@ -57,7 +59,19 @@ def test_grad_cam_needs_a_network_with_feature_maps() -> None:
 @pytest.mark.parametrize("row", small_rows.fitting(10), ids=lambda row: row.key)
 def test_the_layers_that_are_counted_on_are_about_those_there_are(row: Backbone) -> None:
     layers = len(built(row.key).layers)
-    assert scratch_candidates.LAYERS[row.key] == pytest.approx(layers, rel=0.1)
+    assert SmallNetwork(row).layers == pytest.approx(layers, rel=0.1)
+
+
+def test_the_layers_of_a_network_that_comes_as_text_are_counted_on_too() -> None:
+    text = '["CONV:3X3:1X1:SAME:8:BN", [["IDENTITY", "CONV:3X3:1X1:SAME:8:BN:LINEAR"], "Add"], "RELU", "SOFTMAX"]'
+    network = SmallNetwork.named(designed.OWN, NetworkPlan(text, 32), 5)
+    whole, trunk = network.built(5)
+    assert network.layers == pytest.approx(len(whole.layers), rel=0.5)
+    assert (network.row.features, network.row.size, trunk.output_shape) == (8, 32, (None, 8))
+    assert network.row.parameters == trunk.count_params()
+    assert network.way(3) == "trained from scratch at 32 pixels, 3 epochs"
+    other = SmallNetwork(network.row, NetworkPlan(text.replace('"RELU"', '"LocalRespNorm"'), 32))
+    assert "batch normalization was built for each LocalRespNorm" in other.way(3)
 
 
 def test_a_network_whose_graphs_would_take_the_time_is_not_begun() -> None:
@@ -66,7 +80,7 @@ def test_a_network_whose_graphs_would_take_the_time_is_not_begun() -> None:
     photos = SimpleNamespace(rows=lambda part: labels)
     candidates = scratch_candidates.ScratchCandidates(photos, Options(from_scratch=True), True, Budget.of(100))  # type: ignore[arg-type]
     learnt = SimpleNamespace(start_seconds=12.0)
-    candidates.models[first.key] = SimpleNamespace(trained=learnt)  # type: ignore[assignment]
-    candidates._check_start(first, Budget.of(100))
+    candidates.models[first.key] = SimpleNamespace(trained=learnt, layers=24)  # type: ignore[assignment]
+    candidates._check_start(SmallNetwork(first), Budget.of(100))
     with pytest.raises(training.TrainingTooSlow, match="about 1"):
-        candidates._check_start(last, Budget.of(100))
+        candidates._check_start(SmallNetwork(last), Budget.of(100))

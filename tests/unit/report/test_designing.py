@@ -1,0 +1,92 @@
+"""What the report says of a search for a network: plain words, honest comparisons, a picture, every network."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.unit.report import designs, samples
+from vm_worker import report
+from vm_worker.evaluation import designing
+from vm_worker.results.candidates import CandidateRow
+from vm_worker.results.designs import RANDOM, Designed
+
+
+def text(design: Designed, state: str = "evaluated") -> str:
+    return report.page(report.build(designs.facts(design, state)), {})
+
+
+@pytest.mark.parametrize(
+    ("verdict", "said"),
+    [
+        ("same", "That is no measurable difference: chance alone moves such figures by 5 points or so."),
+        ("better", "So the designed one is better than luck"),
+        ("worse", "So the designed one is worse than luck"),
+    ],
+)
+def test_designer_and_luck_are_compared_in_plain_words(verdict: str, said: str) -> None:
+    page = text(designs.searched(verdict=verdict))
+    assert said in page and "A network is a chain of small filters" in page
+    assert "This job tried 36 networks in 21 minutes: 18 were put together at random, 18 by a designer" in page
+
+
+def test_without_a_designer_nothing_is_compared() -> None:
+    page = text(designs.searched(RANDOM))
+    assert (
+        "36 networks in 21 minutes, all of them put together at random" in page
+        and "luck" not in page.split("grey band")[0]
+    )
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        ("chosen", "You get the designed one."),
+        ("evaluated", "You do not get the designed one."),
+        ("tied", "Between these two there is no measurable difference"),
+    ],
+)
+def test_it_says_what_became_of_the_best_network(state: str, said: str) -> None:
+    assert said in text(designs.searched(), state)
+
+
+def test_every_network_is_in_the_report_and_the_command_tries_as_many() -> None:
+    design = designs.searched()
+    facts = designs.facts(design)
+    options = replace(facts.job.options, design="controller", architecture='["SOFTMAX"]')
+    built = report.build(replace(facts, job=replace(facts.job, options=options)))
+    assert [row["architecture"] for row in built["design"]["networks"]] == [row.architecture for row in design.networks]
+    assert "--design controller --designs 36" in built["repeat"]["command"]
+    assert "--architecture '[\"SOFTMAX\"]'" in built["repeat"]["command"]
+
+
+def test_pictures_are_drawn_of_what_there_is(tmp_path: Path) -> None:
+    drawn = designing.draw(designs.searched(), 6, 60, tmp_path)
+    assert drawn == [designing.TRIED, designing.MIND, designing.DRAWN]
+    assert all((tmp_path / name).stat().st_size > 1000 for name in drawn)
+    plain = replace(designs.searched("evolution"), best=None)
+    assert designing.draw(plain, 6, 60, tmp_path) == [designing.TRIED]
+    assert designing.draw(replace(plain, networks=()), 6, 60, tmp_path) == []
+    unknown = designs.searched()
+    rows = tuple(replace(row, architecture='["NEW", "SOFTMAX"]') for row in unknown.networks)
+    assert designing.DRAWN not in designing.draw(replace(unknown, networks=rows), 6, 60, tmp_path)
+
+
+def test_the_band_of_luck_rises_to_the_best() -> None:
+    mean, low, high = designing.luck(np.array([1.0, 5.0, 3.0]))
+    assert mean[0] == pytest.approx(3.0, abs=0.15) and (mean[-1], low[-1], high[-1]) == (5, 5, 5)
+    assert (low <= mean).all() and (mean <= high).all()
+
+
+@pytest.mark.parametrize(
+    ("small", "searched", "advised"),
+    [(0.88, False, True), (0.86, False, False), (0.95, False, True), (0.88, True, False)],
+)
+def test_a_design_is_proposed_where_small_networks_come_near(small: float, searched: bool, advised: bool) -> None:
+    best = replace(samples.facts().select.best, validation_score=0.90)
+    row = CandidateRow("scratch_alexnet_25", "AlexNet", small, None, 1.0, 1, 1.0, "evaluated", "")
+    assert bool(designing.suggestion([best, row], searched)) is advised
+    assert designing.suggestion([best], False) == "" == designing.suggestion([row], False)
