@@ -7,6 +7,7 @@ import io
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -126,6 +127,32 @@ def test_the_camera_is_answered_live(camera: Callable[[], BrowserContext], job: 
     assert page.evaluate("document.querySelector('[data-part=video]').srcObject.active") is False
     context.close()
     assert (errors, requests, dialogs) == ([], [], [])
+
+
+FOCUSED = """() => {
+  const [at, label] = [document.activeElement, document.activeElement.closest(".pick")];
+  const seen = [at, label].some((one) => one && getComputedStyle(one).outlineStyle !== "none");
+  return [(at.dataset.part || at.textContent).trim(), seen, Math.round((label || at).getBoundingClientRect().top + scrollY)];
+}"""
+
+
+@needs_runtime
+def test_by_keyboard_alone_the_trial_is_near_and_the_focus_goes_down_the_page(page: Page, job: str) -> None:
+    page.goto(f"/jobs/{job}")
+    stops = []
+    for _ in range(20):
+        page.keyboard.press("Tab")
+        stops.append(page.evaluate(FOCUSED))
+    names, seen, heights = zip(*stops, strict=True)
+    assert all(seen) and names[1] == "Try your model"
+    assert all(after >= before - 8 for before, after in pairwise(heights)), stops  # buttons of one row
+    page.get_by_role("link", name="Try your model").focus()
+    page.keyboard.press("Enter")
+    for name in ("files", "camera"):
+        page.keyboard.press("Tab")
+        assert page.evaluate(FOCUSED)[:2] == [name, True]
+    page.keyboard.press("Enter")
+    expect(page.locator("#try [role=status]")).to_contain_text("This device has no camera")
 
 
 @needs_runtime
