@@ -46,7 +46,7 @@ def build(facts: Facts) -> dict[str, Any]:
     # A task without such a threshold is sure of each answer.
     unsure = built.get("unsure") or {}
     white = facts.dataset.grey_white or GREY_16_MAX
-    delivered = [row.name for row in facts.export.files]
+    delivered = [row.name for row in facts.export.files] if row_of(built).tried else []  # programs that name a class
     built["snippets"] = snippets.shown(delivered, facts.size, unsure.get("threshold") or 0, white)
     return {key: _finite(value) for key, value in built.items()}
 

@@ -132,7 +132,8 @@ def test_the_camera_is_answered_live(camera: Callable[[], BrowserContext], job: 
 FOCUSED = """() => {
   const [at, label] = [document.activeElement, document.activeElement.closest(".pick")];
   const seen = [at, label].some((one) => one && getComputedStyle(one).outlineStyle !== "none");
-  return [(at.dataset.part || at.textContent).trim(), seen, Math.round((label || at).getBoundingClientRect().top + scrollY)];
+  const top = Math.round((label || at).getBoundingClientRect().top + scrollY);
+  return [(at.dataset.part || at.textContent).trim(), seen, top];
 }"""
 
 
