@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import pytest
 
 from jobs.clock import FakeClock
@@ -18,13 +20,18 @@ def no_mail(job_id: str) -> None:
     raise AssertionError("no mail before an upload")
 
 
+def counts(swept: Swept) -> dict[str, int]:
+    """Those that are not 0."""
+    return {name: count for name, count in asdict(swept).items() if count}
+
+
 def test_the_sweep_expires_what_was_never_uploaded_without_a_mail(queue: Queue, clock: FakeClock) -> None:
     job = submit(queue)
     clock.advance(23 * HOUR)
-    assert sweep(queue, no_mail) == Swept(seen=1)
+    assert counts(sweep(queue, no_mail)) == {"seen": 1}
     assert status(queue, job.id) is Status.AWAITING_UPLOAD
     clock.advance(2 * HOUR)
-    assert sweep(queue, no_mail) == Swept(seen=1, expired=1)
+    assert counts(sweep(queue, no_mail)) == {"seen": 1, "expired": 1}
     assert status(queue, job.id) is Status.EXPIRED
     assert list(queue.buckets.emails.list("open/")) == []
 
@@ -47,16 +54,16 @@ def test_a_fresh_link_is_good_for_its_whole_hour(queue: Queue, clock: FakeClock)
 def test_the_sweep_delivers_what_is_pending_and_closes_what_is_settled(queue: Queue) -> None:
     record = queue.finish(claimed(queue), {})
     delivered: list[str] = []
-    assert sweep(queue, delivered.append) == Swept(seen=1, delivered=1)
+    assert counts(sweep(queue, delivered.append)) == {"seen": 1, "delivered": 1}
     assert delivered == [record.job.id]
 
 
 def test_the_sweep_removes_an_old_orphaned_mark_only(queue: Queue, clock: FakeClock) -> None:
     queue.buckets.emails.put("open/" + "a" * 22, b"")
-    assert sweep(queue, no_mail) == Swept(seen=1)
+    assert counts(sweep(queue, no_mail)) == {"seen": 1}
     assert len(list(queue.buckets.emails.list("open/"))) == 1  # its submission may still be under way
     clock.advance(2 * HOUR)
-    assert sweep(queue, no_mail) == Swept(seen=1, orphans=1)
+    assert counts(sweep(queue, no_mail)) == {"seen": 1, "orphans": 1}
     assert list(queue.buckets.emails.list("open/")) == []
 
 
