@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import signal
 import subprocess
 import time
+import zipfile
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from enum import StrEnum
 
 from jobs.job import Job, Stage, Status
+from jobs.outcomes import ALL_FILES
+from jobs.storage.store import Store
 from tests.faults import stub
 from tests.faults.gate import Then, Trap, gate
 from tests.faults.house import LEASE, House, Site
@@ -145,6 +149,10 @@ class Cell:
 
     # Afterwards.
 
+    @property
+    def _models(self) -> Store:
+        return self._site.queue.buckets.models
+
     def _job(self) -> Job:
         record = self._site.queue.read(self._job_id)
         assert record is not None, "the record is gone"
@@ -186,16 +194,16 @@ class Cell:
         return [text for text, kept_promise in promises.items() if not kept_promise]
 
     def _other_bytes(self, job: Job) -> list[str]:
-        """Files of the user's that are not, byte for byte, what one attempt has made."""
+        """Files of the user's that are not, byte for byte, what one attempt has made, nor a zip of all of these."""
         lines = (self._site.stub / "bytes").read_text(encoding="utf-8").splitlines()
         made = {tuple(line.split(" ")) for line in lines}
-        wrong = []
-        for name, entry in job.files.items():
-            blob = self._site.queue.buckets.models.get(entry.object)
-            data = blob.data if blob else b""
-            if (name, hashlib.sha256(data).hexdigest()) not in made or entry.bytes != len(data):
-                wrong.append(name)
-        return wrong
+        held = {name: blob.data for name, entry in job.files.items() if (blob := self._models.get(entry.object))}
+        hashes = {name: hashlib.sha256(data).hexdigest() for name, data in held.items() if name != ALL_FILES}
+        wrong = {name for name, digest in hashes.items() if (name, digest) not in made}
+        wrong |= {name for name, entry in job.files.items() if entry.bytes != len(held.get(name, b""))}
+        with zipfile.ZipFile(io.BytesIO(held[ALL_FILES])) as whole:
+            packed = {name: hashlib.sha256(whole.read(name)).hexdigest() for name in whole.namelist()}
+        return sorted(wrong | ({ALL_FILES} if packed != hashes else set()))
 
     def _twice(self) -> list[str]:
         """Manifests that were created more than once, by the storage's own word."""
