@@ -70,12 +70,11 @@ def read(path: Path) -> Plan:
     """
     top = Fields(path, "", _toml(path))
     tables = _tables(top)
-    titles = top.text("title", path.stem)
     shared = top.text("network", "")
     rows = [Fields(path, f"stage {number}", table) for number, table in enumerate(tables, start=1)]
     network = _network(rows, top, shared)
     plan = Plan(
-        title=titles,
+        title=top.text("title", path.stem),
         network=network,
         size=_size(top, network),
         seed=top.whole("seed", (0, 2**31 - 1), 0),

@@ -115,7 +115,7 @@ def test_frozen_layers_stay_and_neither_a_cache_nor_a_cut_changes_what_is_learnt
     assert all(itertools.starmap(np.array_equal, zip(plain, resumed, strict=True)))
     for one, other in zip(plain, from_cache, strict=True):
         np.testing.assert_allclose(one, other, atol=1e-5)
-    assert [path.name for path in tmp_path.iterdir()] == ["kept.npz"]
+    assert [path.name for path in tmp_path.iterdir()] == ["kept.npz"]  # and no cache
 
 
 @pytest.mark.parametrize("content", [b"", b"PK", None])

@@ -92,6 +92,7 @@ def test_what_is_compared_runs_side_by_side(cacheable: bool, scratch: bool, arms
     assert len({step.name for step in steps}) == len(steps)
 
 
+@pytest.mark.slow
 def test_photos_are_read_once_and_again_when_they_have_changed(tmp_path: Path) -> None:
     wanted = Wanted(patterns.archive(tmp_path / "a.zip", 12), tmp_path / "kept", 48, 0, Limits())
     heard: list[str] = []

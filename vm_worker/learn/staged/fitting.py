@@ -83,7 +83,7 @@ def fit_cached(work: Fit, cut: Any, folder: Path, heard: EpochHeard) -> Fitted:
             for path, photos in zip(files, (work.train, work.validation), strict=True)
         )
         tail = keras.Model(cut, work.model.output)  # shares its variables with the whole network
-        return _fitted(clock, Fit(tail, train, validation, work.rule, work.seed), heard)
+        return _fitted(clock, replace(work, model=tail, train=train, validation=validation), heard)
     finally:
         for path in files:
             path.unlink(missing_ok=True)
