@@ -21,7 +21,15 @@ from vm_worker.spec import Done, Spec
 from vm_worker.stages.run import run_stages
 
 OWN = '["CONV:3X3:1X1:SAME:8:BN", "LocalRespNorm", "MAX_POOLING:3X3:2X2:SAME", "CONV:3X3:1X1:SAME:16:BN", "SOFTMAX"]'
-OPTIONS = Options(minutes=20, design="q_learning", designs=12, mirror=False, exports=("h5", "keras", "tflite", "onnx"))
+OPTIONS = Options(
+    minutes=20,
+    objective="small",
+    candidates=("efficientnet_lite0",),
+    design="q_learning",
+    designs=12,
+    mirror=False,
+    exports=("h5", "keras", "tflite", "onnx"),
+)
 EXPORTS = ("model.h5", "model.keras", "model.tflite", "model.onnx")
 
 
