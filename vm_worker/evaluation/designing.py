@@ -119,13 +119,15 @@ def _became(design: Designed, rows: Sequence[CandidateRow]) -> str:
     others = [row for row in rows if row.name != designed.DESIGNED and row.validation_score is not None]
     best = max(others, key=lambda row: row.validation_score or 0.0, default=None)
     score = _percent(ours.validation_score)
-    trained = f"The best one was then trained for longer and got {score} of the validation photos right."
+    by = next(row.by for row in design.networks if row.number == design.best)
+    origin = "put together at random" if by == RANDOM else "made by the designer"
+    trained = f"The best of all, {origin}, was then trained for longer and got {score} of the validation photos right."
     if best is None:
         return f"{trained} It is the one you get."
     beside = f"{trained} The best of the others, {best.title}, got {_percent(best.validation_score or 0.0)}."
     if {ours.state, best.state} == {"chosen", "tied"}:
         beside += " Between these two there is no measurable difference (McNemar's test)."
-    return f"{beside} {'You get the designed one.' if ours.state == 'chosen' else 'You do not get the designed one.'}"
+    return f"{beside} {'You get this network.' if ours.state == 'chosen' else 'You do not get it.'}"
 
 
 def _percent(share: float) -> str:

@@ -44,8 +44,8 @@ def test_without_a_designer_nothing_is_compared() -> None:
 @pytest.mark.parametrize(
     ("state", "said"),
     [
-        ("chosen", "You get the designed one."),
-        ("evaluated", "You do not get the designed one."),
+        ("chosen", "The best of all, made by the designer, was then"),
+        ("evaluated", "You do not get it."),
         ("tied", "Between these two there is no measurable difference"),
     ],
 )
