@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import cache
 from io import BytesIO
 from pathlib import Path
 
@@ -45,6 +46,12 @@ def digests(picture: Image.Image, label: int, quality: int = 92) -> PhotoDigests
     return PhotoDigests(label, content, pixels, grey, f"{CLASSES[label]}/{content[:9]}.jpg")
 
 
+@cache
+def sent(number: int, plain: bool = False) -> PhotoDigests:
+    """The photo of this number, as it was sent first; each takes some milliseconds."""
+    return digests(scene(number, plain), number % 2)
+
+
 def copy(picture: Image.Image, label: int, random: np.random.Generator) -> PhotoDigests:
     """The same photo, renamed, resized and recompressed."""
     share = random.uniform(0.5, 1.2)
@@ -60,7 +67,7 @@ def split(photos: list[PhotoDigests], before: SeenPhotos | None, seed: int = 0) 
 
 
 def earlier(numbers: range, plain: bool = False) -> tuple[list[PhotoDigests], SeenPhotos]:
-    photos = [digests(scene(number, plain), number % 2) for number in numbers]
+    photos = [sent(number, plain) for number in numbers]
     made, _ = split(photos, None)
     return photos, SeenPhotos.of(photos, made.parts == Part.TEST)
 
@@ -79,7 +86,7 @@ def test_no_photo_that_was_learnt_from_is_judged_or_tested_on(plain: bool, uploa
     pictures = [scene(number, plain) for number in range(140)]
     random = np.random.default_rng(7)
     pool = [copy(pictures[number], number % 2, random) for number in [*range(60), *range(60)]]
-    new = [digests(pictures[number], number % 2) for number in range(60, 140)]
+    new = [sent(number, plain) for number in range(60, 140)]
     learnt = set(np.flatnonzero(seen.sides == Side.LEARNT).tolist())
     everything = [*photos, *pool, *new]
     of = [*range(60), *range(60), *range(60), *range(60, 140)]
@@ -103,7 +110,7 @@ def test_old_test_photos_stay_test_photos_under_other_names() -> None:
     _, seen = earlier(range(100))
     random = np.random.default_rng(1)
     again = [copy(scene(number), number % 2, random) for number in range(100)]
-    new = [digests(scene(number), number % 2) for number in range(100, 200)]
+    new = [sent(number) for number in range(100, 200)]
     made, rows = split([*again, *new], seen)
     assert made.use is Use.CONTINUES
     tested = seen.sides == Side.TESTED
@@ -125,7 +132,7 @@ def test_old_test_photos_stay_test_photos_under_other_names() -> None:
 )
 def test_too_little_new_is_told_and_leaves_an_honest_test(again: range, new: range, use: Use) -> None:
     photos, seen = earlier(range(100))
-    more = [digests(scene(number), number % 2) for number in new]
+    more = [sent(number) for number in new]
     made, _ = split([*(photos[number] for number in again), *more], seen)
     assert made.use is use
     assert all((made.parts == part).any() for part in Part)
@@ -142,7 +149,7 @@ def test_only_old_test_photos_leave_something_to_learn_from() -> None:
 
 def test_a_ready_made_split_gives_way_where_it_would_test_on_what_was_learnt() -> None:
     photos, seen = earlier(range(100))
-    new = [digests(scene(number), number % 2) for number in range(100, 200)]
+    new = [sent(number) for number in range(100, 200)]
     everything = [*photos, *new]
     groups = group(everything)
     given = [Part.TEST if number % 5 == 0 else Part.TRAIN for number in range(200)]

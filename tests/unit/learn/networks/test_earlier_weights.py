@@ -14,6 +14,7 @@ from vm_worker.learn.networks.weights import EARLIER, WeightFile
 KEY = "mobilenet_v3_small"
 
 
+@pytest.mark.slow
 def test_a_tuned_network_comes_back_without_its_head(tmp_path: Path) -> None:
     zeros = np.zeros(576, np.float32)
     head = Head(zeros, zeros + 1, np.full((576, 3), 0.5, np.float32), np.arange(3, dtype=np.float32))
