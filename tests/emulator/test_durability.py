@@ -6,6 +6,7 @@ import base64
 import json
 import logging
 import os
+import sqlite3
 import stat
 import subprocess
 import sys
@@ -201,6 +202,16 @@ def test_a_content_is_on_disk_before_it_is_named(
     with file:
         assert (found, file.read()) == (row, b"x" * size)
     assert missing(tmp_path) | strays(tmp_path) == set()
+
+
+def test_a_write_that_fails_half_way_leaves_nothing(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.index.insert_bucket("some-bucket", {})
+    no_content: Any = object()  # refused after the row is written
+    draft = Draft("some-bucket", "a", 1, "", "", "", {}, content=no_content)
+    with pytest.raises(sqlite3.Error):
+        store.put(draft, NONE)
+    assert store.index.object("some-bucket", "a") is None
 
 
 def _noted(name: str, call: Callable[..., Any], called: list[str]) -> Callable[..., Any]:
