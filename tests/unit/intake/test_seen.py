@@ -25,11 +25,11 @@ CLASSES = ("cats", "dogs")
 
 
 def scene(number: int, plain: bool = False) -> Image.Image:
-    """A picture of some shapes, unlike those of other numbers; `plain`: one small thing on white."""
+    """A picture of some shapes, unlike those of other numbers; `plain`: one thing on white."""
     random = np.random.default_rng(number)
     if plain:
         grey = np.full((12, 12, 3), 250)
-        grey[4:8, 4:8] = random.integers(0, 255, (4, 4, 3))
+        grey[2:10, 2:10] = random.integers(0, 255, (8, 8, 3))
         return Image.fromarray(grey.astype(np.uint8)).resize((160, 120), Image.Resampling.BICUBIC)
     return Image.fromarray(random.integers(0, 255, (6, 8, 3)).astype(np.uint8)).resize((160, 120))
 
