@@ -32,6 +32,7 @@ from vm_worker.exports.service import base
 from vm_worker.exports.service.probe import running
 from vm_worker.exports.service.runtime.bundle import Bundle, add
 
+pytestmark = pytest.mark.timeout(1800)
 TURNS, SECONDS = 5, 6.0
 CAMERA = (640, 480)
 
