@@ -129,6 +129,7 @@ runpy.run_path("predict.py", run_name="__main__")
 """
 
 
+@pytest.mark.slow
 def test_it_runs_beside_a_model_as_pasted(tmp_path: Path) -> None:
     (tmp_path / "predict.py").write_text(snippet(0.5), encoding="utf-8")
     (tmp_path / "labels.txt").write_text("red\ngreen\n蓝\n", encoding="utf-8")

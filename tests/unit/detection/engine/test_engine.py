@@ -114,6 +114,7 @@ def test_too_little_time_is_told(tmp_path: Path) -> None:
         _train(tmp_path, [], seconds=0.0)
 
 
+@pytest.mark.slow
 def test_the_upper_part_of_the_network_is_tuned_where_that_helps(tmp_path: Path) -> None:
     photos, told = _photos(), list[Progress]()
     plan, work = _plan(photos, 1), Workplace(tmp_path, _base, Budget.of(600), 0, told.append)
