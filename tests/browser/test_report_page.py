@@ -135,6 +135,7 @@ def test_the_headings_come_in_order(page: Page, done: dict[str, str]) -> None:
     assert all(after - before <= 1 for before, after in pairwise(levels))
 
 
+@pytest.mark.slow
 def test_the_report_has_no_fault_that_axe_knows(page: Page, done: dict[str, str]) -> None:
     page.goto(f"/jobs/{done['strange']}")
     assert faults(page) == []

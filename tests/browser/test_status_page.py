@@ -108,6 +108,7 @@ def test_a_lost_connection_is_said_and_mended(page: Page, queue: Queue, job_id: 
     expect(page.locator("#connection")).to_have_text("", timeout=30_000)
 
 
+@pytest.mark.slow  # waits for the page's own time
 def test_without_scripts_the_page_loads_itself_again(browser: Browser, stack: Stack, queue: Queue, job_id: str) -> None:
     context = browser.new_context(java_script_enabled=False, base_url=stack.function_url)
     page = context.new_page()

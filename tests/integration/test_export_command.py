@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -61,18 +62,24 @@ def test_what_the_report_names_as_left_out_is_made(job: Path, capsys: pytest.Cap
 def test_formats_are_made_and_proved_on_the_jobs_photos(
     job: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    noise = np.random.default_rng(0)
-    for label, name in enumerate(LABELS):
-        (tmp_path / name).mkdir()
-        for number in range(12):
-            pixels = noise.integers(80 * label, 80 * label + 90, (20, 20, 3), np.uint8)
-            Image.fromarray(pixels).save(tmp_path / name / f"{number}.png")
-    assert run(Wish(job, "onnx,tflite_int8,service", tmp_path, as_json=True)) == MADE
+    own, others = _photos(tmp_path / "own", LABELS), _photos(tmp_path / "others", ("one", "two"))
+    assert run(Wish(job, "onnx,tflite_int8,service", own, as_json=True)) == MADE
     rows = said(capsys)
     assert list(rows) == ["tflite", "service", "tflite_int8", "onnx"]
     assert {row["state"] for row in rows.values()} == {"made"} and rows["onnx"]["images"] >= 6
     assert all((job / row["name"]).is_file() for row in rows.values())
-    assert run(Wish(job, "tflite", tmp_path.parent)) == NOT_MADE  # other photos
+    assert run(Wish(job, "tflite", others)) == NOT_MADE
+
+
+def _photos(folder: Path, names: Sequence[str]) -> Path:
+    """A folder of this name for each class, with 12 noisy photos."""
+    noise = np.random.default_rng(0)
+    for label, name in enumerate(names):
+        (folder / name).mkdir(parents=True)
+        for number in range(12):
+            pixels = noise.integers(80 * label, 80 * label + 90, (20, 20, 3), np.uint8)
+            Image.fromarray(pixels).save(folder / name / f"{number}.png")
+    return folder
 
 
 @pytest.fixture
