@@ -38,7 +38,6 @@ needs_runtime = pytest.mark.skipif(bool(browser_runtime.missing()), reason="Lite
 
 @pytest.fixture(scope="module")
 def queue(stack: Stack) -> Iterator[Queue]:
-    """The stack's records and buckets."""
     yield open_queue(stack.settings)
 
 
@@ -176,6 +175,7 @@ def test_the_page_may_not_compile_programs_and_its_worker_nothing_more(page: Pag
 
 
 @needs_runtime
+@pytest.mark.slow
 def test_the_answers_have_no_fault_that_axe_knows(page: Page, job: str) -> None:
     page.goto(f"/jobs/{job}")
     upload(page, ("night.jpg", photo(grey=20)), ("half.jpg", photo(grey=127)))

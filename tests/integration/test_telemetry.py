@@ -193,6 +193,7 @@ print(*sorted(name for name in sys.modules if name.startswith(("opentelemetry.sd
 """
 
 
+@pytest.mark.slow
 def test_unless_it_is_asked_for_nothing_of_it_is_imported() -> None:
     env = {name: value for name, value in os.environ.items() if not name.startswith(("MODELMAIL_", "OTEL_"))}
     switched = LOADED.replace('sendgrid_key="k"', 'sendgrid_key="k", telemetry_url="http://127.0.0.1:1"')

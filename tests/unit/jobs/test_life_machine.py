@@ -266,10 +266,10 @@ def run_histories(count: int, length: int, phases: tuple[Phase, ...] = tuple(Pha
     return steps_taken
 
 
-def test_a_thousand_steps_break_no_promise() -> None:
+def test_hundreds_of_steps_break_no_promise() -> None:
     # Not made shorter when one fails: that takes longer than all other fast tests. `make faults` does it.
-    # How long the histories are is left to chance: 766 to 1215 steps were seen.
-    assert run_histories(25, 50, (Phase.generate,)) >= 500
+    # How long the histories are is left to chance: 25 of them had 766 to 1215 steps.
+    assert run_histories(15, 50, (Phase.generate,)) >= 300
 
 
 @pytest.mark.faults
