@@ -40,7 +40,11 @@ def paired(first: keras.Model, second: keras.Model) -> keras.Model:
 
 def _sized(image: Any, size: int, prefix: str) -> Any:
     """Return the picture at this side."""
-    return image if image.shape[1] == size else layers.Resizing(size, size, name=f"{prefix}resizing")(image)
+    if image.shape[1] == size:
+        return image
+    # Resizing counts as called in training unless told otherwise, and so would all layers that follow in a plain call
+    # of the model: batch normalization would use the photos at hand, and a pair of Lite0 and Lite2 was off by 0.8.
+    return layers.Resizing(size, size, name=f"{prefix}resizing")(image, training=False)
 
 
 def _pools(model: keras.Model, image: Any, prefix: str) -> list[Any]:

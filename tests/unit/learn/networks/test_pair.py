@@ -35,6 +35,8 @@ def test_a_pair_says_the_mean_of_both_logits(first: int, second: int, tmp_path: 
     for suffix in (".h5", ".keras"):
         pair.save(tmp_path / f"model{suffix}")
         loaded = keras.models.load_model(tmp_path / f"model{suffix}")
+        nodes = [node for layer in loaded.layers for node in layer._inbound_nodes]
+        assert not [node for node in nodes if node.arguments.kwargs.get("training")]  # or batch norms would learn
         np.testing.assert_allclose(np.asarray(loaded(PHOTOS)), expected, atol=1e-5)
     assert {type(layer).__module__.split(".")[0] for layer in pair.layers} == {"keras"}
     kinds = [type(layer).__name__ for layer in pair.layers]
