@@ -24,7 +24,7 @@ def place(
     bucket = new_bucket(emulator)
     more: Any = {"allow_anonymous": "true"} if anonymous else {"token": "any"}
     alone = {"disable_vm_metadata": "true", "disable_config_load": "true"}
-    return bucket, opendal.Operator("gcs", bucket=bucket.name, root="/root/", endpoint=emulator.url, **alone, **more)
+    return bucket, opendal.Operator("gcs", bucket=bucket.name, root="/top/", endpoint=emulator.url, **alone, **more)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -33,7 +33,7 @@ def test_any_name(place: tuple[storage.Bucket, opendal.Operator], name: str) -> 
     operator.write(name, b"hello")
     assert (bytes(operator.read(name)), operator.stat(name).content_length) == (b"hello", 5)
     operator.copy(name, "copy")
-    assert sorted(blob.name for blob in bucket.list_blobs()) == sorted([f"root/{name}", "root/copy"])
+    assert sorted(blob.name for blob in bucket.list_blobs()) == sorted([f"top/{name}", "top/copy"])
     assert {name, "copy"} <= {entry.path for entry in operator.scan("")}
     operator.delete(name)
     assert (operator.exists(name), operator.exists("copy")) == (False, True)
@@ -43,7 +43,7 @@ def test_a_large_object_and_a_folder(place: tuple[storage.Bucket, opendal.Operat
     bucket, operator = place
     operator.write("folder/large", BIG, chunk=8 * 1024 * 1024)  # in parts, by the XML API
     operator.create_dir("folder/empty/")
-    blob = bucket.get_blob("root/folder/large")
+    blob = bucket.get_blob("top/folder/large")
     assert blob is not None and blob.download_as_bytes() == BIG
     with operator.open("folder/large", "rb") as file:
         file.seek(1000)
