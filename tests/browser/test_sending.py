@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import pytest
 from playwright.sync_api import Page, Route, expect
 
 from infra.local.stack import Stack
@@ -32,6 +33,7 @@ def test_a_page_that_back_brings_again_can_be_used(page: Page, photos: Path) -> 
     expect(page.locator("#cancel")).to_be_hidden()
 
 
+@pytest.mark.slow
 def test_a_large_folder_goes_on_after_dropped_connections(page: Page, stack: Stack, tmp_path: Path) -> None:
     folder = heavy(tmp_path / "heavy", 20)
     dropped: list[str] = []

@@ -50,6 +50,7 @@ def said(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
     return {row["format"]: row for row in rows}
 
 
+@pytest.mark.slow
 def test_what_the_report_names_as_left_out_is_made(job: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(Wish(job, as_json=True)) == MADE
     rows = said(capsys)
