@@ -18,6 +18,7 @@ os.environ |= {
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_worker_niceness": "0",  # the usual 15 gets no turn beside tests that kill and start processes
 }
 
 MEMORY = 80 * 1024**2  # bytes of each object store: the least that Ray takes

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from jobs.job import Stage
 from vm_worker.exports import formats
+from vm_worker.exports.formats import Format
 from vm_worker.intake.dataset import Part
 from vm_worker.learn.budget import Budget
 from vm_worker.learn.crowding import Crowding
@@ -21,11 +22,13 @@ STARTS = 3.0
 START_SECONDS = 5.0  # seconds for such a start when none was measured
 PAIR_SECONDS = 12.0  # of building, tracing and loading a second network in evaluate and export
 PICTURE_SECONDS = 8.0  # of the pictures with photos, which a job does without where its time is over
-FINISH_PASSES = 3.0  # forward passes over the test images in evaluate and export
 EXTRAS_SHARE = 0.25  # share of the whole budget, at most, for the formats other than .h5 and .keras
 SMALL_GFLOPS = 0.4  # GFLOP for an image, assumed while no network is chosen
 PLAIN_SPEED = 10.0  # images a second by Keras, assumed when selection measured none
 PROOF_LEAST = 50  # test images that each file is proved on, even when the time is short
+# Test images that time is set aside for to prove each file on; where more time is left, all prove it. To learn for
+# longer is worth more than to prove a file on many hundred photos.
+PROOF_PLANNED = 100
 
 
 class JobClock:
@@ -101,9 +104,11 @@ class JobClock:
     def finishing(self, speed: float, gflops: float) -> float:
         """Return the part of these seconds that depends on the photos and the network."""
         photos = len(self._inputs.dataset().rows(Part.TEST))
-        extras = [row for row in formats.wanted(self._spec.options.exports) if row.key not in formats.BY_KERAS]
-        wanted = formats.seconds(extras, formats.Pace(speed, gflops, photos))
-        return FINISH_PASSES * photos / speed + min(wanted, self.allowed * EXTRAS_SHARE)
+        shown, asked = min(PROOF_PLANNED, photos), formats.wanted(self._spec.options.exports)
+        extras = [row for row in asked if row.key not in formats.BY_KERAS]
+        wanted = formats.seconds(extras, formats.Pace(speed, gflops, shown))
+        by_keras = photos + shown * (len(asked) - len(extras))
+        return by_keras / speed + min(wanted, self.allowed * EXTRAS_SHARE)
 
     def least_finishing(self, speed: float, gflops: float) -> float:
         """Return the same for what no job does without: the test, and the proof of model.h5 on some photos."""
@@ -124,7 +129,11 @@ class JobClock:
         proof = self.crowd() * (PICTURE_SECONDS + self._start) + min(PROOF_LEAST, photos) / self.plain_speed
         return proof < self.export_time()
 
-    def proof(self, images: int, models: int) -> slice:
-        """Return the test images that prove the files: all of them, or every n-th one when the time is short."""
-        possible = max(PROOF_LEAST, self.export_time() * self.plain_speed / max(1, models))
+    def proof(self, images: int, chosen: Sequence[Format], gflops: float) -> slice:
+        """Return the test images that prove these files: all of them, or every n-th one when the time is short.
+
+        `gflops` is the work of the delivered network for one image.
+        """
+        unproved, one = (formats.seconds(chosen, formats.Pace(self.plain_speed, gflops, photos)) for photos in (0, 1))
+        possible = max(PROOF_LEAST, (self.export_time() - unproved) / max(one - unproved, 1e-9))
         return slice(None, None, max(1, math.ceil(images / possible)))

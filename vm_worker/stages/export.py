@@ -33,7 +33,7 @@ def export(context: StageContext) -> Output:
     with np.load(context.folder / PROBABILITIES) as saved:
         expected = saved["probabilities"]
     chosen = formats.wanted(context.spec.options.exports)
-    shown = clock.proof(len(expected), len(chosen))
+    shown = clock.proof(len(expected), chosen, backbone.gflops)
     test = dataset.rows(Part.TEST)[shown]
     images, truth, labels = dataset.images[backbone.size], dataset.truth.take(test), task.face.labels(dataset.truth)
     order = delivery.Order(

@@ -19,6 +19,7 @@ from jobs.limits import Limits
 from jobs.options import Options
 from vm_worker.as_json import AsJson
 from vm_worker.events import Answer, Event, StageOffer, TrialOffer
+from vm_worker.exports import formats
 from vm_worker.intake.dataset import Dataset
 from vm_worker.learn.networks.weights import PACKAGES
 from vm_worker.learn.progress_events import LearningProgress, LearningQuote
@@ -155,7 +156,7 @@ def quoting(tmp_path: Path, parent: Parent, left: float, price: float = 0.0) -> 
 def test_the_quote_counts_from_the_claim_to_the_outcome(parent: Parent, tmp_path: Path) -> None:
     context = quoting(tmp_path, parent, left=100.0, price=36.0)
     listener(context, Stage.SELECT)(LearningQuote(30.0, 10.0))
-    expected = 20 + 30 + context.clock.fixed_seconds + clock.FINISH_PASSES * 20 / 10
+    expected = 20 + 30 + context.clock.fixed_seconds + 3 * 20 / 10  # the test, and two files proved on it
     assert context.quote.seconds == pytest.approx(expected, abs=1)
     told = parent.heard[-1]
     assert told["quoted_seconds"] == context.quote.seconds
@@ -197,7 +198,8 @@ def test_an_adopted_selection_brings_its_quote(parent: Parent, tmp_path: Path) -
     ("left", "expected"),
     [
         (1000.0, 300),  # time enough: all of them
-        (80.0, 150),  # a good minute of passes at 5 a second, two files: every other one
+        (105.0, 150),  # a good minute of passes at 5 a second, two files, and their making: every other one
+        (40.0, 50),  # the making takes most of it
         (-5.0, 50),  # no time at all: still some
     ],
 )
@@ -205,7 +207,17 @@ def test_the_files_are_proved_on_what_the_time_allows(
     parent: Parent, tmp_path: Path, left: float, expected: int
 ) -> None:
     context = selected(quoting(tmp_path, parent, left), replace(SELECTED, plain_images_per_second=5.0))
-    assert len(range(300)[context.clock.proof(300, 2)]) == pytest.approx(expected, rel=0.05)
+    chosen = formats.wanted(("h5", "keras"))
+    assert len(range(300)[context.clock.proof(300, chosen, 4.0)]) == pytest.approx(expected, rel=0.05)
+
+
+def test_time_is_set_aside_to_prove_files_on_a_hundred_photos_and_not_on_all(parent: Parent, tmp_path: Path) -> None:
+    context = quoting(tmp_path, parent, left=100.0)
+    few = context.clock.finishing(10.0, 0.4)
+    parts = np.array([2] * 1000, np.uint8)
+    context.inputs._dataset = cast(Dataset[Any], SimpleNamespace(rows=lambda part: np.flatnonzero(parts == part)))
+    assert few == pytest.approx(3 * 20 / 10)
+    assert context.clock.finishing(10.0, 0.4) == pytest.approx((1000 + 2 * clock.PROOF_PLANNED) / 10)
 
 
 def asking(tmp_path: Path, parent: Parent, **options: Any) -> Inputs:

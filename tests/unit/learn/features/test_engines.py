@@ -111,27 +111,34 @@ def test_the_features_of_other_depths_are_compared_by_themselves(plain: Engine) 
         return np.concatenate([1e4 * found, found[:, ::-1]], axis=1)
 
     engine = replace(plain, run=turned)
-    assert not engines.difference(engine, sample, wide).startswith("cosine")
-    assert engines.difference(engine, replace(sample, last=64), wide).startswith("cosine")
+    found, _ = engines.through(engine, sample.images)
+    assert not engines.difference(found, sample, wide).startswith("cosine")
+    assert engines.difference(found, replace(sample, last=64), wide).startswith("cosine")
 
 
 def test_features_that_train_a_worse_head_are_refused(plain: Engine) -> None:
     sample = colours(128)
-    expected = plain.run(sample.images[:32])
-    expected = np.concatenate([expected, *(plain.run(sample.images[at : at + 32]) for at in (32, 64, 96))])
+    expected, _ = engines.through(plain, sample.images)
+    # Features of nearly the same direction, but with the part that separates the classes swapped.
+    swapped = 2 * expected.mean(0) - expected
+    assert engines.difference(expected, sample, expected) == ""
+    any_cosine = -1.0
+    assert "a head on its features" in engines.difference(swapped, sample, expected, any_cosine)
 
-    def swapped(images: NDArray[Any]) -> NDArray[np.float32]:
-        """Return features of nearly the same direction, but with the part that separates the classes swapped."""
-        centre: NDArray[np.float32] = expected.mean(0)
-        return 2 * centre - plain.run(images)
 
-    assert engines.difference(plain, sample, expected) == ""
-    assert "a head on its features" in engines.difference(
-        replace(plain, run=swapped),
-        sample,
-        expected,
-        alike=-1.0,  # any cosine is accepted
-    )
+@pytest.mark.parametrize("count", [20, 32, 41, 64])
+def test_the_features_of_the_sample_are_computed_once_and_in_order(plain: Engine, count: int) -> None:
+    seen: list[int] = []
+    sample = colours(count)
+
+    def run(images: NDArray[Any]) -> NDArray[np.float32]:
+        seen.append(len(images))
+        return plain.run(images)
+
+    found, speed = engines.by_keras_timed(replace(plain, run=run), sample.images)
+    np.testing.assert_array_equal(found, engines.through(plain, sample.images)[0])
+    assert seen == ([count, count] if count <= 32 else [32, count - 32])
+    assert speed > 0
 
 
 def test_a_sample_is_a_part_of_the_images_within_bounds() -> None:
