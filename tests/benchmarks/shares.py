@@ -23,8 +23,8 @@ from vm_worker.learn.networks import build
 from vm_worker.learn.networks.catalogue import CATALOGUE
 from vm_worker.learn.networks.fold_batchnorm import folded
 from vm_worker.learn.networks.precision import STEP, product_dtype
+from vm_worker.learn.tune.layer_costs import share_above
 from vm_worker.learn.tune.recipe import cuts
-from vm_worker.learn.tune.split_network import share_above
 
 BATCH = 32
 CLASSES = 6

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 HEAD = "head.npz"  # the selected head
 BAR = "bar.npy"  # probabilities for the validation part by the selected form of head, which had not seen it
+UNSEEN_HEAD = "unseen_head.npz"  # the selected form of head of all depths, which had not seen the validation part
 PARTNER = "partner.npz"  # the head of the network that is delivered beside the selected one
 SCRATCH_WEIGHTS = "grown.weights.h5"  # a network that was trained from scratch: all its layers but the last
 TUNED = "tuned.weights.h5"  # the whole network; written when tuning made it better

@@ -13,7 +13,7 @@ from vm_worker.events import File
 from vm_worker.learn.networks import catalogue
 from vm_worker.learn.networks.catalogue import CATALOGUE
 from vm_worker.results.candidates import CandidateRow, FromScratch, PairRow, Selected
-from vm_worker.stages.artifacts import BAR, HEAD, PARTNER, SCRATCH_WEIGHTS, UNSEEN
+from vm_worker.stages.artifacts import BAR, HEAD, PARTNER, SCRATCH_WEIGHTS, UNSEEN, UNSEEN_HEAD
 from vm_worker.stages.context import StageContext
 from vm_worker.stages.learning_progress import listener
 from vm_worker.stages.output import Output, private
@@ -125,13 +125,16 @@ def _written(context: StageContext, selection: Selection) -> tuple[File, ...]:
 
 
 def _bar(folder: Path, selection: Selection) -> tuple[File, ...]:
-    """Write what tuning has to beat, where it is known."""
+    """Write what tuning has to beat, where it is known, and the head that it may start from."""
     import numpy as np
 
     if selection.bar is None:
         return ()
     np.save(folder / BAR, selection.bar)
-    return (private(BAR),)
+    if selection.unseen is None:
+        return (private(BAR),)
+    selection.unseen.save(folder / UNSEEN_HEAD)
+    return private(BAR), private(UNSEEN_HEAD)
 
 
 def _partner(folder: Path, selection: Selection) -> tuple[File, ...]:

@@ -23,18 +23,43 @@ from vm_worker.learn.features.views import Viewing, random_views
 Forward = Callable[[Floats], Floats]  # (BATCH, s, s, 3) pixels -> (BATCH, numbers)
 
 
+Offsets = Callable[[Floats], Floats]  # (m, columns) features of all depths -> (m, heads, k) logits
+
+
+@dataclass(frozen=True)
+class Passed:
+    """What the frozen part of a network says of some pictures."""
+
+    activations: Floats  # (m, ...) at the cut
+    features: Floats  # (m, d) pooled
+    offsets: Floats | None  # (m, heads, k): logits of heads on other depths; None: there are none
+
+
 @dataclass(frozen=True)
 class FrozenPart:
-    """The frozen part of a network: for each picture a row of flattened activations, then its pooled features."""
+    """The frozen part of a network: for each picture a row of flattened activations, then its pooled features.
+
+    Where there are heads on other depths, the averages of these follow: the heads' logits are computed from them.
+    """
 
     run: Forward
     shape: tuple[int, ...]  # of one picture's activations
     features: int = 0  # length of the pooled features; 0: none
+    offsets: Offsets | None = None  # of all columns behind the activations
 
-    def split(self, out: Floats) -> tuple[Floats, Floats]:
-        """Split the output of `run` into activations (m, *shape) and features (m, d)."""
+    def split(self, out: Floats) -> Passed:
+        """Split the output of `run` by what it says."""
         cut = int(np.prod(self.shape))
-        return out[:, :cut].reshape(-1, *self.shape), out[:, cut:]
+        values, columns = out[:, :cut].reshape(-1, *self.shape), out[:, cut:]
+        return Passed(values, columns[:, : self.features], self.offsets(columns) if self.offsets else None)
+
+
+@dataclass(frozen=True)
+class TailBatch:
+    """What the trained part of a network is given of some pictures."""
+
+    activations: Floats  # (m, ...) at the cut
+    offsets: Floats | None = None  # (m, heads, k), as in `Passed`
 
 
 class TailInputs(Protocol):
@@ -45,8 +70,8 @@ class TailInputs(Protocol):
         """The number of views of each image."""
         ...
 
-    def batch(self, views: Rows | int, positions: Rows) -> Floats:
-        """Return the activations (m, ...) of one view of each position (m,); `views` is (m,) or the same for all."""
+    def batch(self, views: Rows | int, positions: Rows) -> TailBatch:
+        """Return what belongs to one view of each position (m,); `views` is (m,) or the same for all."""
         ...
 
 
@@ -56,15 +81,17 @@ class ActivationCache:
 
     values: NDArray[np.float16]  # (views, rows, ...)
     features: Floats  # (views, rows, d): the pretrained network's pooled features
+    offsets: Floats | None = None  # (views, rows, heads, k), as in `Passed`
 
     @property
     def views(self) -> int:
         """The number of views of each image."""
         return len(self.values)
 
-    def batch(self, views: Rows | int, positions: Rows) -> Floats:
-        """Return the activations (m, ...) of one view of each position (m,); `views` is (m,) or the same for all."""
-        return np.asarray(taken(self.values, (views, positions)), np.float32)
+    def batch(self, views: Rows | int, positions: Rows) -> TailBatch:
+        """Return what belongs to one view of each position (m,); `views` is (m,) or the same for all."""
+        values = np.asarray(taken(self.values, (views, positions)), np.float32)
+        return TailBatch(values, None if self.offsets is None else self.offsets[views, positions])
 
 
 class LiveActivations:
@@ -79,16 +106,19 @@ class LiveActivations:
         """The number of views of each image, as was asked for."""
         return self._viewing.views
 
-    def batch(self, views: Rows | int, positions: Rows) -> Floats:
-        """Return the activations (m, ...) of a fresh view of each position; of the plain view where `views` is 0."""
+    def batch(self, views: Rows | int, positions: Rows) -> TailBatch:
+        """Return what belongs to a fresh view of each position; to the plain view where `views` is 0."""
         if isinstance(views, int) and views == 0:
             return self._plain.batch(0, positions)
-        return np.concatenate([self._fresh(positions[at : at + BATCH]) for at in range(0, len(positions), BATCH)])
+        parts = [self._fresh(positions[at : at + BATCH]) for at in range(0, len(positions), BATCH)]
+        offsets = [part.offsets for part in parts if part.offsets is not None]
+        values = np.concatenate([part.activations for part in parts])
+        return TailBatch(values, np.concatenate(offsets) if offsets else None)
 
-    def _fresh(self, positions: Rows) -> Floats:
+    def _fresh(self, positions: Rows) -> Passed:
         images = padded(self._source, positions)
         out = self._frozen.run(random_views(images, self._viewing.mirror, self._random))
-        return self._frozen.split(out)[0][: len(positions)]
+        return self._frozen.split(out[: len(positions)])
 
 
 class OutOfTime(Exception):
@@ -112,16 +142,20 @@ def fill(frozen: FrozenPart, source: Source, viewing: Viewing, filling: Filling)
     count = len(source.rows)
     values = _unnamed(filling.path, np.float16, (viewing.views, count, *frozen.shape))
     features = _unnamed(filling.path, np.float32, (viewing.views, count, frozen.features))
+    offsets: list[list[Floats]] = [[] for _ in range(viewing.views)]
     for done, (view, start, images) in enumerate(_batches(source, viewing), start=1):
         if filling.budget.over():
             raise OutOfTime
-        out, pooled = frozen.split(frozen.run(images)[: min(BATCH, count - start)])
-        values[view, start : start + len(out)] = halved(out)
-        features[view, start : start + len(out)] = pooled
+        found = frozen.split(frozen.run(images)[: min(BATCH, count - start)])
+        values[view, start : start + len(found.features)] = halved(found.activations)
+        features[view, start : start + len(found.features)] = found.features
+        if found.offsets is not None:
+            offsets[view].append(found.offsets)
         give_back(values)
         give_back(features)
         filling.tell(min(1.0, done * BATCH / (viewing.views * count)))
-    return ActivationCache(values, features)
+    joined = np.stack([np.concatenate(one) for one in offsets]) if frozen.offsets else None
+    return ActivationCache(values, features, joined)
 
 
 def _unnamed(path: Path, dtype: type[np.generic], shape: tuple[int, ...]) -> np.memmap[Any, Any]:

@@ -80,6 +80,12 @@ class FeatureTable:
         """Whether there are features of other depths than the last."""
         return self.last is not None and self.last < self.features.shape[1]
 
+    def of_network(self, head: Head) -> Head:
+        """Return a head in the table's columns as one in the network's."""
+        if self.columns is None or head.columns is None:
+            return head
+        return replace(head, columns=self.columns[head.columns])
+
     def ranked(self, rows: Rows, seed: int) -> Rows:
         """Return the columns that matter at all to these rows, or to a sample of many, the best first."""
         some = rows[np.sort(folds.interleaved(self.labels[rows], seed)[: columns.ROWS])]

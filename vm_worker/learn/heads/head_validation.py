@@ -90,8 +90,7 @@ def refit(table: FeatureTable, settings: HeadSettings, result: HeadResult) -> He
     It keeps the strength and epochs of the head on the last features alone, for tuning to start from.
     """
     head = fit(table, table.everything, settings, result)
-    own = head.columns if table.columns is None or head.columns is None else table.columns[head.columns]
-    return replace(head, strength=result.strength, epochs=result.epochs, columns=own)
+    return replace(table.of_network(head), strength=result.strength, epochs=result.epochs)
 
 
 def fit(table: FeatureTable, rows: Rows, settings: HeadSettings, result: HeadResult) -> Head:
@@ -103,7 +102,11 @@ def unseen(table: FeatureTable, settings: HeadSettings, result: HeadResult) -> F
     """Return the logits (m, k) of the validation rows by a head in the chosen form that had not seen them."""
     if result.logits is not None and not result.judged[: table.train].any() and result.judged[table.train :].all():
         return result.logits[table.train :]  # validation was on the fixed split, too
-    head = fit(table, table.everything[: table.train], settings, result)
+    return by_unseen(table, fit(table, table.everything[: table.train], settings, result))
+
+
+def by_unseen(table: FeatureTable, head: Head) -> Floats:
+    """Return the logits (m, k) of the validation rows by a head that had not seen them; its columns are the table's."""
     return head.logits(table.taken(table.everything[table.train :]))
 
 

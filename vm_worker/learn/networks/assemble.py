@@ -35,21 +35,24 @@ def with_head(extractor: keras.Model, head: Head) -> keras.Model:
     return _topped(extractor, kernel, bias)
 
 
-def _topped(extractor: keras.Model, kernel: Floats, bias: Floats) -> keras.Model:
-    top = keras.layers.Dense(len(bias), activation="softmax", dtype="float32", name=OUTPUT)
+def _topped(extractor: keras.Model, kernel: Floats, bias: Floats, activation: str = "softmax") -> keras.Model:
+    top = keras.layers.Dense(len(bias), activation=activation, dtype="float32", name=OUTPUT)
     model = keras.Model(extractor.input, top(extractor.output), name=extractor.name)
     top.set_weights([kernel, bias])
     return model
 
 
-def trainable(weight: WeightFile, head: Head) -> keras.Model:
-    """Build the network that tuning trains: with a head on its last features, one that says nothing for other heads."""
+def trainable(weight: WeightFile, head: Head, logits: bool = False) -> keras.Model:
+    """Build the network that tuning trains: with a head on its last features, one that says nothing for other heads.
+
+    It gives probabilities, or `logits`, to which others are to be added.
+    """
     extractor = build.extractor(weight.key, weight)
     if head.columns is None:
         return with_head(extractor, head)
     features, classes = extractor.output.shape[-1], len(head.bias)
-    zeros = np.zeros(features, np.float32)
-    return with_head(extractor, Head(zeros, zeros + 1, np.zeros((features, classes), np.float32), head.bias * 0))
+    zeros = np.zeros((features, classes), np.float32)
+    return _topped(extractor, zeros, head.bias * 0, "linear" if logits else "softmax")
 
 
 def _deep(extractor: keras.Model, head: Head, columns: Rows) -> keras.Model:

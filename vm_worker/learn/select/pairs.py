@@ -78,14 +78,19 @@ class Pair:
     plain: float  # images a second through both by Keras
 
 
-def trained(winner: CandidateRecord, partner: CandidateRecord, figures: PairFigures, settings: HeadSettings) -> Pair:
-    """Train the partner's head on all photos, and judge the pair on the validation photos."""
-    both = [(one.candidate.features, settings, one.candidate.result) for one in (winner, partner)]
+def trained(
+    winner: CandidateRecord, partner: CandidateRecord, figures: PairFigures, settings: HeadSettings, own: Floats
+) -> Pair:
+    """Train the partner's head on all photos, and judge the pair on the validation photos.
+
+    `own` (m, k) are the logits of these by a head of the winner's that had not seen them.
+    """
+    other = partner.candidate.features, settings, partner.candidate.result
     return Pair(
         partner=partner.candidate.backbone.key,
-        head=head_validation.refit(*both[1]),
+        head=head_validation.refit(*other),
         figures=figures,
-        bar=softmax(np.mean([head_validation.unseen(*one) for one in both], axis=0, dtype=np.float32)),
+        bar=softmax(np.mean([own, head_validation.unseen(*other)], axis=0, dtype=np.float32)),
         plain=together(winner.plain, partner.plain),
     )
 

@@ -80,6 +80,8 @@ class Selection:
     from_scratch: ScratchModel | None = None  # the winner, where it was trained from scratch
     # (m, k): probabilities of the validation photos by what is selected, unseen; None: not of all.
     bar: Floats | None = None
+    # The winner's head in the same form, trained on the training photos alone, where tuning may start from it.
+    unseen: Head | None = None
     pair: Pair | None = None  # of the winner and another network, where their mean does better
     continued: Continued | None = None  # what the earlier model was worth
     design: Designed | None = None  # the search for a network, where there was one

@@ -10,10 +10,11 @@ import numpy as np
 
 from vm_worker.intake.dataset import Part
 from vm_worker.learn import imbalance
+from vm_worker.learn.arrays import Floats
 from vm_worker.learn.budget import Budget
 from vm_worker.learn.features import extraction
 from vm_worker.learn.heads import head_validation
-from vm_worker.learn.heads.linear import HeadSettings, softmax
+from vm_worker.learn.heads.linear import Head, HeadSettings, softmax
 from vm_worker.learn.judge.findings import Findings, make_findings
 from vm_worker.learn.judge.suspects import suspect_rows
 from vm_worker.learn.networks.catalogue import Backbone
@@ -170,7 +171,8 @@ class SelectionRun:
         judged = best.candidate.features, self.head_settings, best.candidate.result
         findings = scratch_candidates.findings(scratch) if scratch else self._findings(best)
         whole = not (scratch or best.candidate.partial)
-        pair = self._pair(best) if whole else None
+        unseen, own = self._unseen(best) if whole else (None, None)
+        pair = None if own is None else self._pair(best, own)
         return Selection(
             winner=best.candidate.backbone.key,
             head=scratch.head if scratch else head_validation.refit(*judged),
@@ -183,14 +185,30 @@ class SelectionRun:
             findings=findings,
             suspects=() if scratch else suspect_rows(findings.suspects or (), self.request.dataset, best.rows),
             from_scratch=scratch,
-            bar=pair.bar if pair else softmax(head_validation.unseen(*judged)) if whole else None,
+            bar=pair.bar if pair else None if own is None else softmax(own),
+            unseen=unseen,
             pair=pair,
             design=self._scratch.design,
             continued=earlier.compared(self.table.candidates, best.candidate, pair),
         )
 
-    def _pair(self, best: CandidateRecord) -> Pair | None:
-        """Return the pair that does better than the winner alone, where only the accuracy counts."""
+    def _unseen(self, best: CandidateRecord) -> tuple[Head | None, Floats]:
+        """Return a head of all depths that tuning may start from, and the winner's logits of the validation photos.
+
+        Neither has seen these. There is no such head where tuning has no use for it.
+        """
+        table, result, options = best.candidate.features, best.candidate.result, self.request.options
+        deep = any(part.fraction for part in result.parts)
+        if not (deep and options.trials != 0 and options.objective == "accuracy"):
+            return None, head_validation.unseen(table, self.head_settings, result)
+        head = head_validation.fit(table, table.everything[: table.train], self.head_settings, result)
+        return table.of_network(head), head_validation.by_unseen(table, head)
+
+    def _pair(self, best: CandidateRecord, own: Floats) -> Pair | None:
+        """Return the pair that does better than the winner alone, where only the accuracy counts.
+
+        `own` (m, k) are the winner's logits of the validation photos, unseen.
+        """
         if self.request.options.objective != "accuracy":
             return None
 
@@ -205,7 +223,7 @@ class SelectionRun:
         figures = pairs.best(best.candidate, self.table.candidates, affordable)
         if figures is None:
             return None
-        return pairs.trained(best, self.table.record(figures.partner), figures, self.head_settings)
+        return pairs.trained(best, self.table.record(figures.partner), figures, self.head_settings, own)
 
     def _findings(self, best: CandidateRecord) -> Findings:
         """Return the findings, without any where a pass over the folds may not fit into their share of the time.

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 from keras import layers
 
+from jobs.errors import Bug
 from vm_worker.intake.memory_maps import taken
 from vm_worker.learn.arrays import Floats, Rows
 from vm_worker.learn.budget import Budget
@@ -25,23 +26,17 @@ from vm_worker.learn.features.activations import (
 from vm_worker.learn.features.extraction import BATCH, Source, forward
 from vm_worker.learn.features.views import Viewing, random_views
 from vm_worker.learn.heads import linear
-from vm_worker.learn.heads.linear import FeatureRows, Head, HeadSettings
+from vm_worker.learn.heads.linear import FeatureRows, Head, HeadSettings, softmax
 from vm_worker.learn.networks import assemble, build, catalogue
 from vm_worker.learn.networks.catalogue import Backbone, Cut
 from vm_worker.learn.networks.fold_batchnorm import folded
 from vm_worker.learn.networks.precision import product_dtype
+from vm_worker.learn.tune.depth_start import SELECTED, UNSEEN, Beside, DepthStart, rest
 from vm_worker.learn.tune.recipe import EVERYTHING, Views, cut_named, cuts
 from vm_worker.learn.tune.tail_training import TailData
 from vm_worker.learn.tune.tuning_inputs import TuningInputs
 
-FIRST_LAYERS = (layers.InputLayer, layers.Rescaling)
-UNKEPT = (*FIRST_LAYERS, layers.BatchNormalization)  # normalisation is folded into the convolutions
 ALIKE = 0.999  # least mean cosine between the outputs of two precisions for a picture
-# Operations other than matrix products wait for memory. Their costs, in multiplications of a matrix product, are fitted
-# to the training steps of seven networks above three cuts each, on a CPU (tests/benchmarks/shares.py). With them the
-# estimates are right within a factor of 1.2, without them within 1.5.
-DEPTHWISE_COST = 4.0  # of a multiplication in a depthwise convolution
-ELEMENT_COST = 20.0  # of an element of any layer's output
 # Pictures times views that a head is fitted on, at most: more views change the head little, and take memory.
 HEAD_ROWS = 32_768
 
@@ -53,7 +48,10 @@ class SplitNetwork:
         self.tuning, self._head_rows = tuning, head_rows
         self.backbone: Backbone = catalogue.find(tuning.weight.key)
         self.selected = tuning.head()
-        self.model = assemble.trainable(tuning.weight, self.selected)
+        unseen = tuning.unseen()
+        self.model = assemble.trainable(tuning.weight, self.selected, logits=unseen is not None)
+        # None: trials start from a head on the last features.
+        self.start = DepthStart(self.model, unseen, self.selected, self.backbone.features) if unseen else None
         rows = tuning.rows()
         pixels = np.load(tuning.pixels, mmap_mode="r", allow_pickle=False)
         self.source = Source(pixels, np.concatenate([rows.train, rows.validation]))
@@ -91,19 +89,24 @@ class SplitNetwork:
 
     def features(self) -> Floats:
         """Return the pretrained network's features (views, n, d), of the cache with the most views."""
-        return max((cache.features for cache in self._caches.values()), key=len)
+        return self._largest().features
+
+    def _largest(self) -> ActivationCache:
+        return max(self._caches.values(), key=lambda cache: cache.views)
 
     def _frozen_part(self, cut: Cut) -> FrozenPart:
         """Build the part from pixels to activations at the cut and pooled features, in one pass."""
-        tensor = build.tensor_at(self.model, cut)
-        pooled = self.model.get_layer(build.POOL).output
-        flat = layers.Concatenate()([layers.Flatten()(tensor), pooled])
-        model = keras.Model(self.model.input, flat, name="frozen_part")
-        features = self.backbone.features
-        return FrozenPart(self._fastest(model, [-features]), tuple(tensor.shape[1:]), features)
+        tensor, start, features = build.tensor_at(self.model, cut), self.start, self.backbone.features
+        columns = start.columns.output if start else self.model.get_layer(build.POOL).output
+        flat = layers.Concatenate()([layers.Flatten()(tensor), columns])
+        model, width = keras.Model(self.model.input, flat, name="frozen_part"), columns.shape[-1]
+        run = self._fastest(model, [-width, *([features - width] if width > features else [])])
+        return FrozenPart(run, tuple(tensor.shape[1:]), features, start.offsets if start else None)
 
     def _live_part(self, cut: Cut) -> FrozenPart:
-        """Build the part from pixels to activations at the cut, without pooled features."""
+        """Build the part from pixels to activations at the cut; whole where logits of other depths are added."""
+        if self.start:
+            return self._frozen_part(cut)
         tensor = build.tensor_at(self.model, cut)
         if cut == EVERYTHING:
             return FrozenPart(lambda images: images.reshape(len(images), -1), tuple(tensor.shape[1:]))
@@ -135,17 +138,59 @@ class SplitNetwork:
         return by_keras
 
     def tail(self, layer: str, dropout: float = 0.0) -> keras.Model:
-        """Build the model from activations at the cut to probabilities; it shares its variables with `self.model`."""
+        """Build the model from activations at the cut to probabilities; it shares its variables with `self.model`.
+
+        Where logits of other depths are added, they are its second input.
+        """
         tensor, output = build.tensor_at(self.model, cut_named(self.backbone, layer)), self.model.output
         if dropout:
             dropped = layers.Dropout(dropout, seed=self.tuning.seed)(self.model.get_layer(build.POOL).output)
             output = self.model.get_layer(assemble.OUTPUT)(dropped)
-        return folded(keras.Model(tensor, output), product_dtype())
+        if self.start is None:
+            return folded(keras.Model(tensor, output), product_dtype())
+        others = keras.Input((self.tuning.classes,), name="others")
+        whole = layers.Softmax()(layers.Add()([output, others]))
+        return folded(keras.Model([tensor, others], whole), product_dtype())
 
     def data(self, inputs: TailInputs, train: Rows, judge: Rows) -> TailData:
-        """Return the data of a trial, which learns from the rows `train` and is judged on the rows `judge`."""
-        tuning, weighed = self.tuning, self.selected.weighed
-        return TailData(inputs, self.labels, train, judge, tuning.classes, tuning.seed, tuning.balanced, weighed)
+        """Return the data of a trial, which learns from the rows `train` and is judged on the rows `judge`.
+
+        Those are all validation rows, or none.
+        """
+        tuning, weighed, beside = self.tuning, self.selected.weighed, None
+        if self.start:
+            beside = Beside(self._number(train), tuning.share, self._rest(self.start) if len(judge) else None)
+        return TailData(
+            inputs, self.labels, train, judge, tuning.classes, tuning.seed, tuning.balanced, weighed, beside
+        )
+
+    def _number(self, rows: Rows) -> int:
+        """Return which head of all depths belongs to a training on these rows."""
+        return SELECTED if len(rows) == len(self.everything) else UNSEEN
+
+    def _rest(self, start: DepthStart) -> Floats:
+        """Return what no trial changes of the judged mean's logits of the validation rows, (m, k)."""
+        cache, rows = self._largest(), self.validation
+        if cache.offsets is None:
+            raise Bug("there are no logits of other depths")
+        own = cache.offsets[0, rows, UNSEEN] + start.halves[UNSEEN].last.logits(cache.features[0, rows])
+        bar = self.bar()
+        return rest(softmax(own) if bar is None else bar, own, self.tuning.share)
+
+    def first(self, rows: Rows) -> Head:
+        """Return the head on the last features that a training on these rows starts from."""
+        return self.start.halves[self._number(rows)].last if self.start else self.refit(rows)
+
+    def as_selected(self) -> None:
+        """Change a trained last layer by the difference of both heads of all depths, where trials start from them.
+
+        What it has learnt beside the head of the training photos then stands beside the selected one.
+        """
+        if self.start is None:
+            return
+        top = self.model.get_layer(assemble.OUTPUT)
+        before, after = (half.last.folded() for half in self.start.halves)
+        top.set_weights([one + new - old for one, old, new in zip(top.get_weights(), before, after, strict=True)])
 
     def restore(self) -> None:
         """Set the weights back to the pretrained network with the selected head."""
@@ -215,50 +260,8 @@ class SplitNetwork:
         forward(self.model, self.source.pixels, rows)
         return time.monotonic() - started
 
-    def share_above(self, cut: Cut) -> float:
-        """Estimate the share of a forward pass above the cut, 0..1."""
-        return share_above(self.model, cut)
-
-    def activations_at(self, cut: Cut) -> int:
-        """Return the number of activations of one picture at the cut."""
-        return int(np.prod(build.tensor_at(self.model, cut).shape[1:]))
-
-    def activations_above(self, cut: Cut) -> int:
-        """Return the number of activations of one picture that a step of training keeps above the cut."""
-        tail = keras.Model(build.tensor_at(self.model, cut), self.model.output)
-        shapes = [_shape(layer) for layer in tail.layers if not isinstance(layer, UNKEPT)]
-        return int(sum(np.prod(shape) for shape in shapes))
-
-
-def share_above(model: keras.Model, cut: Cut) -> float:
-    """Estimate the share of a forward pass above the cut, 0..1, by its layers' multiplications and outputs."""
-    tail = {layer.name for layer in keras.Model(build.tensor_at(model, cut), model.output).layers}
-    costs = {layer.name: _cost(layer) for layer in model.layers}
-    return sum(cost for name, cost in costs.items() if name in tail) / sum(costs.values())
-
 
 def _alike(one: Floats, other: Floats) -> bool:
     """Return whether the mean cosine between the rows of two arrays (m, ...) is high, as selection asks, too."""
     lengths = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)
     return bool((np.sum(one * other, axis=1) / np.maximum(lengths, 1e-12)).mean() >= ALIKE)
-
-
-def _cost(layer: layers.Layer) -> float:
-    """Estimate a layer's cost for one picture, in multiplications of a matrix product."""
-    if isinstance(layer, FIRST_LAYERS):
-        return 0.0
-    shape = _shape(layer)
-    elements = ELEMENT_COST * float(np.prod(shape))
-    if not isinstance(layer, layers.DepthwiseConv2D | layers.Conv2D | layers.SeparableConv2D):
-        return elements
-    positions = float(np.prod(shape[:2]))
-    if isinstance(layer, layers.DepthwiseConv2D):
-        return elements + DEPTHWISE_COST * float(np.prod(layer.kernel.shape[:3])) * positions
-    kernels = [weight for weight in layer.trainable_weights + layer.non_trainable_weights if weight.ndim == 4]
-    return elements + float(sum(np.prod(kernel.shape) for kernel in kernels)) * positions
-
-
-def _shape(layer: layers.Layer) -> tuple[int, ...]:
-    """Return the shape of a layer's output for one picture."""
-    out = layer.output[0] if isinstance(layer.output, list) else layer.output
-    return tuple(out.shape[1:])

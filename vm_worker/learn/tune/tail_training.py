@@ -13,12 +13,13 @@ import numpy as np
 from vm_worker.learn import imbalance
 from vm_worker.learn.arrays import Floats, Rows
 from vm_worker.learn.budget import Budget
-from vm_worker.learn.features.activations import OutOfTime, TailInputs
+from vm_worker.learn.features.activations import OutOfTime, TailBatch, TailInputs
 from vm_worker.learn.judge.scores import Score, score
 from vm_worker.learn.networks.fold_batchnorm import freeze_norms
+from vm_worker.learn.tune.depth_start import Beside
 from vm_worker.learn.tune.recipe import MIXED, NONE, Recipe
 
-Batch = tuple[Floats, Floats]  # activations (m, ...) and true probabilities (m, k)
+Batch = tuple[list[Floats], Floats]  # what the tail is given (m, ...), and true probabilities (m, k)
 WARM_UP = 0.1  # share of all steps in which the learning rate rises
 MIX = 0.2  # both parameters of mixup's beta distribution
 JUDGE_BATCH = 64
@@ -36,6 +37,13 @@ class TailData:
     seed: int
     balanced: bool = False  # whether every class counts alike in the scores
     weighed: bool = False  # whether every class counts alike in the training
+    beside: Beside | None = None  # what the tail's logits are added to; None: nothing
+
+    def given(self, batch: TailBatch) -> list[Floats]:
+        """Return what the tail is given of a batch: activations (m, ...) and, added to its logits, (m, k)."""
+        if self.beside is None or batch.offsets is None:
+            return [batch.activations]
+        return [batch.activations, batch.offsets[:, self.beside.head]]
 
     def class_weights(self) -> Floats | None:
         """Return how much a photo of each class counts in the training, (k,); None: all count 1."""
@@ -99,7 +107,7 @@ class TailTraining:
             if budget.over():
                 raise OutOfTime
             counts = None if self._weights is None else truth @ self._weights
-            metrics = self._tail.train_on_batch(inputs, truth, sample_weight=counts, return_dict=True)
+            metrics = self._tail.train_on_batch(_one(inputs), truth, sample_weight=counts, return_dict=True)
         return Epoch(float(metrics["accuracy"]), float(metrics["plain"]), judge(self._tail, self._data))
 
     def _batches(self) -> Iterator[Batch]:
@@ -109,9 +117,10 @@ class TailTraining:
         views = self._random.integers(0, 1 if recipe.augmentation == NONE else data.inputs.views, len(order))
         for start in range(0, self.steps * self._batch, self._batch):
             rows = order[start : start + self._batch]
-            inputs = data.inputs.batch(views[start : start + self._batch], rows)
+            inputs = data.given(data.inputs.batch(views[start : start + self._batch], rows))
             if recipe.augmentation == MIXED:
-                yield mixed(inputs, self._truth[rows], self._random)
+                *inputs, truth = mixed([*inputs, self._truth[rows]], self._random)
+                yield inputs, truth
             else:
                 yield inputs, self._truth[rows]
 
@@ -167,16 +176,17 @@ class TailTraining:
         return skipped
 
 
-def mixed(inputs: Floats, truth: Floats, random: np.random.Generator) -> Batch:
-    """Mix each example with another one of the batch, inputs (m, ...) and truth (m, k) in the same proportion.
+def mixed(parts: Sequence[Floats], random: np.random.Generator) -> list[Floats]:
+    """Mix each example with another one of the batch, all of its parts (m, ...) in the same proportion.
 
     Mixup (Zhang et al., ICLR 2018), applied to activations as in manifold mixup (Verma et al., ICML 2019).
     """
-    share = random.beta(MIX, MIX, len(inputs)).astype(np.float32)
+    count = len(parts[0])
+    share = random.beta(MIX, MIX, count).astype(np.float32)
     share = np.maximum(share, 1 - share)
-    other = random.permutation(len(inputs))
-    wide = share.reshape(-1, *[1] * (inputs.ndim - 1))
-    return wide * inputs + (1 - wide) * inputs[other], share[:, None] * truth + (1 - share[:, None]) * truth[other]
+    other = random.permutation(count)
+    wide = [share.reshape(-1, *[1] * (part.ndim - 1)) for part in parts]
+    return [own * part + (1 - own) * part[other] for own, part in zip(wide, parts, strict=True)]
 
 
 def _ahead(batches: Iterator[Batch]) -> Iterator[Batch]:
@@ -192,14 +202,26 @@ def judge(tail: keras.Model, data: TailData) -> Score:
     """Score the tail on the unchanged photos of the judged rows; the worst score where there are none."""
     if not len(data.judge):
         return Score(0.0, float("inf"))
-    return score(outputs(tail, data.inputs, data.judge), data.labels[data.judge], data.balanced)
+    return score(judged(tail, data), data.labels[data.judge], data.balanced)
 
 
-def outputs(model: keras.Model, inputs: TailInputs, positions: Rows, view: int = 0) -> Floats:
+def judged(tail: keras.Model, data: TailData) -> Floats:
+    """Return the probabilities (m, k) of the judged rows by what would be delivered."""
+    found = outputs(tail, data, data.judge)
+    return found if data.beside is None else data.beside.probabilities(found)
+
+
+def outputs(model: keras.Model, data: TailData, positions: Rows, view: int = 0) -> Floats:
     """Return the model's outputs (m, ...) for one view of these positions (m,), by default the unchanged photo."""
     parts = []
     for start in range(0, len(positions), JUDGE_BATCH):
         rows = positions[start : start + JUDGE_BATCH]
         padded = np.concatenate([rows, np.repeat(rows[-1:], JUDGE_BATCH - len(rows))])  # one shape, one graph
-        parts.append(np.asarray(model.predict_on_batch(inputs.batch(view, padded)), np.float32)[: len(rows)])
+        given = data.given(data.inputs.batch(view, padded))
+        parts.append(np.asarray(model.predict_on_batch(_one(given)), np.float32)[: len(rows)])
     return np.concatenate(parts)
+
+
+def _one(inputs: list[Floats]) -> Floats | list[Floats]:
+    """Return the inputs as Keras takes them: a single one without a list around it."""
+    return inputs[0] if len(inputs) == 1 else inputs

@@ -1,7 +1,8 @@
 """The tasks of tuning that an executor's process runs: measure, prepare, train a trial, train the delivered model.
 
-A trial starts from the selected head (LP-FT: Kumar et al., ICLR 2022, section 3.4). The last training continues from
-a trial's weights with a warm restart of the learning rate (Loshchilov and Hutter, ICLR 2017, section 3).
+A trial starts from the selected head (LP-FT: Kumar et al., ICLR 2022, section 3.4). Where that is one of all depths,
+its rows for the last features are trained on, and what it says of the others is added. The last training continues
+from a trial's weights with a warm restart of the learning rate (Loshchilov and Hutter, ICLR 2017, section 3).
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from vm_worker.learn.budget import Budget
 from vm_worker.learn.features.activations import OutOfTime, TailInputs
 from vm_worker.learn.judge.scores import score
 from vm_worker.learn.networks.precision import STEP, product_dtype
-from vm_worker.learn.tune import tail_training
+from vm_worker.learn.tune import layer_costs, tail_training
 from vm_worker.learn.tune.messages import (
     ENDED,
     LATE,
@@ -101,9 +102,9 @@ def survey(context: TaskContext[SurveyTask]) -> JsonObject:
         # Selection runs a network by Keras where its single pass is short; tuning makes several passes.
         frozen=frozen if frozen < forward / FASTER else network.frozen_seconds(),
         view_seconds=network.view_seconds(),
-        share_above={cut.layer: network.share_above(cut) for cut in every},
-        activations_at={cut.layer: network.activations_at(cut) for cut in every},
-        activations_above={cut.layer: network.activations_above(cut) for cut in every},
+        share_above={cut.layer: layer_costs.share_above(network.model, cut) for cut in every},
+        activations_at={cut.layer: layer_costs.activations_at(network.model, cut) for cut in every},
+        activations_above={cut.layer: layer_costs.activations_above(network.model, cut) for cut in every},
     ).to_json()
 
 
@@ -128,7 +129,7 @@ def one_trial(context: TaskContext[TrialTask]) -> JsonObject:
     started, network, task = time.monotonic(), context.network, context.task
     recipe = task.recipe
     inputs = context.activations(recipe.cut, task.views)
-    network.reset(network.refit(network.train))
+    network.reset(network.first(network.train))
     tail = network.tail(recipe.cut, recipe.dropout)
     points: list[EpochPoint] = []
 
@@ -145,8 +146,9 @@ def one_trial(context: TaskContext[TrialTask]) -> JsonObject:
     pace = (time.monotonic() - training) / max(1, len(run.errors))
     if run.score is None:
         return {"state": LATE}
+    _save(task.weights.with_suffix(".npy"), tail_training.judged(tail, data))
+    network.as_selected()
     _save_weights(network, task.weights)
-    _save(task.weights.with_suffix(".npy"), tail_training.outputs(tail, inputs, network.validation))
     return TrialResult(
         state=PRUNED if run.pruned else ENDED,
         score=run.score.rounded(),
@@ -165,7 +167,7 @@ def final(context: TaskContext[FinalTask]) -> JsonObject:
     """
     network, task, epochs = context.network, context.task, 0
     inputs = context.activations(task.cut, task.views)
-    network.reset(network.refit(network.everything))
+    network.reset((network.first if task.training else network.refit)(network.everything))
     if training := task.training:
         if training.start:
             network.model.load_weights(training.start)

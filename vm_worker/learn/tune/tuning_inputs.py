@@ -20,6 +20,8 @@ from vm_worker.learn.networks.weights import WeightFile
 ROWS = "rows.npz"
 HEAD = "selected.npz"
 BAR = "bar.npy"
+UNSEEN = "unseen.npz"
+SHARE = 0.5  # of a trial in the mean with the selected head of all depths that is delivered
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,7 @@ class TuningInputs(AsJson):
     mirror: bool  # whether views may be mirrored
     seed: int
     balanced: bool = False  # whether the balanced accuracy counts, as classes are unequal
+    share: float = 1.0  # of a trial in the logits that are delivered
 
     def rows(self) -> TuningRows:
         """Read the rows of the training and validation photos, and their labels."""
@@ -43,6 +46,11 @@ class TuningInputs(AsJson):
     def head(self) -> Head:
         """Read the selected head, trained on train+validation."""
         return Head.load(self.folder / HEAD)
+
+    def unseen(self) -> Head | None:
+        """Read the head of all depths that trials start from, trained on the training photos; None: there is none."""
+        path = self.folder / UNSEEN
+        return Head.load(path) if path.exists() else None
 
     def bar(self) -> Floats | None:
         """Read the probabilities of the validation photos by a head in the selected form; None: there are none."""
@@ -67,6 +75,8 @@ class SelectedNetwork:
     head: Head  # trained on train+validation
     bar: Floats | None = None  # (m, k): probabilities of the validation photos by such a head that had not seen them
     score: float | None = None  # validation score, as selection found it
+    unseen: Head | None = None  # a head of all depths as `head`, trained on the training photos alone
+    paired: bool = False  # whether the bar is that of a pair with another network
 
 
 def write_inputs(dataset: LabelledPhotos, chosen: SelectedNetwork, options: Options, folder: Path) -> TuningInputs:
@@ -78,6 +88,10 @@ def write_inputs(dataset: LabelledPhotos, chosen: SelectedNetwork, options: Opti
     chosen.head.save(folder / HEAD)
     if chosen.bar is not None:
         np.save(folder / BAR, chosen.bar)
+    share = 1.0
+    if chosen.unseen is not None:
+        chosen.unseen.save(folder / UNSEEN)
+        share = SHARE / 2 if chosen.paired else SHARE
     return TuningInputs(
         weight=chosen.weight,
         pixels=dataset.images[catalogue.find(chosen.weight.key).size],
@@ -87,4 +101,5 @@ def write_inputs(dataset: LabelledPhotos, chosen: SelectedNetwork, options: Opti
         mirror=options.mirror,
         seed=options.seed,
         balanced=imbalance.unequal(np.bincount(dataset.truth.labels)),
+        share=share,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -40,7 +41,7 @@ def test_views_are_windows_and_mirrored_only_where_allowed(
         identity(), source, Viewing(3, mirror, 0), Filling(tmp_path / "a.npy", Budget.of(60), lambda part: None)
     )
     assert cache.values.shape == (3, 70, 16, 16, 3) and cache.values.dtype == np.float16
-    np.testing.assert_allclose(cache.batch(0, np.arange(70)), picture, atol=0.2)
+    np.testing.assert_allclose(cache.batch(0, np.arange(70)).activations, picture, atol=0.2)
     np.testing.assert_allclose(cache.features[0, :, 0], picture.mean((1, 2, 3)), rtol=1e-4)
     slopes = cache.values[1:, :, 8, 12, 0].astype(int) - cache.values[1:, :, 8, 4, 0].astype(int)
     assert (np.abs(slopes) > 60).all()  # a ramp stays one
@@ -60,6 +61,20 @@ def test_live_views_are_new_each_time_and_the_plain_one_is_not(picture: NDArray[
     plain = activations.fill(identity(), source, Viewing(1, True, 0), filling)
     live = LiveActivations(plain, identity(), source, Viewing(5, True, 0))
     rows = np.arange(40)
-    one, other = (live.batch(np.ones(40, np.int64), rows) for _ in range(2))
+    one, other = (live.batch(np.ones(40, np.int64), rows).activations for _ in range(2))
     assert live.views == 5 and one.shape == (40, 16, 16, 3) and np.abs(one - other).max() > 1
-    np.testing.assert_array_equal(live.batch(0, rows), plain.batch(0, rows))
+    np.testing.assert_array_equal(live.batch(0, rows).activations, plain.batch(0, rows).activations)
+
+
+def test_logits_of_other_depths_come_with_the_activations(picture: NDArray[np.uint8], tmp_path: Path) -> None:
+    part = replace(identity(), offsets=lambda columns: np.stack([columns, -columns], axis=1))
+    source, rows = Source(picture, np.arange(70)), np.array([69, 3])
+    filling = Filling(tmp_path / "a.npy", Budget.of(60), lambda part: None)
+    cache = activations.fill(part, source, Viewing(2, True, 0), filling)
+    assert cache.offsets is not None and cache.offsets.shape == (2, 70, 2, 1)
+    np.testing.assert_array_equal(cache.offsets[:, :, 0], cache.features)
+    live = LiveActivations(cache, part, source, Viewing(5, True, 0))
+    for found in (cache.batch(np.ones(2, np.int64), rows), live.batch(0, rows), live.batch(np.ones(2, np.int64), rows)):
+        assert found.offsets is not None and found.offsets.shape == (2, 2, 1)
+        expected = found.activations.mean((1, 2, 3))
+        np.testing.assert_allclose(found.offsets[:, :, 0], np.stack([expected, -expected], axis=1), rtol=1e-3)

@@ -37,17 +37,18 @@ def test_the_two_halves_of_a_cut_make_the_whole(cut: str, about: Subject, tmp_pa
     head, cut = about.head(about.apart), about.cut if cut == "cut" else cut
     network, some = split(about, head, tmp_path), np.arange(0, 48, 5)  # of each class
     inputs = network.inputs(cut, Views(1), Budget.of(60), lambda part: None)
-    found = tail_training.outputs(network.tail(cut), inputs, some)
+    found = tail_training.outputs(network.tail(cut), network.data(inputs, network.train, some), some)
     expected = predict(network.model, about.photos.pixels(about.size), network.source.rows[some])
     np.testing.assert_allclose(found, expected, atol=0.05)  # half precision
     np.testing.assert_allclose(head.probabilities(network.features()[0, some]), expected, atol=0.05)
     assert expected.max(1).std() > 0.05  # they say different things of different photos
     live = network.inputs(cut, Views(2, live=True), Budget.of(60), lambda part: None)
-    assert live.batch(np.ones(3, np.int64), np.arange(3)).shape == inputs.batch(0, np.arange(3)).shape
+    fresh, plain = (one.batch(np.ones(3, np.int64) * view, np.arange(3)) for one, view in ((live, 1), (inputs, 0)))
+    assert fresh.activations.shape == plain.activations.shape and plain.offsets is None is fresh.offsets
     alone = network._live_part(cut_named(network.backbone, cut))
     pictures = activations.padded(network.source, some)
-    passed = alone.split(alone.run(pictures))[0][: len(some)]
-    assert np.corrcoef(passed.ravel(), inputs.batch(0, some).ravel())[0, 1] > 0.999
+    passed = alone.split(alone.run(pictures)).activations[: len(some)]
+    assert np.corrcoef(passed.ravel(), inputs.batch(0, some).activations.ravel())[0, 1] > 0.999
 
 
 def test_a_head_is_fitted_on_no_more_views_than_are_useful(about: Subject, tmp_path: Path) -> None:

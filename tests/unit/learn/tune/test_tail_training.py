@@ -75,17 +75,17 @@ def test_a_hopeless_trial_is_given_up() -> None:
 @pytest.mark.parametrize("augmentation", ["none", "views", "mixed views"])
 def test_batches_are_augmented_as_the_recipe_says(augmentation: str) -> None:
     data = small_data()
-    inputs, truth = next(TailTraining(small_network(), data, replace(RECIPE, augmentation=augmentation))._batches())
+    (inputs,), truth = next(TailTraining(small_network(), data, replace(RECIPE, augmentation=augmentation))._batches())
     assert truth.sum(1) == pytest.approx(1.0, abs=1e-6)
     assert ((truth > 0).sum(1) > 1).any() == (augmentation == "mixed views")
-    plain = data.inputs.batch(0, data.train)
+    plain = data.inputs.batch(0, data.train).activations
     known = [any(np.array_equal(one, other) for other in plain) for one in inputs]
     assert all(known) == (augmentation == "none")
 
 
 def test_mixing_keeps_most_of_each_example() -> None:
     inputs, truth = np.eye(6, dtype=np.float32)[:, None], np.eye(6, dtype=np.float32)
-    mixed, shares = tail_training.mixed(inputs, truth, np.random.default_rng(0))
+    mixed, shares = tail_training.mixed([inputs, truth], np.random.default_rng(0))
     np.testing.assert_allclose(mixed[:, 0], shares)  # the same share of both
     assert (shares[np.arange(6), np.arange(6)] >= 0.5).all() and (shares.max(1) < 1).any()
 
@@ -144,6 +144,6 @@ def test_a_weighed_training_learns_more_from_the_rare_class() -> None:
     for one in (data, weighed):
         model = small_network()
         train(model, one)
-        means.append(float(tail_training.outputs(model, one.inputs, one.train)[:, 1].mean()))
+        means.append(float(tail_training.outputs(model, one, one.train)[:, 1].mean()))
     assert means[1] > 1.5 * means[0]
     assert tail_training.judge(model, weighed).metric == "balanced_accuracy"
