@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
+import vm_worker  # noqa: F401 (its setting counts where TensorFlow is imported later)
 from infra.emulator.signatures.keys import ensure_key
 from tests.ordering import in_order, skipped_line, without_coverage
 from tests.servers import ACCOUNT, EmulatorUnderTest, running_emulator

@@ -16,7 +16,7 @@ import pytest
 from tests.sources import PACKAGES, ROOT, name, sources
 
 # The rule's one place, and the one that hands an environment on to child processes.
-ENVIRONMENT_READERS = {"jobs/settings.py", "infra/local/environment.py"}
+ENVIRONMENT_READERS = {"jobs/settings.py", "infra/local/environment.py", "vm_worker/__init__.py"}
 TEXT = {".py", ".toml", ".md", ".txt", ".html", ".css", ".js", ".tf", ".sh", ".yml", ".yaml", ""}
 
 

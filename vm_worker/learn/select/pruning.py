@@ -18,7 +18,7 @@ from vm_worker.learn.select import logme, p2l, probe
 from vm_worker.results.candidates import PruningRow
 
 PROBE_IMAGES = 400  # enough to find differences of about five points of accuracy
-LEAST_CANDIDATES = 3
+LEAST_CANDIDATES = 5  # fewer are not worth it: to build each of them takes as long as a probe, and saves nothing
 EFFICIENCY = 4.0  # large networks do at most so many times more multiply-adds a second than small ones
 SIGNIFICANT = 0.01  # McNemar's exact p, two-sided: strict, because the best of many probes is partly best by chance
 

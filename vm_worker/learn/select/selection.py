@@ -109,6 +109,6 @@ def _prune(run: SelectionRun, candidates: list[CandidateFeatures]) -> list[Candi
 def _evaluate(run: SelectionRun, candidate: CandidateFeatures) -> None:
     """Compute the features of all photos, and validate heads on them where that ended in time."""
     least = None if run.table.candidates else max(0, run.request.least_images - candidate.done)
-    if run.extract(candidate, len(run.photos.rows), run.budget(), least):
+    if run.extract(candidate, len(run.photos.rows), run.budget(candidate.backbone), least):
         run.report(0.9, f"{candidate.backbone.title}: training heads")
         run.validate(candidate)

@@ -29,7 +29,7 @@ from vm_worker.learn.select.request import Selection as Selection
 from vm_worker.learn.select.request import SelectionRequest as SelectionRequest
 from vm_worker.learn.select.scratch_candidates import ScratchCandidates
 from vm_worker.learn.select.selection_table import CandidateRecord, SelectionTable, left_out_row
-from vm_worker.learn.select.time_shares import HEADS_SHARE, TimeShares
+from vm_worker.learn.select.time_shares import FIRST_HEADS_SHARE, HEADS_SHARE, HEADS_TIMES, TimeShares
 from vm_worker.results.candidates import PruningRow
 
 log = logging.getLogger(__name__)
@@ -75,13 +75,13 @@ class SelectionRun:
 
         return CandidateFeatures(self.photos, self.request.weight(backbone), listener)
 
-    def budget(self) -> Budget:
-        """Return the time for the next candidate's features; the rest suffices to tune the best one so far."""
+    def budget(self, following: Backbone | None = None) -> Budget:
+        """Return the time for the features of the candidate that comes now; the rest suffices to deliver a model."""
         if not self.table.candidates:
             return Budget.of(self.times.for_first())
         best = self.table.best()
         tried, backbone = len(self.table.candidates), best.candidate.backbone
-        return Budget.of(self.times.for_more(tried, backbone, best.plain, best.heads_seconds))
+        return Budget.of(self.times.for_more(tried, backbone, best.plain, best.heads_seconds, following))
 
     def _test_seconds(self, images_per_second: float, gflops: float) -> float:
         return TEST_PASSES * len(self.request.dataset.rows(Part.TEST)) / images_per_second
@@ -121,8 +121,7 @@ class SelectionRun:
     def validate(self, candidate: CandidateFeatures) -> None:
         """Train and validate heads on the candidate's features, and enter it into the table."""
         started, key, features = time.monotonic(), candidate.backbone.key, candidate.table()
-        seconds = HEADS_SHARE * self.request.budget.remaining()
-        result = head_validation.validate(features, self.head_settings, seconds)
+        result = head_validation.validate(features, self.head_settings, self._heads_seconds())
         heads_seconds = time.monotonic() - started
         entry = Candidate(
             backbone=candidate.backbone,
@@ -139,6 +138,13 @@ class SelectionRun:
         took = f"setup {candidate.setup:.1f}, {candidate.done} photos {passing:.1f}, heads {heads_seconds:.1f} s"
         log.info("%s: %s, %.1f times as long as usual", key, took, slowness)
         candidate.release()
+
+    def _heads_seconds(self) -> float:
+        """Return the seconds that the heads of all depths of one candidate may take."""
+        left = self.request.budget.remaining()
+        if not self.table.candidates:
+            return FIRST_HEADS_SHARE * left
+        return max(HEADS_SHARE * left, HEADS_TIMES * self.table.best().heads_seconds)
 
     def reached_goal(self) -> bool:
         """Return whether a candidate has the validation score that the user asked for."""

@@ -10,6 +10,10 @@ from vm_worker.learn.crowding import alone_here
 from vm_worker.learn.networks.catalogue import Backbone
 
 HEADS_SHARE = 0.1  # of the time left, kept for training a candidate's heads
+# Of the time left, for the heads of the first candidate. Those on all depths gain more than another candidate, a pair or
+# tuning does (docs/figures.md).
+FIRST_HEADS_SHARE = 0.4
+HEADS_TIMES = 1.5  # times the seconds that the best candidate's heads took, for those of another
 TUNE_SECONDS = 15.0  # that tuning and the work after it need for any number of photos: graphs, files
 # Forward passes of the best network over the photos that tuning and the work after it need: two views of each photo,
 # eight epochs of the unfrozen layers, and the test. Unfreezing improves the model more than one more candidate does.
@@ -17,7 +21,7 @@ TUNE_PASSES = 9.0
 TUNE_SHARE = 0.6  # of the time for selection and tuning together, that tuning may take at most
 FEW = 2  # candidates: before so many have been tried, TUNE_SHARE is a share of the time left alone
 # A pair gains more than tuning one network (docs/figures.md), so where pairs are allowed two candidates come before it.
-# The files of a pair of unknown networks take so many times as long as those of the best network.
+# The files of a pair with an unknown network take so many times as long as those of the best network.
 PAIR_TIMES = 2.5
 
 Finishing = Callable[[float, float], float]  # images a second by Keras, GFLOP of an image -> seconds
@@ -50,14 +54,17 @@ class TimeShares:
         """
         return self.budget.remaining() * (1 - HEADS_SHARE) - self.first_finishing
 
-    def for_more(self, tried: int, best: Backbone, speed: float, heads: float = 0.0) -> float:
-        """Return the seconds for features of further candidates, after `tried` ones.
+    def for_more(
+        self, tried: int, best: Backbone, speed: float, heads: float = 0.0, following: Backbone | None = None
+    ) -> float:
+        """Return the seconds for features of further candidates, of which `following` comes now, after `tried` ones.
 
         The rest of the time suffices for their heads, which took so many seconds before, and to tune, test and deliver
         the network `best`, which has this speed.
         """
         if tried < FEW and self.pair_seconds:
-            finishing = self.finishing(speed / PAIR_TIMES, PAIR_TIMES * best.gflops)
+            times = PAIR_TIMES if following is None else 1 + following.gflops / best.gflops
+            finishing = self.finishing(speed / times, times * best.gflops)
             left = self.budget.remaining() - finishing - self.pair_seconds * self.slowness()
             return max(0.0, left - max(heads, left * HEADS_SHARE))
         tuning = TUNE_SECONDS * self.slowness() + TUNE_PASSES * self.photos / speed

@@ -171,8 +171,8 @@ def test_candidates_are_probed_where_the_time_does_not_suffice(
 
 
 def test_few_photos_or_candidates_are_never_probed() -> None:
-    assert pruning.can_save_time(800, 3)
-    assert not pruning.can_save_time(799, 3) and not pruning.can_save_time(5000, 2)
+    assert pruning.can_save_time(800, 5)
+    assert not pruning.can_save_time(799, 5) and not pruning.can_save_time(5000, 4)
 
 
 def test_a_candidate_that_is_surely_too_slow_is_known_by_its_size() -> None:

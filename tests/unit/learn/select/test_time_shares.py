@@ -79,6 +79,14 @@ def test_where_pairs_are_allowed_a_second_candidate_comes_before_tuning(clock: d
     assert times.for_more(1, LITE, SLOW) == 0.0
 
 
+def test_the_files_of_a_pair_take_as_long_as_its_two_networks(clock: dict[str, float]) -> None:
+    times = TimeShares(Budget(1000.0), 1000, True, lambda speed, gflops: 1000 / speed, pair_seconds=15.0)
+    times = times.with_speed(LITE, 10.0)
+    assert times.for_more(1, LITE, 10.0, following=LITE) == pytest.approx(0.9 * (1000 - 200 - 15))
+    heavy = 1000 / 10 * (1 + HEAVY.gflops / LITE.gflops)
+    assert times.for_more(1, LITE, 10.0, following=HEAVY) == pytest.approx(max(0.0, 0.9 * (1000 - heavy - 15)))
+
+
 def test_the_first_candidate_comes_before_formats_that_can_be_made_later(clock: dict[str, float]) -> None:
     times = replace(shares(finishing=200.0), least_finishing=lambda speed, gflops: 50.0).with_speed(LITE, SLOW)
     assert times.for_first() == pytest.approx(900 - 50)
