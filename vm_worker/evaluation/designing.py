@@ -20,11 +20,12 @@ from vm_worker.designs.words import ArchitectureError
 from vm_worker.evaluation import style
 from vm_worker.learn.networks import designed
 from vm_worker.results.candidates import CandidateRow
-from vm_worker.results.designs import RANDOM, Designed, NetworkPlan, NetworkRow
+from vm_worker.results.designs import DESIGNED, RANDOM, ContendersTested, Designed, NetworkPlan, NetworkRow
 
 TRIED, MIND, DRAWN = "designing.png", "designer.png", "network.svg"
 LIKELY = 1.96  # standard errors of a 95 % interval
 ORDERS = 2000  # random orders of the random networks, from which the band comes
+CHANCE = 0.05  # a difference with a larger p is called not measurable
 CLOSE = 0.03  # small networks that come so near to the pretrained ones may profit from a design
 DESIGNERS = {
     "controller": "a small network of its own that learns which choices did well",
@@ -65,14 +66,21 @@ class _Kinds:
         return cls([row for row in rows if row.by == RANDOM], [row for row in rows if row.by != RANDOM])
 
 
-def figures(design: Designed, rows: Sequence[CandidateRow], photos: int) -> JsonObject:
-    """Return the part of report.json about a search; `photos` is the number of validation photos."""
+def figures(
+    design: Designed, rows: Sequence[CandidateRow], photos: int, beside: ContendersTested | None = None
+) -> JsonObject:
+    """Return the part of report.json about a search; `photos` is the number of validation photos.
+
+    `beside` has the answers of the best designed network and the best pretrained one to the test photos.
+    """
     best = next((row for row in design.networks if row.number == design.best), None)
     return {
         **design.to_json(),
         "tried": _tried(design),
         "result": _result(design, photos),
         "became": _became(design, rows),
+        "tested": "" if beside is None else tested(beside),
+        "beside": None if beside is None else beside.to_json(),
         "means": DESIGNERS.get(design.designer, ""),
         "string": None if best is None else best.architecture,
     }
@@ -126,8 +134,33 @@ def _became(design: Designed, rows: Sequence[CandidateRow]) -> str:
         return f"{trained} It is the one you get."
     beside = f"{trained} The best of the others, {best.title}, got {_percent(best.validation_score or 0.0)}."
     if {ours.state, best.state} == {"chosen", "tied"}:
-        beside += " Between these two there is no measurable difference (McNemar's test)."
+        beside += " Between these two the validation photos show no measurable difference (McNemar's test)."
     return f"{beside} {'You get this network.' if ours.state == 'chosen' else 'You do not get it.'}"
+
+
+def tested(beside: ContendersTested) -> str:
+    """Say how the best designed network and the best pretrained one did on the test photos, and what chance does."""
+    ours, other = (
+        f"{count} right ({_percent(count / beside.photos)})" for count in (beside.designed, beside.pretrained)
+    )
+    photos = wording.plural(beside.photos, "test photo")
+    figures = (
+        f"After the choice both answered the same {photos}, once each: the designed network got {ours}, "
+        f"{beside.title}, the best of the ready-made ones, {other}. {_chance(beside)}"
+    )
+    if beside.delivered == DESIGNED:
+        return figures
+    return f"{figures} The designed one had learnt from the training photos alone, as it was not chosen."
+
+
+def _chance(beside: ContendersTested) -> str:
+    """Say whether two equally good networks would differ so much."""
+    times = round(100 * beside.p)
+    often = f"{times} of 100" if times else "less than one of 100"
+    if beside.p > CHANCE:
+        return f"That is no measurable difference: equally good ones differ so much, or more, in {often} such tests."
+    better = "designed" if beside.designed > beside.pretrained else "ready-made"
+    return f"So the {better} one is measurably better: equally good ones differ so much in {often} such tests."
 
 
 def _percent(share: float) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from vm_worker.as_json import AsJson, named, only_if_known
-from vm_worker.results.designs import Designed, NetworkPlan
+from vm_worker.results.designs import ContenderRow, Designed, NetworkPlan
 from vm_worker.results.scores import ACCURACY, Interval, fill_score
 
 
@@ -172,6 +172,8 @@ class Selected(AsJson):
     pair: PairRow | None = only_if_known()  # delivered unless tuning makes the winner better than this
     design: Designed | None = only_if_known()  # the search for a network; None: there was none
     continued: Continued | None = only_if_known()  # None: no network of an earlier model was judged
+    # The best designed network and the best pretrained one; None: there are not both.
+    contenders: tuple[ContenderRow, ...] | None = only_if_known()
 
     @property
     def best(self) -> CandidateRow:

@@ -9,6 +9,7 @@ from vm_worker.as_json import AsJson, only_if_known
 from vm_worker.results.scores import ACCURACY
 
 RANDOM = "random"  # who suggested a network: this, or the name of a designer
+DESIGNED, PRETRAINED = "designed", "pretrained"  # kinds of contenders
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,29 @@ class Comparison(AsJson):
     photos: int  # that both were judged on
     p: float  # of their difference, by McNemar's test
     verdict: str  # better | worse | same
+
+
+@dataclass(frozen=True)
+class ContenderRow(AsJson):
+    """The best designed or the best pretrained network of a selection, which answers the test photos after it."""
+
+    kind: str  # DESIGNED | PRETRAINED
+    name: str  # its key
+    title: str
+    images_per_second: float  # through it by Keras
+    plan: NetworkPlan | None = only_if_known()  # of a designed network
+
+
+@dataclass(frozen=True)
+class ContendersTested(AsJson):
+    """The best designed network beside the best pretrained one, on the same test photos, after the choice."""
+
+    photos: int
+    designed: int  # number that it got right
+    pretrained: int
+    title: str  # of the pretrained network
+    delivered: str  # DESIGNED | PRETRAINED; empty: neither of them is
+    p: float  # of their difference, by McNemar's test
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from vm_worker.as_json import AsJson, named, only_if_known
+from vm_worker.results.designs import ContendersTested
 from vm_worker.results.earlier import EarlierModel
 from vm_worker.results.scores import Interval
 
@@ -183,3 +184,4 @@ class Evaluated(AsJson):
     sureness: tuple[Sureness, ...] | None = only_if_known()  # one for each class; None: an older version found none
     continuing: EarlierModel | None = only_if_known()  # None: no later job can continue from the model
     same_tests: SameTests | None = only_if_known()  # None: no photo was a test photo of the earlier model, too
+    beside: ContendersTested | None = only_if_known()  # None: no network was designed, or there was no time for it

@@ -14,3 +14,6 @@ UNSEEN = "unseen.npz"  # out-of-fold probabilities for train+validation, by head
 PROBABILITIES = "test.npz"  # probabilities of model.h5 for the test photos
 BEFORE = "before.npz"  # digests of what the earlier model had seen, by which the photos were split
 START = "start.weights.h5"  # the winner's weights before this job, where they are an earlier model's
+# The best designed network and the best pretrained one, where they are not selected: they answer the test photos, too.
+CONTENDER_HEAD = "{}.head.npz"  # by kind
+CONTENDER_WEIGHTS = "contender.weights.h5"  # of the designed one: all its layers but the last

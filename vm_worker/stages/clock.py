@@ -21,6 +21,7 @@ FINISH_SECONDS = 4.0  # seconds for small files, plots and uploads
 STARTS = 3.0
 START_SECONDS = 5.0  # seconds for such a start when none was measured
 PAIR_SECONDS = 12.0  # of building, tracing and loading a second network in evaluate and export
+CONTENDER_SECONDS = 6.0  # of building, tracing and loading a network that only answers the test photos
 PICTURE_SECONDS = 8.0  # of the pictures with photos, which a job does without where its time is over
 EXTRAS_SHARE = 0.25  # share of the whole budget, at most, for the formats other than .h5 and .keras
 SMALL_GFLOPS = 0.4  # GFLOP for an image, assumed while no network is chosen
@@ -69,7 +70,17 @@ class JobClock:
         They grow on a slow or busy machine.
         """
         pair = PAIR_SECONDS if Stage.SELECT in self._results and self._inputs.partner else 0.0
-        return self.crowd() * (FINISH_SECONDS + STARTS * self._start + pair)
+        return self.crowd() * (FINISH_SECONDS + STARTS * self._start + pair) + self.contender_seconds
+
+    @property
+    def contender_seconds(self) -> float:
+        """The seconds in which networks that are not delivered answer the test photos; before selection, of one."""
+        if Stage.SELECT not in self._results:
+            return self.crowd() * CONTENDER_SECONDS if self._spec.options.design else 0.0
+        contenders = self._inputs.contenders
+        photos = len(self._inputs.dataset().rows(Part.TEST)) if contenders else 0
+        seconds = (CONTENDER_SECONDS + photos / max(row.images_per_second, 1e-6) for row in contenders)
+        return self.crowd() * sum(seconds)
 
     @property
     def slowness(self) -> float:
@@ -123,11 +134,18 @@ class JobClock:
         """
         return self.end - time.monotonic() - self.crowd() * (FINISH_SECONDS + self._start)
 
+    def allows_contenders(self) -> bool:
+        """Return whether networks that are not delivered may answer the test photos beside what must be made."""
+        return self.contender_seconds + self._proof_seconds() < self.export_time()
+
     def allows_pictures(self) -> bool:
         """Return whether the pictures with photos fit beside what must be made: model.h5, its proof, the report."""
+        return self.crowd() * PICTURE_SECONDS + self._proof_seconds() < self.export_time()
+
+    def _proof_seconds(self) -> float:
+        """Return the seconds in which model.h5 is proved on some photos."""
         photos = len(self._inputs.dataset().rows(Part.TEST))
-        proof = self.crowd() * (PICTURE_SECONDS + self._start) + min(PROOF_LEAST, photos) / self.plain_speed
-        return proof < self.export_time()
+        return self.crowd() * self._start + min(PROOF_LEAST, photos) / self.plain_speed
 
     def proof(self, images: int, chosen: Sequence[Format], gflops: float) -> slice:
         """Return the test images that prove these files: all of them, or every n-th one when the time is short.

@@ -9,10 +9,12 @@ from typing import Any
 from jobs.job import Stage
 from vm_worker.events import File
 from vm_worker.exports import files
+from vm_worker.intake.arrays import Flags
 from vm_worker.intake.dataset import Part
+from vm_worker.results.designs import DESIGNED, PRETRAINED, ContenderRow, ContendersTested
 from vm_worker.results.earlier import BASE_FILES
 from vm_worker.results.evaluated import Evaluated
-from vm_worker.stages.artifacts import HEAD, JUDGED, PARTNER, PROBABILITIES, TUNED, UNSEEN
+from vm_worker.stages.artifacts import CONTENDER_HEAD, HEAD, JUDGED, PARTNER, PROBABILITIES, TUNED, UNSEEN
 from vm_worker.stages.context import StageContext
 from vm_worker.stages.output import Output, private, public
 from vm_worker.stages.progress import MESSAGES
@@ -39,7 +41,8 @@ def evaluate(context: StageContext) -> Output:
     pixels, labels, names = dataset.pixels(size), dataset.truth.labels[rows], [dataset.names[row] for row in rows]
     probabilities = predict(model, pixels, rows)
     np.savez(folder / PROBABILITIES, probabilities=probabilities)
-    test = measure(probabilities, labels, dataset.truth.classes, names)
+    test, right = measure(probabilities, labels, dataset.truth.classes, names), probabilities.argmax(axis=1) == labels
+    beside = contenders_tested(context, right)
     # The pictures with photos are drawn here, where the photos and the model are loaded.
     shown = context.clock.allows_pictures()
     judged = Judged(pixels, rows, labels, probabilities, dataset.truth.classes, names)
@@ -51,10 +54,54 @@ def evaluate(context: StageContext) -> Output:
         pictures=insight.draw(folder, judged, model, test.pairs) if shown else {},
         doubts=insight.doubts(folder, judged, dataset, context.results.selected.suspects) if shown else None,
         sureness=unsure.by_class(probabilities, labels),
+        beside=beside,
     )
-    result, later = _for_later(context, model, result, probabilities.argmax(axis=1) == labels)
+    result, later = _for_later(context, model, result, right)
     drawn = [*result.pictures, *([doubts.SHEET] if result.doubts else [])]
     return Output(result, (public(files.H5), *map(public, drawn), private(PROBABILITIES), *later))
+
+
+def contenders_tested(context: StageContext, right: Flags) -> ContendersTested | None:
+    """Compare the best designed network and the best pretrained one on the test photos, once each, after the choice.
+
+    `right` (m,) tells which of them the delivered model answered rightly. None where there are not both, or where this
+    machine has no time or no weights for what is not delivered.
+    """
+    from vm_worker.learn import statistics
+
+    selected = context.results.selected
+    both = {row.kind: row for row in selected.contenders or ()}
+    if not both or not context.clock.allows_contenders():
+        return None
+    answers = {kind: right if row.name == selected.winner else _right(context, row) for kind, row in both.items()}
+    ours, other = answers[DESIGNED], answers[PRETRAINED]
+    if ours is None or other is None:
+        return None
+    delivered = next((kind for kind, row in both.items() if row.name == selected.winner), "")
+    return ContendersTested(
+        photos=len(right),
+        designed=int(ours.sum()),
+        pretrained=int(other.sum()),
+        title=context.inputs.delivered.title if delivered == PRETRAINED else both[PRETRAINED].title,
+        delivered=delivered,
+        p=round(statistics.mcnemar(ours, other), 5),
+    )
+
+
+def _right(context: StageContext, row: ContenderRow) -> Flags | None:
+    """Return which test photos (m,) a network gets right; None where this machine has no weights for it."""
+    from vm_worker.learn.heads.linear import Head
+    from vm_worker.learn.judge.predict import predict
+    from vm_worker.learn.networks.assemble import assemble
+
+    dataset, weight = context.inputs.dataset(), context.inputs.contender_weight(row)
+    if weight is None:
+        return None
+    model = assemble(weight, Head.load(context.folder / CONTENDER_HEAD.format(row.kind)))
+    test = dataset.rows(Part.TEST)
+    answers = predict(model, dataset.pixels(model.input.shape[1]), test).argmax(axis=1)
+    right: Flags = answers == dataset.truth.labels[test]
+    return right
 
 
 def _for_later(context: StageContext, model: Any, result: Evaluated, right: Any) -> tuple[Evaluated, tuple[File, ...]]:

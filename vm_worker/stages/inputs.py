@@ -17,10 +17,10 @@ from vm_worker.learn.design.sides import SIDES
 from vm_worker.learn.networks import catalogue, designed, small_rows
 from vm_worker.learn.networks.catalogue import CATALOGUE, Backbone
 from vm_worker.learn.networks.weights import OWN, WeightFile, find
-from vm_worker.results.designs import NetworkPlan
+from vm_worker.results.designs import ContenderRow, NetworkPlan
 from vm_worker.spec import Spec
 from vm_worker.stages import own_network
-from vm_worker.stages.artifacts import SCRATCH_WEIGHTS
+from vm_worker.stages.artifacts import CONTENDER_WEIGHTS, SCRATCH_WEIGHTS
 from vm_worker.stages.committed import CommittedResults
 from vm_worker.stages.earlier import EarlierInputs
 from vm_worker.tasks.task import Task, recognised
@@ -80,6 +80,12 @@ class Inputs:
         return self.winner if partner is None else catalogue.joined(self.winner, partner)
 
     @property
+    def contenders(self) -> tuple[ContenderRow, ...]:
+        """The networks that are not delivered but answer the test photos, too."""
+        selected = self._results.selected
+        return tuple(row for row in selected.contenders or () if row.name != selected.winner)
+
+    @property
     def from_scratch(self) -> bool:
         """True when the winner is a network that this job trained from scratch."""
         return self._results.selected.from_scratch is not None
@@ -128,6 +134,13 @@ class Inputs:
             return WeightFile(self.winner.key, self.folder / SCRATCH_WEIGHTS, OWN, self.plan)
         return self.weight_of(self.winner)
 
+    def contender_weight(self, row: ContenderRow) -> WeightFile | None:
+        """Return the weights of a network that is not delivered but answers the test photos; None: it has none here."""
+        if row.plan is not None:
+            return WeightFile(row.name, self.folder / CONTENDER_WEIGHTS, OWN, row.plan)
+        backbone = catalogue.find(row.name)
+        return self.weight_of(backbone) if backbone.source in self.weights()[0] else None
+
     def weight_of(self, row: Backbone) -> WeightFile:
         """Return the weights of a pretrained or earlier network. Raises Bug when this machine does not have them."""
         if own := self.earlier.weight(row.key):
@@ -170,7 +183,8 @@ class Inputs:
         if not self.task.squares:
             return set()
         if Stage.SELECT in self._results:
-            return {self.winner.size, self.delivered.size}
+            sizes = {row.plan.side if row.plan else catalogue.find(row.name).size for row in self.contenders}
+            return {self.winner.size, self.delivered.size, *sizes}
         keys = (*catalogue.with_larger(self.weights()[0]), *self.earlier.keys)
         sizes = {catalogue.find(key).size for key in keys}
         options = self.options

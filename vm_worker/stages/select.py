@@ -13,13 +13,24 @@ from vm_worker.events import File
 from vm_worker.learn.networks import catalogue
 from vm_worker.learn.networks.catalogue import CATALOGUE
 from vm_worker.results.candidates import CandidateRow, FromScratch, PairRow, Selected
-from vm_worker.stages.artifacts import BAR, HEAD, PARTNER, SCRATCH_WEIGHTS, UNSEEN, UNSEEN_HEAD
+from vm_worker.results.designs import ContenderRow
+from vm_worker.stages.artifacts import (
+    BAR,
+    CONTENDER_HEAD,
+    CONTENDER_WEIGHTS,
+    HEAD,
+    PARTNER,
+    SCRATCH_WEIGHTS,
+    UNSEEN,
+    UNSEEN_HEAD,
+)
 from vm_worker.stages.context import StageContext
 from vm_worker.stages.learning_progress import listener
 from vm_worker.stages.output import Output, private
 from vm_worker.stages.trials import committed
 
 if TYPE_CHECKING:
+    from vm_worker.learn.select.contenders import Contender
     from vm_worker.learn.select.pairs import Pair
     from vm_worker.learn.select.scratch_candidates import ScratchPolicy
     from vm_worker.learn.select.selection import Selection
@@ -63,7 +74,7 @@ def select(context: StageContext, scratch: ScratchPolicy | None = None) -> Outpu
             rooms=Rooms(committed(context, Stage.SELECT), context.spec.cluster),
         )
         selection = choose(request, listener(context, Stage.SELECT))
-    files = _written(context, selection)
+    files = (*_written(context, selection), *_contenders(context.folder, selection))
     absent = without_weights(missing) if context.spec.options.candidates else []
     return Output(_result(context, selection, absent, clock.start_seconds), files)
 
@@ -96,6 +107,7 @@ def _result(context: StageContext, selection: Selection, absent: list[CandidateR
         pair=None if pair is None else _pair_row(selection, pair),
         continued=selection.continued,
         design=selection.design,
+        contenders=tuple(map(_contender_row, selection.contenders)) or None,
     )
 
 
@@ -135,6 +147,24 @@ def _bar(folder: Path, selection: Selection) -> tuple[File, ...]:
         return (private(BAR),)
     selection.unseen.save(folder / UNSEEN_HEAD)
     return private(BAR), private(UNSEEN_HEAD)
+
+
+def _contenders(folder: Path, selection: Selection) -> tuple[File, ...]:
+    """Write what the best network of a kind needs to answer the test photos, where it is not the winner."""
+    found = []
+    for one in selection.contenders:
+        if one.head is not None:
+            one.head.save(folder / CONTENDER_HEAD.format(one.kind))
+            found.append(CONTENDER_HEAD.format(one.kind))
+        if one.model is not None:
+            one.model.weights.replace(folder / CONTENDER_WEIGHTS)
+            found.append(CONTENDER_WEIGHTS)
+    return tuple(map(private, found))
+
+
+def _contender_row(one: Contender) -> ContenderRow:
+    backbone, plan = one.record.candidate.backbone, None if one.model is None else one.model.plan
+    return ContenderRow(one.kind, backbone.key, backbone.title, round(one.record.plain, 2), plan)
 
 
 def _partner(folder: Path, selection: Selection) -> tuple[File, ...]:

@@ -8,11 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.unit.mail.letters import report_mail
 from tests.unit.report import designs, samples
+from tests.unit.report.pages import Page
 from vm_worker import report
 from vm_worker.evaluation import designing
 from vm_worker.results.candidates import CandidateRow
-from vm_worker.results.designs import RANDOM, Designed
+from vm_worker.results.designs import RANDOM, ContendersTested, Designed
+from vm_worker.results.evaluated import Evaluated
 
 
 def text(design: Designed, state: str = "evaluated") -> str:
@@ -46,11 +49,42 @@ def test_without_a_designer_nothing_is_compared() -> None:
     [
         ("chosen", "The best of all, made by the designer, was then"),
         ("evaluated", "You do not get it."),
-        ("tied", "Between these two there is no measurable difference"),
+        ("tied", "Between these two the validation photos show no measurable difference"),
     ],
 )
 def test_it_says_what_became_of_the_best_network(state: str, said: str) -> None:
     assert said in text(designs.searched(), state)
+
+
+@pytest.mark.parametrize(
+    ("beside", "said"),
+    [
+        (
+            ContendersTested(300, 181, 176, "MobileNet", "designed", 0.62),
+            "the designed network got 181 right (60.3 %), MobileNet, the best of the ready-made ones, 176 right "
+            "(58.7 %). That is no measurable difference: equally good ones differ so much, or more, in 62 of 100",
+        ),
+        (
+            ContendersTested(300, 150, 176, "MobileNet", "pretrained", 0.03),
+            "So the ready-made one is measurably better: equally good ones differ so much in 3 of 100 such tests. The "
+            "designed one had learnt from the training photos alone",
+        ),
+        (
+            ContendersTested(300, 190, 150, "MobileNet", "", 0.0001),
+            "So the designed one is measurably better: equally good ones differ so much in less than one of 100",
+        ),
+    ],
+)
+def test_designed_and_ready_made_are_compared_on_the_test_photos(beside: ContendersTested, said: str) -> None:
+    facts = designs.facts(designs.searched())
+    assert isinstance(facts.evaluate, Evaluated)
+    built = report.build(replace(facts, evaluate=replace(facts.evaluate, beside=beside)))
+    mail = report_mail(built)
+    for shown in (Page(report.page(built, {})).text, mail.text, Page(mail.html).text):
+        assert "After the choice both answered the same 300 test photos, once each" in shown and said in shown
+    assert built["design"]["beside"] == beside.to_json()
+    assert ("photos alone" in built["design"]["tested"]) is (beside.delivered != "designed")
+    assert "both answered the same" not in text(designs.searched())
 
 
 def test_every_network_is_in_the_report_and_the_command_tries_as_many() -> None:

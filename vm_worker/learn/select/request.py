@@ -19,6 +19,7 @@ from vm_worker.learn.labels import LabelledPhotos
 from vm_worker.learn.networks import catalogue
 from vm_worker.learn.networks.catalogue import CATALOGUE, Backbone
 from vm_worker.learn.networks.weights import WeightFile
+from vm_worker.learn.select.contenders import Contender
 from vm_worker.learn.select.earlier import EarlierNetworks
 from vm_worker.learn.select.pairs import Pair
 from vm_worker.learn.select.scratch_candidates import POLICY as SCRATCH_POLICY
@@ -85,3 +86,4 @@ class Selection:
     pair: Pair | None = None  # of the winner and another network, where their mean does better
     continued: Continued | None = None  # what the earlier model was worth
     design: Designed | None = None  # the search for a network, where there was one
+    contenders: tuple[Contender, ...] = ()  # the best designed network and the best pretrained one, if there are both

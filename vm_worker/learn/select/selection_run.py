@@ -20,7 +20,7 @@ from vm_worker.learn.judge.suspects import suspect_rows
 from vm_worker.learn.networks.catalogue import Backbone
 from vm_worker.learn.networks.weights import EARLIER
 from vm_worker.learn.progress_events import LearningProgress, LearningQuote, ProgressSink
-from vm_worker.learn.select import earlier, pairs, pruning, quote, ranking, scratch_candidates
+from vm_worker.learn.select import contenders, earlier, pairs, pruning, quote, ranking, scratch_candidates
 from vm_worker.learn.select.candidate_features import CandidateFeatures, Photos
 from vm_worker.learn.select.pairs import Pair
 from vm_worker.learn.select.ranking import Candidate
@@ -196,7 +196,13 @@ class SelectionRun:
             pair=pair,
             design=self._scratch.design,
             continued=earlier.compared(self.table.candidates, best.candidate, pair),
+            contenders=contenders.contenders(
+                self.table, self._scratch.models, self.request.options.objective, self._refitted
+            ),
         )
+
+    def _refitted(self, candidate: Candidate) -> Head:
+        return head_validation.refit(candidate.features, self.head_settings, candidate.result)
 
     def _unseen(self, best: CandidateRecord) -> tuple[Head | None, Floats]:
         """Return a head of all depths that tuning may start from, and the winner's logits of the validation photos.

@@ -62,7 +62,8 @@ class ClassSections:
         shown["plain"] = plain.answers(evaluated.test, evaluated.unsure, _balanced(facts))
         shown["good_enough"] = not chance.guesses(evaluated.test, _balanced(facts))
         if facts.select.design is not None:
-            shown["design"] = designing.figures(facts.select.design, facts.select.candidates, _validation(facts))
+            search = facts.select.design, facts.select.candidates, _validation(facts)
+            shown["design"] = designing.figures(*search, evaluated.beside)
         return {**shown, "matrix_classes": matrix.MATRIX_CLASSES, "shares_classes": matrix.SHARES_CLASSES}
 
     def draw(self, facts: Facts, folder: Path) -> list[str]:
