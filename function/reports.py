@@ -23,6 +23,7 @@ from jobs.tasks import row_of
 _log = logging.getLogger(__name__)
 
 REPORT = "report.json"
+TRIAL = ("engine.js", "try.js")  # assets that try a model
 MOST_BYTES = 4 * 1024**2  # largest size of report.json: 200 classes make 600 KB
 PICTURE_ENDS = (".png", ".jpg", ".svg")
 
@@ -34,6 +35,11 @@ class ShownReport:
     body: Markup  # HTML with pictures and downloads of this site
     good_enough: bool  # false: the test cannot tell the model from guessing
     scripts: tuple[str, ...]  # assets that its parts need
+
+    @property
+    def tried(self) -> bool:
+        """Whether the page can try the model."""
+        return TRIAL[-1] in self.scripts
 
 
 def read(job: Job, models: Store, addresses: JobAddresses) -> ShownReport | None:
@@ -68,7 +74,7 @@ def _scripts(body: str, trial: dict[str, object] | None) -> tuple[str, ...]:
     """Return the assets that the parts of a report's page need."""
     if trial is None:
         return ("steps.js",) if 'data-part="steps"' in body else ()
-    return ("doubts.js", "limit.js", *([] if trial["obstacle"] else ["engine.js", "try.js"]))
+    return ("doubts.js", "limit.js", *([] if trial["obstacle"] else TRIAL))
 
 
 def _trial(job: Job, report: dict[str, object], addresses: JobAddresses) -> dict[str, object] | None:

@@ -30,8 +30,6 @@ LOADER = Package(
     "2.5.3",
     "4fJiw6tBQnIs+0jH/OQ16nYOiSl8/+zZnn5h2ul8aTKHi05sVqZW580Tmk78pC2kT39A9OYBVdFawteZ/sI1kQ==",
 )
-# The second build is for browsers without relaxed SIMD, such as older ones of Apple.
-BUILDS = ("litert_wasm_internal", "litert_wasm_compat_internal")
 NOTICE = f"""LiteRT.js {CORE.version} ({CORE.name} and {LOADER.name}), by Google LLC and the LiteRT authors, under the
 Apache License 2.0, which follows. Changed by modelmail: the two modules were joined into one script, litert.js, and the
 WebAssembly files were compressed.
@@ -46,7 +44,7 @@ def fetched(archives: Path) -> dict[str, bytes]:
     """
     core, loader = (members(package, archives) for package in (CORE, LOADER))
     files = {browser_runtime.SCRIPT: joined(loader["dist/index.js"].decode(), core["dist/index.js"].decode()).encode()}
-    for build in BUILDS:
+    for build in browser_runtime.BUILDS:
         files[f"{build}.js"] = core[f"wasm/{build}.js"]
         files[f"{build}.wasm.gz"] = gzip.compress(core[f"wasm/{build}.wasm"], 9, mtime=0)
     files[browser_runtime.LICENCE] = (NOTICE + (ROOT / "LICENSE").read_text(encoding="utf-8")).encode()

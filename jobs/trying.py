@@ -50,10 +50,5 @@ def trial(report: Mapping[str, Any], model_bytes: int) -> Trial:
         labels=tuple(wording.clean(name).strip() or "(no name)" for name in report["dataset"]["classes"]),
         size=int(report["winner"]["size"]),
         threshold=float(unsure.get("threshold") or 0.0),
-        bytes=wording.size(model_bytes + _runtime_bytes()),
+        bytes=wording.size(model_bytes + browser_runtime.fetched_bytes()),
     )
-
-
-def _runtime_bytes() -> int:
-    """Return the bytes of the runtime that one browser fetches: of the two builds it takes one."""
-    return sum(len(data) for name, data in browser_runtime.files().items() if "compat" not in name)

@@ -11,6 +11,7 @@ globalThis.engine = (() => {
   let starting = null;
   let spare = null; // the model's bytes, until a graphics processor was tried
   let slower = null; // the worker that runs WebAssembly, while WebGPU answers
+  let comparing = null; // ends when the two have been compared; until then no picture is asked about
 
   /** The worker with the model in it, which is fetched when it is first needed. `say` hears of it. */
   function ready(say = () => {}) {
@@ -51,6 +52,7 @@ globalThis.engine = (() => {
       throw error;
     }
     worker.onmessage = ({data}) => {
+      if (data.threads) return (place.dataset.threads = data.threads);
       const {done, failed} = waiting.get(data.id);
       waiting.delete(data.id);
       if (data.error) failed(new Error(data.error));
@@ -69,6 +71,7 @@ globalThis.engine = (() => {
 
   /** The probability of each class, for one picture of a kind that pixels.js knows. */
   async function shares(bitmap, kind) {
+    await comparing;
     const worker = await ready();
     const copy = slower && (await createImageBitmap(bitmap));
     try {
@@ -89,7 +92,10 @@ globalThis.engine = (() => {
     spare = null;
     if (!(await hasGraphics())) return;
     const graphics = await opened(model, "webgpu").catch(() => null);
-    if (!graphics) return;
+    if (graphics) comparing = compare(graphics);
+  }
+
+  async function compare(graphics) {
     try {
       const mine = await starting;
       const [now, then] = [await proved(mine), await proved(graphics)];
@@ -109,7 +115,7 @@ globalThis.engine = (() => {
     return adapter !== null && !(adapter.info?.isFallbackAdapter ?? adapter.isFallbackAdapter);
   }
 
-  /** The answers of a worker to made-up pictures, and the least milliseconds for one. */
+  /** The answers of a worker to made-up pictures, and the least milliseconds for one, after those that wait for it. */
   async function proved(worker) {
     const found = {ms: Infinity, shares: []};
     for (let turn = 0; turn < TURNS; turn += 1) {

@@ -175,6 +175,32 @@ def test_the_page_may_not_compile_programs_and_its_worker_nothing_more(page: Pag
 
 
 @needs_runtime
+def test_the_model_runs_in_threads_where_the_page_may_share_memory(page: Page, queue: Queue, job: str) -> None:
+    page.goto(f"/jobs/{job}")
+    assert page.evaluate("crossOriginIsolated")
+    pictures = page.locator(".report img")
+    pictures.evaluate_all("all => Promise.all(all.map((one) => ((one.loading = 'eager'), one.decode())))")
+    loaded: list[str] = []
+    page.context.on("request", lambda request: loaded.append(request.url.rpartition("/")[2]))
+    upload(page, ("night.jpg", photo(grey=20)))
+    expect(page.locator("#try figure b")).to_have_text("dark, 100 %")
+    expect(page.locator("#try")).to_have_attribute("data-threads", re.compile("[124]"))
+    assert f"{browser_runtime.THREADED}.wasm" in loaded and f"{browser_runtime.PLAIN}.wasm" not in loaded
+    with page.expect_download() as download:  # a link that leads to the storage
+        page.get_by_role("link", name="Download model.h5").click()
+    assert download.value.path().read_bytes()
+
+
+@needs_runtime
+def test_one_thread_runs_the_model_where_memory_cannot_be_shared(page: Page, job: str) -> None:
+    page.route(f"**/{browser_runtime.THREADED}.js", lambda route: route.abort())
+    page.goto(f"/jobs/{job}")
+    upload(page, ("night.jpg", photo(grey=20)))
+    expect(page.locator("#try figure b")).to_have_text("dark, 100 %")
+    assert page.get_attribute("#try", "data-threads") is None
+
+
+@needs_runtime
 @pytest.mark.slow
 def test_the_answers_have_no_fault_that_axe_knows(page: Page, job: str) -> None:
     page.goto(f"/jobs/{job}")
@@ -185,6 +211,7 @@ def test_the_answers_have_no_fault_that_axe_knows(page: Page, job: str) -> None:
 
 SOFTWARE = ("--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader", "--enable-features=Vulkan")
 AS_REAL = "Object.defineProperty(GPUAdapterInfo.prototype, 'isFallbackAdapter', {get: () => false});"
+GROWING = "let calls = 1; performance.now = () => ++calls ** 3;"  # what is measured later seems slower
 SHRINKING = "let calls = 1; performance.now = () => 1000 * Math.log(++calls);"  # what is measured later seems quicker
 
 
@@ -192,7 +219,7 @@ SHRINKING = "let calls = 1; performance.now = () => 1000 * Math.log(++calls);"  
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("script", "engine"),
-    [("", "wasm"), (AS_REAL, "wasm"), (AS_REAL + SHRINKING, "webgpu")],
+    [("", "wasm"), (AS_REAL + GROWING, "wasm"), (AS_REAL + SHRINKING, "webgpu")],
     ids=["none", "slow", "quick"],
 )
 def test_webgpu_takes_over_where_it_gives_the_same_answers_sooner(
