@@ -72,6 +72,7 @@ DESIGNER_WORDS: Mapping[str, str] = {
     "controller": "yes, by a network that learns to choose (controller)",
     "q_learning": "yes, by trial and reward (q_learning)",
     "evolution": "yes, by changing the best ones (evolution)",
+    "surrogate": "yes, by forecasts of what is worth a try (surrogate)",
     "bayesian": "yes, by statistics of what worked (bayesian)",
     "random": "yes, at random (random)",
 }

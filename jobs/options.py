@@ -32,7 +32,7 @@ CANDIDATES = (
 )
 OBJECTIVES = ("accuracy", "balanced", "small")
 SEARCHES = ("bayesian", "genetic", "random", "none")
-DESIGNERS = ("none", "controller", "q_learning", "evolution", "bayesian", "random")
+DESIGNERS = ("none", "controller", "q_learning", "evolution", "surrogate", "bayesian", "random")
 EXPORTS = ("h5", "keras", "savedmodel", "tflite", "tflite_float16", "tflite_int8", "onnx", "service")
 CLASS_LEVELS = ("inner", "outer")
 # Options that the version before does not know.

@@ -53,8 +53,8 @@ def submit(  # noqa: PLR0913  one parameter for each option of a job, which is w
     design: Annotated[
         str | None,
         typer.Option(
-            help="controller, q_learning, evolution, bayesian, random or none: who designs a small network for these"
-            " photos, by trying many; for pictures unlike photographs, and an hour or more."
+            help="controller, q_learning, evolution, surrogate, bayesian, random or none: who designs a small network"
+            " for these photos, by trying many; for pictures unlike photographs, and an hour or more."
         ),
     ] = None,
     designs: Annotated[int | None, typer.Option(help="Networks to try at most; default: as the time allows.")] = None,

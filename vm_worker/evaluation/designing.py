@@ -31,6 +31,7 @@ DESIGNERS = {
     "controller": "a small network of its own that learns which choices did well",
     "q_learning": "a table of how much each choice was worth so far",
     "evolution": "changing one thing in a network that did well, again and again",
+    "surrogate": "a forecast of how well each network would do, from all that were tried",
     "bayesian": "statistics of which choices were found in the good networks and which in the bad ones",
     RANDOM: "nothing: all were put together at random, as asked for",
 }

@@ -69,7 +69,7 @@ def test_a_wrong_number_of_outcomes_is_refused(name: str) -> None:
         searcher.tell([])
 
 
-@pytest.mark.parametrize("name", ["controller", "q_learning"])
+@pytest.mark.parametrize("name", ["controller", "q_learning", "surrogate"])
 def test_ranges_are_refused(name: str) -> None:
     with pytest.raises(ValueError, match="choices only"):
         DESIGNERS[name](Space((Range("rate", 0.1, 1.0),)), 0, 20)
@@ -242,7 +242,7 @@ def test_a_designer_shows_what_it_thinks_of_each_choice(name: str) -> None:
     assert before is not None and searcher.undecided is not None and searcher.undecided < before
 
 
-@pytest.mark.parametrize("name", ["evolution", "bayesian", "random"])
+@pytest.mark.parametrize("name", ["evolution", "surrogate", "bayesian", "random"])
 def test_other_designers_show_nothing(name: str) -> None:
     searcher = DESIGNERS[name](SPACE, 0, 40)
     assert searcher.undecided is None and searcher.leanings() == {}
