@@ -42,7 +42,8 @@ async function tryPhotos(files) {
     }
   }
   const answered = files.length - unread;
-  say(files.length === 1 ? part("photos").firstElementChild.innerText : `${answered} of ${files.length} photos answered.`);
+  const first = part("photos").querySelector("b");
+  say(files.length === 1 ? `${files[0].name}: ${first.textContent}` : `${answered} of ${files.length} photos answered.`);
 }
 
 async function tryPhoto(file) {
@@ -97,7 +98,7 @@ function answer(found) {
 }
 
 function percent(share) {
-  return `${Math.round(share * 100)} %`;
+  return `${Math.round(share * 100)}\u00a0%`; // the sign stays beside its number
 }
 
 function bars(found, list = document.createElement("ol")) {
@@ -140,7 +141,11 @@ async function startCamera() {
   }
   part("video").srcObject = stream;
   await part("video").play();
+  const focused = document.activeElement === part("camera");
   part("live").hidden = part("stop").hidden = false;
+  part("camera").hidden = true;
+  if (focused) part("stop").focus();
+  part("said").classList.add("heard"); // the answer is seen beside the picture
   const cameras = (await navigator.mediaDevices.enumerateDevices()).filter((one) => one.kind === "videoinput");
   part("turn").hidden = cameras.length < 2;
   watch(stream);
@@ -193,7 +198,7 @@ function showLive(found, spoken) {
   part("answer").textContent = text;
   bars(found, part("bars"));
   const now = performance.now();
-  const name = text.replace(/, \d+ %/, "");
+  const name = text.replace(/, \d+\s%/, "");
   if (name !== spoken.name) [spoken.name, spoken.since] = [name, now];
   else if (now - spoken.since > SPOKEN && spoken.told !== name) say((spoken.told = name));
 }
@@ -201,7 +206,11 @@ function showLive(found, spoken) {
 function stopCamera() {
   for (const track of stream ? stream.getTracks() : []) track.stop();
   stream = null;
+  const focused = [part("stop"), part("turn")].includes(document.activeElement);
+  part("camera").hidden = false;
+  if (focused) part("camera").focus();
   part("live").hidden = part("stop").hidden = part("turn").hidden = true;
+  part("said").classList.remove("heard");
 }
 
 // The page.
@@ -221,10 +230,14 @@ part("files").addEventListener("change", (event) => {
   tryPhotos([...event.target.files]);
 });
 part("camera").addEventListener("click", startCamera);
-part("stop").addEventListener("click", stopCamera);
-part("turn").addEventListener("click", () => {
+part("stop").addEventListener("click", () => {
+  stopCamera();
+  say("The camera is off.");
+});
+part("turn").addEventListener("click", async () => {
   facing = facing === "environment" ? "user" : "environment";
-  startCamera();
+  await startCamera();
+  part("turn").focus();
 });
 place.addEventListener("dragover", (event) => {
   event.preventDefault();

@@ -69,11 +69,15 @@ def test_photos_are_answered_and_no_request_leaves_meanwhile(page: Page, job: st
     upload(page, ("warm.jpg", photo()))
     results = page.locator("#try figure")
     expect(results).to_have_count(1)
+    expect(page.locator("#try [role=status]")).to_have_text("warm.jpg: dark, 100 %")
     requests: list[str] = []
     page.context.on("request", lambda request: requests.append(request.url))
     upload(page, ("night.jpg", photo(grey=20)), ("noon.png", photo("PNG", grey=240)), ("half.jpg", photo(grey=127)))
     expect(results).to_have_count(4)
-    said = {name: results.filter(has_text=name).locator("b").inner_text() for name in ("night", "noon", "half")}
+    said = {
+        name: results.filter(has_text=name).locator("b").inner_text().replace("\xa0", " ")
+        for name in ("night", "noon", "half")
+    }
     assert said["night"].startswith("dark, ") and said["noon"] == "light, 100 %"
     assert said["half"].startswith("not sure (perhaps ")
     expect(page.locator("#try [role=status]")).to_have_text("3 of 3 photos answered.")
@@ -110,7 +114,8 @@ def test_the_camera_is_answered_live(camera: Callable[[], BrowserContext], job: 
     page = context.new_page()
     errors = watch(page, dialogs)
     page.goto(f"/jobs/{job}")
-    page.get_by_role("button", name="Use the camera").click()
+    page.get_by_role("button", name="Use the camera").focus()
+    page.keyboard.press("Enter")
     answer = page.locator("[data-part=answer]")
     expect(answer).to_contain_text(" %")
     assert page.locator("[data-part=bars] li").count() == len(CLASSES)
@@ -119,8 +124,12 @@ def test_the_camera_is_answered_live(camera: Callable[[], BrowserContext], job: 
     until(lambda: page.get_attribute("#try", "data-rate") is not None, seconds=20, pause=0.05)
     assert float(page.get_attribute("#try", "data-rate") or 0) > 5  # pictures a second
     assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
-    page.get_by_role("button", name="Stop the camera").click()
+    expect(page.get_by_role("button", name="Use the camera")).to_be_hidden()
+    expect(page.get_by_role("button", name="Stop the camera")).to_be_focused()
+    page.keyboard.press("Enter")
     expect(page.locator("[data-part=live]")).to_be_hidden()
+    expect(page.get_by_role("button", name="Use the camera")).to_be_focused()
+    expect(page.locator("#try [role=status]")).to_have_text("The camera is off.")
     assert page.evaluate("document.querySelector('[data-part=video]').srcObject.active") is False
     context.close()
     assert (errors, requests, dialogs) == ([], [], [])
