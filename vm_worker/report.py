@@ -22,14 +22,14 @@ from vm_worker.evaluation.tables import CandidateCost
 from vm_worker.intake.files.grey import GREY_16_MAX
 from vm_worker.learn.networks.catalogue import LARGER, plain
 from vm_worker.report_facts import Facts
-from vm_worker.results.candidates import CandidateRow, PairRow
+from vm_worker.results.candidates import CandidateRow
+from vm_worker.winner_notes import BYTES_A_PARAMETER, milliseconds, winner_notes
 
 VERSION = 1
 SKIPPED_SHOWN = 20
 CURVES = "curves.png"
 PARETO = "pareto.png"  # drawn when there is more than one candidate to show
 CARD = "model_card.md"
-BYTES_A_PARAMETER = 4
 
 
 def build(facts: Facts) -> dict[str, Any]:
@@ -191,17 +191,12 @@ def _candidate(row: CandidateRow, facts: Facts) -> CandidateCost:
     """
     size = None if row.parameters is None else row.parameters * BYTES_A_PARAMETER
     chosen, cost = row.state == "chosen", facts.export.costs.get(row.name)
+    joined = facts.pair or facts.tune.share is not None
     return CandidateCost(
         row=row,
         bytes=facts.evaluate.model.bytes if chosen else size,
-        milliseconds=_milliseconds(facts) if chosen and facts.pair else None if cost is None else cost.one.median,
+        milliseconds=milliseconds(facts) if chosen and joined else None if cost is None else cost.one.median,
     )
-
-
-def _milliseconds(facts: Facts) -> float | None:
-    """Return the median milliseconds of the delivered model.tflite for one photo on one core; None: not measured."""
-    measured = (row.latency.one.median for row in facts.export.exports if row.format == "tflite" and row.latency)
-    return next(measured, None)
 
 
 def _pareto(facts: Facts) -> list[pareto.ParetoPoint]:
@@ -219,24 +214,10 @@ def _winner(facts: Facts) -> JsonObject:
         "validation_accuracy": facts.tune.validation_accuracy,
         "validation_score": facts.tune.validation_score,
         "metric": facts.tune.metric,
-        "note": facts.select.note if pair is None else f"{facts.select.note} {_pair_note(facts, pair)}",
+        "note": " ".join([facts.select.note, *winner_notes(facts)]),
+        "mean": facts.tune.share is not None,
         **({} if pair is None else {"pair": pair.to_json()}),
     }
-
-
-def _pair_note(facts: Facts, pair: PairRow) -> str:
-    """Explain what is delivered in place of the best network alone, and what that costs."""
-    best, costs = facts.select.best, facts.export.costs
-    single = (best.parameters or 0) * BYTES_A_PARAMETER
-    text = (
-        f"You get the mean of two networks' answers, {pair.title}: on the validation photos its cross-entropy is "
-        f"{pair.validation_loss:.3f}, that of the best network alone, {best.title}, {best.validation_loss:.3f}. "
-        f"The file has {wording.size(facts.evaluate.model.bytes)} instead of about {wording.size(single)}"
-    )
-    took = _milliseconds(facts)
-    if took is not None and best.name in costs:
-        text += f", and a photo takes about {took:.1f} ms instead of {costs[best.name].one.median:.1f}"
-    return f"{text}. With objective balanced or small you get one network."
 
 
 def _price(facts: Facts) -> JsonObject | None:

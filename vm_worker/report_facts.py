@@ -124,4 +124,4 @@ class Facts:
     @property
     def pair(self) -> PairRow | None:
         """The pair that is delivered; None: a network alone is."""
-        return None if self.tune.better else self.select.pair
+        return None if self.tune.better and self.tune.share is None else self.select.pair

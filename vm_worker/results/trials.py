@@ -53,6 +53,9 @@ class Tuned(AsJson):
     search: SearchSummary | None = None
     validation_score: float | None = None
     metric: str = ACCURACY  # the metric of the validation score
+    # Of the tuned network's logits in those that are delivered, where they are a mean with what was selected; None:
+    # there is no such mean.
+    share: float | None = only_if_known()
 
     def __post_init__(self) -> None:
         fill_score(self)

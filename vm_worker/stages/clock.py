@@ -12,6 +12,7 @@ from vm_worker.exports.formats import Format
 from vm_worker.intake.dataset import Part
 from vm_worker.learn.budget import Budget
 from vm_worker.learn.crowding import Crowding
+from vm_worker.learn.networks.catalogue import UPPER
 from vm_worker.spec import Spec
 from vm_worker.stages.committed import CommittedResults
 from vm_worker.stages.inputs import Inputs
@@ -22,6 +23,7 @@ STARTS = 3.0
 START_SECONDS = 5.0  # seconds for such a start when none was measured
 PAIR_SECONDS = 12.0  # of building, tracing and loading a second network in evaluate and export
 CONTENDER_SECONDS = 6.0  # of building, tracing and loading a network that only answers the test photos
+COPY_SECONDS = 4.0  # of the same for a tuned copy of the winner's upper layers
 PICTURE_SECONDS = 8.0  # of the pictures with photos, which a job does without where its time is over
 EXTRAS_SHARE = 0.25  # share of the whole budget, at most, for the formats other than .h5 and .keras
 SMALL_GFLOPS = 0.4  # GFLOP for an image, assumed while no network is chosen
@@ -61,7 +63,12 @@ class JobClock:
     def plain_speed(self) -> float:
         """The speed of the winner in Keras in images a second: as selection measured it, in the crowd of now."""
         selected = self._results.selected
-        return (selected.plain_images_per_second or PLAIN_SPEED) * (selected.crowding or 1.0) / self.crowd()
+        passes = 1 + UPPER if self._has_copy else 1.0
+        return (selected.plain_images_per_second or PLAIN_SPEED) * (selected.crowding or 1.0) / (passes * self.crowd())
+
+    @property
+    def _has_copy(self) -> bool:
+        return Stage.TUNE in self._results and self._results.tuned.share is not None
 
     @property
     def fixed_seconds(self) -> float:
@@ -70,7 +77,8 @@ class JobClock:
         They grow on a slow or busy machine.
         """
         pair = PAIR_SECONDS if Stage.SELECT in self._results and self._inputs.partner else 0.0
-        return self.crowd() * (FINISH_SECONDS + STARTS * self._start + pair) + self.contender_seconds
+        copy = COPY_SECONDS * self._has_copy
+        return self.crowd() * (FINISH_SECONDS + STARTS * self._start + pair + copy) + self.contender_seconds
 
     @property
     def contender_seconds(self) -> float:
@@ -100,9 +108,14 @@ class JobClock:
         """
         return Budget(self.end - self.fixed_seconds)
 
-    def tune_budget(self) -> Budget:
-        """Return the time for tuning, until the moment at which evaluate, export and report must begin."""
-        return Budget(self.end - self.finish_seconds())
+    def tune_budget(self, copied: bool = False) -> Budget:
+        """Return the time for tuning, until the moment at which evaluate, export and report must begin.
+
+        These take longer where tuning adds a copy of the winner's upper layers.
+        """
+        passes, setup = (1 + UPPER, self.crowd() * COPY_SECONDS) if copied else (1.0, 0.0)
+        wanted = self.after_tuning(self.plain_speed / passes, passes * self._inputs.delivered.gflops)
+        return Budget(self.end - setup - wanted)
 
     def finish_seconds(self) -> float:
         """Return the seconds that evaluate, export and report will need, at the speed that selection measured."""

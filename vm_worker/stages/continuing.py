@@ -24,12 +24,14 @@ def write(context: StageContext, model: Any, right: Flags) -> EarlierModel | Non
     """Write heads, weights and digests for later jobs; return what their manifest says.
 
     `right` (m,) tells which test photos the delivered model answered rightly. A network that was trained from scratch
-    cannot be continued from: None.
+    cannot be continued from: None. Of a mean with a tuned network, what was selected is kept: that alone is a network
+    with a head.
     """
     inputs, folder = context.inputs, context.folder
     if inputs.from_scratch:
         return None
-    partner, tuned = inputs.partner, context.results.tuned.better
+    partner, found = inputs.partner, context.results.tuned
+    tuned = found.better and found.share is None
     if tuned:
         assemble.head_of(model).save(folder / BASE_HEAD)
     else:

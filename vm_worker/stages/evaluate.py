@@ -129,15 +129,14 @@ def _save(context: StageContext, temperature: float, path: Path) -> None:
 
 
 def _delivered(context: StageContext, temperature: float) -> Any:
-    """Build the model: the winner, tuned where that was better, or the pair of it and another network."""
+    """Build the model: the winner, tuned where that was better, perhaps as a pair with another network."""
     from vm_worker.learn.heads.linear import Head
     from vm_worker.learn.networks.assemble import assemble, calibrated, delivered
     from vm_worker.learn.networks.pair import paired
 
     folder, inputs = context.folder, context.inputs
-    head, partner = Head.load(folder / HEAD), inputs.partner
-    if partner is None:
-        tuned = folder / TUNED if context.results.tuned.better else None
-        return delivered(inputs.weight(), head, tuned, temperature)
-    other = assemble(inputs.weight_of(partner), Head.load(folder / PARTNER))
-    return calibrated(paired(assemble(inputs.weight(), head), other), temperature)
+    found, partner = context.results.tuned, inputs.partner
+    model = delivered(inputs.weight(), Head.load(folder / HEAD), folder / TUNED if found.better else None, found.share)
+    if partner is not None:
+        model = paired(model, assemble(inputs.weight_of(partner), Head.load(folder / PARTNER)))
+    return calibrated(model, temperature)

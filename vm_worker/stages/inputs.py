@@ -69,15 +69,18 @@ class Inputs:
 
     @property
     def partner(self) -> Backbone | None:
-        """The network that is delivered beside the winner; None: there is none, or tuning made the winner better."""
-        pair, tuned = self._results.selected.pair, Stage.TUNE in self._results and self._results.tuned.better
-        return None if pair is None or tuned else catalogue.find(pair.partner)
+        """The network that is delivered beside the winner; None: there is none, or the winner, tuned, replaces it."""
+        pair, tuned = self._results.selected.pair, Stage.TUNE in self._results and self._results.tuned
+        alone = tuned and tuned.better and tuned.share is None
+        return None if pair is None or alone else catalogue.find(pair.partner)
 
     @property
     def delivered(self) -> Backbone:
-        """The row of what is delivered: the winner, or a pair with it."""
-        partner = self.partner
-        return self.winner if partner is None else catalogue.joined(self.winner, partner)
+        """The row of what is delivered: the winner, perhaps with a copy of its upper layers, or a pair with it."""
+        partner, winner = self.partner, self.winner
+        if Stage.TUNE in self._results and self._results.tuned.share is not None:
+            winner = catalogue.with_copy(winner)
+        return winner if partner is None else catalogue.joined(winner, partner)
 
     @property
     def contenders(self) -> tuple[ContenderRow, ...]:

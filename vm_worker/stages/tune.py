@@ -10,7 +10,7 @@ from vm_worker.events import File
 from vm_worker.intake.dataset import Part
 from vm_worker.results.candidates import CandidateRow, PairRow
 from vm_worker.results.trials import Tuned
-from vm_worker.stages.artifacts import BAR, HEAD, JUDGED, TUNED
+from vm_worker.stages.artifacts import BAR, HEAD, JUDGED, TUNED, UNSEEN_HEAD
 from vm_worker.stages.context import StageContext
 from vm_worker.stages.learning_progress import listener
 from vm_worker.stages.output import Output, private
@@ -31,13 +31,17 @@ def tune(context: StageContext) -> Output:
     from vm_worker.learn.tune.tuning import tune as train
     from vm_worker.learn.tune.tuning_inputs import SelectedNetwork
 
-    inputs, spec, selected = context.inputs, context.spec, context.results.selected
+    inputs, spec, selected, folder = context.inputs, context.spec, context.results.selected, context.folder
+    # An older version wrote none; then trials start from a head on the last features.
+    start = Head.load(folder / UNSEEN_HEAD) if (folder / UNSEEN_HEAD).exists() else None
     enough = (selected.pair or selected.best).validation_score
     request = TuneRequest(
         dataset=inputs.dataset(),
-        chosen=SelectedNetwork(inputs.weight(), Head.load(context.folder / HEAD), _bar(context.folder), enough),
+        chosen=SelectedNetwork(
+            inputs.weight(), Head.load(folder / HEAD), _bar(folder), enough, start, selected.pair is not None
+        ),
         options=spec.options,
-        budget=context.clock.tune_budget(),
+        budget=context.clock.tune_budget(copied=start is not None),
         folder=inputs.scratch,
         images_per_second=selected.images_per_second,
         committed=committed(context, Stage.TUNE),
@@ -60,6 +64,7 @@ def result(best: CandidateRow, tuned: FineTuned, pair: PairRow | None = None) ->
         search=tuned.search,
         validation_score=figures.validation_score,
         metric=best.metric,
+        share=tuned.share,
     )
 
 

@@ -32,6 +32,20 @@ def test_a_pair_is_named_with_what_it_costs_and_the_best_network_beside_it() -> 
     assert tuned["title"] == best.title and "pair" not in tuned and "mean of two" not in tuned["note"]
 
 
+def test_a_mean_with_tuned_layers_is_told_with_what_it_costs() -> None:
+    facts = samples.facts()
+    tune = replace(facts.tune, better=True, share=0.5)
+    built = report.build(replace(facts, tune=tune))
+    note = built["winner"]["note"]
+    assert built["winner"]["mean"] and f"The upper layers of {facts.select.best.title} are there twice" in note
+    assert " MB instead of about " in note and "objective balanced or small" in note
+    assert "mean of a tuned network and the model selected" in report.page(built, {})
+    pair = PairRow("mobilenet", f"{facts.select.best.title} and MobileNet", 0.9, 0.9, 0.31)
+    both = report.build(replace(facts, tune=tune, select=replace(facts.select, pair=pair)))["winner"]
+    assert both["title"] == pair.title and "the mean of two networks' answers" in both["note"]
+    assert both["note"].count("MB instead of about") == 1 and "are there twice" in both["note"]
+
+
 def test_the_command_asks_for_the_network_of_a_larger_side() -> None:
     facts = samples.facts()
     row = replace(facts.select.best, name="efficientnet_lite0_288")

@@ -9,7 +9,7 @@ import numpy as np
 
 from vm_worker.learn.arrays import Floats, Rows
 from vm_worker.learn.heads.linear import Head
-from vm_worker.learn.networks import build, depth
+from vm_worker.learn.networks import branch, build, depth
 from vm_worker.learn.networks.catalogue import OUTPUT as OUTPUT
 from vm_worker.learn.networks.weights import WeightFile
 
@@ -66,15 +66,16 @@ def _deep(extractor: keras.Model, head: Head, columns: Rows) -> keras.Model:
     return _topped(depth.standardised(depth.deepened(extractor, kept), factor, shift), kernel, head.bias)
 
 
-def delivered(weight: WeightFile, head: Head, tuned: Path | None, temperature: float = 1.0) -> keras.Model:
-    """Build the model that the job delivers: the assembled one, with tuned weights (`.weights.h5`) where there are any.
+def delivered(weight: WeightFile, head: Head, tuned: Path | None = None, share: float | None = None) -> keras.Model:
+    """Build the model of one network: the assembled one, or one with tuned weights (`.weights.h5`).
 
-    Its probabilities are calibrated by the temperature.
+    With a `share` both are joined: it is that of the tuned logits (`branch.branched`).
     """
-    model = assemble(weight, head) if tuned is None else trainable(weight, head)
-    if tuned is not None:
-        model.load_weights(str(tuned))
-    return calibrated(model, temperature)
+    if tuned is None:
+        return assemble(weight, head)
+    model = trainable(weight, head, logits=share is not None)
+    model.load_weights(str(tuned))
+    return model if share is None else branch.branched(assemble(weight, head), model, head, share)
 
 
 def calibrated(model: keras.Model, temperature: float) -> keras.Model:

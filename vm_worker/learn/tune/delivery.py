@@ -32,6 +32,7 @@ class Delivered:
     score: Score
     rows: tuple[TrialRow, ...]  # one for each trial, and one for the head trained on views
     validation: Floats | None  # (m, k): the probabilities of the validation photos by the model of these figures
+    share: float | None = None  # of a trial in the logits, where the weights are its and a mean is delivered
 
 
 class Delivery:
@@ -49,17 +50,19 @@ class Delivery:
         prepared, best = self._plan.prepared, self._table.best
         head, viewed = prepared.head, prepared.views
         views = judged_row(len(self._table.rows) + 1, "views", {"views": prepared.seen}, viewed, prepared.seconds)
-        weights, score, probabilities = None, head, self._folder / "head.npy"
-        if best and leads(best.score, viewed, head):
+        weights, score, probabilities, share = None, head, self._folder / "head.npy", None
+        # A mean takes a second pass of the upper layers: chance must not bring it.
+        if best and best.result.surely is not False and leads(best.score, viewed, head):
             probabilities = best.weights.with_suffix(".npy")
             weights, score = self._trained(best, epochs_most), best.score
+            share = self._runner.inputs.share if weights and self._runner.inputs.joins else None
         if weights is None and viewed.better_than(head):
             weights, score, probabilities = self._head_on_views(), viewed, self._folder / "views.npy"
             views = replace(views, state="kept", note=gain(head, viewed) + again()) if weights else views
         if weights is None:
             score, probabilities = head, self._folder / "head.npy"
         validation = np.load(probabilities) if probabilities.exists() else None
-        return Delivered(weights, score, (*self._table.rows, views), validation)
+        return Delivered(weights, score, (*self._table.rows, views), validation, share)
 
     @property
     def _folder(self) -> Path:

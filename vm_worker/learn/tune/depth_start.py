@@ -1,7 +1,7 @@
 """Where trials start from where the selected head is one of all depths: its own rows for the last features.
 
 The logits of its other rows are constants for each photo and view, as their columns come from the frozen network. They
-are added to the trained ones. What is delivered is a mean with the selected head, which stays as it is: it gains more
+are added to the trained ones. What is delivered is a mean with the selected head, which stays as it is: it is better
 than the trained network alone (docs/figures.md).
 """
 
@@ -12,9 +12,11 @@ from dataclasses import dataclass, replace
 import keras
 import numpy as np
 
-from vm_worker.learn.arrays import Floats
+from vm_worker.learn import imbalance
+from vm_worker.learn.arrays import Floats, Rows
 from vm_worker.learn.heads.halves import Halves, halved
 from vm_worker.learn.heads.linear import Head, softmax
+from vm_worker.learn.judge import scores
 from vm_worker.learn.networks import depth
 from vm_worker.learn.networks.catalogue import POOL
 
@@ -66,3 +68,13 @@ def rest(bar: Floats, own: Floats, share: float) -> Floats:
     of all depths in it, whose share this is.
     """
     return np.asarray(np.log(np.maximum(bar, TINY)) - share * own, np.float32)
+
+
+def surely_better(one: Floats, other: Floats, labels: Rows, balanced: bool) -> bool:
+    """Return whether the first probabilities (m, k) are better by more than a standard error of the photos' errors.
+
+    The errors are squared ones of calibrated probabilities, by which trials are compared, too (`scores.Score`).
+    """
+    mine, theirs = (scores.squared_errors(found, labels) for found in (one, other))
+    gained = imbalance.weights(labels, balanced) * (theirs - mine)
+    return bool(gained.mean() > gained.std() / np.sqrt(len(gained)))

@@ -35,6 +35,7 @@ class Recipes:
     search: str  # the algorithm's name
     fingerprint: str  # SHA-256 of the photos
     seed: int
+    share: float = 1.0  # of a trial in the logits that are delivered; less: it starts from a head of all depths
 
 
 class FineTuning:
@@ -73,7 +74,8 @@ class FineTuning:
     def key(self, design: Recipe) -> str:
         """Return the first 40 hex digits of the SHA-256 of all that a result depends on, as canonical JSON."""
         recipes = self._recipes
-        whole = {"recipe": design.to_json(), "dataset": recipes.fingerprint, "backbone": recipes.backbone.key}
+        start = {"share": recipes.share} if recipes.share < 1 else {}  # none: as it was before there were such starts
+        whole = {"recipe": design.to_json(), "dataset": recipes.fingerprint, "backbone": recipes.backbone.key, **start}
         text = json.dumps({**whole, "seed": recipes.seed}, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:40]
 

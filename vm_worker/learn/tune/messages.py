@@ -99,6 +99,7 @@ class Surveyed(AsJson):
     share_above: Mapping[str, float]  # by cut: the share of a forward pass above it, 0..1
     activations_at: Mapping[str, int]  # by cut: activations of a picture at it
     activations_above: Mapping[str, int]  # by cut: activations of a picture that a step keeps above it
+    deep: bool = False  # whether a view that is made anew passes the whole frozen network, for its other depths
     state: str = ENDED
 
 
@@ -136,6 +137,9 @@ class TrialResult(AsJson):
     points: tuple[EpochPoint, ...]
     pace: float  # seconds an epoch
     seconds: float
+    # Whether the mean that would be delivered is better than what is selected by more than a standard error; None: it
+    # is no mean.
+    surely: bool | None = only_if_known()
     kind: str | None = only_if_known()  # "rule", or the search that suggested it
     suggested: int | None = only_if_known()  # epochs of the suggestion
     recipe: Recipe | None = only_if_known()

@@ -31,7 +31,7 @@ from vm_worker.learn.networks import assemble, build, catalogue
 from vm_worker.learn.networks.catalogue import Backbone, Cut
 from vm_worker.learn.networks.fold_batchnorm import folded
 from vm_worker.learn.networks.precision import product_dtype
-from vm_worker.learn.tune.depth_start import SELECTED, UNSEEN, Beside, DepthStart, rest
+from vm_worker.learn.tune.depth_start import SELECTED, UNSEEN, Beside, DepthStart, rest, surely_better
 from vm_worker.learn.tune.recipe import EVERYTHING, Views, cut_named, cuts
 from vm_worker.learn.tune.tail_training import TailData
 from vm_worker.learn.tune.tuning_inputs import TuningInputs
@@ -176,6 +176,13 @@ class SplitNetwork:
         own = cache.offsets[0, rows, UNSEEN] + start.halves[UNSEEN].last.logits(cache.features[0, rows])
         bar = self.bar()
         return rest(softmax(own) if bar is None else bar, own, self.tuning.share)
+
+    def surely_better(self, probabilities: Floats) -> bool | None:
+        """Return whether these of the validation rows (m, k) are surely better than the bar; None: they are no mean."""
+        bar = self.bar()
+        if self.start is None or bar is None:
+            return None
+        return surely_better(probabilities, bar, self.labels[self.validation], self.tuning.balanced)
 
     def first(self, rows: Rows) -> Head:
         """Return the head on the last features that a training on these rows starts from."""

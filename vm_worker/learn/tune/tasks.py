@@ -102,6 +102,7 @@ def survey(context: TaskContext[SurveyTask]) -> JsonObject:
         # Selection runs a network by Keras where its single pass is short; tuning makes several passes.
         frozen=frozen if frozen < forward / FASTER else network.frozen_seconds(),
         view_seconds=network.view_seconds(),
+        deep=network.start is not None,
         share_above={cut.layer: layer_costs.share_above(network.model, cut) for cut in every},
         activations_at={cut.layer: layer_costs.activations_at(network.model, cut) for cut in every},
         activations_above={cut.layer: layer_costs.activations_above(network.model, cut) for cut in every},
@@ -146,7 +147,8 @@ def one_trial(context: TaskContext[TrialTask]) -> JsonObject:
     pace = (time.monotonic() - training) / max(1, len(run.errors))
     if run.score is None:
         return {"state": LATE}
-    _save(task.weights.with_suffix(".npy"), tail_training.judged(tail, data))
+    probabilities = tail_training.judged(tail, data)
+    _save(task.weights.with_suffix(".npy"), probabilities)
     network.as_selected()
     _save_weights(network, task.weights)
     return TrialResult(
@@ -157,6 +159,7 @@ def one_trial(context: TaskContext[TrialTask]) -> JsonObject:
         points=tuple(points),
         pace=pace,
         seconds=time.monotonic() - started,
+        surely=network.surely_better(probabilities),
     ).to_json()
 
 

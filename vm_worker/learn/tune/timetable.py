@@ -84,6 +84,7 @@ class Speeds:
     slower: float = 1.0  # factor by which trials have been slower than these figures say
     cached: frozenset[str] = field(default_factory=frozenset)  # cuts whose activations are computed
     graphs: float = GRAPHS_SECONDS  # seconds to trace the graphs that train and judge
+    deep: bool = False  # whether a view that is made anew passes the whole frozen network
 
     @classmethod
     def of(cls, surveyed: Surveyed, rows: RowCounts, crowd: float = 1.0) -> Speeds:
@@ -99,6 +100,7 @@ class Speeds:
             train=rows.train,
             validation=rows.validation,
             graphs=min(crowd, GRAPHS_CROWD) * GRAPHS_SECONDS,
+            deep=surveyed.deep,
         )
 
     @property
@@ -116,7 +118,8 @@ class Speeds:
     def epoch(self, recipe: Recipe, views: Views, rows: int) -> float:
         """Estimate the seconds of an epoch on so many rows, without judging."""
         above = self.share_above[recipe.cut]
-        live = self.view_seconds + (1 - above) * self.frozen if views.live and recipe.augmentation != NONE else 0.0
+        below = 1.0 if self.deep else 1 - above
+        live = self.view_seconds + below * self.frozen if views.live and recipe.augmentation != NONE else 0.0
         return self.slower * (self.step * above + live) * rows
 
     def trial(self, recipe: Recipe, views: Views) -> float:

@@ -84,6 +84,7 @@ class FineTuned:
     search: SearchSummary
     validation: Floats | None = None  # (m, k): probabilities of the validation photos by the model of these figures
     validation_score: float | None = None  # the figure that counts; None when no trial came to its end
+    share: float | None = None  # of these weights' logits in a mean with what was selected; None: there is no mean
 
 
 def tune(request: TuneRequest, sink: ProgressSink) -> FineTuned:
@@ -121,7 +122,7 @@ def _tuned(request: TuneRequest, executor: Executor, progress: TuningProgress) -
     table = TrialTable(plan.prepared.head)
     outcome = "the time left did not allow a trial"
     if plan.rule:
-        recipes = _recipes(request, plan.rule)
+        recipes = _recipes(request, plan.rule, inputs.share)
         study = FineTuning(recipes, plan.timetable, table, runner, progress)
         study.remember(committed)
         outcome = _searched(request, study, plan.rule, executor)
@@ -140,9 +141,9 @@ def _planned(request: TuneRequest, runner: TaskRunner, committed: dict[str, Tria
         raise NotTuned("it did not succeed on this machine") from error
 
 
-def _recipes(request: TuneRequest, rule: Recipe) -> Recipes:
+def _recipes(request: TuneRequest, rule: Recipe, share: float) -> Recipes:
     backbone, options = catalogue.find(request.chosen.weight.key), request.options
-    return Recipes(backbone, rule, options.epochs, options.search, request.dataset.sha256, options.seed)
+    return Recipes(backbone, rule, options.epochs, options.search, request.dataset.sha256, options.seed, share)
 
 
 def _searched(request: TuneRequest, study: FineTuning, rule: Recipe, executor: Executor) -> str:
@@ -171,6 +172,7 @@ def _outcome(
         search=_summary(request, len(table.rows), outcome, plan.products),
         validation=delivered.validation,
         validation_score=delivered.score.value,
+        share=delivered.share,
     )
 
 

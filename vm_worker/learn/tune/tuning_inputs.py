@@ -38,6 +38,11 @@ class TuningInputs(AsJson):
     balanced: bool = False  # whether the balanced accuracy counts, as classes are unequal
     share: float = 1.0  # of a trial in the logits that are delivered
 
+    @property
+    def joins(self) -> bool:
+        """Whether what is delivered is a mean of a trial and what is selected."""
+        return self.share < 1
+
     def rows(self) -> TuningRows:
         """Read the rows of the training and validation photos, and their labels."""
         with np.load(self.folder / ROWS) as data:

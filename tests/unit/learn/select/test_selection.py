@@ -78,6 +78,7 @@ def test_all_candidates_are_validated_and_the_best_is_chosen(two: Contest, tmp_p
     assert (columns is None) == ("mobilenet" in keys)
     width = CATALOGUE[outcome.winner].features if columns is None else len(columns)
     assert outcome.head.kernel.shape == (width, 3)
+    assert (outcome.unseen is None) == (columns is None)  # tuning starts from a head of all depths
     assert outcome.bar is not None and (outcome.bar.argmax(1) == np.repeat(np.arange(3), len(outcome.bar) // 3)).any()
     assert outcome.images_per_second > 0 and outcome.note
     fractions = [event.fraction for event in events if isinstance(event, LearningProgress)]

@@ -146,6 +146,22 @@ def test_a_committed_winner_that_cannot_be_trained_again_is_left(request_: TuneR
     assert tuned.validation_accuracy == stub_trials.head
 
 
+@pytest.mark.parametrize(("paired", "share"), [(False, 0.5), (True, 0.25)])
+def test_a_trial_from_a_head_of_all_depths_is_delivered_in_a_mean(
+    paired: bool, share: float, request_: TuneRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = Ledger()
+    plain = replace(request_, options=replace(request_.options, trials=1), committed=ledger.anew)
+    assert run(plain).share is None
+    start = replace(plain.chosen, unseen=plain.chosen.head, paired=paired)
+    tuned = run(replace(plain, chosen=start, folder=tmp_path / "deep"))
+    assert tuned.better and tuned.share == share
+    assert len(ledger.kept) == 2  # another start has another key: neither finds the results of the other
+    monkeypatch.setattr(stub_trials, "surely", False)
+    viewed = run(replace(plain, chosen=start, committed=Committed({}), folder=tmp_path / "views"))
+    assert viewed.better and viewed.share is None  # a head on views is one on the last features, alone
+
+
 def test_a_better_head_stays(request_: TuneRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stub_trials, "head", 0.99)
     monkeypatch.setattr(stub_trials, "gain", -0.01)
