@@ -86,18 +86,20 @@ def test_what_only_guesses_is_given_up(dataset: LabelledPhotos, tmp_path: Path) 
     assert "no better than guessing" in guessing[0].note
 
 
+@pytest.mark.parametrize("designer", ["controller", "surrogate"])
 def test_a_killed_search_goes_on_with_the_same_networks_and_repeats_none(
-    dataset: LabelledPhotos, tmp_path: Path
+    designer: str, dataset: LabelledPhotos, tmp_path: Path
 ) -> None:
-    whole = design(request(dataset, tmp_path / "whole"))
+    wish = replace(WISH, designer=designer)
+    whole = design(request(dataset, tmp_path / "whole", wish))
     kept = Kept(most=9)
     with pytest.raises(InterruptedError):
-        design(request(dataset, tmp_path / "one", kept=kept))
+        design(request(dataset, tmp_path / "one", wish, kept))
     kept._most = 23
     with pytest.raises(InterruptedError):
-        design(request(dataset, tmp_path / "two", kept=kept))
+        design(request(dataset, tmp_path / "two", wish, kept))
     kept._most = None
-    last = design(request(dataset, tmp_path / "three", kept=kept))
+    last = design(request(dataset, tmp_path / "three", wish, kept))
     assert last.networks == whole.networks and last.best == whole.best
 
 
