@@ -10,8 +10,8 @@ from vm_worker.learn.crowding import alone_here
 from vm_worker.learn.networks.catalogue import Backbone
 
 HEADS_SHARE = 0.1  # of the time left, kept for training a candidate's heads
-# Of the time left, for the heads of the first candidate. Those on all depths gain more than another candidate, a pair or
-# tuning does (docs/figures.md).
+# Of the time left, for the heads of the first candidate. Those on all depths gain more than another candidate, a pair
+# or tuning does (docs/figures.md).
 FIRST_HEADS_SHARE = 0.4
 HEADS_TIMES = 1.5  # times the seconds that the best candidate's heads took, for those of another
 TUNE_SECONDS = 15.0  # that tuning and the work after it need for any number of photos: graphs, files
