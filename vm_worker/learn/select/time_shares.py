@@ -19,6 +19,9 @@ TUNE_SECONDS = 15.0  # that tuning and the work after it need for any number of 
 # eight epochs of the unfrozen layers, and the test. Unfreezing improves the model more than one more candidate does.
 TUNE_PASSES = 9.0
 TUNE_SHARE = 0.6  # of the time for selection and tuning together, that tuning may take at most
+# Of the time that tuning wants, what it must get. With less it comes to no trial of use, and one more candidate, which
+# may join a pair, is worth more.
+TUNE_LEAST = 0.3
 FEW = 2  # candidates: before so many have been tried, TUNE_SHARE is a share of the time left alone
 # A pair gains more than tuning one network (docs/figures.md), so where pairs are allowed two candidates come before it.
 # The files of a pair with an unknown network take so many times as long as those of the best network.
@@ -62,13 +65,20 @@ class TimeShares:
         The rest of the time suffices for their heads, which took so many seconds before, and to tune, test and deliver
         the network `best`, which has this speed.
         """
-        if tried < FEW and self.pair_seconds:
+        times = 1.0
+        if self.pair_seconds:
             times = PAIR_TIMES if following is None else 1 + following.gflops / best.gflops
-            finishing = self.finishing(speed / times, times * best.gflops)
-            left = self.budget.remaining() - finishing - self.pair_seconds * self.slowness()
-            return max(0.0, left - max(heads, left * HEADS_SHARE))
-        tuning = TUNE_SECONDS * self.slowness() + TUNE_PASSES * self.photos / speed
-        remaining = self.budget.remaining() - self.finishing(speed, best.gflops)
+        slowness = self.slowness()
+        remaining = self.budget.remaining() - self.finishing(speed / times, times * best.gflops)
+        left = remaining - self.pair_seconds * slowness
+        heads = max(heads, left * HEADS_SHARE)
+        if tried < FEW and self.pair_seconds:
+            return max(0.0, left - heads)
+        tuning = TUNE_SECONDS * slowness + TUNE_PASSES * self.photos / speed
         both = remaining if tried < FEW else max(self.selection_and_tuning, remaining)
-        wanted = min(tuning, TUNE_SHARE * both) if self.tuned else 0.0
-        return max(0.0, remaining - max(heads, remaining * HEADS_SHARE) - wanted)
+        return max(0.0, left - heads - (_given(tuning, TUNE_SHARE * both) if self.tuned else 0.0))
+
+
+def _given(wanted: float, most: float) -> float:
+    """Return the seconds that tuning is given; none where it would get too little of what it wants."""
+    return min(wanted, most) if most >= TUNE_LEAST * wanted else 0.0

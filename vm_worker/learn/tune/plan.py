@@ -47,7 +47,8 @@ def make_plan(request: PlanRequest, runner: TaskRunner) -> TuningPlan:
     timetable = Timetable(Speeds.of(surveyed, request.counts, request.crowd), runner.budget)
     rule = _committed_rule(request.committed) or timetable.rule(request.backbone, request.epochs_most)
     cut = rule.cut if rule else cuts(request.backbone)[0].layer
-    if rule is None and not timetable.fits_preparing(cut):
+    # A head on views is one on the last features alone: it does not beat one of all depths.
+    if rule is None and (surveyed.deep or not timetable.fits_preparing(cut)):
         raise NotTuned(NO_TIME)
     prepared = runner.prepare(cut, timetable.views(cut))
     if prepared is None:

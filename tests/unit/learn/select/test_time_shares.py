@@ -73,10 +73,15 @@ def test_heads_that_took_long_before_and_a_crowd_leave_less_for_features(clock: 
 def test_where_pairs_are_allowed_a_second_candidate_comes_before_tuning(clock: dict[str, float]) -> None:
     times = replace(shares(finishing=100.0), pair_seconds=15.0).with_speed(LITE, SLOW)
     assert times.for_more(1, LITE, SLOW) == pytest.approx(0.9 * (1000 - 100 - 15))
-    assert times.for_more(2, LITE, SLOW) == pytest.approx(900 * 0.3)  # a third one does not
+    assert times.for_more(2, LITE, SLOW) == pytest.approx(0.9 * 885 - 900 * 0.6)  # a third one does not
     assert times.for_more(1, LITE, SLOW, heads=300.0) == pytest.approx(1000 - 100 - 15 - 300)
     clock["now"] = 950.0
     assert times.for_more(1, LITE, SLOW) == 0.0
+
+
+def test_tuning_that_would_get_too_little_leaves_its_time_to_a_candidate(clock: dict[str, float]) -> None:
+    times = shares().with_speed(LITE, 4.0)  # tuning wants 2,265 seconds; 600 are less than a third of it
+    assert times.for_more(2, LITE, 4.0) == pytest.approx(900)
 
 
 def test_the_files_of_a_pair_take_as_long_as_its_two_networks(clock: dict[str, float]) -> None:
