@@ -91,7 +91,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Told:
         job="abcdefgh",
         dataset=archive(home / "photos.zip"),
         folder=home / "artifacts",
-        options=Options(minutes=3, candidates=(KEY,), epochs=4, trials=1, exports=("h5", "keras")),
+        options=Options(minutes=6, candidates=(KEY,), epochs=4, trials=1, exports=("h5", "keras")),
         limits=Limits(),
         seconds=BUDGET,
         created_at="2026-01-01T00:00:00+00:00",

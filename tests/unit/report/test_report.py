@@ -58,6 +58,7 @@ def test_build_carries_every_number_of_the_stages() -> None:
         "title": "EfficientNet-Lite0",
         "size": 224,
         "tuned": True,
+        "mean": False,
         "from_scratch": False,
         "validation_accuracy": facts.tune.validation_accuracy,
         "validation_score": facts.tune.validation_accuracy,
