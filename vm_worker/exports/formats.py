@@ -52,6 +52,7 @@ LEAST_SECONDS = 5.0  # no format is begun with less time
 OVERLAP = 0.8  # measured 0.71 to 0.85: the share of the summed time, as files are proved while others are converted
 PACKED = 40.0  # GFLOP a second of LiteRT and ONNX Runtime; Keras is much slower with depthwise convolutions
 LEAST_SHARE = 0.4
+CALL = 0.005  # GFLOP that calling a network costs beside its work, for an image of a batch: it counts for tiny ones
 WORK = 16.0  # GFLOP a second of Keras for small networks, on the machine where `seconds` was measured
 
 
@@ -66,7 +67,7 @@ class Pace:
     @property
     def slowness(self) -> float:
         """The factor by which everything takes longer than on an idle machine; at least 1."""
-        return max(1.0, WORK / (self.gflops * self.speed))
+        return max(1.0, WORK / ((self.gflops + CALL) * self.speed))
 
     def passes(self, row: Format) -> float:
         """Return the time to prove the file, in forward passes of Keras over the photos."""

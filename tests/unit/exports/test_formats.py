@@ -68,3 +68,9 @@ def test_what_is_converted_is_proved_meanwhile() -> None:
     some, more = formats.wanted(("keras",)), formats.wanted(("keras", "onnx"))
     apart = formats.seconds(some, PACE) + formats.seconds([formats.FORMATS["onnx"]], PACE)
     assert formats.seconds(more, PACE) < apart
+
+
+def test_a_tiny_network_does_not_make_the_machine_look_slow() -> None:
+    """What a call costs beside its work is all that counts there: ten thousand images a second are not slow."""
+    assert Pace(speed=10_000.0, gflops=0.0001, photos=15).slowness == 1.0
+    assert Pace(speed=100.0, gflops=0.0001, photos=15).slowness > 10
