@@ -22,6 +22,7 @@ from tests.faults.gate import Then, Trap, gate
 from tests.faults.house import LEASE, House, Site
 from tests.faults.points import Point
 
+PAUSE = 0.3  # seconds between two looks: each may be a request, and many cells look at a time
 PATIENCE = 120.0  # seconds for one job
 OUTAGE = 1.5 * LEASE  # seconds
 STAGES = [str(stage) for stage in Stage if stage is not Stage.FINISH]
@@ -230,4 +231,4 @@ def _until(what: Callable[[], bool], promise: str) -> None:
     end = time.monotonic() + PATIENCE
     while not what():
         assert time.monotonic() < end, f"not in {PATIENCE:g} s: {promise}"
-        time.sleep(0.1)
+        time.sleep(PAUSE)
