@@ -84,6 +84,21 @@ def test_the_resource_of_an_object(bucket: storage.Bucket) -> None:
     assert requests.get(resource["selfLink"], timeout=10).json() == resource
 
 
+def test_what_no_header_may_hold_is_answered_as_spaces(bucket: storage.Bucket) -> None:
+    blob = bucket.blob("a")
+    blob.metadata, blob.cache_control, blob.content_disposition = {"Key": "1\x002"}, "no\x7fstore", "in\nline"
+    blob.upload_from_string("content")
+    blob.content_type = "text/\x1fplain"
+    blob.patch()
+    bucket.cors = [{"origin": ["*"], "method": ["GET"], "responseHeader": ["x-\na"]}]
+    bucket.patch()
+    names = ("x-goog-meta-key", "cache-control", "content-disposition", "content-type", "access-control-expose-headers")
+    answer = requests.get(api(bucket, "/o/a?alt=media"), headers={"origin": "https://a.example"}, timeout=10)
+    assert [answer.headers[name] for name in names] == ["1 2", "no store", "in line", "text/ plain", "x- a"]
+    override = f"{bucket.client.api_endpoint}/{bucket.name}/a?response-content-type=a%00b"
+    assert requests.get(override, headers={"authorization": "Bearer x"}, timeout=10).headers["content-type"] == "a b"
+
+
 def test_every_alias_leads_to_the_same(bucket: storage.Bucket) -> None:
     url = api(bucket, "/o?uploadType=media&name=a%20b", prefix="/upload")
     assert requests.post(url, data=b"1", timeout=10).json()["name"] == "a b"

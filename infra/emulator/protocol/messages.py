@@ -7,6 +7,7 @@ were sent, which frameworks decode first; and the server must be listening withi
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,6 +24,8 @@ Receive = Callable[[], Awaitable[Event]]
 Send = Callable[[Event], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+# Metadata may hold these, a header may not. RFC 9110, section 5.5, has a recipient read them as spaces.
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 JSON_BODY_BYTES = 2 * 1024 * 1024  # a resource with all its metadata is far smaller
 
 
@@ -158,7 +161,7 @@ def json_response(value: Json, status: int = 200) -> Response:
 async def send_response(response: Response, send: Send, *, head: bool) -> None:
     """Send an answer; without its body if the request was a HEAD."""
     length = len(response.body) if response.length is None else response.length
-    headers = [(name.encode("latin-1"), value.encode("utf-8")) for name, value in response.headers]
+    headers = [(name.encode("latin-1"), _CONTROL.sub(" ", value).encode()) for name, value in response.headers]
     if response.status not in (204, 304) and response.length_known:
         headers.append((b"content-length", str(length).encode()))
     await send({"type": "http.response.start", "status": response.status, "headers": headers})

@@ -87,10 +87,10 @@ def object_headers(row: ObjectRow, *, xml: bool) -> list[tuple[str, str]]:
 
 def content_headers(row: ObjectRow) -> list[tuple[str, str]]:
     """Make the headers that the owner has set, as a download gives them back."""
-    headers = [(name, _header_value(row.config[key])) for name, key in _HEADERS.items() if key in row.config]
+    headers = [(name, str(row.config[key])) for name, key in _HEADERS.items() if key in row.config]
     for key, value in row.metadata.items():
         if _TOKEN.fullmatch(key):  # any other key cannot be the name of a header
-            headers.append((META + key.lower(), _header_value(value)))
+            headers.append((META + key.lower(), str(value)))
     return [(name, value) for name, value in headers if name != "x-goog-storage-class"]
 
 
@@ -193,7 +193,3 @@ def _text(value: str) -> str:
         return value.encode("latin-1").decode()
     except UnicodeError:
         return value
-
-
-def _header_value(value: Json) -> str:
-    return str(value).replace("\r", " ").replace("\n", " ")
