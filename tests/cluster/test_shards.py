@@ -32,4 +32,4 @@ def test_a_node_lost_in_the_middle_changes_no_feature(nodes: Nodes, tmp_path: Pa
     with shards.spread(Cluster(nodes.address), tmp_path, least=5) as extract:
         pace = extract(desk.weight, desk.engine, desk.source, joined, replace(desk.watch, progress=kill))
     assert lost and pace.done == ROWS
-    np.testing.assert_allclose(joined.values, whole.values, atol=1e-4)
+    np.testing.assert_allclose(joined.values, whole.values, rtol=1e-3, atol=1e-4)  # shards are in half precision

@@ -20,14 +20,14 @@ ROOT = Path(__file__).parents[3]
 MEMORY = 100_000_000  # bytes
 SLOW = ("long names", "long directory", "crowded in secret", "many splits")  # to write
 CHILD = """
-import json, resource, sys
+import json, math, resource, sys
 from pathlib import Path
 from jobs.limits import Limits
 from vm_worker.tasks.uploads import verdict
 
 if __name__ == "__main__":
     spent = resource.getrusage(resource.RUSAGE_SELF)
-    seconds = int(spent.ru_utime + spent.ru_stime) + 2
+    seconds = math.ceil(spent.ru_utime + spent.ru_stime) + 2
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
     resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))
     result = verdict(Path(sys.argv[1]), Limits())
