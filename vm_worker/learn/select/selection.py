@@ -78,9 +78,18 @@ def _not_pruned(run: SelectionRun, candidates: list[CandidateFeatures]) -> Itera
     first = candidates[0]
     run.extract(first, pruning.PROBE_IMAGES, run.budget(), run.request.least_images)
     seconds = run.times.for_more(len(run.table.candidates), first.backbone, first.plain)
-    if first.done == pruning.PROBE_IMAGES and pruning.exceeds_time(photos, first.speed, backbones, seconds):
+    probed = first.done == pruning.PROBE_IMAGES and _time_for_probes(run, first, len(candidates) - 1)
+    if probed and pruning.exceeds_time(photos, first.speed, backbones, seconds):
         candidates = _prune(run, candidates)
     yield from candidates
+
+
+def _time_for_probes(run: SelectionRun, first: CandidateFeatures, others: int) -> bool:
+    """Return whether the other candidates can be probed, if each takes as long as the first, which is a cheap one.
+
+    Where the time ends before the last of them, it is better spent on all photos through the first two.
+    """
+    return others * first.seconds <= run.request.budget.share(PROBES_SHARE).remaining()
 
 
 def _prune(run: SelectionRun, candidates: list[CandidateFeatures]) -> list[CandidateFeatures]:

@@ -34,6 +34,7 @@ class KnownNetworks:
 
     def __init__(self) -> None:
         self.now = 1000.0
+        self.setup = 0.0
         self.signal = dict(SIGNAL)
         self.sent: dict[str, list[int]] = {key: [] for key in SPEED}
         random = np.random.default_rng(0)
@@ -48,7 +49,7 @@ class KnownNetworks:
             signal = np.eye(CLASSES, WIDTH)[self.labels[rows]] * self.signal[key]
             return np.asarray(signal + self.noise[key][rows], np.float32)
 
-        self.now += 34 / SPEED[key]  # the time of its measurement
+        self.now += self.setup + 34 / SPEED[key]  # the time of its measurement
         return Engine("known", run, (WIDTH,), 32, SPEED[key], plain=SPEED[key])
 
 
@@ -118,6 +119,16 @@ def test_clearly_worse_candidates_get_few_photos_and_never_win(networks: KnownNe
     assert networks.now <= 1400
     fractions = [event.fraction for event in events if isinstance(event, LearningProgress)]
     assert fractions == sorted(fractions) and fractions[-1] == 1.0
+
+
+def test_no_candidate_is_probed_where_the_time_ends_before_the_last_probe(
+    networks: KnownNetworks, tmp_path: Path
+) -> None:
+    networks.setup = 20.0  # seconds until an engine is ready
+    outcome, _ = run(networks, tmp_path, 200)
+    assert outcome.pruning == ()
+    assert len(networks.sent[outcome.winner]) >= IMAGES * 4 // 5  # all photos of training and validation
+    assert networks.now <= 1200
 
 
 def test_no_photo_goes_through_a_network_twice(networks: KnownNetworks, tmp_path: Path) -> None:
