@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from tests.unit.report import samples
 from tests.unit.report.test_advice import figures
+from vm_worker import report
 from vm_worker.evaluation.actions import DOUBTS, MOST, SEND, SURE, TRY, actions
 from vm_worker.results.candidates import LearningCurve
 from vm_worker.results.evaluated import UnsureFigures
@@ -47,3 +48,12 @@ def test_more_photos_are_asked_for_where_they_would_help_alone() -> None:
     hardly: LearningCurve = replace(samples.CURVE, verdict="hardly")
     assert SEND not in targets(test, hardly)
     assert "few to judge" in str(actions(figures([[9, 0], [0, 9]], ("cat", "dog")))[0]["text"])
+
+
+def test_a_report_as_a_file_leads_to_the_page_beside_it() -> None:
+    built = report.build(samples.facts())
+    plain, whole = (report.page(one, {}) for one in (built, {**built, "try_page": {"bytes": 19_000_000}}))
+    assert "try.html" not in plain
+    first, second = whole.index('<a class="button" href="try.html">Try your model'), whole.index("Download model.h5")
+    assert first < second and whole.count("try.html") == 2
+    assert '<a class="button second" href="model.h5"' in whole and '<a class="button" href="model.h5"' in plain

@@ -167,15 +167,6 @@ def test_report_html_needs_nothing_else(tmp_path: Path) -> None:
     assert "default-src 'none'" in text
 
 
-def test_a_report_as_a_file_leads_to_the_page_beside_it() -> None:
-    built = report.build(samples.facts())
-    plain, whole = (report.page(one, {}) for one in (built, {**built, "try_page": {"bytes": 19_000_000}}))
-    assert "try.html" not in plain
-    first, second = whole.index('<a class="button" href="try.html">Try your model'), whole.index("Download model.h5")
-    assert first < second and whole.count("try.html") == 2
-    assert '<a class="button second" href="model.h5"' in whole and '<a class="button" href="model.h5"' in plain
-
-
 def test_the_first_screen_has_headline_and_download() -> None:
     facts = samples.facts()
     text = html(facts)
