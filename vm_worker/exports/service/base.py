@@ -70,6 +70,7 @@ OWN = (
     "vm_worker/intake/files/*",
     "vm_worker/intake/images.py",
     "vm_worker/intake/windows.py",
+    "vm_worker/lean_imports.py",
     "vm_worker/tasks/__init__.py",
     "vm_worker/tasks/detection/__init__.py",
     "vm_worker/tasks/detection/boxes.py",
