@@ -108,6 +108,7 @@ def _inputs(request: DesignRequest) -> DesignInputs:
         mirror=request.wish.mirror,
         seed=request.wish.seed,
         epoch_steps=request.policy.epoch_steps,
+        epoch_most=request.policy.epoch_most,
         balanced=imbalance.unequal(np.bincount(dataset.truth.labels)),
     )
     write_inputs(dataset, inputs)

@@ -37,7 +37,8 @@ class DesignInputs(AsJson):
     classes: int  # number of classes
     mirror: bool  # whether pictures may be mirrored
     seed: int
-    epoch_steps: int
+    epoch_steps: int  # of an epoch at least
+    epoch_most: int  # steps of an epoch at most
     balanced: bool = False  # whether the balanced accuracy counts
 
     def parts(self, halves: int) -> Halves:

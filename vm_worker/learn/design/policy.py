@@ -17,6 +17,7 @@ class DesignPolicy:
     rungs: tuple[int, ...] = (3, 9, 27)
     eta: int = 3
     epoch_steps: int = 30  # of an epoch at least: with few photos a pass over them teaches next to nothing
+    epoch_most: int = 60  # steps of an epoch at most: of many photos it sees a part, and the next one sees others
     slow: float = 3.0  # times the median: a network whose epochs take longer than that does not train on
     finalists: int = 5
     judgements: int = 2  # of each finalist, on other halves of the photos

@@ -72,13 +72,13 @@ class DesignSearch:
             if not points:
                 return "there is no other network in the space"
             if reason := self._over():
-                self._train_on()
+                self._train_on(last=True)
                 return reason
             before = len(self.known)
             self._announce(points)
             outcomes = [self._tried(point, number) for number, point in enumerate(points)]
             if any(outcome is None for outcome in outcomes):
-                self._train_on()
+                self._train_on(last=True)
                 return self._over() or "the time for new networks was over"
             self.searcher.tell([outcome for outcome in outcomes if outcome is not None])
             self._train_on()
@@ -106,9 +106,9 @@ class DesignSearch:
             self.known[training.architecture] = self.runner.run(by, training, training)
         return self.known[training.architecture]
 
-    def _train_on(self) -> None:
-        """Let the best of each rung train on, as far as the time allows."""
-        while due := self.table.due(self.begun):
+    def _train_on(self, last: bool = False) -> None:
+        """Let the best of each rung train on, as far as the time allows; all of them when no new ones come."""
+        while due := self.table.due(self.begun, last):
             for training in due:
                 self.begun.add(training)
                 if self.study.seconds(training) < self.times.search.remaining():

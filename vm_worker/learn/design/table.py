@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -23,6 +24,7 @@ class NetworkTable:
         self._policy = policy
         self.rows: dict[str, NetworkRow] = {}  # by architecture
         self.chance = 0.0
+        self._first_seconds = self._later_seconds = 0.0  # of trainings to the first rung, and of those that went on
         self._again: dict[str, list[str]] = {}  # by architecture: what it got right, on one division after the other
 
     def enter(self, by: str, training: Training, result: NetworkResult, undecided: float | None = None) -> None:
@@ -35,6 +37,10 @@ class NetworkTable:
             self.rows[text] = replace(row, again=(*row.again, result.score))
             return
         self.chance = result.chance
+        if training.epochs == self._policy.rungs[0]:
+            self._first_seconds += result.seconds
+        else:
+            self._later_seconds += result.seconds
         score = RungScore(training.epochs if result.state != GIVEN_UP else 1, result.score)
         state, note = ("given_up", "after its first epoch it was no better than guessing")
         if result.state != GIVEN_UP:
@@ -59,17 +65,19 @@ class NetworkTable:
         row = self.rows.get(architecture)
         return self.median_pace if row is None or row.epoch_seconds is None else row.epoch_seconds
 
-    def due(self, begun: set[Training]) -> list[Training]:
+    def due(self, begun: set[Training], last: bool = False) -> list[Training]:
         """Return the trainings that are to go on: of each rung the best third that has not, the highest rung first.
 
-        A network that is much slower than the others stays where it is.
+        A network that is much slower than the others stays where it is. The best networks are among the slow ones, so
+        new ones keep half of the time: until the `last` call, what goes on takes no longer than first trainings took.
         """
-        found = []
+        found, left = [], math.inf if last else self._first_seconds - self._later_seconds
         for below, above in reversed(list(pairwise(self._policy.rungs))):
             done = sorted(self._at(below), key=lambda row: (-_score_at(row, below), row.number))
             for row in done[: len(done) // self._policy.eta]:
-                training = Training(row.architecture, above)
-                if training not in begun and not self._slow(row):
+                training, seconds = Training(row.architecture, above), (above - below) * (row.epoch_seconds or 0.0)
+                if training not in begun and not self._slow(row) and seconds <= left:
+                    left -= seconds
                     found.append(training)
         return found
 

@@ -46,7 +46,8 @@ class _Session:
             self._model.load_weights(str(task.start))
             self._begun = task.begun
         learnt = Examples(np.asarray(pixels[halves.train]), labels[halves.train])
-        policy, seed = TrainingPolicy(epoch_steps=inputs.epoch_steps), inputs.seed + task.training.halves + self._begun
+        policy = TrainingPolicy(epoch_steps=inputs.epoch_steps, epoch_most=inputs.epoch_most)
+        seed = inputs.seed + task.training.halves + self._begun
         self._photos = TrainingSet(learnt, inputs.mirror, seed, policy)
         self._least = chance(self._judged.labels, inputs.balanced)
 

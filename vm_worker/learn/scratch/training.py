@@ -58,6 +58,7 @@ class TrainingPolicy:
     least_epochs: int = 8  # with fewer epochs or steps, the accuracy is hardly better than chance
     least_steps: int = 200
     epoch_steps: int = 1  # of an epoch at least: of few images an epoch takes several passes
+    epoch_most: int | None = None  # steps of an epoch at most; None: a pass over all images
 
 
 POLICY = TrainingPolicy()
@@ -75,7 +76,8 @@ class TrainingSet:
     @property
     def steps(self) -> int:
         """The steps of an epoch."""
-        return max(self.policy.epoch_steps, math.ceil(len(self.examples.labels) / BATCH))
+        whole = max(self.policy.epoch_steps, math.ceil(len(self.examples.labels) / BATCH))
+        return whole if self.policy.epoch_most is None else min(whole, self.policy.epoch_most)
 
     @property
     def least_epochs(self) -> int:

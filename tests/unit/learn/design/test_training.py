@@ -28,7 +28,7 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> DesignInputs:
     request = IntakeRequest(archive(folder / "x.zip", each=40), folder / "cache", (SIDE,), 0, Limits(), 1)
     dataset = take_in(request, lambda part, text: None)
     assert dataset.side == SIDE
-    inputs = DesignInputs(dataset.images[SIDE], folder / "networks", SIDE, 3, mirror=False, seed=0, epoch_steps=16)
+    inputs = DesignInputs(dataset.images[SIDE], folder / "networks", SIDE, 3, False, 0, epoch_steps=16, epoch_most=60)
     write_inputs(dataset, inputs)
     return inputs
 

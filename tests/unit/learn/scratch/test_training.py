@@ -97,6 +97,12 @@ def test_probabilities_are_in_the_order_of_the_images() -> None:
     assert training.probabilities(brightness, examples)[:, 0] == pytest.approx(np.arange(0, 240, 6))
 
 
+@pytest.mark.parametrize(("images", "steps"), [(40, 4), (200, 7), (1000, 10)])
+def test_an_epoch_has_so_many_steps_at_least_and_at_most(images: int, steps: int) -> None:
+    examples = Examples(np.zeros((images, 1, 1, 3), np.uint8), np.zeros(images, np.int64))
+    assert TrainingSet(examples, policy=TrainingPolicy(epoch_steps=4, epoch_most=10)).steps == steps
+
+
 def halves() -> Examples:
     """Return images whose upper half is light (class 0) or whose lower half is (class 1)."""
     labels = np.arange(40, dtype=np.int64) % 2

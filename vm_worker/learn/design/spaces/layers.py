@@ -21,7 +21,9 @@ POOL, END = "pool", "end"
 SKIPS = {"skip1": 1, "skip2": 2}  # convolutions of 3 x 3 that add the output of so many places before
 KERNELS = {"conv3": 3, "sep5": 5, **dict.fromkeys(SKIPS, 3)}
 OPERATIONS = (*KERNELS, POOL, END)
-WIDTHS = (16, 24, 32)  # maps of the first layers; twice as many after each pooling, up to four times
+# Maps of the first layers; twice as many after each pooling, up to four times. The wide networks take twice as long.
+NARROW, WIDE = (8, 16, 24), (16, 24, 32)
+MANY = 100  # trainings from which there is time for wide ones
 HEADS = {"mean": 0, "fc64": 64, "fc128": 128}  # units of a fully connected layer before the last; 0: none
 LEAST, MOST = 4, 7  # places
 AT_A_SIZE = 2  # convolutions before pooling
@@ -67,18 +69,24 @@ def places_for(trainings: int) -> int:
     return min(MOST, LEAST + sum(trainings >= many for many in (20, 40, 100)))
 
 
+def widths_for(trainings: int) -> tuple[int, ...]:
+    """Return the widths that suit the time in which so many trainings are expected."""
+    return WIDE if trainings >= MANY else NARROW
+
+
 @dataclass(frozen=True)
 class LayersSpace:
     """The space of so many places, 4 to 7, beside a width and a head: 6 to 9 choices."""
 
     given: Given
     places: int = LEAST
+    widths: tuple[int, ...] = NARROW
 
     @property
     def space(self) -> Space:
         """The choices: the width, what stands at each place, and what stands before the last layer."""
         places = (Choice(f"place{number}", OPERATIONS) for number in range(1, self.places + 1))
-        return Space((Choice("width", WIDTHS), *places, Choice("head", tuple(HEADS))))
+        return Space((Choice("width", self.widths), *places, Choice("head", tuple(HEADS))))
 
     def decode(self, point: Point) -> Architecture:
         """Return the network of a point."""
