@@ -20,6 +20,7 @@ from vm_worker.exports.asked import Asked
 from vm_worker.exports.formats import Format, Reader
 from vm_worker.exports.service import probe
 from vm_worker.intake.truth import Truth
+from vm_worker.learn.latency.measurement import ON_TENSORFLOW
 from vm_worker.results.exported import ExportRow
 
 BATCH = 16  # images in a batch; with 32, Keras takes a third longer for each on processors with a small cache
@@ -103,7 +104,7 @@ class _Clean:
             "batch": BATCH,
         }
         request.write_text(json.dumps(plain), encoding="utf-8")
-        return Asked([sys.executable, "-I", str(reload.__file__), str(request)])
+        return Asked([*ON_TENSORFLOW, sys.executable, "-I", str(reload.__file__), str(request)])
 
 
 def judged(row: Format, answer: Answers | str, proof: Proof) -> ExportRow:

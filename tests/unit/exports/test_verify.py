@@ -73,14 +73,16 @@ def delivered(made: tuple[Proof, Path]) -> dict[str, ExportRow]:
 
 @pytest.fixture(scope="module")
 def rows(made: tuple[Proof, Path]) -> dict[str, ExportRow]:
-    """Files with something wrong, and one without."""
+    """Files with something wrong, and one without, of a job that learns with JAX."""
     proof, folder = made
     of_keras = [
         Format(name, name, Reader.TENSORFLOW, EXACT, 1.0, 0.0, 1.0)
         for name in ("model.h5", "other.h5", "cut.h5", "wide.h5")
     ]
     cut = Format("cut.tflite", "cut.tflite", Reader.LITERT, CLOSE, 1.0, 0.0, 1.0)
-    found = prove(proof, Reader.TENSORFLOW, of_keras, folder, nullcontext())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KERAS_BACKEND", "jax")
+        found = list(prove(proof, Reader.TENSORFLOW, of_keras, folder, nullcontext()))
     return {row.name: row for row in [*found, *prove(proof, Reader.LITERT, [cut], folder, nullcontext())]}
 
 
