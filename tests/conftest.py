@@ -8,11 +8,12 @@ import signal
 import sys
 from collections.abc import Iterator
 
+import coverage
 import pytest
 
 import vm_worker  # noqa: F401 (its setting counts where TensorFlow is imported later)
 from infra.emulator.signatures.keys import ensure_key
-from tests.ordering import in_order, skipped_line, without_coverage
+from tests.ordering import in_order, skipped_line, with_children, without_coverage
 from tests.servers import ACCOUNT, EmulatorUnderTest, running_emulator
 
 
@@ -22,11 +23,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Put the longest files first, or all in the order that is asked for; mark tests whose coverage is not measured."""
+    """Put the longest files first, or all in the order that is asked for."""
     in_order(items, config.getoption("--order"), lambda item: item.nodeid)
-    for item in items:
-        if without_coverage(item.nodeid):
-            item.add_marker("no_cover")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -56,12 +54,22 @@ def collections_stay_short() -> None:
 
 
 @pytest.fixture(autouse=True, scope="module")
-def children_without_coverage(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Keep coverage out of the child processes of tests that are not measured themselves."""
+def coverage_where_it_counts(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Measure neither a file whose coverage does not count, with what its fixtures do, nor most files' child processes.
+
+    The mark `no_cover` does neither. A worker of xdist has several collectors, of which it pauses one and wakes the
+    next; and after each test coverage is told to children again.
+    """
+    stopped: list[coverage.Coverage] = []
     with pytest.MonkeyPatch.context() as patch:
-        if without_coverage(request.node.nodeid):
+        if not with_children(request.node.nodeid):
             patch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
+        while without_coverage(request.node.nodeid) and (current := coverage.Coverage.current()):
+            current.stop()
+            stopped.append(current)
         yield
+        for one in reversed(stopped):
+            one.start()
 
 
 @pytest.fixture(autouse=True)

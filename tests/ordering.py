@@ -23,7 +23,8 @@ LONGEST = (
 # Coverage takes 1.4 times as long where networks are trained or converted, or thousands of calls are made, and a fifth
 # of a second for each program that is started. It is not measured in tests of what no floor holds for (so the report
 # leaves vm_worker/learn, vm_worker/exports and infra/emulator out), and in those of whole programs, which start some
-# two hundred, but for the worker and its child.
+# two hundred, but for the worker and its child. Other tests start two hundred more, of which those of a few files cover
+# what runs in no other way.
 WITHOUT_COVERAGE = (
     "tests/browser/",
     "tests/cloud/",
@@ -41,11 +42,17 @@ MEASURED = (
     "tests/integration/test_detection_stages.py",
     "tests/integration/test_real_stages.py",
 )
+CHILDREN = (*MEASURED, "tests/unit/intake/test_decoding.py")
 
 
 def without_coverage(node: str) -> bool:
     """Return whether the coverage of a test is not measured."""
     return node.startswith(WITHOUT_COVERAGE) and not node.startswith(MEASURED)
+
+
+def with_children(node: str) -> bool:
+    """Return whether the coverage of a test's child processes is measured."""
+    return node.startswith(CHILDREN)
 
 
 def rank(node: str) -> int:

@@ -13,7 +13,6 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from types import ModuleType
 
@@ -30,7 +29,7 @@ HIDDEN: Mapping[str, Sequence[str]] = {
 }
 
 
-class LeanImports(MetaPathFinder):
+class LeanImports:
     """Finds the modules that others are hidden from, and does not find the others meanwhile, in the same thread."""
 
     def __init__(self, hidden: Mapping[str, Sequence[str]]) -> None:

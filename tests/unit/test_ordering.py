@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 import tomllib
 
-from tests.ordering import LONGEST, WITHOUT_COVERAGE, in_order, rank, skipped_line
+from tests.ordering import CHILDREN, LONGEST, WITHOUT_COVERAGE, in_order, rank, skipped_line
 from tests.sources import ROOT
 
 
 def test_the_files_that_are_named_are_there() -> None:
-    assert [file for file in (*LONGEST, *WITHOUT_COVERAGE) if not (ROOT / file).exists()] == []
+    assert [file for file in (*CHILDREN, *LONGEST, *WITHOUT_COVERAGE) if not (ROOT / file).exists()] == []
 
 
 def test_no_file_with_a_floor_of_coverage_is_left_out_of_its_report() -> None:
