@@ -105,11 +105,15 @@ STEPS: st.SearchStrategy[Step] = st.recursive(WORDS, _joins, max_leaves=8)
 LIMITS = TextLimits(bytes=1_000_000, levels=100, layers=10_000)
 
 
-@settings(max_examples=40, deadline=None)
-@given(st.lists(STEPS, max_size=5), st.none() | st.floats(0.01, 0.99))
-def test_any_architecture_is_written_and_read_as_the_same(steps: list[Step], dropout: float | None) -> None:
-    architecture = Architecture((*steps, Plain("SOFTMAX")), dropout)
-    assert parse(str(architecture), LIMITS) == architecture
+@pytest.mark.parametrize("count", [20, pytest.param(100, marks=pytest.mark.slow)])
+def test_any_architecture_is_written_and_read_as_the_same(count: int) -> None:
+    @settings(max_examples=count, deadline=None)
+    @given(st.lists(STEPS, max_size=5), st.none() | st.floats(0.01, 0.99))
+    def same(steps: list[Step], dropout: float | None) -> None:
+        architecture = Architecture((*steps, Plain("SOFTMAX")), dropout)
+        assert parse(str(architecture), LIMITS) == architecture
+
+    same()
 
 
 JSON = st.recursive(
