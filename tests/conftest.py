@@ -44,6 +44,12 @@ HEAVY = 300  # modules: about what numpy or google-cloud-storage bring; TensorFl
 _frozen_at = {"modules": 0}
 
 
+@pytest.fixture(scope="session", autouse=True)
+def collections_are_few() -> None:
+    """By the usual threshold of 700 objects, collections of garbage take a tenth of all time."""
+    gc.set_threshold(50_000, 20, 20)
+
+
 @pytest.fixture(autouse=True, scope="module")
 def collections_stay_short() -> None:
     """Keep what heavy imports left out of later garbage collections; with TensorFlow each takes a third of a second."""
