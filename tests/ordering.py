@@ -39,6 +39,7 @@ WITHOUT_COVERAGE = (
 )
 MEASURED = (
     "tests/integration/test_attempt.py",
+    "tests/integration/test_detection_learning.py",
     "tests/integration/test_detection_stages.py",
     "tests/integration/test_real_stages.py",
 )
