@@ -19,7 +19,9 @@ class DesignPolicy:
     epoch_steps: int = 30  # of an epoch at least: with few photos a pass over them teaches next to nothing
     epoch_most: int = 60  # steps of an epoch at most: of many photos it sees a part, and the next one sees others
     slow: float = 3.0  # times the median: a network whose epochs take longer than that does not train on
-    finalists: int = 5
+    later_times: float = 0.5  # times the seconds of first trainings, that those which go on may take beside them
+    finalists: int = 5  # at most
+    finalists_least: int = 2  # with fewer nothing is compared
     judgements: int = 2  # of each finalist, on other halves of the photos
     judged_epochs: int = 9
     judging_share: float = 0.2  # of the time, for judging the finalists again

@@ -14,9 +14,9 @@ from typing import Protocol
 from vm_worker.learn.budget import Budget
 from vm_worker.learn.design.messages import Training
 from vm_worker.learn.design.policy import DesignPolicy
-from vm_worker.learn.design.study import NetworkStudy
+from vm_worker.learn.design.study import START_SECONDS, NetworkStudy
 from vm_worker.learn.design.table import NetworkTable
-from vm_worker.results.designs import RANDOM
+from vm_worker.results.designs import RANDOM, NetworkRow
 from vm_worker.search.half_random import HalfRandomSearcher
 from vm_worker.search.searcher import Outcome
 from vm_worker.search.space import Point
@@ -116,14 +116,24 @@ class DesignSearch:
 
     def _judge_again(self) -> None:
         """Judge the finalists on other halves of the photos, all of them once before any of them twice."""
+        finalists = self._finalists()
         for halves in range(1, self.policy.judgements + 1):
-            finalists = (
-                self.table.finalists() if halves == 1 else [row for row in self.table.rows.values() if row.again]
-            )
             again = [Training(row.architecture, self.policy.judged_epochs, halves) for row in finalists]
-            needed = sum(self.policy.judged_epochs * self.table.pace(one.architecture) for one in again)
-            if not again or needed > self.times.judging.remaining():
+            if not again or self._judging_seconds(finalists) > self.times.judging.remaining():
                 return
             self.runner.announce(again)
             for row, training in zip(finalists, again, strict=True):
                 self.runner.run(row.by, training, training)
+            finalists = [row for row in self.table.rows.values() if row.again]
+
+    def _finalists(self) -> list[NetworkRow]:
+        """Return as many finalists as the time allows; none where that is not even the least number."""
+        for most in range(self.policy.finalists, self.policy.finalists_least - 1, -1):
+            finalists = self.table.finalists(most)
+            if self._judging_seconds(finalists) < self.times.judging.remaining():
+                return finalists
+        return []
+
+    def _judging_seconds(self, rows: Sequence[NetworkRow]) -> float:
+        """Return the seconds in which networks are judged again, once each."""
+        return sum(START_SECONDS + self.policy.judged_epochs * self.table.pace(row.architecture) for row in rows)

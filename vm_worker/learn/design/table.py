@@ -69,9 +69,11 @@ class NetworkTable:
         """Return the trainings that are to go on: of each rung the best third that has not, the highest rung first.
 
         A network that is much slower than the others stays where it is. The best networks are among the slow ones, so
-        new ones keep half of the time: until the `last` call, what goes on takes no longer than first trainings took.
+        new ones keep a part of the time: until the `last` call, what goes on takes at most `later_times` as long as
+        first trainings took.
         """
-        found, left = [], math.inf if last else self._first_seconds - self._later_seconds
+        most = self._policy.later_times * self._first_seconds
+        found, left = [], math.inf if last else most - self._later_seconds
         for below, above in reversed(list(pairwise(self._policy.rungs))):
             done = sorted(self._at(below), key=lambda row: (-_score_at(row, below), row.number))
             for row in done[: len(done) // self._policy.eta]:
@@ -87,10 +89,10 @@ class NetworkTable:
     def _slow(self, row: NetworkRow) -> bool:
         return (row.epoch_seconds or 0.0) > self._policy.slow * self.median_pace
 
-    def finalists(self) -> list[NetworkRow]:
+    def finalists(self, most: int) -> list[NetworkRow]:
         """Return the networks to judge again: the best, by their longest training, and the best of either kind."""
         order = self._ranked()
-        chosen = order[: self._policy.finalists]
+        chosen = order[:most]
         for by in dict.fromkeys(row.by for row in self.rows.values()):
             best = next((row for row in order if row.by == by), None)
             if best is not None and best not in chosen:

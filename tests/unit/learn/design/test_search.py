@@ -115,17 +115,26 @@ def test_a_longer_training_goes_on_from_the_weights_of_the_shorter(dataset: Labe
     assert {task.training.halves for task in judged} == {1, 2} and all(task.start is None for task in judged)
 
 
-def test_new_networks_keep_half_of_the_time() -> None:
+def test_new_networks_keep_their_part_of_the_time() -> None:
     table = NetworkTable(POLICY)
     for number in range(6):
         training, score = Training(f"network {number}", 3), 0.5 + 0.01 * number
-        table.enter(RANDOM, training, NetworkResult("ended", score, CHANCE, (score,), epoch_seconds=2.0, seconds=3.0))
+        table.enter(RANDOM, training, NetworkResult("ended", score, CHANCE, (score,), epoch_seconds=2.0, seconds=6.0))
     best, second = Training("network 5", 9), Training("network 4", 9)
-    assert table.due(set()) == [best]  # 12 s; the first trainings took 18 together
+    assert table.due(set()) == [best]  # 12 s; the first trainings took 36 together
     assert table.due(set(), last=True) == [best, second]
     table.enter(RANDOM, best, NetworkResult("ended", 0.6, CHANCE, (0.6,), epoch_seconds=2.0, seconds=12.0))
     assert table.due({best}) == []
     assert table.due({best}, last=True) == [second]
+
+
+def test_in_little_time_two_finalists_are_judged_again_one_of_either_kind(
+    dataset: LabelledPhotos, tmp_path: Path
+) -> None:
+    found = design(replace(request(dataset, tmp_path), budget=Budget.of(15)))  # 12 s for them, and each needs 4
+    again = [row for row in found.networks if row.again]
+    assert sorted(row.by for row in again) == ["controller", RANDOM]
+    assert found.comparison is not None
 
 
 def test_without_time_nothing_is_tried(dataset: LabelledPhotos, tmp_path: Path) -> None:
