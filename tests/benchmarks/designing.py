@@ -101,7 +101,8 @@ def finished(found: Designed, dataset: LabelledPhotos, budget: Budget, seed: int
     best = next(row for row in found.networks if row.number == found.best)
     keras.utils.set_random_seed(seed)
     model, _ = designed.built(NetworkPlan(best.architecture, found.side), len(dataset.truth.classes))
-    return {"architecture": best.architecture, "by": best.by, **tested(model, dataset, found.side, budget, seed)}
+    rest = TimeAllowed(budget, budget)
+    return {"architecture": best.architecture, "by": best.by, **tested(model, dataset, found.side, rest, seed)}
 
 
 def fixed(dataset: LabelledPhotos, budget: Budget, seed: int) -> dict[str, object]:
@@ -111,16 +112,18 @@ def fixed(dataset: LabelledPhotos, budget: Budget, seed: int) -> dict[str, objec
     for number, row in enumerate(rows):
         keras.utils.set_random_seed(seed)
         model, _ = small.built(row.key, len(dataset.truth.classes))
-        share = Budget.of(budget.share(1 / (len(rows) - number)).remaining())
+        allowed = TimeAllowed(Budget.of(budget.share(1 / (len(rows) - number)).remaining()), budget)
         try:
-            figures.append({"network": row.title, **tested(model, dataset, small.SIZE, share, seed)})
-        except TrainingTooSlow as slow:  # its share goes to the others
+            figures.append({"network": row.title, **tested(model, dataset, small.SIZE, allowed, seed)})
+        except TrainingTooSlow as slow:  # a useful training takes longer than all the time that is left
             figures.append({"network": row.title, "validation": 0.0, "note": str(slow)})
         print(figures[-1], flush=True)
     return {"all": figures, "best": max(figures, key=lambda one: float(str(one["validation"])))}
 
 
-def tested(model: keras.Model, dataset: LabelledPhotos, side: int, budget: Budget, seed: int) -> dict[str, object]:
+def tested(
+    model: keras.Model, dataset: LabelledPhotos, side: int, allowed: TimeAllowed, seed: int
+) -> dict[str, object]:
     """Train a network in the time, and return its figures."""
 
     def examples(part: Part) -> Examples:
@@ -128,7 +131,7 @@ def tested(model: keras.Model, dataset: LabelledPhotos, side: int, budget: Budge
         return Examples(dataset.pixels(side)[rows], dataset.truth.labels[rows])
 
     photos = TrainingSet(examples(Part.TRAIN), True, seed)
-    trained = training.train(model, photos, examples(Part.VALIDATION), TimeAllowed(budget, budget))
+    trained = training.train(model, photos, examples(Part.VALIDATION), allowed)
     test, _ = training.evaluate(model, examples(Part.TEST))
     return {"validation": round(trained.accuracy, 4), "test": round(test, 4), "epochs": trained.epochs}
 
