@@ -63,6 +63,12 @@ def test_no_pair_is_taken_where_it_does_not_help_or_cannot_be_judged(partner: Ca
     assert pairs.best(WINNER, [WINNER, partner], lambda partner: True) is None
 
 
+def test_no_pair_is_taken_where_the_winner_is_always_right() -> None:
+    sure, surer = (candidate(key, knowing(20.0, seed)) for seed, key in enumerate(("efficientnet_lite0", "mobilenet")))
+    assert sure.result.right.all() and surer.result.right.all()
+    assert pairs.best(sure, [sure, surer], lambda partner: True) is None
+
+
 def test_no_pair_is_taken_for_which_there_is_no_time() -> None:
     assert pairs.best(WINNER, [WINNER, EQUAL], lambda partner: False) is None
 
