@@ -66,6 +66,12 @@ def test_the_model_is_linked_before_anything_else() -> None:
     assert len(WASTE.html[: WASTE.html.index("Download model.h5")]) < 4000
 
 
+def test_no_link_leads_to_trying_a_model_that_no_page_can_run() -> None:
+    built = report.build(samples.facts())
+    mail = report_mail({**built, "actions": [{"text": "Try it.", "button": "Try", "target": "#try"}]})  # without TFLite
+    assert "Try it." in mail.text and "#try" not in mail.text + mail.html
+
+
 def test_every_address_is_the_services_own() -> None:
     token = tokens.delete_token(HEAD.secret, JOB.id)
     assert set(Page(WASTE.html).addresses) == {
