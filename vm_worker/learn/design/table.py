@@ -90,7 +90,10 @@ class NetworkTable:
         return (row.epoch_seconds or 0.0) > self._policy.slow * self.median_pace
 
     def finalists(self, most: int) -> list[NetworkRow]:
-        """Return the networks to judge again: the best, by their longest training, and the best of either kind."""
+        """Return the networks to judge again: the best, by their longest training, and the best of either kind.
+
+        The best of each kind come first, as the time may end before the last of them.
+        """
         order = self._ranked()
         chosen = order[:most]
         for by in dict.fromkeys(row.by for row in self.rows.values()):
@@ -98,7 +101,8 @@ class NetworkTable:
             if best is not None and best not in chosen:
                 others = [row for row in chosen if sum(one.by == row.by for one in chosen) > 1]
                 chosen = [row for row in chosen if not others or row is not others[-1]] + [best]
-        return chosen
+        firsts = [next(row for row in chosen if row.by == by) for by in dict.fromkeys(row.by for row in chosen)]
+        return [*firsts, *(row for row in chosen if row not in firsts)]
 
     def _ranked(self) -> list[NetworkRow]:
         able = [row for row in self.rows.values() if row.state == "tried" and row.scores]

@@ -128,6 +128,14 @@ def test_new_networks_keep_their_part_of_the_time() -> None:
     assert table.due({best}, last=True) == [second]
 
 
+def test_the_best_of_each_kind_is_judged_again_first() -> None:
+    table = NetworkTable(POLICY)
+    for number in range(5):
+        by, score = RANDOM if number else "controller", 0.5 + 0.01 * number
+        table.enter(by, Training(f"network {number}", 3), NetworkResult("ended", score, CHANCE, (score,), 2.0, 6.0))
+    assert [row.number for row in table.finalists(3)] == [5, 1, 4]
+
+
 def test_in_little_time_two_finalists_are_judged_again_one_of_either_kind(
     dataset: LabelledPhotos, tmp_path: Path
 ) -> None:
