@@ -57,7 +57,8 @@ def _predict(say: Say, images: NDArray[np.uint8], rows: NDArray[np.int64], batch
 
 
 def _tensorflow(path: str, batch: int) -> tuple[Say, int]:
-    # Keras and TensorFlow import these where they find them, for seconds, and need none of them.
+    # Keras and TensorFlow import these where they find them, for seconds, and need none of them. With None in their
+    # place Python finds none, which its types do not know.
     sys.modules.update(dict.fromkeys(("jax", "matplotlib", "pandas", "sklearn")))  # type: ignore[arg-type]
     if path.endswith(".zip"):
         return _savedmodel(path), batch

@@ -24,7 +24,7 @@ Receive = Callable[[], Awaitable[Event]]
 Send = Callable[[Event], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-# Metadata may hold these, a header may not. RFC 9110, section 5.5, has a recipient read them as spaces.
+# Metadata may hold these, a header may not. RFC 9110, section 5.5, replaces the worst of them by spaces.
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 JSON_BODY_BYTES = 2 * 1024 * 1024  # a resource with all its metadata is far smaller
 

@@ -14,7 +14,7 @@ from vm_worker.learn.design.spaces.cells import CellsSpace
 from vm_worker.learn.design.spaces.layers import LayersSpace, State, bucket, places_for
 from vm_worker.learn.design.spaces.space import LIMITS, DesignSpace
 from vm_worker.learn.design.spaces.table import SPACES
-from vm_worker.search.space import Point
+from vm_worker.search.space import Choice, Point
 
 SIZES = st.sampled_from([8, 28, 32, 48, 64])
 
@@ -63,8 +63,10 @@ def test_layers_keep_to_the_states_of_metaqnn(seed: int, places: int) -> None:
         before = layer.shape if len(layer.shape) == 3 else before
 
 
-def test_a_larger_budget_gives_more_places() -> None:
+def test_a_larger_budget_gives_more_places_and_wider_networks() -> None:
     assert [places_for(count) for count in (5, 20, 40, 100, 1000)] == [4, 5, 6, 7, 7]
+    widest = [SPACES["layers"](Given(32, 10), count).space.dimensions[0] for count in (99, 100)]
+    assert [max(one.values) for one in widest if isinstance(one, Choice)] == [24, 32]
     assert State(32).allowed() == ("conv3", "sep5", "skip1", "skip2")
     assert State(3, depth=2).allowed() == ("end",)
 

@@ -21,7 +21,7 @@ POOL, END = "pool", "end"
 SKIPS = {"skip1": 1, "skip2": 2}  # convolutions of 3 x 3 that add the output of so many places before
 KERNELS = {"conv3": 3, "sep5": 5, **dict.fromkeys(SKIPS, 3)}
 OPERATIONS = (*KERNELS, POOL, END)
-# Maps of the first layers; twice as many after each pooling, up to four times. The wide networks take twice as long.
+# Maps of the first layers; twice as many after each pooling, up to four times. Wide ones have twice the multiply-adds.
 NARROW, WIDE = (8, 16, 24), (16, 24, 32)
 MANY = 100  # trainings from which there is time for wide ones
 HEADS = {"mean": 0, "fc64": 64, "fc128": 128}  # units of a fully connected layer before the last; 0: none
