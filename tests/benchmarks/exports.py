@@ -20,7 +20,7 @@ import skimage.data
 
 from tests.unit.exports.proofs import proof_of
 from vm_worker.exports import delivery, files, formats
-from vm_worker.exports.verify import BATCH
+from vm_worker.exports.clean import BATCH
 from vm_worker.learn.networks import build, weights
 from vm_worker.learn.networks.catalogue import CATALOGUE
 

@@ -42,6 +42,7 @@ class Order:
     pace: Pace
     seconds: float  # time for all files; .h5 is made and proved even when it is 0
     tell: ProgressCallback
+    proved: tuple[ExportRow, ...] = ()  # files that were made and proved before
     task: str = PLAIN  # the kind of the model, a name of jobs/tasks.py
     settings: bytes = b""  # the file that turns the model's output into answers, where the task has one
 
@@ -52,12 +53,24 @@ def deliver(order: Order) -> list[ExportRow]:
     A format that fails or does not fit into the time has a row with a note. It raises no error, even for model.h5.
     """
     end, began = time.monotonic() + order.seconds, time.monotonic()
-    chosen = formats.fitting(order.formats, order.seconds, order.pace)
-    done = _made(order, chosen, end)
-    while later := _later(order, done, began, end):
-        done = done.joined(_made(order, later, end, len(done.made)))
+    before = {row.format: row for row in order.proved}
+    done, new = _Done({key: _made_before(row) for key, row in before.items()}, before), _first(order)
+    while new:
+        done = done.joined(_made(order, new, end, len(done.made)))
+        new = _later(order, done, began, end)
     rows = [done.proved.get(row.key) or _absent(row, done.made.get(row.key)) for row in order.formats]
     return [_measured(order.folder / row.name, row, done.made) for row in _timed(order, rows, end)]
+
+
+def _first(order: Order) -> list[Format]:
+    """Return the formats that are made first: all that fit into the time, by a guess."""
+    if not order.proved:
+        return formats.fitting(order.formats, order.seconds, order.pace)
+    return formats.later(order.formats, [row.format for row in order.proved], order.seconds, order.pace)
+
+
+def _made_before(row: ExportRow) -> Made:
+    return Made("" if row.state == "made" else row.note)
 
 
 @dataclass(frozen=True)
@@ -77,8 +90,8 @@ def _later(order: Order, done: _Done, began: float, end: float) -> list[Format]:
 
     Their estimate was a guess before the first file was made; it is corrected by what the others took.
     """
-    now = time.monotonic()
-    took = (now - began) / formats.seconds([FORMATS[key] for key in done.made], order.pace)
+    now, before = time.monotonic(), {row.format for row in order.proved}
+    took = (now - began) / formats.seconds([FORMATS[key] for key in done.made if key not in before], order.pace)
     left = end - now - formats.LEAST_SECONDS * len(_timeable(order, list(done.proved.values())))
     return formats.later(order.formats, done.made, left / max(took, LEAST_TOOK), order.pace)
 

@@ -4,10 +4,11 @@
 
 It imports nothing of this project, so a file that it loads can be loaded by anybody's tools. REQUEST.json holds:
 
-    {"reader": "tensorflow" | "litert" | "onnx", "images": "x.npy", "rows": [row of each test image], "batch": n}
+    {"reader": "tensorflow" | "litert" | "onnx", "images": "x.npy", "batch": n}
 
-The file x.npy is (m, size, size, 3) uint8. The program reads lines {"model": path, "answer": path}. It saves the
-model's (m, classes) float32 probabilities as .npy, and answers each line with {"error"}, empty after a success.
+The file x.npy is (n, size, size, 3) uint8. The program reads lines {"model": path, "answer": path, "rows": [m rows of
+images]}. It saves the model's (m, classes) float32 probabilities as .npy, and answers each line with {"error"}, empty
+after a success. TensorFlow is imported before the first line is there.
 """
 
 from __future__ import annotations
@@ -31,14 +32,16 @@ def main() -> None:
     """Predict with each model that the parent names."""
     with open(sys.argv[1], encoding="utf-8") as file:
         request = json.load(file)
-    images, rows = np.load(request["images"], mmap_mode="r"), np.asarray(request["rows"])
+    images, reader = np.load(request["images"], mmap_mode="r"), request["reader"]
     with os.fdopen(os.dup(1), "w", encoding="utf-8") as told:
         os.dup2(2, 1)  # messages that libraries print go to stderr, and do not mix with the answers
+        if reader == "tensorflow":
+            _import_keras()  # it takes seconds, in which the asker may still be making the file
         for line in sys.stdin:
             asked, error = json.loads(line), ""
             try:
-                say, batch = _READERS[request["reader"]](asked["model"], request["batch"])
-                np.save(asked["answer"], _predict(say, images, rows, batch))
+                say, batch = _READERS[reader](asked["model"], request["batch"])
+                np.save(asked["answer"], _predict(say, images, np.asarray(asked["rows"]), batch))
             except Exception as raised:  # any error of a file is the result of that file
                 error = f"{type(raised).__name__}: {raised}"[:500]
             print(json.dumps({"error": error}), file=told, flush=True)
@@ -56,15 +59,19 @@ def _predict(say: Say, images: NDArray[np.uint8], rows: NDArray[np.int64], batch
     return np.concatenate(parts)
 
 
-def _tensorflow(path: str, batch: int) -> tuple[Say, int]:
+def _import_keras() -> Any:
     # Keras and TensorFlow import these where they find them, for seconds, and need none of them. With None in their
     # place Python finds none, which its types do not know.
     sys.modules.update(dict.fromkeys(("jax", "matplotlib", "pandas", "sklearn")))  # type: ignore[arg-type]
-    if path.endswith(".zip"):
-        return _savedmodel(path), batch
     import keras
 
-    return keras.models.load_model(path, compile=False).predict_on_batch, batch
+    return keras
+
+
+def _tensorflow(path: str, batch: int) -> tuple[Say, int]:
+    if path.endswith(".zip"):
+        return _savedmodel(path), batch
+    return _import_keras().models.load_model(path, compile=False).predict_on_batch, batch
 
 
 def _savedmodel(path: str) -> Say:

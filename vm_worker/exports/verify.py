@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import sys
-import time
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, replace
@@ -14,17 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vm_worker.exports import reload
 from vm_worker.exports.agreement import Agreement, Answers
-from vm_worker.exports.asked import Asked
+from vm_worker.exports.clean import CleanProcess, Place
 from vm_worker.exports.formats import Format, Reader
 from vm_worker.exports.service import probe
 from vm_worker.intake.truth import Truth
-from vm_worker.learn.latency.measurement import ON_TENSORFLOW
 from vm_worker.results.exported import ExportRow
-
-BATCH = 16  # images in a batch; with 32, Keras takes a third longer for each on processors with a small cache
-LATE = "the time did not suffice to prove it: the clean process did not end"
 
 
 @dataclass(frozen=True)
@@ -49,62 +41,12 @@ def prove(
     Files may still be made meanwhile. `turns` is held while one of them is read. The state of each row is "made" or
     "failed".
     """
-    with closing(_Clean(proof, reader)) as clean:
+    place = Place(proof.images, proof.folder, proof.read)
+    with closing(CleanProcess(place, reader, proof.timeout)) as clean:
         for row in files:
             with turns:
-                answer = clean.answer(folder / row.file)
+                answer = clean.answers(folder / row.file, proof.rows)
             yield judged(row, answer, proof)
-
-
-class _Clean:
-    """A process for all files of a reader, so that TensorFlow is imported once. A process that died is replaced."""
-
-    def __init__(self, proof: Proof, reader: Reader) -> None:
-        self._proof, self._reader, self._left = proof, reader, proof.timeout
-        self._process: Asked | None = None
-
-    def answer(self, path: Path) -> Answers | str:
-        """Return the answers of the file, or the reason why it gives none."""
-        if self._left <= 0:
-            return LATE
-        began = time.monotonic()
-        try:
-            if self._reader is Reader.SERVICE:  # a service starts by itself, and its start is a part of the proof
-                proof = self._proof
-                wanted = probe.ServiceProbe(proof.images, proof.rows, proof.read, proof.folder, self._left)
-                return probe.answers(path, wanted)
-            return self._asked(path)
-        finally:
-            self._left -= time.monotonic() - began
-
-    def close(self) -> int:
-        """End the process; return its exit status."""
-        process, self._process = self._process, None
-        return process.close() if process else 0
-
-    def _asked(self, path: Path) -> Answers | str:
-        process = self._process = self._process or self._started()
-        said = self._proof.folder / f"{path.name}.npy"
-        told = process.ask({"model": str(path), "answer": str(said)}, self._left)
-        if told is None:
-            status = self.close()
-            return LATE if process.late else f"the clean process ended with status {status}"
-        if told["error"]:
-            return str(told["error"])
-        answer: Answers = np.load(said)
-        said.unlink()
-        return answer
-
-    def _started(self) -> Asked:
-        proof, request = self._proof, self._proof.folder / f"verify-{self._reader}.json"
-        plain = {
-            "reader": self._reader,
-            "images": str(proof.images),
-            "rows": proof.rows.tolist(),
-            "batch": BATCH,
-        }
-        request.write_text(json.dumps(plain), encoding="utf-8")
-        return Asked([*ON_TENSORFLOW, sys.executable, "-I", str(reload.__file__), str(request)])
 
 
 def judged(row: Format, answer: Answers | str, proof: Proof) -> ExportRow:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from vm_worker.as_json import AsJson, named, only_if_known
 from vm_worker.results.designs import ContendersTested
 from vm_worker.results.earlier import EarlierModel
+from vm_worker.results.exported import ExportRow
 from vm_worker.results.scores import Interval
 
 
@@ -185,3 +186,5 @@ class Evaluated(AsJson):
     continuing: EarlierModel | None = only_if_known()  # None: no later job can continue from the model
     same_tests: SameTests | None = only_if_known()  # None: no photo was a test photo of the earlier model, too
     beside: ContendersTested | None = only_if_known()  # None: no network was designed, or there was no time for it
+    # model.h5 and perhaps model.keras, which were loaded in a clean process; empty: an older version proved them later.
+    proved: tuple[ExportRow, ...] = ()

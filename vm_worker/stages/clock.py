@@ -18,8 +18,8 @@ from vm_worker.stages.committed import CommittedResults
 from vm_worker.stages.inputs import Inputs
 
 FINISH_SECONDS = 4.0  # seconds for small files, plots and uploads
-# Starts of the machine learning libraries in evaluate, export and report, that of the clean process included.
-STARTS = 3.0
+# Starts of the machine learning libraries: that of the clean process, and as much for what evaluate and report set up.
+STARTS = 2.0
 START_SECONDS = 5.0  # seconds for such a start when none was measured
 PAIR_SECONDS = 12.0  # of building, tracing and loading a second network in evaluate and export
 CONTENDER_SECONDS = 6.0  # of building, tracing and loading a network that only answers the test photos
@@ -96,6 +96,11 @@ class JobClock:
         return max(1.0, self.crowd() * self._start / START_SECONDS)
 
     @property
+    def start(self) -> float:
+        """The seconds of a start of the machine learning libraries, in the crowd of now."""
+        return self.crowd() * self._start
+
+    @property
     def _start(self) -> float:
         """The seconds of a start of the machine learning libraries, alone on this machine."""
         selected = self._results.selected.start_seconds if Stage.SELECT in self._results else None
@@ -131,34 +136,27 @@ class JobClock:
         shown, asked = min(PROOF_PLANNED, photos), formats.wanted(self._spec.options.exports)
         extras = [row for row in asked if row.key not in formats.BY_KERAS]
         wanted = formats.seconds(extras, formats.Pace(speed, gflops, shown))
-        by_keras = photos + shown * (len(asked) - len(extras))
+        by_keras = photos + shown * (len(asked) - len(extras) - 1)  # the test is the proof of model.h5
         return by_keras / speed + min(wanted, self.allowed * EXTRAS_SHARE)
 
     def least_finishing(self, speed: float, gflops: float) -> float:
-        """Return the same for what no job does without: the test, and the proof of model.h5 on some photos."""
-        photos = len(self._inputs.dataset().rows(Part.TEST))
-        return (photos + min(PROOF_LEAST, photos)) / speed
+        """Return the same for what no job does without: the test, which is the proof of model.h5, too."""
+        return len(self._inputs.dataset().rows(Part.TEST)) / speed
 
     def export_time(self) -> float:
         """Return the seconds that are left to make and prove files; negative when the budget is used up.
 
-        Of the starts only the report's is still to come: evaluate is over, and that of the clean process is a part of
-        what the formats take.
+        Of the starts only the report's is still to come: that of a clean process is a part of what the formats take.
         """
-        return self.end - time.monotonic() - self.crowd() * (FINISH_SECONDS + self._start)
+        return self.end - time.monotonic() - self.crowd() * FINISH_SECONDS - self.start
 
     def allows_contenders(self) -> bool:
         """Return whether networks that are not delivered may answer the test photos beside what must be made."""
-        return self.contender_seconds + self._proof_seconds() < self.export_time()
+        return self.contender_seconds < self.export_time()
 
     def allows_pictures(self) -> bool:
-        """Return whether the pictures with photos fit beside what must be made: model.h5, its proof, the report."""
-        return self.crowd() * PICTURE_SECONDS + self._proof_seconds() < self.export_time()
-
-    def _proof_seconds(self) -> float:
-        """Return the seconds in which model.h5 is proved on some photos."""
-        photos = len(self._inputs.dataset().rows(Part.TEST))
-        return self.crowd() * self._start + min(PROOF_LEAST, photos) / self.plain_speed
+        """Return whether the pictures with photos fit beside what must be made: the small files and the report."""
+        return self.crowd() * PICTURE_SECONDS < self.export_time()
 
     def proof(self, images: int, chosen: Sequence[Format], gflops: float) -> slice:
         """Return the test images that prove these files: all of them, or every n-th one when the time is short.

@@ -1,7 +1,8 @@
-"""The evaluate stage: write model.h5, load it again, and predict on the test photos, once."""
+"""The evaluate stage: write model.h5, and have it answer the test photos in a clean process, once."""
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,39 +27,49 @@ def evaluate(context: StageContext) -> Output:
     context.progress.tell(Stage.EVALUATE, 0.0, MESSAGES[Stage.EVALUATE])
     import numpy as np
 
-    from vm_worker.evaluation import doubts, insight, unsure
+    from vm_worker.evaluation import insight, unsure
     from vm_worker.evaluation.gallery import Judged
     from vm_worker.evaluation.metrics import evaluate as measure
     from vm_worker.learn.judge import calibration
-    from vm_worker.learn.judge.predict import predict
+    from vm_worker.stages.clean_test import CleanTest
 
     folder, inputs, better = context.folder, context.inputs, context.results.tuned.better
     path, unseen = folder / files.H5, folder / (JUDGED if better else UNSEEN)
     temperature, photos = calibration.read_temperature(unseen)
-    _save(context, temperature, path)
-    model, dataset, size = files.load(path), inputs.dataset(), inputs.delivered.size
-    rows = dataset.rows(Part.TEST)
-    pixels, labels, names = dataset.pixels(size), dataset.truth.labels[rows], [dataset.names[row] for row in rows]
-    probabilities = predict(model, pixels, rows)
-    np.savez(folder / PROBABILITIES, probabilities=probabilities)
-    test, right = measure(probabilities, labels, dataset.truth.classes, names), probabilities.argmax(axis=1) == labels
-    beside = contenders_tested(context, right)
-    # The pictures with photos are drawn here, where the photos and the model are loaded.
-    shown = context.clock.allows_pictures()
-    judged = Judged(pixels, rows, labels, probabilities, dataset.truth.classes, names)
-    result = Evaluated(
-        test=test,
-        model=files.figures(model, size, path),
-        calibration=calibration.before_and_after(probabilities, labels, temperature, photos),
-        unsure=unsure.measured(*unsure.learnt(unseen, temperature), probabilities, labels),
-        pictures=insight.draw(folder, judged, model, test.pairs) if shown else {},
-        doubts=insight.doubts(folder, judged, dataset, context.results.selected.suspects) if shown else None,
-        sureness=unsure.by_class(probabilities, labels),
-        beside=beside,
-    )
+    with closing(CleanTest(context)) as clean:
+        model = _saved(context, temperature, path)
+        probabilities, proved = clean.answers(model)
+        np.savez(folder / PROBABILITIES, probabilities=probabilities)
+        clean.prove_keras()
+        dataset, size, rows = inputs.dataset(), inputs.delivered.size, clean.rows
+        pixels, labels, names = dataset.pixels(size), dataset.truth.labels[rows], [dataset.names[row] for row in rows]
+        judged = Judged(pixels, rows, labels, probabilities, dataset.truth.classes, names)
+        test, right = measure(probabilities, labels, dataset.truth.classes, names), judged.said == labels
+        beside = contenders_tested(context, right)
+        # The pictures with photos are drawn here, where the photos and the model are loaded.
+        shown = context.clock.allows_pictures()
+        result = Evaluated(
+            test=test,
+            model=files.figures(model, size, path),
+            calibration=calibration.before_and_after(probabilities, labels, temperature, photos),
+            unsure=unsure.measured(*unsure.learnt(unseen, temperature), probabilities, labels),
+            pictures=insight.draw(folder, judged, model, test.pairs) if shown else {},
+            doubts=insight.doubts(folder, judged, dataset, context.results.selected.suspects) if shown else None,
+            sureness=unsure.by_class(probabilities, labels),
+            beside=beside,
+            proved=(proved, *clean.keras_rows(probabilities)),
+        )
+    return _output(context, model, result, right)
+
+
+def _output(context: StageContext, model: Any, result: Evaluated, right: Flags) -> Output:
+    """Return what the stage commits: the figures, the files that were made, and what a later job needs."""
+    from vm_worker.evaluation import doubts
+
     result, later = _for_later(context, model, result, right)
     drawn = [*result.pictures, *([doubts.SHEET] if result.doubts else [])]
-    return Output(result, (public(files.H5), *map(public, drawn), private(PROBABILITIES), *later))
+    made = [row.name for row in result.proved if row.state == "made"]
+    return Output(result, (*map(public, [*made, *drawn]), private(PROBABILITIES), *later))
 
 
 def contenders_tested(context: StageContext, right: Flags) -> ContendersTested | None:
@@ -117,15 +128,17 @@ def _for_later(context: StageContext, model: Any, result: Evaluated, right: Any)
     return result, tuple(map(private, names))
 
 
-def _save(context: StageContext, temperature: float, path: Path) -> None:
-    """Write the model. One whose network came as text keeps that text, whole."""
-    files.save(_delivered(context, temperature), path)
+def _saved(context: StageContext, temperature: float, path: Path) -> Any:
+    """Write the model, and return it. One whose network came as text keeps that text, whole."""
+    model = _delivered(context, temperature)
+    files.save(model, path)
     plan = context.inputs.plan
     if plan is not None:
         from vm_worker.designs.kept import keep
         from vm_worker.learn.networks import designed
 
         keep(path, designed.drawn(plan, len(context.results.taken_in.classes)).architecture)
+    return model
 
 
 def _delivered(context: StageContext, temperature: float) -> Any:

@@ -9,6 +9,7 @@ from jobs.errors import Bug
 from jobs.job import Stage
 from vm_worker.exports import files, formats
 from vm_worker.intake.dataset import Part
+from vm_worker.results.evaluated import Evaluated
 from vm_worker.results.exported import Exported, ExportRow, Latency
 from vm_worker.stages.artifacts import PROBABILITIES
 from vm_worker.stages.context import StageContext
@@ -21,7 +22,10 @@ CLEAN_SECONDS = 300.0  # the time limit of the proof: model.h5 is proved even wh
 
 
 def export(context: StageContext) -> Output:
-    """Make the formats and prove each in a clean process. Raises Bug when model.h5 does not pass there."""
+    """Make the formats and prove each in a clean process. Raises Bug when model.h5 does not pass there.
+
+    What the evaluate stage has proved is not proved again.
+    """
     import numpy as np
 
     from vm_worker.exports import delivery
@@ -32,8 +36,9 @@ def export(context: StageContext) -> Output:
     dataset, backbone = inputs.dataset(), inputs.delivered
     with np.load(context.folder / PROBABILITIES) as saved:
         expected = saved["probabilities"]
-    chosen = formats.wanted(context.spec.options.exports)
-    shown = clock.proof(len(expected), chosen, backbone.gflops)
+    chosen, proved = formats.wanted(context.spec.options.exports), _proved(context)
+    missing = [row for row in chosen if row.key not in {one.format for one in proved}]
+    shown = clock.proof(len(expected), missing, backbone.gflops)
     test = dataset.rows(Part.TEST)[shown]
     images, truth, labels = dataset.images[backbone.size], dataset.truth.take(test), task.face.labels(dataset.truth)
     order = delivery.Order(
@@ -46,14 +51,22 @@ def export(context: StageContext) -> Output:
         pace=formats.Pace(clock.plain_speed, backbone.gflops, len(test)),
         seconds=clock.export_time(),
         tell=lambda fraction, message: context.progress.tell(Stage.EXPORT, fraction, message),
+        proved=proved,
     )
     rows = delivery.deliver(order)
     check_h5(rows)
     files.write_labels(labels, context.folder / files.LABELS)
     made = [files.LABELS, *(row.name for row in rows if row.state == "made")]
     listed = tuple(files.listed(context.folder / name) for name in made)
-    new = tuple(public(name) for name in made if name != files.H5)
+    there = {files.H5, *(row.name for row in proved)}
+    new = tuple(public(name) for name in made if name not in there)
     return Output(Exported(tuple(rows), listed, _costs(context), measurement.machine()), new)
+
+
+def _proved(context: StageContext) -> tuple[ExportRow, ...]:
+    """Return the rows of the files that the evaluate stage has made and proved."""
+    evaluated = context.results.read(Stage.EVALUATE, context.inputs.task.evaluated)
+    return evaluated.proved if isinstance(evaluated, Evaluated) else ()
 
 
 def check_h5(rows: Sequence[ExportRow]) -> None:

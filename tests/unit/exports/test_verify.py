@@ -15,9 +15,10 @@ import pytest
 from jobs.options import EXPORTS
 from tests.unit.exports.proofs import proof_of
 from vm_worker.exports import files, formats
+from vm_worker.exports.clean import LATE
 from vm_worker.exports.delivery import Order, deliver
 from vm_worker.exports.formats import CLOSE, EXACT, Format, Pace, Reader
-from vm_worker.exports.verify import LATE, Proof, judged, prove
+from vm_worker.exports.verify import Proof, judged, prove
 from vm_worker.results.exported import ExportRow
 
 SIZE = 8

@@ -156,7 +156,7 @@ def quoting(tmp_path: Path, parent: Parent, left: float, price: float = 0.0) -> 
 def test_the_quote_counts_from_the_claim_to_the_outcome(parent: Parent, tmp_path: Path) -> None:
     context = quoting(tmp_path, parent, left=100.0, price=36.0)
     listener(context, Stage.SELECT)(LearningQuote(30.0, 10.0))
-    expected = 20 + 30 + context.clock.fixed_seconds + 3 * 20 / 10  # the test, and two files proved on it
+    expected = 20 + 30 + context.clock.fixed_seconds + 2 * 20 / 10  # the test, and model.keras proved on it
     assert context.quote.seconds == pytest.approx(expected, abs=1)
     told = parent.heard[-1]
     assert told["quoted_seconds"] == context.quote.seconds
@@ -169,7 +169,7 @@ def test_a_crowd_takes_its_share_of_the_last_stages(parent: Parent, tmp_path: Pa
     context = selected(quoting(tmp_path, parent, left=100.0), replace(SELECTED, plain_images_per_second=40.0))
     alone = context.clock.fixed_seconds
     assert context.clock.allows_pictures() and context.clock.plain_speed == pytest.approx(40.0)
-    assert context.clock.least_finishing(10.0, 0.4) == pytest.approx((20 + 20) / 10)
+    assert context.clock.least_finishing(10.0, 0.4) == pytest.approx(20 / 10)
     assert context.clock.least_finishing(10.0, 0.4) < context.clock.finishing(10.0, 0.4)
     context.clock.crowd = lambda: 4.0
     assert context.clock.fixed_seconds == pytest.approx(4 * alone)
@@ -216,8 +216,8 @@ def test_time_is_set_aside_to_prove_files_on_a_hundred_photos_and_not_on_all(par
     few = context.clock.finishing(10.0, 0.4)
     parts = np.array([2] * 1000, np.uint8)
     context.inputs._dataset = cast(Dataset[Any], SimpleNamespace(rows=lambda part: np.flatnonzero(parts == part)))
-    assert few == pytest.approx(3 * 20 / 10)
-    assert context.clock.finishing(10.0, 0.4) == pytest.approx((1000 + 2 * clock.PROOF_PLANNED) / 10)
+    assert few == pytest.approx(2 * 20 / 10)
+    assert context.clock.finishing(10.0, 0.4) == pytest.approx((1000 + clock.PROOF_PLANNED) / 10)
 
 
 def asking(tmp_path: Path, parent: Parent, **options: Any) -> Inputs:

@@ -162,7 +162,8 @@ def _trained(
 def budget_of(context: StageContext) -> Budget:
     """Return the time for training, until the moment at which testing, files and report must begin."""
     clock = context.clock
-    return Budget(clock.end - clock.fixed_seconds - finishing(context))
+    # The clean process that proves its files starts when the test is over.
+    return Budget(clock.end - clock.fixed_seconds - clock.start - finishing(context))
 
 
 def finishing(context: StageContext) -> float:
