@@ -1,10 +1,11 @@
 """What continuing from an earlier model brings: with twice the photos of the same classes, and with other ones.
 
-    python -m tests.benchmarks.continuing ../shared/datasets --seeds 1
+    python -m tests.benchmarks.continuing ../shared/datasets --seeds 1 --minutes 5 --continued 3
 
 Half of trashnet first, all of it then: continued from the first model, and started from ImageNet. Then trashnet by a
 model that fruit was learnt with, which must be refused. Both sides run one after the other on the same machine, with
-the same options. A row for each job: accuracy on its test photos, seconds from claim to outcome and processor seconds.
+the same options, but for the minutes where `--continued` gives the job that continues fewer. A row for each job:
+accuracy on its test photos, seconds from claim to outcome and processor seconds.
 """
 
 from __future__ import annotations
@@ -64,9 +65,11 @@ def main() -> None:
     parser.add_argument("datasets", type=Path)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--minutes", type=int, default=5)
+    parser.add_argument("--continued", type=int, help="minutes of the jobs that continue; default: as the others")
     parser.add_argument("--trials", type=int, default=2)
     parser.add_argument("--part", choices=("both", "same", "other"), default="both")
     given = parser.parse_args()
+    continued = given.continued or given.minutes
     trash = (given.datasets / "trashnet.zip").read_bytes()
     for seed in range(given.seeds):
         options = Options(minutes=given.minutes, trials=given.trials, exports=("h5",), seed=seed)
@@ -74,11 +77,11 @@ def main() -> None:
             house = House.build(Path(folder), options)
             if given.part in ("both", "same"):
                 first = timed(f"seed {seed}: half", house, half(given.datasets / "trashnet.zip", seed))
-                timed("  all, from the half's model", house, trash, base=first.id)
+                timed("  all, from the half's model", house, trash, base=first.id, minutes=continued)
             timed("  all, from ImageNet", house, trash)
             if given.part in ("both", "other"):
                 fruit = timed("  fruit", house, (given.datasets / "fruits3.zip").read_bytes())
-                timed("  trash, from the fruit's model", house, trash, base=fruit.id)
+                timed("  trash, from the fruit's model", house, trash, base=fruit.id, minutes=continued)
 
 
 if __name__ == "__main__":
