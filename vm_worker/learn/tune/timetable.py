@@ -153,13 +153,15 @@ class Speeds:
         return Views(kept) if kept > 1 else Views(VIEWS_MOST, live=True)
 
 
-def worth_measuring(budget: Budget, images_per_second: float, crowd: float = 1.0) -> bool:
+def worth_measuring(budget: Budget, images_per_second: float, photos: int, crowd: float = 1.0) -> bool:
     """Return whether the time left is worth a survey, which takes some of it.
 
-    Where a process is to start, and work takes `crowd` times as long as alone, the start is counted, too.
+    All `photos` pass the frozen network at least once before a trial ends. Where a process is to start, and work takes
+    `crowd` times as long as alone, the start is counted, too.
     """
-    seconds = SURVEY_IMAGES / max(images_per_second, 1e-6) + (crowd - 1) * START_SECONDS
-    return seconds <= SURVEY_SHARE * budget.remaining()
+    speed = max(images_per_second, 1e-6)
+    survey, trial = SURVEY_IMAGES / speed + (crowd - 1) * START_SECONDS, photos / speed + GRAPHS_SECONDS
+    return survey <= SURVEY_SHARE * budget.remaining() and survey + trial <= budget.remaining()
 
 
 def rule(backbone: Backbone, speeds: Speeds, seconds: float, epochs_most: int) -> Recipe | None:

@@ -95,7 +95,9 @@ def tune(request: TuneRequest, sink: ProgressSink) -> FineTuned:
     if goal is not None and score is not None and score >= goal:
         return skipped(request, f"the selected network has reached the goal of {goal:.1%}")
     isolated = request.budget.remaining() > request.policy.isolated_seconds
-    if not worth_measuring(request.budget, request.images_per_second, request.crowd if isolated else 1.0):
+    photos = sum(len(request.dataset.rows(part)) for part in (Part.TRAIN, Part.VALIDATION))
+    photos = 0 if request.committed.results else photos  # trials of an earlier attempt need none
+    if not worth_measuring(request.budget, request.images_per_second, photos, request.crowd if isolated else 1.0):
         return skipped(request, NO_TIME)
     progress = TuningProgress(request.chosen.weight.key, request.budget, sink)
     executor = chosen(request.policy.entry, progress.hear, request.cluster, isolated)

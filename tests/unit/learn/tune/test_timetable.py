@@ -50,14 +50,19 @@ def test_more_time_unfreezes_more() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "speed", "worth"), [(6, 100, True), (5, 100, False), (-1, 1e9, False), (9, 0, False)]
+    ("seconds", "speed", "worth"), [(9, 100, True), (5, 100, False), (-1, 1e9, False), (9, 0, False)]
 )
 def test_a_slow_network_is_not_measured_where_little_time_is_left(seconds: float, speed: float, worth: bool) -> None:
-    assert worth_measuring(Budget.of(seconds), speed) is worth
+    assert worth_measuring(Budget.of(seconds), speed, photos=200) is worth
+
+
+def test_nothing_is_measured_where_the_photos_cannot_pass_the_network_once() -> None:
+    assert worth_measuring(Budget.of(20), 100, photos=1000) and not worth_measuring(Budget.of(20), 100, photos=2000)
 
 
 def test_in_a_crowd_tuning_begins_only_where_its_start_fits() -> None:
-    assert worth_measuring(Budget.of(60), 100) and not worth_measuring(Budget.of(60), 100, crowd=4.0)
+    assert worth_measuring(Budget.of(60), 100, photos=900)
+    assert not worth_measuring(Budget.of(60), 100, photos=900, crowd=4.0)
     crowded = replace(SPEEDS, graphs=4 * GRAPHS_SECONDS)
     views = Views(1)
     assert crowded.trial(RECIPE, views) - SPEEDS.trial(RECIPE, views) == pytest.approx(3 * GRAPHS_SECONDS)
