@@ -40,6 +40,7 @@ def select(request: SelectionRequest, sink: ProgressSink) -> Selection:
     own, candidates = ([run.candidate(row) for row in rows] for rows in (map(catalogue.find, before), backbones))
     if own or candidates:
         run.send_quote([*own, *candidates][0], [*(one.backbone for one in own), *backbones])
+        candidates = candidates if own else run.reordered(candidates)
         for candidate in _not_pruned(run, _others(run, own, candidates)):
             if run.reached_goal():
                 run.leave_out(candidate, "left out: the goal was reached before")

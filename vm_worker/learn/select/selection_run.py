@@ -29,7 +29,7 @@ from vm_worker.learn.select.request import Selection as Selection
 from vm_worker.learn.select.request import SelectionRequest as SelectionRequest
 from vm_worker.learn.select.scratch_candidates import ScratchCandidates
 from vm_worker.learn.select.selection_table import CandidateRecord, SelectionTable, left_out_row
-from vm_worker.learn.select.time_shares import FIRST_HEADS_SHARE, HEADS_SHARE, HEADS_TIMES, TimeShares
+from vm_worker.learn.select.time_shares import FIRST_HEADS_SHARE, HEADS_SHARE, HEADS_TIMES, TimeShares, first_of
 from vm_worker.results.candidates import PruningRow
 
 log = logging.getLogger(__name__)
@@ -93,6 +93,17 @@ class SelectionRun:
         trials = quote.expected_trials(options.search, options.trials)
         work = quote.QuotedWork(backbones, len(self.photos.rows), self.head_settings.classes, trials)
         self._sink(LearningQuote(quote.seconds(work, measured) + self._scratch.seconds, measured.plain))
+
+    def reordered(self, candidates: list[CandidateFeatures]) -> list[CandidateFeatures]:
+        """Return the candidates in the order in which they are tried; the speed of the first is known."""
+        first, rows = candidates[0], [candidate.backbone for candidate in candidates]
+        if self.request.options.objective != "accuracy":
+            return candidates
+        best = first_of(rows, first.measure(), self.times)
+        if best is not first.backbone:
+            log.info("%s comes first: the time suffices for one candidate", best.key)
+            first.release()
+        return sorted(candidates, key=lambda candidate: candidate.backbone is not best)
 
     def report(self, part: float, message: str) -> None:
         """Report progress: `part` is the share of the current candidate that is done, 0..1. It never decreases."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from vm_worker.learn.budget import Budget
 from vm_worker.learn.crowding import alone_here
 from vm_worker.learn.networks.catalogue import Backbone
+from vm_worker.learn.select.quote import MeasuredSpeed
 
 HEADS_SHARE = 0.1  # of the time left, kept for training a candidate's heads
 # Of the time left, for the heads of the first candidate. Those on all depths gain more than another candidate, a pair
@@ -26,6 +27,7 @@ FEW = 2  # candidates: before so many have been tried, TUNE_SHARE is a share of 
 # A pair gains more than tuning one network (docs/figures.md), so where pairs are allowed two candidates come before it.
 # The files of a pair with an unknown network take so many times as long as those of the best network.
 PAIR_TIMES = 2.5
+ALONE_MARGIN = 1.25  # times the estimate of one candidate's seconds, by the speed of another on a few photos
 
 Finishing = Callable[[float, float], float]  # images a second by Keras, GFLOP of an image -> seconds
 
@@ -77,6 +79,31 @@ class TimeShares:
         tuning = TUNE_SECONDS * slowness + TUNE_PASSES * self.photos / speed
         both = remaining if tried < FEW else max(self.selection_and_tuning, remaining)
         return max(0.0, left - heads - (_given(tuning, TUNE_SHARE * both) if self.tuned else 0.0))
+
+
+def first_of(ordered: Sequence[Backbone], measured: MeasuredSpeed, shares: TimeShares) -> Backbone:
+    """Return the candidate that comes first: the first of `ordered`, which is `measured`, where another may follow it.
+
+    Where the time suffices for one alone, it is the one that is expected to gain most of those that fit. Work alone is
+    taken to make the speeds of two networks differ.
+    """
+    first, photos, remaining = ordered[0], shares.photos, shares.budget.remaining()
+    heads = HEADS_SHARE * remaining
+
+    def seconds(row: Backbone) -> float:
+        return photos / measured.speed * row.gflops / first.gflops
+
+    def follows(row: Backbone) -> bool:
+        more = shares.for_more(1, first, measured.plain, heads, row) - seconds(first) - heads
+        return measured.setup + seconds(row) <= more
+
+    def fits(row: Backbone) -> bool:
+        needed = ALONE_MARGIN * (measured.setup + seconds(row)) + heads
+        return needed <= remaining - shares.finishing(measured.plain * first.gflops / row.gflops, row.gflops)
+
+    if any(map(follows, ordered[1:])):
+        return first
+    return max((row for row in ordered if row is first or fits(row)), key=lambda row: row.gain)
 
 
 def _given(wanted: float, most: float) -> float:

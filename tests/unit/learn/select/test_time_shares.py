@@ -8,8 +8,9 @@ from dataclasses import replace
 import pytest
 
 from vm_worker.learn.budget import Budget
-from vm_worker.learn.networks.catalogue import CATALOGUE
-from vm_worker.learn.select.time_shares import TimeShares
+from vm_worker.learn.networks.catalogue import CATALOGUE, LARGER
+from vm_worker.learn.select.quote import MeasuredSpeed
+from vm_worker.learn.select.time_shares import TimeShares, first_of
 
 LITE = CATALOGUE["efficientnet_lite0"]
 HEAVY = CATALOGUE["vgg16"]
@@ -96,3 +97,20 @@ def test_the_first_candidate_comes_before_formats_that_can_be_made_later(clock: 
     times = replace(shares(finishing=200.0), least_finishing=lambda speed, gflops: 50.0).with_speed(LITE, SLOW)
     assert times.for_first() == pytest.approx(900 - 50)
     assert times.selection_and_tuning == pytest.approx(800)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "first"),
+    [
+        (30.0, "efficientnet_lite0"),  # nothing more fits
+        (65.0, "efficientnet_lite0_288"),  # it fits alone
+        (95.0, "efficientnet_lite0_288"),  # a dearer one fits, too, but gains less
+        (150.0, "efficientnet_lite0"),  # a second one may follow, and join a pair
+    ],
+)
+def test_where_one_candidate_fits_it_is_the_one_that_gains_most(
+    clock: dict[str, float], seconds: float, first: str
+) -> None:
+    rows = [LITE, LARGER["efficientnet_lite0_288"], CATALOGUE["efficientnet_lite2"]]
+    times = TimeShares(Budget(seconds), 1000, True, lambda speed, gflops: 300 / speed, pair_seconds=15.0)
+    assert first_of(rows, MeasuredSpeed(LITE, 60.0, 40.0, 3.0), times).key == first
