@@ -78,7 +78,9 @@ class TimeShares:
             return max(0.0, left - heads)
         tuning = TUNE_SECONDS * slowness + TUNE_PASSES * self.photos / speed
         both = remaining if tried < FEW else max(self.selection_and_tuning, remaining)
-        return max(0.0, left - heads - (_given(tuning, TUNE_SHARE * both) if self.tuned else 0.0))
+        # What has been spent already cannot be given to tuning any more.
+        most = min(TUNE_SHARE * both, left - heads)
+        return max(0.0, left - heads - (_given(tuning, most) if self.tuned else 0.0))
 
 
 def first_of(ordered: Sequence[Backbone], measured: MeasuredSpeed, shares: TimeShares) -> Backbone:

@@ -83,6 +83,9 @@ def test_where_pairs_are_allowed_a_second_candidate_comes_before_tuning(clock: d
 def test_tuning_that_would_get_too_little_leaves_its_time_to_a_candidate(clock: dict[str, float]) -> None:
     times = shares().with_speed(LITE, 4.0)  # tuning wants 2,265 seconds; 600 are less than a third of it
     assert times.for_more(2, LITE, 4.0) == pytest.approx(900)
+    faster = shares().with_speed(LITE, SLOW)  # 915 seconds are wanted; of the 600 that it may have 270 are left
+    clock["now"] = 700.0
+    assert faster.for_more(2, LITE, SLOW) == pytest.approx(270)
 
 
 def test_the_files_of_a_pair_take_as_long_as_its_two_networks(clock: dict[str, float]) -> None:
