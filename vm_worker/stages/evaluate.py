@@ -5,12 +5,12 @@ from __future__ import annotations
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jobs.job import Stage
 from vm_worker.events import File
-from vm_worker.exports import files
-from vm_worker.intake.arrays import Flags
+from vm_worker.exports import files, formats
+from vm_worker.intake.arrays import Flags, Rows
 from vm_worker.intake.dataset import Part
 from vm_worker.results.designs import DESIGNED, PRETRAINED, ContenderRow, ContendersTested
 from vm_worker.results.earlier import BASE_FILES
@@ -19,6 +19,12 @@ from vm_worker.stages.artifacts import CONTENDER_HEAD, HEAD, JUDGED, PARTNER, PR
 from vm_worker.stages.context import StageContext
 from vm_worker.stages.output import Output, private, public
 from vm_worker.stages.progress import MESSAGES
+
+if TYPE_CHECKING:
+    from vm_worker.exports.clean_test import CleanOrder
+
+CLEAN_SECONDS = 300.0  # the time limit of the clean process, beside what the photos take
+CLEAN_PASSES = 6.0  # times as long as expected that the photos of model.h5 and model.keras may take
 
 
 def evaluate(context: StageContext) -> Output:
@@ -30,18 +36,19 @@ def evaluate(context: StageContext) -> Output:
     from vm_worker.evaluation import insight, unsure
     from vm_worker.evaluation.gallery import Judged
     from vm_worker.evaluation.metrics import evaluate as measure
+    from vm_worker.exports.clean_test import CleanTest
     from vm_worker.learn.judge import calibration
-    from vm_worker.stages.clean_test import CleanTest
 
     folder, inputs, better = context.folder, context.inputs, context.results.tuned.better
     path, unseen = folder / files.H5, folder / (JUDGED if better else UNSEEN)
     temperature, photos = calibration.read_temperature(unseen)
-    with closing(CleanTest(context)) as clean:
+    dataset, size, exports = inputs.dataset(), inputs.delivered.size, context.spec.options.exports
+    rows = dataset.rows(Part.TEST)
+    with closing(CleanTest(_order(context, rows))) as clean:
         model = _saved(context, temperature, path)
-        probabilities, proved = clean.answers(model)
+        probabilities, proved = clean.answers(model, "keras" in exports)
         np.savez(folder / PROBABILITIES, probabilities=probabilities)
-        clean.prove_keras()
-        dataset, size, rows = inputs.dataset(), inputs.delivered.size, clean.rows
+        clean.prove_keras(*_keras(context, rows))
         pixels, labels, names = dataset.pixels(size), dataset.truth.labels[rows], [dataset.names[row] for row in rows]
         judged = Judged(pixels, rows, labels, probabilities, dataset.truth.classes, names)
         test, right = measure(probabilities, labels, dataset.truth.classes, names), judged.said == labels
@@ -60,6 +67,31 @@ def evaluate(context: StageContext) -> Output:
             proved=(proved, *clean.keras_rows(probabilities)),
         )
     return _output(context, model, result, right)
+
+
+def _order(context: StageContext, rows: Rows) -> CleanOrder:
+    """Return what is tested, and how: the delivered model, on these test photos (m,)."""
+    from vm_worker.exports.clean import Place
+    from vm_worker.exports.clean_test import CleanOrder
+
+    inputs, dataset = context.inputs, context.inputs.dataset()
+    return CleanOrder(
+        folder=context.folder,
+        place=Place(dataset.images[inputs.delivered.size], inputs.scratch),
+        rows=rows,
+        truth=dataset.truth.take(rows),
+        agreement=inputs.task.agreement,
+        seconds=CLEAN_SECONDS + CLEAN_PASSES * len(rows) / context.clock.plain_speed,
+    )
+
+
+def _keras(context: StageContext, rows: Rows) -> tuple[slice, bool]:
+    """Return which of the test photos (m,) prove model.keras, and whether that fits into the time."""
+    clock, gflops = context.clock, context.inputs.delivered.gflops
+    later = [row for row in formats.wanted(context.spec.options.exports) if row.key != "h5"]
+    shown = clock.proof(len(rows), later, gflops)
+    pace = formats.Pace(clock.plain_speed, gflops, len(rows[shown]))
+    return shown, formats.FORMATS["keras"] in formats.later(later, ["h5"], clock.export_time(), pace)
 
 
 def _output(context: StageContext, model: Any, result: Evaluated, right: Flags) -> Output:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from threading import Semaphore
 
@@ -69,11 +70,13 @@ def nobody(fraction: float, message: str) -> None:
     """Hears how far it is."""
 
 
-def delivered(folder: Path, seconds: float = 1000.0, tell: ProgressCallback = nobody) -> dict[str, ExportRow]:
+def delivered(
+    folder: Path, seconds: float = 1000.0, tell: ProgressCallback = nobody, proved: tuple[ExportRow, ...] = ()
+) -> dict[str, ExportRow]:
     rows = np.arange(4)
     proof = proof_of(folder / "x.npy", rows, rows, np.zeros((4, 2), np.float32), folder, 10.0)
     wanted = tuple(formats.wanted(EXPORTS))
-    order = Order(folder, wanted, proof, rows, ("a", "b"), {"title": "Small"}, PACE, seconds, tell)
+    order = Order(folder, wanted, proof, rows, ("a", "b"), {"title": "Small"}, PACE, seconds, tell, proved)
     return {row.format: row for row in deliver(order)}
 
 
@@ -92,6 +95,18 @@ def test_each_step_is_told_and_a_file_that_failed_is_behind_us_too(folder: Path)
     assert list(fractions) == sorted(fractions) and fractions[-1] == 1.0
     assert {"Made model.tflite", "model.onnx could not be made", "Checked model.h5 in a clean process"} < set(messages)
     assert len(messages) == 2 * len(formats.FORMATS) - 1
+
+
+def test_what_was_proved_before_is_neither_made_nor_proved_again(folder: Path) -> None:
+    told: list[str] = []
+    h5, keras = (replace(made(formats.FORMATS[key]), images=9) for key in ("h5", "keras"))
+    keras = replace(keras, state="failed", note="differs")
+    rows = delivered(folder, tell=lambda fraction, message: told.append(message), proved=(h5, keras))
+    assert rows["h5"] == replace(h5, bytes=2) and rows["keras"] == keras
+    assert {row.state for key, row in rows.items() if key not in ("keras", "onnx")} == {"made"}
+    assert "Checked model.h5 in a clean process" not in told and "Made model.keras" not in told
+    late = delivered(folder, seconds=-1.0, proved=(h5,))
+    assert {key: row.state for key, row in late.items() if row.state != "left_out"} == {"h5": "made"}
 
 
 def test_without_a_packer_there_is_no_service(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
