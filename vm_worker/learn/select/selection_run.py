@@ -99,9 +99,10 @@ class SelectionRun:
         first, rows = candidates[0], [candidate.backbone for candidate in candidates]
         if self.request.options.objective != "accuracy":
             return candidates
-        best = first_of(rows, first.measure(), self.times)
+        measured = first.measure()
+        best = first_of(rows, measured, self.times)
+        log.info("%s comes first; %s would pass %.1f photos a second", best.key, first.backbone.key, measured.speed)
         if best is not first.backbone:
-            log.info("%s comes first: the time suffices for one candidate", best.key)
             first.release()
         return sorted(candidates, key=lambda candidate: candidate.backbone is not best)
 

@@ -65,8 +65,8 @@ def test_no_share_is_negative(clock: dict[str, float]) -> None:
 
 def test_heads_that_took_long_before_and_a_crowd_leave_less_for_features(clock: dict[str, float]) -> None:
     times = shares().with_speed(LITE, FAST)
-    assert times.for_more(1, LITE, FAST, heads=50.0) == pytest.approx(900 - 15, abs=0.1)
-    assert times.for_more(1, LITE, FAST, heads=300.0) == pytest.approx(700 - 15, abs=0.1)
+    assert times.for_more(1, LITE, FAST, heads=50.0) == pytest.approx(900 - 15 - 1.5 * 50, abs=0.1)
+    assert times.for_more(1, LITE, FAST, heads=200.0) == pytest.approx(800 - 15 - 1.5 * 200, abs=0.1)
     crowded = replace(times, slowness=lambda: 10.0)
     assert crowded.for_more(1, LITE, FAST) == pytest.approx(900 - 150, abs=0.1)
 
@@ -75,7 +75,7 @@ def test_where_pairs_are_allowed_a_second_candidate_comes_before_tuning(clock: d
     times = replace(shares(finishing=100.0), pair_seconds=15.0).with_speed(LITE, SLOW)
     assert times.for_more(1, LITE, SLOW) == pytest.approx(0.9 * (1000 - 100 - 15))
     assert times.for_more(2, LITE, SLOW) == pytest.approx(0.9 * 885 - 900 * 0.6)  # a third one does not
-    assert times.for_more(1, LITE, SLOW, heads=300.0) == pytest.approx(1000 - 100 - 15 - 300)
+    assert times.for_more(1, LITE, SLOW, heads=300.0) == pytest.approx(1000 - 100 - 15 - 2.5 * 300)
     clock["now"] = 950.0
     assert times.for_more(1, LITE, SLOW) == 0.0
 
