@@ -14,8 +14,8 @@ HEADS_SHARE = 0.1  # of the time left, kept for training a candidate's heads
 # Of the time left, for the heads of the first candidate. Those on all depths gain more than another candidate, a pair
 # or tuning does (docs/figures.md).
 FIRST_HEADS_SHARE = 0.4
-# Times the seconds of one candidate's heads, for what follows the last one: the winner's last head, what it finds in the
-# photos, and a second head. Measured: 1.35.
+# Times the seconds of one candidate's heads, for what follows the last candidate: the winner's last head, what it finds
+# in the photos, and a second head. Measured: 1.35.
 CONCLUDING = 1.5
 HEADS_TIMES = 1.5  # times the seconds that the best candidate's heads took, for those of another
 TUNE_SECONDS = 15.0  # that tuning and the work after it need for any number of photos: graphs, files
