@@ -43,6 +43,10 @@ $(STAMP): constraints.txt pyproject.toml
 demo: dev ## The whole journey on this machine. ZIP=photos.zip EMAIL=me@example.org MINUTES=5 for your own photos.
 	@$(BIN)/modelmail demo $(if $(ZIP),"$(ZIP)") $(if $(EMAIL),--email "$(EMAIL)") $(if $(MINUTES),--minutes $(MINUTES))
 
+# Two processes have a core each, on which threads of linear algebra would only wait for one another; and what a program
+# has compiled of Python, the next three hundred need not.
+test: export OPENBLAS_NUM_THREADS := 1
+test: export PYTHONDONTWRITEBYTECODE :=
 test: dev ## The fast tests, with branch coverage.
 	@$(BIN)/coverage erase
 	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=25 --cov --cov-report= | tee .coverage-tests.log

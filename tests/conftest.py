@@ -7,19 +7,26 @@ import logging
 import signal
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import coverage
 import pytest
 
 import vm_worker  # noqa: F401 (its setting counts where TensorFlow is imported later)
 from infra.emulator.signatures.keys import ensure_key
-from tests.ordering import in_order, skipped_line, with_children, without_coverage
+from tests.ordering import in_order, left_alone, skipped_line, with_children, without_coverage
 from tests.servers import ACCOUNT, EmulatorUnderTest, running_emulator
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let a run have another order, which must change no result."""
     parser.addoption("--order", default="", help="reversed, or a number by which the tests are shuffled")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Do not even import what has no test for this run."""
+    path = collection_path.relative_to(config.rootpath) if collection_path.is_relative_to(config.rootpath) else Path()
+    return left_alone(path.as_posix(), config.getoption("-m")) or None
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

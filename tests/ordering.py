@@ -45,6 +45,14 @@ MEASURED = (
 )
 CHILDREN = (*MEASURED, "tests/unit/intake/test_decoding.py")
 
+FAST = "not slow and not faults"  # as pyproject.toml has it
+NEVER_FAST = ("tests/cluster", "tests/faults")  # each of their tests is slow or faults; to import them takes seconds
+
+
+def left_alone(path: str, marks: str) -> bool:
+    """Return whether a folder, named from the root on, has no test for a run of these marks."""
+    return marks == FAST and path in NEVER_FAST
+
 
 def without_coverage(node: str) -> bool:
     """Return whether the coverage of a test is not measured."""

@@ -5,7 +5,17 @@ from __future__ import annotations
 import re
 import tomllib
 
-from tests.ordering import CHILDREN, LONGEST, WITHOUT_COVERAGE, in_order, rank, skipped_line
+from tests.ordering import (
+    CHILDREN,
+    FAST,
+    LONGEST,
+    NEVER_FAST,
+    WITHOUT_COVERAGE,
+    in_order,
+    left_alone,
+    rank,
+    skipped_line,
+)
 from tests.sources import ROOT
 
 
@@ -18,6 +28,17 @@ def test_no_file_with_a_floor_of_coverage_is_left_out_of_its_report() -> None:
     left_out = settings["tool"]["coverage"]["run"]["omit"]
     floor = re.findall(r"^COVERED := (.*)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M)
     assert floor and not [one for one in left_out if one in ",".join(floor)]
+
+
+def test_no_fast_test_is_in_a_folder_that_is_left_alone() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert settings["tool"]["pytest"]["ini_options"]["addopts"][-1] == FAST
+    files = {folder: list((ROOT / folder).rglob("test_*.py")) for folder in NEVER_FAST}
+    assert all(files.values())
+    marked = re.compile(r"^pytestmark = \[?pytest\.mark\.(slow|faults)\b", re.M)
+    assert [file for one in files.values() for file in one if not marked.search(file.read_text("utf-8"))] == []
+    assert left_alone(NEVER_FAST[0], FAST) and not left_alone("tests/unit", FAST)
+    assert not left_alone(NEVER_FAST[0], "slow")
 
 
 def test_the_longest_file_goes_first_and_the_others_keep_their_order() -> None:
@@ -44,6 +65,6 @@ def test_skipped_tests_are_told_by_reason() -> None:
 
 
 def test_the_log_of_the_tests_ends_with_what_was_skipped() -> None:
-    recipe = re.search(r"^test:.*?(?=^\S)", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M | re.S)
+    recipe = re.search(r"^test: dev.*?(?=^\S)", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M | re.S)
     assert recipe and "--durations=25" in recipe[0]
     assert recipe[0].strip().splitlines()[-1].strip() == "@grep '^Skipped: ' .coverage-tests.log"

@@ -6,6 +6,7 @@ import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,20 +81,23 @@ class Png:
 
 
 PLAIN = Png(RGB, 8, False)
-MUCH = zlib.compress(b"\0" * (100 * MEGABYTE), 9)
+
+
+@cache
+def much() -> bytes:
+    """Return 100 MB, compressed."""
+    return zlib.compress(b"\0" * (100 * MEGABYTE), 9)
 
 
 def _blank(width: int, height: int, colour: int = GREY, depth: int = 8) -> bytes:
     """Return rows of zeros, compressed."""
-    packer = zlib.compressobj(9)
-    row = b"\0" * (1 + (width * CHANNELS[colour] * depth + 7) // 8)
-    body = b"".join(packer.compress(row) for _ in range(height)) + packer.flush()
+    body = zlib.compress(bytes(height * (1 + (width * CHANNELS[colour] * depth + 7) // 8)), 9)
     return header(width, height, colour, depth) + chunk(b"IDAT", body) + chunk(b"IEND", b"")
 
 
 def _text(kind: bytes) -> bytes:
     start = {b"zTXt": b"a\0\0", b"iTXt": b"a\0\1\0\0\0", b"iCCP": b"a\0\0"}[kind]
-    return chunk(kind, start + MUCH)
+    return chunk(kind, start + much())
 
 
 def _animated(frames: int, width: int = SIDE) -> bytes:
@@ -102,6 +106,7 @@ def _animated(frames: int, width: int = SIDE) -> bytes:
     return PLAIN.data(control + chunk(b"fcTL", struct.pack(">5L2H2B", 0, width, SIDE, 0, 0, 1, 1, 0, 0)))
 
 
+@cache
 def bombs() -> dict[str, bytes]:
     """Return small files that would fill a memory or take a day; each is read or refused."""
     plain = PLAIN.data()
@@ -111,14 +116,14 @@ def bombs() -> dict[str, bytes]:
         "100 MB of colour profile": PLAIN.data(_text(b"iCCP")),
         "a hundred texts": PLAIN.data(chunk(b"zTXt", b"a\0\0" + zlib.compress(b"\0" * (MEGABYTE // 2))) * 200),
         "100,000 chunks": PLAIN.data(chunk(b"tEXt", b"a\0b") * 100_000),
-        "100 MB of pixels too many": plain[:-12] + chunk(b"IDAT", MUCH) + plain[-12:],
-        "pixels of a larger picture": header(SIDE, SIDE) + chunk(b"IDAT", MUCH) + chunk(b"IEND", b""),
+        "100 MB of pixels too many": plain[:-12] + chunk(b"IDAT", much()) + plain[-12:],
+        "pixels of a larger picture": header(SIDE, SIDE) + chunk(b"IDAT", much()) + chunk(b"IEND", b""),
         "a picture of 40 megapixels": _blank(8000, 5000),
         "a picture of 41 megapixels": _blank(8200, 5000),
         "a row of 65,535 pixels": _blank(65_535, 1),
         "a column of 65,535 pixels": _blank(1, 65_535, RGBA, 16),
         "a row of two billion pixels": _blank(1, 1).replace(struct.pack(">2L", 1, 1), struct.pack(">2L", 2**31 - 1, 1)),
-        "65,535 x 65,535": header(65_535, 65_535) + chunk(b"IDAT", MUCH) + chunk(b"IEND", b""),
+        "65,535 x 65,535": header(65_535, 65_535) + chunk(b"IDAT", much()) + chunk(b"IEND", b""),
         "four billion frames": _animated(2**32 - 1),
         "a frame wider than the picture": _animated(1, 2**31 - 1),
         "a chunk of two gigabytes": plain[:33] + struct.pack(">L4s", 2**31 - 1, b"tEXt") + plain[33:],
@@ -140,7 +145,7 @@ def oddities() -> dict[str, bytes]:
         "no size": header(0, 0) + plain[33:],
         "depth 3": header(SIDE, SIDE, RGB, 3) + plain[33:],
         "colour type 5": header(SIDE, SIDE, 5) + plain[33:],
-        "a palette picture without palette": header(SIDE, SIDE, PALETTE) + chunk(b"IDAT", MUCH[:900]) + end,
+        "a palette picture without palette": header(SIDE, SIDE, PALETTE) + chunk(b"IDAT", much()[:900]) + end,
         "a palette of two colours for 256": palette.data().replace(whole, short),
         "a palette of odd length": PLAIN.data(chunk(b"PLTE", b"abcd")),
         "clear colours past the palette": palette.data(chunk(b"tRNS", b"\0" * 999)),
