@@ -38,12 +38,11 @@ WITHOUT_COVERAGE = (
     "tests/unit/service/",
 )
 MEASURED = (
-    "tests/integration/test_attempt.py",
     "tests/integration/test_detection_learning.py",
     "tests/integration/test_detection_stages.py",
     "tests/integration/test_real_stages.py",
 )
-CHILDREN = (*MEASURED, "tests/unit/intake/test_decoding.py")
+CHILDREN = ("tests/integration/test_real_stages.py", "tests/unit/intake/test_decoding.py")
 
 FAST = "not slow and not faults"  # as pyproject.toml has it
 NEVER_FAST = ("tests/cluster", "tests/faults")  # each of their tests is slow or faults; to import them takes seconds

@@ -55,7 +55,7 @@ def strangers(browser: Browser, emulator: EmulatorUnderTest) -> Iterator[Browser
     launched.close()
 
 
-@pytest.fixture(params=["127.0.0.1", "localhost", "evil.example"])
+@pytest.fixture(params=["127.0.0.1", pytest.param("localhost", marks=pytest.mark.slow), "evil.example"])
 def page(request: pytest.FixtureRequest, strangers: Browser, site: int) -> Iterator[Page]:
     """A page of another program of this machine, by an address and by a name, and one of a stranger."""
     context = strangers.new_context()

@@ -24,6 +24,7 @@ def test_an_option_that_is_not_valid_is_unfolded_and_pointed_at(page: Page, phot
     expect(page.locator("#minutes")).to_be_focused()
 
 
+@pytest.mark.slow  # a load more
 def test_a_page_that_back_brings_again_can_be_used(page: Page, photos: Path) -> None:
     pick(page, photos)
     send(page, "back@example.org")

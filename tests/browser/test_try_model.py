@@ -144,6 +144,7 @@ FOCUSED = """() => {
 
 
 @needs_runtime
+@pytest.mark.slow  # twenty stops
 def test_by_keyboard_alone_the_trial_is_near_and_the_focus_goes_down_the_page(page: Page, job: str) -> None:
     page.goto(f"/jobs/{job}")
     stops = []
@@ -199,6 +200,7 @@ def test_the_model_runs_in_threads_where_the_page_may_share_memory(page: Page, q
 
 
 @needs_runtime
+@pytest.mark.slow  # the same model by the other program of the runtime
 def test_one_thread_runs_the_model_where_memory_cannot_be_shared(page: Page, job: str) -> None:
     page.route(f"**/{browser_runtime.THREADED}.js", lambda route: route.abort())
     page.goto(f"/jobs/{job}")

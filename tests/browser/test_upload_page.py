@@ -117,9 +117,10 @@ def test_classes_can_be_picked_one_at_a_time_on_a_phone(browser: Browser, stack:
     ("files", "words"),
     [
         ({"cats/1.jpg": 20}, "The only class folder is “cats”"),
-        ({"1.jpg": 1, "2.jpg": 1}, "The only class folder is “bad”"),
-        ({"cats/a.jpg": 12, "dogs/a.jpg": 3}, "“dogs” has 3 photos"),
-        ({"cats/a.txt": 12, "dogs/a.txt": 12}, "no photos in a format that can be read"),
+        # What else is read alike by page and worker: tests/browser/test_reading.py.
+        pytest.param({"1.jpg": 1, "2.jpg": 1}, "The only class folder is “bad”", marks=pytest.mark.slow),
+        pytest.param({"cats/a.jpg": 12, "dogs/a.jpg": 3}, "“dogs” has 3 photos", marks=pytest.mark.slow),
+        pytest.param({"cats/a.txt": 12, "dogs/a.txt": 12}, "no photos in a format that", marks=pytest.mark.slow),
     ],
     ids=["one class", "no folders", "a small class", "no photos"],
 )

@@ -122,7 +122,10 @@ def test_a_session_goes_on_after_a_kill(tmp_path: Path, key: Path) -> None:
         assert missing(data) | strays(data) == set()
 
 
-@pytest.mark.parametrize("size", [0, 1, SMALL_BYTES, SMALL_BYTES + 1, 3_000_000])
+SLOW_SIZES = [pytest.param(size, marks=pytest.mark.slow) for size in (0, 1, 3_000_000)]
+
+
+@pytest.mark.parametrize("size", [*SLOW_SIZES, SMALL_BYTES, SMALL_BYTES + 1])
 def test_replaced_deleted_and_refused_contents_leave_the_disk(tmp_path: Path, key: Path, size: int) -> None:
     data = tmp_path / "data"
     with running_emulator(data, key) as emulator:
@@ -259,7 +262,7 @@ def test_no_signature_is_ever_printed(tmp_path: Path, key: Path, caplog: pytest.
         assert "secret-signature" not in process.stdout.read()
 
 
-@pytest.mark.parametrize("send", [signed_put, resumable])
+@pytest.mark.parametrize("send", [pytest.param(signed_put, marks=pytest.mark.slow), resumable])
 def test_large_bodies_pass_through_little_memory(
     tmp_path: Path, key: Path, send: Callable[[EmulatorUnderTest, storage.Bucket, int], storage.Blob]
 ) -> None:

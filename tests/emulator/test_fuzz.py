@@ -19,7 +19,7 @@ from infra.emulator.json_api.routes import _STORAGE
 from tests.servers import EmulatorUnderTest, running_emulator
 
 T = TypeVar("T")
-FEW, MANY = 4000, 15_000  # requests
+FEW, MANY = 2000, 15_000  # requests
 REFUSED_ON_PURPOSE = (501, 503)  # what is not implemented, and chunks that leave a gap
 TEXTS = [
     "", "0", "1", "-1", "²", "1e9", "9" * 18, "9" * 19, "9" * 5000, "a", "a" * 3000, "true", "null", "\x00", "\n", "%",

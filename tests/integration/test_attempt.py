@@ -105,9 +105,9 @@ def test_memory_that_runs_out_is_the_attempts_end_and_not_the_workers(tmp_path: 
     "said",
     [
         b"nonsense\n",
-        b"[1, 2]\n",
-        b'{"event": "magic"}\n',
-        b'{"event": "stage", "stage": "intake"}\n',  # of a known kind, and incomplete
+        pytest.param(b"[1, 2]\n", marks=pytest.mark.slow),
+        pytest.param(b'{"event": "magic"}\n', marks=pytest.mark.slow),
+        pytest.param(b'{"event": "stage", "stage": "intake"}\n', marks=pytest.mark.slow),  # known, and incomplete
         b'{"event": "failed", "message": "' + b"x" * 2000 + b'"}\n',  # longer than is read
     ],
 )

@@ -17,10 +17,13 @@ from PIL import Image
 from jobs.job import Stage
 from jobs.limits import Limits
 from jobs.options import Options
+from tests.contract.test_task import Finished, check_readers, check_scores
+from tests.contract.toys import TOYS
 from tests.integration.tiny_network import KEY, ROW, save_weights
 from vm_worker.attempt import Attempt
 from vm_worker.events import Answer, Ended, ProgressEvent, StageOffer, TrialOffer
 from vm_worker.spec import Spec
+from vm_worker.tasks.task import load
 
 COLOURS = {"blue": (60, 60, 200), "green": (60, 200, 60), "red": (200, 60, 60)}
 SIX = [Stage.INTAKE, Stage.SELECT, Stage.TUNE, Stage.EVALUATE, Stage.EXPORT, Stage.REPORT]
@@ -165,6 +168,13 @@ def test_the_report_says_what_the_stages_found(told: Told) -> None:
     assert report["test"]["accuracy"] == told.result(Stage.EVALUATE)["test"]["accuracy"]
     assert set(report["seconds"]) >= set(SIX[:-1])
     assert ROW.attribution in (told.folder / "report.html").read_text(encoding="utf-8")
+
+
+def test_it_is_told_as_that_of_any_task(told: Told) -> None:
+    report = json.loads((told.folder / "report.json").read_text(encoding="utf-8"))
+    finished = Finished(told.folder, {}, report)
+    check_scores(TOYS["classification"], load("classification"), finished)
+    check_readers(finished)
 
 
 @pytest.mark.parametrize("name", ["model.h5", "model.keras"])

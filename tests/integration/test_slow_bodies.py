@@ -43,7 +43,13 @@ HALVES = {
 }
 
 
-@pytest.mark.parametrize("half", HALVES.values(), ids=HALVES.keys())
+RARE = ("chunks", "a body that is too large")  # each takes its seconds
+
+
+@pytest.mark.parametrize(
+    "half",
+    [pytest.param(half, id=name, marks=pytest.mark.slow if name in RARE else ()) for name, half in HALVES.items()],
+)
 def test_half_a_body_holds_its_thread_for_seconds(stack: Stack, half: bytes) -> None:
     began = time.monotonic()
     with ExitStack() as held:

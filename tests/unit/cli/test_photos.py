@@ -60,6 +60,7 @@ def test_the_test_photo_is_one_that_training_does_not_see(tmp_path: Path) -> Non
         assert archive.read(photo.name) == photo.copy.read_bytes()
 
 
+@pytest.mark.slow  # takes in two sets
 def test_the_test_photo_is_found_by_the_options_of_the_job(tmp_path: Path) -> None:
     photos = demo_photos.make(tmp_path / "photos")
     for person in ("anna", "ben"):

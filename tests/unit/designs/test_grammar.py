@@ -105,7 +105,7 @@ STEPS: st.SearchStrategy[Step] = st.recursive(WORDS, _joins, max_leaves=8)
 LIMITS = TextLimits(bytes=1_000_000, levels=100, layers=10_000)
 
 
-@pytest.mark.parametrize("count", [20, pytest.param(100, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [12, pytest.param(100, marks=pytest.mark.slow)])
 def test_any_architecture_is_written_and_read_as_the_same(count: int) -> None:
     @settings(max_examples=count, deadline=None)
     @given(st.lists(STEPS, max_size=5), st.none() | st.floats(0.01, 0.99))

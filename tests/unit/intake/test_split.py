@@ -79,7 +79,7 @@ def test_the_split_follows_photos_and_seed_alone() -> None:
 SIZES = st.lists(st.one_of(st.just(1), st.integers(1, 40)), min_size=DISTINCT_LEAST, max_size=30)
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=30)
 @given(st.lists(SIZES, min_size=2, max_size=4), st.integers(0, 5))
 def test_groups_stay_whole_and_no_part_is_empty(copies: list[list[int]], seed: int) -> None:
     rows = _rows(copies)

@@ -103,7 +103,7 @@ def _readings(data: bytes) -> list[list[str]]:
     ]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(local=LOCALS, domain=st.sampled_from(DOMAINS))
 @example(local="=?utf-8?q?victim=40other.example=3E?=", domain="allowed.example")
 @example(local="=?utf-8?q?=76ictim?=", domain="example.org")

@@ -26,7 +26,7 @@ def tame() -> tuple[list[tuple[str, tuple[str, ...]]], int]:
     return Page(mail.html).tags, mail.text.count("\n")
 
 
-@pytest.mark.parametrize("count", [30, pytest.param(200, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [15, pytest.param(200, marks=pytest.mark.slow)])
 def test_any_four_names(count: int) -> None:
     @settings(max_examples=count, deadline=None)
     @given(names=NAMES)

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-EXAMPLES = 12  # random requests of each route, beside those at the edges of the description
+EXAMPLES = 6  # random requests of each route, beside those at the edges of the description
 SECONDS = 240
 # Too many photos are refused by 413, which schemathesis does not count as a refusal unless told.
 REFUSALS = "[checks.negative_data_rejection]\nexpected-statuses = [400, 404, 405, 413, 415, 422]\n"

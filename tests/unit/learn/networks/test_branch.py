@@ -42,7 +42,7 @@ def branch(columns: tuple[int, ...], share: float) -> tuple[keras.Model, NDArray
     return branched(frozen, tuned, head(columns), share), np.asarray(halves.others.logits(features) + last, np.float32)
 
 
-@pytest.mark.parametrize("columns", [COLUMNS, (1, 2), (9, 12)])
+@pytest.mark.parametrize("columns", [COLUMNS, pytest.param((1, 2), marks=pytest.mark.slow), (9, 12)])
 def test_a_share_of_the_last_features_logits_is_replaced(columns: tuple[int, ...]) -> None:
     for share in (0.5, 1.0):
         model, expected = branch(columns, share)

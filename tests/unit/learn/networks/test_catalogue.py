@@ -100,8 +100,9 @@ WHITE_AND_BLACK = ((1 - 0.485) / 0.229, -0.485 / 0.229)  # of ImageNet's red cha
 
 @pytest.mark.parametrize(
     ("key", "layer"),
-    [("efficientnet_b0", "normalization"), pytest.param("densenet121", "preprocessing", marks=pytest.mark.slow)],
+    [("efficientnet_b0", "normalization"), ("densenet121", "preprocessing")],
 )
+@pytest.mark.slow  # builds whole networks
 def test_channels_are_standardised_as_in_imagenet(key: str, layer: str) -> None:
     model = build.extractor(key, None)
     found = [each for each in model.layers if each.name.startswith(layer)]

@@ -56,7 +56,8 @@ def head(columns: tuple[int, ...]) -> Head:
 @pytest.mark.parametrize(
     ("columns", "pools", "rows"),
     [
-        ((0, 2, 9, 12), ["features", "sum_features"], 9),  # columns without use have rows of zeros
+        # Columns without use have rows of zeros.
+        pytest.param((0, 2, 9, 12), ["features", "sum_features"], 9, marks=pytest.mark.slow),
         ((13, 18), ["features", "wide_features"], 11),  # the last map stays, though nothing uses it
         (tuple(range(19)), ["features", "inside_features", "sum_features", "wide_features"], 19),
     ],

@@ -15,12 +15,14 @@ from vm_worker.learn.judge.grad_cam import grad_cam
 from vm_worker.learn.networks import assemble, depth
 from vm_worker.learn.networks.pair import paired
 
+SIZES = [(64, 48), *[pytest.param(*both, marks=pytest.mark.slow) for both in ((64, 64), (48, 64))]]
+
 
 def built(size: int, seed: int, columns: tuple[int, ...]) -> keras.Model:
     return assemble.with_head(extractor(size, seed), head(columns))
 
 
-@pytest.mark.parametrize(("first", "second"), [(64, 64), (64, 48), (48, 64)])
+@pytest.mark.parametrize(("first", "second"), SIZES)
 def test_a_pair_says_the_mean_of_both_logits(first: int, second: int, tmp_path: Path) -> None:
     columns = ((0, 3, 9), (1, 2, 14, 18))
     one, other = built(first, 0, columns[0]), built(second, 1, columns[1])

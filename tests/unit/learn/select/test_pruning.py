@@ -145,7 +145,7 @@ def test_with_time_for_all_no_candidate_is_probed(networks: KnownNetworks, tmp_p
     assert set(states(outcome).values()) <= {"chosen", "tied", "evaluated"}
 
 
-@pytest.mark.parametrize(("seconds", "trials"), [(3, None), (60, 0), (200, None)])
+@pytest.mark.parametrize(("seconds", "trials"), [(3, None), (60, 0), pytest.param(200, None, marks=pytest.mark.slow)])
 def test_the_budget_is_kept_whatever_the_candidates(
     networks: KnownNetworks, tmp_path: Path, seconds: float, trials: int | None
 ) -> None:

@@ -90,6 +90,7 @@ def test_mixing_keeps_most_of_each_example() -> None:
     assert (shares[np.arange(6), np.arange(6)] >= 0.5).all() and (shares.max(1) < 1).any()
 
 
+@pytest.mark.slow  # trains three times
 def test_the_seed_alone_decides() -> None:
     outcomes = []
     for seed in (0, 0, 1):
@@ -125,7 +126,7 @@ class Steps(Budget):
         return self.remaining() < 0
 
 
-@pytest.mark.parametrize(("steps", "epochs", "schedule"), [(18, 6, 18), (8, 2, 17)])
+@pytest.mark.parametrize(("steps", "epochs", "schedule"), [pytest.param(18, 6, 18, marks=pytest.mark.slow), (8, 2, 17)])
 def test_the_last_training_is_made_shorter_where_it_is_slow(steps: int, epochs: int, schedule: int) -> None:
     model = small_network()  # 6 epochs of 3 steps
     assert TailTraining(model, small_data(), RECIPE).repeat(Steps(steps)) == epochs
