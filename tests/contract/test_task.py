@@ -24,6 +24,7 @@ from jobs.options import Options
 from jobs.render import render
 from tests.contract.toys import SIDE, TOYS, Toy
 from tests.integration import tiny_network
+from tests.unit.intake.pools import shared
 from tests.unit.report.pages import Page
 from vm_worker.events import Answer, Event, StageOffer, TrialOffer
 from vm_worker.exports import files
@@ -68,7 +69,7 @@ def upload(toy: Toy, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def taken_in(upload: Path, folder: Path) -> Dataset[Any]:
     folder.mkdir()
     request = IntakeRequest(upload, folder, (SIDE,), seed=1, limits=LIMITS, processes=1)
-    return uploads.take_in(request, lambda fraction, message: None)
+    return uploads.take_in(request, lambda fraction, message: None, decoders=shared())
 
 
 @pytest.fixture(scope="module")
@@ -180,6 +181,9 @@ def finished(upload: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> F
 
 
 @pytest.mark.timeout(300)
+@pytest.mark.parametrize(
+    "toy", ["brightness"], indirect=True
+)  # tests/integration/test_real_stages.py has the other one
 def test_a_job_goes_from_photos_to_a_report_that_people_can_read(toy: Toy, task: Task, finished: Finished) -> None:
     model = files.load(finished.folder / "model.h5")
     assert model.output_shape == (None, len((finished.folder / "labels.txt").read_text("utf-8").splitlines()))

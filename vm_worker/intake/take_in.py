@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import statistics
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -46,19 +47,24 @@ class IntakeRequest:
     kept: tuple[Path, ...] = ()  # zips of earlier jobs, whose photos are taken in, too
 
 
-def take_in(request: IntakeRequest, annotations: Annotations[S, T], progress: ProgressCallback) -> Dataset[T]:
+def take_in(
+    request: IntakeRequest,
+    annotations: Annotations[S, T],
+    progress: ProgressCallback,
+    decoders: Decoders | None = None,
+) -> Dataset[T]:
     """Make the dataset of a zip or folder, read by the annotations of its task.
 
-    Equal sources and seeds give equal datasets on every machine. `progress` hears a fraction 0..1 and a sentence.
-    Raises UserError with a dataset code, DecoderFault where photos cannot be decoded on this machine at all,
-    and OSError for a full disk.
+    Decodes in the given processes, or in as many of its own as are asked for. Equal sources and seeds give equal
+    datasets on every machine. `progress` hears a fraction 0..1 and a sentence. Raises UserError with a dataset code,
+    DecoderFault where photos cannot be decoded on this machine at all, and OSError for a full disk.
     """
     listing = added.survey(request.source, request.kept, annotations, request.limits)
     request.folder.mkdir(parents=True, exist_ok=True)
     files = {size: request.folder / f"squares-{size}.npy" for size in request.sizes}
     places = [_create(path, len(listing.photos), size) for size, path in files.items()]
-    with Decoders(request.processes, Bounds.of(request.limits)) as decoders:
-        opened = open_photos(listing, decoders, places, request.limits, progress)
+    with nullcontext(decoders) if decoders else Decoders(request.processes, Bounds.of(request.limits)) as pool:
+        opened = open_photos(listing, pool, places, request.limits, progress)
     examined = examine(opened, annotations, request.seed, request.limits, request.before)
     for path in files.values():
         _keep_rows(path, examined.kept)

@@ -33,10 +33,15 @@ def survey(path: Path, limits: Limits, options: Options = DEFAULTS) -> Survey:
     return listing
 
 
-def take_in(request: IntakeRequest, progress: ProgressCallback, options: Options = DEFAULTS) -> Dataset[Any]:
+def take_in(
+    request: IntakeRequest,
+    progress: ProgressCallback,
+    options: Options = DEFAULTS,
+    decoders: Decoders | None = None,
+) -> Dataset[Any]:
     """Make the dataset of a zip or folder. Raises the errors of `survey` and of `intake.take_in`."""
     found = list_upload(request.source, request.limits)
-    return intake.take_in(request, _reader(found, options), progress)
+    return intake.take_in(request, _reader(found, options), progress, decoders)
 
 
 def verdict(path: Path, limits: Limits, decoders: Decoders | None = None, options: Options = DEFAULTS) -> Verdict:

@@ -1,4 +1,4 @@
-"""A fixture: one pool of decoding processes for all tests that only check photos."""
+"""A fixture: one pool of decoding processes for all tests that need none of their own."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.unit.intake.pools import shared
 from vm_worker.intake.pool import Decoders
 
 
 @pytest.fixture(scope="session")
 def decoders() -> Iterator[Decoders]:
-    with Decoders(processes=1) as pool:
+    with shared() as pool:
         yield pool

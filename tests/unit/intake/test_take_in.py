@@ -14,6 +14,7 @@ from PIL import Image
 from jobs.errors import UserError
 from jobs.limits import Limits
 from tests.unit.intake.crafted import class_files, encoded, folder_of, photo, picture, two_classes, zip_of
+from tests.unit.intake.pools import shared
 from vm_worker.intake.dataset import Part
 from vm_worker.intake.images import read_square
 from vm_worker.intake.pool import Decoders
@@ -28,7 +29,8 @@ TRASHNET = "trashnet.zip"
 def _take_in(files: dict[str, bytes], folder: Path, sizes: tuple[int, ...] = (16,), seed: int = 0) -> LabelledPhotos:
     folder.mkdir(exist_ok=True)
     source = zip_of(files, folder / "upload.zip")
-    return take_in(IntakeRequest(source, folder / "cache", sizes, seed, LIMITS, 1), lambda fraction, message: None)
+    request = IntakeRequest(source, folder / "cache", sizes, seed, LIMITS, 1)
+    return take_in(request, lambda fraction, message: None, decoders=shared())
 
 
 def _rotten(files: dict[str, bytes], *names: str) -> dict[str, bytes]:

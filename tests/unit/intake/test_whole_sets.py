@@ -12,6 +12,7 @@ from infra.cli.networks import Network
 from infra.cli.predict import predictions
 from jobs.limits import Limits
 from tests.unit.intake.crafted import class_files, encoded, folder_of, two_classes, zip_of
+from tests.unit.intake.pools import shared
 from vm_worker.intake.files.grey import GREY_16_MAX, grey_white
 from vm_worker.intake.images import grey_peak, read_square
 from vm_worker.intake.pool import Decoders
@@ -35,7 +36,7 @@ def _greys(most: int) -> dict[str, bytes]:
 
 def _taken(files: dict[str, bytes], folder: Path) -> LabelledPhotos:
     source = zip_of(files, folder / "upload.zip")
-    return take_in(IntakeRequest(source, folder / "cache", (16,), 0, LIMITS, 1), lambda *_: None)
+    return take_in(IntakeRequest(source, folder / "cache", (16,), 0, LIMITS, 1), lambda *_: None, decoders=shared())
 
 
 RANGES = [(4095, 4095), (3000, 4095), (1000, 1023), (200, 255), (9000, 65535), (65535, 65535)]
