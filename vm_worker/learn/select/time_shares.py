@@ -17,7 +17,9 @@ FIRST_HEADS_SHARE = 0.4
 # Times the seconds of one candidate's heads, for what follows the last candidate: the winner's last head, what it finds
 # in the photos, and a second head. Measured: 1.35.
 CONCLUDING = 1.5
-HEADS_TIMES = 1.5  # times the seconds that the best candidate's heads took, for those of another
+# Times the seconds that the best candidate's heads took, for those of another: on a busy machine they may take twice as
+# long, and a head on the last features alone, which is what is left then, is worth much less.
+HEADS_TIMES = 2.5
 TUNE_SECONDS = 15.0  # that tuning and the work after it need for any number of photos: graphs, files
 # Forward passes of the best network over the photos that tuning and the work after it need: two views of each photo,
 # eight epochs of the unfrozen layers, and the test. Unfreezing improves the model more than one more candidate does.
