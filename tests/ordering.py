@@ -23,7 +23,7 @@ LONGEST = (
 # Coverage takes 1.4 times as long where networks are trained or converted, or thousands of calls are made, and a fifth
 # of a second for each program that is started. It is not measured in tests of what no floor holds for (so the report
 # leaves vm_worker/learn, vm_worker/exports and infra/emulator out), and in those of whole programs, which start some
-# two hundred, but for the worker and its child. Other tests start two hundred more, of which those of a few files cover
+# two hundred, but for a whole job. Other tests start two hundred more, of which those of a few files cover
 # what runs in no other way.
 WITHOUT_COVERAGE = (
     "tests/browser/",
@@ -32,10 +32,13 @@ WITHOUT_COVERAGE = (
     "tests/integration/",
     "tests/unit/cli/",
     "tests/unit/designs/",
+    "tests/unit/executors/",
     "tests/unit/exports/",
     "tests/unit/learn/",
+    "tests/unit/local/",
     "tests/unit/report/",
     "tests/unit/service/",
+    "tests/unit/staged/",
 )
 MEASURED = (
     "tests/integration/test_detection_learning.py",

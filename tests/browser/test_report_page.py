@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -86,12 +87,19 @@ def finish(stack: Stack, queue: Queue, folder: Path, classes: Sequence[str], fac
 
 
 @pytest.fixture(scope="module")
-def done(stack: Stack, queue: Queue, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the plain job, with its report."""
+    return tmp_path_factory.mktemp("plain")
+
+
+@pytest.fixture(scope="module")
+def done(stack: Stack, queue: Queue, written: Path, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
     """Finished jobs by the kind of their class names, each made when it is first asked for."""
 
     class Done(dict[str, str]):
         def __missing__(self, kind: str) -> str:
-            self[kind] = finish(stack, queue, tmp_path_factory.mktemp(kind), NAMES[kind])
+            folder = written if kind == "plain" else tmp_path_factory.mktemp(kind)
+            self[kind] = finish(stack, queue, folder, NAMES[kind])
             return self[kind]
 
     return Done()
@@ -185,13 +193,12 @@ def test_a_report_that_cannot_be_read_leaves_the_page(page: Page, queue: Queue, 
     queue.buckets.models.put(name, whole.data)
 
 
-def test_the_file_of_the_report_needs_no_server(browser: Browser, tmp_path: Path) -> None:
-    photos(tmp_path, samples.WASTE)
-    facts = samples.facts()
-    report.write(facts, report.build(facts), tmp_path)
-    alone = tmp_path / "alone" / "report.html"
-    alone.parent.mkdir()
-    (tmp_path / "report.html").rename(alone)
+def test_the_file_of_the_report_needs_no_server(
+    browser: Browser, done: Mapping[str, str], written: Path, tmp_path: Path
+) -> None:
+    assert done["plain"]
+    alone = tmp_path / "report.html"
+    shutil.copy(written / "report.html", alone)
     context = browser.new_context(offline=True)
     page = context.new_page()
     complaints: list[str] = []

@@ -80,11 +80,9 @@ def rows(made: tuple[Proof, Path]) -> dict[str, ExportRow]:
         Format(name, name, Reader.TENSORFLOW, EXACT, 1.0, 0.0, 1.0)
         for name in ("model.h5", "other.h5", "cut.h5", "wide.h5")
     ]
-    cut = Format("cut.tflite", "cut.tflite", Reader.LITERT, CLOSE, 1.0, 0.0, 1.0)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("KERAS_BACKEND", "jax")
-        found = list(prove(proof, Reader.TENSORFLOW, of_keras, folder, nullcontext()))
-    return {row.name: row for row in [*found, *prove(proof, Reader.LITERT, [cut], folder, nullcontext())]}
+        return {row.name: row for row in prove(proof, Reader.TENSORFLOW, of_keras, folder, nullcontext())}
 
 
 def wide_model() -> Any:
@@ -98,18 +96,31 @@ WRONG = [
     ("other.h5", "differs"),  # other weights
     ("cut.h5", "Error"),  # half a file
     ("wide.h5", "(40, 9)"),  # another number of classes
-    ("cut.tflite", "Error"),
 ]
 
 
+@pytest.mark.slow  # one more process with TensorFlow
 @pytest.mark.parametrize(("name", "note"), WRONG)
 def test_a_wrong_file_fails_and_says_why(rows: dict[str, ExportRow], name: str, note: str) -> None:
     assert rows[name].state == "failed"
     assert note in rows[name].note
 
 
+@pytest.mark.slow
 def test_an_honest_file_is_made_among_wrong_ones(rows: dict[str, ExportRow]) -> None:
     assert (rows["model.h5"].state, rows["model.h5"].agreement) == ("made", 1.0)
+
+
+def test_a_wrong_file_of_another_reader_fails_and_an_honest_one_is_made(
+    made: tuple[Proof, Path], delivered: object, tflite: bytes
+) -> None:
+    proof, folder = made
+    (folder / "other.tflite").write_bytes(tflite)
+    names = ("cut.tflite", "other.tflite", "model.tflite")
+    given = [Format(name, name, Reader.LITERT, CLOSE, 1.0, 0.0, 1.0) for name in names]
+    cut, other, honest = prove(proof, Reader.LITERT, given, folder, nullcontext())
+    assert (cut.state, other.state, honest.state) == ("failed", "failed", "made")
+    assert "Error" in cut.note and "differs" in other.note
 
 
 @pytest.mark.parametrize("row", formats.FORMATS.values(), ids=lambda row: str(row.key))

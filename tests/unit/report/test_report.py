@@ -143,19 +143,18 @@ def test_the_repeat_command_names_what_was_measured() -> None:
     assert command.endswith("--seed 7")
 
 
-def test_write_leaves_the_files_it_names(tmp_path: Path) -> None:
+def test_write_leaves_the_files_it_names_and_its_page_needs_nothing_else(tmp_path: Path) -> None:
     facts = samples.facts()
     built = report.build(facts)
     names = report.write(facts, built, tmp_path)
     assert sorted(names) == sorted(path.name for path in tmp_path.iterdir())
     assert set(built["mail_pictures"]) <= set(names)
     assert json.loads((tmp_path / "report.json").read_text(encoding="utf-8")) == built
+    check_page((tmp_path / "report.html").read_text(encoding="utf-8"))
 
 
-def test_report_html_needs_nothing_else(tmp_path: Path) -> None:
-    facts = samples.facts()
-    report.write(facts, report.build(facts), tmp_path)
-    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+def check_page(text: str) -> None:
+    """It holds its pictures, links the files beside it, and runs nothing."""
     page = Page(text)
     pictures = [address for address in page.addresses if address.startswith("data:")]
     links = [address for address in page.addresses if not address.startswith("data:")]
