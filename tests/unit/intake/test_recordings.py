@@ -59,10 +59,19 @@ def whole(found: list[PhotoDigests], frames: int) -> bool:
     return bool((numbers == numbers[:, :1]).all()) and len(np.unique(numbers)) == len(numbers)
 
 
+NUMBERED, FILM, CLIPS = "IMG_{number:04}.jpg", "video_frame_{number:05}.png", "clip{session}_frame{frame}.jpg"
+SESSIONS = ((12, 5), (5, 30), (3, 40))  # recordings and frames of each
+FEW = {(NUMBERED, SESSIONS[0]), (NUMBERED, SESSIONS[2]), (FILM, SESSIONS[0]), (CLIPS, SESSIONS[1])}
+
+
 @pytest.mark.parametrize(
-    "name", ["IMG_{number:04}.jpg", "video_frame_{number:05}.png", "clip{session}_frame{frame}.jpg"]
+    ("name", "sessions", "frames"),
+    [
+        pytest.param(name, *both, marks=() if (name, both) in FEW else pytest.mark.slow)
+        for name in (NUMBERED, FILM, CLIPS)
+        for both in SESSIONS
+    ],
 )
-@pytest.mark.parametrize(("sessions", "frames"), [(12, 5), (5, 30), (3, 40)])
 def test_recordings_are_groups_of_their_own(name: str, sessions: int, frames: int) -> None:
     assert whole(photos(sessions, frames, name), frames)
 
