@@ -44,6 +44,15 @@ APART: dict[str, Build] = {
 }
 
 
+FEW = ("conv with bias", "depthwise", "separable", "with an activation")  # a training takes a second
+
+
+def trained(builds: dict[str, Build]) -> list[Any]:
+    """The kinds that are trained, most of them in the slow tests alone."""
+    slow = pytest.mark.slow
+    return [pytest.param(build, id=name, marks=() if name in FEW else slow) for name, build in builds.items()]
+
+
 @pytest.mark.parametrize("build", PAIRS.values(), ids=PAIRS)
 def test_a_pair_becomes_one_layer_with_the_same_output(build: Build) -> None:
     plain, pictures = _network(build), _pictures()
@@ -62,7 +71,7 @@ def test_other_layers_stay_as_they_are(build: Build) -> None:
     np.testing.assert_allclose(np.asarray(one(pictures)), expected, atol=1e-6)
 
 
-@pytest.mark.parametrize("build", PAIRS.values(), ids=PAIRS)
+@pytest.mark.parametrize("build", trained(PAIRS))
 def test_training_moves_the_same_variables_in_the_same_way(build: Build) -> None:
     """Compare each step with the plain network with frozen norms; the norms do not move."""
     plain, pictures = _network(build), _pictures()
@@ -116,7 +125,7 @@ def test_products_in_half_precision_differ_by_rounding_only(build: Build) -> Non
 
 
 @halves
-@pytest.mark.parametrize("build", (PAIRS | LONE).values(), ids=PAIRS | LONE)
+@pytest.mark.parametrize("build", trained(PAIRS | LONE))
 def test_training_in_half_precision_goes_the_same_way(build: Build) -> None:
     """Check that variables stay float32 and move as in single precision, with a cosine of 0.99 and more."""
     plain, pictures = _network(build), _pictures()

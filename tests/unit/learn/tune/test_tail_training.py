@@ -135,12 +135,19 @@ def test_the_last_training_is_made_shorter_where_it_is_slow(steps: int, epochs: 
         TailTraining(model, small_data(), RECIPE).repeat(Steps(5))  # no two epochs: nothing tells how slow it is
 
 
-def test_a_weighed_training_learns_more_from_the_rare_class() -> None:
-    rare = np.where(np.arange(40) % 10 == 0, 1, 0)  # 3 of the 30 photos to learn from
-    data = replace(small_data(), labels=rare, classes=3)
-    weighed = replace(data, weighed=True, balanced=True)
+RARE = np.where(np.arange(40) % 10 == 0, 1, 0)  # 3 of the 30 photos to learn from
+
+
+def test_a_rare_class_is_weighed() -> None:
+    data = replace(small_data(), labels=RARE, classes=3)
     assert data.class_weights() is None
-    assert weighed.class_weights() == pytest.approx([30 / 2 / 27, 5.0, 1.0])
+    assert replace(data, weighed=True).class_weights() == pytest.approx([30 / 2 / 27, 5.0, 1.0])
+
+
+@pytest.mark.slow  # trains twice to the end
+def test_a_weighed_training_learns_more_from_the_rare_class() -> None:
+    data = replace(small_data(), labels=RARE, classes=3)
+    weighed = replace(data, weighed=True, balanced=True)
     means = []
     for one in (data, weighed):
         model = small_network()
