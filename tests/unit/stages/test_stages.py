@@ -220,6 +220,14 @@ def test_time_is_set_aside_to_prove_files_on_a_hundred_photos_and_not_on_all(par
     assert context.clock.finishing(10.0, 0.4) == pytest.approx((1000 + clock.PROOF_PLANNED) / 10)
 
 
+def test_time_is_set_aside_for_the_process_that_makes_other_formats(parent: Parent, tmp_path: Path) -> None:
+    plain = quoting(tmp_path, parent, left=100.0)
+    more = StageContext.of(replace(plain.spec, options=Options(minutes=2, exports=("h5", "keras", "tflite"))), parent)
+    more.inputs._dataset = plain.inputs._dataset
+    both = formats.seconds([formats.FORMATS["tflite"]], formats.Pace(10.0, 4.0, 20)) + more.clock.start
+    assert more.clock.finishing(10.0, 4.0) - plain.clock.finishing(10.0, 4.0) == pytest.approx(both)
+
+
 def asking(tmp_path: Path, parent: Parent, **options: Any) -> Inputs:
     """The inputs of a job with these options, on a machine with the three packages of weights."""
     spec = Spec("abcdefgh", tmp_path / "x.zip", tmp_path, Options(**options), Limits(), 120.0, "2026", "2026")
