@@ -186,5 +186,5 @@ class Evaluated(AsJson):
     continuing: EarlierModel | None = only_if_known()  # None: no later job can continue from the model
     same_tests: SameTests | None = only_if_known()  # None: no photo was a test photo of the earlier model, too
     beside: ContendersTested | None = only_if_known()  # None: no network was designed, or there was no time for it
-    # model.h5 and perhaps model.keras, which were loaded in a clean process; empty: an older version proved them later.
-    proved: tuple[ExportRow, ...] = ()
+    # model.h5 and perhaps model.keras, which were loaded in a clean process; None: an older version proves them later.
+    proved: tuple[ExportRow, ...] | None = only_if_known()

@@ -100,7 +100,7 @@ def _output(context: StageContext, model: Any, result: Evaluated, right: Flags) 
 
     result, later = _for_later(context, model, result, right)
     drawn = [*result.pictures, *([doubts.SHEET] if result.doubts else [])]
-    made = [row.name for row in result.proved if row.state == "made"]
+    made = [row.name for row in result.proved or () if row.state == "made"]
     return Output(result, (*map(public, [*made, *drawn]), private(PROBABILITIES), *later))
 
 

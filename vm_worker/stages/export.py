@@ -66,7 +66,7 @@ def export(context: StageContext) -> Output:
 def _proved(context: StageContext) -> tuple[ExportRow, ...]:
     """Return the rows of the files that the evaluate stage has made and proved."""
     evaluated = context.results.read(Stage.EVALUATE, context.inputs.task.evaluated)
-    return evaluated.proved if isinstance(evaluated, Evaluated) else ()
+    return (evaluated.proved or ()) if isinstance(evaluated, Evaluated) else ()
 
 
 def check_h5(rows: Sequence[ExportRow]) -> None:
