@@ -102,8 +102,7 @@ class SelectionRun:
         measured = first.measure()
         best = first_of(rows, measured, self.times)
         log.info("%s comes first; %s would pass %.1f photos a second", best.key, first.backbone.key, measured.speed)
-        if best is not first.backbone:
-            first.release()
+        # The first one stays ready: where it comes later, it has no time for being set up again.
         return sorted(candidates, key=lambda candidate: candidate.backbone is not best)
 
     def report(self, part: float, message: str) -> None:
