@@ -103,6 +103,22 @@ def test_model_keras_that_cannot_be_loaded_is_told_and_is_not_the_end(tested: Cl
     assert (row.name, row.state, row.note) == ("model.keras", "failed", "ValueError: layer")
 
 
+def test_model_keras_that_cannot_be_written_is_left_to_others(
+    tested: CleanOrder, model: Any, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path) -> None:
+        path.write_bytes(b"half")
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(model, "save", full)
+    with running(tested, model) as clean:
+        answers, row = clean.answers(model, with_keras=True)
+        clean.prove_keras(slice(None), fits=True)
+        assert row.state == "made" and clean.keras_rows(answers) == ()
+    assert not (tested.folder / files.KERAS).exists()
+    assert "model.keras could not be written" in caplog.text
+
+
 def test_without_time_model_keras_is_left_to_others(tested: CleanOrder, model: Any) -> None:
     with running(tested, model) as clean:
         answers, _ = clean.answers(model, with_keras=True)
