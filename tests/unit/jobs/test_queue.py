@@ -168,6 +168,14 @@ def test_delete_leaves_a_tombstone_without_address(queue: Queue) -> None:
         queue.beat(record, Progress())
 
 
+def test_a_broken_record_keeps_no_other_job_from_the_workers(queue: Queue, caplog: pytest.LogCaptureFixture) -> None:
+    broken, whole = (upload(queue, submit(queue)).record.job for _ in range(2))
+    queue.buckets.emails.put(f"jobs/{broken.id}.json", b"[]")
+    assert [one.record.job.id for one in queue.waiting()] == [whole.id]
+    assert caplog.messages == [f"the record of job {broken.id[:8]} cannot be read"]
+    assert queue.uploaded(broken.id) is not None  # its photos are no one's to delete
+
+
 def test_a_deletion_that_cannot_be_recorded_removes_nothing(queue: Queue, emails: FlakyStore) -> None:
     job = submit(queue)
     upload(queue, job)

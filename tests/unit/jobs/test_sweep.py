@@ -36,6 +36,26 @@ def test_the_sweep_expires_what_was_never_uploaded_without_a_mail(queue: Queue, 
     assert list(queue.buckets.emails.list("open/")) == []
 
 
+def test_photos_may_come_until_the_wait_has_passed(queue: Queue, clock: FakeClock) -> None:
+    job = submit(queue)
+    clock.advance(queue.limits.upload_wait_hours * HOUR)
+    assert counts(sweep(queue, no_mail)) == {"seen": 1}
+    clock.advance(0.001)
+    assert counts(sweep(queue, no_mail)) == {"seen": 1, "expired": 1}
+    assert status(queue, job.id) is Status.EXPIRED
+
+
+def test_a_broken_record_stops_no_sweep_and_is_told_by_eight_characters(
+    queue: Queue, caplog: pytest.LogCaptureFixture
+) -> None:
+    broken, whole = submit(queue), queue.finish(claimed(queue), {}).job
+    queue.buckets.emails.put(f"jobs/{broken.id}.json", b"[]")
+    delivered: list[str] = []
+    assert counts(sweep(queue, delivered.append)) == {"seen": 2, "delivered": 1}
+    assert delivered == [whole.id]
+    assert caplog.messages == [f"job {broken.id[:8]} cannot be swept"]
+
+
 def test_a_fresh_link_is_good_for_its_whole_hour(queue: Queue, clock: FakeClock) -> None:
     job = submit(queue)
     clock.advance(23.9 * HOUR)
