@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from os import PathLike
@@ -12,7 +12,7 @@ from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, UnidentifiedImageError, features
+from PIL import ExifTags, Image, features
 
 from jobs.errors import ModelmailError
 from jobs.limits import Limits
@@ -25,7 +25,6 @@ FRAMES_MOST = 50  # pictures of an animation that are looked at
 READ = frozenset({"JPEG", "PNG", "WebP", "GIF", "BMP", "AVIF", "HEIC"})  # as `picture_kind` names them
 JPEG_SHARE = 0.25  # of other formats' time for a pixel: a JPEG is decoded at a fraction of its size
 START_OF_SCAN = b"\xff\xda"
-WHITE, BLACK = (255, 255, 255), (0, 0, 0)
 PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
 FAINT = 32  # of 255: what differs less from its background is hardly seen
 LARGE_JPEG = 4  # times as many pixels as other pictures may have: it is decoded at a fraction of its size
@@ -73,11 +72,18 @@ def grey_peak(data: bytes) -> int:
 
 def check_beginning(data: bytes) -> None:
     """Check that a file's first bytes are those of a picture. Raises BadImage."""
+    _kind(data)
+
+
+def _kind(data: bytes) -> str:
     if not data:
         raise BadImage("is empty")
     kind = picture_kind(data[:HEAD_BYTES])
+    if kind is None:
+        raise NotAnImage(UNKNOWN)
     if kind not in READ:
-        raise NotAnImage(f"{_named(kind)}, which cannot be read; save it as JPEG" if kind else UNKNOWN)
+        raise NotAnImage(f"{_named(kind)}, which cannot be read; save it as JPEG")
+    return kind
 
 
 def _named(kind: str) -> str:
@@ -85,15 +91,22 @@ def _named(kind: str) -> str:
 
 
 @cache
-def _formats_with_heic() -> tuple[str, ...]:
-    """Return the formats with HEIC, where its library is installed. It is loaded when the first such picture comes."""
+def _reads_heic() -> bool:
+    """Return whether HEIC can be read: its library may be missing. It is loaded when the first such picture comes."""
     try:
         import pi_heif
     except ImportError:
-        return FORMATS
+        return False
     pi_heif.options.DECODE_THREADS = 1  # each photo has a process
     pi_heif.register_heif_opener(thumbnails=False)
-    return (*FORMATS, "HEIF")
+    return True
+
+
+# Kinds of pictures that not every installation reads -> whether this one does.
+OPTIONAL: Mapping[str, Callable[[], bool | None]] = {
+    "HEIC": _reads_heic,
+    "AVIF": lambda: features.check("avif"),
+}
 
 
 def read_squares(data: bytes, sizes: Sequence[int], pixels_max: int = Limits.image_pixels) -> list[NDArray[np.uint8]]:
@@ -142,7 +155,7 @@ def decoding_work(data: bytes) -> float:
     try:
         with _reasons():
             image = _opened(data, Limits.image_pixels)
-            frames = min(FRAMES_MOST, getattr(image, "n_frames", 1)) if image.format in ANIMATED else 1
+            frames = len(_frames(image))
     except BadImage:  # the decoder will give the same reason
         return 0.0
     pixels = float(image.width * image.height)
@@ -180,21 +193,12 @@ def _reasons() -> Iterator[None]:
 
 
 def _opened(data: bytes, pixels_max: int) -> Image.Image:
-    check_beginning(data)
-    kind = picture_kind(data[:HEAD_BYTES])
-    formats = _formats_with_heic() if kind == "HEIC" else FORMATS
-    try:
-        image = Image.open(io.BytesIO(data), formats=formats)
-    except UnidentifiedImageError as error:
-        if kind in ("HEIC", "AVIF") and not _can_read(kind):
-            raise NotAnImage(f"{_named(kind)}, which cannot be read here; save it as JPEG") from error
-        raise BadImage("is damaged") from error
+    kind = _kind(data)
+    if kind in OPTIONAL and not OPTIONAL[kind]():
+        raise NotAnImage(f"{_named(kind)}, which cannot be read here; save it as JPEG")
+    image = Image.open(io.BytesIO(data), formats=(*FORMATS, "HEIF") if kind == "HEIC" else FORMATS)
     _check_size(image, pixels_max * (LARGE_JPEG if image.format in ("JPEG", "MPO") else 1))
     return image
-
-
-def _can_read(kind: str) -> bool:
-    return features.check("avif") is True if kind == "AVIF" else "HEIF" in _formats_with_heic()
 
 
 def _check_size(image: Image.Image, pixels_max: int) -> None:
@@ -228,8 +232,8 @@ def _orientation(image: Image.Image) -> int | None:
 def _shown(image: Image.Image, grey_white: int) -> Image.Image:
     """Return the picture, of an animation the first one that shows something. Raises BadImage where none does."""
     first = _rgb(image, grey_white)
-    if image.format in ANIMATED and getattr(image, "is_animated", False) and (first is None or not _spread(first)):
-        for frame in range(1, min(FRAMES_MOST, getattr(image, "n_frames", 1))):
+    if first is None or not _spread(first):
+        for frame in _frames(image)[1:]:
             image.seek(frame)
             later = _rgb(image, grey_white)
             if later is not None and _spread(later):
@@ -237,6 +241,11 @@ def _shown(image: Image.Image, grey_white: int) -> Image.Image:
     if first is None:
         raise BadImage("is transparent all over")
     return first
+
+
+def _frames(image: Image.Image) -> range:
+    """Return the numbers of the pictures that are looked at."""
+    return range(min(FRAMES_MOST, image.n_frames) if image.format in ANIMATED else 1)  # type: ignore[attr-defined]
 
 
 def _rgb(image: Image.Image, grey_white: int) -> Image.Image | None:
@@ -249,14 +258,14 @@ def _rgb(image: Image.Image, grey_white: int) -> Image.Image | None:
     lowest, highest = layered.getchannel("A").getextrema()
     if not highest:
         return None
-    white = _over(layered, WHITE)
+    white = _over(layered, "white")
     if lowest == highest or _spread(white) >= FAINT:
         return white
-    black = _over(layered, BLACK)  # a white drawing would not be seen on white
+    black = _over(layered, "black")  # a white drawing would not be seen on white
     return black if _spread(black) > _spread(white) else white
 
 
-def _over(layered: Image.Image, colour: tuple[int, int, int]) -> Image.Image:
+def _over(layered: Image.Image, colour: str) -> Image.Image:
     canvas = Image.new("RGB", layered.size, colour)
     canvas.paste(layered, mask=layered.getchannel("A"))
     return canvas
