@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zipfile
 import zlib
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,14 +71,12 @@ class Extent:
 
     def _inflated(self, packed: bytes) -> bytes:
         inflater = zlib.decompressobj(-zlib.MAX_WBITS)
-        try:
+        with suppress(zlib.error):
             # One byte more than declared is enough to find a false size, and a bomb gets no further.
             data = inflater.decompress(packed, self.size + 1)
-        except zlib.error as error:
-            raise DamagedEntry("is damaged") from error
-        if not inflater.eof:
-            raise DamagedEntry("is damaged")
-        return data
+            if inflater.eof:
+                return data
+        raise DamagedEntry("is damaged")
 
 
 @dataclass(frozen=True)

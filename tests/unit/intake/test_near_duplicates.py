@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -46,12 +47,25 @@ def sizes(groups: Groups) -> list[int]:
     return sorted(np.bincount(groups.numbers).tolist())
 
 
-def test_a_thumbnail_is_the_mean_of_each_cell() -> None:
-    square = np.zeros((64, 64, 3), np.uint8)
+@pytest.mark.parametrize("side", [32, 64, 96])
+def test_a_thumbnail_is_the_rounded_mean_of_each_cell(side: int) -> None:
+    square = np.random.default_rng(side).integers(0, 256, (side, side, 3), dtype=np.uint8)
     square[:2, :2] = [[(255, 0, 0), (0, 255, 0)], [(0, 0, 255), (255, 255, 255)]]
+    luma = square @ np.array([299, 587, 114])  # thousandths, by ITU-R BT.601
+    cell = side // 32
+    sums = np.add.reduceat(np.add.reduceat(luma, range(0, side, cell), axis=0), range(0, side, cell), axis=1)
     grey = near_duplicates.thumbnail(square)
-    assert grey.shape == (32, 32) and grey.dtype == np.uint8
-    assert grey[0, 0] == round(2 * 255 / 4) and grey[1:].max() == 0
+    assert grey.dtype == np.uint8 and (grey == np.floor(sums / (1000 * cell**2) + 0.5)).all()
+
+
+def test_the_hash_is_the_same_on_every_machine() -> None:
+    """Files of earlier models keep it, so that it must stay as it is, to the last bit."""
+    grey = np.random.default_rng(1).integers(0, 256, (2000, 32, 32)).astype(np.uint8)
+    grey[:300] = grey[:300] // 64 + 100
+    wave = [[round(2**14 * math.cos(math.pi * row * (2 * place + 1) / 64)) for place in range(32)] for row in range(8)]
+    low = np.einsum("kx,nxy,ly->nkl", wave, grey.astype(np.int64), wave, optimize=True).reshape(-1, 64)
+    bits = low > np.median(low, axis=1, keepdims=True)
+    assert (near_duplicates.hashes(grey) == np.packbits(bits, axis=1).view(np.uint64).ravel()).all()
 
 
 def test_the_hash_is_the_usual_one() -> None:
@@ -73,8 +87,8 @@ def test_communities_are_those_of_all_pairs() -> None:
     plain = noisy(ramps.astype(np.uint8))
     grey = np.concatenate([pictures(60), noisy(pictures(60)), plain])
     codes = near_duplicates.hashes(grey)
-    alike = np.bitwise_count(codes[:, None] ^ codes[None, :]) <= near_duplicates.HASH_BITS
-    alike &= np.abs(grey[:, None].astype(int) - grey[None, :]).mean(axis=(2, 3)) <= near_duplicates.MEAN_DIFFERENCE
+    alike = np.bitwise_count(codes[:, None] ^ codes[None, :]) <= 4
+    alike &= np.abs(grey[:, None].astype(int) - grey[None, :]).mean(axis=(2, 3)) <= 6
     expected = np.arange(len(grey))
     for _ in range(len(grey)):
         least = np.where(alike, expected[None, :], len(grey)).min(axis=1)
@@ -94,6 +108,45 @@ def test_brightness_alone_parts_pictures_of_one_layout() -> None:
     assert len(set(near_duplicates.hashes(both).tolist())) == 1
     assert near_duplicates.communities(both[:2]).tolist() == [0, 1]
     assert near_duplicates.communities(both).tolist() == [0, 0, 0]  # the third one is near to both
+
+
+@pytest.mark.parametrize(("bits", "groups"), [(4, [0, 0]), (5, [0, 1])])
+def test_four_bits_of_the_hash_may_differ(bits: int, groups: list[int]) -> None:
+    """Waves from top to bottom: one bit stands for the sign of each, and all others are those of nothing."""
+    waves = np.cos(np.pi * np.outer(np.arange(1, 8), 2 * np.arange(32) + 1) / 64)
+    signs = np.array([[1, 1, 1, 1, 1, 1, 1], [-1] * bits + [1] * (7 - bits)])
+    grey = np.asarray(np.rint(100 + 1.5 * signs @ waves)[:, :, None].repeat(32, axis=2), np.uint8)
+    assert np.bitwise_count(np.bitwise_xor(*near_duplicates.hashes(grey))) == bits
+    assert near_duplicates.communities(grey).tolist() == groups
+
+
+def test_six_steps_of_grey_may_differ() -> None:
+    grey = pictures(1)
+    six, more = grey + np.uint8(6), grey + np.uint8(6)
+    more[0, 0, 0] += 1  # a little more than six on the average
+    assert len(set(near_duplicates.hashes(np.concatenate([grey, six, more])).tolist())) == 1
+    assert near_duplicates.communities(np.concatenate([grey, six])).tolist() == [0, 0]
+    assert near_duplicates.communities(np.concatenate([grey, more])).tolist() == [0, 1]
+
+
+def test_coarse_pictures_are_means_of_sixteen_pixels_rounded_down() -> None:
+    grey = np.random.default_rng(2).integers(0, 256, (3, 32, 32)).astype(np.uint8)
+    expected = [
+        [[one[y : y + 4, x : x + 4].sum() // 16 for x in range(0, 32, 4)] for y in range(0, 32, 4)] for one in grey
+    ]
+    assert near_duplicates.coarse(grey).tolist() == expected
+
+
+@pytest.mark.parametrize(("count", "apart"), [(95, 1), (300, 1), (300, 255), (300, 256), (300, 299)])
+def test_all_pairs_of_photos_of_one_layout_are_compared(count: int, apart: int) -> None:
+    """Thousands of pairs have equal hashes, as only the finest details differ; the last photo has a copy."""
+    checks = np.indices((32, 32)).sum(axis=0) % 2 * 2 - 1
+    strength = np.random.default_rng(3).choice((-24, 24), (count, 8, 8)).repeat(4, axis=1).repeat(4, axis=2)
+    grey = np.asarray(pictures(1) // 2 + 60 + checks * strength, np.uint8)
+    grey[-1] = grey[-1 - apart]
+    assert len(set(near_duplicates.hashes(grey).tolist())) == 1
+    expected = [*range(count - 1), count - 1 - apart]
+    assert near_duplicates.communities(grey).tolist() == expected
 
 
 def test_near_copies_count_within_a_class_only() -> None:

@@ -111,3 +111,9 @@ def test_a_picture_thinner_than_a_pixel_is_one_pixel(thin: str) -> None:
     ).transpose(1, 0, 2)  # fmt: skip
     assert (found[5] == 7).all()
     assert (np.delete(found, 5, axis=0) == GREY).all()
+
+
+def test_two_halves_of_a_pixel_are_no_pixel_more() -> None:
+    """Half a pixel is rounded to an even number: both one and a half become two."""
+    assert (window(PICTURE, (-1.5, 0, 1.5, 7), (7, 3))[:, :2] == GREY).all()
+    assert (window(PICTURE, (0, -1.5, 10, 1.5), (3, 10))[:2] == GREY).all()

@@ -81,10 +81,10 @@ class SeenPhotos:
     def joined(self, earlier: SeenPhotos) -> SeenPhotos:
         """Return these photos and those of an ancestor. A photo of both counts as learnt if either learnt it."""
         known = {row.tobytes(): number for number, row in enumerate(self.content)}
-        places = np.array([known.get(row.tobytes(), -1) for row in earlier.content], np.int64)
+        again = np.array([row.tobytes() in known for row in earlier.content], bool)
+        places = np.array([known[row.tobytes()] for row in earlier.content[again]], np.int64)
         sides = self.sides.copy()
-        again = places >= 0
-        np.maximum.at(sides, places[again], earlier.sides[again])
+        np.maximum.at(sides, places, earlier.sides[again])
         return SeenPhotos(
             **{
                 one.name: np.concatenate(
