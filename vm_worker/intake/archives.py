@@ -32,7 +32,7 @@ LOCAL_HEADER = struct.Struct("<4s22xHH")  # signature, ..., lengths of name and 
 END_SIGNATURE = b"PK\x05\x06"
 TAIL = 22 + 0xFFFF  # bytes: the last record and the longest comment behind it
 ENCRYPTED_FLAGS = 0x2041  # bit 0: encrypted; bit 6: strongly; bit 13: the directory, too
-PATCH_FLAG = 0x20  # the data is a difference to another file
+PATCH_FLAG = 1 << 5  # the data is a difference to another file
 READABLE_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 # Kinds of file by the upper bits of the Unix mode. Everything else is a file, or comes from a system without modes.
 SPECIAL = {
@@ -152,8 +152,6 @@ def _extent(path: Path, info: zipfile.ZipInfo, start: int) -> Extent:
 
 
 def _check_sums(infos: list[zipfile.ZipInfo], limits: Limits) -> None:
-    if len(infos) > limits.zip_entries:
-        raise too_many(limits)
     total = sum(info.file_size for info in infos)
     packed = sum(info.compress_size for info in infos)
     if total > limits.zip_ratio_from_bytes and total > limits.zip_ratio * packed:

@@ -232,9 +232,14 @@ def test_the_last_entry_ends_before_the_directory(tmp_path: Path) -> None:
     assert refused(path) == ("damaged_zip", "The zip's last entry runs into its directory.")
 
 
-@pytest.mark.parametrize("at", [7, 0xFFFFFF00])
+@pytest.mark.parametrize("at", [7, 0xFFFFFF00, 1 << 40, (1 << 63) - 1, (1 << 64) - 1])
 def test_an_entry_without_a_header_is_damaged(at: int, tmp_path: Path) -> None:
-    assert refused(raw_zip([*FILES, entry(at=at)], tmp_path / "a.zip"))[0] == "damaged_zip"
+    """The last two are offsets that no file can have."""
+    large = {"at": 0xFFFFFFFF, "extra": struct.pack("<2HQ", 1, 8, at)} if at >> 32 else {"at": at}
+    assert refused(raw_zip([*FILES, entry(**large)], tmp_path / "a.zip")) == (
+        "damaged_zip",
+        "The file is a zip, but its directory cannot be read.",
+    )
 
 
 def test_a_zip_without_entries_lists_nothing(tmp_path: Path) -> None:

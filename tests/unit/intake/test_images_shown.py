@@ -81,8 +81,19 @@ def test_without_its_decoder_avif_is_not_read() -> None:
 def test_heic_is_decoded_by_one_thread_and_without_its_small_copy() -> None:
     """Each photo has a process."""
     pi_heif = pytest.importorskip("pi_heif")
+    images._reads_heic.cache_clear()  # as in a process that has read none yet
     read_upright(HEIC)
     assert (pi_heif.options.DECODE_THREADS, pi_heif.options.THUMBNAILS) == (1, False)
+
+
+@pytest.mark.parametrize("place", [0.3, 0.5, 0.7])
+def test_a_picture_with_a_wrong_byte_is_not_half_shown(place: float) -> None:
+    """Pillow shows one where it is asked a second time."""
+    for exif in (b"", Image.Exif()):
+        data = bytearray(encoded(picture(9, 60, 60), exif=exif))
+        data[int(place * len(data))] ^= 1
+        with pytest.raises(BadImage, match=r"^is (damaged|cut short)$"):
+            read_upright(bytes(data))
 
 
 def test_an_orientation_behind_the_pixels_counts() -> None:
