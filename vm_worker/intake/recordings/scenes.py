@@ -33,7 +33,7 @@ class Scenes:
 
     def __init__(self, thumbnails: Pixels) -> None:
         """`thumbnails` are (n, s, s)."""
-        side = thumbnails.shape[1]
+        _, side, _ = thumbnails.shape
         wide = np.pad(thumbnails, ((0, 0), (REACH, REACH), (REACH, REACH)), mode="edge").astype(np.uint16)
         self._thumbnails = thumbnails
         self._around = np.zeros(thumbnails.shape, np.uint16)  # the sum of WIDTH x WIDTH pixels around each
@@ -86,7 +86,7 @@ class Scenes:
                 rows = rows[0][apart], rows[1][apart]
                 for a, b in np.stack(rows)[:, self.likeness(*rows) >= least].T:
                     groups[groups == groups[b]] = groups[a]
-                left -= len(rows[0])
+                left -= int(apart.sum())
                 if left <= 0:  # only a class of one plain background has so many pairs
                     return groups
         return groups
@@ -120,8 +120,8 @@ def _centred(photos: Grey) -> Grey:
 
 def _shifted(photos: Grey, down: int, right: int) -> Grey:
     """Return the part of photos (m, s, s) that overlaps with others which lie so far down and right."""
-    side = photos.shape[1]
-    return photos[:, max(0, down) : side + min(0, down), max(0, right) : side + min(0, right)]
+    _, side, _ = photos.shape
+    return photos[:, max(0, down) : side + down, max(0, right) : side + right]  # none lies behind the last
 
 
 def _correlation(one: Grey, other: Grey) -> NDArray[np.float64]:
