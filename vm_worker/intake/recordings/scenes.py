@@ -52,7 +52,7 @@ class Scenes:
         return np.concatenate(found) if found else np.zeros(0)
 
     def _compared(self, one: Rows, other: Rows) -> NDArray[np.float64]:
-        best, shades = np.full(len(one), -1.0), np.full(len(one), -1.0)
+        best, shades = -np.ones(len(one)), -np.ones(len(one))
         a, b = self._details(one), self._details(other)
         for down, right in product(range(-SHIFT, SHIFT + 1), repeat=2):
             found = _correlation(_shifted(a, down, right), _shifted(b, -down, -right))
