@@ -59,6 +59,14 @@ def failing(call: Callable[..., Any], times: int) -> Callable[..., Any]:
     return fails
 
 
+def test_what_is_put_once_stays_as_the_first_attempt_wrote_it(queue: Queue, job: Job, tmp_path: Path) -> None:
+    first, second = (Manifests(queue, job, tmp_path, lambda: None) for _ in range(2))
+    assert first.put_once("kept.json", b"first") == b"first"
+    assert second.put_once("kept.json", b"second") == b"first"
+    there = queue.buckets.models.get("kept.json")
+    assert there is not None and there.data == b"first"
+
+
 def test_a_manifest_is_written_with_the_digest_of_its_files(
     queue: Queue, job: Job, manifests: Manifests, tmp_path: Path
 ) -> None:
