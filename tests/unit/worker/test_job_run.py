@@ -148,10 +148,11 @@ def test_an_error_in_the_worker_itself_fails_the_job_and_not_the_worker(
 def test_an_attempt_that_hangs_is_a_crash(world: World) -> None:
     limits = world.queue.limits
     minutes = world.job.options.minutes + limits.intake_minutes + limits.attempt_slack_minutes
-    quarter_hours = [lambda: world.queue.clock.sleep(5)] * (minutes * 12 + 12)
-    world.run(*quarter_hours)
+    world.run(*[lambda: world.queue.clock.sleep(5)] * (minutes * 12 + 12))
     assert (world.now().status, world.now().crashes) == (Status.AWAITING_WORKER, 1)
     assert world.child is not None and world.child.stopped
+    assert world.child.lines  # it was stopped before its own end
+    assert world.clock.monotonic() > minutes * 60
 
 
 def test_a_job_whose_deadline_passes_while_it_runs_is_ended_by_its_own_worker(world: World) -> None:
