@@ -71,13 +71,15 @@ def coverage_where_it_counts(request: pytest.FixtureRequest) -> Iterator[None]:
     """Measure neither a file whose coverage does not count, with what its fixtures do, nor most files' child processes.
 
     The mark `no_cover` does neither. A worker of xdist has several collectors, of which it pauses one and wakes the
-    next; and after each test coverage is told to children again.
+    next; and after each test coverage is told to children again. Who asks which test comes to which line measures all.
     """
     stopped: list[coverage.Coverage] = []
+    by_test = request.config.getoption("cov_context", None) is not None
     with pytest.MonkeyPatch.context() as patch:
         if not with_children(request.node.nodeid):
             patch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
-        while without_coverage(request.node.nodeid) and (current := coverage.Coverage.current()):
+        unmeasured = without_coverage(request.node.nodeid) and not by_test
+        while unmeasured and (current := coverage.Coverage.current()):
             current.stop()
             stopped.append(current)
         yield

@@ -22,6 +22,7 @@ SHARE = 0.1  # of the time of a part's tests, for the tests of one mutant that i
 LEAST_SECONDS = 15.0  # for them where that share is less
 HANG_SECONDS = 20.0  # that a mutant's tests may take longer than twice as long as without the fault
 MOST = 400  # tests for one mutant
+FAILING = 0.1  # share of a part's tests; with more that fail without a fault the part says nothing of its mutants
 CONFIG = "[run]\nsource = jobs, vm_worker, infra\n"
 
 
@@ -81,7 +82,7 @@ class Tests:
 def measured(
     tree: Path, folders: Sequence[str], env: Mapping[str, str], options: Sequence[str], unseen: Sequence[str]
 ) -> Tests:
-    """Run the tests of these folders once. Those that fail are printed and left out."""
+    """Run the tests of these folders once. Those that fail are printed and left out; SystemExit where many do."""
     (tree / "mutants.coveragerc").write_text(CONFIG, encoding="utf-8")
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", "2", "--dist", "loadfile"]
     command += ["--cov", "--cov-config=mutants.coveragerc", "--cov-context=test", "--cov-report="]
@@ -106,13 +107,16 @@ def ended(command: Sequence[str], tree: Path, env: Mapping[str, str], seconds: f
 
 
 def _seconds(report: Path) -> dict[str, float]:
-    seconds = {}
+    seconds, failing = {}, 0
     for case in ElementTree.parse(report).iter("testcase"):  # noqa: S314 - of our own run
         test = f"{case.get('file')}::{case.get('name')}"
         if case.find("failure") is not None or case.find("error") is not None:
+            failing += 1
             print(f"fails without a fault, and is left out: {test}", flush=True)
         elif case.find("skipped") is None:
             seconds[test] = float(case.get("time") or 0)
+    if failing > FAILING * (failing + len(seconds)):
+        raise SystemExit(f"{failing} of {failing + len(seconds)} tests fail without a fault")
     return seconds
 
 
