@@ -62,7 +62,7 @@ class Groups:
     def recordings(self) -> int:
         """Count the groups of more than NEAR_MOST pictures: each is of one recording."""
         pictures = np.unique(np.stack([self.numbers, self.exact]), axis=1)[0]
-        return int(np.sum(np.bincount(pictures, minlength=1) > NEAR_MOST))
+        return int(np.sum(np.bincount(pictures) > NEAR_MOST))
 
     def duplicates(self, classes: Sequence[str]) -> Duplicates:
         """Count the duplicates, for the report. `classes` are the names of the labels."""
@@ -71,7 +71,7 @@ class Groups:
         return Duplicates(
             photos=len(self.numbers) - len(np.unique(self.numbers)),
             exact_groups=int(np.sum(sizes > 1)),
-            near_groups=int(np.sum(np.bincount(pictures, minlength=1) > 1)),
+            near_groups=int(np.sum(np.bincount(pictures) > 1)),
             plain=tuple((classes[label], count) for label, count in sorted(self.plain.items())),
             undivided=tuple((classes[label], count) for label, count in sorted(self.undivided.items())),
         )
@@ -118,7 +118,7 @@ def _grouped(photos: Sequence[PhotoDigests], mixed: NDArray[np.bool_]) -> _Group
     known = np.flatnonzero([len(photo.thumbnail) == SIDE * SIDE for photo in photos])
     if len(known):
         seen = [photos[row] for row in known.tolist()]
-        grey = np.frombuffer(b"".join(photo.thumbnail for photo in seen), np.uint8).reshape(-1, SIDE, SIDE)
+        grey = np.frombuffer(b"".join(photo.thumbnail for photo in seen), np.uint8).reshape(len(seen), SIDE, SIDE)
         near[known] = known[near_duplicates.communities(grey)]
         found = _scenes(seen, grey)
         scenes[known], doubtful[known] = known[_leaders(found.groups)], found.doubtful
@@ -209,18 +209,15 @@ def _sizes(leaders: Rows) -> Rows:
 
 def _leaders(numbers: Rows) -> Rows:
     """Return the least row (m,) of each picture's group."""
-    first = np.full(int(numbers.max(initial=-1)) + 1, len(numbers), dtype=np.int64)
-    np.minimum.at(first, numbers, np.arange(len(numbers)))
-    return first[numbers]
+    _, first, places = np.unique(numbers, return_index=True, return_inverse=True)
+    return np.asarray(first[places], np.int64)
 
 
 def _mixed(labels: Rows, exact: Rows) -> NDArray[np.bool_]:
     """Return whether each photo has an exact copy in another class: (n,) bool."""
-    low, high = (np.full(len(exact), start, dtype=np.int64) for start in (np.iinfo(np.int64).max, -1))
-    np.minimum.at(low, exact, labels)
-    np.maximum.at(high, exact, labels)
-    differ: NDArray[np.bool_] = low[exact] != high[exact]
-    return differ
+    classes = np.bincount(np.unique(np.stack([exact, labels]), axis=1)[0])  # of each picture
+    several: NDArray[np.bool_] = classes[exact] > 1
+    return several
 
 
 def _equal(digests: Iterable[str]) -> Iterator[tuple[int, int]]:

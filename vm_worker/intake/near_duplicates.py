@@ -44,7 +44,7 @@ def hashes(thumbnails: Pixels) -> Hashes:
     place = np.arange(SIDE)
     wave = np.cos(np.pi * np.outer(np.arange(HASH_SIDE), 2 * place + 1) / (2 * SIDE))
     matrix = np.rint(wave * 2**14)  # exact: the products stay below 2**53
-    low = (matrix @ thumbnails.astype(np.float64) @ matrix.T).reshape(len(thumbnails), -1)
+    low = (matrix @ thumbnails.astype(np.float64) @ matrix.T).reshape(len(thumbnails), HASH_SIDE * HASH_SIDE)
     bits = low > np.median(low, axis=1, keepdims=True)
     return np.packbits(bits, axis=1).view(np.uint64).ravel()
 

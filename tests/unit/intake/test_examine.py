@@ -151,7 +151,7 @@ def test_what_is_not_known_to_be_a_photo_does_not_count_as_broken() -> None:
 
 
 def test_rows_are_those_of_usable_photos() -> None:
-    copy = replace(good(13), pixels="")
+    copy = replace(good(13), pixels="ff" * 16)
     found = examined(opened(listing(13, 12), {0: BROKEN, 24: copy}))
     assert found.kept == tuple(range(1, 25))
     assert found.truth.labels.tolist() == [0] * 12 + [1] * 12

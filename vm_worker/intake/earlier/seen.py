@@ -145,9 +145,10 @@ def _thumbnails(photos: Sequence[PhotoDigests]) -> Pixels:
     """Return the thumbnails (n, 32, 32), grey where a photo has none."""
     nothing = bytes(SIDE * SIDE)
     each = [photo.thumbnail if len(photo.thumbnail) == SIDE * SIDE else nothing for photo in photos]
-    return np.frombuffer(b"".join(each), np.uint8).reshape(-1, SIDE, SIDE)
+    return np.frombuffer(b"".join(each), np.uint8).reshape(len(each), SIDE, SIDE)
 
 
 def _bytes(digests: Sequence[str], length: int) -> Pixels:
     """Return hex digests as bytes (n, length)."""
-    return np.frombuffer(b"".join(bytes.fromhex(digest) for digest in digests), np.uint8).reshape(-1, length)
+    every = b"".join(bytes.fromhex(digest) for digest in digests)
+    return np.frombuffer(every, np.uint8).reshape(len(digests), length)

@@ -50,9 +50,10 @@ class EarlierPhotos:
 
 def sides_of_groups(groups: Rows, seen: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return (n,) for each photo the largest Side in its group: a near copy of a learnt photo counts as learnt."""
-    largest = np.zeros(int(groups.max(initial=-1)) + 1, np.uint8)
-    np.maximum.at(largest, groups, seen)
-    return largest[groups]
+    _, places = np.unique(groups, return_inverse=True)
+    largest = np.zeros(len(places), np.uint8)
+    np.maximum.at(largest, places, seen)
+    return largest[places]
 
 
 def fixed(groups: Rows, sides: NDArray[np.uint8], use: Use) -> dict[int, Part]:

@@ -73,7 +73,8 @@ class Scenes:
     def joined(self, groups: Rows, least: float) -> Rows:
         """Join groups (n,) of photos by pairs that are alike by `least`; return the numbers of the larger groups."""
         groups, left = groups.copy(), COMPARED_MOST
-        flat = _centred(self._thumbnails.astype(np.float64)).reshape(len(groups), -1)
+        count, side, _ = self._thumbnails.shape
+        flat = _centred(self._thumbnails.astype(np.float64)).reshape(count, side * side)
         lengths = np.maximum(np.sqrt((flat * flat).sum(axis=1)), 1.0)
         for start in range(0, len(flat), BLOCK):
             # The products are whole numbers below 2**53: exact in any order.
