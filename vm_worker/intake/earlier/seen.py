@@ -128,10 +128,11 @@ class SeenPhotos:
         for start in range(0, len(other), BLOCK):
             codes = other.codes[start : start + BLOCK]
             bits = np.bitwise_count(codes[:, None] ^ self.codes[None, :])
-            bits[other.plain[start : start + BLOCK]] = 64
-            bits[:, self.plain] = 64
-            for number in np.flatnonzero((bits <= SAME_BITS).any(axis=1)).tolist():
-                rows = np.flatnonzero(bits[number] <= SAME_BITS).astype(np.int64)
+            close = bits <= SAME_BITS
+            close[other.plain[start : start + BLOCK]] = False
+            close[:, self.plain] = False
+            for number in np.flatnonzero(close.any(axis=1)).tolist():
+                rows = np.flatnonzero(close[number]).astype(np.int64)
                 mine, grey = self.grey[rows], other.grey[start + number]
                 difference = (np.maximum(mine, grey) - np.minimum(mine, grey)).mean(axis=(1, 2), dtype=np.float64)
                 near = (bits[number, rows] <= NEAR_BITS) & (difference <= NEAR)
