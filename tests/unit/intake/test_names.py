@@ -57,6 +57,7 @@ def test_a_letter_keeps_thirty_marks(marks: int) -> None:
         name = ("x" + "\u0316" * marks) + between + "y" + "\u0316" * marks
         kept = "x" + "\u0316" * min(marks, 30) + between + "y" + "\u0316" * min(marks, 30)
         assert clean(name) == kept
+    assert clean("a漢" + "\u0316" * marks) == "a漢" + "\u0316" * min(marks, 30)
     assert clean("漢字" * 40 + "x" + "\u0316" * marks) == "漢字" * 40 + "x" + "\u0316" * min(marks, 30)
 
 

@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 from jobs.errors import UserError
 from jobs.limits import Limits
 from vm_worker.intake.dataset import Part
+from vm_worker.intake.earlier.seen import Side
+from vm_worker.intake.earlier.use import Use
 from vm_worker.intake.groups import DISTINCT_LEAST, PhotoDigests, group
 from vm_worker.intake.split import LEAST, Split, SplitRows, divide
 
@@ -57,7 +59,8 @@ def _sides(rows: SplitRows, split: Split) -> dict[int, set[int]]:
 
 
 @pytest.mark.parametrize(
-    ("count", "train", "validation", "test"), [(10, 6, 2, 2), (13, 7, 3, 3), (64, 38, 13, 13), (300, 180, 60, 60)]
+    ("count", "train", "validation", "test"),
+    [(5, 2, 1, 2), (7, 4, 1, 2), (8, 4, 2, 2), (10, 6, 2, 2), (13, 7, 3, 3), (64, 38, 13, 13), (300, 180, 60, 60)],
 )
 def test_sixty_twenty_twenty_of_every_class(count: int, train: int, validation: int, test: int) -> None:
     rows = _rows([[1] * count, [1] * 50])
@@ -146,24 +149,6 @@ def test_a_picture_in_two_classes_is_only_learnt_from() -> None:
         assert divide(mixed, seed, LIMITS).parts[[3, 25]].tolist() == [Part.TRAIN, Part.TRAIN]
 
 
-def test_same_bytes_or_same_pixels_are_one_group() -> None:
-    photos = [
-        PhotoDigests(0, "a", "1"),
-        PhotoDigests(0, "b", "2"),
-        PhotoDigests(0, "c", "1"),
-        PhotoDigests(0, "c", "2"),
-        PhotoDigests(0, "d", "3"),
-    ]
-    assert group(photos).numbers.tolist() == [0, 0, 0, 0, 1]
-
-
-def test_groups_count_from_zero_in_order() -> None:
-    numbers = group([PhotoDigests(0, content, content) for content in "abcab"]).numbers
-    assert numbers.tolist() == [0, 1, 2, 0, 1]
-    assert numbers.dtype == np.int64
-    assert group([]).numbers.shape == (0,)
-
-
 def _given(counts: Mapping[Part, int], classes: int = 2) -> tuple[list[list[int]], list[Part | None]]:
     parts: list[Part | None] = [part for part, count in counts.items() for _ in range(count)]
     return [[1] * len(parts)] * classes, parts * classes
@@ -227,3 +212,82 @@ def test_many_classes_that_lack_a_part_are_not_all_listed() -> None:
     parts = list(itertools.chain(whole[1], *(one[1] for one in lacking)))
     warning = divide(_rows(copies, parts), 0, LIMITS).warnings[0]
     assert warning.endswith('"class 5" and 2 more.')
+
+
+@pytest.mark.parametrize(("train", "enough"), [(6, True), (5, False)])
+def test_six_photos_to_learn_from_are_left(train: int, enough: bool) -> None:
+    """Three fifths of the fewest photos of a class."""
+    copies, given_parts = _given({Part.TRAIN: train, Part.VALIDATION: 1, Part.TEST: 2})
+    if enough:
+        assert divide(_rows(copies, given_parts), 0, LIMITS).parts.tolist() == given_parts
+        return
+    with pytest.raises(UserError) as caught:
+        divide(_rows(copies, given_parts), 0, LIMITS)
+    assert caught.value.message == (
+        '"class 0" keeps 5 photos to learn from, 1 for validation and 2 for test; at least 6, 1 and 2 are needed.'
+    )
+
+
+def test_parts_that_are_short_are_filled_from_photos_to_learn_from() -> None:
+    """A fifth where there is none, else as many as are needed."""
+    given_parts = [*[Part.TRAIN] * 30, Part.TEST, *[Part.TRAIN] * 29, *[Part.VALIDATION] * 3]
+    rows = _rows([[1] * 31, [1] * 32], given_parts)
+    split = divide(rows, 0, LIMITS)
+    assert _counts(rows, split, 0) == {Part.TRAIN: 23, Part.VALIDATION: 6, Part.TEST: 2}
+    assert _counts(rows, split, 1) == {Part.TRAIN: 23, Part.VALIDATION: 3, Part.TEST: 6}
+    assert split.warnings == (
+        'Photos for validation were cut from train, as too few were given for "class 0".',
+        "Photos for test were cut from train, as too few were given for all classes.",
+    )
+
+
+def test_copies_in_several_given_parts_are_counted() -> None:
+    copies, given_parts = _given({Part.TRAIN: 20, Part.VALIDATION: 5, Part.TEST: 5})
+    photos = list(_rows(copies).photos)
+    photos[27], photos[28], photos[22], photos[23] = photos[2], photos[2], photos[3], photos[26]
+    split = divide(_named(photos, given_parts), 0, LIMITS)
+    assert split.warnings == (
+        "In validation or test, 5 photos had a copy, or nearly one, in another part; these were put into train.",
+    )
+    assert set(split.parts[[2, 3, 22, 23, 26, 27, 28]].tolist()) == {Part.TRAIN}
+    assert _counts(_named(photos, given_parts), split, 0) == {Part.TRAIN: 25, Part.VALIDATION: 3, Part.TEST: 2}
+
+
+def _grouped(sizes: Sequence[int], known: Mapping[int, Side] | None = None) -> SplitRows:
+    """One class of groups of so many different photos, of which an earlier model may know some."""
+    groups = np.repeat(np.arange(len(sizes)), sizes)
+    photos = [PhotoDigests(0, _digest(row), _digest("pixels", row)) for row in range(len(groups))]
+    seen = None if known is None else np.array([known.get(int(number), Side.NEW) for number in groups], np.uint8)
+    return SplitRows(("a",), photos, groups, np.arange(len(groups)), [None] * len(groups), seen)
+
+
+def test_groups_that_fit_nowhere_are_learnt_from() -> None:
+    """A part that stays short without them gets the smallest, and no more than it needs."""
+    rows = _grouped([30, 9, 8, 7])
+    for seed in range(9):
+        parts = divide(rows, seed, LIMITS).parts
+        by_group = [int(parts[rows.groups == number][0]) for number in range(4)]
+        assert by_group[0] == Part.TRAIN
+        assert sorted(by_group) == [Part.TRAIN, Part.TRAIN, Part.VALIDATION, Part.TEST]
+    for seed in range(9):  # nothing fits into the 2 of validation and the 2 of test
+        parts = divide(_grouped([3, 4, 5, 6]), seed, LIMITS).parts
+        assert np.bincount(parts).tolist() in ([11, 3, 4], [11, 4, 3])
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_parts_with_the_larger_need_are_served_first(seed: int) -> None:
+    """So that small classes have test photos first, and each part its share."""
+    parts = divide(_grouped([1] * 6), seed, LIMITS).parts
+    assert np.bincount(parts).tolist() == [3, 1, 2]
+    many = divide(_grouped([5] * 20), seed, LIMITS).parts
+    assert np.bincount(many).tolist() == [60, 20, 20]
+
+
+def test_what_an_earlier_model_knows_fills_its_parts_first() -> None:
+    known = {number: Side.LEARNT for number in range(60)} | {number: Side.TESTED for number in range(60, 75)}
+    split = divide(_grouped([1] * 150, known), 0, LIMITS)
+    assert split.use is Use.CONTINUES
+    assert set(split.parts[:60].tolist()) == {Part.TRAIN} and set(split.parts[60:75].tolist()) == {Part.TEST}
+    assert np.bincount(split.parts).tolist() == [90, 30, 30]
+    tested = divide(_grouped([1] * 100, dict.fromkeys(range(30), Side.TESTED)), 0, LIMITS)
+    assert np.bincount(tested.parts).tolist() == [50, 20, 30] and tested.use is Use.CONTINUES

@@ -10,19 +10,45 @@ import pytest
 import typer
 
 from infra.cli.check import check
+from jobs.errors import CODES
 from jobs.limits import Limits
 from tests.unit.intake.crafted import class_files, folder_of, two_classes, zip_of
 from vm_worker.intake.dataset import Skipped
 from vm_worker.intake.pool import Decoders
+from vm_worker.intake.verdict import Verdict
 from vm_worker.tasks.uploads import verdict
 
 LIMITS = Limits()
 
 
-def test_verdict_of_nothing_at_all(tmp_path: Path) -> None:
-    for path in (tmp_path / "nothing.zip", Path("a\0b")):
-        result = verdict(path, LIMITS)
-        assert (result.verdict, result.code) == ("rejected", "not_a_zip")
+def test_verdict_of_nothing_at_all(tmp_path: Path, decoders: Decoders) -> None:
+    for path, why in ((tmp_path / "nothing.zip", "No such file or directory"), (Path("a\0b"), "embedded null byte")):
+        assert verdict(path, LIMITS, decoders) == Verdict(
+            "rejected", "not_a_zip", f"The file cannot be opened: {why}.", (), "photos", (), ()
+        )
+    assert verdict(tmp_path / "nothing.zip", LIMITS).code == "not_a_zip"  # without processes to decode
+
+
+def test_a_verdict_tells_what_was_found_until_then(tmp_path: Path, decoders: Decoders) -> None:
+    files = two_classes() | {"cats/a.txt": b"x", "dogs/b.jpg": b"x"}
+    good = verdict(zip_of(files, tmp_path / "good.zip"), LIMITS, decoders)
+    assert good.accepted and good.code is None and good.unit == "photos"
+    assert good.message == " ".join(["24 photos in 2 classes.", *good.warnings])
+    assert good.warnings[0].startswith("Fewer than 50 photos in a class")
+    assert good.classes == (("cats", 12), ("dogs", 12))
+    assert [skip.name for skip in good.skipped] == ["dogs/b.jpg", "cats/a.txt"]  # broken photos first
+    files |= {f"dogs/{number:03}.jpeg": b"x" for number in range(3)}
+    bad = verdict(zip_of(files, tmp_path / "bad.zip"), LIMITS, decoders)
+    assert (bad.verdict, bad.code, bad.accepted, bad.warnings) == ("rejected", "class_too_small", False, ())
+    assert (
+        bad.message
+        == '"dogs" has 9; each class needs at least 10 photos that can be read. ' + CODES[str(bad.code)].advice
+    )
+    assert bad.classes == (("cats", 12), ("dogs", 9))
+    assert [skip.name for skip in bad.skipped][-1] == "cats/a.txt" and len(bad.skipped) == 5
+    early = verdict(zip_of(files, tmp_path / "bad.zip"), replace(LIMITS, intake_minutes=-1), decoders)
+    assert (early.code, early.classes) == ("too_large_zip", (("cats", 12), ("dogs", 13)))
+    assert [skip.name for skip in early.skipped] == ["cats/a.txt"]
 
 
 def test_verdict_of_an_empty_folder(tmp_path: Path, decoders: Decoders) -> None:

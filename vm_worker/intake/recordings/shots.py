@@ -64,8 +64,10 @@ def neighbours(shots: Sequence[Shot]) -> Iterator[tuple[int, int, bool]]:
 
 def _numbered(shots: Sequence[Shot]) -> dict[str, list[int]]:
     """Return the rows of each prefix, in the order of their numbers; folders below that of all belong to it."""
+    if not shots:
+        return {}
     folders = [f"/{shot.name}".rpartition("/")[0] for shot in shots]
-    common = len(os.path.commonpath(folders)) if folders else 0
+    common = len(os.path.commonpath(folders))
     found: dict[str, list[tuple[int, int]]] = defaultdict(list)
     for row, shot in enumerate(shots):
         folder, file = folders[row][common:], shot.name.rpartition("/")[2]
