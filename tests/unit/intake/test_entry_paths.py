@@ -6,14 +6,17 @@ import struct
 import unicodedata
 import zipfile
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from jobs.errors import UserError
 from jobs.limits import Limits
 from tests.unit.intake.crafted import RawEntry, class_files, raw_files, raw_zip, two_classes
 from vm_worker.intake.files.code_pages import candidates
-from vm_worker.intake.files.entry_paths import paths_of
+from vm_worker.intake.files.entry_paths import paths_of, safe_parts
+from vm_worker.intake.names import clean, shown
 from vm_worker.tasks.uploads import survey
 
 LIMITS = Limits()
@@ -56,11 +59,62 @@ def test_unicode_path_field_of_info_zip(tmp_path: Path) -> None:
     assert found.strata == ("Birnen", "Ãpfel")
 
 
-def test_unicode_path_field_of_another_name_is_ignored() -> None:
-    info = zipfile.ZipInfo("caf\u2592")
-    field = struct.pack("<BL", 1, 0) + b"evil"
-    info.extra = struct.pack("<HH", 0x7075, len(field)) + field
-    assert paths_of([info])[0].text == "caf\u2592"
+def _field(kind: int, content: bytes) -> bytes:
+    return struct.pack("<HH", kind, len(content)) + content
+
+
+RAW = "caf\u2592"  # as zipfile reads it
+GIVEN = struct.pack("<BL", 1, zlib.crc32(RAW.encode("cp437"))) + "猫".encode()
+FIELDS = {
+    "of this name": (_field(0x7075, GIVEN), "猫"),
+    "behind another": (_field(0x5455, b"time") + _field(0x7075, GIVEN), "猫"),
+    "behind an empty one": (_field(0x5455, b"") + _field(0x7075, GIVEN) + b"\0\0\0", "猫"),
+    "before another": (_field(0x7075, GIVEN) + _field(0x7075, GIVEN + b"!"), "猫"),
+    "of another name": (_field(0x7075, struct.pack("<BL", 1, 0) + b"evil"), RAW),
+    "of another kind": (_field(0x7076, GIVEN), RAW),
+    "of another version": (_field(0x7075, b"\2" + GIVEN[1:]), RAW),
+    "no UTF-8": (_field(0x7075, GIVEN[:-1]), RAW),
+    "cut off": (_field(0x7075, GIVEN)[:6], RAW),
+    "no room for a field": (b"up\0", RAW),
+    "nothing": (b"", RAW),
+}
+
+
+@pytest.mark.parametrize("case", FIELDS)
+def test_a_unicode_path_field_counts_for_its_name_alone(case: str) -> None:
+    info = zipfile.ZipInfo(RAW)
+    info.extra, expected = FIELDS[case]
+    found = paths_of([info])[0]
+    assert found.text == expected
+    assert bool(found.code_page) is (expected == RAW)  # guessed
+
+
+@pytest.mark.parametrize(
+    ("path", "parts"), [("cats/1.jpg", ("cats", "1.jpg")), ("./cats//./1.jpg/", ("cats", "1.jpg"))]
+)
+def test_a_path_has_its_parts(path: str, parts: tuple[str, ...]) -> None:
+    assert safe_parts(path) == parts
+    assert safe_parts("a/" * 64 + "b") == ("a",) * 64 + ("b",)
+
+
+@pytest.mark.parametrize(
+    ("path", "says"),
+    [
+        ("cats/1\0.jpg", "has a null byte in its name"),
+        ("/cats/1.jpg", "has an absolute path"),
+        ("\\cats\\1.jpg", "has an absolute path"),
+        ("C:/1.jpg", "has an absolute path"),
+        ("c:", "has an absolute path"),
+        ("a/" * 65 + "b", "lies more than 64 folders deep"),
+        ("cats/../../1.jpg", "leads out of its folder"),
+        ("cats\\..\\1.jpg", "leads out of its folder"),
+    ],
+)
+def test_an_unsafe_path_is_told(path: str, says: str) -> None:
+    with pytest.raises(UserError) as caught:
+        safe_parts(path)
+    assert (caught.value.code, caught.value.message) == ("unsafe_zip", f"The entry {shown(path)} {says}.")
+    assert caught.value.file == clean(path)[:80]
 
 
 def test_backslashes_are_separators(tmp_path: Path) -> None:
@@ -132,3 +186,15 @@ def test_letters_as_classes_are_utf8_where_there_are_many() -> None:
 def test_a_long_archive_is_guessed_by_its_first_names() -> None:
     names = [f"кошка {number} {'я' * (number % 50)}".encode("cp866") for number in range(5_000)]
     assert candidates(names)[0] == "cp866"
+
+
+def test_no_more_names_are_looked_at_than_a_guess_needs() -> None:
+    asked = 0
+
+    def names() -> Iterator[bytes]:
+        nonlocal asked
+        for asked in range(20_000):
+            yield "".join(chr(ord("а") + (asked >> place) % 32) for place in (0, 5, 10)).encode("cp866")
+
+    assert candidates(names())[0] == "cp866"
+    assert 5_000 < asked < 10_000  # three bytes each

@@ -14,7 +14,7 @@ from jobs.folders import DEPTH_MAX
 from vm_worker.intake.files import code_pages
 from vm_worker.intake.names import SHOWN_LENGTH, clean, shown
 
-UTF8_FLAG = 0x800  # general purpose bit 11
+UTF8_FLAG = 1 << 11  # of the general purpose bits
 UNICODE_PATH = 0x7075  # Info-ZIP's extra field: the name in UTF-8 beside one in a code page
 _DRIVE = re.compile("[A-Za-z]:(/|$)")
 
