@@ -6,10 +6,10 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -18,15 +18,17 @@ from jobs.json_values import JsonObject
 from jobs.options import Options
 from tests.cluster import started_trials
 from tests.cluster.conftest import Nodes
-from tests.unit.learn.photos import textures, weight
+from tests.integration.tiny_network import KEY, ROW, save_weights
+from tests.unit.learn.photos import textures
 from vm_worker.learn.budget import Budget
 from vm_worker.learn.heads.linear import Head
+from vm_worker.learn.networks.catalogue import CATALOGUE, Backbone
+from vm_worker.learn.networks.weights import find
 from vm_worker.learn.tune.tuning import FineTuned, TuneRequest, TuningPolicy, tune
 from vm_worker.learn.tune.tuning_inputs import SelectedNetwork
 from vm_worker.search.trial_runner import Committed
 from vm_worker.spec import Cluster
 
-KEY = "efficientnet_lite0"
 ENTRY = "tests.cluster.started_trials:work"
 TRIALS = 3
 SEED = 1  # of a search whose first trials leave most of the network frozen: they are short
@@ -47,15 +49,23 @@ class Ledger:
         return result
 
 
+@pytest.fixture(scope="module", autouse=True)
+def tiny() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(cast("dict[str, Backbone]", CATALOGUE), KEY, ROW)
+        yield
+
+
 @pytest.fixture(scope="module")
 def material(tmp_path_factory: pytest.TempPathFactory) -> TuneRequest:
-    """30 photos, a head that knows nothing, three short trials."""
-    photos = textures(tmp_path_factory.mktemp("photos"), (224,), each=10)
-    width, classes = np.zeros(1280, np.float32), np.zeros(3, np.float32)
-    head = Head(width, width + 1, np.zeros((1280, 3), np.float32), classes, strength=3.0, epochs=0)
+    """90 photos, a head that knows nothing, three short trials of a tiny network."""
+    photos = textures(tmp_path_factory.mktemp("photos"), (ROW.size,), each=30)
+    width, classes = np.zeros(ROW.features, np.float32), np.zeros(3, np.float32)
+    head = Head(width, width + 1, np.zeros((ROW.features, 3), np.float32), classes, strength=3.0, epochs=0)
+    found, _ = find([KEY], str(save_weights(tmp_path_factory.mktemp("tiny") / "weights")), download=False)
     options = Options(search="random", trials=TRIALS, epochs=2, seed=SEED)
     folder = tmp_path_factory.mktemp("work")
-    selected, policy = SelectedNetwork(weight(KEY), head), TuningPolicy(entry=ENTRY)
+    selected, policy = SelectedNetwork(found[KEY], head), TuningPolicy(entry=ENTRY)
     return TuneRequest(photos, selected, options, Budget.of(0), folder, 50.0, policy=policy)
 
 

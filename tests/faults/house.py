@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -22,12 +20,12 @@ from jobs.options import Options
 from jobs.queue import Queue
 from jobs.storage import gcs
 from jobs.storage.store import Buckets
+from tests.faults.forked import Worker
 from tests.servers import ACCOUNT, running, running_emulator
 from tests.unit.report import samples
 from vm_worker import report
 
 KINDS = ("emails", "datasets", "models")
-ROOT = Path(__file__).parents[2]
 LEASE = 2.0  # seconds
 STALE = 10  # seconds until a mail that is being sent is taken over; longer than any process stands still
 
@@ -77,7 +75,7 @@ class Site:
         self._client = gcs.client(house.storage_url)
         stores = [gcs.GcsStore(self._bucket(kind)) for kind in KINDS]
         self.queue = Queue(Buckets(*stores), SystemClock(), Limits())
-        self.workers: list[subprocess.Popen[bytes]] = []
+        self.workers: list[Worker] = []
 
     def _bucket(self, kind: str) -> object:
         bucket = self._client.bucket(f"{self.name}-{kind}")
@@ -98,13 +96,11 @@ class Site:
         self.queue.buckets.datasets.put(f"{job_id}.zip", b"PK", if_generation=0)
         return job_id
 
-    def worker(self, storage_url: str = "", mailbox_url: str = "", **more: str) -> subprocess.Popen[bytes]:
+    def worker(self, storage_url: str = "", mailbox_url: str = "", **more: str) -> Worker:
         """A real worker process with stub attempts; `more` are further settings."""
         urls = {"MODELMAIL_STORAGE_URL": storage_url, "MODELMAIL_SENDGRID_URL": mailbox_url}
         env = self.env() | {name: url for name, url in urls.items() if url} | more
-        with (self.folder / f"worker-{len(self.workers)}.log").open("wb") as log:
-            command = [sys.executable, "-m", "tests.faults.stub_worker"]
-            process = subprocess.Popen(command, env=env, stdout=log, stderr=log, cwd=ROOT)
+        process = Worker(env, self.folder / f"worker-{len(self.workers)}.log")
         self.workers.append(process)
         return process
 
@@ -131,7 +127,7 @@ class Site:
         }  # fmt: skip
 
     def left_running(self) -> list[int]:
-        """Processes that were started for this site, workers and their children."""
+        """Children of this site's workers. The workers themselves have ended once `wait` has returned."""
         mark = f"MODELMAIL_STUB={self.stub}".encode()
         return [int(path.parent.name) for path in Path("/proc").glob("[0-9]*/environ") if mark in _environ(path)]
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from vm_worker.attempt import Attempt
-from vm_worker.main import main
+from vm_worker.main import main as run
 from vm_worker.spec import Spec
 
 
@@ -17,5 +17,10 @@ def launch(spec: Spec, home: Path) -> Attempt:
     return Attempt(replace(spec, stages=os.environ.get("MODELMAIL_STUB_STAGES", "tests.faults.stub")), home)
 
 
+def main() -> int:
+    """Be a worker until it is told to stop; return the exit status."""
+    return run(launch)
+
+
 if __name__ == "__main__":
-    sys.exit(main(launch))
+    sys.exit(main())
