@@ -17,7 +17,7 @@ from jobs.job import Job, Stage, Status
 from jobs.outcomes import ALL_FILES
 from jobs.storage.store import Store
 from tests.faults import stub
-from tests.faults.forked import Worker
+from tests.faults.forked import Forked
 from tests.faults.gate import Then, Trap, gate
 from tests.faults.house import LEASE, House, Site
 from tests.faults.points import Point
@@ -83,10 +83,10 @@ class Cell:
                 wrong = str(error)
             return self._verdict(time.monotonic() - began, wrong)
 
-    def _worker(self) -> Worker:
-        return self._site.worker(self._storage_url, self._mailbox_url)
+    def _worker(self) -> Forked:
+        return self._site.forked(self._storage_url, self._mailbox_url)
 
-    def _hit(self, worker: Worker) -> None:
+    def _hit(self, worker: Forked) -> None:
         _until(self._reached, "the job comes to the point")
         {
             Fault.KILL: self._kill,
@@ -104,13 +104,13 @@ class Cell:
         self._trap.let(then)
         (self._site.stub / "stop-at").unlink(missing_ok=True)
 
-    def _kill(self, worker: Worker) -> None:
+    def _kill(self, worker: Forked) -> None:
         worker.kill()
         worker.wait()
         self._go_on(Then.DROP if self._point.before else Then.PASS)
         self._worker()
 
-    def _term(self, worker: Worker) -> None:
+    def _term(self, worker: Forked) -> None:
         worker.terminate()
         time.sleep(0.2)
         self._go_on(Then.PASS)
@@ -118,23 +118,23 @@ class Cell:
         if not self._settled():
             self._worker()
 
-    def _stop(self, worker: Worker) -> None:
+    def _stop(self, worker: Forked) -> None:
         os.kill(worker.pid, signal.SIGSTOP)
         self._go_on(Then.PASS)
         self._worker()
         time.sleep(2 * LEASE)
         os.kill(worker.pid, signal.SIGCONT)
 
-    def _down(self, worker: Worker) -> None:
+    def _down(self, worker: Forked) -> None:
         self._trap.go_down(OUTAGE)
         self._go_on(Then.REFUSE if self._point.before else Then.PASS)
 
-    def _lose(self, worker: Worker) -> None:
+    def _lose(self, worker: Forked) -> None:
         if self._point.matches is None:
             self._trap.lose_next_write()
         self._go_on(Then.LOSE)
 
-    def _late(self, worker: Worker) -> None:
+    def _late(self, worker: Forked) -> None:
         """Let it pass once another worker owns the job, or after two leases: at some points that one may not."""
         before = self._token()
         self._worker()

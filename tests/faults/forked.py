@@ -11,7 +11,8 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+from tests.sources import ROOT
+
 PAUSE = 0.02  # seconds between two looks whether a worker has ended
 
 _FORKING = multiprocessing.get_context("forkserver")
@@ -19,8 +20,11 @@ _FORKING.set_forkserver_preload(["tests.faults.stub_worker"])
 _ONE = threading.Lock()  # multiprocessing looks after all its processes whenever one starts, and not from two threads
 
 
-class Worker:
-    """A real worker process whose attempts are the stub's, with the part of `subprocess.Popen` that tests need."""
+class Forked:
+    """A worker whose attempts are the stub's, with the part of `subprocess.Popen` that tests need.
+
+    Unlike a program it calls nothing that was registered with `atexit`.
+    """
 
     def __init__(self, env: Mapping[str, str], log: Path) -> None:
         """Start it with this environment; it appends what it says to the log."""

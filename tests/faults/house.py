@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from email import message_from_bytes
@@ -20,8 +22,9 @@ from jobs.options import Options
 from jobs.queue import Queue
 from jobs.storage import gcs
 from jobs.storage.store import Buckets
-from tests.faults.forked import Worker
+from tests.faults.forked import Forked
 from tests.servers import ACCOUNT, running, running_emulator
+from tests.sources import ROOT
 from tests.unit.report import samples
 from vm_worker import report
 
@@ -75,7 +78,7 @@ class Site:
         self._client = gcs.client(house.storage_url)
         stores = [gcs.GcsStore(self._bucket(kind)) for kind in KINDS]
         self.queue = Queue(Buckets(*stores), SystemClock(), Limits())
-        self.workers: list[Worker] = []
+        self.workers: list[subprocess.Popen[bytes] | Forked] = []
 
     def _bucket(self, kind: str) -> object:
         bucket = self._client.bucket(f"{self.name}-{kind}")
@@ -96,13 +99,27 @@ class Site:
         self.queue.buckets.datasets.put(f"{job_id}.zip", b"PK", if_generation=0)
         return job_id
 
-    def worker(self, storage_url: str = "", mailbox_url: str = "", **more: str) -> Worker:
+    def worker(self, storage_url: str = "", mailbox_url: str = "", **more: str) -> subprocess.Popen[bytes]:
         """A real worker process with stub attempts; `more` are further settings."""
-        urls = {"MODELMAIL_STORAGE_URL": storage_url, "MODELMAIL_SENDGRID_URL": mailbox_url}
-        env = self.env() | {name: url for name, url in urls.items() if url} | more
-        process = Worker(env, self.folder / f"worker-{len(self.workers)}.log")
+        with self._log().open("wb") as log:
+            command = [sys.executable, "-m", "tests.faults.stub_worker"]
+            env = self._told(storage_url, mailbox_url, more)
+            process = subprocess.Popen(command, env=env, stdout=log, stderr=log, cwd=ROOT)
         self.workers.append(process)
         return process
+
+    def forked(self, storage_url: str = "", mailbox_url: str = "", **more: str) -> Forked:
+        """The same, forked where everything is imported: it starts in no time, and does nothing more at its end."""
+        process = Forked(self._told(storage_url, mailbox_url, more), self._log())
+        self.workers.append(process)
+        return process
+
+    def _log(self) -> Path:
+        return self.folder / f"worker-{len(self.workers)}.log"
+
+    def _told(self, storage_url: str, mailbox_url: str, more: Mapping[str, str]) -> dict[str, str]:
+        urls = {"MODELMAIL_STORAGE_URL": storage_url, "MODELMAIL_SENDGRID_URL": mailbox_url}
+        return self.env() | {name: url for name, url in urls.items() if url} | dict(more)
 
     def env(self) -> dict[str, str]:
         """What programs on this site are told."""
@@ -127,7 +144,7 @@ class Site:
         }  # fmt: skip
 
     def left_running(self) -> list[int]:
-        """Children of this site's workers. The workers themselves have ended once `wait` has returned."""
+        """Processes that were started for this site: workers that were not forked, and the children of all."""
         mark = f"MODELMAIL_STUB={self.stub}".encode()
         return [int(path.parent.name) for path in Path("/proc").glob("[0-9]*/environ") if mark in _environ(path)]
 

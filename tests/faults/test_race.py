@@ -42,7 +42,7 @@ def test_the_race(site: Site) -> None:
     race.make_busy(site)
     began = time.monotonic()
     for _ in range(WORKERS):
-        site.worker(MODELMAIL_LEASE_SECONDS=LEASE, MODELMAIL_LIMIT_SWEEP_SECONDS="30")
+        site.forked(MODELMAIL_LEASE_SECONDS=LEASE, MODELMAIL_LIMIT_SWEEP_SECONDS="30")
     with race.run(site, race.Plan(ADDRESSES, DELETES_EVERY, sweeps=True)) as raced:
         submitted = time.monotonic() - began
         until(lambda: not any(site.queue.buckets.emails.list("open/")))

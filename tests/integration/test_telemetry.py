@@ -20,7 +20,8 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 
 from infra.local.ports import EPHEMERAL, reserved
 from jobs.job import Status
-from tests.faults.house import ROOT, House, Site, open_house
+from tests.faults.house import House, Site, open_house
+from tests.sources import ROOT
 
 STAGES = ("intake", "select", "tune", "evaluate", "export", "report")
 OFTEN = {"OTEL_METRIC_EXPORT_INTERVAL": "300"}  # milliseconds; the library's own variable
