@@ -122,7 +122,7 @@ class _Splitter:
             count = int(have.sum())
             needs = {part: max(least, round(SHARE * count)) - int(have[part]) for part, least in LEAST.items()}
             least = {part: LEAST[part] - int(have[part]) for part in LEAST}
-            self._assign(free, {part: need for part, need in needs.items() if need > 0}, least)
+            self._assign(free, needs, least)
         return Split(self._parts, ())
 
     def _placed(self, groups: list[list[int]]) -> list[list[int]]:
