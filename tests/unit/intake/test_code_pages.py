@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from vm_worker.intake.files.code_pages import _score, candidates
+from vm_worker.intake.files.code_pages import _score, candidates, read
 
 BESIDE = 0.6  # the factor right beside an ASCII letter
 # Code page, text, and the likelihood of each byte of it that is not ASCII, on the average.
@@ -89,9 +89,21 @@ def test_how_likely_a_text_is(code_page: str, text: str | bytes, likelihood: flo
 
 def test_valid_utf_8_is_no_accident_from_nine_bytes_on() -> None:
     assert len(candidates(["дддд".encode()])) == 8  # every code page is a candidate
+    assert len(candidates(["дддд\x7f".encode()])) == 8  # a control character is no foreign one
     assert candidates(["ддд猫".encode()]) == ("utf-8",)
 
 
 def test_the_names_of_an_archive_count_together() -> None:
     assert candidates(["猫".encode("gbk"), "牛".encode("gbk")])[0] == "gbk"
     assert candidates([b"plain"])[0] == "utf-8"  # where nothing is foreign, all are equal
+
+
+def test_a_word_counts_once_however_many_files_have_it() -> None:
+    again = ["кошка/1.jpg".encode("cp866")] * 10_000
+    assert candidates([*again, *(name.encode("cp932") for name in ("表紙", "ソファ", "機能", "能面"))])[0] == "cp932"
+
+
+def test_a_name_is_read_by_the_first_candidate_that_can() -> None:
+    assert read("苹果".encode("gbk"), ("utf-8", "gbk", "cp866")) == ("苹果", "gbk")
+    assert read("猫".encode("gbk"), ("cp866", "gbk")) == ("猫".encode("gbk").decode("cp866"), "cp866")
+    assert read(b"\x81\xff", ("utf-8", "gbk")) == ("ü\xa0", "cp437")  # which has every byte
