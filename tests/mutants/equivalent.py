@@ -61,6 +61,9 @@ EQUIVALENT: frozenset[str] = frozenset(
         "vm_worker/intake/pool.py Bounds: other constant: 'start_seconds: float = 120.0'"
         " -> 'start_seconds: float = 121.0'",
         "vm_worker/intake/verdict.py : other constant: 'SEED = 0' -> 'SEED = 1'",
+        # Linux has madvise for each mapping.
+        "vm_worker/intake/memory_maps.py give_back: and for or: \"mapped is not None and hasattr(mapped, 'madvise')\""
+        " -> \"mapped is not None or hasattr(mapped, 'madvise')\"",
         # A wait of exactly the longest is never drawn.
         "jobs/mail/postman.py Postman._due: other comparison: 'wait > LONGEST_WAIT' -> 'wait >= LONGEST_WAIT'",
         # A job that a worker can take again has had a lease.

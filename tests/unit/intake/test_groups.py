@@ -54,6 +54,7 @@ def sizes(groups: Groups) -> list[int]:
         ((6, 5), [1] * 6 + [5], 6),
         ((9,), [1] * 9, 9),
         ((4, 4), [1] * 4 + [4], 0),  # so few are no recording of which anybody is told
+        ((2, 1), [1, 1, 1], 0),
         ((1, 1), [1, 1], 0),
         ((12, 11, 10), [10, 11, 12], 0),
     ],

@@ -50,6 +50,12 @@ def test_what_was_written_is_still_there(pixels: np.memmap, tmp_path: Path) -> N
     assert (np.load(tmp_path / "squares.npy")[7] == 77).all()
 
 
+def test_a_file_has_the_room_of_its_values_and_no_more(tmp_path: Path) -> None:
+    created(tmp_path / "a.npy", np.float32, (30, 7))
+    np.save(tmp_path / "b.npy", np.zeros((30, 7), np.float32))
+    assert (tmp_path / "a.npy").read_bytes() == (tmp_path / "b.npy").read_bytes()
+
+
 def test_an_array_in_memory_is_taken_from_as_well() -> None:
     values = np.arange(12).reshape(4, 3)
     assert taken(values, np.array([2, 0])).tolist() == [[6, 7, 8], [0, 1, 2]]
