@@ -5,6 +5,7 @@ from __future__ import annotations
 _CODE_PAGES = "vm_worker/intake/files/code_pages.py"
 _SCENES = "vm_worker/intake/recordings/scenes.py"
 _NEAR = "vm_worker/intake/near_duplicates.py"
+_GROUPS = "vm_worker/intake/groups.py"
 _CYRILLIC = f"""{_CODE_PAGES} _cyrillic: other comparison: "'\u0400' <= text[place] <= '\u045f'\""""
 
 EQUIVALENT: frozenset[str] = frozenset(
@@ -35,9 +36,8 @@ EQUIVALENT: frozenset[str] = frozenset(
         f"{_SCENES} Scenes.joined: other constant: 'left <= 0' -> 'left <= 1'",
         f"{_NEAR} : other constant: 'CHUNK = 4096' -> 'CHUNK = 4097'",
         f"{_NEAR} : other constant: 'BLOCK = 256' -> 'BLOCK = 257'",
-        "vm_worker/intake/groups.py : other constant: 'COMPARED_MOST = 3000' -> 'COMPARED_MOST = 3001'",
-        "vm_worker/intake/groups.py _scenes: other comparison: 'len(photos) <= COMPARED_MOST'"
-        " -> 'len(photos) < COMPARED_MOST'",
+        f"{_GROUPS} : other constant: 'COMPARED_MOST = 3000' -> 'COMPARED_MOST = 3001'",
+        f"{_GROUPS} _scenes: other comparison: 'len(photos) <= COMPARED_MOST' -> 'len(photos) < COMPARED_MOST'",
         # The coarse comparison only spares fine ones.
         f"{_NEAR} communities: other constant: 'MEAN_DIFFERENCE + 1' -> 'MEAN_DIFFERENCE + 2'",
         # A length in whole numbers is nothing, or far above 2.
@@ -50,6 +50,9 @@ EQUIVALENT: frozenset[str] = frozenset(
         f"{_SCENES} Scenes._compared: other comparison: 'found > best' -> 'found >= best'",
         f"{_SCENES} Scenes.joined: other comparison: 'products >= LIKELY * lengths[start:start + BLOCK, None] * le'"
         " -> 'products > LIKELY * lengths[start:start + BLOCK, None] * len'",
+        f"{_GROUPS} _scenes: other comparison: 'scenes.likeness(one, other) >= np.where(spoken, SPOKEN, max('"
+        " -> 'scenes.likeness(one, other) > np.where(spoken, SPOKEN, max(N'",
+        f"{_GROUPS} _scenes: other comparison: 'max(SAME, usual) <= 1' -> 'max(SAME, usual) < 1'",
         # More is read, or looked at, than is needed.
         "vm_worker/intake/extents.py Extent._inflated: other constant: 'self.size + 1' -> 'self.size + 2'",
         "vm_worker/intake/extents.py Extent.beginning: other constant: '2 * size + 1024' -> '2 * size + 1025'",

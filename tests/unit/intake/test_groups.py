@@ -89,6 +89,15 @@ def test_five_frames_are_a_recording_whatever_their_names(frames: int, groups: l
     assert sizes(group(named(np.concatenate([filmed(0, frames), others])))) == sorted([*[1] * 12, *groups])
 
 
+@pytest.mark.slow
+def test_a_class_of_thousands_is_not_compared_photo_by_photo() -> None:
+    """It would take minutes, so only near copies are found in it, and frames with numbers."""
+    others = (
+        np.random.default_rng(4).integers(0, 256, (2996, 8, 8)).astype(np.uint8).repeat(4, axis=1).repeat(4, axis=2)
+    )
+    assert len(sizes(group(named(np.concatenate([filmed(0, 5), others]))))) == 3001
+
+
 @pytest.mark.parametrize(("alike", "together"), [(10, True), (11, False)])
 def test_ten_near_copies_are_believed(alike: int, together: bool) -> None:
     found = group(named(np.concatenate([before_a_wall(alike), pictures(12)])))
