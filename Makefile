@@ -8,7 +8,7 @@ SHELL := bash
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-RUNTIME := templates/runtime/litert_wasm_threaded_internal.js
+RUNTIME := templates/runtime/litert_wasm_internal.js
 
 # What holds a job together, and what a task knows of photos: their tests keep to one floor of coverage.
 COVERED := jobs/*,vm_worker/intake/*,vm_worker/search/*,vm_worker/tasks/*

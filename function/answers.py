@@ -59,16 +59,6 @@ def live_page(name: str, values: Mapping[str, object], origin: str) -> flask.Res
     return page(name, values, policy=LIVE_POLICY.replace("{storage}", origin))
 
 
-def isolated(response: flask.Response) -> flask.Response:
-    """Let a page run a model in several threads: no window of another site holds it, and nothing comes with cookies.
-
-    Browsers that know no "credentialless", such as Safari, use one thread.
-    """
-    response.headers["Cross-Origin-Opener-Policy"] = "same-origin"
-    response.headers.add(*assets.EMBEDDER)
-    return response
-
-
 def redirect(url: str) -> flask.Response:
     """Return a 302 to a link that was signed just now."""
     response = data({"url": url}, 302)

@@ -24,15 +24,10 @@ KINDS: Mapping[str, str] = {  # suffix -> type
     "wasm": "application/wasm",
 }
 PACKED = ".gz"  # ending of files that are kept compressed, and sent so to whoever takes it
-# The worker that runs a model may compile it and fetch its own program, and its threads may compile; the page may not.
+# The worker that runs a model may compile it and fetch its own program; the page may not.
 MODEL_WORKER = "try-worker.js"
-_THREAD = f"{browser_runtime.THREADED}.js"
 _WORKER_POLICY = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'"
-_THREAD_POLICY = "default-src 'none'; script-src 'wasm-unsafe-eval'"
-_POLICIES: Mapping[str, str] = {MODEL_WORKER: _WORKER_POLICY, _THREAD: _THREAD_POLICY}
 _POLICY = "default-src 'none'"
-# Memory is shared between threads only where a page, its workers and their threads load nothing with anybody's cookies.
-EMBEDDER: tuple[str, str] = ("Cross-Origin-Embedder-Policy", "credentialless")
 
 
 @cache
@@ -66,9 +61,7 @@ def serve(request: flask.Request, given: str, name: str) -> flask.Response:
     response = flask.Response(found if packed is None or takes else gzip.decompress(found), mimetype=kind)
     if takes:
         response.headers["Content-Encoding"] = "gzip"
-    response.headers["Content-Security-Policy"] = _POLICIES.get(name, _POLICY)
-    if name in _POLICIES:
-        response.headers.add(*EMBEDDER)
+    response.headers["Content-Security-Policy"] = _WORKER_POLICY if name == MODEL_WORKER else _POLICY
     if given == version():
         response.headers["Cache-Control"] = KEPT
         response.headers["Vary"] = "Accept-Encoding"

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import flask
 
 from function import assets
-from function.answers import isolated, live_page, page
+from function.answers import live_page, page
 from function.curves import chart
 from function.reports import ShownReport
 from function.statuses import UPLOADED
@@ -145,8 +145,7 @@ def status(answer: StatusAnswer, report: ShownReport | None, origin: str) -> fla
         "script": assets.path("status.js"),
         "report_scripts": _report_scripts(report),
     }
-    shown = live_page("status", values, origin)
-    return isolated(shown) if report is not None and report.tried else shown
+    return live_page("status", values, origin)
 
 
 def ask_delete(job: Job, token: str) -> flask.Response:

@@ -8,10 +8,9 @@ from functools import cache
 from importlib import resources
 
 SCRIPT = "litert.js"
-THREADED = "litert_wasm_threaded_internal"  # for pages that may share memory between threads
 PLAIN = "litert_wasm_internal"
 COMPATIBLE = "litert_wasm_compat_internal"  # for browsers without relaxed SIMD, such as older ones of Apple
-BUILDS = (THREADED, PLAIN, COMPATIBLE)  # a browser fetches one of them
+BUILDS = (PLAIN, COMPATIBLE)  # a browser fetches one of them
 LICENCE = "litert-licence.txt"
 MISSING = "missing.txt"  # says why the other files are not there
 NEVER_FETCHED = "it was not fetched when this installation was built (`make dev` or `python -m infra.browser_runtime`)"
@@ -36,7 +35,7 @@ def missing() -> str:
 
 def fetched_bytes() -> int:
     """Return the bytes of what one browser fetches; 0 where the runtime is missing."""
-    return sum(len(files().get(name, b"")) for name in (SCRIPT, f"{THREADED}.js", f"{THREADED}.wasm.gz"))
+    return sum(len(files().get(name, b"")) for name in (SCRIPT, f"{PLAIN}.js", f"{PLAIN}.wasm.gz"))
 
 
 def plain(name: str) -> bytes:

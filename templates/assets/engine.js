@@ -1,15 +1,19 @@
-// Runs the model in a worker beside the page: by WebAssembly, and by WebGPU where a graphics processor gives the same
-// answers sooner. It imports nothing, as try.html holds it too, before try.js; there `packed` has worker and model.
+// Runs the model in workers beside the page: by WebAssembly, in a second one too as soon as pictures wait for the first, and
+// by WebGPU where a graphics processor gives the same answers sooner. It imports nothing, as try.html holds it too, before
+// try.js; there `packed` has worker and model.
 
 globalThis.engine = (() => {
   const APART = 0.01; // the most by which a probability may differ
   const TURNS = 4; // pictures on which the two are compared; the first is not timed
   const place = document.getElementById("try");
   const facts = JSON.parse(place.dataset.facts);
-  const waiting = new Map(); // id -> what waits for the answer
+  const waiting = new Map(); // id -> what waits for the answer, and the worker that it waits for
   let numbers = 0;
   let starting = null;
   let spare = null; // the model's bytes, until a graphics processor was tried
+  let kept = null; // the model's bytes, until a second worker has them
+  let second = null; // that worker, once it has loaded the model
+  let answered = false; // whether there was an answer: the first one waits for no second worker
   let slower = null; // the worker that runs WebAssembly, while WebGPU answers
   let comparing = null; // ends when the two have been compared; until then no picture is asked about
 
@@ -26,6 +30,7 @@ globalThis.engine = (() => {
     say(`Loading the model (${facts.bytes})...`);
     const bytes = await (globalThis.packed ? globalThis.packed.model() : fetched());
     spare = navigator.gpu ? bytes.slice(0) : null;
+    kept = navigator.hardwareConcurrency > 1 ? bytes.slice(0) : null;
     const worker = await opened(bytes, "wasm");
     place.dataset.engine = "wasm";
     say("The model is ready.");
@@ -52,11 +57,11 @@ globalThis.engine = (() => {
       throw error;
     }
     worker.onmessage = ({data}) => {
-      if (data.threads) return (place.dataset.threads = data.threads);
       const {done, failed} = waiting.get(data.id);
       waiting.delete(data.id);
       if (data.error) failed(new Error(data.error));
       else done(data.shares);
+      answered = true;
     };
     return worker;
   }
@@ -64,15 +69,34 @@ globalThis.engine = (() => {
   function ask(worker, bitmap, kind) {
     return new Promise((done, failed) => {
       numbers += 1;
-      waiting.set(numbers, {done, failed});
+      waiting.set(numbers, {done, failed, worker});
       worker.postMessage({id: numbers, bitmap, size: facts.size, kind}, [bitmap]);
     });
+  }
+
+  /** How many pictures wait for a worker. */
+  function queue(worker) {
+    return [...waiting.values()].filter((one) => one.worker === worker).length;
+  }
+
+  /** The worker that has the least to do, of those by WebAssembly. The second begins where a picture would wait. */
+  function free(first) {
+    if (slower || !queue(first)) return first;
+    if (kept && answered) help();
+    return second && queue(second) < queue(first) ? second : first;
+  }
+
+  async function help() {
+    const model = kept;
+    kept = null;
+    second = await opened(model, "wasm").catch(() => null);
+    place.dataset.workers = second ? 2 : 1;
   }
 
   /** The probability of each class, for one picture of a kind that pixels.js knows. */
   async function shares(bitmap, kind) {
     await comparing;
-    const worker = await ready();
+    const worker = free(await ready());
     const copy = slower && (await createImageBitmap(bitmap));
     try {
       const found = await ask(worker, bitmap, kind);
@@ -104,6 +128,10 @@ globalThis.engine = (() => {
       if (!(apart < APART && then.ms < now.ms)) throw new Error("not better");
       [starting, slower] = [Promise.resolve(graphics), mine];
       place.dataset.engine = "webgpu";
+      kept = null;
+      if (second) await ask(second, pattern(0), "frame"); // after what waits for it
+      second?.terminate();
+      second = null;
     } catch {
       graphics.terminate();
     }

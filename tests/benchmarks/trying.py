@@ -4,7 +4,7 @@
 
 The model has the form of EfficientNet-Lite0. Browser and service answer in turns, on the same cores; the service has
 one client, which sends pictures of the camera's size as the service's own page does. The page is measured twice: with
-its camera, which makes 30 pictures a second at most, and with a made-up picture that is there at once, two at a time.
+its camera, which makes 30 pictures a second at most, and with a made-up picture that is there at once, three at a time.
 Milliseconds of the processor are those of all processes of a side. Nothing here asserts a time.
 """
 
@@ -49,7 +49,7 @@ AT_ONCE = """async (seconds) => {
       count += 1;
     }
   };
-  await Promise.all([lane(), lane()]);
+  await Promise.all([lane(), lane(), lane()]);
   return (1000 * count) / (performance.now() - began);
 }"""
 
@@ -120,9 +120,9 @@ def test_trying(browser: Browser, stack: Stack, folder: Path, address: str) -> N
     sides = {"camera": lambda: seen(page), "at once": lambda: float(page.evaluate(AT_ONCE, SECONDS))}
     sides["service.pyz"] = lambda: served(address)
     rates = [{name: spent(side) for name, side in sides.items()} for _ in range(TURNS)]
-    threads = page.get_attribute("#try", "data-threads")
+    workers = page.get_attribute("#try", "data-workers")
     with_camera.close()
     print("first answer of the camera, in seconds:", " ".join(f"{wait:.2f}" for wait in waits))
-    print(f"pictures a second, with {threads} threads:")
+    print(f"pictures a second, with {workers} workers:")
     for turn in rates:
         print(", ".join(f"{name} {rate}" for name, rate in turn.items()))

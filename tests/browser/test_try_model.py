@@ -31,6 +31,14 @@ CLASSES = ("dark", "light", "never")  # of the network of the fixture `tflite`
 SIZE = 8
 FAKE_CAMERA = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
 
+MANY = """() => Promise.all([...Array(12).keys()].map(async (turn) => {
+  const canvas = new OffscreenCanvas(64, 48);
+  const pen = canvas.getContext("2d");
+  pen.fillStyle = turn % 2 ? "rgb(240 240 240)" : "rgb(20 20 20)";
+  pen.fillRect(0, 0, 64, 48);
+  return Math.round((await engine.shares(canvas.transferToImageBitmap(), "frame"))[0]);
+}))"""  # dark and light in turns, all asked at once: whether each is dark
+
 needs_runtime = pytest.mark.skipif(bool(browser_runtime.missing()), reason="LiteRT.js could not be fetched here")
 
 
@@ -183,30 +191,15 @@ def test_the_page_may_not_compile_programs_and_its_worker_nothing_more(page: Pag
 
 
 @needs_runtime
-def test_the_model_runs_in_threads_where_the_page_may_share_memory(page: Page, queue: Queue, job: str) -> None:
-    page.goto(f"/jobs/{job}")
-    assert page.evaluate("crossOriginIsolated")
-    pictures = page.locator(".report img")
-    pictures.evaluate_all("all => Promise.all(all.map((one) => ((one.loading = 'eager'), one.decode())))")
-    loaded: list[str] = []
-    page.context.on("request", lambda request: loaded.append(request.url.rpartition("/")[2]))
-    upload(page, ("night.jpg", photo(grey=20)))
-    expect(page.locator("#try figure b")).to_have_text("dark, 100 %")
-    expect(page.locator("#try")).to_have_attribute("data-threads", re.compile("[124]"))
-    assert f"{browser_runtime.THREADED}.wasm" in loaded and f"{browser_runtime.PLAIN}.wasm" not in loaded
-    with page.expect_download() as download:  # a link that leads to the storage
-        page.get_by_role("link", name="Download model.h5").click()
-    assert download.value.path().read_bytes()
-
-
-@needs_runtime
-@pytest.mark.slow  # the same model by the other program of the runtime
-def test_one_thread_runs_the_model_where_memory_cannot_be_shared(page: Page, job: str) -> None:
-    page.route(f"**/{browser_runtime.THREADED}.js", lambda route: route.abort())
+def test_a_second_worker_answers_what_would_wait_for_the_first(page: Page, job: str) -> None:
     page.goto(f"/jobs/{job}")
     upload(page, ("night.jpg", photo(grey=20)))
     expect(page.locator("#try figure b")).to_have_text("dark, 100 %")
-    assert page.get_attribute("#try", "data-threads") is None
+    assert page.get_attribute("#try", "data-workers") is None and len(page.workers) == 1
+    assert page.evaluate(MANY) == [1, 0] * 6
+    expect(page.locator("#try")).to_have_attribute("data-workers", "2")
+    assert len(page.workers) == 2
+    assert page.evaluate(MANY) == [1, 0] * 6  # each answer is the one of its own picture
 
 
 @needs_runtime

@@ -20,7 +20,7 @@ NAME = "try.html"
 MOST_BYTES = 40 * 10**6  # a larger file opens slowly on a phone, and is too large for a mail
 LEVEL = 6  # of gzip: weights hardly become smaller by more
 MODELS = ("model_float16.tflite", trying.MODEL)  # the smaller first
-BUILD = browser_runtime.COMPATIBLE  # a file has no threads in any browser
+BUILD = browser_runtime.COMPATIBLE  # any browser that has WebAssembly runs it
 SCRIPTS = ("held.js", "engine.js", "try.js")
 # LiteRT imports a part that stands in the same file here.
 ALONE = "self.importScripts = () => {};\n"
