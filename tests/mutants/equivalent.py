@@ -53,6 +53,8 @@ EQUIVALENT: frozenset[str] = frozenset(
         f"{_GROUPS} _scenes: other comparison: 'scenes.likeness(one, other) >= np.where(spoken, SPOKEN, max('"
         " -> 'scenes.likeness(one, other) > np.where(spoken, SPOKEN, max(N'",
         f"{_GROUPS} _scenes: other comparison: 'max(SAME, usual) <= 1' -> 'max(SAME, usual) < 1'",
+        # Numbers below 0 are no other group's either.
+        f"{_GROUPS} _dense: other arithmetic: 'before[rows] + len(groups)' -> 'before[rows] - len(groups)'",
         # More is read, or looked at, than is needed.
         "vm_worker/intake/extents.py Extent._inflated: other constant: 'self.size + 1' -> 'self.size + 2'",
         "vm_worker/intake/extents.py Extent.beginning: other constant: '2 * size + 1024' -> '2 * size + 1025'",
