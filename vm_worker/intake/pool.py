@@ -8,6 +8,7 @@ import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from multiprocessing.connection import wait
 from multiprocessing.context import SpawnProcess
 from types import TracebackType
@@ -84,6 +85,7 @@ class _Process:
 
 def _start_without_interrupt(process: SpawnProcess) -> None:
     """Start the process with SIGINT blocked: while it imports, Ctrl-C would make it print a traceback."""
+    resource_tracker.ensure_running()  # else the first start would start it too, and unblock SIGINT by that
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # children inherit it
     try:
         process.start()

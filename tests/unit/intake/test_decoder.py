@@ -102,7 +102,7 @@ class _Allowed(Extent):
         most, taken = resource.getrlimit(resource.RLIMIT_AS)[0], Path("/proc/self/statm").read_text().split()[0]
         room = most - int(taken) * resource.getpagesize()
         ignored = signal.getsignal(signal.SIGINT) == signal.SIG_IGN
-        ignored = ignored and signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, ())  # since before it could be
+        ignored = ignored and signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, ())  # from the start
         raise DamagedEntry(f"{network};{resource.getrlimit(resource.RLIMIT_CORE)};{ignored};{room >> 20}")
 
 

@@ -69,7 +69,9 @@ def test_a_process_that_dies_while_it_is_idle_costs_no_photo(decoders: Decoders,
     before._process.join()
     assert {reply.reason for reply in told(decoders, tasks).values()} == {None}
     (after,) = decoders._processes
-    assert after is not before
+    assert after is not before and before.connection.closed
+    with pytest.raises(ValueError, match="closed"):
+        before._process.is_alive()
 
 
 def test_a_run_that_is_given_up_is_over(decoders: Decoders, tasks: Sequence[DecodeTask]) -> None:
