@@ -63,6 +63,7 @@ EQUIVALENT: frozenset[str] = frozenset(
         "vm_worker/intake/names.py : other arithmetic: 'MARKS_MAX + 1' -> 'MARKS_MAX - 1'",
         # One more task waits in a pipe; one second more of two minutes; any seed tells whether a set can be split.
         "vm_worker/intake/pool.py : other constant: 'IN_FLIGHT = 2' -> 'IN_FLIGHT = 3'",
+        "vm_worker/intake/pool.py Decoders._hand_out: other constant: 'IN_FLIGHT + 1' -> 'IN_FLIGHT + 2'",
         "vm_worker/intake/pool.py Bounds: other constant: 'start_seconds: float = 120.0'"
         " -> 'start_seconds: float = 121.0'",
         "vm_worker/intake/verdict.py : other constant: 'SEED = 0' -> 'SEED = 1'",
