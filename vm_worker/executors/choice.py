@@ -13,10 +13,11 @@ from vm_worker.spec import Cluster
 log = logging.getLogger(__name__)
 
 
-def chosen(entry: str, tell: MessageSink, cluster: Cluster, isolated: bool) -> Executor:
+def chosen(entry: str, tell: MessageSink, cluster: Cluster, isolated: bool, processes: int = 1) -> Executor:
     """Return the executor of the cluster, or of this machine when there is no cluster or it does not answer.
 
-    `isolated`: tasks run in another process. Else they run in this process, and never on a cluster.
+    `isolated`: tasks run in another process, or in so many `processes` of this machine at a time. Else they run in this
+    process, and never on a cluster.
     """
     if cluster.address and isolated:
         try:
@@ -25,7 +26,7 @@ def chosen(entry: str, tell: MessageSink, cluster: Cluster, isolated: bool) -> E
             return RayExecutor(entry, tell, cluster)
         except (ImportError, ConnectionError) as error:
             log.warning("there is no cluster, and this machine works alone: %s", error)
-    return LocalExecutor(entry, tell) if isolated else SerialExecutor(entry, tell)
+    return LocalExecutor(entry, tell, processes) if isolated else SerialExecutor(entry, tell)
 
 
 class Ahead:

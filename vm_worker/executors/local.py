@@ -1,15 +1,18 @@
 """Run tasks in child processes of this machine, which are replaced when they die or their memory grows.
 
 A process is kept from task to task: importing TensorFlow takes 4 to 8 seconds, and building and tracing a network takes
-more. One process is the default, as training uses all cores by itself.
+more. One process is the default, as training uses all cores by itself. Of several, each has its share of the cores:
+small networks keep one core busy, and hardly a second one.
 """
 
 from __future__ import annotations
 
 import logging
+import os
 import queue
 import signal
 import sys
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 
@@ -26,7 +29,10 @@ class LocalExecutor:
 
     def __init__(self, entry: str, tell: MessageSink, workers: int = 1, growth: Growth = GROWTH) -> None:
         """Start the first processes; `tell` is called from threads of this executor with the progress of tasks."""
-        self._entry, self._tell, self.workers, self._growth = entry, tell, workers, growth
+        threads = max(1, (os.cpu_count() or 1) // workers)
+        self._program = ["env", f"TF_NUM_INTRAOP_THREADS={threads}"] if workers > 1 else []
+        self._program += [sys.executable, "-m", "vm_worker.executors.child", entry]
+        self._tell, self.workers, self._growth = tell, workers, growth
         self._closed = False
         self._pool = ThreadPoolExecutor(workers)
         self._idle: queue.Queue[Process] = queue.Queue()
@@ -46,7 +52,7 @@ class LocalExecutor:
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def _start(self) -> None:
-        process = Process(self._entry, self._growth)
+        process = Process(self._program, self._growth)
         self._all.append(process)
         self._idle.put(process)
 
@@ -66,9 +72,9 @@ class LocalExecutor:
 class Process:
     """A child process that runs tasks."""
 
-    def __init__(self, entry: str, growth: Growth) -> None:
+    def __init__(self, program: Sequence[str], growth: Growth) -> None:
         # The child belongs to this process's group, which is ended with the job.
-        self._child = LineProcess([sys.executable, "-m", "vm_worker.executors.child", entry])
+        self._child = LineProcess(program)
         self._growth = growth
         self._first_held: int | None = None  # bytes that the process held after its first task
         self.worn = False  # true: the process is dead, or holds too much memory

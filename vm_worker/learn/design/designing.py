@@ -22,6 +22,7 @@ from vm_worker.learn.design.spaces.table import SPACES
 from vm_worker.learn.design.study import NetworkStudy, Subject
 from vm_worker.learn.design.table import NetworkTable
 from vm_worker.learn.labels import LabelledPhotos
+from vm_worker.learn.networks import devices
 from vm_worker.results.designs import Designed
 from vm_worker.search.designers import DESIGNERS
 from vm_worker.search.half_random import HalfRandomSearcher
@@ -76,7 +77,8 @@ def design(request: DesignRequest) -> Designed:
         Budget(request.budget.deadline - policy.final_share * whole),
     )
     progress = _Progress(request, times.judging)
-    executor = chosen(policy.entry, progress.hear, request.rooms.cluster, whole > policy.isolated_seconds)
+    isolated, processes = whole > policy.isolated_seconds, devices.processes(policy.processes)
+    executor = chosen(policy.entry, progress.hear, request.rooms.cluster, isolated, processes)
     try:
         search = _search(request, times, executor, progress)
         outcome = search.run()

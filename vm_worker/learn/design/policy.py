@@ -28,6 +28,7 @@ class DesignPolicy:
     final_share: float = 0.2  # of the time, for training the best network once more, for longer
     training_seconds: float = 30.0  # expected for a network, from which the size of the space follows
     isolated_seconds: float = 150.0  # of time from which trainings run in a process of their own
+    processes: int = 2  # that train at a time, each on its share of the cores; one on a GPU, whose memory it takes
     entry: str = ENTRY  # the function that an executor's process runs
 
 

@@ -76,12 +76,12 @@ class DesignSearch:
                 return reason
             before = len(self.known)
             self._announce(points)
+            self._train_on()
             outcomes = [self._tried(point, number) for number, point in enumerate(points)]
             if any(outcome is None for outcome in outcomes):
                 self._train_on(last=True)
                 return self._over() or "the time for new networks was over"
             self.searcher.tell([outcome for outcome in outcomes if outcome is not None])
-            self._train_on()
             idle = idle + 1 if len(self.known) == before else 0
         return "the designer asked for nothing new"
 
@@ -109,6 +109,8 @@ class DesignSearch:
     def _train_on(self, last: bool = False) -> None:
         """Let the best of each rung train on, as far as the time allows; all of them when no new ones come."""
         while due := self.table.due(self.begun, last):
+            if last:
+                self.runner.announce([one for one in due if self.study.seconds(one) < self.times.search.remaining()])
             for training in due:
                 self.begun.add(training)
                 if self.study.seconds(training) < self.times.search.remaining():

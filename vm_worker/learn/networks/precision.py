@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
-import keras
+from vm_worker.learn.networks import devices
 
 SINGLE, HALF = "float32", "bfloat16"
 # The cost of a step of training in each format, in forward passes in float32, as tests/benchmarks/shares.py measures
@@ -23,13 +23,7 @@ def product_dtype(cpuinfo: Path = CPUINFO) -> str:
     activations between the layers and variables stay float32 (mixed precision: Micikevicius et al., ICLR 2018,
     section 3).
     """
-    if keras.backend.backend() != "tensorflow":
-        return SINGLE
-    import tensorflow as tf
-
-    if tf.config.list_physical_devices("GPU"):
-        return SINGLE
-    return HALF if UNITS & flags(cpuinfo) else SINGLE
+    return HALF if devices.tensorflow_on_cpu() and UNITS & flags(cpuinfo) else SINGLE
 
 
 def flags(path: Path) -> frozenset[str]:
