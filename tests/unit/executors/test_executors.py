@@ -131,8 +131,11 @@ def test_closing_ends_a_task_in_the_middle(told: Told) -> None:
 def test_two_workers_are_two_processes(told: Told) -> None:
     executor = LocalExecutor(ENTRY, told.append, workers=2)
     sleeping = executor.submit({"do": "sleep"})
-    assert executor.submit(ADD).result(timeout=30)["sum"] == 3
+    added = executor.submit(ADD).result(timeout=30)
+    assert added["sum"] == 3
     assert not sleeping.done()
+    share = max(1, (os.cpu_count() or 1) // 2)
+    assert f"TF_NUM_INTRAOP_THREADS={share}".encode() in Path(f"/proc/{added['pid']}/environ").read_bytes().split(b"\0")
     executor.close()
 
 

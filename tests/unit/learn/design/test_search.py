@@ -105,6 +105,13 @@ def test_a_killed_search_goes_on_with_the_same_networks_and_repeats_none(
     assert last.networks == whole.networks and last.best == whole.best
 
 
+@pytest.mark.slow  # it starts two programs
+def test_two_processes_ask_for_the_networks_that_one_asks_for(dataset: LabelledPhotos, tmp_path: Path) -> None:
+    alone = design(request(dataset, tmp_path / "alone"))
+    two = replace(request(dataset, tmp_path / "two"), policy=replace(POLICY, isolated_seconds=0.0, processes=2))
+    assert design(two).networks == alone.networks
+
+
 def test_a_longer_training_goes_on_from_the_weights_of_the_shorter(dataset: LabelledPhotos, tmp_path: Path) -> None:
     stub.trained.clear()
     design(request(dataset, tmp_path))
