@@ -81,7 +81,7 @@ check: dev ## Lint, format, types and import rules.
 	$(BIN)/lint-imports
 
 faults: dev ## Kills and corruption. ORDER=reversed, or a number that shuffles them.
-	$(BIN)/pytest -m faults -n 2 --dist load $(if $(ORDER),--order=$(ORDER))
+	$(BIN)/pytest -m faults -n 2 --dist load --maxschedchunk=1 $(if $(ORDER),--order=$(ORDER))
 
 slow: dev ## The tests that take minutes.
 	$(BIN)/pytest -m slow

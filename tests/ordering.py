@@ -10,8 +10,13 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-# Two processes share the files, a file at a time. The longest go first, so that neither is left with one at the end.
+# Two processes share the files, a file at a time, or the tests of faults. The longest go first, so that neither process
+# is left with one at the end.
 LONGEST = (
+    "tests/faults/test_kill_matrix.py",
+    "tests/faults/test_race.py",
+    "tests/faults/test_hostile_uploads.py",
+    "tests/faults/test_emulator_killed.py",
     "tests/integration/test_real_stages.py",
     "tests/browser/test_report_page.py",
     "tests/integration/test_stack.py",
