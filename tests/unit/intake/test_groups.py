@@ -105,6 +105,16 @@ def test_ten_near_copies_are_believed(alike: int, together: bool) -> None:
     assert found.plain == ({} if together else {0: alike})
 
 
+@pytest.mark.parametrize(("frames", "plain"), [(9, {0: 11}), (10, {0: 11}), (11, {})])
+def test_photos_that_look_alike_are_told_unless_they_are_of_one_recording(frames: int, plain: dict[int, int]) -> None:
+    """A recording of more than ten pictures, by the camera's clock: what else should they look like?"""
+    photos = named(np.concatenate([before_a_wall(11), pictures(12)]))
+    filmed = [replace(photo, taken=float(second)) for second, photo in enumerate(photos[:frames])]
+    found = group([*filmed, *photos[frames:]])
+    assert max(sizes(found)) == frames
+    assert found.plain == plain
+
+
 def counted(numbers: Sequence[int], exact: Sequence[int]) -> tuple[int, int, int, int]:
     groups = Groups(np.array(numbers, np.int64), np.array(exact, np.int64), {}, {})
     found = groups.duplicates(["a"])
