@@ -117,7 +117,7 @@ def learnt(*numbers: int) -> tuple[list[PhotoDigests], SeenPhotos]:
 def test_a_copy_is_known_by_hash_and_grey_values(bits: int, grey: float, known: bool) -> None:
     photos, seen = learnt(0)
     sides, places = changed(seen, bits, grey).known(photos)
-    assert (sides.tolist(), places.tolist()) == ([2], [0]) if known else ([0], [-1])
+    assert (sides.tolist(), places.tolist()) == (([2], [0]) if known else ([0], [-1]))
 
 
 @pytest.mark.parametrize(
