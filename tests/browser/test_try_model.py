@@ -10,6 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
 from PIL import Image
@@ -26,6 +27,7 @@ from tests.browser.test_report_page import finish
 from tests.unit.report import samples
 from tests.workers import until
 from vm_worker.intake.images import read_square
+from vm_worker.learn.latency import tflite as converting
 
 CLASSES = ("dark", "light", "never")  # of the network of the fixture `tflite`
 SIZE = 8
@@ -188,6 +190,27 @@ def test_the_page_may_not_compile_programs_and_its_worker_nothing_more(page: Pag
     worker = page.request.get(page.get_attribute("#try", "data-worker") or "")
     policy = worker.headers["content-security-policy"]
     assert policy == "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'"
+
+
+def of_many_depths() -> bytes:
+    """The same answers as the fixture `tflite` has, by the pools of six maps: more than XNNPACK concatenates."""
+    inputs = keras.Input((SIZE, SIZE, 3))
+    maps = [inputs, *(keras.layers.MaxPooling2D(side, 1)(inputs) for side in range(2, 7))]
+    dense = keras.layers.Dense(3, activation="softmax")
+    pools = [keras.layers.GlobalAveragePooling2D()(one) for one in maps]
+    network = keras.Model(inputs, dense(keras.layers.Concatenate()(pools)))
+    weights = np.zeros((18, 3), np.float32)
+    weights[:3] = [-0.1, 0.1, 0.0]
+    dense.set_weights([weights, np.array([38.1, -38.1, -9], np.float32)])
+    return converting.float32(network)
+
+
+@needs_runtime
+def test_a_head_on_many_depths_is_tried(page: Page, stack: Stack, queue: Queue, tmp_path: Path) -> None:
+    (tmp_path / "model.tflite").write_bytes(of_many_depths())
+    page.goto(f"/jobs/{finish(stack, queue, tmp_path, CLASSES, replace(samples.facts(CLASSES), size=SIZE))}")
+    upload(page, ("night.jpg", photo(grey=20)))
+    expect(page.locator("#try figure b")).to_have_text("dark, 100 %")
 
 
 @needs_runtime
