@@ -30,6 +30,7 @@ class LocalExecutor:
     def __init__(self, entry: str, tell: MessageSink, workers: int = 1, growth: Growth = GROWTH) -> None:
         """Start the first processes; `tell` is called from threads of this executor with the progress of tasks."""
         threads = max(1, (os.cpu_count() or 1) // workers)
+        # TensorFlow reads its share where it is imported, in the child.
         self._program = ["env", f"TF_NUM_INTRAOP_THREADS={threads}"] if workers > 1 else []
         self._program += [sys.executable, "-m", "vm_worker.executors.child", entry]
         self._tell, self.workers, self._growth = tell, workers, growth

@@ -62,6 +62,7 @@ class DesignSearch:
     def run(self) -> str:
         """Search, and judge the finalists again. Return how the search ended, as a sentence."""
         outcome = self._explored()
+        self._train_on(last=True)
         self._judge_again()
         return outcome
 
@@ -72,14 +73,12 @@ class DesignSearch:
             if not points:
                 return "there is no other network in the space"
             if reason := self._over():
-                self._train_on(last=True)
                 return reason
             before = len(self.known)
             self._announce(points)
             self._train_on()
             outcomes = [self._tried(point, number) for number, point in enumerate(points)]
             if any(outcome is None for outcome in outcomes):
-                self._train_on(last=True)
                 return self._over() or "the time for new networks was over"
             self.searcher.tell([outcome for outcome in outcomes if outcome is not None])
             idle = idle + 1 if len(self.known) == before else 0

@@ -13,6 +13,7 @@ from tests.unit.learn.design import stub
 from tests.unit.learn.photos import textures
 from vm_worker.intake.dataset import Part
 from vm_worker.learn.budget import Budget
+from vm_worker.learn.design import designing
 from vm_worker.learn.design.designing import DesignRequest, Rooms, Wish, design
 from vm_worker.learn.design.messages import Halves, NetworkResult, Training, packed, unpacked
 from vm_worker.learn.design.policy import DesignPolicy
@@ -21,6 +22,8 @@ from vm_worker.learn.design.table import NetworkTable
 from vm_worker.learn.labels import LabelledPhotos
 from vm_worker.results.designs import RANDOM, Designed
 from vm_worker.search.designers import DESIGNERS
+from vm_worker.search.half_random import HalfRandomSearcher
+from vm_worker.search.space import Point
 from vm_worker.search.trial_runner import Committed
 
 POLICY = DesignPolicy(isolated_seconds=1e9, entry="tests.unit.learn.design.stub:work")
@@ -110,6 +113,27 @@ def test_two_processes_ask_for_the_networks_that_one_asks_for(dataset: LabelledP
     alone = design(request(dataset, tmp_path / "alone"))
     two = replace(request(dataset, tmp_path / "two"), policy=replace(POLICY, isolated_seconds=0.0, processes=2))
     assert design(two).networks == alone.networks
+
+
+class Ending(HalfRandomSearcher):
+    """A searcher whose space has no more than so many batches."""
+
+    left = 8
+
+    def ask(self) -> list[Point]:
+        self.left -= 1
+        return super().ask() if self.left >= 0 else []
+
+
+def test_the_best_train_on_where_the_space_ends(
+    dataset: LabelledPhotos, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(designing, "HalfRandomSearcher", Ending)
+    found = design(request(dataset, tmp_path))
+    assert found.outcome == "there is no other network in the space"
+    tried = [row for row in found.networks if row.state == "tried" and (row.epoch_seconds or 0) < 0.1]
+    best = sorted(tried, key=lambda row: -row.scores[0].score)[: len(tried) // POLICY.eta]
+    assert best and all(len(row.scores) > 1 for row in best)
 
 
 def test_a_longer_training_goes_on_from_the_weights_of_the_shorter(dataset: LabelledPhotos, tmp_path: Path) -> None:
