@@ -193,7 +193,7 @@ class JobRun:
             return bases.Kept()
         files = self._manifests.files(BASE_FILES)
         if self._job.options.keep_photos:
-            files |= self._manifests.photos()
+            files |= self._manifests.photos(self._job.options.classes)
         return bases.keep(self._manifests, self._job, EarlierModel.from_json(given), files)
 
     def _events(self, child: Child) -> Iterator[Event]:

@@ -26,7 +26,7 @@ from jobs.retries import STORAGE
 from jobs.storage.store import PreconditionFailed
 from vm_worker.as_json import AsJson, only_if_known
 from vm_worker.events import Answer, File, StageOffer, TrialOffer
-from vm_worker.results.earlier import PHOTOS, is_photos
+from vm_worker.results.earlier import is_photos, photos_name
 from vm_worker.spec import Done
 
 log = logging.getLogger(__name__)
@@ -173,10 +173,13 @@ class Manifests:
         found = {name: file for manifest in self._stages.values() for name, file in manifest.files.items()}
         return {name: found[name] for name in names if name in found}
 
-    def photos(self) -> dict[str, ManifestFile]:
-        """Return the zips of photos that were learnt from, the uploaded one last; it is copied beside the model."""
+    def photos(self, level: str) -> dict[str, ManifestFile]:
+        """Return the zips of photos that were learnt from, the uploaded one last; it is copied beside the model.
+
+        `level` is the option `classes` that the uploaded one was read by.
+        """
         added = [name for manifest in self._stages.values() for name in manifest.files if is_photos(name)]
-        own = File(PHOTOS.format(len(added) + 1), False, "application/zip")
+        own = File(photos_name(len(added) + 1, level), False, "application/zip")
         self.fetch_dataset(self.folder / own.name)
         return {**self.files(sorted(added)), own.name: self._upload(own)}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from jobs.limits import Limits
 from vm_worker.intake.arrays import Rows
@@ -44,4 +44,13 @@ class Annotations(Protocol[S, T_co]):
 
     def truth(self, survey: S, kept: Sequence[int]) -> T_co:
         """Return the true answers of the photos that are used; `kept` are indices into the survey's photos."""
+        ...
+
+
+@runtime_checkable
+class Levelled(Protocol):
+    """A reader of uploads whose folders are the classes, on a level that the user may name."""
+
+    def at(self, level: str) -> Annotations[Any, Any]:
+        """Return the reader of uploads whose classes are on this level: "inner", "outer", or empty: by their names."""
         ...

@@ -36,6 +36,16 @@ class EarlierModel(AsJson):
     partner: str | None = only_if_known()  # of a pair: the key of the other network
 
 
+def photos_name(number: int, level: str) -> str:
+    """Return the name of a zip of photos; `level` is the option `classes` of the job that read it."""
+    return PHOTOS.format(f"{number}-{level}" if level else number)
+
+
+def level_of(name: str) -> str:
+    """Return the option `classes` that a zip of photos was read by."""
+    return name.removesuffix(".zip").removeprefix("photos-").partition("-")[2]
+
+
 def is_photos(name: str) -> bool:
     """Return whether a file of the manifest is a zip of photos."""
     return name.startswith("photos-")

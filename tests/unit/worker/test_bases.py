@@ -17,7 +17,7 @@ from jobs.options import Options
 from jobs.sweep import retire
 from tests.unit.worker.world import STAGES, World
 from vm_worker.events import File, StageOffer
-from vm_worker.results.earlier import BASE_HEAD, SEEN, EarlierModel, Version
+from vm_worker.results.earlier import BASE_HEAD, SEEN, EarlierModel, Version, is_photos, level_of, photos_name
 
 MODEL = EarlierModel("classification", "vgg16", 224, False, ("cats", "dogs"), (Version("abcdefgh", "2026-01-01"),))
 
@@ -153,10 +153,11 @@ def test_a_model_of_the_version_before_has_nothing_to_continue_from(tmp_path: Pa
     assert (world.now().continues, world.now().base_sha256) == ("", "")
 
 
-def keeping(world: World) -> None:
+def keeping(world: World, classes: str = "") -> None:
     """Submit a job that keeps its photos, and run it to its end."""
     world.home.mkdir(exist_ok=True)
-    world.job = world.queue.submit(jobs.new_id(), "ada@example.org", "a" * 64, Options(keep_photos=True))
+    options = Options(keep_photos=True, classes=classes)
+    world.job = world.queue.submit(jobs.new_id(), "ada@example.org", "a" * 64, options)
     world.queue.buckets.datasets.put(f"{world.job.id}.zip", b"PK old")
     world.run(*stages(world))
     world.queue.close(world.job.id)
@@ -172,6 +173,13 @@ def test_photos_are_kept_only_where_asked_for_and_go_with_the_model(world: World
     assert world.queue.uploaded(job.id) is None  # the bucket of uploads is as empty as ever
     world.queue.delete(job.id)
     assert not names(world, job)
+
+
+def test_the_name_of_kept_photos_tells_by_which_folders_they_were_read(world: World, tmp_path: Path) -> None:
+    world.home = tmp_path / "kept"
+    keeping(world, "inner")
+    assert [name for name in names(world, world.now()) if is_photos(name)] == [photos_name(1, "inner")]
+    assert (level_of(photos_name(1, "inner")), level_of(photos_name(1, ""))) == ("inner", "")
 
 
 @pytest.mark.parametrize("add", [True, False])

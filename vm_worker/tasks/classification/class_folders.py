@@ -36,6 +36,10 @@ class ClassFolders:
     def __init__(self, level: str = "") -> None:
         self._level = level
 
+    def at(self, level: str) -> ClassFolders:
+        """Return a reader of uploads whose classes are on this level."""
+        return ClassFolders(level)
+
     def recognises(self, found: Sequence[Found]) -> bool:
         """Return True: any upload may have class folders. `survey` says what is wrong with them."""
         return True
