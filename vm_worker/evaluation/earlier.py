@@ -23,6 +23,7 @@ LOST = {
     "deleted": "The earlier model was deleted before this job could learn from it, so this model starts from ImageNet.",
     "damaged": "The files of the earlier model are not as they were stored, so this model starts from ImageNet.",
 }
+ALONE = "The photos that its job kept could not be added; only those that were sent now were learnt from."
 
 
 def told(facts: Facts) -> JsonObject:
@@ -64,7 +65,8 @@ def _used(facts: Facts) -> bool:
 def _verdict(facts: Facts) -> list[str]:
     """Return whether the model continues from the earlier one, and why not."""
     if facts.lost_base and facts.select.continued is None:
-        return [LOST[facts.lost_base]]
+        alone = facts.job.options.add and facts.dataset.earlier is None
+        return [LOST[facts.lost_base], *([ALONE] if alone else [])]
     counts, continued = facts.dataset.earlier, facts.select.continued
     if counts is not None and counts.use != "continues":
         return [_too_few(counts)]

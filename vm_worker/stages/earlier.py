@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from jobs.errors import UserError
 from vm_worker.intake.earlier.seen import SeenPhotos
 from vm_worker.intake.earlier.use import Use
 from vm_worker.learn.labels import LabelledPhotos
@@ -23,6 +24,13 @@ from vm_worker.stages.artifacts import BEFORE, START
 
 if TYPE_CHECKING:
     from vm_worker.learn.select.earlier import EarlierNetworks
+
+
+# Why the photos that the earlier job kept could not be added to.
+MISSING = {
+    "deleted": "The earlier job was deleted meanwhile, and with it the photos that these were to be added to.",
+    "damaged": "The photos that these were to be added to are not as they were stored; send old and new ones together.",
+}
 
 
 class EarlierInputs:
@@ -77,6 +85,12 @@ class EarlierInputs:
             for path in folder.glob(PHOTOS.format("*")):
                 shutil.copyfile(path, own / path.name)
         return tuple(sorted(own.glob(PHOTOS.format("*"))))
+
+    def explained(self, error: UserError) -> UserError:
+        """Return a refusal of the photos; where those of the earlier job were to be added and are gone, it says so."""
+        if not self._spec.options.add or not self.lost or self.photos(fetch=False):
+            return error
+        return UserError(error.code, f"{error.message} {MISSING[self.lost]}", file=error.file)
 
     def weight(self, key: str) -> WeightFile | None:
         """Return the model's own weights of the network with this key; None where it has none."""

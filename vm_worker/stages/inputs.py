@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from jobs.errors import Bug
+from jobs.errors import Bug, UserError
 from jobs.job import Stage
 from jobs.options import Options
 from vm_worker.events import ProgressCallback
@@ -165,7 +165,10 @@ class Inputs:
         return self._task
 
     def dataset(self) -> Dataset[Any]:
-        """Return the decoded photos and their split. They are made again when another machine did the intake."""
+        """Return the decoded photos and their split. They are made again when another machine did the intake.
+
+        Raises UserError for photos that cannot be used.
+        """
         if self._dataset is None:
             request = IntakeRequest(
                 source=self._spec.dataset,
@@ -178,7 +181,10 @@ class Inputs:
             request.folder.mkdir(exist_ok=True)
             first = Stage.INTAKE not in self._results
             request = replace(request, before=self.earlier.seen(first), kept=self.earlier.photos(first))
-            self._dataset = take_in(request, self.task.asked(self._spec.options), self._tell)
+            try:
+                self._dataset = take_in(request, self.task.asked(self._spec.options), self._tell)
+            except UserError as error:
+                raise self.earlier.explained(error) from error
         return self._dataset
 
     def _sizes(self) -> set[int]:

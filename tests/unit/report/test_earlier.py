@@ -90,6 +90,13 @@ def test_an_earlier_model_that_was_not_used_is_told_at_the_top_with_the_reason(g
         assert words in shown
 
 
+@pytest.mark.parametrize(("counts", "added"), [(None, False), (CONTINUES, True)])
+def test_photos_that_could_not_be_added_are_told_of(counts: EarlierCounts | None, added: bool) -> None:
+    given = facts(counts, None, lost="deleted")
+    built = report.build(replace(given, job=replace(given.job, options=replace(given.job.options, add=True))))
+    assert any("could not be added" in sentence for sentence in built["cautions"]) is not added
+
+
 def test_a_model_that_was_used_and_deleted_afterwards_is_told_of_as_used() -> None:
     built = report.build(facts(lost="deleted"))
     assert built["earlier"]["used"]

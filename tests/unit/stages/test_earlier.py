@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from jobs.errors import UserError
 from jobs.limits import Limits
 from jobs.options import Options
 from tests.unit.intake.crafted import class_files, photo, zip_of
@@ -139,6 +140,28 @@ def test_a_damaged_model_is_named_so(tmp_path: Path) -> None:
     assert given.base is not None
     shutil.rmtree(given.base.folder)
     assert EarlierInputs(replace(given, base=replace(given.base, lost="damaged"))).lost == "damaged"
+
+
+@pytest.mark.parametrize(
+    ("lost", "add", "words"),
+    [
+        ("deleted", True, "was deleted meanwhile"),
+        ("damaged", True, "are not as they were stored"),
+        ("deleted", False, ""),
+    ],
+)
+def test_photos_that_are_too_few_alone_are_refused_with_the_reason(
+    tmp_path: Path, lost: str, add: bool, words: str
+) -> None:
+    given = spec(tmp_path, add=add, task="classification")
+    assert given.base is not None
+    shutil.rmtree(given.base.folder)
+    zip_of(class_files({"cats": 12}), given.dataset)
+    with pytest.raises(UserError) as caught:
+        Inputs(replace(given, base=replace(given.base, lost=lost)), CommittedResults(), _silent).dataset()
+    assert caught.value.code == "one_class"
+    assert caught.value.message.startswith('The only class folder is "cats".')
+    assert (words in caught.value.message) and ("added" in caught.value.message) is add
 
 
 def test_a_spec_with_a_model_survives_its_file(tmp_path: Path) -> None:
