@@ -87,10 +87,10 @@ class EarlierInputs:
         return tuple(sorted(own.glob(PHOTOS.format("*"))))
 
     def explained(self, error: UserError) -> UserError:
-        """Return a refusal of the photos; where those of the earlier job were to be added and are gone, it says so."""
+        """Return a refusal of the photos; where those of the earlier job were to be added and are gone, it says so first."""
         if not self._spec.options.add or not self.lost or self.photos(fetch=False):
             return error
-        return UserError(error.code, f"{error.message} {MISSING[self.lost]}", file=error.file)
+        return UserError(error.code, f"{MISSING[self.lost]} {error.message}", file=error.file)
 
     def weight(self, key: str) -> WeightFile | None:
         """Return the model's own weights of the network with this key; None where it has none."""

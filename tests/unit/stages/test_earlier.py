@@ -160,7 +160,7 @@ def test_photos_that_are_too_few_alone_are_refused_with_the_reason(
     with pytest.raises(UserError) as caught:
         Inputs(replace(given, base=replace(given.base, lost=lost)), CommittedResults(), _silent).dataset()
     assert caught.value.code == "one_class"
-    assert caught.value.message.startswith('The only class folder is "cats".')
+    assert caught.value.message.endswith('The only class folder is "cats".')
     assert (words in caught.value.message) and ("added" in caught.value.message) is add
 
 
