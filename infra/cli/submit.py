@@ -48,8 +48,19 @@ class Refused:
 
 
 def link(given: str | None) -> str | None:
-    """Return the continue link; "-" reads it from stdin, as other users can see a command line."""
-    return sys.stdin.readline().strip() if given == "-" else given
+    """Return the continue link; "-" reads it from stdin, as other users can see a command line.
+
+    Exits with status 2 for an empty one, such as that of a variable that is not set: the job would not continue.
+    """
+    if given is None:
+        return None
+    if given == "-" and sys.stdin.isatty():
+        Screen(to_stderr=True).say("Paste the continue link:")
+    found = (sys.stdin.readline() if given == "-" else given).strip()
+    if not found:
+        Screen().say("--base: no link was given. It stands in the mail and on the page of the earlier job.")
+        raise SystemExit(WRONG)
+    return found
 
 
 def text_of(given: str | None) -> str | None:
