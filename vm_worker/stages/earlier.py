@@ -87,7 +87,7 @@ class EarlierInputs:
         return tuple(sorted(own.glob(PHOTOS.format("*"))))
 
     def explained(self, error: UserError) -> UserError:
-        """Return a refusal of the photos; where those of the earlier job were to be added and are gone, it says so first."""
+        """Return a refusal of the photos; where those that the earlier job kept are missing, it begins with that."""
         if not self._spec.options.add or not self.lost or self.photos(fetch=False):
             return error
         return UserError(error.code, f"{MISSING[self.lost]} {error.message}", file=error.file)
