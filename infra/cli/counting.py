@@ -59,7 +59,7 @@ def run(model: Path, photos: Iterable[Path], wanted: Wanted) -> int:
     rows = []
     for row in counted(delivered.by_keras(network, known.settings.mask), known, photos):
         rows.append(row)
-        screen.say(f"{row.image}  {row.error or _told(row, known.classes)}")
+        screen.say(f"{wording.clean(row.image)}  {row.error or _told(row, known.classes)}")
     if not rows:
         screen.say("No photos were found there.")
     _print(rows, known, wanted)

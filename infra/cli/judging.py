@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import sqrt
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from infra.cli.networks import CannotOpenError, Network, open_network
 from infra.cli.predict import answers, grey_white_of, photos_in, threshold_of
 from infra.cli.screen import Screen
 from jobs import wording
+from vm_worker.intake.names import collision_key
 from vm_worker.learn import statistics
 from vm_worker.results.evaluated import HeldOutFigures
 
@@ -47,11 +48,18 @@ class Judged:
     truth: NDArray[np.int64]  # (n,) places in `labels`
     names: tuple[str, ...]
     unread: tuple[str, ...]  # a sentence for each photo that could not be read
+    left_out: tuple[str, ...]  # photos in no folder that is named like a class
 
     @property
     def right(self) -> NDArray[np.bool_]:
         """Whether each answer is right: (n,)."""
         return np.asarray(self.probabilities.argmax(axis=1) == self.truth)
+
+    def only(self, names: frozenset[str]) -> Judged:
+        """Return the answers for these photos alone."""
+        kept = np.array([name in names for name in self.names], np.bool_)
+        some = tuple(name for name in self.names if name in names)
+        return replace(self, probabilities=self.probabilities[kept], truth=self.truth[kept], names=some)
 
 
 def evaluate(wish: Wish) -> int:
@@ -65,10 +73,11 @@ def evaluate(wish: Wish) -> int:
     from vm_worker.evaluation import metrics
 
     found = metrics.evaluate(judged.probabilities, judged.truth, judged.labels, judged.names)
-    for line in (*_unread(judged), *_lines(found), *_sure(judged, threshold_of(wish.model))):
+    for line in (*_unread(judged), *_left_out(judged), *_lines(found), *_sure(judged, threshold_of(wish.model))):
         screen.say(line)
     if wish.as_json:
-        sys.stdout.write(json.dumps({"test": found.to_json(), "unread": list(judged.unread)}) + "\n")
+        rest = {"unread": list(judged.unread), "left_out": list(judged.left_out)}
+        sys.stdout.write(json.dumps({"test": found.to_json(), **rest}) + "\n")
     return PARTLY if judged.unread else DONE
 
 
@@ -79,15 +88,28 @@ def compare(wish: Wish) -> int:
         one, other = _judged(wish.model, wish), _judged(wish.other or wish.model, wish)
         if set(one.labels) != set(other.labels):
             raise ValueError("The two models know different classes, so their answers cannot be compared.")
+        one, other = together(one, other)
     except (CannotOpenError, ValueError) as error:
         screen.say(str(error))
         return WRONG
-    told = difference(one.right, other.right)
-    for line in (*_unread(one), _right("A", one.right), _right("B", other.right), *_difference(told)):
+    told, right = difference(one.right, other.right), (_right("A", one.right), _right("B", other.right))
+    for line in (*_unread(one), *_left_out(one), *right, *_difference(told)):
         screen.say(line)
     if wish.as_json:
         sys.stdout.write(json.dumps(told.__dict__) + "\n")
     return PARTLY if one.unread else DONE
+
+
+def together(one: Judged, other: Judged) -> tuple[Judged, Judged]:
+    """Return both models' answers for the photos that both could read: a huge JPEG is read for small inputs alone.
+
+    Each has what one of them could not read. Raises ValueError where there is no such photo.
+    """
+    both = frozenset(one.names) & frozenset(other.names)
+    if not both:
+        raise ValueError("There is no photo that both models can read.")
+    unread = tuple(dict.fromkeys((*one.unread, *other.unread)))
+    return replace(one.only(both), unread=unread), replace(other.only(both), unread=unread)
 
 
 @dataclass(frozen=True)
@@ -121,35 +143,40 @@ def difference(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> Difference:
 def _judged(model: Path, wish: Wish) -> Judged:
     """Return a model's answers. Raises CannotOpenError, and ValueError for a folder without photos of its classes."""
     if not wish.folder.is_dir():
-        raise ValueError(f"There is no folder {wish.folder}.")
+        zipped = ": unpack the zip, and give the folder" if wish.folder.suffix == ".zip" else ""
+        raise ValueError(f"There is no folder {wish.folder}{zipped}.")
     network = open_network(model, wish.trust)
-    truth = dict(_labelled(network, wish.folder))
+    places = dict(_labelled(network, wish.folder))
+    truth = {photo: place for photo, place in places.items() if place is not None}
     if not truth:
         some = ", ".join(wording.name(label, 30) for label in network.labels[:5])
         raise ValueError(f"{wish.folder} has no folder of photos that is named like a class of the model: {some}.")
     said, labels, names, unread = [], [], [], []
     for image, error, answer in answers(network, truth, grey_white_of(model)):
+        name = str(image.relative_to(wish.folder))
         if answer is None:
-            unread.append(f"{image} {error}")
+            unread.append(f"{wording.clean(str(image))} {error}")
             continue
         said.append(answer)
         labels.append(truth[image])
-        names.append(str(image.relative_to(wish.folder)))
+        names.append(name)
     if not said:
         raise ValueError(f"No photo in {wish.folder} could be read.")
-    if said[0].shape != (len(network.labels),):
-        raise ValueError(f"{model} gives {said[0].size} answers, and there are {len(network.labels)} class names.")
-    return Judged(network.labels, np.stack(said), np.array(labels), tuple(names), tuple(unread))
+    left_out = tuple(str(photo.relative_to(wish.folder)) for photo, place in places.items() if place is None)
+    return Judged(network.labels, np.stack(said), np.array(labels), tuple(names), tuple(unread), left_out)
 
 
-def _labelled(network: Network, folder: Path) -> Iterator[tuple[Path, int]]:
-    """Yield each photo in a folder that is named like a class, at any depth, with the class's place."""
+def _labelled(network: Network, folder: Path) -> Iterator[tuple[Path, int | None]]:
+    """Yield each photo with the class that a folder is named like, at any depth; None where no folder is.
+
+    The disk may spell a name otherwise: a Mac in another form of Unicode, the parts of a split in other case.
+    """
     places = {label: place for place, label in enumerate(network.labels)}
+    alike = {collision_key(label): place for label, place in places.items()}
     for photo in photos_in([folder]):
-        inside = reversed(photo.relative_to(folder).parts[:-1])
-        label = next((part for part in inside if part in places), None)
-        if label is not None:
-            yield photo, places[label]
+        inside = photo.relative_to(folder).parts[:-1]
+        found = (places.get(part, alike.get(collision_key(part))) for part in reversed(inside))
+        yield photo, next((place for place in found if place is not None), None)
 
 
 def _lines(found: HeldOutFigures) -> Iterator[str]:
@@ -163,6 +190,8 @@ def _lines(found: HeldOutFigures) -> Iterator[str]:
     for pair in found.pairs[:PAIRS_SHOWN]:
         names = f"{wording.name(pair.truth, 30)} taken for {wording.name(pair.said, 30)}"
         yield f"  {names} {pair.count} times of {pair.of}"
+    if missing := [row.label for row in found.per_class if not row.support]:
+        yield f"There is no photo of {wording.plural(len(missing), 'class', 'classes')}: {_named(missing)}."
 
 
 def _sure(judged: Judged, threshold: float) -> Iterator[str]:
@@ -190,6 +219,20 @@ def _difference(told: Difference) -> Sequence[str]:
         f"B less A: {points:+.1f} points ({bounds}, 95 % sure). The difference {chance} "
         f"(McNemar's exact test, p = {told.p:.3g}).",
     ]
+
+
+def _left_out(judged: Judged) -> Iterator[str]:
+    if judged.left_out:
+        photos = wording.plural(
+            len(judged.left_out), "photo is left out, as it lies", "photos are left out, as they lie"
+        )
+        folders = dict.fromkeys(str(Path(name).parent) for name in judged.left_out)
+        yield f"{photos} in no folder that is named like a class, but in {_named(list(folders))}."
+
+
+def _named(names: Sequence[str]) -> str:
+    some = ", ".join(wording.name(name, 60) for name in names[:UNREAD_SHOWN])
+    return some if len(names) <= UNREAD_SHOWN else f"{some} and {len(names) - UNREAD_SHOWN} more"
 
 
 def _unread(judged: Judged) -> Sequence[str]:

@@ -7,6 +7,7 @@ opened only where the user trusts them.
 from __future__ import annotations
 
 import zipfile
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,13 +17,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infra.local.environment import hush_tensorflow
+from jobs.tasks import TASKS
 from vm_worker.exports import files
-from vm_worker.exports.service.runtime.bundle import from_zip
+from vm_worker.exports.service.runtime.bundle import PLAIN, Bundle, from_zip
 
 Squares = NDArray[np.float32]  # (n, size, size, 3) RGB of 0..255
 Say = Callable[[Squares], Any]  # -> (n, classes) probabilities
 FORMATS = "model.h5, model.keras, model.tflite, model.onnx, model.savedmodel.zip or service.pyz"
 PROGRAMS = (".zip", ".pyz")
+_NOT_THERE = (OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)  # of a file that is no whole zip
 REASON_LENGTH = 120  # characters of a library's message that are shown
 
 
@@ -40,16 +43,18 @@ class Network:
 
 
 def open_network(path: Path, trust: bool = False) -> Network:
-    """Open a model; its `labels.txt` lies beside it, or in it. Raises CannotOpenError."""
+    """Open a model; its `labels.txt` lies beside it, or in it. Raises CannotOpenError, and so does the network."""
     reader = _READERS.get(path.suffix)
-    if not path.is_file():
-        raise CannotOpenError(f"There is no {path}.")
+    if why := absent(path):
+        raise CannotOpenError(why)
     if reader is None:
         raise CannotOpenError(f"{path} is no model. Give {FORMATS}.")
     if path.suffix in PROGRAMS and not trust:
         raise CannotOpenError(
             f"{path} is a program, which may do anything. Add --trust if you know who made it, or give model.h5."
         )
+    if any(path.with_name(row.settings).is_file() for row in TASKS.values() if row.settings):
+        raise CannotOpenError(f"{path} finds objects: modelmail predict alone asks such a model.")
     labels = _labels(path)
     try:
         size, say = reader(path)
@@ -58,23 +63,63 @@ def open_network(path: Path, trust: bool = False) -> Network:
     except Exception as error:  # each library has errors of its own
         reason = f"it is damaged, or was made by another version of its library ({_short(str(error))})"
         raise CannotOpenError(f"{path} cannot be read: {reason}.") from error
-    return Network(size, labels, say)
+    return Network(size, labels, _checked(path, len(labels), say))
+
+
+def absent(path: Path) -> str:
+    """Return a sentence on a path at which there is no file; empty where there is one."""
+    if path.is_dir():
+        return f"{path} is a folder. Give a model in it, such as {path / files.H5}."
+    return "" if path.is_file() else f"There is no {path}."
+
+
+def _checked(path: Path, classes: int, say: Say) -> Say:
+    """Return the same function, which raises CannotOpenError for answers that are none of that many classes."""
+
+    def said(squares: Squares) -> Any:
+        try:
+            answers = np.asarray(say(squares), np.float32)
+        except Exception as error:  # each library has errors of its own
+            raise CannotOpenError(
+                f"{path} does not answer photos as a delivered model ({_short(str(error))})."
+            ) from error
+        if answers.shape != (len(squares), classes):
+            given = answers.size // len(squares)
+            raise CannotOpenError(f"{path} gives {given} answers, and there are {classes} class names.")
+        if not np.isfinite(answers).all():
+            raise CannotOpenError(f"{path} is damaged: what it answers is no number.")
+        return answers
+
+    return said
 
 
 def _labels(path: Path) -> tuple[str, ...]:
     """Return the class names. Raises CannotOpenError where there are none."""
     beside = path.with_name(files.LABELS)
+    if path.suffix == ".pyz":
+        return _bundle(path).labels
     try:
-        if path.suffix == ".pyz":
-            return from_zip(path).labels
         if beside.is_file():
-            text = beside.read_text(encoding="utf-8")
+            text = beside.read_text(encoding="utf-8-sig")
         else:
             with zipfile.ZipFile(path) as inside:  # a TFLite file has them behind the network
                 text = inside.read(files.LABELS).decode("utf-8")
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except UnicodeDecodeError as error:
+        raise CannotOpenError(f"{beside} is not in UTF-8.") from error
+    except (*_NOT_THERE, KeyError) as error:
         raise CannotOpenError(f"There is no {beside}.") from error
     return tuple(text.removesuffix("\n").split("\n"))
+
+
+def _bundle(path: Path) -> Bundle:
+    """Return what is in a service.pyz. Raises CannotOpenError where that is no classifier."""
+    try:
+        bundle = from_zip(path)
+    except (*_NOT_THERE, ValueError) as error:
+        raise CannotOpenError(f"{path} cannot be read: it holds no model.") from error
+    if bundle.task != PLAIN:
+        raise CannotOpenError(f"{path} finds objects: modelmail serve starts it.")
+    return bundle
 
 
 def _keras(path: Path) -> tuple[int, Say]:
@@ -88,7 +133,7 @@ def _tflite(path: Path) -> tuple[int, Say]:
 
 
 def _service(path: Path) -> tuple[int, Say]:
-    return _interpreted(from_zip(path).model)
+    return _interpreted(_bundle(path).model)
 
 
 def _interpreted(model: bytes) -> tuple[int, Say]:

@@ -16,12 +16,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from infra.cli.networks import CannotOpenError, Network, open_network
+from infra.cli.networks import CannotOpenError, Network, absent, open_network
 from infra.cli.screen import Screen
 from infra.local.environment import hush_tensorflow
 from jobs import wording
 from jobs.errors import ModelmailError
 from vm_worker.evaluation.tables import harmless
+from vm_worker.exports.service.runtime.bundle import from_zip
 from vm_worker.intake.files.grey import GREY_16_MAX
 from vm_worker.intake.images import read_square
 from vm_worker.intake.names import is_litter, is_photo
@@ -68,8 +69,8 @@ class Prediction:
 def run(question: Question) -> int:
     """Print a line for each photo; return the exit status: 0 when all could be read, 1 otherwise, 2 without a model."""
     screen = Screen(to_stderr=question.as_json or question.as_csv or question.as_coco)
-    if not question.model.is_file():
-        screen.say(f"There is no {question.model}.")
+    if why := absent(question.model):
+        screen.say(why)
         return 2
     if question.model.with_name("detection.json").is_file():
         return _count(question, screen)
@@ -91,17 +92,16 @@ def _count(question: Question, screen: Screen) -> int:
 
 
 def _classify(question: Question, screen: Screen) -> int:
+    rows = []
     try:
         network = open_network(question.model, question.trust)
+        report, photos = _report(question.model), photos_in(question.images)
+        for row in predictions(network, photos, _threshold(question, report), _grey_white(report)):
+            rows.append(row)
+            screen.say(f"{wording.clean(row.image)}  {_answer(row)}")
     except CannotOpenError as error:
         screen.say(str(error))
         return 2
-    report = _report(question.model)
-    rows = []
-    photos = photos_in(question.images)
-    for row in predictions(network, photos, _threshold(question, report), _grey_white(report)):
-        rows.append(row)
-        screen.say(f"{row.image}  {_answer(row)}")
     if not rows:
         screen.say("No photos were found there.")
     _print(question, rows)
@@ -168,10 +168,13 @@ def _head(file: Path, count: int) -> bytes:
 
 
 def _report(model: Path) -> Any:
-    """Return the report beside a model; an empty one where there is none that can be read."""
+    """Return the report beside a model, or what a service.pyz knows of it; an empty one where nothing can be read."""
     try:
+        if model.suffix == ".pyz":
+            about = from_zip(model).about
+            return {"unsure": {"threshold": about.get("threshold")}, "dataset": {"grey_white": about.get("grey_white")}}
         return json.loads(model.with_name("report.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, AttributeError):
         return {}
 
 

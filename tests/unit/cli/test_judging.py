@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from skimage.io import imsave
 
-from infra.cli.judging import Wish, compare, difference, evaluate
+from infra.cli.judging import Judged, Wish, compare, difference, evaluate, together
 from infra.cli.networks import CannotOpenError, open_network
 from infra.cli.predict import Question
 from infra.cli.predict import run as predict
@@ -91,14 +91,116 @@ def test_programs_are_opened_where_they_are_trusted_alone(
     assert " ".join(capsys.readouterr().out.split()).count("is a program, which may do anything. Add --trust") == 2
 
 
-def test_a_keras_file_with_a_program_in_it_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["model.keras", "model.h5"])
+def test_a_keras_file_with_a_program_in_it_is_refused(tmp_path: Path, name: str) -> None:
     import keras
 
     model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Lambda(lambda values: values[:, 0, 0, :2])])
-    model.save(tmp_path / "model.keras")
+    files.save(model, tmp_path / name)
     files.write_labels(LABELS, tmp_path / "labels.txt")
     with pytest.raises(CannotOpenError, match="cannot be read"):
-        open_network(tmp_path / "model.keras", trust=True)
+        open_network(tmp_path / name, trust=True)
+
+
+@pytest.mark.parametrize(
+    ("labels", "reason"),
+    [
+        ("dark\n", "gives 2 answers, and there are 1 class names"),
+        ("dark\nlight\nnight\n", "gives 2 answers, and there are 3 class names"),
+        ("d\u00e4rk\nlight\n", "labels.txt is not in UTF-8"),
+    ],
+)
+def test_labels_of_another_model_are_refused(
+    job: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], labels: str, reason: str
+) -> None:
+    model = tmp_path / "model.tflite"
+    model.write_bytes((job / "model.tflite").read_bytes())
+    (tmp_path / "labels.txt").write_text(labels, encoding="latin-1")
+    assert evaluate(Wish(model, photos)) == predict(Question(model, [photos / "deep/dark"])) == 2
+    assert " ".join(capsys.readouterr().out.split()).count(reason) == 2
+
+
+def test_labels_that_an_editor_saved_are_read(job: Path, tmp_path: Path) -> None:
+    (tmp_path / "model.tflite").write_bytes((job / "model.tflite").read_bytes())
+    (tmp_path / "labels.txt").write_bytes(b"\xef\xbb\xbfdark\r\nlight\r\n")
+    assert open_network(tmp_path / "model.tflite").labels == LABELS
+
+
+@pytest.mark.parametrize(("shape", "fill"), [((8, 8, 1), 0.0), ((8, 8, 3), np.nan)])
+def test_a_model_that_is_no_delivered_one_is_named(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], shape: tuple[int, int, int], fill: float
+) -> None:
+    import keras
+
+    dense = keras.layers.Dense(2, kernel_initializer=keras.initializers.Constant(fill))
+    files.save(keras.Sequential([keras.Input(shape), keras.layers.Flatten(), dense]), tmp_path / "model.keras")
+    files.write_labels(LABELS, tmp_path / "labels.txt")
+    assert evaluate(Wish(tmp_path / "model.keras", photos)) == 2
+    assert predict(Question(tmp_path / "model.keras", [photos])) == 2
+    reason = "is no number" if fill else "does not answer photos as a delivered model"
+    assert " ".join(capsys.readouterr().out.split()).count(reason) == 2
+
+
+def test_a_detector_is_asked_by_predict_alone(
+    job: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "model.tflite").write_bytes((job / "model.tflite").read_bytes())
+    (tmp_path / "detection.json").write_text("{}")
+    bundle = Bundle((job / "model.tflite").read_bytes(), LABELS, {}, "detection", b"{}")
+    (tmp_path / "apart").mkdir()
+    add(job / "base.pyz", bundle, tmp_path / "apart/service.pyz")
+    assert evaluate(Wish(tmp_path / "model.tflite", photos)) == 2
+    assert compare(Wish(job / "model.tflite", photos, tmp_path / "apart/service.pyz", trust=True)) == 2
+    assert " ".join(capsys.readouterr().out.split()).count("finds objects: modelmail") == 2
+
+
+def test_a_service_knows_its_own_threshold(job: Path, photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    bundle = Bundle((job / "model.tflite").read_bytes(), LABELS, {"threshold": 0.97})
+    add(job / "base.pyz", bundle, photos / "service.pyz")
+    assert predict(Question(photos / "service.pyz", [photos / "deep/light/100.png"], trust=True, unsure=None)) == 0
+    assert evaluate(Wish(photos / "service.pyz", photos, trust=True)) == 0
+    assert "Where it is 97 % sure or more" in " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize(("given", "reason"), [("", "is a folder. Give a model in it"), ("damaged.pyz", "no model")])
+def test_what_is_no_model_is_named(
+    job: Path, photos: Path, capsys: pytest.CaptureFixture[str], given: str, reason: str
+) -> None:
+    data = bytearray((job / "service.pyz").read_bytes())
+    (photos / "damaged.pyz").write_bytes(data[:-40])
+    assert evaluate(Wish(photos / given, photos, trust=True)) == 2
+    assert predict(Question(photos / given, [photos], trust=True)) == 2
+    assert " ".join(capsys.readouterr().out.split()).count(reason) == 2
+
+
+def test_folders_that_the_disk_spells_otherwise_are_found(
+    job: Path, photos: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (photos / "deep/dark").rename(photos / "deep/Dark")
+    assert evaluate(Wish(job / "model.tflite", photos, as_json=True)) == 0
+    captured = capsys.readouterr()
+    told = json.loads(captured.out)
+    assert told["test"]["images"] == 8 and told["left_out"] == ["deep/other/9.png"]
+    said = " ".join(captured.err.split())
+    assert "1 photo is left out, as it lies in no folder that is named like a class, but in deep/other." in said
+
+
+def test_classes_without_photos_are_named(job: Path, photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (photos / "deep/light").rename(photos / "deep/bright")
+    assert evaluate(Wish(job / "model.tflite", photos)) == 0
+    assert "There is no photo of 1 class: light." in " ".join(capsys.readouterr().out.split())
+
+
+def test_models_are_compared_on_the_photos_that_both_could_read() -> None:
+    """A JPEG beyond the limit of pixels is read at a fraction of its size, if the model's input is small enough."""
+    said = np.array([[0.9, 0.1], [0.2, 0.8]], np.float32)
+    one = Judged(LABELS, said, np.array([0, 1]), ("a.jpg", "huge.jpg"), ("b.jpg is empty",), ())
+    other = Judged(LABELS, said[:1], np.array([0]), ("a.jpg",), ("b.jpg is empty", "huge.jpg is too large"), ())
+    for judged in together(one, other):
+        assert judged.names == ("a.jpg",) and judged.right.tolist() == [True]
+        assert judged.unread == ("b.jpg is empty", "huge.jpg is too large")
+    with pytest.raises(ValueError, match="no photo that both"):
+        together(one.only(frozenset({"huge.jpg"})), other)
 
 
 def test_two_models_are_compared_on_the_same_photos(

@@ -150,8 +150,9 @@ def test_hostile_names_write_no_escape_sequence(
     copy = tmp_path / model.name
     copy.write_bytes(model.read_bytes())
     (tmp_path / "labels.txt").write_text("\x1b]0;title\x07dark\n\x1b[31mlight\u202e\n", encoding="utf-8")
-    photos = [_photo(tmp_path / "\x1b[2Jnight.png", 5), tmp_path / "\x1b[31mmissing\x07.jpg"]
+    photos = [_photo(tmp_path / "\x1b[2Jnight\n.png", 5), tmp_path / "\x1b[31mmissing\x07.jpg"]
     for wish in ({}, {"as_json": True}, {"as_csv": True}):
         run(Question(copy, photos, **wish))
         said = capsys.readouterr()
+        assert len((said.err if wish else said.out).splitlines()) == 2
         assert not {"\x1b", "\x07", "\u202e"} & set(said.out + said.err), wish
