@@ -127,6 +127,8 @@ def _timed(order: Order, screen: Screen) -> Order:
     if allowed is None:
         return order
     limits = replace(Limits(), minutes_min=allowed[0], minutes_max=allowed[1])
+    if order.options.get("add"):  # then they may be of one class alone
+        limits = replace(limits, classes_min=1, class_images_min=1)
     try:
         minutes = default_minutes(order.path, limits, _reading(order))
     except UserError:  # a wrong option, which the service names

@@ -108,3 +108,7 @@ def test_the_time_is_chosen_by_the_number_of_photos_and_said(stack: Stack, tmp_p
     assert _timed(order, screen).options == {"minutes": 4}
     given = Order(folder, "time@example.org", stack.function_url, {"minutes": 9})
     assert _timed(given, screen) is given
+    (tmp_path / "more").mkdir()
+    (folder / "cats").rename(tmp_path / "more" / "cats")
+    added = Order(tmp_path / "more", "time@example.org", stack.function_url, {"base": "LINK", "add": True})
+    assert _timed(added, screen).options["minutes"] == 3  # of one class alone
