@@ -84,3 +84,19 @@ def test_a_model_that_is_deleted_at_the_last_moment_is_told_of_at_the_top(house:
     report = house.report(later)
     assert report["cautions"][0].startswith("The earlier model was deleted")
     assert not report["earlier"]["used"] and len(report["chain"]) == 1
+
+
+def test_new_photos_are_added_to_those_that_two_jobs_kept(house: House) -> None:
+    """The second sends two classes alone; the third is served although the second is deleted as it begins."""
+    first = house.run(upload(range(30)), keep_photos=True)
+    second = house.run(upload(range(30, 60), ("blue", "green")), base=first.id, add=True, keep_photos=True)
+    dataset = house.report(second)["dataset"]
+    assert dataset["images"] == 150
+    assert (dataset["earlier"]["new"], dataset["earlier"]["use"]) == (60, "same_test")  # no new red ones to choose by
+    assert {"photos-1.zip", "photos-2.zip"} <= house.objects(second)
+    third = house.run(upload(range(60, 70)), lambda: house.queue.delete(second.id), base=second.id, add=True)
+    report = house.report(third)
+    assert report["dataset"]["images"] == 180
+    assert report["cautions"][0].startswith("The earlier model was deleted")
+    assert "could not be added" not in json.dumps(report["cautions"])
+    assert not {"photos-1.zip", "photos-2.zip", "photos-3.zip"} & house.objects(third)
