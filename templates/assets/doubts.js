@@ -28,7 +28,8 @@ function press(cell) {
   button.type = "button";
   button.textContent = cell.textContent;
   button.ariaLabel = `${cell.textContent}: ${folder}, taken for ${says}; show the photos`;
-  button.addEventListener("click", () => dispatchEvent(new CustomEvent("modelmail:cell", {detail: {folder, says}})));
+  const detail = {folder, says, count: parseInt(cell.textContent, 10)};
+  button.addEventListener("click", () => dispatchEvent(new CustomEvent("modelmail:cell", {detail})));
   cell.replaceChildren(button);
 }
 
@@ -58,7 +59,7 @@ function count() {
   part("save").disabled = marked === 0;
 }
 
-/** Show the photos of a kind, or of a cell of the confusion matrix: {folder, says}. */
+/** Show the photos of a kind, or of a cell of the confusion matrix: {folder, says, count}; the sheet may lack some. */
 function filter(photos, kind, cell) {
   let shown = 0;
   for (const photo of photos) {
@@ -73,10 +74,14 @@ function filter(photos, kind, cell) {
   for (const button of place.querySelectorAll("[data-kind]"))
     button.ariaPressed = String(!cell && button.dataset.kind === kind);
   const of = cell ? ` of ${cell.folder}, taken for ${cell.says}` : "";
-  part("shown").textContent = `${shown} ${shown === 1 ? "photo" : "photos"}${of} shown.`;
+  const rest = cell?.count > shown ? ` results.csv names the other ${cell.count - shown}.` : "";
+  part("shown").textContent = `${shown} ${shown === 1 ? "photo" : "photos"}${of} shown.${rest}`;
 }
 
-/** The marks as a table; a cell that a spreadsheet would compute gets a quote before it. */
+/**
+ * The marks as a table; a cell that a spreadsheet would compute gets a quote before it. Without the byte order mark at
+ * its beginning Excel would read, and save, other letters.
+ */
 function table(photos) {
   const rows = [["photo", "folder", "mark", "to"]];
   for (const photo of photos) {
@@ -85,7 +90,7 @@ function table(photos) {
     const [mark] = value.split(" ", 1);
     rows.push([JSON.parse(photo.dataset.name), JSON.parse(photo.dataset.folder), mark, value.slice(mark.length + 1)]);
   }
-  return rows.map((row) => row.map(cell).join(",")).join("\r\n") + "\r\n";
+  return `\ufeff${rows.map((row) => row.map(cell).join(",")).join("\r\n")}\r\n`;
 }
 
 function cell(text) {

@@ -38,8 +38,12 @@ function counted(rows, limit) {
   return {right, answered: right + sum("wrong", limit), photos: sum("right", 0) + sum("wrong", 0)};
 }
 
+/** As in jobs/wording.py: not all of them are never "100 %", and some of them never "0 %". */
 function percent(count, of) {
-  return of ? `${Math.round((100 * count) / of)} %` : "none";
+  if (!of) return "none";
+  const share = (100 * count) / of;
+  const honest = (shown) => count === 0 || count === of || (Number(shown) > 0 && Number(shown) < 100);
+  return `${[0, 1, 2].map((digits) => share.toFixed(digits)).find(honest) ?? share.toFixed(3)} %`;
 }
 
 function table(classes, each) {

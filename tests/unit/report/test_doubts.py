@@ -10,6 +10,7 @@ import matplotlib.image
 import numpy as np
 import pytest
 
+from jobs.render import render
 from vm_worker.evaluation import doubts, unsure
 from vm_worker.evaluation.gallery import Judged
 from vm_worker.results.candidates import SuspectRow
@@ -73,3 +74,21 @@ def test_photos_are_counted_by_class_and_probability() -> None:
     cats, dogs = unsure.by_class(judged.probabilities, judged.labels)
     assert (sum(cats.right), cats.wrong[60], sum(cats.wrong)) == (0, 1, 1)
     assert (dogs.right[90], dogs.right[100], dogs.wrong[71], len(dogs.right)) == (1, 1, 1, 101)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "listed", "said"),
+    [
+        (1, 1, ("names each", "all mistakes (1)")),
+        (3, 3, ("names each", ">mistakes (1 of 3)")),
+        (3000, 2000, ("the surest 2,000", ">mistakes (1 of 3,000)")),
+    ],
+)
+def test_the_page_says_where_not_every_mistake_is_shown(wrong: int, listed: int, said: tuple[str, str]) -> None:
+    row = {"name": "cat/1.jpg", "says": "dog", "probability": 0.9, "kinds": ["mistake"], "class": "cat"}
+    test = SimpleNamespace(images=9000, correct=9000 - wrong, mistakes=[None] * listed)
+    report = SimpleNamespace(
+        doubts=SimpleNamespace(rows=[row], columns=1, side=8), test=test, dataset=SimpleNamespace(classes=CLASSES)
+    )
+    page = render("report/doubts.html", report=report, pictures={doubts.SHEET: "data:,"})
+    assert all(part in page for part in said)
