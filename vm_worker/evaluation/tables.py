@@ -67,6 +67,6 @@ def harmless(cell: Any) -> Any:
     """Return the cell as a spreadsheet may have it: a text that would be a formula gets a quote before it."""
     if not isinstance(cell, str):
         return cell
-    if cell.startswith(FORMULA_STARTS):
-        cell = "'" + cell
-    return wording.clean(cell)
+    text = wording.clean(cell)
+    # What is cleaned away may stand before a formula.
+    return f"'{text}" if cell.startswith(FORMULA_STARTS) or text.startswith(FORMULA_STARTS) else text

@@ -32,7 +32,7 @@ def test_candidates_and_trials_are_rows_with_their_numbers(tmp_path: Path) -> No
     assert table["parameter_batch"][5] == 64
 
 
-@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\u200e=", "\ufeff@"])
 def test_a_formula_becomes_text(tmp_path: Path, start: str) -> None:
     row = CandidateRow(f"{start}cmd|' /C calc'!A0", "title", -0.5, None, None, 1, 1.0, "chosen", "")
     table = written(tmp_path / "results.csv", [CandidateCost(row, 1, None)], [])
