@@ -9,7 +9,9 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from infra.cli.networks import short
 from infra.cli.screen import Screen
 from jobs import wording
 from jobs.errors import ModelmailError
@@ -53,8 +55,13 @@ def run(model: Path, photos: Iterable[Path], wanted: Wanted) -> int:
     try:
         known = DeliveredSettings.read(model.with_name(delivered.SETTINGS))
         network = files.load(model)
-    except (ValueError, OSError) as error:
-        screen.say(f"{model} is no detector with its settings: {error}")
+    except Exception as error:  # Keras has many for a file that is no model
+        screen.say(f"{model} is no detector with its settings: {short(str(error))}")
+        return 2
+    if not fits(network.output_shape, known):
+        screen.say(
+            f"{model} is no detector with its settings: it answers something else than {delivered.SETTINGS} says"
+        )
         return 2
     rows = []
     for row in counted(delivered.by_keras(network, known.settings.mask), known, photos):
@@ -64,6 +71,12 @@ def run(model: Path, photos: Iterable[Path], wanted: Wanted) -> int:
         screen.say("No photos were found there.")
     _print(rows, known, wanted)
     return 1 if not rows or any(row.error for row in rows) else 0
+
+
+def fits(shape: Any, known: DeliveredSettings) -> bool:
+    """Return whether a Keras model's output shape (None, points, numbers) is that of a detector with these settings."""
+    numbers = len(known.classes) + 4 + known.settings.mask**2
+    return isinstance(shape, tuple) and len(shape) == 3 and shape[-1] in (None, numbers)
 
 
 def counted(predict: Predict, known: DeliveredSettings, photos: Iterable[Path]) -> Iterator[CountedPhoto]:

@@ -61,7 +61,7 @@ def open_network(path: Path, trust: bool = False) -> Network:
     except CannotOpenError:
         raise
     except Exception as error:  # each library has errors of its own
-        reason = f"it is damaged, or was made by another version of its library ({_short(str(error))})"
+        reason = f"it is damaged, or was made by another version of its library ({short(str(error))})"
         raise CannotOpenError(f"{path} cannot be read: {reason}.") from error
     return Network(size, labels, _checked(path, len(labels), say))
 
@@ -81,7 +81,7 @@ def _checked(path: Path, classes: int, say: Say) -> Say:
             answers = np.asarray(say(squares), np.float32)
         except Exception as error:  # each library has errors of its own
             raise CannotOpenError(
-                f"{path} does not answer photos as a delivered model ({_short(str(error))})."
+                f"{path} does not answer photos as a delivered model ({short(str(error))})."
             ) from error
         if answers.shape != (len(squares), classes):
             given = answers.size // len(squares)
@@ -164,7 +164,8 @@ def _savedmodel(path: Path) -> tuple[int, Say]:
     return files.load_program(path)
 
 
-def _short(reason: str) -> str:
+def short(reason: str) -> str:
+    """Return the beginning of a library's message."""
     line = reason.strip().partition("\n")[0].rstrip(".")
     return line if len(line) <= REASON_LENGTH else f"{line[:REASON_LENGTH]}..."
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -65,6 +67,25 @@ def test_the_coco_that_is_written_can_be_read_again(rows: list[counting.CountedP
     assert photo.photo == "a.jpg" and photo.boxes[0].xyxy == (56.0, 56.0, 88.0, 88.0)
 
 
-def test_a_model_without_its_settings_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "detection.json").write_text('{"classes": 3}')
+@pytest.mark.parametrize("text", ['{"classes": 3}', "null", "[", ""])
+def test_a_model_without_its_settings_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "detection.json").write_text(text)
     assert counting.run(tmp_path / "model.h5", [], counting.Wanted()) == 2
+
+
+def test_a_file_that_is_no_detector_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    import keras
+
+    KNOWN.write(tmp_path / "detection.json")
+    with zipfile.ZipFile(tmp_path / "model.keras", "w"):
+        pass  # an empty zip
+    keras.Sequential([keras.Input((64, 64, 3)), keras.layers.GlobalAveragePooling2D()]).save(tmp_path / "model.h5")
+    for name in ("model.keras", "model.h5"):
+        assert counting.run(tmp_path / name, [], counting.Wanted()) == 2
+    assert " ".join(capsys.readouterr().out.split()).count("is no detector with its settings: ") == 2
+
+
+def test_the_output_of_a_detector_fits_its_settings() -> None:
+    masked = replace(KNOWN, settings=replace(KNOWN.settings, rois=100, mask=28))
+    assert counting.fits((None, 84, 5), KNOWN) and counting.fits((None, None, 5 + 28 * 28), masked)
+    assert not counting.fits((None, 84, 6), KNOWN) and not counting.fits([(None, 84, 5), (None, 84, 4)], KNOWN)

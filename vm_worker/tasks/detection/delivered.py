@@ -41,7 +41,7 @@ class DeliveredSettings(AsJson):
         """Read the file. Raises OSError, and ValueError for another one."""
         try:
             return cls.from_json(json.loads(path.read_text(encoding="utf-8")))
-        except ExceptionGroup as error:  # cattrs collects all that is wrong
+        except (ExceptionGroup, TypeError) as error:  # cattrs collects all that is wrong in an object
             raise ValueError(f"{path.name} holds no settings of a detector") from error
 
 
