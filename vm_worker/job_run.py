@@ -166,7 +166,8 @@ class JobRun:
 
     def _committed(self, offer: StageOffer | TrialOffer) -> Answer:
         answer = self._manifests.commit(offer)
-        if isinstance(offer, StageOffer) and offer.stage is Stage.INTAKE:  # what follows learns from the earlier model
+        # After intake, what follows learns from the earlier model; after export, what follows only tells of it.
+        if isinstance(offer, StageOffer) and offer.stage in (Stage.INTAKE, Stage.EXPORT):
             bases.drop_if_gone(self._queue, self._job, self._manifests, self._home / "base")
         return answer
 

@@ -23,6 +23,7 @@ LOST = {
     "deleted": "The earlier model was deleted before this job could learn from it, so this model starts from ImageNet.",
     "damaged": "The files of the earlier model are not as they were stored, so this model starts from ImageNet.",
 }
+MEANWHILE = "The earlier job was deleted while this model was made; what was learnt from it stays in this one."
 ALONE = "The photos that its job kept could not be added; only those that were sent now were learnt from."
 
 
@@ -74,7 +75,8 @@ def _verdict(facts: Facts) -> list[str]:
         left = next((row.note for row in facts.select.candidates if row.name.startswith(BASE)), "")
         why = left or "its network is ImageNet's own and its head for other classes, or that network is not here"
         return [f"Nothing of your earlier model could be used here: {why}. So this model starts from ImageNet."]
-    return [_compared(continued)]
+    meanwhile = facts.lost_base == "deleted" and continued.helped
+    return [_compared(continued), *([MEANWHILE] if meanwhile else [])]
 
 
 def _too_few(counts: EarlierCounts) -> str:

@@ -97,9 +97,14 @@ def test_photos_that_could_not_be_added_are_told_of(counts: EarlierCounts | None
     assert any("could not be added" in sentence for sentence in built["cautions"]) is not added
 
 
-def test_a_model_that_was_used_and_deleted_afterwards_is_told_of_as_used() -> None:
+def test_a_model_that_was_used_and_deleted_meanwhile_is_told_of_as_used() -> None:
     built = report.build(facts(lost="deleted"))
     assert built["earlier"]["used"]
+    for shown in everywhere(built)[:3]:
+        assert "The earlier job was deleted while this model was made" in shown
+    assert "while this model was made" not in " ".join(
+        report.build(facts(continued=REFUSED, lost="deleted"))["cautions"]
+    )
     assert not any("deleted" in sentence for sentence in built["cautions"])
 
 

@@ -146,6 +146,21 @@ def test_a_model_that_is_deleted_before_selection_is_taken_from_the_child(world:
     assert world.now().status is Status.DONE
 
 
+def test_a_model_that_is_deleted_while_it_is_learnt_from_stays_until_the_report(world: World, tmp_path: Path) -> None:
+    """What tunes and tests still needs its weights; the report is to say that it is gone."""
+    earlier = continued(world, tmp_path / "second")
+    folder = world.home / "base"
+    there: dict[str, bool] = {}
+    steps: list[Any] = []
+    for offer in stages(world):
+        steps += [lambda name=offer.stage: there.update({name: folder.exists()}), offer]
+        if offer.stage is Stage.INTAKE:
+            steps.append(lambda: world.queue.delete(earlier.id))
+    world.run(*steps)
+    assert [stage for stage, kept in there.items() if not kept] == [Stage.REPORT]
+    assert world.now().status is Status.DONE
+
+
 def test_a_model_of_the_version_before_has_nothing_to_continue_from(tmp_path: Path) -> None:
     world = World(tmp_path)
     world.run(*(world.stage(stage) for stage in STAGES))
