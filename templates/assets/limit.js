@@ -27,7 +27,8 @@ function told(rows, classes, limit) {
     `It answers ${all.answered} of ${all.photos} test photos (${percent(all.answered, all.photos)}) and is right on ` +
     `${percent(all.right, all.answered)} of these. It leaves ${all.photos - all.answered} to you.`;
   const chosen = (limit / 100).toFixed(2);
-  part("command").textContent = `modelmail predict model.h5 photos/ --unsure ${chosen}\npython3 service.pyz --unsure ${chosen}`;
+  const programs = ["modelmail predict model.h5 photos/", ...(place.dataset.service ? ["python3 service.pyz"] : [])];
+  part("command").textContent = programs.map((program) => `${program} --unsure ${chosen}`).join("\n");
   part("kinds").replaceChildren(table(classes, each));
 }
 

@@ -22,6 +22,7 @@ from tests.browser.conftest import PHONE
 from tests.browser.test_report_page import finish
 from tests.unit.report import samples
 from vm_worker.results.evaluated import DoubtRow, Doubts, Evaluated, Sureness
+from vm_worker.results.exported import FileRow
 
 ASSETS = Path(render.__file__).parents[1] / "templates" / "assets"
 CLASSES = ("cats", "dogs", '"><b>&')
@@ -49,7 +50,8 @@ def job(stack: Stack, queue: Queue, tmp_path_factory: pytest.TempPathFactory) ->
     cats, others = Sureness(counts(50, 80, 99), counts(75)), Sureness(counts(30, 90), counts())
     sureness = (cats, others, Sureness(counts(), counts(60, 60)))
     evaluated = replace(facts.evaluate, doubts=doubts, sureness=sureness)
-    return finish(stack, queue, folder, CLASSES, replace(facts, evaluate=evaluated))
+    export = replace(facts.export, files=(*facts.export.files, FileRow("service.pyz", 1, "0" * 64)))
+    return finish(stack, queue, folder, CLASSES, replace(facts, evaluate=evaluated, export=export))
 
 
 def counts(*places: int) -> tuple[int, ...]:
@@ -118,6 +120,8 @@ def test_a_share_that_is_not_all_is_not_called_all(page: Page) -> None:
     page.add_script_tag(path=ASSETS / "limit.js", type="module")
     expect(page.locator("[data-part=kinds] tr").nth(1)).to_have_text("cats400100 %99.8 %")
     expect(page.locator("[data-part=kinds] tr").nth(2)).to_have_text("dogs4000 %none")
+    # No service.pyz was made.
+    expect(page.locator("[data-part=command]")).to_have_text("modelmail predict model.h5 photos/ --unsure 0.99")
 
 
 def test_saved_marks_are_followed(page: Page, job: str, tmp_path: Path) -> None:
