@@ -1,4 +1,4 @@
-"""Workers that are forked from a process which has imported what they need: the fault tests start hundreds."""
+"""Workers and emulators that are forked from a process which has imported what they need: tests start hundreds."""
 
 from __future__ import annotations
 
@@ -8,27 +8,42 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from tests.sources import ROOT
 
-PAUSE = 0.02  # seconds between two looks whether a worker has ended
+PAUSE = 0.02  # seconds between two looks whether a process has ended, or what it says
+START_SECONDS = 30.0
 
 _FORKING = multiprocessing.get_context("forkserver")
-_FORKING.set_forkserver_preload(["tests.faults.stub_worker"])
+_FORKING.set_forkserver_preload(["tests.faults.stub_worker", "infra.emulator.__main__"])
 _ONE = threading.Lock()  # multiprocessing looks after all its processes whenever one starts, and not from two threads
 
 
+def _worker() -> int:
+    from tests.faults import stub_worker  # imported already, in the process that this one was forked from
+
+    return stub_worker.main()
+
+
+def _emulator(arguments: list[str]) -> int:
+    from infra.emulator import __main__ as emulator
+
+    return emulator.main(arguments)
+
+
 class Forked:
-    """A worker whose attempts are the stub's, with the part of `subprocess.Popen` that tests need.
+    """A process with the part of `subprocess.Popen` that tests need: the worker of stub attempts, unless told.
 
     Unlike a program it calls nothing that was registered with `atexit`.
     """
 
-    def __init__(self, env: Mapping[str, str], log: Path) -> None:
+    def __init__(self, env: Mapping[str, str], log: Path, work: Callable[[], int] = _worker) -> None:
         """Start it with this environment; it appends what it says to the log."""
-        self._process = _FORKING.Process(target=_work, args=(dict(env), str(log)))
+        self._process = _FORKING.Process(target=_begin, args=(work, dict(env), str(log)))
         with _ONE:
             self._process.start()
         assert self._process.pid is not None
@@ -64,13 +79,28 @@ class Forked:
             self._process.kill()
 
 
-def _work(env: Mapping[str, str], log: str) -> None:
+@contextmanager
+def running_emulator(data: Path, key: Path, log: Path) -> Iterator[tuple[str, Forked]]:
+    """An emulator on a free port, killed at the end; gives its URL."""
+    log.unlink(missing_ok=True)
+    arguments = ["--port", "0", "--data", str(data), "--service-account", str(key)]
+    process = Forked(os.environ, log, partial(_emulator, arguments))
+    try:
+        end = time.monotonic() + START_SECONDS
+        while not (log.exists() and (said := log.read_text()).startswith("listening on ") and said.endswith("\n")):
+            assert process.poll() is None and time.monotonic() < end, log.read_text()
+            time.sleep(PAUSE)
+        yield said.split()[2], process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _begin(work: Callable[[], int], env: Mapping[str, str], log: str) -> None:
     os.environ.clear()
     os.environ.update(env)
     os.chdir(ROOT)
     with open(log, "ab") as file:
         for descriptor in (1, 2):
             os.dup2(file.fileno(), descriptor)
-    from tests.faults import stub_worker  # imported already, in the process that this one was forked from
-
-    sys.exit(stub_worker.main())
+    sys.exit(work())

@@ -14,6 +14,7 @@ import pytest
 
 from infra.emulator.signatures.keys import ensure_key
 from tests.emulator.on_disk import missing, strays
+from tests.faults import forked
 from tests.faults.writers import Connection, Writer
 from tests.servers import ACCOUNT, running_emulator
 
@@ -30,16 +31,17 @@ def test_two_hundred_kills_lose_nothing(tmp_path: Path) -> None:
     data, key = tmp_path / "data", ensure_key(tmp_path / "key.json", ACCOUNT)
     dice = random.Random(3)  # noqa: S311 - repeatable
     writers = [Writer(number, random.Random(number)) for number in range(WRITERS)]  # noqa: S311
-    bucket, looked = "", 0
+    with running_emulator(data, key) as emulator:
+        bucket = emulator.bucket().name
+    looked = 0
     for kill in range(KILLS):
         if kill % EVERY == EVERY - 1:
             _kill_while_starting(data, key, dice.uniform(*START_SECONDS))
             continue
-        with running_emulator(data, key) as emulator:
-            bucket = bucket or emulator.bucket().name
-            looked += sum(writer.settle(Connection(emulator.url, bucket)) for writer in writers)
+        with forked.running_emulator(data, key, tmp_path / "log") as (url, process):
+            looked += sum(writer.settle(Connection(url, bucket)) for writer in writers)
             _clean(data)
-            _write_until_killed(writers, emulator.url, bucket, emulator.process, dice.uniform(*RUN_SECONDS))
+            _write_until_killed(writers, url, bucket, process, dice.uniform(*RUN_SECONDS))
     with running_emulator(data, key) as emulator:
         looked += sum(writer.settle(Connection(emulator.url, bucket)) for writer in writers)
         _clean(data)
@@ -51,9 +53,7 @@ def test_two_hundred_kills_lose_nothing(tmp_path: Path) -> None:
     assert acknowledged >= KILLS
 
 
-def _write_until_killed(
-    writers: list[Writer], url: str, bucket: str, process: subprocess.Popen[str], seconds: float
-) -> None:
+def _write_until_killed(writers: list[Writer], url: str, bucket: str, process: forked.Forked, seconds: float) -> None:
     stop = threading.Event()
     with ThreadPoolExecutor(len(writers)) as pool:
         ends = [pool.submit(writer.write, Connection(url, bucket), stop) for writer in writers]
