@@ -10,9 +10,10 @@ globalThis.engine = (() => {
   const waiting = new Map(); // id -> what waits for the answer, and the worker that it waits for
   let numbers = 0;
   let starting = null;
-  let spare = null; // the model's bytes, until a graphics processor was tried
-  let kept = null; // the model's bytes, until a second worker has them
-  let second = null; // that worker, once it has loaded the model
+  let helper = null; // a second worker with the runtime in it and no model, until it is needed
+  let kept = null; // the model's bytes for it
+  let graphics = false; // whether the helper is to try WebGPU first
+  let second = null; // the helper, once it answers by WebAssembly too
   let answered = false; // whether there was an answer: the first one waits for no second worker
   let slower = null; // the worker that runs WebAssembly, while WebGPU answers
   let comparing = null; // ends when the two have been compared; until then no picture is asked about
@@ -26,15 +27,24 @@ globalThis.engine = (() => {
     return starting;
   }
 
+  /** All that the page ever fetches is fetched here: while pictures are tried, no request leaves. */
   async function begin(say) {
     say(`Loading the model (${facts.bytes})...`);
-    const bytes = await (globalThis.packed ? globalThis.packed.model() : fetched());
-    spare = navigator.gpu ? bytes.slice(0) : null;
-    kept = navigator.hardwareConcurrency > 1 ? bytes.slice(0) : null;
-    const worker = await opened(bytes, "wasm");
-    place.dataset.engine = "wasm";
-    say("The model is ready.");
-    return worker;
+    const begun = [prepared()];
+    try {
+      const [bytes, worker] = await Promise.all([globalThis.packed ? globalThis.packed.model() : fetched(), begun[0]]);
+      graphics = await hasGraphics();
+      if (graphics || navigator.hardwareConcurrency > 1) begun.push(prepared());
+      kept = begun[1] && bytes.slice(0);
+      [helper] = await Promise.all([begun[1]?.catch(() => null), load(worker, bytes, "wasm")]);
+      graphics &&= Boolean(helper);
+      place.dataset.engine = "wasm";
+      say("The model is ready.");
+      return worker;
+    } catch (error) {
+      for (const one of begun) one.then((worker) => worker.terminate()).catch(() => {});
+      throw error;
+    }
   }
 
   async function fetched() {
@@ -43,35 +53,45 @@ globalThis.engine = (() => {
     return answer.arrayBuffer();
   }
 
-  async function opened(model, accelerator) {
+  /** A worker with the runtime in it. */
+  async function prepared() {
     const packed = globalThis.packed;
     const [worker, wasm] = packed ? await Promise.all([packed.worker(), packed.wasm()]) : [new Worker(place.dataset.worker)];
-    try {
-      await new Promise((done, failed) => {
-        worker.onerror = (event) => failed(new Error(event.message || "its program could not be loaded"));
-        worker.onmessage = ({data}) => (data.loaded ? done() : failed(new Error(data.error)));
-        worker.postMessage({model, wasm, accelerator}, wasm ? [model, wasm] : [model]);
-      });
-    } catch (error) {
-      worker.terminate();
-      throw error;
-    }
     worker.onmessage = ({data}) => {
       const {done, failed} = waiting.get(data.id);
       waiting.delete(data.id);
       if (data.error) failed(new Error(data.error));
-      else done(data.shares);
-      answered = true;
+      else done(data.value);
     };
+    worker.onerror = (event) => {
+      for (const one of waiting.values()) {
+        if (one.worker === worker) one.failed(new Error(event.message || "its program could not be loaded"));
+      }
+    };
+    await ask(worker, {wasm, runtime: true}, wasm ? [wasm] : []).catch((error) => {
+      worker.terminate();
+      throw error;
+    });
     return worker;
   }
 
-  function ask(worker, bitmap, kind) {
+  /** Let a worker have the model in place of the one that it has. The bytes are gone afterwards. */
+  function load(worker, model, accelerator) {
+    return ask(worker, {model, accelerator}, [model]);
+  }
+
+  function ask(worker, message, transfer) {
     return new Promise((done, failed) => {
       numbers += 1;
       waiting.set(numbers, {done, failed, worker});
-      worker.postMessage({id: numbers, bitmap, size: facts.size, kind}, [bitmap]);
+      worker.postMessage({id: numbers, ...message}, transfer);
     });
+  }
+
+  async function answer(worker, bitmap, kind) {
+    const found = await ask(worker, {bitmap, size: facts.size, kind}, [bitmap]);
+    answered = true;
+    return found;
   }
 
   /** How many pictures wait for a worker. */
@@ -82,14 +102,19 @@ globalThis.engine = (() => {
   /** The worker that has the least to do, of those by WebAssembly. The second begins where a picture would wait. */
   function free(first) {
     if (slower || !queue(first)) return first;
-    if (kept && answered) help();
+    if (helper && answered && !graphics) help();
     return second && queue(second) < queue(first) ? second : first;
   }
 
   async function help() {
-    const model = kept;
-    kept = null;
-    second = await opened(model, "wasm").catch(() => null);
+    const worker = helper;
+    helper = null;
+    try {
+      await load(worker, kept, "wasm");
+      second = worker;
+    } catch {
+      worker.terminate();
+    }
     place.dataset.workers = second ? 2 : 1;
   }
 
@@ -99,48 +124,41 @@ globalThis.engine = (() => {
     const worker = free(await ready());
     const copy = slower && (await createImageBitmap(bitmap));
     try {
-      const found = await ask(worker, bitmap, kind);
-      if (spare) takeOver();
+      const found = await answer(worker, bitmap, kind);
+      if (graphics) takeOver();
       return found;
     } catch (error) {
       if (!copy || !slower) throw error;
       [starting, slower] = [Promise.resolve(slower), null]; // the graphics processor is lost
       place.dataset.engine = "wasm";
-      return ask(await starting, copy, kind);
+      return answer(await starting, copy, kind);
     }
   }
 
-  /** Let WebGPU answer from now on, where it is there, gives the same answers and is quicker. */
-  async function takeOver() {
-    const model = spare;
-    spare = null;
-    if (!(await hasGraphics())) return;
-    const graphics = await opened(model, "webgpu").catch(() => null);
-    if (graphics) comparing = compare(graphics);
+  /** Let WebGPU answer from now on, where it gives the same answers and is quicker; else the helper is free for more. */
+  function takeOver() {
+    const worker = helper;
+    [helper, graphics] = [null, false];
+    const unused = () => {
+      helper = worker;
+    };
+    load(worker, kept.slice(0), "webgpu").then(() => (comparing = compare(worker).catch(unused)), unused);
   }
 
-  async function compare(graphics) {
-    try {
-      const mine = await starting;
-      const [now, then] = [await proved(mine), await proved(graphics)];
-      const apart = Math.max(...now.shares.map((share, at) => Math.abs(share - then.shares[at])));
-      place.dataset.gpu = `${then.ms.toFixed(1)} ms instead of ${now.ms.toFixed(1)} ms, ${apart.toFixed(6)} apart`;
-      if (!(apart < APART && then.ms < now.ms)) throw new Error("not better");
-      [starting, slower] = [Promise.resolve(graphics), mine];
-      place.dataset.engine = "webgpu";
-      kept = null;
-      if (second) await ask(second, pattern(0), "frame"); // after what waits for it
-      second?.terminate();
-      second = null;
-    } catch {
-      graphics.terminate();
-    }
+  async function compare(worker) {
+    const mine = await starting;
+    const [now, then] = [await proved(mine), await proved(worker)];
+    const apart = Math.max(...now.shares.map((share, at) => Math.abs(share - then.shares[at])));
+    place.dataset.gpu = `${then.ms.toFixed(1)} ms instead of ${now.ms.toFixed(1)} ms, ${apart.toFixed(6)} apart`;
+    if (!(apart < APART && then.ms < now.ms)) throw new Error("not better");
+    [starting, slower, kept] = [Promise.resolve(worker), mine, null];
+    place.dataset.engine = "webgpu";
   }
 
   /** Whether there is a graphics processor, and not one that the processor plays. */
   async function hasGraphics() {
-    const adapter = await navigator.gpu.requestAdapter().catch(() => null);
-    return adapter !== null && !(adapter.info?.isFallbackAdapter ?? adapter.isFallbackAdapter);
+    const adapter = await navigator.gpu?.requestAdapter().catch(() => null);
+    return Boolean(adapter) && !(adapter.info?.isFallbackAdapter ?? adapter.isFallbackAdapter);
   }
 
   /** The answers of a worker to made-up pictures, and the least milliseconds for one, after those that wait for it. */
@@ -149,7 +167,7 @@ globalThis.engine = (() => {
     for (let turn = 0; turn < TURNS; turn += 1) {
       const picture = pattern(turn);
       const began = performance.now();
-      found.shares.push(...(await ask(worker, picture, "frame")));
+      found.shares.push(...(await answer(worker, picture, "frame")));
       if (turn > 0) found.ms = Math.min(found.ms, performance.now() - began);
     }
     return found;

@@ -5,7 +5,8 @@ const MOST_SHOWN = 60; // photos whose answers stay on the page
 const ALL_BARS = 10; // classes that have a bar each, in their order; of more, the likeliest few
 const BARS = 6;
 const MOST_FRAMES = 30; // pictures a second that the camera is asked for, so that a phone stays cool
-const LANES = 3; // pictures of the camera that are on their way at a time: with two workers none of them waits
+const LANES = 3; // pictures that are on their way at a time: with two workers none of them waits
+const SHOWN_EVERY = 250; // milliseconds between two changes of the list: to draw it takes as long as an answer
 const SPOKEN = 1500; // milliseconds for which an answer stays the same before a screen reader hears of it
 
 const place = document.getElementById("try");
@@ -30,23 +31,32 @@ async function tryPhotos(files) {
   } catch (error) {
     return say(notLoaded(error));
   }
-  let [tried, unread] = [0, 0];
-  for (const file of files) {
-    tried += 1;
-    if (files.length > 1) say(`Photo ${tried} of ${files.length}`);
-    try {
-      await tryPhoto(file);
-    } catch (error) {
-      unread += 1;
-      addResult(caption(file.name, `cannot be read: ${error.message}`));
-    }
+  const waiting = []; // the answers to the photos that were begun
+  const fresh = []; // the figures that are not shown yet, the newest first
+  let [begun, read, shown] = [0, 0, -Infinity];
+  for (const [at, file] of files.entries()) {
+    while (begun < Math.min(files.length, at + LANES)) waiting.push(tryPhoto(files[begun++]));
+    const {figure, error} = await waiting.shift();
+    fresh.unshift(figure ?? caption(file.name, `cannot be read: ${error.message}`));
+    if (figure) read += 1;
+    if (performance.now() - shown < SHOWN_EVERY && at < files.length - 1) continue;
+    shown = performance.now();
+    if (files.length > 1) say(`Photo ${at + 1} of ${files.length}`);
+    addResults(fresh.splice(0));
   }
-  const answered = files.length - unread;
   const first = part("photos").querySelector("b");
-  say(files.length === 1 ? `${files[0].name}: ${first.textContent}` : `${answered} of ${files.length} photos answered.`);
+  say(files.length === 1 ? `${files[0].name}: ${first.textContent}` : `${read} of ${files.length} photos answered.`);
 }
 
-async function tryPhoto(file) {
+/** The figure of a photo and its answer, or the error that there is in place of it. */
+function tryPhoto(file) {
+  return answered(file).then(
+    (figure) => ({figure}),
+    (error) => ({error}),
+  );
+}
+
+async function answered(file) {
   const head = new Uint8Array(await file.slice(0, 26).arrayBuffer());
   if (head[1] === 0x50 && head[24] === 16) throw new Error("it has 16 bits; modelmail predict reads it");
   const options = {colorSpaceConversion: "none", premultiplyAlpha: "none"};
@@ -58,7 +68,7 @@ async function tryPhoto(file) {
   const figure = caption(file.name, answer(found));
   figure.prepend(canvas);
   figure.append(bars(found));
-  addResult(figure);
+  return figure;
 }
 
 function thumb(bitmap) {
@@ -80,8 +90,8 @@ function caption(name, text) {
   return figure;
 }
 
-function addResult(figure) {
-  part("photos").prepend(figure);
+function addResults(figures) {
+  part("photos").prepend(...figures);
   while (part("photos").childElementCount > MOST_SHOWN) part("photos").lastElementChild.remove();
 }
 
@@ -231,8 +241,10 @@ function dropped(event) {
   if (files.length) tryPhotos(files);
 }
 
-part("files").addEventListener("change", (event) => {
-  tryPhotos([...event.target.files]);
+part("files").addEventListener("change", ({target}) => {
+  const files = [...target.files];
+  target.value = ""; // so that the same photo can be chosen again
+  tryPhotos(files);
 });
 part("camera").addEventListener("click", startCamera);
 part("stop").addEventListener("click", () => {

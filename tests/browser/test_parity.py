@@ -125,8 +125,7 @@ def fetched(page: Page, job: str, photo: Path) -> tuple[int, float]:
     page.set_input_files("[data-part=files]", photo)
     expect(page.locator("#try figure")).to_have_count(1, timeout=PATIENCE)
     seconds = (page.evaluate("performance.now()") - began) / 1000
-    # What the worker loads is told by itself: its scripts and the program. The threads that it starts cannot be
-    # asked: they wait inside the program.
+    # What the worker loads is told by itself: its scripts and the program.
     entries = "performance.getEntriesByType('resource').reduce((sum, one) => sum + one.transferSize, 0)"
     inside = sum(int(worker.evaluate(entries)) for worker in page.workers if "try-worker" in worker.url)
     session.detach()

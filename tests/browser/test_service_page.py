@@ -49,6 +49,8 @@ def test_a_photo_and_the_camera_are_answered(browser: Browser, service: str, tmp
     expect(page.locator("#all dt")).to_have_count(3)
     assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
     page.get_by_role("button", name="Stop the camera").click()
+    page.set_input_files("#file", tmp_path / "noon.jpg")  # once more
+    expect(page.locator("#said")).to_have_text("light, 100.0 %")
     expect(page.locator("#video")).to_be_hidden()
     with_camera.close()
     assert [error for error in errors if "favicon" not in error and "404" not in error] == []
