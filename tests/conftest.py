@@ -14,6 +14,7 @@ import pytest
 
 import vm_worker  # noqa: F401 (its setting counts where TensorFlow is imported later)
 from infra.emulator.signatures.keys import ensure_key
+from tests.demo import demo as demo  # a fixture; trains where a test asks for it
 from tests.ordering import in_order, left_alone, skipped_line, with_children, without_coverage
 from tests.servers import ACCOUNT, EmulatorUnderTest, running_emulator
 

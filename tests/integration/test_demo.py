@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
 import subprocess
@@ -16,12 +15,9 @@ from typing import Any
 import pytest
 import requests
 
-from infra.local import demo_photos
 from infra.local.stack import Stack
-from tests.servers import with_own_ports
+from tests.demo import MODELMAIL, demo_env
 
-MODELMAIL = [sys.executable, "-P", "-m", "infra.cli.main"]
-DEMO_SECONDS = 240  # two minutes of the job, and the starts and ends of five programs on a crowded machine
 REJECTED_SECONDS = 30
 JSON_KEYS = {
     "job_id", "status", "error", "winner", "candidates", "test_accuracy", "test_interval", "seconds", "quoted_seconds",
@@ -34,35 +30,6 @@ answer = model.predict(numpy.full((1, *model.input_shape[1:]), 127.0, "float32")
 assert answer.shape == (1, 3) and abs(answer.sum() - 1) < 1e-4, answer
 print(sorted({name.partition(".")[0] for name in sys.modules} & {"jobs", "vm_worker", "infra", "function"}))
 """
-
-
-def _env(**more: str) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("MODELMAIL_")}
-    return {**kept, "TF_CPP_MIN_LOG_LEVEL": "3", **more}
-
-
-def few_photos(folder: Path) -> Path:
-    """Make the built-in photos and keep 20 of each class: with all 64 the job takes twice as long."""
-    for kind in demo_photos.make(folder).iterdir():
-        for photo in sorted(kind.iterdir())[20:]:
-            photo.unlink()
-    return folder
-
-
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], str, Path]:
-    """One real demo: its JSON, its progress and its data folder. It trains, once for this module."""
-    home = tmp_path_factory.mktemp("demo")
-    data = with_own_ports(home / "data")
-    photos, options = (
-        few_photos(home / "photos"),
-        ("candidates=efficientnet_lite0", "trials=1", "epochs=6", "objective=balanced"),
-    )
-    command = [*MODELMAIL, "demo", str(photos), "--minutes", "2", "--json", "--data", str(data)]
-    command += [word for option in options for word in ("--set", option)]
-    answer = subprocess.run(command, capture_output=True, text=True, timeout=DEMO_SECONDS, env=_env())
-    assert answer.returncode == 0, answer.stderr
-    return json.loads(answer.stdout.splitlines()[-1]), answer.stderr, data
 
 
 @pytest.mark.slow
@@ -95,7 +62,7 @@ def test_demo_leaves_exactly_one_mail(demo: tuple[dict[str, Any], str, Path]) ->
 @pytest.mark.slow
 def test_demo_model_loads_where_nothing_of_ours_is(demo: tuple[dict[str, Any], str, Path], tmp_path: Path) -> None:
     command = [sys.executable, "-I", "-c", LOAD, demo[0]["model_h5"]]
-    answer = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=120, env=_env())
+    answer = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=120, env=demo_env())
     assert answer.returncode == 0, answer.stderr
     assert answer.stdout.splitlines()[-1] == "[]"
 
@@ -123,7 +90,7 @@ def test_demo_of_a_bad_zip_says_why_and_fails(tmp_path: Path) -> None:
     (tmp_path / "photos.zip").write_bytes(b"these are no photos")
     command = [*MODELMAIL, "demo", str(tmp_path / "photos.zip"), "--data", str(tmp_path / "data"), "--json"]
     # A proxy that is not there: nothing on this machine may go through it.
-    env = _env(HTTP_PROXY="http://127.0.0.1:9", http_proxy="http://127.0.0.1:9")
+    env = demo_env(HTTP_PROXY="http://127.0.0.1:9", http_proxy="http://127.0.0.1:9")
     answer = subprocess.run(command, capture_output=True, text=True, timeout=60, env=env)
     told = json.loads(answer.stdout.splitlines()[-1])
     assert answer.returncode == 1
@@ -136,7 +103,8 @@ def test_demo_of_a_bad_zip_says_why_and_fails(tmp_path: Path) -> None:
 @pytest.mark.faults
 def test_an_interrupted_demo_leaves_no_job_and_no_mail(tmp_path: Path) -> None:
     command = [*MODELMAIL, "demo", "--data", str(tmp_path / "data"), "--json"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=_env()) as process:
+    told = subprocess.PIPE
+    with subprocess.Popen(command, stdout=told, stderr=told, text=True, env=demo_env()) as process:
         assert process.stdout and process.stderr
         lines = iter(process.stderr.readline, "")
         job_id = next(line.split()[1] for line in lines if line.startswith("Job "))
@@ -144,14 +112,14 @@ def test_an_interrupted_demo_leaves_no_job_and_no_mail(tmp_path: Path) -> None:
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=30)
         assert process.returncode == 130
-    with Stack(tmp_path / "data", given=_env(), worker=False) as stack:
+    with Stack(tmp_path / "data", given=demo_env(), worker=False) as stack:
         assert requests.get(f"{stack.function_url}/jobs/{job_id}", timeout=10).status_code == 404
     assert list((tmp_path / "data" / "mail").glob("*.eml")) == []
 
 
 def test_demo_of_nothing_fails_at_once(tmp_path: Path) -> None:
     command = [*MODELMAIL, "demo", str(tmp_path / "none.zip"), "--data", str(tmp_path / "data"), "--json"]
-    answer = subprocess.run(command, capture_output=True, text=True, timeout=30, env=_env())
+    answer = subprocess.run(command, capture_output=True, text=True, timeout=30, env=demo_env())
     told = json.loads(answer.stdout.splitlines()[-1])
     assert answer.returncode == 1
     assert told["status"] is None
