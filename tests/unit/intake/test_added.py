@@ -82,6 +82,11 @@ def test_what_is_left_out_of_the_new_photos_is_named_as_ever(tmp_path: Path, kep
     assert any('"test" holds no folders of classes' in sentence for sentence in listing.warnings)
 
 
+def test_a_class_that_the_earlier_photos_do_not_have_is_told_of(tmp_path: Path, kept: Path) -> None:
+    listing = together(tmp_path, kept, class_files({"more": 12, "cats": 3}))
+    assert listing.warnings == ('Not among the earlier photos, and so new classes: "more".',)
+
+
 @pytest.mark.parametrize("name", ["Cats", "cats "])
 def test_another_spelling_of_a_class_joins_it(tmp_path: Path, kept: Path, name: str) -> None:
     listing = together(tmp_path, kept, class_files({name: 3}))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import takewhile
 from pathlib import Path
@@ -45,13 +45,20 @@ def survey(source: Path, kept: Sequence[Path], annotations: Annotations[S, Any],
     classes: dict[str, str] = {}  # as the first upload that has each spells it
     together: list[Found] = []
     for number, (upload, reader) in enumerate(zip(uploads, readers, strict=True), 1):
-        last = _read(upload, reader, few, classes)
+        last, before = _read(upload, reader, few, classes), set(classes)
         for name in last.survey.strata:
             classes.setdefault(collision_key(name), name)
         together += _in_classes(last.survey, classes, f"earlier-{number} " if number < len(uploads) else "")
     joined = _at(annotations, "outer").survey(together, limits)
     new = last.survey
-    warnings = (*new.warnings, *last.warnings, *_spelt(new, classes), *_undivided(new), *joined.warnings)
+    warnings = (
+        *new.warnings,
+        *last.warnings,
+        *_spelt(new, classes),
+        *_unknown(new, before),
+        *_undivided(new),
+        *joined.warnings,
+    )
     return replace(joined, skipped=(*new.skipped, *joined.skipped), warnings=warnings)
 
 
@@ -107,6 +114,12 @@ def _spelt(new: Survey, classes: Mapping[str, str]) -> Iterator[str]:
     for name in new.strata:
         if (first := classes[collision_key(name)]) != name:
             yield f"{listed([first, name])} were taken as one class."
+
+
+def _unknown(new: Survey, before: Container[str]) -> Iterator[str]:
+    """Yield a sentence about classes that the earlier photos do not have: a folder named otherwise would be one."""
+    if names := [name for name in new.strata if collision_key(name) not in before]:
+        yield f"Not among the earlier photos, and so new classes: {listed(names)}."
 
 
 def _undivided(new: Survey) -> Iterator[str]:
