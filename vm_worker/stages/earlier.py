@@ -86,11 +86,17 @@ class EarlierInputs:
                 shutil.copyfile(path, own / path.name)
         return tuple(sorted(own.glob(PHOTOS.format("*"))))
 
-    def explained(self, error: UserError) -> UserError:
-        """Return a refusal of the photos; where those that the earlier job kept are missing, it begins with that."""
-        if not self._spec.options.add or not self.lost or self.photos(fetch=False):
-            return error
-        return UserError(error.code, f"{MISSING[self.lost]} {error.message}", file=error.file)
+    def explained(self, error: UserError, other: str) -> UserError:
+        """Return a refusal of the photos, which begins with what continuing from an earlier job has to do with it.
+
+        `other` is the title of the task that the upload looks like, where it is not the earlier model's; or empty.
+        """
+        why = ""
+        if other:
+            why = f"These photos look like a job for {other}, and the earlier model cannot be continued from by one."
+        elif self._spec.options.add and self.lost and not self.photos(fetch=False):
+            why = MISSING[self.lost]
+        return UserError(error.code, f"{why} {error.message}", file=error.file) if why else error
 
     def weight(self, key: str) -> WeightFile | None:
         """Return the model's own weights of the network with this key; None where it has none."""

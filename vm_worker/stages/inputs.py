@@ -9,6 +9,7 @@ from typing import Any
 from jobs.errors import Bug, UserError
 from jobs.job import Stage
 from jobs.options import Options
+from jobs.tasks import TASKS
 from vm_worker.events import ProgressCallback
 from vm_worker.intake.dataset import Dataset
 from vm_worker.intake.survey import list_upload
@@ -184,8 +185,15 @@ class Inputs:
             try:
                 self._dataset = take_in(request, self.task.asked(self._spec.options), self._tell)
             except UserError as error:
-                raise self.earlier.explained(error) from error
+                raise self.earlier.explained(error, self._other_task()) from error
         return self._dataset
+
+    def _other_task(self) -> str:
+        """Return the title of the task that recognises the upload, where a continuing job has another; else nothing."""
+        if not self._spec.options.base:
+            return ""
+        found = recognised(list_upload(self._spec.dataset, self._spec.limits)).name
+        return "" if found == self.task.name else TASKS[found].title
 
     def _sizes(self) -> set[int]:
         """Return the sides in pixels of the squares that the photos are needed in."""

@@ -15,6 +15,8 @@ import pytest
 from jobs.errors import UserError
 from jobs.limits import Limits
 from jobs.options import Options
+from tests.unit.detection.label_zips import cvat_coco
+from tests.unit.detection.label_zips import photos as drawn_photos
 from tests.unit.intake.crafted import class_files, photo, zip_of
 from vm_worker.intake.earlier.seen import SeenPhotos
 from vm_worker.intake.earlier.use import EarlierPhotos, Use
@@ -162,6 +164,14 @@ def test_photos_that_are_too_few_alone_are_refused_with_the_reason(
     assert caught.value.code == "one_class"
     assert caught.value.message.endswith('The only class folder is "cats".')
     assert (words in caught.value.message) and ("added" in caught.value.message) is add
+
+
+def test_photos_for_a_model_of_another_kind_are_refused_with_that_reason(tmp_path: Path) -> None:
+    given = spec(tmp_path, task="classification")
+    zip_of(cvat_coco(drawn_photos()), given.dataset)
+    with pytest.raises(UserError, match="look like a job for finding and counting objects") as caught:
+        Inputs(given, CommittedResults(), _silent).dataset()
+    assert caught.value.code == "one_class"
 
 
 def test_a_spec_with_a_model_survives_its_file(tmp_path: Path) -> None:
