@@ -53,6 +53,18 @@ def test_a_worker_that_is_gone_counts_until_a_newer_one_has_written_for_a_day() 
     assert [stat.name for stat in emails.list()] == [f"{PREFIX}new"]
 
 
+def test_a_worker_that_wrote_a_day_before_the_newest_counts_no_longer() -> None:
+    clock = FakeClock()
+    emails = MemoryStore(clock)
+    catalogue.tell(emails, "old", Stock(("xception",)))
+    clock.advance(23 * 3600)
+    catalogue.tell(emails, "new", Stock(LITE))
+    assert catalogue.offered(emails) == ("xception", *LITE)
+    clock.advance(2 * 3600)
+    catalogue.tell(emails, "new", Stock(LITE))
+    assert catalogue.offered(emails) == LITE
+
+
 @pytest.mark.parametrize("data", [b"", b"[]", b"{", b'{"networks": 3}', b'{"networks": [["a"]]}', b"\xff", b"null"])
 def test_a_broken_object_does_no_harm(data: bytes) -> None:
     emails = MemoryStore()

@@ -240,3 +240,10 @@ def test_a_start_that_could_not_be_told_is_told_by_a_sweep_and_not_after_the_end
 
 def test_without_the_wish_nothing_is_told_of_the_start(queue: Queue) -> None:
     assert claimed(queue).job.mails == {}
+
+
+def test_an_installation_without_an_operator_mails_its_users(queue: Queue, mailer: EventfulMailer) -> None:
+    job_id = rejected(queue)
+    Postman(queue, mailer, replace(HEAD, operator=""), "w1").deliver(job_id)
+    assert state(queue, job_id) is MailState.SENT
+    assert [mail.to for mail in mailer.sent] == ["ada@example.org"]

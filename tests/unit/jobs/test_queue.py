@@ -205,6 +205,16 @@ def test_a_link_is_renewed_until_the_upload(queue: Queue, clock: FakeClock) -> N
     assert caught.value.code == "not_found"
 
 
+def test_a_link_is_renewed_in_the_last_moment_and_not_after_it(queue: Queue, clock: FakeClock) -> None:
+    job = submit(queue)
+    clock.advance(queue.limits.upload_wait_hours * HOUR)
+    assert queue.renew_link(job.id).link_expires_at is not None
+    clock.advance(1)
+    with pytest.raises(UserError) as caught:
+        queue.renew_link(job.id)
+    assert caught.value.code == "not_found"
+
+
 def test_open_jobs_are_the_uploaded_and_those_with_a_young_link(queue: Queue, clock: FakeClock) -> None:
     stale, running = submit(queue), claimed(queue).job
     clock.advance(2 * HOUR)

@@ -96,3 +96,12 @@ def test_records_that_have_not_changed_are_not_transferred_again(queue: Queue, e
     emails.get = asked  # type: ignore[method-assign]
     assert [queue.read(job_id) for job_id in ids] == first
     assert held == [True] * 3
+
+
+def test_an_owner_that_storage_never_answers_hears_of_it(queue: Queue, emails: FlakyStore) -> None:
+    record = claimed(queue)
+    emails.faults = ["refuse"] * 100
+    with pytest.raises(Transient, match="cannot be written"):
+        queue.finish(record, {})
+    emails.faults = []
+    assert queue.read(record.job.id) == record
