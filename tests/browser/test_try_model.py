@@ -25,6 +25,7 @@ from tests.browser.test_report_page import finish
 from tests.unit.report import samples
 from tests.workers import until
 from vm_worker.intake.images import read_square
+from vm_worker.results.evaluated import Evaluated, Sureness
 
 CLASSES = ("dark", "light", "never")  # of the network of the fixture `tflite`
 SIZE = 8
@@ -44,7 +45,10 @@ def job(stack: Stack, queue: Queue, tflite: bytes, tmp_path_factory: pytest.Temp
     folder = tmp_path_factory.mktemp("tried")
     (folder / "model.tflite").write_bytes(tflite)
     made = samples.facts(CLASSES)
-    return finish(stack, queue, folder, CLASSES, replace(made, size=SIZE))
+    assert isinstance(made.evaluate, Evaluated)
+    none = Sureness(right=(0,) * 101, wrong=(0,) * 101)  # the slider for "not sure" needs some
+    evaluated = replace(made.evaluate, sureness=(none,) * len(CLASSES))
+    return finish(stack, queue, folder, CLASSES, replace(made, size=SIZE, evaluate=evaluated))
 
 
 def photo(kind: str = "JPEG", grey: int = 20, size: tuple[int, int] = (64, 48), **options: Any) -> bytes:
@@ -80,6 +84,10 @@ def test_photos_are_answered_and_no_request_leaves_meanwhile(page: Page, job: st
     assert said["night"].startswith("dark, ") and said["noon"] == "light, 100 %"
     assert said["half"].startswith("not sure (perhaps ")
     expect(page.locator("#try [role=status]")).to_have_text("3 of 3 photos answered.")
+    page.get_by_role("slider").press("Home")  # the limit that is chosen further down holds here, too
+    upload(page, ("half again.jpg", photo(grey=127)))
+    expect(results).to_have_count(5)
+    assert not results.filter(has_text="half again").locator("b").inner_text().startswith("not sure")
     assert requests == []
 
 
