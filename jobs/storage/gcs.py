@@ -23,7 +23,6 @@ from jobs.storage.store import Blob, PreconditionFailed, Stat
 
 _FIELDS = "items(name,generation,size,timeCreated),nextPageToken"
 _BUSY = (
-    exceptions.TooManyRequests,
     exceptions.ServerError,
     exceptions.RetryError,
     auth_exceptions.TransportError,
