@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -204,6 +206,9 @@ def test_after_its_time_it_is_gone_from_the_disk(tmp_path: Path, emulator: Emula
         assert bucket.name not in {one.name for one in own.client.list_buckets(soft_deleted=True)}
         own.tell("lifecycle", {}, "POST")
         assert list((data / "objects").iterdir()) == []
+    with closing(sqlite3.connect(data / "index.sqlite")) as index:  # nor does its index grow for ever
+        tables = ("soft_objects", "soft_buckets", "contents")
+        assert [index.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in tables] == [0, 0, 0]  # noqa: S608
 
 
 def test_a_restart_keeps_what_was_deleted(tmp_path: Path, emulator: EmulatorUnderTest) -> None:
