@@ -20,6 +20,7 @@ NAMES = ["foo/bar", "foo/baz", "foo/foobar", "foobar", "a[1]", "a,b", "x/y/z.txt
         ("x/**/z.txt", ["x/y/z.txt"]),
         ("*/ba[rz]", ["foo/bar", "foo/baz"]),
         ("*/ba[!a-y]", ["foo/baz"]),
+        ("foo/b[a]r", ["foo/bar"]),
         ("foo/ba?", ["foo/bar", "foo/baz"]),
         ("foo?bar", []),  # a question mark is no slash
         ("**/{foobar,baz}", ["foo/baz", "foo/foobar", "foobar"]),
