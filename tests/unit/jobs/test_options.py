@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -96,6 +97,12 @@ BAD: list[dict[str, Any]] = [
     {"architecture": "x" * 20_001},
     {"architecture": ["SOFTMAX"], "task": "detection"},
 ]
+
+
+def test_a_long_value_is_told_by_its_beginning() -> None:
+    for length, told in ((40, "x" * 40), (41, "x" * 40 + "...")):
+        with pytest.raises(UserError, match=f", not '{re.escape(told)}'"):
+            parse_options({"minutes": "x" * length}, Limits())
 
 
 @pytest.mark.parametrize("given", BAD)

@@ -11,7 +11,7 @@ import pytest
 
 from jobs.errors import Transient
 from jobs.otlp import BOUNDS, Otlp
-from jobs.telemetry import JOB_SECONDS, JOBS, METRICS, STAGE_SECONDS, TRIALS, WAITING
+from jobs.telemetry import JOB_SECONDS, JOBS, METRICS, STAGE_SECONDS, TRIALS, WAITING, opened
 from tests.integration.test_telemetry import Receiver
 
 SERVICE = "modelmail-test"
@@ -22,6 +22,14 @@ def receiver() -> Iterator[Receiver]:
     with Receiver() as server:
         yield server
         server.shutdown()
+
+
+def test_the_address_of_a_receiver_is_enough(receiver: Receiver) -> None:
+    sender = opened(receiver.url, SERVICE)
+    assert isinstance(sender, Otlp)
+    sender.count(TRIALS)
+    sender.close()
+    assert receiver.figures(SERVICE) == {"modelmail.trials": 1}
 
 
 def test_each_kind_of_metric_arrives(receiver: Receiver) -> None:

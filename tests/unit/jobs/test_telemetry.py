@@ -11,15 +11,18 @@ import pytest
 from jobs import operator
 from jobs.clock import FakeClock
 from jobs.errors import LeaseLost, UserError
+from jobs.installation import open_queue
 from jobs.job import Progress
 from jobs.limits import Limits
 from jobs.mail.letters import Letterhead
 from jobs.mail.message import ListMailer
 from jobs.mail.postman import Postman
 from jobs.queue import Queue, Release
+from jobs.settings import Settings
 from jobs.storage.store import Buckets, MemoryStore
-from jobs.telemetry import METRICS, Silent, Tally, opened
+from jobs.telemetry import METRICS, WAITING, Silent, Tally, opened
 from tests.documents import page
+from tests.servers import EmulatorUnderTest
 from tests.unit.jobs.queues import FlakyStore, claimed, submit, upload
 
 HEAD = Letterhead("modelmail@example.org", "operator@example.org", "http://here", "secret")
@@ -99,6 +102,14 @@ def test_ends_without_a_worker_are_counted_too(counted: Queue, tally: Tally) -> 
         "modelmail.jobs failed": 1,
         "modelmail.jobs deleted": 1,
     }
+
+
+def test_who_opens_a_queue_is_asked_for_the_longest_wait(tally: Tally, emulator: EmulatorUnderTest) -> None:
+    datasets = emulator.bucket().name
+    queue = open_queue(Settings(storage_url=emulator.url, datasets_bucket=datasets), tally)
+    assert tally.observed[WAITING.name]() == 0.0
+    queue.buckets.datasets.put("of nobody.zip", b"PK")
+    assert tally.observed[WAITING.name]() == 0.0
 
 
 def test_words_are_of_fixed_lists(counted: Queue, tally: Tally, clock: FakeClock) -> None:

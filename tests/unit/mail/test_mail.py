@@ -61,15 +61,16 @@ def test_list_mailer_keeps_what_it_is_given() -> None:
 
 
 def test_file_mailer_numbers_mails_and_shows_their_pictures(tmp_path: Path) -> None:
-    mailer = FileMailer(tmp_path / "mail")
+    folder = tmp_path / "of no one" / "mail"  # neither is there yet
+    mailer = FileMailer(folder)
     mailer.send(MAIL)
     mailer.send(MAIL)
-    names = sorted(path.name for path in (tmp_path / "mail").iterdir())
+    names = sorted(path.name for path in folder.iterdir())
     assert names == [
         *("1-report-confusion.png", "1-report-curves.png", "1-report.eml", "1-report.html"),
         *("2-report-confusion.png", "2-report-curves.png", "2-report.eml", "2-report.html"),
     ]
-    html = (tmp_path / "mail" / "2-report.html").read_text(encoding="utf-8")
+    html = (folder / "2-report.html").read_text(encoding="utf-8")
     assert 'src="2-report-curves.png"' in html
     assert "cid:" not in html
-    assert parsed((tmp_path / "mail" / "1-report.eml").read_bytes())["Message-ID"] == MAIL.message_id
+    assert parsed((folder / "1-report.eml").read_bytes())["Message-ID"] == MAIL.message_id
