@@ -2,6 +2,7 @@
 
 const FORMULA = /^'*[=+\-@\t\r]/; // a spreadsheet would compute such a cell; infra/cli/relabel.py takes the quote away
 const place = document.getElementById("doubts");
+let unsaved = false; // whether there are marks that relabel.csv does not hold yet
 if (place) begin();
 
 function begin() {
@@ -19,6 +20,7 @@ function begin() {
   });
   part("shown").tabIndex = -1;
   document.querySelectorAll("[data-cell]").forEach(press);
+  addEventListener("beforeunload", (event) => unsaved && event.preventDefault());
 }
 
 /** Make a button of the number in a cell of the confusion matrix. */
@@ -57,6 +59,7 @@ function count() {
   const marked = place.querySelectorAll("li.marked").length;
   part("marked").textContent = marked ? `${marked} marked.` : "No photo is marked.";
   part("save").disabled = marked === 0;
+  unsaved = marked > 0;
 }
 
 /** Show the photos of a kind, or of a cell of the confusion matrix: {folder, says, count}; the sheet may lack some. */
@@ -102,5 +105,6 @@ function save(photos) {
   link.href = URL.createObjectURL(new Blob([table(photos)], {type: "text/csv"}));
   link.download = "relabel.csv";
   link.click();
+  unsaved = false;
   URL.revokeObjectURL(link.href);
 }

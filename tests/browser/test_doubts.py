@@ -124,6 +124,21 @@ def test_a_share_that_is_not_all_is_not_called_all(page: Page) -> None:
     expect(page.locator("[data-part=command]")).to_have_text("modelmail predict model.h5 photos/ --unsure 0.99")
 
 
+def test_marks_that_were_not_saved_are_not_lost_in_silence(page: Page, job: str, dialogs: list[str]) -> None:
+    page.goto(f"/jobs/{job}")
+    said, save = page.locator("[data-part=marked]"), page.get_by_role("button", name="Save relabel.csv")
+    for saved in (False, True):
+        page.locator("#doubts select").first.focus()
+        page.keyboard.press("ArrowDown")
+        expect(said).to_have_text("1 marked.")
+        if saved:
+            with page.expect_download():
+                save.click()
+        page.reload()
+        assert dialogs == ([] if saved else ["beforeunload"])
+        dialogs.clear()
+
+
 def test_saved_marks_are_followed(page: Page, job: str, tmp_path: Path) -> None:
     pets = tmp_path / "pets"
     for row in ROWS:
