@@ -175,9 +175,10 @@ def test_the_retention_of_an_object(emulator: EmulatorUnderTest) -> None:
     blob = bucket.blob("a")
     blob.upload_from_string("x")
     path = f"/{bucket.name}/a?retention"
-    assert call(emulator, "PUT", path, data=document("GOVERNANCE", until(2))).status_code == 200
+    end = until(2)
+    assert call(emulator, "PUT", path, data=document("GOVERNANCE", end)).status_code == 200
     blob.reload()
-    assert (blob.retention.mode, blob.retention.retain_until_time) == ("Unlocked", until(2))
+    assert (blob.retention.mode, blob.retention.retain_until_time) == ("Unlocked", end)
     assert tree(call(emulator, "GET", path)).findtext("Mode") == "GOVERNANCE"
     with pytest.raises(Forbidden):
         blob.delete()
