@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from infra.cli import on_disk
 from infra.cli.networks import CannotOpenError, Network, open_network
 from infra.cli.predict import answers, grey_white_of, photos_in, threshold_of
 from infra.cli.screen import Screen
@@ -143,8 +144,7 @@ def difference(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> Difference:
 def _judged(model: Path, wish: Wish) -> Judged:
     """Return a model's answers. Raises CannotOpenError, and ValueError for a folder without photos of its classes."""
     if not wish.folder.is_dir():
-        zipped = ": unpack the zip, and give the folder" if wish.folder.suffix == ".zip" else ""
-        raise ValueError(f"There is no folder {wish.folder}{zipped}.")
+        raise ValueError(on_disk.absent(wish.folder))
     network = open_network(model, wish.trust)
     places = dict(_labelled(network, wish.folder))
     truth = {photo: place for photo, place in places.items() if place is not None}

@@ -1,4 +1,4 @@
-"""Where a photo lies in a folder that a report names: the disk may spell its name, and those of folders, otherwise.
+"""Where a photo of a report lies in a folder of photos: the disk may spell its name, and those of folders, otherwise.
 
 A report has cleaned names: in Unicode's form NFC, with invisible characters replaced. A Mac writes NFD, and the parts
 of a ready-made split may spell one class in two ways.
@@ -11,6 +11,12 @@ from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
 from vm_worker.intake.names import clean, collision_key
+
+
+def absent(folder: Path) -> str:
+    """Return a sentence on a folder that is not there; for a zip, what to do with it."""
+    zipped = ": unpack the zip, and give the folder" if folder.suffix == ".zip" else ""
+    return f"There is no folder {folder}{zipped}."
 
 
 def photo(folder: Path, name: str) -> str:

@@ -89,8 +89,7 @@ def run(wish: Wish) -> int:
 def _rows(wish: Wish) -> list[dict[str, str]]:
     """Return the lines of the marks. Raises OSError, and ValueError where the command or the file is wrong."""
     if not wish.folder.is_dir():
-        zipped = ": unpack the zip, and give the folder" if wish.folder.suffix == ".zip" else ""
-        raise ValueError(f"There is no folder {wish.folder}{zipped}.")
+        raise ValueError(on_disk.absent(wish.folder))
     if not wish.marks.is_file():
         raise ValueError(f"There is no file {wish.marks}.")
     if wish.marks.stat().st_size > MOST_BYTES:
