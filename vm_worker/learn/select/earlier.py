@@ -54,10 +54,13 @@ def is_earlier(candidate: Candidate) -> bool:
     return candidate.backbone.key.startswith(catalogue.BASE)
 
 
-def compared(candidates: Sequence[Candidate], winner: Candidate, pair: Pair | None) -> Continued | None:
+def compared(
+    candidates: Sequence[Candidate], winner: Candidate, pair: Pair | None, tuned: bool
+) -> Continued | None:
     """Return the figures of all ways on the same photos: from the earlier model, from ImageNet, from nothing.
 
-    None where no network of an earlier model was judged.
+    `tuned` tells whether the earlier model's network has weights of its own. There is no row from ImageNet where no
+    such network was judged on the same photos. None where no network of an earlier model was judged.
     """
     own = ranked([one for one in candidates if is_earlier(one)]) if any(map(is_earlier, candidates)) else []
     if not own:
@@ -79,7 +82,8 @@ def compared(candidates: Sequence[Candidate], winner: Candidate, pair: Pair | No
             other = ranked(found)[0]
             ways.append((way, other, other.result.right, round(other.seconds, 2)))
             photos = photos & other.result.judged
-    if "imagenet" not in [way for way, *_ in ways]:  # the networks are ImageNet's: a new head on them is the comparison
+    if not tuned and "imagenet" not in [way for way, *_ in ways]:
+        # The networks are ImageNet's: a new head on them is the comparison.
         anew = _right([one.result.anew for one in members], best)
         if anew is not None:
             ways.append(("imagenet", best, anew, None))

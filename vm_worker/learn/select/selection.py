@@ -6,7 +6,7 @@ first. Candidates that are clearly worse on them are left out. The features of t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from vm_worker.learn import free_memory
@@ -55,17 +55,35 @@ def _others(
     run: SelectionRun, own: list[CandidateFeatures], candidates: list[CandidateFeatures]
 ) -> list[CandidateFeatures]:
     """Evaluate an earlier model's networks and what these are compared with; return what is still to be tried."""
-    if run.request.earlier is None:
+    earlier = run.request.earlier
+    if earlier is None:
         return candidates
-    references = [one for one in candidates if one.backbone.key in run.request.earlier.references]
-    for candidate in [*own, *references]:
+    for candidate in own:
         _evaluate(run, candidate)
         free_memory.give_back()
-    rest = [one for one in candidates if one not in references]
-    note = run.request.earlier.unneeded(run.table.candidates)
+    rest = _compared(run, earlier.references, candidates) if earlier.tuned else candidates
+    note = earlier.unneeded(run.table.candidates)
     for candidate in rest if note else ():
         run.leave_out(candidate, note)
     return [] if note else rest
+
+
+def _compared(
+    run: SelectionRun, references: Sequence[str], candidates: list[CandidateFeatures]
+) -> list[CandidateFeatures]:
+    """Evaluate the network that an earlier model's tuned one is compared with, before all that is worth less time.
+
+    It is the same network from ImageNet, or where that is too slow, the cheapest one. Return the other candidates.
+    """
+    compared = [one for one in candidates if one.backbone.key in references]
+    rest, before = [one for one in candidates if one not in compared], len(run.table.candidates)
+    compared += sorted(rest, key=lambda one: one.backbone.gflops)[:1]
+    for candidate in compared:
+        if len(run.table.candidates) == before:
+            _evaluate(run, candidate, run.budget_compared())
+            rest = [one for one in rest if one is not candidate]
+            free_memory.give_back()
+    return rest
 
 
 def _not_pruned(run: SelectionRun, candidates: list[CandidateFeatures]) -> Iterator[CandidateFeatures]:
@@ -116,9 +134,12 @@ def _prune(run: SelectionRun, candidates: list[CandidateFeatures]) -> list[Candi
     return sorted(left, key=place)
 
 
-def _evaluate(run: SelectionRun, candidate: CandidateFeatures) -> None:
-    """Compute the features of all photos, and validate heads on them where that ended in time."""
+def _evaluate(run: SelectionRun, candidate: CandidateFeatures, budget: Budget | None = None) -> None:
+    """Compute the features of all photos, and validate heads on them where that ended in time.
+
+    The time for the features is what the shares give, unless a budget says otherwise.
+    """
     least = None if run.table.candidates else max(0, run.request.least_images - candidate.done)
-    if run.extract(candidate, len(run.photos.rows), run.budget(candidate.backbone), least):
+    if run.extract(candidate, len(run.photos.rows), budget or run.budget(candidate.backbone), least):
         run.report(0.9, f"{candidate.backbone.title}: training heads")
         run.validate(candidate)

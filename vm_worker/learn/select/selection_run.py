@@ -83,6 +83,10 @@ class SelectionRun:
         tried, backbone = len(self.table.candidates), best.candidate.backbone
         return Budget.of(self.times.for_more(tried, backbone, best.plain, best.heads_seconds, following))
 
+    def budget_compared(self) -> Budget:
+        """Return the time for the features of a network that an earlier model, which was judged, is compared with."""
+        return Budget.of(self.times.for_compared(self.table.best().heads_seconds))
+
     def _test_seconds(self, images_per_second: float, gflops: float) -> float:
         return TEST_PASSES * len(self.request.dataset.rows(Part.TEST)) / images_per_second
 
@@ -132,7 +136,7 @@ class SelectionRun:
     def validate(self, candidate: CandidateFeatures) -> None:
         """Train and validate heads on the candidate's features, and enter it into the table."""
         started, key, features = time.monotonic(), candidate.backbone.key, candidate.table()
-        result = head_validation.validate(features, self.head_settings, self._heads_seconds())
+        result = head_validation.validate(features, self.head_settings, self._heads_seconds(candidate))
         heads_seconds = time.monotonic() - started
         entry = Candidate(
             backbone=candidate.backbone,
@@ -150,11 +154,13 @@ class SelectionRun:
         log.info("%s: %s, %.1f times as long as usual", key, took, slowness)
         candidate.release()
 
-    def _heads_seconds(self) -> float:
-        """Return the seconds that the heads of all depths of one candidate may take."""
+    def _heads_seconds(self, candidate: CandidateFeatures) -> float:
+        """Return the seconds that the heads of all depths of this candidate may take."""
         left = self.request.budget.remaining()
         if not self.table.candidates:
-            return FIRST_HEADS_SHARE * left
+            # The network that it is compared with passes as many photos.
+            compared = candidate.seconds if self._tuned_before else 0.0
+            return FIRST_HEADS_SHARE * max(0.0, left - compared)
         return max(HEADS_SHARE * left, HEADS_TIMES * self.table.best().heads_seconds)
 
     def reached_goal(self) -> bool:
@@ -206,11 +212,16 @@ class SelectionRun:
             unseen=unseen,
             pair=pair,
             design=self._scratch.design,
-            continued=earlier.compared(self.table.candidates, best.candidate, pair),
+            continued=earlier.compared(self.table.candidates, best.candidate, pair, self._tuned_before),
             contenders=contenders.contenders(
                 self.table, self._scratch.models, self.request.options.objective, self._refitted
             ),
         )
+
+    @property
+    def _tuned_before(self) -> bool:
+        """Whether there is an earlier model whose network has weights of its own."""
+        return self.request.earlier is not None and self.request.earlier.tuned
 
     def _refitted(self, candidate: Candidate) -> Head:
         return head_validation.refit(candidate.features, self.head_settings, candidate.result)

@@ -64,6 +64,14 @@ class TimeShares:
         """
         return self.budget.remaining() * (1 - HEADS_SHARE) - self.first_finishing
 
+    def for_compared(self, heads: float) -> float:
+        """Return the seconds for features of a network that an earlier model is compared with.
+
+        As for the first candidate, all that comes before is what no job does without. `heads` are the seconds of the
+        earlier model's heads; the other one's take as long.
+        """
+        return max(0.0, self.budget.remaining() - self.first_finishing - (1 + CONCLUDING) * heads)
+
     def for_more(
         self, tried: int, best: Backbone, speed: float, heads: float = 0.0, following: Backbone | None = None
     ) -> float:

@@ -63,7 +63,7 @@ def test_other_networks_are_tried_unless_the_earlier_one_surely_does_better(
 
 def test_all_ways_are_compared_on_what_the_earlier_model_has_not_learnt_from() -> None:
     base, imagenet = before(4.0), candidate("efficientnet_lite2", knowing(2.0, 1))
-    told = earlier.compared([imagenet, base], base, None)
+    told = earlier.compared([imagenet, base], base, None, tuned=False)
     assert told is not None and told.helped
     assert [row.way for row in told.rows] == ["earlier", "untouched", "imagenet"]
     assert told.photos == int(UNSEEN.sum())
@@ -75,11 +75,18 @@ def test_all_ways_are_compared_on_what_the_earlier_model_has_not_learnt_from() -
 
 def test_without_another_network_new_heads_are_the_start_from_imagenet() -> None:
     base = before(4.0)
-    told = earlier.compared([base], base, None)
+    told = earlier.compared([base], base, None, tuned=False)
     assert told is not None
     assert [row.way for row in told.rows] == ["earlier", "untouched", "imagenet"]
     assert told.rows[2].score == round(float((knowing(2.0, 6).argmax(1) == LABELS)[UNSEEN].mean()), 5)
     assert told.rows[2].seconds is None
+
+
+def test_a_new_head_on_a_tuned_network_is_no_start_from_imagenet() -> None:
+    base = before(4.0)
+    told = earlier.compared([base], base, None, tuned=True)
+    assert told is not None and told.p is None
+    assert [row.way for row in told.rows] == ["earlier", "untouched"]
 
 
 def test_what_it_learnt_from_does_not_choose_it() -> None:
@@ -89,13 +96,13 @@ def test_what_it_learnt_from_does_not_choose_it() -> None:
     assert winner([learnt, imagenet], "accuracy") is imagenet
     assert ranked([learnt, imagenet])[0] is imagenet
     assert "photos alone that it had not learnt from" in reason([learnt, imagenet], "accuracy")
-    told = earlier.compared([learnt, imagenet], imagenet, None)
+    told = earlier.compared([learnt, imagenet], imagenet, None, tuned=True)
     assert told is not None and not told.helped
 
 
 def test_nothing_is_said_where_no_earlier_network_was_judged() -> None:
     one = candidate("efficientnet_lite0", knowing(3.0, 1))
-    assert earlier.compared([one], one, None) is None
+    assert earlier.compared([one], one, None, tuned=True) is None
 
 
 def test_a_network_from_scratch_is_a_way_of_its_own() -> None:
@@ -103,7 +110,7 @@ def test_a_network_from_scratch_is_a_way_of_its_own() -> None:
     scratch = without_head("mobilenet", knowing(0.5, 2))
     judged = np.arange(ROWS) % 4 == 0
     scratch = replace(scratch, result=replace(scratch.result, judged=judged))
-    told = earlier.compared([base, imagenet, scratch], base, None)
+    told = earlier.compared([base, imagenet, scratch], base, None, tuned=False)
     assert told is not None
     assert [row.way for row in told.rows] == ["earlier", "untouched", "imagenet", "scratch"]
     assert told.photos == int((judged & UNSEEN).sum())

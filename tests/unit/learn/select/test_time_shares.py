@@ -35,6 +35,16 @@ def test_the_first_candidate_gets_all_the_time_but_that_of_heads_and_files(clock
     assert times.with_speed(LITE, SLOW).for_first() == pytest.approx(700)
 
 
+def test_what_an_earlier_model_is_compared_with_comes_before_tuning_pairs_and_formats(clock: dict[str, float]) -> None:
+    times = replace(shares(finishing=900.0), least_finishing=lambda speed, gflops: 50.0, pair_seconds=15.0)
+    times = times.with_speed(LITE, SLOW)
+    clock["now"] = 300.0
+    assert times.for_more(1, LITE, SLOW, heads=100.0) == 0.0
+    assert times.for_compared(heads=100.0) == pytest.approx(700 - 50 - 2.5 * 100)
+    clock["now"] = 900.0
+    assert times.for_compared(heads=100.0) == 0.0
+
+
 def test_without_tuning_the_candidates_get_all_the_time(clock: dict[str, float]) -> None:
     times = shares(finishing=200.0, tuned=False).with_speed(LITE, SLOW)
     assert times.for_more(2, LITE, SLOW) == pytest.approx(720)
