@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from jobs import wording
 from jobs.json_values import JsonObject
 from vm_worker.learn.networks.catalogue import BASE
@@ -20,9 +22,10 @@ WAYS = {
     "scratch": "started from nothing",
 }
 LOST = {
-    "deleted": "The earlier model was deleted before this job could learn from it, so this model starts from ImageNet.",
-    "damaged": "The files of the earlier model are not as they were stored, so this model starts from ImageNet.",
+    "deleted": "The earlier model was deleted before this job could learn from it",
+    "damaged": "The files of the earlier model are not as they were stored",
 }
+AGAIN = 1.5  # times the seconds of the earlier model's network, for the same one from ImageNet
 MEANWHILE = "The earlier job was deleted while this model was made; what was learnt from it stays in this one."
 ALONE = "The photos that its job kept could not be added; only those that were sent now were learnt from."
 
@@ -51,7 +54,8 @@ def cautions(facts: Facts) -> list[str]:
     """Return for the top of the report that the earlier model was not used, or photos not kept, and why."""
     kept = facts.job.options.keep_photos and not can_continue(facts)
     said = ["Your photos were not kept: no later job can continue from a model of this kind."] if kept else []
-    return [*(_verdict(facts) if facts.job.options.base and not _used(facts) else []), *said]
+    doubtful = facts.job.options.base and not (_used(facts) and _other(facts))
+    return [*(_verdict(facts) if doubtful else []), *said]
 
 
 def can_continue(facts: Facts) -> bool:
@@ -67,40 +71,67 @@ def _verdict(facts: Facts) -> list[str]:
     """Return whether the model continues from the earlier one, and why not."""
     if facts.lost_base and facts.select.continued is None:
         alone = facts.job.options.add and facts.dataset.earlier is None
-        return [LOST[facts.lost_base], *([ALONE] if alone else [])]
+        return [f"{LOST[facts.lost_base]}, so this model starts {_start(facts)}.", *([ALONE] if alone else [])]
     counts, continued = facts.dataset.earlier, facts.select.continued
     if counts is not None and counts.use != "continues":
-        return [_too_few(counts)]
+        return [_too_few(facts, counts)]
     if continued is None:
         left = next((row.note for row in facts.select.candidates if row.name.startswith(BASE)), "")
         why = left or "its network is ImageNet's own and its head for other classes, or that network is not here"
-        return [f"Nothing of your earlier model could be used here: {why}. So this model starts from ImageNet."]
+        return [f"Nothing of your earlier model could be used here: {why}. So this model starts {_start(facts)}."]
     meanwhile = facts.lost_base == "deleted" and continued.helped
-    return [_compared(continued), *([MEANWHILE] if meanwhile else [])]
+    return [_compared(facts, continued), *([MEANWHILE] if meanwhile else [])]
 
 
-def _too_few(counts: EarlierCounts) -> str:
+def _start(facts: Facts) -> str:
+    """Return what a model that does not continue begins with."""
+    return "from ImageNet" if facts.select.from_scratch is None else "from nothing"
+
+
+def _too_few(facts: Facts, counts: EarlierCounts) -> str:
     kept = ", and its test photos are test photos again" if counts.use == "same_test" else ""
     return (
         "This model does not continue from your earlier one, which has learnt from "
         f"{wording.plural(counts.learnt, 'photo')} of these and was tested on {counts.tested}; {counts.new} are new. A "
         "continued model needs, of each class, photos to validate and to test on that the earlier one has not learnt "
-        f"from, and 30 in all to compare both on. So it starts from ImageNet{kept}."
+        f"from, and 30 in all to compare both on. So it starts {_start(facts)}{kept}."
     )
 
 
-def _compared(continued: Continued) -> str:
-    own, other = (next((row for row in continued.rows if row.way == way), None) for way in ("earlier", "imagenet"))
-    if own is None or other is None:
-        return "This model continues from your earlier one; no other network was tried in the time."
+def _other(facts: Facts) -> ContinuedRow | None:
+    """Return the way that continuing is compared with; None where no other was judged on the same photos."""
+    rows = {row.way: row for row in facts.select.continued.rows} if facts.select.continued else {}
+    ways = ("imagenet", "scratch") if facts.select.from_scratch is None else ("scratch", "imagenet")
+    return next((rows[way] for way in ways if way in rows), None)
+
+
+def _compared(facts: Facts, continued: Continued) -> str:
+    own, other = continued.rows[0], _other(facts)
+    if other is None:
+        return _not_compared(facts, continued)
+    start, chance = ("ImageNet", f"; {_chance(continued.p)}") if other.way == "imagenet" else ("nothing", "")
     figures = (
         f"on {wording.plural(continued.photos, 'photo')} that the earlier model had not learnt from, continuing from "
-        f"it is right on {wording.percent(own.score, 1)}, starting from ImageNet on {wording.percent(other.score, 1)}; "
-        f"{_chance(continued.p)}"
+        f"it is right on {wording.percent(own.score, 1)}, starting from {start} on {wording.percent(other.score, 1)}"
+        f"{chance}"
     )
     if continued.helped:
         return f"This model continues from your earlier one: {figures}."
-    return f"Your earlier model was no help here, so this one starts from ImageNet: {figures}."
+    return f"Your earlier model was no help here, so this one starts {_start(facts)}: {figures}."
+
+
+def _not_compared(facts: Facts, continued: Continued) -> str:
+    """Say that nothing was compared, why, and how to have it compared."""
+    others = [row for row in facts.select.candidates if row.state == "dropped" and not row.name.startswith(BASE)]
+    why = f"{others[0].title} was {others[0].note}" if others else "no other network has weights on this machine"
+    minutes = facts.job.options.minutes + max(1, math.ceil(AGAIN * (continued.rows[0].seconds or 0) / 60))
+    found = (
+        "This model continues from your earlier one, but nothing was compared"
+        if continued.helped
+        else f"This model starts {_start(facts)}, but your earlier one was not compared with it on the same photos"
+    )
+    again = f" Send the photos again with more time to have both compared: minutes={minutes}." if others else ""
+    return f"{found} ({why}): whether continuing helps is not known.{again}"
 
 
 def _chance(p: float | None) -> str:

@@ -13,7 +13,7 @@ from tests.unit.report import samples
 from tests.unit.report.pages import Page
 from vm_worker import report
 from vm_worker.report_facts import Facts
-from vm_worker.results.candidates import Continued, ContinuedRow
+from vm_worker.results.candidates import Continued, ContinuedRow, FromScratch
 from vm_worker.results.earlier import EarlierModel, Version
 from vm_worker.results.evaluated import Evaluated, SameTests
 from vm_worker.results.intake import EarlierCounts
@@ -115,9 +115,60 @@ def test_a_job_of_its_own_says_nothing_of_it() -> None:
     assert "--base" not in built["repeat"]["command"]
 
 
-def test_alone_in_the_time_there_is_nothing_to_compare_with() -> None:
-    built = report.build(facts(continued=Continued(240, "accuracy", ROWS[:1], None, True)))
-    assert "no other network was tried in the time" in built["earlier"]["sentences"][0]
+def left_out(given: Facts, **changes: Any) -> Facts:
+    """The same job, whose other networks were left out as there was no time."""
+    row = replace(given.select.candidates[0], state="dropped", note="left out: there was no time left")
+    return replace(given, select=replace(given.select, candidates=(row,), **changes))
+
+
+@pytest.mark.parametrize(("seconds", "minutes"), [(61.0, 22), (10.0, 21)])
+def test_where_nothing_was_compared_that_is_told_at_the_top_with_what_to_do(seconds: float, minutes: int) -> None:
+    alone = Continued(240, "accuracy", (replace(ROWS[0], seconds=seconds), ROWS[1]), None, True)
+    built = report.build(left_out(facts(continued=alone)))
+    words = (
+        "This model continues from your earlier one, but nothing was compared "
+        "(EfficientNet-Lite0 was left out: there was no time left): whether continuing helps is not known. "
+        f"Send the photos again with more time to have both compared: minutes={minutes}."
+    )
+    assert built["earlier"]["sentences"] == [words] == built["cautions"][:1]
+    assert all(words in shown for shown in everywhere(built)[:3])
+
+
+def test_a_machine_without_another_network_is_named_as_the_reason() -> None:
+    given = facts(continued=Continued(240, "accuracy", ROWS[:1], None, True))
+    alone = [row for row in given.select.candidates if row.name == given.select.winner]
+    told = report.build(replace(given, select=replace(given.select, candidates=tuple(alone))))["cautions"][0]
+    assert "(no other network has weights on this machine)" in told and "minutes=" not in told
+
+
+def test_another_network_that_was_judged_on_other_photos_is_not_called_better() -> None:
+    told = report.build(left_out(facts(continued=Continued(9, "accuracy", ROWS[:1], None, False))))["cautions"][0]
+    assert told.startswith("This model starts from ImageNet, but your earlier one was not compared with it")
+
+
+SCRATCH = ContinuedRow("scratch", "MobileNet v1", 0.93, (0.9, 0.95), 80.0)
+
+
+@pytest.mark.parametrize(
+    ("scratch", "rows", "words"),
+    [
+        (True, (*REFUSED.rows, SCRATCH), "so this one starts from nothing: on 240 photos"),
+        (True, (*REFUSED.rows, SCRATCH), "right on 62.0 %, starting from nothing on 93.0 %."),
+        (False, (*REFUSED.rows, SCRATCH), "starting from ImageNet on 84.0 %; the difference may be chance"),
+    ],
+)
+def test_a_model_that_starts_from_nothing_is_not_said_to_start_from_imagenet(
+    scratch: bool, rows: tuple[ContinuedRow, ...], words: str
+) -> None:
+    given = facts(continued=replace(REFUSED, rows=rows))
+    select = replace(given.select, from_scratch=FromScratch(9) if scratch else None)
+    assert any(words in told for told in report.build(replace(given, select=select))["cautions"])
+
+
+def test_what_is_lost_or_too_few_starts_from_nothing_where_that_was_chosen() -> None:
+    for given in (facts(None, None, lost="deleted"), facts(FEW, None), facts(CONTINUES, None)):
+        select = replace(given.select, from_scratch=FromScratch(9))
+        assert any("starts from nothing" in told for told in report.build(replace(given, select=select))["cautions"])
 
 
 def test_photos_that_could_not_be_kept_are_told_of() -> None:

@@ -54,9 +54,7 @@ def is_earlier(candidate: Candidate) -> bool:
     return candidate.backbone.key.startswith(catalogue.BASE)
 
 
-def compared(
-    candidates: Sequence[Candidate], winner: Candidate, pair: Pair | None, tuned: bool
-) -> Continued | None:
+def compared(candidates: Sequence[Candidate], winner: Candidate, pair: Pair | None, tuned: bool) -> Continued | None:
     """Return the figures of all ways on the same photos: from the earlier model, from ImageNet, from nothing.
 
     `tuned` tells whether the earlier model's network has weights of its own. There is no row from ImageNet where no
