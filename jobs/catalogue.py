@@ -74,5 +74,7 @@ def _stocks(emails: Store) -> Iterator[set[str]]:
 
 
 def _current(told: list[Stat]) -> list[Stat]:
-    newest = max((stat.created for stat in told), default=None)
-    return [stat for stat in told if newest is not None and newest - stat.created < STALE]
+    if not told:
+        return []
+    newest = max(stat.created for stat in told)
+    return [stat for stat in told if newest - stat.created < STALE]

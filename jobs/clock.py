@@ -40,7 +40,7 @@ class SystemClock:
 
 
 class FakeClock:
-    """A clock for tests, which moves only when `advance` or `sleep` is called."""
+    """A clock for tests, which moves only when `advance` or `sleep` is called; without a start from 2026 on."""
 
     def __init__(self, start: datetime | None = None) -> None:
         self._start = start or datetime(2026, 1, 1, tzinfo=UTC)

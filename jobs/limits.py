@@ -79,7 +79,7 @@ class Limits:
         for row in rows():
             text = env.get(f"MODELMAIL_LIMIT_{row.name.upper()}")
             if text is not None:
-                if not text.isdigit():
+                if not text.isdecimal():
                     raise ValueError(f"MODELMAIL_LIMIT_{row.name.upper()} must be a whole number, not {text!r}")
                 given[row.name] = int(text)
         return cls(**given)

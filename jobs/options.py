@@ -128,7 +128,7 @@ def _whole(low: Callable[[Limits], int], high: Callable[[Limits], int]) -> Calla
         least, most = low(limits), high(limits)
         text = str(value).strip()
         # isdecimal() alone accepts digits of other alphabets; int() of a huge text is slow.
-        whole = text.isascii() and text.isdecimal() and len(text) <= 12 and not isinstance(value, bool)
+        whole = text.isascii() and text.isdecimal() and len(text) <= 12
         if not whole or not least <= int(text) <= most:
             raise UserError("bad_option", f"{name} is a whole number from {least} to {most}, not {_shown(value)}.")
         return int(text)
@@ -184,7 +184,7 @@ def _goal(name: str, value: object, limits: Limits) -> float | None:
     if value is None or value in ("", "none"):
         return None
     text = str(value).strip()
-    if not re.fullmatch(r"(0?\.[0-9]{1,6}|1(\.0{1,6})?)", text) or not float(text) or isinstance(value, bool):
+    if not re.fullmatch(r"(0?\.[0-9]{1,6}|1(\.0{1,6})?)", text) or not float(text):
         raise UserError("bad_option", f"{name} is a number above 0 and at most 1, such as 0.95, not {_shown(value)}.")
     return float(text)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,7 +10,7 @@ from pathlib import Path
 
 from jobs.limits import Limits
 
-MAILERS = ("sendgrid", "smtp")  # the first is the default
+MAILERS = ("sendgrid", "smtp")
 SECRET_LEAST = 16  # characters; the documents advise 32 random bytes
 
 
@@ -74,54 +75,34 @@ class Settings:
         """Read `MODELMAIL_*`. Raises ValueError that names the wrong variable."""
         env = os.environ if env is None else env
         return cls(
-            **{name: _text(env, name, default) for name, default in _TEXTS.items()},
+            **{name: _text(env, name) for name in _TEXTS},
             secret=_secret(env),
             mailer=_mailer(env),
             allowed_addresses=_globs(env.get("MODELMAIL_ALLOWED_ADDRESSES", "")),
             download_weights=env.get("MODELMAIL_DOWNLOAD_WEIGHTS", "0") == "1",
             telemetry_url=_web_address(env, "TELEMETRY_URL"),
-            work=Path(env.get("MODELMAIL_WORK", "work")),
-            poll_seconds=_seconds(env, "POLL_SECONDS", 30.0),
-            lease_seconds=_seconds(env, "LEASE_SECONDS", 60.0),
-            machines_most=int(_seconds(env, "MACHINES_MOST", 1.0)),
-            idle_minutes=_seconds(env, "IDLE_MINUTES", 0.0),
-            hourly_price=_seconds(env, "HOURLY_PRICE", 0.0),
-            ray_workers=int(_seconds(env, "RAY_WORKERS", 0.0)),
-            ray_cpus=_seconds(env, "RAY_CPUS", 1.0),
-            ray_gpus=_seconds(env, "RAY_GPUS", 0.0),
+            work=Path(env.get("MODELMAIL_WORK", Settings.work)),
+            poll_seconds=_number(env, "poll_seconds"),
+            lease_seconds=_number(env, "lease_seconds"),
+            machines_most=int(_number(env, "machines_most")),
+            idle_minutes=_number(env, "idle_minutes"),
+            hourly_price=_number(env, "hourly_price"),
+            ray_workers=int(_number(env, "ray_workers")),
+            ray_cpus=_number(env, "ray_cpus"),
+            ray_gpus=_number(env, "ray_gpus"),
             limits=Limits.from_env(env),
         )
 
 
-_TEXTS = {
-    "emails_bucket": Settings.emails_bucket,
-    "datasets_bucket": Settings.datasets_bucket,
-    "models_bucket": Settings.models_bucket,
-    "public_url": "",
-    "storage_url": "",
-    "signing_key": "",
-    "iam_url": Settings.iam_url,
-    "smtp_url": "",
-    "smtp_user": "",
-    "smtp_password": "",
-    "sendgrid_key": "",
-    "sendgrid_url": Settings.sendgrid_url,
-    "sender": "",
-    "operator": "",
-    "scheduler": "",
-    "certs_url": Settings.certs_url,
-    "log_format": "text",
-    "project": "",
-    "machines": "",
-    "compute_url": Settings.compute_url,
-    "weights": "",
-    "metadata_url": "",
-    "ray_address": "",
-}
+_TEXTS = (
+    "emails_bucket", "datasets_bucket", "models_bucket", "public_url", "storage_url", "signing_key", "iam_url",
+    "smtp_url", "smtp_user", "smtp_password", "sendgrid_key", "sendgrid_url", "sender", "operator", "scheduler",
+    "certs_url", "log_format", "project", "machines", "compute_url", "weights", "metadata_url", "ray_address",
+)  # fmt: skip
 
 
-def _text(env: Mapping[str, str], name: str, default: str) -> str:
-    value = env.get(f"MODELMAIL_{name.upper()}", default)
+def _text(env: Mapping[str, str], name: str) -> str:
+    value: str = env.get(f"MODELMAIL_{name.upper()}", getattr(Settings, name))
     return value.rstrip("/") if name.endswith("_url") else value
 
 
@@ -133,7 +114,7 @@ def _secret(env: Mapping[str, str]) -> str:
 
 
 def _mailer(env: Mapping[str, str]) -> str:
-    value = env.get("MODELMAIL_MAILER", MAILERS[0])
+    value = env.get("MODELMAIL_MAILER", Settings.mailer)
     if value not in MAILERS:
         raise ValueError(f"MODELMAIL_MAILER must be one of {', '.join(MAILERS)}, not {value[:40]!r}")
     return value
@@ -150,14 +131,15 @@ def _globs(text: str) -> tuple[str, ...]:
     return tuple(glob.strip().lower() for glob in text.split(",") if glob.strip())
 
 
-def _seconds(env: Mapping[str, str], name: str, default: float) -> float:
-    text = env.get(f"MODELMAIL_{name}")
+def _number(env: Mapping[str, str], name: str) -> float:
+    text = env.get(f"MODELMAIL_{name.upper()}")
     if text is None:
+        default: float = getattr(Settings, name)
         return default
     try:
         value = float(text)
     except ValueError:
-        value = -1.0
-    if value < 0:
-        raise ValueError(f"MODELMAIL_{name} must be a number of at least 0, not {text!r}")
+        value = math.nan
+    if not 0 <= value < math.inf:
+        raise ValueError(f"MODELMAIL_{name.upper()} must be a number of at least 0, not {text!r}")
     return value

@@ -16,7 +16,7 @@ REFUSAL_PATTERN = re.compile(r"[A-Za-z0-9_-]{64}")  # 32 bytes of pseudonym, the
 def normalised(address: str) -> str:
     """Return the common form of one person's address: in lower case, without a `+tag`."""
     local, _, domain = address.strip().lower().rpartition("@")
-    return f"{local.split('+', 1)[0]}@{domain}"
+    return f"{local.partition('+')[0]}@{domain}"
 
 
 def address_hmac(secret: str, address: str) -> str:

@@ -11,7 +11,7 @@ from jobs.catalogue import PREFIX, Stock
 from jobs.clock import FakeClock
 from jobs.errors import UserError
 from jobs.options import CANDIDATES
-from jobs.storage.store import MemoryStore
+from jobs.storage.store import Blob, MemoryStore
 
 LITE = ("efficientnet_lite0", "efficientnet_lite1")
 
@@ -60,7 +60,7 @@ def test_a_worker_that_wrote_a_day_before_the_newest_counts_no_longer() -> None:
     clock.advance(23 * 3600)
     catalogue.tell(emails, "new", Stock(LITE))
     assert catalogue.offered(emails) == ("xception", *LITE)
-    clock.advance(2 * 3600)
+    clock.advance(3600)
     catalogue.tell(emails, "new", Stock(LITE))
     assert catalogue.offered(emails) == LITE
 
@@ -72,6 +72,19 @@ def test_a_broken_object_does_no_harm(data: bytes) -> None:
     assert catalogue.offered(emails) in (CANDIDATES, ())
     catalogue.tell(emails, "a", Stock(LITE))
     assert catalogue.offered(emails) == LITE
+
+
+def test_a_worker_that_goes_while_it_is_asked_does_no_harm(caplog: pytest.LogCaptureFixture) -> None:
+    class Going(MemoryStore):
+        """A bucket whose objects go right after they are listed."""
+
+        def get(self, name: str, known: Blob | None = None) -> Blob | None:
+            return None
+
+    emails = Going()
+    catalogue.tell(emails, "a", Stock(LITE))
+    assert catalogue.offered(emails) == CANDIDATES
+    assert caplog.messages == []
 
 
 def test_what_a_newer_worker_writes_is_read() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -124,8 +124,32 @@ def test_history_is_bounded() -> None:
     job = make(Status.RUNNING)
     for number in range(200):
         job = jobs.moved(job, Status.RUNNING, NOW, str(number))
-    assert len(job.history) == jobs.HISTORY_LENGTH
-    assert job.history[-1].event == "199"
+    assert [line.event for line in job.history] == [str(number) for number in range(150, 200)]
+
+
+def test_a_new_job_has_no_past() -> None:
+    job = make()
+    assert (job.takeovers, job.preemptions, job.crashes, job.lease, job.history, job.mails) == (0, 0, 0, None, (), {})
+    assert (job.progress, job.progress.fraction, PendingMail().tries) == (Progress("intake"), 0.0, 0)
+    assert job.moved_at == NOW
+
+
+def test_a_job_has_moved_when_its_history_says_so() -> None:
+    later = NOW + timedelta(hours=1)
+    job = jobs.moved(jobs.moved(make(), Status.RUNNING, NOW, "claimed"), Status.RUNNING, later, "taken over")
+    assert job.moved_at == later
+
+
+def test_a_record_can_be_read_by_people() -> None:
+    job = replace(make(), error=JobError("one_class", "玻璃"))
+    lines = jobs.to_bytes(job).decode().splitlines()
+    assert ' "status": "awaiting_upload",' in lines
+    assert '  "message": "玻璃",' in lines
+
+
+def test_only_the_first_characters_of_an_id_are_for_logs() -> None:
+    job = make()
+    assert job.short_id == job.id[:8]
 
 
 def test_settled_means_terminal_and_every_mail_settled() -> None:

@@ -65,10 +65,10 @@ def test_several_links_of_one_address_count_once_and_each_upload_counts(queue: Q
 
 def test_a_fresh_link_does_not_hold_the_place(queue: Queue, clock: FakeClock) -> None:
     job = submit(queue)
-    clock.advance(0.9 * HOUR)
+    clock.advance(0.75 * HOUR)
     queue.renew_link(job.id)
     assert open_jobs(queue) == 1
-    clock.advance(0.2 * HOUR)
+    clock.advance(0.25 * HOUR)
     assert open_jobs(queue) == 0
 
 
@@ -79,7 +79,7 @@ def test_the_slot_of_a_link_that_nobody_used_comes_back(queue: Queue, clock: Fak
     clock.advance(0.9 * HOUR)
     sweep(queue, no_mail)
     assert not free(queue)
-    clock.advance(0.2 * HOUR)
+    clock.advance(0.1 * HOUR)  # the link ends
     sweep(queue, no_mail)
     sweep(queue, no_mail)
     assert free(queue)

@@ -48,6 +48,20 @@ def test_a_job_is_found_by_the_beginning_of_its_id(queue: Queue) -> None:
             operator.find(queue, wrong)
 
 
+def test_what_is_looked_for_is_told_by_its_beginning(queue: Queue) -> None:
+    with pytest.raises(UserError, match=f"^0 jobs have an id that begins with '{'x' * 22}'"):
+        operator.find(queue, "x" * 23)
+
+
+def test_ids_that_begin_alike_are_not_guessed(queue: Queue) -> None:
+    for end in "ab":
+        queue.submit("Qm3xT9aZ" + 14 * end, "ada@example.org", "hmac", Options())
+    with pytest.raises(UserError, match="2 jobs") as caught:
+        operator.find(queue, "Qm3xT9aZ")
+    assert caught.value.code == "not_found"
+    assert operator.find(queue, "Qm3xT9aZa").job.id == "Qm3xT9aZ" + 14 * "a"
+
+
 def test_retry_takes_a_running_job_from_its_worker(queue: Queue) -> None:
     record = _claimed(queue)
     job = operator.retry(queue, record.job.id)
@@ -89,6 +103,32 @@ def test_cancel_ends_a_running_job_with_a_mail_that_says_so(queue: Queue) -> Non
 def test_cancel_before_an_upload_mails_nobody(queue: Queue) -> None:
     job = operator.cancel(queue, _submitted(queue, uploaded=False))
     assert job.status is Status.EXPIRED and job.mails == {} and job.email is None
+
+
+def test_cancel_of_a_job_that_waits_for_a_worker_mails_its_user(queue: Queue) -> None:
+    job = operator.cancel(queue, _submitted(queue))
+    assert job.status is Status.FAILED and set(job.mails) == {"failed", "operator"}
+
+
+def test_cancel_tries_again_where_a_worker_was_faster(queue: Queue, monkeypatch: pytest.MonkeyPatch) -> None:
+    job_id = _submitted(queue)
+    ask = queue.cancel
+
+    def slow(record: Record) -> Record | None:
+        monkeypatch.setattr(queue, "cancel", ask)
+        (waiting,) = queue.waiting()
+        assert queue.claim(waiting, "worker") is not None
+        return ask(record)
+
+    monkeypatch.setattr(queue, "cancel", slow)
+    assert operator.cancel(queue, job_id).status is Status.FAILED
+
+
+def test_retry_of_a_running_job_is_told_in_its_history(queue: Queue) -> None:
+    job = operator.retry(queue, _claimed(queue).job.id)
+    assert job.history[-1].event == "taken back by the operator"
+    crashed = queue.let_go(_claimed(queue), CRASH)
+    assert operator.retry(queue, crashed.job.id).history == crashed.job.history
 
 
 def test_everything_is_every_record(queue: Queue) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from jobs.errors import UserError
 from jobs.limits import Limits
-from jobs.options import Options, parse_options
+from jobs.options import Options, minutes_for, parse_options
 from jobs.tasks import TASKS
 
 GOOD: list[tuple[dict[str, Any], str, Any]] = [
@@ -27,7 +27,21 @@ GOOD: list[tuple[dict[str, Any], str, Any]] = [
     ({"trials": "none"}, "trials", None),
     ({"trials": None}, "trials", None),
     ({"trials": "4"}, "trials", 4),
+    ({"trials": 0}, "trials", 0),
+    ({"trials": 1000}, "trials", 1000),
+    ({"epochs": 1}, "epochs", 1),
+    ({"epochs": 40}, "epochs", 40),
     ({"seed": 7}, "seed", 7),
+    ({"seed": 0}, "seed", 0),
+    ({"seed": "2147483647"}, "seed", 2147483647),
+    ({"seed": "0" * 11 + "5"}, "seed", 5),
+    ({"exports": "service"}, "exports", ("h5", "tflite", "service")),  # which it is made from
+    ({"start_mail": "True"}, "start_mail", True),
+    ({"designs": 4}, "designs", 4),
+    ({"designs": 1000}, "designs", 1000),
+    ({"designs": None}, "designs", None),
+    ({"architecture": None}, "architecture", None),
+    ({"architecture": "x" * 20_000}, "architecture", "x" * 20_000),
     ({}, "task", ""),
     ({"task": ""}, "task", ""),  # as a form sends it
     ({"task": "classification"}, "task", "classification"),
@@ -41,6 +55,7 @@ GOOD: list[tuple[dict[str, Any], str, Any]] = [
     ({}, "base", None),
     ({"base": " a link "}, "base", "a link"),
     ({"base": ""}, "base", None),
+    ({"base": None}, "base", None),
     ({"keep_photos": "true"}, "keep_photos", True),
     ({"add": True, "base": "a link"}, "add", True),
 ]
@@ -67,10 +82,14 @@ BAD: list[dict[str, Any]] = [
     {"candidates": [["vgg16"]]},
     {"search": "magic"},
     {"epochs": 41},
+    {"epochs": 0},
     {"exports": "exe"},
     {"mirror": "yes"},
     {"from_scratch": "1"},
     {"seed": -1},
+    {"seed": 2**31},
+    {"seed": "0" * 13},
+    {"trials": 1001},
     {"trials": "many"},
     {"task": "detective work"},
     {"task": None},
@@ -78,6 +97,8 @@ BAD: list[dict[str, Any]] = [
     {"task": ["classification"]},
     {"classes": "both"},
     {"goal": 0},
+    {"goal": "0.0"},
+    {"goal": 1.1},
     {"goal": "95"},
     {"goal": True},
     {"goal": "nan"},
@@ -112,6 +133,16 @@ def test_bad_options_are_named(given: dict[str, Any]) -> None:
     assert caught.value.code == "bad_option"
     assert next(iter(given)) in caught.value.message
     assert len(caught.value.message) < 400
+
+
+def test_many_photos_get_more_minutes() -> None:
+    for photos, minutes in ((0, 2), (399, 2), (400, 3), (800, 4), (95_199, 239), (1_000_000, 240)):
+        assert minutes_for(photos, Limits()) == minutes
+
+
+def test_the_defaults_are_within_the_limits() -> None:
+    assert parse_options({}, Limits()) == Options()
+    assert parse_options({}, Limits(minutes_default=7)).minutes == 7
 
 
 def test_options_survive_json() -> None:

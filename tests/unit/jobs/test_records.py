@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from jobs import job as jobs
 from jobs.errors import Transient
 from jobs.job import Job, Progress, Status
 from jobs.open_jobs import open_jobs
@@ -105,3 +106,64 @@ def test_an_owner_that_storage_never_answers_hears_of_it(queue: Queue, emails: F
         queue.finish(record, {})
     emails.faults = []
     assert queue.read(record.job.id) == record
+
+
+def test_a_record_is_tried_twelve_times(queue: Queue, emails: FlakyStore) -> None:
+    owned = claimed(queue)
+    emails.faults = ["refuse"] * 11
+    owned = queue.finish(owned, {})
+    emails.faults = ["refuse"] * 11
+    queue.update(owned.job.id, lambda job: replace(job, crashes=1))
+    emails.faults = ["refuse"] * 12
+    with pytest.raises(Transient, match=f"job {owned.job.short_id} is too busy"):
+        queue.update(owned.job.id, lambda job: replace(job, crashes=2))
+    emails.faults = []
+    owned = claimed(queue)
+    emails.faults = ["refuse"] * 12
+    with pytest.raises(Transient, match="cannot be written"):
+        queue.finish(owned, {})
+
+
+def test_a_submission_is_tried_three_times_with_waits(queue: Queue, emails: FlakyStore) -> None:
+    emails.faults = ["refuse", "refuse"]
+    began = queue.clock.monotonic()
+    job = submit(queue)
+    assert queue.clock.monotonic() - began > 2 * RECORD.first * (1 - RECORD.jitter)
+    assert queue.read(job.id) is not None
+
+
+def test_a_change_waits_between_its_tries(queue: Queue, emails: FlakyStore) -> None:
+    job_id = submit(queue).id
+    emails.faults = ["refuse"] * 3
+    began = queue.clock.monotonic()
+    queue.update(job_id, lambda job: replace(job, crashes=1))
+    assert queue.clock.monotonic() - began > 3 * RECORD.first * (1 - RECORD.jitter)
+
+
+def test_a_change_that_changes_nothing_is_not_written(queue: Queue) -> None:
+    job_id = submit(queue).id
+    before = queue.read(job_id)
+    assert queue.update(job_id, lambda job: job) == before == queue.read(job_id)
+
+
+def test_a_thousand_records_are_remembered_and_no_more(queue: Queue, emails: FlakyStore) -> None:
+    data = jobs.to_bytes(submit(queue))
+    ids = [f"{number:022}" for number in range(1001)]
+    held = set[str]()
+    get = emails.get
+
+    def asked(name: str, known: Blob | None = None) -> Blob | None:
+        if known is not None:
+            held.add(name)
+        return get(name, known)
+
+    emails.get = asked  # type: ignore[method-assign]
+    for job_id in ids:
+        emails.put(f"jobs/{job_id}.json", data)
+        if job_id != ids[-1]:
+            queue.read(job_id)
+    queue.read(ids[0])
+    assert held == {f"jobs/{ids[0]}.json"}
+    queue.read(ids[-1])
+    queue.read(ids[1])
+    assert held == {f"jobs/{ids[0]}.json"}

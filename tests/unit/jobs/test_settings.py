@@ -39,7 +39,10 @@ def test_every_setting_can_be_given() -> None:
         ("POLL_SECONDS", "soon"),
         ("LEASE_SECONDS", "-1"),
         ("HOURLY_PRICE", ""),
+        ("RAY_CPUS", "nan"),
+        ("MACHINES_MOST", "inf"),
         ("LIMIT_ZIP_BYTES", "2GiB"),
+        ("LIMIT_OPEN_JOBS", "\u00b2"),
         ("TELEMETRY_URL", "collector:4318"),
         ("MAILER", "post"),
     ],
@@ -47,6 +50,20 @@ def test_every_setting_can_be_given() -> None:
 def test_a_bad_value_names_its_variable(name: str, value: str) -> None:
     with pytest.raises(ValueError, match=f"MODELMAIL_{name}"):
         Settings.from_env({f"MODELMAIL_{name}": value})
+
+
+def test_a_long_value_is_told_by_its_beginning() -> None:
+    for name in ("MAILER", "TELEMETRY_URL"):
+        with pytest.raises(ValueError, match=f"not '{'x' * 40}'$"):
+            Settings.from_env({f"MODELMAIL_{name}": "x" * 41})
+
+
+def test_what_is_required_is_told_by_its_variable() -> None:
+    settings = Settings(sender="m@example.org", secret=" ", poll_seconds=0.0)
+    settings.require("sender", "lease_seconds")
+    for name in ("secret", "operator", "poll_seconds", "allowed_addresses"):
+        with pytest.raises(ValueError, match=f"^MODELMAIL_{name.upper()} must be set$"):
+            settings.require("sender", name)
 
 
 def test_every_limit_has_a_unit_and_a_reason() -> None:

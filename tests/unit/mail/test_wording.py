@@ -19,12 +19,23 @@ from jobs import wording
         (0.997, 0, "99.7 %"),  # not 100: it made a mistake
         (0.9997, 0, "99.97 %"),
         (0.002, 0, "0.2 %"),  # not 0: it was right once
-        (0.9999999, 0, "100 %"),  # nobody counts that far
+        (0.999999, 0, "100 %"),  # nobody counts that far
+        (0.00000123, 0, "0.000123 %"),
         (None, 1, "-"),
     ],
 )
 def test_percent(share: float | None, digits: int, shown: str) -> None:
     assert wording.percent(share, digits) == shown
+    if digits == 0:
+        assert wording.percent(share) == shown
+
+
+@pytest.mark.parametrize(
+    ("part", "number", "shown"),
+    [(5, 8, "5 of 8"), (5, 29, "5 of 29"), (5, 30, "17 % of 30"), (910, 1000, "91 % of 1,000")],
+)
+def test_a_share_of_few_is_a_count(part: int, number: int, shown: str) -> None:
+    assert wording.share_of(part, number) == shown
 
 
 @pytest.mark.parametrize(
@@ -41,6 +52,7 @@ def test_interval(bounds: tuple[float, float] | None, shown: str) -> None:
         (0.04, "0.0 s"),
         (4.24, "4.2 s"),
         (9.94, "9.9 s"),
+        (9.95, "10 s"),
         (9.96, "10 s"),
         (59.4, "59 s"),
         (59.6, "1 min"),
@@ -57,14 +69,24 @@ def test_seconds(duration: float | None, shown: str) -> None:
 @pytest.mark.parametrize(
     ("number", "shown"),
     [(0, "0 bytes"), (1, "1 byte"), (1023, "1,023 bytes"), (1024, "1.0 KB"), (14_022_312, "13.4 MB"), (2**31, "2.0 GB"),
-     (900 * 2**20, "900 MB"), (5 * 2**50, "5242880 GB"), (None, "-")],
+     (2**20, "1.0 MB"), (100 * 2**10, "100 KB"), (int(100.5 * 2**10), "100 KB"), (900 * 2**20, "900 MB"),
+     (5 * 2**50, "5242880 GB"), (None, "-")],
 )  # fmt: skip
 def test_size(number: int | None, shown: str) -> None:
     assert wording.size(number) == shown
 
 
 @pytest.mark.parametrize(
-    ("number", "shown"), [(0.29, "0.290"), (0.0001, "1e-4"), (0.0, "0.000"), (12.5, "12.500"), (None, "-")]
+    ("number", "shown"),
+    [
+        (0.29, "0.290"),
+        (0.001, "0.001"),
+        (0.0008, "8e-4"),
+        (0.0001, "1e-4"),
+        (0.0, "0.000"),
+        (12.5, "12.500"),
+        (None, "-"),
+    ],
 )
 def test_decimals(number: float | None, shown: str) -> None:
     assert wording.decimals(number) == shown
@@ -72,7 +94,7 @@ def test_decimals(number: float | None, shown: str) -> None:
 
 @pytest.mark.parametrize(
     ("value", "shown"),
-    [(0.00031622776, "0.000316"), (1e-5, "1e-05"), (64, "64"), (True, "yes"), ("block 7", "block 7")],
+    [(0.00031622776, "0.000316"), (1e-5, "1e-05"), (64, "64"), (True, "yes"), (False, "no"), ("block 7", "block 7")],
 )
 def test_settings(value: object, shown: str) -> None:
     assert wording.setting(value) == shown
@@ -82,10 +104,15 @@ def test_counts() -> None:
     assert wording.count(3_420_710) == "3,420,710"
     assert wording.count(None) == "-"
     assert wording.millions(3_420_710) == "3.4 M"
+    assert wording.millions(50_000) == "0.1 M"
     assert wording.millions(None) == "-"
     assert wording.plural(1, "photo") == "1 photo"
     assert wording.plural(2, "photo") == "2 photos"
     assert wording.plural(1200, "class", "classes") == "1,200 classes"
+
+
+def test_a_metric_is_two_words() -> None:
+    assert wording.metric("mean_precision") == "mean precision"
 
 
 def test_moments_name_the_month() -> None:
@@ -107,6 +134,8 @@ def test_moments_name_the_month() -> None:
         ("\x00\x1b[31m", "[31m"),
         ("half \udc80", "half \ufffd"),
         ("http://evil.example", "http: //evil.example"),
+        ("x" * 48, "x" * 48),
+        ("x" * 49, "x" * 30 + "..." + "x" * 15),
         ("x" * 100, "x" * 30 + "..." + "x" * 15),
     ],
 )
