@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from jobs.errors import Bug
 from vm_worker.events import ProgressCallback
-from vm_worker.exports import conversion, files, formats
+from vm_worker.exports import clean, conversion, files, formats
 from vm_worker.exports.conversion import Conversion, Made
 from vm_worker.exports.formats import FORMATS, Format, Pace, Reader
 from vm_worker.exports.service import base
@@ -55,10 +55,10 @@ def deliver(order: Order) -> list[ExportRow]:
     end, began = time.monotonic() + order.seconds, time.monotonic()
     before = {row.format: row for row in order.proved}
     done, new = _Done({key: _made_before(row) for key, row in before.items()}, before), _first(order)
-    while new:
+    while new or (new := formats.hoped(order.formats, done.made, end - time.monotonic(), order.pace)):
         done = done.joined(_made(order, new, end, len(done.made)))
         new = _later(order, done, began, end)
-    rows = [done.proved.get(row.key) or _absent(row, done.made.get(row.key)) for row in order.formats]
+    rows = [_late(done.proved.get(row.key) or _absent(row, done.made.get(row.key))) for row in order.formats]
     return [_measured(order.folder / row.name, row, done.made) for row in _timed(order, rows, end)]
 
 
@@ -99,6 +99,9 @@ def _later(order: Order, done: _Done, began: float, end: float) -> list[Format]:
 def _made(order: Order, chosen: Sequence[Format], end: float, before: int = 0) -> _Done:
     """Make and prove these formats, until `end` on the monotonic clock; `before` is the number of those before."""
     outcome = _Outcome(chosen, order, before)
+    if files.H5 not in (row.file for row in chosen):
+        left = max(0.0, end - time.monotonic())
+        order = replace(order, proof=replace(order.proof, timeout=min(order.proof.timeout, left)))
     turns = Semaphore(LANES - 1)  # the converters use one core most of the time
     with ThreadPoolExecutor(len(Reader) + 1) as aside:
         keras = aside.submit(_make_keras_files, order, outcome)
@@ -172,14 +175,15 @@ def _convert(order: Order, chosen: Sequence[Format], end: float, outcome: _Outco
     """Make the other formats, and note each in the outcome as soon as it has ended."""
     converted = [FORMATS[key] for key in formats.CONVERTED if key in outcome]
     others = [row for row in chosen if row.key not in formats.BY_KERAS]
-    proving = BACKLOG * formats.seconds(others, order.pace, making=False)
+    left = end - time.monotonic()
+    proving = min(BACKLOG * formats.seconds(others, order.pace, making=False), left / 2)
     request = Conversion(
         model=order.folder / files.H5,
         paths={row.key: order.folder / row.file for row in converted},
         images=order.proof.images,
         shown=conversion.calibration(order.train, order.pace.gflops),
         folder=order.proof.folder,
-        seconds=end - time.monotonic() - proving,
+        seconds=left - proving,
         facts=ModelFacts(order.about.get("title", ""), order.about.get("licence", ""), order.classes),
     )
     for key, made in conversion.convert(request):
@@ -211,6 +215,8 @@ def _keras(folder: Path) -> Made:
 
 
 def _service(order: Order, tflite: Made) -> Made:
+    if tflite.note == conversion.LATE:
+        return tflite
     if tflite.note:
         return Made(f"it is made of model.tflite: {tflite.note}")
     began = time.monotonic()
@@ -226,6 +232,13 @@ def _absent(row: Format, made: Made | None) -> ExportRow:
     """Return the row of a file that was not made."""
     state, note = ("left_out", formats.LEFT_OUT) if made is None else ("failed", made.note)
     return ExportRow(row.file, row.key, state, 0, None, None, None, note)
+
+
+def _late(row: ExportRow) -> ExportRow:
+    """Return the row of a file for which the time did not suffice as one that was left out; model.h5 never is."""
+    if row.note not in (conversion.LATE, clean.LATE) or row.name == files.H5:
+        return row
+    return ExportRow(row.name, row.format, "left_out", 0, None, None, None, formats.LEFT_OUT)
 
 
 def _timed(order: Order, rows: list[ExportRow], end: float) -> list[ExportRow]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 
@@ -49,6 +49,7 @@ BY_KERAS = ("h5", "keras")  # formats that Keras itself makes, in a moment
 LEFT_OUT = "left out: the time did not suffice; modelmail export makes it from the downloaded files"
 START_SECONDS = 8.0  # time of a process to import TensorFlow and load the model
 LEAST_SECONDS = 5.0  # no format is begun with less time
+HOPE = 2.0  # times an idle machine's time that must be left to try a format against the estimate
 OVERLAP = 0.8  # measured 0.71 to 0.85: the share of the summed time, as files are proved while others are converted
 PACKED = 40.0  # GFLOP a second of LiteRT and ONNX Runtime; Keras is much slower with depthwise convolutions
 LEAST_SHARE = 0.4
@@ -68,6 +69,11 @@ class Pace:
     def slowness(self) -> float:
         """The factor by which everything takes longer than on an idle machine; at least 1."""
         return max(1.0, WORK / ((self.gflops + CALL) * self.speed))
+
+    @property
+    def unhindered(self) -> Pace:
+        """The pace of the same work on an idle machine, where this one is slower."""
+        return replace(self, speed=self.speed * self.slowness)
 
     def passes(self, row: Format) -> float:
         """Return the time to prove the file, in forward passes of Keras over the photos."""
@@ -100,6 +106,15 @@ def later(rows: Sequence[Format], there: Collection[str], allowed: float, pace: 
         if row.key not in there and ready and seconds([*chosen, row], pace) <= allowed:
             chosen.append(row)
     return chosen
+
+
+def hoped(rows: Sequence[Format], there: Collection[str], allowed: float, pace: Pace) -> list[Format]:
+    """Return the most wanted format that an idle machine would make and prove in `allowed` seconds `HOPE` times over.
+
+    It is for a slow or crowded machine, where no further format fits by the estimate: a crowd may leave at any moment,
+    and the time limit ends what takes too long.
+    """
+    return later(rows, there, allowed / HOPE, pace.unhindered)[:1]
 
 
 def seconds(rows: Sequence[Format], pace: Pace, making: bool = True) -> float:

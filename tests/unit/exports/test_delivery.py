@@ -15,8 +15,8 @@ from jobs.errors import Bug
 from jobs.options import EXPORTS
 from tests.unit.exports.proofs import proof_of
 from vm_worker.events import ProgressCallback
-from vm_worker.exports import conversion, delivery, formats
-from vm_worker.exports.conversion import Conversion, Made
+from vm_worker.exports import clean, conversion, delivery, formats
+from vm_worker.exports.conversion import LATE, Conversion, Made
 from vm_worker.exports.delivery import Order, deliver
 from vm_worker.exports.formats import Format, Pace, Reader
 from vm_worker.exports.service import base
@@ -71,12 +71,16 @@ def nobody(fraction: float, message: str) -> None:
 
 
 def delivered(
-    folder: Path, seconds: float = 1000.0, tell: ProgressCallback = nobody, proved: tuple[ExportRow, ...] = ()
+    folder: Path,
+    seconds: float = 1000.0,
+    tell: ProgressCallback = nobody,
+    proved: tuple[ExportRow, ...] = (),
+    pace: Pace = PACE,
 ) -> dict[str, ExportRow]:
     rows = np.arange(4)
     proof = proof_of(folder / "x.npy", rows, rows, np.zeros((4, 2), np.float32), folder, 10.0)
     wanted = tuple(formats.wanted(EXPORTS))
-    order = Order(folder, wanted, proof, rows, ("a", "b"), {"title": "Small"}, PACE, seconds, tell, proved)
+    order = Order(folder, wanted, proof, rows, ("a", "b"), {"title": "Small"}, pace, seconds, tell, proved)
     return {row.format: row for row in deliver(order)}
 
 
@@ -134,6 +138,39 @@ def test_what_the_estimate_left_out_is_made_in_the_time_that_is_left(folder: Pat
     rows = delivered(folder, seconds=share * whole)
     tried = {key for key, row in rows.items() if row.state != "left_out"}
     assert tried > {row.key for row in at_first}
+
+
+CROWDED = Pace(1.0, 0.4, 4)
+
+
+def test_on_a_crowded_machine_the_most_wanted_formats_are_tried_one_by_one_against_the_estimate(folder: Path) -> None:
+    h5, asked = made(formats.FORMATS["h5"]), formats.wanted(EXPORTS)
+    assert formats.later(asked, {"h5"}, 40.0, CROWDED) == []
+    assert [row.key for row in formats.hoped(asked, {"h5"}, 40.0, CROWDED)] == ["keras"]
+    rows = delivered(folder, seconds=40.0, proved=(h5,), pace=CROWDED)
+    assert {key: row.state for key, row in rows.items() if row.state != "made"} == {"onnx": "failed"}
+    assert formats.hoped(asked, {"h5"}, 15.0, CROWDED) == []  # an idle machine would hardly end in time
+
+
+def test_a_format_whose_time_ran_out_is_left_out_and_the_proof_ends_with_the_time(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits: list[float] = []
+
+    def convert(conversion: Conversion) -> Iterator[tuple[str, Made]]:
+        limits.append(conversion.seconds)
+        yield from ((key, Made(LATE, 2.0)) for key in conversion.paths)
+
+    def prove(proof: Proof, reader: Reader, rows: Iterable[Format], *_: object) -> list[ExportRow]:
+        limits.append(proof.timeout)
+        return [replace(made(row), state="failed", note=clean.LATE) for row in rows]
+
+    monkeypatch.setattr(conversion, "convert", convert)
+    monkeypatch.setattr(delivery, "prove", prove)
+    rows = delivered(folder, seconds=40.0, proved=(made(formats.FORMATS["h5"]),))
+    assert limits and max(limits) <= 40.0
+    others = [(row.state, row.note) for key, row in rows.items() if key != "h5"]
+    assert set(others) == {("left_out", formats.LEFT_OUT)}
 
 
 def test_a_service_is_made_later_of_the_model_that_is_there() -> None:
