@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,15 @@ def wanted(demo: Demo, photos: list[Path]) -> np.ndarray:
     side = model.input_shape[1]
     answers = model.predict(np.stack([read_square(path, side) for path in photos]).astype(np.float32), verbose=0)
     return np.asarray(answers)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def tflite_made(demo: Demo) -> None:
+    """Fail with the job's own reason where it made no file that a browser can run."""
+    report = json.loads(Path(demo[0]["report_html"]).with_name("report.json").read_text(encoding="utf-8"))
+    row = next(row for row in report["exports"] if row["format"] == "tflite")
+    assert (row["state"], row["note"]) == ("made", "")
+    assert report["try_page"]["bytes"] > 0
 
 
 def shown(page: Page, photos: list[Path]) -> np.ndarray:

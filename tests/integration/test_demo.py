@@ -16,7 +16,7 @@ import pytest
 import requests
 
 from infra.local.stack import Stack
-from tests.demo import MODELMAIL, demo_env
+from tests.demo import MINUTES, MODELMAIL, demo_env
 
 REJECTED_SECONDS = 30
 JSON_KEYS = {
@@ -43,7 +43,7 @@ def test_demo_ends_with_a_good_model(demo: tuple[dict[str, Any], str, Path]) -> 
     assert 0 < low <= told["test_accuracy"] <= high <= 1
     assert told["winner"] in [row["name"] for row in told["candidates"] if row["validation_accuracy"] is not None]
     assert set(told["seconds"]) >= {"intake", "select", "tune", "evaluate", "export"}
-    assert sum(told["seconds"].values()) < 132  # it asked for two minutes; another test takes its cores meanwhile
+    assert sum(told["seconds"].values()) < 1.1 * 60 * MINUTES  # another test takes its cores meanwhile
     assert re.search(r"Prediction +(brick|grass|gravel), ", progress)
 
 
