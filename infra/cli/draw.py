@@ -7,15 +7,18 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from infra.cli.screen import Screen
+from infra.cli.screen import Screen, quiet
 from infra.local.environment import hush_tensorflow
 from vm_worker.designs import grammar
 from vm_worker.designs.drawing import svg
+from vm_worker.designs.json_text import MARK, decoded
 from vm_worker.designs.kept import kept
 from vm_worker.designs.layers import Given, Network, network
 from vm_worker.designs.words import ArchitectureError
 
 WRONG = 2  # exit status
+PATH_MOST = 4096  # characters of a path, as Linux has it
+HDF5 = b"\x89HDF\r\n\x1a\n"  # the first bytes of a model.h5
 
 
 @dataclass(frozen=True)
@@ -38,12 +41,14 @@ def draw(wish: Drawing) -> int:
         screen.say(str(error))
         return WRONG
     captions = _captions(found)
-    if wish.measure:
-        captions.append(_measured(found))
     try:
         wish.out.write_text(svg(found, captions), encoding="utf-8")
+        if wish.measure:  # after the picture: it takes a while, and the path may be wrong
+            with quiet(screen):
+                captions.append(_measured(found))
+            wish.out.write_text(svg(found, captions), encoding="utf-8")
     except OSError as error:
-        screen.say(f"The picture cannot be written: {error}.")
+        screen.say(f"The picture cannot be written: {error}. Give another path with --out.")
         return WRONG
     for line in (*captions, f"The picture is {wish.out}.", str(found.architecture)):
         screen.say(line)
@@ -63,13 +68,20 @@ def print_kept(model: Path) -> int:
 
 def given_text(given: str) -> str:
     """Return the given architecture, or that in the given file. Raises ArchitectureError, or OSError without a file."""
-    if given.lstrip()[:1] in ("[", "{"):
+    if given.removeprefix(MARK).lstrip()[:1] in ("[", "{"):
         return given
     path = Path(given)
-    if len(given) > 4096 or not path.is_file():
-        raise ArchitectureError(f"an architecture begins with [ or {{, and there is no file {given[:200]}")
+    if len(given) > PATH_MOST or not path.is_file():
+        folder = len(given) <= PATH_MOST and path.is_dir()
+        found = f"{given} is a folder" if folder and given else f'there is no file "{given[:200]}"'
+        raise ArchitectureError(f'an architecture begins with [ or {{, as in ["SOFTMAX"], and {found}')
     with path.open("rb") as file:
-        return file.read(grammar.TextLimits.bytes + 1).decode("utf-8-sig", "replace")
+        data = file.read(grammar.TextLimits.bytes + 1)
+    if data.startswith(HDF5):
+        raise ArchitectureError(f"{given} is a model; modelmail design string prints the text that it keeps")
+    if len(data) > grammar.TextLimits.bytes:
+        raise ArchitectureError(f"{given} has more than {grammar.TextLimits.bytes:,} bytes; no architecture has")
+    return decoded(data)
 
 
 def _captions(found: Network) -> list[str]:

@@ -19,14 +19,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from dataclasses import dataclass
 
 from vm_worker.designs import words
+from vm_worker.designs.json_text import Pairs, loaded, shown, written
 from vm_worker.designs.words import ArchitectureError, Plain, Reference, Word, quoted
 
 KEYS = ("ops", "op", "regularization", "coefficient")
 DROPOUT = 0.5  # the share where a text asks for dropout without one
+SOFTMAX = Plain("SOFTMAX")
 
 
 @dataclass(frozen=True)
@@ -74,31 +75,13 @@ class TextLimits:
     layers: int = 200  # words and joins
 
 
-@dataclass(frozen=True)
-class _Object:
-    """A JSON object with its keys in their order; a key may come twice."""
-
-    pairs: list[tuple[str, Any]] = field(default_factory=list)
-
-
 def parse(text: str, limits: TextLimits | None = None) -> Architecture:
     """Read an architecture. Raises ArchitectureError, which says where and what to write instead."""
     limits = limits or TextLimits()
     if len(text.encode("utf-8", "replace")) > limits.bytes:
         raise ArchitectureError(f"an architecture has at most {limits.bytes:,} bytes")
-    try:
-        found = json.loads(text, object_pairs_hook=_Object, strict=False, parse_constant=_no_constant)
-    except json.JSONDecodeError as error:
-        at = f"line {error.lineno}, column {error.colno}"
-        raise ArchitectureError(f"{at}: this is no JSON ({error.msg})") from None
-    except RecursionError:
-        raise ArchitectureError("the lists lie too deep in each other") from None
-    except ArchitectureError:
-        raise
-    except ValueError:  # an integer of thousands of digits
-        raise ArchitectureError("a number is too long") from None
     reader = _Reader(limits)
-    return _checked(reader.architecture(found))
+    return _checked(reader.architecture(loaded(text)), reader.ends)
 
 
 def words_of(steps: Sequence[Step]) -> Iterator[Word]:
@@ -112,25 +95,21 @@ def words_of(steps: Sequence[Step]) -> Iterator[Word]:
             yield inner
 
 
-def _no_constant(text: str) -> NoReturn:
-    raise ArchitectureError(f"{text} is no number here; write a share such as 0.5")
-
-
 class _Reader:
-    """A reader of one architecture that counts its layers."""
+    """A reader of one architecture that counts its layers. `ends` has where each SOFTMAX stands."""
 
     def __init__(self, limits: TextLimits) -> None:
+        self.ends: list[str] = []
         self._limits = limits
         self._layers = 0
 
     def architecture(self, found: object) -> Architecture:
         if isinstance(found, list):
             return Architecture(self._steps(found, "", 0))
-        if not isinstance(found, _Object):
+        if not isinstance(found, Pairs):
             raise ArchitectureError('an architecture is a list of layers, as in ["CONV:3X3:1X1:SAME", "SOFTMAX"]')
         steps: list[Step] = []
-        regularization: object = None
-        coefficient: object = None
+        once: dict[str, object] = {}
         for key, value in found.pairs:
             match _key(key):
                 case "ops":
@@ -139,11 +118,11 @@ class _Reader:
                     steps += self._steps(value, "", 0, len(steps))
                 case "op":
                     steps.append(self._step(value, f"step {len(steps) + 1}", 0))
-                case "regularization":
-                    regularization = value
-                case _:
-                    coefficient = value
-        return Architecture(tuple(steps), _dropout(regularization, coefficient))
+                case other if other in once:
+                    raise ArchitectureError(f'the key "{other}" comes twice; write it once')
+                case other:
+                    once[other] = value
+        return Architecture(tuple(steps), _dropout(once.get("regularization"), once.get("coefficient")))
 
     def _steps(self, found: Sequence[object], where: str, level: int, before: int = 0) -> Branch:
         inside = f"{where}, " if where else ""
@@ -152,17 +131,18 @@ class _Reader:
         )
 
     def _step(self, found: object, where: str, level: int) -> Step:
-        if isinstance(found, _Object):
+        if isinstance(found, Pairs):
             return self._named(found, where, level)
         if isinstance(found, list):
             return self._join(found, where, level)
         if not isinstance(found, str):
-            raise ArchitectureError(f"{where}: {quoted(json.dumps(found))} is no layer; a layer is a text")
+            raise ArchitectureError(f"{where}: {shown(found)} is no layer; a layer is a text")
         try:
             read = words.word(found)
         except ArchitectureError as error:
             raise ArchitectureError(f"{where}, {quoted(found)}: {error}") from None
         self._count(where, 0 if isinstance(read, Reference) else 1)
+        self.ends += [where] if read == SOFTMAX else []
         return read
 
     def _join(self, found: Sequence[object], where: str, level: int) -> Join:
@@ -189,13 +169,16 @@ class _Reader:
             raise ArchitectureError(f"{where}: a branch has at least one layer; IDENTITY is one that does nothing")
         return self._steps(found, where, level)
 
-    def _named(self, found: _Object, where: str, level: int) -> Named:
+    def _named(self, found: Pairs, where: str, level: int) -> Named:
         keys = [key.strip().lower() for key, _ in found.pairs]
         if sorted(keys) != ["name", "op"]:
             raise ArchitectureError(f'{where}: a named step is {{"name": "a", "op": "CONV:3X3:1X1:SAME"}}')
         values = dict(zip(keys, (value for _, value in found.pairs), strict=True))
+        given = values["name"]
+        if not isinstance(given, str):
+            raise ArchitectureError(f'{where}: {shown(given)} is no name; a name is a text, as in "a"')
         try:
-            name = words.name(values["name"].strip() if isinstance(values["name"], str) else str(values["name"]))
+            name = words.name(given.strip())
         except ArchitectureError as error:
             raise ArchitectureError(f"{where}: {error}") from None
         step = self._step(values["op"], where, level)
@@ -224,27 +207,32 @@ def _key(text: str) -> str:
 
 def _dropout(regularization: object, coefficient: object) -> float | None:
     given: object = DROPOUT if coefficient is None else coefficient
-    if isinstance(regularization, _Object) and len(regularization.pairs) == 1:
+    if isinstance(regularization, Pairs) and len(regularization.pairs) == 1:
         regularization, given = regularization.pairs[0]
+        if coefficient is not None:
+            raise ArchitectureError("the share of dropout is given twice; leave out the coefficient")
     if regularization is None:
         if coefficient is not None:
             raise ArchitectureError('the coefficient belongs to "regularization": "Dropout", which is missing')
         return None
     if not isinstance(regularization, str) or regularization.strip().lower() != "dropout":
-        shown = quoted(regularization if isinstance(regularization, str) else "this value")
-        raise ArchitectureError(f'the regularization {shown} is unknown; write "Dropout" or {{"Dropout": 0.5}}')
-    return words.share(given)
+        unknown = quoted(regularization) if isinstance(regularization, str) else shown(regularization)
+        raise ArchitectureError(f'the regularization {unknown} is unknown; write "Dropout" or {{"Dropout": 0.5}}')
+    return words.share(given if isinstance(given, str) else written(given))
 
 
-def _checked(architecture: Architecture) -> Architecture:
-    """Check where SOFTMAX stands. Raises ArchitectureError."""
+def _checked(architecture: Architecture, ends: Sequence[str]) -> Architecture:
+    """Check where SOFTMAX stands; `ends` are the places of all. Raises ArchitectureError."""
     steps = architecture.steps
     if not steps:
         raise ArchitectureError("a network has at least one layer, and SOFTMAX as its last")
-    if steps[-1] != Plain("SOFTMAX"):
-        raise ArchitectureError("the last step must be SOFTMAX")
-    if sum(one == Plain("SOFTMAX") for one in words_of(steps)) > 1:
-        raise ArchitectureError("SOFTMAX ends the network; it may be its last step only")
+    last = f"step {len(steps)}"
+    early = next((where for where in ends if where != last), None)
+    if early is not None:
+        raise ArchitectureError(f"{early}: SOFTMAX ends the network; it may be its last step only")
+    if steps[-1] != SOFTMAX:
+        advice = "leave out its name" if ends else 'write "SOFTMAX" after this one'
+        raise ArchitectureError(f"{last}: the last step must be SOFTMAX; {advice}")
     return architecture
 
 

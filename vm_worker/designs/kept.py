@@ -25,9 +25,19 @@ def kept(model: Path) -> Architecture:
         raise FileNotFoundError(f"there is no file {model}")
     try:
         with h5py.File(model, "r") as file:
-            text = file.attrs.get(ATTRIBUTE)
+            text = _attribute(file)
     except OSError:
         raise ArchitectureError(f"{model} is no HDF5 file") from None
     if not isinstance(text, str):
         raise ArchitectureError(f"{model} keeps no architecture; only models that modelmail designed do")
-    return parse(text, LIMITS)
+    try:
+        return parse(text, LIMITS)
+    except ArchitectureError as error:
+        raise ArchitectureError(f"the architecture that {model} keeps was changed or damaged: {error}") from None
+
+
+def _attribute(file: h5py.File) -> object:
+    try:
+        return file.attrs.get(ATTRIBUTE)
+    except (TypeError, ValueError, RuntimeError):  # of a kind that h5py has no values for
+        return None

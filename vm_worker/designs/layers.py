@@ -13,11 +13,12 @@ from dataclasses import dataclass, field, replace
 
 from vm_worker.designs.grammar import Architecture, Branch, Join, Named, Step, words_of
 from vm_worker.designs.shapes import Cost, Shape, applied, joined
-from vm_worker.designs.words import ArchitectureError, Convolution, Dense, Dropout, Plain, Reference, Word
+from vm_worker.designs.words import ArchitectureError, Convolution, Dense, Dropout, Plain, Reference, Word, suggestion
 
 Path = tuple[int, ...]  # step, branch, step, branch, ...: where in the whole architecture a layer stands
 MOST_WIDTH = 512
 MOST_UNITS = 1024
+NAMES_SHOWN = 5  # in a message
 INPUT = 0  # the number of the input among the layers
 
 
@@ -118,7 +119,9 @@ class _Walk:
         if isinstance(step, Named):
             inner, out = self._unnamed(step.step, at, place)
             if step.name in self.names:
-                raise ArchitectureError(f'{place.words}: the name "{step.name}" is used twice')
+                raise ArchitectureError(
+                    f'{place.words}: the name "{step.name}" is used twice; give one of them another'
+                )
             self.names[step.name] = out
             return Named(step.name, inner), out
         return self._unnamed(step, at, place)
@@ -128,11 +131,21 @@ class _Walk:
             return self._join(step, at, place)
         if isinstance(step, Reference):
             if step.name not in self.names:
-                raise ArchitectureError(f'{place.words}: "{step}" names nothing before it')
+                raise ArchitectureError(
+                    f'{place.words}: "{step}" names nothing before it; {self._named_before(step.name)}'
+                )
             return step, self.names[step.name]
         if step == Plain("IDENTITY"):
             return step, at
         return self._layer(step, at, place)
+
+    def _named_before(self, name: str) -> str:
+        """Return what to write where a name is unknown."""
+        like = suggestion(name, self.names)
+        if like:
+            return f"did you mean @{like}?"
+        some = ", ".join(f"@{one}" for one in list(self.names)[:NAMES_SHOWN])
+        return f"known there are {some}" if some else f'name a step before it, as in {{"name": "{name}", "op": "RELU"}}'
 
     def _join(self, join: Join, at: int, place: _Place) -> tuple[Join, int]:
         branches, outs = [], []
@@ -181,7 +194,10 @@ class _Walk:
         for what in ("parameters", "multiply_adds", "values"):
             if getattr(self.total, what) > getattr(self.limits, what):
                 named, most = what.replace("_", "-"), getattr(self.limits, what)
-                raise ArchitectureError(f"{place.words}: the network has more than {most:,} {named} there")
+                raise ArchitectureError(
+                    f"{place.words}: the network has more than {most:,} {named} there; "
+                    "take fewer filters or units, or smaller maps"
+                )
         self.layers.append(Layer(does, inputs, shape, cost, place.path))
         return len(self.layers) - 1
 
@@ -192,4 +208,4 @@ class _Walk:
                 name = next((f' ("{name}")' for name, at in self.names.items() if at == number), "")
                 what = "the picture" if number == INPUT else f"the output of {layer.does}{name}"
                 where = f"step {layer.path[0] + 1}: " if layer.path else ""
-                raise ArchitectureError(f"{where}{what} is used by no other layer")
+                raise ArchitectureError(f"{where}{what} is used by no other layer; leave it out, or use it")

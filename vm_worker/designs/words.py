@@ -36,6 +36,15 @@ FORMS = {
 }  # an example of each word that needs two sizes and a padding
 MOST_SIDE = 99  # of a kernel, a window, a step
 MOST_FILTERS = 4096  # and units
+SYNONYMS = {
+    "GAP": "GLOBAL_AVERAGE_POOLING",
+    "DENSE": "FC",
+    "FULLYCONNECTED": "FC",
+    "BN": "BatchNorm",
+    "LRN": "LocalRespNorm",
+    "SUM": "Add",
+    "CONCATENATE": "DepthConcat",
+}  # what others call a word, and no likeness of letters finds
 SHOWN = 48  # characters of a word that a message repeats
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,31}")
 
@@ -123,7 +132,7 @@ Word = Convolution | Pooling | Dense | Dropout | Plain | Reference
 def word(text: str) -> Word:
     """Read one word. Raises ArchitectureError, whose text does not say where the word stands."""
     if text.strip().startswith("@"):
-        return Reference(name(text.strip()[1:]))
+        return Reference(name(text.strip()[1:].strip()))
     first, *rest = [_bare(part) for part in text.split(":")]
     kind = _known(first, (*CONVOLUTIONS, *POOLINGS, "FC", "DROPOUT", *PLAIN, *JOINTS), "layer")
     if kind in JOINTS:
@@ -157,11 +166,11 @@ def name(text: str) -> str:
     return text
 
 
-def share(value: object) -> float:
-    """Read a share of dropout, a number or its text. Raises ArchitectureError."""
-    text = str(value).strip()
+def share(text: str) -> float:
+    """Read a share of dropout. Raises ArchitectureError."""
+    text = text.strip()
     try:
-        number = float(text) if len(text) <= 24 and not isinstance(value, bool) else 0.0
+        number = float(text) if len(text) <= 24 and text.isascii() else 0.0
     except ValueError:
         number = 0.0
     if not 0 < number < 1:
@@ -178,6 +187,8 @@ def quoted(text: str) -> str:
 def suggestion(text: str, known: Iterable[str]) -> str | None:
     """Return the known word that is most like a text, where one is like it."""
     by_bare = {_bare(one): one for one in known}
+    if SYNONYMS.get(_bare(text)) in by_bare.values():
+        return SYNONYMS[_bare(text)]
     close = difflib.get_close_matches(_bare(text)[:SHOWN], list(by_bare), 1, 0.6)
     return by_bare[close[0]] if close else None
 
@@ -211,10 +222,10 @@ def _convolution(plain: Convolution, options: list[str]) -> Convolution:
             normalized = True
         elif option in ACTIVATIONS and activation is None:
             activation = option
-        elif option in ("BN", *ACTIVATIONS) or option.isdigit():
+        elif option in ("BN", *ACTIVATIONS) or (option.isascii() and option.isdigit()):
             raise ArchitectureError(f"{quoted(option)} is one too many; filters, BN and activation come once each")
         else:
-            hint = _advice(option, ("BN", *ACTIVATIONS))
+            hint = _advice(option, ("BN", *ACTIVATIONS), f"a number of filters from 1 to {MOST_FILTERS}")
             raise ArchitectureError(f"the setting {quoted(option)} is unknown; {hint}")
     if plain.kind == "DEPTHWISE_CONV" and filters is not None:
         raise ArchitectureError(f"a DEPTHWISE_CONV keeps the number of maps; leave out {filters}")
@@ -227,7 +238,7 @@ def _dense(options: list[str]) -> Dense:
         if option.isascii() and option.isdigit() and units is None:
             units = _count(option, "units")
         elif activation is None and units is None:
-            activation = _known(option, ACTIVATIONS, "activation")
+            activation = _known(option, ACTIVATIONS, "setting", f"a number of units from 1 to {MOST_FILTERS}")
         else:
             raise ArchitectureError(f"{quoted(option)} is one too many; write it like FC:RELU:128")
     return Dense(activation or "RELU", units)
@@ -261,16 +272,17 @@ def _among(bare: str, known: Iterable[str]) -> str | None:
     return next((one for one in known if _bare(one) == bare), None)
 
 
-def _known(bare: str, known: tuple[str, ...], what: str) -> str:
+def _known(bare: str, known: tuple[str, ...], what: str, or_else: str = "") -> str:
     found = _among(bare, known)
     if found is None:
-        raise ArchitectureError(f"the {what} {quoted(bare)} is unknown; {_advice(bare, known)}")
+        raise ArchitectureError(f"the {what} {quoted(bare)} is unknown; {_advice(bare, known, or_else)}")
     return found
 
 
-def _advice(bare: str, known: tuple[str, ...]) -> str:
+def _advice(bare: str, known: tuple[str, ...], or_else: str = "") -> str:
     like = suggestion(bare, known)
-    return f"did you mean {like}?" if like else f"known are {', '.join(known)}"
+    more = f", and {or_else}" if or_else else ""
+    return f"did you mean {like}?" if like else f"known are {', '.join(known)}{more}"
 
 
 def _sides(size: Size) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from jobs.errors import UserError
 from jobs.options import ARCHITECTURE_MOST
+from vm_worker.designs.json_text import decoded
 from vm_worker.designs.words import ArchitectureError
 from vm_worker.intake.dataset import Dataset
 from vm_worker.intake.extents import DamagedEntry
@@ -27,7 +28,7 @@ def text(found: Sequence[Found]) -> str:
             if one.extent.size > ARCHITECTURE_MOST:
                 raise UserError(CODE, f"The text of a network has at most {ARCHITECTURE_MOST:,} bytes.", file=FILE)
             try:
-                return one.extent.read().decode("utf-8", "replace").strip()
+                return decoded(one.extent.read()).strip()
             except DamagedEntry as error:
                 raise UserError(CODE, f"The file {error}.", file=FILE) from None
     return ""

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from tests.unit.designs.texts import CELL, EVERYTHING, KNOWN, LISTING, SHARED
 from vm_worker.designs.grammar import Architecture, Join, Named, Step, TextLimits, parse, words_of
+from vm_worker.designs.layers import Given, network
 from vm_worker.designs.words import (
     ACTIVATIONS,
     CONVOLUTIONS,
@@ -146,7 +147,9 @@ REFUSED = {
     '["CONV:3X3:1X1:SAME:64:65","SOFTMAX"]': '"65" is one too many',
     '["CONV:3X3:1X1:SAME:0","SOFTMAX"]': "from 1 to 4096",
     '["CONV:3X3:1X1:SAME:99999999999","SOFTMAX"]': "from 1 to 4096",
-    '["CONV:3X3:1X1:SAME:٣","SOFTMAX"]': "is one too many",
+    '["CONV:3X3:1X1:SAME:٣","SOFTMAX"]': "BN, RELU, LINEAR, TANH, and a number of filters from 1 to 4096",
+    '["CONV:3X3:1X1:SAME:-1","SOFTMAX"]': "and a number of filters from 1 to 4096",
+    '["FC:1.5","SOFTMAX"]': 'the setting "1.5" is unknown; known are RELU, LINEAR, TANH, and a number of units from 1',
     '["SEP_CONV:3X3:2X1:SAME","SOFTMAX"]': "must be equal; write 2X2",
     '["DEPTHWISE_CONV:3X3:1X1:SAME:8","SOFTMAX"]': "keeps the number of maps; leave out 8",
     '["MAX_POOLING:3X3:1X1:SAME:8","SOFTMAX"]': 'leave out "8"',
@@ -154,13 +157,19 @@ REFUSED = {
     '["DROPOUT","SOFTMAX"]': "as in DROPOUT:0.5",
     '["DROPOUT:1","SOFTMAX"]': '"1" is no share',
     '["DROPOUT:nan","SOFTMAX"]': '"NAN" is no share',
+    '["DROPOUT:0.٣","SOFTMAX"]': "is no share",
+    '["GAP","SOFTMAX"]': "did you mean GLOBAL_AVERAGE_POOLING?",
+    '["Dense:64","SOFTMAX"]': "did you mean FC?",
+    '[[["IDENTITY","IDENTITY"],"Sum"],"SOFTMAX"]': "did you mean Add?",
     '["FLATTEN:2","SOFTMAX"]': "FLATTEN takes no settings",
     '["DepthConcat","SOFTMAX"]': 'write [[branch, branch], "DepthConcat"]',
     '["@3","SOFTMAX"]': '"3" is no name',
     '["WHATEVER","SOFTMAX"]': "known are CONV, SEP_CONV",
     "[]": "at least one layer",
-    '["CONV:3X3:1X1:SAME"]': "the last step must be SOFTMAX",
-    '["SOFTMAX","SOFTMAX"]': "its last step only",
+    '["RELU","CONV:3X3:1X1:SAME"]': 'step 2: the last step must be SOFTMAX; write "SOFTMAX" after this one',
+    '["RELU",{"name":"a","op":"SOFTMAX"}]': "step 2: the last step must be SOFTMAX; leave out its name",
+    '["SOFTMAX","SOFTMAX"]': "step 1: SOFTMAX ends the network; it may be its last step only",
+    '["RELU",[[["RELU","SOFTMAX"],"RELU"],"Add"],"SOFTMAX"]': "step 2, branch 1, step 2: SOFTMAX ends the network",
     '[[["SOFTMAX","IDENTITY"],"Add"],"SOFTMAX"]': "its last step only",
     '[7,"SOFTMAX"]': 'step 1: "7" is no layer',
     "7": "an architecture is a list of layers",
@@ -171,6 +180,8 @@ REFUSED = {
     '[{"name":"a"},"SOFTMAX"]': "a named step is",
     '[{"name":"a b","op":"RELU"},"SOFTMAX"]': '"a b" is no name',
     '[{"name":1,"op":"RELU"},"SOFTMAX"]': '"1" is no name',
+    '[{"name":null,"op":"RELU"},"SOFTMAX"]': 'step 1: "null" is no name; a name is a text, as in "a"',
+    '[{"name":{"x":1},"op":"RELU"},"SOFTMAX"]': '"{"x": 1}" is no name',
     '[{"name":"a","op":{"name":"b","op":"RELU"}},"SOFTMAX"]': "a step has one name",
     '{"ops":"SOFTMAX"}': 'the value of "ops" is a list',
     '{"op":"SOFTMAX","regularisation":"Dropout"}': '"regularisation" is unknown; did you mean regularization?',
@@ -178,12 +189,23 @@ REFUSED = {
     '{"op":"SOFTMAX","coefficient":0.5}': "is missing",
     '{"op":"SOFTMAX","regularization":"L2"}': '"L2" is unknown',
     '{"op":"SOFTMAX","regularization":7}': "write",
-    '{"op":"SOFTMAX","regularization":{"Dropout":true}}': '"True" is no share',
+    '{"op":"SOFTMAX","regularization":{"Dropout":true}}': '"true" is no share',
+    '{"op":"SOFTMAX","regularization":{"Dropout":{"x":1}}}': '"{"x": 1}" is no share',
+    '{"op":"SOFTMAX","regularization":{"Dropout":0.2},"coefficient":0.3}': "given twice; leave out the coefficient",
+    '{"op":"SOFTMAX","regularization":"Dropout","regularization":"L2"}': 'the key "regularization" comes twice',
+    '{"op":"SOFTMAX","regularization":"Dropout","coefficient":0.3,"coefficient":0.4}': '"coefficient" comes twice',
     '{"op":"SOFTMAX","regularization":"Dropout","coefficient":"x"}': '"x" is no share',
-    '{"op":"SOFTMAX","regularization":{"Dropout":NaN}}': "NaN is no number",
-    '["CONV:3X3:1X1:SAME:64"."SOFTMAX"]': "line 1, column 24: this is no JSON",
+    '{"op":"SOFTMAX","regularization":{"Dropout":NaN}}': '"NaN" is no share',
+    '["RELU",-Infinity,"SOFTMAX"]': 'step 2: "-Infinity" is no layer',
+    '["CONV:3X3:1X1:SAME:64"."SOFTMAX"]': "line 1, column 24: this is no JSON (Expecting ',' delimiter); a comma",
+    '["SOFTMAX",]': "; leave out the comma before the bracket",
+    '{"ops":["SOFTMAX"],}': "leave out the comma before the bracket",
+    "['SOFTMAX']": "write straight double quotes",
+    '["RELU","SOFTMAX"': "a bracket or a quote is not closed",
+    '["RELU","SOFTMAX': "a bracket or a quote is not closed",
+    '["SOFTMAX"]]': "leave out what comes after the last bracket",
     "[" * 15_000: "too deep",
-    "1" * 10_000: "too long",
+    "[" + "1" * 10_000 + "]": '"Infinity" is no layer',
     "[" + '"RELU",' * 3000 + '"SOFTMAX"]': "at most 20,000 bytes",
     "[" + '"RELU",' * 200 + '"SOFTMAX"]': "at most 200 layers",
     "[" + '[["RELU",' * 5 + '"RELU"' + '],"Add"]' * 5 + ',"SOFTMAX"]': "at most 4 deep",
@@ -195,6 +217,14 @@ def test_what_is_wrong_is_named(text: str) -> None:
     with pytest.raises(ArchitectureError) as refused:
         parse(text)
     assert REFUSED[text] in str(refused.value)
+
+
+def test_a_mark_before_the_text_says_nothing() -> None:
+    assert parse('\ufeff["SOFTMAX"]') == parse('["SOFTMAX"]')
+
+
+def test_a_name_may_have_a_blank_before_it() -> None:
+    assert word("@ a") == Reference("a")
 
 
 def test_dropout_without_a_coefficient_is_a_half() -> None:
@@ -216,3 +246,11 @@ def test_the_shared_good_texts_are_read_and_written_as_the_same() -> None:
     for one in json.loads((SHARED / "strings.json").read_text(encoding="utf-8"))["good"]:
         read = parse(one["text"])
         assert parse(str(read)) == read and len(read.steps) == one.get("steps", len(read.steps))
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the shared data sets are not here")
+def test_the_shared_bad_texts_are_refused_with_what_to_write() -> None:
+    for text, says in json.loads((SHARED / "strings.json").read_text(encoding="utf-8"))["bad"]:
+        with pytest.raises(ArchitectureError) as refused:
+            network(parse(text), Given(32, 10))
+        assert [one for one in says if one not in str(refused.value)] == [], text
