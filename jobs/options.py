@@ -102,16 +102,21 @@ def parse_options(given: Mapping[str, object], limits: Limits) -> Options:
         options = replace(options, **{name: parser(name, value, limits)})
     if options.add and not options.base:
         raise UserError("bad_option", "add needs base: the continue link of the job whose photos these are added to.")
+    if options.designs and not options.design:
+        raise UserError("bad_option", "designs needs design: who designs the networks, such as design=controller.")
     _check_task_takes(options)
     return options
 
 
+def not_taken(options: Options, task: str) -> list[str]:
+    """Return the names of the options that are set, and that a task does not take."""
+    return [name for name in TASKS[task].without if getattr(options, name, None) != getattr(Options(), name, None)]
+
+
 def _check_task_takes(options: Options) -> None:
     """Check that the task that was asked for takes the options. Raises UserError `bad_option`."""
-    without = TASKS[options.task].without if options.task else ()
-    for name in without:
-        if getattr(options, name, None) != getattr(Options(), name, None):
-            raise UserError("bad_option", f"{name} does not go with the task {options.task}; leave it out.")
+    for name in not_taken(options, options.task) if options.task else ():
+        raise UserError("bad_option", f"{name} does not go with the task {options.task}; leave it out.")
 
 
 def _shown(value: object) -> str:
@@ -210,12 +215,24 @@ def _designs(name: str, value: object, limits: Limits) -> int | None:
 
 def _architecture(name: str, value: object, limits: Limits) -> str | None:
     """Take the text of a network; the worker, which knows the grammar, reads it."""
-    text = value.strip() if isinstance(value, str) else json.dumps(value) if isinstance(value, list) else ""
-    if not text and value not in ("", None):
-        raise UserError("bad_option", f"{name} is the text of a network, not {_shown(value)}.")
+    if isinstance(value, dict) and "op" in value:
+        raise UserError("bad_option", f"{name} with op is sent as one text: of equal keys in JSON, only one arrives.")
+    text = value.strip() if isinstance(value, str) else json.dumps(value) if isinstance(value, list | dict) else ""
+    if not text and value in ("", None):
+        return None
     if len(text) > ARCHITECTURE_MOST:
         raise UserError("bad_option", f"{name} has at most {ARCHITECTURE_MOST:,} characters, not {len(text):,}.")
-    return text or None
+    if not _is_list_or_object(text):
+        example = 'a list of layers in JSON, such as ["CONV:3X3:1X1:SAME", "SOFTMAX"]'
+        raise UserError("bad_option", f"{name} is {example}, not {_shown(value)}.")
+    return text
+
+
+def _is_list_or_object(text: str) -> bool:
+    try:
+        return isinstance(json.loads(text.removeprefix("\ufeff"), strict=False), list | dict)
+    except (ValueError, RecursionError):
+        return False
 
 
 def _truth(name: str, value: object, limits: Limits) -> bool:

@@ -21,7 +21,7 @@ from jobs.options import Options, parse_options
 
 __all__ = ["Order", "Wish", "link", "run"]
 
-READ_BY = ("task", "classes")  # options that change how photos are read
+BOUNDED = ("minutes", "epochs")  # options whose bounds the service sets
 DONE, NOT_DONE, WRONG, BROKEN_OFF = 0, 1, 2, 3  # exit statuses
 
 
@@ -64,17 +64,17 @@ def link(given: str | None) -> str | None:
 
 
 def text_of(given: str | None) -> str | None:
-    """Return the text of a network, which may be that of a file. Exits with status 2 for one that cannot be read."""
+    """Return the text of a network, which may be that of a file. Exits with status 2 for one that cannot be built."""
     from infra.cli.draw import given_text
-    from vm_worker.designs import grammar
     from vm_worker.designs.words import ArchitectureError
+    from vm_worker.learn.design.own_network import check_unseen
 
     if given is None:
         return None
     try:
         text = given_text(given)
-        grammar.parse(text)
-    except (ArchitectureError, OSError) as error:
+        check_unseen(text)
+    except (ArchitectureError, OSError, UserError) as error:
         Screen().say(f"--architecture: {error}")
         raise SystemExit(WRONG) from None
     return text
@@ -113,9 +113,9 @@ def _journey(wish: Wish, screen: Screen) -> StatusAnswer | Refused:
     return status
 
 
-def _reading(order: Order) -> Options:
-    """Return the options that say how the photos are read. Raises UserError `bad_option`."""
-    return parse_options({name: order.options.get(name, "") for name in READ_BY}, Limits())
+def _options(order: Order) -> Options:
+    """Return the options, but those that only the service can judge. Raises UserError `bad_option`."""
+    return parse_options({name: value for name, value in order.options.items() if name not in BOUNDED}, Limits())
 
 
 def _timed(order: Order, screen: Screen) -> Order:
@@ -130,7 +130,7 @@ def _timed(order: Order, screen: Screen) -> Order:
     if order.options.get("add"):  # then they may be of one class alone
         limits = replace(limits, classes_min=1, class_images_min=1)
     try:
-        minutes = default_minutes(order.path, limits, _reading(order))
+        minutes = default_minutes(order.path, limits, _options(order))
     except UserError:  # a wrong option, which the service names
         return order
     screen.say(f"The training takes about {wording.plural(minutes, 'minute')}; set another time with --minutes.")
@@ -146,7 +146,7 @@ def _refusal(wish: Wish, screen: Screen) -> Refused | None:
     screen.say(f"Checking {wish.order.path}")
     limits = Limits()
     try:
-        options = _reading(wish.order)
+        options = _options(wish.order)
     except UserError as error:
         return Refused(ErrorShown(error.code, error.message))
     said = verdict(wish.order.path, limits, options=options)

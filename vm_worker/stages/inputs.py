@@ -14,13 +14,13 @@ from vm_worker.events import ProgressCallback
 from vm_worker.intake.dataset import Dataset
 from vm_worker.intake.survey import list_upload
 from vm_worker.intake.take_in import IntakeRequest, take_in
+from vm_worker.learn.design import own_network
 from vm_worker.learn.design.sides import SIDES
 from vm_worker.learn.networks import catalogue, designed, small_rows
 from vm_worker.learn.networks.catalogue import CATALOGUE, Backbone
 from vm_worker.learn.networks.weights import OWN, WeightFile, find
 from vm_worker.results.designs import ContenderRow, NetworkPlan
 from vm_worker.spec import Spec
-from vm_worker.stages import own_network
 from vm_worker.stages.artifacts import CONTENDER_WEIGHTS, SCRATCH_WEIGHTS
 from vm_worker.stages.committed import CommittedResults
 from vm_worker.stages.earlier import EarlierInputs

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from vm_worker.stages import own_network
+from vm_worker.learn.design import own_network
 from vm_worker.stages.artifacts import BEFORE
 from vm_worker.stages.context import StageContext
 from vm_worker.stages.output import Output, private

@@ -17,3 +17,23 @@ def test_an_empty_link_is_told_before_anything_is_sent(tmp_path: Path, given: st
     done = CliRunner().invoke(app, words, input=stdin)
     assert done.exit_code == 2
     assert done.output.startswith("--base: no link was given")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('["CONV:3X3:1X1:SAMB", "SOFTMAX"]', "did you mean SAME?"),
+        ('["MAX_POOLING:65X65:1X1:VALID", "SOFTMAX"]', "a window of 65 x 65 does not fit"),
+        ("nothing.json", 'there is no file "nothing.json"'),
+    ],
+)
+def test_a_network_that_cannot_be_built_is_told_before_anything_is_sent(tmp_path: Path, text: str, said: str) -> None:
+    words = ["submit", str(tmp_path), "--email", "a@example.org", "--url", "http://127.0.0.1:1", "--architecture", text]
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 2 and done.output.startswith("--architecture: ") and said in done.output
+
+
+def test_a_wrong_option_is_told_before_the_photos_are_looked_at(tmp_path: Path) -> None:
+    words = ["submit", str(tmp_path), "--email", "a@example.org", "--url", "http://127.0.0.1:1", "--minutes", "2"]
+    done = CliRunner().invoke(app, [*words, "--designs", "40"])
+    assert done.exit_code == 1 and "bad_option: designs needs design" in done.output

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from jobs.limits import Limits
+from jobs.options import Options
 from tests.unit.detection import label_zips
 from tests.unit.detection.label_zips import HEIGHT, LAYOUTS, WIDTH, Drawn
 from vm_worker.intake.extents import Shape
@@ -53,6 +54,9 @@ def test_the_check_before_an_upload_says_what_was_read(drawn: list[Drawn], tmp_p
     assert verdict.accepted, verdict.message
     assert verdict.message.startswith("30 photos with 60 boxes of 2 classes: 2.0 a photo, at most 4, 6 photos without")
     assert verdict.classes == (("cat", 36), ("dog", 24)) and verdict.unit == "boxes"
+    asked = uploads.verdict(path, LIMITS, options=Options(design="controller", architecture='["SOFTMAX"]'))
+    said = '"design", "architecture" had no effect: the task detection, finding and counting objects, does without.'
+    assert asked.accepted and asked.warnings == (*verdict.warnings, said) and asked.message.endswith(said)
 
 
 @pytest.mark.parametrize(

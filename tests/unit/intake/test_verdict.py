@@ -12,6 +12,7 @@ import typer
 from infra.cli.check import check
 from jobs.errors import CODES
 from jobs.limits import Limits
+from jobs.options import Options
 from tests.unit.intake.crafted import class_files, folder_of, two_classes, zip_of
 from vm_worker.intake.dataset import Skipped
 from vm_worker.intake.pool import Decoders
@@ -53,6 +54,35 @@ def test_a_verdict_tells_what_was_found_until_then(tmp_path: Path, decoders: Dec
 
 def test_verdict_of_an_empty_folder(tmp_path: Path, decoders: Decoders) -> None:
     assert verdict(tmp_path, LIMITS, decoders).code == "empty_zip"
+
+
+SAMB = '["CONV:3X3:1X1:SAMB", "SOFTMAX"]'
+LARGE = '["CONV:1X1:1X1:SAME:4", "MAX_POOLING:{side}X{side}:1X1:VALID", "SOFTMAX"]'
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("architecture.json", SAMB, "did you mean SAME? Correct its text as the message says."),
+        ("photos/Architecture.JSON", SAMB, "did you mean SAME?"),
+        ("architecture.json", LARGE.format(side=65), "a window of 65 x 65 does not fit"),
+        ("architecture.json", " " * 20_001, "at most 20,000 bytes"),
+    ],
+)
+def test_a_network_that_cannot_be_built_is_refused(
+    name: str, text: str, said: str, tmp_path: Path, decoders: Decoders
+) -> None:
+    path = zip_of(two_classes() | {name: text.encode()}, tmp_path / "a.zip")
+    found = verdict(path, LIMITS, decoders)
+    assert (found.verdict, found.code) == ("rejected", "bad_architecture") and said in found.message
+    assert found.message.startswith("architecture.json: ")
+    assert verdict(path, LIMITS, decoders, Options(architecture='["SOFTMAX"]')).accepted  # the file does not count
+
+
+def test_a_network_of_ones_own_is_no_file_that_is_left_out(tmp_path: Path, decoders: Decoders) -> None:
+    files = two_classes() | {"architecture.json": LARGE.format(side=64).encode("utf-16")}
+    found = verdict(zip_of(files | {"cats/sub/architecture.json": b"x"}, tmp_path / "a.zip"), LIMITS, decoders)
+    assert found.accepted and [skip.name for skip in found.skipped] == ["cats/sub/architecture.json"]
 
 
 def _run_check(

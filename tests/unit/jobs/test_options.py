@@ -37,11 +37,14 @@ GOOD: list[tuple[dict[str, Any], str, Any]] = [
     ({"seed": "0" * 11 + "5"}, "seed", 5),
     ({"exports": "service"}, "exports", ("h5", "tflite", "service")),  # which it is made from
     ({"start_mail": "True"}, "start_mail", True),
-    ({"designs": 4}, "designs", 4),
-    ({"designs": 1000}, "designs", 1000),
+    ({"designs": 4, "design": "random"}, "designs", 4),
+    ({"designs": 1000, "design": "random"}, "designs", 1000),
     ({"designs": None}, "designs", None),
     ({"architecture": None}, "architecture", None),
-    ({"architecture": "x" * 20_000}, "architecture", "x" * 20_000),
+    ({"architecture": f'["{"x" * 19_996}"]'}, "architecture", f'["{"x" * 19_996}"]'),
+    ({"architecture": {"ops": ["SOFTMAX"]}}, "architecture", '{"ops": ["SOFTMAX"]}'),
+    ({"architecture": '\ufeff["SOFTMAX"]'}, "architecture", '\ufeff["SOFTMAX"]'),
+    ({"architecture": '{"op": "RELU", "op": "SOFTMAX"}'}, "architecture", '{"op": "RELU", "op": "SOFTMAX"}'),
     ({}, "task", ""),
     ({"task": ""}, "task", ""),  # as a form sends it
     ({"task": "classification"}, "task", "classification"),
@@ -113,9 +116,15 @@ BAD: list[dict[str, Any]] = [
     {"designs": 3},
     {"designs": 1001},
     {"designs": "many"},
+    {"designs": 40},  # without design
+    {"designs": 40, "design": "none"},
     {"architecture": {"op": "CONV:3X3:1X1:SAME"}},
     {"architecture": 3},
-    {"architecture": "x" * 20_001},
+    {"architecture": f'["{"x" * 19_997}"]'},
+    {"architecture": "network.json"},
+    {"architecture": "7"},
+    {"architecture": '["SOFTMAX",]'},
+    {"architecture": "[" * 15_000},
     {"architecture": ["SOFTMAX"], "task": "detection"},
 ]
 

@@ -17,6 +17,7 @@ from vm_worker.intake.files.code_pages import TITLES
 from vm_worker.intake.listing import Found
 from vm_worker.intake.names import SHOWN_LENGTH, clean, counted, is_litter, is_photo, listed, shown, smallest, suffix
 from vm_worker.intake.survey import Photo, Survey
+from vm_worker.learn.design import own_network
 from vm_worker.tasks.classification.layout import Layout
 from vm_worker.tasks.classification.reading import read
 from vm_worker.tasks.classification.tree import Folder, tree_of, without_photos
@@ -91,7 +92,7 @@ def read_layout(found: Iterable[Found], limits: Limits, level: str = "") -> Surv
         raise UserError("empty_zip", "There are no files in it.")
     photos = [item for item, extent in files if is_photo(item.parts[-1], extent.head)]
     ids = set(map(id, photos))
-    others = [_path(item) for item, _ in files if id(item) not in ids]
+    others = [_path(item) for item, _ in files if id(item) not in ids and not own_network.is_network(item.parts)]
     archives = [name for name in others if suffix(name) in ARCHIVES]
     try:
         survey = _survey(kept, photos, level)

@@ -12,19 +12,25 @@ from vm_worker.designs.words import ArchitectureError
 from vm_worker.intake.dataset import Dataset
 from vm_worker.intake.extents import DamagedEntry
 from vm_worker.intake.listing import Found
-from vm_worker.learn.design.sides import side_for
+from vm_worker.learn.design.sides import SIDES, side_for
 from vm_worker.learn.networks import designed
 from vm_worker.results.designs import NetworkPlan
 
 FILE = "architecture.json"
 DEEPEST = 2  # parts of its path: it lies beside the folders, or in the one folder around them
 CODE = "bad_architecture"
+FEWEST_CLASSES = 2
+
+
+def is_network(parts: Sequence[str]) -> bool:
+    """Return whether a file of the upload, by the parts of its path, holds the user's own network."""
+    return len(parts) <= DEEPEST and parts[-1].lower() == FILE
 
 
 def text(found: Sequence[Found]) -> str:
     """Return the text of the upload's file, empty without one. Raises UserError for a file that cannot be read."""
     for one in found:
-        if one.extent is not None and len(one.parts) <= DEEPEST and one.parts[-1].lower() == FILE:
+        if one.extent is not None and is_network(one.parts):
             if one.extent.size > ARCHITECTURE_MOST:
                 raise UserError(CODE, f"The text of a network has at most {ARCHITECTURE_MOST:,} bytes.", file=FILE)
             try:
@@ -36,7 +42,22 @@ def text(found: Sequence[Found]) -> str:
 
 def check(architecture: str, dataset: Dataset[Any]) -> None:
     """Raise UserError where the network cannot be read, or does not fit the photos."""
+    if wrong := _wrong(architecture, side_for(dataset), len(dataset.truth.names)):
+        raise UserError(CODE, wrong)
+
+
+def check_unseen(architecture: str) -> None:
+    """Raise UserError where the network cannot be read, or fits photos of no size; nobody has looked at them yet."""
+    wrong = [_wrong(architecture, side, FEWEST_CLASSES) for side in sorted(SIDES)]
+    if all(wrong):
+        raise UserError(CODE, wrong[-1])
+
+
+def _wrong(architecture: str, side: int, classes: int) -> str:
+    """Say what is wrong with a network for pictures of this side; nothing where it can be built."""
     try:
-        designed.drawn(NetworkPlan(architecture, side_for(dataset)), len(dataset.truth.names))
+        designed.drawn(NetworkPlan(architecture, side), classes)
     except ArchitectureError as error:
-        raise UserError(CODE, f"{str(error)[:1].upper()}{str(error)[1:]}.") from None
+        said = f"{str(error)[:1].upper()}{str(error)[1:]}"
+        return said if said.endswith("?") else f"{said}."
+    return ""
