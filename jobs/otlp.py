@@ -70,7 +70,6 @@ class Otlp:
 
     def close(self) -> None:
         """Send the last figures, within LAST_SECONDS. It is called at the program's end."""
-        atexit.unregister(self.close)
         try:
             self._provider.shutdown(timeout_millis=1000 * LAST_SECONDS)
         except Exception as error:  # the library raises no narrower type, and the program must end

@@ -24,7 +24,7 @@ logging.getLogger("python_http_client").setLevel(logging.INFO)
 class SendgridMailer:
     """A mailer that uses SendGrid's own client: one request a mail, with a time limit, without retries of its own."""
 
-    def __init__(self, key: str, url: str = "https://api.sendgrid.com", timeout: float = 30.0) -> None:
+    def __init__(self, key: str, url: str, timeout: float) -> None:
         # Without any key the client would look for one in the environment.
         api = sendgrid.SendGridAPIClient(key or "no-key", host=url.rstrip("/"))
         self._client = api.client

@@ -87,7 +87,7 @@ def _here(host: str) -> bool:
 class SmtpMailer:
     """A mailer that opens one connection a mail, without retries of its own. `timeout` is seconds for each reply."""
 
-    def __init__(self, server: Server, timeout: float = 30.0, trust: ssl.SSLContext | None = None) -> None:
+    def __init__(self, server: Server, timeout: float, trust: ssl.SSLContext | None = None) -> None:
         self._server = server
         self._timeout = timeout
         self._trust = trust or ssl.create_default_context()  # checks the certificate and its name

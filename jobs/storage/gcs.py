@@ -15,7 +15,7 @@ from google.api_core.retry import Retry
 from google.auth import exceptions as auth_exceptions
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import storage
-from google.cloud.storage.exceptions import DataCorruption, InvalidResponse
+from google.cloud.storage.exceptions import DataCorruption
 from google.cloud.storage.retry import DEFAULT_RETRY
 
 from jobs.errors import Transient
@@ -31,7 +31,7 @@ _BUSY = (
     DataCorruption,
     ConnectionError,
 )
-_BUSY_STATUS = (408, 429, 500, 502, 503, 504)
+_BUSY_STATUS = (408, 429)  # of the errors that are not the server's
 
 
 @dataclass(frozen=True)
@@ -173,15 +173,10 @@ def _translated() -> Iterator[None]:
         raise PreconditionFailed("the object is not at the expected generation") from error
     except _BUSY as error:
         raise Transient(f"storage: {type(error).__name__}") from error
-    except (exceptions.GoogleAPICallError, InvalidResponse) as error:
-        if _status(error) in _BUSY_STATUS:
-            raise Transient(f"storage: {type(error).__name__}") from error
-        raise
-
-
-def _status(error: Any) -> int:
-    response = getattr(error, "response", None)
-    return int(getattr(error, "code", None) or getattr(response, "status_code", 0) or 0)
+    except exceptions.GoogleAPICallError as error:
+        if error.code not in _BUSY_STATUS:
+            raise
+        raise Transient(f"storage: {type(error).__name__}") from error
 
 
 def _stat(blob: Any) -> Stat:

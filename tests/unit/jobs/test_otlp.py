@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import socket
 import time
@@ -82,6 +83,15 @@ def test_two_processes_of_one_service_have_names_of_their_own(receiver: Receiver
         attributes = receiver.told[SERVICE].resource_metrics[0].resource.attributes
         names.add(next(one.value.string_value for one in attributes if one.key == "service.instance.id"))
     assert len(names) == 2
+
+
+def test_the_end_of_a_program_sends_once(receiver: Receiver, caplog: pytest.LogCaptureFixture) -> None:
+    before = atexit._ncallbacks()
+    sender = Otlp(receiver.url, SERVICE)
+    assert atexit._ncallbacks() == before + 1  # the library would add one of its own
+    sender.close()
+    sender.close()  # as the end of the program does
+    assert receiver.figures(SERVICE) == {}
 
 
 def test_the_last_figures_wait_for_nobody(caplog: pytest.LogCaptureFixture) -> None:

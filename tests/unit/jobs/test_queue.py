@@ -205,6 +205,16 @@ def test_a_link_is_renewed_until_the_upload(queue: Queue, clock: FakeClock) -> N
     assert caught.value.code == "not_found"
 
 
+def test_a_link_of_a_job_that_runs_or_is_gone_is_not_renewed(queue: Queue) -> None:
+    running, deleted = claimed(queue).job, submit(queue)
+    queue.buckets.datasets.delete(f"{running.id}.zip")
+    queue.delete(deleted.id)
+    for job, code in ((running, "already_uploaded"), (deleted, "not_found")):
+        with pytest.raises(UserError) as caught:
+            queue.renew_link(job.id)
+        assert caught.value.code == code
+
+
 def test_a_link_is_renewed_in_the_last_moment_and_not_after_it(queue: Queue, clock: FakeClock) -> None:
     job = submit(queue)
     clock.advance(queue.limits.upload_wait_hours * HOUR)

@@ -64,7 +64,9 @@ def test_a_change_whose_answer_was_lost_is_not_made_twice(queue: Queue, emails: 
     assert record is not None and record.job.crashes == 1
 
 
-def test_a_record_that_nobody_can_read_keeps_no_other_from_its_turn(queue: Queue) -> None:
+def test_a_record_that_nobody_can_read_keeps_no_other_from_its_turn(
+    queue: Queue, caplog: pytest.LogCaptureFixture
+) -> None:
     record = claimed(queue)
     broken = submit(queue).id
     for data in (b"{", b"{}", b"[]"):
@@ -74,6 +76,7 @@ def test_a_record_that_nobody_can_read_keeps_no_other_from_its_turn(queue: Queue
         assert open_jobs(queue) == 1
         assert queue.oldest_waiting_seconds() is None
     assert queue.uploaded(broken) is not None
+    assert set(caplog.messages) == {f"the record of job {broken[:8]} cannot be read"}
 
 
 def test_an_owner_waits_between_its_tries(queue: Queue, emails: FlakyStore) -> None:

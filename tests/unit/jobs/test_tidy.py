@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -41,6 +42,21 @@ def test_a_finished_job_keeps_its_files_and_manifests_only(queue: Queue) -> None
     queue.tidy(done(queue, record).job)
     assert left(queue, record) == {FILE, *MANIFESTS}
     assert queue.uploaded(record.job.id) is None
+
+
+@pytest.mark.parametrize("task", ["", "classification"])
+def test_what_later_jobs_need_is_kept_where_one_can_continue(queue: Queue, task: str) -> None:
+    record = filled(queue)
+    files = {"seen": {"object": f"{record.job.id}/artifacts/1/head.npz"}}
+    queue.buckets.models.put(f"{record.job.id}/base.json", json.dumps({"files": files}).encode())
+    queue.tidy(queue.finish(record, {}, task).job)
+    assert left(queue, record) == {*MANIFESTS, *({"base.json", "artifacts/1/head.npz"} if task else ())}
+
+
+def test_a_mark_without_a_record_is_closed_too(queue: Queue) -> None:
+    queue.buckets.emails.put("open/" + "a" * 22, b"")
+    queue.close("a" * 22)
+    assert list(queue.buckets.emails.list()) == []
 
 
 @pytest.mark.parametrize("ending", ["rejected", "failed", "deleted"])

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import email
+from dataclasses import replace
 from email.message import EmailMessage
 from email.policy import default
 from pathlib import Path
 
-from jobs.mail.message import FileMailer, ListMailer, to_message
+from jobs.mail.message import FileMailer, ListMailer, to_message, without_addresses
 from tests.unit.mail.letters import PNG, report_mail
 from tests.unit.report import samples
 from vm_worker import report
@@ -47,6 +48,16 @@ def test_text_html_and_pictures_survive_the_journey() -> None:
 
 def test_no_line_is_too_long_for_a_mail_server() -> None:
     assert max(map(len, to_message(MAIL).as_bytes().splitlines())) <= 998
+
+
+def test_a_header_is_folded_before_a_line_is_too_long() -> None:
+    long = replace(MAIL, headers={"X-Long": "a" * 991 + " b"})
+    assert max(map(len, to_message(long).as_bytes().splitlines())) <= 998
+
+
+def test_a_providers_answer_is_one_short_line_without_addresses() -> None:
+    assert without_addresses(" no \r\n <ada@example.org>\tis known ") == "no (address) is known"
+    assert without_addresses("x" * 201) == "x" * 200
 
 
 def test_a_link_in_a_header_stays_readable_as_it_is() -> None:

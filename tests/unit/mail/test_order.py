@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -47,3 +49,34 @@ def test_the_mail_has_the_order_of_the_page_and_specialists_words_at_its_end(par
     assert places == sorted(places)
     assert not {word for word in SPECIALISTS if word in told[: places[-1]]}
     assert told.index("the test photos:") == told.index("test photo") - len("the ")
+
+
+def numbered(row: dict[str, Any], key: str, word: str) -> list[dict[str, Any]]:
+    """Twenty rows like that one, told apart by their words."""
+    return [{**row, key: f"{word}-{number:02}"} for number in range(20)]
+
+
+# A mail program shows the first 102 KB of a mail.
+CUT = {"pair": 5, "skipped": 5, "warning": 6, "network": 12, "trial": 6}
+
+
+def test_long_tables_are_cut() -> None:
+    test, dataset = WASTE_REPORT["test"], WASTE_REPORT["dataset"]
+    mail = report_mail(
+        {
+            **WASTE_REPORT,
+            "test": {**test, "pairs": numbered(test["pairs"][0], "truth", "pair")},
+            "dataset": {
+                **dataset,
+                "skipped": numbered({"reason": "is cut short"}, "name", "skipped"),
+                "skipped_count": 20,
+                "warnings": [f"warning-{number:02}" for number in range(20)],
+            },
+            "candidates": numbered(WASTE_REPORT["candidates"][0], "title", "network"),
+            "trials": numbered({**WASTE_REPORT["trials"][0], "state": "evaluated"}, "kind", "trial"),
+        }
+    )
+    for word, rows in CUT.items():
+        assert len(set(re.findall(rf"\b{word}-\d\d", mail.html))) == rows, word
+        if word != "trial":  # the text tells the best one
+            assert len(set(re.findall(rf"\b{word}-\d\d", mail.text))) == rows, word

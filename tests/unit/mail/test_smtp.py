@@ -105,6 +105,7 @@ REFUSALS = {
     "no hello": ({"EHLO": "550 no", "HELO": "550 no"}, Misconfigured),
     "a refused sender": ({"MAIL": "550 5.7.1 not your address"}, Misconfigured),
     "a login is needed": ({"RCPT": "530 5.7.0 log in"}, Misconfigured),
+    "a login is needed for the content": ({"dot": "530 log in"}, Misconfigured),
     "no relaying": ({"RCPT": "554 5.7.1 relay access denied"}, Misconfigured),
     "may not send as this": ({"dot": "550 5.7.60 may not send as this sender"}, Misconfigured),
     "no login is offered": ({}, Misconfigured),
@@ -146,9 +147,12 @@ def test_a_server_that_takes_logins_by_the_older_way() -> None:
         assert server.lines[1].startswith("AUTH LOGIN")
 
 
-def test_with_a_login_a_refused_recipient_is_one() -> None:
-    replies = {"EHLO": "250-here\r\n250 AUTH PLAIN", "AUTH": "235 ok", "RCPT": "550 5.7.1 blocked by its owner"}
-    with scripted(**replies) as server, pytest.raises(Undeliverable):
+@pytest.mark.parametrize(
+    ("reply", "kind"), [("550 5.7.1 blocked by its owner", Undeliverable), ("530 5.7.0 log in", Misconfigured)]
+)
+def test_with_a_login_a_refused_recipient_is_one(reply: str, kind: type[Exception]) -> None:
+    replies = {"EHLO": "250-here\r\n250 AUTH PLAIN", "AUTH": "235 ok", "RCPT": reply}
+    with scripted(**replies) as server, pytest.raises(kind):
         local(server.server_address[1], "ada", "hush").send(MAIL)
 
 
@@ -235,5 +239,5 @@ def test_half_a_login_or_one_that_smtp_cannot_send_is_told(user: str, password: 
 
 
 def test_certificates_are_checked_unless_told_otherwise() -> None:
-    trust = SmtpMailer(Server.at("smtps://mail.example.org"))._trust
+    trust = SmtpMailer(Server.at("smtps://mail.example.org"), 5)._trust
     assert trust.verify_mode is ssl.CERT_REQUIRED and trust.check_hostname
