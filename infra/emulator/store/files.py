@@ -117,7 +117,7 @@ class Files:
     def __init__(self, folder: Path) -> None:
         self._incoming = folder / "incoming"
         self._objects = folder / "objects"
-        self._incoming.mkdir(parents=True, exist_ok=True)
+        self._incoming.mkdir(exist_ok=True)
         self._objects.mkdir(exist_ok=True)
 
     def begin(self) -> Incoming:

@@ -143,6 +143,10 @@ def test_names_of_strangers(given: str, shown: str) -> None:
     assert wording.name(given) == shown
 
 
+def test_a_name_as_code_ends_neither_its_code_nor_its_cell() -> None:
+    assert wording.literal(" a`b|c ") == "`a'b/c`"
+
+
 def test_both_ends_of_a_long_name_stay() -> None:
     shown = wording.shortened("holiday-in-the-mountains-2024-IMG_0001.jpg", 20)
     assert shown == "holiday-in-t...1.jpg"
