@@ -12,6 +12,7 @@ from vm_worker.designs.shapes import Shape
 from vm_worker.designs.words import Convolution, Dense, Dropout, Plain, Pooling, Reference, Size, Word
 
 WIDTH, HEIGHT = 276.0, 42.0  # of a box, in pixels
+CHARACTERS = 45  # of a title that fits; a longer one is squeezed
 PILL = 24.0  # height of what does nothing to the values
 GAP = 16.0  # between boxes, above each other and beside each other
 BEND = 9.0  # how far below a box a line turns to the side
@@ -178,12 +179,13 @@ def _shape(shape: Shape) -> str:
 
 
 def _box(title: str, figures: str, colour: str) -> _Figure:
+    fit = f' textLength="{WIDTH - 12:g}" lengthAdjust="spacingAndGlyphs"' if len(title) > CHARACTERS else ""
     return _Figure(
         WIDTH,
         HEIGHT,
         (
             f'<rect width="{WIDTH:g}" height="{HEIGHT:g}" rx="5" fill="{colour}"/>',
-            f'<text x="{WIDTH / 2:g}" y="17">{escape(title)}</text>',
+            f'<text x="{WIDTH / 2:g}" y="17"{fit}>{escape(title)}</text>',
             f'<text class="small" x="{WIDTH / 2:g}" y="33">{escape(figures)}</text>',
         ),
     )

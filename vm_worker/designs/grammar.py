@@ -23,7 +23,7 @@ from dataclasses import dataclass
 
 from vm_worker.designs import words
 from vm_worker.designs.json_text import Pairs, loaded, shown, written
-from vm_worker.designs.words import ArchitectureError, Plain, Reference, Word, quoted
+from vm_worker.designs.words import ArchitectureError, Plain, Word, quoted
 
 KEYS = ("ops", "op", "regularization", "coefficient")
 DROPOUT = 0.5  # the share where a text asks for dropout without one
@@ -72,7 +72,7 @@ class TextLimits:
 
     bytes: int = 20_000
     levels: int = 4  # of branches in branches
-    layers: int = 200  # words and joins
+    layers: int = 200  # words, joins and references
 
 
 def parse(text: str, limits: TextLimits | None = None) -> Architecture:
@@ -141,7 +141,7 @@ class _Reader:
             read = words.word(found)
         except ArchitectureError as error:
             raise ArchitectureError(f"{where}, {quoted(found)}: {error}") from None
-        self._count(where, 0 if isinstance(read, Reference) else 1)
+        self._count(where, 1)
         self.ends += [where] if read == SOFTMAX else []
         return read
 
@@ -189,7 +189,7 @@ class _Reader:
     def _count(self, where: str, more: int) -> None:
         self._layers += more
         if self._layers > self._limits.layers:
-            raise ArchitectureError(f"{where}: a network has at most {self._limits.layers} layers")
+            raise ArchitectureError(f"{where}: a network has at most {self._limits.layers} layers and references")
 
 
 def _is_join(found: Sequence[object]) -> bool:

@@ -72,3 +72,11 @@ def _corners(element: ElementTree.Element, x: float, y: float) -> list[tuple[flo
     if element.tag == f"{SVG}rect" and "%" not in element.attrib["width"]:
         own = [(x, y, float(element.attrib["width"]), float(element.attrib["height"]))]
     return own + [corner for child in element for corner in _corners(child, x, y)]
+
+
+def test_a_title_that_is_too_long_for_its_box_is_squeezed() -> None:
+    long = '["DEPTHWISE_CONV:11X13:2X2:VALID:BN:TANH", "SEP_CONV:3X3:1X1:SAME", "SOFTMAX"]'
+    picture = svg(network(parse(long), Given(32, 10)))
+    titles = [one for one in ElementTree.fromstring(picture).iter(f"{SVG}text") if one.get("textLength")]  # noqa: S314 (ours)
+    assert [one.text for one in titles] == ["depthwise convolution 11 x 13, step 2, unpadded, BN, tanh"]
+    assert titles[0].get("textLength") == "264"

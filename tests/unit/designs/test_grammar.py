@@ -208,6 +208,7 @@ REFUSED = {
     "[" + "1" * 10_000 + "]": '"Infinity" is no layer',
     "[" + '"RELU",' * 3000 + '"SOFTMAX"]': "at most 20,000 bytes",
     "[" + '"RELU",' * 200 + '"SOFTMAX"]': "at most 200 layers",
+    '[{"name":"a","op":"RELU"},' + '"@a",' * 199 + '"SOFTMAX"]': "at most 200 layers and references",
     "[" + '[["RELU",' * 5 + '"RELU"' + '],"Add"]' * 5 + ',"SOFTMAX"]': "at most 4 deep",
 }
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import keras
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vm_worker.designs.builder import build
 from vm_worker.designs.grammar import parse
 from vm_worker.designs.layers import INPUT, Given, Network, network
 from vm_worker.designs.words import Convolution, Pooling
@@ -37,6 +39,20 @@ def test_every_point_is_a_network_of_the_grammar_within_bounds(
     built = whole(space, drawn(space, seed), size)
     assert parse(str(built.architecture)) == built.architecture
     assert built.layers[-1].shape == (classes,)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("pixels", [28, 64])
+@pytest.mark.parametrize("name", SPACES)
+def test_keras_builds_what_is_printed_with_the_parameters_that_were_told(name: str, pixels: int) -> None:
+    size = Given(pixels, 7)
+    space = SPACES[name](size, 40)
+    for seed in range(5):
+        told = whole(space, drawn(space, seed), size)
+        model = build(network(parse(str(told.architecture)), size))
+        assert model.count_params() == told.cost.parameters
+        assert {layer.shape for layer in told.layers} <= {tuple(one.output.shape[1:]) for one in model.layers}
+        keras.backend.clear_session()
 
 
 @pytest.mark.parametrize("name", SPACES)
