@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from vm_worker.learn.latency import measurement
+from vm_worker.learn.latency import measurement, stopwatch
 from vm_worker.learn.latency.measurement import LatencyCache, NotMeasured, measure
 from vm_worker.results.exported import Latency, ThreadLatency
 
@@ -25,6 +27,47 @@ def test_figures_are_consistent(tmp_path: Path, tflite: bytes) -> None:
     for threads in (figures.one, figures.all):
         assert 0 < threads.median <= threads.p95
         assert threads.mean > 0
+
+
+class Busy:
+    """A network that keeps a core busy for a twentieth of a second."""
+
+    def set_tensor(self, index: int, photo: object) -> None:
+        """Take the photo."""
+
+    def invoke(self) -> None:
+        """Run."""
+        end = time.thread_time() + 0.05
+        while time.thread_time() < end:
+            pass
+
+
+def test_what_other_programs_take_is_no_time_of_the_model() -> None:
+    """Each core of this machine has three programs more, so that the wall clock runs four times as long."""
+    if not stopwatch.waits():
+        pytest.skip("this system does not count what a thread waits")
+    busy = [sys.executable, "-c", "import time; print(flush=True)\nwhile True: pass"]
+    others = [subprocess.Popen(busy, stdout=subprocess.PIPE) for _ in range(3 * (os.cpu_count() or 1))]
+    try:
+        for other in others:
+            assert other.stdout is not None and other.stdout.readline()
+        began = time.perf_counter()
+        alone = [stopwatch._run_seconds(Busy(), 0, None) for _ in range(3)]
+        wall = time.perf_counter() - began
+    finally:
+        for other in others:
+            other.kill()
+            other.communicate()
+    assert sorted(alone)[1] < 0.6 * wall / 3
+
+
+def test_where_nothing_is_counted_nothing_is_taken_off(tmp_path: Path) -> None:
+    (tmp_path / "7").mkdir()
+    assert stopwatch.waits(str(tmp_path)) == {} == stopwatch.waits(str(tmp_path / "none"))
+    (tmp_path / "7" / "schedstat").write_text("5 2500000000 3\n")
+    (tmp_path / "8").mkdir()
+    (tmp_path / "8" / "schedstat").write_text("not counted")
+    assert stopwatch.waits(str(tmp_path)) == {"7": 2.5}
 
 
 def test_a_file_that_is_no_model_is_not_measured(tmp_path: Path) -> None:
