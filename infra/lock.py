@@ -16,7 +16,7 @@ class FolderInUseError(Exception):
 def only_one(folder: Path) -> Iterator[None]:
     """Lock the folder. The lock ends with its process, even after a crash. Raises FolderInUseError."""
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as file:
+    with (folder / "lock").open("a") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

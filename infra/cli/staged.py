@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from errno import EDQUOT, ENOSPC
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -58,13 +59,25 @@ def run(wish: Wish) -> int:
     except FolderInUseError:
         screen.say(f"Another modelmail writes its results to {folder}. Wait for it, or name another folder with --out.")
         return 2
-    except (ModelmailError, OSError) as error:
+    except ModelmailError as error:
         screen.say(str(error))
+        return 1
+    except OSError as error:
+        screen.say(_refused(error, folder))
         return 1
     except KeyboardInterrupt:
         screen.say("Stopped. The same command goes on from here.")
         return INTERRUPTED
     return 0
+
+
+def _refused(error: OSError, folder: Path) -> str:
+    """Say what the system refused; NumPy tells of a full disk without its number."""
+    kept = "What has ended is kept, and the same command goes on from there."
+    if error.errno in (ENOSPC, EDQUOT) or error.errno is None:
+        reason = "there is no room left on its disk" if error.errno else str(error)
+        return f"{folder} cannot be written to: {reason}. Make room. {kept}"
+    return f"{error.filename or folder}: {error.strerror}. Mend that, or name another folder with --out. {kept}"
 
 
 def _check(plan: Plan, wish: Wish, screen: Screen) -> None:

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+PART = "part-"  # how the name of a file begins that is not whole yet
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
@@ -17,7 +19,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
     Where the block raises, the temporary file is removed and `path` stays as it was.
     """
-    part = path.with_name(f"part-{uuid.uuid4().hex}-{path.name}")
+    part = path.with_name(f"{PART}{uuid.uuid4().hex}-{path.name}")
     try:
         yield part
         part.replace(path)

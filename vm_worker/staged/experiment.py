@@ -26,8 +26,8 @@ from vm_worker.learn.staged.network import UnknownLayer
 from vm_worker.learn.staged.training import Outline, Start, Work
 from vm_worker.staged.fields import PlanError, meant
 from vm_worker.staged.kept import Kept
-from vm_worker.staged.photos import StagePhotos, Wanted, opened
-from vm_worker.staged.plan import Plan, Stage
+from vm_worker.staged.photos import StagePhotos, UnreadableError, Wanted, opened
+from vm_worker.staged.plan import ALL, Plan, Stage
 from vm_worker.staged.results import Arm, Training
 
 LISTED = 3  # classes that a message names
@@ -80,8 +80,12 @@ def checked(plan: Plan, file: Path, settings: Settings) -> tuple[tuple[Outline, 
 
 
 def prepared(plan: Plan, file: Path, folder: Path, settings: Settings, listener: Listener) -> Prepared:
-    """Check the plan and take in its photos. Raises PlanError, UserError, DecoderFault and OSError."""
+    """Check the plan and take in its photos. Raises PlanError, UserError, DecoderFault and OSError.
+
+    Nothing is read, and the folder is left as it is, where it holds anything but results of this plan.
+    """
     outlines, pretrained = checked(plan, file, settings)
+    Kept(folder).begin(plan)
     photos: list[StagePhotos] = []
     for number, stage in enumerate(plan.stages, start=1):
         wanted = Wanted(stage.dataset, folder / "photos" / str(number), plan.size, plan.seed, settings.limits)
@@ -89,6 +93,8 @@ def prepared(plan: Plan, file: Path, folder: Path, settings: Settings, listener:
             photos.append(opened(wanted, partial(listener.photos, stage)))
         except UserError as error:
             raise UserError(error.code, f"{file}: stage {number}: dataset: {stage.dataset}: {error}") from error
+        except UnreadableError as error:
+            raise PlanError(f"{file}: stage {number}: dataset: {error}") from error
         if number > 1 and not stage.new_head:
             _same_classes(plan, number, photos, file)
     return Prepared(plan, outlines, tuple(photos), pretrained)
@@ -135,8 +141,8 @@ def planned(ready: Prepared) -> Iterator[Step]:
 def done(steps: Sequence[Step], step: Step, kept: Kept) -> Training | None:
     """Return what a training came to, or None where it has to run: a later one of its repeat may need its weights."""
     missing = any(kept.row(one.name) is None for one in steps if one.repeat == step.repeat)
-    lost = step.arm is Arm.STAGE and not kept.weights(step.repeat, step.stage).exists()
-    return None if missing and lost else kept.row(step.name)
+    lost = missing and step.arm is Arm.STAGE and not kept.has_weights(step.repeat, step.stage)
+    return None if lost else kept.row(step.name)
 
 
 def _trained(ready: Prepared, step: Step, kept: Kept, listener: Listener) -> Training:
@@ -215,8 +221,14 @@ def _outline(plan: Plan, number: int, stage: Stage, file: Path) -> Outline:
             ) from error
         if error.given == OUTPUT:
             raise PlanError(f"{place}: {OUTPUT} is the head, which always learns. Leave it out.") from error
-        names = [one.name for one in error.known]
-        raise PlanError(f"{place}: {plan.network} has no layer {error.given}.{meant(error.given, names)}") from error
+        if error.given == ALL:
+            raise PlanError(f'{place}: write frozen = "{ALL}", without brackets.') from error
+        names, given = [one.name for one in error.known], wording.name(error.given)
+        raise PlanError(f"{place}: {plan.network} has no layer {given}.{meant(given, names)}") from error
+    except ValueError as error:
+        raise PlanError(
+            f"{file}: size: {plan.network} cannot be built for {plan.size} pixels. Write more, or leave the key out."
+        ) from error
 
 
 def _same_classes(plan: Plan, number: int, photos: Sequence[StagePhotos], file: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-import math
+import reprlib
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -19,6 +19,9 @@ KINDS = {
     dict: "a table",
 }
 UNSET = object()  # the mark of a key that must be given
+KEY_SHOWN, REASON_SHOWN = 60, 700  # characters of a message, at most: a stranger's plan may hold anything
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxlong = _SHORT.maxother = 40
 
 
 class PlanError(ModelmailError):
@@ -35,7 +38,10 @@ class Fields:
 
     def error(self, key: str, reason: str) -> PlanError:
         """Return the error of one key; `reason` is a sentence."""
-        return PlanError(f"{': '.join(filter(None, (str(self._file), self._place, key)))}: {wording.clean(reason)}")
+        place = ": ".join(
+            filter(None, (str(self._file), self._place, wording.shortened(wording.clean(key), KEY_SHOWN)))
+        )
+        return PlanError(f"{place}: {wording.shortened(wording.clean(reason), REASON_SHOWN)}")
 
     def has(self, key: str) -> bool:
         """Return whether the key is given."""
@@ -62,7 +68,7 @@ class Fields:
         if isinstance(value, bool) or not isinstance(value, int):
             raise self.error(key, f"{_shown(value)} is {_kind(value)}. Write a whole number from {low} to {high:,}.")
         if not low <= value <= high:
-            raise self.error(key, f"{value} is out of bounds. Write a whole number from {low} to {high:,}.")
+            raise self.error(key, f"{_shown(value)} is out of bounds. Write a whole number from {low} to {high:,}.")
         return value
 
     def number(self, key: str, most: float, default: float) -> float:
@@ -70,8 +76,8 @@ class Fields:
         value = self.value(key, default)
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise self.error(key, f"{_shown(value)} is {_kind(value)}. Write a number above 0, up to {most:,g}.")
-        if not (math.isfinite(value) and 0 < value <= most):
-            raise self.error(key, f"{value} is out of bounds. Write a number above 0, up to {most:,g}.")
+        if not 0 < value <= most:  # no number that is none is
+            raise self.error(key, f"{_shown(value)} is out of bounds. Write a number above 0, up to {most:,g}.")
         return float(value)
 
     def value(self, key: str, default: object) -> object:
@@ -99,8 +105,8 @@ def meant(word: str, known: Iterable[str]) -> str:
 
 
 def _shown(value: object) -> str:
-    return wording.shortened(repr(value), 40)
+    return _SHORT.repr(value)
 
 
 def _kind(value: object) -> str:
-    return "empty" if value == "" else KINDS.get(type(value), "a date or time")
+    return "empty" if isinstance(value, str) and not value.strip() else KINDS.get(type(value), "a date or time")

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 import shutil
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from cattrs import BaseValidationError
 
+from jobs import wording
 from jobs.json_values import Json, JsonObject
-from vm_worker.learn.atomic_files import replacing
+from vm_worker.learn.atomic_files import PART, replacing
 from vm_worker.staged.fields import PlanError
 from vm_worker.staged.plan import Plan
 from vm_worker.staged.results import Training
 
 PLAN = "plan.json"
+LOCK = "lock"  # of the program that runs
 
 
 class Kept:
@@ -25,6 +28,22 @@ class Kept:
         self.folder = folder
         self._trainings, self._weights = folder / "trainings", folder / "weights"
 
+    def begin(self, plan: Plan) -> None:
+        """Take the folder for a plan, before its photos are known. Raises PlanError where it holds anything else."""
+        path = self.folder / PLAN
+        if path.exists():
+            self._same(plan, [None] * len(plan.stages))
+            return
+        self.folder.mkdir(parents=True, exist_ok=True)
+        others = sorted(one.name for one in self.folder.iterdir() if one.name != LOCK and not _passing(one.name))
+        if others:
+            more = f" and {len(others) - 1} more" if len(others) > 1 else ""
+            raise PlanError(
+                f"{self.folder} is no folder of results: it has {wording.name(others[0])}{more}, and no {PLAN}. "
+                "Name a new folder with --out."
+            )
+        _write(path, _facts(plan, [None] * len(plan.stages)))
+
     def claim(self, plan: Plan, digests: Sequence[str]) -> None:
         """Write which plan the folder is for. Raises PlanError where it is for another one.
 
@@ -32,17 +51,27 @@ class Kept:
         """
         for folder in (self.folder, self._trainings, self._weights):
             folder.mkdir(parents=True, exist_ok=True)
-        wanted, path = _facts(plan, digests), self.folder / PLAN
-        if path.exists():
-            changed = _difference(_read(path), wanted)
-            if changed:
-                raise PlanError(
-                    f"{self.folder} holds results of another plan: {changed}. "
-                    "Name another folder with --out, or remove this one."
-                )
-            return
-        with replacing(path) as part:
-            part.write_text(json.dumps(wanted, indent=2) + "\n", encoding="utf-8")
+        path, wanted = self.folder / PLAN, _facts(plan, digests)
+        if not path.exists() or self._same(plan, digests) != wanted:
+            _write(path, wanted)
+
+    def _same(self, plan: Plan, digests: Sequence[str | None]) -> JsonObject:
+        """Return what the folder's plan says. Raises PlanError where it is another one; digests may not be known."""
+        path = self.folder / PLAN
+        try:
+            before = _read(path)
+        except PlanError as error:
+            raise PlanError(
+                f"{path} is damaged, so which plan the results are of is not known. "
+                "Name another folder with --out, or remove this one."
+            ) from error
+        changed = _difference(before, _facts(plan, digests))
+        if changed:
+            raise PlanError(
+                f"{self.folder} holds results of another plan: {changed}. "
+                "Name another folder with --out, or remove this one."
+            )
+        return before
 
     def row(self, name: str) -> Training | None:
         """Return what a training came to, or None where it has not ended."""
@@ -66,13 +95,32 @@ class Kept:
         """Return the place of the weights that a stage ends with."""
         return self._weights / f"{repeat:03}-{stage}.npz"
 
+    def has_weights(self, repeat: int, stage: int) -> bool:
+        """Return whether the weights that a stage ends with are there, whole: a power cut may leave half a file."""
+        path = self.weights(repeat, stage)
+        try:
+            with zipfile.ZipFile(path) as file:
+                return file.testzip() is None
+        except (OSError, zipfile.BadZipFile):
+            return False
+
     def forget_weights(self, repeat: int) -> None:
         """Remove the weights of a repeat that is whole."""
         for path in self._weights.glob(f"{repeat:03}-*.npz"):
             path.unlink()
 
 
-def _facts(plan: Plan, digests: Sequence[str]) -> dict[str, Json]:
+def _passing(name: str) -> bool:
+    """Return whether a file is hidden, or one that was being written when the command was ended."""
+    return name.startswith((".", PART))
+
+
+def _write(path: Path, facts: dict[str, Json]) -> None:
+    with replacing(path) as part:
+        part.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+
+
+def _facts(plan: Plan, digests: Sequence[str | None]) -> dict[str, Json]:
     """Return all that the trainings of one repeat depend on, by the names that a user reads."""
     facts: dict[str, Json] = {"network": plan.network, "size": plan.size, "seed": plan.seed, "scratch": plan.scratch}
     facts |= {f"training, {key}": value for key, value in plan.training.to_json().items()}
@@ -86,6 +134,8 @@ def _difference(before: JsonObject, now: JsonObject) -> str:
     for key in [*before, *now]:
         if before.get(key) != now.get(key):
             if key.endswith("dataset"):
+                if key in before and key in now and None in (before[key], now[key]):
+                    continue  # the photos had not been read, or are not yet
                 return f"{key} had other photos"
             return f"{key} was {_shown(before.get(key))} and is {_shown(now.get(key))}"
     return ""

@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from cattrs import BaseValidationError
 
-from jobs.errors import UserError
+from jobs.errors import Bug, UserError
 from jobs.limits import Limits
 from vm_worker.as_json import AsJson
 from vm_worker.events import ProgressCallback
@@ -21,6 +22,11 @@ from vm_worker.learn.atomic_files import replacing
 from vm_worker.learn.staged.fitting import Photos
 from vm_worker.tasks.classification.truth import ClassTruth
 from vm_worker.tasks.uploads import take_in
+
+
+class UnreadableError(Exception):
+    """A data set whose files cannot be read; the message names it."""
+
 
 FACTS, ARRAYS = "photos.json", "photos.npz"
 DECODERS = 2
@@ -63,17 +69,30 @@ def opened(wanted: Wanted, progress: ProgressCallback) -> StagePhotos:
     """Return the photos; those that were taken in before are read from the folder.
 
     Raises UserError with a dataset code for photos that the service would refuse, and for those that have boxes and no
-    classes; DecoderFault, and OSError.
+    classes; UnreadableError, DecoderFault, and OSError.
     """
     name = _name(wanted)
     facts = _kept(wanted.folder / FACTS)
-    if facts is None or facts.source != name:
+    found = _read(wanted) if facts is not None and facts.source == name else None
+    if facts is None or found is None:
         facts = _taken_in(wanted, name, progress)
-    with np.load(wanted.folder / ARRAYS, allow_pickle=False) as saved:
-        labels, parts = saved["labels"], saved["parts"]
-    pixels = np.load(_pixels(wanted), mmap_mode="r", allow_pickle=False)
-    rows = {part: np.flatnonzero(parts == part) for part in Part}
-    return StagePhotos(facts, {part: Photos(np.asarray(pixels[at]), labels[at]) for part, at in rows.items()})
+        found = _read(wanted)
+    if found is None:
+        raise Bug(f"the pixels in {wanted.folder} are damaged")
+    return StagePhotos(facts, found)
+
+
+def _read(wanted: Wanted) -> dict[Part, Photos] | None:
+    """Return the photos that the folder holds; None where its files are missing or damaged."""
+    try:
+        # NumPy leaves a damaged file open that it has opened itself.
+        with (wanted.folder / ARRAYS).open("rb") as file, np.load(file, allow_pickle=False) as saved:
+            labels, parts = saved["labels"], saved["parts"]
+        pixels = np.load(_pixels(wanted), mmap_mode="r", allow_pickle=False)
+        rows = {part: np.flatnonzero(parts == part) for part in Part}
+        return {part: Photos(np.asarray(pixels[at]), labels[at]) for part, at in rows.items()}
+    except (FileNotFoundError, EOFError, ValueError, KeyError, IndexError, zipfile.BadZipFile):
+        return None
 
 
 def _taken_in(wanted: Wanted, name: str, progress: ProgressCallback) -> PhotoFacts:
@@ -107,6 +126,13 @@ def _kept(path: Path) -> PhotoFacts | None:
 
 def _name(wanted: Wanted) -> str:
     """Return a digest of the zip's bytes, or of the names, sizes and times of a folder's files, and of the settings."""
+    try:
+        return _digest(wanted)
+    except OSError as error:
+        raise UnreadableError(f"{error.filename or wanted.source} cannot be read: {error.strerror}.") from error
+
+
+def _digest(wanted: Wanted) -> str:
     digest = hashlib.sha256(f"{wanted.size} {wanted.seed}".encode())
     if wanted.source.is_dir():
         for path in sorted(wanted.source.rglob("*")):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import stat
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from jobs import wording
 from vm_worker.as_json import AsJson
 from vm_worker.learn.networks.catalogue import CATALOGUE
 from vm_worker.learn.staged.alexnet_48 import KEY, SIZE
@@ -94,7 +96,7 @@ def _toml(path: Path) -> dict[str, object]:
             content = file.read(PLAN_BYTES + 1)
         if len(content) > PLAN_BYTES:
             raise PlanError(f"{path} is larger than {PLAN_BYTES // 1_000_000} MB, which no plan is. Give a TOML file.")
-        return tomllib.loads(content.decode("utf-8"))
+        return tomllib.loads(content.decode("utf-8-sig"))
     except FileNotFoundError as error:
         raise PlanError(f"There is no {path}. Give the path of a plan, such as staged-fruit.toml.") from error
     except IsADirectoryError as error:
@@ -105,6 +107,8 @@ def _toml(path: Path) -> dict[str, object]:
         raise PlanError(f"{path} is no text in UTF-8. Give a TOML file.") from error
     except tomllib.TOMLDecodeError as error:
         raise PlanError(f"{path} is no valid TOML: {error}. Mend that line; docs/staged.md shows a plan.") from error
+    except (ValueError, RecursionError) as error:
+        raise PlanError(f"{path} is no plan: a number in it is too long, or it is nested too deeply.") from error
 
 
 def _tables(top: Fields) -> list[dict[str, object]]:
@@ -139,7 +143,7 @@ def _network(rows: list[Fields], top: Fields, shared: str) -> str:
 
 def _known(fields: Fields, network: str) -> None:
     if network not in NETWORKS:
-        raise fields.error("network", f"there is no network {network}.{meant(network, NETWORKS)}")
+        raise fields.error("network", f"there is no network {wording.name(network)}.{meant(network, NETWORKS)}")
 
 
 def _size(top: Fields, network: str) -> int:
@@ -165,12 +169,7 @@ def _training(top: Fields, path: Path) -> Training:
 
 
 def _stage(fields: Fields, number: int, folder: Path) -> Stage:
-    given = fields.text("dataset")
-    dataset = folder / given
-    if not dataset.exists():
-        raise fields.error(
-            "dataset", f"there is no {dataset}. Give a zip or folder, relative to the plan's own folder."
-        )
+    dataset = _dataset(fields, folder)
     if fields.has("epochs") and fields.has("minutes"):
         raise fields.error("minutes", "epochs are given, too. Give one of the two.")
     timed = fields.has("minutes")
@@ -187,6 +186,20 @@ def _stage(fields: Fields, number: int, folder: Path) -> Stage:
     fields.value("minutes", None)
     fields.end()
     return stage
+
+
+def _dataset(fields: Fields, folder: Path) -> Path:
+    dataset = folder / fields.text("dataset")
+    try:
+        kind = dataset.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError, ValueError) as error:  # no name holds a character 0
+        reason = f"there is no {dataset}. Give a zip or folder, relative to the plan's own folder."
+        raise fields.error("dataset", reason) from error
+    except OSError as error:
+        raise fields.error("dataset", f"{dataset} cannot be read: {error.strerror}.") from error
+    if not (stat.S_ISREG(kind) or stat.S_ISDIR(kind)):
+        raise fields.error("dataset", f"{dataset} is neither a file nor a folder. Give a zip or folder.")
+    return dataset
 
 
 def _frozen(fields: Fields) -> tuple[tuple[str | int, ...], str | int | None]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import re
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from infra.cli import staged
 from infra.cli.main import app
 from jobs.errors import UserError
 from jobs.limits import Limits
@@ -54,6 +57,7 @@ def _plan(*stages: Stage, **changes: object) -> Plan:
         (_stage(("cnv1",)), "plan.toml: stage 2: frozen: alexnet_48 has no layer cnv1. Did you mean conv1?"),
         (_stage(up_to="zzz"), "has no layer zzz. Known: conv1, conv2, conv3, conv4, dense1, dense2."),
         (_stage((1, 9)), "has no layer 9. Its layers below the head are numbered 1 to 6; `modelmail staged plan.toml"),
+        (_stage(("all",)), 'plan.toml: stage 2: frozen: write frozen = "all", without brackets.'),
         (_stage(("probabilities",)), "probabilities is the head, which always learns. Leave it out."),
     ],
 )
@@ -65,6 +69,13 @@ def test_unknown_layers_are_refused(stage: Stage, said: str) -> None:
 def test_a_network_without_weights_is_refused() -> None:
     with pytest.raises(PlanError, match=r"plan\.toml: network: mobilenet_v3_small cannot be used: no weights on this"):
         checked(_plan(network="mobilenet_v3_small", size=64), FILE, Settings())
+
+
+@pytest.mark.slow
+def test_a_size_that_a_network_cannot_take_is_refused() -> None:
+    said = "plan.toml: size: inception_v3 cannot be built for 32 pixels. Write more, or leave the key out."
+    with pytest.raises(PlanError, match=re.escape(said)):
+        experiment._outline(_plan(network="inception_v3", size=32), 1, _stage(), FILE)
 
 
 def test_an_outline_counts_what_learns() -> None:
@@ -104,7 +115,12 @@ def test_photos_are_read_once_and_again_when_they_have_changed(tmp_path: Path) -
     assert first.parts[Part.TEST].images.shape == (first.facts.test, 48, 48, 3)
     patterns.archive(tmp_path / "a.zip", 10)
     (tmp_path / "kept" / "photos.json").write_text("{", encoding="utf-8")
-    assert opened(wanted, lambda *_: None).facts.source != first.facts.source
+    other = opened(wanted, lambda *_: None)
+    assert other.facts.source != first.facts.source
+    for name in ("photos.npz", "squares-48.npy"):
+        whole = (tmp_path / "kept" / name).read_bytes()
+        (tmp_path / "kept" / name).write_bytes(whole[: len(whole) // 2])
+        assert opened(wanted, lambda *_: None).facts == other.facts
 
 
 @pytest.mark.slow
@@ -145,6 +161,34 @@ def test_a_folder_belongs_to_one_plan(tmp_path: Path) -> None:
             kept.claim(other, sources)
 
 
+def test_a_folder_with_anything_else_is_left_as_it_is(tmp_path: Path) -> None:
+    """It may hold the user's own folder of photos, under the name that the experiment's has."""
+    mine = tmp_path / "photos" / "1" / "mine.jpg"
+    mine.parent.mkdir(parents=True)
+    mine.write_bytes(b"mine")
+    said = f"{tmp_path} is no folder of results: it has photos, and no plan.json. Name a new folder with --out."
+    with pytest.raises(PlanError, match=re.escape(said)):
+        prepared(_plan(), FILE, tmp_path, Settings(), Silent())
+    assert mine.read_bytes() == b"mine" and not (tmp_path / "plan.json").exists()
+
+
+def test_another_plan_is_refused_before_its_photos_are_read(tmp_path: Path) -> None:
+    for name in ("lock", ".DS_Store", "part-1-plan.json"):  # the command was ended, or a system left its own
+        (tmp_path / name).touch()
+    plan, kept = _plan(_stage()), Kept(tmp_path)
+    kept.begin(plan)
+    kept.begin(plan)  # ended before the photos were read
+    with pytest.raises(PlanError, match="holds results of another plan: seed was 0 and is 1"):
+        kept.begin(replace(plan, seed=1))
+    kept.claim(plan, ["a", "b"])
+    kept.begin(plan)
+    with pytest.raises(PlanError, match="holds results of another plan: stage 2, dataset had other photos"):
+        kept.claim(plan, ["a", "c"])
+    (tmp_path / "plan.json").write_text("{")
+    with pytest.raises(PlanError, match=r"plan\.json is damaged, so which plan the results are of is not known\."):
+        kept.begin(plan)
+
+
 def test_what_ended_is_read_back_and_damage_is_told(tmp_path: Path) -> None:
     kept = Kept(tmp_path)
     kept.claim(_plan(), ["a"])
@@ -163,8 +207,12 @@ def test_a_training_runs_again_where_a_later_one_needs_its_weights(tmp_path: Pat
     steps = list(planned(_ready(plan)))
     kept.keep(steps[0].name, ROW)
     assert experiment.done(steps, steps[0], kept) is None
-    kept.weights(1, 1).write_bytes(b"")
+    np.savez(kept.weights(1, 1), np.zeros(50))
     assert experiment.done(steps, steps[0], kept) == ROW
+    whole = kept.weights(1, 1).read_bytes()
+    for damaged in (whole[:99], b"", whole.replace(bytes(300), b"x" + bytes(299))):
+        kept.weights(1, 1).write_bytes(damaged)
+        assert experiment.done(steps, steps[0], kept) is None
     kept.weights(1, 1).unlink()
     for step in steps[1:]:
         kept.keep(step.name, ROW)
@@ -181,6 +229,19 @@ def test_the_command_tells_what_is_wrong(tmp_path: Path, dataset: str, status: i
     done = CliRunner().invoke(app, ["staged", str(plan), "--out", str(tmp_path / "out")])
     assert done.exit_code == status and said in done.output, done.output
     assert "Traceback" not in done.output
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(errno.ENOSPC, "x", "a"), "out cannot be written to: there is no room left on its disk. Make room."),
+        (OSError("9 requested and 0 written"), "out cannot be written to: 9 requested and 0 written. Make room."),
+        (OSError(errno.EROFS, "Read-only file system", "a"), "a: Read-only file system. Mend that, or name another"),
+    ],
+)
+def test_what_the_system_refuses_is_told_with_what_to_do(error: OSError, said: str) -> None:
+    told = staged._refused(error, Path("out"))
+    assert told.startswith(said) and told.endswith("the same command goes on from there.")
 
 
 def test_the_command_lists_layers_without_training(tmp_path: Path) -> None:

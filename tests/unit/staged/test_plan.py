@@ -79,6 +79,11 @@ def test_the_plans_that_come_along_are_good(name: str) -> None:
         ("repeats = 2", "training = 1", "training: write it as a table, under the line [training]."),
         ("repeats = 2", "stages = 1\n[x]", "TOML"),
         ("minutes = 0.5", "minutes = nan", "minutes: nan is out of bounds. Write a number above 0, up to 10,080."),
+        ("minutes = 0.5", "minutes = inf", "minutes: inf is out of bounds."),
+        ("minutes = 0.5", f"minutes = {'9' * 400}", f"minutes: {'9' * 18}...{'9' * 19} is out of bounds."),
+        ("repeats = 2", f"repeats = {'9' * 5000}", "plan.toml is no plan: a number in it is too long, or it is nested"),
+        ("repeats = 2", "repeats = " + "[" * 5000, "plan.toml is no plan: a number in it is too long, or it is nested"),
+        ("minutes = 0.5", "minutes" + ".a" * 2000 + " = 1", "is a table. Write a number above 0"),
         ("minutes = 0.5", "minutes = 0", "minutes: 0 is out of bounds."),
         ("minutes = 0.5", "minutes = [1]", "minutes: [1] is a list. Write a number above 0"),
         ('frozen = ["conv1", 2]', "frozen = true", "stage 2: frozen: write a list of layers by name or number"),
@@ -91,6 +96,10 @@ def test_the_plans_that_come_along_are_good(name: str) -> None:
         ("repeats = 2", "size = 64", "size: alexnet_48 is made for 48 pixels. Leave the key out."),
         # what is not there
         ('dataset = "two"', 'dataset = "three.zip"', "stage 2: dataset: there is no"),
+        ('dataset = "two"', f'dataset = "{"x" * 300}"', "cannot be read: File name too long."),
+        ('dataset = "two"', 'dataset = "\\u0000"', "stage 2: dataset: there is no"),
+        ('dataset = "two"', 'dataset = " "', "stage 2: dataset: ' ' is empty. Write a text in quotation marks."),
+        ('dataset = "two"', 'dataset = "/dev/zero"', "/dev/zero is neither a file nor a folder. Give a zip or folder."),
         ('dataset = "two"\n', "", "stage 2: dataset: it is missing."),
         ('"alexnet_48"', '"alexnet48"', "network: there is no network alexnet48. Did you mean alexnet_48?"),
         ('network = "alexnet_48"', "", "stage 1: network: it is missing. Write one of: alexnet_48, vgg16"),
@@ -102,6 +111,19 @@ def test_a_wrong_plan_is_refused(tmp_path: Path, old: str, new: str, said: str) 
     with pytest.raises(PlanError, match=re.escape(said)) as caught:
         read(path)
     assert str(caught.value).startswith(str(path))
+
+
+def test_a_message_stays_short_whatever_a_plan_holds(tmp_path: Path) -> None:
+    for text in (GOOD + f"{'k' * 90_000} = 1\n", GOOD.replace("alexnet_48", "n" * 90_000)):
+        with pytest.raises(PlanError) as caught:
+            read(_plan(tmp_path, text))
+        assert len(str(caught.value)) < len(str(tmp_path)) + 900 and "Known: " in str(caught.value)
+
+
+def test_the_mark_that_windows_puts_before_a_text_is_no_mistake(tmp_path: Path) -> None:
+    path = _plan(tmp_path, GOOD)
+    path.write_bytes(b"\xef\xbb\xbf" + GOOD.replace("\n", "\r\n").encode())
+    assert len(read(path).stages) == 2
 
 
 def test_a_later_network_cannot_follow_another(tmp_path: Path) -> None:
