@@ -88,12 +88,17 @@ def figures(
 
 
 def _tried(design: Designed) -> str:
-    kinds, minutes = _Kinds.of(design), max(1, round(design.seconds / 60))
-    whole = f"{wording.plural(len(design.networks), 'network')} in {wording.plural(minutes, 'minute')}"
-    if not kinds.made:
-        return f"This job tried {whole}, all of them put together at random."
+    made = sum(row.by != RANDOM for row in design.networks)
+    drawn, minutes = len(design.networks) - made, max(1, round(design.seconds / 60))
+    if not design.networks:
+        return "The time did not suffice to try a single one; with more minutes (the option minutes) it may."
+    whole = f"This job tried {wording.plural(len(design.networks), 'network')} in {wording.plural(minutes, 'minute')}"
+    if design.designer == RANDOM:
+        return f"{whole}, all of them put together at random."
+    if not made:
+        return f"{whole}, put together at random; the time ended before the designer had made one."
     return (
-        f"This job tried {whole}: {len(kinds.drawn)} were put together at random, {len(kinds.made)} by a designer, "
+        f"{whole}: {drawn} {'was' if drawn == 1 else 'were'} put together at random, {made} by a designer, "
         f"which goes by {DESIGNERS[design.designer]}."
     )
 
@@ -174,7 +179,7 @@ def draw(design: Designed, classes: int, photos: int, folder: Path) -> list[str]
     if any(row.scores for row in design.networks):
         _draw_tried(folder / TRIED, design, photos)
         names.append(TRIED)
-    if design.values or any(row.undecided is not None for row in design.networks):
+    if any(row.by != RANDOM and (design.values or row.undecided is not None) for row in design.networks):
         _draw_mind(folder / MIND, design)
         names.append(MIND)
     best = next((row for row in design.networks if row.number == design.best), None)

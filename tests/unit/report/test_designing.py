@@ -42,6 +42,27 @@ def test_without_a_designer_nothing_is_compared() -> None:
         "36 networks in 21 minutes, all of them put together at random" in page
         and "luck" not in page.split("grey band")[0]
     )
+    pictures = {name: "data:" for name in (designing.TRIED, designing.MIND, designing.DRAWN)}
+    shown = report.page(report.build(designs.facts(designs.searched(RANDOM))), pictures)
+    assert "Each dot is a network" in shown and "blue" not in shown.split("Each dot")[1].split("</figcaption>")[0]
+
+
+def test_a_search_that_tried_nothing_shows_nothing_of_it(tmp_path: Path) -> None:
+    nothing = replace(designs.searched(), networks=(), best=None, comparison=None, seconds=0.0)
+    page = text(nothing)
+    assert "The time did not suffice to try a single one; with more minutes" in page
+    assert "Each dot" not in page and "All 0 networks" not in page and "What the designer learnt" not in page
+    assert designing.draw(nothing, 6, 60, tmp_path) == []
+    assert "did not suffice to try a single one" in report_mail(report.build(designs.facts(nothing))).text
+
+
+def test_a_search_that_ended_before_the_designer_began_says_so() -> None:
+    first = replace(designs.searched(), networks=designs.searched().networks[:1], best=1, comparison=None)
+    said = "tried 1 network in 21 minutes, put together at random; the time ended before the designer had made one"
+    assert said in text(first)
+    assert "1 was put together at random, 1 by a designer" in text(
+        replace(first, networks=designs.searched().networks[:2])
+    )
 
 
 @pytest.mark.parametrize(
@@ -97,10 +118,22 @@ def test_every_network_is_in_the_report_and_the_command_tries_as_many() -> None:
     assert "--architecture '[\"SOFTMAX\"]'" in built["repeat"]["command"]
 
 
+def test_the_words_of_the_pictures_are_explained() -> None:
+    pictures = {name: "data:" for name in (designing.TRIED, designing.MIND, designing.DRAWN)}
+    design = designs.searched()
+    page = Page(report.page(report.build(designs.facts(design)), pictures)).text
+    assert design.values is not None
+    for choice in {name for choices in design.values.values() for name in choices if not name.isdecimal()}:
+        assert choice in page.split("What the designer learnt")[1].split("All 36 networks")[0]
+    assert "An epoch is a pass over the photos" in page and "ReLU makes negative ones zero" in page
+
+
 def test_pictures_are_drawn_of_what_there_is(tmp_path: Path) -> None:
     drawn = designing.draw(designs.searched(), 6, 60, tmp_path)
     assert drawn == [designing.TRIED, designing.MIND, designing.DRAWN]
     assert all((tmp_path / name).stat().st_size > 1000 for name in drawn)
+    random = replace(designs.searched(), networks=designs.searched().networks[:1])  # nothing was learnt from it
+    assert designing.MIND not in designing.draw(random, 6, 60, tmp_path)
     plain = replace(designs.searched("evolution"), best=None)
     assert designing.draw(plain, 6, 60, tmp_path) == [designing.TRIED]
     assert designing.draw(replace(plain, networks=()), 6, 60, tmp_path) == []

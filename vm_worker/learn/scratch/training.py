@@ -37,7 +37,7 @@ class TrainingTooSlow(Exception):
 
     def __init__(self, seconds: float, left: float) -> None:
         """`seconds` is the time that the training needs, `left` the time that it has."""
-        super().__init__(f"its training needs about {seconds:.0f} s")
+        super().__init__(f"its training needs about {seconds:.0f} s" if seconds >= 1 else "no time was left for it")
         self.left = left  # seconds
 
 

@@ -134,13 +134,14 @@ class ScratchCandidates:
             given = Budget.of(min(seconds, budget.remaining()))
             return ScratchRequest(self._dataset, options.mirror, options.seed, given, folder, policy.training)
 
-        if self._fixed:
-            rows = small_rows.fitting(len(self._dataset.rows(Part.TRAIN)), policy.networks)
-            left_out += self._trained([SmallNetwork(row) for row in rows], request(whole * FIXED_PART), show)
+        # What was asked for by name comes first: a network that turns out too slow has taken its time by then.
         if self._own:
             left_out += self._trained([self._own_network()], request(whole * OWN_PART), show)
         if self._designed:
-            left_out += self._design(request(budget.remaining()), show, rooms)
+            left_out += self._design(request(whole * DESIGN_PART), show, rooms)
+        if self._fixed:
+            rows = small_rows.fitting(len(self._dataset.rows(Part.TRAIN)), policy.networks)
+            left_out += self._trained([SmallNetwork(row) for row in rows], request(budget.remaining()), show)
         return [self._record(model) for model in self.models.values()], left_out
 
     def _own_network(self) -> SmallNetwork:
