@@ -39,7 +39,7 @@ def submit(  # noqa: PLR0913  one parameter for each option of a job, which is w
         float | None, typer.Option(help="Accuracy, up to 1, at which learning stops; default: use the time.")
     ] = None,
     base: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
             metavar="LINK|-", help="Continue from an earlier model: the link from its mail; -: read it from stdin."
         ),

@@ -17,7 +17,7 @@ from infra.cli.screen import Screen, quiet
 from infra.local.environment import hush_tensorflow
 from infra.lock import FolderInUseError, only_one
 from jobs import wording
-from jobs.errors import ModelmailError
+from jobs.errors import ModelmailError, UserError
 from jobs.settings import Settings
 from vm_worker.staged import plan as plans
 from vm_worker.staged import text
@@ -59,6 +59,9 @@ def run(wish: Wish) -> int:
     except FolderInUseError:
         screen.say(f"Another modelmail writes its results to {folder}. Wait for it, or name another folder with --out.")
         return 2
+    except UserError as error:
+        screen.say(f"{error} {error.row.advice}")
+        return 1
     except ModelmailError as error:
         screen.say(str(error))
         return 1

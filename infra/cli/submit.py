@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -47,13 +48,18 @@ class Refused:
         return {"status": None, "error": self.error.to_json()}
 
 
-def link(given: str | None) -> str | None:
+def link(links: Sequence[str] | None) -> str | None:
     """Return the continue link; "-" reads it from stdin, as other users can see a command line.
 
-    Exits with status 2 for an empty one, such as that of a variable that is not set: the job would not continue.
+    Exits with status 2 for an empty one, such as that of a variable that is not set, as the job would not continue, and
+    for several, of which all but one would be left out.
     """
-    if given is None:
+    if not links:
         return None
+    if len(links) > 1:
+        Screen().say("--base: a job continues from one earlier model. Give the link of the one that suits best.")
+        raise SystemExit(WRONG)
+    given = links[0]
     if given == "-" and sys.stdin.isatty():
         Screen(to_stderr=True).say("Paste the continue link:")
     found = (sys.stdin.readline() if given == "-" else given).strip()

@@ -19,6 +19,13 @@ def test_an_empty_link_is_told_before_anything_is_sent(tmp_path: Path, given: st
     assert done.output.startswith("--base: no link was given")
 
 
+def test_two_links_are_refused_as_one_would_be_left_out(tmp_path: Path) -> None:
+    words = ["submit", str(tmp_path), "--email", "a@example.org", "--url", "http://127.0.0.1:1"]
+    done = CliRunner().invoke(app, [*words, "--base", "http://127.0.0.1:1/#continue=a", "--base", "-"])
+    assert done.exit_code == 2
+    assert done.output.startswith("--base: a job continues from one earlier model.")
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

@@ -63,6 +63,8 @@ def test_whatever_cannot_be_continued_from_is_refused_alike_and_makes_nothing(fr
     refused = [
         ask(front, f"{'A' * 22}:{good.rpartition(':')[2]}"),  # unknown
         ask(front, f"{earlier}:{'A' * 43}"),  # another token
+        ask(front, f"{earlier}:{base(front, other).rpartition(':')[2]}"),  # the token of another job
+        ask(front, f"{earlier}:{front.token(earlier)}"),  # the one that deletes it
         ask(front, base(front, "A" * 22)),  # a token of ours, for a job that never was
         ask(front, base(front, other)),  # not done
         ask(front, base(front, expired)),
@@ -88,6 +90,19 @@ def test_a_query_may_not_carry_the_secret(front: Front, earlier: str) -> None:
         assert answer.get_json()["error"]["code"] == "bad_option"
         assert given.rpartition(":")[2] not in answer.text
     assert ask(front, [given]).get_json()["error"]["code"] == "bad_option"
+
+
+def test_two_earlier_models_are_refused(front: Front, earlier: str) -> None:
+    """Of two fields of one name a form's reader would take one, and the other would be left out without a word."""
+    given = base(front, earlier)
+    for sent in (
+        {"data": {"email": "bea@example.org", "base": [given, given]}},
+        {"json": {"email": "bea@example.org", "base": [given, given]}},
+    ):
+        answer = front.call("POST", "/", **sent)
+        assert (answer.status_code, answer.get_json()["error"]["code"]) == (400, "bad_option")
+        assert given not in answer.text
+    assert ask(front, f"{given} {given}").status_code == 404
 
 
 def test_page_and_status_give_the_link_as_long_as_the_model_is_kept(front: Front, earlier: str) -> None:

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from infra.cli import staged
 from infra.cli.main import app
+from jobs.codes import CODES
 from jobs.errors import UserError
 from jobs.limits import Limits
 from jobs.settings import Settings
@@ -228,6 +229,7 @@ def test_the_command_tells_what_is_wrong(tmp_path: Path, dataset: str, status: i
     plan.write_text(f'network = "alexnet_48"\n[[stages]]\ndataset = "{dataset}"\n', encoding="utf-8")
     done = CliRunner().invoke(app, ["staged", str(plan), "--out", str(tmp_path / "out")])
     assert done.exit_code == status and said in done.output, done.output
+    assert status == 2 or CODES["not_a_zip"].advice in done.output  # what to do
     assert "Traceback" not in done.output
 
 
