@@ -126,6 +126,11 @@ def test_an_unknown_storage_is_refused_by_the_name_of_its_setting(url: str) -> N
         open_links(Settings(storage_url=url))
 
 
+def test_a_long_address_of_no_storage_is_told_by_its_beginning() -> None:
+    with pytest.raises(ValueError, match=f"not 's3://{'x' * 35}'$"):
+        provider(Settings(storage_url="s3://" + "x" * 36))
+
+
 def test_a_worker_with_an_unknown_storage_does_not_start() -> None:
     env = {**os.environ, "MODELMAIL_STORAGE_URL": "s3://bucket"}
     answer = subprocess.run(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +19,9 @@ from jobs.errors import Transient
 from jobs.storage.gcs import GcsPolicy, GcsStore, client
 from jobs.storage.store import MemoryStore, PreconditionFailed, Store
 from tests.servers import EmulatorUnderTest
+from tests.unit.function.conftest import key_file
+
+__all__ = ["key_file"]  # a fixture
 
 ONE_TRY = GcsPolicy(retry_seconds=0, file_seconds=0)
 BIG = 9 * 1024 * 1024  # bytes; past the size from which the real client uploads in chunks
@@ -178,12 +182,27 @@ def test_of_twenty_who_delete_one_wins(store: Store) -> None:
     assert len(removed) == 1
 
 
+class _Server(ThreadingHTTPServer):
+    statuses: list[int]
+    asked = 0
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Refusing)
+
+
 class _Refusing(BaseHTTPRequestHandler):
-    """A service that answers everything with its server's status."""
+    """A service that answers everything with its server's statuses, one after the other, and then with the last."""
+
+    server: _Server
 
     def _answer(self) -> None:
         self.rfile.read(int(self.headers.get("content-length") or 0))
-        self.send_response(self.server.status)  # type: ignore[attr-defined]
+        statuses = self.server.statuses
+        if "/modelmail-busy/o" not in self.path:  # the client asks for the bucket too, once, in a thread of its own
+            self.send_response(statuses[-1])
+        else:
+            self.server.asked += 1
+            self.send_response(statuses.pop(0) if len(statuses) > 1 else statuses[0])
         self.send_header("content-length", "0")
         self.end_headers()
 
@@ -194,8 +213,8 @@ class _Refusing(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def refusing() -> Iterator[tuple[GcsStore, ThreadingHTTPServer]]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), _Refusing) as server:
+def refusing() -> Iterator[tuple[GcsStore, _Server]]:
+    with _Server() as server:
         threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()  # polls every 0.02 s
         there = client(f"http://127.0.0.1:{server.server_port}")
         yield GcsStore(there.bucket("modelmail-busy"), ONE_TRY), server
@@ -204,11 +223,9 @@ def refusing() -> Iterator[tuple[GcsStore, ThreadingHTTPServer]]:
 
 
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
-def test_a_busy_service_is_transient(
-    refusing: tuple[GcsStore, ThreadingHTTPServer], status: int, tmp_path: Path
-) -> None:
+def test_a_busy_service_is_transient(refusing: tuple[GcsStore, _Server], status: int, tmp_path: Path) -> None:
     store, server = refusing
-    server.status = status  # type: ignore[attr-defined]
+    server.statuses = [status]
     (tmp_path / "file").write_bytes(b"x")
     for call in (
         lambda: store.get("a"),
@@ -225,13 +242,39 @@ def test_a_busy_service_is_transient(
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
-def test_a_service_that_forbids_is_no_transient(refusing: tuple[GcsStore, ThreadingHTTPServer]) -> None:
+def test_a_service_that_forbids_is_no_transient(refusing: tuple[GcsStore, _Server]) -> None:
     store, server = refusing
-    server.status = 403  # type: ignore[attr-defined]
+    server.statuses = [403]
     with pytest.raises(exceptions.Forbidden):
         store.get("a")
     with pytest.raises(exceptions.Forbidden):
         store.put("a", b"", if_generation=0)
+
+
+def test_a_condition_is_asked_for_once_and_all_else_again(refusing: tuple[GcsStore, _Server]) -> None:
+    store, server = refusing
+    patient = GcsStore(store._bucket)
+    server.statuses = [503]
+    with pytest.raises(Transient):
+        patient.put("a", b"", if_generation=0)
+    with pytest.raises(Transient):
+        patient.delete("a", if_generation=1)
+    assert server.asked == 2
+    state = random.getstate()
+    random.seed(1)  # the client waits for a random part of a second: for a short one
+    server.statuses = [503, 404]
+    assert patient.stat("a") is None
+    random.setstate(state)
+    assert server.asked == 4
+
+
+def test_google_needs_credentials_and_has_its_own_address(key_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "some-project")
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(key_file))
+    assert client("").project == "some-project"
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(key_file.with_name("none.json")))
+    with pytest.raises(ValueError, match="MODELMAIL_STORAGE_URL is not set"):
+        client("")
 
 
 def test_a_service_that_does_not_answer_is_transient() -> None:

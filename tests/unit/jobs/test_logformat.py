@@ -52,6 +52,42 @@ def test_a_strangers_header_is_no_trace(header: str) -> None:
     assert trace_of(header) == ""
 
 
+def test_without_a_project_no_trace_is_told() -> None:
+    token = trace.set("0af7651916cd43dd8448eb211c80319c")
+    try:
+        line = Structured().format(logging.LogRecord("worker", logging.INFO, __file__, 1, "submitted", (), None))
+    finally:
+        trace.reset(token)
+    assert "logging.googleapis.com/trace" not in line
+
+
+def test_letters_stay_as_they_are() -> None:
+    record = logging.LogRecord("worker", logging.INFO, __file__, 1, "the class \u73bb\u7483", (), None)
+    assert "the class \u73bb\u7483" in Structured().format(record)
+
+
+def test_a_traceback_that_was_cleaned_is_not_written_again() -> None:
+    try:
+        raise RuntimeError("of ada@example.org")
+    except RuntimeError:
+        record = logging.LogRecord("worker", logging.ERROR, __file__, 1, "failed", (), sys.exc_info())
+    record.exc_text = "RuntimeError: of (address)"
+    assert json.loads(Structured().format(record))["message"] == "failed\nRuntimeError: of (address)"
+
+
+@pytest.mark.parametrize(("form", "kind"), [("json", Structured), ("text", logging.Formatter)])
+def test_a_program_logs_in_the_form_that_it_is_given(
+    form: str, kind: type[logging.Formatter], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logging.root, "handlers", [])
+    monkeypatch.setattr(logging.root, "level", logging.WARNING)
+    begin(form, "project")
+    (handler,) = logging.root.handlers
+    assert type(handler.formatter) is kind and logging.root.level == logging.INFO
+    record = logging.LogRecord("worker", logging.INFO, __file__, 1, "polling", (), None)
+    assert handler.format(record).endswith(" INFO polling" if form == "text" else '"logger": "worker"}')
+
+
 def test_another_form_is_refused() -> None:
     with pytest.raises(ValueError, match="MODELMAIL_LOG_FORMAT is one of text, json, not 'xml'"):
         begin("xml")

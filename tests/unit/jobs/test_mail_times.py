@@ -15,7 +15,7 @@ from jobs.mail.message import ListMailer, Mail
 from jobs.mail.postman import Postman
 from jobs.options import Options
 from jobs.queue import Queue
-from tests.unit.jobs.queues import claimed, submit, upload
+from tests.unit.jobs.queues import FlakyStore, claimed, submit, upload
 from tests.unit.jobs.test_mails import HEAD, EventfulMailer, postman, rejected, state, with_mail
 
 
@@ -111,6 +111,20 @@ def test_a_job_whose_mails_are_settled_is_closed(queue: Queue) -> None:
 
 def test_nothing_is_delivered_for_nobody(queue: Queue) -> None:
     postman(queue, Down()).deliver("a" * 22)
+
+
+def test_a_delivery_that_fails_stops_nobody_and_is_told(
+    queue: Queue, emails: FlakyStore, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    job_id = rejected(queue)
+    sender = postman(queue, ListMailer())
+    emails.unreadable = 1
+    sender.try_to_deliver(job_id)
+    monkeypatch.setattr(sender, "_take", lambda *_: 1 / 0)
+    sender.try_to_deliver(job_id)
+    told = f"job {job_id[:8]}: its mail"
+    assert caplog.messages == [f"{told} waits: 503", f"{told} could not be written"]
+    assert state(queue, job_id) is MailState.PENDING
 
 
 def failed(queue: Queue) -> str:

@@ -10,7 +10,7 @@ import pytest
 from jobs import job as jobs
 from jobs.clock import FakeClock
 from jobs.errors import LeaseLost, Transient, UserError
-from jobs.job import FileEntry, Job, Progress, Status
+from jobs.job import FileEntry, Job, JobError, Progress, Status
 from jobs.limits import Limits
 from jobs.open_jobs import open_jobs
 from jobs.queue import Queue, Release
@@ -143,6 +143,17 @@ def test_the_third_crash_fails_the_job(queue: Queue) -> None:
     failed = queue.let_go(record, CRASH).job
     assert failed.error is not None
     assert (failed.status, failed.error.code) == (Status.FAILED, "crashed")
+
+
+def test_what_was_wrong_is_in_the_record(queue: Queue) -> None:
+    rejected = queue.reject(claimed(queue), UserError("damaged_zip", "It ends too early.", file="a.jpg")).job
+    assert rejected.error == JobError("damaged_zip", "It ends too early.", "a.jpg")
+    late = queue.fail_overdue(claimed(queue)).job
+    assert (late.status, late.error) == (
+        Status.FAILED,
+        JobError("deadline", "The job did not end within its deadline."),
+    )
+    assert late.finished_at == queue.clock.now() and late.delete_after == queue.clock.now() + timedelta(days=30)
 
 
 def test_a_terminal_or_unknown_dataset_is_deleted(queue: Queue) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from jobs import tokens
-from jobs.job import Status
+from jobs import browser_runtime, tokens
+from jobs.errors import CODES
+from jobs.job import FileEntry, Status
 from jobs.mail.letters import compose
 from tests.unit.mail.letters import HEAD, JOB, report_mail
 from tests.unit.report import samples
@@ -49,6 +51,25 @@ def test_the_mail_has_the_order_of_the_page_and_specialists_words_at_its_end(par
     assert places == sorted(places)
     assert not {word for word in SPECIALISTS if word in told[: places[-1]]}
     assert told.index("the test photos:") == told.index("test photo") - len("the ")
+
+
+def test_the_jobs_own_end_of_keeping_counts() -> None:
+    later = datetime(2027, 5, 6, tzinfo=UTC)
+    assert "6 May 2027" in compose(replace(JOB, delete_after=later), "report", HEAD, WASTE_REPORT, {}).text
+    report_only = {**WASTE_REPORT, "retention": {"delete_after": "2028-07-08T00:00:00Z"}}
+    assert "8 July 2028" in compose(replace(JOB, delete_after=None), "report", HEAD, report_only, {}).text
+
+
+def test_a_failed_job_without_an_error_is_the_services_fault() -> None:
+    mail = compose(replace(JOB, status=Status.FAILED), "failed", HEAD, None, {})
+    assert mail.text.startswith(CODES["internal"].title)
+
+
+@pytest.mark.skipif(bool(browser_runtime.missing()), reason="LiteRT.js could not be fetched here")
+def test_a_model_that_a_page_can_run_is_linked_to_be_tried() -> None:
+    job = replace(JOB, files={"model.tflite": FileEntry("a")})
+    mail = compose(job, "report", HEAD, WASTE_REPORT, {})
+    assert f"{PAGE}#try" in Page(mail.html).addresses and f"{PAGE}#try" in mail.text
 
 
 def numbered(row: dict[str, Any], key: str, word: str) -> list[dict[str, Any]]:

@@ -27,6 +27,13 @@ def test_only_text_is_not_escaped(template: str | None, escaped: bool) -> None:
     assert rendering._is_markup(template) is escaped
 
 
+def test_tags_of_a_template_leave_no_lines() -> None:
+    template = rendering._environment().from_string(
+        "{% if true %}\n  {% if true %}\nx\n  {% endif %}\n{% endif %}\nend\n"
+    )
+    assert template.render() == "x\nend\n"
+
+
 def test_values_lose_controls_and_keep_their_escapes() -> None:
     template = rendering._environment().from_string("{{ value }}|{{ value | code }}")
     shown = template.render(value="<b>\n\u202e")
