@@ -17,6 +17,7 @@ from jobs.errors import CODES, Where
 from jobs.job import Job, Stage, Status
 from jobs.options import (
     CLASS_LEVELS,
+    DESIGN_MINUTES,
     DESIGNERS,
     DESIGNS_LEAST,
     DESIGNS_MOST,
@@ -177,6 +178,7 @@ def _config(settings: Settings) -> dict[str, object]:
             code: PAGE_ADVICE.get(code, row.advice) for code, row in CODES.items() if row.where is Where.DATASET
         },
         "photos_a_minute": PHOTOS_A_MINUTE,
+        "design_minutes": DESIGN_MINUTES,
     }
 
 

@@ -38,6 +38,7 @@ CLASS_LEVELS = ("inner", "outer")
 # Options that the version before does not know.
 NEW = ("task", "classes", "goal", "base", "keep_photos", "add", "start_mail", "design", "designs", "architecture")
 PHOTOS_A_MINUTE = 400  # photos that add one minute to the least time
+DESIGN_MINUTES = 60  # least time that is proposed to design a network in: with a few minutes hardly one is tried
 SEED_MAX = 2**31 - 1
 DESIGNS_LEAST, DESIGNS_MOST = 4, 1000  # networks
 ARCHITECTURE_MOST = 20_000  # characters
@@ -84,9 +85,13 @@ class Options(Flat):
         return self.from_scratch or bool(self.design)
 
 
-def minutes_for(photos: int, limits: Limits) -> int:
-    """Return the minutes for so many photos, where a client knows their number: the minimum, and more for many."""
-    return min(limits.minutes_min + photos // PHOTOS_A_MINUTE, limits.minutes_max)
+def minutes_for(photos: int, limits: Limits, design: bool = False) -> int:
+    """Return the minutes, where a client knows the photos: the minimum, and more for many.
+
+    `design`: whether a network is designed, too, which takes longer.
+    """
+    least = max(limits.minutes_min, DESIGN_MINUTES) if design else limits.minutes_min
+    return min(least + photos // PHOTOS_A_MINUTE, limits.minutes_max)
 
 
 def parse_options(given: Mapping[str, object], limits: Limits) -> Options:

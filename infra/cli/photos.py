@@ -14,14 +14,15 @@ PROCESSES = 2
 
 
 def default_minutes(path: Path, limits: Limits, options: Options | None = None) -> int:
-    """Return the minutes: the service's minimum, and one more for each 400 photos, up to its maximum."""
+    """Return the minutes by the number of photos and the options, within the service's limits."""
     from vm_worker.tasks.uploads import survey
 
+    asked = options or Options()
     try:
-        photos = len(survey(path, limits, options or Options()).photos)
+        photos = len(survey(path, limits, asked).photos)
     except UserError:  # the service will give the reason by mail
         photos = 0
-    return minutes_for(photos, limits)
+    return minutes_for(photos, limits, asked.design is not None)
 
 
 @dataclass(frozen=True)

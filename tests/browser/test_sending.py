@@ -144,7 +144,12 @@ def test_the_time_is_proposed_by_the_number_of_photos_and_said(page: Page, photo
     expect(page.locator("#time")).to_have_text("The training takes about 4 minutes.")
     page.click("#about summary")
     assert page.input_value("#minutes") == "4"
+    page.select_option("#design", "evolution")
+    expect(page.locator("#time")).to_have_text("The training takes about 62 minutes.")
+    page.select_option("#design", "none")
+    assert page.input_value("#minutes") == "4"
     page.fill("#minutes", "9")
+    page.select_option("#design", "evolution")  # what a person has set stays
     expect(page.locator("#time")).to_have_text("The training takes about 9 minutes.")
     page.click("#clear")
     expect(page.locator("#time")).to_be_hidden()

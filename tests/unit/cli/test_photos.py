@@ -37,6 +37,10 @@ def test_minutes_stay_within_the_limits(tmp_path: Path) -> None:
     assert default_minutes(_zip_of(tmp_path / "photos.zip", 2000), Limits(minutes_max=5)) == 5
 
 
+def test_a_design_is_proposed_an_hour(tmp_path: Path) -> None:
+    assert default_minutes(_zip_of(tmp_path / "photos.zip", 400), Limits(), Options(design="evolution")) == 61
+
+
 def test_minutes_of_no_zip_are_the_least(tmp_path: Path) -> None:
     (tmp_path / "photos.zip").write_bytes(b"no zip")
     assert default_minutes(tmp_path / "photos.zip", Limits()) == 2

@@ -147,6 +147,9 @@ def test_bad_options_are_named(given: dict[str, Any]) -> None:
 def test_many_photos_get_more_minutes() -> None:
     for photos, minutes in ((0, 2), (399, 2), (400, 3), (800, 4), (95_199, 239), (1_000_000, 240)):
         assert minutes_for(photos, Limits()) == minutes
+    for photos, minutes in ((0, 60), (800, 62), (1_000_000, 240)):
+        assert minutes_for(photos, Limits(), design=True) == minutes
+    assert minutes_for(0, Limits(minutes_max=30), design=True) == 30
 
 
 def test_the_defaults_are_within_the_limits() -> None:
