@@ -19,6 +19,7 @@ from jobs.limits import Limits
 from jobs.options import Options
 from tests.browser.zips import OPENED, UNREAD, ZIPS
 from tests.corpus import LAYOUTS
+from tests.unit.intake.pools import shared
 from vm_worker.tasks.detection.survey import LabelledSurvey
 from vm_worker.tasks.uploads import survey, verdict
 
@@ -74,7 +75,7 @@ def page_reads(browser: Browser, stack: Stack, zips: dict[str, Path]) -> Iterato
 
 def _worker_reads(path: Path, level: str, opened: bool) -> Reading:
     if opened:
-        return Reading(verdict(path, Limits()).code, {})
+        return Reading(verdict(path, Limits(), shared()).code, {})
     try:
         found = survey(path, Limits(), Options(classes=level))
     except UserError as error:

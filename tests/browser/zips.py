@@ -32,7 +32,8 @@ def _layout(layout: Layout) -> Write:
 
 
 def _files(files: Mapping[str, bytes]) -> Write:
-    return lambda path: zip_of(files, path)
+    """Stored: to unpack the heads of thousands of files takes a browser many seconds. The other zips are packed."""
+    return lambda path: zip_of(files, path, zipfile.ZIP_STORED)
 
 
 def _system(name: str, files: Mapping[str, bytes]) -> Write:
