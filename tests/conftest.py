@@ -24,6 +24,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--order", default="", help="reversed, or a number by which the tests are shuffled")
 
 
+def pytest_configure() -> None:
+    """By the usual threshold of 700 objects, collections of garbage take a tenth of all time, of imports more."""
+    gc.set_threshold(50_000, 20, 20)
+
+
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Do not even import what has no test for this run."""
     path = collection_path.relative_to(config.rootpath) if collection_path.is_relative_to(config.rootpath) else Path()
@@ -50,12 +55,6 @@ def interrupts_are_heard() -> None:
 
 HEAVY = 300  # modules: about what numpy or google-cloud-storage bring; TensorFlow and Keras bring thousands
 _frozen_at = {"modules": 0}
-
-
-@pytest.fixture(scope="session", autouse=True)
-def collections_are_few() -> None:
-    """By the usual threshold of 700 objects, collections of garbage take a tenth of all time."""
-    gc.set_threshold(50_000, 20, 20)
 
 
 @pytest.fixture(autouse=True, scope="module")
