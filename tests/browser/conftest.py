@@ -16,6 +16,8 @@ from infra.local.stack import Stack
 
 DESKTOP: ViewportSize = {"width": 1200, "height": 900}
 PHONE: ViewportSize = {"width": 390, "height": 800}
+FAKE_CAMERA = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
+STRANGER = "--host-resolver-rules=MAP evil.example 127.0.0.1"  # a stranger's name for an address of this machine
 PATIENCE = 20_000  # milliseconds for whatever the page must come to
 
 
@@ -24,7 +26,7 @@ def browser() -> Iterator[Browser]:
     """Debian's Chromium, without a window."""
     expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
-        started = launched(playwright.chromium)
+        started = launched(playwright.chromium, STRANGER)
         yield started
         started.close()
 
@@ -40,27 +42,81 @@ def launched(chromium: BrowserType, *flags: str) -> Browser:
 
 
 @pytest.fixture(scope="session")
+def with_camera(browser: Browser) -> Iterator[Browser]:
+    """A browser with a made-up camera. Asks for the other one, to skip with it."""
+    started = launched(browser.browser_type, *FAKE_CAMERA)
+    yield started
+    started.close()
+
+
+@pytest.fixture(scope="session")
 def stack(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """The service without a worker: jobs stay where the test puts them. Asks for the browser, to skip with it."""
     with Stack(tmp_path_factory.mktemp("stack") / "data", EPHEMERAL, worker=False) as running:
         yield running
 
 
+class Tab:
+    """A tab for one test after another, each of which finds it as new: to open one takes a browser two seconds."""
+
+    def __init__(self, browser: Browser, url: str) -> None:
+        self.dialogs: list[str] = []
+        self.errors: list[str] = []
+        self._browser = browser
+        self._url = url
+        self._page: Page | None = None
+
+    def opened(self) -> Page:
+        """The empty tab of a desktop."""
+        if self._page is None:
+            context = self._browser.new_context(viewport=DESKTOP, base_url=self._url)
+            self._page = context.new_page()
+            self.errors = watch(self._page, self.dialogs)
+        self.errors.clear()
+        self.dialogs.clear()
+        return self._page
+
+    def left(self, as_new: bool) -> None:
+        """Forget what the pages have kept and what a test has set; a tab that cannot be made as new is given up."""
+        page, self._page = self._page, None
+        assert page is not None
+        if not as_new:
+            page.context.close()
+            return
+        page.unroute_all(behavior="ignoreErrors")
+        page.context.set_offline(False)
+        page.goto("/static/icon.svg")  # ends all work of the last page; of the same origin, to come to its memory
+        page.evaluate("sessionStorage.clear()")
+        session = page.context.new_cdp_session(page)
+        session.send("Storage.clearDataForOrigin", {"origin": self._url, "storageTypes": "all"})
+        session.send("Network.clearBrowserCache")
+        session.detach()
+        page.goto("about:blank")
+        page.set_viewport_size(DESKTOP)
+        self._page = page
+
+
+@pytest.fixture(scope="session")
+def tab(browser: Browser, stack: Stack) -> Tab:
+    """What `page` gives to the tests."""
+    return Tab(browser, stack.function_url)
+
+
 @pytest.fixture
-def dialogs() -> list[str]:
+def dialogs(tab: Tab) -> list[str]:
     """The kind of each dialog that the page has opened; a test that expects some takes them out."""
-    return []
+    tab.dialogs.clear()
+    return tab.dialogs
 
 
 @pytest.fixture
-def page(browser: Browser, stack: Stack, dialogs: list[str]) -> Iterator[Page]:
-    """A fresh tab of a desktop; every error of the page's scripts and every dialog fails the test."""
-    context = browser.new_context(viewport=DESKTOP, base_url=stack.function_url)
-    tab = context.new_page()
-    errors = watch(tab, dialogs)
-    yield tab
-    context.close()
-    assert (errors, dialogs) == ([], [])
+def page(tab: Tab, request: pytest.FixtureRequest) -> Iterator[Page]:
+    """An empty tab of a desktop; every error of the page's scripts and every dialog fails the test."""
+    failures = request.session.testsfailed
+    yield tab.opened()
+    trouble = [*tab.errors, *tab.dialogs]
+    tab.left(as_new=request.session.testsfailed == failures)
+    assert trouble == []
 
 
 def watch(tab: Page, dialogs: list[str]) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -46,23 +45,18 @@ def site() -> Iterator[int]:
 
 
 @pytest.fixture(scope="module")
-def strangers(browser: Browser, emulator: EmulatorUnderTest) -> Iterator[Browser]:
-    """A browser for which a stranger's name is an address of this machine."""
-    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    rules = "--host-resolver-rules=MAP evil.example 127.0.0.1"
-    launched = browser.browser_type.launch(executable_path=program, args=["--no-sandbox", rules])
-    yield launched
-    launched.close()
+def own_tab(browser: Browser) -> Iterator[Page]:
+    """The tab that all pages of this file come to."""
+    context = browser.new_context()
+    yield context.new_page()
+    context.close()
 
 
 @pytest.fixture(params=["127.0.0.1", pytest.param("localhost", marks=pytest.mark.slow), "evil.example"])
-def page(request: pytest.FixtureRequest, strangers: Browser, site: int) -> Iterator[Page]:
+def page(request: pytest.FixtureRequest, own_tab: Page, site: int) -> Page:
     """A page of another program of this machine, by an address and by a name, and one of a stranger."""
-    context = strangers.new_context()
-    tab = context.new_page()
-    tab.goto(f"http://{request.param}:{site}/")
-    yield tab
-    context.close()
+    own_tab.goto(f"http://{request.param}:{site}/")
+    return own_tab
 
 
 @pytest.fixture
@@ -119,9 +113,9 @@ def test_a_form_of_a_page_changes_nothing(page: Page, emulator: EmulatorUnderTes
 
 
 def test_a_name_of_a_stranger_does_not_make_its_page_ours(
-    strangers: Browser, emulator: EmulatorUnderTest, bucket: storage.Bucket
+    browser: Browser, emulator: EmulatorUnderTest, bucket: storage.Bucket
 ) -> None:
-    context = strangers.new_context()
+    context = browser.new_context()
     port = emulator.url.rpartition(":")[2]
     answer = context.new_page().goto(f"http://evil.example:{port}/storage/v1/b/{bucket.name}/o")
     assert answer is not None and (answer.status, "there" in answer.text()) == (403, False)

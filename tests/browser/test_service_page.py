@@ -13,8 +13,8 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.browser.accessibility import faults
-from tests.browser.conftest import PHONE, launched
-from tests.browser.test_try_model import FAKE_CAMERA, photo
+from tests.browser.conftest import PHONE
+from tests.browser.test_try_model import photo
 
 
 @pytest.fixture(scope="module")
@@ -32,8 +32,7 @@ def service(tmp_path_factory: pytest.TempPathFactory, tflite: bytes) -> Iterator
         running.terminate()
 
 
-def test_a_photo_and_the_camera_are_answered(browser: Browser, service: str, tmp_path: Path) -> None:
-    with_camera = launched(browser.browser_type, *FAKE_CAMERA)
+def test_a_photo_and_the_camera_are_answered(with_camera: Browser, service: str, tmp_path: Path) -> None:
     page = with_camera.new_page(viewport=PHONE)
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
@@ -52,5 +51,5 @@ def test_a_photo_and_the_camera_are_answered(browser: Browser, service: str, tmp
     page.set_input_files("#file", tmp_path / "noon.jpg")  # once more
     expect(page.locator("#said")).to_have_text("light, 100.0 %")
     expect(page.locator("#video")).to_be_hidden()
-    with_camera.close()
+    page.close()
     assert [error for error in errors if "favicon" not in error and "404" not in error] == []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from infra.local.stack import Stack
 from jobs import browser_runtime
@@ -20,7 +20,7 @@ from jobs.installation import open_queue
 from jobs.job import Job
 from jobs.queue import Queue
 from tests.browser.accessibility import faults
-from tests.browser.conftest import PHONE, launched, watch
+from tests.browser.conftest import PHONE, watch
 from tests.browser.test_report_page import finish
 from tests.unit.report import samples
 from tests.workers import until
@@ -29,7 +29,6 @@ from vm_worker.results.evaluated import Evaluated, Sureness
 
 CLASSES = ("dark", "light", "never")  # of the network of the fixture `tflite`
 SIZE = 8
-FAKE_CAMERA = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
 
 needs_runtime = pytest.mark.skipif(bool(browser_runtime.missing()), reason="LiteRT.js could not be fetched here")
 
@@ -115,18 +114,10 @@ def test_what_cannot_be_read_is_said(page: Page, job: str) -> None:
     expect(page.locator("#try [role=status]")).to_have_text("0 of 3 photos answered.")
 
 
-@pytest.fixture(scope="module")
-def camera(stack: Stack, browser: Browser) -> Iterator[Callable[[], BrowserContext]]:
-    """Makes contexts of a browser with a made-up camera. Asks for the other browser, to skip with it."""
-    browser_type = browser.browser_type
-    with_camera = launched(browser_type, *FAKE_CAMERA)
-    yield lambda: with_camera.new_context(base_url=stack.function_url, viewport=PHONE)
-    with_camera.close()
-
-
 @needs_runtime
-def test_the_camera_is_answered_live(camera: Callable[[], BrowserContext], job: str, dialogs: list[str]) -> None:
-    context = camera()
+def test_the_camera_is_answered_live(with_camera: Browser, stack: Stack, job: str) -> None:
+    context = with_camera.new_context(base_url=stack.function_url, viewport=PHONE)
+    dialogs: list[str] = []
     page = context.new_page()
     errors = watch(page, dialogs)
     page.goto(f"/jobs/{job}")

@@ -11,8 +11,8 @@ from playwright.sync_api import Browser, expect
 
 from jobs import browser_runtime
 from tests.browser.accessibility import faults
-from tests.browser.conftest import PHONE, launched
-from tests.browser.test_try_model import CLASSES, FAKE_CAMERA, SIZE, photo
+from tests.browser.conftest import PHONE
+from tests.browser.test_try_model import CLASSES, SIZE, photo
 from tests.unit.report import samples
 from vm_worker import report
 from vm_worker.exports import try_page
@@ -27,10 +27,11 @@ def kept(folder: Path, tflite: bytes, classes: tuple[str, ...] = CLASSES) -> Pat
     return try_page.write(folder, json.loads(json.dumps(report.build(replace(samples.facts(classes), size=SIZE)))))
 
 
-def test_the_file_answers_photos_and_camera_without_a_network(browser: Browser, tmp_path: Path, tflite: bytes) -> None:
+def test_the_file_answers_photos_and_camera_without_a_network(
+    with_camera: Browser, tmp_path: Path, tflite: bytes
+) -> None:
     path = kept(tmp_path, tflite)
     assert path is not None
-    with_camera = launched(browser.browser_type, *FAKE_CAMERA)
     context = with_camera.new_context(offline=True, viewport=PHONE)
     page = context.new_page()
     trouble, requests = [], []
@@ -45,7 +46,7 @@ def test_the_file_answers_photos_and_camera_without_a_network(browser: Browser, 
     page.get_by_role("button", name="Use the camera").click()
     expect(page.locator("[data-part=answer]")).to_contain_text(" %")
     assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
-    with_camera.close()
+    context.close()
     assert (trouble, requests) == ([], [])
 
 
