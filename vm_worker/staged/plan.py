@@ -21,6 +21,7 @@ DEFAULT_EPOCHS = 100  # at most, where a stage gives neither epochs nor minutes;
 MINUTES = 10_080.0  # at most: a week
 SIDES = (32, 512)  # pixels of a picture's side
 PLAN_BYTES = 1_000_000  # at most; a plan is a page of text
+NAME_SHOWN = 80  # characters of a heading; a stranger's plan may hold any, which a terminal must not obey
 ALL = "all"  # everything below the head is frozen
 
 
@@ -76,7 +77,7 @@ def read(path: Path) -> Plan:
     rows = [Fields(path, f"stage {number}", table) for number, table in enumerate(tables, start=1)]
     network = _network(rows, top, shared)
     plan = Plan(
-        title=top.text("title", path.stem),
+        title=wording.name(top.text("title", path.stem), NAME_SHOWN),
         network=network,
         size=_size(top, network),
         seed=top.whole("seed", (0, 2**31 - 1), 0),
@@ -175,7 +176,7 @@ def _stage(fields: Fields, number: int, folder: Path) -> Stage:
     timed = fields.has("minutes")
     frozen, frozen_to = _frozen(fields)
     stage = Stage(
-        name=fields.text("name", dataset.stem),
+        name=wording.name(fields.text("name", dataset.stem), NAME_SHOWN),
         dataset=dataset,
         epochs=fields.whole("epochs", (1, EPOCHS), EPOCHS if timed else DEFAULT_EPOCHS),
         minutes=fields.number("minutes", MINUTES, 1.0) if timed else None,

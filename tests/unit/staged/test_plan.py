@@ -120,6 +120,12 @@ def test_a_message_stays_short_whatever_a_plan_holds(tmp_path: Path) -> None:
         assert len(str(caught.value)) < len(str(tmp_path)) + 900 and "Known: " in str(caught.value)
 
 
+def test_a_heading_is_one_short_line_without_control_characters(tmp_path: Path) -> None:
+    odd = '"a\\u001b[31m\\nb' + "c" * 900 + '"'
+    plan = read(_plan(tmp_path, GOOD.replace('"second"', odd).replace("repeats = 2", f"title = {odd}")))
+    assert plan.title == plan.stages[1].name and plan.title.isprintable() and len(plan.title) == 80
+
+
 def test_the_mark_that_windows_puts_before_a_text_is_no_mistake(tmp_path: Path) -> None:
     path = _plan(tmp_path, GOOD)
     path.write_bytes(b"\xef\xbb\xbf" + GOOD.replace("\n", "\r\n").encode())
