@@ -57,6 +57,8 @@ def test_verdict_of_an_empty_folder(tmp_path: Path, decoders: Decoders) -> None:
 
 
 SAMB = '["CONV:3X3:1X1:SAMB", "SOFTMAX"]'
+HEAVY = '["CONV:1X1:1X1:SAME:4096", "RELU", "SOFTMAX"]'  # 4 GB for a batch, forwards and back
+WIDE = '["FC:RELU:4096", "FC:RELU:4096", "FC:RELU:4096", "FC:RELU:4096", "SOFTMAX"]'
 LARGE = '["CONV:1X1:1X1:SAME:4", "MAX_POOLING:{side}X{side}:1X1:VALID", "SOFTMAX"]'
 
 
@@ -65,7 +67,13 @@ LARGE = '["CONV:1X1:1X1:SAME:4", "MAX_POOLING:{side}X{side}:1X1:VALID", "SOFTMAX
     [
         ("architecture.json", SAMB, "did you mean SAME? Correct its text as the message says."),
         ("photos/Architecture.JSON", SAMB, "did you mean SAME?"),
-        ("architecture.json", LARGE.format(side=65), "a window of 65 x 65 does not fit"),
+        (
+            "architecture.json",
+            LARGE.format(side=65),
+            "At 64 x 64 pixels, to which a job brings the photos: step 2",
+        ),
+        ("architecture.json", HEAVY, "the network has more than 5,000,000 values there; take fewer filters"),
+        ("architecture.json", WIDE, "more than 50,000,000 parameters"),
         ("architecture.json", " " * 20_001, "at most 20,000 bytes"),
     ],
 )

@@ -7,6 +7,7 @@ from typing import Any
 
 from jobs.errors import UserError
 from jobs.options import ARCHITECTURE_MOST
+from vm_worker.designs.grammar import parse
 from vm_worker.designs.json_text import decoded
 from vm_worker.designs.words import ArchitectureError
 from vm_worker.intake.dataset import Dataset
@@ -55,9 +56,13 @@ def check_unseen(architecture: str) -> None:
 
 def _wrong(architecture: str, side: int, classes: int) -> str:
     """Say what is wrong with a network for pictures of this side; nothing where it can be built."""
+    where = ""
     try:
+        parse(architecture)
+        where = f"at {side} x {side} pixels, to which a job brings the photos: "
         designed.drawn(NetworkPlan(architecture, side), classes)
     except ArchitectureError as error:
-        said = f"{str(error)[:1].upper()}{str(error)[1:]}"
+        said = where + str(error)
+        said = f"{said[:1].upper()}{said[1:]}"
         return said if said.endswith("?") else f"{said}."
     return ""
