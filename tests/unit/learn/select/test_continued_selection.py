@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -19,6 +21,8 @@ from vm_worker.learn.networks import assemble, catalogue
 from vm_worker.learn.networks.weights import EARLIER, WeightFile
 from vm_worker.learn.select.earlier import TRIED_BEFORE, EarlierNetworks
 from vm_worker.learn.select.selection import Selection, SelectionRequest, select
+from vm_worker.learn.select.selection_run import SelectionRun
+from vm_worker.learn.select.selection_table import SelectionTable
 
 
 def unseen(two: Contest) -> Flags:
@@ -93,3 +97,14 @@ def test_what_it_is_compared_with_comes_before_all_that_a_job_can_do_without(
     assert [row.way for row in found.continued.rows] == ["earlier", "imagenet"]
     validated = {row.name for row in found.candidates if row.validation_score is not None}
     assert validated == {base.keys[0], name if same else other}
+
+
+@pytest.mark.parametrize(("tuned", "seconds"), [(None, 40.0), (False, 40.0), (True, 28.0)])
+def test_the_heads_of_a_tuned_network_leave_time_for_what_it_is_compared_with(
+    tuned: bool | None, seconds: float
+) -> None:
+    run = cast(Any, SelectionRun.__new__(SelectionRun))
+    earlier = None if tuned is None else EarlierNetworks((), {}, {}, np.ones(1, bool), tuned)
+    run.request = SimpleNamespace(budget=Budget.of(100.0), earlier=earlier)
+    run.table = SelectionTable("accuracy")
+    assert run._heads_seconds(SimpleNamespace(seconds=30.0)) == pytest.approx(seconds, abs=1.0)
