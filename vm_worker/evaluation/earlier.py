@@ -8,7 +8,7 @@ from jobs import wording
 from jobs.json_values import JsonObject
 from vm_worker.learn.networks.catalogue import BASE
 from vm_worker.report_facts import Facts
-from vm_worker.results.candidates import Continued, ContinuedRow
+from vm_worker.results.candidates import CandidateRow, Continued, ContinuedRow
 from vm_worker.results.earlier import Version
 from vm_worker.results.evaluated import Evaluated, SameTests
 from vm_worker.results.intake import EarlierCounts
@@ -54,7 +54,7 @@ def cautions(facts: Facts) -> list[str]:
     """Return for the top of the report that the earlier model was not used, or photos not kept, and why."""
     kept = facts.job.options.keep_photos and not can_continue(facts)
     said = ["Your photos were not kept: no later job can continue from a model of this kind."] if kept else []
-    doubtful = facts.job.options.base and not (_used(facts) and _other(facts))
+    doubtful = facts.job.options.base and not (_used(facts) and "imagenet" in _rows(facts))
     return [*(_verdict(facts) if doubtful else []), *said]
 
 
@@ -98,40 +98,58 @@ def _too_few(facts: Facts, counts: EarlierCounts) -> str:
     )
 
 
-def _other(facts: Facts) -> ContinuedRow | None:
-    """Return the way that continuing is compared with; None where no other was judged on the same photos."""
-    rows = {row.way: row for row in facts.select.continued.rows} if facts.select.continued else {}
-    ways = ("imagenet", "scratch") if facts.select.from_scratch is None else ("scratch", "imagenet")
-    return next((rows[way] for way in ways if way in rows), None)
+def _rows(facts: Facts) -> dict[str, ContinuedRow]:
+    """Return the ways that were compared on the same photos."""
+    return {row.way: row for row in facts.select.continued.rows} if facts.select.continued else {}
 
 
 def _compared(facts: Facts, continued: Continued) -> str:
-    own, other = continued.rows[0], _other(facts)
+    """Say what continuing was compared with: with ImageNet, or with a start from nothing where that was chosen."""
+    rows = _rows(facts)
+    ways = ("imagenet", "scratch") if facts.select.from_scratch is None else ("scratch", "imagenet")
+    other = next((rows[way] for way in ways if way in rows), None)
     if other is None:
         return _not_compared(facts, continued)
     start, chance = ("ImageNet", f"; {_chance(continued.p)}") if other.way == "imagenet" else ("nothing", "")
     figures = (
         f"on {wording.plural(continued.photos, 'photo')} that the earlier model had not learnt from, continuing from "
-        f"it is right on {wording.percent(own.score, 1)}, starting from {start} on {wording.percent(other.score, 1)}"
-        f"{chance}"
+        f"it is right on {wording.percent(continued.rows[0].score, 1)}, starting from {start} on "
+        f"{wording.percent(other.score, 1)}{chance}."
     )
+    if "imagenet" not in rows:
+        figures += f" No network from ImageNet was compared ({_left_out(facts)}).{_again(facts, continued)}"
     if continued.helped:
-        return f"This model continues from your earlier one: {figures}."
-    return f"Your earlier model was no help here, so this one starts {_start(facts)}: {figures}."
+        return f"This model continues from your earlier one: {figures}"
+    return f"Your earlier model was no help here, so this one starts {_start(facts)}: {figures}"
 
 
 def _not_compared(facts: Facts, continued: Continued) -> str:
     """Say that nothing was compared, why, and how to have it compared."""
-    others = [row for row in facts.select.candidates if row.state == "dropped" and not row.name.startswith(BASE)]
-    why = f"{others[0].title} was {others[0].note}" if others else "no other network has weights on this machine"
-    minutes = facts.job.options.minutes + max(1, math.ceil(AGAIN * (continued.rows[0].seconds or 0) / 60))
     found = (
         "This model continues from your earlier one, but nothing was compared"
         if continued.helped
         else f"This model starts {_start(facts)}, but your earlier one was not compared with it on the same photos"
     )
-    again = f" Send the photos again with more time to have both compared: minutes={minutes}." if others else ""
-    return f"{found} ({why}): whether continuing helps is not known.{again}"
+    return f"{found} ({_left_out(facts)}): whether continuing helps is not known.{_again(facts, continued)}"
+
+
+def _others(facts: Facts) -> list[CandidateRow]:
+    """Return the other networks that were left out."""
+    return [row for row in facts.select.candidates if row.state == "dropped" and not row.name.startswith(BASE)]
+
+
+def _left_out(facts: Facts) -> str:
+    """Return why no network from ImageNet was compared."""
+    others = _others(facts)
+    return f"{others[0].title} was {others[0].note}" if others else "no other network has weights on this machine"
+
+
+def _again(facts: Facts, continued: Continued) -> str:
+    """Return with how many minutes both would be compared; nothing where more of them are of no use."""
+    seconds = AGAIN * (continued.rows[0].seconds or 0)
+    minutes = facts.job.options.minutes + max(1, math.ceil(seconds / 60))
+    said = f" Send the photos again with more time to have both compared: minutes={minutes}."
+    return said if _others(facts) else ""
 
 
 def _chance(p: float | None) -> str:

@@ -165,6 +165,13 @@ def test_a_model_that_starts_from_nothing_is_not_said_to_start_from_imagenet(
     assert any(words in told for told in report.build(replace(given, select=select))["cautions"])
 
 
+def test_a_start_from_nothing_is_no_comparison_with_imagenet() -> None:
+    given = facts(continued=Continued(240, "accuracy", (ROWS[0], SCRATCH), None, True))
+    told = report.build(left_out(given))["cautions"][0]
+    assert "right on 91.0 %, starting from nothing on 93.0 %. No network from ImageNet was compared (Eff" in told
+    assert told.endswith("minutes=22.")
+
+
 def test_what_is_lost_or_too_few_starts_from_nothing_where_that_was_chosen() -> None:
     for given in (facts(None, None, lost="deleted"), facts(FEW, None), facts(CONTINUES, None)):
         select = replace(given.select, from_scratch=FromScratch(9))
