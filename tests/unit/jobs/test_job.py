@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any, get_type_hints
 
 import pytest
 
 from jobs import job as jobs
 from jobs.errors import Bug
 from jobs.job import FileEntry, HistoryLine, Job, JobError, Lease, MailState, PendingMail, Progress, Status
+from jobs.json_values import JsonObject
 from jobs.options import Options
 from jobs.queue import BROKEN
 from jobs.shown import CandidateShown, PointShown
@@ -150,6 +153,14 @@ def test_a_record_can_be_read_by_people() -> None:
 def test_only_the_first_characters_of_an_id_are_for_logs() -> None:
     job = make()
     assert job.short_id == job.id[:8]
+
+
+def test_types_of_json_values_can_be_read_at_run_time() -> None:
+    @dataclass
+    class Held:
+        value: JsonObject
+
+    assert get_type_hints(Held, localns={"JsonObject": JsonObject}) == {"value": Mapping[str, Any]}
 
 
 def test_settled_means_terminal_and_every_mail_settled() -> None:

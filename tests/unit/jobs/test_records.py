@@ -102,6 +102,26 @@ def test_records_that_have_not_changed_are_not_transferred_again(queue: Queue, e
     assert held == [True] * 3
 
 
+def test_a_record_that_is_closed_or_gone_is_not_remembered(queue: Queue, emails: FlakyStore) -> None:
+    closed, gone = queue.finish(claimed(queue), {}).job, submit(queue)
+    for job in (closed, gone):
+        assert queue.read(job.id) is not None
+    queue.close(closed.id)
+    emails.delete(f"jobs/{gone.id}.json")
+    assert queue.read(gone.id) is None
+    held = list[bool]()
+    get = emails.get
+
+    def asked(name: str, known: Blob | None = None) -> Blob | None:
+        held.append(known is not None)
+        return get(name, known)
+
+    emails.get = asked  # type: ignore[method-assign]
+    for job in (closed, gone):
+        queue.read(job.id)
+    assert held == [False, False]
+
+
 def test_an_owner_that_storage_never_answers_hears_of_it(queue: Queue, emails: FlakyStore) -> None:
     record = claimed(queue)
     emails.faults = ["refuse"] * 100
