@@ -70,7 +70,8 @@ class TimeShares:
         As for the first candidate, all that comes before is what no job does without. `heads` are the seconds of the
         earlier model's heads; the other one's take as long.
         """
-        return max(0.0, self.budget.remaining() - self.first_finishing - (1 + CONCLUDING) * heads)
+        left = self.budget.remaining() - self.first_finishing
+        return max(0.0, left - max(heads, left * HEADS_SHARE) - CONCLUDING * heads)
 
     def for_more(
         self, tried: int, best: Backbone, speed: float, heads: float = 0.0, following: Backbone | None = None

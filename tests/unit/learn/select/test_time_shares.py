@@ -41,6 +41,7 @@ def test_what_an_earlier_model_is_compared_with_comes_before_tuning_pairs_and_fo
     clock["now"] = 300.0
     assert times.for_more(1, LITE, SLOW, heads=100.0) == 0.0
     assert times.for_compared(heads=100.0) == pytest.approx(700 - 50 - 2.5 * 100)
+    assert times.for_compared(heads=10.0) == pytest.approx(0.9 * (700 - 50) - 15)
     clock["now"] = 900.0
     assert times.for_compared(heads=100.0) == 0.0
 
