@@ -10,8 +10,8 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-# Two processes share the files, a file at a time, or the tests of faults. The longest go first, so that neither process
-# is left with one at the end.
+# The processes share the files, a file at a time, or the tests of faults. The longest go first, so that no process is
+# left with one at the end.
 LONGEST = (
     "tests/faults/test_kill_matrix.py",
     "tests/faults/test_race.py",
