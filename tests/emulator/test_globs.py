@@ -28,6 +28,13 @@ NAMES = ["foo/bar", "foo/baz", "foo/foobar", "foobar", "a[1]", "a,b", "x/y/z.txt
         ("{foo/{bar,baz},z.txt}", ["foo/bar", "foo/baz", "z.txt"]),
         (r"a\[1\]", ["a[1]"]),
         ("a,b", ["a,b"]),  # a comma means something in braces only
+        ("foo**/bar", ["foo/bar"]),  # behind a name two stars are no folder
+        ("{z,**/foobar}", ["foo/foobar", "foobar"]),
+        ("{**/foobar,z}", ["foo/foobar", "foobar"]),
+        ("foo/***", ["foo/bar", "foo/baz", "foo/foobar"]),
+        ("*/ba[^a-y]", ["foo/baz"]),
+        ("foo[!a]bar", []),  # one character, but no slash
+        ("a[[]1[]]", ["a[1]"]),
         ("foo", []),
         ("**", NAMES),
     ],
@@ -40,6 +47,11 @@ def test_what_a_glob_matches(glob: str, names: list[str]) -> None:
 def test_a_glob_that_does_not_close_is_refused(glob: str) -> None:
     with pytest.raises(ApiError):
         compile_glob(glob)
+
+
+def test_a_wrong_glob_is_told_by_its_beginning() -> None:
+    with pytest.raises(ApiError, match=r"matchGlob: \[x{199}$"):
+        compile_glob("[" + "x" * 300)
 
 
 @pytest.mark.parametrize(("glob", "start"), [("foo/b*", "foo/b"), ("**", ""), ("a{b,c}", "a"), ("plain", "plain")])

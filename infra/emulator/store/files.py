@@ -33,10 +33,10 @@ class Incoming:
     @classmethod
     def reopen(cls, path: Path, size: int) -> Incoming:
         """Continue a file after its first `size` bytes; later bytes were never acknowledged and are cut off."""
+        if (path.stat().st_size if path.exists() else 0) < size:
+            raise OSError(f"{path} has lost acknowledged bytes")
         incoming = cls(path)
         incoming._spill()
-        if path.stat().st_size < size:
-            raise OSError(f"{path} has lost acknowledged bytes")
         os.truncate(path, size)
         with open(path, "rb") as file:
             while piece := file.read(_REHASH_BYTES):

@@ -36,10 +36,7 @@ class _Reader:
 
     def read(self) -> str:
         """Turn the whole pattern into a regular expression."""
-        found = self._sequence("")
-        if self._at < len(self._pattern):
-            raise IndexError
-        return found
+        return self._sequence("")
 
     def _sequence(self, stops: str) -> str:
         parts = []
