@@ -35,6 +35,10 @@ DESIGNERS = {
     "bayesian": "statistics of which choices were found in the good networks and which in the bad ones",
     RANDOM: "nothing: all were put together at random, as asked for",
 }
+NOT_COMPARED = (
+    "The time did not suffice to judge the best ones of both kinds again, so nothing tells whether the designer did "
+    "better than luck."
+)
 SHARE_LIGHT = 0.55  # of a shade, from which its text is white
 Scores = NDArray[np.float64]
 
@@ -108,7 +112,8 @@ def _result(design: Designed, photos: int) -> str:
     kinds, found = _Kinds.of(design), design.comparison
     if not kinds.made or found is None:
         best = max((row.judged or 0.0 for row in design.networks if row.again or row.scores), default=None)
-        return "" if best is None else f"The best one got {_percent(best)} of the validation photos right."
+        said = "" if best is None else f"The best one got {_percent(best)} of the validation photos right."
+        return f"{said} {NOT_COMPARED}" if kinds.made else said
     by_number = {row.number: row for row in design.networks}
     ours, drawn = by_number[found.designed].judged or 0.0, by_number[found.random].judged or 0.0
     both = (

@@ -56,6 +56,12 @@ def test_a_search_that_tried_nothing_shows_nothing_of_it(tmp_path: Path) -> None
     assert "did not suffice to try a single one" in report_mail(report.build(designs.facts(nothing))).text
 
 
+def test_a_search_that_judged_nothing_again_does_not_compare() -> None:
+    said = "nothing tells whether the designer did better than luck"
+    assert said in text(replace(designs.searched(), comparison=None))
+    assert said not in text(designs.searched()) and said not in text(designs.searched(RANDOM))
+
+
 def test_a_search_that_ended_before_the_designer_began_says_so() -> None:
     first = replace(designs.searched(), networks=designs.searched().networks[:1], best=1, comparison=None)
     said = "tried 1 network in 21 minutes, put together at random; the time ended before the designer had made one"
