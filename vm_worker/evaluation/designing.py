@@ -146,7 +146,7 @@ def _became(design: Designed, rows: Sequence[CandidateRow]) -> str:
     beside = f"{trained} The best of the others, {best.title}, got {_percent(best.validation_score or 0.0)}."
     if {ours.state, best.state} == {"chosen", "tied"}:
         beside += " Between these two the validation photos show no measurable difference (McNemar's test)."
-    return f"{beside} {'You get this network.' if ours.state == 'chosen' else 'You do not get it.'}"
+    return f"{beside} You {'get' if ours.state == 'chosen' else 'do not get'} the network that was found here."
 
 
 def tested(beside: ContendersTested) -> str:

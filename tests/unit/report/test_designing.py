@@ -75,7 +75,8 @@ def test_a_search_that_ended_before_the_designer_began_says_so() -> None:
     ("state", "said"),
     [
         ("chosen", "The best of all, made by the designer, was then"),
-        ("evaluated", "You do not get it."),
+        ("chosen", "You get the network that was found here."),
+        ("evaluated", "You do not get the network that was found here."),
         ("tied", "Between these two the validation photos show no measurable difference"),
     ],
 )
