@@ -93,6 +93,12 @@ def test_a_network_of_ones_own_is_no_file_that_is_left_out(tmp_path: Path, decod
     assert found.accepted and [skip.name for skip in found.skipped] == ["cats/sub/architecture.json"]
 
 
+@pytest.mark.parametrize("name", [".", "./."])
+def test_a_file_without_a_name_changes_nothing(name: str, tmp_path: Path, decoders: Decoders) -> None:
+    found = verdict(zip_of(two_classes() | {name: b"x"}, tmp_path / "a.zip"), LIMITS, decoders)
+    assert found.accepted and found.message.startswith("24 photos in 2 classes")
+
+
 def _run_check(
     paths: list[Path], as_json: bool, capsys: pytest.CaptureFixture[str], classes: str = ""
 ) -> tuple[int, list[str]]:

@@ -25,7 +25,7 @@ FEWEST_CLASSES = 2
 
 def is_network(parts: Sequence[str]) -> bool:
     """Return whether a file of the upload, by the parts of its path, holds the user's own network."""
-    return len(parts) <= DEEPEST and parts[-1].lower() == FILE
+    return 0 < len(parts) <= DEEPEST and parts[-1].lower() == FILE  # a damaged zip names files that have no name
 
 
 def text(found: Sequence[Found]) -> str:
