@@ -87,17 +87,22 @@ def test_an_owner_waits_between_its_tries(queue: Queue, emails: FlakyStore) -> N
     assert queue.clock.monotonic() - began > 3 * RECORD.first * (1 - RECORD.jitter)
 
 
-def test_records_that_have_not_changed_are_not_transferred_again(queue: Queue, emails: FlakyStore) -> None:
-    ids = [claimed(queue).job.id for _ in range(3)]
-    first = [queue.read(job_id) for job_id in ids]
-    held = list[bool]()
-    get = emails.get
+def remembered(emails: FlakyStore) -> list[bool]:
+    """Whether each record that is asked for from now on is one that the queue remembers."""
+    held, get = list[bool](), emails.get
 
     def asked(name: str, known: Blob | None = None) -> Blob | None:
         held.append(known is not None)
         return get(name, known)
 
     emails.get = asked  # type: ignore[method-assign]
+    return held
+
+
+def test_records_that_have_not_changed_are_not_transferred_again(queue: Queue, emails: FlakyStore) -> None:
+    ids = [claimed(queue).job.id for _ in range(3)]
+    first = [queue.read(job_id) for job_id in ids]
+    held = remembered(emails)
     assert [queue.read(job_id) for job_id in ids] == first
     assert held == [True] * 3
 
@@ -109,14 +114,7 @@ def test_a_record_that_is_closed_or_gone_is_not_remembered(queue: Queue, emails:
     queue.close(closed.id)
     emails.delete(f"jobs/{gone.id}.json")
     assert queue.read(gone.id) is None
-    held = list[bool]()
-    get = emails.get
-
-    def asked(name: str, known: Blob | None = None) -> Blob | None:
-        held.append(known is not None)
-        return get(name, known)
-
-    emails.get = asked  # type: ignore[method-assign]
+    held = remembered(emails)
     for job in (closed, gone):
         queue.read(job.id)
     assert held == [False, False]
