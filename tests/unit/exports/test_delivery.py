@@ -78,7 +78,7 @@ def delivered(
     pace: Pace = PACE,
 ) -> dict[str, ExportRow]:
     rows = np.arange(4)
-    proof = proof_of(folder / "x.npy", rows, rows, np.zeros((4, 2), np.float32), folder, 10.0)
+    proof = proof_of(folder / "x.npy", rows, rows, np.zeros((4, 2), np.float32), folder, 100.0)
     wanted = tuple(formats.wanted(EXPORTS))
     order = Order(folder, wanted, proof, rows, ("a", "b"), {"title": "Small"}, pace, seconds, tell, proved)
     return {row.format: row for row in deliver(order)}
