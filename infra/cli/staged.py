@@ -22,6 +22,7 @@ from jobs.settings import Settings
 from vm_worker.staged import plan as plans
 from vm_worker.staged import text
 from vm_worker.staged.fields import PlanError
+from vm_worker.staged.kept import Kept
 from vm_worker.staged.plan import Plan, Stage
 from vm_worker.staged.results import Training
 
@@ -51,6 +52,7 @@ def run(wish: Wish) -> int:
         if wish.check:
             _check(plan, wish, screen)
         else:
+            Kept(folder).refuse_foreign()  # before a lock is laid into a folder that is not ours
             with only_one(folder), quiet(screen):
                 _run(plan, wish, folder, screen)
     except PlanError as error:

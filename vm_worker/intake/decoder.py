@@ -59,7 +59,7 @@ class Reply:
     grey_peak: int = 0  # the largest value of a grey picture of 16 bits; 0 for all others
     shape: Shape = field(default_factory=lambda: Shape(0, 0))  # of the photo; without pixels where it cannot be used
     taken: float | None = None  # seconds by the camera's clock; None: not known
-    fault: str | None = None  # a fault of this machine, such as a full disk
+    fault: tuple[object, ...] | None = None  # the arguments of an OSError: a fault of this machine, such as a full disk
 
 
 def decode(task: DecodeTask) -> Reply:
@@ -73,7 +73,7 @@ def decode(task: DecodeTask) -> Reply:
     except MemoryError:
         return Reply(reason="needs too much memory")
     except OSError as error:
-        return Reply(fault=str(error))
+        return Reply(fault=error.args)
 
 
 def _decode(task: DecodeTask) -> Reply:

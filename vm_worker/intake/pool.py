@@ -120,7 +120,7 @@ class Decoders:
                 self._hand_out(waiting, tasks)
                 for index, reply in self._collect(waiting):
                     if reply.fault is not None:
-                        raise OSError(reply.fault)
+                        raise OSError(*reply.fault)
                     yield index, reply
         finally:
             if any(process.held for process in self._processes):

@@ -34,7 +34,14 @@ class Kept:
         if path.exists():
             self._same(plan, [None] * len(plan.stages))
             return
+        self.refuse_foreign()
         self.folder.mkdir(parents=True, exist_ok=True)
+        _write(path, _facts(plan, [None] * len(plan.stages)))
+
+    def refuse_foreign(self) -> None:
+        """Raise PlanError where the folder holds files, but no results of any plan."""
+        if not self.folder.exists() or (self.folder / PLAN).exists():
+            return
         others = sorted(one.name for one in self.folder.iterdir() if one.name != LOCK and not _passing(one.name))
         if others:
             more = f" and {len(others) - 1} more" if len(others) > 1 else ""
@@ -42,7 +49,6 @@ class Kept:
                 f"{self.folder} is no folder of results: it has {wording.name(others[0])}{more}, and no {PLAN}. "
                 "Name a new folder with --out."
             )
-        _write(path, _facts(plan, [None] * len(plan.stages)))
 
     def claim(self, plan: Plan, digests: Sequence[str]) -> None:
         """Write which plan the folder is for. Raises PlanError where it is for another one.

@@ -44,7 +44,7 @@ def test_each_failure_has_its_reply() -> None:
     assert failed(BadImage("is damaged")) == Reply("is damaged", is_picture=True, shape=nothing)
     assert failed(DamagedEntry("cannot be opened")) == Reply("cannot be opened", is_picture=True, shape=nothing)
     assert failed(MemoryError()) == Reply("needs too much memory", is_picture=True, shape=nothing)
-    assert failed(OSError(28, "No space")) == Reply(None, fault="[Errno 28] No space")
+    assert failed(OSError(28, "No space")) == Reply(None, fault=(28, "No space"))
     for error in (Reply(), failed(BadImage("is damaged"))):
         assert (error.content, error.pixels, error.thumbnail, error.grey_peak, error.taken) == ("", "", b"", 0, None)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import multiprocessing
 import os
 import signal
@@ -185,8 +186,9 @@ def test_a_photo_that_needs_too_much_memory_is_named(tmp_path: Path) -> None:
 
 def test_a_full_disk_is_our_fault(tmp_path: Path) -> None:
     missing = Target(str(tmp_path / "no" / "where.npy"), 0, 8)
-    with Decoders(1) as pool, pytest.raises(OSError, match="No such file"):
+    with Decoders(1) as pool, pytest.raises(OSError, match="No such file") as caught:
         list(pool.run([DecodeTask(_file(photo(1), tmp_path), (missing,), PIXELS)]))
+    assert caught.value.errno == errno.ENOENT  # by which a full disk is told from others
 
 
 def test_processes_that_do_not_start_are_our_fault(tmp_path: Path) -> None:

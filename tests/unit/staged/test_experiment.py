@@ -173,6 +173,14 @@ def test_a_folder_with_anything_else_is_left_as_it_is(tmp_path: Path) -> None:
     assert mine.read_bytes() == b"mine" and not (tmp_path / "plan.json").exists()
 
 
+def test_the_command_lays_nothing_into_a_folder_of_the_users_own(tmp_path: Path) -> None:
+    plan = tmp_path / "plan.toml"
+    plan.write_text('network = "alexnet_48"\n[[stages]]\ndataset = "."\n', encoding="utf-8")
+    done = CliRunner().invoke(app, ["staged", str(plan), "--out", str(tmp_path)])
+    assert done.exit_code == 2 and "is no folder of results: it has plan.toml" in done.output
+    assert [path.name for path in tmp_path.iterdir()] == ["plan.toml"]
+
+
 def test_another_plan_is_refused_before_its_photos_are_read(tmp_path: Path) -> None:
     for name in ("lock", ".DS_Store", "part-1-plan.json"):  # the command was ended, or a system left its own
         (tmp_path / name).touch()
