@@ -79,6 +79,7 @@ _FILTERS = {
     "count": wording.count,
     "day": wording.day,
     "decimals": wording.decimals,
+    "plain": wording.plain,
     "interval": _interval,
     "literal": wording.literal,
     "metric": wording.metric,

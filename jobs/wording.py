@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import unicodedata
 from collections.abc import Sequence
 from datetime import datetime
@@ -95,6 +96,14 @@ def decimals(number: float | None, digits: int = 3) -> str:
     if number and abs(number) < 10**-digits:
         return f"{number:.0e}".replace("e-0", "e-")
     return f"{number:.{digits}f}"
+
+
+def plain(number: float | None, digits: int = 1) -> str:
+    """Write milliseconds or a price: fixed digits, or as many as it takes to show one that is not zero: 0.09."""
+    if number is None:
+        return "-"
+    places = digits if abs(number) >= 10**-digits or not number else -math.floor(math.log10(abs(number)))
+    return f"{number:.{places}f}"
 
 
 def setting(value: object) -> str:

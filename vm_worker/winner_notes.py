@@ -51,5 +51,6 @@ def _costs(facts: Facts) -> str:
     text = f"The file has {wording.size(facts.evaluate.model.bytes)} instead of about {wording.size(single)}"
     took = milliseconds(facts)
     if took is not None and best.name in costs:
-        text += f", and a photo takes about {took:.1f} ms instead of {costs[best.name].one.median:.1f}"
+        single_ms = wording.plain(costs[best.name].one.median)
+        text += f", and a photo takes about {wording.plain(took)} ms instead of {single_ms}"
     return text

@@ -93,6 +93,22 @@ def test_decimals(number: float | None, shown: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("number", "digits", "shown"),
+    [
+        (38.25, 1, "38.2"),
+        (0.1, 1, "0.1"),
+        (0.0897, 1, "0.09"),
+        (0.00007, 1, "0.00007"),
+        (0.0044, 2, "0.004"),
+        (0.0, 2, "0.00"),
+        (None, 1, "-"),
+    ],
+)
+def test_a_plain_figure_needs_no_exponent(number: float | None, digits: int, shown: str) -> None:
+    assert wording.plain(number, digits) == shown
+
+
+@pytest.mark.parametrize(
     ("value", "shown"),
     [(0.00031622776, "0.000316"), (1e-5, "1e-05"), (64, "64"), (True, "yes"), (False, "no"), ("block 7", "block 7")],
 )

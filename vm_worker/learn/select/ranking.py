@@ -134,7 +134,7 @@ def reason(candidates: Sequence[Candidate], objective: str) -> str:
         trait = "fastest" if objective == "balanced" else "smallest"
         text = f"{title} is the {trait} of the candidates that {best.backbone.title}, the most accurate, ties with."
         if objective == "balanced" and chosen.milliseconds is not None:
-            text += f" It takes {chosen.milliseconds:.1f} ms a photo on one core, as a TFLite model."
+            text += f" It takes {wording.plain(chosen.milliseconds)} ms a photo on one core, as a TFLite model."
         if objective == "small" and chosen.bytes is not None:
             text += f" As a TFLite model it has {wording.size(chosen.bytes)}."
     if _common_photos(candidates) is not None:
