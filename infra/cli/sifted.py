@@ -10,9 +10,10 @@ from pathlib import PurePosixPath
 
 from jobs.folders import Entry, opened
 from vm_worker.intake.names import is_photo, suffix
+from vm_worker.tasks.detection.annotations.photo_names import key, keys, stem
 
 # Of COCO, YOLO, darknet and this project's own designs: any name may be meant.
-LABEL_SUFFIXES = frozenset({"json", "yaml", "yml", "names", "data"})
+LABEL_SUFFIXES = frozenset({"json", "yaml", "yml", "names", "labels", "data"})
 # A text beside a photo of the same name has its boxes (YOLO, Pascal VOC); these stand for all photos.
 PHOTO_LABEL_SUFFIXES = frozenset({"txt", "xml"})
 LISTS = frozenset(
@@ -25,15 +26,18 @@ def sifted(files: Sequence[Entry]) -> list[Entry]:
     photos = {entry.name for entry in files if _is_photo(entry)}
     if not photos:
         return []
-    stems = {PurePosixPath(name).stem for name in photos}
+    stems = {key(stem(PurePosixPath(name).name)) for name in photos}
     return [entry for entry in files if entry.name in photos or is_labels(entry.parts[-1], stems)]
 
 
 def is_labels(name: str, stems: set[str]) -> bool:
-    """Return whether a task may read a file of this name as labels; `stems`: names of the photos, without endings."""
+    """Return whether a task may read a file of this name as labels.
+
+    `stems`: keys of the photos' names, without their endings.
+    """
     if suffix(name) in LABEL_SUFFIXES or name.lower() in LISTS:
         return True
-    return suffix(name) in PHOTO_LABEL_SUFFIXES and PurePosixPath(name).stem in stems
+    return suffix(name) in PHOTO_LABEL_SUFFIXES and not stems.isdisjoint(keys(stem(name)))
 
 
 def _is_photo(entry: Entry) -> bool:

@@ -1,8 +1,8 @@
 // How many boxes of which classes the labels of an upload draw, as they stand in its files. The service mends some.
 
 import {inParallel} from "./elements.js";
-import {OTHER} from "./labels.js";
-import {stem, suffix} from "./names.js";
+import {decoded, isCoco, OTHER} from "./labels.js";
+import {namedAsPhoto, suffix} from "./names.js";
 
 const FILES_MOST = 20000; // label files that are read
 const BYTES_MOST = 64 * 1024 ** 2; // of all of them
@@ -13,16 +13,17 @@ const NAME_FILES = /^(?:data|dataset)\.ya?ml$|\.names$|^(?:classes|labels|_darkn
  * @param {string} format as `labelFormat` names it
  * @param {{parts: string[], size: number}[]} files without photos and litter
  * @param {(file: Object, most: number) => Promise<Uint8Array>} beginning reads the first bytes of a file
- * @param {Set<string>} stems names of the photos, without their endings
+ * @param {Set<string>} stems keys of the photos' names, without their endings
  * @returns {Promise<Map<string, number> | null>}
  */
 export async function boxCounts(format, files, beginning, stems) {
   const some = files.filter(wanted(format, stems));
   const bytes = some.reduce((sum, {size}) => sum + size, 0);
   if (some.length === 0 || some.length > FILES_MOST || bytes > BYTES_MOST) return null;
-  const texts = await inParallel(some, async (file) => {
-    return [file.parts.at(-1), new TextDecoder().decode(await beginning(file, file.size))];
+  const every = await inParallel(some, async (file) => {
+    return [file.parts.at(-1), decoded(await beginning(file, file.size))];
   });
+  const texts = format === "COCO" ? every.filter(([, text]) => isCoco(text)) : every;
   try {
     const labels = {COCO: ofCoco, "Pascal VOC": ofVoc, YOLO: ofYolo}[format](texts);
     const counts = new Map();
@@ -48,7 +49,7 @@ function wanted(format, stems) {
   return ({parts}) => {
     const name = parts.at(-1);
     if (format !== "YOLO") return suffix(name) === ending;
-    return NAME_FILES.test(name) || (suffix(name) === ending && !OTHER.test(name) && stems.has(stem(name)));
+    return NAME_FILES.test(name) || (suffix(name) === ending && !OTHER.test(name) && namedAsPhoto(name, stems));
   };
 }
 
@@ -57,8 +58,8 @@ function ofCoco(texts) {
   return texts.flatMap(([, text]) => {
     const {annotations, categories} = JSON.parse(text);
     if (!Array.isArray(annotations) || !Array.isArray(categories)) return [];
-    const names = new Map(categories.map(({id, name}) => [id, String(name)]));
-    return annotations.filter(({category_id: id}) => names.has(id)).map(({category_id: id}) => names.get(id));
+    const names = new Map(categories.map(({id, name}) => [String(id), String(name)]));
+    return annotations.map(({category_id: id}) => names.get(String(id))).filter((name) => name !== undefined);
   });
 }
 
@@ -82,9 +83,9 @@ function ofYolo(texts) {
 function namesOf([file, text]) {
   if (!/\.ya?ml$/i.test(file)) return new Map(text.trimEnd().split(/\r?\n/).map((line) => line.trim()).entries());
   const plain = (name) => /^\s*(['"])(.*?)\1/.exec(name)?.[2] ?? name.replace(/\s#.*/, "").trim(); // without a comment
-  const inline = /^names:\s*\[([^\]]*)\]/m.exec(text);
+  const inline = /^["']?names["']?:\s*\[([^\]]*)\]/m.exec(text);
   if (inline) return new Map(inline[1].split(",").map(plain).entries());
-  const pairs = /^names:\s*\{([^}]*)\}/m.exec(text);
+  const pairs = /^["']?names["']?:\s*\{([^}]*)\}/m.exec(text);
   if (pairs) return new Map(pairs[1].split(",").map((one) => one.split(":")).map(([key, name]) => [Number(key), plain(name)]));
   const block = /^names:[ \t]*\r?\n((?:[ \t]*(?:-|\d+:)[^\n]*\n?)+)/m.exec(text)?.[1] ?? "";
   const lines = block.split("\n").filter((line) => line.trim());

@@ -1,7 +1,7 @@
 // What a file is: a picture by its first bytes, as the service decides it (vm_worker/intake/files/kinds.py), or a file of labels
 // that a task may read.
 
-import {stem, suffix} from "./names.js";
+import {namedAsPhoto, suffix} from "./names.js";
 
 export const HEAD_BYTES = 32; // first bytes of a file that `pictureKind` needs
 
@@ -37,7 +37,7 @@ const FOREIGN_ENDINGS = new Set(
 const READ = new Set(["JPEG", "PNG", "WebP", "GIF", "BMP", "AVIF", "HEIC"]); // kinds that the service reads
 
 // Of COCO, YOLO, darknet and this project's own designs: any name may be meant.
-const LABEL_ENDINGS = new Set(["json", "yaml", "yml", "names", "data"]);
+const LABEL_ENDINGS = new Set(["json", "yaml", "yml", "names", "labels", "data"]);
 // A text beside a photo of the same name has its boxes (YOLO, Pascal VOC); these stand for all photos.
 const PHOTO_LABELS = new Set(["txt", "xml"]);
 const LISTS = new Set("annotations.xml classes.txt labels.txt train.txt trainval.txt val.txt valid.txt test.txt".split(" "));
@@ -78,10 +78,10 @@ export function isRead(name, kind) {
 /**
  * Whether a task may read a file as labels.
  * @param {string} name the file's, without its folders
- * @param {Set<string>} stems names of the photos, without their endings
+ * @param {Set<string>} stems keys of the photos' names, without their endings
  */
 export function isLabels(name, stems) {
   const ending = suffix(name);
   if (LABEL_ENDINGS.has(ending) || LISTS.has(name.toLowerCase())) return true;
-  return PHOTO_LABELS.has(ending) && stems.has(stem(name));
+  return PHOTO_LABELS.has(ending) && namedAsPhoto(name, stems);
 }

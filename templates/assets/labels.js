@@ -1,12 +1,13 @@
 // Whether an upload has labels of boxes, in COCO, Pascal VOC or YOLO (vm_worker/tasks/detection/annotations/formats.py).
 
 import {inParallel} from "./elements.js";
-import {stem, suffix} from "./names.js";
+import {namedAsPhoto, suffix} from "./names.js";
 
 const PEEK = 64 * 1024; // bytes of a file
 const LINE_PEEK = 256; // bytes that hold a first line
 const PEEKED = 8; // files of a kind that are looked into
-const COCO = /"(?:images|annotations|categories)"\s*:\s*\[/;
+const COCO = /"(?:images|annotations)"\s*:\s*\[/;
+const CATEGORIES = /"categories"\s*:\s*\[/; // Label Studio writes these alone beside YOLO's labels
 const VOC = /<annotation[\s>]/;
 export const OTHER =
   /^(?:read.?me.*|licen[cs]e.*|classes|labels|notes|train|training|val|valid|validation|test|trainval|requirements)\.txt$/i;
@@ -16,20 +17,33 @@ const LINE = /^\s*\d+(?:\.0*)?(?:[ \t]+[-+.\deE]+){4,}\s*(?:\n|$)/;
  * The format of the labels; empty where there are none.
  * @param {{parts: string[], size: number}[]} files without litter
  * @param {(file: Object, most: number) => Promise<Uint8Array>} beginning reads the first bytes of a file
- * @param {Set<string>} stems names of the photos, without their endings
+ * @param {Set<string>} stems keys of the photos' names, without their endings
  * @returns {Promise<string>}
  */
 export async function labelFormat(files, beginning, stems) {
   const sorted = [...files].sort((one, other) => (one.parts.join("/") < other.parts.join("/") ? -1 : 1));
   const ending = (wanted) => sorted.filter(({parts}) => suffix(parts.at(-1)) === wanted);
-  const any = async (some, pattern, most) => {
-    const texts = await inParallel(some, async (file) => new TextDecoder("latin1").decode(await beginning(file, most)));
-    return texts.some((text) => pattern.test(text));
+  const any = async (some, test, most) => {
+    const found = await inParallel(some, async (file) => test(decoded(await beginning(file, most)), file.size));
+    return found.includes(true);
   };
-  if (await any(ending("json"), COCO, PEEK)) return "COCO";
-  if (await any(ending("xml").slice(0, PEEKED), VOC, PEEK)) return "Pascal VOC";
+  if (await any(ending("json"), isCoco, PEEK)) return "COCO";
+  if (await any(ending("xml").slice(0, PEEKED), (text) => VOC.test(text), PEEK)) return "Pascal VOC";
   const filled = ending("txt").filter(({parts, size}) => size > 0 && !OTHER.test(parts.at(-1)));
-  const named = filled.filter(({parts}) => stems.has(stem(parts.at(-1))));
+  const named = filled.filter(({parts}) => namedAsPhoto(parts.at(-1), stems));
   const some = (named.length > 0 ? named : filled).slice(0, PEEKED);
-  return (await any(some, LINE, LINE_PEEK)) ? "YOLO" : "";
+  return (await any(some, (text) => LINE.test(text), LINE_PEEK)) ? "YOLO" : "";
+}
+
+/** Whether the beginning of a JSON file is that of COCO's labels. @param {string} text */
+export function isCoco(text, size = text.length) {
+  return COCO.test(text) || (size > PEEK && CATEGORIES.test(text));
+}
+
+/** A text without its byte order mark, in UTF-8 or as Windows' editors write UTF-16. @param {Uint8Array} bytes */
+export function decoded(bytes) {
+  const [first, second] = bytes;
+  const wide = first === 0xff && second === 0xfe ? "utf-16le" : "utf-16be";
+  const isWide = wide === "utf-16le" || (first === 0xfe && second === 0xff);
+  return new TextDecoder(isWide ? wide : "utf-8").decode(bytes);
 }

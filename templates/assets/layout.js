@@ -3,7 +3,7 @@
 
 import {counted} from "./elements.js";
 import {isLabels, isPhoto, isRead} from "./kinds.js";
-import {Refusal, clean, isArchive, isLitter, listed, shown, smallest, stem} from "./names.js";
+import {Refusal, clean, isArchive, isLitter, listed, shown, smallest, stemKey} from "./names.js";
 import {read} from "./reading.js";
 import {allPhotos, treeOf} from "./tree.js";
 
@@ -31,7 +31,7 @@ const MAYBE_IN_ARCHIVES = new Set(["no_images", "no_class_folders", "one_class",
 export function sifted(entries) {
   const files = entries.filter(({parts, folder}) => !folder && parts.length > 0 && !isLitter(parts));
   const photos = files.filter(({parts, kind}) => isPhoto(parts.at(-1), kind));
-  const stems = new Set(photos.map(({parts}) => stem(parts.at(-1))));
+  const stems = new Set(photos.map(({parts}) => stemKey(parts.at(-1))));
   const chosen = new Set(photos);
   const others = files.filter((entry) => !chosen.has(entry));
   const labels = others.filter(({parts}) => isLabels(parts.at(-1), stems));

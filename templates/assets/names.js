@@ -94,6 +94,19 @@ export function stem(name) {
   return dot > 0 ? name.slice(0, dot) : name;
 }
 
+/** A key of a photo's name without its ending, equal for spellings that many systems take for one. @param {string} name */
+export function stemKey(name) {
+  return folded(clean(stem(name)));
+}
+
+/**
+ * Whether a label file is named as a photo is, perhaps with the eight digits that Label Studio puts before it.
+ * @param {string} name @param {Set<string>} stems the photos' keys
+ */
+export function namedAsPhoto(name, stems) {
+  return stems.has(stemKey(name)) || stems.has(stemKey(name).replace(/^[0-9a-f]{8}-(?=.)/, ""));
+}
+
 /** Whether the name is that of an archive. @param {string} name */
 export function isArchive(name) {
   return ARCHIVES.has(suffix(name));

@@ -174,12 +174,33 @@ def darknet_yolo(drawn: Sequence[Drawn]) -> Entries:
     return entries
 
 
+def label_studio_yolo(drawn: Sequence[Drawn]) -> Entries:
+    """Labels without their photos: one's own lie beside them, without the digits that an upload puts before a name."""
+    classes = [{"id": number, "name": name} for number, name in enumerate(NAMES)]
+    notes = {"categories": classes, "info": {"year": 2026, "contributor": "Label Studio"}}
+    entries: Entries = {"classes.txt": b"cat\ndog", "notes.json": json.dumps(notes, indent=2).encode()}
+    for one in drawn:
+        entries |= {f"images/{one.name}": one.jpeg, f"labels/1a2b3c4d-{one.name[:-4]}.txt": yolo_txt(one)}
+    return entries
+
+
+def windows_coco(drawn: Sequence[Drawn]) -> Entries:
+    """As a script of Windows PowerShell writes it: in UTF-16, numbers as texts."""
+    content = coco(drawn)
+    for row in content["annotations"]:  # type: ignore[attr-defined]
+        row.update(image_id=str(row["image_id"]), category_id=str(row["category_id"]), bbox=list(map(str, row["bbox"])))
+    text = json.dumps(content, indent=2).replace("\n", "\r\n")
+    return {"labels.json": text.encode("utf-16"), **{f"photos/{one.name}": one.jpeg for one in drawn}}
+
+
 LAYOUTS: Mapping[str, Callable[[Sequence[Drawn]], Entries]] = {
     one.__name__: one
     for one in (
         roboflow_coco,
         cvat_coco,
         label_studio_coco,
+        label_studio_yolo,
+        windows_coco,
         labelimg_voc,
         cvat_voc,
         roboflow_yolo,

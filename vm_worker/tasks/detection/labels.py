@@ -39,7 +39,11 @@ class BoxLabels:
             )
 
     def conflicts(self, survey: LabelledSurvey, kept: Sequence[int], exact: Rows) -> tuple[str, ...]:
-        """Return a sentence about copies of one picture with different numbers of boxes."""
+        """Return a sentence about copies of one picture with different numbers of boxes.
+
+        Raises UserError: labels_unreadable where most boxes lie outside their photos, too_few_boxes.
+        """
+        survey.check(kept)
         groups: dict[int, list[int]] = defaultdict(list)
         for index, number in zip(kept, exact.tolist(), strict=True):
             groups[number].append(index)

@@ -21,6 +21,7 @@ from vm_worker.tasks.detection.boxes import Floats, LabelledPhoto, area, iou
 from vm_worker.tasks.detection.split import Divided, divide
 
 TINY = 6  # pixels across; the smallest of the networks' cells is larger
+MANY = 0.25  # of the boxes; that many objects are hardly cut by the edge and drawn past it
 SAME = 0.9  # IoU from which two boxes of a class are probably one object
 
 
@@ -31,6 +32,7 @@ class LabelledSurvey(Survey):
     drawn: tuple[DrawnPhoto, ...] = ()  # one a photo
     mended: Mapping[Mend, int] = field(default_factory=dict)
     limits: Limits = field(default_factory=Limits)
+    title: str = ""  # the format of the labels
     labelled: tuple[LabelledPhoto, ...] = ()  # one a photo, once they were opened
 
     @property
@@ -47,7 +49,7 @@ class LabelledSurvey(Survey):
         for one in placed:
             mended.update(one.mended)
         labelled = tuple(one.photo for one in placed)
-        warnings = (*self.warnings, *told(mended), *_moved(placed), *_doubtful(labelled))
+        warnings = (*self.warnings, *told(mended), *_moved(placed), *_cut(mended, labelled), *_doubtful(labelled))
         return replace(self, labelled=labelled, mended=dict(mended), warnings=warnings)
 
     def divide(self, kept: Sequence[int], rows: SplitRows, seed: int) -> Split:
@@ -69,7 +71,26 @@ class LabelledSurvey(Survey):
         photos = [self.labelled[index] for index in usable]
         counts = np.bincount(_classes(photos), minlength=len(self.classes)).tolist()
         rows = tuple(zip(self.classes, counts, strict=True))
-        return Summary(f"{_numbers(photos, len(self.classes))} {_sizes(photos)}".strip(), rows, "boxes")
+        read = f"Labels read: {self.title}." if self.title else ""
+        said = (_numbers(photos, len(self.classes)), _sizes(photos), read)
+        return Summary(" ".join(filter(None, said)), rows, "boxes")
+
+    def check(self, kept: Sequence[int]) -> None:
+        """Check that enough boxes lie in the photos `kept`, once they were opened.
+
+        Raises UserError: labels_unreadable where most boxes are lost, too_few_boxes.
+        """
+        boxes = sum(len(self.labelled[index].boxes) for index in kept)
+        lost = sum(self.mended.get(mend, 0) for mend in (Mend.OUTSIDE, Mend.EMPTY))
+        if lost > boxes:
+            shares = any(self.drawn[index].relative for index in kept)
+            are = "shares of the photo's width and height, from 0 to 1" if shares else "pixels of the photo"
+            raise UserError(
+                "labels_unreadable",
+                f"Of {boxes + lost:,} boxes, {lost:,} lie outside their photos or have no area there: the numbers of "
+                f"{self.title or 'these'} labels must be {are}.",
+            )
+        check_enough(len(kept), boxes, self.limits, told(self.mended))
 
 
 def _known(shape: Shape, drawn: DrawnPhoto) -> Shape:
@@ -125,6 +146,14 @@ def _moved(placed: Sequence[Placed]) -> list[str]:
     return [sentence for count, sentence in rows if count]
 
 
+def _cut(mended: Mapping[Mend, int], photos: Iterable[LabelledPhoto]) -> list[str]:
+    """Return a sentence where so many boxes reach over the edge that they may be in another form than was read."""
+    boxes, cut = sum(len(photo.boxes) for photo in photos), mended.get(Mend.CLIPPED, 0)
+    if cut < MANY * boxes or not cut:
+        return []
+    return [f"Doubtful: {cut:,} of {boxes:,} boxes reach over the edge of their photo; look whether they fit at all."]
+
+
 def _doubtful(photos: Sequence[LabelledPhoto]) -> list[str]:
     """Return sentences about labels that a person should look at again; they are used as they are."""
     tiny = sum(int(np.sum(np.sqrt(area(photo.boxes.xyxy)) < TINY)) for photo in photos)
@@ -149,11 +178,14 @@ def _twice(photo: LabelledPhoto) -> int:
     return int(np.sum(overlaps.max(axis=0, initial=0.0) >= SAME))
 
 
-def check_enough(photos: int, boxes: int, limits: Limits) -> None:
-    """Check that there are enough labelled photos and boxes. Raises UserError `too_few_boxes`."""
+def check_enough(photos: int, boxes: int, limits: Limits, lost: Sequence[str] = ()) -> None:
+    """Check that there are enough labelled photos and boxes; `lost` says what was left out of them.
+
+    Raises UserError `too_few_boxes`.
+    """
     if photos < limits.box_photos_min or boxes < limits.boxes_min:
-        raise UserError(
-            "too_few_boxes",
+        said = (
             f"There are {counted(photos, 'photo')} with labels that can be read, and {boxes:,} boxes; at least "
-            f"{limits.box_photos_min} photos and {limits.boxes_min} boxes are needed.",
+            f"{limits.box_photos_min} photos and {limits.boxes_min} boxes are needed."
         )
+        raise UserError("too_few_boxes", " ".join([said, *lost]))

@@ -15,7 +15,7 @@ from vm_worker.intake.listing import Found
 from vm_worker.intake.names import claims_photo, clean, counted, is_litter, listed, may_be_photo, shown
 from vm_worker.intake.survey import Photo
 from vm_worker.tasks.detection.annotations import yolo
-from vm_worker.tasks.detection.annotations.drawn import DrawnPhoto, Reading
+from vm_worker.tasks.detection.annotations.drawn import DrawnPhoto, Mend, Reading, told
 from vm_worker.tasks.detection.annotations.formats import Labels, find_labels
 from vm_worker.tasks.detection.annotations.photo_names import PhotoNames
 from vm_worker.tasks.detection.survey import LabelledSurvey, check_enough
@@ -29,6 +29,7 @@ PARTS = {
     "test": Part.TEST,
     "testing": Part.TEST,
 }
+MASKS = frozenset({"segmentationclass", "segmentationobject"})  # folders of Pascal VOC with pictures of outlines
 BUCKETS = 3  # groups of photos by their number of boxes, which the split keeps in proportion
 BUCKET_LEAST = 5  # photos of a bucket
 
@@ -38,11 +39,15 @@ def read_upload(found: Sequence[Found], limits: Limits) -> LabelledSurvey:
     labels = find_labels(found)
     reading = labels.read(limits)
     # Of two files with one path the last.
-    photos = {item.parts: item.extent for item in found if item.extent is not None and _may_be_photo(item)}
+    photos = {
+        item.parts: item.extent
+        for item in found
+        if item.extent is not None and _may_be_photo(item) and not (labels.voc and _is_mask(item))
+    }
     if not photos:
         raise UserError("labels_without_photos", f"There are labels ({labels.titles[0]}), but no photos.")
     drawn, notes = _brought_together(reading, list(photos))
-    _check(drawn, len(photos), limits)
+    _check(drawn, len(photos), reading.mended, limits)
     buckets = _buckets([len(one.boxes) for one in drawn.values()])
     rows = sorted((buckets[len(one.boxes)], clean("/".join(parts)), parts, one) for parts, one in drawn.items())
     listing = [
@@ -57,6 +62,7 @@ def read_upload(found: Sequence[Found], limits: Limits) -> LabelledSurvey:
         drawn=tuple(one for *_, one in rows),
         mended=reading.mended,
         limits=limits,
+        title=labels.titles[0],
     )
 
 
@@ -84,11 +90,17 @@ def _brought_together(
     return found, [missing] if lost else []
 
 
-def _check(drawn: Mapping[tuple[str, ...], DrawnPhoto], photos: int, limits: Limits) -> None:
+def _is_mask(item: Found) -> bool:
+    return any(part.casefold() in MASKS for part in item.parts[:-1])
+
+
+def _check(
+    drawn: Mapping[tuple[str, ...], DrawnPhoto], photos: int, mended: Mapping[Mend, int], limits: Limits
+) -> None:
     boxes = [len(one.boxes) for one in drawn.values()]
     if 2 * len(drawn) < photos:
         raise UserError("photos_without_labels", f"Only {len(drawn):,} of {counted(photos, 'photo')} have labels.")
-    check_enough(len(drawn), sum(boxes), limits)
+    check_enough(len(drawn), sum(boxes), limits, told(mended))
     fullest = max(drawn, key=lambda parts: len(drawn[parts].boxes))
     if max(boxes) > limits.photo_boxes_max:
         raise UserError(
@@ -125,9 +137,10 @@ def _bucket(bounds: Sequence[int], number: int) -> str:
 
 def _part(parts: tuple[str, ...], drawn: DrawnPhoto) -> Part | None:
     """Return the part by a folder of the photo, or by the name of its label file, as in instances_val2017.json."""
-    for folder in parts[:-1]:
-        if folder.casefold() in PARTS:
-            return PARTS[folder.casefold()]
+    for folder in reversed(parts[:-1]):  # a folder around all may be named "test"
+        name = folder.casefold().removeprefix("obj_").removesuffix("_data")  # CVAT's obj_valid_data
+        if name.rstrip("0123456789") in PARTS:  # COCO's val2017
+            return PARTS[name.rstrip("0123456789")]
     if drawn.by_stem:
         return None
     words = drawn.file[-1].rpartition(".")[0].casefold().replace("-", "_").split("_")

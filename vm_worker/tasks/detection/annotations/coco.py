@@ -41,11 +41,13 @@ def _read(file: LabelFile) -> Reading:
     boxes: dict[str, list[DrawnBox]] = {key: [] for key in images}
     numbers_used: Counter[str] = Counter()
     for one in _dictionaries(content, "annotations"):
+        if not one.keys() & {"bbox", "segmentation", "category_id"}:
+            continue  # a caption
         box = _box(one, names, mended)
         if box is None:
             continue
-        numbers_used[str(one.get("id"))] += 1
-        home = boxes.get(str(one.get("image_id")))
+        numbers_used[_key(one.get("id"))] += 1
+        home = boxes.get(_key(one.get("image_id")))
         if home is None:
             mended[Mend.HOMELESS] += 1
         else:
@@ -57,6 +59,11 @@ def _read(file: LabelFile) -> Reading:
     return Reading(tuple(photos), dict(mended), tuple(notes))
 
 
+def _key(number: object) -> str:
+    """Return the number of an image or class as text: 1, 1.0 and "1" are one number."""
+    return str(int(number)) if isinstance(number, float) and number.is_integer() else str(number)
+
+
 def _dictionaries(content: dict[object, object], key: str) -> Iterator[dict[object, object]]:
     listed = content.get(key)
     return (one for one in (listed if isinstance(listed, list) else []) if isinstance(one, dict))
@@ -65,7 +72,7 @@ def _dictionaries(content: dict[object, object], key: str) -> Iterator[dict[obje
 def _categories(content: dict[object, object]) -> dict[str, str]:
     """Return the names of the classes by their numbers. A grouping class that no box uses does no harm here."""
     rows = _dictionaries(content, "categories")
-    return {str(row.get("id")): clean(str(row.get("name", ""))).strip() for row in rows}
+    return {_key(row.get("id")): clean(str(row.get("name", ""))).strip() for row in rows}
 
 
 def _images(content: dict[object, object]) -> tuple[dict[str, _Image], list[str]]:
@@ -73,7 +80,7 @@ def _images(content: dict[object, object]) -> tuple[dict[str, _Image], list[str]
     images: dict[str, _Image] = {}
     twice: dict[str, str] = {}
     for row in _dictionaries(content, "images"):
-        key, name = str(row.get("id")), row.get("file_name")
+        key, name = _key(row.get("id")), row.get("file_name")
         if not isinstance(name, str) or not name:
             continue
         if key in images and images[key].name != name:
@@ -91,7 +98,7 @@ def _size(row: dict[object, object]) -> tuple[int, int] | None:
 
 
 def _box(row: dict[object, object], names: dict[str, str], mended: Counter[Mend]) -> DrawnBox | None:
-    label = names.get(str(row.get("category_id")), "")
+    label = names.get(_key(row.get("category_id")), "")
     if not label:
         mended[Mend.NAMELESS] += 1
         return None

@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from jobs.errors import UserError
 from jobs.limits import Limits
 from vm_worker.intake.listing import Found
 from vm_worker.intake.names import claims_photo, is_litter
-from vm_worker.tasks.detection.annotations import coco, voc, yolo, yolo_names
+from vm_worker.tasks.detection.annotations import coco, foreign, voc, yolo, yolo_names
 from vm_worker.tasks.detection.annotations.drawn import Reading
 from vm_worker.tasks.detection.annotations.label_files import LabelFile, label_files
-from vm_worker.tasks.detection.annotations.photo_names import stem
+from vm_worker.tasks.detection.annotations.photo_names import key, keys, stem
 
 PEEK = 64 * 1024  # bytes of a file
 PEEKED = 8  # files of a kind that are looked into
 YAML_PEEK = 1024 * 1024
 
-_COCO = re.compile(rb'"(?:images|annotations|categories)"\s*:\s*\[')
+_COCO = re.compile(rb'"(?:images|annotations)"\s*:\s*\[')
+_CATEGORIES = re.compile(rb'"categories"\s*:\s*\[')  # Label Studio writes these alone beside YOLO's labels
 _VOC = re.compile(rb"<annotation[\s>]")
-_NAMES = re.compile(rb"^names\s*:", re.M)
+_NAMES = re.compile(yolo_names.KEY.pattern.encode(), re.M)
+# Folders that say nothing of a photo's class; photos in two others may be classes, whatever lies beside them.
+_PLAIN_FOLDER = re.compile(
+    r"(?:images?|img|imgs|photos?|pictures?|data|train|training|val|valid|validation|test)_?\d*", re.I
+)
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,7 @@ class Labels:
     voc: tuple[LabelFile, ...] = ()
     yolo: tuple[LabelFile, ...] = ()
     yolo_names: tuple[LabelFile, ...] = ()  # the names of its classes, which alone are no labels
+    foreign: UserError | None = None  # where there are none but labels that are not read here: the refusal
 
     @property
     def titles(self) -> tuple[str, ...]:
@@ -43,6 +49,8 @@ class Labels:
         """Read the labels. Raises UserError: labels_mixed, labels_unreadable, too_large_zip."""
         if len(self.titles) > 1:
             raise UserError("labels_mixed", f"The labels are there in {' and in '.join(self.titles)}.")
+        if self.foreign:
+            raise self.foreign
         if self.coco:
             return coco.read(self.coco, limits)
         return voc.read(self.voc, limits) if self.voc else yolo.read(self.yolo, self.yolo_names, limits)
@@ -50,12 +58,21 @@ class Labels:
 
 def find_labels(found: Sequence[Found]) -> Labels:
     """Find the label files of an upload. Damaged files are taken by their names."""
-    return Labels(
-        coco=tuple(file for file in label_files(found, "json") if _COCO.search(file.beginning(PEEK))),
+    named = label_files(found, "txt", "names", "labels", "yaml", "yml")
+    labels = Labels(
+        coco=tuple(filter(_is_coco, label_files(found, "json"))),
         voc=_voc(label_files(found, "xml")),
         yolo=_yolo(found),
-        yolo_names=tuple(file for file in label_files(found, "txt", "names", "yaml", "yml") if _has_names(file)),
+        yolo_names=tuple(filter(_has_names, named)),
     )
+    return labels if labels.titles else replace(labels, foreign=_foreign(found))
+
+
+def _is_coco(file: LabelFile) -> bool:
+    beginning = file.beginning(PEEK)
+    if foreign.title("json", beginning):
+        return False
+    return bool(_COCO.search(beginning) or (file.extent.size > PEEK and _CATEGORIES.search(beginning)))
 
 
 def _voc(files: Sequence[LabelFile]) -> tuple[LabelFile, ...]:
@@ -74,13 +91,46 @@ def _yolo(found: Sequence[Found]) -> tuple[LabelFile, ...]:
 
     An empty file says that its photo shows nothing; files of captions, as other tasks have them, hold words.
     """
-    stems = {stem(item.parts[-1]) for item in found if _is_photo(item)}
-    files = [file for file in label_files(found, "txt") if yolo.is_label(file)]
-    filled = [file for file in files if file.extent.size]
-    named = [file for file in filled if file.stem in stems][:PEEKED] or filled[:PEEKED]
-    if not any(map(yolo.begins_as_label, named)):
+    stems = _stems(found)
+    texts = [(file, _is_named(file, stems)) for file in label_files(found, "txt")]
+    files = [(file, named) for file, named in texts if yolo.is_label(file) or (named and yolo.begins_as_label(file))]
+    filled = [(file, named) for file, named in files if file.extent.size]
+    first = [file for file, named in filled if named][:PEEKED] or [file for file, _ in filled[:PEEKED]]
+    if not any(map(yolo.begins_as_label, first)):
         return ()
-    return tuple(file for file in files if file.stem in stems or yolo.begins_as_label(file))
+    return tuple(file for file, named in files if named or yolo.begins_as_label(file))
+
+
+def _foreign(found: Sequence[Found]) -> UserError | None:
+    """Return the refusal of an upload whose labels are in a format that is not read here.
+
+    Photos in folders of two names may be classes: then nothing is refused.
+    """
+    folders = {item.parts[-2] for item in found if _is_photo(item) and len(item.parts) > 1}
+    if sum(_PLAIN_FOLDER.fullmatch(folder) is None for folder in folders) > 1:
+        return None
+    for suffix in ("json", "xml", "csv"):
+        for file in label_files(found, suffix)[:PEEKED]:
+            if title := foreign.title(suffix, file.beginning(PEEK)):
+                return file.unreadable(f"is {title}, which is not read here")
+    stems = _stems(found)
+    texts = [file for file in label_files(found, "txt") if file.extent.size and _is_named(file, stems)]
+    for file in texts[:PEEKED]:
+        if foreign.holds_numbers(file.beginning(PEEK)):
+            return file.unreadable(
+                "holds numbers, but not as YOLO has them: a line is the number of a class, and the middle (x, y), "
+                "width and height as shares of the photo, with points and spaces, such as 0 0.5 0.5 0.1 0.2"
+            )
+    return None
+
+
+def _stems(found: Sequence[Found]) -> set[str]:
+    return {key(stem(item.parts[-1])) for item in found if _is_photo(item)}
+
+
+def _is_named(file: LabelFile, stems: set[str]) -> bool:
+    """Return whether a label file is named as a photo is."""
+    return not stems.isdisjoint(keys(file.stem))
 
 
 def _is_photo(item: Found) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import math
 from collections.abc import Iterable, Sequence
@@ -14,6 +15,7 @@ from vm_worker.intake.listing import Found, too_large
 from vm_worker.intake.names import clean, is_litter, shown, suffix
 
 LARGEST = 1e6  # of a coordinate; no photo has as many pixels a side
+UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)  # as Windows' editors and shells begin such files
 
 
 @dataclass(frozen=True)
@@ -40,12 +42,17 @@ class LabelFile:
         except DamagedEntry as error:
             raise self.unreadable(str(error)) from error
 
+    def text(self) -> str:
+        """Return the content as text, without a byte order mark. Raises UserError `labels_unreadable`."""
+        return _decoded(self.read())
+
     def beginning(self, size: int) -> bytes:
-        """Return the first `size` bytes, without checking the rest. A damaged entry begins with nothing."""
+        """Return the text of the first `size` bytes as UTF-8, without checking the rest. A damaged entry has none."""
         try:
-            return self.extent.beginning(size)
+            data = self.extent.beginning(size)
         except DamagedEntry:
             return b""
+        return _decoded(data).encode() if data.startswith((*UTF_16, codecs.BOM_UTF8)) else data
 
     def json(self) -> object:
         """Return the values of a JSON file. Raises UserError `labels_unreadable`."""
@@ -60,6 +67,10 @@ class LabelFile:
     def unreadable(self, why: str) -> UserError:
         """Return the error for this file; `why` is the rest of a sentence."""
         return UserError("labels_unreadable", f"The label file {shown(self.name)} {why}.", file=self.name[:80])
+
+
+def _decoded(data: bytes) -> str:
+    return data.decode("utf-16" if data.startswith(UTF_16) else "utf-8-sig", errors="replace")
 
 
 def _refuse(constant: str) -> float:
@@ -83,10 +94,10 @@ def check_sizes(files: Sequence[LabelFile], limits: Limits) -> None:
 
 
 def numbers(value: object, count: int | None = None) -> tuple[float, ...] | None:
-    """Return a list of finite numbers as floats; None where it is none, or has another length than `count`."""
+    """Return a list of finite numbers, or of their texts, as floats; None where it has another length than `count`."""
     if not isinstance(value, list | tuple) or count not in (None, len(value)):
         return None
-    if not all(isinstance(one, int | float) and not isinstance(one, bool) for one in value):
+    if not all(isinstance(one, int | float | str) and not isinstance(one, bool) for one in value):
         return None
     return finite(value)
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from urllib.parse import unquote
 
-from vm_worker.intake.names import suffix
+from vm_worker.intake.names import clean, suffix
 from vm_worker.tasks.detection.annotations.drawn import DrawnPhoto
+
+_UPLOADED = re.compile(r"[0-9a-f]{8}-(?=.)")  # what Label Studio puts before the name of a photo
 
 
 class PhotoNames:
@@ -18,8 +21,8 @@ class PhotoNames:
         self._by_name: dict[str, list[int]] = defaultdict(list)
         self._by_stem: dict[str, list[int]] = defaultdict(list)
         for index, parts in enumerate(photos):
-            self._by_name[parts[-1].casefold()].append(index)
-            self._by_stem[stem(parts[-1]).casefold()].append(index)
+            self._by_name[key(parts[-1])].append(index)
+            self._by_stem[key(stem(parts[-1]))].append(index)
 
     def find(self, drawn: DrawnPhoto) -> int | None:
         """Return the index of the photo; None where there is none, or where two fit equally well.
@@ -28,14 +31,16 @@ class PhotoNames:
         may be the name from before the photos were renamed.
         """
         if drawn.by_stem:
-            found = self._best(self._by_stem[stem(drawn.file[-1]).casefold()], drawn.file, ())
+            stems = (self._by_stem[one] for one in keys(stem(drawn.file[-1])))
+            found = self._best(next(filter(None, stems), []), drawn.file, ())
             if found is not None or not drawn.photo:
                 return found
         said = _parts(drawn.photo)
         for spelled in (said, tuple(map(unquote, said))):
-            for names in (self._by_name[spelled[-1].casefold()], self._by_stem[stem(spelled[-1]).casefold()]):
-                if names:
-                    return self._best(names, drawn.file, spelled)
+            for name in keys(spelled[-1]):
+                for names in (self._by_name[name], self._by_stem[stem(name)]):
+                    if names:
+                        return self._best(names, drawn.file, spelled)
         return None
 
     def _best(self, indices: Sequence[int], file: tuple[str, ...], said: tuple[str, ...]) -> int | None:
@@ -46,6 +51,18 @@ class PhotoNames:
         return fits[0][1]
 
 
+def key(name: str) -> str:
+    """Return a key that is equal for spellings of a name that many systems take for one: case, and accents apart."""
+    return clean(name).casefold()
+
+
+def keys(name: str) -> tuple[str, ...]:
+    """Return the keys of the photo that a label file names: as it stands, or as it was before it was uploaded."""
+    whole = key(name)
+    short = _UPLOADED.sub("", whole, count=1) if _UPLOADED.match(whole) else whole
+    return (whole,) if short == whole else (whole, short)
+
+
 def stem(name: str) -> str:
     """Return a file's name without its suffix."""
     return name.rpartition(".")[0] if suffix(name) else name
@@ -54,14 +71,15 @@ def stem(name: str) -> str:
 def _parts(said: str) -> tuple[str, ...]:
     """Return the folders and the file that a label file names: Windows paths and Label Studio's links, too."""
     path = said.rpartition("?d=")[2].replace("\\", "/")
+    path = path.partition("?")[0] if "://" in path else path
     return tuple(part for part in path.split("/") if part not in ("", ".", "..")) or ("",)
 
 
 def _fit(photo: tuple[str, ...], file: tuple[str, ...], said: tuple[str, ...]) -> tuple[int, int]:
     same = 0
     for one, other in zip(reversed(photo), reversed(said), strict=False):
-        if one.casefold() != other.casefold():
+        if key(one) not in keys(other):
             break
         same += 1
-    folders = Counter(part.casefold() for part in photo[:-1]) & Counter(part.casefold() for part in file[:-1])
+    folders = Counter(map(key, photo[:-1])) & Counter(map(key, file[:-1]))
     return same, folders.total()

@@ -1,17 +1,18 @@
 """YOLO: one text file a photo, a line an object; as Roboflow, Ultralytics, Label Studio and darknet (CVAT) lay it out.
 
-A line is a class number and the middle, width and height as shares of the photo, or a class number and the corners of
-an outline (docs.ultralytics.com/datasets).
+A line is a class number and the middle, width and height as shares of the photo, perhaps with a score or the points of
+a pose behind, or a class number and the corners of an outline (docs.ultralytics.com/datasets).
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from jobs.limits import Limits
-from vm_worker.intake.names import listed, shown, suffix
+from vm_worker.intake.names import counted, listed, shown, suffix
 from vm_worker.tasks.detection.annotations import yolo_names
 from vm_worker.tasks.detection.annotations.drawn import DrawnBox, DrawnPhoto, Mend, Reading
 from vm_worker.tasks.detection.annotations.label_files import LabelFile, around, check_sizes, finite
@@ -46,12 +47,18 @@ def read(labels: Sequence[LabelFile], names: Sequence[LabelFile], limits: Limits
     """Read text files, and the files with the names of their classes. Raises UserError `too_large_zip`."""
     check_sizes([*labels, *names], limits)
     known, notes = _names(names)
-    mended: Counter[Mend] = Counter()
-    photos = tuple(_photo(file, known, mended) for file in labels)
+    reader = _Reader(known, max(map(yolo_names.points, names), default=0))
+    photos = tuple(map(reader.photo, labels))
     unnamed = sorted({box.label for photo in photos for box in photo.boxes} - set(known.values()))
     if unnamed and known:
         notes.append(f"No name is given for {listed(unnamed)}; the number stands for it.")
-    return Reading(photos, dict(mended), tuple(notes))
+    if unnamed and not known:
+        notes.append("No file names the classes, as data.yaml, obj.names or classes.txt do: their numbers stand there.")
+    if reader.poses:
+        notes.append(
+            f"{counted(reader.poses, 'box').replace('boxs', 'boxes')} had points of a pose, which are not used."
+        )
+    return Reading(photos, dict(reader.mended), tuple(notes))
 
 
 def _names(files: Sequence[LabelFile]) -> tuple[dict[int, str], list[str]]:
@@ -66,26 +73,53 @@ def _names(files: Sequence[LabelFile]) -> tuple[dict[int, str], list[str]]:
     return names, [told] if others else []
 
 
-def _photo(file: LabelFile, names: dict[int, str], mended: Counter[Mend]) -> DrawnPhoto:
-    lines = file.read().decode("utf-8-sig", errors="replace").splitlines()
-    if len(lines) > LINES_MAX:
-        raise file.unreadable(f"has more than {LINES_MAX:,} lines")
-    boxes = [box for line in lines if line.strip() and (box := _box(line.split(), names, mended)) is not None]
-    return DrawnPhoto(file.parts, "", tuple(boxes), relative=True, by_stem=True)
+@dataclass
+class _Reader:
+    """Reads the lines of text files, and counts what it mends."""
+
+    names: Mapping[int, str]
+    points: int  # numbers of a pose that follow each box; 0: none are announced
+    mended: Counter[Mend] = field(default_factory=Counter)
+    poses: int = 0  # boxes with points of a pose
+
+    def photo(self, file: LabelFile) -> DrawnPhoto:
+        lines = file.text().splitlines()
+        if len(lines) > LINES_MAX:
+            raise file.unreadable(f"has more than {LINES_MAX:,} lines")
+        boxes = [box for line in lines if line.strip() and (box := self._box(line.split())) is not None]
+        return DrawnPhoto(file.parts, "", tuple(boxes), relative=True, by_stem=True)
+
+    def _box(self, words: Sequence[str]) -> DrawnBox | None:
+        values = finite(words)
+        if values is None or len(values) < 5 or values[0] < 0 or values[0] != int(values[0]):
+            self.mended[Mend.UNREADABLE] += 1
+            return None
+        number, rest = int(values[0]), values[1:]
+        label = self.names.get(number) or f"class {number}"
+        posed = self.points or _visible(rest)
+        if len(rest) <= 5 or _tracked(rest) or (posed and len(rest) in (4 + posed, 5 + posed)):
+            self.poses += bool(posed and len(rest) > 5)
+            x, y, width, height = rest[:4]
+            return DrawnBox(label, (x - width / 2, y - height / 2, x + width / 2, y + height / 2))
+        outline = rest[: len(rest) // 2 * 2]  # a last odd number is the score of a prediction
+        self.mended[Mend.OUTLINED] += 1
+        return DrawnBox(label, around(outline), (outline,))
 
 
-def _box(words: Sequence[str], names: dict[int, str], mended: Counter[Mend]) -> DrawnBox | None:
-    values = finite(words)
-    if values is None or len(values) < 5 or values[0] < 0 or values[0] != int(values[0]):
-        mended[Mend.UNREADABLE] += 1
-        return None
-    number, rest = int(values[0]), values[1:]
-    label = names.get(number) or f"class {number}"
-    if len(rest) <= 5:  # a fifth number is the score of a prediction
-        x, y, width, height = rest[:4]
-        return DrawnBox(label, (x - width / 2, y - height / 2, x + width / 2, y + height / 2))
-    if len(rest) % 2:
-        mended[Mend.UNREADABLE] += 1
-        return None
-    mended[Mend.OUTLINED] += 1
-    return DrawnBox(label, around(rest), (rest,))
+def _visible(rest: Sequence[float]) -> int:
+    """Return how many numbers of a pose follow a box, of which each third says whether a point is seen; else 0.
+
+    Points that are seen lie in the box: so the corners of an outline at the photo's edge, 0 or 1, are told apart.
+    """
+    points = rest[4:]
+    if not points or len(points) % 3 or any(one not in (0, 1, 2) for one in points[2::3]):
+        return 0
+    x, y, width, height = rest[:4]
+    seen = [points[place : place + 2] for place in range(0, len(points), 3) if points[place + 2]]
+    inside = all(abs(left - x) <= width and abs(top - y) <= height for left, top in seen)
+    return len(points) if inside and (seen or not any(points)) else 0
+
+
+def _tracked(rest: Sequence[float]) -> bool:
+    """Return whether a box is followed by a score and the number of a track, which is no share of a photo."""
+    return len(rest) == 6 and rest[5] >= 2

@@ -15,7 +15,8 @@ from vm_worker.tasks.detection.annotations.label_files import LabelFile
 
 LARGEST = MIB  # bytes of a file of names
 PLAIN = frozenset({"obj.names", "classes.txt", "predefined_classes.txt", "_darknet.labels"})
-_KEY = re.compile(r"^names\s*:(?P<rest>.*)$", re.M)
+KEY = re.compile(r"""^["']?names["']?\s*:(?P<rest>.*)$""", re.M)
+_POINTS = re.compile(r"^kpt_shape[ \t]*:[\s\[-]*(?P<number>\d{1,4})[\s,-]+(?P<values>[23])\b", re.M)
 _NUMBERED = re.compile(r"\s*(?P<number>\d{1,9})\s*:\s*(?P<value>\S.*)", re.S)
 _BULLET = re.compile(r"\s*-\s+(?P<value>\S.*)")
 
@@ -29,11 +30,17 @@ def read(file: LabelFile) -> dict[int, str]:
     """Return the names by their numbers; none where the file holds none. Raises UserError `labels_unreadable`."""
     if file.extent.size > LARGEST:
         return {}
-    text = file.read().decode("utf-8-sig", errors="replace")
+    text = file.text()
     if is_plain(file.parts[-1]):
         lines = [line.strip() for line in text.splitlines()]
         return _cleaned(enumerate(_without_end(lines)))
     return _cleaned(_from_yaml(text).items())
+
+
+def points(file: LabelFile) -> int:
+    """Return how many numbers each line has for the points of a pose; 0 where the file says nothing of poses."""
+    found = _POINTS.search(file.text()) if file.extent.size <= LARGEST and not is_plain(file.parts[-1]) else None
+    return int(found["number"]) * int(found["values"]) if found else 0
 
 
 def _without_end(lines: Sequence[str]) -> Sequence[str]:
@@ -47,7 +54,7 @@ def _cleaned(pairs: Iterable[tuple[int, str]]) -> dict[int, str]:
 
 
 def _from_yaml(text: str) -> dict[int, str]:
-    found = _KEY.search(text)
+    found = KEY.search(text)
     if found is None:
         return {}
     rest = text[found.start("rest") :].lstrip(" \t")
@@ -67,7 +74,11 @@ def _inline(text: str) -> Iterator[str]:
     """Yield the items of [a, b] or {0: a, 1: b}, over one line or more."""
     item: list[str] = []
     quote = ""
+    comment = False
     for character in text[1:]:
+        comment = character != "\n" and (comment or (character == "#" and not quote and not "".join(item).strip()))
+        if comment:
+            continue
         if character in ",]}" and not quote:
             if "".join(item).strip():
                 yield "".join(item)
