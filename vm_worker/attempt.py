@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 import traceback
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
@@ -52,7 +52,7 @@ class Attempt:
         """Start the child. Its spec and its log are written into the folder `home`."""
         self._policy = policy
         path = home / "spec.json"
-        spec.save(path)
+        replace(spec, counted=time.monotonic()).save(path)  # on a busy machine the start takes many seconds
         with (home / "attempt.log").open("ab") as log_file:
             self._child = LineProcess(
                 [sys.executable, "-m", "vm_worker.attempt", str(path)],

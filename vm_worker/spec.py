@@ -62,6 +62,7 @@ class Spec:
     cluster: Cluster = field(default_factory=Cluster)
     base: BaseSpec | None = None
     stages: str = USUAL_STAGES  # the module whose list STAGES the child runs
+    counted: float | None = None  # time.monotonic() of this machine when the budget was counted; None: now
 
     def save(self, path: Path) -> None:
         """Write the spec as JSON."""

@@ -58,7 +58,10 @@ def until_gone(pid: int) -> None:
 
 
 def test_the_child_rejects_a_bad_dataset_with_its_code(tmp_path: Path) -> None:
+    began = time.monotonic()
     attempt = Attempt(spec(tmp_path), tmp_path)
+    counted = Spec.load(tmp_path / "spec.json").counted
+    assert counted is not None and began <= counted <= time.monotonic()  # its start is a part of its budget
     assert next_of(attempt, Rejected).code == "not_a_zip"
     next_of(attempt, Ended)
     assert attempt.wait() == 1

@@ -30,8 +30,8 @@ class StageContext:
 
     @classmethod
     def of(cls, spec: Spec, link: Link) -> StageContext:
-        """Return the context of an attempt that begins now."""
-        began, results = time.monotonic(), CommittedResults()
+        """Return the context of an attempt that begins now; the start of its process is a part of its budget."""
+        began, results = spec.counted or time.monotonic(), CommittedResults()
         end = began + spec.seconds
         progress = ProgressTeller(link, end - 60.0 * spec.options.minutes, end)
         inputs = Inputs(spec, results, lambda fraction, text: progress.tell(Stage.INTAKE, fraction, text))

@@ -153,6 +153,12 @@ def quoting(tmp_path: Path, parent: Parent, left: float, price: float = 0.0) -> 
     return context
 
 
+def test_the_start_of_the_process_is_a_part_of_its_budget(context: StageContext, parent: Parent) -> None:
+    late = StageContext.of(replace(context.spec, counted=context.clock.began - 10.0), parent)
+    assert late.clock.end == pytest.approx(context.clock.end - 10.0)
+    assert late.clock.spent == pytest.approx(context.clock.spent + 10.0, abs=1.0)
+
+
 def test_the_quote_counts_from_the_claim_to_the_outcome(parent: Parent, tmp_path: Path) -> None:
     context = quoting(tmp_path, parent, left=100.0, price=36.0)
     listener(context, Stage.SELECT)(LearningQuote(30.0, 10.0))
