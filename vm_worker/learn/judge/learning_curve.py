@@ -59,7 +59,8 @@ def learning_curve(
         for share, scores in right.items()
     ]
     gains = right[1.0] - right[0.5]
-    gain, error = float(gains.mean()), _standard_error(gains)
+    # That no photo differs does not show that none of many would: at least the error of one that does.
+    gain, error = float(gains.mean()), max(_standard_error(gains), 1 / len(gains))
     verdict = _verdict(gain, error)
     return LearningCurve(tuple(points), verdict, _answer(verdict, points[-2:], (gain, error), settings.balanced))
 

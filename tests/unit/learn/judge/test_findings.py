@@ -168,6 +168,13 @@ def test_the_verdict_depends_on_the_standard_error(gain: float, error: float, ve
     assert learning_curve._verdict(gain, error) == verdict
 
 
+@pytest.mark.parametrize(("photos", "verdict"), [(60, "unknown"), (120, "hardly")])
+def test_a_few_photos_that_are_all_right_do_not_show_that_more_would_not_help(photos: int, verdict: str) -> None:
+    whole = table(photos, 60.0)
+    curve = make_findings(whole, PLAN, head_validation.validate(whole, PLAN), Budget.of(100)).learning_curve
+    assert curve is not None and curve.points[-1].accuracy == 1.0 and curve.verdict == verdict
+
+
 def test_without_time_the_curve_is_left_out() -> None:
     whole = table(150, 3.0)
     found = make_findings(whole, PLAN, head_validation.validate(whole, PLAN), Budget.of(0))
