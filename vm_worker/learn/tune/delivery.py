@@ -21,6 +21,9 @@ from vm_worker.learn.tune.task_runner import TaskRunner
 from vm_worker.learn.tune.trial_table import JudgedTrial, TrialTable, again, gain, judged_row, leads
 from vm_worker.results.trials import TrialRow
 
+# In the note of a trial that is better, but not by more than a standard error.
+CHANCE, LARGER = "may be chance", "and the file with it would be larger and slower"
+
 log = logging.getLogger(__name__)
 
 
@@ -51,14 +54,20 @@ class Delivery:
         head, viewed = prepared.head, prepared.views
         views = judged_row(len(self._table.rows) + 1, "views", {"views": prepared.seen}, viewed, prepared.seconds)
         weights, score, probabilities, share = None, head, self._folder / "head.npy", None
-        # A mean takes a second pass of the upper layers: chance must not bring it.
-        if best and best.result.surely is not False and leads(best.score, viewed, head):
+        rival = head if prepared.surely is False else viewed
+        # A mean takes a second pass of the upper layers, and a head on views is one on the last features alone, where
+        # one of all depths was selected: chance must bring neither.
+        if best and best.result.surely is False and best.score.better_than(head):
+            self._table.change(best, note=f"{gain(head, best.score)}: that {CHANCE}, {LARGER}")
+        elif best and leads(best.score, rival, head):
             probabilities = best.weights.with_suffix(".npy")
             weights, score = self._trained(best, epochs_most), best.score
             share = self._runner.inputs.share if weights and self._runner.inputs.joins else None
-        if weights is None and viewed.better_than(head):
+        if weights is None and rival.better_than(head):
             weights, score, probabilities = self._head_on_views(), viewed, self._folder / "views.npy"
             views = replace(views, state="kept", note=gain(head, viewed) + again()) if weights else views
+        if viewed.better_than(rival):
+            views = replace(views, note=f"{gain(head, viewed)}: that {CHANCE}")
         if weights is None:
             score, probabilities = head, self._folder / "head.npy"
         validation = np.load(probabilities) if probabilities.exists() else None

@@ -8,6 +8,7 @@ from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from jobs import wording
 from jobs.json_values import JsonObject
 from vm_worker.learn.networks.catalogue import Backbone
 from vm_worker.learn.tune.messages import TrialResult, TrialTask
@@ -111,9 +112,14 @@ class FineTuning:
         return None if batch < BATCH_LEAST else replace(design, batch=batch, rate=design.rate / 2)
 
     def reached(self, goal: float | None) -> str:
-        """Return that a trial has reached the goal, as a sentence; empty: none has, or there is no goal."""
+        """Return that a trial has reached the goal, as a sentence; empty: none has, or there is no goal.
+
+        One that would not be delivered, as it is not surely better than what is selected, does not count.
+        """
         best = self._table.leader
-        return f"the goal of {goal:.1%} is reached" if goal is not None and best and best.score.value >= goal else ""
+        if goal is None or best is None or best.result.surely is False or best.score.value < goal:
+            return ""
+        return f"the goal of {wording.percent(goal, 1)} is reached"
 
     def batch_begins(self) -> None:
         """Compare the trials that come now with all that have ended before."""

@@ -112,6 +112,9 @@ class Prepared(AsJson):
     seen: int  # number of views of each photo that this head was trained on
     seconds: float
     state: str = ENDED
+    # Whether the head on views is better than what is selected by more than a standard error; None: it need not be, as
+    # that is a head on the last features, too.
+    surely: bool | None = only_if_known()
 
 
 @dataclass(frozen=True)

@@ -114,15 +114,20 @@ def prepare(context: TaskContext[PrepareTask]) -> JsonObject:
     started = time.monotonic()
     context.activations(context.task.cut, context.task.views)
     network = context.network
-    scores = {}
-    for name, count in (("head", 1), ("views", None)):
-        probabilities = network.bar() if name == "head" else None
-        if probabilities is None:
-            probabilities = network.validation_probabilities(network.refit(network.train, count))
+    selected = network.bar()
+    if selected is None:
+        selected = network.validation_probabilities(network.refit(network.train, 1))
+    viewed = network.validation_probabilities(network.refit(network.train, None))
+    labels, balanced = network.labels[network.validation], network.tuning.balanced
+    for name, probabilities in (("head", selected), ("views", viewed)):
         _save(network.tuning.folder / f"{name}.npy", probabilities)
-        scores[name] = score(probabilities, network.labels[network.validation], network.tuning.balanced).rounded()
-    seen = network.useful_views(network.train)
-    return Prepared(scores["head"], scores["views"], seen, time.monotonic() - started).to_json()
+    return Prepared(
+        head=score(selected, labels, balanced).rounded(),
+        views=score(viewed, labels, balanced).rounded(),
+        seen=network.useful_views(network.train),
+        seconds=time.monotonic() - started,
+        surely=network.surely_better(viewed),
+    ).to_json()
 
 
 def one_trial(context: TaskContext[TrialTask]) -> JsonObject:

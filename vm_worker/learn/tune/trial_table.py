@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from jobs import wording
 from vm_worker.learn.judge.scores import Score
 from vm_worker.learn.tune.messages import TrialResult
 from vm_worker.learn.tune.recipe import Recipe
@@ -117,7 +118,8 @@ def leads(trial: Score, viewed: Score, head: Score) -> bool:
 
 def gain(before: Score, after: Score) -> str:
     """Describe in a sentence what a trial gained."""
-    return f"{after.value:.1%} on the validation photos; the selected head had {before.value:.1%}"
+    came, had = (wording.percent(score.value, 1) for score in (after, before))
+    return f"{came} on the validation photos; the model selected had {had}"
 
 
 def again(best: JudgedTrial | None = None, epochs: int = 0) -> str:

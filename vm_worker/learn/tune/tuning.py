@@ -12,6 +12,7 @@ import logging
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from jobs import wording
 from jobs.options import Options
 from vm_worker.executors.choice import chosen
 from vm_worker.executors.executor import Executor, OutOfMemory, TaskFailed
@@ -93,7 +94,7 @@ def tune(request: TuneRequest, sink: ProgressSink) -> FineTuned:
         return skipped(request, "no trials were asked for")
     goal, score = request.options.goal, request.chosen.score
     if goal is not None and score is not None and score >= goal:
-        return skipped(request, f"the selected network has reached the goal of {goal:.1%}")
+        return skipped(request, f"what was selected has reached the goal of {wording.percent(goal, 1)}")
     isolated = request.budget.remaining() > request.policy.isolated_seconds
     photos = sum(len(request.dataset.rows(part)) for part in (Part.TRAIN, Part.VALIDATION))
     photos = 0 if request.committed.results else photos  # trials of an earlier attempt need none

@@ -46,7 +46,8 @@ def _prepare(task: Mapping[str, Any], tell: MessageSink) -> dict[str, Any]:
     for name in ("head", "views"):
         np.save(folder / f"{name}.npy", np.full((12, 3), 1 / 3, np.float32))
     plain, viewed = _score(1 - head), _score(1 - head - gain)
-    return {"state": "ended", "head": plain, "views": viewed, "seen": 5, "seconds": 0.1}
+    seen = {"surely": surely} if task["inputs"]["share"] < 1 else {}
+    return {"state": "ended", "head": plain, "views": viewed, "seen": 5, "seconds": 0.1, **seen}
 
 
 def error(recipe: Mapping[str, Any]) -> float:

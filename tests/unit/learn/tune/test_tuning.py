@@ -158,8 +158,31 @@ def test_a_trial_from_a_head_of_all_depths_is_delivered_in_a_mean(
     assert tuned.better and tuned.share == share
     assert len(ledger.kept) == 2  # another start has another key: neither finds the results of the other
     monkeypatch.setattr(stub_trials, "surely", False)
-    viewed = run(replace(plain, chosen=start, committed=Committed({}), folder=tmp_path / "views"))
-    assert viewed.better and viewed.share is None  # a head on views is one on the last features, alone
+    stays = run(replace(plain, chosen=start, committed=Committed({}), folder=tmp_path / "views"))
+    assert not stays.better and stays.share is None  # what chance may bring is not delivered
+    trial, views = stays.trials
+    assert "the model selected had 50.0 %: that may be chance, and the file" in trial.note
+    assert views.state == "not_better" and views.note.endswith("had 50.0 %: that may be chance")
+
+
+@pytest.mark.parametrize(("score", "reached"), [(0.9, True), (0.8, False)])
+def test_what_reached_the_goal_is_not_tuned(score: float, reached: bool, request_: TuneRequest) -> None:
+    chosen, options = replace(request_.chosen, score=score), replace(request_.options, trials=1, goal=0.9)
+    tuned = run(replace(request_, chosen=chosen, options=options))
+    assert bool(stub_trials.asked) != reached
+    assert ("what was selected has reached the goal of 90.0 %" in tuned.trials[0].note) == reached
+
+
+def test_a_trial_that_reaches_the_goal_ends_the_search_unless_chance_may_have_brought_it(
+    request_: TuneRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = replace(request_, options=replace(request_.options, trials=3, goal=0.6))
+    first = run(plain)
+    assert [row.kind for row in first.trials] == ["rule", "views"]
+    assert first.search.outcome == "the goal of 60.0 % is reached"
+    monkeypatch.setattr(stub_trials, "surely", False)
+    start = replace(plain.chosen, unseen=plain.chosen.head)
+    assert len(run(replace(plain, chosen=start, folder=tmp_path / "deep")).trials) == 4  # and the head on views
 
 
 def test_a_better_head_stays(request_: TuneRequest, monkeypatch: pytest.MonkeyPatch) -> None:
