@@ -118,6 +118,12 @@ def not_taken(options: Options, task: str) -> list[str]:
     return [name for name in TASKS[task].without if getattr(options, name, None) != getattr(Options(), name, None)]
 
 
+def without_effect(options: Options, task: str) -> str:
+    """Return a sentence about the options that are set, and that a task does not take; empty: there are none."""
+    names = ", ".join(f'"{name}"' for name in not_taken(options, task))
+    return f"{names} had no effect: the task {task}, {TASKS[task].title}, does without." if names else ""
+
+
 def _check_task_takes(options: Options) -> None:
     """Check that the task that was asked for takes the options. Raises UserError `bad_option`."""
     for name in not_taken(options, options.task) if options.task else ():

@@ -14,7 +14,7 @@ from typing import Any
 
 from jobs import wording
 from jobs.json_values import JsonObject
-from jobs.options import CANDIDATES
+from jobs.options import CANDIDATES, not_taken, without_effect
 from jobs.render import render
 from jobs.tasks import row_of
 from vm_worker.evaluation import earlier, pareto, plots, snippets, style, tables
@@ -59,7 +59,10 @@ def _sayings(facts: Facts) -> JsonObject:
         "job": facts.job.to_json(),
         "subject": sections.subject(facts),
         "headline": sections.headline(facts),
-        "cautions": [*_missing(facts), *earlier.cautions(facts), *_goal(facts), *sections.cautions(facts)],
+        "cautions": [
+            *(*_missing(facts), *_without_effect(facts)),
+            *(*earlier.cautions(facts), *_goal(facts), *sections.cautions(facts)),
+        ],
         "next_steps": sections.next_steps(facts),
         "dataset": replace(dataset, skipped=dataset.skipped[:SKIPPED_SHOWN]).to_json(),
         "duplicates": dataset.duplicates.to_json(),
@@ -91,14 +94,22 @@ def _missing(facts: Facts) -> list[str]:
     return said
 
 
+def _without_effect(facts: Facts) -> list[str]:
+    """Return a sentence about options that were set and that the task which recognised the upload does not take."""
+    said = without_effect(facts.job.options, facts.sections.task)
+    return [said] if said else []
+
+
 def _goal(facts: Facts) -> list[str]:
     """Return a sentence where the validation photos did not reach the accuracy that the user asked for."""
     goal, found = facts.job.options.goal, facts.tune.validation_score
-    if goal is None or found is None or found >= goal:
+    if goal is None or found is None or found >= goal or "goal" in not_taken(facts.job.options, facts.sections.task):
         return []
-    return [
-        f"The goal of {wording.percent(goal)} was not reached: the validation photos came to {wording.percent(found)}."
-    ]
+    written = [(wording.percent(goal, digits), wording.percent(found, digits)) for digits in range(4)]
+    asked, came = next((pair for pair in written if pair[0] != pair[1]), written[-1])  # 95 % is not missed by 95 %
+    each = facts.tune.metric == "balanced_accuracy"
+    photos = f"on average {came} of each kind's validation photos" if each else f"{came} of the validation photos"
+    return [f"The goal of {asked} was not reached: {photos} are right."]
 
 
 def _learning(facts: Facts) -> JsonObject:

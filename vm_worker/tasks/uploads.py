@@ -9,15 +9,13 @@ from typing import Any
 
 from jobs.errors import UserError
 from jobs.limits import Limits
-from jobs.options import Options, not_taken
-from jobs.tasks import TASKS
+from jobs.options import Options, without_effect
 from vm_worker.events import ProgressCallback
 from vm_worker.intake import take_in as intake
 from vm_worker.intake import verdict as verdicts
 from vm_worker.intake.annotations import Annotations
 from vm_worker.intake.dataset import Dataset
 from vm_worker.intake.listing import Found
-from vm_worker.intake.names import listed
 from vm_worker.intake.pool import Decoders
 from vm_worker.intake.survey import Survey, list_upload
 from vm_worker.intake.take_in import IntakeRequest
@@ -79,6 +77,5 @@ def _check_own(found: Sequence[Found], options: Options) -> None:
 
 def _without_effect(found: Sequence[Found], options: Options) -> list[str]:
     """Return a sentence about options that the task which recognised the upload does not take; none without one."""
-    task = recognised(found, options.task).name
-    names = not_taken(options, task)
-    return [f"{listed(names)} had no effect: the task {task}, {TASKS[task].title}, does without."] if names else []
+    said = without_effect(options, recognised(found, options.task).name)
+    return [said] if said else []

@@ -9,6 +9,7 @@ import pytest
 from tests.unit.report import samples
 from vm_worker import report
 from vm_worker.results.candidates import PairRow
+from vm_worker.tasks.classification.sections import ClassSections
 
 
 def test_a_pair_is_named_with_what_it_costs_and_the_best_network_beside_it() -> None:
@@ -61,3 +62,37 @@ def test_a_goal_that_was_not_reached_is_told(goal: float | None, told: bool) -> 
     built = report.build(replace(facts, job=job))
     assert any(text.startswith("The goal of 99.9 % was not reached: ") for text in built["cautions"]) is told
     assert (f"--goal {goal}" in built["repeat"]["command"]) == (goal is not None)
+
+
+@pytest.mark.parametrize(
+    ("goal", "found", "metric", "said"),
+    [
+        (0.95, 0.9, "accuracy", "The goal of 95 % was not reached: 90 % of the validation photos are right."),
+        (0.95, 0.9496, "accuracy", "The goal of 95.00 % was not reached: 94.96 % of the validation photos are right."),
+        (
+            *(0.8, 0.7, "balanced_accuracy"),
+            "The goal of 80 % was not reached: on average 70 % of each kind's validation photos are right.",
+        ),
+    ],
+)
+def test_a_goal_that_was_missed_by_little_is_told_with_figures_that_differ(
+    goal: float, found: float, metric: str, said: str
+) -> None:
+    facts = samples.facts()
+    job = replace(facts.job, options=replace(facts.job.options, goal=goal))
+    tune = replace(facts.tune, validation_score=found, metric=metric)
+    assert said in report.build(replace(facts, job=job, tune=tune))["cautions"]
+
+
+class Boxes(ClassSections):
+    """Sections of a task whose validation score is no share of photos."""
+
+    task = "detection"
+
+
+def test_a_goal_means_nothing_to_a_task_without_one() -> None:
+    facts = samples.facts()
+    job = replace(facts.job, options=replace(facts.job.options, goal=0.9))
+    cautions = report.build(replace(facts, job=job, sections=Boxes()))["cautions"]
+    assert cautions[0].startswith('"goal" had no effect: the task detection')
+    assert not any(text.startswith("The goal of") for text in cautions)

@@ -119,12 +119,13 @@ class ScratchCandidates:
         self.design: Designed | None = None  # the search for a network, once it is over
 
     def train(
-        self, folder: Path, show: Callable[[float, str], None], rooms: Rooms
+        self, folder: Path, show: Callable[[float, str], None], rooms: Rooms, unneeded: str = ""
     ) -> tuple[list[CandidateRecord], list[CandidateRow]]:
         """Train each network in its share of the time; `show` hears which share of one is done, and a sentence.
 
         `rooms` is where the trainings of a search run. Returns the trained ones, and the rows of those for which the
-        time does not suffice.
+        time does not suffice. The fixed networks are left out where `unneeded` says why; what the user's own network
+        or a designed one comes to is always found out.
         """
         budget, options, left_out = Budget.of(self.seconds), self._options, []
         parts = FIXED_PART * self._fixed + OWN_PART * self._own + DESIGN_PART * self._designed
@@ -141,7 +142,9 @@ class ScratchCandidates:
             left_out += self._design(request(whole * DESIGN_PART), show, rooms)
         if self._fixed:
             rows = small_rows.fitting(len(self._dataset.rows(Part.TRAIN)), policy.networks)
-            left_out += self._trained([SmallNetwork(row) for row in rows], request(budget.remaining()), show)
+            left_out += [left_out_row(row, unneeded, 0.0) for row in rows if unneeded]
+            networks = [] if unneeded else [SmallNetwork(row) for row in rows]
+            left_out += self._trained(networks, request(budget.remaining()), show) if networks else []
         return [self._record(model) for model in self.models.values()], left_out
 
     def _own_network(self) -> SmallNetwork:

@@ -19,7 +19,7 @@ from vm_worker.learn.select.request import LEAST_IMAGES as LEAST_IMAGES
 from vm_worker.learn.select.request import Selection as Selection
 from vm_worker.learn.select.request import SelectionRequest as SelectionRequest
 from vm_worker.learn.select.scratch_candidates import ScratchCandidates
-from vm_worker.learn.select.selection_run import SelectionRun
+from vm_worker.learn.select.selection_run import REACHED, SelectionRun
 
 PROBES_SHARE = 0.35  # of the time left, for the probes of all candidates
 
@@ -43,7 +43,7 @@ def select(request: SelectionRequest, sink: ProgressSink) -> Selection:
         candidates = candidates if own else run.reordered(candidates)
         for candidate in _not_pruned(run, _others(run, own, candidates)):
             if run.reached_goal():
-                run.leave_out(candidate, "left out: the goal was reached before")
+                run.leave_out(candidate, REACHED)
                 continue
             _evaluate(run, candidate)
             free_memory.give_back()

@@ -32,6 +32,8 @@ from vm_worker.learn.select.selection_table import CandidateRecord, SelectionTab
 from vm_worker.learn.select.time_shares import FIRST_HEADS_SHARE, HEADS_SHARE, HEADS_TIMES, TimeShares, first_of
 from vm_worker.results.candidates import PruningRow
 
+REACHED = "left out: the goal was reached before"  # the note of candidates after the one that reached it
+
 log = logging.getLogger(__name__)
 
 TEST_PASSES = 1.5  # over the test photos: the test, and the check of model.h5
@@ -175,7 +177,8 @@ class SelectionRun:
 
     def train_from_scratch(self) -> None:
         """Train networks from scratch, where asked for. Raises ValueError where there is no candidate at all."""
-        records, left_out = self._scratch.train(self.request.folder, self.report, self.request.rooms)
+        unneeded = REACHED if self.reached_goal() else ""
+        records, left_out = self._scratch.train(self.request.folder, self.report, self.request.rooms, unneeded)
         for record in records:
             self.table.add(record)
         for row in left_out:

@@ -58,6 +58,13 @@ def test_what_was_asked_for_by_name_comes_first(options: Options, expected: dict
     assert dict(candidates.listed) == pytest.approx(expected, abs=1)
 
 
+def test_where_the_goal_is_reached_only_what_was_asked_for_by_name_is_trained(tmp_path: Path) -> None:
+    candidates = Listed(Options(design="random"))
+    _, left_out = candidates.train(tmp_path, lambda *_: None, Rooms(), "left out: enough")
+    assert [name for name, _ in candidates.listed] == ["design"]
+    assert left_out and {row.note for row in left_out} == {"left out: enough"}
+
+
 def test_a_network_for_which_no_time_was_left_is_said_to_be_that() -> None:
     assert str(training.TrainingTooSlow(0.0, -3.0)) == "no time was left for it"
     assert str(training.TrainingTooSlow(86.4, 20.0)) == "its training needs about 86 s"
