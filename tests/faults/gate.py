@@ -20,6 +20,7 @@ from urllib.parse import unquote, urlsplit
 HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "content-length"})
 PATIENCE = 60.0  # seconds that a request is held at most
 NAME = re.compile(rb'"name": ?"([^"]+)"')
+TOKEN = re.compile(rb'"token": ?(\d+)')
 WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
@@ -36,6 +37,20 @@ class Seen:
         """The object that is written, where the body says so."""
         found = NAME.search(self.body)
         return found[1].decode() if found else ""
+
+    @property
+    def token(self) -> int:
+        """The attempt that a record or a manifest tells of; 0 where there is none."""
+        found = TOKEN.search(self.body)
+        return int(found[1]) if found else 0
+
+
+@dataclass(frozen=True)
+class Made:
+    """A write that the server has answered."""
+
+    at: float  # seconds of the epoch
+    token: int
 
 
 class Then(StrEnum):
@@ -54,7 +69,8 @@ class Trap:
     matches: Callable[[Seen], bool] = field(default=lambda seen: False)
     before: bool = True
     reached: threading.Event = field(default_factory=threading.Event)
-    made: dict[str, list[float]] = field(default_factory=dict)  # object -> when it was written
+    made: dict[str, list[Made]] = field(default_factory=dict)  # object -> its writes
+    claims: dict[int, float] = field(default_factory=dict)  # attempt -> when its claim of the job was written
     _decided: threading.Event = field(default_factory=threading.Event)
     _then: Then = Then.PASS
     _down_until: float = 0.0
@@ -101,8 +117,11 @@ class Trap:
     def note(self, seen: Seen, status: int) -> None:
         """Remember what was written."""
         if status == http.client.OK and seen.method == "POST" and seen.name:
+            made = Made(time.time(), seen.token)
             with self._lock:
-                self.made.setdefault(seen.name, []).append(time.time())
+                self.made.setdefault(seen.name, []).append(made)
+                if seen.name.startswith("jobs/"):
+                    self.claims.setdefault(made.token, made.at)
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -30,7 +30,7 @@ from vm_worker import report
 
 KINDS = ("emails", "datasets", "models")
 LEASE = 2.0  # seconds
-STALE = 10  # seconds until a mail that is being sent is taken over; longer than any process stands still
+STALE = 20  # seconds until a mail that is being sent is taken over; longer than any process stands still
 
 
 @dataclass(frozen=True)

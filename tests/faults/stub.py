@@ -1,9 +1,9 @@
 """A stage table that learns nothing: the real worker, pipes, manifests and buckets, in milliseconds.
 
 `MODELMAIL_STUB` names a folder. It holds `report.json`, the report that every job gets; `made` notes each piece of work
-that a child begins, `bytes` the hash of each file that it makes. A child that comes to the point named in `stop-at`
-says so in `reached` and waits until `stop-at` is gone. `eats-memory-<job>` makes each attempt at that job die for want
-of memory, in the way that it names.
+that a child begins, and of which attempt, `bytes` the hash of each file that it makes. A child that comes to the point
+named in `stop-at` says so in `reached` and waits until `stop-at` is gone. `eats-memory-<job>` makes each attempt at
+that job die for want of memory, in the way that it names.
 """
 
 from __future__ import annotations
@@ -61,8 +61,9 @@ def _folder() -> Path:
 
 
 def _note(context: StageContext, what: str) -> None:
+    attempt = context.spec.folder.parent.name.rpartition("-")[2]
     with (_folder() / "made").open("a", encoding="utf-8") as file:
-        file.write(f"{time.time()} {what} {context.spec.job}\n")
+        file.write(f"{time.time()} {what} {context.spec.job} {attempt}\n")
 
 
 def _alone(job: str) -> None:
