@@ -48,13 +48,15 @@ POLICY = AttemptPolicy()
 class Attempt:
     """The worker's side of an attempt, which starts the child process and exchanges messages with it."""
 
-    def __init__(self, spec: Spec, home: Path, policy: AttemptPolicy = POLICY) -> None:
-        """Start the child. Its spec and its log are written into the folder `home`."""
+    def __init__(
+        self, spec: Spec, home: Path, policy: AttemptPolicy = POLICY, begin: type[LineProcess] = LineProcess
+    ) -> None:
+        """Start the child by `begin`. Its spec and its log are written into the folder `home`."""
         self._policy = policy
         path = home / "spec.json"
         replace(spec, counted=time.monotonic()).save(path)  # on a busy machine the start takes many seconds
         with (home / "attempt.log").open("ab") as log_file:
-            self._child = LineProcess(
+            self._child = begin(
                 [sys.executable, "-m", "vm_worker.attempt", str(path)],
                 Start(own_group=True, log=log_file, line_max=policy.line_max),
             )

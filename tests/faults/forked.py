@@ -19,14 +19,16 @@ PAUSE = 0.02  # seconds between two looks whether a process has ended, or what i
 START_SECONDS = 30.0
 
 _FORKING = multiprocessing.get_context("forkserver")
-_FORKING.set_forkserver_preload(["tests.faults.stub_worker", "infra.emulator.__main__"])
+_FORKING.set_forkserver_preload(
+    ["tests.faults.stub_worker", "tests.faults.stub", "vm_worker.stages.run", "infra.emulator.__main__"]
+)
 _ONE = threading.Lock()  # multiprocessing looks after all its processes whenever one starts, and not from two threads
 
 
 def _worker() -> int:
     from tests.faults import stub_worker  # imported already, in the process that this one was forked from
 
-    return stub_worker.main()
+    return stub_worker.forking()
 
 
 def _emulator(arguments: list[str]) -> int:
@@ -41,9 +43,11 @@ class Forked:
     Unlike a program it calls nothing that was registered with `atexit`.
     """
 
-    def __init__(self, env: Mapping[str, str], log: Path, work: Callable[[], int] = _worker) -> None:
-        """Start it with this environment; it appends what it says to the log."""
-        self._process = _FORKING.Process(target=_begin, args=(work, dict(env), str(log)))
+    def __init__(
+        self, env: Mapping[str, str], log: Path, work: Callable[[], int] = _worker, folder: Path = ROOT
+    ) -> None:
+        """Start it in a folder, as its children will be, with this environment; it appends what it says to the log."""
+        self._process = _FORKING.Process(target=_begin, args=(work, dict(env), str(log), str(folder)))
         with _ONE:
             self._process.start()
         assert self._process.pid is not None
@@ -96,10 +100,10 @@ def running_emulator(data: Path, key: Path, log: Path) -> Iterator[tuple[str, Fo
         process.wait()
 
 
-def _begin(work: Callable[[], int], env: Mapping[str, str], log: str) -> None:
+def _begin(work: Callable[[], int], env: Mapping[str, str], log: str, folder: str) -> None:
     os.environ.clear()
     os.environ.update(env)
-    os.chdir(ROOT)
+    os.chdir(folder)
     with open(log, "ab") as file:
         for descriptor in (1, 2):
             os.dup2(file.fileno(), descriptor)

@@ -109,8 +109,11 @@ class Site:
         return process
 
     def forked(self, storage_url: str = "", mailbox_url: str = "", **more: str) -> Forked:
-        """The same, forked where everything is imported: it starts in no time, and does nothing more at its end."""
-        process = Forked(self._told(storage_url, mailbox_url, more), self._log())
+        """The same, forked where everything is imported, as are its attempts: they start in no time.
+
+        It stands in the site's folder, and so does what it starts.
+        """
+        process = Forked(self._told(storage_url, mailbox_url, more), self._log(), folder=self.folder)
         self.workers.append(process)
         return process
 
@@ -141,20 +144,29 @@ class Site:
             "MODELMAIL_LIMIT_SWEEP_SECONDS": "1",
             "MODELMAIL_LIMIT_MAIL_STALE_SECONDS": str(STALE),
             "MODELMAIL_STUB": str(self.stub),
+            "PYTHONPATH": str(ROOT),  # whatever folder they stand in
         }  # fmt: skip
 
     def left_running(self) -> list[int]:
-        """Processes that were started for this site: workers that were not forked, and the children of all."""
+        """Processes that were started for this site, by its workers too: as programs, or forked, in its folder."""
         mark = f"MODELMAIL_STUB={self.stub}".encode()
-        return [int(path.parent.name) for path in Path("/proc").glob("[0-9]*/environ") if mark in _environ(path)]
+        processes = Path("/proc").glob("[0-9]*")
+        return [int(path.name) for path in processes if mark in _environ(path) or _folder(path) == self.folder]
 
     def logs(self) -> str:
         """Everything that its workers said."""
         return "".join(path.read_text(errors="replace") for path in sorted(self.folder.glob("worker-*.log")))
 
 
-def _environ(path: Path) -> list[bytes]:
+def _environ(process: Path) -> list[bytes]:
     try:
-        return path.read_bytes().split(b"\0")
+        return (process / "environ").read_bytes().split(b"\0")
     except OSError:  # gone, or another user's
         return []
+
+
+def _folder(process: Path) -> Path | None:
+    try:
+        return (process / "cwd").readlink()
+    except OSError:
+        return None

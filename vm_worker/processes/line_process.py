@@ -40,19 +40,24 @@ class LineProcess:
         reading, child_writing = os.pipe()
         child_reading, writing = os.pipe()
         pipes = (child_reading, child_writing)
-        self._process = subprocess.Popen(  # noqa: S603 (our own programs, our own interpreter)
-            [*command] if start.standard else [*command, *map(str, pipes)],
-            stdin=child_reading if start.standard else subprocess.DEVNULL,
-            stdout=child_writing if start.standard else start.log,
-            stderr=start.log,
-            pass_fds=() if start.standard else pipes,
-            start_new_session=start.own_group,
-        )
+        self._process = self._begun([*command] if start.standard else [*command, *map(str, pipes)], pipes)
         for descriptor in pipes:
             os.close(descriptor)
         self._writing = os.fdopen(writing, "wb", buffering=0)
         self._reading = os.fdopen(reading, "rb")
         self._ending = threading.Lock()
+
+    def _begun(self, command: Sequence[str], pipes: tuple[int, int]) -> subprocess.Popen[bytes]:
+        """Start the command; `pipes` are the child's ends: to read from, and to write to."""
+        standard, log = self._start.standard, self._start.log
+        return subprocess.Popen(  # noqa: S603 (our own programs, our own interpreter)
+            command,
+            stdin=pipes[0] if standard else subprocess.DEVNULL,
+            stdout=pipes[1] if standard else log,
+            stderr=log,
+            pass_fds=() if standard else pipes,
+            start_new_session=self._start.own_group,
+        )
 
     @property
     def pid(self) -> int:
