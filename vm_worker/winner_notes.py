@@ -37,10 +37,14 @@ def _copy_note(facts: Facts) -> str:
 def _pair_note(facts: Facts, pair: PairRow) -> str:
     """Explain what is delivered in place of the best network alone, and what that costs."""
     best = facts.select.best
+    each = " of each kind on average" if best.metric == "balanced_accuracy" else ""
+    both, alone = (wording.percent(score, 1) for score in (pair.validation_score, best.validation_score))
     return (
-        f"You get the mean of two networks' answers, {pair.title}: on the validation photos its cross-entropy is "
-        f"{pair.validation_loss:.3f}, that of the best network alone, {best.title}, {best.validation_loss:.3f}. "
-        f"{_costs(facts)}. With objective balanced or small you get one network."
+        f"You get the mean of two networks' answers, {pair.title}. On the validation photos it is right on "
+        f"{both}{each}, the best network alone, {best.title}, on {alone}. It was taken as its probabilities "
+        f"are nearer to the truth: its cross-entropy is {pair.validation_loss:.3f}, that of the best network alone "
+        f"{best.validation_loss:.3f}; lower is better. {_costs(facts)}. "
+        "With objective balanced or small you get one network."
     )
 
 
