@@ -23,6 +23,7 @@ from vm_worker.intake.files.grey import GREY_16_MAX
 from vm_worker.learn.networks.catalogue import LARGER, plain
 from vm_worker.report_facts import Facts
 from vm_worker.results.candidates import CandidateRow
+from vm_worker.time_notes import time_notes
 from vm_worker.winner_notes import BYTES_A_PARAMETER, milliseconds, winner_notes
 
 VERSION = 1
@@ -60,7 +61,7 @@ def _sayings(facts: Facts) -> JsonObject:
         "subject": sections.subject(facts),
         "headline": sections.headline(facts),
         "cautions": [
-            *(*_missing(facts), *_without_effect(facts)),
+            *(*_missing(facts), *_without_effect(facts), *time_notes(facts)),
             *(*earlier.cautions(facts), *_goal(facts), *sections.cautions(facts)),
         ],
         "next_steps": sections.next_steps(facts),

@@ -174,6 +174,7 @@ class Selected(AsJson):
     continued: Continued | None = only_if_known()  # None: no network of an earlier model was judged
     # The best designed network and the best pretrained one; None: there are not both.
     contenders: tuple[ContenderRow, ...] | None = only_if_known()
+    learnt: int | None = only_if_known()  # photos that the winner has learnt from; None: all, as the time sufficed
 
     @property
     def best(self) -> CandidateRow:

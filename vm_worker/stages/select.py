@@ -108,6 +108,7 @@ def _result(context: StageContext, selection: Selection, absent: list[CandidateR
         continued=selection.continued,
         design=selection.design,
         contenders=tuple(map(_contender_row, selection.contenders)) or None,
+        learnt=selection.learnt,
     )
 
 

@@ -25,7 +25,8 @@ def test_a_pair_is_named_with_what_it_costs_and_the_best_network_beside_it() -> 
     page = report.page(built, {})
     assert page.index(pair.title) < page.index("the best alone")
     assert winner["title"] == pair.title and winner["pair"]["partner"] == "mobilenet"
-    assert f"its cross-entropy is 0.310, that of the best network alone, {best.title}, " in winner["note"]
+    assert f"it is right on 90.0 %, the best network alone, {best.title}, on " in winner["note"]
+    assert "its cross-entropy is 0.310, that of the best network alone 0." in winner["note"]
     assert " MB instead of about " in winner["note"] and "objective balanced or small" in winner["note"]
     whole = report.build(replace(facts, select=select, tune=replace(facts.tune, better=True)))
     assert (whole["candidates"][0]["title"], whole["candidates"][0]["state"]) == (best.title, "chosen")
@@ -96,3 +97,14 @@ def test_a_goal_means_nothing_to_a_task_without_one() -> None:
     cautions = report.build(replace(facts, job=job, sections=Boxes()))["cautions"]
     assert cautions[0].startswith('"goal" had no effect: the task detection')
     assert not any(text.startswith("The goal of") for text in cautions)
+
+
+@pytest.mark.parametrize(("crowding", "busy"), [(1.0, False), (4.24, True)])
+def test_that_the_time_sufficed_for_some_photos_alone_is_told_first(crowding: float, busy: bool) -> None:
+    facts = samples.facts()
+    photos = sum(one.train + one.validation for one in facts.dataset.counts.values())
+    assert not any("sufficed" in text for text in report.build(facts)["cautions"])
+    some = replace(facts, select=replace(facts.select, learnt=128, crowding=crowding))
+    said = report.build(some)["cautions"][0]
+    assert said.startswith(f"The 20 minutes sufficed to learn from 128 of {photos:,} photos")
+    assert ("work took 4.2 times as long" in said) == busy

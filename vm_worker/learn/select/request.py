@@ -87,3 +87,4 @@ class Selection:
     continued: Continued | None = None  # what the earlier model was worth
     design: Designed | None = None  # the search for a network, where there was one
     contenders: tuple[Contender, ...] = ()  # the best designed network and the best pretrained one, if there are both
+    learnt: int | None = None  # photos that the head has learnt from, where the time did not suffice for all

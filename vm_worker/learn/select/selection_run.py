@@ -215,6 +215,7 @@ class SelectionRun:
             unseen=unseen,
             pair=pair,
             design=self._scratch.design,
+            learnt=len(best.rows) if best.candidate.partial else None,
             continued=earlier.compared(self.table.candidates, best.candidate, pair, self._tuned_before),
             contenders=contenders.contenders(
                 self.table, self._scratch.models, self.request.options.objective, self._refitted

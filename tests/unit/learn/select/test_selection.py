@@ -80,7 +80,7 @@ def test_all_candidates_are_validated_and_the_best_is_chosen(two: Contest, tmp_p
     assert outcome.head.kernel.shape == (width, 3)
     assert (outcome.unseen is None) == (columns is None)  # tuning starts from a head of all depths
     assert outcome.bar is not None and (outcome.bar.argmax(1) == np.repeat(np.arange(3), len(outcome.bar) // 3)).any()
-    assert outcome.images_per_second > 0 and outcome.note
+    assert outcome.images_per_second > 0 and outcome.note and outcome.learnt is None
     fractions = [event.fraction for event in events if isinstance(event, LearningProgress)]
     assert fractions == sorted(fractions) and fractions[-1] == 1.0
 
@@ -92,7 +92,7 @@ def test_a_candidate_that_cannot_finish_is_left_out_but_the_first_gives_a_head(t
     assert first.note.startswith("judged on 32 photos: the time did not allow more")
     assert second.state == "dropped"
     assert second.note == "left out: there was no time left" and second.validation_accuracy is None
-    assert np.isfinite(outcome.head.kernel).all()
+    assert np.isfinite(outcome.head.kernel).all() and outcome.learnt == 32
 
 
 @pytest.mark.parametrize(
