@@ -23,7 +23,7 @@ from vm_worker.intake.files.grey import GREY_16_MAX
 from vm_worker.learn.networks.catalogue import LARGER, plain
 from vm_worker.report_facts import Facts
 from vm_worker.results.candidates import CandidateRow
-from vm_worker.time_notes import time_notes
+from vm_worker.time_notes import busy, time_notes
 from vm_worker.winner_notes import BYTES_A_PARAMETER, milliseconds, winner_notes
 
 VERSION = 1
@@ -130,6 +130,7 @@ def _learning(facts: Facts) -> JsonObject:
         "total_seconds": sum(facts.seconds.values()),
         "quoted_seconds": facts.quoted_seconds,
         "price": _price(facts),
+        "crowding": busy(facts),
     }
 
 

@@ -108,3 +108,4 @@ def test_that_the_time_sufficed_for_some_photos_alone_is_told_first(crowding: fl
     said = report.build(some)["cautions"][0]
     assert said.startswith(f"The 20 minutes sufficed to learn from 128 of {photos:,} photos")
     assert ("work took 4.2 times as long" in said) == busy
+    assert ("beside them work took 4.2 times as long as alone" in report.page(report.build(some), {})) == busy

@@ -14,6 +14,7 @@ from vm_worker.intake.dataset import Part
 from vm_worker.intake.memory_maps import give_back
 from vm_worker.learn.arrays import Rows
 from vm_worker.learn.budget import Budget
+from vm_worker.learn.crowding import alone_here
 from vm_worker.learn.features import engines, extraction
 from vm_worker.learn.features.engines import Engine, Sample
 from vm_worker.learn.features.extraction import Extract, Source, Target, Watch, alone
@@ -47,6 +48,7 @@ class Photos:
     folder: Path  # where the features are written
     extract: Extract = alone  # sends the photos through a network
     earlier: EarlierNetworks | None = None  # those of them that it has learnt from do not judge its networks
+    slowness: Callable[[], float] = alone_here  # how many times as long as usual work takes now
 
     @classmethod
     def from_dataset(cls, dataset: LabelledPhotos, seed: int, folder: Path, extract: Extract) -> Photos:
@@ -167,7 +169,9 @@ class CandidateFeatures:
             photos, size = self._photos, self.backbone.size
             self._model = build.extractor(self.backbone.key, self._weight)
             sample, deep = replace(photos.sample(size), last=self._last), depth.deepened(self._model)
-            self._engine = engines.fastest(deep, sample, len(photos.rows), photos.folder)
+            # To convert a network takes longer, too, where the passes do as the machine is busy.
+            policy = replace(engines.POLICY, worth_seconds=engines.POLICY.worth_seconds * photos.slowness())
+            self._engine = engines.fastest(deep, sample, len(photos.rows), photos.folder, policy)
             self._features = extraction.on_disk(self._path, len(photos.rows), self._engine.shape)
             self.way, self.plain = self._engine.way, self._engine.plain
             self.setup = time.monotonic() - began
