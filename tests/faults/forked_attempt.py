@@ -51,7 +51,7 @@ def _become(arguments: Sequence[str], pipes: tuple[int, int], log: IO[bytes]) ->
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, signal.SIG_DFL)
         logging.getLogger().handlers.clear()
-        sys.argv = list(arguments)
+        sys.argv, sys.modules["__main__"] = list(arguments), attempt
         attempt.main()
     except BaseException:  # as the interpreter does at the end of a program
         traceback.print_exc()

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from function.client import Client
+from infra.local.ports import EPHEMERAL
 from infra.local.stack import Stack
 from jobs.errors import CODES
 from jobs.storage import gcs
@@ -92,10 +93,10 @@ def _mails(folder: Path) -> dict[str, EmailMessage]:
 def test_every_hostile_upload_is_rejected_with_its_code_and_one_mail(tmp_path: Path) -> None:
     uploads = tmp_path / "uploads"
     uploads.mkdir()
-    with Stack(tmp_path / "data", worker=False) as stack:
+    with Stack(tmp_path / "data", EPHEMERAL, worker=False) as stack:
         client = Client(stack.function_url)
         urls = [_submit(client, number, write, uploads) for number, (_, write) in enumerate(CASES.values())]
-        with worker(stack, tmp_path / "worker") as process:
+        with worker(stack, tmp_path / "worker", "tests.faults.forking_worker") as process:
             said = [until(partial(_end, client, url)) for url in urls]
             until(lambda: len(_mails(stack.mail)) == len(CASES))
             assert process.poll() is None
