@@ -127,11 +127,20 @@ class Journey:
         """Artifacts that neither a manifest names nor the record, as it does the zip of all files."""
         stages = ("intake", "select", "tune", "evaluate", "export", "report")
         named = {entry["object"] for stage in stages for entry in self.manifest(stage)["files"].values()}
+        named |= {entry.object for entry in self._record().files.values()}
+        return {stat.name for stat in self.models.list(f"{self.job_id}/artifacts/")} - named
+
+    def takeovers(self) -> int:
+        """How many attempts came after one that had lost its lease, and after no other fault."""
+        record = self._record()
+        assert (record.crashes, record.preemptions) == (0, 0)
+        return record.takeovers
+
+    def _record(self) -> jobs.Job:
         emails = gcs.GcsStore(gcs.client(self.stack.storage_url).bucket(self.stack.settings.emails_bucket))
         record = emails.get(f"jobs/{self.job_id}.json")
         assert record is not None
-        named |= {entry.object for entry in jobs.from_bytes(record.data).files.values()}
-        return {stat.name for stat in self.models.list(f"{self.job_id}/artifacts/")} - named
+        return jobs.from_bytes(record.data)
 
     def left_over(self) -> set[str]:
         """Photos, and marks of jobs that are not settled."""

@@ -48,7 +48,7 @@ def test_a_worker_killed_while_it_decodes_leaves_no_process_behind(journey: Jour
         until(lambda: not any(runs(pid) for pid in (child, *decoders)), 10)
     with workers.start("second"):
         ends_well(journey)
-    assert journey.manifest("intake")["token"] == 2
+    assert 1 < journey.manifest("intake")["token"] <= 1 + journey.takeovers()
 
 
 def test_a_worker_that_stands_still_in_tuning_finds_its_job_taken_over(journey: Journey, workers: TinyWorkers) -> None:
@@ -63,7 +63,7 @@ def test_a_worker_that_stands_still_in_tuning_finds_its_job_taken_over(journey: 
             ends_well(journey)
         assert first.poll() is None
     assert journey.manifest("select") == selected
-    assert journey.manifest("report")["token"] == 2
+    assert journey.manifest("report")["token"] == 1 + journey.takeovers() > 1
 
 
 def test_an_outage_while_it_exports_costs_one_attempt_at_most(journey: Journey, workers: TinyWorkers) -> None:

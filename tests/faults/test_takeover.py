@@ -31,5 +31,7 @@ def test_a_worker_killed_in_the_middle_costs_nothing_but_time(tmp_path: Path) ->
         assert journey.mails() == ["1-report.eml"]
         assert journey.manifest("select") == selected  # adopted, not made again
         tokens = {stage: journey.manifest(stage)["token"] for stage in ("intake", "select", "report")}
-        assert tokens == {"intake": 1, "select": 1, "report": 2}
+        takeovers = journey.takeovers()  # on a crowded machine the second worker may lose its own lease, too
+        assert takeovers >= 1
+        assert tokens == {"intake": 1, "select": 1, "report": 1 + takeovers}
         assert journey.strays() == set()
