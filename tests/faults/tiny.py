@@ -10,7 +10,7 @@ from infra.local.stack import Stack
 from tests.integration.tiny_network import KEY, save_weights
 from tests.workers import OPTIONS, worker
 
-SHORT = {**OPTIONS, "candidates": [KEY], "trials": 1, "exports": ["h5", "keras"]}
+SHORT = {**OPTIONS, "candidates": [KEY], "trials": 1, "exports": ["h5"]}
 
 
 class TinyWorkers:
