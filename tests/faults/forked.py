@@ -20,7 +20,13 @@ START_SECONDS = 30.0
 
 _FORKING = multiprocessing.get_context("forkserver")
 _FORKING.set_forkserver_preload(
-    ["tests.faults.stub_worker", "tests.faults.stub", "vm_worker.stages.run", "infra.emulator.__main__"]
+    [
+        "tests.faults.stub_worker",
+        "tests.faults.stub",
+        "vm_worker.stages.run",
+        "infra.emulator.__main__",
+        "tests.faults.warm",
+    ]
 )
 _ONE = threading.Lock()  # multiprocessing looks after all its processes whenever one starts, and not from two threads
 

@@ -141,7 +141,7 @@ class Site:
             "MODELMAIL_WORK": str(self.folder / "work"),
             "MODELMAIL_POLL_SECONDS": "0.5",
             "MODELMAIL_LEASE_SECONDS": str(LEASE),
-            "MODELMAIL_LIMIT_SWEEP_SECONDS": "1",
+            "MODELMAIL_LIMIT_SWEEP_SECONDS": "2",  # half of what an idle worker asks
             "MODELMAIL_LIMIT_MAIL_STALE_SECONDS": str(STALE),
             "MODELMAIL_STUB": str(self.stub),
             "PYTHONPATH": str(ROOT),  # whatever folder they stand in
