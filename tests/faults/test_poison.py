@@ -53,7 +53,7 @@ def poisoned(house: House, how: str) -> None:
         address = f"poison@{site.name}.example.org"
         poison = site.submit(address)
         (site.stub / f"eats-memory-{poison[:8]}").write_text(how, encoding="utf-8")
-        worker = site.worker(MODELMAIL_LEASE_SECONDS=LEASE)
+        worker = site.forked(MODELMAIL_LEASE_SECONDS=LEASE)
         until(lambda: job_of(site, poison).crashes == 1)
         others = [site.submit(f"other{n}@example.org", hmac=f"{n}" * 64) for n in range(3)]
         until(lambda: all(job_of(site, other).settled for other in others))
