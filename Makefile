@@ -84,7 +84,7 @@ check: dev ## Lint, format, types and import rules.
 faults: export OPENBLAS_NUM_THREADS := 1
 faults: export PYTHONDONTWRITEBYTECODE :=
 faults: dev ## Kills and corruption. ORDER=reversed, or a number that shuffles them.
-	$(BIN)/pytest -m faults -n 2 --dist load --maxschedchunk=1 $(if $(ORDER),--order=$(ORDER))
+	$(BIN)/pytest -m faults -n 3 --dist load --maxschedchunk=1 $(if $(ORDER),--order=$(ORDER))
 
 slow: dev ## The tests that take minutes.
 	$(BIN)/pytest -m slow
