@@ -22,7 +22,7 @@ from vm_worker.learn.networks.weights import EARLIER
 from vm_worker.learn.progress_events import LearningProgress, LearningQuote, ProgressSink
 from vm_worker.learn.select import contenders, earlier, pairs, pruning, quote, ranking, scratch_candidates
 from vm_worker.learn.select.candidate_features import CandidateFeatures, Photos
-from vm_worker.learn.select.pairs import Pair
+from vm_worker.learn.select.pairs import Pair, PairFigures
 from vm_worker.learn.select.ranking import Candidate
 from vm_worker.learn.select.request import LEAST_IMAGES as LEAST_IMAGES
 from vm_worker.learn.select.request import Selection as Selection
@@ -166,9 +166,13 @@ class SelectionRun:
         return max(HEADS_SHARE * left, HEADS_TIMES * self.table.best().heads_seconds)
 
     def reached_goal(self) -> bool:
-        """Return whether a candidate has the validation score that the user asked for."""
-        goal, validated = self.request.options.goal, self.table.candidates
-        return goal is not None and bool(validated) and self.table.best().candidate.result.score >= goal
+        """Return whether a candidate, or a pair that would be delivered, has the score that the user asked for."""
+        goal = self.request.options.goal
+        if goal is None or not self.table.candidates:
+            return False
+        best = self.table.best()
+        pair = self._pair_figures(best)
+        return (best.candidate.result if pair is None else pair).score >= goal
 
     def leave_out(self, candidate: CandidateFeatures, note: str) -> None:
         """Leave the candidate out; the note says why."""
@@ -247,6 +251,12 @@ class SelectionRun:
 
         `own` (m, k) are the winner's logits of the validation photos, unseen.
         """
+        figures = self._pair_figures(best)
+        if figures is None:
+            return None
+        return pairs.trained(best, self.table.record(figures.partner), figures, self.head_settings, own)
+
+    def _pair_figures(self, best: CandidateRecord) -> PairFigures | None:
         if self.request.options.objective != "accuracy":
             return None
 
@@ -258,10 +268,7 @@ class SelectionRun:
             wanted = self.times.finishing(speed, gflops) + pairs.SECONDS * self.request.slowness()
             return wanted < self.request.budget.remaining()
 
-        figures = pairs.best(best.candidate, self.table.candidates, affordable)
-        if figures is None:
-            return None
-        return pairs.trained(best, self.table.record(figures.partner), figures, self.head_settings, own)
+        return pairs.best(best.candidate, self.table.candidates, affordable)
 
     def _findings(self, best: CandidateRecord) -> Findings:
         """Return the findings, without any where a pass over the folds may not fit into their share of the time.

@@ -20,10 +20,12 @@ from vm_worker.learn.select.selection import Selection, SelectionRequest, select
 KEYS = ("mobilenet_v2", "mobilenet")  # about as good as each other, with errors of their own
 
 
-def selected(networks: KnownNetworks, folder: Path, objective: str, keys: Sequence[str] = KEYS) -> Selection:
+def selected(
+    networks: KnownNetworks, folder: Path, objective: str, keys: Sequence[str] = KEYS, goal: float | None = None
+) -> Selection:
     networks.signal |= dict.fromkeys(KEYS, 1.5)
     weights = {key: WeightFile(key, Path(), KERAS_H5) for key in keys}
-    options = Options(epochs=6, trials=0, objective=objective)
+    options = Options(epochs=6, trials=0, objective=objective, goal=goal)
     request = SelectionRequest(dataset(networks, folder), weights, options, Budget.of(2000), folder)
     return select(request, lambda event: None)
 
@@ -46,3 +48,11 @@ def test_where_more_than_accuracy_counts_there_is_no_pair(
     monkeypatch.setattr(measurement, "measure_missing", lambda *_: None)  # these are no networks of Keras
     found = selected(networks, tmp_path, objective)
     assert found.pair is None and len(found.candidates) == 2
+
+
+def test_a_pair_that_reaches_the_goal_ends_selection(networks: KnownNetworks, tmp_path: Path) -> None:
+    found = selected(networks, tmp_path, "accuracy")
+    best = found.candidates[0].validation_score
+    assert found.pair is not None and best is not None and best < found.pair.figures.score
+    again = selected(networks, tmp_path, "accuracy", (*KEYS, "xception"), found.pair.figures.score)
+    assert not networks.sent["xception"] and again.pair is not None
