@@ -5,13 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from jobs import wording
 from vm_worker.learn.networks.catalogue import Backbone
 from vm_worker.learn.tune.messages import Prepared, TrialResult
 from vm_worker.learn.tune.recipe import Recipe, cuts
 from vm_worker.learn.tune.task_runner import TaskRunner
 from vm_worker.learn.tune.timetable import RowCounts, Speeds, Timetable
 
-LATE, NO_TIME = "it did not end in time", "the time left does not allow it"
+LATE = "it did not end in time"
+
+
+def no_time(seconds: float) -> str:
+    """Say that so many seconds do not suffice for a trial."""
+    return f"no trial fits into the {wording.seconds(seconds)} that were left" if seconds > 0 else "no time was left"
 
 
 class NotTuned(Exception):
@@ -49,7 +55,7 @@ def make_plan(request: PlanRequest, runner: TaskRunner) -> TuningPlan:
     cut = rule.cut if rule else cuts(request.backbone)[0].layer
     # A head on views is one on the last features alone: it does not beat one of all depths.
     if rule is None and (surveyed.deep or not timetable.fits_preparing(cut)):
-        raise NotTuned(NO_TIME)
+        raise NotTuned(no_time(runner.budget.remaining()))
     prepared = runner.prepare(cut, timetable.views(cut))
     if prepared is None:
         raise NotTuned(LATE)

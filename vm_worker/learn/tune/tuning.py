@@ -25,7 +25,7 @@ from vm_worker.learn.progress_events import ProgressSink
 from vm_worker.learn.tune.delivery import Delivered, Delivery
 from vm_worker.learn.tune.fine_tuning import FineTuning, Recipes
 from vm_worker.learn.tune.messages import TrialResult
-from vm_worker.learn.tune.plan import NO_TIME, NotTuned, PlanRequest, TuningPlan, make_plan
+from vm_worker.learn.tune.plan import NotTuned, PlanRequest, TuningPlan, make_plan, no_time
 from vm_worker.learn.tune.progress import TuningProgress, curve_point
 from vm_worker.learn.tune.recipe import Recipe
 from vm_worker.learn.tune.task_runner import TaskRunner
@@ -99,7 +99,7 @@ def tune(request: TuneRequest, sink: ProgressSink) -> FineTuned:
     photos = sum(len(request.dataset.rows(part)) for part in (Part.TRAIN, Part.VALIDATION))
     photos = 0 if request.committed.results else photos  # trials of an earlier attempt need none
     if not worth_measuring(request.budget, request.images_per_second, photos, request.crowd if isolated else 1.0):
-        return skipped(request, NO_TIME)
+        return skipped(request, no_time(request.budget.remaining()))
     progress = TuningProgress(request.chosen.weight.key, request.budget, sink)
     executor = chosen(request.policy.entry, progress.hear, request.cluster, isolated)
     try:
