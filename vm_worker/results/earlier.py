@@ -11,8 +11,9 @@ SEEN = "seen.npz"  # digests of what the model and its ancestors have seen
 BASE_HEAD = "base_head.npz"  # the head of its network
 BASE_PARTNER = "base_partner.npz"  # the head of the other network of a pair
 BASE_WEIGHTS = "base.weights.h5"  # the network's weights, without a head, where they are not the catalogue's
+MEAN = "base_mean.npz"  # the mean features of what it learnt from, where they are known
 PHOTOS = "photos-{}.zip"  # zips that were sent, the oldest is 1, where the user asked to keep them
-BASE_FILES = (SEEN, BASE_HEAD, BASE_PARTNER, BASE_WEIGHTS)
+BASE_FILES = (SEEN, BASE_HEAD, BASE_PARTNER, BASE_WEIGHTS, MEAN)
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 
 from jobs.job import Stage
 from vm_worker.events import File
+from vm_worker.intake.dataset import Part
 from vm_worker.learn.networks import catalogue
 from vm_worker.learn.networks.catalogue import CATALOGUE
 from vm_worker.results.candidates import CandidateRow, FromScratch, PairRow, Selected
 from vm_worker.results.designs import ContenderRow
+from vm_worker.results.earlier import MEAN
 from vm_worker.stages.artifacts import (
     BAR,
     CONTENDER_HEAD,
@@ -24,6 +26,7 @@ from vm_worker.stages.artifacts import (
     UNSEEN,
     UNSEEN_HEAD,
 )
+from vm_worker.stages.clock import PLAIN_SPEED
 from vm_worker.stages.context import StageContext
 from vm_worker.stages.learning_progress import listener
 from vm_worker.stages.output import Output, private
@@ -37,6 +40,8 @@ if TYPE_CHECKING:
 
 # The least seconds of a start: libraries that are loaded here must still be loaded by the process that proves files.
 START_LEAST = 3.0
+# Of building the network that compares sets of photos, and of a sample of photos through it, at most.
+MEAN_SECONDS = 10.0
 SUSPECTS_LISTED = 20  # photos, possibly in the wrong folder, that the report lists
 
 
@@ -74,9 +79,35 @@ def select(context: StageContext, scratch: ScratchPolicy | None = None) -> Outpu
             rooms=Rooms(committed(context, Stage.SELECT), context.spec.cluster),
         )
         selection = choose(request, listener(context, Stage.SELECT))
-    files = (*_written(context, selection), *_contenders(context.folder, selection))
+    files = (*_written(context, selection), *_contenders(context.folder, selection), *_mean(context, selection))
     absent = without_weights(missing) if context.spec.options.candidates else []
     return Output(_result(context, selection, absent, clock.start_seconds), files)
+
+
+def _mean(context: StageContext, selection: Selection) -> tuple[File, ...]:
+    """Write the mean features of what is learnt from, by which a later job may choose this model among several.
+
+    Where selection has none, a sample is sent through the network, if that fits into the time before the last stages.
+    """
+    import numpy as np
+
+    from vm_worker.learn.networks.weights import find
+    from vm_worker.learn.select import mean_features
+
+    if selection.from_scratch is not None:
+        return ()  # no later job can continue from it
+    mean, row, clock = selection.mean, CATALOGUE[catalogue.COMMON], context.clock
+    if mean is None:
+        weight = find((row.key,), context.spec.weights, False)[0].get(row.key)
+        dataset, speed = context.inputs.dataset(), selection.plain_images_per_second or PLAIN_SPEED
+        ending = clock.after_tuning(speed, catalogue.find(selection.winner).gflops)
+        late = clock.end - time.monotonic() - ending < MEAN_SECONDS * clock.crowd()
+        if weight is None or row.size not in dataset.images or late:
+            return ()
+        learnt = np.flatnonzero(dataset.parts != Part.TEST)
+        mean = mean_features.of_photos(weight, dataset.pixels(row.size), learnt)
+    mean.save(context.folder / MEAN)
+    return (private(MEAN),)
 
 
 def without_weights(missing: Mapping[str, str]) -> list[CandidateRow]:

@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 BASE = "base_"  # before the key of a network: that network as an earlier job of the user has left it
+# The network by whose mean features sets of photos are compared: the cheapest one, which most jobs try anyway.
+COMMON = "efficientnet_lite0"
 POOL = "features"  # the name of the pooling layer, whose output a head takes
 OUTPUT = "probabilities"  # of the last layer
 

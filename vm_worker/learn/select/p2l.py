@@ -26,9 +26,13 @@ def p2l(source: Floats, features: NDArray[np.floating[Any]]) -> float:
 
     `source` (d,) is from `source_features`, `features` (n, d) are those of the photos.
     """
-    target, origin = (_distribution(values) for values in (features.mean(axis=0, dtype=np.float64), source))
-    divergence = float(np.sum(target * np.log(target / origin)))
-    return float(np.exp(-divergence)) * SOURCE_IMAGES / 1e6
+    return similarity(source, features.mean(axis=0, dtype=np.float64)) * SOURCE_IMAGES / 1e6
+
+
+def similarity(source: NDArray[np.floating[Any]], target: NDArray[np.floating[Any]]) -> float:
+    """Return exp(-KL(target || source)) of two vectors of mean features (d,): 1 where they are in proportion."""
+    shares, origin = _distribution(target), _distribution(source)
+    return float(np.exp(-np.sum(shares * np.log(shares / origin))))
 
 
 def source_features(model: keras.Model) -> Floats | None:
@@ -60,7 +64,8 @@ def _values(norm: Any, name: str, default: float) -> Floats:
     return np.asarray(keras.ops.convert_to_numpy(found), np.float64)
 
 
-def _distribution(values: Floats) -> Floats:
+def _distribution(values: NDArray[np.floating[Any]]) -> Floats:
     """Return mean features as shares that sum to 1. Negative features, which no ReLU follows, count as 0."""
-    shares = np.maximum(values, LEAST_SHARE * max(float(np.max(np.abs(values))), LEAST_SHARE))
+    given = values.astype(np.float64)
+    shares = np.maximum(given, LEAST_SHARE * max(float(np.max(np.abs(given))), LEAST_SHARE))
     return np.asarray(shares / shares.sum())

@@ -21,6 +21,7 @@ from vm_worker.learn.networks.catalogue import CATALOGUE, Backbone
 from vm_worker.learn.networks.weights import WeightFile
 from vm_worker.learn.select.contenders import Contender
 from vm_worker.learn.select.earlier import EarlierNetworks
+from vm_worker.learn.select.mean_features import MeanFeatures
 from vm_worker.learn.select.pairs import Pair
 from vm_worker.learn.select.scratch_candidates import POLICY as SCRATCH_POLICY
 from vm_worker.learn.select.scratch_candidates import ScratchModel, ScratchPolicy
@@ -86,5 +87,6 @@ class Selection:
     pair: Pair | None = None  # of the winner and another network, where their mean does better
     continued: Continued | None = None  # what the earlier model was worth
     design: Designed | None = None  # the search for a network, where there was one
+    mean: MeanFeatures | None = None  # of the photos; None: the network that makes them was no candidate
     contenders: tuple[Contender, ...] = ()  # the best designed network and the best pretrained one, if there are both
     learnt: int | None = None  # photos that the head has learnt from, where the time did not suffice for all

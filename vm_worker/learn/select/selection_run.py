@@ -17,11 +17,13 @@ from vm_worker.learn.heads import head_validation
 from vm_worker.learn.heads.linear import Head, HeadSettings, softmax
 from vm_worker.learn.judge.findings import Findings, make_findings
 from vm_worker.learn.judge.suspects import suspect_rows
+from vm_worker.learn.networks import catalogue
 from vm_worker.learn.networks.catalogue import Backbone
 from vm_worker.learn.networks.weights import EARLIER
 from vm_worker.learn.progress_events import LearningProgress, LearningQuote, ProgressSink
 from vm_worker.learn.select import contenders, earlier, pairs, pruning, quote, ranking, scratch_candidates
 from vm_worker.learn.select.candidate_features import CandidateFeatures, Photos
+from vm_worker.learn.select.mean_features import MeanFeatures, of_table
 from vm_worker.learn.select.pairs import Pair, PairFigures
 from vm_worker.learn.select.ranking import Candidate
 from vm_worker.learn.select.request import LEAST_IMAGES as LEAST_IMAGES
@@ -220,11 +222,20 @@ class SelectionRun:
             pair=pair,
             design=self._scratch.design,
             learnt=len(best.rows) if best.candidate.partial else None,
+            mean=self._mean(),
             continued=earlier.compared(self.table.candidates, best.candidate, pair, self._tuned_before),
             contenders=contenders.contenders(
                 self.table, self._scratch.models, self.request.options.objective, self._refitted
             ),
         )
+
+    def _mean(self) -> MeanFeatures | None:
+        """Return the photos' mean features by the network that compares sets of photos; None: it was no candidate."""
+        for one in self.table.candidates:
+            key = one.backbone.key
+            if catalogue.plain(key) == catalogue.COMMON and self.request.weight(one.backbone).kind != EARLIER:
+                return of_table(one.features, len(self.photos.rows))
+        return None
 
     @property
     def _tuned_before(self) -> bool:
