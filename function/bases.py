@@ -1,4 +1,4 @@
-"""The earlier job that a new one continues from: its link is checked before anything else of it is read."""
+"""The earlier jobs that a new one may continue from: their links are checked before anything else of them is read."""
 
 from __future__ import annotations
 
@@ -13,22 +13,32 @@ from jobs.queue import Queue
 
 
 def resolved(queue: Queue, secret: str, options: Options) -> Options:
-    """Return the options with the id of the earlier job in place of its link, and with its task.
+    """Return the options with the ids of the earlier jobs in place of their links, and with their task.
 
-    Raises one and the same UserError `unknown_base` for a job that is unknown, expired or deleted, for one of another
-    task or without a model to continue from, and for a token that is not its own.
+    Raises one and the same UserError `unknown_base` where one of them is unknown, expired or deleted, of another task
+    or without a model to continue from, and for a token that is not its own.
     """
     if not options.base:
         return options
-    job_id = tokens.continuing(secret, options.base)
-    record = queue.read(job_id) if job_id else None
-    if record is None or not _continues(record.job, options.task) or gone(record.job, queue.clock.now()):
-        raise UserError("unknown_base", "There is no model to continue from under this link.")
-    if options.add and not record.job.options.keep_photos:
+    found = [_earlier(queue, secret, link, options.task) for link in options.base]
+    jobs = {job.id: job for job in found if job is not None}
+    tasks = {job.continues for job in jobs.values()}
+    if None in found or len(tasks) != 1:
+        which = "this link" if len(found) == 1 else "one of these links, or they are for models of several kinds"
+        raise UserError("unknown_base", f"There is no model to continue from under {which}.")
+    if options.add and not all(job.options.keep_photos for job in jobs.values()):
         raise UserError("bad_option", "add: the earlier job kept no photos; send old and new photos together instead.")
-    return replace(options, base=record.job.id, task=record.job.continues)
+    return replace(options, base=tuple(jobs), task=tasks.pop())
 
 
-def _continues(job: Job, task: str) -> bool:
-    """Return whether a job of this task can continue from the model; without a task it gets that of the model."""
-    return job.status is Status.DONE and bool(job.continues) and task in ("", job.continues)
+def _earlier(queue: Queue, secret: str, link: str, task: str) -> Job | None:
+    """Return the job under the link, or None where no job of the task can continue from its model.
+
+    Without a task the new job gets that of the model.
+    """
+    job_id = tokens.continuing(secret, link)
+    record = queue.read(job_id) if job_id else None
+    if record is None or gone(record.job, queue.clock.now()):
+        return None
+    job = record.job
+    return job if job.status is Status.DONE and job.continues and task in ("", job.continues) else None

@@ -198,7 +198,8 @@ def _options(settings: Settings, offered: Sequence[str]) -> dict[str, str]:
         "task": f"{_choices(tuple(TASKS))}; recognised from the zip if not given",
         "classes": f"{_choices(CLASS_LEVELS)}: the folders that name the classes; found by their names if not given",
         "goal": "a number up to 1: learning stops when the validation photos reach this accuracy",
-        "base": "the continue link of an earlier job, whose model this one starts from; only in the body",
+        "base": f"the continue link of an earlier job, whose model this one starts from; of up to "
+        f"{limits.bases_max} links, in a list, the one whose photos are most like these is chosen; only in the body",
         "keep_photos": "true or false: the photos are kept as long as the model, so that a later job can add some",
         "add": "true or false: these photos are added to those that the earlier job kept",
         "design": f"{_choices(DESIGNERS)}: small networks are designed for these photos, and the best one is tried",

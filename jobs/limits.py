@@ -54,6 +54,7 @@ class Limits:
     minutes_default: int = _row(60, "minutes", "long enough to tune, short enough to wait for")
     minutes_min: int = _row(2, "minutes", "one small network, its head and the report")
     minutes_max: int = _row(240, "minutes", "one person must not hold the machine for a day")
+    bases_max: int = _row(4, "models", "earlier ones that a job chooses among: each is fetched and compared")
     epochs_max: int = _row(40, "epochs", "heads converge by then; the best epoch is kept")
     jobs_per_address_per_day: int = _row(5, "jobs", "keeps strangers from flooding a mailbox")
     jobs_per_client_per_day: int = _row(20, "jobs", "an office behind one address still fits")

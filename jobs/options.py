@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Self
 
 from jobs.errors import UserError
 from jobs.flat import Flat
@@ -62,9 +62,9 @@ class Options(Flat):
     task: str = ""  # a name in jobs/tasks.py; empty = recognised by the files in the zip
     classes: str = ""  # the level of folders that names the classes, in CLASS_LEVELS; empty = found by their names
     goal: float | None = None  # validation score, 0..1, at which learning stops; None = none
-    # The earlier job whose model this one continues from: in a request its link or "<id>:<token>", in a record its id,
-    # in a report the first 8 characters of that; None = none.
-    base: str | None = None
+    # The earlier jobs, of which one's model this job continues from: in a request their links or "<id>:<token>", in a
+    # record their ids, in a report the first 8 characters of those; empty = none.
+    base: tuple[str, ...] = ()
     keep_photos: bool = False  # true: the photos are kept as long as the model, so that a later job can add some
     add: bool = False  # true: learn from the photos that the earlier job has kept, too
     start_mail: bool = False  # true: a mail tells when the training starts
@@ -75,9 +75,18 @@ class Options(Flat):
     def to_json(self) -> dict[str, Any]:
         """Return plain values for a record, a report or a POST.
 
-        An option that is new is left out where it is empty or off: a service of the version before refuses it.
+        An option that is new is left out where it is empty or off: a service of the version before refuses it. One
+        earlier job stands alone, without a list, as that version writes and reads it.
         """
-        return {name: value for name, value in super().to_json().items() if value or name not in NEW}
+        plain = super().to_json()
+        plain["base"] = self.base[0] if len(self.base) == 1 else plain["base"]
+        return {name: value for name, value in plain.items() if value or name not in NEW}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """Read the options of any version, in which one earlier job stands alone."""
+        base = data.get("base") or ()
+        return super().from_json({**data, "base": (base,) if isinstance(base, str) else tuple(base)})
 
     @property
     def small_networks(self) -> bool:
@@ -107,6 +116,8 @@ def parse_options(given: Mapping[str, object], limits: Limits) -> Options:
         options = replace(options, **{name: parser(name, value, limits)})
     if options.add and not options.base:
         raise UserError("bad_option", "add needs base: the continue link of the job whose photos these are added to.")
+    if options.add and len(options.base) > 1:
+        raise UserError("bad_option", "add goes with one base: the photos of that one are added to.")
     if options.designs and not options.design:
         raise UserError("bad_option", "designs needs design: who designs the networks, such as design=controller.")
     _check_task_takes(options)
@@ -205,13 +216,15 @@ def _goal(name: str, value: object, limits: Limits) -> float | None:
     return float(text)
 
 
-def _base(name: str, value: object, limits: Limits) -> str | None:
-    """Return the text as it is: only the service can tell whether its token is valid. No error repeats it."""
-    if value is None:
-        return None
-    if not isinstance(value, str):
-        raise UserError("bad_option", f"{name} is the continue link of an earlier job, as one text.")
-    return value.strip() or None
+def _base(name: str, value: object, limits: Limits) -> tuple[str, ...]:
+    """Return the texts as they are: only the service can tell whether their tokens are valid. No error repeats them."""
+    lines = value.splitlines() if isinstance(value, str) else () if value is None else value
+    if not isinstance(lines, list | tuple) or not all(isinstance(line, str) for line in lines):
+        raise UserError("bad_option", f"{name} is the continue link of an earlier job, or a list of such links.")
+    links = tuple(dict.fromkeys(filter(None, (line.strip() for line in lines))))
+    if len(links) > limits.bases_max:
+        raise UserError("bad_option", f"{name} has at most {limits.bases_max} links, not {len(links)}.")
+    return links
 
 
 def _design(name: str, value: object, limits: Limits) -> str | None:

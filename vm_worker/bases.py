@@ -1,4 +1,4 @@
-"""The model that a job continues from, fetched by its worker, and the manifest that lets later jobs continue.
+"""The models that a job may continue from, fetched by its worker, and the manifest that lets later jobs continue.
 
 Only this installation's models bucket is read. The record names the digest of the manifest, and the manifest those of
 the files: what was exchanged meanwhile is not used. Weights and digests are plain arrays; no model file is loaded.
@@ -33,26 +33,32 @@ class Kept:
     sha256: str = ""  # of the manifest's bytes
 
 
-def fetch(queue: Queue, job: Job, manifests: Manifests, folder: Path) -> BaseSpec | None:
-    """Fetch the model that the job continues from, its files checked; None: it continues from none. Raises Transient.
+def fetch(queue: Queue, job: Job, manifests: Manifests, folder: Path) -> tuple[BaseSpec, ...]:
+    """Fetch the models that the job may continue from, their files checked, each to its folder. Raises Transient.
 
-    Where the model is gone or damaged the result says so, and the job goes on without it.
+    Where a model is gone or damaged the result says so, and the job goes on without it.
     """
-    if not job.options.base:
-        return None
     shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    lost = _fetched(queue, job.options.base, manifests, folder, job.options.add)
-    if lost:
-        shutil.rmtree(folder)
-    return BaseSpec(folder, lost)
+    found = []
+    for base, own in _folders(job, folder):
+        own.mkdir(parents=True)
+        lost = _fetched(queue, base, manifests, own, job.options.add)
+        if lost:
+            shutil.rmtree(own)
+        found.append(BaseSpec(own, lost))
+    return tuple(found)
 
 
 def drop_if_gone(queue: Queue, job: Job, manifests: Manifests, folder: Path) -> None:
-    """Delete what was fetched, where the earlier model has been deleted since. Raises Transient."""
-    base = job.options.base
-    if base and folder.exists() and manifests.retry(lambda: _living(queue, base)) is None:
-        shutil.rmtree(folder)
+    """Delete what was fetched of each model that has been deleted since. Raises Transient."""
+    for base, own in _folders(job, folder):
+        if own.exists() and manifests.retry(lambda base=base: _living(queue, base)) is None:  # type: ignore[misc]
+            shutil.rmtree(own)
+
+
+def _folders(job: Job, folder: Path) -> list[tuple[str, Path]]:
+    """Return the id and the folder of each earlier model."""
+    return [(base, folder / str(number)) for number, base in enumerate(job.options.base, 1)]
 
 
 def keep(manifests: Manifests, job: Job, result: EarlierModel, files: Mapping[str, ManifestFile]) -> Kept:

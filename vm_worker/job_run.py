@@ -116,12 +116,12 @@ class JobRun:
         self._manifests.folder.mkdir(parents=True, exist_ok=True)
         self._manifests.fetch_dataset(dataset)
         self._manifests.adopt_all()
-        base = bases.fetch(self._queue, job, self._manifests, self._home / "base")
+        earlier = bases.fetch(self._queue, job, self._manifests, self._home / "base")
         return Spec(
             job=job.short_id,
             dataset=dataset,
             folder=self._manifests.folder,
-            options=replace(job.options, base=job.options.base and job.options.base[:8]),  # no more of it is told
+            options=replace(job.options, base=tuple(base[:8] for base in job.options.base)),  # no more of them is told
             limits=self._queue.limits,
             seconds=self._seconds_left(),
             created_at=job.created_at.isoformat(timespec="seconds"),
@@ -132,7 +132,7 @@ class JobRun:
             trials=self._manifests.trials,
             hourly_price=self._config.hourly_price,
             cluster=self._config.cluster,
-            base=base,
+            bases=earlier,
         )
 
     def _seconds_left(self) -> float:

@@ -270,7 +270,7 @@ def _command(facts: Facts) -> str:
         "seed": options.seed,
         "classes": options.classes,
         "goal": "" if options.goal is None else options.goal,
-        "base": f"LINK-OF-{options.base}{' --add' if options.add else ''}" if options.base else "",
+        "base": " --base ".join(f"LINK-OF-{base}" for base in options.base) + (" --add" if options.add else ""),
         "design": options.design or "",
         "designs": "" if facts.select.design is None else len(facts.select.design.networks),
         "architecture": shlex.quote(options.architecture) if options.architecture else "",

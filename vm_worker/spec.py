@@ -36,7 +36,7 @@ class Cluster:
 
 @dataclass(frozen=True)
 class BaseSpec:
-    """The earlier model that the job continues from, as the worker has fetched it."""
+    """An earlier model that the job may continue from, as the worker has fetched it."""
 
     folder: Path  # with its manifest and files; deleted where the earlier model is
     lost: str = ""  # why it cannot be used: "deleted" or "damaged"
@@ -60,7 +60,7 @@ class Spec:
     trials: Mapping[str, Done] = field(default_factory=dict)  # committed trials by key, 40 hex digits
     hourly_price: float = 0.0  # the price of the machine; 0: not known
     cluster: Cluster = field(default_factory=Cluster)
-    base: BaseSpec | None = None
+    bases: tuple[BaseSpec, ...] = ()  # one for each of the option `base`, in its order
     stages: str = USUAL_STAGES  # the module whose list STAGES the child runs
     counted: float | None = None  # time.monotonic() of this machine when the budget was counted; None: now
 
@@ -70,7 +70,7 @@ class Spec:
             "dataset": str(self.dataset),
             "folder": str(self.folder),
             "options": self.options.to_json(),
-            "base": None if self.base is None else {"folder": str(self.base.folder), "lost": self.base.lost},
+            "bases": [{"folder": str(one.folder), "lost": one.lost} for one in self.bases],
         }
         path.write_text(json.dumps(plain, indent=1), encoding="utf-8")
 
@@ -82,8 +82,7 @@ class Spec:
         plain["folder"] = Path(plain["folder"])
         plain["options"] = Options.from_json(plain["options"])
         plain["limits"] = Limits(**plain["limits"])
-        base = plain["base"]
-        plain["base"] = None if base is None else BaseSpec(Path(base["folder"]), base["lost"])
+        plain["bases"] = tuple(BaseSpec(Path(one["folder"]), one["lost"]) for one in plain["bases"])
         plain["cluster"] = Cluster(**plain["cluster"])
         for committed in ("done", "trials"):
             plain[committed] = {

@@ -41,7 +41,9 @@ def submit(  # noqa: PLR0913  one parameter for each option of a job, which is w
     base: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="LINK|-", help="Continue from an earlier model: the link from its mail; -: read it from stdin."
+            metavar="LINK|-",
+            help="Continue from an earlier model: the link from its mail; -: read it from stdin. Of several, each with "
+            "its --base, the one whose photos are most like these is chosen.",
         ),
     ] = None,
     start_mail: Annotated[str | None, typer.Option(help="true or false: a mail when the training starts.")] = None,
@@ -78,13 +80,13 @@ def submit(  # noqa: PLR0913  one parameter for each option of a job, which is w
 
     Example: `modelmail submit photos/ --email me@example.org --url http://127.0.0.1:8080 --out result`
     """
-    from infra.cli.submit import Order, Wish, link, run, text_of
+    from infra.cli.submit import Order, Wish, bases, run, text_of
 
     given = {
         "minutes": minutes, "objective": objective, "candidates": candidates, "search": search, "epochs": epochs,
         "trials": trials, "exports": exports, "mirror": mirror, "from_scratch": from_scratch,
         "seed": seed, "task": task, "classes": classes, "goal": goal, "start_mail": start_mail,
-        "base": link(base), "keep_photos": keep_photos or None, "add": add or None,
+        "base": bases(base), "keep_photos": keep_photos or None, "add": add or None,
         "design": design, "designs": designs, "architecture": text_of(architecture),
     }  # fmt: skip
     options = {name: value for name, value in given.items() if value is not None}

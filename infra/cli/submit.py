@@ -20,7 +20,7 @@ from jobs.json_values import JsonObject
 from jobs.limits import Limits
 from jobs.options import Options, parse_options
 
-__all__ = ["Order", "Wish", "link", "run"]
+__all__ = ["Order", "Wish", "bases", "run"]
 
 BOUNDED = ("minutes", "epochs")  # options whose bounds the service sets
 DONE, NOT_DONE, WRONG, BROKEN_OFF = 0, 1, 2, 3  # exit statuses
@@ -48,18 +48,16 @@ class Refused:
         return {"status": None, "error": self.error.to_json()}
 
 
-def link(links: Sequence[str] | None) -> str | None:
-    """Return the continue link; "-" reads it from stdin, as other users can see a command line.
+def bases(links: Sequence[str] | None) -> str | list[str] | None:
+    """Return the continue link, or a list of several; "-" reads one from stdin, as other users can see a command line.
 
-    Exits with status 2 for an empty one, such as that of a variable that is not set, as the job would not continue, and
-    for several, of which all but one would be left out.
+    Exits with status 2 for an empty one, such as that of a variable that is not set, as the job would not continue.
     """
-    if not links:
-        return None
-    if len(links) > 1:
-        Screen().say("--base: a job continues from one earlier model. Give the link of the one that suits best.")
-        raise SystemExit(WRONG)
-    given = links[0]
+    found = list(map(_link, links or ()))
+    return found if len(found) > 1 else next(iter(found), None)
+
+
+def _link(given: str) -> str:
     if given == "-" and sys.stdin.isatty():
         Screen(to_stderr=True).say("Paste the continue link:")
     found = (sys.stdin.readline() if given == "-" else given).strip()

@@ -4,10 +4,11 @@ import {$} from "./elements.js";
 
 const MARK = "#continue=";
 
-/** Take the link that this page was opened by into its field, and out of the address. Return whether there was one. */
+/** Take the link that this page was opened by into its field, beside those that are there, and out of the address.
+ * Return whether there was one. */
 export function continued() {
   if (!location.hash.startsWith(MARK)) return false;
-  $("base").value = location.href;
+  $("base").value = [...$("base").value.split("\n"), location.href].filter((line) => line.trim()).join("\n");
   history.replaceState(null, "", location.pathname);
   $("base").closest("details").open = true;
   return true;

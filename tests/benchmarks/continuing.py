@@ -77,11 +77,11 @@ def main() -> None:
             house = House.build(Path(folder), options)
             if given.part in ("both", "same"):
                 first = timed(f"seed {seed}: half", house, half(given.datasets / "trashnet.zip", seed))
-                timed("  all, from the half's model", house, trash, base=first.id, minutes=continued)
+                timed("  all, from the half's model", house, trash, base=(first.id,), minutes=continued)
             timed("  all, from ImageNet", house, trash)
             if given.part in ("both", "other"):
                 fruit = timed("  fruit", house, (given.datasets / "fruits3.zip").read_bytes())
-                timed("  trash, from the fruit's model", house, trash, base=fruit.id, minutes=continued)
+                timed("  trash, from the fruit's model", house, trash, base=(fruit.id,), minutes=continued)
 
 
 if __name__ == "__main__":

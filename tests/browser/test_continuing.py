@@ -46,7 +46,18 @@ def test_the_link_fills_its_field_and_leaves_the_address(
     send(page, "continues@example.org")
     landed(page)
     record = queue.read(page.url.rpartition("/")[2])
-    assert record is not None and record.job.options.base == earlier
+    assert record is not None and record.job.options.base == (earlier,)
+
+
+@pytest.mark.slow
+def test_a_second_link_is_added_to_the_first(page: Page, stack: Stack, earlier: str) -> None:
+    first, second = (
+        continue_link(stack.settings.public_url, stack.settings.secret, one) for one in (earlier, new_id())
+    )
+    page.goto(first)
+    expect(page.locator("#base")).to_have_value(first)
+    page.goto(second)
+    expect(page.locator("#base")).to_have_value(f"{first}\n{second}")
 
 
 @pytest.mark.slow

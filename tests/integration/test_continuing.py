@@ -54,7 +54,7 @@ def test_a_model_is_kept_for_later_jobs_beside_its_files(house: House, first: Jo
 
 
 def test_a_job_continues_and_tells_what_the_earlier_model_was_worth(house: House, first: Job) -> None:
-    second = house.run(upload(range(60), quality=80), base=first.id, seed=1)
+    second = house.run(upload(range(60), quality=80), base=(first.id,), seed=1)
     report = house.report(second)
     counts = report["dataset"]["earlier"]
     assert (counts["new"], counts["tested"], counts["learnt"], counts["use"]) == (90, 18, 72, "continues")
@@ -72,7 +72,7 @@ def test_a_job_continues_and_tells_what_the_earlier_model_was_worth(house: House
 
 def test_other_classes_take_the_network_alone_or_nothing(house: House) -> None:
     earlier = house.run(upload(range(30), ("blue", "green")))
-    later = house.run(upload(range(100, 140)), base=earlier.id)
+    later = house.run(upload(range(100, 140)), base=(earlier.id,))
     told = house.report(later)["earlier"]
     assert "untouched" not in [row["way"] for row in told["rows"]]
     assert told["sentences"]
@@ -80,7 +80,7 @@ def test_other_classes_take_the_network_alone_or_nothing(house: House) -> None:
 
 def test_a_model_that_is_deleted_at_the_last_moment_is_told_of_at_the_top(house: House) -> None:
     earlier = house.run(upload(range(30)))
-    later = house.run(upload(range(60)), lambda: house.queue.delete(earlier.id), base=earlier.id)
+    later = house.run(upload(range(60)), lambda: house.queue.delete(earlier.id), base=(earlier.id,))
     report = house.report(later)
     assert report["cautions"][0].startswith("The earlier model was deleted")
     assert not report["earlier"]["used"] and len(report["chain"]) == 1
@@ -89,12 +89,12 @@ def test_a_model_that_is_deleted_at_the_last_moment_is_told_of_at_the_top(house:
 def test_new_photos_are_added_to_those_that_two_jobs_kept(house: House) -> None:
     """The second sends two classes alone; the third is served although the second is deleted as it begins."""
     first = house.run(upload(range(30)), keep_photos=True)
-    second = house.run(upload(range(30, 60), ("blue", "green")), base=first.id, add=True, keep_photos=True)
+    second = house.run(upload(range(30, 60), ("blue", "green")), base=(first.id,), add=True, keep_photos=True)
     dataset = house.report(second)["dataset"]
     assert dataset["images"] == 150
     assert (dataset["earlier"]["new"], dataset["earlier"]["use"]) == (60, "same_test")  # no new red ones to choose by
     assert {"photos-1.zip", "photos-2.zip"} <= house.objects(second)
-    third = house.run(upload(range(60, 70)), lambda: house.queue.delete(second.id), base=second.id, add=True)
+    third = house.run(upload(range(60, 70)), lambda: house.queue.delete(second.id), base=(second.id,), add=True)
     report = house.report(third)
     assert report["dataset"]["images"] == 180
     assert report["cautions"][0].startswith("The earlier model was deleted")

@@ -72,7 +72,7 @@ def test_options_and_their_defaults_are_those_of_the_code() -> None:
             str(value), str(value)
         )
         for name, value in vars(parse_options({}, Limits())).items()
-    } | {"exports": ", ".join(options.EXPORTS)}
+    } | {"exports": ", ".join(options.EXPORTS), "base": "none"}
     assert shown == defaults
 
 

@@ -6,6 +6,7 @@ import math
 
 from jobs import wording
 from jobs.json_values import JsonObject
+from vm_worker.evaluation import offered
 from vm_worker.learn.networks.catalogue import BASE
 from vm_worker.report_facts import Facts
 from vm_worker.results.candidates import CandidateRow, Continued, ContinuedRow
@@ -36,10 +37,16 @@ def told(facts: Facts) -> JsonObject:
         return {}
     continued, same = facts.select.continued, _same_tests(facts)
     rows = [] if continued is None else [_row(one) for one in continued.rows]
+    several = facts.dataset.offered or ()
     return {
         "earlier": {
             "used": _used(facts),
-            "sentences": [*_verdict(facts), *([] if same is None else [_brought(facts, same)])],
+            "sentences": [
+                *offered.sentences(several),
+                *_verdict(facts),
+                *([] if same is None else [_brought(facts, same)]),
+            ],
+            "offered": offered.table(several, _rows(facts).get("earlier")),
             "photos": 0 if continued is None else continued.photos,
             "metric": "accuracy" if continued is None else continued.metric,
             "p": None if continued is None else continued.p,
@@ -69,6 +76,8 @@ def _used(facts: Facts) -> bool:
 
 def _verdict(facts: Facts) -> list[str]:
     """Return whether the model continues from the earlier one, and why not."""
+    if none := offered.none_left(facts.dataset.offered or ()):
+        return [f"{none}, so this model starts {_start(facts)}."]
     if facts.lost_base and facts.select.continued is None:
         alone = facts.job.options.add and facts.dataset.earlier is None
         return [f"{LOST[facts.lost_base]}, so this model starts {_start(facts)}.", *([ALONE] if alone else [])]

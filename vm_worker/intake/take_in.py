@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +34,15 @@ CHANNELS = 3
 
 
 @dataclass(frozen=True)
+class DecodedPhotos:
+    """The photos of an upload before they are split."""
+
+    squares: Mapping[int, Path]  # pixels a side -> .npy file of shape (n, side, side, 3)
+    usable: Sequence[int]  # rows of the photos that could be decoded
+    strata: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class IntakeRequest:
     """The upload to take in, and the settings."""
 
@@ -44,6 +53,8 @@ class IntakeRequest:
     limits: Limits
     processes: int  # decoding processes
     before: SeenPhotos | None = None  # the photos that the model has seen from which the job continues; None: no such
+    # Where the decoded photos tell which model that is: returns the photos that it has seen.
+    choose: Callable[[DecodedPhotos], SeenPhotos | None] | None = None
     kept: tuple[Path, ...] = ()  # zips of earlier jobs, whose photos are taken in, too
 
 
@@ -65,7 +76,10 @@ def take_in(
     places = [_create(path, len(listing.photos), size) for size, path in files.items()]
     with nullcontext(decoders) if decoders else Decoders(request.processes, Bounds.of(request.limits)) as pool:
         opened = open_photos(listing, pool, places, request.limits, progress)
-    examined = examine(opened, annotations, request.seed, request.limits, request.before)
+    before = request.before
+    if request.choose is not None:
+        before = request.choose(DecodedPhotos(files, opened.usable(), listing.strata))
+    examined = examine(opened, annotations, request.seed, request.limits, before)
     for path in files.values():
         _keep_rows(path, examined.kept)
     return Dataset(

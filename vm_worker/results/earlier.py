@@ -13,6 +13,8 @@ BASE_PARTNER = "base_partner.npz"  # the head of the other network of a pair
 BASE_WEIGHTS = "base.weights.h5"  # the network's weights, without a head, where they are not the catalogue's
 MEAN = "base_mean.npz"  # the mean features of what it learnt from, where they are known
 PHOTOS = "photos-{}.zip"  # zips that were sent, the oldest is 1, where the user asked to keep them
+# What is known of a model among several, beside why it is lost: "deleted" or "damaged".
+COMPARED, NOT_COMPARED, NOTHING_TO_GIVE = "compared", "not_compared", "nothing_to_give"
 BASE_FILES = (SEEN, BASE_HEAD, BASE_PARTNER, BASE_WEIGHTS, MEAN)
 
 
@@ -35,6 +37,20 @@ class EarlierModel(AsJson):
     classes: tuple[str, ...]
     versions: tuple[Version, ...]  # itself, then the models that it continues from, the last one first
     partner: str | None = only_if_known()  # of a pair: the key of the other network
+
+
+@dataclass(frozen=True)
+class OfferedRow(AsJson):
+    """One of several earlier models that a job could continue from: its place among them, and why."""
+
+    job: str  # the first 8 characters of its job's id
+    rank: int  # 1: the first
+    chosen: bool
+    state: str  # compared | not_compared | nothing_to_give (an untuned network, its head for other classes) | why lost
+    day: str  # when its job was started, ISO 8601; empty: not known
+    photos: int | None  # that it learnt from; None: not known
+    similarity: float | None  # of these photos and the new ones, 0..1
+    score: float | None  # similarity times the logarithm of the number of photos: larger is better
 
 
 def photos_name(number: int, level: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from vm_worker.as_json import AsJson, named, only_if_known
-from vm_worker.results.earlier import Version
+from vm_worker.results.earlier import OfferedRow, Version
 
 
 @dataclass(frozen=True)
@@ -73,3 +73,4 @@ class TakenIn(AsJson):
     grey_white: int | None = only_if_known()  # white in pictures of 16 bits that hold fewer; None: the full range
     earlier: EarlierCounts | None = only_if_known()
     versions: tuple[Version, ...] | None = only_if_known()  # the earlier model, then its ancestors
+    offered: tuple[OfferedRow, ...] | None = only_if_known()  # the earlier models, where there were several

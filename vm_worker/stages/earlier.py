@@ -1,26 +1,30 @@
 """The earlier model that a job continues from, as its stages use it: what it has seen, its networks and heads.
 
-What depends on it is committed with the stages, so that another machine goes on alike where the model is deleted.
+Of several the intake stage chooses one. What depends on it is committed with the stages, so that another machine goes
+on alike where the model is deleted.
 """
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Container
-from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jobs.errors import UserError
+from jobs.job import Stage
 from vm_worker.intake.earlier.seen import SeenPhotos
 from vm_worker.intake.earlier.use import Use
+from vm_worker.intake.take_in import DecodedPhotos
 from vm_worker.learn.labels import LabelledPhotos
 from vm_worker.learn.networks import catalogue
 from vm_worker.learn.networks.weights import EARLIER, WeightFile
-from vm_worker.results.earlier import BASE_HEAD, BASE_PARTNER, BASE_WEIGHTS, MANIFEST, PHOTOS, SEEN, EarlierModel
+from vm_worker.results.earlier import BASE_HEAD, BASE_PARTNER, BASE_WEIGHTS, PHOTOS, SEEN, EarlierModel, OfferedRow
 from vm_worker.spec import Spec
 from vm_worker.stages.artifacts import BEFORE, START
+from vm_worker.stages.committed import CommittedResults
+from vm_worker.stages.fetched import FetchedModel, compared
 
 if TYPE_CHECKING:
     from vm_worker.learn.select.earlier import EarlierNetworks
@@ -36,40 +40,70 @@ MISSING = {
 class EarlierInputs:
     """The earlier model of one attempt; without one, it has nothing."""
 
-    def __init__(self, spec: Spec) -> None:
-        self._spec = spec
+    def __init__(self, spec: Spec, results: CommittedResults | None = None) -> None:
+        self._spec, self._results = spec, results or CommittedResults()
+        self._offered: tuple[OfferedRow, ...] | None = None  # as this attempt has compared them
+
+    @property
+    def several(self) -> bool:
+        """Whether there was more than one model to choose from."""
+        return len(self._spec.bases) > 1
+
+    @property
+    def offered(self) -> tuple[OfferedRow, ...] | None:
+        """What was found when one of several models was chosen; None: it was not yet, or there is no choice.
+
+        What an attempt has committed holds for those after it.
+        """
+        return self._results.taken_in.offered if Stage.INTAKE in self._results else self._offered
+
+    @property
+    def _fetched(self) -> FetchedModel | None:
+        """The model that the job continues from, of several the chosen one; None: it continues from none."""
+        bases = self._spec.bases
+        if not bases:
+            return None
+        chosen = (place for place, row in enumerate(self.offered or ()) if row.chosen)
+        return FetchedModel(bases[next(chosen, 0)])
 
     @property
     def _folder(self) -> Path | None:
         """The folder of the fetched model; None where there is none, or none any more."""
-        base = self._spec.base
-        return base.folder if base and not base.lost and (base.folder / MANIFEST).exists() else None
+        return None if self._fetched is None else self._fetched.folder
 
-    @cached_property
+    @property
     def model(self) -> EarlierModel | None:
         """What the model's manifest says; None where there is none."""
-        folder = self._folder
-        if folder is None:
-            return None
-        return EarlierModel.from_json(json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["result"])
+        return None if self._fetched is None else self._fetched.model
 
     @property
     def lost(self) -> str:
         """Why the model that was asked for cannot be used: "deleted" or "damaged"; empty: it can, or none was."""
-        base = self._spec.base
-        if base is None or self._folder is not None:
-            return ""
-        return base.lost or "deleted"
+        return "" if self._fetched is None else self._fetched.lost
 
     @property
     def keys(self) -> tuple[str, ...]:
         """The keys of its networks in the catalogue, by which they are candidates; none where it has them no more."""
-        model = self.model
-        if model is None:
-            return ()
-        own = tuple(filter(None, (model.network, model.partner)))
-        known = all(map(catalogue.holds, own)) and catalogue.find(model.network).size == model.side
-        return tuple(map(catalogue.earlier, own)) if known else ()
+        return () if self._fetched is None else self._fetched.keys
+
+    @property
+    def possible_keys(self) -> tuple[str, ...]:
+        """The keys of all networks that may be needed: before one of several models is chosen, those of each.
+
+        The network that compares their photos is one of them.
+        """
+        if not self.several or self.offered is not None:
+            return self.keys
+        found = (FetchedModel(base).keys for base in self._spec.bases)
+        return (catalogue.COMMON, *dict.fromkeys(chain.from_iterable(found)))
+
+    def choose(self, photos: DecodedPhotos, available: Container[str]) -> SeenPhotos | None:
+        """Choose one of several models by the photos, without their classes; return what that one has seen.
+
+        `available` are the keys of the networks whose pretrained weights this machine has.
+        """
+        self._offered = compared(self._spec, photos, available)
+        return self.seen(fetch=True)
 
     def seen(self, fetch: bool) -> SeenPhotos | None:
         """Return what the model has seen; `fetch` it where no stage has been committed that depends on it."""
@@ -125,12 +159,13 @@ class EarlierInputs:
         from vm_worker.learn.heads.linear import Head
         from vm_worker.learn.select.earlier import EarlierNetworks
 
-        model, folder, known = self.model, self._folder, dataset.earlier
-        if model is None or folder is None or not self.keys or known is None or known.use is not Use.CONTINUES:
+        fetched, known = self._fetched, dataset.earlier
+        if fetched is None or known is None or known.use is not Use.CONTINUES:
             return None
-        same = model.classes == dataset.truth.classes
-        if not model.tuned and not (same and all(catalogue.find(key).source in available for key in self.keys)):
-            return None  # its network is the catalogue's, and its head knows other classes
+        model, folder, classes = fetched.model, fetched.folder, dataset.truth.classes
+        if model is None or folder is None or not fetched.gives(classes, available):
+            return None
+        same = model.classes == classes
         heads = zip(self.keys, (BASE_HEAD, BASE_PARTNER), strict=False)
         return EarlierNetworks(
             keys=self.keys,

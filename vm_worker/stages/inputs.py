@@ -38,7 +38,7 @@ class Inputs:
         self._spec, self._results, self._tell = spec, results, tell
         self._dataset: Dataset[Any] | None = None
         self._task: Task | None = None
-        self.earlier = EarlierInputs(spec)
+        self.earlier = EarlierInputs(spec, results)
         self._own: str | None = None  # the text of a network that is in the upload; None: not looked for yet
         self._weights: tuple[dict[str, WeightFile], dict[str, str]] | None = None
 
@@ -181,7 +181,10 @@ class Inputs:
             )
             request.folder.mkdir(exist_ok=True)
             first = Stage.INTAKE not in self._results
-            request = replace(request, before=self.earlier.seen(first), kept=self.earlier.photos(first))
+            if first and self.earlier.several:
+                request = replace(request, choose=lambda photos: self.earlier.choose(photos, self.weights()[0]))
+            else:
+                request = replace(request, before=self.earlier.seen(first), kept=self.earlier.photos(first))
             try:
                 self._dataset = take_in(request, self.task.asked(self._spec.options), self._tell)
             except UserError as error:
@@ -202,7 +205,7 @@ class Inputs:
         if Stage.SELECT in self._results:
             sizes = {row.plan.side if row.plan else catalogue.find(row.name).size for row in self.contenders}
             return {self.winner.size, self.delivered.size, *sizes}
-        keys = (*catalogue.with_larger(self.weights()[0]), *self.earlier.keys)
+        keys = (*catalogue.with_larger(self.weights()[0]), *self.earlier.possible_keys)
         sizes = {catalogue.find(key).size for key in keys}
         options = self.options
         texts = bool(options.design or self.architecture)

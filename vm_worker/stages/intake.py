@@ -16,7 +16,7 @@ def intake(context: StageContext) -> Output:
     dataset, model = inputs.dataset(), inputs.earlier.model
     if inputs.architecture:
         own_network.check(inputs.architecture, dataset)
-    taken_in = dataset.taken_in()
+    taken_in = replace(dataset.taken_in(), offered=inputs.earlier.offered)
     if taken_in.earlier is None or model is None:
         return Output(taken_in)
     added = [path.name for path in context.inputs.earlier.photos(fetch=False)]

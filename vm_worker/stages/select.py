@@ -79,12 +79,12 @@ def select(context: StageContext, scratch: ScratchPolicy | None = None) -> Outpu
             rooms=Rooms(committed(context, Stage.SELECT), context.spec.cluster),
         )
         selection = choose(request, listener(context, Stage.SELECT))
-    files = (*_written(context, selection), *_contenders(context.folder, selection), *_mean(context, selection))
+    files = (*_written(context, selection), *_contenders(context.folder, selection), *mean_of(context, selection))
     absent = without_weights(missing) if context.spec.options.candidates else []
     return Output(_result(context, selection, absent, clock.start_seconds), files)
 
 
-def _mean(context: StageContext, selection: Selection) -> tuple[File, ...]:
+def mean_of(context: StageContext, selection: Selection) -> tuple[File, ...]:
     """Write the mean features of what is learnt from, by which a later job may choose this model among several.
 
     Where selection has none, a sample is sent through the network, if that fits into the time before the last stages.

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from io import StringIO
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from infra.cli.main import app
+from infra.cli.submit import bases
 
 
 @pytest.mark.parametrize(("given", "stdin"), [("", ""), (" ", ""), ("-", ""), ("-", "\n")])
@@ -19,11 +21,23 @@ def test_an_empty_link_is_told_before_anything_is_sent(tmp_path: Path, given: st
     assert done.output.startswith("--base: no link was given")
 
 
-def test_two_links_are_refused_as_one_would_be_left_out(tmp_path: Path) -> None:
+def test_several_links_are_a_list_each_read_where_it_stands() -> None:
+    def typed(*given: str, stdin: str = "") -> object:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("sys.stdin", StringIO(stdin))
+            return bases(given)
+
+    assert typed() is None
+    assert typed("a") == "a"
+    assert typed("-", stdin=" b \nc\n") == "b"
+    assert typed("a", "-", "-", stdin="b\nc\n") == ["a", "b", "c"]
+
+
+def test_one_empty_link_of_several_is_told_too(tmp_path: Path) -> None:
     words = ["submit", str(tmp_path), "--email", "a@example.org", "--url", "http://127.0.0.1:1"]
-    done = CliRunner().invoke(app, [*words, "--base", "http://127.0.0.1:1/#continue=a", "--base", "-"])
+    done = CliRunner().invoke(app, [*words, "--base", "http://127.0.0.1:1/#continue=a", "--base", "-"], input="")
     assert done.exit_code == 2
-    assert done.output.startswith("--base: a job continues from one earlier model.")
+    assert done.output.startswith("--base: no link was given")
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ def test_the_record_keeps_the_earlier_jobs_id_and_not_its_token(front: Front, ea
     assert answer.status_code == 201, answer.text
     record = front.queue.read(answer.get_json()["job_id"])
     assert record is not None
-    assert (record.job.options.base, record.job.options.task) == (earlier, "classification")
+    assert (record.job.options.base, record.job.options.task) == ((earlier,), "classification")
     kept = front.buckets.emails.get(f"jobs/{record.job.id}.json")
     assert kept is not None
     assert link.rpartition(":")[2].encode() not in kept.data
@@ -89,17 +89,51 @@ def test_a_query_may_not_carry_the_secret(front: Front, earlier: str) -> None:
         assert answer.status_code == 400
         assert answer.get_json()["error"]["code"] == "bad_option"
         assert given.rpartition(":")[2] not in answer.text
-    assert ask(front, [given]).get_json()["error"]["code"] == "bad_option"
 
 
-def test_two_earlier_models_are_refused(front: Front, earlier: str) -> None:
+@pytest.fixture
+def other(front: Front, earlier: str) -> str:
+    """The id of another such job."""
+    job_id = str(front.submitted("cleo@example.org")["job_id"])
+    ends = front.clock.now() + timedelta(days=30)
+    front.change(job_id, status=Status.DONE, continues="classification", delete_after=ends)
+    return job_id
+
+
+def test_of_several_links_the_record_keeps_the_ids(front: Front, earlier: str, other: str) -> None:
+    """A list in JSON, or one a line in a field of a form; the same job twice is one."""
+    one, two = base(front, earlier), front.app.parts.addresses.continuing(other)
+    whole = front.app.parts.addresses.continuing(earlier)
+    form = {"email": "bea@example.org", "base": f"{one}\r\n{two}\r\n"}
+    for answer in (ask(front, [one, two, whole]), front.call("POST", "/", data=form)):
+        assert answer.status_code == 201, answer.text
+        record = front.queue.read(answer.get_json()["job_id"])
+        assert record is not None
+        assert (record.job.options.base, record.job.options.task) == ((earlier, other), "classification")
+        kept = front.buckets.emails.get(f"jobs/{record.job.id}.json")
+        assert kept is not None
+        assert not [link for link in (one, two) if link.rpartition(":")[2].encode() in kept.data]
+
+
+def test_of_several_links_each_must_lead_to_a_model_of_one_kind(front: Front, earlier: str, other: str) -> None:
+    good, second = base(front, earlier), base(front, other)
+    refused = [ask(front, [good, "nonsense"]), ask(front, ["nonsense", good])]
+    front.change(other, continues="detection")
+    refused += [ask(front, [good, second]), ask(front, [second, good], task="classification")]
+    front.change(other, continues="")
+    refused.append(ask(front, [good, second]))
+    assert {(answer.status_code, answer.text) for answer in refused} == {(404, refused[0].text)}
+    assert refused[0].get_json()["error"]["code"] == "unknown_base"
+
+
+def test_too_many_links_two_fields_of_one_name_and_photos_for_several_are_refused(front: Front, earlier: str) -> None:
     """Of two fields of one name a form's reader would take one, and the other would be left out without a word."""
-    given = base(front, earlier)
-    for sent in (
-        {"data": {"email": "bea@example.org", "base": [given, given]}},
-        {"json": {"email": "bea@example.org", "base": [given, given]}},
+    given, form = base(front, earlier), {"email": "bea@example.org"}
+    for answer in (
+        front.call("POST", "/", data={**form, "base": [given, given]}),
+        ask(front, [f"{given}{number}" for number in range(5)]),
+        ask(front, [given, f"{given}2"], add=True),
     ):
-        answer = front.call("POST", "/", **sent)
         assert (answer.status_code, answer.get_json()["error"]["code"]) == (400, "bad_option")
         assert given not in answer.text
     assert ask(front, f"{given} {given}").status_code == 404

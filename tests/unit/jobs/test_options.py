@@ -55,10 +55,14 @@ GOOD: list[tuple[dict[str, Any], str, Any]] = [
     ({"goal": "0.95"}, "goal", 0.95),
     ({"goal": 0.9}, "goal", 0.9),
     ({"goal": 1}, "goal", 1.0),
-    ({}, "base", None),
-    ({"base": " a link "}, "base", "a link"),
-    ({"base": ""}, "base", None),
-    ({"base": None}, "base", None),
+    ({}, "base", ()),
+    ({"base": " a link "}, "base", ("a link",)),
+    ({"base": "a link\r\n\n b link\na link\n"}, "base", ("a link", "b link")),  # as the page sends several
+    ({"base": ["a link", " b link", "a link"]}, "base", ("a link", "b link")),
+    ({"base": ["1", "2", "3", "4"]}, "base", ("1", "2", "3", "4")),
+    ({"base": ""}, "base", ()),
+    ({"base": []}, "base", ()),
+    ({"base": None}, "base", ()),
     ({"keep_photos": "true"}, "keep_photos", True),
     ({"add": True, "base": "a link"}, "add", True),
 ]
@@ -107,7 +111,11 @@ BAD: list[dict[str, Any]] = [
     {"goal": "nan"},
     {"goal": "1e-1"},
     {"goal": 0.9, "task": "detection"},
-    {"base": ["a link"]},
+    {"base": [["a link"]]},
+    {"base": {"a link": 1}},
+    {"base": 3},
+    {"base": ["1", "2", "3", "4", "5"]},
+    {"add": True, "base": ["a link", "b link"]},
     {"keep_photos": "yes"},
     {"add": True},
     {"design": "luck"},
@@ -191,3 +199,11 @@ def test_a_network_is_taken_as_text_or_as_a_list() -> None:
     text = '["CONV:3X3:1X1:SAME", "SOFTMAX"]'
     assert parse_options({"architecture": f"  {text} "}, Limits()).architecture == text
     assert parse_options({"architecture": ["CONV:3X3:1X1:SAME", "SOFTMAX"]}, Limits()).architecture == text
+
+
+def test_one_earlier_job_stands_alone_in_a_record_as_the_version_before_writes_it() -> None:
+    for base, kept in (((), None), (("a" * 22,), "a" * 22), (("a" * 22, "b" * 22), ["a" * 22, "b" * 22])):
+        plain = Options(base=base).to_json()
+        assert plain.get("base") == kept
+        assert Options.from_json(plain) == Options(base=base)
+    assert Options.from_json({"base": None}) == Options.from_json({"base": ""}) == Options()

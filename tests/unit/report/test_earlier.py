@@ -14,7 +14,7 @@ from tests.unit.report.pages import Page
 from vm_worker import report
 from vm_worker.report_facts import Facts
 from vm_worker.results.candidates import Continued, ContinuedRow, FromScratch
-from vm_worker.results.earlier import EarlierModel, Version
+from vm_worker.results.earlier import EarlierModel, OfferedRow, Version
 from vm_worker.results.evaluated import Evaluated, SameTests
 from vm_worker.results.intake import EarlierCounts
 
@@ -41,7 +41,7 @@ def facts(
     assert isinstance(plain.evaluate, Evaluated)
     return replace(
         plain,
-        job=replace(plain.job, options=Options(minutes=20, base="abcdefgh")),
+        job=replace(plain.job, options=Options(minutes=20, base=("abcdefgh",))),
         dataset=replace(plain.dataset, earlier=counts),
         select=replace(plain.select, continued=continued),
         evaluate=replace(plain.evaluate, same_tests=same, continuing=MODEL),
@@ -144,6 +144,79 @@ def test_a_machine_without_another_network_is_named_as_the_reason() -> None:
 def test_another_network_that_was_judged_on_other_photos_is_not_called_better() -> None:
     told = report.build(left_out(facts(continued=Continued(9, "accuracy", ROWS[:1], None, False))))["cautions"][0]
     assert told.startswith("This model starts from ImageNet, but your earlier one was not compared with it")
+
+
+FIRST = OfferedRow("abcdefgh", 1, True, "compared", "2026-05-03", 400, 0.9712, 2.53)
+SECOND = OfferedRow("ijklmnop", 2, False, "compared", "2026-04-02", 1624, 0.303, 0.97)
+GONE = OfferedRow("ijklmnop", 2, False, "deleted", "", None, None, None)
+
+
+def offering(*rows: OfferedRow, **changes: Any) -> Facts:
+    """The same job, which could choose among several models."""
+    given = facts(**changes)
+    options = replace(given.job.options, base=tuple(row.job for row in rows))
+    return replace(given, job=replace(given.job, options=options), dataset=replace(given.dataset, offered=rows))
+
+
+def test_of_several_models_the_choice_is_told_with_what_was_predicted_and_what_it_came_to() -> None:
+    built = report.build(offering(SECOND, FIRST))
+    words = (
+        "Of your 2 earlier models the one of 3 May 2026 (abcdefgh) looks most like these photos: its 400 photos and "
+        "these are 97 % alike, so this job tried to continue from it. The other was not tried, so that what it would "
+        "have given is not known."
+    )
+    page, text, html, _ = everywhere(built)
+    for shown in (page, text, html):
+        assert words in shown
+    assert [(row["job"], row["actual"]) for row in built["earlier"]["offered"]] == [
+        ("abcdefgh", 0.91),
+        ("ijklmnop", None),
+    ]
+    assert "1. 3 May 2026 (job abcdefgh), chosen" in page and "2. 2 April 2026 (job ijklmnop)" in page
+    assert "97 %" in page and "30 %" in page and "2.53" in page and "not tried" in page
+    assert "ImageNet, to compare" in page and "YOUR EARLIER MODELS" in text
+    assert "--base LINK-OF-ijklmnop --base LINK-OF-abcdefgh" in built["repeat"]["command"]
+    assert not any("earlier" in sentence for sentence in built["cautions"])
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        ((FIRST, GONE), "Of ijklmnop: it was deleted before this job could learn from it."),
+        ((FIRST, replace(SECOND, state="not_compared")), "Of ijklmnop: it keeps nothing to compare its photos by."),
+        ((replace(FIRST, similarity=0.2), SECOND), "promises most, as it learnt from far more"),
+        (
+            (replace(FIRST, similarity=0.2), replace(SECOND, state="nothing_to_give")),
+            "among those that can be of use: its 400 photos",
+        ),
+        ((replace(FIRST, state="not_compared", similarity=None), GONE), "is the only one that could be used"),
+        (
+            (replace(FIRST, state="not_compared", similarity=None), replace(SECOND, state="not_compared")),
+            "comes first, as their photos cannot be compared",
+        ),
+        ((FIRST, SECOND, replace(GONE, rank=3)), "The others were not tried, so that what they would have given"),
+    ],
+)
+def test_why_another_was_not_chosen_is_told(rows: tuple[OfferedRow, ...], words: str) -> None:
+    assert words in report.build(offering(*rows))["earlier"]["sentences"][0]
+
+
+def test_where_no_model_is_left_that_is_told_at_the_top() -> None:
+    rows = replace(GONE, rank=1), replace(GONE, job="abcdefgh", state="damaged")
+    built = report.build(offering(*rows, counts=None, continued=None, lost="deleted"))
+    words = (
+        "None of your 2 earlier models could be used (ijklmnop: it was deleted before this job could learn from it; "
+        "abcdefgh: its files are not as they were stored), so this model starts from ImageNet."
+    )
+    assert built["earlier"]["sentences"] == [words] == built["cautions"][:1]
+    assert not built["earlier"]["used"]
+    assert all(words in shown for shown in everywhere(built)[:3])
+
+
+def test_a_report_of_the_version_before_names_no_choice() -> None:
+    built = report.build(facts())
+    del built["earlier"]["offered"]
+    assert "YOUR EARLIER MODEL\n" in report_mail(built).text and "predicted" not in Page(report.page(built, {})).text
 
 
 SCRATCH = ContinuedRow("scratch", "MobileNet v1", 0.93, (0.9, 0.95), 80.0)

@@ -56,12 +56,12 @@ def spec(folder: Path, model: EarlierModel = MODEL, **options: Any) -> Spec:
         job="12345678",
         dataset=folder / "photos.zip",
         folder=own,
-        options=Options(base="abcdefgh", **options),
+        options=Options(base=("abcdefgh",), **options),
         limits=Limits(),
         seconds=100.0,
         created_at="",
         started_at="",
-        base=BaseSpec(base),
+        bases=(BaseSpec(base),),
     )
 
 
@@ -108,7 +108,7 @@ def test_what_cannot_be_judged_honestly_is_no_candidate(tmp_path: Path, use: Use
 
 
 def test_without_a_model_there_is_nothing(tmp_path: Path) -> None:
-    earlier = EarlierInputs(replace(spec(tmp_path), base=None, options=Options()))
+    earlier = EarlierInputs(replace(spec(tmp_path), bases=(), options=Options()))
     assert (earlier.model, earlier.keys, earlier.lost) == (None, (), "")
     assert earlier.seen(True) is None and earlier.photos(True) == () and earlier.weight(KEY) is None
 
@@ -119,8 +119,7 @@ def test_a_model_that_is_deleted_meanwhile_is_lost_but_the_split_stays(tmp_path:
     assert first.seen(True) is not None
     assert [path.name for path in first.photos(True)] == ["photos-1.zip"]
     assert first.taken_over(KEY) == (START,) and first.taken_over("efficientnet_lite0") == ()
-    assert given.base is not None
-    shutil.rmtree(given.base.folder)
+    shutil.rmtree(given.bases[0].folder)
     later = EarlierInputs(given)
     assert later.lost == "deleted" and later.keys == ()
     assert later.seen(False) is not None and len(later.photos(False)) == 1
@@ -139,9 +138,8 @@ def test_only_the_first_attempt_looks_at_the_fetched_model(tmp_path: Path) -> No
 
 def test_a_damaged_model_is_named_so(tmp_path: Path) -> None:
     given = spec(tmp_path)
-    assert given.base is not None
-    shutil.rmtree(given.base.folder)
-    assert EarlierInputs(replace(given, base=replace(given.base, lost="damaged"))).lost == "damaged"
+    shutil.rmtree(given.bases[0].folder)
+    assert EarlierInputs(replace(given, bases=(replace(given.bases[0], lost="damaged"),))).lost == "damaged"
 
 
 @pytest.mark.parametrize(
@@ -156,11 +154,10 @@ def test_photos_that_are_too_few_alone_are_refused_with_the_reason(
     tmp_path: Path, lost: str, add: bool, words: str
 ) -> None:
     given = spec(tmp_path, add=add, task="classification")
-    assert given.base is not None
-    shutil.rmtree(given.base.folder)
+    shutil.rmtree(given.bases[0].folder)
     zip_of(class_files({"cats": 12}), given.dataset)
     with pytest.raises(UserError) as caught:
-        Inputs(replace(given, base=replace(given.base, lost=lost)), CommittedResults(), _silent).dataset()
+        Inputs(replace(given, bases=(replace(given.bases[0], lost=lost),)), CommittedResults(), _silent).dataset()
     assert caught.value.code == "one_class"
     assert caught.value.message.endswith('The only class folder is "cats".')
     assert (words in caught.value.message) and ("added" in caught.value.message) is add
@@ -183,11 +180,12 @@ def test_a_spec_with_a_model_survives_its_file(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_photos_are_added_and_split_by_what_the_model_has_seen(tmp_path: Path) -> None:
     given = spec(tmp_path, add=True)
-    assert given.base is not None
-    zip_of(class_files({"cats": 40, "dogs": 40}), given.base.folder / "photos-1.zip")
-    before = take_in(IntakeRequest(given.base.folder / "photos-1.zip", tmp_path / "cache", (), 0, Limits(), 1), _silent)
+    zip_of(class_files({"cats": 40, "dogs": 40}), given.bases[0].folder / "photos-1.zip")
+    before = take_in(
+        IntakeRequest(given.bases[0].folder / "photos-1.zip", tmp_path / "cache", (), 0, Limits(), 1), _silent
+    )
     assert before.seen is not None
-    before.seen.save(given.base.folder / SEEN)
+    before.seen.save(given.bases[0].folder / SEEN)
     new = {f"cats/new-{number}.jpg": photo(5000 + number) for number in range(40)}
     new |= {f"dogs/new-{number}.jpg": photo(6000 + number) for number in range(40)}
     zip_of(new, given.dataset)

@@ -17,7 +17,7 @@ from jobs.options import Options
 from jobs.sweep import retire
 from tests.unit.worker.world import STAGES, World
 from vm_worker.events import File, StageOffer
-from vm_worker.results.earlier import BASE_HEAD, SEEN, EarlierModel, Version, is_photos, level_of, photos_name
+from vm_worker.results.earlier import BASE_HEAD, MEAN, SEEN, EarlierModel, Version, is_photos, level_of, photos_name
 
 MODEL = EarlierModel("classification", "vgg16", 224, False, ("cats", "dogs"), (Version("abcdefgh", "2026-01-01"),))
 
@@ -25,9 +25,9 @@ MODEL = EarlierModel("classification", "vgg16", 224, False, ("cats", "dogs"), (V
 def evaluated(world: World) -> StageOffer:
     """The evaluate stage of a model that later jobs can continue from."""
     offer = world.stage(Stage.EVALUATE, result={"continuing": MODEL.to_json()}, public=False)
-    for name in (SEEN, BASE_HEAD):
+    for name in (SEEN, BASE_HEAD, MEAN):
         (world.home / "artifacts" / name).write_text(f"the {name}")
-    return replace(offer, files=(*offer.files, File(SEEN, False), File(BASE_HEAD, False)))
+    return replace(offer, files=(*offer.files, *(File(name, False) for name in (SEEN, BASE_HEAD, MEAN))))
 
 
 def stages(world: World) -> list[StageOffer]:
@@ -48,7 +48,7 @@ def continued(world: World, folder: Path, **options: Any) -> Job:
     """Submit a second job, which continues from the first."""
     earlier, world.home = world.job, folder
     world.home.mkdir()
-    world.job = world.queue.submit(jobs.new_id(), "bea@example.org", "b" * 64, Options(base=earlier.id, **options))
+    world.job = world.queue.submit(jobs.new_id(), "bea@example.org", "b" * 64, Options(base=(earlier.id,), **options))
     world.queue.buckets.datasets.put(f"{world.job.id}.zip", b"PK")
     return earlier
 
@@ -60,11 +60,11 @@ def names(world: World, job: Job) -> set[str]:
 def test_what_later_jobs_need_is_kept_beside_the_files_and_goes_with_the_model(world: World) -> None:
     job = world.now()
     assert job.continues == "classification"
-    assert {"base.json", SEEN, BASE_HEAD} <= names(world, job)
+    assert {"base.json", SEEN, BASE_HEAD, MEAN} <= names(world, job)
     assert "evaluate.txt" not in names(world, job)  # private, and of no use later
-    assert not {"base.json", SEEN, BASE_HEAD} & set(job.files)
+    assert not {"base.json", SEEN, BASE_HEAD, MEAN} & set(job.files)
     manifest = world.read("base.json")
-    assert set(manifest["files"]) == {SEEN, BASE_HEAD}
+    assert set(manifest["files"]) == {SEEN, BASE_HEAD, MEAN}
     world.clock.advance(31 * 24 * 3600.0)
     retire(world.queue)
     assert world.now().status is Status.DELETED
@@ -74,13 +74,50 @@ def test_what_later_jobs_need_is_kept_beside_the_files_and_goes_with_the_model(w
 def test_the_child_gets_the_earlier_model_and_eight_characters_of_its_id(world: World, tmp_path: Path) -> None:
     earlier = continued(world, tmp_path / "second")
     seen: list[str] = []
-    world.run(lambda: seen.extend(path.read_text() for path in sorted((world.home / "base").iterdir())), *stages(world))
+    world.run(
+        lambda: seen.extend(path.read_text() for path in sorted((world.home / "base" / "1").iterdir())), *stages(world)
+    )
     spec = world.specs[-1]
-    assert spec.base is not None and not spec.base.lost
-    assert spec.options.base == earlier.id[:8]
+    assert [base.lost for base in spec.bases] == [""]
+    assert spec.options.base == (earlier.id[:8],)
     assert f"the {SEEN}" in seen and f"the {BASE_HEAD}" in seen
-    assert earlier.id not in (spec.options.base, json.dumps(spec.options.to_json()))
+    assert earlier.id not in json.dumps(spec.options.to_json())
     assert world.now().status is Status.DONE
+
+
+def test_several_models_are_fetched_each_by_itself(world: World, tmp_path: Path) -> None:
+    """One that is deleted meanwhile is left out, and one that is deleted later is taken from the child."""
+    first = world.job
+    earlier = [first, *(another(world, tmp_path / name) for name in ("b", "c"))]
+    world.home = tmp_path / "last"
+    world.home.mkdir()
+    bases = tuple(job.id for job in earlier)
+    world.job = world.queue.submit(jobs.new_id(), "bea@example.org", "b" * 64, Options(base=bases))
+    world.queue.buckets.datasets.put(f"{world.job.id}.zip", b"PK")
+    tampered(world, earlier[1])
+    there: list[list[str]] = []
+
+    def look() -> None:
+        there.append(sorted(path.name for path in (world.home / "base").iterdir()))
+
+    intake, *rest = stages(world)
+    world.run(look, lambda: world.queue.delete(first.id), intake, look, *rest)
+    spec = world.specs[-1]
+    assert [base.lost for base in spec.bases] == ["", "damaged", ""]
+    assert spec.options.base == tuple(job.id[:8] for job in earlier)
+    assert there == [["1", "3"], ["3"]]
+    assert world.now().status is Status.DONE
+
+
+def another(world: World, folder: Path) -> Job:
+    """Run one more job to its end."""
+    world.home = folder
+    world.home.mkdir()
+    world.job = world.queue.submit(jobs.new_id(), "ada@example.org", "a" * 64, Options())
+    world.queue.buckets.datasets.put(f"{world.job.id}.zip", b"PK")
+    world.run(*stages(world))
+    world.queue.close(world.job.id)
+    return world.job
 
 
 def tampered(world: World, earlier: Job) -> None:
@@ -125,14 +162,14 @@ def test_a_job_goes_on_without_an_earlier_model_that_is_gone_or_was_exchanged(
     harm(world, earlier)
     world.run(*stages(world))
     spec = world.specs[-1]
-    assert spec.base is not None and spec.base.lost == lost
-    assert not spec.base.folder.exists()
+    assert [base.lost for base in spec.bases] == [lost]
+    assert not spec.bases[0].folder.exists()
     assert world.now().status is Status.DONE
 
 
 def test_a_model_that_is_deleted_before_selection_is_taken_from_the_child(world: World, tmp_path: Path) -> None:
     earlier = continued(world, tmp_path / "second")
-    folder = world.home / "base"
+    folder = world.home / "base" / "1"
     there: list[bool] = []
     intake, *rest = stages(world)
     world.run(
@@ -149,7 +186,7 @@ def test_a_model_that_is_deleted_before_selection_is_taken_from_the_child(world:
 def test_a_model_that_is_deleted_while_it_is_learnt_from_stays_until_the_report(world: World, tmp_path: Path) -> None:
     """What tunes and tests still needs its weights; the report is to say that it is gone."""
     earlier = continued(world, tmp_path / "second")
-    folder = world.home / "base"
+    folder = world.home / "base" / "1"
     there: dict[str, bool] = {}
     steps: list[Any] = []
     for offer in stages(world):
@@ -207,7 +244,7 @@ def test_kept_photos_are_fetched_only_to_be_added_to(world: World, tmp_path: Pat
     if add:
         (world.home / "artifacts" / "photos-1.zip").write_bytes(b"PK old")  # as the child copies it
         intake = replace(intake, files=(*intake.files, File("photos-1.zip", False)))
-    world.run(lambda: there.extend(path.name for path in (world.home / "base").iterdir()), intake, *rest)
+    world.run(lambda: there.extend(path.name for path in (world.home / "base" / "1").iterdir()), intake, *rest)
     assert ("photos-1.zip" in there) is add
     kept = {name for name in names(world, world.job) if name.startswith("photos")}
     assert kept == ({"photos-1.zip", "photos-2.zip"} if add else set())
