@@ -15,8 +15,10 @@ T = TypeVar("T")
 LONGEST = (
     "tests/faults/test_kill_matrix.py",
     "tests/faults/test_race.py",
-    "tests/faults/test_hostile_uploads.py",
     "tests/faults/test_emulator_killed.py",
+    "tests/faults/test_poison.py",
+    "tests/unit/jobs/test_life_machine.py",
+    "tests/faults/test_hostile_uploads.py",
     "tests/integration/test_real_stages.py",
     "tests/browser/test_report_page.py",
     "tests/integration/test_stack.py",
