@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -67,8 +68,8 @@ def run(model: Path, photos: Iterable[Path], wanted: Wanted) -> int:
     for row in counted(delivered.by_keras(network, known.settings.mask), known, photos):
         rows.append(row)
         screen.say(f"{wording.clean(row.image)}  {row.error or _told(row, known.classes)}")
-    if not rows:
-        screen.say("No photos were found there.")
+    for sentence in _together(rows):
+        screen.say(sentence)
     _print(rows, known, wanted)
     return 1 if not rows or any(row.error for row in rows) else 0
 
@@ -122,9 +123,12 @@ def as_json(row: CountedPhoto, classes: Sequence[str]) -> JsonObject:
 def coco(rows: Sequence[CountedPhoto], classes: Sequence[str]) -> JsonObject:
     """Return the finds in COCO's format, for an annotation tool that shows them as a first draft."""
     readable = [row for row in rows if row.error is None]
-    return coco_finds.document(
-        [PhotoFinds(Path(row.image).name, row.width, row.height, row.found) for row in readable], classes
-    )
+    names = [Path(row.image).name for row in readable]
+    if len(set(names)) < len(names):  # of photos in several folders
+        above = Path(os.path.commonpath([Path(row.image).parent for row in readable]))
+        names = [Path(row.image).relative_to(above).as_posix() for row in readable]
+    finds = zip(names, readable, strict=True)
+    return coco_finds.document([PhotoFinds(name, row.width, row.height, row.found) for name, row in finds], classes)
 
 
 def _told(row: CountedPhoto, classes: Sequence[str]) -> str:
@@ -137,6 +141,22 @@ def _told(row: CountedPhoto, classes: Sequence[str]) -> str:
 
 def _between(interval: Interval | None) -> str:
     return f" [{interval.low} to {interval.high}]" if interval else ""
+
+
+def _together(rows: Sequence[CountedPhoto]) -> list[str]:
+    """Return how many objects all photos show, and how sure that is."""
+    counted = [row for row in rows if row.error is None]
+    if not rows:
+        return ["No photos were found there."]
+    if not counted:
+        return []
+    total = sum(len(row.found) for row in counted)
+    many = f"{wording.plural(total, 'object')} in {wording.plural(len(counted), 'photo')}."
+    shares = [row.interval.share for row in counted if row.interval]
+    if not shares:
+        return [many, "How sure a count is cannot be told: too few photos were counted to test the model."]
+    sure = f"In brackets: the numbers between which the true one should lie, {100 * min(shares):.0f} times in 100"
+    return [many, f"{sure}, in photos like those that the model was tested on."]
 
 
 def _print(rows: Sequence[CountedPhoto], known: DeliveredSettings, wanted: Wanted) -> None:

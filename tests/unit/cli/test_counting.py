@@ -59,6 +59,24 @@ def test_a_table_has_a_line_a_photo_and_no_formulas(
     assert counting._told(rows[0], KNOWN.classes) == "1 [1 to 3]  =seal"
 
 
+def test_photos_are_counted_together_and_it_is_said_how_sure_that_is(rows: list[counting.CountedPhoto]) -> None:
+    many, sure = counting._together(rows)
+    assert many == "1 object in 1 photo."
+    assert "between which the true one should lie, 90 times in 100" in sure
+    unsure = counting._together([replace(rows[0], interval=None)])
+    assert unsure[1].startswith("How sure a count is cannot be told")
+    assert counting._together(rows[1:]) == [] and counting._together([]) == ["No photos were found there."]
+
+
+def test_photos_of_one_name_are_told_apart_by_their_folders(rows: list[counting.CountedPhoto]) -> None:
+    def names(*images: str) -> list[str]:
+        content = counting.coco([replace(rows[0], image=image) for image in images], KNOWN.classes)
+        return [image["file_name"] for image in content["images"]]  # type: ignore[index,call-overload,union-attr]
+
+    assert names("flight/a/1.jpg", "flight/b/1.jpg") == ["a/1.jpg", "b/1.jpg"]
+    assert names("flight/a/1.jpg", "flight/b/2.jpg") == ["1.jpg", "2.jpg"]
+
+
 def test_the_coco_that_is_written_can_be_read_again(rows: list[counting.CountedPhoto], tmp_path: Path) -> None:
     path = tmp_path / "finds.json"
     path.write_text(json.dumps(counting.coco(rows, KNOWN.classes)))

@@ -85,7 +85,9 @@ def test_what_an_integer_model_loses_is_told() -> None:
     nothing = SameBoxes().compare(FORMATS["tflite_int8"], np.zeros_like(output()), output(), pictures())
     assert nothing.fault == "its boxes are no longer those of model.h5: F1 falls from 1.00 to 0.00"
     shifted = SameBoxes().compare(FORMATS["tflite_int8"], output(0.2), output(), pictures())
-    assert shifted.warning == "Its boxes differ from those of model.h5 on 4 of 4 pictures."
+    assert shifted.warning == (
+        "Its boxes differ from those of model.h5 on 4 of 4 pictures; in all it counts 4, and model.h5 4."
+    )
 
 
 def test_boxes_of_a_second_stage_may_stand_in_another_order() -> None:

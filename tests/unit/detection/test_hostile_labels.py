@@ -66,6 +66,14 @@ UNREADABLE = [
     ("labelimg_voc", first_xml(b"<annotation>" + b"<a/>" * 100_001 + b"</annotation>"), "too many elements"),
     ("labelimg_voc", first_xml(b'<?xml version="1.0" encoding="klingon"?><annotation/>'), "no valid XML"),
     ("darknet_yolo", first_txt(b"0 .5 .5 .1 .1\n" * 20_001), "more than 20,000 lines"),
+    ("cvat_coco", raw_coco(b""), "is empty"),
+    ("cvat_coco", raw_coco(b"\0" * 99), "holds no labels that can be read"),
+    ("cvat_coco", raw_coco(b'\xff\xfe{"images": ['), "holds no labels that can be read"),
+    (
+        "cvat_coco",
+        lambda entries, drawn: entries.update({JSON: as_json(coco(drawn)).decode().encode("utf-32")}),
+        "no labels",
+    ),
 ]
 
 
@@ -101,6 +109,10 @@ def many_classes(entries: Entries, drawn: list[Drawn]) -> None:
     entries["obj_train_data/p001.txt"] = b"".join(b"%d .5 .5 .1 .1\n" % number for number in range(201))
 
 
+def empty_texts(entries: Entries, drawn: list[Drawn]) -> None:
+    entries |= {f"obj_train_data/{one.name[:-4]}.txt": b"" for one in drawn}
+
+
 def other_names(entries: Entries, drawn: list[Drawn]) -> None:
     content = coco(drawn)
     for image in content["images"]:  # type: ignore[attr-defined]
@@ -126,6 +138,13 @@ REFUSED = [
     ("cvat_coco", each_annotation(category_id=99), "too_few_boxes", "0 boxes"),
     ("cvat_coco", each_annotation(image_id=99), "too_few_boxes", "0 boxes"),
     ("cvat_coco", each_annotation(iscrowd=1), "too_few_boxes", "0 boxes"),
+    ("darknet_yolo", empty_texts, "too_few_boxes", "0 boxes"),
+    (
+        "cvat_coco",
+        changed_coco(lambda c: [one.update(name=None) for one in c["categories"]] and None),
+        "too_few_boxes",
+        "",
+    ),
 ]
 
 
@@ -147,6 +166,7 @@ def test_the_limits_hold(tmp_path: Path) -> None:
     assert fewer({"label_bytes": 100}, "darknet_yolo", tmp_path).code == "too_large_zip"
     assert fewer({"box_photos_min": 13}, "cvat_coco", tmp_path).code == "too_few_boxes"
     assert fewer({"boxes_max": 5}, "cvat_coco", tmp_path).code == "too_many_boxes"
+    assert "more than 5 boxes" in fewer({"boxes_max": 5}, "darknet_yolo", tmp_path).message  # before all are read
 
 
 def refused(layout: str, change: Change, folder: Path) -> UserError:

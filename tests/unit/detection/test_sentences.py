@@ -55,12 +55,12 @@ def test_the_headline_is_the_papers() -> None:
 def test_counts_are_told_with_their_error_and_bias() -> None:
     exact = sentences.counting(figures(judged()))
     assert exact[0].endswith("is off by 0.00 on average, as often too high as too low.")
-    assert exact[1] == "Of a new photo like these, nine counts in ten will be between exact and exact."
+    assert exact[1] == "Of new photos like these, nine counts in ten should be exact."
     few = sentences.counting(figures(judged(missed=1)))
     assert few[0].endswith("is off by 1.00 on average, and 1.00 too low in the mean.")
     many = sentences.counting(figures(judged(edge=2)))
     assert many[1].startswith("Without the 24 marks at an image's edge")
-    assert "between 2 too many and 2 too many" in many[2]
+    assert "nine counts in ten should be 2 too many." in many[2]
 
 
 def test_little_is_said_from_few_photos() -> None:

@@ -55,7 +55,7 @@ class SameBoxes:
             score=score,
             agreement=float(np.mean(same)) if same else 1.0,
             max_difference=difference,
-            warning=_warning(row, score, before, same),
+            warning=_warning(row, (score, before), same, (theirs, ours)),
         )
 
 
@@ -137,14 +137,27 @@ def _useless(score: float, expected: float) -> str:
     return f"its boxes are no longer those of model.h5: F1 falls from {expected:.2f} to {score:.2f}"
 
 
-def _warning(row: Format, score: float, expected: float, same: Sequence[bool]) -> str:
-    """Return what an inexact format loses: of F1, and on how many pictures it finds other boxes; empty: nothing."""
+def _warning(
+    row: Format,
+    scores: tuple[float, float],
+    same: Sequence[bool],
+    found: tuple[Sequence[Detections], Sequence[Detections]],
+) -> str:
+    """Return what an inexact format loses: of F1, and on how many pictures it finds other boxes; empty: nothing.
+
+    Scores and boxes are the format's, and those of model.h5.
+    """
     if row.difference is not None:
         return ""
-    lost, others = expected - score, list(same).count(False)
+    (score, expected), others = scores, list(same).count(False)
+    lost = expected - score
+    theirs, ours = (sum(map(len, boxes)) for boxes in found)
     said = []
     if lost > LOSS_WARNED:
         said.append(f"Finds less than model.h5: F1 is lower by {100 * lost:.1f} points. Use another format if you can.")
     if others > FORGIVEN:
-        said.append(f"Its boxes differ from those of model.h5 on {others} of {len(same)} pictures.")
+        said.append(
+            f"Its boxes differ from those of model.h5 on {others} of {len(same)} pictures; in all it counts "
+            f"{theirs:,}, and model.h5 {ours:,}."
+        )
     return " ".join(said)

@@ -69,7 +69,7 @@ def _spread(spread: Spread | None, labelled: int) -> list[str]:
     if spread is None:
         return [f"With fewer than {FEW_PHOTOS} test photos nothing is said of how sure a new photo's count is."]
     return [
-        f"Of a new photo like these, nine counts in ten will be between {_off(spread.low)} and {_off(spread.high)}.",
+        f"Of new photos like these, nine counts in ten should be {_range_off(spread)}.",
         f"Over as many photos together, {labelled} labelled objects are counted as {spread.total_low:.0f} to "
         f"{spread.total_high:.0f}, nine times in ten.",
     ]
@@ -83,6 +83,11 @@ def _covered(covered: Covered | None) -> list[str]:
         f"{100 * covered.share:.0f} times in 100. As far as the validation photos' errors tell, that held for "
         f"{covered.inside} of {covered.photos} test photos; the test photos' errors were added to them since."
     ]
+
+
+def _range_off(spread: Spread) -> str:
+    low, high = _off(spread.low), _off(spread.high)
+    return low if low == high else f"between {low} and {high}"
 
 
 def _off(error: float) -> str:

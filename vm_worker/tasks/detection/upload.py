@@ -84,8 +84,13 @@ def _brought_together(
             continue
         before = found.get(photos[index])
         found[photos[index]] = one if before is None else replace(one, boxes=(*before.boxes, *one.boxes))
+    if not lost and not found:
+        raise UserError("labels_without_photos", "The label files name no photo.")
     if not found:
-        raise UserError("labels_without_photos", f"None of the labelled photos is there, such as {listed(lost, 3)}.")
+        raise UserError(
+            "labels_without_photos",
+            f"None of the labelled photos is there, or several have the name: {listed(lost, 3)}.",
+        )
     missing = f"Labels without their photo in the upload: {len(lost):,}, such as {listed(lost, 3)}; they were left out."
     return found, [missing] if lost else []
 

@@ -11,10 +11,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from jobs.limits import Limits
-from vm_worker.intake.names import clean, counted, shown
+from vm_worker.intake.names import counted, shown
 from vm_worker.tasks.detection.annotations import rle
 from vm_worker.tasks.detection.annotations.drawn import DrawnBox, DrawnPhoto, Mend, Reading, joined
-from vm_worker.tasks.detection.annotations.label_files import LabelFile, around, check_sizes, numbers
+from vm_worker.tasks.detection.annotations.label_files import LabelFile, around, check_sizes, class_name, numbers
 
 Outline = tuple[tuple[float, ...], ...]
 
@@ -28,10 +28,17 @@ class _Image:
 def read(files: Sequence[LabelFile], limits: Limits) -> Reading:
     """Read JSON files. Raises UserError `labels_unreadable` with the first file that is no COCO, `too_large_zip`."""
     check_sizes(files, limits)
-    return joined(_read(file) for file in files)
+    return joined(map(_bounded, files))
 
 
-def _read(file: LabelFile) -> Reading:
+def _bounded(file: LabelFile) -> Reading:
+    try:
+        return _read(file, rle.Work())
+    except rle.TooMuchWork as error:
+        raise file.unreadable(str(error)) from error
+
+
+def _read(file: LabelFile, work: rle.Work) -> Reading:
     content = file.json()
     if not isinstance(content, dict) or not isinstance(content.get("images"), list):
         raise file.unreadable("has no list of images, as COCO's files have")
@@ -43,7 +50,7 @@ def _read(file: LabelFile) -> Reading:
     for one in _dictionaries(content, "annotations"):
         if not one.keys() & {"bbox", "segmentation", "category_id"}:
             continue  # a caption
-        box = _box(one, names, mended)
+        box = _box(one, names, mended, work)
         if box is None:
             continue
         numbers_used[_key(one.get("id"))] += 1
@@ -72,7 +79,7 @@ def _dictionaries(content: dict[object, object], key: str) -> Iterator[dict[obje
 def _categories(content: dict[object, object]) -> dict[str, str]:
     """Return the names of the classes by their numbers. A grouping class that no box uses does no harm here."""
     rows = _dictionaries(content, "categories")
-    return {_key(row.get("id")): clean(str(row.get("name", ""))).strip() for row in rows}
+    return {_key(row.get("id")): class_name(row.get("name")) for row in rows}
 
 
 def _images(content: dict[object, object]) -> tuple[dict[str, _Image], list[str]]:
@@ -97,13 +104,13 @@ def _size(row: dict[object, object]) -> tuple[int, int] | None:
     return (int(sides[0]), int(sides[1])) if sides and min(sides) >= 1 else None
 
 
-def _box(row: dict[object, object], names: dict[str, str], mended: Counter[Mend]) -> DrawnBox | None:
+def _box(row: dict[object, object], names: dict[str, str], mended: Counter[Mend], work: rle.Work) -> DrawnBox | None:
     label = names.get(_key(row.get("category_id")), "")
     if not label:
         mended[Mend.NAMELESS] += 1
         return None
     segmentation = row.get("segmentation")
-    outline, mask = _outline(segmentation), _mask(segmentation)
+    outline, mask = _outline(segmentation, work), _mask(segmentation, work)
     if row.get("iscrowd") == 1 and not (mask.connected if mask else len(outline) == 1):
         mended[Mend.CROWD] += 1
         return None
@@ -118,14 +125,15 @@ def _box(row: dict[object, object], names: dict[str, str], mended: Counter[Mend]
     return None
 
 
-def _outline(segmentation: object) -> Outline:
+def _outline(segmentation: object, work: rle.Work) -> Outline:
     if not isinstance(segmentation, list):
         return ()
+    work.spend(rle.PART_WORK * len(segmentation))
     parts = [numbers(part) for part in segmentation]
     return tuple(part for part in parts if part is not None and len(part) >= 6 and len(part) % 2 == 0)
 
 
-def _mask(segmentation: object) -> rle.Area | None:
+def _mask(segmentation: object, work: rle.Work) -> rle.Area | None:
     if not isinstance(segmentation, dict):
         return None
-    return rle.area(segmentation.get("size"), segmentation.get("counts"))
+    return rle.area(segmentation.get("size"), segmentation.get("counts"), work)

@@ -20,6 +20,7 @@ PEEKED = 8  # files of a kind that are looked into
 YAML_PEEK = 1024 * 1024
 
 _COCO = re.compile(rb'"(?:images|annotations)"\s*:\s*\[')
+_CALLED_LABELS = re.compile(r"annotation|instances|labels?[/_.]|[._]coco", re.I)  # in the path of a file
 _CATEGORIES = re.compile(rb'"categories"\s*:\s*\[')  # Label Studio writes these alone beside YOLO's labels
 _VOC = re.compile(rb"<annotation[\s>]")
 _NAMES = re.compile(yolo_names.KEY.pattern.encode(), re.M)
@@ -59,11 +60,12 @@ class Labels:
 def find_labels(found: Sequence[Found]) -> Labels:
     """Find the label files of an upload. Damaged files are taken by their names."""
     named = label_files(found, "txt", "names", "labels", "yaml", "yml")
+    names = tuple(filter(_has_names, named))
     labels = Labels(
         coco=tuple(filter(_is_coco, label_files(found, "json"))),
         voc=_voc(label_files(found, "xml")),
-        yolo=_yolo(found),
-        yolo_names=tuple(filter(_has_names, named)),
+        yolo=_yolo(found, bool(names)),
+        yolo_names=names,
     )
     return labels if labels.titles else replace(labels, foreign=_foreign(found))
 
@@ -86,17 +88,18 @@ def _has_names(file: LabelFile) -> bool:
     return file.parts[-1].casefold().endswith(("yaml", "yml")) and bool(_NAMES.search(file.beginning(YAML_PEEK)))
 
 
-def _yolo(found: Sequence[Found]) -> tuple[LabelFile, ...]:
+def _yolo(found: Sequence[Found], classes: bool) -> tuple[LabelFile, ...]:
     """Return the text files that are labels: they are named as photos are, and the first ones hold numbers.
 
-    An empty file says that its photo shows nothing; files of captions, as other tasks have them, hold words.
+    An empty file says that its photo shows nothing, even where all are empty, if another file names the `classes`;
+    files of captions, as other tasks have them, hold words.
     """
     stems = _stems(found)
     texts = [(file, _is_named(file, stems)) for file in label_files(found, "txt")]
     files = [(file, named) for file, named in texts if yolo.is_label(file) or (named and yolo.begins_as_label(file))]
     filled = [(file, named) for file, named in files if file.extent.size]
     first = [file for file, named in filled if named][:PEEKED] or [file for file, _ in filled[:PEEKED]]
-    if not any(map(yolo.begins_as_label, first)):
+    if not any(map(yolo.begins_as_label, first)) and (filled or not classes):
         return ()
     return tuple(file for file, named in files if named or yolo.begins_as_label(file))
 
@@ -109,11 +112,25 @@ def _foreign(found: Sequence[Found]) -> UserError | None:
     folders = {item.parts[-2] for item in found if _is_photo(item) and len(item.parts) > 1}
     if sum(_PLAIN_FOLDER.fullmatch(folder) is None for folder in folders) > 1:
         return None
+    return _of_title(found) or _without_labels(found) or _of_numbers(found, _stems(found))
+
+
+def _of_title(found: Sequence[Found]) -> UserError | None:
     for suffix in ("json", "xml", "csv"):
         for file in label_files(found, suffix)[:PEEKED]:
             if title := foreign.title(suffix, file.beginning(PEEK)):
                 return file.unreadable(f"is {title}, which is not read here")
-    stems = _stems(found)
+    return None
+
+
+def _without_labels(found: Sequence[Found]) -> UserError | None:
+    for file in label_files(found, "json", "xml"):
+        if _CALLED_LABELS.search("/".join(file.parts)):
+            return file.unreadable("holds no labels that can be read" if file.extent.size else "is empty")
+    return None
+
+
+def _of_numbers(found: Sequence[Found], stems: set[str]) -> UserError | None:
     texts = [file for file in label_files(found, "txt") if file.extent.size and _is_named(file, stems)]
     for file in texts[:PEEKED]:
         if foreign.holds_numbers(file.beginning(PEEK)):

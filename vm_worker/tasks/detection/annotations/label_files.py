@@ -15,6 +15,7 @@ from vm_worker.intake.listing import Found, too_large
 from vm_worker.intake.names import clean, is_litter, shown, suffix
 
 LARGEST = 1e6  # of a coordinate; no photo has as many pixels a side
+NAME_MAX = 200  # characters of the name of a class
 UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)  # as Windows' editors and shells begin such files
 
 
@@ -75,6 +76,11 @@ def _decoded(data: bytes) -> str:
 
 def _refuse(constant: str) -> float:
     raise ValueError(f"{constant} is no number")
+
+
+def class_name(value: object) -> str:
+    """Return the name of a class for display, on one line and not too long; empty where it is none."""
+    return clean(str(value)[:NAME_MAX]).strip() if isinstance(value, str | int | float) else ""
 
 
 def label_files(found: Iterable[Found], *suffixes: str) -> list[LabelFile]:

@@ -11,6 +11,25 @@ from dataclasses import dataclass
 
 RUNS_MAX = 100_000  # of one mask; a brush stroke has some hundreds
 PIECES_MAX = 200_000  # a run that spans columns is cut at each of them
+WORK_MAX = 20_000_000  # runs and pieces of all masks of a file; some ten seconds of a core
+PART_WORK = 60  # of one part of an outline, by the memory that it takes
+
+
+class TooMuchWork(ValueError):
+    """The outlines and masks of a file have more pieces than can be looked at."""
+
+
+@dataclass
+class Work:
+    """How many more runs and pieces are looked at."""
+
+    left: int = WORK_MAX
+
+    def spend(self, amount: int) -> None:
+        """Take this many. Raises TooMuchWork where none are left."""
+        self.left -= amount
+        if self.left < 0:
+            raise TooMuchWork("has outlines and masks of far too many pieces")
 
 
 @dataclass(frozen=True)
@@ -21,8 +40,8 @@ class Area:
     connected: bool  # they are one area, neighbours by sides or corners
 
 
-def area(size: object, counts: object) -> Area | None:
-    """Return the area of a mask; None where it is empty, broken or far too long."""
+def area(size: object, counts: object, work: Work) -> Area | None:
+    """Return the area of a mask; None where it is empty, broken or far too long. Raises TooMuchWork."""
     if not isinstance(size, list | tuple) or len(size) != 2 or not all(isinstance(side, int) for side in size):
         return None
     height, width = size
@@ -31,6 +50,10 @@ def area(size: object, counts: object) -> Area | None:
         return None
     if min(height, width) < 1 or sum(runs) > height * width:
         return None
+    most = sum(run // height + 2 for run in runs[1::2])
+    if most > 2 * PIECES_MAX:
+        return None
+    work.spend(len(runs) + most)
     pieces = _pieces(runs, height)
     return _area(pieces) if pieces else None
 

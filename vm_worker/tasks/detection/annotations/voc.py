@@ -9,9 +9,8 @@ from collections import Counter
 from collections.abc import Sequence
 
 from jobs.limits import Limits
-from vm_worker.intake.names import clean
 from vm_worker.tasks.detection.annotations.drawn import DrawnBox, DrawnPhoto, Mend, Reading
-from vm_worker.tasks.detection.annotations.label_files import LabelFile, around, check_sizes, finite
+from vm_worker.tasks.detection.annotations.label_files import LabelFile, around, check_sizes, class_name, finite
 from vm_worker.tasks.detection.annotations.markup import BadMarkup, Element, parse
 
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
@@ -37,7 +36,7 @@ def _photo(file: LabelFile, mended: Counter[Mend]) -> DrawnPhoto | None:
 
 
 def _box(element: Element, mended: Counter[Mend]) -> DrawnBox | None:
-    label = clean(element.text_of("name"))
+    label = class_name(element.text_of("name"))
     if not label:
         mended[Mend.NAMELESS] += 1
         return None

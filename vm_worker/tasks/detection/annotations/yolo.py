@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from jobs.errors import UserError
 from jobs.limits import Limits
 from vm_worker.intake.names import counted, listed, shown, suffix
 from vm_worker.tasks.detection.annotations import yolo_names
@@ -44,11 +45,20 @@ def begins_as_label(file: LabelFile) -> bool:
 
 
 def read(labels: Sequence[LabelFile], names: Sequence[LabelFile], limits: Limits) -> Reading:
-    """Read text files, and the files with the names of their classes. Raises UserError `too_large_zip`."""
+    """Read text files, and the files with the names of their classes.
+
+    Raises UserError: labels_unreadable, too_large_zip, too_many_boxes.
+    """
     check_sizes([*labels, *names], limits)
     known, notes = _names(names)
     reader = _Reader(known, max(map(yolo_names.points, names), default=0))
-    photos = tuple(map(reader.photo, labels))
+    photos: list[DrawnPhoto] = []
+    boxes = 0
+    for file in labels:
+        photos.append(reader.photo(file))
+        boxes += len(photos[-1].boxes)
+        if boxes > limits.boxes_max:  # lines are short: all of them would take far more memory than the files
+            raise UserError("too_many_boxes", f"There are more than {limits.boxes_max:,} boxes.")
     unnamed = sorted({box.label for photo in photos for box in photo.boxes} - set(known.values()))
     if unnamed and known:
         notes.append(f"No name is given for {listed(unnamed)}; the number stands for it.")
@@ -58,7 +68,7 @@ def read(labels: Sequence[LabelFile], names: Sequence[LabelFile], limits: Limits
         notes.append(
             f"{counted(reader.poses, 'box').replace('boxs', 'boxes')} had points of a pose, which are not used."
         )
-    return Reading(photos, dict(reader.mended), tuple(notes))
+    return Reading(tuple(photos), dict(reader.mended), tuple(notes))
 
 
 def _names(files: Sequence[LabelFile]) -> tuple[dict[int, str], list[str]]:

@@ -10,8 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from jobs.limits import MIB
-from vm_worker.intake.names import clean
-from vm_worker.tasks.detection.annotations.label_files import LabelFile
+from vm_worker.tasks.detection.annotations.label_files import LabelFile, class_name
 
 LARGEST = MIB  # bytes of a file of names
 PLAIN = frozenset({"obj.names", "classes.txt", "predefined_classes.txt", "_darknet.labels"})
@@ -50,7 +49,7 @@ def _without_end(lines: Sequence[str]) -> Sequence[str]:
 
 
 def _cleaned(pairs: Iterable[tuple[int, str]]) -> dict[int, str]:
-    return {number: clean(name).strip() for number, name in pairs}
+    return {number: class_name(name) for number, name in pairs}
 
 
 def _from_yaml(text: str) -> dict[int, str]:
