@@ -123,12 +123,8 @@ def as_json(row: CountedPhoto, classes: Sequence[str]) -> JsonObject:
 def coco(rows: Sequence[CountedPhoto], classes: Sequence[str]) -> JsonObject:
     """Return the finds in COCO's format, for an annotation tool that shows them as a first draft."""
     readable = [row for row in rows if row.error is None]
-    names = [Path(row.image).name for row in readable]
-    if len(set(names)) < len(names):  # of photos in several folders
-        above = Path(os.path.commonpath([Path(row.image).parent for row in readable]))
-        names = [Path(row.image).relative_to(above).as_posix() for row in readable]
-    finds = zip(names, readable, strict=True)
-    return coco_finds.document([PhotoFinds(name, row.width, row.height, row.found) for name, row in finds], classes)
+    rows = zip(coco_finds.file_names([os.path.abspath(row.image) for row in readable]), readable, strict=True)
+    return coco_finds.document([PhotoFinds(name, row.width, row.height, row.found) for name, row in rows], classes)
 
 
 def _told(row: CountedPhoto, classes: Sequence[str]) -> str:

@@ -69,6 +69,7 @@ def _report(letter: Letter, to: str) -> Mail:
     )
     values: dict[str, object] = {
         "report": report,
+        "settings": row_of(report).settings,
         "links": _links(letter),
         "cids": {picture.cid for picture in shown},
         "rows": ROWS,

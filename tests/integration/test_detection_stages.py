@@ -139,6 +139,7 @@ def test_page_card_and_mail_say_what_was_measured(finished: Finished) -> None:
     assert mail.subject.startswith("Not solvable with these photos: it found 0 of ") and headline in mail.text
     told = "Not solvable with these photos and settings: the training does not count the validation photos usably"
     assert told in text and told in " ".join(mail.text.split()) and report["good_enough"] is False
+    assert "/detection.json" in mail.text and "/detection.json" in mail.html
     assert (
         "THE LARGEST ERRORS\nThe test photos whose counts are furthest off.\n(photo, labelled, counted, found)\n- "
         in mail.text

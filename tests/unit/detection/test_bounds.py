@@ -7,12 +7,30 @@ from pathlib import Path
 
 import pytest
 
+from jobs.errors import UserError
+from jobs.limits import Limits
+from tests.unit.detection import label_zips
 from tests.unit.detection.test_hostile_labels import Change, boxes_of, changed_coco, read, refused, runs
+from tests.unit.detection.test_layouts import surveyed
 from vm_worker.tasks.detection.annotations import rle
 from vm_worker.tasks.detection.annotations.drawn import DrawnPhoto
 from vm_worker.tasks.detection.annotations.photo_names import PhotoNames
 
 SECONDS = 20.0  # of a processor; far more than any of these takes
+
+
+def fewer(limits: dict[str, int], layout: str, tmp_path: Path) -> UserError:
+    entries = label_zips.LAYOUTS[layout](label_zips.photos())
+    with pytest.raises(UserError) as caught:
+        surveyed(tmp_path / "labels.zip", entries, Limits(**limits))
+    return caught.value
+
+
+def test_the_limits_hold(tmp_path: Path) -> None:
+    assert fewer({"label_bytes": 100}, "darknet_yolo", tmp_path).code == "too_large_zip"
+    assert fewer({"box_photos_min": 13}, "cvat_coco", tmp_path).code == "too_few_boxes"
+    assert fewer({"boxes_max": 5}, "cvat_coco", tmp_path).code == "too_many_boxes"
+    assert "more than 5 boxes" in fewer({"boxes_max": 5}, "darknet_yolo", tmp_path).message  # before all are read
 
 
 def masks(count: int, segmentation: object) -> Change:

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from jobs.errors import CODES, UserError
-from jobs.limits import Limits
 from tests.unit.detection import label_zips
 from tests.unit.detection.label_zips import Drawn, Entries, as_json, coco, voc_xml, yolo_txt
 from tests.unit.detection.test_layouts import surveyed
@@ -153,20 +152,6 @@ def test_what_cannot_be_used_is_refused(layout: str, change: Change, code: str, 
     error = refused(layout, change, tmp_path)
     assert (error.code, why in error.message) == (code, True), error.message
     assert CODES[error.code].advice
-
-
-def fewer(limits: dict[str, int], layout: str, tmp_path: Path) -> UserError:
-    entries = label_zips.LAYOUTS[layout](label_zips.photos())
-    with pytest.raises(UserError) as caught:
-        surveyed(tmp_path / "labels.zip", entries, Limits(**limits))
-    return caught.value
-
-
-def test_the_limits_hold(tmp_path: Path) -> None:
-    assert fewer({"label_bytes": 100}, "darknet_yolo", tmp_path).code == "too_large_zip"
-    assert fewer({"box_photos_min": 13}, "cvat_coco", tmp_path).code == "too_few_boxes"
-    assert fewer({"boxes_max": 5}, "cvat_coco", tmp_path).code == "too_many_boxes"
-    assert "more than 5 boxes" in fewer({"boxes_max": 5}, "darknet_yolo", tmp_path).message  # before all are read
 
 
 def refused(layout: str, change: Change, folder: Path) -> UserError:

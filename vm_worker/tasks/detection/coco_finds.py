@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import PurePath
 
 from jobs.json_values import Json, JsonObject
 from vm_worker.tasks.detection.boxes import Detections
@@ -18,6 +20,15 @@ class PhotoFinds:
     width: int  # pixels
     height: int
     found: Detections
+
+
+def file_names(paths: Sequence[str]) -> list[str]:
+    """Return the names of photos without their folders; with those that differ, where two photos have one name."""
+    names = [PurePath(path).name for path in paths]
+    if len(set(names)) == len(names):
+        return names
+    above = os.path.commonpath([PurePath(path).parent for path in paths])
+    return [PurePath(path).relative_to(above).as_posix() for path in paths]
 
 
 def document(photos: Sequence[PhotoFinds], classes: Sequence[str]) -> JsonObject:

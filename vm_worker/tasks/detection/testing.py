@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -76,9 +76,11 @@ def _write_finds(folder: Path, figures: DetectionFigures, photos: Sequence[Shown
         found = photo.judged.found.above(figures.threshold)
         without = found.take(np.flatnonzero(matches(found, photo.judged.truth) < 0))
         if len(without):
-            rows.append(PhotoFinds(PurePosixPath(photo.name).name, photo.judged.width, photo.judged.height, without))
+            rows.append(PhotoFinds(photo.name, photo.judged.width, photo.judged.height, without))
     if not rows:
         return ""
+    names = coco_finds.file_names([row.name for row in rows])
+    rows = [replace(row, name=name) for row, name in zip(rows, names, strict=True)]
     (folder / FINDS).write_text(json.dumps(coco_finds.document(rows, figures.classes)), encoding="utf-8")
     return FINDS
 
