@@ -76,8 +76,12 @@ def changed_coco(folder: str = "", **columns: Callable[[object], object]) -> Ent
     """COCO with the values of these columns of its annotations changed."""
     content = coco(DRAWN, folder=folder)
     for one in content["annotations"]:  # type: ignore[attr-defined]
-        one.update({name: change(one[name]) for name, change in columns.items()})
+        one.update({name: change(one.get(name)) for name, change in columns.items()})
     return {"labels.json": as_json(content), **beside(list(DRAWN))}
+
+
+def placed(_: object) -> dict[str, object]:
+    return {"coordinates": {"latitude": 54.1, "longitude": 7.9}}
 
 
 def signed() -> Entries:
@@ -164,6 +168,7 @@ READ: dict[str, tuple[Entries, str]] = {
     "poses": (yolo(posed(17, 3), YAML + b"kpt_shape: [17, 3]\n"), POSED),
     "an even number of pose points": (yolo(posed(4, 3)), POSED),
     "flat poses": (yolo(posed(4, 2), YAML + b"kpt_shape:\n- 4\n- 2\n"), POSED),
+    "places in attributes": (changed_coco(id=lambda number: number, attributes=placed), ""),
     "masks of VOC": (masks_of_voc(), ""),
     "captions": (captions_of_coco(), ""),
     "photos named as lists": (photos_named_as_lists(), ""),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from vm_worker.intake.dataset import Part
 from vm_worker.tasks.detection.photographs import photographs
@@ -36,6 +37,19 @@ def test_names_tell_photographs_from_cameras() -> None:
     ]
     assert photographs(names) == ("12HS0263", "12HS0263", "IMG_0001", "IMG_0002", "DJI_0762")
     assert photographs(["flight1_001.jpg", "flight1_002.jpg"]) == ("flight1_001", "flight1_002")  # all would be one
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("IMG_20240501_103022.jpg", "IMG_20240501_103155.jpg", "IMG_20240502_090000.jpg"),
+        ("PXL_20240501_103022123.jpg", "PXL_20240501_103155001~2.jpg"),
+        ("20240501_103022.jpg", "20240501_103022(1).jpg"),
+        ("DJI_20240501103022_0001.jpg", "DJI_20240501103155_0002.jpg"),
+    ],
+)
+def test_photos_of_one_day_are_not_parts_of_one_photograph(names: tuple[str, ...]) -> None:
+    assert photographs(names) == tuple(name[: -len(".jpg")] for name in names)
 
 
 def test_tiles_of_a_photograph_stay_together() -> None:

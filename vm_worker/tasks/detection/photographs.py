@@ -11,19 +11,27 @@ from vm_worker.intake.names import suffix
 _VERSION = re.compile(r"\.rf\.[0-9a-f]+$")  # Roboflow's versions of one picture differ there
 _OLD_SUFFIX = re.compile(r"[_.](?:jpe?g|png|bmp|tiff?|webp)$", re.I)
 _NUMBER = re.compile(r"^(?P<photograph>.*\d.*?)[-_ .]+(?:\d+|x\d+|y\d+)(?:[-_ .]+(?:\d+|x\d+|y\d+))?$", re.I)
+# Phones and drones name photos by the time: IMG_20240501_103022, PXL_20240501_103022123, 20240501_103022(1).
+_STAMP = re.compile(r"(?:^|.*\D)(?:19|20)\d{6}[-_ T.]?\d{6,9}(?:[-_~ .(]{1,2}\d{1,4}\)?)?")
 
 
 def photographs(names: Sequence[str]) -> tuple[str, ...]:
     """Return a key for each picture (a path in the upload) that is equal for pictures of one photograph.
 
     Tiles and frames have names like 12HS0263-105: what stands before the last number, and has a digit itself, names the
-    photograph. A word alone, as in IMG_0001, names a camera. Where all pictures would be one, the names tell nothing.
+    photograph. A word alone, as in IMG_0001, names a camera; a day before a time, as in IMG_20240501_103022, names no
+    photograph. Where all pictures would be one, the names tell nothing.
     """
     stems = [_stem(name) for name in names]
-    keys = [found["photograph"] if (found := _NUMBER.match(stem)) else stem for stem in stems]
+    keys = [_photograph(stem) for stem in stems]
     if len(set(keys)) == 1 and len(keys) > 1:
         return tuple(stems)
     return tuple(keys)
+
+
+def _photograph(stem: str) -> str:
+    found = None if _STAMP.fullmatch(stem) else _NUMBER.match(stem)
+    return found["photograph"] if found else stem
 
 
 def shared(keys: Sequence[str]) -> int:

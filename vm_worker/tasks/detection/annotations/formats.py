@@ -72,7 +72,7 @@ def find_labels(found: Sequence[Found]) -> Labels:
 
 def _is_coco(file: LabelFile) -> bool:
     beginning = file.beginning(PEEK)
-    if foreign.title("json", beginning):
+    if beginning.lstrip().startswith(b"[") and foreign.title("json", beginning):
         return False
     return bool(_COCO.search(beginning) or (file.extent.size > PEEK and _CATEGORIES.search(beginning)))
 
