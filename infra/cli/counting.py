@@ -123,8 +123,9 @@ def as_json(row: CountedPhoto, classes: Sequence[str]) -> JsonObject:
 def coco(rows: Sequence[CountedPhoto], classes: Sequence[str]) -> JsonObject:
     """Return the finds in COCO's format, for an annotation tool that shows them as a first draft."""
     readable = [row for row in rows if row.error is None]
-    rows = zip(coco_finds.file_names([os.path.abspath(row.image) for row in readable]), readable, strict=True)
-    return coco_finds.document([PhotoFinds(name, row.width, row.height, row.found) for name, row in rows], classes)
+    names = coco_finds.file_names([os.path.abspath(row.image) for row in readable])
+    named = zip(names, readable, strict=True)
+    return coco_finds.document([PhotoFinds(name, row.width, row.height, row.found) for name, row in named], classes)
 
 
 def _told(row: CountedPhoto, classes: Sequence[str]) -> str:

@@ -52,6 +52,16 @@ def test_photos_of_one_day_are_not_parts_of_one_photograph(names: tuple[str, ...
     assert photographs(names) == tuple(name[: -len(".jpg")] for name in names)
 
 
+def test_the_numbers_that_label_studio_adds_do_not_hide_photographs() -> None:
+    names = ("1a2b3c4d-12HS0263-105.jpg", "99ffee00-12HS0263-21.jpg", "12345678-DJI_0762-3.jpg")
+    assert photographs(names) == ("12HS0263", "12HS0263", "DJI_0762")
+    assert photographs(("20240501-001.jpg", "20240501-002.jpg", "20240502-001.jpg")) == (
+        "20240501",
+        "20240501",
+        "20240502",
+    )
+
+
 def test_tiles_of_a_photograph_stay_together() -> None:
     names = [tile for number in range(13) for tile in tiles(f"12HS{number:04d}", 5 + number)]
     rows = divided(names)

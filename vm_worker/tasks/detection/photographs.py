@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from vm_worker.intake.names import suffix
 
 _VERSION = re.compile(r"\.rf\.[0-9a-f]+$")  # Roboflow's versions of one picture differ there
+_UPLOADED = re.compile(r"[0-9a-f]{8}-(?=.)")  # Label Studio puts such a number before each name
 _OLD_SUFFIX = re.compile(r"[_.](?:jpe?g|png|bmp|tiff?|webp)$", re.I)
 _NUMBER = re.compile(r"^(?P<photograph>.*\d.*?)[-_ .]+(?:\d+|x\d+|y\d+)(?:[-_ .]+(?:\d+|x\d+|y\d+))?$", re.I)
 # Phones and drones name photos by the time: IMG_20240501_103022, PXL_20240501_103022123, 20240501_103022(1).
@@ -22,11 +23,19 @@ def photographs(names: Sequence[str]) -> tuple[str, ...]:
     photograph. A word alone, as in IMG_0001, names a camera; a day before a time, as in IMG_20240501_103022, names no
     photograph. Where all pictures would be one, the names tell nothing.
     """
-    stems = [_stem(name) for name in names]
+    stems = _without_numbers([_stem(name) for name in names])
     keys = [_photograph(stem) for stem in stems]
     if len(set(keys)) == 1 and len(keys) > 1:
         return tuple(stems)
     return tuple(keys)
+
+
+def _without_numbers(stems: Sequence[str]) -> Sequence[str]:
+    """Return the names without the number before each; eight digits alone may be a day."""
+    numbers = [found[0] for stem in stems if (found := _UPLOADED.match(stem))]
+    if len(numbers) < len(stems) or not any(set(number) & set("abcdef") for number in numbers):
+        return stems
+    return [stem[len(numbers[0]) :] for stem in stems]
 
 
 def _photograph(stem: str) -> str:
