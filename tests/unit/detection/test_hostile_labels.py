@@ -128,7 +128,7 @@ REFUSED = [
     ("darknet_yolo", many_boxes, "too_many_boxes", "has 2,001 boxes"),
     ("darknet_yolo", many_classes, "too_many_classes", "201 classes"),
     ("cvat_coco", changed_coco(lambda c: c.update(annotations=[])), "too_few_boxes", "0 boxes"),
-    ("cvat_coco", changed_coco(lambda c: c.update(images=[])), "labels_without_photos", "None of the labelled"),
+    ("cvat_coco", changed_coco(lambda c: c.update(images=[])), "labels_without_photos", "name no photo"),
     ("cvat_coco", changed_coco(lambda c: c.update(images="many")), "labels_unreadable", "no list of images"),
     ("cvat_coco", changed_coco(lambda c: c.update(categories=None)), "too_few_boxes", "0 boxes"),
     ("cvat_coco", changed_coco(lambda c: c.update(annotations={"1": 2})), "too_few_boxes", "0 boxes"),
