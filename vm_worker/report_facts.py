@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from jobs.json_values import JsonObject
+from jobs.limits import Limits
 from jobs.options import Options
 from vm_worker.as_json import AsJson
 from vm_worker.results.candidates import PairRow, Selected
@@ -116,10 +117,9 @@ class Facts:
     quoted_seconds: float | None = None  # the time that was quoted before the training, from claim to outcome
     hourly_price: float = 0.0  # the price of the machine; 0: not known
     model_days: int = 30  # days for which the model can be downloaded
-    lost_base: str = (
-        ""  # why the earlier model could not be used: deleted or damaged; empty: it could, or there is none
-    )
-    # Absolute, such as https://.../jobs/<id>/files; empty: the links name files in the report's own folder.
+    # Why the earlier model could not be used: deleted or damaged; empty: it could, or there is none.
+    lost_base: str = ""
+    minutes_most: int = Limits().minutes_max  # that a job may ask for
 
     @property
     def pair(self) -> PairRow | None:

@@ -155,10 +155,10 @@ def _left_out(facts: Facts) -> str:
 
 def _again(facts: Facts, continued: Continued) -> str:
     """Return with how many minutes both would be compared; nothing where more of them are of no use."""
-    seconds = AGAIN * (continued.rows[0].seconds or 0)
-    minutes = facts.job.options.minutes + max(1, math.ceil(seconds / 60))
+    asked, seconds = facts.job.options.minutes, AGAIN * (continued.rows[0].seconds or 0)
+    minutes = min(facts.minutes_most, asked + max(1, math.ceil(seconds / 60)))
     said = f" Send the photos again with more time to have both compared: minutes={minutes}."
-    return said if _others(facts) else ""
+    return said if _others(facts) and minutes > asked else ""
 
 
 def _chance(p: float | None) -> str:

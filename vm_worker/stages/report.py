@@ -37,6 +37,7 @@ def report(context: StageContext) -> Output:
         quoted_seconds=results.selected.quoted_seconds,
         hourly_price=spec.hourly_price,
         lost_base=context.inputs.earlier.lost,
+        minutes_most=spec.limits.minutes_max,
     )
     built = reports.build(facts)
     kept = try_page.write(context.folder, built)

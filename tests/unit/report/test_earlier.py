@@ -245,6 +245,13 @@ def test_a_start_from_nothing_is_no_comparison_with_imagenet() -> None:
     assert told.endswith("minutes=22.")
 
 
+@pytest.mark.parametrize(("most", "said"), [(21, "minutes=21."), (20, "(EfficientNet-Lite0 was")])
+def test_no_more_minutes_are_asked_for_than_the_service_takes(most: int, said: str) -> None:
+    given = facts(continued=Continued(240, "accuracy", (ROWS[0], SCRATCH), None, True))
+    told = report.build(replace(left_out(given), minutes_most=most))["cautions"][0]
+    assert said in told and ("minutes=" in told) == (most > 20)
+
+
 def test_what_is_lost_or_too_few_starts_from_nothing_where_that_was_chosen() -> None:
     for given in (facts(None, None, lost="deleted"), facts(FEW, None), facts(CONTINUES, None)):
         select = replace(given.select, from_scratch=FromScratch(9))
