@@ -3,7 +3,8 @@
     python -m tests.benchmarks.continuing ../shared/datasets --seeds 1 --minutes 5 --continued 3
 
 Half of trashnet first, all of it then: continued from the first model, and started from ImageNet. Then trashnet by a
-model that fruit was learnt with, which must be refused. Both sides run one after the other on the same machine, with
+model that fruit was learnt with, which must be refused. With `--part several` the last job may choose among the models
+of fruit and of half of trashnet. Both sides run one after the other on the same machine, with
 the same options, but for the minutes where `--continued` gives the job that continues fewer. A row for each job:
 accuracy on its test photos, seconds from claim to outcome and processor seconds.
 """
@@ -54,6 +55,8 @@ def timed(what: str, house: House, photos: bytes, **options: Any) -> Job:
     print(f"{row}  learning {learning:6.0f} s  processor {spent:6.0f} s  {report['winner']['title']}", flush=True)
     for sentence in report.get("earlier", {}).get("sentences", ()):
         print(f"    {sentence}", flush=True)
+    for one in report.get("earlier", {}).get("offered", ()):
+        print(f"    {one['rank']}. {one['photos']} photos, {one['similarity']} alike, score {one['score']}", flush=True)
     for line in report.get("earlier", {}).get("rows", ()):
         print(f"    {line['words']}: {line['score']:.4f} {line['interval']} {line['seconds']}", flush=True)
     return job
@@ -67,7 +70,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=int, default=5)
     parser.add_argument("--continued", type=int, help="minutes of the jobs that continue; default: as the others")
     parser.add_argument("--trials", type=int, default=2)
-    parser.add_argument("--part", choices=("both", "same", "other"), default="both")
+    parser.add_argument("--part", choices=("both", "same", "other", "several"), default="both")
     given = parser.parse_args()
     continued = given.continued or given.minutes
     trash = (given.datasets / "trashnet.zip").read_bytes()
@@ -75,13 +78,18 @@ def main() -> None:
         options = Options(minutes=given.minutes, trials=given.trials, exports=("h5",), seed=seed)
         with tempfile.TemporaryDirectory() as folder:
             house = House.build(Path(folder), options)
-            if given.part in ("both", "same"):
+            if given.part in ("both", "same", "several"):
                 first = timed(f"seed {seed}: half", house, half(given.datasets / "trashnet.zip", seed))
+            if given.part in ("both", "same"):
                 timed("  all, from the half's model", house, trash, base=(first.id,), minutes=continued)
-            timed("  all, from ImageNet", house, trash)
-            if given.part in ("both", "other"):
+            if given.part != "several":
+                timed("  all, from ImageNet", house, trash)
+            if given.part in ("both", "other", "several"):
                 fruit = timed("  fruit", house, (given.datasets / "fruits3.zip").read_bytes())
+            if given.part in ("both", "other"):
                 timed("  trash, from the fruit's model", house, trash, base=(fruit.id,), minutes=continued)
+            if given.part == "several":
+                timed("  all, from either model", house, trash, base=(fruit.id, first.id), minutes=continued)
 
 
 if __name__ == "__main__":
