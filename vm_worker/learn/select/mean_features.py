@@ -58,9 +58,9 @@ class MeanFeatures:
 
 def of_table(table: FeatureTable, photos: int) -> MeanFeatures:
     """Return those of a candidate's features, which must be of `COMMON`; it may have those of some photos alone."""
-    total, rows = np.zeros(table.last or table.features.shape[1], np.float64), table.everything
-    for at in range(0, len(rows), BLOCK):
-        total += table.taken(rows[at : at + BLOCK], slice(table.last)).sum(axis=0, dtype=np.float64)
+    rows = table.everything
+    blocks = (table.taken(rows[at : at + BLOCK], slice(table.last)) for at in range(0, len(rows), BLOCK))
+    total = np.sum([block.sum(axis=0, dtype=np.float64) for block in blocks], axis=0)
     return MeanFeatures(COMMON, (total / len(rows)).astype(np.float32), photos)
 
 
