@@ -11,6 +11,7 @@ import json
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from cattrs import BaseValidationError
@@ -52,7 +53,7 @@ def fetch(queue: Queue, job: Job, manifests: Manifests, folder: Path) -> tuple[B
 def drop_if_gone(queue: Queue, job: Job, manifests: Manifests, folder: Path) -> None:
     """Delete what was fetched of each model that has been deleted since. Raises Transient."""
     for base, own in _folders(job, folder):
-        if own.exists() and manifests.retry(lambda base=base: _living(queue, base)) is None:  # type: ignore[misc]
+        if own.exists() and manifests.retry(partial(_living, queue, base)) is None:
             shutil.rmtree(own)
 
 
