@@ -19,15 +19,18 @@ from vm_worker.stages.tune_from_scratch import train_again
 
 if TYPE_CHECKING:
     from vm_worker.learn.arrays import Floats
-    from vm_worker.learn.tune.tuning import FineTuned
+    from vm_worker.learn.tune.tuning import FineTuned, TuningPolicy
 
 
-def tune(context: StageContext) -> Output:
-    """Tune the winner. A network that was trained from scratch is trained once more instead."""
+def tune(context: StageContext, policy: TuningPolicy | None = None) -> Output:
+    """Tune the winner. A network that was trained from scratch is trained once more instead.
+
+    `policy` None: the usual one.
+    """
     if context.inputs.from_scratch:
         return train_again(context)
     from vm_worker.learn.heads.linear import Head
-    from vm_worker.learn.tune.tuning import TuneRequest
+    from vm_worker.learn.tune.tuning import TuneRequest, TuningPolicy
     from vm_worker.learn.tune.tuning import tune as train
     from vm_worker.learn.tune.tuning_inputs import SelectedNetwork
 
@@ -47,6 +50,7 @@ def tune(context: StageContext) -> Output:
         committed=committed(context, Stage.TUNE),
         cluster=spec.cluster,
         crowd=context.clock.crowd(),
+        policy=policy or TuningPolicy(),
     )
     tuned = train(request, listener(context, Stage.TUNE))
     return Output(result(selected.best, tuned, selected.pair), _written(context, tuned))
