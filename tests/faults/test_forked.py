@@ -4,29 +4,21 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from jobs.job import Status
-from tests.faults import stub
-from tests.faults.house import Site, open_house
+from tests.faults.halted import site
+from tests.faults.house import Site
 from tests.workers import children_of, runs, until
+
+__all__ = ["site"]  # a fixture
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
 
 CALM = "60"  # seconds of a lease that no crowd takes from a worker
 HASTY = "10"
-
-
-@pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
-    with open_house(tmp_path) as house:
-        opened = Site(house, "site")
-        (opened.stub / "stop-at").write_text(stub.FEATURES, encoding="utf-8")
-        yield opened
-        opened.close()
 
 
 def test_an_attempt_that_its_worker_has_left_is_found_and_ends(site: Site) -> None:

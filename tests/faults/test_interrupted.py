@@ -3,32 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
 from jobs.job import Job, Status
-from tests.faults import stub
 from tests.faults.gate import Seen, Then, Trap, gate
-from tests.faults.house import LEASE, Site, open_house
+from tests.faults.halted import site
+from tests.faults.house import LEASE, Site
 from tests.unit.worker.test_preemption import Metadata, tell, url
 from tests.workers import children_of, runs
 
-__all__ = ["url"]  # a fixture
+__all__ = ["site", "url"]  # fixtures
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
 
 PATIENCE = 90.0  # seconds
-
-
-@pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
-    with open_house(tmp_path) as house:
-        opened = Site(house, "site")
-        (opened.stub / "stop-at").write_text(stub.FEATURES, encoding="utf-8")
-        yield opened
-        opened.close()
 
 
 def until(what: Callable[[], object]) -> None:
