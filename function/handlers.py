@@ -23,7 +23,7 @@ from jobs.errors import Transient, UserError
 from jobs.job import Job, Status, new_id, valid_id
 from jobs.mail.postman import Postman
 from jobs.mail.refusals import refuse
-from jobs.open_jobs import ahead, open_jobs
+from jobs.open_jobs import ahead, oldest_waiting_seconds, open_jobs
 from jobs.options import CANDIDATES
 from jobs.queue import Queue
 from jobs.settings import Settings
@@ -179,7 +179,7 @@ def refuse_mail(parts: Parts, request: flask.Request, token: str) -> flask.Respo
 
 def health(parts: Parts, request: flask.Request) -> flask.Response:
     """Answer that the service runs and reaches its buckets, and how long the oldest upload has waited for a worker."""
-    waited = parts.queue.oldest_waiting_seconds()
+    waited = oldest_waiting_seconds(parts.queue)
     overdue = waited is not None and waited > OVERDUE_SECONDS
     return answers.data({"status": "ok", "oldest_waiting_seconds": waited, "overdue": overdue})
 

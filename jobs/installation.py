@@ -7,6 +7,7 @@ from jobs.clock import SystemClock
 from jobs.mail.letters import Letterhead
 from jobs.mail.mailers import open_mailer
 from jobs.mail.postman import Postman
+from jobs.open_jobs import oldest_waiting_seconds
 from jobs.queue import Queue
 from jobs.settings import Settings
 from jobs.storage.providers import open_buckets
@@ -20,7 +21,7 @@ def open_queue(settings: Settings, figures: Telemetry | None = None) -> Queue:
     """
     queue = Queue(open_buckets(settings), SystemClock(), settings.limits, figures)
     if figures is not None:
-        figures.observe(telemetry.WAITING, lambda: queue.oldest_waiting_seconds() or 0.0)
+        figures.observe(telemetry.WAITING, lambda: oldest_waiting_seconds(queue) or 0.0)
     return queue
 
 

@@ -1,4 +1,4 @@
-"""The number of open jobs, against which new ones are admitted, and the slots of links that nobody has used."""
+"""The number of open jobs, against which new ones are admitted, how long they wait, and the slots of unused links."""
 
 from __future__ import annotations
 
@@ -30,6 +30,18 @@ def ahead(queue: Queue, dataset: Stat) -> int:
     """Return how many uploads came before this one and are still needed: their jobs wait or run. Raises Transient."""
     mine = (dataset.created, dataset.name)
     return sum((other.created, other.name) < mine for other in queue.buckets.datasets.list())
+
+
+def oldest_waiting_seconds(queue: Queue) -> float | None:
+    """Return the longest time for which a job waits for a worker, or None when no job waits. Raises Transient.
+
+    A wait begins with the upload, or when a worker gives the job back.
+    """
+    unclaimed = (Status.AWAITING_UPLOAD, Status.AWAITING_WORKER)
+    found = ((queue.sound(stat.name.removesuffix(".zip")), stat) for stat in queue.buckets.datasets.list())
+    waiting = [(record.job, stat) for record, stat in found if record and record.job.status in unclaimed]
+    waits = [(queue.clock.now() - max(stat.created, job.moved_at)).total_seconds() for job, stat in waiting]
+    return max(waits, default=None)
 
 
 def give_slot_back(queue: Queue, record: Record) -> None:

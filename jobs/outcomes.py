@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -65,3 +65,10 @@ def ended(job: Job, outcome: Outcome, now: datetime, limits: Limits) -> Job:
         mails={kind: PendingMail() for kind in outcome.mails},
         retry_at=None,
     )
+
+
+def kept(job: Job, more: Iterable[str]) -> Callable[[str], bool]:
+    """Return a test for the objects of the models bucket to keep after the job's end: its files, manifests and more."""
+    files = {*more, *(entry.object for entry in job.files.values())}
+    manifests = tuple(f"{job.id}/{kind}/" for kind in ("stages", "trials"))
+    return lambda name: job.status is Status.DONE and (name in files or name.startswith(manifests))

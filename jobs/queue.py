@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -80,42 +80,49 @@ class Queue:
         Raises UserError `not_found`, `already_uploaded`, and `too_many_jobs` when the address has no slot left for a
         job whose slot was given back.
         """
-        record = self.read(job_id)
         now = self.clock.now()
-        if record is None or record.job.status in (Status.EXPIRED, Status.DELETED):
-            raise UserError("not_found", "There is no such job.")
-        if record.job.status is not Status.AWAITING_UPLOAD or self.uploaded(job_id) is not None:
-            raise UserError("already_uploaded", "The photos of this job have arrived already.")
-        # The next sweep will mark it as expired.
-        if now - record.job.created_at > timedelta(hours=self.limits.upload_wait_hours):
-            raise UserError("not_found", "There is no such job.")
-        slot = self._slot(record.job)
-        if slot == "":
-            raise UserError("too_many_jobs", "This address has no job left today.")
-        return self.update(job_id, lambda job: replace(job, link_expires_at=self._link_end(now), slot=slot)).job
+        taken: list[str | None] = []  # at most one slot, however often the change is tried
 
-    def oldest_waiting_seconds(self) -> float | None:
-        """Return the longest time for which a job waits for a worker, or None when no job waits.
+        def renewed(job: Job) -> Job:
+            if job.status in (Status.EXPIRED, Status.DELETED):
+                raise UserError("not_found", "There is no such job.")
+            if job.status is not Status.AWAITING_UPLOAD or self.uploaded(job_id) is not None:
+                raise UserError("already_uploaded", "The photos of this job have arrived already.")
+            # The next sweep will mark it as expired.
+            if now - job.created_at > timedelta(hours=self.limits.upload_wait_hours):
+                raise UserError("not_found", "There is no such job.")
+            if job.slot == "" and not taken:
+                taken.append(self._slot(job))
+            slot = taken[0] if job.slot == "" else job.slot
+            if slot == "":
+                raise UserError("too_many_jobs", "This address has no job left today.")
+            return replace(job, link_expires_at=self._link_end(now), slot=slot)
 
-        A wait begins with the upload, or when a worker gives the job back.
-        """
-        unclaimed = (Status.AWAITING_UPLOAD, Status.AWAITING_WORKER)
-        found = ((self.sound(_job_of(stat)), stat) for stat in self.buckets.datasets.list())
-        waiting = [(record.job, stat) for record, stat in found if record and record.job.status in unclaimed]
-        waits = [(self.clock.now() - max(stat.created, job.moved_at)).total_seconds() for job, stat in waiting]
-        return max(waits, default=None)
+        return self.update(job_id, renewed).job
 
     def delete(self, job_id: str) -> None:
-        """Set `deleted`, then remove dataset, models and the open mark. The next write of a running worker fails."""
-        now = self.clock.now()
+        """Set `deleted`, then remove dataset, models and the open mark. The next write of a running worker fails.
+
+        The mark is there from the beginning: a sweep finishes what breaks off. The slot of a link that nobody has used
+        goes back to its address.
+        """
+        now, unused = self.clock.now(), self.uploaded(job_id) is None
+        freed = ""
 
         def change(job: Job) -> Job:
+            nonlocal freed
+            freed = ""
             if job.status is Status.DELETED:
                 return job
+            if unused and job.status is Status.AWAITING_UPLOAD:
+                freed = job.slot or ""
             bare = replace(job, email=None, files={}, mails={}, error=None, progress=Progress(), lease=None)
             return jobs.moved(bare, Status.DELETED, now, "deleted")
 
+        self.records.create(f"open/{job_id}", b"")
         self.update(job_id, change)
+        if freed:
+            quota.give_back(self.buckets.emails, freed)
         self.buckets.datasets.delete(f"{job_id}.zip")
         self.remove_models(job_id, keep=lambda name: False)
         self.buckets.emails.delete(f"open/{job_id}")
@@ -129,7 +136,7 @@ class Queue:
         """
         for stat in sorted(self.buckets.datasets.list(), key=lambda stat: (stat.created, stat.name)):
             try:
-                record = self.read(_job_of(stat))
+                record = self.read(stat.name.removesuffix(".zip"))
             except BROKEN:  # a broken record must not stop the other jobs
                 log.exception("the record of job %s cannot be read", stat.name[:8])
                 continue
@@ -167,7 +174,11 @@ class Queue:
         )
         try:
             return self.records.swap(waiting.record, changed)
-        except (PreconditionFailed, Transient):
+        except PreconditionFailed:
+            if slot and slot != job.slot:  # it was taken for this claim, which another worker was faster with
+                quota.give_back(self.buckets.emails, slot)
+            return None
+        except Transient:
             return None
 
     def beat(self, record: Record, progress: Progress) -> Record:
@@ -237,9 +248,8 @@ class Queue:
     def tidy(self, job: Job) -> None:
         """Delete what an ended job does not need: the dataset, and all models that the user cannot get."""
         self.buckets.datasets.delete(f"{job.id}.zip")
-        self.remove_models(
-            job.id, keep=_kept(job, kept.for_later(self.buckets.models, job.id) if job.continues else ())
-        )
+        more = kept.for_later(self.buckets.models, job.id) if job.continues else ()
+        self.remove_models(job.id, keep=outcomes.kept(job, more))
 
     def remove_models(self, job_id: str, keep: Callable[[str], bool]) -> None:
         """Delete the job's objects in the models bucket, except those whose name `keep` accepts."""
@@ -286,14 +296,3 @@ class Queue:
     def _fail_unowned(self, record: Record, code: str, message: str) -> Record | None:
         ended = outcomes.ended(record.job, outcomes.failed(code, message), self.clock.now(), self.limits)
         return self.records.swapped(record, ended)
-
-
-def _kept(job: Job, more: Iterable[str]) -> Callable[[str], bool]:
-    """Return a test for the objects of the models bucket to keep after the job's end: its files, manifests and more."""
-    files = {*more, *(entry.object for entry in job.files.values())}
-    manifests = tuple(f"{job.id}/{kind}/" for kind in ("stages", "trials"))
-    return lambda name: job.status is Status.DONE and (name in files or name.startswith(manifests))
-
-
-def _job_of(dataset: Stat) -> str:
-    return dataset.name.removesuffix(".zip")

@@ -21,6 +21,7 @@ from jobs.job import JobError, PendingMail, Status
 from jobs.mail.letters import Letterhead
 from jobs.mail.message import ListMailer, Mail
 from jobs.mail.postman import Postman
+from jobs.open_jobs import oldest_waiting_seconds
 from jobs.queue import Queue
 from tests.unit.function.conftest import PUBLIC_URL, SECRET, Front
 from tests.unit.function.issuer import Issuer, running_issuer
@@ -256,7 +257,7 @@ def test_a_function_without_a_mail_key_leaves_mail_to_the_workers(front: Front, 
 
 def test_a_sweep_can_bring_workers(front: Front, issuer: Issuer) -> None:
     def capacity(queue: Queue) -> Capacity:
-        return Capacity(1 if queue.oldest_waiting_seconds() is not None else 0)
+        return Capacity(1 if oldest_waiting_seconds(queue) is not None else 0)
 
     service = _with(front, issuer, ListMailer(), capacity=capacity)
     assert swept(service, issuer)["machines"] == 0

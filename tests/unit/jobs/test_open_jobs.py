@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
 from jobs import job as jobs
 from jobs import quota
 from jobs.clock import FakeClock
-from jobs.errors import UserError
+from jobs.errors import Transient, UserError
 from jobs.job import Job, Status
 from jobs.limits import Limits
-from jobs.open_jobs import open_jobs
+from jobs.open_jobs import give_slot_back, open_jobs
 from jobs.options import Options
 from jobs.queue import Queue
 from jobs.storage.store import Buckets, MemoryStore
@@ -118,8 +121,6 @@ def test_photos_that_come_late_take_a_slot_or_are_deleted(queue: Queue, clock: F
 
 
 def test_a_link_that_is_renewed_at_that_moment_keeps_its_slot(queue: Queue, clock: FakeClock) -> None:
-    from jobs.open_jobs import give_slot_back
-
     job = submit(queue)
     clock.advance(1.1 * HOUR)
     before = queue.read(job.id)
@@ -127,4 +128,85 @@ def test_a_link_that_is_renewed_at_that_moment_keeps_its_slot(queue: Queue, cloc
     queue.renew_link(job.id)
     give_slot_back(queue, before)
     submit(queue)
+    assert not free(queue)
+
+
+def test_a_slot_that_is_freed_while_its_link_is_renewed_is_taken_again(
+    queue: Queue, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = submit(queue)
+    clock.advance(1.1 * HOUR)
+    before = queue.read(job.id)
+    assert before is not None
+    before_the_next_write(queue, monkeypatch, lambda: give_slot_back(queue, before))  # by a sweep
+    queue.renew_link(job.id)
+    submit(queue)
+    assert not free(queue)
+
+
+def before_the_next_write(queue: Queue, monkeypatch: pytest.MonkeyPatch, happens: Callable[[], object]) -> None:
+    """Let something happen between the read of a record and the write."""
+    put = queue.buckets.emails.put
+
+    def beaten(name: str, *given: Any, **more: Any) -> int:
+        if name.startswith("jobs/"):
+            monkeypatch.setattr(queue.buckets.emails, "put", put)
+            happens()
+        return put(name, *given, **more)
+
+    monkeypatch.setattr(queue.buckets.emails, "put", beaten)
+
+
+def down() -> None:
+    raise Transient("503")
+
+
+def test_a_fresh_link_takes_one_slot_although_its_first_write_fails(
+    queue: Queue, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = submit(queue)
+    clock.advance(1.1 * HOUR)
+    sweep(queue, no_mail)
+    before_the_next_write(queue, monkeypatch, down)
+    queue.renew_link(job.id)
+    assert free(queue)
+
+
+def test_a_job_that_is_deleted_before_its_upload_gives_its_slot_back_once(
+    queue: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unused, used = submit(queue), submit(queue)
+    upload(queue, used)
+    queue.delete(used.id)
+    assert not free(queue)
+    queue.delete(unused.id)
+    again = submit(queue)
+    queue.delete(unused.id)
+    assert not free(queue)
+    # Two of its pages are asked at the same time; the slot is taken before the second goes on.
+    before_the_next_write(queue, monkeypatch, lambda: (queue.delete(again.id), submit(queue)))
+    queue.delete(again.id)
+    assert not free(queue)
+
+
+def test_a_job_that_ran_keeps_its_slot_after_its_deletion(queue: Queue) -> None:
+    job, _ = submit(queue), submit(queue)
+    record = queue.claim(upload(queue, job), "w1")
+    assert record is not None
+    queue.tidy(queue.finish(record, {}).job)  # its photos are gone, too
+    queue.delete(job.id)
+    assert not free(queue)
+
+
+def test_photos_that_come_late_take_one_slot_however_many_workers_want_them(queue: Queue, clock: FakeClock) -> None:
+    late = submit(queue)
+    clock.advance(1.1 * HOUR)
+    sweep(queue, no_mail)
+    waiting = upload(queue, late)
+    assert queue.claim(waiting, "w1") is not None
+    assert queue.claim(waiting, "w2") is None
+    assert free(queue)
+    waiting = upload(queue, submit(queue))
+    assert queue.claim(waiting, "w1") is not None
+    assert queue.claim(waiting, "w2") is None  # that slot is not the second worker's to free
     assert not free(queue)

@@ -12,7 +12,7 @@ from jobs.clock import FakeClock
 from jobs.errors import LeaseLost, Transient, UserError
 from jobs.job import FileEntry, Job, JobError, Progress, Status
 from jobs.limits import Limits
-from jobs.open_jobs import open_jobs
+from jobs.open_jobs import oldest_waiting_seconds, open_jobs
 from jobs.queue import Queue, Release
 from jobs.records import Record
 from jobs.storage.store import PreconditionFailed
@@ -48,7 +48,7 @@ def test_a_submission_that_fails_leaves_no_record_without_its_open_mark(queue: Q
 def test_nothing_waits_before_the_upload(queue: Queue) -> None:
     submit(queue)
     assert list(queue.waiting()) == []
-    assert queue.oldest_waiting_seconds() is None
+    assert oldest_waiting_seconds(queue) is None
 
 
 def test_only_one_of_two_claims_wins(queue: Queue) -> None:

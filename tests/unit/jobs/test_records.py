@@ -9,7 +9,7 @@ import pytest
 from jobs import job as jobs
 from jobs.errors import Transient
 from jobs.job import Job, Progress, Status
-from jobs.open_jobs import open_jobs
+from jobs.open_jobs import oldest_waiting_seconds, open_jobs
 from jobs.queue import Queue, Release
 from jobs.retries import RECORD
 from jobs.storage.store import Blob
@@ -74,7 +74,7 @@ def test_a_record_that_nobody_can_read_keeps_no_other_from_its_turn(
         queue.buckets.datasets.put(f"{broken}.zip", b"PK")
         assert [one.record.job.id for one in queue.waiting()] == [record.job.id]
         assert open_jobs(queue) == 1
-        assert queue.oldest_waiting_seconds() is None
+        assert oldest_waiting_seconds(queue) is None
     assert queue.uploaded(broken) is not None
     assert set(caplog.messages) == {f"the record of job {broken[:8]} cannot be read"}
 

@@ -87,10 +87,7 @@ def test_the_open_mark_goes_last(queue: Queue, monkeypatch: pytest.MonkeyPatch) 
     record = filled(queue)
     done(queue, record)
 
-    def dies(*args: object, **kwargs: object) -> bool:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(queue.buckets.models, "delete", dies)
+    monkeypatch.setattr(queue.buckets.models, "delete", interrupted)
     with pytest.raises(KeyboardInterrupt):
         queue.close(record.job.id)
     assert [stat.name for stat in queue.buckets.emails.list("open/")] == [f"open/{record.job.id}"]
@@ -147,3 +144,37 @@ def test_photos_that_cannot_be_deleted_keep_no_mail_back(queue: Queue, monkeypat
     delivered: list[str] = []
     sweep(queue, delivered.append)
     assert delivered == [record.job.id]
+
+
+@pytest.mark.parametrize("bucket", ["datasets", "models"])
+def test_a_deletion_that_breaks_off_is_finished_by_a_sweep(
+    queue: Queue, monkeypatch: pytest.MonkeyPatch, bucket: str
+) -> None:
+    record = filled(queue)
+    queue.close(done(queue, record).job.id)  # its open mark is gone
+    store = getattr(queue.buckets, bucket)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(store, "delete", interrupted)
+        queue.delete(record.job.id)
+    assert left(queue, record) and status(queue, record.job.id) is Status.DELETED
+    sweep(queue, lambda job_id: None)
+    assert left(queue, record) == set()
+    assert list(queue.buckets.emails.list("open/")) == []
+
+
+@pytest.mark.parametrize("writes", [0, 1])
+def test_a_deletion_that_breaks_off_before_its_record_is_not_begun(
+    queue: Queue, monkeypatch: pytest.MonkeyPatch, writes: int
+) -> None:
+    record = filled(queue)
+    queue.close(done(queue, record).job.id)
+    calls = [queue.buckets.emails.put] * writes + [interrupted]
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(queue.buckets.emails, "put", lambda *given, **more: calls.pop(0)(*given, **more))
+        queue.delete(record.job.id)
+    assert status(queue, record.job.id) is Status.DONE
+    assert left(queue, record) == {FILE, *MANIFESTS}
+
+
+def interrupted(*args: object, **kwargs: object) -> bool:
+    raise KeyboardInterrupt
