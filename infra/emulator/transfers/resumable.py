@@ -129,13 +129,18 @@ class Resumable:
     def _incoming(self, session: Session) -> Incoming:
         found = self._open.get(session.id)
         if found is None or found.size != session.received:
-            self._forget(session.id)
+            self._close(session.id)
             found = self._open[session.id] = self._store.files.resume(session.id, session.received)
         return found
 
-    def _forget(self, upload_id: str) -> None:
+    def _close(self, upload_id: str) -> None:
+        """Close the content; the lock stays, as a request holds it."""
         if incoming := self._open.pop(upload_id, None):
             incoming.close()
+
+    def _forget(self, upload_id: str) -> None:
+        """Forget a session that has ended; a request that waits for its turn finds that out."""
+        self._close(upload_id)
         self._locks.pop(upload_id, None)
 
 
