@@ -22,7 +22,7 @@ LOCK = "lock"  # of the program that runs
 
 
 class Kept:
-    """The folder of an experiment. Each file appears whole or not at all."""
+    """The folder of an experiment. Each file appears whole or not at all, and what has ended outlasts a power cut."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -93,7 +93,7 @@ class Kept:
 
     def keep(self, name: str, row: Training) -> None:
         """Write what a training came to, and remove its folder."""
-        with replacing(self._trainings / f"{name}.json") as part:
+        with replacing(self._trainings / f"{name}.json", lasting=True) as part:
             part.write_text(json.dumps(row.to_json()) + "\n", encoding="utf-8")
         shutil.rmtree(self.scratch(name), ignore_errors=True)
 
@@ -122,7 +122,7 @@ def _passing(name: str) -> bool:
 
 
 def _write(path: Path, facts: dict[str, Json]) -> None:
-    with replacing(path) as part:
+    with replacing(path, lasting=True) as part:
         part.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,41 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
         part.write_text("ha")
         raise OSError("disk full")
     assert path.read_text() == "whole" and list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_is_there_at_every_moment_and_takes_its_place_in_one_step(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text("old")
+    with path.open() as reader:
+        with replacing(path) as part:
+            part.write_text("new, and longer")
+            inode = part.stat().st_ino
+            assert part.parent == path.parent  # on another file system it could not be renamed
+        assert reader.read() == "old"
+    assert path.stat().st_ino == inode and path.read_text() == "new, and longer"
+
+
+@pytest.mark.parametrize("lasting", [False, True])
+def test_what_is_to_last_is_on_the_disk_before_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lasting: bool
+) -> None:
+    called, path = list[str](), tmp_path / "a.json"
+    fsync, rename = os.fsync, os.rename
+
+    def synced(descriptor: int) -> None:
+        called.append(Path(os.readlink(f"/proc/self/fd/{descriptor}")).name[:5])
+        fsync(descriptor)
+
+    def renamed(part: Path, *given: Any, **more: Any) -> None:
+        called.append("rename")
+        rename(part, *given, **more)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    for name in ("rename", "replace"):
+        monkeypatch.setattr(os, name, renamed)
+    with replacing(path, lasting=lasting) as part:
+        part.write_text("x")
+    assert called == (["part-", "rename", tmp_path.name[:5]] if lasting else ["rename"])
 
 
 @pytest.fixture(params=BOTH)

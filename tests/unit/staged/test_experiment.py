@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import os
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -226,6 +228,39 @@ def test_a_training_runs_again_where_a_later_one_needs_its_weights(tmp_path: Pat
     for step in steps[1:]:
         kept.keep(step.name, ROW)
     assert experiment.done(steps, steps[0], kept) == ROW  # the repeat is whole
+
+
+def test_what_has_ended_outlasts_a_power_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced = set[str]()
+    fsync = os.fsync
+
+    def noted(descriptor: int) -> None:
+        synced.add(Path(os.readlink(f"/proc/self/fd/{descriptor}")).name.rpartition("-")[2])
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    kept = Kept(tmp_path / "out")
+    kept.begin(_plan())
+    assert synced == {"plan.json", "out"}
+    kept.claim(_plan(), ["a"])
+    kept.keep("001_stage_1", ROW)
+    assert synced == {"plan.json", "out", "001_stage_1.json", "trainings"}
+
+
+def test_a_training_is_kept_before_its_folder_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = Kept(tmp_path)
+    kept.claim(_plan(), ["a"])
+    kept.scratch("001-stage-1").mkdir(parents=True)
+
+    def killed(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(shutil, "rmtree", killed)
+        kept.keep("001-stage-1", ROW)
+    assert kept.row("001-stage-1") == ROW
+    kept.keep("001-stage-1", ROW)
+    assert not kept.scratch("001-stage-1").exists()
 
 
 @pytest.mark.parametrize(

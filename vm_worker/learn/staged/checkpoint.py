@@ -51,7 +51,8 @@ def read(path: Path, model: keras.Model, random: np.random.Generator) -> tuple[S
     None where there is no file, or one that is damaged or of another network: the training then begins anew.
     """
     try:
-        with np.load(path, allow_pickle=False) as saved:
+        # NumPy leaves a damaged file open that it has opened itself.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as saved:
             state, order = json.loads(str(saved["facts"]))
             variables = _variables(model)
             now = [saved[f"now{number}"] for number in range(len(variables))]

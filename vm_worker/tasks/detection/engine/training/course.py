@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import zipfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -146,12 +147,13 @@ class HeadTraining:
         if course.kept is None or not course.kept.is_file():
             return []
         try:
-            with np.load(course.kept, allow_pickle=False) as file:
+            # NumPy leaves a damaged file open that it has opened itself.
+            with course.kept.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
                 if str(file["digest"]) != course.digest:
                     return []
                 self._assign([file[f"v{index}"] for index in range(len(self._first))])
                 return [float(one) for one in file["losses"]]
-        except (OSError, ValueError, KeyError):  # cut off, or of another version of this program
+        except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile):  # cut off, or of another version
             self._assign(self._first)
             return []
 
