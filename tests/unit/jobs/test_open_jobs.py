@@ -183,8 +183,12 @@ def test_a_job_that_is_deleted_before_its_upload_gives_its_slot_back_once(
     again = submit(queue)
     queue.delete(unused.id)
     assert not free(queue)
-    # Two of its pages are asked at the same time; the slot is taken before the second goes on.
-    before_the_next_write(queue, monkeypatch, lambda: (queue.delete(again.id), submit(queue)))
+
+    def another() -> None:
+        queue.delete(again.id)
+        submit(queue)  # takes the slot before the first deletion goes on
+
+    before_the_next_write(queue, monkeypatch, another)
     queue.delete(again.id)
     assert not free(queue)
 
