@@ -1,14 +1,11 @@
-"""The number of open jobs, against which new ones are admitted, how long they wait, and the slots of unused links."""
+"""The number of open jobs, against which new ones are admitted, and how long they wait."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 
-from jobs import quota
 from jobs.job import Job, Status
 from jobs.queue import Queue
-from jobs.records import Record
 from jobs.storage.store import Stat
 
 
@@ -42,19 +39,6 @@ def oldest_waiting_seconds(queue: Queue) -> float | None:
     waiting = [(record.job, stat) for record, stat in found if record and record.job.status in unclaimed]
     waits = [(queue.clock.now() - max(stat.created, job.moved_at)).total_seconds() for job, stat in waiting]
     return max(waits, default=None)
-
-
-def give_slot_back(queue: Queue, record: Record) -> None:
-    """Give the slot of a job back to its address when its link has ended and no photos came. Raises Transient.
-
-    The record is written first: an address may get fewer slots than the limit, never more. Photos that come late, or a
-    fresh link, take a slot again (`Queue.claim`, `Queue.renew_link`).
-    """
-    job = record.job
-    if not job.slot or job.link_expires_at is None or job.link_expires_at > queue.clock.now():
-        return
-    if queue.records.swapped(record, replace(job, slot="")) is not None:
-        quota.give_back(queue.buckets.emails, job.slot)
 
 
 def _unused(queue: Queue, job: Job) -> bool:

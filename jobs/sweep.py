@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from jobs import quota
 from jobs.errors import Transient
 from jobs.job import Job, Status
-from jobs.open_jobs import give_slot_back
 from jobs.queue import Queue
 from jobs.records import Record
 from jobs.storage.store import Stat
@@ -146,6 +146,19 @@ def _settle(queue: Queue, record: Record, deliver: Callable[[str], None], done: 
         done.delivered += 1
         deliver(job.id)
         queue.tidy(job)  # after the mail, so that an error in the deletion does not delay the mail
+
+
+def give_slot_back(queue: Queue, record: Record) -> None:
+    """Give the slot of a job back to its address when its link has ended and no photos came. Raises Transient.
+
+    The record is written first: an address may get fewer slots than the limit, never more. Photos that come late, or a
+    fresh link, take a slot again (`Queue.claim`, `Queue.renew_link`).
+    """
+    job = record.job
+    if not job.slot or job.link_expires_at is None or job.link_expires_at > queue.clock.now():
+        return
+    if queue.records.swapped(record, replace(job, slot="")) is not None:
+        quota.give_back(queue.buckets.emails, job.slot)
 
 
 def _forgotten(queue: Queue, job: Job) -> bool:

@@ -13,11 +13,11 @@ from jobs.clock import FakeClock
 from jobs.errors import Transient, UserError
 from jobs.job import Job, Status
 from jobs.limits import Limits
-from jobs.open_jobs import give_slot_back, open_jobs
+from jobs.open_jobs import open_jobs
 from jobs.options import Options
 from jobs.queue import Queue
 from jobs.storage.store import Buckets, MemoryStore
-from jobs.sweep import sweep
+from jobs.sweep import give_slot_back, sweep
 from tests.unit.jobs.queues import status, upload
 
 HOUR = 3600.0
