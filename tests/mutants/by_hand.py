@@ -78,7 +78,7 @@ FAULTS = (
     Fault("a job that runs is closed", _QUEUE, "if not record.job.status.terminal:", "if False:"),
     Fault(
         "a deletion begins with the photos", _QUEUE,
-        '        self.update(job_id, change)\n        self.buckets.datasets.delete(f"{job_id}.zip")\n',
+        '        self.records.create(f"open/{job_id}", b"")\n        self.update(job_id, change)\n',
         '        self.buckets.datasets.delete(f"{job_id}.zip")\n        self.update(job_id, change)\n',
     ),
     Fault(

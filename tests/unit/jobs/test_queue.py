@@ -65,9 +65,10 @@ def test_a_claim_whose_answer_was_lost_still_counts(queue: Queue, emails: FlakyS
     assert queue.claim(waiting, "w1") is not None
 
 
-def test_a_takeover_raises_the_token_and_fences_the_old_owner_off(queue: Queue) -> None:
-    old = claimed(queue)
-    new = queue.claim(next(queue.waiting()), "w2")
+@pytest.mark.parametrize("owner", ["w1", "w2"])  # also one that has forgotten that it was the owner
+def test_a_takeover_raises_the_token_and_fences_the_old_owner_off(queue: Queue, owner: str) -> None:
+    old = claimed(queue, "w1")
+    new = queue.claim(next(queue.waiting()), owner)
     assert new is not None and new.job.lease is not None
     assert (new.job.lease.token, new.job.takeovers) == (2, 1)
     writes: list[Callable[[], Record]] = [
