@@ -61,6 +61,7 @@ INVALID_PART = Kind(400, "invalid", "InvalidPart", "One or more of the specified
                     "specified entity tag does not match.")
 INVALID_PART_ORDER = Kind(400, "invalid", "InvalidPartOrder", "The list of parts was not in ascending order.")
 PART_TOO_SMALL = Kind(400, "invalid", "EntityTooSmall", "Every part but the last must have at least 5 MiB.")
+INCOMPLETE_BODY = Kind(400, "invalid", "IncompleteBody", "The body is not what its headers say.")
 INVALID_POLICY = Kind(400, "invalid", "InvalidPolicyDocument", "The content of the form does not meet the conditions "
                       "specified in the policy document.")
 NOT_IMPLEMENTED = Kind(501, "notImplemented", "NotImplemented", "A part of the request is not implemented.")
@@ -89,6 +90,7 @@ class ApiError(Exception):
         self.kind = kind
         self.details = details
         self.elements = elements
+        self.headers: list[tuple[str, str]] = []  # of the answer
 
     def json_body(self) -> bytes:
         """The body of the answer in the JSON API."""

@@ -23,6 +23,7 @@ Event = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Event]]
 Send = Callable[[Event], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
+Decode = Callable[[AsyncIterator[bytes]], AsyncIterator[bytes]]  # from a body as it was sent to what it means
 
 # Metadata may hold these, a header may not. RFC 9110, section 5.5, replaces the worst of them by spaces.
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
@@ -48,6 +49,8 @@ class Request:
         self._by_name = dict(reversed(self.headers))
         self._scheme: str = scope.get("scheme", "http")
         self._receive = receive
+        self._decode: Decode | None = None
+        self._decoded_length: int | None = None
         self.touched = False  # true: a handler has begun to read the body
         self.speaks_amazon = False  # true: names of headers came as Amazon writes them
 
@@ -61,6 +64,15 @@ class Request:
             (new + name[len(start) :] if name.startswith(start) else name, value) for name, value in self.headers
         ]
         self._by_name = dict(reversed(self.headers))
+
+    def set_header(self, name: str, value: str) -> None:
+        """Replace the headers of a name (lower case) by one."""
+        self.headers = [*((other, text) for other, text in self.headers if other != name), (name, value)]
+        self._by_name = dict(reversed(self.headers))
+
+    def decode_body(self, decode: Decode, length: int) -> None:
+        """Let `stream` give the body decoded; `length` is its number of bytes then."""
+        self._decode, self._decoded_length = decode, length
 
     def flag(self, name: str) -> bool:
         """Tell whether a parameter of the query is `true`."""
@@ -79,11 +91,14 @@ class Request:
 
     @property
     def length(self) -> int | None:
-        """The Content-Length in bytes, or None if there is none."""
-        return whole_number(self.header("content-length"))
+        """The Content-Length in bytes, or None if there is none; of a body that is decoded, what it has then."""
+        return whole_number(self.header("content-length")) if self._decode is None else self._decoded_length
 
-    async def stream(self) -> AsyncIterator[bytes]:
+    def stream(self) -> AsyncIterator[bytes]:
         """Read the body in pieces. Raises ClientGone if the connection closes before the end."""
+        return self._as_sent() if self._decode is None else self._decode(self._as_sent())
+
+    async def _as_sent(self) -> AsyncIterator[bytes]:
         self.touched = True
         more = True
         while more:

@@ -15,7 +15,7 @@ def refusal(error: ApiError, *, xml: bool) -> Response:
     if error.kind.status == 304:
         return Response(304)
     body, kind = (error.xml_body(), "xml") if xml else (error.json_body(), "json")
-    return Response(error.kind.status, body, [("content-type", f"application/{kind}; charset=UTF-8")])
+    return Response(error.kind.status, body, [("content-type", f"application/{kind}; charset=UTF-8"), *error.headers])
 
 
 def refusal_of_path(error: ApiError, raw_path: str) -> Response:

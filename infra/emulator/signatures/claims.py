@@ -116,12 +116,17 @@ def scheme_named(algorithm: str, name: str) -> Scheme:
 def credential(scheme: Scheme, text: str, date: str, name: str) -> Credential:
     """Split a credential into account and scope; `name` names it in an error. Raises ApiError 400."""
     account, _, scope = text.partition("/")
-    # The region is any word: some clients write a bucket's location, such as US.
-    if not account or not re.fullmatch(rf"{date[:8]}/[A-Za-z0-9-]+/{scheme.scope_end}", scope):
+    # The region is any word or none: some write a bucket's location, such as US, and DuckDB writes nothing.
+    if not account or not re.fullmatch(rf"{date[:8]}/[A-Za-z0-9-]*/{scheme.scope_end}", scope):
         raise malformed(name, f"The scope must be DATE/REGION/{scheme.scope_end}, DATE as signed.")
-    if scheme.secret_start and not re.fullmatch(r"[0-9A-Z]{20,61}", account):
+    if scheme.secret_start and not is_access_id(account):
         raise malformed(name, f"{scheme.algorithm} takes the access ID of an HMAC key.")
     return Credential(scheme, account, scope)
+
+
+def is_access_id(text: str) -> bool:
+    """Tell whether a text can be the access ID of an HMAC key."""
+    return bool(re.fullmatch(r"[0-9A-Z]{20,61}", text))
 
 
 def moment(text: str, name: str) -> datetime:

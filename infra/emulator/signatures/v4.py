@@ -14,7 +14,8 @@ from infra.emulator.protocol.errors import EXPIRED, INVALID_SECURITY, SKEWED, WR
 from infra.emulator.protocol.hosts import Hosts
 from infra.emulator.protocol.messages import Request
 from infra.emulator.signatures.canonical import canonical_requests, encoded, string_to_sign
-from infra.emulator.signatures.claims import MAX_SKEW, Claim, Credential, Scheme, from_header, from_query
+from infra.emulator.signatures.chunks import Chain
+from infra.emulator.signatures.claims import MAX_SKEW, Claim, Credential, from_header, from_query
 from infra.emulator.signatures.keys import ServiceKey
 
 
@@ -36,24 +37,30 @@ class Verifier:
         self.hosts = Hosts(public_hosts)
         self.now = now
 
-    def verify_query(self, request: Request) -> Scheme:
-        """Verify a signed URL; return how it was signed. Raises ApiError with the reason."""
+    def verify_query(self, request: Request) -> Claim:
+        """Verify a signed URL; return what it claims. Raises ApiError with the reason."""
         return self._verify(request, from_query(request))
 
-    def verify_header(self, request: Request) -> Scheme:
-        """Verify a signed Authorization header; return how it was signed. Raises ApiError with the reason."""
+    def verify_header(self, request: Request) -> Claim:
+        """Verify a signed Authorization header; return what it claims. Raises ApiError with the reason."""
         return self._verify(request, from_header(request))
 
     def is_signed(self, credential: Credential, signature: bytes, message: bytes) -> bool:
         """Return whether a key of the credential's account has made a signature. Raises ApiError 403 for no key."""
-        start = credential.scheme.secret_start
-        if not start:
+        if not credential.scheme.secret_start:
             return self.is_signed_by_rsa(credential.account, signature, message)
-        secret = self._secret_of(credential.account)
+        return hmac.compare_digest(hmac.digest(self._hmac_key(credential), message, "sha256"), signature)
+
+    def chain(self, claim: Claim) -> Chain:
+        """Begin the chain of signatures of a body in pieces, after its header, which an HMAC key has signed."""
+        return Chain(claim, self._hmac_key(claim.credential), claim.signature.hex())
+
+    def secret_of(self, access_id: str) -> str:
+        """Get the secret of an active HMAC key. Raises ApiError 403 for no key."""
+        secret = self._secret_of(access_id)
         if not secret:
-            raise ApiError(INVALID_SECURITY, f"There is no active HMAC key {credential.account[:80]}.")
-        key = hmac_key(start + secret, credential.scope)
-        return hmac.compare_digest(hmac.digest(key, message, "sha256"), signature)
+            raise ApiError(INVALID_SECURITY, f"There is no active HMAC key {access_id[:80]}.")
+        return secret
 
     def is_signed_by_rsa(self, email: str, signature: bytes, message: bytes) -> bool:
         """Return whether one of the account's RSA keys has made a signature of a message."""
@@ -66,14 +73,17 @@ class Verifier:
                 return True
         return False
 
-    def _verify(self, request: Request, claim: Claim) -> Scheme:
+    def _hmac_key(self, credential: Credential) -> bytes:
+        return hmac_key(credential.scheme.secret_start + self.secret_of(credential.account), credential.scope)
+
+    def _verify(self, request: Request, claim: Claim) -> Claim:
         _check_headers(request, claim)
         self._check_time(claim)
         first = ("", "")
         for canonical in canonical_requests(request, claim, self.hosts.public):
             text = string_to_sign(claim, canonical)
             if self.is_signed(claim.credential, claim.signature, encoded(text)):
-                return claim.scheme
+                return claim
             first = first if first[0] else (text, canonical)
         raise ApiError(WRONG_SIGNATURE, StringToSign=first[0], CanonicalRequest=first[1])
 

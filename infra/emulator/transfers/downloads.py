@@ -76,7 +76,9 @@ def _range(text: str, size: int) -> tuple[int, int] | None:
     else:
         first, last = max(0, size - int(match[2])), size - 1
     if first > last:
-        raise ApiError(RANGE, f"The requested range {text} cannot be satisfied: the object has {size} bytes.")
+        error = ApiError(RANGE, f"The requested range {text} cannot be satisfied: the object has {size} bytes.")
+        error.headers.append(("content-range", f"bytes */{size}"))  # by this some clients know an empty object
+        raise error
     return first, last
 
 

@@ -3,7 +3,7 @@
 The rules are tried in this order:
 
 1. A signed URL (V4 or V2) is verified, whatever else the request carries. No header can save a forged URL.
-2. A signed Authorization header (V4) is verified. `Bearer` with any token is the owner: tokens are not checked,
+2. A signed Authorization header (V4 or V2) is verified. `Bearer` with any token is the owner: tokens are not checked,
    as the JSON API, which is for this machine alone, checks no caller. Any other scheme is refused.
 3. An official client library that has no credentials is the owner. Such libraries, when pointed at an emulator, read
    and write objects through the XML API and expect to be allowed to, as in the JSON API. They are recognized by the
@@ -21,7 +21,7 @@ from infra.emulator.protocol.errors import ACCESS_DENIED, ApiError, malformed
 from infra.emulator.protocol.messages import Request
 from infra.emulator.resources.rights import anybody_reads
 from infra.emulator.signatures import claims, v2
-from infra.emulator.xml_api.amazon import read_names
+from infra.emulator.xml_api.amazon import read_names, read_pieces
 
 _READS = ("GET", "HEAD")
 
@@ -34,9 +34,9 @@ def authorize(call: Call, *, contents: bool = True) -> None:
     """
     request, verifier = call.request, call.service.verifier
     if claims.is_in_query(request):
-        read_names(request, verifier.verify_query(request))
+        read_names(request, verifier.verify_query(request).scheme)
     elif v2.is_v2(request):
-        v2.verify(verifier, request, verifier.hosts.bucket(request.host))
+        read_names(request, v2.verify(verifier, request))
     elif request.header("authorization"):
         _check_header(call)
     elif call.service.anonymous_owns or _is_client_library(request):
@@ -49,7 +49,11 @@ def authorize(call: Call, *, contents: bool = True) -> None:
 def _check_header(call: Call) -> None:
     scheme = call.request.header("authorization").split(" ", 1)[0]
     if claims.is_in_header(call.request):
-        read_names(call.request, call.service.verifier.verify_header(call.request))
+        claim = call.service.verifier.verify_header(call.request)
+        read_pieces(call.request, call.service.verifier, claim)
+        read_names(call.request, claim.scheme)
+    elif v2.is_v2_header(call.request):
+        read_names(call.request, v2.verify_header(call.service.verifier, call.request))
     elif scheme.lower() != "bearer":
         raise malformed("Authorization", f"Unsupported Authorization scheme: {scheme[:40]}")
     else:

@@ -1,4 +1,8 @@
-"""Uploads by an HTML form (POST object). A signed policy document in the form sets conditions for its fields."""
+"""Uploads by an HTML form (POST object). A signed policy document in the form sets conditions for its fields.
+
+The policy is signed as V4 says, in Google's words or in Amazon's, or in the older way, with an account beside the
+policy and the signature.
+"""
 
 from __future__ import annotations
 
@@ -18,16 +22,18 @@ from infra.emulator.resources.objects import checked_object_name, config_from_pa
 from infra.emulator.resources.reading import moment
 from infra.emulator.resources.rights import as_json, canned
 from infra.emulator.resources.rows import ObjectRow, Target
-from infra.emulator.signatures import claims
+from infra.emulator.signatures import claims, v2
+from infra.emulator.signatures.v4 import Verifier
 from infra.emulator.transfers.uploads import Expected, Plan, take
 from infra.emulator.xml_api.text import xml_response
 from jobs.json_values import Json
 
-_NOT_IN_POLICY = ("policy", "x-goog-signature", "file")  # the policy must name every other field
+# The policy must name every other field.
+_NOT_IN_POLICY = ("policy", "x-goog-signature", "x-amz-signature", "signature", *v2.FORM_SIGNERS, "file")
 _KNOWN = re.compile(
-    r"x-goog-(?:meta-.+|algorithm|credential|date|signature|acl|storage-class|custom-time|encryption-.+)"
+    r"x-(?:goog|amz)-(?:meta-.+|algorithm|credential|date|signature|acl|storage-class|custom-time|encryption-.+)"
 )
-_SIGNED = ("x-goog-algorithm", "x-goog-credential", "x-goog-date", "x-goog-signature")
+_SIGNED = ("algorithm", "credential", "date", "signature")
 
 
 @dataclass(frozen=True)
@@ -59,9 +65,12 @@ async def post_object(call: Call) -> Response:
         raise ApiError(INVALID_POLICY, "A field is there twice.")
     conditions = _verified(call, fields)
     name = checked_object_name(fields.get("key", "").replace("${filename}", form.filename))
-    known = {**fields, "bucket": call.names["bucket"] or _bucket(conditions), "key": name}
-    expected = _meets(conditions, known, fields)
-    row = await take(call.service.store, form.file(), _plan(call, known, expected))
+    bucket = call.names["bucket"] or fields.get("bucket") or _bucket(conditions)
+    expected = _meets(conditions, {**fields, "bucket": bucket, "key": name}, fields)
+    if not bucket:  # a form of the older kind may name it in the key
+        bucket, _, name = name.partition("/")
+    target = Target(bucket, checked_object_name(name))
+    row = await take(call.service.store, form.file(), _plan(call, target, fields, expected))
     return _answer(call, row, fields)
 
 
@@ -69,15 +78,8 @@ def _verified(call: Call, fields: Mapping[str, str]) -> Sequence[Condition]:
     """Verify the signature and the expiry of the policy; return its conditions. Raises ApiError."""
     if "policy" not in fields:
         raise ApiError(ACCESS_DENIED, "Anonymous caller does not have access to the bucket, or it may not exist.")
-    for field in _SIGNED:
-        if field not in fields:
-            raise malformed(field, "The form must have this field.")
-    scheme, date = claims.scheme_named(fields["x-goog-algorithm"], "x-goog-algorithm"), fields["x-goog-date"]
-    claims.moment(date, "x-goog-date")
-    signer = claims.credential(scheme, fields["x-goog-credential"], date, "x-goog-credential")
-    signature = claims.hexadecimal(fields["x-goog-signature"], "x-goog-signature")
     text = fields["policy"]
-    if not call.service.verifier.is_signed(signer, signature, text.encode()):
+    if not (v2.is_signed_form if v2.is_v2_form(fields) else _is_signed)(call.service.verifier, fields):
         raise ApiError(WRONG_SIGNATURE, StringToSign=text)
     try:
         policy = parse_json(base64.b64decode(text, validate=True))
@@ -87,6 +89,22 @@ def _verified(call: Call, fields: Mapping[str, str]) -> Sequence[Condition]:
     if ends <= call.service.verifier.now():
         raise ApiError(INVALID_POLICY, "The policy has expired.")
     return list(_conditions(policy.get("conditions")))
+
+
+def _is_signed(verifier: Verifier, fields: Mapping[str, str]) -> bool:
+    """Tell whether the policy's V4 signature is right. Raises ApiError."""
+    prefix = "x-amz-" if "x-amz-algorithm" in fields else "x-goog-"
+    names = [prefix + name for name in _SIGNED]
+    for name in names:
+        if name not in fields:
+            raise malformed(name, "The form must have this field.")
+    algorithm, credential, date, signature = names
+    scheme = claims.scheme_named(fields[algorithm], algorithm)
+    if scheme.prefix != prefix:
+        raise malformed(algorithm, f"The fields of {scheme.algorithm} begin with {scheme.prefix}.")
+    claims.moment(fields[date], date)
+    signer = claims.credential(scheme, fields[credential], fields[date], credential)
+    return verifier.is_signed(signer, claims.hexadecimal(fields[signature], signature), fields["policy"].encode())
 
 
 def _meets(conditions: Sequence[Condition], known: Mapping[str, str], sent: Mapping[str, str]) -> Expected:
@@ -102,7 +120,7 @@ def _meets(conditions: Sequence[Condition], known: Mapping[str, str], sent: Mapp
     for field in sent:
         if field not in covered and not field.startswith("x-ignore-"):
             raise ApiError(INVALID_POLICY, f"The policy does not name the field: {field}")
-        if field.startswith("x-goog-") and not _KNOWN.fullmatch(field):
+        if field.startswith(("x-goog-", "x-amz-")) and not _KNOWN.fullmatch(field):
             raise ApiError(INVALID, f"Unknown field: {field}")
     return Expected(least=least, most=most)
 
@@ -125,9 +143,9 @@ def _bucket(conditions: Sequence[Condition]) -> str:
     return next((item.value for item in conditions if (item.kind, item.name) == ("eq", "bucket")), "")
 
 
-def _plan(call: Call, fields: Mapping[str, str], expected: Expected) -> Plan:
-    target = Target(fields["bucket"], fields["key"])
-    config = config_from_pairs(list(fields.items())) | key_field(call.request)
+def _plan(call: Call, target: Target, fields: Mapping[str, str], expected: Expected) -> Plan:
+    renamed = [(re.sub("^x-amz-", "x-goog-", name), value) for name, value in fields.items()]
+    config = config_from_pairs(renamed) | key_field(call.request)
     if acl := fields.get("x-goog-acl") or fields.get("acl"):
         config["acl"] = as_json(canned(acl, call.service.owner))
     return Plan(target, config, expected=expected)
