@@ -41,7 +41,7 @@ def signature(key: Key, *lines: str) -> str:
 
 
 def headers(
-    key: Key, word: str, method: str, resource: str, *, late: int = 0, prefix: str = "", **more: str
+    key: Key, word: str, method: str, resource: str, prefix: str = "", *, late: int = 0, **more: str
 ) -> Mapping[str, str]:
     """The headers of a signed request; with a prefix, the date is one of those that begin so."""
     date = format_datetime(datetime.now(UTC) - timedelta(seconds=late), usegmt=True)
@@ -58,21 +58,22 @@ def test_a_signed_header(
     emulator: EmulatorUnderTest, bucket: storage.Bucket, key: Key, word: str, prefix: str, dated: bool
 ) -> None:
     path = f"/{bucket.name}/new%20%2B"
-    url, where = emulator.url + path, {"prefix": prefix if dated else ""}
-    more = {"content-type": "text/plain", f"{prefix}meta-note": "mine"}
-    sent = headers(key, word, "PUT", path, **where, **more)
+    url, where = emulator.url + path, prefix if dated else ""
+    sent = headers(
+        key, word, "PUT", path, where, late=0, **{"content-type": "text/plain", f"{prefix}meta-note": "mine"}
+    )
     assert exactly("PUT", url, sent, b"new").status_code == 200
     blob = bucket.get_blob("new +")
     assert blob is not None and (blob.metadata, blob.content_type) == ({"note": "mine"}, "text/plain")
-    shown = exactly("GET", url, headers(key, word, "GET", path, **where))
+    shown = exactly("GET", url, headers(key, word, "GET", path, where))
     assert (shown.content, shown.headers[f"{prefix}meta-note"]) == (b"new", "mine")
     place = f"{emulator.url}/{bucket.name}?prefix=new&delimiter=/"
-    listed = exactly("GET", place, headers(key, word, "GET", f"/{bucket.name}", **where))
+    listed = exactly("GET", place, headers(key, word, "GET", f"/{bucket.name}", where))
     assert "<Key>new +</Key>" in listed.text  # what names no part of the bucket is not signed
-    with_slash = headers(key, word, "GET", f"/{bucket.name}/", **where)
+    with_slash = headers(key, word, "GET", f"/{bucket.name}/", where)
     assert exactly("GET", place, with_slash).status_code == 200
     rights = f"/{bucket.name}?acl"
-    assert exactly("GET", emulator.url + rights, headers(key, word, "GET", rights, **where)).status_code == 200
+    assert exactly("GET", emulator.url + rights, headers(key, word, "GET", rights, where)).status_code == 200
 
 
 def test_what_a_signed_header_refuses(emulator: EmulatorUnderTest, bucket: storage.Bucket, key: Key) -> None:

@@ -79,6 +79,8 @@ def test_what_a_listing_says_of_an_object(emulator: EmulatorUnderTest, bucket: s
     encoded = tree(call(emulator, "GET", f"/{bucket.name}?prefix=%C3%A9&encoding-type=url"))
     assert next(encoded.iter("Contents")).findtext("Key") == "%C3%A9%20%2B%26/1"
     assert call(emulator, "GET", f"/{bucket.name}?start-after=b/1&list-type=2&max-keys=1").text.count("<Key>") == 1
+    owned = tree(call(emulator, "GET", f"/{bucket.name}?list-type=2&fetch-owner=true")).findtext("Contents/Owner/ID")
+    assert owned and "Owner" not in call(emulator, "GET", f"/{bucket.name}?list-type=2").text
 
 
 def test_a_bucket_s_life(emulator: EmulatorUnderTest) -> None:

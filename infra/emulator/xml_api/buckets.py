@@ -13,9 +13,9 @@ from infra.emulator.resources.preconditions import from_headers
 from infra.emulator.xml_api.access import authorize
 from infra.emulator.xml_api.forms import post_object
 from infra.emulator.xml_api.listings import list_all_buckets, list_bucket
-from infra.emulator.xml_api.multipart_uploads import list_uploads
 from infra.emulator.xml_api.subresources import answer_part, part_named
 from infra.emulator.xml_api.text import read_xml
+from infra.emulator.xml_api.upload_listings import list_uploads
 
 
 async def xml_service(call: Call) -> Response:

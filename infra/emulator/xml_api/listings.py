@@ -29,7 +29,8 @@ async def list_bucket(call: Call) -> Response:
     query = _query(request, call.names["bucket"], second)
     page = Page() if query.count == 0 else await asyncio.to_thread(list_page, call.service.store.index, query)
     call.service.store.index.bucket(query.bucket)
-    return xml_response("ListBucketResult", LISTS, _shown(request, query, page, second))
+    owner = call.service.owner if second and request.flag("fetch-owner") else ""
+    return xml_response("ListBucketResult", LISTS, _shown(request, query, page, second, owner))
 
 
 def _query(request: Request, bucket: str, second: bool) -> Query:
@@ -46,8 +47,9 @@ def _query(request: Request, bucket: str, second: bool) -> Query:
     return Query(bucket, prefix, delimiter, after=after, count=count)
 
 
-def _shown(request: Request, query: Query, page: Page, second: bool) -> list[Node]:
-    """Make the elements of the answer."""
+def _shown(request: Request, query: Query, page: Page, second: bool, owner: str) -> list[Node]:
+    """Make the elements of the answer; with an owner, each object names it."""
+    owned: list[Node] = [("Owner", [("ID", owner)])] if owner else []
     encode = quote if request.params.get("encoding-type") == "url" else str
     nodes: list[Node] = [("Name", query.bucket), ("Prefix", encode(query.prefix))]
     truncated = "true" if page.next_token else "false"
@@ -61,7 +63,7 @@ def _shown(request: Request, query: Query, page: Page, second: bool) -> list[Nod
     nodes += [("Delimiter", encode(query.delimiter))] if query.delimiter else []
     nodes += [("EncodingType", "url")] if encode is quote else []
     nodes += [("MaxKeys", str(query.count)), ("IsTruncated", truncated)]
-    nodes += [("Contents", [("Key", encode(row.name)), *contents(row)]) for row in page.objects]
+    nodes += [("Contents", [("Key", encode(row.name)), *contents(row), *owned]) for row in page.objects]
     return nodes + [("CommonPrefixes", [("Prefix", encode(prefix))]) for prefix in page.prefixes]
 
 

@@ -35,7 +35,7 @@ MAX_PARTS = 10_000
 MIN_PART_BYTES = 5 * 1024 * 1024  # least size of every part but the last
 _LIST_BYTES = 4 * 1024 * 1024  # the list of 10,000 parts is about 1 MB
 _PIECE_BYTES = 1024 * 1024
-_MARK = "multipart"  # key that distinguishes the sessions of multipart uploads from resumable ones
+_MARK = "multipart"  # key that only the sessions of multipart uploads have, with the time when the upload began
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ async def begin(call: Call) -> Response:
     target = Target(call.names["bucket"], checked_object_name(call.names["object"]))
     store = call.service.store
     store.index.bucket(target.bucket)
-    spec: JsonObject = {_MARK: True, **Plan(target, xml_config(call)).to_json()}
+    spec: JsonObject = {_MARK: store.index.clock.text(), **Plan(target, xml_config(call)).to_json()}
     session = await asyncio.to_thread(store.begin_session, target, spec)
     names: list[Node] = [("Bucket", target.bucket), ("Key", target.name), ("UploadId", session.id)]
     return xml_response("InitiateMultipartUploadResult", UPLOADS, names)
@@ -158,17 +158,14 @@ async def list_parts(call: Call) -> Response:
     return xml_response("ListPartsResult", UPLOADS, nodes + [("Part", _shown(part)) for part in page])
 
 
-async def list_uploads(call: Call) -> Response:
-    """Answer GET /{bucket}?uploads: all unfinished multipart uploads."""
-    bucket = call.service.store.index.bucket(call.names["bucket"]).name
-    prefix = call.request.params.get("prefix", "")
-    found = sorted(
-        (row.name, row.id)
-        for row in call.service.store.index.sessions_from("")
-        if row.spec.get(_MARK) and row.bucket == bucket and row.name.startswith(prefix)
-    )
-    shown: list[Node] = [("Upload", [("Key", name), ("UploadId", name_id)]) for name, name_id in found]
-    return xml_response("ListMultipartUploadsResult", UPLOADS, [("Bucket", bucket), ("IsTruncated", "false"), *shown])
+def is_multipart(session: Session) -> bool:
+    """Tell whether a session is a multipart upload."""
+    return _MARK in session.spec
+
+
+def begun(session: Session) -> str:
+    """Get the time when a multipart upload began, RFC 3339."""
+    return str(session.spec[_MARK])
 
 
 def _upload(call: Call) -> Session:
@@ -176,7 +173,7 @@ def _upload(call: Call) -> Session:
     if not re.fullmatch(r"[0-9a-f]{64}", name):
         raise ApiError(NO_SUCH_UPLOAD)
     session = call.service.store.session(name)
-    if not session.spec.get(_MARK) or (session.bucket, session.name) != (call.names["bucket"], call.names["object"]):
+    if not is_multipart(session) or (session.bucket, session.name) != (call.names["bucket"], call.names["object"]):
         raise ApiError(NO_SUCH_UPLOAD)
     return session
 
