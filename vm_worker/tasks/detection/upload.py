@@ -14,21 +14,13 @@ from vm_worker.intake.dataset import Part, Skipped
 from vm_worker.intake.listing import Found
 from vm_worker.intake.names import claims_photo, clean, counted, is_litter, listed, may_be_photo, shown
 from vm_worker.intake.survey import Photo
-from vm_worker.tasks.detection.annotations import yolo
+from vm_worker.tasks.detection.annotations import part_lists, yolo
 from vm_worker.tasks.detection.annotations.drawn import DrawnPhoto, Mend, Reading, told
 from vm_worker.tasks.detection.annotations.formats import Labels, find_labels
+from vm_worker.tasks.detection.annotations.part_lists import PARTS, Listed
 from vm_worker.tasks.detection.annotations.photo_names import PhotoNames
 from vm_worker.tasks.detection.survey import LabelledSurvey, check_enough
 
-PARTS = {
-    "train": Part.TRAIN,
-    "training": Part.TRAIN,
-    "val": Part.VALIDATION,
-    "valid": Part.VALIDATION,
-    "validation": Part.VALIDATION,
-    "test": Part.TEST,
-    "testing": Part.TEST,
-}
 MASKS = frozenset({"segmentationclass", "segmentationobject"})  # folders of Pascal VOC with pictures of outlines
 BUCKETS = 3  # groups of photos by their number of boxes, which the split keeps in proportion
 BUCKET_LEAST = 5  # photos of a bucket
@@ -48,16 +40,25 @@ def read_upload(found: Sequence[Found], limits: Limits) -> LabelledSurvey:
         raise UserError("labels_without_photos", f"There are labels ({labels.titles[0]}), but no photos.")
     drawn, notes = _brought_together(reading, list(photos))
     _check(drawn, len(photos), reading.mended, limits)
+    lists = part_lists.read(found, list(photos), limits)
+    parts_of = {parts: lists.parts.get(parts, _part(parts, one)) for parts, one in drawn.items()}
     buckets = _buckets([len(one.boxes) for one in drawn.values()])
     rows = sorted((buckets[len(one.boxes)], clean("/".join(parts)), parts, one) for parts, one in drawn.items())
     listing = [
-        Photo(name, bucket, _part(parts, one), claims_photo(name), photos[parts]) for bucket, name, parts, one in rows
+        Photo(name, bucket, parts_of[parts], claims_photo(name), photos[parts]) for bucket, name, parts, _ in rows
     ]
     return LabelledSurvey(
         strata=tuple(sorted({photo.stratum for photo in listing})),
         photos=tuple(listing),
-        skipped=_skipped(found, labels, drawn),
-        warnings=(*notes, *reading.notes, *_unlabelled(len(photos) - len(drawn)), *_alike_classes(drawn)),
+        skipped=_skipped(found, labels, lists, drawn),
+        warnings=(
+            *notes,
+            *reading.notes,
+            *_unlabelled(len(photos) - len(drawn)),
+            *_alike_classes(drawn),
+            *lists.notes,
+            *_unlisted(lists, parts_of),
+        ),
         ready_made_split=len({photo.part for photo in listing} - {None}) > 1,
         drawn=tuple(one for *_, one in rows),
         mended=reading.mended,
@@ -153,10 +154,10 @@ def _part(parts: tuple[str, ...], drawn: DrawnPhoto) -> Part | None:
 
 
 def _skipped(
-    found: Sequence[Found], labels: Labels, drawn: Mapping[tuple[str, ...], DrawnPhoto]
+    found: Sequence[Found], labels: Labels, lists: Listed, drawn: Mapping[tuple[str, ...], DrawnPhoto]
 ) -> tuple[Skipped, ...]:
     """Return the files that are neither labels nor labelled photos."""
-    used = {file.parts for file in (*labels.coco, *labels.voc, *labels.yolo, *labels.yolo_names)}
+    used = {file.parts for file in (*labels.coco, *labels.voc, *labels.yolo, *labels.yolo_names, *lists.files)}
     others = {item.parts: item for item in found if item.extent and item.parts and not is_litter(item.parts)}
     rows = [
         Skipped(
@@ -175,6 +176,20 @@ def _unlabelled(photos: int) -> list[str]:
     return [
         f"{counted(photos, 'photo')} without labels {were} left out; labels without a box say that nothing is there."
     ]
+
+
+def _unlisted(lists: Listed, parts_of: Mapping[tuple[str, ...], Part | None]) -> list[str]:
+    """Return a sentence about labelled photos that no list names, where lists give the split.
+
+    A folder for validation or test says as much as a list.
+    """
+    if not lists.parts:
+        return []
+    apart = (Part.VALIDATION, Part.TEST)
+    names = sorted("/".join(path) for path, part in parts_of.items() if path not in lists.parts and part not in apart)
+    if not names:
+        return []
+    return [f"In no list of a part: {counted(len(names), 'photo')}, such as {listed(names[:2])}; put into train."]
 
 
 def _alike_classes(drawn: Mapping[tuple[str, ...], DrawnPhoto]) -> list[str]:
