@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,68 @@ def test_labels_of_another_format_are_refused_by_its_name(name: str, tmp_path: P
     assert caught.value.code == "labels_unreadable" and said in caught.value.message
     found = list_upload(tmp_path / "labels.zip", Limits())
     assert BoxLabels().recognises(found)  # else class folders would be looked for
+
+
+SITES = ("Farm North", "meadow")
+VIA = {"p000.jpg123": {"filename": "p000.jpg", "regions": [{"shape_attributes": {"name": "rect"}}]}}
+
+
+def in_sites(label: Callable[[Drawn, str], Entries], photos: str = "{site}/{name}") -> Entries:
+    """Photos in folders of two places, with what `label` gives for each."""
+    entries: Entries = {}
+    for number, one in enumerate(DRAWN):
+        site = SITES[number % 2]
+        entries |= {photos.format(site=site, name=one.name): one.jpeg, **label(one, site)}
+    return entries
+
+
+def once(name: str, data: bytes) -> Callable[[Drawn, str], Entries]:
+    return lambda one, site: {name.format(site=site): data}
+
+
+def numbers(one: Drawn, site: str) -> Entries:
+    return {f"{site}/{one.name[:-4]}.txt": yolo(kitti)[f"labels/train/{one.name[:-4]}.txt"]}
+
+
+IN_FOLDERS: dict[str, tuple[Entries, str]] = {
+    "labelme beside": (in_sites(lambda one, site: {f"{site}/{one.name[:-4]}.json": shapes(one)}), "LabelMe's JSON"),
+    "labelme in a tree": (
+        in_sites(lambda one, site: {f"json/{site}/{one.name[:-4]}.json": shapes(one)}, "images/{site}/{name}"),
+        "LabelMe's JSON",
+    ),
+    "labelme in one folder": (in_sites(lambda one, site: {f"json/{one.name[:-4]}.json": shapes(one)}), "LabelMe's"),
+    "createml": (in_sites(once("{site}/_annotations.createml.json", as_json(CREATED))), "CreateML's JSON"),
+    "via": (in_sites(once("{site}/via_region_data.json", as_json(VIA))), "the VGG annotator's JSON"),
+    "tables": (in_sites(once("{site}/_annotations.csv", table())), "a table"),
+    "cvat's tasks": (in_sites(once("{site}/annotations.xml", CVAT)), "CVAT's own XML"),
+    "cvat's project": (in_sites(once("annotations.xml", CVAT), "images/{site}/{name}"), "CVAT's own XML"),
+    "label studio's project": (in_sites(once("project.json", as_json(STUDIO))), "Label Studio's own JSON"),
+    "kitti": (in_sites(numbers), "not as YOLO has them"),
+}
+
+
+@pytest.mark.parametrize("name", list(IN_FOLDERS))
+def test_labels_of_another_format_are_refused_in_several_folders_too(name: str, tmp_path: Path) -> None:
+    entries, said = IN_FOLDERS[name]
+    with pytest.raises(UserError) as caught:
+        surveyed(tmp_path / "labels.zip", entries)
+    assert caught.value.code == "labels_unreadable" and said in caught.value.message
+    assert BoxLabels().recognises(list_upload(tmp_path / "labels.zip", Limits()))
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {"project.json": as_json([{"value": {"rectanglelabels": ["cat"]}}])},
+        {"annotations.xml": b'<annotations><image name="a/p.jpg"><box label="dog"/></image></annotations>'},
+        {"cat/notes.txt": b"0.1 0.2 0.3 0.4\n", "dog/p000.txt": b"12 40 3 7 a b c\n"},
+        {"cat/info.json": b"{}", "dog/info.json": b"{}"},
+    ],
+)
+def test_a_file_that_names_the_folders_as_classes_leaves_them_classes(extra: Entries, tmp_path: Path) -> None:
+    folders = {f"{'cat' if number % 2 else 'dog'}/{one.name}": one.jpeg for number, one in enumerate(DRAWN)}
+    path = label_zips.write(tmp_path / "folders.zip", folders | extra)
+    assert not BoxLabels().recognises(list_upload(path, Limits()))
 
 
 def test_classes_in_folders_stay_classes_beside_labels_of_another_format(tmp_path: Path) -> None:

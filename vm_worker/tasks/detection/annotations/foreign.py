@@ -33,6 +33,16 @@ def title(suffix: str, beginning: bytes) -> str:
     return next((name for name, signs in known.items() if all(sign.search(text) for sign in signs)), "")
 
 
+def holds_value(beginning: bytes, name: str) -> bool:
+    """Return whether a text stands in a file as a whole value, such as the name of a class; parts of paths do not."""
+    return (
+        re.search(
+            rb"(?:^|[\"'>,;\t\n])" + re.escape(name.encode(errors="replace")) + rb"(?:[\"'<,;\t\r\n]|$)", beginning
+        )
+        is not None
+    )
+
+
 def holds_numbers(beginning: bytes) -> bool:
     """Return whether one of the first lines of a text holds the numbers of a box, and hardly anything else."""
     return any(map(_holds_numbers, beginning.splitlines()[:LINES]))

@@ -17,6 +17,7 @@ from vm_worker.tasks.detection.annotations.photo_names import key, keys, stem
 
 PEEK = 64 * 1024  # bytes of a file
 PEEKED = 8  # files of a kind that are looked into
+A_FOLDER = 2  # of them, where labels may lie in several folders
 YAML_PEEK = 1024 * 1024
 
 _COCO = re.compile(rb'"(?:images|annotations)"\s*:\s*\[')
@@ -107,12 +108,40 @@ def _yolo(found: Sequence[Found], classes: bool) -> tuple[LabelFile, ...]:
 def _foreign(found: Sequence[Found]) -> UserError | None:
     """Return the refusal of an upload whose labels are in a format that is not read here.
 
-    Photos in folders of two names may be classes: then nothing is refused.
+    Photos in folders of two names may be classes: then only labels that stand for several folders, or for single
+    photos, are refused, and a file for all photos that does not name the classes.
     """
     folders = {item.parts[-2] for item in found if _is_photo(item) and len(item.parts) > 1}
-    if sum(_PLAIN_FOLDER.fullmatch(folder) is None for folder in folders) > 1:
-        return None
+    names = sorted(folder for folder in folders if _PLAIN_FOLDER.fullmatch(folder) is None)
+    if len(names) > 1:
+        return _in_folders(found, names)
     return _of_title(found) or _without_labels(found) or _of_numbers(found, _stems(found))
+
+
+def _in_folders(found: Sequence[Found], names: Sequence[str]) -> UserError | None:
+    """Return the refusal where photos lie in several folders with these names, which may be classes."""
+    stems = _stems(found)
+    titled: dict[tuple[str, ...], LabelFile] = {}
+    for suffix in ("json", "xml", "csv"):
+        for file in _few_a_folder(label_files(found, suffix)):
+            beginning = file.beginning(PEEK)
+            title = foreign.title(suffix, beginning)
+            if title and (_is_named(file, stems) or not any(foreign.holds_value(beginning, name) for name in names)):
+                return file.unreadable(f"is {title}, which is not read here")
+            if title:
+                titled[file.parts[:-1]] = file
+            if len(titled) > 1:
+                return file.unreadable(f"is {title}, which is not read here")
+    texts = [file for file in label_files(found, "txt") if file.extent.size and _is_named(file, stems)]
+    return _of_numbers(found, stems) if 2 * len(texts) > len(stems) else None
+
+
+def _few_a_folder(files: Sequence[LabelFile]) -> list[LabelFile]:
+    """Return the first files of each of the first folders."""
+    folders: dict[tuple[str, ...], list[LabelFile]] = {}
+    for file in files:
+        folders.setdefault(file.parts[:-1], []).append(file)
+    return [file for some in list(folders.values())[:PEEKED] for file in some[:A_FOLDER]]
 
 
 def _of_title(found: Sequence[Found]) -> UserError | None:
