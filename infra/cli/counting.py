@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import os
 import sys
@@ -12,33 +10,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from infra.cli import counts_told
+from infra.cli.counted import CountedPhoto, Sums, together
 from infra.cli.networks import short
 from infra.cli.screen import Screen
 from jobs import wording
 from jobs.errors import ModelmailError
-from jobs.json_values import JsonObject
-from vm_worker.evaluation.tables import harmless
+from jobs.json_values import Json, JsonObject
 from vm_worker.exports import files
 from vm_worker.intake.images import read_upright
 from vm_worker.tasks.detection import coco_finds, delivered
-from vm_worker.tasks.detection.boxes import Detections, no_detections
+from vm_worker.tasks.detection.boxes import no_detections
 from vm_worker.tasks.detection.coco_finds import PhotoFinds
 from vm_worker.tasks.detection.delivered import DeliveredSettings
-from vm_worker.tasks.detection.engine.certainty import Interval
+from vm_worker.tasks.detection.engine.certainty import Bounds
 from vm_worker.tasks.detection.engine.detect import Predict, detect
 from vm_worker.tasks.detection.engine.outlines import polygons
-
-
-@dataclass(frozen=True)
-class CountedPhoto:
-    """The objects of one photo."""
-
-    image: str
-    width: int
-    height: int
-    found: Detections
-    interval: Interval | None = None  # in which the number of objects should lie; None: not known
-    error: str | None = None  # the reason why it could not be read
 
 
 @dataclass(frozen=True)
@@ -67,10 +54,11 @@ def run(model: Path, photos: Iterable[Path], wanted: Wanted) -> int:
     rows = []
     for row in counted(delivered.by_keras(network, known.settings.mask), known, photos):
         rows.append(row)
-        screen.say(f"{wording.clean(row.image)}  {row.error or _told(row, known.classes)}")
-    for sentence in _together(rows):
+        screen.say(f"{wording.clean(row.image)}  {row.error or counts_told.line(row, known.classes)}")
+    sums = together(rows, known)
+    for sentence in counts_told.summary(rows, sums, known.classes):
         screen.say(sentence)
-    _print(rows, known, wanted)
+    _print(rows, sums, known, wanted)
     return 1 if not rows or any(row.error for row in rows) else 0
 
 
@@ -86,16 +74,12 @@ def counted(predict: Predict, known: DeliveredSettings, photos: Iterable[Path]) 
         try:
             pixels = read_upright(path.read_bytes())
         except (ModelmailError, OSError) as error:
-            yield CountedPhoto(str(path), 0, 0, no_detections(), error=str(error))
+            yield CountedPhoto(str(path), 0, 0, no_detections(), (0,) * len(known.classes), error=str(error))
             continue
         found = detect(predict, pixels, known.settings)
-        interval = known.certainty.interval(len(found))
-        yield CountedPhoto(str(path), pixels.shape[1], pixels.shape[0], found, interval)
-
-
-def counts(found: Detections, classes: Sequence[str]) -> dict[str, int]:
-    """Return the number of objects of each class."""
-    return {name: int((found.classes == number).sum()) for number, name in enumerate(classes)}
+        numbers = found.counts(len(known.classes))
+        bounds = known.certainty.photo(numbers)
+        yield CountedPhoto(str(path), pixels.shape[1], pixels.shape[0], found, numbers, bounds)
 
 
 def as_json(row: CountedPhoto, classes: Sequence[str]) -> JsonObject:
@@ -104,9 +88,9 @@ def as_json(row: CountedPhoto, classes: Sequence[str]) -> JsonObject:
     boxes = zip(found.xyxy.tolist(), found.scores.tolist(), found.classes.tolist(), polygons(found), strict=True)
     return {
         "image": row.image,
-        "count": len(row.found),
-        "interval": row.interval.to_json() if row.interval else None,
-        "counts": counts(row.found, classes),
+        "count": row.count,
+        "counts": dict(zip(classes, row.counts, strict=True)),
+        **_bounds_as_json(row.bounds, classes),
         "boxes": [
             {
                 "class": classes[kind],
@@ -120,6 +104,14 @@ def as_json(row: CountedPhoto, classes: Sequence[str]) -> JsonObject:
     }
 
 
+def _bounds_as_json(bounds: Bounds | None, classes: Sequence[str]) -> JsonObject:
+    every, by_class = (bounds.every, bounds.classes) if bounds else (None, (None,) * len(classes))
+    return {
+        "interval": every.to_json() if every else None,
+        "intervals": {name: one.to_json() if one else None for name, one in zip(classes, by_class, strict=True)},
+    }
+
+
 def coco(rows: Sequence[CountedPhoto], classes: Sequence[str]) -> JsonObject:
     """Return the finds in COCO's format, for an annotation tool that shows them as a first draft."""
     readable = [row for row in rows if row.error is None]
@@ -128,47 +120,18 @@ def coco(rows: Sequence[CountedPhoto], classes: Sequence[str]) -> JsonObject:
     return coco_finds.document([PhotoFinds(name, row.width, row.height, row.found) for name, row in named], classes)
 
 
-def _told(row: CountedPhoto, classes: Sequence[str]) -> str:
-    found, sure = row.found, _between(row.interval)
-    if len(classes) == 1:
-        return f"{len(found)}{sure}  {wording.name(classes[0])}"
-    parts = ", ".join(f"{wording.name(name)} {count}" for name, count in counts(found, classes).items() if count)
-    return f"{len(found)}{sure}  ({parts})" if parts else f"0{sure}"
-
-
-def _between(interval: Interval | None) -> str:
-    return f" [{interval.low} to {interval.high}]" if interval else ""
-
-
-def _together(rows: Sequence[CountedPhoto]) -> list[str]:
-    """Return how many objects all photos show, and how sure that is."""
-    counted = [row for row in rows if row.error is None]
-    if not rows:
-        return ["No photos were found there."]
-    if not counted:
-        return []
-    total = sum(len(row.found) for row in counted)
-    many = f"{wording.plural(total, 'object')} in {wording.plural(len(counted), 'photo')}."
-    shares = [row.interval.share for row in counted if row.interval]
-    if not shares:
-        return [many, "How sure a count is cannot be told: too few photos were counted to test the model."]
-    sure = f"In brackets: the numbers between which the true one should lie, {100 * min(shares):.0f} times in 100"
-    return [many, f"{sure}, in photos like those that the model was tested on."]
-
-
-def _print(rows: Sequence[CountedPhoto], known: DeliveredSettings, wanted: Wanted) -> None:
+def _print(rows: Sequence[CountedPhoto], sums: Sums | None, known: DeliveredSettings, wanted: Wanted) -> None:
     if wanted.as_json:
-        sys.stdout.write(json.dumps({"predictions": [as_json(row, known.classes) for row in rows]}) + "\n")
+        said: dict[str, Json] = {"predictions": [as_json(row, known.classes) for row in rows]}
+        if sums:
+            said["together"] = {
+                "photos": sums.photos,
+                "count": sums.count,
+                "counts": dict(zip(known.classes, sums.counts, strict=True)),
+                **_bounds_as_json(sums.bounds, known.classes),
+            }
+        sys.stdout.write(json.dumps(said) + "\n")
     if wanted.as_coco:
         sys.stdout.write(json.dumps(coco(rows, known.classes)) + "\n")
     if wanted.as_csv:
-        out = io.StringIO()
-        table = csv.writer(out, lineterminator="\n")
-        # A spreadsheet could read a name as a formula.
-        table.writerow(["image", "count", "low", "high", *map(harmless, known.classes), "error"])
-        for row in rows:
-            numbers = counts(row.found, known.classes).values() if row.error is None else [""] * len(known.classes)
-            total = len(row.found) if row.error is None else ""
-            bounds = [row.interval.low, row.interval.high] if row.interval else ["", ""]
-            table.writerow([harmless(row.image), total, *bounds, *numbers, row.error or ""])
-        sys.stdout.write(out.getvalue())
+        sys.stdout.write(counts_told.table(rows, sums, known.classes))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import zipfile
 from dataclasses import replace
@@ -11,14 +13,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from infra.cli import counting
+from infra.cli import counting, counts_told
+from infra.cli.counted import CountedPhoto, together
 from jobs.limits import Limits
 from tests.unit.detection.label_zips import jpeg
 from tests.unit.detection.test_answers import SIDES, output
 from vm_worker.intake.extents import Extent
 from vm_worker.tasks.detection.annotations import coco
 from vm_worker.tasks.detection.annotations.label_files import LabelFile
-from vm_worker.tasks.detection.boxes import Floats
+from vm_worker.tasks.detection.boxes import Floats, no_detections
 from vm_worker.tasks.detection.delivered import DeliveredSettings, divided
 from vm_worker.tasks.detection.engine.certainty import Certainty
 from vm_worker.tasks.detection.engine.decode import Decoding
@@ -27,7 +30,9 @@ from vm_worker.tasks.detection.engine.detect import Settings
 KNOWN = DeliveredSettings(
     ("=seal",),
     Settings(SIDES.height, SIDES.width, decoding=Decoding(threshold=0.5)),
-    certainty=Certainty.of([1] * 18 + [3], [1] * 19),
+    certainty=Certainty.of(
+        np.array([[1]] * 18 + [[3]]), np.ones((19, 1), np.int64), [str(number) for number in range(19)]
+    ),
 )
 
 
@@ -36,14 +41,14 @@ def _predict(pictures: Floats) -> tuple[Floats, Floats]:
 
 
 @pytest.fixture
-def rows(tmp_path: Path) -> list[counting.CountedPhoto]:
+def rows(tmp_path: Path) -> list[CountedPhoto]:
     good, bad = tmp_path / "a.jpg", tmp_path / "b.jpg"
     good.write_bytes(jpeg(np.zeros((128, 128, 3), np.uint8)))
     bad.write_bytes(b"no photo")
     return list(counting.counted(_predict, KNOWN, [good, bad, tmp_path / "none.jpg"]))
 
 
-def test_objects_are_counted_in_pixels_of_the_photo(rows: list[counting.CountedPhoto]) -> None:
+def test_objects_are_counted_in_pixels_of_the_photo(rows: list[CountedPhoto]) -> None:
     one = counting.as_json(rows[0], KNOWN.classes)
     assert (one["count"], one["counts"], one["error"]) == (1, {"=seal": 1}, None)
     assert one["boxes"] == [{"class": "=seal", "score": 0.9, "box": [56.0, 56.0, 88.0, 88.0]}]
@@ -51,25 +56,101 @@ def test_objects_are_counted_in_pixels_of_the_photo(rows: list[counting.CountedP
 
 
 def test_a_table_has_a_line_a_photo_and_no_formulas(
-    rows: list[counting.CountedPhoto], capsys: pytest.CaptureFixture[str]
+    rows: list[CountedPhoto], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    counting._print(rows, KNOWN, counting.Wanted(as_csv=True))
+    counting._print(rows, together(rows, KNOWN), KNOWN, counting.Wanted(as_csv=True))
     head, first, second, _ = capsys.readouterr().out.splitlines()
-    assert head == "image,count,low,high,'=seal,error" and first.endswith("a.jpg,1,1,3,1,")
+    assert head == "image,count,low,high,'=seal,error,together" and first.endswith("a.jpg,1,1,3,1,,")
     assert second.split(",")[1:5] == [""] * 4
-    assert counting._told(rows[0], KNOWN.classes) == "1 [1 to 3]  =seal"
+    assert counts_told.line(rows[0], KNOWN.classes) == "1 [1 to 3]  =seal"
 
 
-def test_photos_are_counted_together_and_it_is_said_how_sure_that_is(rows: list[counting.CountedPhoto]) -> None:
-    many, sure = counting._together(rows)
-    assert many == "1 object in 1 photo."
+def summary(rows: list[CountedPhoto], known: DeliveredSettings = KNOWN) -> list[str]:
+    return counts_told.summary(rows, together(rows, known), known.classes)
+
+
+def test_it_is_said_how_sure_a_count_is(rows: list[CountedPhoto]) -> None:
+    (sure,) = summary(rows)
     assert "between which the true one should lie, 90 times in 100" in sure
-    unsure = counting._together([replace(rows[0], interval=None)])
-    assert unsure[1].startswith("How sure a count is cannot be told")
-    assert counting._together(rows[1:]) == [] and counting._together([]) == ["No photos were found there."]
+    (unsure,) = summary([replace(rows[0], bounds=None)])
+    assert unsure.startswith("How sure a count is cannot be told")
+    assert summary(rows[1:]) == [] and summary([]) == ["No photos were found there."]
 
 
-def test_photos_of_one_name_are_told_apart_by_their_folders(rows: list[counting.CountedPhoto]) -> None:
+PETS = replace(
+    KNOWN,
+    classes=("cat", "dog"),
+    certainty=Certainty.of(
+        np.array([[9, 1], [8, 0], [10, 1]] * 10),
+        np.array([[9, 1], [9, 0], [9, 1]] * 10),
+        [str(number) for number in range(30)],
+    ),
+)
+
+
+def pets(*numbers: tuple[int, int]) -> list[CountedPhoto]:
+    return [
+        CountedPhoto(f"{place}.jpg", 9, 9, no_detections(), each, PETS.certainty.photo(each))
+        for place, each in enumerate(numbers)
+    ]
+
+
+def test_a_folder_is_counted_together_class_by_class(rows: list[CountedPhoto]) -> None:
+    three = [*pets((9, 0), (9, 1), (0, 0)), rows[1]]
+    assert [counts_told.line(row, PETS.classes) for row in three[:3]] == [
+        "9 [8 to 9]  (cat 9 [8 to 10])",
+        "10 [9 to 11]  (cat 9 [8 to 10], dog 1 [1 to 1])",
+        "0 [0 to 0]",
+    ]
+    many, brackets = summary(three, PETS)
+    sums = together(three, PETS)
+    assert sums is not None and sums.bounds.every is not None and sums.bounds.classes[0] is not None
+    low, high = sums.bounds.every.low, sums.bounds.every.high
+    assert low < 19 < high
+    first, last = sums.bounds.classes[0].low, sums.bounds.classes[0].high
+    assert many.startswith(f"19 objects [{low} to {high}] in 3 photos: cat 18 [{first} to {last}], dog 1 [")
+    assert "too few photos or objects were counted to say" in brackets
+
+
+def test_sums_outside_their_bounds_are_explained() -> None:
+    high = Certainty.of(np.full((20, 2), 8), np.full((20, 2), 10), [str(number) for number in range(20)])
+    *_, told = summary(pets((10, 10), (10, 10), (10, 10)), replace(PETS, certainty=high))
+    assert told.startswith("In its test the model counted too high")
+    low = Certainty.of(np.full((20, 2), 14), np.full((20, 2), 10), [str(number) for number in range(20)])
+    *_, told = summary(pets((10, 10), (10, 10), (10, 10)), replace(PETS, certainty=low))
+    assert told.startswith("In its test the model counted too low")
+
+
+def test_the_line_of_a_folder_leaves_the_columns_of_the_table_as_they_are() -> None:
+    three = pets((9, 0), (9, 1), (0, 0))
+    table = list(csv.DictReader(io.StringIO(counts_told.table(three, together(three, PETS), PETS.classes))))
+    assert list(table[0]) == [
+        "image", "count", "low", "high", "cat", "dog", "error", "cat low", "cat high", "dog low", "dog high",
+        "together",
+    ]  # fmt: skip
+    assert all(None not in row and None not in row.values() for row in table)  # each row has as many cells
+    assert sum(int(row["count"] or 0) for row in table) == sum(
+        int(row["cat"] or 0) + int(row["dog"] or 0) for row in table
+    )
+    assert (table[1]["cat low"], table[1]["cat high"], table[1]["together"]) == ("8", "10", "")
+    assert table[-1]["image"] == "all 3 photos" and table[-1]["together"].startswith("19 objects [")
+    assert {value for key, value in table[-1].items() if key not in ("image", "together")} == {""}
+    assert len(counts_told.table(three[:1], None, PETS.classes).splitlines()) == 2
+
+
+def test_json_has_the_sums_beside_the_photos(capsys: pytest.CaptureFixture[str]) -> None:
+    two = pets((9, 0), (9, 1))
+    counting._print(two, together(two, PETS), PETS, counting.Wanted(as_json=True))
+    said = json.loads(capsys.readouterr().out)
+    assert said["predictions"][1]["intervals"]["cat"] == {"low": 8, "high": 10, "share": 0.9}
+    sums = said["together"]
+    assert (sums["photos"], sums["count"], sums["counts"]) == (2, 19, {"cat": 18, "dog": 1})
+    assert sums["interval"]["low"] < 19 < sums["interval"]["high"] and sums["intervals"]["cat"]["share"] == 0.9
+    counting._print(two[:1], None, PETS, counting.Wanted(as_json=True))
+    assert "together" not in json.loads(capsys.readouterr().out)
+
+
+def test_photos_of_one_name_are_told_apart_by_their_folders(rows: list[CountedPhoto]) -> None:
     def names(*images: str) -> list[str]:
         content: Any = counting.coco([replace(rows[0], image=image) for image in images], KNOWN.classes)
         return [image["file_name"] for image in content["images"]]
@@ -78,7 +159,7 @@ def test_photos_of_one_name_are_told_apart_by_their_folders(rows: list[counting.
     assert names("flight/a/1.jpg", "flight/b/2.jpg") == ["1.jpg", "2.jpg"]
 
 
-def test_the_coco_that_is_written_can_be_read_again(rows: list[counting.CountedPhoto], tmp_path: Path) -> None:
+def test_the_coco_that_is_written_can_be_read_again(rows: list[CountedPhoto], tmp_path: Path) -> None:
     path = tmp_path / "finds.json"
     path.write_text(json.dumps(counting.coco(rows, KNOWN.classes)))
     size = path.stat().st_size

@@ -41,7 +41,7 @@ def figures(photos: list[Judged], classes: tuple[str, ...] = ("seal",)) -> Detec
         height=320,
         width=320,
         tile=0,
-        spread=measuring.spread(rows, 0),
+        spread=measuring.spread(rows),
         pictures=(),
     )
 
@@ -131,10 +131,7 @@ def test_the_largest_errors_come_first() -> None:
 def test_the_spread_of_a_new_count_holds_nine_of_ten_photos() -> None:
     random = np.random.default_rng(0)
     photos = [CountedPhoto(str(n), 10, 10 + int(error), 10) for n, error in enumerate(random.integers(-5, 6, 200))]
-    spread = measuring.spread(photos, 1)
-    assert spread is not None and (spread.low, spread.high) == (-5, 5)
-    assert spread.total_low < sum(photo.counted for photo in photos) < spread.total_high
-    assert spread == measuring.spread(photos, 1) != Spread(0, 0, 0, 0)
+    assert measuring.spread(photos) == Spread(-5, 5) and measuring.spread(photos[:9]) is None
 
 
 def trial(number: int, rmse: float | None, state: str = "not_better", note: str = "") -> TrialRow:
@@ -178,20 +175,3 @@ def test_what_no_training_solves_is_told() -> None:
     assert told.endswith("The best F1 there is 0.9, and the counts are off by 5.2 (RMSE).")
     assert not sentences.solvable(tuned(*bad)) and sentences.solvable(tuned(bad[0], trial(2, 6.0)))
     assert sentences.not_solvable(tuned(trial(1, 5.2), bad[1])) == []
-
-
-def test_a_photos_count_has_an_interval_and_its_coverage_is_told() -> None:
-    random = np.random.default_rng(0)
-    labelled = random.poisson(20, 600)
-    rows = [CountedPhoto("", int(n), int(n + random.normal(0, 2)), 0) for n in labelled]
-    known = measuring.certainty(rows[:40])
-    told = measuring.covered(rows[40:], known)
-    assert told is not None and 0.86 < told.inside / told.photos < 0.97
-    assert measuring.covered(rows, measuring.certainty(rows[:9])) is None
-    small, large = known.interval(0), known.interval(400)
-    assert small is not None and large is not None and small.low == 0
-    assert large.high - large.low > 3 * (small.high - small.low)
-    joined = known.joined(measuring.certainty(rows[:600]))
-    assert len(joined.errors) == 400 and joined.errors[0] == min(joined.errors)
-    sentence = sentences.counting(replace(figures(judged()), covered=told))[-1]
-    assert "90 times in 100" in sentence and f"{told.inside} of 560 test photos" in sentence

@@ -51,6 +51,8 @@ def test_a_photo_gets_its_boxes_and_counts(client: httpx.Client) -> None:
     assert (said["name"], said["count"], said["counts"]) == (None, 3, {BLUE: 1, RED: 2})
     assert (said["width"], said["height"]) == (SIDE, SIDE)
     assert said["interval"] == {"low": 2, "high": 5, "share": 0.9}
+    # 19 blue cells are too few to say; of the red ones there are two here, as in the photos that were counted.
+    assert said["intervals"] == {BLUE: None, RED: {"low": 1, "high": 4, "share": 0.9}}
     boxes = sorted((row["class"], row["box"]) for row in said["boxes"])
     assert boxes == [(BLUE, [24, 48, 32, 56]), (RED, [8, 8, 16, 16]), (RED, [40, 8, 48, 16])]
     assert all(0.99 < row["score"] <= 1 for row in said["boxes"])
@@ -61,6 +63,17 @@ def test_each_of_several_photos_has_its_answer_in_its_place(client: httpx.Client
     rows = client.post("/predict", json={"images": images}).json()["predictions"]
     assert [row.get("count") for row in rows] == [0, None, 3] and rows[1]["error"]["code"] == "bad_image"
     assert client.post("/predict", content=b"no photo").status_code == 422
+
+
+def test_several_photos_are_counted_together(client: httpx.Client) -> None:
+    images = [base64.b64encode(data).decode() for data in (THREE, b"no photo", THREE, photo([]))]
+    together = client.post("/predict", json={"images": images}).json()["together"]
+    assert (together["photos"], together["count"], together["counts"]) == (3, 6, {BLUE: 2, RED: 4})
+    low, high = together["interval"]["low"], together["interval"]["high"]
+    assert low < 6 < high and together["interval"]["share"] == 0.9
+    assert together["intervals"][BLUE] is None and together["intervals"][RED]["low"] <= 4
+    assert "together" not in client.post("/predict", content=THREE).json()
+    assert "together" not in client.post("/predict", json={"images": images[:2]}).json()
 
 
 def test_an_annotated_photo_shows_its_boxes(client: httpx.Client) -> None:

@@ -77,6 +77,7 @@ OWN = (
     "vm_worker/tasks/detection/delivered.py",
     "vm_worker/tasks/detection/marks.py",
     "vm_worker/tasks/detection/engine/__init__.py",
+    "vm_worker/tasks/detection/engine/bounds.py",
     "vm_worker/tasks/detection/engine/certainty.py",
     "vm_worker/tasks/detection/engine/decode.py",
     "vm_worker/tasks/detection/engine/detect.py",

@@ -74,6 +74,10 @@ class Detections:
         """Return the same boxes as labels, without their scores."""
         return Boxes(self.xyxy, self.classes)
 
+    def counts(self, classes: int) -> tuple[int, ...]:
+        """Return how many boxes there are of each class."""
+        return tuple(np.bincount(self.classes, minlength=classes).tolist())
+
     def above(self, threshold: float) -> Detections:
         """Return the boxes whose score is at least `threshold`."""
         return self.take(np.flatnonzero(self.scores >= threshold))

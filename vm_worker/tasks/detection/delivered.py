@@ -30,7 +30,7 @@ class DeliveredSettings(AsJson):
     classes: tuple[str, ...]
     settings: Settings
     far: float = FAR
-    certainty: Certainty = field(default_factory=Certainty)  # how sure a photo's count is
+    certainty: Certainty = field(default_factory=Certainty)  # how sure counts are
 
     def write(self, path: Path) -> None:
         """Write the file."""

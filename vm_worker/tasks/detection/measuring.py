@@ -7,14 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from vm_worker.tasks.detection.boxes import area
+from vm_worker.tasks.detection.engine.bounds import Numbers
 from vm_worker.tasks.detection.engine.certainty import Certainty
 from vm_worker.tasks.detection.engine.precision import matches
 from vm_worker.tasks.detection.engine.scores import Judged, at_edge, outline_overlaps
-from vm_worker.tasks.detection.results import CountedPhoto, Covered, CurvePlace, SizeBucket, Spread
+from vm_worker.tasks.detection.results import CountedPhoto, Covered, CurvePlace, SizeBucket, Spread, SureCount
 
 BUCKETS = 3  # of sizes, each with as many labelled objects
 PLACES = np.round(np.arange(0.1, 1.0, 0.05), 2)  # thresholds of the curve
-SAMPLES = 2000  # resamplings of the photos
 FEW = 10  # photos, below which nothing is said of a new photo's count
 
 
@@ -64,31 +64,48 @@ def curve(photos: Sequence[Judged]) -> list[CurvePlace]:
     return places
 
 
-def spread(photos: Sequence[CountedPhoto], seed: int) -> Spread | None:
-    """Return how far the count of a new photo, and of as many new photos together, may be off."""
+def spread(photos: Sequence[CountedPhoto]) -> Spread | None:
+    """Return how far the count of a new photo may be off."""
     if len(photos) < FEW:
         return None
-    errors = np.array([photo.error for photo in photos], np.float64)
-    totals = np.array([photo.counted for photo in photos], np.float64)
-    random = np.random.default_rng(seed)
-    samples = random.integers(0, len(errors), (SAMPLES, len(errors)))
-    low, high = np.quantile(errors, [0.05, 0.95])
-    total_low, total_high = np.quantile(totals[samples].sum(axis=1), [0.05, 0.95])
-    return Spread(float(low), float(high), float(total_low), float(total_high))
+    low, high = np.quantile([photo.error for photo in photos], [0.05, 0.95])
+    return Spread(float(low), float(high))
 
 
-def certainty(photos: Sequence[CountedPhoto]) -> Certainty:
-    """Return the errors of these counts."""
-    return Certainty.of([photo.labelled for photo in photos], [photo.counted for photo in photos])
+def covered(labelled: Numbers, counted: Numbers, known: Certainty) -> Covered | None:
+    """Return how many photos have as many objects as the interval around their count says, by other photos' errors.
 
-
-def covered(photos: Sequence[CountedPhoto], known: Certainty) -> Covered | None:
-    """Return how many photos have as many objects as the interval around their count says, by other photos' errors."""
-    pairs = [(photo.labelled, known.interval(photo.counted)) for photo in photos]
-    sure = [(labelled, one) for labelled, one in pairs if one is not None]
+    Numbers are (photos, classes).
+    """
+    pairs = zip(labelled.sum(axis=1).tolist(), map(known.photo, counted.tolist()), strict=True)
+    sure = [(number, one.every) for number, one in pairs if one.every is not None]
     if not sure:
         return None
-    return Covered(len(sure), sum(one.low <= labelled <= one.high for labelled, one in sure), sure[0][1].share)
+    return Covered(
+        photos=len(sure),
+        inside=sum(one.low <= number <= one.high for number, one in sure),
+        share=min(one.share for _, one in sure),
+        labelled=int(labelled.sum()),
+        together=known.together(counted.tolist(), counted.shape[1]).every,
+    )
+
+
+def sure(counted: Numbers, classes: Sequence[str], known: Certainty) -> tuple[SureCount, ...]:
+    """Return how sure counts like those of the test photos (photos, classes) are, by the errors that are known."""
+    together = known.together(counted.tolist(), len(classes))
+    usual = _usual(counted.sum(axis=1))
+    alone = [usual, *[0] * (len(classes) - 1)]  # a count of all objects, of whichever class
+    rows = [SureCount("", usual, known.photo(alone).every, int(counted.sum()), together.every)]
+    for kind, label in enumerate(classes if len(classes) > 1 else ()):
+        usual = _usual(counted[:, kind])
+        photo = known.photo([usual if one == kind else 0 for one in range(len(classes))]).classes[kind]
+        rows.append(SureCount(label, usual, photo, int(counted[:, kind].sum()), together.classes[kind]))
+    return tuple(rows)
+
+
+def _usual(counts: Numbers) -> int:
+    some = counts[counts > 0]
+    return int(np.median(some)) if len(some) else 0
 
 
 def outlines(photos: Sequence[Judged], threshold: float) -> float | None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from vm_worker.as_json import AsJson
 from vm_worker.results.evaluated import ModelFigures
+from vm_worker.tasks.detection.engine.bounds import Interval
 from vm_worker.tasks.detection.engine.scores import DetectionScores
 
 
@@ -31,8 +32,6 @@ class Spread(AsJson):
 
     low: float  # nine in ten photos lie between low and high
     high: float
-    total_low: float  # bounds of the sum over as many photos, by resampling them; nine in ten samples lie between
-    total_high: float
 
 
 @dataclass(frozen=True)
@@ -42,6 +41,19 @@ class Covered(AsJson):
     photos: int
     inside: int
     share: float  # that is to lie inside
+    labelled: int = 0  # in all test photos
+    together: Interval | None = None  # around the sum of their counts; None: too few photos tell of it
+
+
+@dataclass(frozen=True)
+class SureCount(AsJson):
+    """How sure counts of one class are, by the errors on validation and test photos."""
+
+    label: str  # the class; empty: all objects
+    usual: int  # the middle one of the counts of test photos where something is counted
+    photo: Interval | None  # of a photo with this count; None: too few photos tell of it
+    total: int  # counted in all test photos
+    together: Interval | None  # of as many new photos with these counts
 
 
 @dataclass(frozen=True)
@@ -117,4 +129,5 @@ class DetectionFigures(AsJson):
     covered: Covered | None = None  # by the validation photos' errors alone; None: too few photos to tell
     second_stage: bool = False  # the network is a Mask R-CNN
     outlines: float | None = None  # mean IoU of found outlines with labelled ones; None: there are none
+    sure: tuple[SureCount, ...] = ()  # all objects first, then each class where there are several
     finds: str = ""  # file with the boxes without a label, for annotation tools; empty: there are none

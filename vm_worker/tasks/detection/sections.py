@@ -7,7 +7,7 @@ from pathlib import Path
 from jobs import wording
 from jobs.json_values import Json, JsonObject
 from vm_worker.report_facts import Facts
-from vm_worker.tasks.detection import sentences
+from vm_worker.tasks.detection import sentences, sureness
 from vm_worker.tasks.detection.results import DetectionFigures
 
 COUNTS, PRECISION = "counts.png", "precision.png"
@@ -69,6 +69,7 @@ class DetectionSections:
 def _sections(facts: Facts, figures: DetectionFigures) -> list[Json]:
     return [
         _section("How well it counts", sentences.counting(figures)),
+        *_sure(figures),
         _section(
             "The largest errors",
             ["The test photos whose counts are furthest off."],
@@ -88,6 +89,13 @@ def _sections(facts: Facts, figures: DetectionFigures) -> list[Json]:
         _training(facts, figures),
         _section("Your labels", [_labels(facts), *facts.dataset.warnings]),
     ]
+
+
+def _sure(figures: DetectionFigures) -> list[Json]:
+    if not figures.sure:
+        return []
+    columns = list(sureness.COLUMNS)
+    return [_section(sureness.TITLE, sureness.paragraphs(figures), columns, sureness.rows(figures))]
 
 
 def _sizes(figures: DetectionFigures) -> list[Json]:

@@ -8,7 +8,7 @@ from statistics import median
 from jobs import wording
 from vm_worker.results.trials import TrialRow, Tuned
 from vm_worker.tasks.detection.engine.operating_point import USABLE_ERROR, USABLE_F1
-from vm_worker.tasks.detection.results import Covered, DetectionFigures, SizeBucket, Spread
+from vm_worker.tasks.detection.results import DetectionFigures, SizeBucket, Spread
 
 FEW = 20  # labelled boxes, below which a class's figures say little
 FEW_PHOTOS = 10
@@ -56,7 +56,7 @@ def counting(figures: DetectionFigures) -> list[str]:
             f"Without the {scores.edge} marks at an image's edge, where labels often end, it is off by "
             f"{scores.inner_count_error:.2f}."
         )
-    return [*said, *_spread(figures.spread, scores.labelled), *_covered(figures.covered)]
+    return [*said, _spread(figures.spread)]
 
 
 def _bias(bias: float) -> str:
@@ -65,24 +65,10 @@ def _bias(bias: float) -> str:
     return f", and {abs(bias):.2f} too {'high' if bias > 0 else 'low'} in the mean"
 
 
-def _spread(spread: Spread | None, labelled: int) -> list[str]:
+def _spread(spread: Spread | None) -> str:
     if spread is None:
-        return [f"With fewer than {FEW_PHOTOS} test photos nothing is said of how sure a new photo's count is."]
-    return [
-        f"Of new photos like these, nine counts in ten should be {_range_off(spread)}.",
-        f"Over as many photos together, {labelled} labelled objects are counted as {spread.total_low:.0f} to "
-        f"{spread.total_high:.0f}, nine times in ten.",
-    ]
-
-
-def _covered(covered: Covered | None) -> list[str]:
-    if covered is None:
-        return []
-    return [
-        "With each photo's count, predict and the service give the numbers between which it should lie "
-        f"{100 * covered.share:.0f} times in 100. As far as the validation photos' errors tell, that held for "
-        f"{covered.inside} of {covered.photos} test photos; the test photos' errors were added to them since."
-    ]
+        return f"With fewer than {FEW_PHOTOS} test photos nothing is said of how far a new photo's count may be off."
+    return f"Of new photos like these, nine counts in ten should be {_range_off(spread)}."
 
 
 def _range_off(spread: Spread) -> str:

@@ -21,9 +21,11 @@ from vm_worker.stages.progress import MESSAGES
 from vm_worker.tasks.detection import coco_finds, delivered, measuring
 from vm_worker.tasks.detection.coco_finds import PhotoFinds
 from vm_worker.tasks.detection.delivered import DeliveredSettings
+from vm_worker.tasks.detection.engine.certainty import Certainty
 from vm_worker.tasks.detection.engine.detect import candidates, merged
 from vm_worker.tasks.detection.engine.precision import matches
-from vm_worker.tasks.detection.engine.scores import Judged, score
+from vm_worker.tasks.detection.engine.scores import Judged, counts, score
+from vm_worker.tasks.detection.photographs import photographs
 from vm_worker.tasks.detection.results import DetectionFigures
 from vm_worker.tasks.detection.tuning import delivered_files
 
@@ -51,19 +53,25 @@ def evaluate(context: StageContext) -> Output:
         photo = dataset.truth.photos[row]
         judged.append(Judged(photo.width, photo.height, photo.boxes, merged(raw, settings)))
         context.progress.tell(Stage.EVALUATE, (number + 1) / len(rows), f"Counted {number + 1} of {len(rows)} photos")
+    numbers = counts(judged, len(known.classes), settings.decoding.threshold)
     result = _figures(context, judged, known, files.figures(model, settings.width, folder / files.H5))
+    keys = photographs(dataset.names)
+    tested = Certainty.of(*numbers, [keys[row] for row in rows.tolist()])
+    by_validation = measuring.covered(*numbers, known.certainty)
+    # These photos were not learnt from, either: their errors tell of new photos, too.
+    known = replace(known, certainty=known.certainty.joined(tested))
     shown = [
         drawing.Shown(dataset.names[row], partial(dataset.truth.read, row), one)
         for row, one in zip(rows.tolist(), judged, strict=True)
     ]
     result = replace(
         result,
+        covered=by_validation,
+        sure=measuring.sure(numbers[1], known.classes, known.certainty),
         pictures=(*drawing.draw(folder, result, shown), drawing.THRESHOLDS),
         sheet=drawing.threshold_sheet(folder, result, shown),
         finds=_write_finds(folder, result, shown),
     )
-    # These photos were not learnt from, either: their errors tell of new photos, too.
-    known = replace(known, certainty=known.certainty.joined(measuring.certainty(result.photos)))
     known.write(folder / delivered.SETTINGS)
     made = [files.H5, delivered.SETTINGS, *result.pictures, *([result.finds] if result.finds else [])]
     return Output(result, tuple(map(public, made)))
@@ -103,9 +111,8 @@ def _figures(context: StageContext, judged: Sequence[Judged], known: DeliveredSe
         height=settings.height,
         width=settings.width,
         tile=settings.tiling.side,
-        spread=measuring.spread(photos, context.spec.options.seed),
+        spread=measuring.spread(photos),
         pictures=(),
-        covered=measuring.covered(photos, known.certainty),
         second_stage=settings.rois > 0,
         outlines=measuring.outlines(judged, threshold),
     )

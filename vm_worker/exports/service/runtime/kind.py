@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
 from xml.etree.ElementTree import Element
@@ -36,6 +36,8 @@ class Kind:
     page: tuple[str, str]  # package and name of the page where a user can try a photo
     types: str = ""  # types in XML Schema that the operations' answers use
     draws: bool = False  # `?annotated=1` gives the photo with the answer drawn on it
+    together: Callable[[Pool, Sequence[Any]], JsonObject] | None = None  # the answer for several photos as one
+    sums: JsonObject = field(default_factory=dict)  # schemas of the keys of `together`
 
 
 @dataclass(frozen=True)

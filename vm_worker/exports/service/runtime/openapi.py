@@ -76,7 +76,18 @@ def _content(answer: JsonObject) -> JsonObject:
 
 def _of_kind(kind: Kind) -> JsonObject:
     """Return the schemas that differ between kinds of models."""
+    predictions: Json = {"type": "array", "items": {"$ref": "#/components/schemas/Prediction"}}
+    together: Json = {
+        "type": "object",
+        "description": "where several pictures can be read: the answer for all of them",
+        "properties": dict(kind.sums),
+    }
     return {
+        "Predictions": {
+            "type": "object",
+            "properties": {"predictions": predictions, **({"together": together} if kind.together else {})},
+            "required": ["predictions"],
+        },
         "Prediction": {
             "type": "object",
             "properties": {"name": {"type": ["string", "null"]}, **kind.prediction, "error": _ERROR},
@@ -127,11 +138,6 @@ _SCHEMAS: dict[str, Json] = {
                 "additionalProperties": False,
             },
         ]
-    },
-    "Predictions": {
-        "type": "object",
-        "properties": {"predictions": {"type": "array", "items": {"$ref": "#/components/schemas/Prediction"}}},
-        "required": ["predictions"],
     },
     "Labels": {
         "type": "object",

@@ -37,9 +37,17 @@ async def predict(request: Request) -> Response:
         answers = await _answers(request, photos)
     # A form or a JSON body may hold several pictures, and each gets its own answer or error. Any other body is one
     # picture, and a bad one is refused.
-    if kind not in (FORM, JSON) and isinstance(problem := answers[0].get("error"), Mapping):
+    rows = [row for row, _ in answers]
+    if kind not in (FORM, JSON) and isinstance(problem := rows[0].get("error"), Mapping):
         raise Refused(422, "bad_image", str(problem["message"]))
-    return JSONResponse({"predictions": answers})
+    return JSONResponse({"predictions": rows, **_together(request, [said for _, said in answers if said is not None])})
+
+
+def _together(request: Request, said: Sequence[Any]) -> JsonObject:
+    """Return the answer for several photos as one, where the kind of model has such an answer."""
+    served: Served = request.app.state.served
+    join = served.kind.together
+    return {"together": join(served.pool, said)} if join and len(said) > 1 else {}
 
 
 def _wants_picture(request: Request) -> bool:
@@ -60,8 +68,8 @@ async def _drawn(request: Request, photos: Sequence[tuple[str | None, bytes]]) -
     return Response(picture, media_type="image/jpeg")
 
 
-async def _answers(request: Request, photos: Sequence[tuple[str | None, bytes]]) -> list[JsonObject]:
-    """Return the answers in the photos' order.
+async def _answers(request: Request, photos: Sequence[tuple[str | None, bytes]]) -> list[tuple[JsonObject, Any]]:
+    """Return the answers in the photos' order, as JSON and as the model gives them; None where there is a problem.
 
     A request has no more photos in the queue than the model works on at a time, so that other requests get their turn.
     """
@@ -70,11 +78,11 @@ async def _answers(request: Request, photos: Sequence[tuple[str | None, bytes]])
     patience: Patience = request.app.state.patience
     end = asyncio.get_running_loop().time() + patience.seconds
 
-    async def in_turn(name: str | None, data: bytes) -> JsonObject:
+    async def in_turn(name: str | None, data: bytes) -> tuple[JsonObject, Any]:
         async with turns:
             if asyncio.get_running_loop().time() > end:
                 told = "The request has taken too long. Send the picture again, with fewer others."
-                return _problem(name, "too_slow", told)
+                return _problem(name, "too_slow", told), None
             return await _answer(request, name, data)
 
     return await asyncio.gather(*(in_turn(name, data) for name, data in photos))
@@ -92,13 +100,13 @@ async def check_work(request: Request, photos: Sequence[bytes]) -> None:
         )
 
 
-async def _answer(request: Request, name: str | None, data: bytes) -> JsonObject:
+async def _answer(request: Request, name: str | None, data: bytes) -> tuple[JsonObject, Any]:
     try:
         said = await predicted(request, data)
         served: Served = request.app.state.served
-        return {"name": name, **served.kind.shown(served.pool, served.about, said)}
+        return {"name": name, **served.kind.shown(served.pool, served.about, said)}, said
     except BadImage as error:
-        return _problem(name, "bad_image", f"The picture {error}.")
+        return _problem(name, "bad_image", f"The picture {error}."), None
 
 
 def _problem(name: str | None, code: str, message: str) -> JsonObject:

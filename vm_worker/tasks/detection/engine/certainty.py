@@ -1,69 +1,90 @@
-"""How sure a photo's count is: an interval from the errors of counts of photos that were not learnt from.
+"""How sure counts are: what was labelled and counted in photos that were not learnt from, and what follows for others.
 
-Errors are shares of the square root of the count, as far as errors grow with counts. The interval is that of split
-conformal prediction (Lei et al., JASA 2018): nine in ten new photos like these lie in it, whatever errors look like.
+The methods are those of `bounds`.
 """
 
 from __future__ import annotations
 
-import math
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from vm_worker.as_json import AsJson
+from vm_worker.tasks.detection.engine import bounds
+from vm_worker.tasks.detection.engine.bounds import Interval, Numbers
 
-SHARE = 0.9  # of photos whose number of objects is to lie in the interval
-FEW = 10  # photos, below which no interval is given
-MOST = 400  # errors that are kept
-EXACT = 1e-3  # of an object: errors are kept rounded
+MOST = 400  # photos that are kept
+KEY = 8  # characters of a photograph's key: the file with them tells no names
 
 
 @dataclass(frozen=True)
-class Interval(AsJson):
-    """The bounds of the number of objects in one photo, both included."""
+class Bounds(AsJson):
+    """The intervals of a count: of all objects, and of those of each class. None: too few photos or boxes to say."""
 
-    low: int
-    high: int
-    share: float  # of new photos whose number lies in their interval: 0.9, or less where few photos were counted
+    every: Interval | None
+    classes: tuple[Interval | None, ...]
 
 
 @dataclass(frozen=True)
 class Certainty(AsJson):
-    """The errors of some counts, sorted: (labelled - counted) / sqrt(counted + 1)."""
+    """Photos with their numbers of objects by class, (photos, classes)."""
 
-    errors: tuple[float, ...] = ()
+    labelled: tuple[tuple[int, ...], ...] = ()
+    counted: tuple[tuple[int, ...], ...] = ()
+    photographs: tuple[str, ...] = ()  # equal for pictures of one photograph
 
     @classmethod
-    def of(cls, labelled: Sequence[int], counted: Sequence[int]) -> Certainty:
-        """Return the errors of these photos' counts."""
-        return cls(tuple(sorted(_error(*pair) for pair in zip(labelled, counted, strict=True)))).thinned()
+    def of(cls, labelled: Numbers, counted: Numbers, photographs: Sequence[str]) -> Certainty:
+        """Return the numbers of photos, (photos, classes) each, with the names of their photographs."""
+        keys = tuple(hashlib.sha256(name.encode()).hexdigest()[:KEY] for name in photographs)
+        rows = [tuple(map(tuple, one.tolist())) for one in (labelled, counted)]
+        return cls(rows[0], rows[1], keys).thinned()
 
     def joined(self, other: Certainty) -> Certainty:
-        """Return the errors of both."""
-        return Certainty(tuple(sorted((*self.errors, *other.errors)))).thinned()
+        """Return the photos of both."""
+        return Certainty(
+            (*self.labelled, *other.labelled),
+            (*self.counted, *other.counted),
+            (*self.photographs, *other.photographs),
+        ).thinned()
 
     def thinned(self) -> Certainty:
-        """Return at most MOST of the errors, which are as far apart as all."""
-        if len(self.errors) <= MOST:
+        """Return at most MOST of the photos, evenly out of all."""
+        if len(self.labelled) <= MOST:
             return self
-        places = np.linspace(0, len(self.errors) - 1, MOST).round().astype(int)
-        return Certainty(tuple(self.errors[place] for place in places))
+        places = np.linspace(0, len(self.labelled) - 1, MOST).round().astype(int).tolist()
+        every = (self.labelled, self.counted, self.photographs)
+        return Certainty(*(tuple(one[place] for place in places) for one in every))  # type: ignore[arg-type]
 
-    def interval(self, counted: int) -> Interval | None:
-        """Return the interval of a photo with this count; None where too few photos tell of it."""
-        photos = len(self.errors)
-        if photos < FEW:
-            return None
-        beyond = math.floor((photos + 1) * (1 - SHARE) / 2 + EXACT)  # errors of each side, that lie outside
-        place = max(1, beyond)
-        scale = math.sqrt(counted + 1)
-        low = math.ceil(counted + self.errors[place - 1] * scale - EXACT)
-        high = math.floor(counted + self.errors[-place] * scale + EXACT)
-        share = 1 - 2 * place / (photos + 1)
-        return Interval(max(0, min(low, counted)), max(high, counted), round(min(SHARE, share), 2))
+    def photo(self, counts: Sequence[int]) -> Bounds:
+        """Return the bounds of one photo with these counts, one a class."""
+        labelled, counted = self._arrays(len(counts))
+        every = bounds.of_photo(labelled.sum(axis=1), counted.sum(axis=1), sum(counts), alike=True)
+        if len(counts) == 1:
+            return Bounds(every, (every,))
+        enough = labelled.sum(axis=0) >= bounds.FEW_BOXES
+        classes = (
+            bounds.of_photo(labelled[:, kind], counted[:, kind], count) if enough[kind] else None
+            for kind, count in enumerate(counts)
+        )
+        return Bounds(every, tuple(classes))
 
+    def together(self, counts: Sequence[Sequence[int]], classes: int) -> Bounds:
+        """Return the bounds of the sums over several photos; `counts` has one row a photo, one number a class."""
+        labelled, counted = self._arrays(classes)
+        new = np.array(counts, np.int64).reshape(-1, classes)
+        photographs = np.unique(np.array(self.photographs, np.str_), return_inverse=True)[1]
+        every = bounds.of_sum(labelled.sum(axis=1), counted.sum(axis=1), photographs, new.sum(axis=1))
+        return Bounds(
+            every,
+            tuple(
+                bounds.of_sum(labelled[:, kind], counted[:, kind], photographs, new[:, kind]) for kind in range(classes)
+            ),
+        )
 
-def _error(labelled: int, counted: int) -> float:
-    return round((labelled - counted) / math.sqrt(counted + 1), 6)
+    def _arrays(self, classes: int) -> tuple[Numbers, Numbers]:
+        """Return what was labelled and what was counted, (photos, classes) each."""
+        labelled, counted = (np.array(one, np.int64).reshape(-1, classes) for one in (self.labelled, self.counted))
+        return labelled, counted

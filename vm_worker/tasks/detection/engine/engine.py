@@ -15,7 +15,7 @@ from vm_worker.tasks.detection.engine.certainty import Certainty
 from vm_worker.tasks.detection.engine.detect import Predict, Settings, merged
 from vm_worker.tasks.detection.engine.operating_point import OperatingPoint
 from vm_worker.tasks.detection.engine.plan import EnginePlan
-from vm_worker.tasks.detection.engine.scores import DetectionScores, Judged, score
+from vm_worker.tasks.detection.engine.scores import DetectionScores, Judged, counts, score
 from vm_worker.tasks.detection.engine.training import frozen
 from vm_worker.tasks.detection.engine.training.boxing import BoxedStage
 from vm_worker.tasks.detection.engine.training.course import Course, Epoch
@@ -29,6 +29,7 @@ from vm_worker.tasks.detection.engine.training.session import Progress as Progre
 from vm_worker.tasks.detection.engine.training.session import Session, Trained
 from vm_worker.tasks.detection.engine.training.session import Workplace as Workplace
 from vm_worker.tasks.detection.engine.training.tuning import TuningPlan, tuned
+from vm_worker.tasks.detection.photographs import photographs
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,8 +87,9 @@ def finished(session: Session, trained: Trained, stage: BoxedStage | None = None
         for one, found in zip(labels, trained.raw, strict=True)
     ]
     scores = score(judged, photos.classes, point.threshold)
+    keys = photographs([one.name for one in photos.labels])
     certainty = Certainty.of(
-        [len(one.truth) for one in judged], [len(one.found.above(point.threshold)) for one in judged]
+        *counts(judged, photos.classes, point.threshold), [keys[row] for row in photos.validation.tolist()]
     )
     model = stage.parts.whole if stage else session.parts.whole
     return TrainedDetector(model, settings, point, scores, trained.raw, trained.losses, certainty)

@@ -94,6 +94,18 @@ def score(photos: Sequence[Judged], classes: int, threshold: float) -> Detection
     )
 
 
+def counts(
+    photos: Sequence[Judged], classes: int, threshold: float
+) -> tuple[np.ndarray[tuple[int, int], np.dtype[np.int64]], np.ndarray[tuple[int, int], np.dtype[np.int64]]]:
+    """Return the numbers of labelled and of counted objects by class, (photos, classes) each."""
+    pairs = [(one.truth.classes, one.found.above(threshold).classes) for one in photos]
+    labelled, counted = (
+        np.array([np.bincount(pair[side], minlength=classes) for pair in pairs], np.int64).reshape(-1, classes)
+        for side in (0, 1)
+    )
+    return labelled, counted
+
+
 def _class_scores(ap: Precision | None, row: Sequence[int]) -> ClassScores:
     labelled, found, false = row
     return ClassScores(labelled, found, false, ap.ap50 if ap else None, ap.ap if ap else None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from xml.etree.ElementTree import Element
 
 from jobs.json_values import Json, JsonObject
@@ -11,6 +12,8 @@ from vm_worker.exports.service.runtime.engine import Prediction
 from vm_worker.exports.service.runtime.kind import Kind, Operation
 from vm_worker.exports.service.runtime.pool import Pool
 from vm_worker.exports.service.runtime.xml import add
+from vm_worker.tasks.detection.engine.bounds import Interval
+from vm_worker.tasks.detection.engine.certainty import Bounds
 from vm_worker.tasks.detection.engine.outlines import polygons
 from vm_worker.tasks.detection.service.pool import Detector, Found
 
@@ -57,15 +60,31 @@ BOX: Json = {
 }
 INTERVAL: Json = {
     "type": ["object", "null"],
-    "description": "the numbers between which the photo's should lie, both included, in a share of photos",
+    "description": "the numbers between which the true one should lie, both included, in a share of cases",
     "properties": {"low": {"type": "integer"}, "high": {"type": "integer"}, "share": {"type": "number"}},
     "required": ["low", "high", "share"],
 }
 NUMBER: Json = {"type": ["number", "null"]}
+COUNTS: dict[str, Json] = {
+    "count": {"type": "integer", "minimum": 0},
+    "interval": INTERVAL,
+    "counts": {"type": "object", "additionalProperties": {"type": "integer"}},
+    "intervals": {"type": "object", "additionalProperties": INTERVAL},
+}
 
 
 def _counts(pool: Pool, found: Found) -> dict[str, int]:
-    return {name: int((found.boxes.classes == number).sum()) for number, name in enumerate(pool.labels)}
+    return dict(zip(pool.labels, found.boxes.counts(len(pool.labels)), strict=True))
+
+
+def _bounds(pool: Pool, bounds: Bounds) -> JsonObject:
+    """Return the intervals of a count, of all objects and by class."""
+    classes = zip(pool.labels, map(_interval, bounds.classes), strict=True)
+    return {"interval": _interval(bounds.every), "intervals": dict(classes)}
+
+
+def _interval(interval: Interval | None) -> Json:
+    return interval.to_json() if interval else None
 
 
 def _shown_boxes(pool: Pool, found: Found) -> list[Json]:
@@ -86,11 +105,25 @@ def shown(pool: Pool, about: About, found: Found) -> JsonObject:
     """Return the boxes and counts of a photo as JSON."""
     return {
         "count": len(found.boxes),
-        "interval": found.interval.to_json() if found.interval else None,
         "counts": _counts(pool, found),
+        **_bounds(pool, found.bounds),
         "width": found.width,
         "height": found.height,
         "boxes": _shown_boxes(pool, found),
+    }
+
+
+def together(pool: Pool, found: Sequence[Found]) -> JsonObject:
+    """Return the counts of several photos as one answer: sums, and the numbers between which these should lie."""
+    assert isinstance(pool, Detector)  # noqa: S101  (as KIND makes it)
+    classes = len(pool.labels)
+    rows = [one.boxes.counts(classes) for one in found]
+    sums = [sum(numbers) for numbers in zip(*rows, strict=True)]
+    return {
+        "photos": len(rows),
+        "count": sum(sums),
+        "counts": dict(zip(pool.labels, sums, strict=True)),
+        **_bounds(pool, pool.certainty.together(rows, classes)),
     }
 
 
@@ -101,10 +134,10 @@ def count(answer: Element, pool: Pool, about: About, found: Found) -> None:
         one = add(answer, "counts")
         add(one, "label", label)
         add(one, "count", str(number))
-    if found.interval:
-        add(answer, "low", str(found.interval.low))
-        add(answer, "high", str(found.interval.high))
-        add(answer, "share", repr(found.interval.share))
+    if interval := found.bounds.every:
+        add(answer, "low", str(interval.low))
+        add(answer, "high", str(interval.high))
+        add(answer, "share", repr(interval.share))
 
 
 def detect(answer: Element, pool: Pool, about: About, found: Found) -> None:
@@ -160,9 +193,7 @@ KIND = Kind(
     },
     does="A trained detector: send a photo, get its objects and their number.",
     prediction={
-        "count": {"type": "integer", "minimum": 0},
-        "interval": INTERVAL,
-        "counts": {"type": "object", "additionalProperties": {"type": "integer"}},
+        **COUNTS,
         "width": {"type": "integer"},
         "height": {"type": "integer"},
         "boxes": {"type": "array", "items": BOX},
@@ -178,4 +209,6 @@ KIND = Kind(
     page=("vm_worker.tasks.detection.service", "page.html"),
     types=f"{classifier.PROBABILITY_TYPE}\n      {TYPES}",
     draws=True,
+    together=together,
+    sums={"photos": {"type": "integer"}, **COUNTS},
 )

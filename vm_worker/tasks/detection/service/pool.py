@@ -18,7 +18,7 @@ from vm_worker.intake.arrays import Pixels
 from vm_worker.intake.images import JPEG_SHARE, BadImage, decoding_work, read_upright
 from vm_worker.tasks.detection import delivered, marks
 from vm_worker.tasks.detection.boxes import Detections, Floats
-from vm_worker.tasks.detection.engine.certainty import Interval
+from vm_worker.tasks.detection.engine.certainty import Bounds, Certainty
 from vm_worker.tasks.detection.engine.detect import Settings, candidates, merged
 from vm_worker.tasks.detection.engine.sides import levels
 
@@ -33,7 +33,7 @@ class Found:
     width: int  # pixels of the photo turned upright
     height: int
     boxes: Detections  # those that count, the most certain first
-    interval: Interval | None  # in which the number of objects should lie; None: too few photos tell of it
+    bounds: Bounds  # between which the numbers of objects should lie
     best: tuple[float, ...]  # the greatest score of each class, of boxes that do not count, too: 0..1
 
 
@@ -61,6 +61,11 @@ class Detector(Pool):
         """The settings that turn the model's output into boxes."""
         return self._known.settings
 
+    @property
+    def certainty(self) -> Certainty:
+        """How sure its counts are."""
+        return self._known.certainty
+
     def submit(self, data: bytes) -> Future[Found]:
         """Return a future with the boxes of a photo; it may raise BadImage. Raises BadImage as `Pool.submit` does."""
         return self._queued(lambda given: self._found(given)[1], data)
@@ -87,8 +92,8 @@ class Detector(Pool):
             every = merged(candidates(self._outputs, pixels, self.settings), self.settings)
         counted = every.above(self.settings.decoding.threshold)
         best = [float(every.scores[every.classes == kind].max(initial=0.0)) for kind in range(len(self.labels))]
-        interval = self._known.certainty.interval(len(counted))
-        return pixels, Found(width, height, counted, interval, tuple(best))
+        bounds = self.certainty.photo(counted.counts(len(self.labels)))
+        return pixels, Found(width, height, counted, bounds, tuple(best))
 
     def _outputs(self, pictures: Floats) -> tuple[Floats, Floats]:
         with self._interpreter() as network:

@@ -1,0 +1,63 @@
+"""Say how sure counts are: of one photo and of many together, of all objects and of each class."""
+
+from __future__ import annotations
+
+from jobs import wording
+from vm_worker.tasks.detection import sentences
+from vm_worker.tasks.detection.engine.bounds import FEW, FEW_BOXES, FEW_PHOTOGRAPHS, Interval
+from vm_worker.tasks.detection.results import Covered, DetectionFigures
+
+TITLE = "How sure a count is"
+COLUMNS = ("what", "counted in a photo", "labelled there", "counted in all", "labelled there")
+TOO_FEW = "too few to say"
+
+
+def paragraphs(figures: DetectionFigures) -> list[str]:
+    """Return how the numbers were found, and whether those that validation gave held in the test."""
+    photos = wording.plural(figures.images, "test photo")
+    return [
+        "Numbers between which the labelled objects should lie, nine times in ten, by the errors on validation and "
+        f"test photos: of one photo with a usual count, and of as many new photos as the {photos}. predict and the "
+        "service give such numbers with every count.",
+        *_held(figures.covered),
+        f"Too few to say: fewer than {FEW} photos, {FEW_BOXES} labelled objects, or for a sum {FEW_PHOTOGRAPHS} "
+        "photographs. Photos of another place, season or camera may be off further.",
+    ]
+
+
+def rows(figures: DetectionFigures) -> list[list[str]]:
+    """Return the rows of the table, all objects first."""
+    what = sentences.things(figures)
+    return [
+        [
+            wording.name(row.label) if row.label else what,
+            str(row.usual),
+            between(row.photo),
+            str(row.total),
+            between(row.together),
+        ]
+        for row in figures.sure
+    ]
+
+
+def between(interval: Interval | None) -> str:
+    """Return the bounds in words."""
+    if interval is None:
+        return TOO_FEW
+    return str(interval.low) if interval.low == interval.high else f"{interval.low} to {interval.high}"
+
+
+def _held(covered: Covered | None) -> list[str]:
+    if covered is None:
+        return []
+    said = [
+        f"By the validation photos alone, that was promised for {100 * covered.share:.0f} test photos in 100, and held "
+        f"for {covered.inside} of {covered.photos}."
+    ]
+    if covered.together:
+        inside = covered.together.low <= covered.labelled <= covered.together.high
+        said.append(
+            f"All test photos together should have had {between(covered.together)}; {covered.labelled:,} are labelled, "
+            f"which is {'inside' if inside else 'outside'}."
+        )
+    return [" ".join(said)]
