@@ -122,6 +122,13 @@ def test_a_file_that_names_the_folders_as_classes_leaves_them_classes(extra: Ent
     assert not BoxLabels().recognises(list_upload(path, Limits()))
 
 
+def test_tables_in_each_folder_are_labels_even_where_they_name_the_folders(tmp_path: Path) -> None:
+    folders = {f"{'cat' if number % 2 else 'dog'}/{one.name}": one.jpeg for number, one in enumerate(DRAWN)}
+    tables = {f"{folder}/_annotations.csv": table() for folder in ("cat", "dog")}
+    with pytest.raises(UserError, match="is a table, which is not read here"):
+        surveyed(tmp_path / "labels.zip", folders | tables)
+
+
 def test_classes_in_folders_stay_classes_beside_labels_of_another_format(tmp_path: Path) -> None:
     folders = {f"{'cat' if number % 2 else 'dog'}/{one.name}": one.jpeg for number, one in enumerate(DRAWN)}
     path = label_zips.write(tmp_path / "folders.zip", folders | {"boxes.csv": table()})

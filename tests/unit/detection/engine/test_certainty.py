@@ -25,7 +25,7 @@ def surveyed(
     herds = random.gamma(1.5, 6, photos) * (random.random(photos) < full)
     means = np.stack([herds, np.full(photos, 0.33)], axis=1)
     labelled = random.poisson(means)
-    seen = np.repeat(random.beta(30, 4, photographs), tiles)[:, None]
+    seen = np.repeat(random.beta(8, 1.2, photographs), tiles)[:, None]
     counted = random.binomial(labelled, seen) + random.poisson(invented, labelled.shape)
     return labelled, counted, [f"photograph {number // tiles}" for number in range(photos)]
 
@@ -44,10 +44,10 @@ def test_bounds_of_sums_hold_as_often_as_they_promise(learnt: int, new: int) -> 
         said = known.together(counted.tolist(), 2)
         every.append(held(said.every, int(labelled.sum())))
         rare.append(held(said.classes[RARE], int(labelled[:, RARE].sum())))
-    assert None not in every and 0.86 < np.mean(every) < 0.975  # type: ignore[arg-type]
+    assert None not in every and 0.84 < np.mean(every) < 0.975  # type: ignore[arg-type]
     told = [one for one in rare if one is not None]  # there are 20 rare ones in most surveys of 20 photographs
     if learnt == 20:
-        assert len(told) > REPEATS * 0.9 and 0.86 < np.mean(told) < 0.975
+        assert len(told) > REPEATS * 0.9 and 0.84 < np.mean(told) < 0.975
     else:
         assert len(told) < REPEATS * 0.2
 
