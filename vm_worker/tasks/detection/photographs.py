@@ -12,6 +12,8 @@ _VERSION = re.compile(r"\.rf\.[0-9a-f]+$")  # Roboflow's versions of one picture
 _UPLOADED = re.compile(r"[0-9a-f]{8}-(?=.)")  # Label Studio puts such a number before each name
 _OLD_SUFFIX = re.compile(r"[_.](?:jpe?g|png|bmp|tiff?|webp)$", re.I)
 _NUMBER = re.compile(r"^(?P<photograph>.*\d.*?)[-_ .]+(?:\d+|x\d+|y\d+)(?:[-_ .]+(?:\d+|x\d+|y\d+))?$", re.I)
+# Frames of videos: seals_video2_frame000120. The name of the video needs no digit.
+_FRAME = re.compile(r"^(?P<photograph>.*[^\W_].*?)[-_ .]+(?:frames?|frm)[-_ .]?\d+$", re.I)
 # Phones and drones name photos by the time: IMG_20240501_103022, PXL_20240501_103022123, 20240501_103022(1).
 _STAMP = re.compile(r"(?:^|.*\D)(?:19|20)\d{6}[-_ T.]?\d{6,9}(?:[-_~ .(]{1,2}\d{1,4}\)?)?")
 
@@ -21,7 +23,8 @@ def photographs(names: Sequence[str]) -> tuple[str, ...]:
 
     Tiles and frames have names like 12HS0263-105: what stands before the last number, and has a digit itself, names the
     photograph. A word alone, as in IMG_0001, names a camera; a day before a time, as in IMG_20240501_103022, names no
-    photograph. Where all pictures would be one, the names tell nothing.
+    photograph. What stands before "frame" and a number names a video. Where all pictures would be one, the names tell
+    nothing.
     """
     stems = _without_numbers([_stem(name) for name in names])
     keys = [_photograph(stem) for stem in stems]
@@ -39,7 +42,7 @@ def _without_numbers(stems: Sequence[str]) -> Sequence[str]:
 
 
 def _photograph(stem: str) -> str:
-    found = None if _STAMP.fullmatch(stem) else _NUMBER.match(stem)
+    found = None if _STAMP.fullmatch(stem) else _FRAME.match(stem) or _NUMBER.match(stem)
     return found["photograph"] if found else stem
 
 

@@ -28,7 +28,12 @@ class _Image:
 def read(files: Sequence[LabelFile], limits: Limits) -> Reading:
     """Read JSON files. Raises UserError `labels_unreadable` with the first file that is no COCO, `too_large_zip`."""
     check_sizes(files, limits)
-    return joined(map(_bounded, files))
+    reading = joined(map(_bounded, files))
+    if not any(photo.boxes for photo in reading.photos):
+        for file in files:
+            if b'"segments_info"' in file.read():
+                raise file.unreadable("is COCO's panoptic JSON, which is not read here; its instances are")
+    return reading
 
 
 def _bounded(file: LabelFile) -> Reading:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from jobs.errors import UserError
 from jobs.limits import Limits
 from vm_worker.intake.listing import Found
-from vm_worker.intake.names import claims_photo, is_litter
+from vm_worker.intake.names import claims_photo, is_litter, shown
 from vm_worker.tasks.detection.annotations import coco, foreign, voc, yolo, yolo_names
 from vm_worker.tasks.detection.annotations.drawn import Reading
 from vm_worker.tasks.detection.annotations.label_files import LabelFile, label_files
@@ -17,18 +17,22 @@ from vm_worker.tasks.detection.annotations.photo_names import key, keys, stem
 
 PEEK = 64 * 1024  # bytes of a file
 PEEKED = 8  # files of a kind that are looked into
+LISTED = 30  # lines of a text that may hold the boxes of all photos
 A_FOLDER = 2  # of them, where labels may lie in several folders
 YAML_PEEK = 1024 * 1024
 
 _COCO = re.compile(rb'"(?:images|annotations)"\s*:\s*\[')
+_IMAGES = re.compile(rb'"images"\s*:\s*\[')
 _CALLED_LABELS = re.compile(r"annotation|instances|labels?[/_.]|[._]coco", re.I)  # in the path of a file
 _CATEGORIES = re.compile(rb'"categories"\s*:\s*\[')  # Label Studio writes these alone beside YOLO's labels
 _VOC = re.compile(rb"<annotation[\s>]")
 _NAMES = re.compile(yolo_names.KEY.pattern.encode(), re.M)
 # Folders that say nothing of a photo's class; photos in two others may be classes, whatever lies beside them.
 _PLAIN_FOLDER = re.compile(
-    r"(?:images?|img|imgs|photos?|pictures?|data|train|training|val|valid|validation|test)_?\d*", re.I
+    r"(?:images?|jpegimages|img|imgs|photos?|pictures?|data|train|training|val|valid|validation|test)_?\d*", re.I
 )
+_OF_VOC = re.compile(r"segmentation(?:class|object)", re.I)
+_MASKS = re.compile(r"segmentation(?:class|object)|masks?|ground_?truths?|annotations?|labels?", re.I)
 
 
 @dataclass(frozen=True)
@@ -73,14 +77,17 @@ def find_labels(found: Sequence[Found]) -> Labels:
 
 def _is_coco(file: LabelFile) -> bool:
     beginning = file.beginning(PEEK)
-    if beginning.lstrip().startswith(b"[") and foreign.title("json", beginning):
+    title = foreign.title("json", beginning)
+    if title and (beginning.lstrip().startswith(b"[") or (title in foreign.NOT_COCO and not _IMAGES.search(beginning))):
         return False
     return bool(_COCO.search(beginning) or (file.extent.size > PEEK and _CATEGORIES.search(beginning)))
 
 
 def _voc(files: Sequence[LabelFile]) -> tuple[LabelFile, ...]:
     """Return all XML files where one of the first is a label: one broken file must not hide the others."""
-    return tuple(files) if any(_VOC.search(file.beginning(PEEK)) for file in files[:PEEKED]) else ()
+    beginnings = [file.beginning(PEEK) for file in files[:PEEKED]]
+    others = any(foreign.title("xml", one) for one in beginnings) and not any(b"<bndbox" in one for one in beginnings)
+    return tuple(files) if any(map(_VOC.search, beginnings)) and not others else ()
 
 
 def _has_names(file: LabelFile) -> bool:
@@ -112,17 +119,20 @@ def _foreign(found: Sequence[Found]) -> UserError | None:
     photos, are refused, and a file for all photos that does not name the classes.
     """
     folders = {item.parts[-2] for item in found if _is_photo(item) and len(item.parts) > 1}
-    names = sorted(folder for folder in folders if _PLAIN_FOLDER.fullmatch(folder) is None)
+    names = sorted(one for one in folders if not _PLAIN_FOLDER.fullmatch(one) and not _OF_VOC.fullmatch(one))
     if len(names) > 1:
         return _in_folders(found, names)
-    return _of_title(found) or _without_labels(found) or _of_numbers(found, _stems(found))
+    stems = _stems(found)
+    return (
+        _of_title(found) or _without_labels(found) or _of_numbers(found, stems) or _of_lists(found) or _of_masks(found)
+    )
 
 
 def _in_folders(found: Sequence[Found], names: Sequence[str]) -> UserError | None:
     """Return the refusal where photos lie in several folders with these names, which may be classes."""
     stems = _stems(found)
     titled: dict[tuple[str, ...], LabelFile] = {}
-    for suffix in ("json", "xml", "csv"):
+    for suffix in foreign.SUFFIXES:
         for file in _few_a_folder(label_files(found, suffix)):
             beginning = file.beginning(PEEK)
             title = foreign.title(suffix, beginning)
@@ -145,7 +155,7 @@ def _few_a_folder(files: Sequence[LabelFile]) -> list[LabelFile]:
 
 
 def _of_title(found: Sequence[Found]) -> UserError | None:
-    for suffix in ("json", "xml", "csv"):
+    for suffix in foreign.SUFFIXES:
         for file in label_files(found, suffix)[:PEEKED]:
             if title := foreign.title(suffix, file.beginning(PEEK)):
                 return file.unreadable(f"is {title}, which is not read here")
@@ -170,13 +180,36 @@ def _of_numbers(found: Sequence[Found], stems: set[str]) -> UserError | None:
     return None
 
 
+def _of_lists(found: Sequence[Found]) -> UserError | None:
+    """Return the refusal of boxes of all photos in one text, as in the formats of MOT, WIDER and keras-yolo3."""
+    for file in label_files(found, "txt")[:PEEKED]:
+        beginning = file.beginning(PEEK)
+        if foreign.holds_numbers(beginning, LISTED) or foreign.lists_boxes(beginning):
+            return file.unreadable("holds boxes of several photos, in a form that is not read here")
+    return None
+
+
+def _of_masks(found: Sequence[Found]) -> UserError | None:
+    """Return the refusal of outlines that are drawn as pictures, beside the photos that they belong to."""
+    photos = [item.parts for item in found if _is_photo(item) and len(item.parts) > 1]
+    masks = [parts for parts in photos if _MASKS.fullmatch(parts[-2])]
+    others = {stem(parts[-1]) for parts in photos if _PLAIN_FOLDER.fullmatch(parts[-2])}
+    same = sum(stem(parts[-1]) in others for parts in masks)
+    if not masks or 2 * same < len(masks):
+        return None
+    folder = shown(masks[0][-2])
+    told = f"The folder {folder} holds masks drawn as pictures, which are not read here; boxes or outlines are."
+    return UserError("labels_unreadable", told, file=masks[0][-2][:80])
+
+
 def _stems(found: Sequence[Found]) -> set[str]:
     return {key(stem(item.parts[-1])) for item in found if _is_photo(item)}
 
 
 def _is_named(file: LabelFile, stems: set[str]) -> bool:
-    """Return whether a label file is named as a photo is."""
-    return not stems.isdisjoint(keys(file.stem))
+    """Return whether a label file is named as a photo is, perhaps with its suffix, as in p000.jpg.json."""
+    whole = stem(file.stem) if claims_photo(file.stem) else file.stem
+    return not stems.isdisjoint((*keys(file.stem), *keys(whole)))
 
 
 def _is_photo(item: Found) -> bool:
