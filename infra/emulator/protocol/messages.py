@@ -65,6 +65,11 @@ class Request:
         ]
         self._by_name = dict(reversed(self.headers))
 
+    def drop_headers(self, start: str) -> None:
+        """Remove every header whose name begins with `start`."""
+        self.headers = [(name, value) for name, value in self.headers if not name.startswith(start)]
+        self._by_name = dict(reversed(self.headers))
+
     def set_header(self, name: str, value: str) -> None:
         """Replace the headers of a name (lower case) by one."""
         self.headers = [*((other, text) for other, text in self.headers if other != name), (name, value)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Protocol
@@ -155,15 +155,25 @@ def from_object(fields: JsonObject) -> Preconditions:
 
 
 def from_headers(request: Request) -> Preconditions:
-    """Read the XML API's conditions: `x-goog-if-...`, If-Match, If-Modified-Since and the like. Raises ApiError."""
-    return Preconditions(
-        _number(request.header, "x-goog-if-generation-match"),
-        _number(request.header, "x-goog-if-generation-not-match"),
-        _number(request.header, "x-goog-if-metageneration-match"),
-        _number(request.header, "x-goog-if-metageneration-not-match"),
-        *_etags(request),
-        *_dates(request),
+    """Read the XML API's conditions: `x-goog-if-...`, If-Match, If-Modified-Since and the like. Raises ApiError.
+
+    Older clients for Go write the numbers into the query, as for the JSON API.
+    """
+    asked = from_query(request)
+    prefix = "x-goog-if-"
+    return replace(
+        asked,
+        generation=_first(_number(request.header, prefix + "generation-match"), asked.generation),
+        not_generation=_first(_number(request.header, prefix + "generation-not-match"), asked.not_generation),
+        metageneration=_first(_number(request.header, prefix + "metageneration-match"), asked.metageneration),
+        not_metageneration=_first(
+            _number(request.header, prefix + "metageneration-not-match"), asked.not_metageneration
+        ),
     )
+
+
+def _first(number: int | None, other: int | None) -> int | None:
+    return other if number is None else number
 
 
 def _number(get: Callable[[str], str | None], name: str) -> int | None:
