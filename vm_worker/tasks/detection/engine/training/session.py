@@ -29,6 +29,7 @@ from vm_worker.tasks.detection.engine.sides import STRIDES, Sides
 from vm_worker.tasks.detection.engine.tiling import joined
 from vm_worker.tasks.detection.engine.training import frozen, map_cache, views
 from vm_worker.tasks.detection.engine.training.course import Course, Epoch, HeadTraining, Maps, TrainingData
+from vm_worker.tasks.detection.engine.training.fused_norms import fused
 from vm_worker.tasks.detection.engine.training.map_cache import BATCH, Filling, MapCache, Pictures
 from vm_worker.tasks.detection.engine.training.targets import Targets
 
@@ -119,7 +120,7 @@ class Session:
         self._run: map_cache.Run | None = None
         self._judged = FrameList.of(photos, photos.validation, plan)
         self.training_maps, self.data, self.labels = self._training_data()
-        self._training = HeadTraining(self.parts.head, self.data)
+        self._training = HeadTraining(fused(self.parts.head), self.data)
         plain = partial(self._judged.pictures, photos, plan.sides, work.folder / "judged.npy")
         unchanged = [[views.View()] * len(self._judged.frames)]
         self.validation = self._maps(Pictures(plain, unchanged, plan.sides), "validation")

@@ -15,6 +15,7 @@ from vm_worker.tasks.detection.boxes import Boxes, Detections
 from vm_worker.tasks.detection.engine.detect import merged
 from vm_worker.tasks.detection.engine.precision import precisions
 from vm_worker.tasks.detection.engine.training.course import BATCH, Course, Epoch, HeadTraining, Recipe
+from vm_worker.tasks.detection.engine.training.fused_norms import fused
 from vm_worker.tasks.detection.engine.training.map_cache import FinestMaps
 from vm_worker.tasks.detection.engine.training.session import TUNING, Progress, Session, Trained
 
@@ -48,7 +49,7 @@ def tuned(session: Session, trained: Trained, plan: TuningPlan) -> Trained | Non
     before = parts.upper.get_weights()
     maps = [parts.head.inputs[0]]
     upper = folded(parts.upper, product_dtype())
-    model = keras.Model(maps, parts.head([maps[0], *_listed(upper(maps[0]))]))
+    model = keras.Model(maps, fused(parts.head)([maps[0], *_listed(upper(maps[0]))]))
     data = replace(session.data, maps=FinestMaps(session.training_maps), rows=plan.rows(session))
 
     def tell(epoch: Epoch) -> None:
