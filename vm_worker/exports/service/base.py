@@ -81,6 +81,7 @@ OWN = (
     "vm_worker/tasks/detection/engine/certainty.py",
     "vm_worker/tasks/detection/engine/decode.py",
     "vm_worker/tasks/detection/engine/detect.py",
+    "vm_worker/tasks/detection/engine/expected_counts.py",
     "vm_worker/tasks/detection/engine/frames.py",
     "vm_worker/tasks/detection/engine/outlines.py",
     "vm_worker/tasks/detection/engine/sides.py",

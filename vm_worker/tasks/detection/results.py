@@ -128,6 +128,7 @@ class DetectionFigures(AsJson):
     sheet: ThresholdSheet | None = None  # None: of an older version
     covered: Covered | None = None  # by the validation photos' errors alone; None: too few photos to tell
     second_stage: bool = False  # the network is a Mask R-CNN
+    expected: bool = False  # as many boxes of a photo count as are expected there, not those at one threshold
     outlines: float | None = None  # mean IoU of found outlines with labelled ones; None: there are none
     sure: tuple[SureCount, ...] = ()  # all objects first, then each class where there are several
     finds: str = ""  # file with the boxes without a label, for annotation tools; empty: there are none

@@ -113,6 +113,7 @@ def _training(facts: Facts, figures: DetectionFigures) -> Json:
         *sentences.search(facts.tune),
         f"Threshold and overlap ({figures.overlap:g}) were searched on the validation photos, without training: the "
         "best F1, and of points that are as good the one with the least error of the count.",
+        *sentences.expected(figures),
         f"The network sees {sides}{tiles}. Boxes are cut from its answers outside the model file, by detection.json.",
     ]
     columns = ["training", "epochs", "steps an epoch", "learning rate", "threshold", "count's RMSE", "F1", ""]

@@ -211,6 +211,17 @@ def winner(figures: DetectionFigures, tune: Tuned) -> str:
     )
 
 
+def expected(figures: DetectionFigures) -> list[str]:
+    """Return how many boxes of a photo count where that is not told by the threshold alone."""
+    if not figures.expected:
+        return []
+    return [
+        "In each photo the scores are moved a little, all alike, until as many boxes reach the threshold as are "
+        "expected there: the sum of the probabilities that boxes with such scores had in the validation photos. The "
+        "counts of these were better so."
+    ]
+
+
 def search(tune: Tuned) -> list[str]:
     """Return how the search ended."""
     if tune.search is None:

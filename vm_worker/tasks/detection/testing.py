@@ -114,5 +114,6 @@ def _figures(context: StageContext, judged: Sequence[Judged], known: DeliveredSe
         spread=measuring.spread(photos),
         pictures=(),
         second_stage=settings.rois > 0,
+        expected=settings.expected is not None,
         outlines=measuring.outlines(judged, threshold),
     )

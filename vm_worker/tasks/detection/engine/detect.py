@@ -14,6 +14,7 @@ from vm_worker.as_json import AsJson
 from vm_worker.intake.arrays import Pixels
 from vm_worker.tasks.detection.boxes import Detections, Floats
 from vm_worker.tasks.detection.engine.decode import Decoding, decoded, refined, suppressed
+from vm_worker.tasks.detection.engine.expected_counts import ExpectedCounts
 from vm_worker.tasks.detection.engine.frames import Frame, into_photo, picture
 from vm_worker.tasks.detection.engine.sides import STRIDES, Sides
 from vm_worker.tasks.detection.engine.tiling import INSIDE, Tiling, joined
@@ -36,6 +37,7 @@ class Settings(AsJson):
     strides: tuple[int, ...] = STRIDES  # input pixels a cell, of the levels that give boxes
     rois: int = 0  # boxes that the second stage of a Mask R-CNN gives; 0: the network has none
     mask: int = 0  # cells along each side of its masks; 0: it gives none
+    expected: ExpectedCounts | None = None  # how many boxes of a photo count; None: those that reach the threshold
 
     @property
     def sides(self) -> Sides:
@@ -45,6 +47,10 @@ class Settings(AsJson):
     def with_decoding(self, decoding: Decoding) -> Settings:
         """Return the same settings with other thresholds."""
         return replace(self, decoding=decoding)
+
+    def with_expected(self, expected: ExpectedCounts | None) -> Settings:
+        """Return the same settings that count in another way."""
+        return replace(self, expected=expected)
 
 
 def detect(predict: Predict, photo: Pixels, settings: Settings) -> Detections:
@@ -58,8 +64,12 @@ def counted(raw: Detections, settings: Settings) -> Detections:
 
 
 def merged(raw: Detections, settings: Settings) -> Detections:
-    """Return a photo's candidates without doubles, those below the threshold included."""
-    return suppressed(raw, settings.decoding.overlap, INSIDE if settings.tiling.side else None)
+    """Return a photo's candidates without doubles, those below the threshold included.
+
+    Where counts are to be those that are expected, the scores are moved so that as many reach the threshold.
+    """
+    found = suppressed(raw, settings.decoding.overlap, INSIDE if settings.tiling.side else None)
+    return settings.expected.moved(found, settings.decoding.threshold) if settings.expected else found
 
 
 def candidates(predict: Predict, photo: Pixels, settings: Settings) -> Detections:

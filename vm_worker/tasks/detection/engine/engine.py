@@ -19,6 +19,7 @@ from vm_worker.tasks.detection.engine.scores import DetectionScores, Judged, cou
 from vm_worker.tasks.detection.engine.training import frozen
 from vm_worker.tasks.detection.engine.training.boxing import BoxedStage
 from vm_worker.tasks.detection.engine.training.course import Course, Epoch
+from vm_worker.tasks.detection.engine.training.expecting import expected_counts
 from vm_worker.tasks.detection.engine.training.session import BOXING as BOXING
 from vm_worker.tasks.detection.engine.training.session import JUDGING as JUDGING
 from vm_worker.tasks.detection.engine.training.session import PREPARING as PREPARING
@@ -82,6 +83,7 @@ def finished(session: Session, trained: Trained, stage: BoxedStage | None = None
     if stage:
         settings = replace(settings, rois=stage.wanted.rois, mask=stage.mask)
     labels = [photos.labels[row] for row in photos.validation.tolist()]
+    settings = settings.with_expected(expected_counts(trained.raw, [one.boxes for one in labels], settings))
     judged = [
         Judged(one.width, one.height, one.boxes, merged(found, settings))
         for one, found in zip(labels, trained.raw, strict=True)
