@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from vm_worker.intake.arrays import Pixels
 from vm_worker.intake.memory_maps import created, give_back
 from vm_worker.learn.budget import Budget
+from vm_worker.learn.networks.fused_norms import fused
 from vm_worker.tasks.detection.boxes import Detections, Floats, Indices, LabelledPhoto
 from vm_worker.tasks.detection.engine import network
 from vm_worker.tasks.detection.engine.detect import Settings, part_of_photo
@@ -29,7 +30,6 @@ from vm_worker.tasks.detection.engine.sides import STRIDES, Sides
 from vm_worker.tasks.detection.engine.tiling import joined
 from vm_worker.tasks.detection.engine.training import frozen, map_cache, views
 from vm_worker.tasks.detection.engine.training.course import Course, Epoch, HeadTraining, Maps, TrainingData
-from vm_worker.tasks.detection.engine.training.fused_norms import fused
 from vm_worker.tasks.detection.engine.training.map_cache import BATCH, Filling, MapCache, Pictures
 from vm_worker.tasks.detection.engine.training.targets import Targets
 

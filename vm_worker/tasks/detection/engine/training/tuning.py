@@ -10,12 +10,12 @@ import numpy as np
 
 from vm_worker.as_json import AsJson
 from vm_worker.learn.networks.fold_batchnorm import folded
+from vm_worker.learn.networks.fused_norms import fused
 from vm_worker.learn.networks.precision import product_dtype
 from vm_worker.tasks.detection.boxes import Boxes, Detections
 from vm_worker.tasks.detection.engine.detect import merged
 from vm_worker.tasks.detection.engine.precision import precisions
 from vm_worker.tasks.detection.engine.training.course import BATCH, Course, Epoch, HeadTraining, Recipe
-from vm_worker.tasks.detection.engine.training.fused_norms import fused
 from vm_worker.tasks.detection.engine.training.map_cache import FinestMaps
 from vm_worker.tasks.detection.engine.training.session import TUNING, Progress, Session, Trained
 

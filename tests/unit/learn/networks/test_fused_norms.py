@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from vm_worker.tasks.detection.engine.training.fused_norms import FusedNorm, fused
+from vm_worker.learn.networks.fused_norms import FusedNorm, fused
 
 SHAPE = (6, 5, 4)
 
