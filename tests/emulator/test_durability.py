@@ -21,7 +21,7 @@ import requests
 from google.cloud import storage
 
 from infra.emulator.resources.preconditions import NONE
-from infra.emulator.resources.rows import Draft, Target
+from infra.emulator.resources.rows import Draft, Session, Target
 from infra.emulator.signatures.keys import ensure_key, load_key
 from infra.emulator.store.files import SMALL_BYTES
 from infra.emulator.store.store import Store
@@ -194,6 +194,7 @@ def test_a_content_is_on_disk_before_it_is_named(
 ) -> None:
     store, called = Store(tmp_path), list[str]()
     store.index.insert_bucket("some-bucket", {})
+    store.index.save_session(Session(session, "some-bucket", "a", 0, 0, {}))
     incoming = store.files.resume(session, 0) if session else store.files.begin()
     incoming.write(b"x" * size)
     for name in ("fsync", "rename", "link"):

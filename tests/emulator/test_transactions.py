@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.emulator.protocol.errors import PRECONDITION, ApiError
+from infra.emulator.protocol.errors import NO_SUCH_UPLOAD, PRECONDITION, ApiError
 from infra.emulator.resources.preconditions import NONE, Preconditions
 from infra.emulator.resources.rows import Draft, ObjectRow, Session, Target
 from infra.emulator.store.files import SMALL_BYTES, Incoming
@@ -36,9 +36,19 @@ def store(tmp_path: Path) -> Iterator[Store]:
     store.index._writer.close()
 
 
-def put(store: Store, name: str, content: bytes = b"1", bucket: str = "b", session: str = "") -> ObjectRow:
-    incoming = store.files.resume(session, 0) if session else store.files.begin()
+def filled(store: Store, session: str, content: bytes) -> Incoming:
+    """A content that was received; that of a session, if one is named."""
+    if not session:
+        incoming = store.files.begin()
+    else:
+        store.index.save_session(Session(session, "b", "a", 0, 0, {}))
+        incoming = store.files.resume(session, 0)
     incoming.write(content)
+    return incoming
+
+
+def put(store: Store, name: str, content: bytes = b"1", bucket: str = "b", session: str = "") -> ObjectRow:
+    incoming = filled(store, session, content)
     draft = Draft(bucket, name, incoming.size, incoming.md5, incoming.crc32c, "", {})
     return store.commit(incoming, draft, NONE, session)
 
@@ -50,10 +60,11 @@ def everything(store: Store) -> dict[str, list[tuple[object, ...]]]:
         return {name: db.execute(f"SELECT * FROM {name}").fetchall() for name in names if name != "counter"}  # noqa: S608
 
 
+DRAFT = Draft("b", "new", 1, "", "", "", {}, content=b"1")
 Change = Callable[[Store], object]
 # The statement that fails, and a change that comes to it after others or before them.
 CHANGES: list[tuple[str, Change]] = [
-    ("UPDATE ON sessions", lambda store: put(store, "new", session="5" * 64)),
+    ("UPDATE ON sessions", lambda store: store.index.put_object(DRAFT, NONE, "5" * 64)),
     ("INSERT ON objects", lambda store: store.move(Target("b", "a"), NONE, Target("b", "moved"), NONE)),
     ("UPDATE ON contents", lambda store: store.move(Target("b", "a"), NONE, Target("b", "moved"), NONE)),
     ("INSERT ON contents", lambda store: put(store, "a")),
@@ -75,8 +86,8 @@ def test_a_change_that_fails_half_way_is_not_made(store: Store, statement: str, 
     for bucket in ("empty", "gone"):
         store.index.insert_bucket(bucket, KEPT)
     store.index.delete_bucket("gone", NONE)
-    for upload_id in ("5" * 64, "7" * 64):
-        store.index.save_session(Session(upload_id, "b", "new", 0, 0, {}))
+    for digit in "57":
+        store.index.save_session(Session(digit * 64, "b", "new", 0, 0, {}))
     before = everything(store)
     store.index._writer.execute(f"CREATE TEMP TRIGGER no BEFORE {statement} BEGIN SELECT RAISE(ABORT, 'full'); END")
     with pytest.raises(sqlite3.Error, match="full"):
@@ -134,8 +145,7 @@ def test_a_start_keeps_the_contents_of_all_versions_and_of_what_can_be_restored(
 def test_what_is_named_while_strays_are_looked_for_is_none(store: Store, tmp_path: Path, session: str) -> None:
     """The search has read which contents are known, and then a content that was received long ago becomes an object."""
     known, began = store.index.bodies(), time.time() - 60
-    incoming = store.files.resume(session, 0) if session else store.files.begin()
-    incoming.write(LONG)
+    incoming = filled(store, session, LONG)
     incoming.sync()
     os.utime(incoming.path, (1, 1))
     draft = Draft("b", "a", incoming.size, incoming.md5, incoming.crc32c, "", {})
@@ -180,12 +190,25 @@ def test_a_content_goes_on_after_its_acknowledged_bytes_alone(tmp_path: Path) ->
 
 def test_a_refused_content_leaves_nothing(store: Store, tmp_path: Path) -> None:
     for session in ("", "5" * 64):
-        incoming = store.files.resume(session, 0) if session else store.files.begin()
-        incoming.write(LONG)
+        incoming = filled(store, session, LONG)
         with pytest.raises(ApiError):
             store.commit(incoming, Draft("b", "a", 1, "", "", "", {}), Preconditions(generation=9), session)
     assert list((tmp_path / "objects").iterdir()) == []
     assert [path.name for path in (tmp_path / "incoming").iterdir()] == ["5" * 64]  # its session may go on
+
+
+@pytest.mark.parametrize("content", [b"1", LONG])
+def test_an_upload_that_is_cancelled_in_its_last_moment_makes_no_object(
+    store: Store, tmp_path: Path, content: bytes
+) -> None:
+    put(store, "a", b"before")
+    incoming = filled(store, "5" * 64, content)
+    store.index.end_session("5" * 64)
+    with pytest.raises(ApiError) as refused:
+        store.commit(incoming, Draft("b", "a", len(content), "", "", "", {}), NONE, "5" * 64)
+    assert refused.value.kind is NO_SUCH_UPLOAD
+    assert store.get(Target("b", "a")).size == len(b"before")
+    assert list((tmp_path / "objects").iterdir()) == []
 
 
 def test_a_session_keeps_its_name_until_its_object_is_there(

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from infra.emulator.protocol.errors import BUCKET_EXISTS, BUCKET_NOT_EMPTY, ApiError
+from infra.emulator.protocol.errors import BUCKET_EXISTS, BUCKET_NOT_EMPTY, NO_SUCH_UPLOAD, ApiError
 from infra.emulator.resources.buckets import check_replaceable, for_new_object
 from infra.emulator.resources.preconditions import Preconditions
 from infra.emulator.resources.rows import GENERATION, BucketRow, Draft, ObjectRow, Target
@@ -124,8 +124,8 @@ class Index(Sessions, HmacKeys, SoftDeleted):
             tables.put_object(db, row)
             if draft.content is not None:
                 db.execute("INSERT INTO contents VALUES (?, ?)", (row.generation, draft.content))
-            if session:
-                db.execute("UPDATE sessions SET done = ? WHERE id = ?", (row.generation, session))
+            if session and not self._finished(db, session, row.generation):
+                raise ApiError(NO_SUCH_UPLOAD)  # it was cancelled meanwhile
         return row, unnamed
 
     def move_object(

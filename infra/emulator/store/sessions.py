@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+
 from infra.emulator.resources.rows import Session, dump
 from infra.emulator.store.database import Database
 from infra.emulator.store.tables import loaded
@@ -25,9 +27,15 @@ class Sessions(Database):
         return [Session(*loaded(row)) for row in rows]
 
     def save_session(self, session: Session) -> None:
-        """Write a session: a new one, or one that has received more."""
+        """Write a new session."""
         with self._write() as db:
             db.execute(_PUT, self._values(session))
+
+    def advance_session(self, session: Session) -> bool:
+        """Write that a session has received more; tell whether there still is one."""
+        values = (session.received, self.clock.text(), session.id)
+        with self._write() as db:
+            return db.execute("UPDATE sessions SET received = ?, touched = ? WHERE id = ?", values).rowcount == 1
 
     def replace_sessions(self, prefix: str, session: Session) -> list[str]:
         """Replace all sessions whose ids begin with the prefix by one; return the ids of those that were removed."""
@@ -51,6 +59,11 @@ class Sessions(Database):
         """Remove the sessions that were last written before that time (RFC 3339, UTC)."""
         with self._write() as db:
             db.execute("DELETE FROM sessions WHERE touched < ?", (moment,))
+
+    def _finished(self, db: sqlite3.Connection, upload_id: str, generation: int) -> bool:
+        """Write which object a session has made, in the caller's transaction; tell whether there still is one."""
+        values = (generation, upload_id)
+        return db.execute("UPDATE sessions SET done = ? WHERE id = ?", values).rowcount == 1
 
     def _values(self, session: Session) -> tuple[str | int, ...]:
         return (

@@ -85,8 +85,10 @@ class Resumable:
     async def cancel(self, upload_id: str) -> None:
         """End a session. It always raises ApiError 499, the answer of Cloud Storage."""
         self._store.session(upload_id)
-        self._forget(upload_id)
         await asyncio.to_thread(self._store.end_session, upload_id)
+        lock = self._locks.get(upload_id)
+        if lock is None or not lock.locked():  # else the request that fills it finds out
+            self._forget(upload_id)
         raise ApiError(CANCELLED)
 
     async def _receive(self, session: Session, request: Request, span: Span, plan: Plan) -> Session:
@@ -112,7 +114,9 @@ class Resumable:
     async def _save(self, session: Session, incoming: Incoming, received: int) -> Session:
         saved = replace(session, received=received)
         await asyncio.to_thread(incoming.sync_with_name)
-        await asyncio.to_thread(self._store.index.save_session, saved)
+        if not await asyncio.to_thread(self._store.index.advance_session, saved):
+            self._forget(session.id)
+            raise ApiError(NO_SUCH_UPLOAD)  # it was cancelled meanwhile
         return saved
 
     async def _finish(self, session: Session, plan: Plan) -> ObjectRow:
@@ -122,6 +126,8 @@ class Resumable:
         except ApiError:
             await asyncio.to_thread(self._store.end_session, session.id)
             raise
+        except FileNotFoundError:  # it was cancelled meanwhile
+            raise ApiError(NO_SUCH_UPLOAD) from None
         finally:
             self._forget(session.id)
         return row
