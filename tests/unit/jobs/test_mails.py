@@ -149,6 +149,14 @@ def test_a_late_failure_does_not_take_back_what_another_has_sent(
     assert len(mailer.sent) == 1
 
 
+def test_what_another_has_settled_stays(queue: Queue, mailer: EventfulMailer) -> None:
+    job_id = rejected(queue)
+    refused = PendingMail(MailState.REFUSED)
+    mailer.after.append(lambda: queue.update(job_id, partial(with_mail, mail=refused)))
+    postman(queue, mailer).deliver(job_id)
+    assert state(queue, job_id) is MailState.REFUSED
+
+
 @pytest.mark.parametrize("jump", [timedelta(days=-1), timedelta(hours=-3)])
 def test_a_clock_that_was_wrong_holds_no_mail_back(
     queue: Queue, mailer: EventfulMailer, clock: FakeClock, jump: timedelta

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -84,11 +85,19 @@ def test_a_takeover_raises_the_token_and_fences_the_old_owner_off(queue: Queue, 
     assert status(queue, old.job.id) is Status.RUNNING
 
 
+def test_a_claim_that_was_not_written_is_none_and_is_made_again(queue: Queue, emails: FlakyStore) -> None:
+    waiting = upload(queue, submit(queue))
+    emails.faults = ["refuse"]
+    assert queue.claim(waiting, "w1") is None
+    assert queue.claim(waiting, "w1") is not None
+
+
 def test_a_takeover_keeps_the_times_of_the_first_claim(queue: Queue, clock: FakeClock) -> None:
     waiting = upload(queue, submit(queue))
     clock.advance(60)
     first = queue.claim(waiting, "w1")
     clock.advance(60)
+    queue.buckets.datasets.put(waiting.dataset.name, b"PK")  # its link is good for an hour
     second = queue.claim(next(queue.waiting()), "w2")
     assert first is not None and second is not None
     assert first.job.started_at == clock.now() - timedelta(seconds=60)
@@ -139,7 +148,7 @@ def test_the_third_crash_fails_the_job(queue: Queue) -> None:
     for _ in range(2):
         queue.let_go(record, CRASH)
         again = queue.claim(next(queue.waiting()), "w")
-        assert again is not None
+        assert again is not None and again.job.retry_at is None
         record = again
     failed = queue.let_go(record, CRASH).job
     assert failed.error is not None
@@ -155,6 +164,17 @@ def test_what_was_wrong_is_in_the_record(queue: Queue) -> None:
         JobError("deadline", "The job did not end within its deadline."),
     )
     assert late.finished_at == queue.clock.now() and late.delete_after == queue.clock.now() + timedelta(days=30)
+
+
+def test_what_changed_meanwhile_is_not_ended_by_whoever_read_it_before(queue: Queue) -> None:
+    alive, ended = claimed(queue), claimed(queue)
+    queue.beat(alive, Progress(fraction=0.5))
+    queue.finish(ended, {})
+    for record, stays in ((alive, Status.RUNNING), (ended, Status.DONE)):
+        assert queue.overdue(record) is None
+        assert queue.cancel(record) is None
+        assert queue.expire(replace(record, job=replace(record.job, status=Status.AWAITING_UPLOAD))) is None
+        assert status(queue, record.job.id) is stays
 
 
 def test_a_terminal_or_unknown_dataset_is_deleted(queue: Queue) -> None:

@@ -117,7 +117,7 @@ def test_photos_that_come_while_their_job_expires_are_kept_where_a_worker_was_qu
         return found
 
     monkeypatch.setattr(queue, "uploaded", uploaded)
-    sweep(queue, lambda job_id: None)
+    assert sweep(queue, lambda job_id: None).expired == 0
     assert status(queue, job.id) is Status.RUNNING
     assert ask(job.id) is not None
     assert len(list(queue.buckets.emails.list("open/"))) == 1
@@ -144,6 +144,14 @@ def test_photos_that_cannot_be_deleted_keep_no_mail_back(queue: Queue, monkeypat
     delivered: list[str] = []
     sweep(queue, delivered.append)
     assert delivered == [record.job.id]
+
+
+def test_a_deletion_leaves_the_models_of_a_job_whose_id_begins_alike(queue: Queue) -> None:
+    record = filled(queue)
+    other = f"{record.job.id[:-1]}~/{FILE}"
+    queue.buckets.models.put(other, b"x")
+    queue.delete(record.job.id)
+    assert left(queue, record) == {other}
 
 
 @pytest.mark.parametrize("bucket", ["datasets", "models"])

@@ -57,6 +57,7 @@ def test_what_is_to_last_is_on_the_disk_before_its_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lasting: bool
 ) -> None:
     called, path = list[str](), tmp_path / "a.json"
+    path.write_text("old")
     fsync, rename = os.fsync, os.rename
 
     def synced(descriptor: int) -> None:
@@ -65,6 +66,7 @@ def test_what_is_to_last_is_on_the_disk_before_its_name(
 
     def renamed(part: Path, *given: Any, **more: Any) -> None:
         called.append("rename")
+        assert path.read_text() == "old"  # a reader finds one or the other
         rename(part, *given, **more)
 
     monkeypatch.setattr(os, "fsync", synced)

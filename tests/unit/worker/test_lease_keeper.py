@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -108,3 +109,29 @@ def test_who_has_lost_the_lease_writes_nothing(queue: Queue) -> None:
         lease.pulse(Progress())
     assert queue.read(lease.record.job.id) == lease.record
     assert lease.record.generation == before
+
+
+def test_an_owner_stops_after_three_quarters_of_its_lease(queue: Queue) -> None:
+    lease = LeaseKeeper(queue, claimed(queue), LeasePolicy(LEASE), queue.clock.monotonic())
+    queue.clock.sleep(0.75 * LEASE)
+    lease.check()
+    queue.clock.sleep(0.01)
+    with pytest.raises(LeaseLost):
+        lease.check()
+
+
+def test_a_beat_that_fails_is_no_renewal_and_is_tried_again_soon(queue: Queue, monkeypatch: pytest.MonkeyPatch) -> None:
+    lease = LeaseKeeper(queue, claimed(queue), LeasePolicy(LEASE), queue.clock.monotonic())
+    tried: list[float] = []
+
+    def down(*args: object, **kwargs: object) -> int:
+        tried.append(queue.clock.monotonic())
+        raise Transient("503")
+
+    monkeypatch.setattr(queue.buckets.emails, "put", down)
+    with pytest.raises(LeaseLost):
+        for _ in range(80):
+            queue.clock.sleep(LEASE / 100)
+            lease.pulse(Progress())
+    assert queue.clock.monotonic() == pytest.approx(0.75 * LEASE, abs=0.01 * LEASE)
+    assert max(later - earlier for earlier, later in pairwise(tried)) < 3

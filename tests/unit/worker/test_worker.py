@@ -47,9 +47,9 @@ def test_a_live_job_is_left_alone_and_a_dead_one_taken_over(house: House) -> Non
         house.clock.advance(LEASE / 4)
         record = house.queue.beat(record, Progress())
     assert not worker.step()
-    house.clock.advance(LEASE - 1)
+    house.clock.advance(LEASE)
     assert not worker.step()
-    house.clock.advance(2)
+    house.clock.advance(0.01)
     assert worker.step()
     assert house.status(job_id) is Status.REJECTED
 
