@@ -49,8 +49,15 @@ PARTS = {
     "intake": Part(("vm_worker/intake/**/*.py",), ("tests/unit/intake",), ("vm_worker/intake/",)),
     "worker": Part(
         ("vm_worker/manifests.py", "vm_worker/lease_keeper.py", "vm_worker/job_run.py"),
-        ("tests/unit/worker",),
-        ("vm_worker/manifests.py", "vm_worker/lease_keeper.py", "vm_worker/job_run.py", "vm_worker/worker.py"),
+        ("tests/unit/worker", *by_hand.KEPT),
+        (
+            "vm_worker/manifests.py",
+            "vm_worker/lease_keeper.py",
+            "vm_worker/job_run.py",
+            "vm_worker/worker.py",
+            "vm_worker/learn/",
+            "vm_worker/staged/",
+        ),
     ),
     "emulator": Part(
         ("infra/emulator/store/*.py",),

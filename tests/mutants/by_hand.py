@@ -9,6 +9,9 @@ from pathlib import Path
 from tests.mutants.operators import Mutant
 
 SYNCED = ("tests/emulator/test_synced.py", "tests/emulator/test_durability.py")
+TURNS = ("tests/emulator/test_turns.py",)
+TRANSACTIONS = ("tests/emulator/test_transactions.py",)
+KEPT = ("tests/unit/learn/test_atomic_files.py", "tests/unit/staged/test_experiment.py")
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,10 @@ _KEEPER = "vm_worker/lease_keeper.py"
 _MANIFESTS = "vm_worker/manifests.py"
 _RUN = "vm_worker/job_run.py"
 _WORKER = "vm_worker/worker.py"
+_TABLES = "infra/emulator/store/tables.py"
+_STORE = "jobs/storage/store.py"
+_GCS = "jobs/storage/gcs.py"
+_ATOMIC = "vm_worker/learn/atomic_files.py"
 
 FAULTS = (
     Fault("the index is not synced", _DATABASE, "synchronous = FULL", "synchronous = OFF", SYNCED),
@@ -49,9 +56,8 @@ FAULTS = (
     ),
     Fault(
         "a session's chunk counts before it is synced", _RESUMABLE,
-        "        await asyncio.to_thread(incoming.sync_with_name)\n"
-        "        await asyncio.to_thread(self._store.index.save_session, saved)\n",
-        "        await asyncio.to_thread(self._store.index.save_session, saved)\n"
+        "        await asyncio.to_thread(incoming.sync_with_name)\n",
+        "        await asyncio.to_thread(self._store.index.advance_session, saved)\n"
         "        await asyncio.to_thread(incoming.sync_with_name)\n", SYNCED,
     ),
     Fault("a session's file loses its name", _RESUMABLE, "incoming.sync_with_name", "incoming.sync", SYNCED),
@@ -99,7 +105,7 @@ FAULTS = (
     Fault("a mail is sent before it is taken", _POSTMAN, "return job if taken else None", "return job"),
     Fault("a mail is postponed that another has taken over", _POSTMAN,
           "change(mail) if mail == taken.mails[kind] else mail", "change(mail)"),
-    Fault("preconditions are not sent", "jobs/storage/gcs.py",
+    Fault("preconditions are not sent", _GCS,
           "                if_generation_match=if_generation,\n                timeout=self._timeout,\n"
           "                retry=self._retry if if_generation is None",
           "                timeout=self._timeout,\n                retry=self._retry if if_generation is None"),
@@ -128,6 +134,73 @@ FAULTS = (
         "            record = self._queue.claim(waiting, self._name)\n"
         "            claimed_at = self._clock.monotonic()\n",
     ),
+    Fault("a lease that has ended lives one second longer", _WORKER, "> self._config.lease.seconds",
+          "> self._config.lease.seconds + 1"),
+    Fault("a lease ends one second early", _WORKER, "> self._config.lease.seconds", "> self._config.lease.seconds - 1"),
+    Fault("a beat that failed renews the lease", _KEEPER,
+          "            self._next_beat = self._clock.monotonic() + wait\n",
+          "            self._next_beat = self._clock.monotonic() + wait\n            self._renewed = now\n"),
+    Fault("an owner is known by its name alone", _RECORDS, "current.job.lease != record.job.lease",
+          "getattr(current.job.lease, 'owner', '') != getattr(record.job.lease, 'owner', '')"),
+    Fault("a job that is let go forgets its token", _QUEUE, "counted = replace(job, ",
+          "counted = replace(job, lease=None, "),
+    Fault("no sweep hears of a deletion that broke off", _QUEUE,
+          '        self.records.create(f"open/{job_id}", b"")\n        self.update(', "        self.update("),
+    Fault(
+        "a deletion is recorded before a sweep can hear of it", _QUEUE,
+        '        self.records.create(f"open/{job_id}", b"")\n        self.update(job_id, change)\n',
+        '        self.update(job_id, change)\n        self.records.create(f"open/{job_id}", b"")\n',
+    ),
+    Fault(
+        "a deletion's mark goes before the models", _QUEUE,
+        "        self.remove_models(job_id, keep=lambda name: False)\n",
+        '        self.buckets.emails.delete(f"open/{job_id}")\n'
+        "        self.remove_models(job_id, keep=lambda name: False)\n",
+    ),
+    Fault("a claim that lost keeps the slot it took", _QUEUE, "if slot and slot != job.slot:", "if False:"),
+    Fault("a claim that lost frees the job's own slot", _QUEUE, "if slot and slot != job.slot:", "if slot:"),
+    Fault("each try of a fresh link takes a slot", _QUEUE,
+          'if job.slot == "" and not taken:\n                taken.append(',
+          'if job.slot == "":\n                taken.insert(0, '),
+    Fault("a list ends with its first page", _GCS, "timeCreated),nextPageToken", "timeCreated)",
+          ("tests/unit/jobs/test_gcs_bodies.py",)),
+    Fault("a download is written in place", _GCS, 'path.with_name(path.name + ".part")', "path",
+          ("tests/unit/jobs/test_gcs_bodies.py",)),
+    Fault("the bucket in memory writes without its lock", _STORE,
+          "        with self._lock:\n            self._check(", "        if True:\n            self._check("),
+    Fault("a request lets the next one into its session", _RESUMABLE, "            self._close(session.id)\n",
+          "            self._forget(session.id)\n", TURNS),
+    Fault("a session acknowledges what its range says", _RESUMABLE, "_incomplete(session.received, request)",
+          "_incomplete(span.end or session.received, request)", TURNS),
+    Fault("a chunk that is cut off takes back what counted", _RESUMABLE, "max(session.received, incoming.size - ",
+          "max(0, incoming.size - ", TURNS),
+    Fault("a session forgets a condition", "infra/emulator/resources/preconditions.py",
+          '            "metageneration": self.metageneration,\n', "", TURNS),
+    Fault("an object is there before its session has ended", _INDEX,
+          "            if session and not self",
+          "        with self._write() as db:\n            if session and not self", TRANSACTIONS),
+    Fault("an upload that was cancelled makes an object", _INDEX,
+          "                raise ApiError(NO_SUCH_UPLOAD)  #", "                pass  #", TRANSACTIONS),
+    Fault("a session that was cancelled comes back", _RESUMABLE, "self._store.index.advance_session, saved",
+          "self._store.index.save_session, saved", TURNS),
+    Fault("an object is nowhere while it moves", _INDEX, "            tables.remove(db, moved)\n",
+          "            tables.remove(db, moved)\n        with self._write() as db:\n", TRANSACTIONS),
+    Fault("generations go back with the clock", _TABLES, "max(last + 1, time.time_ns() // 1000)",
+          "time.time_ns() // 1000", TRANSACTIONS),
+    Fault("a start removes the contents of old versions", _INDEX, '("objects", "versions", "soft_objects")',
+          '("objects", "soft_objects")', TRANSACTIONS),
+    Fault("an old session's content is a stray while it moves", _FILES, "        os.utime(incoming.path)  #",
+          "        #", TRANSACTIONS),
+    Fault("a content is synced before it is flushed", _FILES, "        file.flush()\n        os.fsync(file.fileno())\n",
+          "        os.fsync(file.fileno())\n        file.flush()\n", TRANSACTIONS),
+    Fault("a temporary file has a fixed name", _ATOMIC, "{PART}{uuid.uuid4().hex}-", "{PART}", KEPT),
+    Fault("the old file goes before the new one comes", _ATOMIC, "        part.replace(path)\n",
+          "        path.unlink(missing_ok=True)\n        part.replace(path)\n", KEPT),
+    Fault("a file is copied into its place", _ATOMIC, "        part.replace(path)\n",
+          "        path.write_bytes(part.read_bytes())\n", KEPT),
+    Fault("a file is not synced before its name", _ATOMIC, "            _sync(part)\n", "            pass\n", KEPT),
+    Fault("what a training came to does not last", "vm_worker/staged/kept.py",
+          '.json", lasting=True)', '.json")', KEPT),
 )  # fmt: skip
 
 
