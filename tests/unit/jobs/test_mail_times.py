@@ -100,6 +100,7 @@ def test_photos_do_not_wait_for_a_mail_and_a_start_deletes_none(queue: Queue) ->
     for job_id in (ended, running.job.id):
         postman(queue, Down()).deliver(job_id)
     assert [stat.name for stat in queue.buckets.datasets.list()] == [f"{running.job.id}.zip"]
+    assert {stat.name for stat in queue.buckets.emails.list("open/")} == {f"open/{ended}", f"open/{running.job.id}"}
 
 
 def test_a_job_whose_mails_are_settled_is_closed(queue: Queue) -> None:

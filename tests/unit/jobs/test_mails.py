@@ -6,14 +6,15 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
+from typing import Any
 
 import pytest
 
 from jobs.clock import FakeClock
-from jobs.errors import Transient, UserError
+from jobs.errors import ModelmailError, Transient, UserError
 from jobs.job import FileEntry, Job, MailState, PendingMail
 from jobs.mail.letters import Letterhead
-from jobs.mail.message import ListMailer, Mail, Misconfigured
+from jobs.mail.message import ListMailer, Mail, Misconfigured, Undeliverable
 from jobs.mail.postman import Postman
 from jobs.options import Options
 from jobs.queue import Queue, Release, Waiting
@@ -130,8 +131,9 @@ def test_a_sender_that_was_held_up_leaves_the_mail_to_whoever_may_have_taken_it(
     assert state(queue, job_id) is MailState.SENT
 
 
+@pytest.mark.parametrize("error", [Transient("time out"), Undeliverable("550")])
 def test_a_late_failure_does_not_take_back_what_another_has_sent(
-    queue: Queue, mailer: EventfulMailer, clock: FakeClock
+    queue: Queue, mailer: EventfulMailer, clock: FakeClock, error: ModelmailError
 ) -> None:
     job_id = rejected(queue)
 
@@ -139,12 +141,28 @@ def test_a_late_failure_does_not_take_back_what_another_has_sent(
         mailer.before.clear()
         clock.advance(700)
         postman(queue, mailer, "w2").deliver(job_id)
-        raise Transient("time out")
+        raise error
 
     mailer.before.append(fails_late)
     postman(queue, mailer).deliver(job_id)
     assert state(queue, job_id) is MailState.SENT
     clock.advance(7200)
+    postman(queue, mailer).deliver(job_id)
+    assert len(mailer.sent) == 1
+
+
+def test_of_two_senders_that_take_a_mail_at_once_one_sends(
+    queue: Queue, mailer: EventfulMailer, emails: FlakyStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id = rejected(queue)
+    put = emails.put
+
+    def beaten(*given: Any, **more: Any) -> int:
+        monkeypatch.setattr(emails, "put", put)
+        postman(queue, mailer, "w2").deliver(job_id)  # between the first one's read and write
+        return put(*given, **more)
+
+    monkeypatch.setattr(emails, "put", beaten)
     postman(queue, mailer).deliver(job_id)
     assert len(mailer.sent) == 1
 

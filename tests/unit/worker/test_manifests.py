@@ -172,6 +172,23 @@ def test_ones_own_manifest_whose_write_seemed_to_fail_counts(
     assert manifests.stages == {"intake": Done({"mine": 1}, 1.0)}
 
 
+@pytest.mark.parametrize("late", [0, 1], ids=["the owner is second", "an owner that was replaced is second"])
+def test_who_comes_second_adopts_what_the_first_has_written(queue: Queue, job: Job, tmp_path: Path, late: int) -> None:
+    again = queue.claim(next(queue.waiting()), "w2")
+    assert again is not None
+    owners = [job, again.job] if late == 0 else [again.job, job]
+    first, second = (Manifests(queue, owner, tmp_path / str(n), lambda: None) for n, owner in enumerate(owners))
+    for own, by in ((first, "first"), (second, "second")):
+        own.folder.mkdir()
+        (own.folder / "a.txt").write_text(by)
+    rows = (File("a.txt", True, "text/plain"),)
+    assert first.commit(StageOffer(Stage.INTAKE, 1.0, {"by": "first"}, rows)) == Answer(go="intake")
+    assert second.commit(StageOffer(Stage.INTAKE, 2.0, {"by": "second"}, rows)) == Answer(adopt={"by": "first"})
+    assert second.stages == {"intake": Done({"by": "first"}, 1.0)}
+    assert (second.folder / "a.txt").read_text() == "first"
+    assert second.public_files() == first.public_files()
+
+
 def test_a_trial_counts_once_in_the_time_and_names_its_stage(queue: Queue, job: Job, manifests: Manifests) -> None:
     manifests.commit(TrialOffer(KEY, 5.0, {}, stage=Stage.SELECT))
     manifests.commit(TrialOffer("cd" * 20, 3.0, {}))

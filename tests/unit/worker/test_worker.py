@@ -11,8 +11,10 @@ from jobs.catalogue import Stock, offered
 from jobs.errors import Transient
 from jobs.job import Progress, Status
 from jobs.mail.message import ListMailer
-from jobs.queue import Release
-from tests.unit.worker.house import LEASE, House
+from jobs.queue import Release, Waiting
+from jobs.records import Record
+from tests.unit.worker.house import LEASE, House, Refuser
+from vm_worker.spec import Spec
 
 
 @pytest.fixture
@@ -72,6 +74,37 @@ def test_one_address_has_one_running_job(house: House) -> None:
     house.queue.finish(record, {})
     assert worker.step()
     assert house.launched[-1] == second[:8]
+
+
+def test_a_job_waits_for_an_older_one_that_another_worker_has_just_claimed(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.submit("a" * 64), house.submit("a" * 64)
+    claim = house.queue.claim
+
+    def beaten(waiting: Waiting, owner: str) -> Record | None:
+        monkeypatch.setattr(house.queue, "claim", claim)
+        assert claim(waiting, "quicker") is not None
+        return claim(waiting, owner)
+
+    monkeypatch.setattr(house.queue, "claim", beaten)
+    assert not house.worker("w").step()
+    assert house.launched == []
+
+
+def test_a_job_that_comes_back_has_another_folder(house: House) -> None:
+    homes: list[Path] = []
+
+    def launch(spec: Spec, home: Path) -> Refuser:
+        homes.append(home)
+        return Refuser()
+
+    house.launch = launch
+    house.queue.let_go(house.claim_elsewhere(house.submit()), Release("preemptions", "worker_lost", "taken back"))
+    house.submit("b" * 64)
+    worker = house.worker("w")
+    assert [worker.step(), worker.step()] == [True, True]
+    assert [home.name.rpartition("-")[2] for home in homes] == ["2", "1"]
 
 
 def test_a_crashed_job_waits_for_its_time(house: House) -> None:
