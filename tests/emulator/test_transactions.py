@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.emulator.protocol.errors import NO_SUCH_UPLOAD, PRECONDITION, ApiError
+from infra.emulator.protocol.errors import BUCKET_NOT_EMPTY, NO_SUCH_UPLOAD, PRECONDITION, ApiError
 from infra.emulator.resources.preconditions import NONE, Preconditions
 from infra.emulator.resources.rows import Draft, ObjectRow, Session, Target
 from infra.emulator.store.files import SMALL_BYTES, Incoming
@@ -115,6 +115,15 @@ def test_conditions_are_looked_at_where_buckets_change_and_objects_move(store: S
             change()
         assert refused.value.kind is PRECONDITION
     assert store.get(Target("b", "a")) == row and len(store.index.buckets()) == 2
+
+
+def test_a_bucket_with_old_versions_alone_is_not_empty(store: Store) -> None:
+    store.index.insert_bucket("versions", {"versioning": {"enabled": True}})
+    put(store, "a", bucket="versions")
+    store.delete(Target("versions", "a"), NONE)
+    with pytest.raises(ApiError) as refused:
+        store.index.delete_bucket("versions", NONE)
+    assert refused.value.kind is BUCKET_NOT_EMPTY
 
 
 def test_generations_grow_whatever_the_clock_says(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

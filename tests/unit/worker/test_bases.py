@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,9 @@ from jobs.job import Job, Stage, Status
 from jobs.options import Options
 from jobs.sweep import retire
 from tests.unit.worker.world import STAGES, World
+from vm_worker import bases
 from vm_worker.events import File, StageOffer
+from vm_worker.manifests import Manifests
 from vm_worker.results.earlier import BASE_HEAD, MEAN, SEEN, EarlierModel, Version, is_photos, level_of, photos_name
 
 MODEL = EarlierModel("classification", "vgg16", 224, False, ("cats", "dogs"), (Version("abcdefgh", "2026-01-01"),))
@@ -69,6 +72,16 @@ def test_what_later_jobs_need_is_kept_beside_the_files_and_goes_with_the_model(w
     retire(world.queue)
     assert world.now().status is Status.DELETED
     assert not names(world, job)
+
+
+def test_the_record_names_the_manifest_that_the_first_of_two_attempts_has_written(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    owners = [world.claim("w1").job, world.claim("w2").job]
+    first, second = (
+        bases.keep(Manifests(world.queue, owner, tmp_path, lambda: None), owner, MODEL, {}) for owner in owners
+    )
+    there = world.queue.buckets.models.get(f"{world.job.id}/base.json")
+    assert there is not None and first == second == bases.Kept(MODEL.task, sha256(there.data).hexdigest())
 
 
 def test_the_child_gets_the_earlier_model_and_eight_characters_of_its_id(world: World, tmp_path: Path) -> None:
