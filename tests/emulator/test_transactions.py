@@ -150,6 +150,17 @@ def test_a_start_keeps_the_contents_of_all_versions_and_of_what_can_be_restored(
     assert {path.name for path in (tmp_path / "objects").iterdir()} == {old.body, new.body, gone.body}
 
 
+def test_a_start_keeps_what_sessions_under_way_have_received_and_nothing_else(store: Store, tmp_path: Path) -> None:
+    incoming = filled(store, "5" * 64, LONG)
+    incoming.sync()
+    incoming.close()
+    put(store, "a", LONG, session="6" * 64)
+    for name in ("6" * 64, "7" * 64):  # it ended before it could remove them
+        (tmp_path / "incoming" / name).touch()
+    opened(tmp_path)
+    assert [path.name for path in (tmp_path / "incoming").iterdir()] == ["5" * 64]
+
+
 @pytest.mark.parametrize("session", ["", "5" * 64])
 def test_what_is_named_while_strays_are_looked_for_is_none(store: Store, tmp_path: Path, session: str) -> None:
     """The search has read which contents are known, and then a content that was received long ago becomes an object."""

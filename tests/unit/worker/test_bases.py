@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -155,7 +154,24 @@ def without_head(world: World, earlier: Job) -> None:
 
 
 def past(world: World, earlier: Job) -> None:
-    world.queue.update(earlier.id, lambda job: replace(job, delete_after=world.clock.now() - timedelta(1)))
+    """To the second: its time ends when the worker fetches it."""
+    world.queue.update(earlier.id, lambda job: replace(job, delete_after=world.clock.now()))
+
+
+def of_another(world: World, earlier: Job) -> None:
+    """Its manifest, which the record knows, names a file of another job."""
+    name = f"{earlier.id}/base.json"
+    blob = world.queue.buckets.models.get(name)
+    assert blob is not None
+    manifest = json.loads(blob.data)
+    head = manifest["files"][BASE_HEAD]
+    there = world.queue.buckets.models.get(head["object"])
+    assert there is not None
+    head["object"] = f"{'x' * 22}/artifacts/1/{BASE_HEAD}"
+    world.queue.buckets.models.put(head["object"], there.data)
+    data = json.dumps(manifest).encode()
+    world.queue.buckets.models.put(name, data)
+    world.queue.update(earlier.id, lambda job: replace(job, base_sha256=sha256(data).hexdigest()))
 
 
 @pytest.mark.parametrize(
@@ -163,6 +179,7 @@ def past(world: World, earlier: Job) -> None:
     [
         (tampered, "damaged"),
         (other_manifest, "damaged"),
+        (of_another, "damaged"),
         (without_head, "deleted"),
         (past, "deleted"),
         (lambda world, earlier: world.queue.delete(earlier.id), "deleted"),
