@@ -80,7 +80,11 @@ def submit(parts: Parts, request: flask.Request) -> flask.Response:
     slot = _admit(parts, wanted.email, submissions.client_address(request))
     job_id = new_id()
     # The links are signed before the job is made, so that no job is left behind when that fails.
-    upload = _upload(parts, job_id)
+    try:
+        upload = _upload(parts, job_id)
+    except Exception:
+        quota.give_back(parts.queue.buckets.emails, slot)
+        raise
     pseudonym = address_hmac(parts.settings.secret, wanted.email)
     parts.queue.submit(job_id, wanted.email, pseudonym, options, slot)
     _log.info("job %s submitted", job_id[:8])

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import threading
-from typing import Any
+from dataclasses import replace
+from typing import Any, cast
 
 import pytest
 
+from jobs.errors import Transient
+from jobs.storage.links import Links
 from jobs.sweep import sweep
 from tests.unit.function.conftest import Front
 
@@ -149,3 +152,22 @@ def test_a_clients_slot_never_comes_back(front: Front) -> None:
     sweep(small.queue, lambda job_id: None)
     assert small.call("POST", "/", json={"email": "bob@example.org"}).status_code == 429
     assert len(list(front.buckets.emails.list("limits/"))) == 1  # the address's is free again
+
+
+class Unsigned:
+    """Links whose signer does not answer."""
+
+    def offer_upload(self, *given: object) -> None:
+        raise Transient("503")
+
+
+def test_a_link_that_cannot_be_signed_makes_no_job_and_takes_no_slot(front: Front) -> None:
+    parts = front.app.parts
+    front.app.parts = replace(parts, links=cast("Links", Unsigned()))
+    for _ in range(3):
+        answer = front.call("POST", "/", json={"email": "ada@example.org"})
+        assert (answer.status_code, answer.get_json()["error"]["code"]) == (503, "storage_unavailable")
+    assert [stat.name for stat in front.buckets.emails.list() if not stat.name.startswith("limits/")] == []
+    front.app.parts = parts
+    for _ in range(5):
+        front.submitted()
