@@ -98,6 +98,17 @@ def test_advice_names_the_sizes_that_are_missed() -> None:
     assert len(sentences.next_steps(figures(judged()))) == 2
 
 
+def test_a_short_training_is_told_where_its_counts_are_no_use() -> None:
+    bad, good = figures(judged(missed=2)), figures(judged())
+    short = sentences.hardly_trained(bad, tuned(replace(trial(1, 9.0), parameters={"epochs": 4, "steps_an_epoch": 2})))
+    assert short == "there was time for 8 training steps, and some hundreds are usual"
+    assert sentences.hardly_trained(bad, tuned(trial(1, 9.0))) == ""  # 159 steps
+    few = replace(trial(1, 0.1), parameters={"epochs": 1, "steps_an_epoch": 1})
+    assert sentences.hardly_trained(good, tuned(few)) == ""
+    assert sentences.next_steps(bad)[-1] == "Label more photos, and send them all: its counts are no use yet."
+    assert not any("Count a folder" in step for step in sentences.next_steps(bad))
+
+
 def test_sizes_and_the_curve_are_measured() -> None:
     known = figures(judged(missed=1))
     assert sum(row.labelled for row in known.sizes) == 36 and sum(row.found for row in known.sizes) == 24

@@ -29,12 +29,21 @@ def test_what_validation_promised_is_held_against_the_test_photos() -> None:
     told = measuring.covered(*numbers(560, seed=2), known)
     assert told is not None and told.photos == 560 and 0.86 < told.inside / told.photos < 0.97
     assert told.together is not None and told.together.low <= told.labelled <= told.together.high
-    (_, held, _) = sureness.paragraphs(replace(figures(judged()), covered=told))
-    assert f"for 90 test photos in 100, and held for {told.inside} of 560." in held and held.endswith("is inside.")
+    some = replace(figures(judged()), covered=told, sure=(SureCount("", 3, Interval(2, 4, 0.9), 36, None),))
+    (_, held, few) = sureness.paragraphs(some)
+    assert (
+        few.startswith("Too few to say")
+        and f"for 90 test photos in 100, and held for {told.inside} of 560." in held
+        and held.endswith("is inside.")
+    )
     outside = replace(told, labelled=told.labelled * 2)
-    assert sureness.paragraphs(replace(figures(judged()), covered=outside))[1].endswith("which is outside.")
+    assert sureness.paragraphs(replace(some, covered=outside))[1].endswith("which is outside.")
     assert measuring.covered(*numbers(20, seed=2), Certainty.of(*numbers(9, seed=1), NAMES[:9])) is None
-    assert len(sureness.paragraphs(figures(judged()))) == 2
+    nothing = figures(judged())
+    assert sureness.paragraphs(nothing) == [] == sureness.columns(nothing)
+    assert sureness.rows(nothing) == []
+    every = replace(some, covered=None, sure=(SureCount("", 3, Interval(2, 4, 0.9), 36, Interval(30, 40, 0.9)),))
+    assert len(sureness.paragraphs(every)) == 1 and sureness.columns(every) == ["counted", "in a photo", "in 12 photos"]
 
 
 def test_each_class_has_a_row_and_rare_ones_are_too_few_to_say() -> None:
@@ -42,13 +51,12 @@ def test_each_class_has_a_row_and_rare_ones_are_too_few_to_say() -> None:
     sure = measuring.sure(counted, ("seal", "pup"), Certainty.of(labelled, counted, NAMES[:60]))
     rows = sureness.rows(replace(figures(judged(), ("seal", "pup")), sure=sure))
     assert [row[0] for row in rows] == ["objects", "seal", "pup"]
-    usual = int(np.median(counted[:, 0]))
-    assert rows[1][1] == str(usual) and rows[1][3] == str(counted[:, 0].sum())
-    low, high = map(int, rows[1][2].split(" to "))
-    assert usual - 8 < low < usual < high < usual + 8
-    low, high = map(int, rows[1][4].split(" to "))
-    assert high - low < 12 * 8  # errors of single photos cancel each other out
-    assert rows[2][2] == rows[2][4] == sureness.TOO_FEW
+    usual, total = int(np.median(counted[:, 0])), int(counted[:, 0].sum())
+    photo, together = sure[1].photo, sure[1].together
+    assert photo is not None and usual - 8 < photo.low < usual < photo.high < usual + 8
+    assert together is not None and together.high - together.low < 60 * 2  # single errors cancel each other out
+    assert rows[1][1:] == [f"{usual} ({photo.low} to {photo.high})", f"{total} ({together.low} to {together.high})"]
+    assert rows[2][1].endswith("(too few to say)") and rows[2][2].endswith("(too few to say)")
     (alone,) = measuring.sure(counted[:, :1], ("seal",), Certainty())
     assert alone == SureCount("", usual, None, int(counted[:, 0].sum()), None)
 

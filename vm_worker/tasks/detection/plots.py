@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from matplotlib.ticker import MaxNLocator
+
 from vm_worker.evaluation import style
 from vm_worker.tasks.detection.results import CountedPhoto, DetectionFigures
 
@@ -21,6 +23,8 @@ def counts(path: Path, photos: Sequence[CountedPhoto], things: str) -> None:
         axes.scatter(labelled, counted, s=26, color=style.VALIDATION, alpha=0.6, label="a test photo")
         axes.set(xlabel=f"labelled {things}", ylabel=f"counted {things}", title="Counts of the test photos")
         axes.set_aspect("equal")
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_locator(MaxNLocator(integer=True))
         axes.legend()
 
 

@@ -38,9 +38,10 @@ class DetectionSections:
 
     def next_steps(self, facts: Facts) -> list[str]:
         """Return advice about missing labels, small objects and how to count."""
-        short = facts.tune.trials[0].note
+        figures = _figures(facts)
+        short = facts.tune.trials[0].note or sentences.hardly_trained(figures, facts.tune)
         more = [f"Give it more minutes: {short}."] if short else []
-        return [*more, *sentences.next_steps(_figures(facts))]
+        return [*more, *sentences.next_steps(figures)]
 
     def figures(self, facts: Facts) -> JsonObject:
         """Return the keys `detection` (every number), `sections` (what is shown of them), `pictures`, `good_enough`."""
@@ -68,8 +69,12 @@ class DetectionSections:
 
 def _sections(facts: Facts, figures: DetectionFigures) -> list[Json]:
     return [
-        _section("How well it counts", sentences.counting(figures)),
-        *_sure(figures),
+        _section(
+            "How well it counts",
+            [*sentences.counting(figures), *sureness.paragraphs(figures)],
+            sureness.columns(figures),
+            sureness.rows(figures),
+        ),
         _section(
             "The largest errors",
             ["The test photos whose counts are furthest off."],
@@ -89,13 +94,6 @@ def _sections(facts: Facts, figures: DetectionFigures) -> list[Json]:
         _training(facts, figures),
         _section("Your labels", [_labels(facts), *facts.dataset.warnings]),
     ]
-
-
-def _sure(figures: DetectionFigures) -> list[Json]:
-    if not figures.sure:
-        return []
-    columns = list(sureness.COLUMNS)
-    return [_section(sureness.TITLE, sureness.paragraphs(figures), columns, sureness.rows(figures))]
 
 
 def _sizes(figures: DetectionFigures) -> list[Json]:

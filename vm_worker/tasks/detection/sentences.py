@@ -12,6 +12,7 @@ from vm_worker.tasks.detection.results import DetectionFigures, SizeBucket, Spre
 
 FEW = 20  # labelled boxes, below which a class's figures say little
 FEW_PHOTOS = 10
+FEW_STEPS = 150  # of training; after fewer a head has hardly left its start
 SAME_PLURAL = frozenset(
     "aircraft bison cattle deer elk fish fruit moose people reindeer salmon sheep squid trout".split()
 )
@@ -133,12 +134,23 @@ def next_steps(figures: DetectionFigures) -> list[str]:
         steps.append(
             f"Objects of {_range(weakest[0])} are missed most: send more photos that show them, or larger ones."
         )
+    if not good_enough(figures):
+        return [*steps, "Label more photos, and send them all: its counts are no use yet."]
     steps.append(
         "Count a folder of photos, with detection.json and labels.txt beside the model: "
         "modelmail predict model.h5 folder --csv."
     )
     steps.append("Look at the photos with the largest errors before you trust a total.")
     return steps
+
+
+def hardly_trained(figures: DetectionFigures, tune: Tuned) -> str:
+    """Return how short the training was, where that may be why its counts are no use; else nothing."""
+    genes = tune.trials[0].parameters
+    epochs, steps = genes.get("epochs"), genes.get("steps_an_epoch")
+    if good_enough(figures) or not isinstance(epochs, int) or not isinstance(steps, int) or epochs * steps >= FEW_STEPS:
+        return ""
+    return f"there was time for {wording.plural(epochs * steps, 'training step')}, and some hundreds are usual"
 
 
 def _range(bucket: SizeBucket) -> str:

@@ -7,34 +7,47 @@ from vm_worker.tasks.detection import sentences
 from vm_worker.tasks.detection.engine.bounds import FEW, FEW_BOXES, FEW_PHOTOGRAPHS, Interval
 from vm_worker.tasks.detection.results import Covered, DetectionFigures
 
-TITLE = "How sure a count is"
-COLUMNS = ("what", "counted in a photo", "labelled there", "counted in all", "labelled there")
 TOO_FEW = "too few to say"
 
 
+def known(figures: DetectionFigures) -> bool:
+    """Return whether anything can be said."""
+    return any(row.photo or row.together for row in figures.sure)
+
+
 def paragraphs(figures: DetectionFigures) -> list[str]:
-    """Return how the numbers were found, and whether those that validation gave held in the test."""
-    photos = wording.plural(figures.images, "test photo")
-    return [
-        "Numbers between which the labelled objects should lie, nine times in ten, by the errors on validation and "
-        f"test photos: of one photo with a usual count, and of as many new photos as the {photos}. predict and the "
-        "service give such numbers with every count.",
+    """Return how the numbers of the table were found, and whether those that validation gave held in the test."""
+    if not known(figures):
+        return []
+    said = [
+        "How sure a count is: in brackets the numbers between which the labelled ones should lie, nine times in ten, "
+        "by the errors on validation and test photos. predict and the service give them with every count. Photos of "
+        "another place, season or camera may be off further.",
         *_held(figures.covered),
-        f"Too few to say: fewer than {FEW} photos, {FEW_BOXES} labelled objects, or for a sum {FEW_PHOTOGRAPHS} "
-        "photographs. Photos of another place, season or camera may be off further.",
     ]
+    if any(row.photo is None or row.together is None for row in figures.sure):
+        said.append(
+            f"Too few to say: fewer than {FEW} photos, {FEW_BOXES} labelled objects, or for a sum {FEW_PHOTOGRAPHS} "
+            "photographs."
+        )
+    return said
+
+
+def columns(figures: DetectionFigures) -> list[str]:
+    """Return the heads of the table: a photo with a usual count, and as many photos together as the test has."""
+    return ["counted", "in a photo", f"in {wording.plural(figures.images, 'photo')}"] if known(figures) else []
 
 
 def rows(figures: DetectionFigures) -> list[list[str]]:
     """Return the rows of the table, all objects first."""
+    if not known(figures):
+        return []
     what = sentences.things(figures)
     return [
         [
             wording.name(row.label) if row.label else what,
-            str(row.usual),
-            between(row.photo),
-            str(row.total),
-            between(row.together),
+            f"{row.usual} ({between(row.photo)})",
+            f"{row.total} ({between(row.together)})",
         ]
         for row in figures.sure
     ]
