@@ -47,5 +47,5 @@ def together(rows: Sequence[CountedPhoto], known: DeliveredSettings) -> Sums | N
     numbers = [row.counts for row in rows if row.error is None]
     if len(numbers) < 2:
         return None
-    bounds = known.certainty.together(numbers, len(known.classes))
+    bounds = known.sure.together(numbers, len(known.classes))
     return Sums(len(numbers), tuple(sum(some) for some in zip(*numbers, strict=True)), bounds)

@@ -78,7 +78,7 @@ def counted(predict: Predict, known: DeliveredSettings, photos: Iterable[Path]) 
             continue
         found = detect(predict, pixels, known.settings)
         numbers = found.counts(len(known.classes))
-        bounds = known.certainty.photo(numbers)
+        bounds = known.sure.photo(numbers)
         yield CountedPhoto(str(path), pixels.shape[1], pixels.shape[0], found, numbers, bounds)
 
 

@@ -37,7 +37,8 @@ def summary(rows: Sequence[CountedPhoto], sums: Sums | None, classes: Sequence[s
     bounds = [row.bounds for row in readable if row.bounds] + ([sums.bounds] if sums else [])
     intervals = [one for some in bounds for one in (some.every, *some.classes) if one]
     if not intervals:
-        return [*many, "How sure a count is cannot be told: too few photos were counted to test the model."]
+        why = "too few photos were counted to test the model, or its threshold was changed since"
+        return [*many, f"How sure a count is cannot be told: {why}."]
     share = f"{100 * min(one.share for one in intervals):.0f} times in 100"
     return [
         *many,

@@ -23,7 +23,7 @@ from vm_worker.tasks.detection.annotations import coco
 from vm_worker.tasks.detection.annotations.label_files import LabelFile
 from vm_worker.tasks.detection.boxes import Floats, no_detections
 from vm_worker.tasks.detection.delivered import DeliveredSettings, divided
-from vm_worker.tasks.detection.engine.certainty import Certainty
+from vm_worker.tasks.detection.engine.certainty import Bounds, Certainty
 from vm_worker.tasks.detection.engine.decode import Decoding
 from vm_worker.tasks.detection.engine.detect import Settings
 
@@ -75,6 +75,23 @@ def test_it_is_said_how_sure_a_count_is(rows: list[CountedPhoto]) -> None:
     (unsure,) = summary([replace(rows[0], bounds=None)])
     assert unsure.startswith("How sure a count is cannot be told")
     assert summary(rows[1:]) == [] and summary([]) == ["No photos were found there."]
+
+
+def test_nothing_is_said_of_counts_by_another_threshold(tmp_path: Path) -> None:
+    chosen = replace(KNOWN, counted_by=KNOWN.settings.decoding)
+    changed = replace(chosen, settings=replace(KNOWN.settings, decoding=Decoding(threshold=0.4)))
+    path = tmp_path / "a.jpg"
+    path.write_bytes(jpeg(np.zeros((128, 128, 3), np.uint8)))
+    (row,), (other,) = (list(counting.counted(_predict, known, [path])) for known in (chosen, changed))
+    assert row.bounds is not None and row.bounds.every is not None and row.count == other.count == 1
+    (told,) = summary([other], changed)
+    assert told.endswith("or its threshold was changed since.")
+    chosen.write(tmp_path / "detection.json")
+    assert DeliveredSettings.read(tmp_path / "detection.json").sure == KNOWN.certainty
+    assert together([other, other], changed) == replace(
+        together([other, other], chosen),
+        bounds=Bounds(None, (None,)),  # type: ignore[type-var]
+    )
 
 
 PETS = replace(

@@ -16,6 +16,7 @@ import numpy as np
 from vm_worker.as_json import AsJson
 from vm_worker.tasks.detection.boxes import Floats
 from vm_worker.tasks.detection.engine.certainty import Certainty
+from vm_worker.tasks.detection.engine.decode import Decoding
 from vm_worker.tasks.detection.engine.detect import Predict, Settings
 
 SETTINGS = "detection.json"  # public: what turns the model's output into boxes
@@ -31,6 +32,12 @@ class DeliveredSettings(AsJson):
     settings: Settings
     far: float = FAR
     certainty: Certainty = field(default_factory=Certainty)  # how sure counts are
+    counted_by: Decoding | None = None  # the threshold and overlap for which that is known; None: those of `settings`
+
+    @property
+    def sure(self) -> Certainty:
+        """How sure counts are; nothing is known where somebody has changed the threshold since."""
+        return self.certainty if self.counted_by in (None, self.settings.decoding) else Certainty()
 
     def write(self, path: Path) -> None:
         """Write the file."""

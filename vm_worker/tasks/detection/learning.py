@@ -192,4 +192,7 @@ def _workplace(context: StageContext, weight: WeightFile, budget: Budget) -> eng
 def write(folder: Path, trained: engine.TrainedDetector, classes: tuple[str, ...], model: str, settings: str) -> None:
     """Write a detector and its settings into a job's folder, by these names."""
     files.save(with_one_output(trained.model), folder / model)
-    DeliveredSettings(classes, trained.settings, certainty=trained.certainty).write(folder / settings)
+    known = DeliveredSettings(
+        classes, trained.settings, certainty=trained.certainty, counted_by=trained.settings.decoding
+    )
+    known.write(folder / settings)

@@ -64,7 +64,7 @@ class Detector(Pool):
     @property
     def certainty(self) -> Certainty:
         """How sure its counts are."""
-        return self._known.certainty
+        return self._known.sure
 
     def submit(self, data: bytes) -> Future[Found]:
         """Return a future with the boxes of a photo; it may raise BadImage. Raises BadImage as `Pool.submit` does."""
