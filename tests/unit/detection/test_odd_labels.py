@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from tests.unit.detection.label_zips import HEIGHT, NAMES, WIDTH, Drawn, Entries
 from tests.unit.detection.test_exports_of_tools import DRAWN, beside
 from tests.unit.detection.test_layouts import surveyed
 from vm_worker.intake.survey import list_upload
+from vm_worker.tasks.detection.annotations import foreign
 from vm_worker.tasks.detection.labels import BoxLabels
 from vm_worker.tasks.detection.photographs import photographs
 
@@ -144,6 +146,41 @@ def test_labels_of_voc_with_outlines_and_parts_are_read(tmp_path: Path) -> None:
     assert survey.classes == NAMES and sum(map(len, (one.boxes for one in survey.labelled))) == sum(
         len(one.boxes) for one in DRAWN
     )
+
+
+LINE = 64 * 1024  # bytes, as many as are looked at
+SLOW = [
+    b"gs://",
+    b",1.1",
+    b",1,",
+    b"a.jpg 1,1,1,1,1 ",
+    b"a.jpg ",
+    b"1 ",
+    b"xmin",
+    b'"a",',
+    b"<pt>",
+    b"\t",
+    b'"items": [ ',
+]
+
+
+@pytest.mark.parametrize("piece", SLOW)
+def test_hostile_lines_are_looked_at_in_little_time(piece: bytes) -> None:
+    text = (piece * LINE)[:LINE] + b"!"
+    began = time.process_time()
+    for suffix in foreign.SUFFIXES:
+        foreign.title(suffix, text)
+    foreign.lists_boxes(text)
+    foreign.holds_numbers(text, 30)
+    foreign.holds_value(text, "a" * 200)
+    assert time.process_time() - began < 1.0
+
+
+def test_names_of_thousands_of_characters_tell_no_photograph() -> None:
+    names = [f"{number}{'1-' * 30_000}frame1.jpg" for number in range(3)]
+    began = time.process_time()
+    assert photographs(names) == tuple(name[:-4] for name in names)
+    assert time.process_time() - began < 1.0
 
 
 def test_frames_of_a_video_are_parts_of_one_photograph() -> None:

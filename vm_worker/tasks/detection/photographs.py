@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from vm_worker.intake.names import suffix
 
+LONGEST = 255  # characters of a file's name in most systems; to search longer ones takes quadratic time
 _VERSION = re.compile(r"\.rf\.[0-9a-f]+$")  # Roboflow's versions of one picture differ there
 _UPLOADED = re.compile(r"[0-9a-f]{8}-(?=.)")  # Label Studio puts such a number before each name
 _OLD_SUFFIX = re.compile(r"[_.](?:jpe?g|png|bmp|tiff?|webp)$", re.I)
@@ -42,6 +43,8 @@ def _without_numbers(stems: Sequence[str]) -> Sequence[str]:
 
 
 def _photograph(stem: str) -> str:
+    if len(stem) > LONGEST:
+        return stem
     found = None if _STAMP.fullmatch(stem) else _FRAME.match(stem) or _NUMBER.match(stem)
     return found["photograph"] if found else stem
 

@@ -33,7 +33,7 @@ _SIGNS: Mapping[str, Mapping[str, tuple[re.Pattern[bytes], ...]]] = {
         "a table": (re.compile(rb"\A[^\n]*\bxmin\b", re.I), re.compile(rb"\A[^\n]*\bymin\b", re.I)),
         "the VGG annotator's table": (re.compile(rb"\A[^\n]*\bregion_shape_attributes\b"),),
         "Label Studio's table": (re.compile(rb'""(?:rectangle|polygon|brush|ellipse|keypoint)labels""'),),
-        "Vertex AI's table": (re.compile(rb"\A[^\n]*\bgs://[^\n]*,[\d.]+,[\d.]+,"),),
+        "Vertex AI's table": (re.compile(rb"\A[^\n]*\bgs://"), re.compile(rb"\A[^\n]*,[\d.]+,[\d.]+,")),
     },
 }
 SUFFIXES = ("json", "ndjson", "jsonl", "manifest", "xml", "csv")  # of files that may be in such a format
