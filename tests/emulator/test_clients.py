@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import socket
 
 import pytest
 import requests
@@ -148,3 +149,51 @@ def test_an_empty_object_is_downloaded_in_chunks(bucket: storage.Bucket) -> None
     blob = bucket.blob("empty", chunk_size=256 * 1024)
     blob.upload_from_string("")
     assert blob.download_as_bytes() == b""  # the client asks for a range, and knows the end by the header of the 416
+
+
+def raw(emulator: EmulatorUnderTest, request: bytes, times: int = 1) -> list[bytes]:
+    """Send a request as it is, again and again on one connection; the answers as they come."""
+    host, port = emulator.url.removeprefix("http://").split(":")
+    answers = []
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        for _ in range(times):
+            connection.sendall(request)
+            answers.append(connection.recv(65536))
+    return answers
+
+
+@pytest.mark.parametrize("written", ["Transfer-Encoding: identity", "transfer-encoding:identity "])
+def test_a_transfer_encoding_that_means_nothing(
+    emulator: EmulatorUnderTest, bucket: storage.Bucket, written: str
+) -> None:
+    path = f"/upload/storage/v1/b/{bucket.name}/o?uploadType=media&name=identity"
+    body = b"\r\nTransfer-Encoding: identity\r\n\r\nTransfer-Encoding: chunked\r\n"
+    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\n{written}\r\nContent-Length: {len(body)}\r\n\r\n"
+    answers = raw(emulator, head.encode() + body, times=2)
+    assert [answer[:13] for answer in answers] == [b"HTTP/1.1 200 "] * 2
+    assert bucket.blob("identity").download_as_bytes() == body
+
+
+def test_a_length_beside_chunks(emulator: EmulatorUnderTest, bucket: storage.Bucket) -> None:
+    path = f"/upload/storage/v1/b/{bucket.name}/o?uploadType=media&name=chunks"
+    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\nContent-Length: 9\r\n\r\n"
+    chunks = b"8\r\nnine\r\n\r\n\r\n1\r\n!\r\n0\r\n\r\n"
+    answers = raw(emulator, head.encode() + chunks, times=2)
+    assert [answer[:13] for answer in answers] == [b"HTTP/1.1 200 "] * 2
+    assert bucket.blob("chunks").download_as_bytes() == b"nine\r\n\r\n!"
+
+
+def test_names_of_headers_are_spelled_as_the_service_spells_them(
+    emulator: EmulatorUnderTest, bucket: storage.Bucket
+) -> None:
+    content = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"  # is no head
+    bucket.blob("a head").upload_from_string(content, content_type="message/http")
+    path = f"/download/storage/v1/b/{bucket.name}/o/a%20head?alt=media"
+    (answer,) = raw(emulator, f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+    head, _, body = answer.partition(b"\r\n\r\n")
+    names = {line.partition(b":")[0] for line in head.split(b"\r\n")[1:]}
+    assert names >= {b"Content-Length", b"Content-Type", b"ETag", b"Last-Modified", b"x-goog-generation"}
+    assert body == content
+    start = f"POST /upload/storage/v1/b/{bucket.name}/o?uploadType=resumable&name=x HTTP/1.1\r\nHost: localhost\r\n"
+    (begun,) = raw(emulator, f"{start}Content-Length: 0\r\n\r\n".encode())
+    assert b"\r\nLocation: http://" in begun

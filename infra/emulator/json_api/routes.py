@@ -24,7 +24,9 @@ from infra.emulator.protocol.messages import Response, json_response
 
 Handlers = Mapping[str, Handler]
 BATCH = ("/batch/storage/v1", "/batch")
-ROOTS = frozenset(("b", "batch", "storage", "upload", "resumable", "download", "v1", "_emulator", "projects", "token"))
+ROOTS = frozenset(
+    ("b", "batch", "storage", "upload", "resumable", "download", "v1", "_emulator", "projects", "token", "oauth2")
+)
 _ONLY_JSON = ("/b/", "/storage/v1/", "/v1/", "/_emulator/")
 
 
@@ -90,6 +92,7 @@ _TABLE: Mapping[str, Handlers] = {
     },
     "v1/projects/-/serviceAccounts/{email_and_verb}": {"POST": accounts.sign_blob},
     "token": {"POST": accounts.token},
+    "oauth2/v4/token": {"POST": accounts.token},
     "_emulator/health": {"GET": _health},
 }  # fmt: skip
 
