@@ -16,7 +16,7 @@ ROWS = 840  # views of all frames that are aimed at
 STEPS = 1050  # of a whole training, at which more steps gain little
 LEAST = 300  # steps that a larger input must leave time for
 # Costs in forward passes of the whole backbone by Keras, measured on EfficientNet-Lite0.
-VIEW, LEARN = 0.8, 0.55  # to draw a view and compute its maps; to learn from a view once
+VIEW, LEARN = 0.8, 0.5  # to draw a view and compute its maps; to learn from a view once
 FIXED = 30.0  # seconds for what does not depend on the photos: networks are built and graphs traced
 
 
