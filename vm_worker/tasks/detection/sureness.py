@@ -21,8 +21,8 @@ def paragraphs(figures: DetectionFigures) -> list[str]:
         return []
     said = [
         "How sure a count is: in brackets the numbers between which the labelled ones should lie, nine times in ten, "
-        "by the errors on validation and test photos. predict and the service give them with every count. Photos of "
-        "another place, season or camera may be off further.",
+        "by the errors on validation and test photos. The command predict and the service give them with every count. "
+        "Photos of another place, season or camera may be off further.",
         *_held(figures.covered),
     ]
     if any(row.photo is None or row.together is None for row in figures.sure):
