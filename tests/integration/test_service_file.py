@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import importlib.util
 import io
 import json
@@ -73,8 +74,8 @@ def running(command: Sequence[str], folder: Path) -> Iterator[str]:
             process.wait(30)
 
 
-def asked(address: str, path: str, data: bytes | None = None) -> Any:
-    headers = {"Content-Type": "image/png"} if data else {}
+def asked(address: str, path: str, data: bytes | None = None, kind: str = "image/png") -> Any:
+    headers = {"Content-Type": kind} if data else {}
     request = urllib.request.Request(f"{address}{path}", data, headers)  # noqa: S310 (our own address)
     with OPENER.open(request, timeout=60) as answer:
         return json.load(answer)
@@ -108,6 +109,9 @@ def test_a_detector_needs_nothing_more(alone: Path) -> None:
     with running([python, "-I", "-S", str(service)], alone.parent) as address:
         large = cells([("red", 56, 56), ("red", 104, 16)], 120, 120)
         assert asked(address, "/predict", large)["predictions"][0]["counts"] == {"blue <&>": 0, "red": 2}
+        two = json.dumps({"images": [base64.b64encode(large).decode()] * 2}).encode()
+        together = asked(address, "/predict", two, "application/json")["together"]
+        assert together["count"] == 4 and together["interval"]["low"] <= 4 <= together["interval"]["high"]
         with zeep.Client(f"{address}/soap?wsdl") as client:
             assert client.service.Count(image=large).count == 2
         request = urllib.request.Request(f"{address}/predict?annotated=1", large)  # noqa: S310 (our own address)
