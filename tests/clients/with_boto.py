@@ -24,13 +24,14 @@ def bucket(gcs_emulator: GcsEmulator) -> storage.Bucket:
     return new_bucket(gcs_emulator)
 
 
-@pytest.fixture(params=["by default", "when required"])
+@pytest.fixture(params=["by default", "when required", "with signatures of the older kind"])
 def s3(request: pytest.FixtureRequest, gcs_emulator: GcsEmulator) -> Iterator[Any]:
     client = gcs_emulator.client()
     metadata, secret = client.create_hmac_key("robot@example.org")
     checks: Any = {} if request.param == "by default" else {
         "request_checksum_calculation": "when_required", "response_checksum_validation": "when_required",
     }  # fmt: skip
+    checks |= {"signature_version": "s3"} if "older" in request.param else {}
     config = Config(s3={"addressing_style": "path"}, retries={"max_attempts": 1}, **checks)
     yield boto3.client(
         "s3", endpoint_url=gcs_emulator.url, region_name="auto", aws_access_key_id=metadata.access_id,

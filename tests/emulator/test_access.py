@@ -165,6 +165,20 @@ def test_anybody_does_everything_where_that_is_allowed(open_house: EmulatorUnder
     assert requests.delete(path, timeout=10).status_code == 204
 
 
+def test_amazon_s_clients_without_credentials(open_house: EmulatorUnderTest, emulator: EmulatorUnderTest) -> None:
+    bucket, words = open_house.bucket(), {"x-amz-meta-k": "v", "x-amz-storage-class": "NEARLINE"}
+    path = url_of(open_house, bucket, "new")
+    assert requests.put(path, data=b"x", headers=words, timeout=10).status_code == 200
+    blob = bucket.get_blob("new")
+    assert blob is not None and (blob.metadata, blob.storage_class) == ({"k": "v"}, "NEARLINE")
+    shown = requests.head(path, headers={"x-amz-checksum-mode": "ENABLED"}, timeout=10)
+    assert shown.headers["x-amz-meta-k"] == "v"
+    pieces = {"x-amz-content-sha256": "STREAMING-UNSIGNED-PAYLOAD-TRAILER"}
+    assert requests.put(path, data=b"x", headers=pieces, timeout=10).status_code == 501
+    strangers = emulator.bucket()
+    assert requests.put(url_of(emulator, strangers, "new"), data=b"x", headers=words, timeout=10).status_code == 403
+
+
 def test_signatures_and_pages_are_still_checked_there(open_house: EmulatorUnderTest) -> None:
     bucket = open_house.bucket()
     bucket.blob("there.txt").upload_from_string("there")

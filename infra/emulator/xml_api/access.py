@@ -11,6 +11,8 @@ The rules are tried in this order:
    before 2022 send only `x-cloud-trace-context`, and only with reads, so this header lets reads pass, but no writes.
 4. Any other request is anonymous. It may read what the policy or the access control lists open to allUsers, and
    nothing else. So a link whose signature was cut off is refused. With `--anonymous allow` it is the owner too.
+
+Who does not sign may write `x-amz-` where others write `x-goog-`, as Amazon's clients do without credentials.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from infra.emulator.protocol.errors import ACCESS_DENIED, ApiError, malformed
 from infra.emulator.protocol.messages import Request
 from infra.emulator.resources.rights import anybody_reads
 from infra.emulator.signatures import claims, v2
+from infra.emulator.signatures.claims import AMAZON
 from infra.emulator.xml_api.amazon import read_names, read_pieces
 
 _READS = ("GET", "HEAD")
@@ -39,11 +42,10 @@ def authorize(call: Call, *, contents: bool = True) -> None:
         read_names(request, v2.verify(verifier, request))
     elif request.header("authorization"):
         _check_header(call)
-    elif call.service.anonymous_owns or _is_client_library(request):
-        if not (is_foreign(request) and contents and _open_to_all(call)):
-            _check_page(call)
-    elif not (contents and _open_to_all(call)):
-        raise ApiError(ACCESS_DENIED, "Anonymous caller does not have access to the object, or it may not exist.")
+    else:
+        _check_unsigned(call, contents)
+        if any(name.startswith(AMAZON.prefix) for name, _ in request.headers):
+            read_names(request, AMAZON)
 
 
 def _check_header(call: Call) -> None:
@@ -58,6 +60,15 @@ def _check_header(call: Call) -> None:
         raise malformed("Authorization", f"Unsupported Authorization scheme: {scheme[:40]}")
     else:
         _check_page(call)
+
+
+def _check_unsigned(call: Call, contents: bool) -> None:
+    request = call.request
+    if call.service.anonymous_owns or _is_client_library(request):
+        if not (is_foreign(request) and contents and _open_to_all(call)):
+            _check_page(call)
+    elif not (contents and _open_to_all(call)):
+        raise ApiError(ACCESS_DENIED, "Anonymous caller does not have access to the object, or it may not exist.")
 
 
 def _check_page(call: Call) -> None:
