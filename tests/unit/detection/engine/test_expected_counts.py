@@ -15,7 +15,7 @@ from vm_worker.tasks.detection.engine.detect import Settings, counted
 from vm_worker.tasks.detection.engine.expected_counts import ExpectedCounts, logits
 from vm_worker.tasks.detection.engine.training.expecting import expected_counts
 
-HONEST = ExpectedCounts(1.0, 0.0, 9.0)  # scores are probabilities, and may be moved as far as is needed
+HONEST = ExpectedCounts(1.0, 0.0, 0.5, 9.0)  # scores are probabilities, and may be moved as far as is needed
 SETTINGS = Settings(320, 320, decoding=Decoding(threshold=0.5, overlap=0.5, least=0.05))
 
 
@@ -47,15 +47,21 @@ def test_fewer_count_where_fewer_are_expected() -> None:
 def test_scores_stay_where_their_number_is_right_or_there_are_none() -> None:
     for scores in ([0.9, 0.95, 0.1], [0.1], list[float]()):
         found = _found(scores)
-        assert HONEST.moved(found, 0.5) is found
+        assert HONEST.moved(found) is found
 
 
 def test_scores_move_no_further_than_allowed() -> None:
     scores = [0.2] * 10  # two are expected, but none is nearly certain enough
-    near = ExpectedCounts(1.0, 0.0)
+    near = ExpectedCounts(1.0, 0.0, 0.5)
     assert _reached(scores, near) == 0
-    by = logits(near.moved(_found(scores), 0.5).scores) - logits(np.float64(0.2))
+    by = logits(near.moved(_found(scores)).scores) - logits(np.float64(0.2))
     np.testing.assert_allclose(by, near.most, atol=1e-5)
+
+
+def test_a_threshold_that_was_changed_since_counts_alone() -> None:
+    scores = [0.4 + 0.001 * number for number in range(-5, 5)]
+    changed = SETTINGS.with_expected(HONEST).with_decoding(replace(SETTINGS.decoding, threshold=0.402))
+    assert counted(_found(scores), changed).scores.tolist() == [np.float32(one) for one in (0.404, 0.403, 0.402)]
 
 
 def test_boxes_that_are_equally_certain_count_together() -> None:

@@ -66,10 +66,12 @@ def counted(raw: Detections, settings: Settings) -> Detections:
 def merged(raw: Detections, settings: Settings) -> Detections:
     """Return a photo's candidates without doubles, those below the threshold included.
 
-    Where counts are to be those that are expected, the scores are moved so that as many reach the threshold.
+    Where counts are to be those that are expected, the scores are moved so that as many reach the threshold. Where
+    somebody has set another threshold since, that one alone counts.
     """
     found = suppressed(raw, settings.decoding.overlap, INSIDE if settings.tiling.side else None)
-    return settings.expected.moved(found, settings.decoding.threshold) if settings.expected else found
+    expected = settings.expected
+    return expected.moved(found) if expected and expected.threshold == settings.decoding.threshold else found
 
 
 def candidates(predict: Predict, photo: Pixels, settings: Settings) -> Detections:

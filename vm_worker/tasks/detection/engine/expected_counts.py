@@ -28,27 +28,28 @@ class ExpectedCounts(AsJson):
 
     slope: float
     offset: float
+    threshold: float  # for which that was learnt, 0..1
     most: float = MOST
 
     def expected(self, scores: Floats) -> float:
         """Return the number of objects that is expected behind boxes with these scores (n,), by all boxes there are."""
         return float(np.sum(1 / (1 + np.exp(-(self.slope * logits(scores) + self.offset)))))
 
-    def moved(self, found: Detections, threshold: float) -> Detections:
+    def moved(self, found: Detections) -> Detections:
         """Return the boxes of a photo with moved scores: the expected number reaches the threshold, as far as allowed.
 
         Their order stays. Where that number reaches it already, the scores stay, too.
         """
-        by = self._shift(np.sort(logits(found.scores))[::-1], self.expected(found.scores), threshold)
+        by = self._shift(np.sort(logits(found.scores))[::-1], self.expected(found.scores))
         if not by:
             return found
         scores = 1 / (1 + np.exp(-(logits(found.scores) + by)))
         return replace(found, scores=scores.astype(np.float32))
 
-    def _shift(self, ordered: NDArray[np.float64], expected: float, threshold: float) -> float:
+    def _shift(self, ordered: NDArray[np.float64], expected: float) -> float:
         """Return the summand of the logits, of which `ordered` (n,) are sorted, the highest first."""
         wanted = min(len(ordered), round(expected))
-        chosen = float(logits(np.float64(threshold)))
+        chosen = float(logits(np.float64(self.threshold)))
         last = float(ordered[wanted - 1]) if wanted else math.inf  # that counts
         first = float(ordered[wanted]) if wanted < len(ordered) else -math.inf  # that does not
         room = min(APART, (last - first) / 2)

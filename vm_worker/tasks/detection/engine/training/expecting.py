@@ -28,7 +28,7 @@ def expected_counts(raw: Sequence[Detections], truth: Sequence[Boxes], settings:
         return None
     scores = np.concatenate([one.scores for one in found])
     learnt = LogisticRegression(C=WEAK).fit(logits(scores)[:, None], right)
-    known = ExpectedCounts(float(learnt.coef_[0, 0]), float(learnt.intercept_[0]))
+    known = ExpectedCounts(float(learnt.coef_[0, 0]), float(learnt.intercept_[0]), settings.decoding.threshold)
     better = _error(raw, truth, settings.with_expected(known)) < _error(raw, truth, settings)
     return known if better else None
 
