@@ -65,7 +65,7 @@ emulator-wheel: dev ## The emulator as a package of its own, in dist/.
 	@$(BIN)/python -m infra.emulator_wheel dist
 
 # Heavy clients, in an environment of their own that has the package and nothing else of this project.
-clients: emulator-wheel ## The emulator's package with clients of thirteen other projects.
+clients: emulator-wheel ## The emulator's package with clients of eighteen other projects.
 	@test .venv-clients/.installed -nt tests/clients/requirements.txt || { $(PYTHON) -m venv .venv-clients \
 		&& .venv-clients/bin/python -m pip install --disable-pip-version-check --quiet -r tests/clients/requirements.txt \
 		&& touch .venv-clients/.installed; }
