@@ -138,6 +138,22 @@ def test_a_damaged_checkpoint_begins_anew(tmp_path: Path, content: bytes | None)
     assert checkpoint.read(path, model, random) is None
 
 
+def test_a_checkpoint_that_is_cut_off_leaves_the_one_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model, path, random = _tiny().model, tmp_path / "kept.npz", np.random.default_rng(0)
+    model.compile(keras.optimizers.SGD(0.1), "sparse_categorical_crossentropy")
+    checkpoint.write(path, model, State(epoch=2), model.get_weights(), random)
+    before = path.read_bytes()
+
+    def cut_off(file: object, **values: object) -> None:
+        assert path.read_bytes() == before
+        raise Cut
+
+    monkeypatch.setattr(np, "savez", cut_off)
+    with pytest.raises(Cut):
+        checkpoint.write(path, model, State(epoch=3), model.get_weights(), random)
+    assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]
+
+
 def _begun(start: StagedNetwork) -> StagedNetwork:
     network = _tiny()
     network.model.set_weights(start.model.get_weights())
