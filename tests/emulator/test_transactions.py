@@ -13,8 +13,11 @@ import pytest
 from infra.emulator.protocol.errors import BUCKET_NOT_EMPTY, NO_SUCH_UPLOAD, PRECONDITION, ApiError
 from infra.emulator.resources.preconditions import NONE, Preconditions
 from infra.emulator.resources.rows import Draft, ObjectRow, Session, Target
+from infra.emulator.store import lifecycle
 from infra.emulator.store.files import SMALL_BYTES, Incoming
 from infra.emulator.store.store import Store
+from infra.emulator.transfers import copies
+from infra.emulator.transfers.uploads import Plan
 
 LONG = b"x" * (SMALL_BYTES + 1)
 KEPT = {"softDeletePolicy": {"retentionDurationSeconds": "604800"}}
@@ -178,6 +181,36 @@ def test_what_is_named_while_strays_are_looked_for_is_none(store: Store, tmp_pat
         _, file = store.open(Target("b", target.name))
         with file:
             assert file.read() == LONG
+
+
+def test_a_sweep_leaves_what_was_replaced_meanwhile(store: Store) -> None:
+    old, new = put(store, "a"), put(store, "a")
+    assert not lifecycle._delete(store, old)
+    assert store.get(Target("b", "a")) == new
+
+
+def test_readers_and_copies_get_what_replaces_an_object_at_that_moment(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def replaced(name: str) -> None:
+        """Let the content go between the read of the row and that of the content."""
+        real = getattr(store, name)
+
+        def meanwhile(*given: object) -> object:
+            monkeypatch.setattr(store, name, real)
+            put(store, "a", LONG + b"2")
+            return real(*given)
+
+        put(store, "a", LONG)
+        monkeypatch.setattr(store, name, meanwhile)
+
+    replaced("_content")
+    _, file = store.open(Target("b", "a"))
+    with file:
+        assert file.read() == LONG + b"2"
+    replaced("share")
+    row = copies.copy(store, copies.Source(Target("b", "a")), Plan(Target("b", "copy"), {}))
+    assert row.size == len(LONG) + 1
 
 
 def test_a_sync_waits_for_bytes_that_are_still_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pytest
 
+from jobs.limits import Limits
 from tests.unit.staged.test_experiment import ROW, Silent, _plan, _ready, _stage
-from vm_worker.staged import experiment
+from vm_worker.staged import experiment, photos
 from vm_worker.staged.experiment import Prepared, Step
 from vm_worker.staged.kept import Kept
 from vm_worker.staged.photos import PhotoFacts, StagePhotos
@@ -44,12 +46,39 @@ class Trainings:
         return row
 
 
+class TakenIn(Exception):
+    """Photos are read once more."""
+
+
+def test_photos_of_another_zip_are_read_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source, folder = tmp_path / "photos.zip", tmp_path / "kept"
+    source.write_bytes(b"first")
+    wanted = photos.Wanted(source, folder, 8, 0, Limits())
+    folder.mkdir()
+    np.save(folder / "squares-8.npy", np.zeros((2, 8, 8, 3), np.uint8))
+    np.savez(folder / photos.ARRAYS, labels=np.zeros(2, np.int64), parts=np.zeros(2, np.int64))
+    facts = replace(FACTS, source=photos._name(wanted))
+    (folder / photos.FACTS).write_text(json.dumps(facts.to_json()), encoding="utf-8")
+
+    def taken_in(*_: object) -> None:
+        raise TakenIn
+
+    monkeypatch.setattr(photos, "_taken_in", taken_in)
+    assert photos.opened(wanted, lambda *_: None).facts == facts
+    for changed in (replace(wanted, size=9), replace(wanted, seed=1)):
+        with pytest.raises(TakenIn):
+            photos.opened(changed, lambda *_: None)
+    source.write_bytes(b"other")
+    with pytest.raises(TakenIn):
+        photos.opened(wanted, lambda *_: None)
+
+
 @pytest.mark.parametrize("until", STEPS)
 def test_what_an_ended_run_has_trained_is_not_trained_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, until: str
 ) -> None:
-    photos = cast(StagePhotos, type("Photos", (), {"facts": FACTS}))
-    ready = replace(_ready(_plan(_stage())), photos=(photos, photos))
+    own = StagePhotos(FACTS, {})
+    ready = replace(_ready(_plan(_stage())), photos=(own, own))
     first, second = Trainings(until), Trainings("")
     heard: list[Any] = []
     monkeypatch.setattr(experiment, "_trained", first.run)
