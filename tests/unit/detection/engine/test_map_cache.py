@@ -35,7 +35,7 @@ def filled(folder: Path, tell: Callable[[float], None] = lambda part: None, dige
 
 def are_whole(cache: MapCache) -> bool:
     (maps,) = cache.batch(np.arange(2 * len(FRAMES)))
-    return maps.reshape(-1, 2).tolist() == 2 * FRAMES[:, 0, :2, 0].tolist()
+    return bool(maps.reshape(-1, 2).tolist() == 2 * FRAMES[:, 0, :2, 0].tolist())
 
 
 def dies(*_: object) -> None:
