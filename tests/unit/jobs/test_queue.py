@@ -149,6 +149,7 @@ def test_the_third_crash_fails_the_job(queue: Queue) -> None:
         queue.let_go(record, CRASH)
         again = queue.claim(next(queue.waiting()), "w")
         assert again is not None and again.job.retry_at is None
+        assert again.job.lease and record.job.lease and again.job.lease.token == record.job.lease.token + 1
         record = again
     failed = queue.let_go(record, CRASH).job
     assert failed.error is not None
