@@ -33,7 +33,8 @@ from vm_worker.tasks.detection.engine.training.proposals import FIRST_CELL, FIRS
 from vm_worker.tasks.detection.engine.training.session import BOXING, Progress, Session, Trained
 from vm_worker.tasks.detection.engine.training.tuning import precision
 
-COST = 3.0  # steps of the first stage's head that a step of the second one takes as long as, with 32 boxes
+# Steps of the first stage's head that a step of the second one takes as long as, with 32 boxes; without masks and with.
+COST, MASKED_COST = 1.0, 3.0
 ROOM = 1.5  # boxes that are proposed, for each object of the fullest frame
 ROIS = 16  # boxes that are proposed, at least
 MOST = 128 * 1024**2  # numbers of the weights of a batch's samples: half a gigabyte
@@ -54,11 +55,12 @@ class BoxingPlan(AsJson):
 
         Infinite where the fullest frame has too many objects for the memory.
         """
-        rows, rois = min(self.rows, session.data.rows), wanted(session).rois
+        rows, needed = min(self.rows, session.data.rows), wanted(session)
+        rois, cost = needed.rois, MASKED_COST if needed.masks else COST
         (height, width), *_ = session.plan.sides.cells()
         if BATCH * rois * SIDE**2 * height * width > MOST:
             return math.inf
-        return step * rows / BATCH * (1 + COST * rois / 32 * self.epochs)
+        return step * rows / BATCH * (1 + cost * rois / 32 * self.epochs)
 
 
 @dataclass(frozen=True, eq=False)

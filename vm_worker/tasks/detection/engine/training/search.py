@@ -52,15 +52,14 @@ def search(photos: Photos, plan: EnginePlan, work: Workplace, request: SearchReq
     searcher = SEARCHES[request.algorithm].make(study.space, work.seed, first)
     loop = SearchLoop(searcher, study.decode, trials, EndPolicy(most=request.trials))
     loop.know(plan.recipe, trials.run("rule", plan.recipe, plan.recipe))
-    seconds = _tuning_seconds(study, request.tuning)
+    tuning = request.tuning.longest(session, study.pace) if request.tuning and study.pace else None
+    seconds = _tuning_seconds(study, tuning)
     boxing = request.boxing.seconds(session, study.pace) if request.boxing and study.pace else 0.0
     boxing = boxing if seconds + boxing < work.budget.remaining() else 0.0
     study.keep(seconds + boxing)
     outcome = loop.run()
     recipe, trained = of_best(study)
-    better = (
-        tuned(session, trained, request.tuning) if request.tuning and 0 < seconds < work.budget.remaining() else None
-    )
+    better = tuned(session, trained, tuning) if tuning and 0 < seconds < work.budget.remaining() else None
     stage = None
     if request.boxing and 0 < boxing < work.budget.remaining():
         stage = boxed(session, better or trained, better is not None, request.boxing)

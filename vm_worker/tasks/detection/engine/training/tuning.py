@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -9,6 +10,7 @@ import keras
 import numpy as np
 
 from vm_worker.as_json import AsJson
+from vm_worker.learn.atomic_files import replacing
 from vm_worker.learn.networks.fold_batchnorm import folded
 from vm_worker.learn.networks.fused_norms import fused
 from vm_worker.learn.networks.precision import product_dtype
@@ -20,6 +22,9 @@ from vm_worker.tasks.detection.engine.training.map_cache import FinestMaps
 from vm_worker.tasks.detection.engine.training.session import TUNING, Progress, Session, Trained
 
 COST = 4.5  # steps of the head alone that a step of tuning takes as long as
+LONGER = ((2, 2), (4, 2))  # times the epochs and the views, of longer plans
+SHARE = 0.5  # of the time that is left, at most, for a longer plan
+CHOSEN = "tuning.json"  # the plan that was chosen
 
 
 @dataclass(frozen=True)
@@ -33,6 +38,26 @@ class TuningPlan(AsJson):
     def seconds(self, session: Session, step: float) -> float:
         """Return how long it takes, where a step of the head alone takes `step` seconds."""
         return COST * step * self.epochs * self.rows(session) / BATCH
+
+    def longest(self, session: Session, step: float) -> TuningPlan:
+        """Return the longest such plan that takes at most half of the time that is left, else this one.
+
+        Boxes fit better after more steps, where a search over other recipes brings little. A run that was killed goes
+        on by the plan that it chose first.
+        """
+        path, digest = session.work.folder / CHOSEN, session.digest("head")
+        try:
+            known = json.loads(path.read_text(encoding="utf-8"))
+            if known["of"] == digest:
+                return TuningPlan.from_json(known["plan"])
+        except (OSError, ValueError, KeyError, ExceptionGroup):  # there is none yet, or it is cut short
+            pass
+        free = SHARE * session.work.budget.remaining()
+        plans = [self, *(replace(self, epochs=self.epochs * more, views=self.views * wide) for more, wide in LONGER)]
+        chosen = [plan for plan in plans if plan is self or plan.seconds(session, step) <= free][-1]
+        with replacing(path) as part:
+            part.write_text(json.dumps({"of": digest, "plan": chosen.to_json()}), encoding="utf-8")
+        return chosen
 
     def rows(self, session: Session) -> int:
         """Return the views that are learnt from."""
