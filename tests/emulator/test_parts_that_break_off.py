@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 import sqlite3
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from infra.emulator.signatures.v4 import Verifier
 from infra.emulator.store.store import Store
 from infra.emulator.transfers.resumable import Resumable
 from infra.emulator.xml_api import multipart_uploads
+from tests.loops import run_aside
 
 NAMES = {"bucket": "some-bucket", "object": "a"}
 
@@ -42,18 +42,18 @@ def call(store: Store, query: str, body: bytes = b"") -> Call:
 
 def put(store: Store, upload: str, content: bytes) -> str:
     """Send the first part; its tag."""
-    answer = asyncio.run(multipart_uploads.put_part(call(store, f"partNumber=1&uploadId={upload}", content)))
+    answer = run_aside(multipart_uploads.put_part(call(store, f"partNumber=1&uploadId={upload}", content)))
     return dict(answer.headers)["etag"]
 
 
 def complete(store: Store, upload: str, tag: str) -> Response:
     part = f"<Part><PartNumber>1</PartNumber><ETag>{tag}</ETag></Part>"
     body = f"<CompleteMultipartUpload>{part}</CompleteMultipartUpload>".encode()
-    return asyncio.run(multipart_uploads.complete(call(store, f"uploadId={upload}", body)))
+    return run_aside(multipart_uploads.complete(call(store, f"uploadId={upload}", body)))
 
 
 def test_an_upload_goes_on_after_whatever_broke_off(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    begun = asyncio.run(multipart_uploads.begin(call(store, "uploads")))
+    begun = run_aside(multipart_uploads.begin(call(store, "uploads")))
     found = re.search(r"<UploadId>(\w+)<", begun.body.decode())
     assert found is not None
     tag = put(store, found[1], b"first")

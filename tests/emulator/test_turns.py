@@ -16,6 +16,7 @@ from infra.emulator.resources.rows import ObjectRow, Target
 from infra.emulator.store.store import Store
 from infra.emulator.transfers.resumable import CHUNK_BYTES, Resumable
 from infra.emulator.transfers.uploads import Plan
+from tests.loops import run_aside
 
 TARGET = Target("some-bucket", "a")
 
@@ -107,7 +108,7 @@ def test_two_chunks_of_one_session_are_not_mixed(store: Store) -> None:
         last.send(b"3")
         await sessions.go_on(upload_id, last.request())
 
-    asyncio.run(story())
+    run_aside(story())
     assert content(store) == b"1" * CHUNK_BYTES + b"3"
 
 
@@ -126,7 +127,7 @@ def test_a_session_that_is_cancelled_while_it_is_filled_is_gone(store: Store, tm
         assert await refused(sessions.go_on(upload_id, Sender("bytes */*").request())) is NO_SUCH_UPLOAD
         assert await refused(sessions.cancel(await sessions.begin(Plan(TARGET, {})))) is CANCELLED
 
-    asyncio.run(story())
+    run_aside(story())
     assert store.index.object(TARGET.bucket, TARGET.name) is None
     assert list((tmp_path / "objects").iterdir()) == []
 
@@ -153,7 +154,7 @@ def test_a_chunk_that_is_cut_off_counts_by_whole_pieces_and_takes_nothing_back(s
         assert received(await sent(sessions, upload_id, "*/*")) == received(short)
         await sent(sessions, upload_id, f"{CHUNK_BYTES + 100}-{CHUNK_BYTES + 100}/{CHUNK_BYTES + 101}", b"4")
 
-    asyncio.run(story())
+    run_aside(story())
     assert content(store) == b"1" * CHUNK_BYTES + b"2" * 100 + b"4"
 
 
@@ -167,7 +168,7 @@ def test_a_chunk_that_overlaps_is_stored_once_and_no_gap_is_filled(store: Store)
         await sent(sessions, upload_id, f"0-{2 * CHUNK_BYTES - 1}/*", b"1" * CHUNK_BYTES + b"2" * CHUNK_BYTES)
         await sent(sessions, upload_id, f"*/{2 * CHUNK_BYTES}")
 
-    asyncio.run(story())
+    run_aside(story())
     assert content(store) == b"1" * CHUNK_BYTES + b"2" * CHUNK_BYTES
 
 
@@ -182,7 +183,7 @@ def test_the_last_chunk_makes_one_object_however_often_it_is_sent(store: Store) 
             assert await sent(other, upload_id, "100-199/200", b"2" * 100) == row
         assert store.get(TARGET) == row
 
-    asyncio.run(story())
+    run_aside(story())
 
 
 def test_a_session_remembers_all_conditions_of_its_beginning() -> None:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import json
 import logging
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 
 import httpx
 import pytest
 from starlette.applications import Starlette
 
+from tests.loops import run_aside
 from tests.unit.service.conftest import ABOUT, LABELS, photo
 from vm_worker.exports.service.runtime.app import build
 from vm_worker.exports.service.runtime.engine import BadImage, Engine, Prediction
@@ -34,8 +34,7 @@ def post(app: Starlette, path: str, kind: str, body: bytes) -> httpx.Response:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://here") as client:
             return await client.post(path, content=body, headers={"content-type": kind})
 
-    with ThreadPoolExecutor(1) as aside:  # this thread may have a loop already: a browser's, of tests before
-        return aside.submit(lambda: asyncio.run(ask())).result()
+    return run_aside(ask())
 
 
 @pytest.mark.parametrize(
