@@ -158,11 +158,11 @@ def tuned(*trials: TrialRow, algorithm: str = "genetic", outcome: str = "") -> T
 
 def test_the_winner_is_told_in_the_words_of_the_paper() -> None:
     found = figures(judged(missed=1))
-    one = tuned(trial(1, 1.0, "kept"), algorithm="none", outcome="the first training took all the time")
+    one = tuned(trial(1, 1.0, "kept"), algorithm="none", outcome="none fitted the time that was left")
     genes = "(3 epochs of 53 steps, learning rate 0.0058, threshold 0.86)"
     right = f"{genes} finds 24 of 36 seals in the test photos, and nothing that has no label."
     assert sentences.winner(found, one) == f"The training {right}"
-    assert sentences.search(one) == ["No other training was tried: the first training took all the time."]
+    assert sentences.search(one) == ["No other training was tried: none fitted the time that was left."]
     ended = "not solvable within these settings; best mean squared error 0.1000"
     two = tuned(trial(2, 0.5, "kept"), trial(1, 1.0), trial(3, None, "skipped", "late"), outcome=ended)
     assert sentences.winner(found, two) == f"The best of 2 trainings {right}"

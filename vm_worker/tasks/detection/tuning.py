@@ -30,7 +30,7 @@ PHASES = {
     engine.TUNING: "Tuning the upper part of the network",
     engine.BOXING: "Learning to look at each object once more",
 }
-LATE = "the first training took all the time"
+LATE = "none fitted the time that was left"
 
 log = logging.getLogger(__name__)
 
