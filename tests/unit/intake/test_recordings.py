@@ -196,6 +196,13 @@ def test_the_cameras_clock_is_read() -> None:
     assert taken_at(photo("2026:01:31 14:15:03", "WEBP")) == first + 1
 
 
+def test_the_clock_of_a_large_photo_is_read_without_a_word_of_its_size() -> None:
+    data = photo("2026:01:31 14:15:02")
+    start = data.index(b"\xff\xc0") + 5  # the frame's height and width, which Pillow warns of
+    large = data[:start] + (12_000).to_bytes(2, "big") * 2 + data[start + 4 :]
+    assert taken_at(large) == taken_at(data) is not None
+
+
 @pytest.mark.parametrize(
     "data",
     [

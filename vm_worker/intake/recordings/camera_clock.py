@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from datetime import UTC, datetime
 
 from PIL import ExifTags, Image
@@ -13,8 +14,10 @@ FORMATS = ("JPEG", "WEBP")  # a PNG may hold its EXIF behind the pixels, and wou
 def taken_at(data: bytes) -> float | None:
     """Return the seconds by the camera's clock, which has no time zone; None where the file tells none."""
     try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-            found = image.getexif().get_ifd(ExifTags.IFD.Exif)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a large photo, odd metadata; `images` has judged them
+            with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+                found = image.getexif().get_ifd(ExifTags.IFD.Exif)
         told = found.get(ExifTags.Base.DateTimeOriginal)
         seconds = datetime.strptime(str(told)[:19], "%Y:%m:%d %H:%M:%S").replace(tzinfo=UTC).timestamp()
         part = str(found.get(ExifTags.Base.SubsecTimeOriginal, "")).strip()[:6]
