@@ -47,10 +47,13 @@ function withoutExcess(run) {
   return [...run].filter((character) => (marks = /\p{M}/u.test(character) ? marks + 1 : 0) <= MARKS_MAX).join("");
 }
 
-/** The name in quotes, cleaned and shortened. @param {string} name */
+/** The name in quotes, cleaned; of a long one the middle is cut, as its end names the file. @param {string} name */
 export function shown(name) {
-  const text = clean(name);
-  return `“${text.length <= SHOWN_LENGTH ? text : `${text.slice(0, SHOWN_LENGTH)}...`}”`;
+  const letters = [...clean(name)];
+  const most = SHOWN_LENGTH - 3;
+  const tail = Math.floor(most / 3);
+  const cut = () => [...letters.slice(0, most - tail), "...", ...letters.slice(-tail)];
+  return `“${(letters.length <= SHOWN_LENGTH ? letters : cut()).join("")}”`;
 }
 
 /** The first names, and how many more there are. @param {string[]} names */

@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from typing import Literal
 
+from jobs import wording
 from vm_worker.intake.files.kinds import HEAD_BYTES, picture_kind
 
 MARKS_MAX = 30  # combining marks on one letter; no language has more than 18
@@ -47,9 +48,8 @@ def _without_excess(run: re.Match[str]) -> str:
 
 
 def shown(name: str) -> str:
-    """Return the cleaned name in quotes, shortened, for messages."""
-    text = clean(name)
-    return f'"{text if len(text) <= SHOWN_LENGTH else text[:SHOWN_LENGTH] + "..."}"'
+    """Return the cleaned name in quotes, for messages; of a long one the middle is cut, as its end names the file."""
+    return f'"{wording.shortened(clean(name), SHOWN_LENGTH)}"'
 
 
 def listed(names: Iterable[str], most: int = 5) -> str:

@@ -67,9 +67,16 @@ def test_thousands_of_marks_take_no_time() -> None:
     assert time.process_time() - began < 1
 
 
-@pytest.mark.parametrize(("length", "ending"), [(79, ""), (80, ""), (81, "..."), (500, "...")])
-def test_a_long_name_is_cut(length: int, ending: str) -> None:
-    assert shown("x" * length) == f'"{"x" * min(length, 80)}{ending}"'
+@pytest.mark.parametrize("length", [79, 80])
+def test_a_name_is_told_in_full(length: int) -> None:
+    assert shown("x" * length) == f'"{"x" * length}"'
+
+
+@pytest.mark.parametrize("length", [81, 500])
+def test_the_middle_of_a_long_name_is_cut_and_not_the_file_in_a_long_folder(length: int) -> None:
+    told = shown("x" * (length - 9) + "/last.jpg")
+    assert told == f'"{"x" * 52}...{"x" * 16}/last.jpg"'
+    assert len(told) == 80 + len('""')
 
 
 @pytest.mark.parametrize(
