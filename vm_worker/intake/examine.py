@@ -157,7 +157,8 @@ def examine(
     if groups.recordings():
         duplicates = replace(duplicates, tested=len(np.unique(groups.numbers[split.parts == Part.TEST])))
     cautions = annotations.cautions(counts, limits)
-    remarks = (*conflicts, *_recordings(groups.recordings()), *_plain(duplicates))
+    divided = () if isinstance(survey, Divides) else duplicates.undivided
+    remarks = (*conflicts, *_recordings(groups.recordings(), divided), *_plain(duplicates))
     warnings = (*survey.warnings, *_bits(opened), *split.warnings, *remarks, *cautions)
     return Examined(
         kept=tuple(kept),
@@ -203,12 +204,17 @@ def _bits(opened: Opened[S]) -> list[str]:
     return [f"{counted(dark, 'picture')} of 16 bits hold only {bits}: {opened.grey_white} was taken for white."]
 
 
-def _recordings(count: int) -> list[str]:
-    if not count:
-        return []
-    return [
-        f"The photos show {counted(count, 'recording')}, such as a video or a burst; each is on one side of the split."
-    ]
+def _recordings(count: int, divided: Sequence[tuple[str, int]]) -> list[str]:
+    """Return sentences about recordings; `divided` are the classes and photos of those on both sides of the split."""
+    several = f"The photos show {counted(count, 'recording')}, such as a video or a burst"
+    if not divided:
+        return [f"{several}; each is on one side of the split."] if count else []
+    classes, photos = zip(*divided, strict=True)
+    told = (
+        f"{counted(sum(photos), 'photo')} of {listed(classes)} look like frames of too few recordings to be kept on "
+        "one side of the split: the test figure will be too good. Send photos of at least 3 recordings of each class."
+    )
+    return [told, *([f"{several}, besides; each of these is on one side."] if count else [])]
 
 
 def _plain(duplicates: Duplicates) -> list[str]:

@@ -188,6 +188,18 @@ def test_recordings_are_told_and_each_is_on_one_side() -> None:
     assert examined(opened(listing(40, 12), _frames(0, 10))).warnings == ("An odd folder.",)
 
 
+def test_recordings_that_are_learned_from_and_tested_are_told_before_anything_is_trained() -> None:
+    few = examined(opened(listing(22, 12), _frames(0, 11) | _frames(11, 11)))
+    assert few.duplicates.undivided == (("cats", 11),)
+    assert few.warnings[1:] == (
+        '11 photos of "cats" look like frames of too few recordings to be kept on one side of the split: the test '
+        "figure will be too good. Send photos of at least 3 recordings of each class.",
+        "The photos show 1 recording, such as a video or a burst, besides; each of these is on one side.",
+    )
+    both = examined(opened(listing(11, 11), _frames(0, 11) | _frames(11, 11)))
+    assert [sentence[:30] for sentence in both.warnings[1:]] == ['22 photos of "cats", "dogs" lo']
+
+
 def test_photos_that_look_alike_are_told() -> None:
     flat = {number: good(number, thumbnail=bytes([90 + number % 3] * 1024)) for number in range(12)}
     found = examined(opened(listing(40, 12), flat))
