@@ -30,7 +30,7 @@ def submit(  # noqa: PLR0913  one parameter for each option of a job, which is w
     ] = None,
     seed: Annotated[int | None, typer.Option(help="The same seed gives the same order of trials.")] = None,
     task: Annotated[
-        str | None, typer.Option(help="What the model is for: classification; default: recognised from the zip.")
+        str | None, typer.Option(help="classification or detection: what the model is for; default: by the zip.")
     ] = None,
     classes: Annotated[
         str | None, typer.Option(help="inner or outer: the folders that name the classes; default: by their names.")
