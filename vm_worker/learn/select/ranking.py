@@ -124,11 +124,11 @@ def reason(candidates: Sequence[Candidate], objective: str) -> str:
     """Explain for the report why the winner was chosen and which candidates tie with it."""
     chosen = winner(candidates, objective)
     title, result = chosen.backbone.title, chosen.result
-    if len(candidates) == 1:
-        return f"{title} was the only candidate that could be judged."
     others = [one.backbone.title for one in candidates if one is not chosen and ties(one, chosen)]
     best = ranked(candidates)[0]
-    if chosen is best:
+    if len(candidates) == 1:  # the rows of the others say why: no time, no weights, a goal that was reached
+        text = f"{title} was the only candidate that was judged: {_found(result)}."
+    elif chosen is best:
         text = _best_words(title, result)
     else:
         trait = "fastest" if objective == "balanced" else "smallest"
@@ -156,11 +156,13 @@ def _alone(candidates: Sequence[Candidate]) -> str:
 
 
 def _best_words(title: str, result: HeadResult) -> str:
+    figure = "balanced accuracy on the validation photos" if result.balanced else "validation accuracy"
+    return f"{title} had the highest {figure}: {_found(result)}."
+
+
+def _found(result: HeadResult) -> str:
     photos = f"{result.correct} of {result.total} photos right"
-    if not result.balanced:
-        return f"{title} had the highest validation accuracy: {photos}."
-    found = f"{wording.percent(result.score)} of each class found on average"
-    return f"{title} had the highest balanced accuracy on the validation photos: {found}, {photos}."
+    return f"{wording.percent(result.score)} of each class found on average, {photos}" if result.balanced else photos
 
 
 def curve_points(phase: str, name: str, history: History) -> list[CurvePoint]:

@@ -133,7 +133,8 @@ def test_the_reason_names_the_tied_candidates() -> None:
     text = ranking.reason(entries, "accuracy")
     assert "Xception" in text and "90 of 100" in text and "MobileNet" in text and "VGG16" not in text
     assert "smallest" in ranking.reason(entries, "small")
-    assert "only candidate" in ranking.reason(entries[:1], "accuracy")
+    alone = "Xception was the only candidate that was judged: 90 of 100 photos right."
+    assert [ranking.reason(entries[:1], one) for one in ("accuracy", "small", "balanced")] == [alone] * 3
 
 
 def test_curve_rows_count_from_one() -> None:
@@ -165,4 +166,9 @@ def test_of_unequal_classes_the_network_that_finds_the_rare_one_wins() -> None:
     assert row.validation_interval and row.validation_interval[0] < 0.9
     text = ranking.reason(entries, "accuracy")
     assert "highest balanced accuracy on the validation photos: 93 % of each class found on average, 88 of 100" in text
-    assert "each photo of a small class counts more" in text
+    weighed = "In its training each photo of a small class counts more, as that did better on the validation photos."
+    assert weighed in text
+    assert ranking.reason(entries[:1], "accuracy") == (
+        "Xception was the only candidate that was judged: 93 % of each class found on average, 88 of 100 photos right. "
+        + weighed
+    )
