@@ -189,6 +189,7 @@ function options() {
     from_scratch: form.from_scratch.checked,
   };
   if ($("base").value.trim()) Object.assign(chosenOptions, {base: $("base").value.trim(), add: form.add.checked});
+  if (form.goal.value) chosenOptions.goal = Number(form.goal.value) / 100;
   if (form.keep_photos.checked) chosenOptions.keep_photos = true;
   const candidates = [...form.querySelectorAll("input[name=candidates]:checked")].map((box) => box.value);
   if (form.design.value !== "none") chosenOptions.design = form.design.value;

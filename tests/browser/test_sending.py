@@ -114,6 +114,7 @@ def test_options_go_with_the_job(page: Page, stack: Stack, photos: Path) -> None
     page.fill("#minutes", "7")
     page.select_option("#task", "classification")
     page.select_option("#objective", "small")
+    page.fill("#goal", "57")
     page.uncheck("input[name=mirror]")
     page.check("input[name=from_scratch]")
     page.check("input[value=efficientnet_lite1]")
@@ -125,6 +126,7 @@ def test_options_go_with_the_job(page: Page, stack: Stack, photos: Path) -> None
         "minutes": 7,
         "task": "classification",
         "objective": "small",
+        "goal": 0.57,
         "mirror": False,
         "from_scratch": True,
         "candidates": ["efficientnet_lite1"],
