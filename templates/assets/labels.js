@@ -1,6 +1,7 @@
 // Whether an upload has labels of boxes, in COCO, Pascal VOC or YOLO (vm_worker/tasks/detection/annotations/formats.py).
 
 import {inParallel} from "./elements.js";
+import {foreignTitle, onlyLikeCoco} from "./foreign-titles.js";
 import {namedAsPhoto, suffix} from "./names.js";
 
 const PEEK = 64 * 1024; // bytes of a file
@@ -28,7 +29,7 @@ export async function labelFormat(files, beginning, stems) {
     return found.includes(true);
   };
   if (await any(ending("json"), isCoco, PEEK)) return "COCO";
-  if (await any(ending("xml").slice(0, PEEKED), (text) => VOC.test(text), PEEK)) return "Pascal VOC";
+  if (await isVoc(ending("xml").slice(0, PEEKED), beginning)) return "Pascal VOC";
   const filled = ending("txt").filter(({parts, size}) => size > 0 && !OTHER.test(parts.at(-1)));
   const named = filled.filter(({parts}) => namedAsPhoto(parts.at(-1), stems));
   const some = (named.length > 0 ? named : filled).slice(0, PEEKED);
@@ -37,7 +38,15 @@ export async function labelFormat(files, beginning, stems) {
 
 /** Whether the beginning of a JSON file is that of COCO's labels. @param {string} text */
 export function isCoco(text, size = text.length) {
+  if (onlyLikeCoco(text.slice(0, PEEK))) return false;
   return COCO.test(text) || (size > PEEK && CATEGORIES.test(text));
+}
+
+/** Whether XML files are Pascal VOC's: LabelMe's begin as they do, without boxes. */
+async function isVoc(files, beginning) {
+  const texts = await inParallel(files, async (file) => decoded(await beginning(file, PEEK)));
+  const others = texts.some((text) => foreignTitle("xml", text)) && !texts.some((text) => text.includes("<bndbox"));
+  return texts.some((text) => VOC.test(text)) && !others;
 }
 
 /** A text without its byte order mark, in UTF-8 or as Windows' editors write UTF-16. @param {Uint8Array} bytes */

@@ -2,8 +2,9 @@
 // sent, and what to warn of.
 
 import {counted} from "./elements.js";
+import {SUFFIXES} from "./foreign-titles.js";
 import {isLabels, isPhoto, isRead} from "./kinds.js";
-import {Refusal, clean, isArchive, isLitter, listed, shown, smallest, stemKey} from "./names.js";
+import {Refusal, clean, isArchive, isLitter, listed, shown, smallest, stemKey, suffix} from "./names.js";
 import {read} from "./reading.js";
 import {allPhotos, treeOf} from "./tree.js";
 
@@ -81,6 +82,31 @@ export function labelled(entries, format, counts) {
     : `These are labels of boxes (${format}). They cannot be read here; send them, and the service will tell.`;
   const remarks = [{level: "warning", text}];
   return {code: null, unknown: true, classes: [], photos: photos.length, sent, labels, left, remarks};
+}
+
+/**
+ * Photos with labels in a format that is neither read here nor, as far as the page can tell, by the service.
+ * @param {Entry[]} entries
+ * @param {string} title of the format
+ */
+export function foreign(entries, title) {
+  const {photos, sent, labels, left} = sifted(entries);
+  // Tables, too: the service names what it finds.
+  const more = left.filter(({parts}) => SUFFIXES.includes(suffix(parts.at(-1))));
+  const text =
+    `These are photos with labelled boxes (${title}), and no classes. Here they cannot be read; the service reads COCO, ` +
+    "Pascal VOC and YOLO. Export the labels as one of them, or send them as they are, and the service will tell.";
+  const remarks = [{level: "warning", text}];
+  return {
+    code: null,
+    unknown: true,
+    classes: [],
+    photos: photos.length,
+    sent: [...sent, ...more],
+    labels: [...labels, ...more],
+    left: left.filter((one) => !more.includes(one)),
+    remarks,
+  };
 }
 
 /** An upload that the service does not take. @param {Refusal} refusal @param {Rules} rules */

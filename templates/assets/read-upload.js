@@ -2,9 +2,10 @@
 
 import {boxCounts, told} from "./box-counts.js";
 import {inParallel, sample} from "./elements.js";
+import {foreignFormat} from "./foreign-labels.js";
 import {HEAD_BYTES, namedPhoto, pictureKind} from "./kinds.js";
 import {labelFormat} from "./labels.js";
-import {labelled, layout, refused, sifted} from "./layout.js";
+import {foreign, labelled, layout, refused, sifted} from "./layout.js";
 import {Refusal} from "./names.js";
 import {headOf, listing} from "./unzip.js";
 
@@ -46,11 +47,16 @@ export async function readEntries(entries, zip, rules) {
     if (entry.folder || (named(entry) && !opened.has(entry))) return entry;
     return {...entry, kind: pictureKind(await beginning(entry, HEAD_BYTES))};
   });
-  const {others, stems} = sifted(known);
-  const format = rules.task === "classification" ? "" : await labelFormat(others, beginning, stems);
+  const files = sifted(known);
+  const {others, stems} = files;
+  const classesAlone = rules.task === "classification";
+  const format = classesAlone ? "" : await labelFormat(others, beginning, stems);
   // The page zips a folder without compression.
   const bytesMost = zip ? rules.limits.zip_total_bytes : rules.limits.zip_bytes;
-  if (!format) return layout(known, {...rules, bytesMost});
+  if (!format) {
+    const title = classesAlone ? "" : await foreignFormat(files, beginning);
+    return title ? foreign(known, title) : layout(known, {...rules, bytesMost});
+  }
   const counts = await boxCounts(format, others, beginning, stems);
   return labelled(known, format, counts ? told(counts) : "");
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -105,3 +106,16 @@ def test_the_page_counts_the_boxes_that_the_worker_reads(
     counted = ", ".join(f"{label} {number}" for label, number in boxes)
     classes = f"{len(boxes)} class{'es' if len(boxes) > 1 else ''}"
     assert f": {sum(number for _, number in boxes)} boxes of {classes}: {counted}. So they" in page_reads[name]["told"]
+
+
+@pytest.mark.parametrize("name", [name for name in ZIPS if name.startswith("foreign: ")])
+def test_folders_beside_labels_of_another_format_are_no_classes(
+    name: str, zips: dict[str, Path], page_reads: dict[str, dict[str, Any]]
+) -> None:
+    with pytest.raises(UserError) as caught:
+        survey(zips[name], Limits())
+    page = page_reads[name]
+    assert caught.value.code == "labels_unreadable" and page["classes"] == {}
+    title = re.match(r"These are photos with labelled boxes \(([^)]+)\), and no classes\.", page["told"])
+    assert title, page["told"]
+    assert title[1] in caught.value.message or title[1] == "in a form that is not known here"

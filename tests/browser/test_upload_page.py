@@ -14,6 +14,7 @@ from function.client import zip_folder
 from infra.local.stack import Stack
 from tests.browser.conftest import PHONE, watch
 from tests.browser.upload import arrived, landed, names_of, pick, send, stored
+from tests.unit.detection.test_foreign_labels import IN_FOLDERS
 
 
 def test_a_folder_goes_as_a_zip_to_the_bucket_and_on_to_the_jobs_page(page: Page, stack: Stack, photos: Path) -> None:
@@ -144,6 +145,27 @@ def test_a_file_that_is_no_zip_is_said_so(page: Page, tmp_path: Path) -> None:
     page.set_input_files("#zip", tmp_path / "photos.zip")
     expect(page.locator("#remarks .error")).to_contain_text("This file is not a zip.")
     expect(page.locator("#go")).to_be_disabled()
+
+
+@pytest.mark.parametrize("name", ["labelme in a tree", "tables"])
+def test_folders_of_labelled_photos_are_sent_and_are_no_classes(
+    page: Page, stack: Stack, tmp_path: Path, name: str
+) -> None:
+    entries, said = IN_FOLDERS[name]
+    for path, data in entries.items():
+        (tmp_path / "farm" / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "farm" / path).write_bytes(data)
+    labels = [path for path in entries if not path.endswith(".jpg")]
+    page.goto("/")
+    page.set_input_files("#folder", tmp_path / "farm")
+    expect(page.locator("#summary")).to_contain_text(f"12 photos, {len(labels)} label files")
+    expect(page.locator("#table")).to_be_hidden()
+    expect(page.locator("#remarks")).to_contain_text(f"photos with labelled boxes ({said}), and no classes")
+    expect(page.locator("#left")).to_be_hidden()
+    send(page, "boxes@example.org")
+    landed(page)
+    with arrived(stack, page) as archive:
+        assert {f"farm/{path}" for path in labels} <= set(archive.namelist())
 
 
 def test_class_names_are_data(page: Page, tmp_path: Path) -> None:

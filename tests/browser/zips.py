@@ -11,6 +11,8 @@ from pathlib import Path
 
 from tests.corpus import LAYOUTS, Layout
 from tests.unit.detection import label_zips
+from tests.unit.detection.test_exports_of_tools import DRAWN, beside
+from tests.unit.detection.test_foreign_labels import FOREIGN, IN_FOLDERS
 from tests.unit.intake.crafted import RawEntry, class_files, deflated, photo, raw_zip, two_classes, zip_of
 from tests.unit.intake.hostile_zips import HOSTILE
 from tests.unit.intake.lies import field
@@ -42,6 +44,19 @@ def _system(name: str, files: Mapping[str, bytes]) -> Write:
 
 def _labels(name: str, more: Mapping[str, bytes] | None = None) -> Write:
     return lambda path: label_zips.write(path, {**label_zips.LAYOUTS[name](label_zips.photos()), **(more or {})})
+
+
+def _written(entries: Mapping[str, bytes]) -> Write:
+    return lambda path: label_zips.write(path, entries)
+
+
+def _foreign() -> dict[str, Write]:
+    """Labels that the worker refuses by the name of their format."""
+    photos = list(DRAWN)
+    uploads = {name: beside(photos) | entries for name, (entries, _) in FOREIGN.items()}
+    uploads |= {f"{name}, in folders": entries for name, (entries, _) in IN_FOLDERS.items()}
+    uploads["masks"] = beside(photos, "train/images/") | beside(photos, "train/masks/")
+    return {name: _written(entries) for name, entries in uploads.items()}
 
 
 def _coded(encoding: str, *classes: str) -> Write:
@@ -144,6 +159,7 @@ ZIPS: Mapping[str, Write] = {
     **{f"system: {name}": _system(name, class_files({"Äpfel": 12, "pears": 12})) for name in SYSTEMS},
     **{f"world: {name}": _system(name, class_files(WORLD)) for name in SYSTEMS if "of old" not in name},
     **{f"labels: {name}": _labels(name) for name in label_zips.LAYOUTS},
+    **{f"foreign: {name}": write for name, write in _foreign().items()},
     **{f"odd: {name}": write for name, write in ODD.items()},
 }
 # Zips that the worker refuses only when it opens the photos.
@@ -159,4 +175,5 @@ UNREAD = {
     "system: Windows Explorer of old",
     "odd: boxes beside classes",
     *(f"labels: {name}" for name in label_zips.LAYOUTS),
+    *(name for name in ZIPS if name.startswith("foreign: ")),
 }
