@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +22,10 @@ from tests.integration import tiny_network
 from tests.unit.detection import label_zips
 from vm_worker.events import Answer, StageOffer, TrialOffer
 from vm_worker.exports import files
+from vm_worker.learn.budget import Budget
 from vm_worker.learn.networks import build
 from vm_worker.learn.networks.catalogue import CATALOGUE
-from vm_worker.results.candidates import Selected
+from vm_worker.results.candidates import CandidateRow, Selected
 from vm_worker.results.trials import Tuned
 from vm_worker.spec import Spec
 from vm_worker.stages.context import StageContext
@@ -35,7 +38,7 @@ from vm_worker.tasks.detection.engine.training.study import TrialFacts
 from vm_worker.tasks.detection.learnt import LEARNT, Learnt
 
 ROW = replace(tiny_network.ROW, application=f"{__name__}:strided", size=64)
-SECONDS = 65.0  # all but some ten of them are kept for the stages after the training
+SECONDS = 40.0  # all but some ten of them are kept for the stages after the training
 
 
 def strided(include_top: bool, weights: None, input_tensor: Any) -> Any:
@@ -137,13 +140,31 @@ def test_time_that_is_left_is_searched_and_no_trial_is_run_twice(context: StageC
     assert not (later.inputs.scratch / learning.ENGINE).exists()
 
 
-def test_a_busy_machine_keeps_more_time_for_the_files(context: StageContext) -> None:
-    learnt = Learnt("a" * 40, TrialFacts(1, "rule", Recipe(4, 1.0, 1e-3), 4, 10, 1e-3, None, 10.0), 4, 10.0)
-    idle = StageContext.of(replace(context.spec, seconds=130.0), Keeper())
-    idle.clock.start_seconds, idle.clock.crowd = 5.0, lambda: 1.0
-    assert idle.clock.slowness == 1.0 and tuning.fits(idle, learnt)
-    idle.clock.start_seconds = 10.0  # of the libraries, twice the usual time
-    assert idle.clock.slowness == 2.0 and not tuning.fits(idle, learnt)
-    idle.clock.start_seconds = 5.0
-    assert not tuning.fits(idle, replace(learnt, epochs=5))  # not even the first training fitted
-    assert not tuning.fits(idle, replace(learnt, prepared=100.0))  # another machine had the maps
+def test_another_training_is_begun_only_where_it_fits(context: StageContext, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    learnt = Learnt("a" * 40, TrialFacts(1, "rule", Recipe(4, 1.0, 1e-3), 4, 10, 1e-3, None, 100.0), 4, 10.0)
+    context.clock.start_seconds, context.clock.crowd = 4.0, lambda: 1.0
+    budget = Budget.of(75.0)  # 20 s to build the network, 10 s for the maps, 40 s for the shortest training
+    assert tuning.fits(context, learnt, budget)
+    assert not tuning.fits(context, learnt, Budget.of(65.0))
+    assert "another training was not started: it takes 70 s, and 65 s are left" in caplog.text
+    context.clock.crowd = lambda: 2.0
+    assert not tuning.fits(context, learnt, budget)
+    context.clock.crowd = lambda: 1.0
+    assert not tuning.fits(context, replace(learnt, epochs=5), budget)  # not even the first training fitted
+    assert "the first came to 4 of 5 epochs" in caplog.text
+    assert not tuning.fits(context, replace(learnt, prepared=100.0), budget)  # another machine had the maps
+    (context.inputs.scratch / learning.ENGINE / "training").mkdir(parents=True)
+    assert tuning.fits(context, replace(learnt, prepared=100.0), budget)  # this one has them
+
+
+def test_a_search_on_a_busy_machine_keeps_more_time_for_the_files(context: StageContext) -> None:
+    chosen = CandidateRow("efficientnet_lite0", "Lite0", None, None, None, 1000, 1.0, "chosen", "")
+    row = Selected("efficientnet_lite0", (chosen,), (), "", plain_images_per_second=10.0, start_seconds=4.0)
+    left = {}
+    for crowd in (1.0, 2.0):
+        job = StageContext.of(replace(context.spec, seconds=400.0), Keeper())
+        job.results.add(Stage.SELECT, row.to_json(), 1.0)
+        job.clock.crowd = partial(float, crowd)
+        left[crowd] = tuning.budget_of(job).remaining()
+    assert 0 < left[2.0] < left[1.0] - 20 < 400

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -33,6 +35,8 @@ CALIBRATING = 60  # pictures of training photos on which integer models measure 
 PATTERNS = 16  # made-up pictures, where there are no photos
 PATTERN_CELLS = 7  # fields of one colour along each side of such a picture
 
+log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True)
 class Proving:
@@ -46,7 +50,7 @@ class Proving:
 
 def export(context: StageContext) -> Output:
     """Make the formats, and prove each in a clean process by its boxes. Raises Bug where model.h5 does not pass."""
-    inputs, clock = context.inputs, context.clock
+    inputs, clock, began = context.inputs, context.clock, time.monotonic()
     known = DeliveredSettings.read(context.folder / delivered.SETTINGS)
     pictures = proving_pictures(inputs.dataset(), known.settings, inputs.scratch, context.spec.options.seed)
     order = delivery.Order(
@@ -62,7 +66,15 @@ def export(context: StageContext) -> Output:
         task=NAME,
         settings=(context.folder / delivered.SETTINGS).read_bytes(),
     )
+    answered = time.monotonic()
     rows = delivery.deliver(order)
+    log.info(
+        "files: %.1f s for the answers of %d pictures, %.1f s to make and prove %s",
+        answered - began,
+        len(pictures.test),
+        time.monotonic() - answered,
+        ", ".join(row.name for row in rows if row.state == "made"),
+    )
     check_h5(rows)
     files.write_labels(known.classes, context.folder / files.LABELS)
     made = [files.LABELS, delivered.SETTINGS, *(row.name for row in rows if row.state == "made")]

@@ -19,15 +19,16 @@ from vm_worker.learn.networks.catalogue import CATALOGUE
 from vm_worker.learn.networks.weights import WeightFile, find
 from vm_worker.results.candidates import CandidateRow, Selected
 from vm_worker.results.intake import PartCounts
-from vm_worker.stages.clock import PLAIN_SPEED
 from vm_worker.stages.context import StageContext
 from vm_worker.stages.output import Output, private
+from vm_worker.tasks.detection import last_stages
 from vm_worker.tasks.detection.delivered import DeliveredSettings, with_one_output
 from vm_worker.tasks.detection.engine import engine, network
 from vm_worker.tasks.detection.engine.effort import affordable, measured
 from vm_worker.tasks.detection.engine.plan import EnginePlan, planned
 from vm_worker.tasks.detection.engine.training.search import Searched, SearchRequest, search
 from vm_worker.tasks.detection.judge import CountJudge
+from vm_worker.tasks.detection.last_stages import LastStages, Speed, ToTest
 from vm_worker.tasks.detection.learnt import LEARNT, Learnt
 from vm_worker.tasks.detection.truth import BoxTruth
 
@@ -35,10 +36,8 @@ from vm_worker.tasks.detection.truth import BoxTruth
 NETWORKS = ("efficientnet_lite0", "mobilenet_v2", "efficientnet_lite1", "efficientnet_lite2", "mobilenet")
 DETECTOR, SETTINGS = "detector.h5", "settings.json"  # private files
 PLAN, ENGINE = "plan.json", "engine"  # a scratch file, and a scratch folder
-FINISHING_SHARE = 0.3  # of the whole budget, at most, for testing, files and report
-FINISHING_MOST = 150.0  # seconds for these
 OUTLINES_SHARE = 0.4  # of the time for training, that is kept for a second stage where outlines are labelled
-# Where nothing could be trained within the time: so much more of it, at most.
+# Where nothing could be trained even without other files than model.h5: so much more time, at most.
 OVERTIME_SHARE, OVERTIME_SECONDS = 0.5, 900.0
 
 log = logging.getLogger(__name__)
@@ -46,6 +45,7 @@ log = logging.getLogger(__name__)
 
 def intake(context: StageContext) -> Output:
     """Take the photos in; the classes are those of the boxes, and boxes are counted."""
+    last_stages.begun(context.clock)
     dataset: Dataset[BoxTruth] = context.inputs.dataset()
     counts = dataset.truth.boxes(dataset.parts)
     taken_in = replace(
@@ -58,36 +58,41 @@ def intake(context: StageContext) -> Output:
 
 def select(context: StageContext) -> Output:
     """Train a detector on the preferred network that there are weights for, by the plan's own recipe."""
-    weight = weight_of(context)
-    photos = engine_photos(context.inputs.dataset())
-    budget = budget_of(context)
-    plan = plan_of(context, photos, weight, budget)
-    context.quote.make(max(0.0, budget.remaining()), PLAIN_SPEED)
+    clock = context.clock
+    last_stages.begun(clock)
+    dataset, weight = context.inputs.dataset(), weight_of(context)
+    photos = engine_photos(dataset)
+    plan, speed = _planned(context, photos, weight)
+    last = LastStages.of(ToTest.of(dataset, plan), speed, context.spec.options.exports)
+    budget, crowd = last.budget(clock), clock.crowd()
+    context.quote.make(max(0.0, budget.remaining()), 1 / (crowd * speed.frame))
     began = time.monotonic()
-    trained = _trained(photos, plan, context, weight, budget)
+    trained = _trained(photos, plan, context, weight, (budget, last.longest(clock)))
     seconds, row = time.monotonic() - began, CATALOGUE[weight.key]
+    candidate = CandidateRow(
+        row.key,
+        row.title,
+        None,
+        None,
+        None,
+        row.parameters,
+        round(seconds, 1),
+        "chosen",
+        "",
+        validation_score=trained.detector.validation.count_error,
+        metric=CountJudge.metric,
+    )
     selected = Selected(
         winner=row.key,
-        candidates=(
-            CandidateRow(
-                row.key,
-                row.title,
-                None,
-                None,
-                None,
-                row.parameters,
-                round(seconds, 1),
-                "chosen",
-                "",
-                validation_score=trained.detector.validation.count_error,
-                metric=CountJudge.metric,
-            ),
-        ),
+        candidates=(candidate,),
         curve=(),
         note=_note(row.title, context.spec.options),
+        plain_images_per_second=round(1 / (crowd * speed.frame), 3),
         quoted_seconds=context.quote.seconds,
+        start_seconds=round(speed.start, 1),
+        crowding=round(crowd, 2),
     )
-    write(context.folder, trained.detector, context.inputs.dataset().truth.classes, DETECTOR, SETTINGS)
+    write(context.folder, trained.detector, dataset.truth.classes, DETECTOR, SETTINGS)
     (facts,) = trained.trials
     Learnt(trained.key, facts, plan.recipe.epochs, seconds - facts.seconds).write(context.folder)
     return Output(selected, (private(DETECTOR), private(SETTINGS), private(LEARNT)))
@@ -132,43 +137,56 @@ def _note(title: str, options: Options) -> str:
     return " ".join(said)
 
 
-def plan_of(context: StageContext, photos: engine.Photos, weight: WeightFile, budget: Budget) -> EnginePlan:
-    """Plan by the time and this machine's speed. A run that was killed goes on by its first plan."""
-    path = context.inputs.scratch / PLAN
-    try:
-        return EnginePlan.from_json(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, ExceptionGroup):  # there is none yet, or it is cut short
-        outlined = any(any(one.boxes.polygons) for one in photos.labels)
-        share = 1 - OUTLINES_SHARE if outlined else 1.0
-        effort = affordable(share * budget.remaining(), measured(network.pretrained(weight)))
+def _planned(context: StageContext, photos: engine.Photos, weight: WeightFile) -> tuple[EnginePlan, Speed]:
+    """Measure this machine, and plan the training; return the speed with the input of the plan, too."""
+    dataset, clock = context.inputs.dataset(), context.clock
+    forward = measured(network.pretrained(weight))
+    speed = last_stages.shown_speed(clock, forward, CATALOGUE[weight.key].gflops)
+    last = LastStages.of(ToTest.of(dataset, None), speed, context.spec.options.exports)
+    plan = plan_of(context, photos, weight, last.budget(clock), forward)
+    return plan, speed.of_plan(plan)
+
+
+def plan_of(
+    context: StageContext, photos: engine.Photos, weight: WeightFile, budget: Budget, forward: float | None = None
+) -> EnginePlan:
+    """Plan by the time and this machine's speed. A run that was killed goes on by its first plan.
+
+    `forward` is the time of a picture of the least input through the network, in seconds; None: it is measured.
+    """
+    if (known := known_plan(context)) is not None:
+        return known
+    outlined = any(any(one.boxes.polygons) for one in photos.labels)
+    share = 1 - OUTLINES_SHARE if outlined else 1.0
+    effort = affordable(share * budget.remaining(), forward or measured(network.pretrained(weight)))
     plan = planned(weight.key, [photos.labels[row] for row in photos.train.tolist()], effort)
-    path.write_text(json.dumps(plan.to_json()), encoding="utf-8")
+    (context.inputs.scratch / PLAN).write_text(json.dumps(plan.to_json()), encoding="utf-8")
     return plan
 
 
-def _trained(
-    photos: engine.Photos, plan: EnginePlan, context: StageContext, weight: WeightFile, budget: Budget
-) -> Searched:
-    """Train; where the time ends before the first step, take more of it: a late model is better than none."""
-    alone = SearchRequest("none", trials=1)
+def known_plan(context: StageContext) -> EnginePlan | None:
+    """Return the plan of a training that has begun on this machine; None where there is none, or it is cut short."""
     try:
-        return search(photos, plan, _workplace(context, weight, budget), alone)
-    except OutOfTime:
-        log.warning("the time ended before the training began; it takes longer")
-        more = Budget.of(OVERTIME_SECONDS + OVERTIME_SHARE * context.clock.allowed)
-        return search(photos, plan, _workplace(context, weight, more), alone)
+        return EnginePlan.from_json(json.loads((context.inputs.scratch / PLAN).read_text(encoding="utf-8")))
+    except (OSError, ValueError, ExceptionGroup):
+        return None
 
 
-def budget_of(context: StageContext) -> Budget:
-    """Return the time for training, until the moment at which testing, files and report must begin."""
-    clock = context.clock
-    # The clean process that proves its files starts when the test is over.
-    return Budget(clock.end - clock.fixed_seconds - clock.start - finishing(context))
+def _trained(
+    photos: engine.Photos, plan: EnginePlan, context: StageContext, weight: WeightFile, budgets: tuple[Budget, ...]
+) -> Searched:
+    """Train by the first of these budgets that suffices for a step.
 
-
-def finishing(context: StageContext) -> float:
-    """Return the seconds of testing, files and report, apart from the starts of libraries."""
-    return min(FINISHING_MOST, FINISHING_SHARE * context.clock.allowed)
+    Where none does, take more time than the job has: a late model is better than none.
+    """
+    alone = SearchRequest("none", trials=1)
+    for budget in budgets:
+        try:
+            return search(photos, plan, _workplace(context, weight, budget), alone)
+        except OutOfTime:
+            log.warning("the time ended before the training began; it takes longer, for fewer files")
+    more = Budget.of(OVERTIME_SECONDS + OVERTIME_SHARE * context.clock.allowed)
+    return search(photos, plan, _workplace(context, weight, more), alone)
 
 
 def _workplace(context: StageContext, weight: WeightFile, budget: Budget) -> engine.Workplace:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import logging
 import shutil
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -34,25 +36,29 @@ if TYPE_CHECKING:
 
 FINDS = "unlabelled.coco.json"  # public
 
+log = logging.getLogger(__name__)
+
 
 def evaluate(context: StageContext) -> Output:
     """Write the model, load it again, and find the objects of the test photos with it."""
     context.progress.tell(Stage.EVALUATE, 0.0, MESSAGES[Stage.EVALUATE])
     from vm_worker.tasks.detection import drawing
 
+    began = time.monotonic()
     folder, dataset = context.folder, context.inputs.dataset()
     trained, its_settings = delivered_files(context)
     shutil.copyfile(folder / trained, folder / files.H5)
     shutil.copyfile(folder / its_settings, folder / delivered.SETTINGS)
     known, model = DeliveredSettings.read(folder / delivered.SETTINGS), files.load(folder / files.H5)
     rows, settings = dataset.rows(Part.TEST), known.settings
-    predict = delivered.by_keras(model, settings.mask)
+    predict, loaded = delivered.by_keras(model, settings.mask), time.monotonic()
     judged = []
     for number, row in enumerate(rows.tolist()):
         raw = candidates(predict, dataset.truth.read(row), settings)
         photo = dataset.truth.photos[row]
         judged.append(Judged(photo.width, photo.height, photo.boxes, merged(raw, settings)))
         context.progress.tell(Stage.EVALUATE, (number + 1) / len(rows), f"Counted {number + 1} of {len(rows)} photos")
+    tested_by = time.monotonic()
     numbers = counts(judged, len(known.classes), settings.decoding.threshold)
     result = _figures(context, judged, known, files.figures(model, settings.width, folder / files.H5))
     keys = photographs(dataset.names)
@@ -73,6 +79,13 @@ def evaluate(context: StageContext) -> Output:
         finds=_write_finds(folder, result, shown),
     )
     known.write(folder / delivered.SETTINGS)
+    log.info(
+        "testing: %.1f s to load the model, %.1f s for %d photos, %.1f s for figures and pictures",
+        loaded - began,
+        tested_by - loaded,
+        len(rows),
+        time.monotonic() - tested_by,
+    )
     made = [files.H5, delivered.SETTINGS, *result.pictures, *([result.finds] if result.finds else [])]
     return Output(result, tuple(map(public, made)))
 

@@ -15,17 +15,17 @@ from vm_worker.search.trial_runner import Committed
 from vm_worker.stages.context import StageContext
 from vm_worker.stages.output import Output, private
 from vm_worker.stages.trials import committer
-from vm_worker.tasks.detection import learning
+from vm_worker.tasks.detection import last_stages, learning
 from vm_worker.tasks.detection.engine import engine, network
 from vm_worker.tasks.detection.engine.training.boxing import BoxingPlan
-from vm_worker.tasks.detection.engine.training.search import Searched, SearchRequest, search
+from vm_worker.tasks.detection.engine.training.search import Searched, SearchRequest, enough, search
 from vm_worker.tasks.detection.engine.training.tuning import TuningPlan
+from vm_worker.tasks.detection.last_stages import LastStages, ToTest
 from vm_worker.tasks.detection.learnt import METRIC, SECOND_STAGE, UPPER_PART, Learnt, rows
 
 TUNED, TUNED_SETTINGS = "tuned.h5", "tuned_settings.json"  # private files; written where they are better
-START_SECONDS = 25.0  # to build the network again and trace its graphs, with the maps at hand
+STARTS = 5.0  # starts of the libraries that it takes as long as to build the network and its graphs, with maps at hand
 LEAST_SHARE = 0.4  # of the first training's time, that the shortest other one takes
-SLOWEST = 3.0  # times that the last stages take on a busy machine, at most
 PHASES = {
     engine.TUNING: "Tuning the upper part of the network",
     engine.BOXING: "Learning to look at each object once more",
@@ -37,8 +37,10 @@ log = logging.getLogger(__name__)
 
 def tune(context: StageContext) -> Output:
     """Search other recipes, and train the upper part of the best one's network; deliver what is better."""
+    last_stages.begun(context.clock)
     learnt = Learnt.read(context.folder)
-    found = _searched(context, learnt) if fits(context, learnt) else None
+    budget = budget_of(context)
+    found = _searched(context, learnt, budget) if fits(context, learnt, budget) else None
     shutil.rmtree(context.inputs.scratch / learning.ENGINE, ignore_errors=True)
     if found is None:
         first = rows((learnt.facts,), learnt.facts.number)
@@ -65,29 +67,34 @@ def delivered_files(context: StageContext) -> tuple[str, str]:
     return (TUNED, TUNED_SETTINGS) if better else (learning.DETECTOR, learning.SETTINGS)
 
 
-def fits(context: StageContext, learnt: Learnt) -> bool:
+def fits(context: StageContext, learnt: Learnt, budget: Budget) -> bool:
     """Return whether another training fits the time, with all that comes before it."""
-    if not learnt.whole or context.spec.options.trials == 0:
+    if context.spec.options.trials == 0:
+        log.info("no other training was asked for")
+        return False
+    if not learnt.whole:
+        log.info("no other training: the first came to %d of %d epochs", learnt.facts.epochs, learnt.epochs)
         return False
     kept = (context.inputs.scratch / learning.ENGINE / "training").is_dir()
-    before = START_SECONDS + (0.0 if kept else learnt.prepared)
-    return _budget(context).remaining() > before + LEAST_SHARE * learnt.facts.seconds
+    before = STARTS * context.clock.start + (0.0 if kept else learnt.prepared)
+    return enough("another training", before + LEAST_SHARE * learnt.facts.seconds, budget)
 
 
-def _budget(context: StageContext) -> Budget:
-    """Return the time for a search. A busy machine needs more for testing and files, and a search is not a must."""
-    usual, slowness = learning.budget_of(context), min(context.clock.slowness, SLOWEST)
-    return Budget(usual.deadline - (slowness - 1) * learning.finishing(context))
+def budget_of(context: StageContext) -> Budget:
+    """Return the time for a search."""
+    dataset, exports = context.inputs.dataset(), context.spec.options.exports
+    tested = ToTest.of(dataset, learning.known_plan(context))
+    return LastStages.of(tested, last_stages.known_speed(context), exports).budget(context.clock)
 
 
 def _algorithm(context: StageContext) -> str:
     return context.spec.options.search
 
 
-def _searched(context: StageContext, learnt: Learnt) -> Searched | None:
+def _searched(context: StageContext, learnt: Learnt, budget: Budget) -> Searched | None:
     """Search with the time that is left; None where it did not suffice."""
     spec, dataset = context.spec, context.inputs.dataset()
-    photos, weight, budget = learning.engine_photos(dataset), learning.weight_of(context), _budget(context)
+    photos, weight = learning.engine_photos(dataset), learning.weight_of(context)
     known = {learnt.key: learnt.result, **{key: done.result for key, done in spec.trials.items()}}
     request = SearchRequest(
         _algorithm(context), spec.options.trials, Committed(known, committer(context)), TuningPlan(), BoxingPlan()

@@ -10,7 +10,7 @@ import pytest
 
 from tests.unit.detection.engine.toys import boxes
 from vm_worker.tasks.detection.boxes import LabelledPhoto
-from vm_worker.tasks.detection.engine.effort import INPUTS, LEAST, STEPS, Effort, affordable, measured
+from vm_worker.tasks.detection.engine.effort import INPUTS, LEAST, SHORTEST, STEPS, Effort, affordable, measured
 from vm_worker.tasks.detection.engine.plan import cut_ones_labelled, planned
 from vm_worker.tasks.detection.engine.sides import Sides
 from vm_worker.tasks.detection.engine.tiling import Tiling
@@ -87,7 +87,15 @@ def test_little_time_allows_little() -> None:
     plenty, little, none = affordable(3600, 0.05), affordable(150, 0.05), affordable(0, 0.05)
     assert plenty == Effort()
     assert LEAST <= little.steps < STEPS and little.inputs == INPUTS[:1]
-    assert (none.steps, none.rows, none.inputs) == (1, 1, INPUTS[:1])
+    assert (none.steps, none.rows, none.inputs) == (SHORTEST, 1, INPUTS[:1])  # what time there is, is used
+
+
+def test_few_photos_are_learnt_from_for_as_long_as_the_time_lasts() -> None:
+    """Four rounds of their two views were eight steps, after which a detector knows nothing."""
+    nuts = [LabelledPhoto(f"{index}.jpg", 640, 480, boxes((0, 0, 90, 90))) for index in range(14)]
+    plan = planned("tiny", nuts, affordable(0, 0.05))
+    assert plan.views == 2
+    assert plan.recipe.epochs * plan.recipe.steps(28) >= 0.9 * SHORTEST
 
 
 def test_a_network_is_timed() -> None:

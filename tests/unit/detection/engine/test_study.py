@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import math
 from dataclasses import dataclass
 from typing import cast
 
@@ -17,6 +19,7 @@ from vm_worker.tasks.detection.boxes import LabelledPhoto
 from vm_worker.tasks.detection.engine.operating_point import OperatingPoint
 from vm_worker.tasks.detection.engine.plan import EnginePlan, planned
 from vm_worker.tasks.detection.engine.training.course import Recipe
+from vm_worker.tasks.detection.engine.training.search import enough, kept_of
 from vm_worker.tasks.detection.engine.training.session import Session
 from vm_worker.tasks.detection.engine.training.study import DetectionStudy, SessionExecutor, TrialOutcome, of_best
 
@@ -82,10 +85,29 @@ def test_a_trial_gets_the_epochs_that_fit_the_time() -> None:
     found = study.fits(Recipe(4, 1.0, 1e-3), ())
     assert found is not None and found.epochs == 4
     assert study.fits(Recipe(60, 1.0, 1e-3), ()) is None  # fewer epochs than are ever suggested
+    assert study.refused == pytest.approx((264.0, 50.0), abs=1)  # 24 epochs, and a tenth more
     study.keep(20)  # for what follows the search
     left = study.fits(Recipe(4, 1.0, 1e-3), ())
     assert left is None or left.epochs < 4
     assert study.smaller(long) is None
+
+
+def test_a_search_keeps_time_for_each_thing_that_follows_and_fits() -> None:
+    assert kept_of((30.0, 40.0), 100.0) == 70.0
+    assert kept_of((30.0, 80.0), 100.0) == 30.0
+    assert kept_of((120.0, 80.0), 100.0) == 80.0
+    assert kept_of((math.inf, math.inf), 100.0) == 0.0
+
+
+def test_the_log_says_how_many_seconds_were_missing(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    assert enough("a second stage", 99.0, Budget.of(100.0)) and not caplog.text
+    assert not enough("a second stage", 120.0, Budget.of(100.4))
+    assert not enough("a second stage", math.inf, Budget.of(100.0))
+    assert [record.message for record in caplog.records] == [
+        "a second stage was not started: it takes 120 s, and 100 s are left",
+        "a second stage was not started: it needs more memory than there is",
+    ]
 
 
 def test_a_trial_that_was_cut_short_says_so() -> None:

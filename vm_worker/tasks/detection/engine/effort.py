@@ -15,6 +15,8 @@ INPUTS = (320, 448, 640)  # pixels of the input's longer side
 ROWS = 840  # views of all frames that are aimed at
 STEPS = 1050  # of a whole training, at which more steps gain little
 LEAST = 300  # steps that a larger input must leave time for
+# Steps that are planned at least: with fewer nothing is learnt, and a training that gets no time for all ends in time.
+SHORTEST = 200
 # Costs in forward passes of the whole backbone by Keras, measured on EfficientNet-Lite0.
 VIEW, LEARN = 0.8, 0.5  # to draw a view and compute its maps; to learn from a view once
 FIXED = 30.0  # seconds for what does not depend on the photos: networks are built and graphs traced
@@ -37,7 +39,7 @@ def affordable(seconds: float, forward: float) -> Effort:
     free = max(0.0, seconds - FIXED)
     inputs = tuple(side for side in INPUTS if _steps(free, forward * (side / INPUTS[0]) ** 2) >= LEAST)
     steps = _steps(free, forward)
-    return Effort(int(np.clip(steps, 1, STEPS)), min(ROWS, max(1, steps * BATCH // 4)), inputs or INPUTS[:1])
+    return Effort(int(np.clip(steps, SHORTEST, STEPS)), min(ROWS, max(1, steps * BATCH // 4)), inputs or INPUTS[:1])
 
 
 def _steps(seconds: float, forward: float) -> int:

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import logging
+import math
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from vm_worker.learn.budget import Budget
 from vm_worker.search.algorithms import SEARCHES
 from vm_worker.search.loop import EndPolicy, SearchLoop
 from vm_worker.search.trial_runner import Committed, TrialRunner
@@ -14,6 +20,10 @@ from vm_worker.tasks.detection.engine.training.course import Recipe
 from vm_worker.tasks.detection.engine.training.session import Photos, Session, Workplace
 from vm_worker.tasks.detection.engine.training.study import DetectionStudy, SessionExecutor, TrialFacts, of_best
 from vm_worker.tasks.detection.engine.training.tuning import TuningPlan, tuned
+
+NOT_STARTED = "%s was not started: it takes %.0f s, and %.0f s are left"  # a line of the job's log
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -52,17 +62,22 @@ def search(photos: Photos, plan: EnginePlan, work: Workplace, request: SearchReq
     searcher = SEARCHES[request.algorithm].make(study.space, work.seed, first)
     loop = SearchLoop(searcher, study.decode, trials, EndPolicy(most=request.trials))
     loop.know(plan.recipe, trials.run("rule", plan.recipe, plan.recipe))
-    tuning = request.tuning.longest(session, study.pace) if request.tuning and study.pace else None
-    seconds = _tuning_seconds(study, tuning)
-    boxing = request.boxing.seconds(session, study.pace) if request.boxing and study.pace else 0.0
-    boxing = boxing if seconds + boxing < work.budget.remaining() else 0.0
-    study.keep(seconds + boxing)
+    step, budget = study.pace or math.inf, work.budget
+    tuning = request.tuning.longest(session, step) if request.tuning and study.pace else None
+    seconds = tuning.seconds(session, step) if tuning else 0.0
+    boxing = request.boxing.seconds(session, step) if request.boxing else 0.0
+    study.keep(kept_of((seconds, boxing), budget.remaining()))
     outcome = loop.run()
+    if study.refused:
+        log.info(NOT_STARTED, "another trial", *study.refused)
     recipe, trained = of_best(study)
-    better = tuned(session, trained, tuning) if tuning and 0 < seconds < work.budget.remaining() else None
-    stage = None
-    if request.boxing and 0 < boxing < work.budget.remaining():
-        stage = boxed(session, better or trained, better is not None, request.boxing)
+    better = stage = None
+    if tuning and enough("tuning the upper part", seconds, budget):
+        with timed("tuning the upper part", seconds):
+            better = tuned(session, trained, tuning)
+    if request.boxing and enough("a second stage", boxing, budget):
+        with timed("a second stage", boxing):
+            stage = boxed(session, better or trained, better is not None, request.boxing)
     return Searched(
         detector=finished(session, better or trained, stage),
         recipe=recipe,
@@ -74,9 +89,29 @@ def search(photos: Photos, plan: EnginePlan, work: Workplace, request: SearchReq
     )
 
 
-def _tuning_seconds(study: DetectionStudy, plan: TuningPlan | None) -> float:
-    """Return the time that tuning the upper part takes; 0 where it does not fit."""
-    if plan is None or study.pace is None:
-        return 0.0
-    seconds = plan.seconds(study.session, study.pace)
-    return seconds if seconds < study.session.work.budget.remaining() else 0.0
+@contextmanager
+def timed(what: str, expected: float) -> Iterator[None]:
+    """Write into the job's log how long this took, and how long it was expected to take, in seconds."""
+    began = time.monotonic()
+    yield
+    log.info("%s took %.0f s, and %.0f s were expected", what, time.monotonic() - began, expected)
+
+
+def kept_of(wanted: Sequence[float], left: float) -> float:
+    """Return the seconds that a search leaves to what follows it, of `left`: to each that fits behind the others."""
+    kept = 0.0
+    for seconds in wanted:
+        kept += seconds if kept + seconds < left else 0.0
+    return kept
+
+
+def enough(what: str, wanted: float, budget: Budget) -> bool:
+    """Return whether there are more seconds left than are wanted; where not, say so in the job's log."""
+    left = budget.remaining()
+    if wanted < left:
+        return True
+    if math.isinf(wanted):
+        log.info("%s was not started: it needs more memory than there is", what)
+    else:
+        log.info(NOT_STARTED, what, wanted, left)
+    return False

@@ -81,6 +81,8 @@ class DetectionStudy:
         self._nothing = max(float(np.square(counts).mean()), 1.0)
         self.pace: float | None = None  # seconds a step, as the last trial took
         self._kept = 0.0
+        # Seconds that the last trial takes that was not started, and that were left for it; None: all were started.
+        self.refused: tuple[float, float] | None = None
 
     @property
     def space(self) -> Space:
@@ -113,10 +115,16 @@ class DetectionStudy:
         """Return the recipe, or the same with fewer epochs, that fits the time left; None where none does."""
         if self.pace is None or self.key(design) in begun:
             return design
-        epoch = self.pace * design.steps(self.session.data.rows)
-        possible = int((self.session.work.budget.remaining() - self._kept) / (SLACK * epoch))
-        least = min(design.epochs, self._epochs()[0])
-        return replace(design, epochs=min(design.epochs, possible)) if possible >= least else None
+        epoch, left = SLACK * self.pace * design.steps(self.session.data.rows), self._left()
+        possible, least = int(left / epoch), min(design.epochs, self._epochs()[0])
+        if possible >= least:
+            return replace(design, epochs=min(design.epochs, possible))
+        self.refused = least * epoch, left
+        return None
+
+    def _left(self) -> float:
+        """Return the seconds that are left for trials; negative where less is left than what follows needs."""
+        return self.session.work.budget.remaining() - self._kept
 
     def keep(self, seconds: float) -> None:
         """Leave so much of the time for what follows the search."""
