@@ -56,11 +56,11 @@ def test_an_input_of_other_sides_takes_as_long_as_it_has_pixels() -> None:
 
 
 def test_the_kept_time_grows_with_the_crowd_and_files_never_take_the_trainings_time() -> None:
-    assert LAST.kept(1.0, 1000.0) == pytest.approx(ROOM * (LAST.must + LAST.files))
-    assert LAST.kept(2.0, 1000.0) == pytest.approx(2 * LAST.kept(1.0, 1000.0))
-    short = ROOM * LAST.must + 20
-    assert LAST.kept(1.0, short) == pytest.approx(ROOM * LAST.must + FILES_SHARE * 20)
-    assert LAST.kept(1.0, 1.0) == pytest.approx(ROOM * LAST.must)  # the time is over: what must be is kept
+    assert LAST.kept(1.0, 1000.0) == pytest.approx((1 + ROOM) * (LAST.must + LAST.files))
+    assert LAST.kept(3.0, 1000.0) == pytest.approx((3 + ROOM) * (LAST.must + LAST.files))
+    must = (1 + ROOM) * LAST.must
+    assert LAST.kept(1.0, must + 20) == pytest.approx(must + FILES_SHARE * 20)
+    assert LAST.kept(1.0, 1.0) == pytest.approx(must)  # the time is over: what must be is kept
 
 
 def test_a_budget_ends_before_what_is_kept_and_the_longest_one_leaves_files_out() -> None:

@@ -27,7 +27,8 @@ WHOLE = 1.6  # times as long as its backbone alone takes the whole detector
 MORE_STARTS = 1.0
 SETTLED = 4.0  # seconds from the last step of a training to the end of its stage, on an idle machine
 DECODED = 0.03  # seconds to decode a photo of a million pixels and to put its boxes together
-ROOM = 1.25  # times what is expected is kept: a machine may become busier
+# Added to how many times as long as alone work takes now: an idle machine may become busy.
+ROOM = 0.4
 FILES_SHARE = 0.25  # of the time beside what must be done, at most, for the files other than model.h5
 START_MOST = 15.0  # seconds of a start that are believed: the first one on a machine reads from a cold disk
 
@@ -87,8 +88,8 @@ class LastStages:
 
     def kept(self, crowd: float, left: float) -> float:
         """Return the seconds to keep, of `left` to the end of the budget, where work takes `crowd` times as long."""
-        must = ROOM * crowd * self.must
-        return must + min(ROOM * crowd * self.files, FILES_SHARE * max(0.0, left - must))
+        must = (crowd + ROOM) * self.must
+        return must + min((crowd + ROOM) * self.files, FILES_SHARE * max(0.0, left - must))
 
     def budget(self, clock: JobClock) -> Budget:
         """Return the time for training, until the moment at which the last stages must begin."""
