@@ -166,5 +166,5 @@ def test_a_search_on_a_busy_machine_keeps_more_time_for_the_files(context: Stage
         job = StageContext.of(replace(context.spec, seconds=400.0), Keeper())
         job.results.add(Stage.SELECT, row.to_json(), 1.0)
         job.clock.crowd = partial(float, crowd)
-        left[crowd] = tuning.budget_of(job).remaining()
+        left[crowd] = learning.search_budget(job).remaining()
     assert 0 < left[2.0] < left[1.0] - 20 < 400

@@ -172,6 +172,14 @@ def known_plan(context: StageContext) -> EnginePlan | None:
         return None
 
 
+def search_budget(context: StageContext) -> Budget:
+    """Return the time for a search, after this stage."""
+    last_stages.begun(context.clock)
+    to_test = ToTest.of(context.inputs.dataset(), known_plan(context))
+    last = LastStages.of(to_test, last_stages.known_speed(context), context.spec.options.exports)
+    return last.budget(context.clock)
+
+
 def _trained(
     photos: engine.Photos, plan: EnginePlan, context: StageContext, weight: WeightFile, budgets: tuple[Budget, ...]
 ) -> Searched:

@@ -24,7 +24,7 @@ from vm_worker.tasks.detection import coco_finds, delivered, measuring
 from vm_worker.tasks.detection.coco_finds import PhotoFinds
 from vm_worker.tasks.detection.delivered import DeliveredSettings
 from vm_worker.tasks.detection.engine.certainty import Certainty
-from vm_worker.tasks.detection.engine.detect import candidates, merged
+from vm_worker.tasks.detection.engine.detect import Predict, Settings, candidates, merged
 from vm_worker.tasks.detection.engine.precision import matches
 from vm_worker.tasks.detection.engine.scores import Judged, counts, score
 from vm_worker.tasks.detection.photographs import photographs
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from vm_worker.tasks.detection.drawing import Shown
 
 FINDS = "unlabelled.coco.json"  # public
+PARTS = "testing: %.1f s to load the model, %.1f s for %d photos, %.1f s for figures and pictures"  # a line of the log
 
 log = logging.getLogger(__name__)
 
@@ -50,14 +51,8 @@ def evaluate(context: StageContext) -> Output:
     shutil.copyfile(folder / trained, folder / files.H5)
     shutil.copyfile(folder / its_settings, folder / delivered.SETTINGS)
     known, model = DeliveredSettings.read(folder / delivered.SETTINGS), files.load(folder / files.H5)
-    rows, settings = dataset.rows(Part.TEST), known.settings
-    predict, loaded = delivered.by_keras(model, settings.mask), time.monotonic()
-    judged = []
-    for number, row in enumerate(rows.tolist()):
-        raw = candidates(predict, dataset.truth.read(row), settings)
-        photo = dataset.truth.photos[row]
-        judged.append(Judged(photo.width, photo.height, photo.boxes, merged(raw, settings)))
-        context.progress.tell(Stage.EVALUATE, (number + 1) / len(rows), f"Counted {number + 1} of {len(rows)} photos")
+    rows, settings, loaded = dataset.rows(Part.TEST), known.settings, time.monotonic()
+    judged = _judged(context, delivered.by_keras(model, settings.mask), settings)
     tested_by = time.monotonic()
     numbers = counts(judged, len(known.classes), settings.decoding.threshold)
     result = _figures(context, judged, known, files.figures(model, settings.width, folder / files.H5))
@@ -79,15 +74,20 @@ def evaluate(context: StageContext) -> Output:
         finds=_write_finds(folder, result, shown),
     )
     known.write(folder / delivered.SETTINGS)
-    log.info(
-        "testing: %.1f s to load the model, %.1f s for %d photos, %.1f s for figures and pictures",
-        loaded - began,
-        tested_by - loaded,
-        len(rows),
-        time.monotonic() - tested_by,
-    )
+    log.info(PARTS, loaded - began, tested_by - loaded, len(rows), time.monotonic() - tested_by)
     made = [files.H5, delivered.SETTINGS, *result.pictures, *([result.finds] if result.finds else [])]
     return Output(result, tuple(map(public, made)))
+
+
+def _judged(context: StageContext, predict: Predict, settings: Settings) -> list[Judged]:
+    """Find the objects of the test photos, in their order."""
+    dataset, judged = context.inputs.dataset(), []
+    rows = dataset.rows(Part.TEST).tolist()
+    for number, row in enumerate(rows, start=1):
+        photo, raw = dataset.truth.photos[row], candidates(predict, dataset.truth.read(row), settings)
+        judged.append(Judged(photo.width, photo.height, photo.boxes, merged(raw, settings)))
+        context.progress.tell(Stage.EVALUATE, number / len(rows), f"Counted {number} of {len(rows)} photos")
+    return judged
 
 
 def _write_finds(folder: Path, figures: DetectionFigures, photos: Sequence[Shown]) -> str:

@@ -15,12 +15,11 @@ from vm_worker.search.trial_runner import Committed
 from vm_worker.stages.context import StageContext
 from vm_worker.stages.output import Output, private
 from vm_worker.stages.trials import committer
-from vm_worker.tasks.detection import last_stages, learning
+from vm_worker.tasks.detection import learning
 from vm_worker.tasks.detection.engine import engine, network
 from vm_worker.tasks.detection.engine.training.boxing import BoxingPlan
 from vm_worker.tasks.detection.engine.training.search import Searched, SearchRequest, enough, search
 from vm_worker.tasks.detection.engine.training.tuning import TuningPlan
-from vm_worker.tasks.detection.last_stages import LastStages, ToTest
 from vm_worker.tasks.detection.learnt import METRIC, SECOND_STAGE, UPPER_PART, Learnt, rows
 
 TUNED, TUNED_SETTINGS = "tuned.h5", "tuned_settings.json"  # private files; written where they are better
@@ -37,9 +36,7 @@ log = logging.getLogger(__name__)
 
 def tune(context: StageContext) -> Output:
     """Search other recipes, and train the upper part of the best one's network; deliver what is better."""
-    last_stages.begun(context.clock)
-    learnt = Learnt.read(context.folder)
-    budget = budget_of(context)
+    learnt, budget = Learnt.read(context.folder), learning.search_budget(context)
     found = _searched(context, learnt, budget) if fits(context, learnt, budget) else None
     shutil.rmtree(context.inputs.scratch / learning.ENGINE, ignore_errors=True)
     if found is None:
@@ -78,13 +75,6 @@ def fits(context: StageContext, learnt: Learnt, budget: Budget) -> bool:
     kept = (context.inputs.scratch / learning.ENGINE / "training").is_dir()
     before = STARTS * context.clock.start + (0.0 if kept else learnt.prepared)
     return enough("another training", before + LEAST_SHARE * learnt.facts.seconds, budget)
-
-
-def budget_of(context: StageContext) -> Budget:
-    """Return the time for a search."""
-    dataset, exports = context.inputs.dataset(), context.spec.options.exports
-    tested = ToTest.of(dataset, learning.known_plan(context))
-    return LastStages.of(tested, last_stages.known_speed(context), exports).budget(context.clock)
 
 
 def _algorithm(context: StageContext) -> str:
