@@ -200,13 +200,14 @@ def _candidates(facts: Facts) -> list[CandidateCost]:
 def _candidate(row: CandidateRow, facts: Facts) -> CandidateCost:
     """Return the row with the size of its model's file, in bytes.
 
-    The chosen candidate has the size of model.h5, any other an estimate by its number of parameters.
+    The chosen candidate has the size of model.h5, any other an estimate by its number of parameters. What is made of
+    two networks, or of some layers twice, has the parameters that the file holds.
     """
     size = None if row.parameters is None else row.parameters * BYTES_A_PARAMETER
     chosen, cost = row.state == "chosen", facts.export.costs.get(row.name)
     joined = facts.pair or facts.tune.share is not None
     return CandidateCost(
-        row=row,
+        row=replace(row, parameters=facts.evaluate.model.total) if chosen and joined else row,
         bytes=facts.evaluate.model.bytes if chosen else size,
         milliseconds=milliseconds(facts) if chosen and joined else None if cost is None else cost.one.median,
     )

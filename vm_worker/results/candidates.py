@@ -185,14 +185,13 @@ class Selected(AsJson):
         """Return the rows of the candidates; where a pair is delivered it stands first, as the chosen one."""
         if pair is None:
             return self.candidates
-        both = [row for row in self.candidates if row.name in (self.winner, pair.partner)]
         first = CandidateRow(
             name=f"{self.winner}+{pair.partner}",
             title=pair.title,
             validation_accuracy=pair.validation_accuracy,
             validation_interval=pair.validation_interval,
             validation_loss=pair.validation_loss,
-            parameters=sum(row.parameters or 0 for row in both),
+            parameters=None,  # those of the file, which may hold what both share once
             seconds=None,
             state="chosen",
             note="the mean of both answers",

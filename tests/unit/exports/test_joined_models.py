@@ -23,7 +23,7 @@ from vm_worker.learn.heads.forms import FeatureTable
 from vm_worker.learn.heads.forms import Part as HeadPart
 from vm_worker.learn.heads.linear import Head, HeadSettings
 from vm_worker.learn.labels import LabelledPhotos
-from vm_worker.learn.networks import assemble, build, depth
+from vm_worker.learn.networks import assemble, build, catalogue, depth
 from vm_worker.learn.networks.branch import branched
 from vm_worker.learn.networks.pair import paired
 from vm_worker.learn.networks.weights import WeightFile
@@ -97,6 +97,12 @@ def test_every_file_says_what_the_model_says(delivered: tuple[Path, Mapping[str,
     assert row.state == "made" and row.accuracy is not None and row.accuracy > 0.9
     assert row.agreement is not None and row.agreement >= (1.0 if loss else 0.95)
     assert row.max_difference is not None and row.max_difference <= (loss or 0.05)
+
+
+def test_what_both_networks_share_is_in_the_files_once(delivered: tuple[Path, Mapping[str, ExportRow]]) -> None:
+    one = 4 * catalogue.find(KEY).parameters
+    for key in ("h5", "keras", "tflite"):
+        assert (delivered[1][key].bytes or 0) < 1.4 * one  # with what was tuned, and the head
 
 
 def test_it_loads_where_there_is_tensorflow_alone(delivered: tuple[Path, object], tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ def test_a_pair_is_named_with_what_it_costs_and_the_best_network_beside_it() -> 
     winner, (first, second, *others) = built["winner"], built["candidates"]
     assert (first["title"], first["state"]) == (pair.title, "chosen")
     assert (second["title"], second["state"]) == (best.title, "single")
+    assert first["parameters"] == facts.evaluate.model.total != second["parameters"] == best.parameters
     assert all(row["state"] not in ("chosen", "single") for row in others)
     page = report.page(built, {})
     assert page.index(pair.title) < page.index("the best alone")
@@ -38,7 +39,8 @@ def test_a_mean_with_tuned_layers_is_told_with_what_it_costs() -> None:
     facts = samples.facts()
     tune = replace(facts.tune, better=True, share=0.5)
     built = report.build(replace(facts, tune=tune))
-    note = built["winner"]["note"]
+    note, first = built["winner"]["note"], built["candidates"][0]
+    assert first["parameters"] == facts.evaluate.model.total != facts.select.best.parameters
     assert built["winner"]["mean"] and f"The upper layers of {facts.select.best.title} are there twice" in note
     assert " MB instead of about " in note and "objective balanced or small" in note
     assert "mean of a tuned network and the model selected" in report.page(built, {})

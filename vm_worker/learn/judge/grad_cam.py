@@ -64,8 +64,10 @@ def _joined(model: keras.Model) -> list[Any]:
 
 def _average(tensor: Any) -> Any:
     """Return the layer of the average that became this tensor."""
-    layer = tensor._keras_history.operation
-    return layer if isinstance(layer, keras.layers.GlobalAveragePooling2D) else _average(layer.input)
+    layer, number, _ = tensor._keras_history
+    if isinstance(layer, keras.layers.GlobalAveragePooling2D):
+        return layer
+    return _average(layer._inbound_nodes[number].input_tensors[0])  # a pair may use a layer twice
 
 
 def _factors(model: keras.Model) -> NDArray[np.float32]:
