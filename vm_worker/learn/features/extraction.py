@@ -17,6 +17,7 @@ from vm_worker.learn.arrays import Floats, Halves, Rows
 from vm_worker.learn.budget import Budget
 from vm_worker.learn.features.engines import BATCH as BATCH
 from vm_worker.learn.features.engines import Engine, padded
+from vm_worker.learn.features.views import windowed
 from vm_worker.learn.networks.weights import WeightFile
 
 HALF_MAX = 65_504.0  # float16's largest number
@@ -29,6 +30,12 @@ class Source:
 
     pixels: NDArray[np.uint8]  # (n, s, s, 3), usually a memory map
     rows: Rows  # (m,)
+    windows: Floats | None = None  # (m, 8), as `views.transforms` draws them; None: the images as they are
+
+    def part(self, positions: slice) -> NDArray[np.uint8] | Floats:
+        """Return the images at these positions of the rows, or the windows of them: (k, s, s, 3), 0..255."""
+        images = taken(self.pixels, self.rows[positions])
+        return images if self.windows is None else windowed(images.astype(np.float32), self.windows[positions])
 
 
 @dataclass(frozen=True)
@@ -103,13 +110,13 @@ def alone(weight: WeightFile, engine: Engine, source: Source, target: Target, wa
     return extract(engine, source, target, watch)
 
 
-def _ahead(source: Source, batch: int) -> Iterator[NDArray[np.uint8]]:
+def _ahead(source: Source, batch: int) -> Iterator[NDArray[np.uint8] | Floats]:
     """Yield the pixels a batch at a time; the next batch is read while the network works on this one."""
-    parts = [source.rows[start : start + batch] for start in range(0, len(source.rows), batch)]
+    parts = [slice(start, start + batch) for start in range(0, len(source.rows), batch)]
     with ThreadPoolExecutor(1, thread_name_prefix="pixels") as reader:
-        coming = [reader.submit(taken, source.pixels, rows) for rows in parts[:1]]
-        for rows in parts[1:]:
-            coming.append(reader.submit(taken, source.pixels, rows))
+        coming = [reader.submit(source.part, part) for part in parts[:1]]
+        for part in parts[1:]:
+            coming.append(reader.submit(source.part, part))
             yield coming.pop(0).result()
         for last in coming:
             yield last.result()

@@ -39,5 +39,9 @@ def transforms(count: int, size: int, mirror: bool, random: np.random.Generator)
 
 def random_views(images: Floats, mirror: bool, random: np.random.Generator) -> Floats:
     """Return a random view of each of the pictures (m, s, s, 3)."""
-    rows = transforms(len(images), images.shape[1], mirror, random)
+    return windowed(images, transforms(len(images), images.shape[1], mirror, random))
+
+
+def windowed(images: Floats, rows: Floats) -> Floats:
+    """Return the windows of the pictures (m, s, s, 3) that `transforms` has drawn, (m, 8)."""
     return np.asarray(keras.ops.image.affine_transform(images, rows, fill_mode="reflect"), np.float32)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold
@@ -13,6 +15,11 @@ from vm_worker.learn.arrays import Rows
 ENOUGH = 1000  # images in train+validation: from here on the fixed validation part is precise enough
 FOLDS, FEW_FOLDS = 5, 3
 FEW_IMAGES = 10  # images of a class; with fewer in any class there are only FEW_FOLDS folds
+
+WORKERS = 2  # folds at a time, each on one core
+
+One = TypeVar("One")
+Found = TypeVar("Found")
 
 
 def count(labels: Rows, groups: Rows) -> int:
@@ -56,3 +63,9 @@ def interleaved(labels: Rows, seed: int) -> Rows:
         own = np.flatnonzero(labels == label)
         place[random.permutation(own)] = (np.arange(len(own)) + random.random()) / len(own)
     return np.argsort(place, kind="stable").astype(np.int64)
+
+
+def at_once(work: Callable[[One], Found], folds: Iterable[One]) -> list[Found]:
+    """Return what work finds of each fold, in their order; it is done for WORKERS folds at a time."""
+    with ThreadPoolExecutor(WORKERS, thread_name_prefix="heads") as workers:
+        return list(workers.map(work, folds))

@@ -45,6 +45,7 @@ class FeatureTable:
     total: int | None = None  # how many columns the network has; None: as many as these
     unseen: Flags | None = None  # (n,) whether the network may be judged on a row; None: on all
     earlier: Head | None = None  # that an earlier model has on this network, in these columns; None: there is none
+    views: tuple[Halves, ...] = ()  # (n, d) each: features of random views of the photos, to learn from besides
 
     def examples(self, rows: Rows, chosen: Rows | None = None, warm: bool = False) -> FeatureRows:
         """Return labels of these rows, and features in the chosen columns; None: the last features.
@@ -53,6 +54,17 @@ class FeatureTable:
         """
         start = self.earlier.logits(self.taken(rows)) if warm and self.earlier else None
         return FeatureRows(self.taken(rows, slice(self.last) if chosen is None else chosen), self.labels[rows], start)
+
+    def learnt(self, rows: Rows, chosen: Rows | None = None, warm: bool = False) -> FeatureRows:
+        """Return the examples of these rows to learn from: as `examples`, then the same of each further view."""
+        tables = [self, *(replace(self, features=view) for view in self.views)]
+        found = [table.examples(rows, chosen, warm) for table in tables]
+        if len(found) == 1:
+            return found[0]
+        starts = [one.start for one in found if one.start is not None]
+        features, labels = [one.features for one in found], [one.labels for one in found]
+        start = np.concatenate(starts) if starts else None
+        return FeatureRows(np.concatenate(features), np.concatenate(labels), start)
 
     def judgeable(self, rows: Rows) -> Rows:
         """Return those of the rows that the network may be judged on."""
@@ -144,9 +156,9 @@ def _part(table: FeatureTable, rows: Rows, settings: HeadSettings, part: Part) -
     if part.warm and table.earlier is not None:
         if not part.epochs:
             return table.earlier
-        return _joined([linear.refit(table.examples(rows, warm=True), settings, part.epochs), table.earlier], 1.0)
+        return _joined([linear.refit(table.learnt(rows, warm=True), settings, part.epochs), table.earlier], 1.0)
     if part.fraction is None:
-        return linear.refit(table.examples(rows), settings, part.epochs)
+        return linear.refit(table.learnt(rows), settings, part.epochs)
     chosen = columns.best(table.ranked(rows, settings.seed), table.count(part.fraction))
-    head = linear.refit(table.examples(rows, chosen), replace(settings, gain=gain(len(chosen))), part.epochs)
+    head = linear.refit(table.learnt(rows, chosen), replace(settings, gain=gain(len(chosen))), part.epochs)
     return replace(head, columns=chosen)

@@ -21,6 +21,9 @@ DEPTH_COST = 8.0  # times the seconds of the heads on the last features: those o
 FRACTIONS = (0.03, 0.1, 0.3)  # of the columns of all depths, the best ones
 
 
+Fold = tuple[tuple[FeatureRows, FeatureRows], HeadSettings]  # rows to learn from, rows to judge, and the settings
+
+
 @dataclass(frozen=True)
 class HeadResult:
     """The validation figures of a network: its heads judged on rows that they had not seen."""
@@ -39,6 +42,7 @@ class HeadResult:
     # Where there is an earlier model's head: the logits of that head as it was, and those of new ones.
     untouched: Floats | None = None
     anew: Floats | None = None
+    views: int = 0  # random views of each photo that it learns from besides
 
     @property
     def correct(self) -> int:
@@ -115,8 +119,7 @@ class _Contest:
 
     def __init__(self, table: FeatureTable, settings: HeadSettings) -> None:
         self._table, self._settings = table, settings
-        splits = ((train, table.judgeable(judged)) for train, judged in _splits(table, settings.seed))
-        self._splits = [(train, judged) for train, judged in splits if len(judged)]
+        self._splits = splits(table, settings.seed)
         self._orders: list[Rows] = []  # the table's columns by each fold's training rows, the best first
         self._judged = np.concatenate([judged for _, judged in self._splits])
 
@@ -126,7 +129,7 @@ class _Contest:
         last, _ = self._best(None)
         choices: list[Parts] = [(last,)]
         if self._table.deep and DEPTH_COST * (time.monotonic() - started) < seconds:
-            self._orders += [self._table.ranked(train, self._settings.seed) for train, _ in self._splits]
+            self._orders += folds.at_once(lambda split: self._table.ranked(split[0], self._settings.seed), self._splits)
         if self._orders and all(len(order) for order in self._orders):
             deep, _ = min((self._best(fraction) for fraction in self._fractions), key=lambda found: found[1])
             choices = [(last, deep), (last,), (deep,)]
@@ -142,15 +145,13 @@ class _Contest:
 
     def _best(self, fraction: float | None, warm: bool = False) -> tuple[Part, float]:
         """Return the part on these columns with its best strength and epoch, and its loss."""
-        histories = [linear.train(*rows, settings) for rows, settings in self._folds(fraction, warm)]
+        histories = folds.at_once(lambda fold: linear.train(*fold[0], fold[1]), self._folds(fraction, warm))
         history = _mean(histories, self._sizes)
-        epoch, strength = _lowest(history.validation_loss)
+        epoch, strength = lowest(history.validation_loss)
         part = Part(self._settings.strengths[strength], epoch + 1, fraction, warm)
         return part, float(history.validation_loss[epoch, strength])
 
-    def _folds(
-        self, fraction: float | None, warm: bool = False
-    ) -> Iterator[tuple[tuple[FeatureRows, FeatureRows], HeadSettings]]:
+    def _folds(self, fraction: float | None, warm: bool = False) -> Iterator[Fold]:
         """Yield each fold's rows to learn from and to judge, in the columns of this fraction, and the settings."""
         for number, parts in enumerate(self._splits):
             chosen = None if fraction is None else columns.best(self._orders[number], self._table.count(fraction))
@@ -162,21 +163,21 @@ class _Contest:
         """Train each part once more at its strength, and judge each choice of parts after every epoch."""
         parts = list(dict.fromkeys(part for choice in choices for part in choice))
         folds_of = [self._folds(part.fraction, part.warm) for part in parts]
-        histories: list[list[History]] = [[] for _ in choices]
-        logits: list[list[Floats]] = [[] for _ in choices]
-        for courses, (train, judged) in zip(zip(*folds_of, strict=True), self._splits, strict=True):
+
+        def followed(courses: Sequence[Fold]) -> list[tuple[History, Floats]]:
+            """Return for each choice its history on a fold, and its logits of the judged rows at the end."""
             running = {part: _Course(own, one, part) for part, (own, one) in zip(parts, courses, strict=True)}
-            labels = self._table.labels[train], self._table.labels[judged]
+            train, judged = courses[0][0]
             rows: list[list[tuple[float, ...]]] = [[] for _ in choices]
             for _ in range(self._settings.epochs):
                 after = {part: course.epoch() for part, course in running.items()}
                 means = [_means([after[part] for part in choice]) for choice in choices]
                 for figures, pair in zip(rows, means, strict=True):
-                    figures.append(_figures(pair, labels, self._settings.balanced))
-            for number, (_, unseen) in enumerate(means):
-                histories[number].append(History(*np.array(rows[number]).T))
-                logits[number].append(unseen)
-        return [self._track(*one) for one in zip(histories, logits, strict=True)]
+                    figures.append(_figures(pair, (train.labels, judged.labels), self._settings.balanced))
+            return [(History(*np.array(own).T), unseen) for own, (_, unseen) in zip(rows, means, strict=True)]
+
+        found = zip(*folds.at_once(followed, zip(*folds_of, strict=True)), strict=True)
+        return [self._track(*map(list, zip(*one, strict=True))) for one in found]
 
     def _track(self, histories: list[History], logits: list[Floats]) -> Track:
         """Join the folds of one choice."""
@@ -267,14 +268,16 @@ def _figures(logits: tuple[Floats, Floats], labels: tuple[Rows, Rows], balanced:
     return tuple(float(value[0]) for one in scores for value in (one.accuracy, one.loss))
 
 
-def _splits(table: FeatureTable, seed: int) -> list[tuple[Rows, Rows]]:
+def splits(table: FeatureTable, seed: int) -> list[tuple[Rows, Rows]]:
+    """Return the rows to learn from and those to judge, of each fold or of the fixed split; none judges no row."""
     number = folds.count(table.labels, table.groups)
-    if number > 1:
-        return list(folds.cut(table.labels, table.groups, number, seed))
-    return [(table.everything[: table.train], table.everything[table.train :])]
+    fixed = [(table.everything[: table.train], table.everything[table.train :])]
+    cut = folds.cut(table.labels, table.groups, number, seed) if number > 1 else fixed
+    found = ((train, table.judgeable(judged)) for train, judged in cut)
+    return [(train, judged) for train, judged in found if len(judged)]
 
 
-def _lowest(losses: NDArray[np.float64]) -> tuple[int, int]:
+def lowest(losses: NDArray[np.float64]) -> tuple[int, int]:
     """Choose the epoch and strength with the lowest loss (epochs, strengths), in the second half of the epochs.
 
     In the second half the learning rate is low, so a head that is refitted on more rows is trained about as far.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,7 @@ from vm_worker.learn.arrays import Rows
 from vm_worker.learn.budget import Budget
 from vm_worker.learn.heads.forms import FeatureTable
 from vm_worker.learn.heads.head_validation import HeadResult
-from vm_worker.learn.heads.linear import HeadSettings
+from vm_worker.learn.heads.linear import HeadSettings, softmax
 from vm_worker.learn.judge.learning_curve import SHARES, learning_curve
 from vm_worker.learn.judge.out_of_fold import OutOfFold, out_of_fold
 from vm_worker.learn.judge.suspects import Suspect, suspects
@@ -37,6 +37,15 @@ class Findings:
             rows = slice(None) if self.judgeable is None else self.judgeable
             probabilities, labels = self.unseen.probabilities[rows], self.unseen.labels[rows]
         np.savez(path, probabilities=probabilities, labels=labels)
+
+
+def judged_by(findings: Findings, result: HeadResult) -> Findings:
+    """Return the findings with the probabilities by the heads of this validation, which calibrate what is delivered."""
+    if result.logits is None:
+        return findings
+    splits = () if findings.unseen is None else findings.unseen.splits
+    unseen = OutOfFold(softmax(result.logits), result.labels, splits)
+    return replace(findings, unseen=unseen, judgeable=np.flatnonzero(result.judged).astype(np.int64))
 
 
 def make_findings(table: FeatureTable, settings: HeadSettings, result: HeadResult, budget: Budget) -> Findings:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -12,12 +13,13 @@ import numpy as np
 
 from vm_worker.intake.dataset import Part
 from vm_worker.intake.memory_maps import give_back
-from vm_worker.learn.arrays import Rows
+from vm_worker.learn.arrays import Halves, Rows
 from vm_worker.learn.budget import Budget
 from vm_worker.learn.crowding import alone_here
 from vm_worker.learn.features import engines, extraction
 from vm_worker.learn.features.engines import Engine, Sample
 from vm_worker.learn.features.extraction import Extract, Source, Target, Watch, alone
+from vm_worker.learn.features.views import transforms
 from vm_worker.learn.heads import columns, folds
 from vm_worker.learn.heads.forms import FeatureTable
 from vm_worker.learn.heads.linear import HeadSettings
@@ -32,6 +34,8 @@ from vm_worker.learn.select.quote import MeasuredSpeed
 
 MANY = 2000  # photos; of more, only some columns are kept
 KEPT = 0.3  # of the columns of all depths, the best ones
+
+log = logging.getLogger(__name__)
 
 FeatureListener = Callable[[Backbone, int, float], None]  # photos that have features, images a second
 
@@ -158,6 +162,31 @@ class CandidateFeatures:
         self.seconds += time.monotonic() - started
         return scores
 
+    def viewed(self, count: int, budget: Budget) -> FeatureTable:
+        """Return the features of all photos with those of random windows, as many as end in time, at most `count`.
+
+        They are drawn from the seed, the same for every network, whatever the size of a batch. None is mirrored: heads
+        gain as much from others, and digits would lose.
+        """
+        started, photos, table = time.monotonic(), self._photos, self.table()
+        random, views = np.random.default_rng(photos.seed), list[Halves]()
+        engine, pixels = self._prepared(), photos.dataset.pixels(self.backbone.size)
+        for number in range(count):
+            windows = transforms(len(photos.rows), pixels.shape[1], False, random)
+            path = photos.folder / f"view-{self.backbone.key}-{number}.npy"
+            watch = Watch(budget, lambda done, speed: self._listener(self.backbone, done, speed))
+            try:
+                values = extraction.on_disk(path, len(photos.rows), engine.shape)
+                target = Target(values, np.arange(len(photos.rows)))
+                extraction.extract(engine, Source(pixels, photos.rows, windows), target, watch)
+            except (extraction.TooSlow, OSError) as error:  # no time, or no room on the disk: then without this view
+                log.info("%s: no more than %d views: %s", self.backbone.key, number, error)
+                path.unlink(missing_ok=True)
+                break
+            views.append(values)
+        self.seconds += time.monotonic() - started
+        return replace(table, views=tuple(views))
+
     def release(self) -> None:
         """Free the memory of the network; the features stay."""
         self._model, self._engine = None, None
@@ -172,7 +201,8 @@ class CandidateFeatures:
             # To convert a network takes longer, too, where the passes do as the machine is busy.
             policy = replace(engines.POLICY, worth_seconds=engines.POLICY.worth_seconds * photos.slowness())
             self._engine = engines.fastest(deep, sample, len(photos.rows), photos.folder, policy)
-            self._features = extraction.on_disk(self._path, len(photos.rows), self._engine.shape)
+            if not self.done:
+                self._features = extraction.on_disk(self._path, len(photos.rows), self._engine.shape)
             self.way, self.plain = self._engine.way, self._engine.plain
             self.setup = time.monotonic() - began
         return self._engine

@@ -49,7 +49,8 @@ def contenders(
     others = [one for one in table.candidates if _pretrained(one.backbone.key)]
     if ours is None or not others:
         return ()
-    winner, best = table.best().candidate.backbone.key, ranking.winner(others, objective)
+    chosen = table.best().candidate
+    winner, best = chosen.backbone.key, chosen if chosen in others else ranking.winner(others, objective)
     first, second = Contender(DESIGNED, table.record(ours.candidate)), Contender(PRETRAINED, table.record(best))
     if winner != designed.DESIGNED:
         first = Contender(DESIGNED, first.record, ours.head, ours)

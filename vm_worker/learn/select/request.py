@@ -25,7 +25,7 @@ from vm_worker.learn.select.mean_features import MeanFeatures
 from vm_worker.learn.select.pairs import Pair
 from vm_worker.learn.select.scratch_candidates import POLICY as SCRATCH_POLICY
 from vm_worker.learn.select.scratch_candidates import ScratchModel, ScratchPolicy
-from vm_worker.learn.select.time_shares import Finishing
+from vm_worker.learn.select.time_shares import VIEWS, Finishing
 from vm_worker.results.candidates import CandidateRow, Continued, CurvePoint, PruningRow, SuspectRow
 from vm_worker.results.designs import Designed
 
@@ -49,7 +49,7 @@ class SelectionRequest:
     scratch: ScratchPolicy = SCRATCH_POLICY
     rooms: Rooms = field(default_factory=Rooms)  # where the trainings of a search for a network run
     slowness: Callable[[], float] = alone_here  # how many times as long as usual work takes now
-
+    views: int = VIEWS  # random views of each photo that heads learn from besides, at most; 0: none
     earlier: EarlierNetworks | None = None  # the model that the job continues from
 
     def candidates(self) -> list[str]:

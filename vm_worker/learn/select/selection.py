@@ -15,11 +15,13 @@ from vm_worker.learn.networks import catalogue
 from vm_worker.learn.progress_events import ProgressSink
 from vm_worker.learn.select import pruning
 from vm_worker.learn.select.candidate_features import CandidateFeatures
+from vm_worker.learn.select.conclusion import conclude
 from vm_worker.learn.select.request import LEAST_IMAGES as LEAST_IMAGES
 from vm_worker.learn.select.request import Selection as Selection
 from vm_worker.learn.select.request import SelectionRequest as SelectionRequest
 from vm_worker.learn.select.scratch_candidates import ScratchCandidates
 from vm_worker.learn.select.selection_run import REACHED, SelectionRun
+from vm_worker.learn.select.time_shares import FEW_OF_PAIRS
 
 PROBES_SHARE = 0.35  # of the time left, for the probes of all candidates
 
@@ -48,7 +50,7 @@ def select(request: SelectionRequest, sink: ProgressSink) -> Selection:
             _evaluate(run, candidate)
             free_memory.give_back()
     run.train_from_scratch()
-    return run.selection()
+    return conclude(run)
 
 
 def _others(
@@ -106,9 +108,12 @@ def _not_pruned(run: SelectionRun, candidates: list[CandidateFeatures]) -> Itera
 def _time_for_probes(run: SelectionRun, first: CandidateFeatures, others: int) -> bool:
     """Return whether the other candidates can be probed, if each takes as long as the first, which is a cheap one.
 
-    Where the time ends before the last of them, it is better spent on all photos through the first two.
+    Where the time ends before the last of them, or would suffice for no more candidates then than those that come first
+    anyway, as they are expected to gain most, it is better spent on all photos through these.
     """
-    return others * first.seconds <= run.request.budget.share(PROBES_SHARE).remaining()
+    probes, rest = others * first.seconds, (len(run.photos.rows) - first.done) / first.speed
+    most = run.times.for_more(FEW_OF_PAIRS, first.backbone, first.plain)
+    return probes <= run.request.budget.share(PROBES_SHARE).remaining() and probes + (FEW_OF_PAIRS + 1) * rest <= most
 
 
 def _prune(run: SelectionRun, candidates: list[CandidateFeatures]) -> list[CandidateFeatures]:

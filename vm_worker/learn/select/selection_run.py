@@ -4,34 +4,37 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from vm_worker.intake.dataset import Part
 from vm_worker.learn import imbalance
-from vm_worker.learn.arrays import Floats
 from vm_worker.learn.budget import Budget
 from vm_worker.learn.features import extraction
 from vm_worker.learn.heads import head_validation
-from vm_worker.learn.heads.linear import Head, HeadSettings, softmax
-from vm_worker.learn.judge.findings import Findings, make_findings
-from vm_worker.learn.judge.suspects import suspect_rows
-from vm_worker.learn.networks import catalogue
+from vm_worker.learn.heads.linear import HeadSettings
 from vm_worker.learn.networks.catalogue import Backbone
 from vm_worker.learn.networks.weights import EARLIER
 from vm_worker.learn.progress_events import LearningProgress, LearningQuote, ProgressSink
-from vm_worker.learn.select import contenders, earlier, pairs, pruning, quote, ranking, scratch_candidates
+from vm_worker.learn.select import pairs, pruning, quote, ranking, viewing
 from vm_worker.learn.select.candidate_features import CandidateFeatures, Photos
-from vm_worker.learn.select.mean_features import MeanFeatures, of_table
-from vm_worker.learn.select.pairs import Pair, PairFigures
+from vm_worker.learn.select.pairs import PairFigures
 from vm_worker.learn.select.ranking import Candidate
 from vm_worker.learn.select.request import LEAST_IMAGES as LEAST_IMAGES
 from vm_worker.learn.select.request import Selection as Selection
 from vm_worker.learn.select.request import SelectionRequest as SelectionRequest
 from vm_worker.learn.select.scratch_candidates import ScratchCandidates
 from vm_worker.learn.select.selection_table import CandidateRecord, SelectionTable, left_out_row
-from vm_worker.learn.select.time_shares import FIRST_HEADS_SHARE, HEADS_SHARE, HEADS_TIMES, TimeShares, first_of
+from vm_worker.learn.select.time_shares import (
+    FIRST_HEADS_SHARE,
+    HEADS_SHARE,
+    HEADS_TIMES,
+    TimeShares,
+    first_of,
+    for_views,
+)
 from vm_worker.results.candidates import PruningRow
 
 REACHED = "left out: the goal was reached before"  # the note of candidates after the one that reached it
@@ -54,7 +57,7 @@ class SelectionRun:
         self.table = SelectionTable(request.options.objective)
         self.pruning: tuple[PruningRow, ...] = ()
         self._sink = sink
-        self._scratch = scratch
+        self.scratch = scratch
         self._expected = pretrained + scratch.expected
         self._fraction = 0.0  # that was reported last
         photos = Photos.from_dataset(request.dataset, request.options.seed, request.folder, request.extract)
@@ -66,6 +69,7 @@ class SelectionRun:
         least = request.least_finishing
         self.times = replace(shares, least_finishing=least, pair_seconds=pair, slowness=request.slowness)
         self._setup = 0.0  # seconds until an engine was ready, at most
+        self._made: dict[str, CandidateFeatures] = {}  # of the candidates that were validated, by key
         truth, options = request.dataset.truth, request.options
         balanced = imbalance.unequal(np.bincount(truth.labels))
         self.head_settings = HeadSettings(len(truth.classes), options.epochs, options.seed, balanced=balanced)
@@ -84,8 +88,11 @@ class SelectionRun:
         if not self.table.candidates:
             return Budget.of(self.times.for_first())
         best = self.table.best()
-        tried, backbone = len(self.table.candidates), best.candidate.backbone
-        return Budget.of(self.times.for_more(tried, backbone, best.plain, best.heads_seconds, following))
+        tried, backbone, times = len(self.table.candidates), best.candidate.backbone, self.times
+        if following is not None and self.request.views and viewing.takes(best):
+            passes = len(self.photos.rows) / best.candidate.images_per_second * (1 + following.gflops / backbone.gflops)
+            times = replace(times, views_seconds=for_views(passes, 2 * best.heads_seconds, 1))
+        return Budget.of(times.for_more(tried, backbone, best.plain, best.heads_seconds, following))
 
     def budget_compared(self) -> Budget:
         """Return the time for the features of a network that an earlier model, which was judged, is compared with."""
@@ -100,7 +107,7 @@ class SelectionRun:
         self.times = self.times.with_speed(first.backbone, measured.plain)
         trials = quote.expected_trials(options.search, options.trials)
         work = quote.QuotedWork(backbones, len(self.photos.rows), self.head_settings.classes, trials)
-        self._sink(LearningQuote(quote.seconds(work, measured) + self._scratch.seconds, measured.plain))
+        self._sink(LearningQuote(quote.seconds(work, measured) + self.scratch.seconds, measured.plain))
 
     def reordered(self, candidates: list[CandidateFeatures]) -> list[CandidateFeatures]:
         """Return the candidates in the order in which they are tried; the speed of the first is known."""
@@ -156,14 +163,24 @@ class SelectionRun:
         passing, slowness = candidate.seconds - candidate.setup, self.request.slowness()
         took = f"setup {candidate.setup:.1f}, {candidate.done} photos {passing:.1f}, heads {heads_seconds:.1f} s"
         log.info("%s: %s, %.1f times as long as usual", key, took, slowness)
-        candidate.release()
+        self._made[key] = candidate
+        self._release_all_but_the_best()
+
+    def _release_all_but_the_best(self) -> None:
+        """Free the networks of all but those that views may be sent through."""
+        best = self.table.best()
+        pair = self.pair_figures(best)
+        kept = {best.candidate.backbone.key} | (set() if pair is None else {pair.partner.backbone.key})
+        for key, candidate in self._made.items():
+            if key not in kept:
+                candidate.release()
 
     def _heads_seconds(self, candidate: CandidateFeatures) -> float:
         """Return the seconds that the heads of all depths of this candidate may take."""
         left = self.request.budget.remaining()
         if not self.table.candidates:
             # The network that it is compared with passes as many photos.
-            compared = candidate.seconds if self._tuned_before else 0.0
+            compared = candidate.seconds if self.tuned_before else 0.0
             return FIRST_HEADS_SHARE * max(0.0, left - compared)
         return max(HEADS_SHARE * left, HEADS_TIMES * self.table.best().heads_seconds)
 
@@ -173,8 +190,12 @@ class SelectionRun:
         if goal is None or not self.table.candidates:
             return False
         best = self.table.best()
-        pair = self._pair_figures(best)
+        pair = self.pair_figures(best)
         return (best.candidate.result if pair is None else pair).score >= goal
+
+    def ready(self, record: CandidateRecord) -> CandidateFeatures | None:
+        """Return the candidate of a record, with its network; None for a network from scratch."""
+        return self._made.get(record.candidate.backbone.key)
 
     def leave_out(self, candidate: CandidateFeatures, note: str) -> None:
         """Leave the candidate out; the note says why."""
@@ -184,7 +205,7 @@ class SelectionRun:
     def train_from_scratch(self) -> None:
         """Train networks from scratch, where asked for. Raises ValueError where there is no candidate at all."""
         unneeded = REACHED if self.reached_goal() else ""
-        records, left_out = self._scratch.train(self.request.folder, self.report, self.request.rooms, unneeded)
+        records, left_out = self.scratch.train(self.request.folder, self.report, self.request.rooms, unneeded)
         for record in records:
             self.table.add(record)
         for row in left_out:
@@ -192,82 +213,16 @@ class SelectionRun:
         if not self.table.candidates:
             raise ValueError("no candidate has weights, and none could be trained from scratch in the time")
 
-    def selection(self) -> Selection:
-        """Choose the winner and gather its figures."""
-        if self.request.options.objective != "accuracy":
-            seconds = self.request.budget.remaining() * LATENCY_SHARE
-            self.table.measure_latency(self.request.folder, seconds)
-        best = self.table.best()
-        self.report(0.0, f"{best.candidate.backbone.title} is the best candidate")
-        scratch = self._scratch.models.get(best.candidate.backbone.key)
-        judged = best.candidate.features, self.head_settings, best.candidate.result
-        findings = scratch_candidates.findings(scratch) if scratch else self._findings(best)
-        whole = not (scratch or best.candidate.partial)
-        unseen, own = self._unseen(best) if whole else (None, None)
-        pair = None if own is None else self._pair(best, own)
-        return Selection(
-            winner=best.candidate.backbone.key,
-            head=scratch.head if scratch else head_validation.refit(*judged),
-            candidates=self.table.rows(),
-            curve=self.table.curve(),
-            note=self.table.reason(),
-            images_per_second=round(best.candidate.images_per_second, 2),
-            plain_images_per_second=round(best.plain, 2),
-            pruning=self.pruning,
-            findings=findings,
-            suspects=() if scratch else suspect_rows(findings.suspects or (), self.request.dataset, best.rows),
-            from_scratch=scratch,
-            bar=pair.bar if pair else None if own is None else softmax(own),
-            unseen=unseen,
-            pair=pair,
-            design=self._scratch.design,
-            learnt=len(best.rows) if best.candidate.partial else None,
-            mean=self._mean(),
-            continued=earlier.compared(self.table.candidates, best.candidate, pair, self._tuned_before),
-            contenders=contenders.contenders(
-                self.table, self._scratch.models, self.request.options.objective, self._refitted
-            ),
-        )
-
-    def _mean(self) -> MeanFeatures | None:
-        """Return the photos' mean features by the network that compares sets of photos; None: it was no candidate."""
-        for one in self.table.candidates:
-            key = one.backbone.key
-            if catalogue.plain(key) == catalogue.COMMON and self.request.weight(one.backbone).kind != EARLIER:
-                return of_table(one.features, len(self.photos.rows))
-        return None
-
     @property
-    def _tuned_before(self) -> bool:
+    def tuned_before(self) -> bool:
         """Whether there is an earlier model whose network has weights of its own."""
         return self.request.earlier is not None and self.request.earlier.tuned
 
-    def _refitted(self, candidate: Candidate) -> Head:
-        return head_validation.refit(candidate.features, self.head_settings, candidate.result)
+    def pair_figures(self, best: CandidateRecord, partners: Sequence[Candidate] | None = None) -> PairFigures | None:
+        """Return the pair that does better than the winner alone, where only the accuracy counts; None: no pair does.
 
-    def _unseen(self, best: CandidateRecord) -> tuple[Head | None, Floats]:
-        """Return a head of all depths that tuning may start from, and the winner's logits of the validation photos.
-
-        Neither has seen these. There is no such head where tuning has no use for it.
+        Partners are all candidates, unless some are given.
         """
-        table, result, options = best.candidate.features, best.candidate.result, self.request.options
-        deep = any(part.fraction for part in result.parts)
-        if not (deep and options.trials != 0 and options.objective == "accuracy"):
-            return None, head_validation.unseen(table, self.head_settings, result)
-        head = head_validation.fit(table, table.everything[: table.train], self.head_settings, result)
-        return table.of_network(head), head_validation.by_unseen(table, head)
-
-    def _pair(self, best: CandidateRecord, own: Floats) -> Pair | None:
-        """Return the pair that does better than the winner alone, where only the accuracy counts.
-
-        `own` (m, k) are the winner's logits of the validation photos, unseen.
-        """
-        figures = self._pair_figures(best)
-        if figures is None:
-            return None
-        return pairs.trained(best, self.table.record(figures.partner), figures, self.head_settings, own)
-
-    def _pair_figures(self, best: CandidateRecord) -> PairFigures | None:
         if self.request.options.objective != "accuracy":
             return None
 
@@ -279,14 +234,4 @@ class SelectionRun:
             wanted = self.times.finishing(speed, gflops) + pairs.SECONDS * self.request.slowness()
             return wanted < self.request.budget.remaining()
 
-        return pairs.best(best.candidate, self.table.candidates, affordable)
-
-    def _findings(self, best: CandidateRecord) -> Findings:
-        """Return the findings, without any where a pass over the folds may not fit into their share of the time.
-
-        The pass trains heads of one strength, so it takes less time than validation, which trained many strengths.
-        """
-        budget = self.request.budget.share(FINDINGS_SHARE)
-        if budget.remaining() < best.heads_seconds:
-            return Findings(None, None, None)
-        return make_findings(best.candidate.features, self.head_settings, best.candidate.result, budget)
+        return pairs.best(best.candidate, self.table.candidates if partners is None else partners, affordable)

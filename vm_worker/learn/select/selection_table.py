@@ -31,6 +31,7 @@ class SelectionTable:
         self._objective = objective
         self._records: dict[str, CandidateRecord] = {}  # by key
         self._left_out: list[CandidateRow] = []
+        self._chosen = ""  # the key of the winner, once it is chosen for good
         self.speeds: dict[str, float] = {}  # images a second by key, of each that has features of some photos
 
     def __len__(self) -> int:
@@ -51,8 +52,14 @@ class SelectionTable:
         self._left_out.append(row)
 
     def best(self) -> CandidateRecord:
-        """Return the winner so far. Raises ValueError where no candidate was validated."""
-        return self._records[ranking.winner(self.candidates, self._objective).backbone.key]
+        """Return the winner so far, or the one that was chosen. Raises ValueError where no candidate was validated."""
+        return self._records[self._chosen or ranking.winner(self.candidates, self._objective).backbone.key]
+
+    def choose(self) -> CandidateRecord:
+        """Choose the winner for good, whatever is entered later, and return it. Raises ValueError as `best`."""
+        best = self.best()
+        self._chosen = best.candidate.backbone.key
+        return best
 
     def record(self, candidate: Candidate) -> CandidateRecord:
         """Return the record of a validated candidate."""

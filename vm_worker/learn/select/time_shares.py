@@ -29,9 +29,14 @@ TUNE_SHARE = 0.6  # of the time for selection and tuning together, that tuning m
 # may join a pair, is worth more.
 TUNE_LEAST = 0.3
 FEW = 2  # candidates: before so many have been tried, TUNE_SHARE is a share of the time left alone
-# A pair gains more than tuning one network (docs/figures.md), so where pairs are allowed two candidates come before it.
+# A pair gains more than tuning one network, and heads that learn from views gain, too (docs/figures.md). So where pairs
+# are allowed, so many candidates come before tuning.
+FEW_OF_PAIRS = 3
 # The files of a pair with an unknown network take so many times as long as those of the best network.
 PAIR_TIMES = 2.5
+VIEWS = 3  # random views of each photo that heads learn from besides, at most
+# Times the seconds of a candidate's heads: what those that learn from VIEWS take, to be judged and trained again.
+VIEWED_HEADS = 2.5
 ALONE_MARGIN = 1.25  # times the estimate of one candidate's seconds, by the speed of another on a few photos
 
 Finishing = Callable[[float, float], float]  # images a second by Keras, GFLOP of an image -> seconds
@@ -49,6 +54,7 @@ class TimeShares:
     first_finishing: float = 0.0  # seconds of that for the first candidate; 0 before its speed is known
     selection_and_tuning: float = 0.0  # seconds for both, counted from when the first candidate's speed was known
     pair_seconds: float = 0.0  # for building and proving a second network; 0: no pair is allowed
+    views_seconds: float = 0.0  # for views of the photos through what is selected, and heads that learn from them
     slowness: Callable[[], float] = alone_here  # how many times as long as usual work takes now
 
     def with_speed(self, first: Backbone, speed: float) -> TimeShares:
@@ -78,23 +84,32 @@ class TimeShares:
     ) -> float:
         """Return the seconds for features of further candidates, of which `following` comes now, after `tried` ones.
 
-        The rest of the time suffices for their heads, which took so many seconds before, and to tune, test and deliver
-        the network `best`, which has this speed.
+        The rest of the time suffices for their heads, which took so many seconds before, for views of the photos, and
+        to tune, test and deliver the network `best`, which has this speed.
         """
         times = 1.0
         if self.pair_seconds:
             times = PAIR_TIMES if following is None else 1 + following.gflops / best.gflops
         slowness = self.slowness()
         remaining = self.budget.remaining() - self.finishing(speed / times, times * best.gflops)
-        left = remaining - self.pair_seconds * slowness
+        left = remaining - self.pair_seconds * slowness - self.views_seconds
         heads = max(heads, left * HEADS_SHARE) + CONCLUDING * heads
-        if tried < FEW and self.pair_seconds:
+        few = FEW_OF_PAIRS if self.pair_seconds else FEW
+        if tried < few and self.pair_seconds:
             return max(0.0, left - heads)
         tuning = TUNE_SECONDS * slowness + TUNE_PASSES * self.photos / speed
-        both = remaining if tried < FEW else max(self.selection_and_tuning, remaining)
+        both = remaining if tried < few else max(self.selection_and_tuning, remaining)
         # What has been spent already cannot be given to tuning any more.
         most = min(TUNE_SHARE * both, left - heads)
         return max(0.0, left - heads - (_given(tuning, most) if self.tuned else 0.0))
+
+
+def for_views(passes: float, heads: float, count: int) -> float:
+    """Return the seconds until heads have learnt from so many views of each photo.
+
+    `passes` are the seconds in which all photos pass the networks once, `heads` those that the heads of these took.
+    """
+    return count * passes + VIEWED_HEADS * heads * (1 + count) / (1 + VIEWS)
 
 
 def first_of(ordered: Sequence[Backbone], measured: MeasuredSpeed, shares: TimeShares) -> Backbone:

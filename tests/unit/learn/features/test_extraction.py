@@ -13,6 +13,7 @@ from vm_worker.learn.budget import Budget
 from vm_worker.learn.features import extraction
 from vm_worker.learn.features.engines import Engine, by_keras
 from vm_worker.learn.features.extraction import Source, Target, TooSlow, Watch
+from vm_worker.learn.features.views import transforms, windowed
 from vm_worker.learn.judge import predict
 
 PIXELS: NDArray[np.uint8] = np.random.default_rng(0).integers(0, 256, (75, 8, 8, 3)).astype(np.uint8)
@@ -55,6 +56,15 @@ def test_the_budget_drops_a_network_or_ends_early(engine: Engine) -> None:
     pace = extraction.extract(engine, Source(PIXELS, rows), target, Watch(Budget.of(-1), least=40))
     assert pace.done == 2 * extraction.BATCH
     assert target.values[: pace.done].all()
+
+
+def test_each_row_is_sent_as_its_own_window_whatever_the_batch(engine: Engine) -> None:
+    windows = transforms(70, 8, False, np.random.default_rng(0))
+    found = extraction.in_memory(engine, Source(PIXELS, ROWS, windows))
+    for row in (0, 31, 32, 69):
+        one = windowed(PIXELS[ROWS[row : row + 1]].astype(np.float32), windows[row : row + 1])
+        np.testing.assert_allclose(found[row], one.mean((0, 1, 2)), atol=1e-3)
+    assert np.abs(found - PIXELS[ROWS].mean((1, 2))).max() > 1.0
 
 
 def test_no_rows_are_no_work(engine: Engine) -> None:

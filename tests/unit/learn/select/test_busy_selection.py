@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 
 from jobs.options import Options
-from tests.unit.learn.select.test_pruning import KnownNetworks, dataset
-from tests.unit.learn.select.test_pruning import networks as networks
+from tests.unit.learn.select.known_networks import KnownNetworks, dataset
 from vm_worker.learn.budget import Budget
 from vm_worker.learn.features import engines
 from vm_worker.learn.features.engines import POLICY, Engine, EnginePolicy

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from jobs.options import Options
-from tests.unit.learn.select.test_pruning import SPEED, KnownNetworks, dataset
-from tests.unit.learn.select.test_pruning import networks as networks
+from tests.unit.learn.select.known_networks import SPEED, KnownNetworks, dataset
 from vm_worker.learn.budget import Budget
 from vm_worker.learn.networks.weights import KERAS_H5, WeightFile
 from vm_worker.learn.select.selection import SelectionRequest, select

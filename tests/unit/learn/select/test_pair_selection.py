@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 from jobs.options import Options
-from tests.unit.learn.select.test_pruning import CLASSES, WIDTH, KnownNetworks, dataset
-from tests.unit.learn.select.test_pruning import networks as networks
+from tests.unit.learn.select.known_networks import CLASSES, WIDTH, KnownNetworks, dataset
 from vm_worker.intake.dataset import Part
 from vm_worker.learn.budget import Budget
 from vm_worker.learn.latency import measurement
