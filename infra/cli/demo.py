@@ -24,7 +24,7 @@ from function.wire import StatusAnswer, SubmissionAnswer
 from infra.cli import photos
 from infra.cli.journey import Order, download, follow, send, zipped
 from infra.cli.outcome import DemoFailed, Outcome, Prediction
-from infra.cli.screen import Screen
+from infra.cli.screen import Screen, refusal
 from infra.local import demo_photos
 from infra.local.environment import keep_proxies_out
 from infra.local.processes import StackError
@@ -65,7 +65,7 @@ def run(wish: Wish) -> int:
     except (DemoFailed, ModelmailError, StackError, OSError, subprocess.SubprocessError) as error:
         outcome.fail("demo_failed", str(error))
     if outcome.error:
-        screen.say(f"{outcome.error.code}: {outcome.error.message}")
+        screen.say(refusal(outcome.error))
     if wish.as_json:
         sys.stdout.write(json.dumps(outcome.to_json()) + "\n")
     return outcome.exit_status

@@ -12,8 +12,9 @@ from rich.live import Live
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskProgressColumn, TextColumn, TransferSpeedColumn
 from rich.table import Table
 
-from function.wire import StatusAnswer
+from function.wire import ErrorShown, StatusAnswer
 from jobs import wording
+from jobs.codes import CODES, Where
 from jobs.shown import ACCURACY, CandidateShown
 
 
@@ -107,6 +108,16 @@ def candidates_table(candidates: Sequence[CandidateShown]) -> Table:
         score, interval = wording.percent(row.validation_score, 1), wording.interval(row.validation_interval)
         table.add_row(row.name, score, interval, wording.seconds(row.seconds), row.state.replace("_", " "))
     return table
+
+
+def refusal(error: ErrorShown) -> str:
+    """Return the line that says why a job was refused or has failed, and what to do where that is known here.
+
+    A message about a request says both by itself.
+    """
+    row = CODES.get(error.code)
+    advice = "" if row is None or row.where is Where.REQUEST or row.advice in error.message else row.advice
+    return " ".join(filter(None, (f"{error.code}:", error.message, advice)))
 
 
 def _where(status: StatusAnswer) -> str:

@@ -13,7 +13,7 @@ from function.wire import ErrorShown, StatusAnswer
 from infra.cli.journey import Order, download, follow, send
 from infra.cli.photos import default_minutes
 from infra.cli.resume import Memory
-from infra.cli.screen import Screen, candidates_table
+from infra.cli.screen import Screen, candidates_table, refusal
 from jobs import wording
 from jobs.errors import UserError
 from jobs.json_values import JsonObject
@@ -163,7 +163,7 @@ def _refusal(wish: Wish, screen: Screen) -> Refused | None:
 
 def _tell(status: StatusAnswer | Refused, screen: Screen) -> None:
     if status.error:
-        screen.say(f"{status.error.code}: {status.error.message}")
+        screen.say(refusal(status.error))
     if isinstance(status, StatusAnswer) and status.status == "done":
         screen.show(candidates_table(status.candidates))
         for file in status.files:

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from function.wire import StatusAnswer
-from infra.cli.screen import Screen, candidates_table
+from function.wire import ErrorShown, StatusAnswer
+from infra.cli.screen import Screen, candidates_table, refusal
 from jobs.shown import CandidateShown
 
 
@@ -99,3 +99,18 @@ def test_an_upload_off_a_terminal_prints_nothing() -> None:
     with screen.uploading() as moved:
         moved(5, 10)
     assert out.getvalue() == ""
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "line"),
+    [
+        ("empty_zip", "It holds nothing.", "It holds nothing. Put one folder of photos for each class into the zip."),
+        ("crashed", "", "Try again with fewer or smaller photos, or with fewer candidates."),
+        # The check on this machine has said what to do already, and an answer to a request always does.
+        ("one_class", "One. A model tells classes apart: add at least a second folder of photos.", ""),
+        ("busy", "Too many jobs are waiting.", ""),
+        ("of_a_later_version", "Something else.", ""),
+    ],
+)
+def test_what_to_do_is_told_with_what_happened(code: str, message: str, line: str) -> None:
+    assert refusal(ErrorShown(code, message)) == f"{code}: {line or message}"
