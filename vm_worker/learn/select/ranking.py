@@ -137,8 +137,7 @@ def reason(candidates: Sequence[Candidate], objective: str) -> str:
             text += f" It takes {wording.plain(chosen.milliseconds)} ms a photo on one core, as a TFLite model."
         if objective == "small" and chosen.bytes is not None:
             text += f" As a TFLite model it has {wording.size(chosen.bytes)}."
-    if _common_photos(candidates) is not None:
-        text += _alone(candidates)
+    text += _judged_on(candidates, chosen)
     if result.weighed:
         text += " In its training each photo of a small class counts more, as that did better on the validation photos."
     if others:
@@ -146,8 +145,19 @@ def reason(candidates: Sequence[Candidate], objective: str) -> str:
     return text
 
 
+def _judged_on(candidates: Sequence[Candidate], chosen: Candidate) -> str:
+    """Tell which photos count, where it is not the validation photos alone, and all candidates on the same ones."""
+    folds = (
+        " As the photos are few, training photos count here, too, each judged by a head that had not learned from it; "
+        "tuning is judged on the validation photos alone."
+    )
+    return (folds if chosen.result.judged[: chosen.features.train].any() else "") + _alone(candidates)
+
+
 def _alone(candidates: Sequence[Candidate]) -> str:
-    """Tell why not all candidates were judged on the same photos."""
+    """Tell why not all candidates were judged on the same photos; empty: they were."""
+    if _common_photos(candidates) is None:
+        return ""
     if any(one.backbone.key.startswith(BASE) for one in candidates):
         return (
             " Your earlier model was judged on photos alone that it had not learnt from, the others beside it on these."

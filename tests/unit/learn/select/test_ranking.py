@@ -23,7 +23,7 @@ CURVE = History(*(np.array([0.5, 0.6]) for _ in range(4)))
 def entry(key: str, right: NDArray[np.bool_], loss: float = 0.5, speed: float = 10.0) -> Candidate:
     judged = np.ones(ROWS, bool)
     result = HeadResult(right, judged, np.zeros(ROWS, np.int64), loss, strength=0.1, epochs=2, history=CURVE)
-    nothing = FeatureTable(np.zeros((ROWS, 1), np.float32), np.zeros(ROWS, np.int64), np.arange(ROWS), ROWS)
+    nothing = FeatureTable(np.zeros((ROWS, 1), np.float32), np.zeros(ROWS, np.int64), np.arange(ROWS), train=0)
     return Candidate(CATALOGUE[key], nothing, result, seconds=1.0, images_per_second=speed, partial=False)
 
 
@@ -135,6 +135,15 @@ def test_the_reason_names_the_tied_candidates() -> None:
     assert "smallest" in ranking.reason(entries, "small")
     alone = "Xception was the only candidate that was judged: 90 of 100 photos right."
     assert [ranking.reason(entries[:1], one) for one in ("accuracy", "small", "balanced")] == [alone] * 3
+
+
+def test_it_is_told_where_training_photos_count_in_the_figures() -> None:
+    told = "training photos count here, too, each judged by a head that had not learned from it"
+    half = [replace(one, features=replace(one.features, train=50)) for one in (entry("vgg16", first(90)),)]
+    assert told in ranking.reason(half, "accuracy")
+    fixed = [replace(one, result=replace(one.result, judged=~first(50), right=~first(60))) for one in half]
+    assert "40 of 50 photos right" in ranking.reason(fixed, "accuracy")
+    assert told not in ranking.reason(fixed, "accuracy")
 
 
 def test_curve_rows_count_from_one() -> None:
