@@ -1,4 +1,4 @@
-"""What the report says where the time did not suffice to learn from all photos."""
+"""What the report says where the time did not suffice to learn from all photos, or was exceeded."""
 
 from __future__ import annotations
 
@@ -6,19 +6,39 @@ from jobs import wording
 from vm_worker.report_facts import Facts
 
 BUSY = 1.5  # times as long as alone; below it is no reason
+LATE = 1.05  # times the minutes, from which on a reader is told
 
 
 def time_notes(facts: Facts) -> list[str]:
-    """Return a sentence where the model has learnt from some of the photos alone; else none."""
-    learnt, crowding = facts.select.learnt, busy(facts)
+    """Return a sentence where the job took too long, and one where the model has learnt from some photos alone."""
+    return [*_late(facts), *_some(facts)]
+
+
+def _late(facts: Facts) -> list[str]:
+    took, minutes = sum(facts.seconds.values()), facts.job.options.minutes
+    if took <= LATE * 60 * minutes:
+        return []
+    return [
+        f"The job took {wording.seconds(took)}, and not the {wording.plural(minutes, 'minute')} that it was given"
+        f"{_beside(facts)}. What there was no time for was left out: with more minutes the model may be better."
+    ]
+
+
+def _some(facts: Facts) -> list[str]:
+    learnt = facts.select.learnt
     if learnt is None:
         return []
     photos = sum(one.train + one.validation for one in facts.dataset.counts.values())
-    why = "" if crowding is None else f", as beside other programs work took {crowding:.1f} times as long"
     return [
         f"The {wording.plural(facts.job.options.minutes, 'minute')} sufficed to learn from {wording.count(learnt)} of "
-        f"{wording.count(photos)} photos{why}. With more minutes it learns from all, and is usually right more often."
+        f"{wording.count(photos)} photos{_beside(facts)}. With more minutes it learns from all, and is usually right "
+        "more often."
     ]
+
+
+def _beside(facts: Facts) -> str:
+    crowding = busy(facts)
+    return "" if crowding is None else f", as beside other programs work took {crowding:.1f} times as long"
 
 
 def busy(facts: Facts) -> float | None:

@@ -111,3 +111,22 @@ def test_that_the_time_sufficed_for_some_photos_alone_is_told_first(crowding: fl
     assert said.startswith(f"The 20 minutes sufficed to learn from 128 of {photos:,} photos")
     assert ("work took 4.2 times as long" in said) == busy
     assert ("beside them work took 4.2 times as long as alone" in report.page(report.build(some), {})) == busy
+
+
+@pytest.mark.parametrize(
+    ("took", "crowding", "said"),
+    [
+        (1260.0, 4.24, ""),  # 105 %
+        (
+            *(1260.5, 4.24),
+            "The job took 21 min, and not the 20 minutes that it was given, as beside other programs work took 4.2 "
+            "times as long. What there was no time for was left out: with more minutes the model may be better.",
+        ),
+        (1500.0, 1.0, "The job took 25 min, and not the 20 minutes that it was given. What there was no time for was "),
+    ],
+)
+def test_a_job_that_took_too_long_says_so_first(took: float, crowding: float, said: str) -> None:
+    facts = samples.facts()
+    late = replace(facts, seconds={"select": 200.0, "tune": took - 200.0})
+    cautions = report.build(replace(late, select=replace(facts.select, crowding=crowding)))["cautions"]
+    assert cautions[0].startswith(said) if said else not any("The job took" in text for text in cautions)
