@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from jobs.render import render
+from tests.unit.report import samples
+from vm_worker import report
 from vm_worker.evaluation import unsure
 
 
@@ -70,3 +74,30 @@ def test_without_photos_there_is_no_threshold(tmp_path: Path) -> None:
     np.savez(tmp_path / "none.npz", probabilities=np.empty((0, 0)), labels=np.empty(0, np.int64))
     assert unsure.learnt(tmp_path / "none.npz", 1.0) == (None, 0)
     assert unsure.learnt(tmp_path / "absent.npz", 1.0) == (None, 0)
+
+
+@pytest.mark.parametrize(
+    ("photos", "why"),
+    [
+        (0, "was chosen: there was no time for it."),
+        (
+            96,
+            "on 96 photos that the model had not seen it made too few mistakes to choose one by, or none would halve ",
+        ),
+    ],
+)
+def test_a_report_without_a_threshold_says_why(photos: int, why: str) -> None:
+    facts = samples.facts()
+    found = samples.evaluated_of(facts)
+    none = replace(found.unsure, threshold=None, photos=photos) if found.unsure else None
+    page = report.page(report.build(replace(facts, evaluate=replace(found, unsure=none))), {})
+    assert why in page
+
+
+@pytest.mark.parametrize(("obstacle", "told"), [("", True), ("There was no time to make model.tflite.", False)])
+def test_the_limit_holds_in_the_trial_only_where_there_is_one(obstacle: str, told: bool) -> None:
+    built = report.build(samples.facts())
+    shown = {**built, "sureness": [{"right": [0] * 101, "wrong": [0] * 101}]}
+    page = render("report/trust.html", report=shown, trial={"obstacle": obstacle})
+    assert "For the command line:" in page
+    assert ('In the part "Try your model"' in page) == told
