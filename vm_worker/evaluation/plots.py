@@ -85,12 +85,12 @@ def reliability(path: Path, calibration: CalibrationFigures | None) -> None:
         drawing.legend(fontsize=8.5, loc="outside lower center", ncols=3, columnspacing=1.2)
 
 
-def learning(path: Path, curve: LearningCurve | None) -> None:
+def learning(path: Path, curve: LearningCurve) -> None:
     """Draw the accuracy of the selected head by the number of photos that it learned from, as PNG.
 
-    The bars are one standard error. The picture is empty when nothing was measured.
+    The bars are one standard error. The curve has one point at least.
     """
-    points = curve.points if curve else ()
+    points = curve.points
     images, right = _floats(one.images for one in points), _floats(one.accuracy for one in points)
     errors = _floats(one.error for one in points)
     with style.figure(path, height=2.8, width=4.4) as drawing:
@@ -100,7 +100,7 @@ def learning(path: Path, curve: LearningCurve | None) -> None:
         for x, y in zip(images, right, strict=True):
             axes.annotate(f"{y:.0%}", (x, y), (6, -13), textcoords="offset points", fontsize=8.5)
         axes.set_xticks(images, [f"{x:,.0f}" for x in images])
-        axes.set_xlim(0, float(max(images, default=1)) * 1.12)
+        axes.set_xlim(0, float(max(images)) * 1.12)
         axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
         axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
         axes.set_xlabel("training photos")

@@ -45,10 +45,17 @@ def test_many_classes_without_a_mistake_are_drawn(tmp_path: Path) -> None:
     assert size(tmp_path / "confusion.png")[0] == 1200
 
 
-@pytest.mark.parametrize("curve", [samples.CURVE, LearningCurve((), "unknown", ""), None])
-def test_the_learning_curve_is_drawn_or_an_empty_picture(tmp_path: Path, curve: LearningCurve | None) -> None:
-    plots.learning(tmp_path / "learning.png", curve)
-    assert size(tmp_path / "learning.png")[0] == 880
+@pytest.mark.parametrize(
+    ("curve", "drawn"), [(samples.CURVE, True), (LearningCurve((), "unknown", ""), False), (None, False)]
+)
+def test_the_learning_curve_is_drawn_where_it_was_measured(
+    tmp_path: Path, curve: LearningCurve | None, drawn: bool
+) -> None:
+    facts = samples.facts()
+    names = facts.sections.draw(replace(facts, select=replace(facts.select, learning_curve=curve)), tmp_path)
+    assert sorted(names) == sorted(path.name for path in tmp_path.iterdir())
+    assert ("learning.png" in names) == drawn
+    assert not drawn or size(tmp_path / "learning.png")[0] == 880
 
 
 def test_the_same_matrix_gives_the_same_file(tmp_path: Path) -> None:

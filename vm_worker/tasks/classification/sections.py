@@ -67,14 +67,16 @@ class ClassSections:
         return {**shown, "matrix_classes": matrix.MATRIX_CLASSES, "shares_classes": matrix.SHARES_CLASSES}
 
     def draw(self, facts: Facts, folder: Path) -> list[str]:
-        """Draw the confusion matrix, the calibration and the learning curve; return their file names."""
+        """Draw the confusion matrix, the calibration, and the learning curve where there is one; return the files."""
         from vm_worker.evaluation import matrix, plots
 
         evaluated = _evaluated(facts)
         matrix.confusion(folder / CONFUSION, evaluated.test.confusion, facts.dataset.classes)
         plots.reliability(folder / RELIABILITY, evaluated.calibration)
-        plots.learning(folder / LEARNING, facts.select.learning_curve)
-        drawn = [CONFUSION, RELIABILITY, LEARNING]
+        drawn, curve = [CONFUSION, RELIABILITY], facts.select.learning_curve
+        if curve is not None and curve.points:  # an empty picture would lie among the files
+            plots.learning(folder / LEARNING, curve)
+            drawn.append(LEARNING)
         if facts.select.design is None:
             return drawn
         from vm_worker.evaluation import designing
