@@ -14,7 +14,7 @@ import numpy as np
 from vm_worker.exports import formats
 from vm_worker.intake.dataset import Dataset, Part
 from vm_worker.learn.budget import Budget
-from vm_worker.stages.clock import FINISH_SECONDS, STARTS, JobClock
+from vm_worker.stages.clock import JobClock
 from vm_worker.stages.context import StageContext
 from vm_worker.stages.select import START_LEAST
 from vm_worker.tasks.detection.engine.effort import INPUTS
@@ -22,14 +22,14 @@ from vm_worker.tasks.detection.engine.plan import EnginePlan
 from vm_worker.tasks.detection.exporting import PROVING
 from vm_worker.tasks.detection.truth import BoxTruth
 
-WHOLE = 1.6  # times as long as its backbone alone takes the whole detector
-# Starts of the libraries beside those that every job has: the detector is loaded and traced once more for the proof.
-MORE_STARTS = 1.0
-SETTLED = 4.0  # seconds from the last step of a training to the end of its stage, on an idle machine
+WHOLE = 1.6  # times as long as its backbone alone takes the whole detector, photo by photo
+# Starts of the libraries that the rest of what must be done takes as long as: the clean process is one, the network is
+# loaded and traced in two stages, the training's last candidates are judged, figures and pictures are drawn.
+STARTS = 3.5
 DECODED = 0.03  # seconds to decode a photo of a million pixels and to put its boxes together
 # Added to how many times as long as alone work takes now: an idle machine may become busy.
 ROOM = 0.4
-FILES_SHARE = 0.25  # of the time beside what must be done, at most, for the files other than model.h5
+FILES_SHARE = 0.15  # of the time beside what must be done, at most, for the files other than model.h5
 START_MOST = 15.0  # seconds of a start that are believed: the first one on a machine reads from a cold disk
 
 log = logging.getLogger(__name__)
@@ -77,8 +77,7 @@ class LastStages:
         proved = min(PROVING, tested.photos)
         # The test; then answers and boxes of model.h5, and once more its answers in a clean process.
         passes = tested.frames + 3 * proved
-        starts = STARTS + MORE_STARTS
-        must = FINISH_SECONDS + SETTLED + starts * speed.start + passes * speed.frame + DECODED * tested.megapixels
+        must = STARTS * speed.start + passes * speed.frame + DECODED * tested.megapixels
         asked = formats.wanted(exports)
         others = [row for row in asked if row.key not in formats.BY_KERAS]
         files = (len(asked) - len(others) - 1) * proved * speed.frame  # by the process that proves model.h5
