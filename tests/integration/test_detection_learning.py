@@ -167,4 +167,4 @@ def test_a_search_on_a_busy_machine_keeps_more_time_for_the_files(context: Stage
         job.results.add(Stage.SELECT, row.to_json(), 1.0)
         job.clock.crowd = partial(float, crowd)
         left[crowd] = learning.search_budget(job).remaining()
-    assert 0 < left[2.0] < left[1.0] - 15 < 400
+    assert 0 < left[2.0] < left[1.0] - 3 * 3.0 < 400  # at least three starts of the libraries, of 3 s or more
