@@ -1,14 +1,15 @@
 """How right heads on features of every depth are, against logistic regression on EfficientNet-Lite0's last features.
 
     python -m tests.benchmarks.accuracy folder --photos 600
-    python -m tests.benchmarks.accuracy one.zip --minutes 2 4 8 --peers
+    python -m tests.benchmarks.accuracy one.zip --minutes 2 4 8 --peers --fastai-python other/bin/python
 
 `folder` holds zips with a folder of photos for each class (a split inside is not kept). Of each, at most so many photos
 are drawn. Five outer folds judge every photo once, by what was learnt from the others; strengths, columns and forms are
 chosen on those others alone. One row a set: the accuracy of the regression, in % of the photos, and what each head is
 better by, in points, with its paired standard error. The last row is the mean of the sets, with their spread.
 `--minutes` runs whole jobs on the folds in place of heads; that takes five times as many minutes a set. `--peers` runs
-other programs beside them for as many minutes, where they are installed (`peers.py`). `--folds 1` judges a fifth alone.
+other programs after each for as many minutes, where they are installed (`peers.py`), and prints what they took; fastai
+is run by the interpreter that `--fastai-python` names. `--folds 1` judges a fifth alone.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ import argparse
 import os
 import tempfile
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -27,8 +29,9 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
 
+from tests.benchmarks import fastai_process
 from tests.benchmarks.job import run
-from tests.benchmarks.peers import found_by_peers
+from tests.benchmarks.peers import Fold, Found, found_by_peers
 from tests.benchmarks.photos import Photos, drawn
 from vm_worker.learn.arrays import Flags, Halves, Rows
 from vm_worker.learn.features import engines, extraction, openvino
@@ -43,7 +46,7 @@ LITE0, LITE2 = "efficientnet_lite0", "efficientnet_lite2"
 FOLDS, EPOCHS = 5, 40
 STRENGTHS = (1.0, 1e-1, 1e-2, 1e-3, 1e-4)  # scikit-learn's C
 KINDS = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
-Fold = tuple[Rows, Rows]  # rows to learn from, rows to test on
+Others = Callable[[Photos, Fold, int], Iterable[Found]]  # by the minutes that a job was given
 Answers = Mapping[str, Flags]  # by method: (n,) whether each photo was right
 
 
@@ -55,7 +58,10 @@ def main() -> None:
     for source in sources:
         photos = drawn(source, options.photos)
         folds = outer(photos.labels)[: options.folds]
-        right = by_jobs(photos, options.minutes, folds, options.peers) if options.minutes else by_heads(photos, folds)
+        if options.minutes:
+            right = by_jobs(photos, options.minutes, folds, _others(options))
+        else:
+            right = by_heads(photos, folds)
         judged = np.concatenate([tested for _, tested in folds])
         right = {name: answers[judged] for name, answers in right.items()}
         base = right["LR"]
@@ -78,7 +84,25 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--minutes", type=int, nargs="*", default=[])
     parser.add_argument("--folds", type=int, default=FOLDS)
     parser.add_argument("--peers", action="store_true")
-    return parser.parse_args()
+    parser.add_argument("--fastai-python", type=Path)
+    options = parser.parse_args()
+    if options.peers and not options.minutes:
+        parser.error("--peers needs --minutes: it runs other programs for as many minutes as jobs")
+    if options.fastai_python and not options.peers:
+        parser.error("--fastai-python needs --peers")
+    if options.fastai_python:
+        try:
+            fastai_process.check(options.fastai_python)
+        except fastai_process.FastaiFailed as error:
+            parser.error(str(error))
+    return options
+
+
+def _others(options: argparse.Namespace) -> Others:
+    """Return what runs the other programs; without `--peers` there are none."""
+    if options.peers:
+        return partial(found_by_peers, fastai=options.fastai_python)
+    return lambda photos, fold, minutes: ()
 
 
 def outer(labels: Rows) -> list[Fold]:
@@ -142,8 +166,8 @@ def _regression(values: Halves, labels: Rows, learnt: Rows, tested: Rows) -> Row
     return np.asarray(LogisticRegression(C=best, max_iter=300).fit(x[learnt], labels[learnt]).predict(x[tested]))
 
 
-def by_jobs(photos: Photos, minutes: Sequence[int], folds: Sequence[Fold], peers: bool) -> Answers:
-    """Judge each photo by whole jobs on the other folds, beside the regression, and by other programs if `peers`."""
+def by_jobs(photos: Photos, minutes: Sequence[int], folds: Sequence[Fold], others: Others) -> Answers:
+    """Judge each photo by whole jobs on the other folds, beside the regression, and by `others`."""
     values = features(photos, LITE0, CATALOGUE[LITE0].size)[:, :1280]
     right: dict[str, Flags] = {"LR": np.zeros(len(photos.labels), bool)}
 
@@ -154,8 +178,9 @@ def by_jobs(photos: Photos, minutes: Sequence[int], folds: Sequence[Fold], peers
         note("LR", tested, _regression(values, photos.labels, learnt, tested) == photos.labels[tested])
         for allowed in minutes:
             note(f"job of {allowed} min", tested, _by_job(photos, learnt, tested, allowed, number))
-            for name, answers in found_by_peers(photos, learnt, tested, allowed) if peers else ():
-                note(f"{name}, {allowed} min", tested, answers == photos.labels[tested])
+            for found in others(photos, (learnt, tested), allowed):
+                print(f"    {found.name}, {allowed} min: {found.seconds:.0f} s, {found.trained}", flush=True)
+                note(f"{found.name}, {allowed} min", tested, found.answers == photos.labels[tested])
     return right
 
 
