@@ -30,7 +30,7 @@ from vm_worker.intake.dataset import Part
 from vm_worker.intake.take_in import IntakeRequest
 from vm_worker.learn.budget import Budget
 from vm_worker.learn.features import extraction
-from vm_worker.learn.heads import linear
+from vm_worker.learn.heads import courses, linear
 from vm_worker.learn.heads.linear import Bank, FeatureRows, HeadSettings
 from vm_worker.learn.labels import LabelledPhotos
 from vm_worker.learn.networks import build
@@ -145,8 +145,8 @@ def _on_cached(photos: LabelledPhotos, key: str, folder: Path) -> float:
     _, train, validation = _parts(photos, key)
     learnt = FeatureRows(found[: len(train)], photos.truth.labels[train])
     unseen = FeatureRows(found[len(train) :], photos.truth.labels[validation])
-    history = linear.train(learnt, unseen, HeadSettings(len(photos.truth.classes), EPOCHS, 0))
-    return float(history.validation_accuracy[-1].max())
+    logits = courses.course(((learnt, unseen), HeadSettings(len(photos.truth.classes), EPOCHS, 0)))
+    return float(linear.score(logits[-1], unseen.labels).accuracy.max())
 
 
 def _parts(photos: LabelledPhotos, key: str) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64]]:

@@ -13,15 +13,13 @@ from threadpoolctl import threadpool_limits
 
 from vm_worker.learn import imbalance, statistics
 from vm_worker.learn.arrays import Flags, Floats, Rows
-from vm_worker.learn.heads import columns, folds, forms, linear
+from vm_worker.learn.heads import columns, courses, folds, forms, linear
+from vm_worker.learn.heads.courses import Fold
 from vm_worker.learn.heads.forms import FeatureTable, Part, Parts
 from vm_worker.learn.heads.linear import ONE_THREAD, Bank, FeatureRows, Head, HeadSettings, History, softmax
 
 DEPTH_COST = 8.0  # times the seconds of the heads on the last features: those of all other forms
 FRACTIONS = (0.03, 0.1, 0.3)  # of the columns of all depths, the best ones
-
-
-Fold = tuple[tuple[FeatureRows, FeatureRows], HeadSettings]  # rows to learn from, rows to judge, and the settings
 
 
 @dataclass(frozen=True)
@@ -145,11 +143,9 @@ class _Contest:
 
     def _best(self, fraction: float | None, warm: bool = False) -> tuple[Part, float]:
         """Return the part on these columns with its best strength and epoch, and its loss."""
-        histories = folds.at_once(lambda fold: linear.train(*fold[0], fold[1]), self._folds(fraction, warm))
-        history = _mean(histories, self._sizes)
-        epoch, strength = lowest(history.validation_loss)
-        part = Part(self._settings.strengths[strength], epoch + 1, fraction, warm)
-        return part, float(history.validation_loss[epoch, strength])
+        labels = self._table.labels[self._judged]
+        found = courses.chosen(folds.at_once(courses.course, self._folds(fraction, warm)), labels, self._settings)
+        return Part(found.strength, found.epochs, fraction, warm), found.loss
 
     def _folds(self, fraction: float | None, warm: bool = False) -> Iterator[Fold]:
         """Yield each fold's rows to learn from and to judge, in the columns of this fraction, and the settings."""
@@ -164,10 +160,10 @@ class _Contest:
         parts = list(dict.fromkeys(part for choice in choices for part in choice))
         folds_of = [self._folds(part.fraction, part.warm) for part in parts]
 
-        def followed(courses: Sequence[Fold]) -> list[tuple[History, Floats]]:
+        def followed(own_folds: Sequence[Fold]) -> list[tuple[History, Floats]]:
             """Return for each choice its history on a fold, and its logits of the judged rows at the end."""
-            running = {part: _Course(own, one, part) for part, (own, one) in zip(parts, courses, strict=True)}
-            train, judged = courses[0][0]
+            running = {part: _Course(own, one, part) for part, (own, one) in zip(parts, own_folds, strict=True)}
+            train, judged = own_folds[0][0]
             rows: list[list[tuple[float, ...]]] = [[] for _ in choices]
             for _ in range(self._settings.epochs):
                 after = {part: course.epoch() for part, course in running.items()}
@@ -275,16 +271,6 @@ def splits(table: FeatureTable, seed: int) -> list[tuple[Rows, Rows]]:
     cut = folds.cut(table.labels, table.groups, number, seed) if number > 1 else fixed
     found = ((train, table.judgeable(judged)) for train, judged in cut)
     return [(train, judged) for train, judged in found if len(judged)]
-
-
-def lowest(losses: NDArray[np.float64]) -> tuple[int, int]:
-    """Choose the epoch and strength with the lowest loss (epochs, strengths), in the second half of the epochs.
-
-    In the second half the learning rate is low, so a head that is refitted on more rows is trained about as far.
-    """
-    settled = len(losses) // 2
-    epoch, strength = np.unravel_index(int(losses[settled:].argmin()), losses[settled:].shape)
-    return int(epoch) + settled, int(strength)
 
 
 def _mean(histories: list[History], sizes: list[float]) -> History:

@@ -178,20 +178,6 @@ def _schedule(settings: HeadSettings) -> Schedule:
     return Schedule(settings.classes, settings.strengths, settings.weighed, settings.epochs, settings.seed)
 
 
-def train(train: FeatureRows, validation: FeatureRows, settings: HeadSettings) -> History:
-    """Train all epochs, and judge after each."""
-    rows = []
-    with threadpool_limits(**ONE_THREAD):
-        bank = Bank(train, settings)
-        judged = bank.prepared(validation.features)
-        for _ in range(settings.epochs):
-            bank.epoch()
-            seen = score(softmax(bank.logits()), train.labels, settings.balanced)
-            unseen = score(softmax(bank.logits(judged, validation.start)), validation.labels, settings.balanced)
-            rows.append((seen.accuracy, seen.loss, unseen.accuracy, unseen.loss))
-    return History(*np.stack(rows, axis=1))
-
-
 def refit(examples: FeatureRows, settings: HeadSettings, epochs: int) -> Head:
     """Train a head at the only strength of the settings, and stop after so many epochs of their schedule."""
     with threadpool_limits(**ONE_THREAD):

@@ -7,29 +7,22 @@ The photos that judge such heads are not changed. A linear head on frozen featur
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from vm_worker.learn import imbalance, statistics
 from vm_worker.learn.arrays import Floats, Rows
-from vm_worker.learn.heads import columns, folds, forms, head_validation
+from vm_worker.learn.heads import columns, courses, folds, forms, head_validation
+from vm_worker.learn.heads.courses import Chosen, Fold
 from vm_worker.learn.heads.forms import FeatureTable, Part
 from vm_worker.learn.heads.head_validation import HeadResult
-from vm_worker.learn.heads.linear import ONE_THREAD, Bank, HeadSettings, softmax
+from vm_worker.learn.heads.linear import ONE_THREAD, HeadSettings, softmax
 
 NEAR = 10.0  # strengths are tried within this factor of the one that was best without views
 
 Split = tuple[Rows, Rows]  # rows to learn from, rows to judge
-
-
-@dataclass(frozen=True)
-class _Judged:
-    """One part of a head with its best strength and epoch, and its logits of the judged rows, (m, k)."""
-
-    part: Part
-    logits: Floats
 
 
 def possible(result: HeadResult) -> bool:
@@ -54,36 +47,32 @@ def validate(table: FeatureTable, settings: HeadSettings, plain: HeadResult) -> 
         plain,
         right=plain.judged & (logits.argmax(1) == table.labels),
         loss=float(np.average(losses, weights=imbalance.weights(table.labels[rows], settings.balanced))),
-        parts=tuple(one.part for one in found),
+        parts=tuple(map(_part, plain.parts, found)),
         logits=logits,
         views=len(table.views),
     )
 
 
-def _judged(table: FeatureTable, settings: HeadSettings, part: Part, splits: Sequence[Split]) -> _Judged:
+def _part(part: Part, found: Chosen) -> Part:
+    return replace(part, strength=found.strength, epochs=found.epochs)
+
+
+def _judged(table: FeatureTable, settings: HeadSettings, part: Part, splits: Sequence[Split]) -> Chosen:
     """Train one part on every fold, and choose strength and epoch by the cross-entropy of all judged rows."""
     near = tuple(one for one in settings.strengths if 1 / NEAR <= one / part.strength <= NEAR)
     settings = replace(settings, strengths=near)
-    courses = folds.at_once(lambda split: _course(table, settings, part, split), splits)
-    logits = np.concatenate(courses, axis=1)  # (epochs, m, strengths, k)
+
+    def course(split: Split) -> Floats:
+        return courses.course(_fold(table, settings, part, split))
+
     labels = table.labels[np.concatenate([judged for _, judged in splits])]
-    counts = imbalance.weights(labels, settings.balanced)
-    losses = [np.average(statistics.cross_entropy(softmax(one), labels), axis=0, weights=counts) for one in logits]
-    epoch, strength = head_validation.lowest(np.stack(losses))
-    return _Judged(replace(part, strength=near[strength], epochs=epoch + 1), logits[epoch, :, strength])
+    return courses.chosen(folds.at_once(course, splits), labels, settings)
 
 
-def _course(table: FeatureTable, settings: HeadSettings, part: Part, split: Split) -> Floats:
-    """Train one part on a fold; return the logits of its judged rows after every epoch: (epochs, m, strengths, k)."""
-    train, judged = split
-    chosen = None
+def _fold(table: FeatureTable, settings: HeadSettings, part: Part, split: Split) -> Fold:
+    """Return the rows of a fold in the columns of the part: all views to learn from, unchanged photos to judge."""
+    (train, judged), chosen = split, None
     if part.fraction is not None:
         chosen = columns.best(table.ranked(train, settings.seed), table.count(part.fraction))
         settings = replace(settings, gain=forms.gain(len(chosen)))
-    bank = Bank(table.learnt(train, chosen), settings)
-    prepared = bank.prepared(table.examples(judged, chosen).features)
-    logits = np.empty((settings.epochs, len(judged), len(settings.strengths), settings.classes), np.float32)
-    for epoch in range(settings.epochs):
-        bank.epoch()
-        logits[epoch] = bank.logits(prepared)
-    return logits
+    return (table.learnt(train, chosen), table.examples(judged, chosen)), settings

@@ -28,6 +28,7 @@ from vm_worker.learn.select.request import SelectionRequest as SelectionRequest
 from vm_worker.learn.select.scratch_candidates import ScratchCandidates
 from vm_worker.learn.select.selection_table import CandidateRecord, SelectionTable, left_out_row
 from vm_worker.learn.select.time_shares import (
+    FEW_OF_PAIRS,
     FIRST_HEADS_SHARE,
     HEADS_SHARE,
     HEADS_TIMES,
@@ -91,7 +92,8 @@ class SelectionRun:
         tried, backbone, times = len(self.table.candidates), best.candidate.backbone, self.times
         if following is not None and self.request.views and viewing.takes(best):
             passes = len(self.photos.rows) / best.candidate.images_per_second * (1 + following.gflops / backbone.gflops)
-            times = replace(times, views_seconds=for_views(passes, 2 * best.heads_seconds, 1))
+            count = 1 if tried < FEW_OF_PAIRS else self.request.views
+            times = replace(times, views_seconds=for_views(passes, 2 * best.heads_seconds, count))
         return Budget.of(times.for_more(tried, backbone, best.plain, best.heads_seconds, following))
 
     def budget_compared(self) -> Budget:

@@ -10,7 +10,7 @@ import pytest
 from sklearn.datasets import load_digits, make_classification
 from sklearn.linear_model import LogisticRegression
 
-from vm_worker.learn.heads import linear
+from vm_worker.learn.heads import courses, linear
 from vm_worker.learn.heads.linear import FeatureRows, Head, HeadSettings
 
 
@@ -41,9 +41,9 @@ def best_regression(train: FeatureRows, judge: FeatureRows) -> float:
 def test_the_best_head_is_within_half_a_point_of_logistic_regression(sets: tuple[FeatureRows, FeatureRows]) -> None:
     train, judge = sets
     settings = HeadSettings(int(train.labels.max()) + 1, 40, 0)
-    history = linear.train(train, judge, settings)
-    assert history.validation_accuracy.shape == (40, len(linear.STRENGTHS))
-    assert history.validation_accuracy[-1].max() >= best_regression(train, judge) - 0.005
+    logits = courses.course(((train, judge), settings))
+    assert logits.shape == (20, len(judge.labels), len(linear.STRENGTHS), settings.classes)
+    assert linear.score(logits[-1], judge.labels).accuracy.max() >= best_regression(train, judge) - 0.005
 
 
 @pytest.mark.parametrize("block", [7, 300])
@@ -66,15 +66,18 @@ def test_in_blocks_or_at_once_is_the_same(block: int) -> None:
 def test_every_strength_is_trained_as_if_alone() -> None:
     train, judge = hard_set(0)
     strengths = (1e-3, 1e-1)
-    together = linear.train(train, judge, HeadSettings(4, 5, 0, strengths))
-    alone = linear.train(train, judge, HeadSettings(4, 5, 0, strengths[1:]))
-    np.testing.assert_allclose(together.validation_loss[:, 1:], alone.validation_loss, rtol=1e-4)
+    together = courses.course(((train, judge), HeadSettings(4, 5, 0, strengths)))
+    alone = courses.course(((train, judge), HeadSettings(4, 5, 0, strengths[1:])))
+    np.testing.assert_allclose(together[:, :, 1:], alone, atol=1e-3)
 
 
 def test_the_loss_falls_and_more_strength_means_smaller_kernels() -> None:
-    train, judge = hard_set(0)
-    history = linear.train(train, judge, HeadSettings(4, 20, 0))
-    assert (history.loss[-1, :4] < history.loss[0, :4]).all()
+    train, _ = hard_set(0)
+    bank, losses = linear.Bank(train, HeadSettings(4, 20, 0)), []
+    for _ in range(20):
+        bank.epoch()
+        losses.append(linear.score(linear.softmax(bank.logits()), train.labels).loss[:4])
+    assert (losses[-1] < losses[0]).all()
     sizes = [np.abs(linear.refit(train, HeadSettings(4, 20, 0, (s,)), 20).kernel).sum() for s in (1e-3, 1e-1, 3.0)]
     assert sizes == sorted(sizes, reverse=True)
 
@@ -105,3 +108,15 @@ def test_a_feature_that_never_changes_does_no_harm() -> None:
     features[:, 7] = 3.0
     head = linear.refit(FeatureRows(features, train.labels), HeadSettings(4, 5, 0, (0.1,)), 5)
     assert np.isfinite(head.probabilities(features)).all()
+
+
+def test_strength_and_epoch_are_those_with_the_lowest_loss_of_all_folds() -> None:
+    labels, settings = np.array([0, 1, 1], np.int64), HeadSettings(2, 4, 0, (0.1, 1.0))
+    sure = np.array([[[[3.0, 0.0], [0.0, 0.0]]], [[[1.0, 0.0], [4.0, 0.0]]]], np.float32)  # (epochs, 1, strengths, k)
+    rest = np.zeros((2, 2, 2, 2), np.float32)
+    rest[1, :, 0, 1] = 2.0  # in the last epoch the first strength is right on the second fold
+    found = courses.chosen([sure, rest], labels, settings)
+    assert (found.strength, found.epochs) == (0.1, 4)
+    np.testing.assert_array_equal(found.logits, [[1.0, 0.0], [0.0, 2.0], [0.0, 2.0]])
+    expected = (np.log(1 + np.exp(-1.0)) + 2 * np.log(1 + np.exp(-2.0))) / 3
+    assert found.loss == pytest.approx(expected, rel=1e-5)
