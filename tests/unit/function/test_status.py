@@ -87,6 +87,7 @@ def test_status_of_a_running_job(front: Front) -> None:
     page = front.call("GET", f"/jobs/{job_id}", headers=HTML)
     assert '<meta http-equiv="refresh"' in page.text
     assert 'aria-current="step">Tuning the best one' in page.text
+    assert '<span class="state">as good, within chance</span>' in page.text and "tied" not in page.text
 
 
 def test_status_of_a_rejected_job_shows_code_and_message_only(front: Front) -> None:
