@@ -53,6 +53,7 @@ class Photos:
     extract: Extract = alone  # sends the photos through a network
     earlier: EarlierNetworks | None = None  # those of them that it has learnt from do not judge its networks
     slowness: Callable[[], float] = alone_here  # how many times as long as usual work takes now
+    passes: int = 1  # how many times each photo will go through a network at least, if that is selected
 
     @classmethod
     def from_dataset(cls, dataset: LabelledPhotos, seed: int, folder: Path, extract: Extract) -> Photos:
@@ -200,7 +201,7 @@ class CandidateFeatures:
             sample, deep = replace(photos.sample(size), last=self._last), depth.deepened(self._model)
             # To convert a network takes longer, too, where the passes do as the machine is busy.
             policy = replace(engines.POLICY, worth_seconds=engines.POLICY.worth_seconds * photos.slowness())
-            self._engine = engines.fastest(deep, sample, len(photos.rows), photos.folder, policy)
+            self._engine = engines.fastest(deep, sample, photos.passes * len(photos.rows), photos.folder, policy)
             if not self.done:
                 self._features = extraction.on_disk(self._path, len(photos.rows), self._engine.shape)
             self.way, self.plain = self._engine.way, self._engine.plain

@@ -62,7 +62,8 @@ class SelectionRun:
         self._expected = pretrained + scratch.expected
         self._fraction = 0.0  # that was reported last
         photos = Photos.from_dataset(request.dataset, request.options.seed, request.folder, request.extract)
-        self.photos = replace(photos, earlier=request.earlier, slowness=request.slowness)
+        passes = 2 if request.views else 1
+        self.photos = replace(photos, earlier=request.earlier, slowness=request.slowness, passes=passes)
         finishing = request.finishing or self._test_seconds
         tuned = request.options.trials != 0
         pair = pairs.SECONDS if request.options.objective == "accuracy" else 0.0
