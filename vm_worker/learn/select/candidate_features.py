@@ -33,6 +33,7 @@ from vm_worker.learn.select.pruning import ProbeScores
 from vm_worker.learn.select.quote import MeasuredSpeed
 
 MANY = 2000  # photos; of more, only some columns are kept
+CROWDED = 2.0  # times as long as usual: then there is hardly time for views
 KEPT = 0.3  # of the columns of all depths, the best ones
 
 log = logging.getLogger(__name__)
@@ -201,7 +202,8 @@ class CandidateFeatures:
             sample, deep = replace(photos.sample(size), last=self._last), depth.deepened(self._model)
             # To convert a network takes longer, too, where the passes do as the machine is busy.
             policy = replace(engines.POLICY, worth_seconds=engines.POLICY.worth_seconds * photos.slowness())
-            self._engine = engines.fastest(deep, sample, photos.passes * len(photos.rows), photos.folder, policy)
+            passes = photos.passes if photos.slowness() < CROWDED else 1
+            self._engine = engines.fastest(deep, sample, passes * len(photos.rows), photos.folder, policy)
             if not self.done:
                 self._features = extraction.on_disk(self._path, len(photos.rows), self._engine.shape)
             self.way, self.plain = self._engine.way, self._engine.plain
