@@ -211,7 +211,7 @@ def _goal(name: str, value: object, limits: Limits) -> float | None:
     if value is None or value in ("", "none"):
         return None
     text = str(value).strip()
-    if not re.fullmatch(r"(0?\.[0-9]{1,6}|1(\.0{1,6})?)", text) or not float(text):
+    if not re.fullmatch(r"(0?\.[0-9]{1,17}|1(\.0{1,17})?)", text) or not float(text):
         raise UserError("bad_option", f"{name} is a number above 0 and at most 1, such as 0.95, not {_shown(value)}.")
     return float(text)
 

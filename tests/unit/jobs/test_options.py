@@ -54,6 +54,7 @@ GOOD: list[tuple[dict[str, Any], str, Any]] = [
     ({"goal": "none"}, "goal", None),
     ({"goal": "0.95"}, "goal", 0.95),
     ({"goal": 0.9}, "goal", 0.9),
+    ({"goal": 0.1 + 0.2}, "goal", 0.1 + 0.2),  # as a program's sum is written
     ({"goal": 1}, "goal", 1.0),
     ({}, "base", ()),
     ({"base": " a link "}, "base", ("a link",)),
