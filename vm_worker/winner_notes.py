@@ -29,8 +29,8 @@ def milliseconds(facts: Facts) -> float | None:
 def _copy_note(facts: Facts) -> str:
     title = facts.select.best.title
     return (
-        f"The upper layers of {title} are there twice, as they were and tuned to your photos, and what is said is a "
-        "mean of both."
+        f"The upper layers of {title} are there twice, as they were and tuned to your photos; its answer is the mean "
+        "of both."
     )
 
 

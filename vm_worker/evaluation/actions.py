@@ -40,7 +40,8 @@ def _look(test: HeldOutFigures, suspects: int, guesses: bool) -> list[JsonObject
     if suspects:
         looks = wording.plural(suspects, "photo looks", "photos look")
         text = (
-            f"{looks} much more like another kind than the one of the folder. A wrong folder costs more than a photo."
+            f"{looks} much more like another kind than the one of the folder. A photo in the wrong folder costs more "
+            "than a missing one."
         )
         return [_row(text, "Look at these photos", DOUBTS)]
     if guesses:
