@@ -33,11 +33,14 @@ BYTES = "application/octet-stream"
 
 
 def save(model: Any, path: Path) -> None:
-    """Write a Keras model in the format of the path's suffix, without its training state.
+    """Write a Keras model in the format of the path's suffix, without its training state, for an older Keras, too.
 
     `model` is a `keras.Model` that takes (None, size, size, 3) float32 RGB 0..255.
     """
+    from vm_worker.exports import older_keras
+
     model.save(path, include_optimizer=False) if path.suffix == ".h5" else model.save(path)
+    older_keras.shorten(path)
 
 
 def load(path: Path) -> Any:
