@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from vm_worker.learn.budget import Budget
 from vm_worker.learn.crowding import alone_here
+from vm_worker.learn.heads import folds
 from vm_worker.learn.networks.catalogue import Backbone
 from vm_worker.learn.select.quote import MeasuredSpeed
 
@@ -29,8 +30,8 @@ TUNE_SHARE = 0.6  # of the time for selection and tuning together, that tuning m
 # may join a pair, is worth more.
 TUNE_LEAST = 0.3
 FEW = 2  # candidates: before so many have been tried, TUNE_SHARE is a share of the time left alone
-# A pair gains more than tuning one network, and heads that learn from views gain, too (docs/figures.md). So where pairs
-# are allowed, so many candidates come before tuning.
+# A pair gains more than tuning one network (docs/figures.md), so where pairs are allowed two candidates come before it.
+# Where photos are few, a third one and heads that learn from views gain more for their time, too.
 FEW_OF_PAIRS = 3
 # The files of a pair with an unknown network take so many times as long as those of the best network.
 PAIR_TIMES = 2.5
@@ -94,7 +95,7 @@ class TimeShares:
         remaining = self.budget.remaining() - self.finishing(speed / times, times * best.gflops)
         left = remaining - self.pair_seconds * slowness - self.views_seconds
         heads = max(heads, left * HEADS_SHARE) + CONCLUDING * heads
-        few = FEW_OF_PAIRS if self.pair_seconds else FEW
+        few = FEW_OF_PAIRS if self.pair_seconds and self.photos < folds.ENOUGH else FEW
         if tried < few and self.pair_seconds:
             return max(0.0, left - heads)
         tuning = TUNE_SECONDS * slowness + TUNE_PASSES * self.photos / speed

@@ -12,10 +12,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from vm_worker.learn.budget import Budget
-from vm_worker.learn.heads import viewed
+from vm_worker.learn.heads import folds, viewed
 from vm_worker.learn.heads.head_validation import HeadResult
 from vm_worker.learn.heads.linear import HeadSettings
-from vm_worker.learn.select.candidate_features import MANY, CandidateFeatures
+from vm_worker.learn.select.candidate_features import CandidateFeatures
 from vm_worker.learn.select.selection_table import CandidateRecord
 from vm_worker.learn.select.time_shares import for_views
 from vm_worker.results.candidates import CandidateRow
@@ -24,9 +24,9 @@ log = logging.getLogger(__name__)
 
 
 def takes(record: CandidateRecord) -> bool:
-    """Return whether heads of this candidate can learn from views: of many photos, they gain little for their time."""
+    """Return whether heads of this candidate learn from views; where photos are many, the time goes to tuning."""
     candidate = record.candidate
-    return len(candidate.result.labels) <= MANY and not candidate.partial and viewed.possible(candidate.result)
+    return len(candidate.result.labels) < folds.ENOUGH and not candidate.partial and viewed.possible(candidate.result)
 
 
 def count(records: Sequence[CandidateRecord], most: int, seconds: float) -> int:

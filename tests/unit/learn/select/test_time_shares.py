@@ -82,12 +82,16 @@ def test_heads_that_took_long_before_and_a_crowd_leave_less_for_features(clock: 
     assert crowded.for_more(1, LITE, FAST) == pytest.approx(900 - 150, abs=0.1)
 
 
-def test_where_pairs_are_allowed_three_candidates_and_views_come_before_tuning(clock: dict[str, float]) -> None:
+def test_where_pairs_are_allowed_two_candidates_come_before_tuning_and_of_few_photos_three_and_views(
+    clock: dict[str, float],
+) -> None:
     times = replace(shares(finishing=100.0), pair_seconds=15.0).with_speed(LITE, SLOW)
     assert times.for_more(1, LITE, SLOW) == pytest.approx(0.9 * (1000 - 100 - 15))
-    assert times.for_more(2, LITE, SLOW) == pytest.approx(0.9 * 885)
-    assert times.for_more(3, LITE, SLOW) == pytest.approx(0.9 * 885 - 900 * 0.6)  # a fourth one does not
-    assert replace(times, views_seconds=85.0).for_more(2, LITE, SLOW) == pytest.approx(0.9 * 800)
+    assert times.for_more(2, LITE, SLOW) == pytest.approx(0.9 * 885 - 900 * 0.6)  # a third one does not
+    few = replace(times, photos=999)
+    assert few.for_more(2, LITE, SLOW) == pytest.approx(0.9 * 885)
+    assert few.for_more(3, LITE, SLOW) == pytest.approx(0.9 * 885 - 900 * 0.6)
+    assert replace(few, views_seconds=85.0).for_more(2, LITE, SLOW) == pytest.approx(0.9 * 800)
     assert times.for_more(1, LITE, SLOW, heads=300.0) == pytest.approx(1000 - 100 - 15 - 2.5 * 300)
     clock["now"] = 950.0
     assert times.for_more(1, LITE, SLOW) == 0.0
