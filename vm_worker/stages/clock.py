@@ -25,6 +25,8 @@ PAIR_SECONDS = 12.0  # of building, tracing and loading a second network in eval
 CONTENDER_SECONDS = 6.0  # of building, tracing and loading a network that only answers the test photos
 COPY_SECONDS = 4.0  # of the same for a tuned copy of the winner's upper layers
 PICTURE_SECONDS = 8.0  # of the pictures with photos, which a job does without where its time is over
+# Time limit of a clean process, which is there to end one that hangs: model.h5 is proved even when the time is short.
+CLEAN_SECONDS = 300.0
 EXTRAS_SHARE = 0.25  # share of the whole budget, at most, for the formats other than .h5 and .keras
 SMALL_GFLOPS = 0.4  # GFLOP for an image, assumed while no network is chosen
 PLAIN_SPEED = 10.0  # images a second by Keras, assumed when selection measured none
@@ -143,6 +145,11 @@ class JobClock:
     def least_finishing(self, speed: float, gflops: float) -> float:
         """Return the same for what no job does without: the test, which is the proof of model.h5, too."""
         return len(self._inputs.dataset().rows(Part.TEST)) / speed
+
+    @property
+    def clean_seconds(self) -> float:
+        """The time limit of a clean process that proves files; beside other programs its libraries start later, too."""
+        return CLEAN_SECONDS * self.crowd()
 
     def export_time(self) -> float:
         """Return the seconds that are left to make and prove files; negative when the budget is used up.

@@ -23,7 +23,6 @@ from vm_worker.stages.progress import MESSAGES
 if TYPE_CHECKING:
     from vm_worker.exports.clean_test import CleanOrder
 
-CLEAN_SECONDS = 300.0  # the time limit of the clean process, beside what the photos take
 CLEAN_PASSES = 6.0  # times as long as expected that the photos of model.h5 and model.keras may take
 
 
@@ -81,7 +80,7 @@ def _order(context: StageContext, rows: Rows) -> CleanOrder:
         rows=rows,
         truth=dataset.truth.take(rows),
         agreement=inputs.task.agreement,
-        seconds=CLEAN_SECONDS + CLEAN_PASSES * len(rows) / context.clock.plain_speed,
+        seconds=context.clock.clean_seconds + CLEAN_PASSES * len(rows) / context.clock.plain_speed,
     )
 
 

@@ -18,8 +18,6 @@ from vm_worker.stages.output import Output, public
 if TYPE_CHECKING:
     from vm_worker.exports.service.runtime.bundle import About
 
-CLEAN_SECONDS = 300.0  # the time limit of the proof: model.h5 is proved even when the time is short
-
 
 def export(context: StageContext) -> Output:
     """Make the formats and prove each in a clean process. Raises Bug when model.h5 does not pass there.
@@ -44,7 +42,7 @@ def export(context: StageContext) -> Output:
     order = delivery.Order(
         folder=context.folder,
         formats=tuple(chosen),
-        proof=Proof(images, test, truth, expected[shown], task.agreement, inputs.scratch, CLEAN_SECONDS),
+        proof=Proof(images, test, truth, expected[shown], task.agreement, inputs.scratch, clock.clean_seconds),
         train=dataset.rows(Part.TRAIN),
         classes=labels,
         about=about(context),

@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -30,6 +31,7 @@ from vm_worker.results.trials import SearchSummary
 from vm_worker.spec import Done, Spec
 from vm_worker.stages import clock
 from vm_worker.stages.context import StageContext
+from vm_worker.stages.evaluate import _order
 from vm_worker.stages.export import check_h5
 from vm_worker.stages.inputs import Inputs
 from vm_worker.stages.learning_progress import listener
@@ -183,6 +185,21 @@ def test_a_crowd_takes_its_share_of_the_last_stages(parent: Parent, tmp_path: Pa
     assert context.clock.plain_speed == pytest.approx(10.0)  # selection measured it in no crowd
     context.clock.crowd = lambda: 8.0
     assert not context.clock.allows_pictures()
+
+
+def test_beside_other_programs_the_clean_process_of_the_test_may_take_longer(parent: Parent, tmp_path: Path) -> None:
+    """At a twentieth of a machine its libraries alone took longer than the limit, and the job failed."""
+    context = selected(quoting(tmp_path, parent, left=100.0), replace(SELECTED, plain_images_per_second=40.0))
+    photos = SimpleNamespace(images={224: tmp_path / "images.npy"}, truth=SimpleNamespace(take=lambda rows: rows))
+    needed = {"delivered": SimpleNamespace(size=224), "scratch": tmp_path, "task": SimpleNamespace(agreement=None)}
+    inputs = SimpleNamespace(dataset=lambda: photos, **needed)
+    asked = cast(StageContext, SimpleNamespace(inputs=inputs, folder=tmp_path, clock=context.clock))
+    limits = []
+    for crowd in (1.0, 18.0):
+        context.clock.crowd = partial(float, crowd)
+        limits.append(_order(asked, np.arange(80)).seconds)
+        assert context.clock.clean_seconds == 300 * crowd
+    assert limits == pytest.approx([300 + 6 * 80 / 40, 18 * (300 + 6 * 80 / 40)])
 
 
 def test_no_more_than_the_budget_is_quoted_and_every_later_word_repeats_it(parent: Parent, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from vm_worker.intake.dataset import Dataset, Part
 from vm_worker.learn.latency import measurement
 from vm_worker.results.exported import Exported
 from vm_worker.stages.context import StageContext
-from vm_worker.stages.export import CLEAN_SECONDS, about, check_h5
+from vm_worker.stages.export import about, check_h5
 from vm_worker.stages.output import Output, public
 from vm_worker.tasks.detection import delivered
 from vm_worker.tasks.detection.agreement import PictureTruth, SameBoxes, boxes_of
@@ -56,7 +56,7 @@ def export(context: StageContext) -> Output:
     order = delivery.Order(
         folder=context.folder,
         formats=tuple(formats.wanted(context.spec.options.exports)),
-        proof=proof(context.folder, pictures, inputs.scratch, CLEAN_SECONDS),
+        proof=proof(context.folder, pictures, inputs.scratch, clock.clean_seconds),
         train=pictures.train,
         classes=known.classes,
         about=about(context),
