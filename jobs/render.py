@@ -64,6 +64,11 @@ def _unbroken(context: EvalContext, text: str) -> str:
 
 
 @pass_eval_context
+def _score(context: EvalContext, value: float | None, metric: str) -> str:
+    return _unbroken(context, wording.score(value, metric))
+
+
+@pass_eval_context
 def _percent(context: EvalContext, share: float | None, digits: int = 0) -> str:
     return _unbroken(context, wording.percent(share, digits))
 
@@ -87,6 +92,7 @@ _FILTERS = {
     "minute": wording.minute,
     "name": wording.name,
     "percent": _percent,
+    "score": _score,
     "plural": wording.plural,
     "seconds": wording.seconds,
     "setting": wording.setting,

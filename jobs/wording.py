@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 ELLIPSIS = "..."
+ERRORS = ("_error", "_rmse")  # how metrics end whose scores are no shares
 FEW = 30  # photos; of fewer, a share in percent promises more than it can hold
 _KIB = 1024
 _MINUTE = 60  # seconds
@@ -116,6 +117,11 @@ def setting(value: object) -> str:
 def metric(key: str) -> str:
     """Write the name of a score in words: "accuracy" as it is, "mean_precision" as "mean precision"."""
     return name(key.replace("_", " "))
+
+
+def score(value: float | None, key: str) -> str:
+    """Write the score of a metric: an error, such as "count_error", as 1.34, any other one, a share, as "91.4 %"."""
+    return decimals(value, 2) if key.endswith(ERRORS) else percent(value, 1)
 
 
 def seconds(duration: float | None) -> str:

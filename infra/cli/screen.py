@@ -105,7 +105,7 @@ def candidates_table(candidates: Sequence[CandidateShown]) -> Table:
         table.add_column(title, justify="right")
     table.add_column("")
     for row in candidates:
-        score, interval = wording.percent(row.validation_score, 1), wording.interval(row.validation_interval)
+        score, interval = wording.score(row.validation_score, row.metric), wording.interval(row.validation_interval)
         table.add_row(row.name, score, interval, wording.seconds(row.seconds), row.state.replace("_", " "))
     return table
 

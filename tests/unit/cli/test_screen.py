@@ -74,6 +74,13 @@ def test_the_score_is_called_by_its_metric() -> None:
     assert "Validation mean precision" in out.getvalue() and "50.0 %" in out.getvalue()
 
 
+def test_an_error_of_counts_is_no_share() -> None:
+    screen, out = _screen(terminal=True)
+    screen.show(candidates_table([CandidateShown("lite0", validation_score=1.3396, metric="count_error")]))
+    shown = out.getvalue()
+    assert "Validation count error" in shown and "1.34" in shown and "134" not in shown
+
+
 def test_no_status_is_an_error() -> None:
     with pytest.raises(ValueError, match="no status"):
         _screen(terminal=False)[0].follow([])

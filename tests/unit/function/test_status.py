@@ -90,6 +90,16 @@ def test_status_of_a_running_job(front: Front) -> None:
     assert '<span class="state">as good, within chance</span>' in page.text and "tied" not in page.text
 
 
+def test_an_error_of_counts_is_no_share_on_the_page_of_a_running_job(front: Front) -> None:
+    job_id = front.submitted()["job_id"]
+    row = CandidateShown("lite0", validation_score=1.3396, metric="count_error", seconds=136.0, state="chosen")
+    now = front.clock.now()
+    progress = Progress("tune", 0.4, "Tuning", 100.0, 60.0, (row,), ())
+    front.change(job_id, status=Status.RUNNING, started_at=now, lease=Lease("w", 1), progress=progress)
+    page = front.call("GET", f"/jobs/{job_id}", headers=HTML).text
+    assert "Validation count error" in page and '<td class="number">1.34</td>' in page and "134" not in page
+
+
 def test_status_of_a_rejected_job_shows_code_and_message_only(front: Front) -> None:
     job_id = front.submitted()["job_id"]
     error = JobError("one_class", "There is only <b>one</b> folder.", "cats/1.jpg")

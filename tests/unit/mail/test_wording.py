@@ -178,3 +178,9 @@ def test_both_ends_of_a_long_name_stay() -> None:
 )  # fmt: skip
 def test_an_estimate_is_as_coarse_as_it_is(duration: float, shown: str) -> None:
     assert wording.about(duration) == shown
+
+
+def test_a_score_is_a_share_unless_its_metric_is_an_error() -> None:
+    assert wording.score(0.914, "accuracy") == wording.score(0.914, "mean_precision") == "91.4 %"
+    assert (wording.score(1.3396, "count_error"), wording.score(1.9426, "count_rmse")) == ("1.34", "1.94")
+    assert wording.score(None, "count_error") == wording.score(None, "accuracy") == "-"
