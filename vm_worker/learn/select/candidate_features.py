@@ -167,8 +167,8 @@ class CandidateFeatures:
     def viewed(self, count: int, budget: Budget) -> FeatureTable:
         """Return the features of all photos with those of random windows, as many as end in time, at most `count`.
 
-        They are drawn from the seed, the same for every network, whatever the size of a batch. None is mirrored: heads
-        gain as much from others, and digits would lose.
+        They are drawn from the seed, the same for every network, whatever the size of a batch. None is mirrored: with a
+        mirror image among them, heads gained less in the mean of eight sets (docs/figures.md).
         """
         started, photos, table = time.monotonic(), self._photos, self.table()
         random, views = np.random.default_rng(photos.seed), list[Halves]()
