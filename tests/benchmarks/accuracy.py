@@ -7,9 +7,10 @@
 are drawn. Five outer folds judge every photo once, by what was learnt from the others; strengths, columns and forms are
 chosen on those others alone. One row a set: the accuracy of the regression, in % of the photos, and what each head is
 better by, in points, with its paired standard error. The last row is the mean of the sets, with their spread.
-`--minutes` runs whole jobs on the folds in place of heads; that takes five times as many minutes a set. `--peers` runs
-other programs after each for as many minutes, where they are installed (`peers.py`), and prints what they took; fastai
-is run by the interpreter that `--fastai-python` names. `--folds 1` judges a fifth alone.
+`--minutes` runs whole jobs on the folds in place of heads; that takes five times as many minutes a set. Their model.h5
+is asked about every tested photo, also those that the job sets aside as near copies. `--peers` runs other programs
+after each for as many minutes, where they are installed (`peers.py`), and prints what they took; fastai is run by the
+interpreter that `--fastai-python` names. `--folds 1` judges a fifth alone, `--part 2` the third of the folds alone.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from pathlib import Path, PurePosixPath
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
+import keras
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
@@ -57,12 +59,14 @@ def main() -> None:
     gains: dict[str, list[float]] = {}
     for source in sources:
         photos = drawn(source, options.photos)
-        folds = outer(photos.labels)[: options.folds]
+        folds = dict(enumerate(outer(photos.labels)[: options.folds]))
+        if options.part is not None:
+            folds = {options.part: folds[options.part]}
         if options.minutes:
             right = by_jobs(photos, options.minutes, folds, _others(options))
         else:
-            right = by_heads(photos, folds)
-        judged = np.concatenate([tested for _, tested in folds])
+            right = by_heads(photos, tuple(folds.values()))
+        judged = np.concatenate([tested for _, tested in folds.values()])
         right = {name: answers[judged] for name, answers in right.items()}
         base = right["LR"]
         print(f"{photos.name:<20}{len(base):>6}  LR {100 * base.mean():.1f}", end="", flush=True)
@@ -82,10 +86,13 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("sets", nargs="+", type=Path)
     parser.add_argument("--photos", type=int, default=600)
     parser.add_argument("--minutes", type=int, nargs="*", default=[])
-    parser.add_argument("--folds", type=int, default=FOLDS)
+    parser.add_argument("--folds", type=int, default=FOLDS, choices=range(1, FOLDS + 1))
+    parser.add_argument("--part", type=int, choices=range(FOLDS))
     parser.add_argument("--peers", action="store_true")
     parser.add_argument("--fastai-python", type=Path)
     options = parser.parse_args()
+    if options.part is not None and options.part >= options.folds:
+        parser.error("--part names none of the --folds")
     if options.peers and not options.minutes:
         parser.error("--peers needs --minutes: it runs other programs for as many minutes as jobs")
     if options.fastai_python and not options.peers:
@@ -166,7 +173,7 @@ def _regression(values: Halves, labels: Rows, learnt: Rows, tested: Rows) -> Row
     return np.asarray(LogisticRegression(C=best, max_iter=300).fit(x[learnt], labels[learnt]).predict(x[tested]))
 
 
-def by_jobs(photos: Photos, minutes: Sequence[int], folds: Sequence[Fold], others: Others) -> Answers:
+def by_jobs(photos: Photos, minutes: Sequence[int], folds: Mapping[int, Fold], others: Others) -> Answers:
     """Judge each photo by whole jobs on the other folds, beside the regression, and by `others`."""
     values = features(photos, LITE0, CATALOGUE[LITE0].size)[:, :1280]
     right: dict[str, Flags] = {"LR": np.zeros(len(photos.labels), bool)}
@@ -174,7 +181,7 @@ def by_jobs(photos: Photos, minutes: Sequence[int], folds: Sequence[Fold], other
     def note(name: str, tested: Rows, answers: Flags) -> None:
         right.setdefault(name, np.zeros(len(photos.labels), bool))[tested] = answers
 
-    for number, (learnt, tested) in enumerate(folds):
+    for number, (learnt, tested) in folds.items():
         note("LR", tested, _regression(values, photos.labels, learnt, tested) == photos.labels[tested])
         for allowed in minutes:
             note(f"job of {allowed} min", tested, _by_job(photos, learnt, tested, allowed, number))
@@ -185,16 +192,29 @@ def by_jobs(photos: Photos, minutes: Sequence[int], folds: Sequence[Fold], other
 
 
 def _by_job(photos: Photos, learnt: Rows, tested: Rows, minutes: int, seed: int) -> Flags:
-    """Run a job; return (m,) as many right answers as its report counts.
-
-    Which photos these are does not change the mean; not to know it makes the error somewhat too large.
-    """
+    """Run a job, and return (m,) whether what it delivers is right for each tested photo."""
+    files = ("model.h5", "labels.txt")
     with tempfile.TemporaryDirectory() as folder:
         source = _split(photos, learnt, tested, Path(folder) / "photos.zip")
-        waited, report = run(source, {"minutes": minutes, "seed": seed, "exports": ["h5", "keras"]}, Path(folder))
-    print(f"    job of {minutes} min: {waited:.0f} s, {report['winner']['title']}", flush=True)
-    test = report["test"]
-    return np.arange(len(tested)) < round(float(test["accuracy"]) * len(tested))
+        waited, report = run(
+            source, {"minutes": minutes, "seed": seed, "exports": ["h5", "keras"]}, Path(folder), files
+        )
+        answers = _answers(photos, tested, *(Path(folder) / name for name in files))
+    right, test = answers == photos.labels[tested], report["test"]
+    told = f"its own test: {100 * test['accuracy']:.1f} % of {test['images']}"
+    print(
+        f"    job of {minutes} min: {waited:.0f} s, {report['winner']['title']}, {100 * right.mean():.1f} %, {told}",
+        flush=True,
+    )
+    return np.asarray(right)
+
+
+def _answers(photos: Photos, tested: Rows, model: Path, labels: Path) -> Rows:
+    """Ask a delivered model about these photos: (m,) numbers of classes."""
+    network, names = keras.models.load_model(model, compile=False), labels.read_text().split("\n")
+    numbers = np.array([photos.classes.index(name) for name in names if name], np.int64)
+    pixels = photos.squares(network.input_shape[1])[tested].astype(np.float32)
+    return np.asarray(numbers[network.predict(pixels, verbose=0).argmax(1)])
 
 
 def _split(photos: Photos, learnt: Rows, tested: Rows, target: Path) -> Path:

@@ -14,6 +14,7 @@ import argparse
 import json
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,8 +51,11 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def run(photos: Path, asked: dict[str, Any], folder: Path) -> tuple[float, dict[str, Any]]:
-    """Seconds from the end of the upload to the mail, and the report."""
+def run(photos: Path, asked: dict[str, Any], folder: Path, files: Sequence[str] = ()) -> tuple[float, dict[str, Any]]:
+    """Return the seconds from the end of the upload to the mail, and the report.
+
+    Of what the job delivers, these files are saved in the folder, too.
+    """
     with Stack(folder / "data") as stack:
         client = Client(stack.function_url)
         submission = client.submit("ada@example.org", asked)
@@ -62,8 +66,9 @@ def run(photos: Path, asked: dict[str, Any], folder: Path) -> tuple[float, dict[
         waited = time.monotonic() - began
         status = client.status(submission.status_url)
         assert status.status == "done", status
-        (url,) = [row.url for row in status.files if row.name == "report.json"]
-        client.download(url, folder / "report.json")
+        for name in ("report.json", *files):
+            (url,) = [row.url for row in status.files if row.name == name]
+            client.download(url, folder / name)
         return waited, json.loads((folder / "report.json").read_text())
 
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import io
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
+from vm_worker.intake.images import read_squares
 from vm_worker.learn.arrays import Rows
 
 KINDS = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
@@ -26,9 +25,8 @@ class Photos:
     classes: tuple[str, ...]
 
     def squares(self, size: int) -> NDArray[np.uint8]:
-        """Return the photos as squares of this side: (n, size, size, 3)."""
-        opened = (Image.open(io.BytesIO(data)).convert("RGB") for _, data in self.files)
-        return np.stack([np.asarray(photo.resize((size, size), Image.Resampling.BILINEAR)) for photo in opened])
+        """Return the photos as squares of this side, as a job reads them: (n, size, size, 3)."""
+        return np.stack([read_squares(data, (size,))[0] for _, data in self.files])
 
 
 def drawn(source: Path, most: int) -> Photos:
