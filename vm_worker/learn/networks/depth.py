@@ -2,11 +2,12 @@
 
 Features of all layers, the best of them chosen, suit photos unlike ImageNet's: Evci et al., "Head2Toe", ICML 2022.
 The rule here is on shapes, so it holds for every network: each activation and each sum whose side is at most 1/SHARE
-of the picture's. Larger maps are costly to average and hardly ever chosen.
+of the picture's, rounded up as padded convolutions round. Larger maps are costly to average and hardly ever chosen.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -39,7 +40,7 @@ class Depth:
 
 
 def depths(model: keras.Model) -> tuple[Depth, ...]:
-    """Return the depths of an extractor (`build.extractor`): its last features first, then its maps in their order."""
+    """Return the depths of an extractor (`build.extractor`): its last features first, then its maps."""
     widths = [(POOL, model.output.shape[-1]), *((name, tensor.shape[-1]) for name, tensor in _maps(model))]
     ends = np.cumsum([0, *(width for _, width in widths)]).tolist()
     return tuple(Depth(name, start, stop) for (name, _), start, stop in zip(widths, ends, ends[1:], strict=False))
@@ -87,9 +88,12 @@ def _maps(model: keras.Model) -> list[tuple[str, Any]]:
     """Return layer name and tensor of each map of low resolution; none for a network that averages no last map."""
     if not any(layer.name == POOL for layer in model.layers):
         return []
-    last, most = model.get_layer(POOL).input, max(model.input.shape[1:3]) // SHARE
-    outputs = ((layer.name, layer.output) for layer in model.layers if _counts(layer))
-    return [(name, out) for name, out in outputs if out is not last and _is_low(out.shape, most)]
+    last, side = model.get_layer(POOL).input, max(model.input.shape[1:3])
+    outputs = [(layer.name, layer.output) for layer in model.layers if _counts(layer)]
+    low = [(name, out) for name, out in outputs if out is not last and _is_low(out.shape, math.ceil(side / SHARE))]
+    # Maps of a side that was rounded up come last: heads of earlier models were made without them, and know the
+    # columns of the others by their places.
+    return sorted(low, key=lambda row: not _is_low(row[1].shape, side // SHARE))
 
 
 def _counts(layer: Any) -> bool:

@@ -45,6 +45,15 @@ def test_every_catalogue_network_has_its_last_features_first() -> None:
     assert sides == {7, 14} and others[0].layer == "block4a_depthwise_relu"
 
 
+def test_a_side_that_padding_rounds_up_counts_behind_the_maps_that_an_earlier_head_knows() -> None:
+    exact, rounded = extractor(64), extractor(60)  # maps of 4 x 4 in both: 60 / 16 = 3.75
+    assert {model.get_layer("sum").output.shape[1] for model in (exact, rounded)} == {4}
+    assert [one.layer for one in depth.depths(rounded)] == ["features", "inside", "sum", "wide"]
+    lite2 = build.extractor("efficientnet_lite2", None)  # 260 pixels: maps of 17 x 17 and of 9 x 9
+    sides = [lite2.get_layer(one.layer).output.shape[1] for one in depth.depths(lite2)[1:]]
+    assert sides == sorted(sides) and set(sides) == {9, 17}
+
+
 def head(columns: tuple[int, ...]) -> Head:
     random = np.random.default_rng(1)
     size = len(columns)
