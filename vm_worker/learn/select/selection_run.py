@@ -33,7 +33,7 @@ from vm_worker.learn.select.time_shares import (
     HEADS_SHARE,
     HEADS_TIMES,
     TimeShares,
-    first_of,
+    by_gain,
     for_views,
 )
 from vm_worker.results.candidates import PruningRow
@@ -92,7 +92,11 @@ class SelectionRun:
         best = self.table.best()
         tried, backbone, times = len(self.table.candidates), best.candidate.backbone, self.times
         if following is not None and self.request.views and viewing.takes(best):
-            passes = len(self.photos.rows) / best.candidate.images_per_second * (1 + following.gflops / backbone.gflops)
+            passes = (
+                len(self.photos.rows)
+                / best.candidate.images_per_second
+                * (1 + quote.relative_cost(following, backbone))
+            )
             count = 1 if tried < FEW_OF_PAIRS else self.request.views
             times = replace(times, views_seconds=for_views(passes, 2 * best.heads_seconds, count))
         return Budget.of(times.for_more(tried, backbone, best.plain, best.heads_seconds, following))
@@ -118,10 +122,11 @@ class SelectionRun:
         if self.request.options.objective != "accuracy":
             return candidates
         measured = first.measure()
-        best = first_of(rows, measured, self.times)
-        log.info("%s comes first; %s would pass %.1f photos a second", best.key, first.backbone.key, measured.speed)
+        order = by_gain(rows, measured, self.times)
+        keys = ", ".join(row.key for row in order)
+        log.info("the order is %s; %s would pass %.1f photos a second", keys, first.backbone.key, measured.speed)
         # The first one stays ready: where it comes later, it has no time for being set up again.
-        return sorted(candidates, key=lambda candidate: candidate.backbone is not best)
+        return sorted(candidates, key=lambda candidate: order.index(candidate.backbone))
 
     def report(self, part: float, message: str) -> None:
         """Report progress: `part` is the share of the current candidate that is done, 0..1. It never decreases."""

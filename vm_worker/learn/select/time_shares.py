@@ -9,7 +9,7 @@ from vm_worker.learn.budget import Budget
 from vm_worker.learn.crowding import alone_here
 from vm_worker.learn.heads import folds
 from vm_worker.learn.networks.catalogue import Backbone
-from vm_worker.learn.select.quote import MeasuredSpeed
+from vm_worker.learn.select.quote import MeasuredSpeed, relative_cost
 
 HEADS_SHARE = 0.1  # of the time left, kept for training a candidate's heads
 # Of the time left, for the heads of the first candidate. Those on all depths gain more than another candidate, a pair
@@ -90,9 +90,10 @@ class TimeShares:
         """
         times = 1.0
         if self.pair_seconds:
-            times = PAIR_TIMES if following is None else 1 + following.gflops / best.gflops
+            times = PAIR_TIMES if following is None else 1 + relative_cost(following, best)
         slowness = self.slowness()
-        remaining = self.budget.remaining() - self.finishing(speed / times, times * best.gflops)
+        gflops = times * best.gflops if following is None else best.gflops + following.gflops
+        remaining = self.budget.remaining() - self.finishing(speed / times, gflops)
         left = remaining - self.pair_seconds * slowness - self.views_seconds
         heads = max(heads, left * HEADS_SHARE) + CONCLUDING * heads
         few = FEW_OF_PAIRS if self.pair_seconds and self.photos < folds.ENOUGH else FEW
@@ -113,17 +114,19 @@ def for_views(passes: float, heads: float, count: int) -> float:
     return count * passes + VIEWED_HEADS * heads * (1 + count) / (1 + VIEWS)
 
 
-def first_of(ordered: Sequence[Backbone], measured: MeasuredSpeed, shares: TimeShares) -> Backbone:
-    """Return the candidate that comes first: the first of `ordered`, which is `measured`, where another may follow it.
+def by_gain(ordered: Sequence[Backbone], measured: MeasuredSpeed, shares: TimeShares) -> list[Backbone]:
+    """Return the candidates in the order in which they are tried, where the accuracy alone counts.
 
-    Where the time suffices for one alone, it is the one that is expected to gain most of those that fit. Work alone is
-    taken to make the speeds of two networks differ.
+    `ordered` are those that gain most for their work first; the first of them is `measured`. It stays the first where
+    another may follow it. Next are those that are expected to gain more than it, the one that gains most first, where
+    the time suffices for it as the second one, which may join a pair; then the others as they came. Where the time
+    suffices for one alone, it is the one that is expected to gain most of those that fit.
     """
     first, photos, remaining = ordered[0], shares.photos, shares.budget.remaining()
     heads = HEADS_SHARE * remaining
 
     def seconds(row: Backbone) -> float:
-        return photos / measured.speed * row.gflops / first.gflops
+        return photos / measured.speed * relative_cost(row, first)
 
     def follows(row: Backbone) -> bool:
         more = shares.for_more(1, first, measured.plain, heads, row) - seconds(first) - heads
@@ -131,11 +134,14 @@ def first_of(ordered: Sequence[Backbone], measured: MeasuredSpeed, shares: TimeS
 
     def fits(row: Backbone) -> bool:
         needed = ALONE_MARGIN * (measured.setup + seconds(row)) + heads
-        return needed <= remaining - shares.finishing(measured.plain * first.gflops / row.gflops, row.gflops)
+        return needed <= remaining - shares.finishing(measured.plain / relative_cost(row, first), row.gflops)
 
-    if any(map(follows, ordered[1:])):
-        return first
-    return max((row for row in ordered if row is first or fits(row)), key=lambda row: row.gain)
+    if following := [row for row in ordered[1:] if follows(row)]:
+        better = [row for row in following if row.gain > first.gain]
+        front = [first, *sorted(better, key=lambda row: -row.gain)]
+    else:
+        front = [max((row for row in ordered if row is first or fits(row)), key=lambda row: row.gain)]
+    return [*front, *(row for row in ordered if row not in front)]
 
 
 def _given(wanted: float, most: float) -> float:

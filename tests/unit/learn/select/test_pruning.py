@@ -13,6 +13,7 @@ from vm_worker.learn.networks.catalogue import CATALOGUE
 from vm_worker.learn.networks.weights import KERAS_H5, WeightFile
 from vm_worker.learn.progress_events import LearningProgress
 from vm_worker.learn.select.pairs import together
+from vm_worker.learn.select.quote import relative_cost
 from vm_worker.learn.select.selection import Selection, SelectionRequest, select
 from vm_worker.learn.select.time_shares import PAIR_TIMES
 
@@ -100,8 +101,12 @@ def test_time_is_kept_for_the_files_and_for_tuning(networks: KnownNetworks, tmp_
     assert left >= 200 + 90  # tuning needs 90 s and more at 100 photos a second
     works = {key: CATALOGUE[key].gflops for key in SPEED}
     # Of one network, of it and an unknown one, and of it and another of the candidates.
-    times = {key: {1.0, PAIR_TIMES, *(1 + work / works[key] for work in works.values())} for key in SPEED}
-    known = {(SPEED[key] / factor, factor * works[key]) for key in SPEED for factor in times[key]}
+    known = {(SPEED[key] / factor, factor * works[key]) for key in SPEED for factor in (1.0, PAIR_TIMES)}
+    known |= {
+        (SPEED[key] / (1 + relative_cost(CATALOGUE[other], CATALOGUE[key])), works[key] + works[other])
+        for key in SPEED
+        for other in SPEED
+    }
     known |= {(together(SPEED[one], SPEED[two]), works[one] + works[two]) for one in SPEED for two in SPEED}
     assert [one for one in asked if not any(one == pytest.approx(other) for other in known)] == []
 

@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 
 from vm_worker.learn.budget import Budget
-from vm_worker.learn.networks.catalogue import CATALOGUE, LARGER
-from vm_worker.learn.select.quote import MeasuredSpeed
-from vm_worker.learn.select.time_shares import TimeShares, first_of
+from vm_worker.learn.networks.catalogue import CATALOGUE, LARGER, find
+from vm_worker.learn.select.quote import MeasuredSpeed, relative_cost
+from vm_worker.learn.select.time_shares import TimeShares, by_gain
 
 LITE = CATALOGUE["efficientnet_lite0"]
 HEAVY = CATALOGUE["vgg16"]
@@ -109,7 +109,7 @@ def test_the_files_of_a_pair_take_as_long_as_its_two_networks(clock: dict[str, f
     times = TimeShares(Budget(1000.0), 1000, True, lambda speed, gflops: 1000 / speed, pair_seconds=15.0)
     times = times.with_speed(LITE, 10.0)
     assert times.for_more(1, LITE, 10.0, following=LITE) == pytest.approx(0.9 * (1000 - 200 - 15))
-    heavy = 1000 / 10 * (1 + HEAVY.gflops / LITE.gflops)
+    heavy = 1000 / 10 * (1 + relative_cost(HEAVY, LITE))
     assert times.for_more(1, LITE, 10.0, following=HEAVY) == pytest.approx(max(0.0, 0.9 * (1000 - heavy - 15)))
 
 
@@ -123,8 +123,8 @@ def test_the_first_candidate_comes_before_formats_that_can_be_made_later(clock: 
     ("seconds", "first"),
     [
         (30.0, "efficientnet_lite0"),  # nothing more fits
-        (65.0, "efficientnet_lite0_288"),  # it fits alone
-        (95.0, "efficientnet_lite0_288"),  # a dearer one fits, too, but gains less
+        (55.0, "efficientnet_lite0_288"),  # it fits alone; a dearer one does not
+        (95.0, "efficientnet_lite2"),
         (150.0, "efficientnet_lite0"),  # a second one may follow, and join a pair
     ],
 )
@@ -133,4 +133,22 @@ def test_where_one_candidate_fits_it_is_the_one_that_gains_most(
 ) -> None:
     rows = [LITE, LARGER["efficientnet_lite0_288"], CATALOGUE["efficientnet_lite2"]]
     times = TimeShares(Budget(seconds), 1000, True, lambda speed, gflops: 300 / speed, pair_seconds=15.0)
-    assert first_of(rows, MeasuredSpeed(LITE, 60.0, 40.0, 3.0), times).key == first
+    assert by_gain(rows, MeasuredSpeed(LITE, 60.0, 40.0, 3.0), times)[0].key == first
+
+
+@pytest.mark.parametrize(
+    ("seconds", "second"),
+    [
+        (150.0, "efficientnet_lite0_288"),  # the largest one takes too long
+        (400.0, "xception"),
+    ],
+)
+def test_the_second_candidate_is_the_one_that_gains_most_of_those_that_fit(
+    clock: dict[str, float], seconds: float, second: str
+) -> None:
+    keys = ("efficientnet_lite0_288", "mobilenet", "xception", "vgg16")
+    rows = [LITE, *(find(key) for key in keys)]
+    times = TimeShares(Budget(seconds), 1000, True, lambda speed, gflops: 300 / speed, pair_seconds=15.0)
+    order = by_gain(rows, MeasuredSpeed(LITE, 60.0, 40.0, 3.0), times)
+    assert [row.key for row in order[:2]] == ["efficientnet_lite0", second]
+    assert order[-1].key == "vgg16" and sorted(order, key=rows.index) == rows
