@@ -124,7 +124,8 @@ _ROWS = (
         cuts=(Cut("block8_8_ac", Side.AFTER), Cut("block8_5_ac", Side.AFTER), Cut("mixed_7a", Side.AFTER)),
         licence="Apache-2.0", attribution=_KERAS.format("InceptionResNetV2 by Google", "Apache-2.0"),
     ),
-    # At 224 pixels, not 299, for half the work: in the mean of seven sets heads on all depths gain more (docs/figures.md).
+    # At 224 pixels, not 299: in the mean of seven sets heads on all depths gain more, for half the work
+    # (docs/figures.md).
     Backbone(
         key="xception", title="Xception", application="Xception", size=224,
         features=2048, parameters=20_861_480, gflops=4.55, preprocessing=Preprocessing.PLUS_MINUS_ONE,
