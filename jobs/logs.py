@@ -23,8 +23,11 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\b(Bearer|Basic)\s+[^\s'\"]+", re.IGNORECASE), r"\1 (secret)"),
     (re.compile(r"\bSG\.[\w.-]+"), "(key)"),
     (re.compile(rf"(?<!{_LOCAL}){_LOCAL}+(?:@|%40)[\w-]+(?:\.[\w-]+)+"), "(address)"),
-    # Job ids: 22 characters with a capital or a digit. Words in a program seldom have both at that length.
-    (re.compile(rf"{_START}(?=[\w-]*[A-Z0-9])([A-Za-z0-9_-]{{8}})[A-Za-z0-9_-]{{14}}(?![\w-])"), r"\1..."),
+    # Job ids: 22 characters with a capital or a digit. Of a program's words, one network's key is like that.
+    (
+        re.compile(rf"{_START}(?!efficientnet_)(?=[\w-]*[A-Z0-9])([A-Za-z0-9_-]{{8}})[A-Za-z0-9_-]{{14}}(?![\w-])"),
+        r"\1...",
+    ),
     # Delete tokens (43), refusal tokens (64), pseudonyms (64), signatures.
     (re.compile(rf"{_START}([A-Za-z0-9_-]{{4}})[A-Za-z0-9_-]{{39,}}(?![\w-])"), r"\1..."),
 )

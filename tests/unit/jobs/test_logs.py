@@ -22,6 +22,7 @@ SIGNED = "http://127.0.0.1:9000/modelmail-datasets/x.zip?X-Goog-Algorithm=GOOG4&
     [
         (f"404 GET http://h/b/e/o/jobs%2F{ID}.json: No", "404 GET http://h/b/e/o/jobs%2FQm3xT9aZ....json: No"),
         (f"{ID}.zip and {ID}/stages/intake.json", "Qm3xT9aZ....zip and Qm3xT9aZ.../stages/intake.json"),
+        ("efficientnet_lite0_288: 480 photos", "efficientnet_lite0_288: 480 photos"),
         (f"'/jobs/{ID}/delete?token={TOKEN}'", "'/jobs/Qm3xT9aZ.../delete?token=(secret)'"),
         (f"PUT {SIGNED} failed", "PUT http://127.0.0.1:9000/modelmail-datasets/x.zip?(signature) failed"),
         ("to ada.l+x@mail.example.org now", "to (address) now"),

@@ -141,7 +141,8 @@ def reason(candidates: Sequence[Candidate], objective: str) -> str:
     if result.weighed:
         text += " In its training each photo of a small class counts more, as that did better on the validation photos."
     if others:
-        text += f" On so few photos the difference to {' and '.join(others)} may be chance."
+        named = " and ".join(filter(None, (", ".join(others[:-1]), others[-1])))
+        text += f" On so few photos the difference to {named} may be chance."
     return text
 
 

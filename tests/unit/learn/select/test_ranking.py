@@ -88,6 +88,14 @@ def test_candidates_judged_on_fewer_photos_are_compared_on_these() -> None:
     assert [one.result.accuracy for one in (some, all_photos)] == [0.95, 0.9]
 
 
+def test_all_that_tie_with_the_winner_are_named() -> None:
+    entries = [
+        entry(key, first(90 - number)) for number, key in enumerate(("xception", "mobilenet", "vgg16", "densenet121"))
+    ]
+    for count, named in enumerate(("MobileNet", "MobileNet and VGG16", "MobileNet, VGG16 and DenseNet121"), 2):
+        assert f"the difference to {named} may be chance." in ranking.reason(entries[:count], "accuracy")
+
+
 @pytest.mark.parametrize(
     ("objective", "winner"),
     [
