@@ -88,11 +88,11 @@ class TimeShares:
         The rest of the time suffices for their heads, which took so many seconds before, for views of the photos, and
         to tune, test and deliver the network `best`, which has this speed.
         """
-        times = 1.0
+        times, gflops = 1.0, best.gflops
         if self.pair_seconds:
             times = PAIR_TIMES if following is None else 1 + relative_cost(following, best)
+            gflops = gflops * times if following is None else gflops + following.gflops
         slowness = self.slowness()
-        gflops = times * best.gflops if following is None else best.gflops + following.gflops
         remaining = self.budget.remaining() - self.finishing(speed / times, gflops)
         left = remaining - self.pair_seconds * slowness - self.views_seconds
         heads = max(heads, left * HEADS_SHARE) + CONCLUDING * heads
@@ -101,8 +101,10 @@ class TimeShares:
             return max(0.0, left - heads)
         tuning = TUNE_SECONDS * slowness + TUNE_PASSES * self.photos / speed
         both = remaining if tried < few else max(self.selection_and_tuning, remaining)
-        # What has been spent already cannot be given to tuning any more.
-        most = min(TUNE_SHARE * both, left - heads)
+        # What has been spent already cannot be given to tuning any more. Reckoned without the network that follows: one
+        # whose files take long would seem to leave tuning too little, and get the time that cheaper ones do not.
+        alone = left - remaining + self.budget.remaining() - self.finishing(speed, best.gflops)
+        most = min(TUNE_SHARE * both, alone - heads)
         return max(0.0, left - heads - (_given(tuning, most) if self.tuned else 0.0))
 
 

@@ -105,6 +105,16 @@ def test_tuning_that_would_get_too_little_leaves_its_time_to_a_candidate(clock: 
     assert faster.for_more(2, LITE, SLOW) == pytest.approx(270)
 
 
+def test_a_network_whose_files_take_long_gets_no_time_of_tuning_that_a_cheaper_one_does_not(
+    clock: dict[str, float],
+) -> None:
+    times = TimeShares(Budget(1000.0), 1000, True, lambda speed, gflops: 300 / speed, pair_seconds=15.0)
+    times = times.with_speed(LITE, SLOW)
+    clock["now"] = 550.0
+    for key in ("efficientnet_lite0", "mobilenet_v2", "densenet121", "resnet50_v2"):
+        assert times.for_more(2, LITE, SLOW, following=CATALOGUE[key]) == 0.0
+
+
 def test_the_files_of_a_pair_take_as_long_as_its_two_networks(clock: dict[str, float]) -> None:
     times = TimeShares(Budget(1000.0), 1000, True, lambda speed, gflops: 1000 / speed, pair_seconds=15.0)
     times = times.with_speed(LITE, 10.0)
