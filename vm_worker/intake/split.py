@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from jobs.errors import UserError
 from jobs.limits import Limits
-from vm_worker.intake.arrays import Rows
+from vm_worker.intake.arrays import Flags, Rows
 from vm_worker.intake.dataset import Part
 from vm_worker.intake.earlier.use import Use, fixed, sides_of_groups, suffices
 from vm_worker.intake.groups import DISTINCT_LEAST, GROUPS_LEAST, PhotoDigests
@@ -137,17 +137,25 @@ class _Splitter:
         return free
 
     def ready_made(self, limits: Limits) -> Split:
-        """Take the given parts; where a class lacks one, cut it from the class's training photos."""
+        """Take the given parts; where a class lacks one, cut it from the class's training photos.
+
+        Near copies do not lie on both sides, but where too few photos of a class would be left for that.
+        """
         self._parts[:] = [part or Part.TRAIN for part in self._rows.given]
         for number, part in self._fixed.items():
             self._parts[self._members[number]] = part
-        warnings = self._reunite()
+        moved = self._reunite(self._members.values())
         cut: dict[Part, list[str]] = defaultdict(list)
-        groups_of = self._groups_by_label()
+        apart, groups_of = list[str](), self._groups_by_label()
         for label, name in enumerate(self._rows.strata):
-            for part in self._fill(label, groups_of[label]):
+            filled = self._fill(label, groups_of[label])
+            if self._is_short(label, limits):
+                filled = self._fill(label, self._as_given(groups_of[label], moved))
+                apart.append(name)
+            for part in filled:
                 cut[part].append(name)
             self._check(label, name, limits)
+        warnings = _told(int(moved.sum()), apart)
         for part, names in sorted(cut.items()):
             every = len(names) == len(self._rows.strata)
             classes = "all classes" if every else listed(names)
@@ -163,19 +171,30 @@ class _Splitter:
                 groups[int(self._labels[rows[0]])].append(rows)
         return groups
 
-    def _reunite(self) -> list[str]:
-        """Put copies and near copies that were given to several parts into train, so that no test photo is learnt."""
-        moved = 0
-        for rows in self._members.values():
+    def _reunite(self, groups: Iterable[list[int]]) -> Flags:
+        """Put groups that were given to several parts into train, so that no test photo is learnt.
+
+        Return (n,) whether a photo was moved.
+        """
+        moved = np.zeros(len(self._parts), bool)
+        for rows in groups:
             if len(set(self._parts[rows].tolist())) > 1:
-                moved += int(np.sum(self._parts[rows] != Part.TRAIN))
+                moved[rows] = self._parts[rows] != Part.TRAIN
                 self._parts[rows] = Part.TRAIN
-        if not moved:
-            return []
-        copies = counted(moved, "photo")
-        return [
-            f"In validation or test, {copies} had a copy, or nearly one, in another part; these were put into train."
-        ]
+        return moved
+
+    def _as_given(self, groups: list[list[int]], moved: Flags) -> list[list[int]]:
+        """Put the photos of one class where they were given, and join exact copies alone; return these groups.
+
+        A class that can be split photo by photo must not be refused because of its near copies. `moved` (n,) changes.
+        """
+        exact: dict[int, list[int]] = defaultdict(list)
+        free = (rows for rows in groups if int(self._rows.groups[rows[0]]) not in self._fixed)
+        for row in sorted((row for rows in free for row in rows), key=lambda row: self._rows.photos[row].content):
+            self._parts[row], moved[row] = self._rows.given[row] or Part.TRAIN, False
+            exact[int(self._rows.exact[row])].append(row)
+        moved |= self._reunite(exact.values())
+        return list(exact.values())
 
     def _assign_three(self, groups: list[list[int]]) -> None:
         """Put the smallest of three groups into validation, the next into test, the largest into train."""
@@ -197,10 +216,17 @@ class _Splitter:
         self._assign(train, needs, {part: LEAST[part] - have[part] for part in needs})
         return sorted(needs)
 
+    def _have(self, label: int) -> Rows:
+        """Return how many photos of a class each part has."""
+        return np.bincount(self._parts[self._labels == label], minlength=len(Part))
+
+    def _is_short(self, label: int, limits: Limits) -> bool:
+        have = self._have(label)
+        return bool(have[Part.TRAIN] < _to_learn(limits) or any(have[part] < least for part, least in LEAST.items()))
+
     def _check(self, label: int, name: str, limits: Limits) -> None:
-        have = np.bincount(self._parts[self._labels == label], minlength=len(Part))
-        least = round((1 - 2 * SHARE) * limits.class_images_min)
-        if have[Part.TRAIN] < least or any(have[part] < count for part, count in LEAST.items()):
+        if self._is_short(label, limits):
+            have, least = self._have(label), _to_learn(limits)
             raise UserError(
                 "class_too_small",
                 f"{shown(name)} keeps {counted(have[Part.TRAIN], 'photo')} to learn from, {have[Part.VALIDATION]} for "
@@ -230,6 +256,27 @@ class _Splitter:
                 rows = train.pop()
                 left[part] -= len(rows)
                 self._parts[rows] = part
+
+
+def _to_learn(limits: Limits) -> int:
+    """Return how many training photos a class needs."""
+    return round((1 - 2 * SHARE) * limits.class_images_min)
+
+
+def _told(moved: int, apart: Sequence[str]) -> list[str]:
+    """Return sentences on near copies: how many were moved into train, and the classes in which they were not."""
+    said = []
+    if moved:
+        copies = counted(moved, "photo")
+        said.append(
+            f"In validation or test, {copies} had a copy, or nearly one, in another part; these were put into train."
+        )
+    if apart:
+        said.append(
+            f"Of {listed(apart)}, photos to learn from have near copies in validation or test, as else too few would "
+            "be left there: what is said of the model may be too good."
+        )
+    return said
 
 
 def _too_alike(name: str, count: int) -> UserError:

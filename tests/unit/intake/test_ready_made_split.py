@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -143,3 +143,50 @@ def test_copies_in_several_given_parts_are_counted() -> None:
     )
     assert set(split.parts[[2, 3, 22, 23, 26, 27, 28]].tolist()) == {Part.TRAIN}
     assert _counts(_named(photos, given_parts), split, 0) == {Part.TRAIN: 25, Part.VALIDATION: 3, Part.TEST: 2}
+
+
+def _recording(given: Mapping[Part, int], joined: int, copies: Sequence[tuple[int, int]] = ()) -> SplitRows:
+    """Return one class with these parts, of whose photos the first `joined` are of one recording."""
+    parts = [part for part, count in given.items() for _ in range(count)]
+    rows, exact = np.arange(len(parts)), np.arange(len(parts))
+    for one, other in copies:
+        exact[other] = exact[one]
+    photos = [PhotoDigests(0, _digest(row), _digest("pixels", row)) for row in rows.tolist()]
+    return SplitRows(("a",), photos, np.where(rows < joined, 0, rows), exact, parts)
+
+
+APART = (
+    'Of "a", photos to learn from have near copies in validation or test, as else too few would be left there: '
+    "what is said of the model may be too good."
+)
+
+
+def test_a_class_that_near_copies_would_leave_without_validation_stays_as_it_was_given() -> None:
+    rows = _recording({Part.TRAIN: 20, Part.VALIDATION: 6, Part.TEST: 8}, joined=27)
+    split = divide(rows, 0, LIMITS)
+    assert split.parts.tolist() == list(rows.given) and split.warnings == (APART,)
+
+
+def test_a_part_that_such_a_class_lacks_is_cut_from_a_recording_all_the_same() -> None:
+    rows = _recording({Part.TRAIN: 20, Part.TEST: 8}, joined=20)
+    split = divide(rows, 0, LIMITS)
+    assert np.bincount(split.parts).tolist() == [16, 4, 8]
+    assert split.warnings[0] == APART and "for validation were cut from train" in split.warnings[1]
+
+
+def test_exact_copies_are_learnt_from_even_there() -> None:
+    rows = _recording({Part.TRAIN: 20, Part.VALIDATION: 6, Part.TEST: 8}, joined=34, copies=[(2, 30), (3, 31)])
+    split = divide(rows, 0, LIMITS)
+    expected = list(rows.given)
+    expected[30] = expected[31] = Part.TRAIN
+    assert split.parts.tolist() == expected
+    assert split.warnings == (
+        "In validation or test, 2 photos had a copy, or nearly one, in another part; these were put into train.",
+        APART,
+    )
+
+
+def test_near_copies_of_a_class_that_has_others_do_not_lie_on_both_sides() -> None:
+    rows = _recording({Part.TRAIN: 20, Part.VALIDATION: 6, Part.TEST: 8}, joined=22)
+    split = divide(rows, 0, LIMITS)
+    assert np.bincount(split.parts).tolist() == [22, 4, 8] and APART not in split.warnings
