@@ -7,10 +7,10 @@
 are drawn. Five outer folds judge every photo once, by what was learnt from the others; strengths, columns and forms are
 chosen on those others alone. One row a set: the accuracy of the regression, in % of the photos, and what each head is
 better by, in points, with its paired standard error. The last row is the mean of the sets, with their spread.
-`--minutes` runs whole jobs on the folds in place of heads; that takes five times as many minutes a set. Their model.h5
-is asked about every tested photo, also those that the job sets aside as near copies. `--peers` runs other programs
-after each for as many minutes, where they are installed (`peers.py`), and prints what they took; fastai is run by the
-interpreter that `--fastai-python` names. `--folds 1` judges a fifth alone, `--part 2` the third of the folds alone.
+`--minutes` runs whole jobs on the folds in place of heads; that takes five times as many minutes a set. A job learns
+from tested photos that are too like one of the others, so these judge nobody. `--peers` runs other programs after each
+for as many minutes, where they are installed (`peers.py`), and prints what they took; fastai is run by the interpreter
+that `--fastai-python` names. `--folds 1` judges a fifth alone, `--part 2` the third of the folds alone.
 """
 
 from __future__ import annotations
@@ -31,10 +31,13 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
 
+from jobs.limits import Limits
 from tests.benchmarks import fastai_process
 from tests.benchmarks.job import run
 from tests.benchmarks.peers import Fold, Found, found_by_peers
 from tests.benchmarks.photos import Photos, drawn
+from vm_worker.intake.dataset import Part
+from vm_worker.intake.take_in import IntakeRequest
 from vm_worker.learn.arrays import Flags, Halves, Rows
 from vm_worker.learn.features import engines, extraction, openvino
 from vm_worker.learn.heads import head_validation, linear
@@ -43,9 +46,11 @@ from vm_worker.learn.heads.linear import HeadSettings
 from vm_worker.learn.networks import build, depth
 from vm_worker.learn.networks.catalogue import CATALOGUE
 from vm_worker.learn.networks.weights import find
+from vm_worker.tasks.uploads import take_in
 
 LITE0, LITE2 = "efficientnet_lite0", "efficientnet_lite2"
 FOLDS, EPOCHS = 5, 40
+SMALL = 32  # pixels a side of pictures that nobody looks at
 STRENGTHS = (1.0, 1e-1, 1e-2, 1e-3, 1e-4)  # scikit-learn's C
 KINDS = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
 Others = Callable[[Photos, Fold, int], Iterable[Found]]  # by the minutes that a job was given
@@ -62,11 +67,11 @@ def main() -> None:
         folds = dict(enumerate(outer(photos.labels)[: options.folds]))
         if options.part is not None:
             folds = {options.part: folds[options.part]}
+        judged = np.concatenate([tested for _, tested in folds.values()])
         if options.minutes:
-            right = by_jobs(photos, options.minutes, folds, _others(options))
+            right, judged = by_jobs(photos, options.minutes, folds, _others(options))
         else:
             right = by_heads(photos, tuple(folds.values()))
-        judged = np.concatenate([tested for _, tested in folds.values()])
         right = {name: answers[judged] for name, answers in right.items()}
         base = right["LR"]
         print(f"{photos.name:<20}{len(base):>6}  LR {100 * base.mean():.1f}", end="", flush=True)
@@ -173,10 +178,14 @@ def _regression(values: Halves, labels: Rows, learnt: Rows, tested: Rows) -> Row
     return np.asarray(LogisticRegression(C=best, max_iter=300).fit(x[learnt], labels[learnt]).predict(x[tested]))
 
 
-def by_jobs(photos: Photos, minutes: Sequence[int], folds: Mapping[int, Fold], others: Others) -> Answers:
-    """Judge each photo by whole jobs on the other folds, beside the regression, and by `others`."""
+def by_jobs(photos: Photos, minutes: Sequence[int], folds: Mapping[int, Fold], others: Others) -> tuple[Answers, Rows]:
+    """Judge photos by whole jobs on the other folds, beside the regression, and by `others`.
+
+    Also return the rows (m,) that are judged: of the tested ones those that a job does not learn from.
+    """
     values = features(photos, LITE0, CATALOGUE[LITE0].size)[:, :1280]
     right: dict[str, Flags] = {"LR": np.zeros(len(photos.labels), bool)}
+    judged = [_apart(photos, *fold) for fold in folds.values()]
 
     def note(name: str, tested: Rows, answers: Flags) -> None:
         right.setdefault(name, np.zeros(len(photos.labels), bool))[tested] = answers
@@ -188,11 +197,21 @@ def by_jobs(photos: Photos, minutes: Sequence[int], folds: Mapping[int, Fold], o
             for found in others(photos, (learnt, tested), allowed):
                 print(f"    {found.name}, {allowed} min: {found.seconds:.0f} s, {found.trained}", flush=True)
                 note(f"{found.name}, {allowed} min", tested, found.answers == photos.labels[tested])
-    return right
+    return right, np.concatenate(judged)
+
+
+def _apart(photos: Photos, learnt: Rows, tested: Rows) -> Rows:
+    """Return the tested rows (m,) that a job leaves in its test part."""
+    with tempfile.TemporaryDirectory() as folder:
+        source = _split(photos, learnt, tested, Path(folder) / "photos.zip")
+        request = IntakeRequest(source, Path(folder) / "cache", (SMALL,), 0, Limits(), 2)
+        dataset = take_in(request, lambda done, text: None)
+        names = (PurePosixPath(dataset.names[row]) for row in dataset.rows(Part.TEST))
+        return np.array([int(name.stem) for name in names if name.parts[0] == "test"], np.int64)
 
 
 def _by_job(photos: Photos, learnt: Rows, tested: Rows, minutes: int, seed: int) -> Flags:
-    """Run a job, and return (m,) whether what it delivers is right for each tested photo."""
+    """Run a job, and return (m,) whether what it delivers is right for each tested photo, learnt or not."""
     files = ("model.h5", "labels.txt")
     with tempfile.TemporaryDirectory() as folder:
         source = _split(photos, learnt, tested, Path(folder) / "photos.zip")
