@@ -100,6 +100,19 @@ def test_an_error_of_counts_is_no_share_on_the_page_of_a_running_job(front: Fron
     assert "Validation count error" in page and '<td class="number">1.34</td>' in page and "134" not in page
 
 
+def test_the_page_names_networks_by_their_titles_and_shows_no_time_where_none_was_spent(front: Front) -> None:
+    job_id = front.submitted()["job_id"]
+    rows = (
+        CandidateShown("xception", "Xception", 0.9, seconds=23.0, state="chosen"),
+        CandidateShown("vgg16", "VGG16", seconds=0.0, state="dropped"),
+    )
+    progress = Progress("tune", 0.4, "Tuning", 100.0, 60.0, rows, ())
+    front.change(job_id, status=Status.RUNNING, started_at=front.clock.now(), lease=Lease("w", 1), progress=progress)
+    page = front.call("GET", f"/jobs/{job_id}", headers=HTML).text
+    assert '<th scope="row">Xception</th>' in page and '<th scope="row">VGG16</th>' in page
+    assert '<td class="number">23 s</td>' in page and "0.0 s" not in page
+
+
 def test_status_of_a_rejected_job_shows_code_and_message_only(front: Front) -> None:
     job_id = front.submitted()["job_id"]
     error = JobError("one_class", "There is only <b>one</b> folder.", "cats/1.jpg")
