@@ -74,7 +74,9 @@ class Dataset(Generic[T_co]):
     names: tuple[str, ...]  # path in the zip, one a row
     truth: T_co  # the true answer of each photo; in classification its class
     parts: NDArray[np.uint8]  # (n,) values of Part
-    groups: Rows  # (n,) equal for copies and near copies of one picture, which are always in one part
+    # (n,) equal for copies and near copies of one picture, which are in one part, but where a ready-made split would
+    # leave a class too little.
+    groups: Rows
     images: Mapping[int, Path]  # size in pixels -> .npy file of shape (n, size, size, 3)
     skipped: tuple[Skipped, ...]  # unreadable photos first
     warnings: tuple[str, ...]  # plain sentences for the report
