@@ -6,7 +6,9 @@ a frozen graph file: the package's own converter would report its use to its mak
 
 from __future__ import annotations
 
+import functools
 import importlib.util
+import logging
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -21,9 +23,12 @@ from numpy.typing import NDArray
 
 from vm_worker.learn.arrays import Floats
 
+log = logging.getLogger(__name__)
+
 Run = Callable[[NDArray[Any]], Floats]  # (m, ...) uint8 or float32 -> (m, ...) float32
 
 DEVICE = "CPU"
+HINT = "INFERENCE_PRECISION_HINT"
 EXACT_SHARE = 0.2  # of the convolutions, the first ones, that MIXED keeps in float32
 KEEP = {"name": "precise", "version": "0"}  # the graph format's mark for layers that are not rounded to half precision
 
@@ -41,9 +46,31 @@ def available() -> bool:
     return importlib.util.find_spec("openvino") is not None and keras.backend.backend() == "tensorflow"
 
 
+@functools.cache
 def precisions() -> tuple[Precision, ...]:
     """Return the precisions that gain something on this processor, the fastest first."""
-    return tuple(Precision) if "BF16" in _core().get_property(DEVICE, "OPTIMIZATION_CAPABILITIES") else (Precision.F32,)
+    known = "BF16" in _core().get_property(DEVICE, "OPTIMIZATION_CAPABILITIES")
+    return tuple(Precision) if known and _multiplies_in_bfloat16() else (Precision.F32,)
+
+
+def _multiplies_in_bfloat16() -> bool:
+    """Return whether a small network runs in bfloat16.
+
+    A processor may have the units and not be allowed to use them: by ONEDNN_MAX_CPU_ISA, or in a virtual machine.
+    """
+    import openvino
+    from openvino import opset13 as operations
+
+    image = operations.parameter([1, 16, 16, 16], np.float32)
+    kernel = operations.constant(np.ones((16, 16, 3, 3), np.float32))
+    maps = operations.convolution(image, kernel, [1, 1], [1, 1], [1, 1], [1, 1])
+    try:
+        network = _core().compile_model(openvino.Model([maps], [image]), DEVICE, {HINT: "bf16"})
+        network(np.ones((1, 16, 16, 16), np.float32))
+    except RuntimeError as error:
+        log.warning("OpenVINO is used in float32: in bfloat16 it stopped: %s", str(error).strip().splitlines()[-1])
+        return False
+    return True
 
 
 class Network:
@@ -64,7 +91,7 @@ class Network:
         """Compile the network in this precision."""
         model = _first_kept(self._model, self._folder) if precision is Precision.MIXED else self._model
         hint = "f32" if precision is Precision.F32 else "bf16"
-        hints = {"PERFORMANCE_HINT": "THROUGHPUT", "INFERENCE_PRECISION_HINT": hint}
+        hints = {"PERFORMANCE_HINT": "THROUGHPUT", HINT: hint}
         return Compiled(_core().compile_model(model, DEVICE, hints), self._out)
 
 
