@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -58,6 +61,14 @@ def test_openvino_gives_the_features_of_keras(
     assert engines.cosines(run(images), plain.run(images)).min() > least
     np.testing.assert_array_equal(run(images), run(images.astype(np.float32)))
     assert not list(tmp_path.iterdir())
+
+
+@needs_openvino
+def test_bfloat16_units_that_may_not_be_used_are_left_alone() -> None:
+    code = "from vm_worker.learn.features.openvino import precisions; print(*precisions(), sep=', ')"
+    allowed = {**os.environ, "ONEDNN_MAX_CPU_ISA": "AVX2", "TF_CPP_MIN_LOG_LEVEL": "3"}
+    found = subprocess.run([sys.executable, "-c", code], env=allowed, check=True, timeout=120, capture_output=True)
+    assert found.stdout.decode().strip() == "float32"
 
 
 @needs_openvino
