@@ -31,7 +31,7 @@ from vm_worker.intake.take_in import IntakeRequest
 from vm_worker.learn.budget import Budget
 from vm_worker.learn.features import extraction
 from vm_worker.learn.heads import courses, linear
-from vm_worker.learn.heads.linear import Bank, FeatureRows, HeadSettings
+from vm_worker.learn.heads.linear import Bank, FeatureRows, HeadSettings, Space
 from vm_worker.learn.labels import LabelledPhotos
 from vm_worker.learn.networks import build
 from vm_worker.learn.networks.catalogue import CATALOGUE
@@ -113,18 +113,20 @@ def _trained_through(photos: LabelledPhotos, weight: WeightFile) -> Naive:
     extraction.forward(model, pixels, train[:1])  # traces
     started = time.monotonic()
     settings = HeadSettings(len(photos.truth.classes), EPOCHS, 0)
-    bank: Bank | None = None
+    space: Space | None = None
     passes = []
     for _ in range(EPOCHS):
         began = time.monotonic()
         seen = _through(model, pixels, train)
         # The same features each time: only the first epoch needs to hand them to the heads.
-        bank = bank or Bank(FeatureRows(seen, photos.truth.labels[train]), settings)
+        if space is None:
+            space = Space(FeatureRows(seen, photos.truth.labels[train]), settings)
+            bank = Bank(space.learnt, settings)
         checked = _through(model, pixels, validation)
         passes.append(time.monotonic() - began)
         with threadpool_limits(**linear.ONE_THREAD):  # as selection's heads have it
             bank.epoch()
-            judged = bank.logits(bank.prepared(checked))
+            judged = bank.logits(space.prepared(FeatureRows(checked, photos.truth.labels[validation])))
     seconds = time.monotonic() - started
     right = (judged.argmax(-1) == photos.truth.labels[validation][:, None]).mean(axis=0)
     return Naive(float(right.max()), seconds, float(np.median(passes)))
@@ -145,7 +147,8 @@ def _on_cached(photos: LabelledPhotos, key: str, folder: Path) -> float:
     _, train, validation = _parts(photos, key)
     learnt = FeatureRows(found[: len(train)], photos.truth.labels[train])
     unseen = FeatureRows(found[len(train) :], photos.truth.labels[validation])
-    logits = courses.course(((learnt, unseen), HeadSettings(len(photos.truth.classes), EPOCHS, 0)))
+    settings = HeadSettings(len(photos.truth.classes), EPOCHS, 0)
+    logits = courses.course(courses.prepared(((learnt, unseen), settings)), settings)
     return float(linear.score(logits[-1], unseen.labels).accuracy.max())
 
 

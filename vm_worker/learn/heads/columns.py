@@ -9,19 +9,22 @@ from __future__ import annotations
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from vm_worker.learn.arrays import Floats, Rows
-from vm_worker.learn.heads.linear import ONE_THREAD, FeatureRows
+from vm_worker.learn.arrays import Floats, Halves, Rows
+from vm_worker.learn.heads.linear import ONE_THREAD
 
 RIDGE = 0.1  # of the mean of the rows' squared lengths; 0.01 and 1 choose columns that are as good
 ROWS = 600  # that columns are ranked by, at most: more rank hardly better
 STILL = 1e-3  # a column with a smaller standard deviation is left out: rounding would decide about it
-BLOCK = 2048  # columns at a time
+BLOCK = 2048  # columns at a time: few enough that their squares stay in the processor's cache
 
 
-def ranked(rows: FeatureRows) -> Rows:
-    """Return the columns of features (n, d) that change at all, the one that matters most first."""
+def ranked(features: Floats | Halves, labels: Rows) -> Rows:
+    """Return the columns of features (n, d) that change at all, the one that matters most first.
+
+    `labels` (n,) are those of the rows.
+    """
     with threadpool_limits(**ONE_THREAD):
-        norms = _norms(rows.features, rows.labels)
+        norms = _norms(features, labels)
     order = np.argsort(-norms, kind="stable")
     return order[norms[order] > 0].astype(np.int64)
 
@@ -31,22 +34,25 @@ def best(order: Rows, count: int) -> Rows:
     return np.sort(order[:count])
 
 
-def _norms(features: Floats, labels: Rows) -> Floats:
+def _norms(features: Floats | Halves, labels: Rows) -> Floats:
     """Return the norm of each column's row of the kernel, 0 for columns that hardly change."""
     blocks = [slice(at, at + BLOCK) for at in range(0, features.shape[1], BLOCK)]
-    products = np.zeros((len(labels), len(labels)))  # float64: the system is solved in it
+    products, parts = np.zeros((len(labels), len(labels))), []  # float64: the system is solved in it
     for block in blocks:
-        x = _standardised(features[:, block])
-        products += x @ x.T
+        parts.append(_standardised(features[:, block]))
+        products += parts[-1] @ parts[-1].T
     products[np.diag_indices_from(products)] += RIDGE * max(float(np.trace(products)), 1e-12) / len(labels)
     truth = np.eye(int(labels.max()) + 1)[labels]
     dual = np.linalg.solve(products, truth - truth.mean(0)).astype(np.float32)
-    return np.concatenate([np.linalg.norm(_standardised(features[:, block]).T @ dual, axis=1) for block in blocks])
+    return np.concatenate([np.linalg.norm(x.T @ dual, axis=1) for x in parts])
 
 
-def _standardised(features: Floats) -> Floats:
+def _standardised(features: Floats | Halves) -> Floats:
     """Standardise columns (n, m); those that hardly change become 0."""
-    x = features - features.mean(0, dtype=np.float64).astype(np.float32)
+    mean = np.full(len(features), 1 / len(features), np.float32)
+    x = features.astype(np.float32)
+    x -= mean @ x
+    x -= mean @ x  # what rounding has left of the mean
     scale = np.sqrt(np.einsum("ij,ij->j", x, x) / np.float32(len(x)))
     x *= np.where(scale > STILL, 1 / np.maximum(scale, STILL), np.float32(0))
     return np.asarray(x, np.float32)

@@ -13,9 +13,22 @@ import numpy as np
 
 from vm_worker.learn import imbalance, statistics
 from vm_worker.learn.arrays import Floats, Rows
-from vm_worker.learn.heads.linear import Bank, FeatureRows, HeadSettings, softmax
+from vm_worker.learn.heads.linear import Bank, FeatureRows, HeadSettings, Prepared, Space, softmax
 
 Fold = tuple[tuple[FeatureRows, FeatureRows], HeadSettings]  # rows to learn from, rows to judge, and the settings
+
+
+@dataclass(frozen=True)
+class PreparedFold:
+    """A fold's rows in the form in which heads are trained."""
+
+    learnt: Prepared  # the rows to learn from
+    judged: Prepared  # the rows to judge
+
+    @property
+    def small(self) -> bool:
+        """Whether it takes little memory: coordinates on few axes."""
+        return self.learnt.extents is not None
 
 
 @dataclass(frozen=True)
@@ -28,19 +41,25 @@ class Chosen:
     logits: Floats  # (m, k) of the judged rows, fold by fold
 
 
-def course(fold: Fold) -> Floats:
+def prepared(fold: Fold) -> PreparedFold:
+    """Return a fold's rows to learn from and to judge in the form in which heads are trained."""
+    (train, judged), settings = fold
+    space = Space(train, settings)
+    return PreparedFold(space.learnt, space.prepared(judged))
+
+
+def course(fold: PreparedFold, settings: HeadSettings) -> Floats:
     """Train on a fold; return the logits of its judged rows after each epoch of the second half.
 
     They are (epochs, m, strengths, k).
     """
-    (train, judged), settings = fold
-    bank, epochs = Bank(train, settings), range(settings.epochs)
-    prepared, first = bank.prepared(judged.features), settings.epochs // 2
-    logits = np.empty((len(epochs[first:]), len(judged.labels), len(settings.strengths), settings.classes), np.float32)
+    bank, epochs, first = Bank(fold.learnt, settings), range(settings.epochs), settings.epochs // 2
+    shape = len(epochs[first:]), len(fold.judged.labels), len(settings.strengths), settings.classes
+    logits = np.empty(shape, np.float32)
     for epoch in epochs:
         bank.epoch()
         if epoch >= first:
-            logits[epoch - first] = bank.logits(prepared, judged.start)
+            logits[epoch - first] = bank.logits(fold.judged)
     return logits
 
 

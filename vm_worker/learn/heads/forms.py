@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from vm_worker.intake.memory_maps import taken
 from vm_worker.learn.arrays import Flags, Floats, Halves, Rows
 from vm_worker.learn.heads import columns, folds, linear
-from vm_worker.learn.heads.linear import FeatureRows, Head, HeadSettings
+from vm_worker.learn.heads.linear import ONE_THREAD, FeatureRows, Head, HeadSettings
 
 # Columns for which the strengths are meant; with more, each counts less, so that one grid of strengths serves all.
 USUAL_COLUMNS = 1280
@@ -72,11 +73,14 @@ class FeatureTable:
 
     def taken(self, rows: Rows, chosen: Rows | slice = EVERY) -> Floats:
         """Copy the features of these rows in the chosen columns, as float32, a block at a time."""
-        parts = [
-            taken(self.features, rows[at : at + BLOCK])[:, chosen].astype(np.float32)
-            for at in range(0, len(rows), BLOCK)
-        ]
-        return np.concatenate(parts) if parts else np.empty((0, self.features.shape[1]), np.float32)[:, chosen]
+        found = np.empty((len(rows), np.empty(self.features.shape[1])[chosen].size), np.float32)
+        for at in range(0, len(rows), BLOCK):
+            some = rows[at : at + BLOCK]
+            if isinstance(chosen, slice):
+                found[at : at + BLOCK] = taken(self.features, (some, chosen))
+            else:  # whole rows first: they lie together in the file
+                found[at : at + BLOCK] = taken(self.features, some)[:, chosen]
+        return found
 
     def count(self, fraction: float) -> int:
         """Return how many columns this fraction of the network's are."""
@@ -101,7 +105,7 @@ class FeatureTable:
     def ranked(self, rows: Rows, seed: int) -> Rows:
         """Return the columns that matter at all to these rows, or to a sample of many, the best first."""
         some = rows[np.sort(folds.interleaved(self.labels[rows], seed)[: columns.ROWS])]
-        return columns.ranked(FeatureRows(self.taken(some), self.labels[some]))
+        return columns.ranked(taken(self.features, some), self.labels[some])
 
 
 def gain(count: int) -> float:
@@ -122,7 +126,8 @@ def words(parts: Parts) -> str:
 
 def fit(table: FeatureTable, rows: Rows, settings: HeadSettings, parts: Parts) -> Head:
     """Train a head of these parts on these rows of the table; its columns are the table's."""
-    heads = [_part(table, rows, settings, part) for part in parts]
+    with threadpool_limits(**ONE_THREAD):  # here, too: two threads would restore each other's limits
+        heads = folds.at_once(lambda part: _part(table, rows, settings, part), parts)
     return heads[0] if len(heads) == 1 else mean(heads)
 
 

@@ -42,16 +42,9 @@ class Minibatches:
             rows = order[start : start + self._batch]
             self._descend(rows)
 
-    def turned(self, x: Floats) -> Floats:
-        """Return rows (m, d) as `logits` takes them: unchanged."""
-        return x
-
-    def logits(self, turned: Floats | None = None) -> Floats:
-        """Return the logits (m, strengths * k) of turned rows, or of the rows that it learns from."""
-        return self._logits(self._x if turned is None else turned)
-
-    def whole(self) -> Floats:
-        """Return the kernels of every strength side by side: (d + 1, strengths * k), the last row the bias."""
+    @property
+    def kernel(self) -> Floats:
+        """The kernels of every strength side by side: (d + 1, strengths * k), the last row the bias."""
         return self._weights
 
     def _logits(self, x: Floats) -> Floats:

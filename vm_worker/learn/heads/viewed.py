@@ -14,10 +14,10 @@ from threadpoolctl import threadpool_limits
 
 from vm_worker.learn import imbalance, statistics
 from vm_worker.learn.arrays import Floats, Rows
-from vm_worker.learn.heads import columns, courses, folds, forms, head_validation
+from vm_worker.learn.heads import columns, contest, courses, folds, forms
 from vm_worker.learn.heads.courses import Chosen, Fold
 from vm_worker.learn.heads.forms import FeatureTable, Part
-from vm_worker.learn.heads.head_validation import HeadResult
+from vm_worker.learn.heads.head_result import HeadResult
 from vm_worker.learn.heads.linear import ONE_THREAD, HeadSettings, softmax
 
 NEAR = 10.0  # strengths are tried within this factor of the one that was best without views
@@ -36,7 +36,7 @@ def validate(table: FeatureTable, settings: HeadSettings, plain: HeadResult) -> 
     Strengths and epochs are chosen anew. The curve stays that of the heads without views.
     """
     settings = replace(settings, weighed=plain.weighed)
-    splits = head_validation.splits(table, settings.seed)
+    splits = contest.splits(table, settings.seed)
     with threadpool_limits(**ONE_THREAD):
         found = [_judged(table, settings, part, splits) for part in plain.parts]
     rows = np.concatenate([judged for _, judged in splits])
@@ -63,7 +63,7 @@ def _judged(table: FeatureTable, settings: HeadSettings, part: Part, splits: Seq
     settings = replace(settings, strengths=near)
 
     def course(split: Split) -> Floats:
-        return courses.course(_fold(table, settings, part, split))
+        return courses.course(courses.prepared(_fold(table, settings, part, split)), settings)
 
     labels = table.labels[np.concatenate([judged for _, judged in splits])]
     return courses.chosen(folds.at_once(course, splits), labels, settings)

@@ -11,7 +11,7 @@ import numpy as np
 from vm_worker.learn.arrays import Rows
 from vm_worker.learn.budget import Budget
 from vm_worker.learn.heads.forms import FeatureTable
-from vm_worker.learn.heads.head_validation import HeadResult
+from vm_worker.learn.heads.head_result import HeadResult
 from vm_worker.learn.heads.linear import HeadSettings, softmax
 from vm_worker.learn.judge.learning_curve import SHARES, learning_curve
 from vm_worker.learn.judge.out_of_fold import OutOfFold, out_of_fold

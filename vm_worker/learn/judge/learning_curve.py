@@ -12,7 +12,7 @@ from vm_worker.learn.arrays import Floats, Rows
 from vm_worker.learn.budget import Budget
 from vm_worker.learn.heads import folds
 from vm_worker.learn.heads.forms import FeatureTable
-from vm_worker.learn.heads.head_validation import HeadResult
+from vm_worker.learn.heads.head_result import HeadResult
 from vm_worker.learn.heads.linear import HeadSettings
 from vm_worker.learn.judge.out_of_fold import OutOfFold, by_others
 from vm_worker.results.candidates import LearningCurve, LearningPoint

@@ -9,7 +9,7 @@ import numpy as np
 from vm_worker.learn.arrays import Flags, Floats, Rows
 from vm_worker.learn.heads import folds, head_validation
 from vm_worker.learn.heads.forms import FeatureTable
-from vm_worker.learn.heads.head_validation import HeadResult
+from vm_worker.learn.heads.head_result import HeadResult
 from vm_worker.learn.heads.linear import HeadSettings, softmax
 
 

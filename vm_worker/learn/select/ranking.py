@@ -12,7 +12,7 @@ from vm_worker.learn import imbalance
 from vm_worker.learn.arrays import Flags
 from vm_worker.learn.heads import forms
 from vm_worker.learn.heads.forms import FeatureTable
-from vm_worker.learn.heads.head_validation import HeadResult
+from vm_worker.learn.heads.head_result import HeadResult
 from vm_worker.learn.heads.linear import History
 from vm_worker.learn.networks.catalogue import BASE, Backbone
 from vm_worker.results.candidates import CandidateRow, CurvePoint

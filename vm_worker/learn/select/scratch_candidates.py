@@ -24,7 +24,7 @@ from vm_worker.learn.design.policy import POLICY as DESIGN_POLICY
 from vm_worker.learn.design.policy import DesignPolicy
 from vm_worker.learn.design.sides import side_for
 from vm_worker.learn.heads.forms import FeatureTable
-from vm_worker.learn.heads.head_validation import HeadResult
+from vm_worker.learn.heads.head_result import HeadResult
 from vm_worker.learn.heads.linear import Head, History
 from vm_worker.learn.judge.findings import Findings
 from vm_worker.learn.judge.out_of_fold import OutOfFold

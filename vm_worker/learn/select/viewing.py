@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from vm_worker.learn.budget import Budget
 from vm_worker.learn.heads import folds, viewed
-from vm_worker.learn.heads.head_validation import HeadResult
+from vm_worker.learn.heads.head_result import HeadResult
 from vm_worker.learn.heads.linear import HeadSettings
 from vm_worker.learn.select.candidate_features import CandidateFeatures
 from vm_worker.learn.select.selection_table import CandidateRecord

@@ -28,7 +28,7 @@ def table(last: float, deep: float, rows: int = 240) -> FeatureTable:
 
 def test_ridge_ranks_the_columns_that_hold_the_classes_first() -> None:
     whole = table(0.0, 3.0)
-    order = columns.ranked(FeatureRows(whole.features.astype(np.float32), whole.labels))
+    order = columns.ranked(whole.features.astype(np.float32), whole.labels)
     assert set(order[:3].tolist()) == {100, 101, 102} and len(order) == WIDTH
 
 
@@ -36,7 +36,7 @@ def test_columns_that_hardly_change_are_never_ranked() -> None:
     whole = table(1.0, 1.0)
     features = whole.features.astype(np.float32)
     features[:, 100] = 7 + 5e-4 * features[:, 100]
-    assert 100 not in columns.ranked(FeatureRows(features, whole.labels))
+    assert 100 not in columns.ranked(features, whole.labels)
 
 
 def test_what_other_depths_know_is_used_and_what_they_do_not_is_not() -> None:

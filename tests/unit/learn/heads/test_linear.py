@@ -10,7 +10,7 @@ import pytest
 from sklearn.datasets import load_digits, make_classification
 from sklearn.linear_model import LogisticRegression
 
-from vm_worker.learn.heads import courses, linear
+from vm_worker.learn.heads import courses, descent, linear
 from vm_worker.learn.heads.linear import FeatureRows, Head, HeadSettings
 
 
@@ -41,7 +41,7 @@ def best_regression(train: FeatureRows, judge: FeatureRows) -> float:
 def test_the_best_head_is_within_half_a_point_of_logistic_regression(sets: tuple[FeatureRows, FeatureRows]) -> None:
     train, judge = sets
     settings = HeadSettings(int(train.labels.max()) + 1, 40, 0)
-    logits = courses.course(((train, judge), settings))
+    logits = courses.course(courses.prepared(((train, judge), settings)), settings)
     assert logits.shape == (20, len(judge.labels), len(linear.STRENGTHS), settings.classes)
     assert linear.score(logits[-1], judge.labels).accuracy.max() >= best_regression(train, judge) - 0.005
 
@@ -56,24 +56,26 @@ def test_in_blocks_or_at_once_is_the_same(block: int) -> None:
     at_once = linear.refit(train, replace(settings, block=10**6), 3).probabilities(judge.features)
     in_blocks = linear.refit(train, settings, 3).probabilities(judge.features)
     np.testing.assert_allclose(in_blocks, at_once, atol=1e-5)
-    bank = linear.Bank(train, settings)
+    space = linear.Space(train, settings)
+    bank = linear.Bank(space.learnt, settings)
     bank.epoch()
-    folded = bank.head(0).probabilities(judge.features)  # made without standardised features
-    found = linear.softmax(bank.logits(bank.prepared(judge.features))[:, 0])
+    folded = space.head(bank, 0).probabilities(judge.features)  # made without standardised features
+    found = linear.softmax(bank.logits(space.prepared(judge))[:, 0])
     np.testing.assert_allclose(found, folded, atol=1e-4)
 
 
 def test_every_strength_is_trained_as_if_alone() -> None:
     train, judge = hard_set(0)
-    strengths = (1e-3, 1e-1)
-    together = courses.course(((train, judge), HeadSettings(4, 5, 0, strengths)))
-    alone = courses.course(((train, judge), HeadSettings(4, 5, 0, strengths[1:])))
+    settings = HeadSettings(4, 5, 0, (1e-3, 1e-1))
+    rows = courses.prepared(((train, judge), settings))
+    together, alone = courses.course(rows, settings), courses.course(rows, replace(settings, strengths=(1e-1,)))
     np.testing.assert_allclose(together[:, :, 1:], alone, atol=1e-3)
 
 
 def test_the_loss_falls_and_more_strength_means_smaller_kernels() -> None:
     train, _ = hard_set(0)
-    bank, losses = linear.Bank(train, HeadSettings(4, 20, 0)), []
+    settings = HeadSettings(4, 20, 0)
+    bank, losses = linear.Bank(linear.Space(train, settings).learnt, settings), []
     for _ in range(20):
         bank.epoch()
         losses.append(linear.score(linear.softmax(bank.logits()), train.labels).loss[:4])
@@ -120,3 +122,26 @@ def test_strength_and_epoch_are_those_with_the_lowest_loss_of_all_folds() -> Non
     np.testing.assert_array_equal(found.logits, [[1.0, 0.0], [0.0, 2.0], [0.0, 2.0]])
     expected = (np.log(1 + np.exp(-1.0)) + 2 * np.log(1 + np.exp(-2.0))) / 3
     assert found.loss == pytest.approx(expected, rel=1e-5)
+
+
+def test_what_never_changes_is_standardised_to_nothing_however_large_it_is() -> None:
+    values = np.array([3.0, 100.1, 65504.0, 1 / 3, 0.0], np.float32)
+    mean, scale = linear.standardisation(np.tile(values, (1500, 1)), 1024)
+    np.testing.assert_array_equal(mean, values)
+    np.testing.assert_array_equal(scale, np.ones(5, np.float32))
+
+
+@pytest.mark.parametrize(("rows", "width"), [(30, 70), (70, 30)])
+@pytest.mark.parametrize("weighed", [False, True])
+def test_rows_on_their_main_axes_keep_their_inner_products(rows: int, width: int, weighed: bool) -> None:
+    random = np.random.default_rng(0)
+    x, fresh = (random.normal(size=(count, width)).astype(np.float32) for count in (rows, 9))
+    counts = random.uniform(0.5, 2.0, rows).astype(np.float32) if weighed else np.ones(rows, np.float32)
+    axes, turned = descent.turned(x, counts)
+    np.testing.assert_allclose(turned @ turned.T, x @ x.T, atol=1e-3)
+    np.testing.assert_allclose(axes.coordinates(x), turned, atol=1e-3)
+    np.testing.assert_allclose(axes.coordinates(fresh) @ turned.T, fresh @ x.T, atol=1e-3)
+    diagonal = (turned * counts[:, None]).T @ turned
+    np.testing.assert_allclose(diagonal, np.diag(axes.extents), atol=1e-3 * axes.extents.max())
+    kernel = random.normal(size=(turned.shape[1], 4)).astype(np.float32)
+    np.testing.assert_allclose(fresh @ axes.whole(kernel), axes.coordinates(fresh) @ kernel, atol=1e-3)

@@ -9,7 +9,7 @@ import pytest
 
 from vm_worker.learn.arrays import Floats
 from vm_worker.learn.heads.forms import FeatureTable
-from vm_worker.learn.heads.head_validation import HeadResult
+from vm_worker.learn.heads.head_result import HeadResult
 from vm_worker.learn.heads.linear import History
 from vm_worker.learn.networks import catalogue
 from vm_worker.learn.select import pairs

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from vm_worker.learn.heads.forms import FeatureTable
-from vm_worker.learn.heads.head_validation import HeadResult
+from vm_worker.learn.heads.head_result import HeadResult
 from vm_worker.learn.heads.linear import History
 from vm_worker.learn.networks.catalogue import CATALOGUE
 from vm_worker.learn.select import ranking
