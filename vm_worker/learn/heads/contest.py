@@ -14,7 +14,7 @@ from vm_worker.learn import imbalance, statistics
 from vm_worker.learn.arrays import Floats, Rows
 from vm_worker.learn.heads import columns, courses, curves, folds, forms
 from vm_worker.learn.heads.courses import Fold, PreparedFold
-from vm_worker.learn.heads.forms import FeatureTable, Part
+from vm_worker.learn.heads.forms import FeatureTable, Part, Parts
 from vm_worker.learn.heads.head_result import HeadResult
 from vm_worker.learn.heads.linear import HeadSettings, History, softmax
 from vm_worker.learn.heads.strengths import StrengthSearch
@@ -23,14 +23,16 @@ DEPTH_COST = 5.0  # times the seconds of the heads on the last features: those o
 FRACTIONS = (0.3, 0.1, 0.03)  # of the columns of all depths, the best ones; the last only where the one before is best
 # The strengths that are tried first; on seven photo sets, five networks and two folds each, those on the last features
 # lay between 0.001 and 0.3, those on the best columns between 1 / 300 and 1 of them.
-LIKELY = (9e-4, 1.1)
+Between = tuple[float, float]
+EVERY: Between = (0.0, np.inf)
+LIKELY: Between = (9e-4, 1.1)
 OF_DEPTHS = (0.09, 3.5)  # times the best strength on the last features
 OF_FEWER = (0.29, 11.0)  # times the best strength on more columns
-EVERY = (0.0, np.inf)
+NEAR = (0.09, 11.0)  # times the best strength of the same part on fewer rows
 
 
 @dataclass(frozen=True)
-class _Tried:
+class Tried:
     """A part of a head with its best strength and epoch."""
 
     part: Part
@@ -45,6 +47,11 @@ class _Form:
 
     fraction: float | None = None  # of the columns of all depths, the best ones; None: the last features
     warm: bool = False  # it is added to the head of an earlier model
+    first: Between = EVERY  # the strengths that are tried first
+
+
+def _times(factors: Between, strength: float) -> Between:
+    return factors[0] * strength, factors[1] * strength
 
 
 class _NoColumns(Exception):
@@ -75,6 +82,10 @@ class Contest:
         self._splits = splits(table, settings.seed)
         self._orders = [_Order(table, train, settings.seed) for train, _ in self._splits]
         self._judged = np.concatenate([judged for _, judged in self._splits])
+        self._few = len(table.labels) <= settings.at_once  # whether heads are trained on all photos at once
+        # Of many photos all strengths are tried at once: another course costs as much as the first there.
+        self._likely, self._of_depths = (LIKELY, OF_DEPTHS) if self._few else (EVERY, EVERY)
+        self._kept = not table.views  # rows of many views would take much memory
 
     def result(self, seconds: float) -> HeadResult:
         """Choose the strengths of each part, then the form with the lowest cross-entropy.
@@ -82,53 +93,49 @@ class Contest:
         Features of other depths than the last are tried where that probably takes no more than so many seconds.
         """
         started = time.monotonic()
-        last = self._best(_Form())
-        choices: list[tuple[_Tried, ...]] = [(last,)]
+        (last,) = self._tried([_Form(first=self._likely)])
+        choices: list[tuple[Tried, ...]] = [(last,)]
         if self._table.deep and DEPTH_COST * (time.monotonic() - started) < seconds:
             deep = self._best_columns(last.part.strength)
             choices = [(last, deep), (last,), (deep,)] if deep else choices
         if self._table.earlier is None:
             return self._of(self._chosen(choices), last.part)
-        warm = self._best(_Form(warm=True))
+        (warm,) = self._tried([_Form(warm=True, first=self._likely)])
         untouched = self._untouched(warm)
         result = self._of(self._chosen([*choices, (warm,), (untouched,)]), last.part)
         anew = np.asarray(np.mean([one.logits for one in choices[0]], axis=0), np.float32)
-        return replace(result, untouched=self._placed(untouched.logits), anew=self._placed(anew))
+        return replace(result, untouched=self.placed(untouched.logits), anew=self.placed(anew))
 
-    def _best_columns(self, strength: float) -> _Tried | None:
+    def again(self, parts: Parts) -> list[Tried]:
+        """Return parts on these rows, with strengths near those that were best on others, and their best epochs."""
+        return self._tried([_Form(one.fraction, one.warm, _times(NEAR, one.strength)) for one in parts])
+
+    def _best_columns(self, strength: float) -> Tried | None:
         """Return the best share of the columns of all depths; `strength` was best on the last features.
 
         None where all columns hardly change.
         """
         *larger, smallest = self._fractions
         try:
-            found = self._tried([_Form(one) for one in larger], [strength * factor for factor in OF_DEPTHS])
+            found = self._tried([_Form(one, first=_times(self._of_depths, strength)) for one in larger])
         except _NoColumns:
             return None
         best = min(found, key=lambda one: one.loss)
         if best.part.fraction != larger[-1]:
             return best
-        last = self._best(_Form(smallest), [best.part.strength * factor for factor in OF_FEWER])
+        (last,) = self._tried([_Form(smallest, first=_times(OF_FEWER, best.part.strength))])
         return min(best, last, key=lambda one: one.loss)
 
-    def _best(self, form: _Form, between: Sequence[float] = LIKELY) -> _Tried:
-        """Return the part of this form with its best strength and epoch; first strengths `between` two are tried."""
-        return self._tried([form], between)[0]
-
-    def _tried(self, tried: Sequence[_Form], between: Sequence[float]) -> list[_Tried]:
-        """Return the parts of these forms with their best strengths and epochs.
-
-        Strengths `between` two are tried first.
-        Of many photos all are tried at once: another course costs as much as the first there.
-        """
+    def _tried(self, tried: Sequence[_Form]) -> list[Tried]:
+        """Return the parts of these forms with their best strengths and epochs."""
         labels = self._table.labels[self._judged]
-        searches = [StrengthSearch(self._settings, between if self._few else EVERY, labels) for _ in tried]
+        searches = [StrengthSearch(self._settings, form.first, labels) for form in tried]
         rows: list[list[PreparedFold | None]] = [[None] * len(self._splits) for _ in tried]
 
         def course(task: tuple[int, int]) -> Floats:
             form, number = task
             own = rows[form][number] or courses.prepared(self._fold(tried[form], number))
-            rows[form][number] = own if own.small else None
+            rows[form][number] = own if self._kept and own.few else None
             return courses.course(own, replace(self._settings, strengths=searches[form].wanted))
 
         while wanted := [form for form, search in enumerate(searches) if search.wanted]:
@@ -137,11 +144,11 @@ class Contest:
             for form in wanted:
                 searches[form].learn([next(found) for _ in self._splits])
         return [
-            _Tried(Part(best.strength, best.epochs, form.fraction, form.warm), best.loss, best.logits, own)
+            Tried(Part(best.strength, best.epochs, form.fraction, form.warm), best.loss, best.logits, own)
             for form, best, own in zip(tried, (search.best for search in searches), rows, strict=True)
         ]
 
-    def _untouched(self, warm: _Tried) -> _Tried:
+    def _untouched(self, warm: Tried) -> Tried:
         """Return the earlier model's head as it was."""
         starts = [self._table.examples(judged, warm=True).start for _, judged in self._splits]
         logits = np.concatenate([one for one in starts if one is not None])
@@ -154,10 +161,11 @@ class Contest:
         if chosen is not None and not len(chosen):
             raise _NoColumns
         gain = 1.0 if chosen is None else forms.gain(len(chosen))
-        train, judged = (self._table.examples(rows, chosen, form.warm) for rows in self._splits[number])
-        return (train, judged), replace(self._settings, gain=gain)
+        train, judged = self._splits[number]
+        rows = self._table.learnt(train, chosen, form.warm), self._table.examples(judged, chosen, form.warm)
+        return rows, replace(self._settings, gain=gain)
 
-    def _curve(self, choice: Sequence[_Tried]) -> History:
+    def _curve(self, choice: Sequence[Tried]) -> History:
         """Return the learning curve of a choice."""
 
         def rows(number: int) -> list[PreparedFold]:
@@ -169,7 +177,7 @@ class Contest:
 
         return curves.history(tuple(one.part for one in choice), range(len(self._splits)), rows, self._settings)
 
-    def _chosen(self, choices: Sequence[Sequence[_Tried]]) -> _Choice:
+    def _chosen(self, choices: Sequence[Sequence[Tried]]) -> _Choice:
         """Return the choice with the lowest loss; the first one unless another is surely better.
 
         Surely means by more than a standard error of the photos' differences.
@@ -183,7 +191,7 @@ class Contest:
         number = best if gained.mean() > gained.std() / np.sqrt(len(gained)) else 0
         return _Choice(choices[number], logits[number], losses[number])
 
-    def _placed(self, found: Floats) -> Floats:
+    def placed(self, found: Floats) -> Floats:
         """Return the logits (n, k) of all rows; 0 where a row was not judged."""
         logits = np.zeros((len(self._table.labels), self._settings.classes), np.float32)
         logits[self._judged] = found
@@ -193,7 +201,7 @@ class Contest:
         labels, settings = self._table.labels, self._settings
         judged = np.zeros(len(labels), bool)
         judged[self._judged] = True
-        logits = self._placed(choice.logits)
+        logits = self.placed(choice.logits)
         return HeadResult(
             right=judged & (logits.argmax(1) == labels),
             judged=judged,
@@ -213,17 +221,12 @@ class Contest:
         """The shares of columns to try: of many photos not the largest, which would take memory and minutes."""
         return FRACTIONS if self._few else FRACTIONS[1:]
 
-    @property
-    def _few(self) -> bool:
-        """Whether heads are trained on all photos at once."""
-        return len(self._table.labels) <= self._settings.at_once
-
 
 @dataclass(frozen=True)
 class _Choice:
     """The form of a head that was chosen."""
 
-    tried: Sequence[_Tried]  # its parts
+    tried: Sequence[Tried]  # its parts
     logits: Floats  # (m, k) of the judged rows, fold by fold: the mean of theirs
     losses: NDArray[np.float64]  # (m,) their cross-entropies
 

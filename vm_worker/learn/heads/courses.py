@@ -26,8 +26,8 @@ class PreparedFold:
     judged: Prepared  # the rows to judge
 
     @property
-    def small(self) -> bool:
-        """Whether it takes little memory: coordinates on few axes."""
+    def few(self) -> bool:
+        """Whether they are few: coordinates on as many axes take little memory."""
         return self.learnt.extents is not None
 
 

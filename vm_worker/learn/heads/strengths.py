@@ -18,7 +18,7 @@ FURTHER = 2  # strengths that are tried next beyond an end
 class StrengthSearch:
     """The strengths that were tried on all folds, and those to try next."""
 
-    def __init__(self, settings: HeadSettings, between: Sequence[float], labels: Rows) -> None:
+    def __init__(self, settings: HeadSettings, between: tuple[float, float], labels: Rows) -> None:
         """Begin with the strengths `between` two; `labels` (m,) are those of the judged rows, fold by fold."""
         low, high = between
         likely = tuple(one for one in settings.strengths if low <= one <= high)

@@ -12,12 +12,13 @@ from vm_worker.learn.networks.catalogue import Backbone
 from vm_worker.learn.select.quote import MeasuredSpeed, relative_cost
 
 HEADS_SHARE = 0.1  # of the time left, kept for training a candidate's heads
+UNKNOWN_HEADS = 0.05  # of the time left: the seconds of a candidate's heads where none were trained yet
 # Of the time left, for the heads of the first candidate. Those on all depths gain more than another candidate, a pair
 # or tuning does (docs/figures.md).
 FIRST_HEADS_SHARE = 0.4
 # Times the seconds of one candidate's heads, for what follows the last candidate: the winner's last head, what it finds
-# in the photos, and a second head. Measured: 1.35.
-CONCLUDING = 1.5
+# in the photos, and a second head. Measured: 1.4 with 600 photos, 3.3 with 1,600.
+CONCLUDING = 3.0
 # Times the seconds that the best candidate's heads took, for those of another: on a busy machine they may take twice as
 # long, and a head on the last features alone, which is what is left then, is worth much less.
 HEADS_TIMES = 2.5
@@ -37,7 +38,8 @@ FEW_OF_PAIRS = 3
 PAIR_TIMES = 2.5
 VIEWS = 3  # random views of each photo that heads learn from besides, at most
 # Times the seconds of a candidate's heads: what those that learn from VIEWS take, to be judged and trained again.
-VIEWED_HEADS = 2.5
+# Measured: 5.4 with 600 photos.
+VIEWED_HEADS = 5.5
 ALONE_MARGIN = 1.25  # times the estimate of one candidate's seconds, by the speed of another on a few photos
 
 Finishing = Callable[[float, float], float]  # images a second by Keras, GFLOP of an image -> seconds
@@ -125,7 +127,7 @@ def by_gain(ordered: Sequence[Backbone], measured: MeasuredSpeed, shares: TimeSh
     suffices for one alone, it is the one that is expected to gain most of those that fit.
     """
     first, photos, remaining = ordered[0], shares.photos, shares.budget.remaining()
-    heads = HEADS_SHARE * remaining
+    heads = UNKNOWN_HEADS * remaining
 
     def seconds(row: Backbone) -> float:
         return photos / measured.speed * relative_cost(row, first)

@@ -80,7 +80,7 @@ def _spread(every: int) -> FeatureTable:
 
 def test_the_curve_is_the_same_whether_rows_were_kept_or_are_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
     kept = head_validation.validate(table(2.5, 1.0), SETTINGS)
-    monkeypatch.setattr(courses.PreparedFold, "small", False)
+    monkeypatch.setattr(courses.PreparedFold, "few", False)
     again = head_validation.validate(table(2.5, 1.0), SETTINGS)
     for one, other in zip(kept.history.columns(), again.history.columns(), strict=True):
         np.testing.assert_allclose(one, other, atol=1e-5)

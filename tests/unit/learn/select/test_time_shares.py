@@ -40,8 +40,8 @@ def test_what_an_earlier_model_is_compared_with_comes_before_tuning_pairs_and_fo
     times = times.with_speed(LITE, SLOW)
     clock["now"] = 300.0
     assert times.for_more(1, LITE, SLOW, heads=100.0) == 0.0
-    assert times.for_compared(heads=100.0) == pytest.approx(700 - 50 - 2.5 * 100)
-    assert times.for_compared(heads=10.0) == pytest.approx(0.9 * (700 - 50) - 15)
+    assert times.for_compared(heads=100.0) == pytest.approx(700 - 50 - 4 * 100)
+    assert times.for_compared(heads=10.0) == pytest.approx(0.9 * (700 - 50) - 30)
     clock["now"] = 900.0
     assert times.for_compared(heads=100.0) == 0.0
 
@@ -76,8 +76,8 @@ def test_no_share_is_negative(clock: dict[str, float]) -> None:
 
 def test_heads_that_took_long_before_and_a_crowd_leave_less_for_features(clock: dict[str, float]) -> None:
     times = shares().with_speed(LITE, FAST)
-    assert times.for_more(1, LITE, FAST, heads=50.0) == pytest.approx(900 - 15 - 1.5 * 50, abs=0.1)
-    assert times.for_more(1, LITE, FAST, heads=200.0) == pytest.approx(800 - 15 - 1.5 * 200, abs=0.1)
+    assert times.for_more(1, LITE, FAST, heads=50.0) == pytest.approx(900 - 15 - 3 * 50, abs=0.1)
+    assert times.for_more(1, LITE, FAST, heads=200.0) == pytest.approx(800 - 15 - 3 * 200, abs=0.1)
     crowded = replace(times, slowness=lambda: 10.0)
     assert crowded.for_more(1, LITE, FAST) == pytest.approx(900 - 150, abs=0.1)
 
@@ -92,7 +92,7 @@ def test_where_pairs_are_allowed_two_candidates_come_before_tuning_and_of_few_ph
     assert few.for_more(2, LITE, SLOW) == pytest.approx(0.9 * 885)
     assert few.for_more(3, LITE, SLOW) == pytest.approx(0.9 * 885 - 900 * 0.6)
     assert replace(few, views_seconds=85.0).for_more(2, LITE, SLOW) == pytest.approx(0.9 * 800)
-    assert times.for_more(1, LITE, SLOW, heads=300.0) == pytest.approx(1000 - 100 - 15 - 2.5 * 300)
+    assert times.for_more(1, LITE, SLOW, heads=150.0) == pytest.approx(1000 - 100 - 15 - 4 * 150)
     clock["now"] = 950.0
     assert times.for_more(1, LITE, SLOW) == 0.0
 
@@ -133,7 +133,7 @@ def test_the_first_candidate_comes_before_formats_that_can_be_made_later(clock: 
     ("seconds", "first"),
     [
         (30.0, "efficientnet_lite0"),  # nothing more fits
-        (55.0, "efficientnet_lite0_288"),  # it fits alone; a dearer one does not
+        (50.0, "efficientnet_lite0_288"),  # it fits alone; a dearer one does not
         (95.0, "efficientnet_lite2"),
         (150.0, "efficientnet_lite0"),  # a second one may follow, and join a pair
     ],
