@@ -37,6 +37,7 @@ class EarlierModel(AsJson):
     classes: tuple[str, ...]
     versions: tuple[Version, ...]  # itself, then the models that it continues from, the last one first
     partner: str | None = only_if_known()  # of a pair: the key of the other network
+    partner_side: int | None = only_if_known()  # pixels a side of that network's pictures
 
 
 @dataclass(frozen=True)

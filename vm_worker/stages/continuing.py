@@ -51,6 +51,7 @@ def write(context: StageContext, model: Any, right: Flags) -> EarlierModel | Non
         classes=dataset.truth.classes,
         versions=(Version(context.spec.job, context.spec.started_at[:10]), *_ancestors(context)),
         partner=None if partner is None else catalogue.plain(partner.key),
+        partner_side=None if partner is None else partner.size,
     )
 
 

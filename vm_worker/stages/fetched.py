@@ -50,9 +50,12 @@ class FetchedModel:
         model = self.model
         if model is None:
             return ()
-        own = tuple(filter(None, (model.network, model.partner)))
-        known = all(map(catalogue.holds, own)) and catalogue.find(model.network).size == model.side
-        return tuple(map(catalogue.earlier, own)) if known else ()
+        own: list[tuple[str, int | None]] = [(model.network, model.side)]
+        if model.partner is not None:
+            own.append((model.partner, model.partner_side))
+        # At another side a network has other maps, so that a head would read other columns than it learnt from.
+        known = all(catalogue.holds(key) and side in (None, catalogue.find(key).size) for key, side in own)
+        return tuple(catalogue.earlier(key) for key, _ in own) if known else ()
 
     def gives(self, classes: tuple[str, ...], available: Container[str]) -> bool:
         """Return whether its network or its head can be of use for these classes.

@@ -96,7 +96,20 @@ def test_a_pair_brings_both_its_networks(tmp_path: Path) -> None:
     assert pair.networks(photos(), HERE) is None  # a machine that lacks one of them
 
 
-@pytest.mark.parametrize("model", [replace(MODEL, network="of_another_version"), replace(MODEL, side=192)])
+@pytest.mark.parametrize("side", [260, None])
+def test_a_pair_whose_networks_have_the_sides_of_before_is_known(tmp_path: Path, side: int | None) -> None:
+    pair = EarlierInputs(spec(tmp_path, replace(MODEL, partner="efficientnet_lite2", partner_side=side)))
+    assert pair.keys == (KEY, "base_efficientnet_lite2")
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        replace(MODEL, network="of_another_version"),
+        replace(MODEL, side=192),
+        replace(MODEL, partner="efficientnet_lite2", partner_side=288),
+    ],
+)
 def test_a_network_that_the_catalogue_does_not_have_is_no_candidate(tmp_path: Path, model: EarlierModel) -> None:
     earlier = EarlierInputs(spec(tmp_path, model))
     assert earlier.keys == () and earlier.networks(photos(), HERE) is None
