@@ -169,7 +169,7 @@ _ROWS = (
     Backbone(
         key="efficientnet_lite1", title="EfficientNet-Lite1", application="", size=240,
         features=1280, parameters=4_189_344, gflops=0.61, preprocessing=Preprocessing.LITE, cuts=_LITE_CUTS,
-        licence="Apache-2.0", attribution=_LITE.format(1, 1), shallow=_LAST_BLOCK,
+        licence="Apache-2.0", attribution=_LITE.format(1, 1), shallow=_LAST_BLOCK, gain=4.7,
     ),
     Backbone(
         key="efficientnet_lite2", title="EfficientNet-Lite2", application="", size=260,
