@@ -55,8 +55,10 @@ def _send(test: HeldOutFigures, curve: LearningCurve | None, guesses: bool, bala
     needy = [row.label for row in ([*advice.rare_classes(test)] if balanced else advice.weak_classes(test))]
     if needy and not guesses:
         text = f"Send more photos of {advice.named(needy)}: the model finds these least well."
-    elif guesses or (curve is not None and curve.verdict == "yes"):
+    elif curve is not None and curve.verdict == "yes":
         text = "Send more photos of each kind: with more it would probably be right more often."
+    elif guesses:
+        text = "If you can tell the kinds apart, send more photos of each: of these it has learnt nothing that shows."
     elif test.images < advice.SMALL_TEST:
         text = f"Send more photos: {wording.plural(test.images, 'test photo')} are few to judge a model by."
     else:

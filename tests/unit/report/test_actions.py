@@ -42,6 +42,15 @@ def test_a_model_that_guesses_is_not_to_be_tried() -> None:
     assert targets(test, None, None, UNSURE) == [DOUBTS, SEND]
 
 
+def test_a_model_that_guesses_promises_nothing_of_more_photos_unless_its_curve_rises() -> None:
+    test = figures([[5, 5], [5, 5]], ("cat", "dog"))
+    for curve in (None, replace(samples.CURVE, verdict="unknown"), replace(samples.CURVE, verdict="hardly")):
+        (row,) = [one for one in actions(test, curve) if one["target"] == SEND]
+        assert "If you can tell the kinds apart" in str(row["text"])
+    (row,) = [one for one in actions(test, replace(samples.CURVE, verdict="yes")) if one["target"] == SEND]
+    assert "probably be right more often" in str(row["text"])
+
+
 def test_more_photos_are_asked_for_where_they_would_help_alone() -> None:
     test = figures(SURE_MODEL, ("cat", "dog"))
     assert SEND in targets(test, samples.CURVE)
