@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from vm_worker.learn import imbalance, statistics
 from vm_worker.learn.arrays import Floats, Rows
 from vm_worker.learn.heads import columns, courses, curves, folds, forms
-from vm_worker.learn.heads.courses import Fold, PreparedFold
+from vm_worker.learn.heads.courses import Chosen, Fold, PreparedFold
 from vm_worker.learn.heads.forms import FeatureTable, Part, Parts
 from vm_worker.learn.heads.head_result import HeadResult
 from vm_worker.learn.heads.linear import HeadSettings, History, softmax
@@ -48,6 +48,11 @@ class _Form:
     fraction: float | None = None  # of the columns of all depths, the best ones; None: the last features
     warm: bool = False  # it is added to the head of an earlier model
     first: Between = EVERY  # the strengths that are tried first
+
+    def tried(self, best: Chosen, rows: Sequence[PreparedFold | None]) -> Tried:
+        """Return the part of this form with its best strength and epoch, and the rows that it learnt from."""
+        part = Part(best.strength, best.epochs, self.fraction, self.warm)
+        return Tried(part, best.loss, best.logits, rows)
 
 
 def _times(factors: Between, strength: float) -> Between:
@@ -131,6 +136,7 @@ class Contest:
         labels = self._table.labels[self._judged]
         searches = [StrengthSearch(self._settings, form.first, labels) for form in tried]
         rows: list[list[PreparedFold | None]] = [[None] * len(self._splits) for _ in tried]
+        best: dict[int, Chosen] = {}
 
         def course(task: tuple[int, int]) -> Floats:
             form, number = task
@@ -142,11 +148,8 @@ class Contest:
             tasks = [(form, number) for form in wanted for number in range(len(self._splits))]
             found = iter(folds.at_once(course, tasks))
             for form in wanted:
-                searches[form].learn([next(found) for _ in self._splits])
-        return [
-            Tried(Part(best.strength, best.epochs, form.fraction, form.warm), best.loss, best.logits, own)
-            for form, best, own in zip(tried, (search.best for search in searches), rows, strict=True)
-        ]
+                best[form] = searches[form].learn([next(found) for _ in self._splits])
+        return [form.tried(best[number], rows[number]) for number, form in enumerate(tried)]
 
     def _untouched(self, warm: Tried) -> Tried:
         """Return the earlier model's head as it was."""

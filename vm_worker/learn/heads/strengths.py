@@ -27,17 +27,17 @@ class StrengthSearch:
         self._courses: list[Floats] = []
         self.wanted = likely or settings.strengths
 
-    @property
-    def best(self) -> Chosen:
-        """The strength and epoch with the lowest cross-entropy so far."""
-        return courses.chosen(self._courses, self._labels, replace(self._settings, strengths=self._tried))
+    def learn(self, found: Sequence[Floats]) -> Chosen:
+        """Take the courses (epochs, m, strengths, k) of the wanted strengths, fold by fold, and want others or none.
 
-    def learn(self, found: Sequence[Floats]) -> None:
-        """Take the courses (epochs, m, strengths, k) of the wanted strengths, fold by fold, and want others or none."""
+        Return the strength and epoch with the lowest cross-entropy so far.
+        """
         known = zip(self._courses, found, strict=True) if self._tried else ((one,) for one in found)
         self._courses = [np.concatenate(parts, axis=2) for parts in known]
         self._tried += self.wanted
-        self.wanted = self._beyond(self.best.strength)
+        best = courses.chosen(self._courses, self._labels, replace(self._settings, strengths=self._tried))
+        self.wanted = self._beyond(best.strength)
+        return best
 
     def _beyond(self, best: float) -> tuple[float, ...]:
         """Return the strengths next to the best one, where it is the first or the last of those tried."""

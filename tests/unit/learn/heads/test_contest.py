@@ -27,8 +27,8 @@ def test_a_search_of_strengths_ends_at_the_best_one_wherever_it_begins(best: flo
         tried: list[float] = []
         while search.wanted:
             tried += search.wanted
-            search.learn([_logits(search.wanted, best)])
-        assert search.best.strength == best
+            found = search.learn([_logits(search.wanted, best)])
+        assert found.strength == best
         assert len(set(tried)) == len(tried)
 
 
