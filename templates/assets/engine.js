@@ -18,7 +18,7 @@ globalThis.engine = (() => {
   let slower = null; // the worker that runs WebAssembly, while WebGPU answers
   let comparing = null; // ends when the two have been compared; until then no picture is asked about
 
-  /** The worker with the model in it, which is fetched when it is first needed. `say` hears of it. */
+  /** The worker with the model in it, which is fetched when it is first needed. `say` hears of it, as in try.js. */
   function ready(say = () => {}) {
     starting ??= begin(say).catch((error) => {
       starting = null;
@@ -29,7 +29,8 @@ globalThis.engine = (() => {
 
   /** All that the page ever fetches is fetched here: while pictures are tried, no request leaves. */
   async function begin(say) {
-    say(`Loading the model (${facts.bytes})...`);
+    const loading = `Loading the model (${facts.bytes})...`;
+    say(loading);
     const begun = [prepared()];
     try {
       const [bytes, worker] = await Promise.all([globalThis.packed ? globalThis.packed.model() : fetched(), begun[0]]);
@@ -39,7 +40,7 @@ globalThis.engine = (() => {
       [helper] = await Promise.all([begun[1]?.catch(() => null), load(worker, bytes, "wasm")]);
       graphics &&= Boolean(helper);
       place.dataset.engine = "wasm";
-      say("The model is ready.");
+      say("The model is ready.", loading);
       return worker;
     } catch (error) {
       for (const one of begun) one.then((worker) => worker.terminate()).catch(() => {});

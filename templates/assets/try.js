@@ -230,8 +230,9 @@ function stopCamera() {
 
 // The page.
 
-function say(text) {
-  part("said").textContent = text;
+/** Say a sentence; one that belongs `after` another only where no other has come since, such as why there is no camera. */
+function say(text, after = null) {
+  if (after === null || part("said").textContent === after) part("said").textContent = text;
 }
 
 function dropped(event) {

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from infra.local.stack import Stack
 from jobs import browser_runtime
@@ -180,6 +180,20 @@ def test_without_a_camera_or_a_safe_address_the_page_says_so(page: Page, job: st
     page.evaluate("Object.defineProperty(window, 'isSecureContext', {value: false})")
     page.get_by_role("button", name="Use the camera").click()
     expect(page.locator("#try [role=status]")).to_contain_text("works on https and on localhost alone")
+
+
+@needs_runtime
+def test_that_the_model_is_ready_hides_nothing_that_was_said_meanwhile(page: Page, job: str) -> None:
+    page.goto(f"/jobs/{job}")
+    held: list[Route] = []
+    page.route("**/*.tflite*", lambda route: held.append(route))
+    with page.expect_request("**/*.tflite*"):
+        page.get_by_role("button", name="Use the camera").click()
+    expect(page.locator("#try [role=status]")).to_contain_text("This device has no camera")
+    for route in held:
+        route.continue_()
+    expect(page.locator("#try")).to_have_attribute("data-engine", "wasm")
+    expect(page.locator("#try [role=status]")).to_contain_text("This device has no camera")
 
 
 @needs_runtime
