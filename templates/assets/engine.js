@@ -18,7 +18,7 @@ globalThis.engine = (() => {
   let slower = null; // the worker that runs WebAssembly, while WebGPU answers
   let comparing = null; // ends when the two have been compared; until then no picture is asked about
 
-  /** The worker with the model in it, which is fetched when it is first needed. `say` hears of it, as in try.js. */
+  /** The worker with the model in it, which is fetched when it is first needed. `say` hears of it: a sentence, and which one it follows. */
   function ready(say = () => {}) {
     starting ??= begin(say).catch((error) => {
       starting = null;

@@ -13,13 +13,15 @@ import pytest
 from jobs.job import Stage
 from tests.unit.stages.test_stages import SELECTED, Parent, quoting, selected
 from vm_worker.intake.dataset import Dataset
-from vm_worker.learn.networks.catalogue import UPPER
+from vm_worker.learn.networks.catalogue import CATALOGUE, UPPER
 from vm_worker.results.candidates import PairRow
+from vm_worker.results.earlier import BASE_PARTNER
 from vm_worker.results.trials import Tuned
-from vm_worker.stages import clock
+from vm_worker.stages import clock, continuing
+from vm_worker.stages.artifacts import HEAD, PARTNER
 from vm_worker.stages.context import StageContext
 
-PAIR = PairRow("efficientnet_lite0", "MobileNet and EfficientNet-Lite0", 0.9, 0.9, 0.3)
+PAIR = PairRow("efficientnet_lite2", "MobileNet and EfficientNet-Lite2", 0.9, 0.9, 0.3)
 
 
 def context_of(tmp_path: Path, *, better: bool = True, share: float | None = None, paired: bool = True) -> StageContext:
@@ -37,6 +39,21 @@ def test_a_partner_stays_unless_the_tuned_network_replaces_the_pair(
 ) -> None:
     inputs = context_of(tmp_path, better=better, share=share).inputs
     assert (inputs.partner is not None) == partner == ("+" in inputs.delivered.key)
+
+
+def test_a_pair_keeps_the_heads_and_the_sides_of_both_networks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    context = context_of(tmp_path, better=False)
+    for name in (HEAD, PARTNER):
+        (context.folder / name).write_bytes(name.encode())
+    photos = SimpleNamespace(truth=SimpleNamespace(classes=("cats", "dogs")), earlier=None)
+    context.inputs._dataset = cast(Dataset[Any], photos)
+    monkeypatch.setattr(context.inputs, "_task", SimpleNamespace(name="classification"))
+    monkeypatch.setattr(context.inputs, "weight", lambda: SimpleNamespace(kind="the catalogue's"))
+    monkeypatch.setattr(continuing, "_seen", lambda context, right: SimpleNamespace(save=lambda path: None))
+    model = continuing.write(context, None, np.ones(3, bool))
+    assert model is not None and (model.network, model.partner) == ("mobilenet", "efficientnet_lite2")
+    assert (model.side, model.partner_side) == (CATALOGUE["mobilenet"].size, CATALOGUE["efficientnet_lite2"].size)
+    assert (context.folder / BASE_PARTNER).read_bytes() == PARTNER.encode()
 
 
 def test_a_copy_of_the_upper_layers_costs_part_of_a_pass_more(tmp_path: Path) -> None:

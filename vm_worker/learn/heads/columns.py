@@ -15,7 +15,7 @@ from vm_worker.learn.heads.linear import ONE_THREAD
 RIDGE = 0.1  # of the mean of the rows' squared lengths; 0.01 and 1 choose columns that are as good
 ROWS = 600  # that columns are ranked by, at most: more rank hardly better
 STILL = 1e-3  # a column with a smaller standard deviation is left out: rounding would decide about it
-BLOCK = 2048  # columns at a time: few enough that their squares stay in the processor's cache
+BLOCK = 2048  # columns at a time
 
 
 def ranked(features: Floats | Halves, labels: Rows) -> Rows:

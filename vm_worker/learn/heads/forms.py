@@ -73,7 +73,7 @@ class FeatureTable:
 
     def taken(self, rows: Rows, chosen: Rows | slice = EVERY) -> Floats:
         """Copy the features of these rows in the chosen columns, as float32, a block at a time."""
-        found = np.empty((len(rows), np.empty(self.features.shape[1])[chosen].size), np.float32)
+        found = np.empty((len(rows), len(np.arange(self.features.shape[1])[chosen])), np.float32)
         for at in range(0, len(rows), BLOCK):
             some = rows[at : at + BLOCK]
             if isinstance(chosen, slice):

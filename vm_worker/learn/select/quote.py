@@ -9,7 +9,7 @@ from vm_worker.learn.networks.catalogue import Backbone
 
 MEMORY_COST = 0.3  # 1e9 multiply-adds: the cost of a pass's memory traffic, besides its multiply-adds
 HEAD_SECONDS = 1e-7  # of a head: an image, a feature, a class (measured: 0.8 s for 1,300 x 1,280 x 6)
-HEADS_LEAST = 2.5  # seconds of a candidate's heads (measured: 1.7 to 2.1 s of 600 and 1,600 photos in 6 classes)
+HEADS_LEAST = 2.5  # seconds of a candidate's heads (measured: 1.6 to 2.2 s of 600 and 1,600 photos in 6 classes)
 TRIAL_PASSES = 9.0  # forward passes over the photos: the cost of a trial of about 12 epochs, cut in the middle
 TRIAL_SECONDS = 10.0  # of a trial, for any number of photos: graphs, files, a process
 LAST_TRAINING = 3  # trials: the time of the last training, by the best trial's recipe (rungs.FINAL_TIMES)
