@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from typing import TypeVar
 
 import numpy as np
@@ -16,7 +17,9 @@ ENOUGH = 1000  # images in train+validation: from here on the fixed validation p
 FOLDS, FEW_FOLDS = 5, 3
 FEW_IMAGES = 10  # images of a class; with fewer in any class there are only FEW_FOLDS folds
 
-WORKERS = 2  # folds at a time, each on one core
+WORKERS = 2  # folds at a time, each on one core; of an odd number one more
+
+Cut = tuple[tuple[Rows, Rows], ...]  # positions to learn from and to judge, fold by fold
 
 One = TypeVar("One")
 Found = TypeVar("Found")
@@ -42,17 +45,30 @@ def _most(labels: Rows, groups: Rows) -> int:
     return max(2, min(folds, fewest))
 
 
-def cut(labels: Rows, groups: Rows, folds: int, seed: int) -> Iterator[tuple[Rows, Rows]]:
-    """Yield the positions (train, validation) of each fold; rows of one group never lie on both sides.
+def cut(labels: Rows, groups: Rows, folds: int, seed: int) -> Cut:
+    """Return the positions (train, validation) of each fold; rows of one group never lie on both sides.
 
     `labels` and `groups` are (n,). Raises ValueError where there are fewer groups than folds.
     """
+    return _cut(*(np.ascontiguousarray(one, np.int64).tobytes() for one in (labels, groups)), folds, seed)
+
+
+@lru_cache(maxsize=4)  # of all candidates the same rows are cut, and scikit-learn looks at one group after another
+def _cut(labels: bytes, groups: bytes, folds: int, seed: int) -> Cut:
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
+    classes, owners = (np.frombuffer(one, np.int64) for one in (labels, groups))
     with warnings.catch_warnings():
         # A class with fewer members than folds is legal here: in some folds no row of it is judged.
         warnings.filterwarnings("ignore", message="The least populated class", category=UserWarning)
-        for train, validation in splitter.split(np.zeros(len(labels)), labels, groups):
-            yield train.astype(np.int64), validation.astype(np.int64)
+        found = splitter.split(np.zeros(len(classes)), classes, owners)
+        return tuple((_fixed(train), _fixed(validation)) for train, validation in found)
+
+
+def _fixed(rows: Rows) -> Rows:
+    """Return rows that nobody can change."""
+    rows = rows.astype(np.int64)
+    rows.flags.writeable = False
+    return rows
 
 
 def interleaved(labels: Rows, seed: int) -> Rows:
@@ -66,6 +82,8 @@ def interleaved(labels: Rows, seed: int) -> Rows:
 
 
 def at_once(work: Callable[[One], Found], folds: Iterable[One]) -> list[Found]:
-    """Return what work finds of each fold, in their order; it is done for WORKERS folds at a time."""
-    with ThreadPoolExecutor(WORKERS, thread_name_prefix="heads") as workers:
+    """Return what work finds of each fold, in their order; it is done for some folds at a time."""
+    folds = list(folds)
+    # Of an odd number one more runs at a time: the last one alone would leave a core idle.
+    with ThreadPoolExecutor(WORKERS + len(folds) % WORKERS, thread_name_prefix="heads") as workers:
         return list(workers.map(work, folds))
