@@ -19,7 +19,7 @@ from vm_worker.learn.heads.schedule import Schedule
 
 FLAT = 1e-6  # of the largest eigenvalue: an axis with less has no extent
 CURVATURE = 0.5  # Böhning's bound
-STEPS = 2  # of an epoch
+STEPS, LATER = 2, 1  # of an epoch of the first half of a training, and of one of the second half
 
 
 class Descent:
@@ -44,6 +44,7 @@ class Descent:
         self._kernel = np.zeros((len(extents) + 1, len(self._decay)), np.float32)  # the last row is the bias
         self._ahead = self._kernel.copy()
         self._momentum = np.ones(len(strengths))
+        self._early = schedule.epochs // 2  # epochs of the first half that are left
 
     @property
     def kernel(self) -> Floats:
@@ -52,8 +53,9 @@ class Descent:
 
     def epoch(self) -> None:
         """Take some steps: 40 epochs of them come near enough to the lowest point."""
-        for _ in range(STEPS):
+        for _ in range(STEPS if self._early > 0 else LATER):
             self._step()
+        self._early -= 1
 
     def _step(self) -> None:
         """Take one step with the heads of every strength."""

@@ -11,7 +11,7 @@ from sklearn.datasets import load_digits, make_classification
 from sklearn.linear_model import LogisticRegression
 
 from vm_worker.learn.heads import courses, descent, linear
-from vm_worker.learn.heads.linear import FeatureRows, Head, HeadSettings
+from vm_worker.learn.heads.linear import Bank, FeatureRows, Head, HeadSettings, Space
 
 
 def hard_set(seed: int) -> tuple[FeatureRows, FeatureRows]:
@@ -129,6 +129,25 @@ def test_what_never_changes_is_standardised_to_nothing_however_large_it_is() -> 
     mean, scale = linear.standardisation(np.tile(values, (1500, 1)), 1024)
     np.testing.assert_array_equal(mean, values)
     np.testing.assert_array_equal(scale, np.ones(5, np.float32))
+
+
+def test_a_training_takes_half_as_many_steps_in_the_epochs_that_are_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+    steps: list[int] = []
+    step = descent.Descent._step
+
+    def counted(own: descent.Descent) -> None:
+        steps[-1] += 1
+        step(own)
+
+    monkeypatch.setattr(descent.Descent, "_step", counted)
+    random = np.random.default_rng(0)
+    rows = FeatureRows(random.normal(size=(30, 8)).astype(np.float32), np.arange(30, dtype=np.int64) % 3)
+    settings = HeadSettings(3, 6, 0, (0.1,))
+    bank = Bank(Space(rows, settings).learnt, settings)
+    for _ in range(6):
+        steps.append(0)
+        bank.epoch()
+    assert steps == [2, 2, 2, 1, 1, 1]
 
 
 @pytest.mark.parametrize(("rows", "width"), [(30, 70), (70, 30)])
