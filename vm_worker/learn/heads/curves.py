@@ -28,26 +28,32 @@ def history(
         running = [_Course(fold, settings, part) for fold, part in zip(own, parts, strict=True)]
         judged = own[0].judged
         labels = own[0].learnt.labels, judged.labels
-        means = (_means([course.epoch() for course in running]) for _ in range(settings.epochs))
-        return np.array([_figures(pair, labels, settings.balanced) for pair in means]), len(judged.labels)
+        trained = max(part.epochs for part in parts)
+        means = (_means([course.epoch() for course in running]) for _ in range(max(trained, 1)))
+        figures = np.array([_figures(pair, labels, settings.balanced) for pair in means])
+        # After its own number of epochs a part stays as it is.
+        return np.pad(figures, ((0, settings.epochs - len(figures)), (0, 0)), "edge"), len(judged.labels)
 
     found, sizes = zip(*folds.at_once(followed, numbers), strict=True)
     return History(*np.average(found, axis=0, weights=sizes).T)
 
 
 class _Course:
-    """The training of one part on a fold; after the part's own number of epochs it stays as it is."""
+    """The training of one part on a fold; after the part's own number of epochs its logits stay as they are."""
 
     def __init__(self, fold: PreparedFold, settings: HeadSettings, part: Part) -> None:
         self._bank = Bank(fold.learnt, replace(settings, strengths=(part.strength,)))
         self._judged, self._left = fold.judged, part.epochs
+        self._logits: tuple[Floats, Floats] | None = None
 
     def epoch(self) -> tuple[Floats, Floats]:
         """Train for an epoch; return the logits (n, k) of the rows learnt from, and (m, k) of those judged."""
-        if self._left:
-            self._bank.epoch()
-            self._left -= 1
-        return self._bank.logits()[:, 0], self._bank.logits(self._judged)[:, 0]
+        if self._left or self._logits is None:
+            if self._left:
+                self._bank.epoch()
+                self._left -= 1
+            self._logits = self._bank.logits()[:, 0], self._bank.logits(self._judged)[:, 0]
+        return self._logits
 
 
 def _means(pairs: Sequence[tuple[Floats, Floats]]) -> tuple[Floats, Floats]:
