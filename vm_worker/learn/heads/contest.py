@@ -83,6 +83,7 @@ class Contest:
     """The forms of a head on one network's features, compared on the same folds."""
 
     def __init__(self, table: FeatureTable, settings: HeadSettings) -> None:
+        table = table.loaded()
         self._table, self._settings = table, settings
         self._splits = splits(table, settings.seed)
         self._orders = [_Order(table, train, settings.seed) for train, _ in self._splits]

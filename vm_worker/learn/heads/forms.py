@@ -17,6 +17,7 @@ from vm_worker.learn.heads.linear import ONE_THREAD, FeatureRows, Head, HeadSett
 # Columns for which the strengths are meant; with more, each counts less, so that one grid of strengths serves all.
 USUAL_COLUMNS = 1280
 BLOCK = 1024  # rows that are copied at a time
+LOADED = 32_000_000  # features at most that are held in memory as float32: 128 MB
 EVERY = slice(None)
 
 
@@ -72,7 +73,11 @@ class FeatureTable:
         return rows if self.unseen is None else rows[self.unseen[rows]]
 
     def taken(self, rows: Rows, chosen: Rows | slice = EVERY) -> Floats:
-        """Copy the features of these rows in the chosen columns, as float32, a block at a time."""
+        """Copy the features of these rows in the chosen columns, as float32; from a file a block at a time."""
+        if self.features.dtype == np.float32:
+            return np.asarray(
+                self.features[rows, chosen] if isinstance(chosen, slice) else self.features[rows[:, None], chosen]
+            )
         found = np.empty((len(rows), len(np.arange(self.features.shape[1])[chosen])), np.float32)
         for at in range(0, len(rows), BLOCK):
             some = rows[at : at + BLOCK]
@@ -81,6 +86,15 @@ class FeatureTable:
             else:  # whole rows first: they lie together in the file
                 found[at : at + BLOCK] = taken(self.features, some)[:, chosen]
         return found
+
+    def loaded(self) -> FeatureTable:
+        """Return the table with its features in memory as float32, or as it is where they are too many.
+
+        To convert them from float16 takes longer than most of what is done with them, so it is done once.
+        """
+        if self.features.dtype != np.float16 or self.features.size > LOADED or self.views:
+            return self
+        return replace(self, features=self.taken(self.everything))
 
     def count(self, fraction: float) -> int:
         """Return how many columns this fraction of the network's are."""
@@ -105,7 +119,7 @@ class FeatureTable:
     def ranked(self, rows: Rows, seed: int) -> Rows:
         """Return the columns that matter at all to these rows, or to a sample of many, the best first."""
         some = rows[np.sort(folds.interleaved(self.labels[rows], seed)[: columns.ROWS])]
-        return columns.ranked(taken(self.features, some), self.labels[some])
+        return columns.ranked(self.features, some, self.labels[some])
 
 
 def gain(count: int) -> float:

@@ -28,7 +28,7 @@ def table(last: float, deep: float, rows: int = 240) -> FeatureTable:
 
 def test_ridge_ranks_the_columns_that_hold_the_classes_first() -> None:
     whole = table(0.0, 3.0)
-    order = columns.ranked(whole.features.astype(np.float32), whole.labels)
+    order = columns.ranked(whole.features.astype(np.float32), whole.everything, whole.labels)
     assert set(order[:3].tolist()) == {100, 101, 102} and len(order) == WIDTH
 
 
@@ -36,7 +36,41 @@ def test_columns_that_hardly_change_are_never_ranked() -> None:
     whole = table(1.0, 1.0)
     features = whole.features.astype(np.float32)
     features[:, 100] = 7 + 5e-4 * features[:, 100]
-    assert 100 not in columns.ranked(features, whole.labels)
+    assert 100 not in columns.ranked(features, whole.everything, whole.labels)
+
+
+def test_of_plenty_of_columns_every_second_one_ranks_nearly_as_all_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    random, labels = np.random.default_rng(3), np.arange(60, dtype=np.int64) % CLASSES
+    shared = random.normal(size=(60, 12)) @ random.normal(size=(12, 4096))  # columns that say the same in turns
+    features = (shared + 0.5 * random.normal(size=shared.shape)).astype(np.float32)
+    told = random.permutation(4096)[:40]  # odd columns, too, which do not count in the inner products
+    features[:, told] += 6 * np.eye(CLASSES, dtype=np.float32)[labels][:, random.integers(0, CLASSES, 40)]
+    fast = columns.ranked(features, np.arange(60), labels)
+    assert set(told) <= set(fast[:60].tolist()) and len(fast) == 4096
+    monkeypatch.setattr(columns, "PLENTY", 1000)
+    every = columns.ranked(features, np.arange(60), labels)
+    assert not np.array_equal(fast, every)
+    assert len(set(fast[:400]) & set(every[:400])) > 300
+
+
+def test_columns_are_ranked_by_the_given_rows_alone() -> None:
+    whole = table(0.0, 3.0)
+    features, rows = whole.features.astype(np.float32), np.arange(0, 240, 2)
+    order = columns.ranked(features, rows, whole.labels[rows])
+    features[1::2] = np.random.default_rng(5).normal(size=features[1::2].shape)
+    np.testing.assert_array_equal(columns.ranked(features, rows, whole.labels[rows]), order)
+
+
+def test_features_are_loaded_once_where_they_are_few_and_without_views(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = table(1.0, 1.0)
+    loaded = whole.loaded()
+    assert loaded.features.dtype == np.float32 and loaded.loaded() is loaded
+    rows, chosen = np.array([5, 2, 200]), np.array([0, 7, 399])
+    for picked in (slice(LAST), chosen):
+        np.testing.assert_array_equal(loaded.taken(rows, picked), whole.taken(rows, picked))
+    assert replace(whole, views=(whole.features.astype(np.float16),)).loaded().features.dtype == np.float16
+    monkeypatch.setattr(forms, "LOADED", whole.features.size - 1)
+    assert whole.loaded() is whole
 
 
 def test_what_other_depths_know_is_used_and_what_they_do_not_is_not() -> None:
