@@ -30,7 +30,7 @@ from vm_worker.learn.heads.forms import FeatureTable
 from vm_worker.learn.heads.linear import HeadSettings
 from vm_worker.learn.networks import build, depth
 from vm_worker.learn.networks.catalogue import CATALOGUE
-from vm_worker.learn.networks.weights import find
+from vm_worker.learn.networks.weights import WeightFile, find
 
 CANDIDATES = (("efficientnet_lite0", 288), ("efficientnet_lite2", 260))
 COUNTS = tuple(int(count) for count in os.environ.get("MODELMAIL_BENCH_COUNTS", "600").split(","))
@@ -59,7 +59,7 @@ def test_selection_beside_the_bare_pass(count: int, tmp_path: Path) -> None:
             _print(f"{key} at {size}", precision, _rounds(found, photos, size, CATALOGUE[key].features))
 
 
-def _weight(key: str) -> object:
+def _weight(key: str) -> WeightFile:
     found, _ = find([key], os.environ.get("MODELMAIL_WEIGHTS", ""), download=False)
     return found[key]
 
