@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from tests.unit.learn.heads.test_forms import LAST, SETTINGS, WIDTH, table
-from vm_worker.learn.heads import contest, courses, head_validation
-from vm_worker.learn.heads.forms import FeatureTable
+from vm_worker.learn.heads import contest, courses, curves, head_validation
+from vm_worker.learn.heads.forms import FeatureTable, Part
 from vm_worker.learn.heads.linear import STRENGTHS, HeadSettings
 from vm_worker.learn.heads.strengths import StrengthSearch
 
@@ -85,3 +85,14 @@ def test_the_curve_is_the_same_whether_rows_were_kept_or_are_made_again(monkeypa
     for one, other in zip(kept.history.columns(), again.history.columns(), strict=True):
         np.testing.assert_allclose(one, other, atol=1e-5)
     assert kept.history.validation_loss[-1] == pytest.approx(kept.loss, rel=1e-4)
+
+
+def test_a_curve_stays_as_it_is_once_its_parts_are_trained() -> None:
+    whole, settings = table(2.5, 1.0), HeadSettings(3, 8, 0)
+    rows = whole.examples(np.arange(0, 240, 2)), whole.examples(np.arange(1, 240, 2))
+    fold = courses.prepared((rows, settings))
+    found = curves.history((Part(0.1, 3), Part(0.01, 1)), [0], lambda number: [fold, fold], settings)
+    for column in found.columns():
+        assert column.shape == (8,) and column[2] > 0
+        np.testing.assert_array_equal(column[2:], column[2])
+    assert found.loss[0] > found.loss[1] > found.loss[2]
